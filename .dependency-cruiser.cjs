@@ -1,0 +1,41 @@
+/** Who may import whom. CONTRIBUTING.md draws the picture; this file keeps it true. */
+const slice = '^src/domains/([^/]+)/';
+
+const forbid = (name, from, to) => ({ name, severity: 'error', from, to });
+
+module.exports = {
+  forbidden: [
+    forbid('no-cycles', {}, { circular: true }),
+    forbid('no-orphans', { orphan: true, path: '^src/' }, {}),
+    forbid('leaves-import-nothing', { path: '^src/(config|errors|log)\\.ts$' }, { path: '^src/' }),
+    forbid('only-main-and-app-read-config',
+      { path: '^src/', pathNot: '^src/(main|app)\\.ts$' },
+      { path: '^src/config\\.ts$' }),
+    forbid('machinery-knows-no-domain',
+      { path: '^src/(graphql|upstream|database)/' },
+      { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log)\\.ts)' }),
+    forbid('domains-know-no-door',
+      { path: '^src/domains/' },
+      { path: '^src/((server|callbacks|sandbox)/|(main|app|schema)\\.ts)' }),
+    forbid('a-slice-shows-only-schema-and-service',
+      { path: slice },
+      { path: '^src/domains/', pathNot: ['^src/domains/$1/', '/(schema|service)\\.ts$'] }),
+    forbid('doors-use-services',
+      { path: '^src/(server|callbacks)/' },
+      { path: '^src/domains/', pathNot: '/service\\.ts$' }),
+    forbid('graphql-stays-in-schema-files',
+      { path: '^src/(domains|upstream|database|callbacks)/', pathNot: '/([a-z]+-)?schema\\.ts$' },
+      { path: ['node_modules/(graphql|@pothos|dataloader)', '^src/graphql/'] }),
+    forbid('drivers-stay-in-database',
+      { path: '^src/', pathNot: '^src/database/' },
+      { path: 'node_modules/(pg|@electric-sql)' }),
+    forbid('sandbox-stands-alone', { path: '^src/sandbox/' }, { path: '^src/', pathNot: '^src/sandbox/' }),
+    forbid('only-main-starts-the-sandbox', { path: '^src/', pathNot: '^src/(main\\.ts|sandbox/)' }, { path: '^src/sandbox/' }),
+    forbid('src-never-imports-test', { path: '^src/' }, { path: '^test/' }),
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+  },
+};

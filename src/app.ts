@@ -1,0 +1,190 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createCallbackDoor } from './callbacks/route.ts';
+import { readCallbackSecrets } from './callbacks/secrets.ts';
+import { signToken } from './callbacks/token.ts';
+import { type Config, publicUrlAt } from './config.ts';
+import { connectDatabase, type Database } from './database/connect.ts';
+import { createJobs, type Jobs } from './database/jobs.ts';
+import { migrate } from './database/migrate.ts';
+import { createAccountService } from './domains/accounts/service.ts';
+import { createLipsyncService } from './domains/lipsyncs/service.ts';
+import { createUploadService } from './domains/uploads/service.ts';
+import { createVideoService } from './domains/videos/service.ts';
+import { createVoiceService } from './domains/voices/service.ts';
+import type { Services } from './graphql/context.ts';
+import type { Log } from './log.ts';
+import { schema } from './schema.ts';
+import { createAuthenticator } from './server/caller.ts';
+import { createContextFactory } from './server/context.ts';
+import { createHttpServer } from './server/http.ts';
+import { createEventStreams } from './server/sse.ts';
+import { createUploadDoor } from './server/uploads.ts';
+import { openWebSocketDoor } from './server/websocket.ts';
+import { createGraphQL } from './server/yoga.ts';
+import { createUpstream } from './upstream/client.ts';
+
+export type AppOptions = {
+  config: Config;
+  log: Log;
+  /** The upstream to speak to. Asked for once the database is ours: the sandbox keeps its files beside it. */
+  openUpstream: () => Promise<{ baseUrl: string; token: string }>;
+  /** The clock, for tests. */
+  now?: () => Date;
+};
+
+export type App = Awaited<ReturnType<typeof startApp>>;
+
+/** Puts the parts together and listens. Main and every test start here. */
+export async function startApp({ config, log, openUpstream, now = () => new Date() }: AppOptions) {
+  const db = await connectDatabase({
+    dataDir: config.database.dataDir,
+    log,
+    ...(config.database.url === null ? {} : { url: config.database.url }),
+  });
+  await migrate(db);
+  const secrets = await readCallbackSecrets(db, config.callbackSecrets);
+  const { timeoutMs } = config.upstream;
+  const upstream = createUpstream({ ...(await openUpstream()), timeoutMs, log });
+  // Known once we listen: with PORT=0 the port is the system's choice.
+  const address = { publicUrl: config.server.publicUrl ?? '' };
+  const jobs = createJobs(db, log);
+  await jobs.start();
+  const parts: Parts = { config, log, now, db, jobs, upstream, secrets, address };
+  const services = await createServices(parts);
+  const doors = createDoors(parts, services);
+
+  const port = await listen(doors.server, config.server);
+  address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
+  await services.lipsyncs.start();
+  await startRetention(parts, services);
+
+  async function close(): Promise<void> {
+    await doors.close(() => services.lipsyncs.drain());
+    await jobs.stop();
+    await services.lipsyncs.close();
+    await upstream.close();
+    await db.close();
+  }
+  let closing: Promise<void> | null = null;
+  return {
+    url: publicUrlAt(config.server.host, port),
+    services,
+    db,
+    /** Drains: no new work, POSTs under way finished, streams told to come back. */
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+const retentionQueue = 'retention';
+
+/** An upload that moved no byte for this long has lost its process. */
+const quietUploadMs = 3_600_000;
+
+/** Erases, every hour and on one instance, what has been kept long enough. */
+async function startRetention({ config, jobs, now, db }: Parts, services: Services): Promise<void> {
+  const { uploads, lipsyncs } = services;
+  const ago = (ms: number) => new Date(now().getTime() - ms);
+  if (db.kind === 'embedded') await uploads.failAbandoned(now());
+  await jobs.define(retentionQueue, { policy: 'short' });
+  await jobs.work(retentionQueue, async () => {
+    await lipsyncs.eraseFinishedBefore(ago(config.timing.retentionDays * 86_400_000));
+    await uploads.expireDue();
+    await uploads.failAbandoned(ago(quietUploadMs));
+  });
+  await jobs.schedule(retentionQueue, '17 * * * *');
+}
+
+type Parts = {
+  config: Config;
+  log: Log;
+  now: () => Date;
+  db: Database;
+  jobs: Jobs;
+  upstream: ReturnType<typeof createUpstream>;
+  secrets: readonly string[];
+  address: { publicUrl: string };
+};
+
+async function createServices(parts: Parts): Promise<Services> {
+  const { config, log, now, db, jobs, upstream, secrets, address } = parts;
+  const shared = { db, upstream, now, log };
+  const accounts = createAccountService(shared);
+  const videos = createVideoService({ ...shared, accounts });
+  const voices = createVoiceService({ ...shared, accounts });
+  const publicUrl = () => address.publicUrl;
+  const uploads = createUploadService({ ...shared, accounts, secrets, publicUrl });
+  const lipsyncs = await createLipsyncService({
+    ...shared,
+    jobs,
+    accounts,
+    videos,
+    voices,
+    uploads,
+    callbackUrl: (id) =>
+      `${publicUrl()}/callbacks/${signToken(secrets, { purpose: 'callback', id })}`,
+    limits: {
+      perDay: config.limits.lipsyncsPerDay,
+      inFlight: config.limits.lipsyncsInFlight,
+      queue: config.limits.queueLimit,
+    },
+    timing: {
+      pollMs: config.timing.pollIntervalMs,
+      upstreamTimeoutMs: config.upstream.timeoutMs,
+      maxJobMs: config.timing.maxJobMs,
+    },
+  });
+  return { accounts, videos, voices, uploads, lipsyncs };
+}
+
+function createDoors({ config, log, now, db, secrets, address }: Parts, services: Services) {
+  const { uploads, lipsyncs } = services;
+  const authenticate = createAuthenticator({ ...config.auth, log });
+  const contextOf = createContextFactory({ authenticate, services, log });
+  const streams = createEventStreams();
+  const { graphiql, introspection, corsOrigins } = config.server;
+  const yoga = createGraphQL({ schema, contextOf, streams, log, graphiql, introspection });
+  const origins = { publicUrl: () => address.publicUrl, corsOrigins };
+  let isDraining = false;
+  const server = createHttpServer({
+    yoga,
+    callbacks: createCallbackDoor({ secrets, now, log, onCallback: lipsyncs.onCallback }),
+    uploads: createUploadDoor({ uploads, log }),
+    origins,
+    hasGraphiql: graphiql,
+    log,
+    checkReady: async () => {
+      if (isDraining) throw new Error('This process is stopping.');
+      await db.ping();
+    },
+  });
+  const sockets = openWebSocketDoor(server, { yoga, contextOf, origins, log });
+  return {
+    server,
+    /** Takes no new request, lets `drain` finish what runs, and then ends every connection. */
+    async close(drain: () => Promise<void>): Promise<void> {
+      isDraining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await drain();
+      streams.end();
+      await sockets.close();
+      server.closeIdleConnections();
+      const patience = setTimeout(() => server.closeAllConnections(), patienceMs);
+      await closed;
+      clearTimeout(patience);
+    },
+  };
+}
+
+/** How long an answer that is being written may take when the process stops. */
+const patienceMs = 2_000;
+
+function listen(server: Server, at: { host: string; port: number }): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at.port, at.host, () => resolve((server.address() as AddressInfo).port));
+  });
+}

@@ -1,0 +1,82 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+
+/** What a token opens. It is part of what is signed, so that the token of one door never opens the other. */
+export type TokenPurpose = 'callback' | 'upload';
+
+export type TokenClaim = {
+  purpose: TokenPurpose;
+  /** 1 to 128 letters, digits, `_` and `-`: the id of the lip-sync or upload. */
+  id: string;
+  /** From this moment on the token is refused; null: never. */
+  expiresAt?: Date | null;
+};
+
+export type VerifiedToken = {
+  id: string;
+  expiresAt: Date | null;
+  /** Which secret signed: the first 8 hexadecimal digits of its SHA-256. */
+  keyId: string;
+};
+
+/** 8 + 128 + 11 + 43 characters and three dots are the longest that `signToken` makes. */
+const maxLength = 200;
+
+const shape = /^([0-9a-f]{8})\.([\w-]{1,128})(?:\.([0-9a-z]{1,11}))?\.([\w-]{43})$/;
+
+/**
+ * Makes the part of a callback or upload URL that cannot be guessed: `keyId.id.mac`, or `keyId.id.expiry.mac` with the
+ * expiry in milliseconds since 1970, in base 36. At most 200 characters, all of them safe in a path, since the upstream
+ * takes URLs up to 1024. The id is in clear: it is no secret, and the row must be found by it.
+ *
+ * @param secrets the first signs.
+ * @throws RangeError without a secret, and on an id or expiry that the token can't carry.
+ */
+export function signToken(secrets: readonly string[], claim: TokenClaim): string {
+  const [secret] = secrets;
+  // Before the parts are joined: the id `a.b` would read as the id `a` with the expiry `b`.
+  if (!/^[\w-]{1,128}$/.test(claim.id))
+    throw new RangeError('The id cannot be carried by a token.');
+  if (secret === undefined) throw new RangeError('There is no secret to sign with.');
+  const expiresAtMs = claim.expiresAt?.getTime();
+  if (expiresAtMs !== undefined && !(expiresAtMs >= 0)) {
+    throw new RangeError('The expiry of a token must be a date after 1970.');
+  }
+  const expiry = expiresAtMs === undefined ? [] : [expiresAtMs.toString(36)];
+  const body = [keyIdOf(secret), claim.id, ...expiry].join('.');
+  return `${body}.${macOf(secret, claim.purpose, body)}`;
+}
+
+/**
+ * Null for a token that is malformed, forged, expired, of another purpose, or of a secret that is no longer listed:
+ * whoever holds it learns nothing about which.
+ *
+ * @param secrets all verify.
+ */
+export function verifyToken(
+  secrets: readonly string[],
+  token: string,
+  expected: { purpose: TokenPurpose; now: Date },
+): VerifiedToken | null {
+  const [, keyId, id, expiry, mac] = (token.length <= maxLength && shape.exec(token)) || [];
+  if (keyId === undefined || id === undefined || mac === undefined) return null;
+  const body = token.slice(0, -mac.length - 1);
+  // The MACs are compared as text: two texts that differ only in the unused last bits decode to the same bytes.
+  const isGenuine = secrets
+    .filter((secret) => keyIdOf(secret) === keyId)
+    .some((secret) => {
+      const genuine = macOf(secret, expected.purpose, body);
+      return timingSafeEqual(Buffer.from(genuine), Buffer.from(mac));
+    });
+  const expiresAt = expiry === undefined ? null : new Date(Number.parseInt(expiry, 36));
+  const isExpired = expiresAt !== null && expiresAt <= expected.now;
+  return isGenuine && !isExpired ? { id, expiresAt, keyId } : null;
+}
+
+function keyIdOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex').slice(0, 8);
+}
+
+/** No part holds a dot, so no two claims join to the same text. */
+function macOf(secret: string, purpose: TokenPurpose, body: string): string {
+  return createHmac('sha256', secret).update(`${purpose}.${body}`).digest('base64url');
+}

@@ -1,0 +1,129 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PGlite } from '@electric-sql/pglite';
+import type { Log } from '../log.ts';
+import { Channels, quoteChannel } from './channels.ts';
+import { lockDataDir } from './lock.ts';
+import type { Database, Listener, Row, Sql } from './sql.ts';
+import { retryConflicts, TransactionScope } from './transaction.ts';
+import { encodeParam, parsers, serializers } from './values.ts';
+
+const inMemory = 'memory://';
+
+// A text with its own BEGIN and COMMIT, as pg-boss sends them. Run as it is, a failure in the middle leaves the one connection
+// in an aborted transaction, and whoever comes next dies of it. Inside a transaction of PGlite's, BEGIN and COMMIT
+// are no more than a warning, and a failure is rolled back before anybody else has a turn.
+const batch = /^\s*(begin|start\s+transaction)\b/i;
+
+type Connection = Pick<PGlite, 'query' | 'exec'>;
+
+/** PGlite adds the parameters to its errors, and with them texts and keys of callers to our log. */
+function withoutParams(error: unknown): unknown {
+  if (error instanceof Error && 'params' in error) delete error.params;
+  return error;
+}
+
+async function runQuery<R extends Row>(
+  connection: Connection,
+  text: string,
+  params: readonly unknown[] = [],
+): Promise<R[]> {
+  try {
+    if (params.length === 0) {
+      const results = await connection.exec(text);
+      return results.flatMap((result) => result.rows as R[]);
+    }
+    const result = await connection.query<R>(text, params.map(encodeParam));
+    return result.rows;
+  } catch (error) {
+    throw withoutParams(error);
+  }
+}
+
+async function startPglite(directory: string): Promise<PGlite> {
+  const pglite = await PGlite.create(directory, { parsers, serializers });
+  await pglite.exec(`set timezone = 'UTC'`);
+  return pglite;
+}
+
+class Embedded implements Database {
+  readonly kind = 'embedded';
+  readonly #pglite: PGlite;
+  readonly #channels: Channels;
+  readonly #scope = new TransactionScope();
+  readonly #unlock: () => Promise<void>;
+  #closing: Promise<void> | undefined;
+
+  constructor(pglite: PGlite, log: Log, unlock: () => Promise<void>) {
+    this.#pglite = pglite;
+    this.#channels = new Channels(log);
+    this.#unlock = unlock;
+    pglite.onNotification((channel, payload) => this.#channels.deliver(channel, payload));
+  }
+
+  async query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
+    this.#scope.refuseInside('query()');
+    if (batch.test(text)) {
+      return await this.#pglite.transaction((connection) => runQuery<R>(connection, text, params));
+    }
+    return await runQuery<R>(this.#pglite, text, params);
+  }
+
+  async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+    this.#scope.refuseInside('transaction()');
+    return await retryConflicts(() =>
+      this.#pglite.transaction((connection) =>
+        this.#scope.run((text, params) => runQuery(connection, text, params), work),
+      ),
+    );
+  }
+
+  async listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
+    this.#scope.refuseInside('listen()');
+    const entry = this.#channels.add(channel, listener);
+    // Also when somebody listens already: that LISTEN may still be waiting, and this call may not resolve before it.
+    await this.#pglite.exec(`listen ${quoteChannel(channel)}`).catch((error: unknown) => {
+      this.#channels.remove(channel, entry);
+      throw error;
+    });
+    return async () => {
+      const isLast = this.#channels.remove(channel, entry);
+      if (isLast && this.#closing === undefined) {
+        await this.#pglite.exec(`unlisten ${quoteChannel(channel)}`);
+      }
+    };
+  }
+
+  async ping(): Promise<void> {
+    await this.query('select 1');
+  }
+
+  async close(): Promise<void> {
+    this.#scope.refuseInside('close()');
+    this.#closing ??= this.#shutDown();
+    await this.#closing;
+  }
+
+  async #shutDown(): Promise<void> {
+    try {
+      await this.#pglite.close();
+    } finally {
+      await this.#unlock();
+    }
+  }
+}
+
+/** @param dataDir `memory://` keeps nothing and needs no lock */
+export async function openEmbedded(dataDir: string, log: Log): Promise<Database> {
+  if (dataDir === inMemory) {
+    return new Embedded(await startPglite(inMemory), log, async () => undefined);
+  }
+  await mkdir(dataDir, { recursive: true });
+  const unlock = await lockDataDir(dataDir, log);
+  try {
+    return new Embedded(await startPglite(join(dataDir, 'database')), log, unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}

@@ -1,0 +1,30 @@
+/** What the database answered when it refused something. Both drivers put the same fields on their errors. */
+
+function fieldOf(error: unknown, field: 'code' | 'constraint' | 'severity'): string | undefined {
+  if (!(error instanceof Error)) return;
+  const value = (error as unknown as Record<string, unknown>)[field];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/**
+ * True when the server itself said no and the connection goes on. Everything else (a cut connection, a timeout of ours,
+ * a server that shuts down) leaves open whether the statement ran.
+ */
+export function isRefusal(error: unknown): boolean {
+  return fieldOf(error, 'severity') === 'ERROR';
+}
+
+/** @param constraint only this one, by name, as in `lipsyncs_owner_idempotency_key_key` */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  if (fieldOf(error, 'code') !== '23505') return false;
+  return constraint === undefined || fieldOf(error, 'constraint') === constraint;
+}
+
+const serializationFailure = '40001';
+const deadlockDetected = '40P01';
+
+/** Two transactions met, one was undone, and running it again is the documented answer. */
+export function isConflict(error: unknown): boolean {
+  const code = fieldOf(error, 'code');
+  return code === serializationFailure || code === deadlockDetected;
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Database, Sql } from './sql.ts';
+
+type Migration = { name: string; text: string; checksum: string };
+type Applied = { name: string; checksum: string };
+
+const ownMigrations = join(import.meta.dirname, 'migrations');
+const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
+// Any number, as long as every version of this program takes the same one.
+const lockKey = 7_204_118_310;
+const lockPauseMs = 100;
+const lockPatienceMs = 120_000;
+
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
+
+async function readMigrations(directory: string): Promise<Migration[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
+  const misnamed = names.find((name) => !fileName.test(name));
+  if (misnamed !== undefined) {
+    throw new MigrationError(`Migration ${misnamed} is not named like 0001-what-it-does.sql.`);
+  }
+  return await Promise.all(
+    names.map(async (name) => {
+      const text = (await readFile(join(directory, name), 'utf8')).replaceAll('\r\n', '\n');
+      return { name, text, checksum: createHash('sha256').update(text).digest('hex') };
+    }),
+  );
+}
+
+function checkHistory(migrations: Migration[], applied: Applied[]): void {
+  const known = new Map(migrations.map(({ name, checksum }) => [name, checksum]));
+  for (const { name, checksum } of applied) {
+    const expected = known.get(name);
+    if (expected === undefined) {
+      throw new MigrationError(
+        `The database is newer than this program: migration ${name} is applied and unknown here. Start the version that applied it.`,
+      );
+    }
+    if (expected !== checksum) {
+      throw new MigrationError(
+        `Migration ${name} was changed after it was applied. Restore the file and put the change into a new migration.`,
+      );
+    }
+  }
+  const last = applied.at(-1)?.name ?? '';
+  const done = new Set(applied.map(({ name }) => name));
+  const late = migrations.find(({ name }) => name < last && !done.has(name));
+  if (late !== undefined) {
+    throw new MigrationError(
+      `Migration ${late.name} is not applied although the later ${last} is. Give it a higher number.`,
+    );
+  }
+}
+
+async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 'done' | 'locked'> {
+  // Asked for and not waited for: waiting would run into the statement timeout while another process does its work.
+  const [lock] = await tx.query<{ held: boolean }>('select pg_try_advisory_xact_lock($1) as held', [
+    lockKey,
+  ]);
+  if (lock?.held !== true) return 'locked';
+  await tx.query(`create table if not exists schema_migrations (
+    name text primary key,
+    checksum text not null,
+    applied_at timestamptz not null default now()
+  )`);
+  const applied = await tx.query<Applied>(
+    'select name, checksum from schema_migrations order by name collate "C"',
+  );
+  checkHistory(migrations, applied);
+  const next = migrations[applied.length];
+  if (next === undefined) return 'done';
+  try {
+    await tx.query(next.text);
+  } catch (error) {
+    throw new MigrationError(`Migration ${next.name} failed; nothing of it was kept.`, {
+      cause: error,
+    });
+  }
+  await tx.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
+    next.name,
+    next.checksum,
+  ]);
+  return 'applied';
+}
+
+/**
+ * Applies `NNNN-name.sql` files in the order of their names, each in a transaction of its own. Any number of processes may
+ * call it at once: one works, the others wait.
+ *
+ * @throws {MigrationError} when a file fails or was changed, or when the database is newer than the files
+ */
+export async function migrate(db: Database, directory: string = ownMigrations): Promise<void> {
+  const migrations = await readMigrations(directory);
+  const giveUpAt = Date.now() + lockPatienceMs;
+  for (;;) {
+    const outcome = await db.transaction((tx) => applyNext(tx, migrations));
+    if (outcome === 'done') return;
+    if (outcome === 'applied') continue;
+    if (Date.now() > giveUpAt) {
+      throw new MigrationError('Another process has been migrating the database for 2 minutes.');
+    }
+    await wait(lockPauseMs);
+  }
+}

@@ -1,0 +1,166 @@
+import type { Database, Sql } from '../../database/connect.ts';
+import type { FailureCode } from '../../errors.ts';
+import type { UpstreamAccount } from './endpoints.ts';
+
+export type Account = {
+  /** 12 random characters, kept for ever: a row is never deleted. */
+  id: string;
+  email: string;
+  /** Null where the upstream did not tell. */
+  maxJobs: number | null;
+  /** Whether the upstream still lists it. */
+  isPresent: boolean;
+  /** What the upstream's list says: it answers 596 until it is reconnected. */
+  hasPendingError: boolean;
+  /** The failure after which nothing is sent there; null = open. */
+  pausedBy: FailureCode | null;
+  /** Nothing is sent there before this: the upstream was busy. */
+  cooldownUntil: Date | null;
+};
+
+/** A paused account whose probe this instance has claimed. */
+export type Probe = { id: string; email: string; pausedBy: FailureCode; probedAt: Date };
+
+export type Load = { id: string; inFlight: number; waiting: number };
+
+const columns = `id, email, max_jobs as "maxJobs", is_present as "isPresent",
+  has_pending_error as "hasPendingError", paused_by as "pausedBy", cooldown_until as "cooldownUntil"`;
+
+export async function readPresent(sql: Sql): Promise<Account[]> {
+  return sql.query<Account>(
+    `select ${columns} from accounts where is_present order by created_at, email`,
+  );
+}
+
+export async function readByIds(sql: Sql, ids: readonly string[]): Promise<Account[]> {
+  return sql.query<Account>(`select ${columns} from accounts where id = any($1::text[])`, [ids]);
+}
+
+/** Takes over what the upstream lists: new ones with their fresh ids, the others as not present. */
+export async function replacePresent(
+  db: Database,
+  listed: readonly (UpstreamAccount & { freshId: string })[],
+): Promise<Account[]> {
+  const rows = listed.map(({ freshId, email, maxJobs, pendingError }) => ({
+    id: freshId,
+    email,
+    max_jobs: maxJobs === null ? null : Math.trunc(maxJobs),
+    has_pending_error: pendingError,
+  }));
+  return db.transaction(async (tx) => {
+    // Ordered, so that two instances that refresh at once lock the rows in the same order.
+    await tx.query(
+      `insert into accounts (id, email, max_jobs, has_pending_error)
+       select distinct on (email) id, email, max_jobs, has_pending_error from
+         jsonb_to_recordset($1::jsonb) as listed
+           (id text, email text, max_jobs integer, has_pending_error boolean)
+       order by email
+       on conflict (email) do update set is_present = true,
+         max_jobs = coalesce(excluded.max_jobs, accounts.max_jobs),
+         has_pending_error = excluded.has_pending_error`,
+      [JSON.stringify(rows)],
+    );
+    await tx.query(
+      'update accounts set is_present = false where is_present and email <> all($1::text[])',
+      [listed.map(({ email }) => email)],
+    );
+    return readPresent(tx);
+  });
+}
+
+/** The row of an e-mail. One that the upstream never listed is made as not present. */
+export async function keepEmail(
+  sql: Sql,
+  fresh: { id: string; email: string },
+): Promise<Account | null> {
+  const find = () =>
+    sql.query<Account>(`select ${columns} from accounts where email = $1`, [fresh.email]);
+  const [found] = await find();
+  if (found !== undefined) return found;
+  await sql.query(
+    `insert into accounts (id, email, is_present) values ($1, $2, false)
+     on conflict (email) do nothing`,
+    [fresh.id, fresh.email],
+  );
+  return (await find())[0] ?? null;
+}
+
+/**
+ * Paused again by what it was healed of within ten minutes: the read that healed it can't be trusted, so the next
+ * probes wait one minute, then two, up to ten. Else it is probed at once, but at most once a minute.
+ */
+export async function pauseAccount(
+  tx: Sql,
+  id: string,
+  pause: { code: FailureCode; at: Date },
+): Promise<void> {
+  await tx.query(
+    `with judged as (
+       select id, coalesce(healed_code = $2 and healed_at > $3::timestamptz - interval '10 minutes',
+         false) as is_relapse from accounts where id = $1
+     )
+     update accounts set paused_by = $2, paused_at = $3::timestamptz,
+       relapses = case when is_relapse then accounts.relapses + 1 else 0 end,
+       probe_at = case when is_relapse
+         then $3::timestamptz + least(600, 60 * power(2, least(accounts.relapses, 10)))
+           * interval '1 second'
+         else greatest($3::timestamptz + interval '1 second',
+           accounts.probed_at + interval '60 seconds') end
+     from judged where accounts.id = judged.id and paused_by is distinct from $2`,
+    [id, pause.code, pause.at],
+  );
+}
+
+export async function coolAccount(tx: Sql, id: string, until: Date): Promise<void> {
+  await tx.query(
+    'update accounts set cooldown_until = greatest(cooldown_until, $2::timestamptz) where id = $1',
+    [id, until],
+  );
+}
+
+/** One statement, so that of several instances only one probes. */
+export async function claimProbes(sql: Sql, now: Date): Promise<Probe[]> {
+  return sql.query<Probe>(
+    `update accounts set probed_at = $1::timestamptz,
+       probe_at = $1::timestamptz + interval '60 seconds'
+     where paused_by is not null and probe_at <= $1 and is_present
+     returning id, email, paused_by as "pausedBy", probed_at as "probedAt"`,
+    [now],
+  );
+}
+
+/** False where it was paused by something else meanwhile. */
+export async function healAccount(sql: Sql, probe: Probe, now: Date): Promise<boolean> {
+  const rows = await sql.query(
+    `update accounts set paused_by = null, paused_at = null, probe_at = null,
+       healed_code = $2, healed_at = $3
+     where id = $1 and paused_by = $2 returning id`,
+    [probe.id, probe.pausedBy, now],
+  );
+  return rows.length > 0;
+}
+
+/** An operator set it right: nothing of what was is held against it. */
+export async function reopenAccount(sql: Sql, id: string, maxJobs: number): Promise<void> {
+  await sql.query(
+    `update accounts set paused_by = null, paused_at = null, probe_at = null, healed_code = null,
+       healed_at = null, relapses = 0, has_pending_error = false, is_present = true, max_jobs = $2
+     where id = $1`,
+    [id, maxJobs],
+  );
+}
+
+export async function notifyQueue(sql: Sql): Promise<void> {
+  await sql.query("select pg_notify('queue_changed', '')");
+}
+
+/** What each account has to do. A waiting lip-sync counts for the account that it is bound to, if any. */
+export async function readLoads(sql: Sql, ids: readonly string[]): Promise<Load[]> {
+  return sql.query<Load>(
+    `select account_id as id, (count(*) filter (where holds_slot))::int as "inFlight",
+       (count(*) filter (where status = 'QUEUED'))::int as waiting
+     from lipsyncs
+     where finished_at is null and account_id = any($1::text[]) group by account_id`,
+    [ids],
+  );
+}

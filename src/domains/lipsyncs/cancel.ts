@@ -1,0 +1,80 @@
+import { NotFoundError } from '../../errors.ts';
+import { stopTracking } from './endpoints.ts';
+import type { Engine } from './engine.ts';
+import { isLipsyncKey } from './history.ts';
+import { isTerminal } from './lifecycle.ts';
+import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
+import { changeStatus } from './record.ts';
+import { type Lipsync, lockLipsync, updateLipsync } from './store.ts';
+import type { Watch } from './watch.ts';
+
+export type Cancellation = {
+  kind: 'cancelled' | 'tracking-stopped' | 'already-finished';
+  lipsync: Lipsync;
+};
+
+/**
+ * Waiting: it ends, free of charge. Running: we stop looking, the upstream goes on and charges. Being submitted: the
+ * answer of the POST is waited for, as nothing can call it back. A second time gives the first answer again.
+ */
+export async function cancelLipsync(
+  engine: Engine,
+  watch: Watch,
+  request: { owner: string; id: string },
+): Promise<Cancellation> {
+  if (!isLipsyncKey(request.id)) throw new NotFoundError('The lip-sync');
+  let answer = await tryToCancel(engine, request);
+  while (answer === null) {
+    await watch.nextChange(request.id);
+    answer = await tryToCancel(engine, request);
+    // It was accepted meanwhile, and cancelled in the same step.
+    if (answer?.cancellation.kind === 'tracking-stopped') answer.isRunning = true;
+  }
+  if (answer.isRunning) await freeSlot(engine, answer.cancellation.lipsync);
+  return answer.cancellation;
+}
+
+/** Null while the POST has no answer. */
+async function tryToCancel(
+  engine: Engine,
+  { owner, id }: { owner: string; id: string },
+): Promise<{ cancellation: Cancellation; isRunning: boolean } | null> {
+  return engine.db.transaction(async (tx) => {
+    await lockQueue(tx);
+    const lipsync = await lockLipsync(tx, id);
+    if (lipsync === null || lipsync.owner !== owner) throw new NotFoundError('The lip-sync');
+    if (isTerminal(lipsync.status)) return { cancellation: answerOf(lipsync), isRunning: false };
+    const occasion = { source: 'GATEWAY', at: engine.now() } as const;
+    if (lipsync.status === 'SUBMITTING' && lipsync.outcomeUnknownAt === null) {
+      await updateLipsync(tx, id, { cancelRequestedAt: occasion.at });
+      return null;
+    }
+    const isTrackingStopped = lipsync.status !== 'QUEUED';
+    const cancelled = await changeStatus(tx, lipsync, {
+      status: 'CANCELLED',
+      set: { cancelRequestedAt: occasion.at, isTrackingStopped },
+      occasion,
+    });
+    await tellPositions(tx, owner, occasion.at);
+    await notifyQueue(tx);
+    return { cancellation: answerOf(cancelled), isRunning: isTrackingStopped };
+  });
+}
+
+function answerOf(lipsync: Lipsync): Cancellation {
+  if (lipsync.status !== 'CANCELLED') return { kind: 'already-finished', lipsync };
+  return { kind: lipsync.isTrackingStopped ? 'tracking-stopped' : 'cancelled', lipsync };
+}
+
+/** The upstream frees the slot when it stops tracking. Where that fails the slot is free when the job has ended. */
+async function freeSlot(engine: Engine, lipsync: Lipsync): Promise<void> {
+  if (lipsync.upstreamVideoId === null || lipsync.offPeak) return;
+  try {
+    await stopTracking(engine.upstream, lipsync.upstreamVideoId);
+  } catch (error) {
+    engine.log.warn(
+      { err: error, lipsyncId: lipsync.id },
+      'the upstream still tracks a cancelled job',
+    );
+  }
+}

@@ -1,0 +1,105 @@
+import type { Sql } from '../../database/connect.ts';
+import { InvalidInputError, NotFoundError } from '../../errors.ts';
+import type { Engine } from './engine.ts';
+import { isTerminal, type LipsyncStatus } from './lifecycle.ts';
+import { type Lipsync, lockLipsync, notifyChange, selectLipsyncs } from './store.ts';
+
+export type LipsyncFilter = {
+  status?: readonly LipsyncStatus[] | null | undefined;
+  reference?: string | null | undefined;
+  createdAfter?: Date | null | undefined;
+  createdBefore?: Date | null | undefined;
+};
+
+/** A place in an owner's list: its order is by creation, newest first. */
+export type Place = { createdAt: Date; id: string };
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export function isLipsyncKey(key: string): boolean {
+  return uuid.test(key);
+}
+
+/** An owner's lip-syncs by their keys, in the order of the keys; null where there is none of this owner. */
+export async function findOwn(
+  sql: Sql,
+  owner: string,
+  keys: readonly string[],
+): Promise<(Lipsync | null)[]> {
+  const found = await selectLipsyncs(sql, 'where owner = $1 and id = any($2::uuid[])', [
+    owner,
+    keys.filter(isLipsyncKey),
+  ]);
+  const byKey = new Map(found.map((lipsync) => [lipsync.id, lipsync]));
+  return keys.map((key) => byKey.get(key) ?? null);
+}
+
+/** One item more than `limit` shows that there are more. */
+export async function listOwn(
+  sql: Sql,
+  owner: string,
+  page: {
+    filter: LipsyncFilter;
+    after: Place | null;
+    before: Place | null;
+    limit: number;
+    isBackwards: boolean;
+  },
+): Promise<Lipsync[]> {
+  const { filter, after, before } = page;
+  const direction = page.isBackwards ? 'asc' : 'desc';
+  const found = await selectLipsyncs(
+    sql,
+    `where owner = $1
+       and ($2::text[] is null or status = any($2))
+       and ($3::text is null or reference = $3)
+       and ($4::timestamptz is null or created_at > $4)
+       and ($5::timestamptz is null or created_at < $5)
+       and ($6::timestamptz is null or (created_at, id) < ($6, $7::uuid))
+       and ($8::timestamptz is null or (created_at, id) > ($8, $9::uuid))
+     order by created_at ${direction}, id ${direction} limit $10`,
+    [
+      owner,
+      filter.status ?? null,
+      filter.reference ?? null,
+      filter.createdAfter ?? null,
+      filter.createdBefore ?? null,
+      after?.createdAt ?? null,
+      after?.id ?? null,
+      before?.createdAt ?? null,
+      before?.id ?? null,
+      page.limit + 1,
+    ],
+  );
+  return found;
+}
+
+/** Erases a finished lip-sync: its text, its reference, its events. The video it made stays at the upstream. */
+export async function deleteLipsync(
+  engine: Engine,
+  { owner, id }: { owner: string; id: string },
+): Promise<void> {
+  if (!isLipsyncKey(id)) throw new NotFoundError('The lip-sync');
+  await engine.db.transaction(async (tx) => {
+    const lipsync = await lockLipsync(tx, id);
+    if (lipsync === null || lipsync.owner !== owner) throw new NotFoundError('The lip-sync');
+    if (!isTerminal(lipsync.status)) {
+      throw new InvalidInputError([
+        { path: ['input', 'id'], message: 'The lip-sync has not finished. Cancel it first.' },
+      ]);
+    }
+    await tx.query('delete from lipsyncs where id = $1', [id]);
+    await notifyChange(tx, id);
+  });
+}
+
+/** Erases what finished before this moment, and refusals nobody waits for any more. Returns how many lip-syncs. */
+export async function eraseOld(engine: Engine, finishedBefore: Date): Promise<number> {
+  const erased = await engine.db.query('delete from lipsyncs where finished_at < $1 returning id', [
+    finishedBefore,
+  ]);
+  await engine.db.query('delete from refusals where refused_at < $1', [
+    new Date(engine.now().getTime() - 3_600_000),
+  ]);
+  return erased.length;
+}

@@ -1,0 +1,180 @@
+import { Failure } from '../../errors.ts';
+import type { UpstreamVideo } from '../videos/service.ts';
+import { listScheduled, type RunningJob } from './endpoints.ts';
+import type { Engine } from './engine.ts';
+import type { EventSource } from './lifecycle.ts';
+import { attach, observe } from './observe.ts';
+import { notifyQueue } from './queue.ts';
+import { type Lipsync, openWhere, selectLipsyncs } from './store.ts';
+
+/** The upstream's own default: its documents name no maximum. */
+const pageSize = 40;
+
+/** A job is among an account's newest; a thousand videos back there is nothing to look for any more. */
+const mostPages = 25;
+
+/** Clocks differ: a video this much older than the POST is surely not its job. */
+const clockSkewMs = 5 * 60_000;
+
+/** Reads an account's videos once for all of its lip-syncs that run or whose outcome is unknown. */
+export async function lookAtAccount(engine: Engine, accountId: string): Promise<void> {
+  const open = await selectLipsyncs(engine.db, `where account_id = $1 and ${openWhere}`, [
+    accountId,
+  ]);
+  await look(engine, { accountId, lipsyncs: open, source: 'POLL' });
+}
+
+/** Reads what the upstream says of one lip-sync. */
+export async function lookAtLipsync(
+  engine: Engine,
+  id: string,
+  source: EventSource,
+): Promise<void> {
+  const [lipsync] = await selectLipsyncs(
+    engine.db,
+    `where id = $1 and (${openWhere} or failure->>'code' = 'OUTCOME_UNKNOWN')`,
+    [id],
+  );
+  if (lipsync === undefined || lipsync.accountId === null) return;
+  await look(engine, { accountId: lipsync.accountId, lipsyncs: [lipsync], source });
+}
+
+async function look(
+  engine: Engine,
+  { accountId, lipsyncs, source }: { accountId: string; lipsyncs: Lipsync[]; source: EventSource },
+): Promise<void> {
+  if (lipsyncs.length === 0) return;
+  const [account] = await engine.db.query<{ email: string }>(
+    'select email from accounts where id = $1',
+    [accountId],
+  );
+  if (account === undefined) return;
+  try {
+    await searchPages(engine, { email: account.email, lipsyncs, source });
+  } catch (thrown) {
+    // What the upstream can't say now it will say at the next look; nothing of ours changes by its silence.
+    if (!(thrown instanceof Failure)) throw thrown;
+    engine.log.warn({ code: thrown.code, accountId }, 'the upstream could not be read');
+  }
+}
+
+async function searchPages(
+  engine: Engine,
+  { email, lipsyncs, source }: { email: string; lipsyncs: Lipsync[]; source: EventSource },
+): Promise<void> {
+  const scheduled = lipsyncs.some(isLost) ? await readScheduled(engine) : null;
+  const missing = new Set(lipsyncs);
+  for await (const videos of pages(engine, email)) {
+    for (const lipsync of missing) {
+      const video = findVideo(lipsync, { videos, scheduled });
+      if (video === null) continue;
+      missing.delete(lipsync);
+      await settleSight(engine, lipsync, { video, source });
+    }
+    if (missing.size === 0) return;
+  }
+  for (const lipsync of missing) await lookAlone(engine, lipsync, { scheduled, source });
+}
+
+/** What the upstream's scheduler runs. Where it can't be read, the list of videos and the callbacks may still tell. */
+async function readScheduled(engine: Engine): Promise<RunningJob[] | null> {
+  try {
+    return await listScheduled(engine.upstream);
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown;
+    return null;
+  }
+}
+
+/** The account's videos, page by page as the upstream lists them. */
+async function* pages(engine: Engine, email: string): AsyncGenerator<UpstreamVideo[]> {
+  let offset = 0;
+  for (let page = 0; page < mostPages; page += 1) {
+    const { items, nextOffset, hasMore } = await engine.videos.readPage({
+      email,
+      limit: pageSize,
+      offset,
+    });
+    yield items;
+    if (!hasMore || nextOffset <= offset) return;
+    offset = nextOffset;
+  }
+}
+
+/** One whose POST had no answer, so that we don't know the upstream's id. */
+function isLost(lipsync: Lipsync): boolean {
+  return lipsync.upstreamVideoId === null;
+}
+
+function findVideo(
+  lipsync: Lipsync,
+  seen: { videos: UpstreamVideo[]; scheduled: RunningJob[] | null },
+): UpstreamVideo | null {
+  const id = lipsync.upstreamVideoId ?? scheduledId(lipsync, seen.scheduled);
+  const match = seen.videos.find((video) =>
+    id === null ? isItsJob(lipsync, video) : video.id === id,
+  );
+  return match ?? null;
+}
+
+function scheduledId(lipsync: Lipsync, scheduled: RunningJob[] | null): string | null {
+  return scheduled?.find(({ replyRef }) => replyRef === lipsync.id)?.upstreamVideoId ?? null;
+}
+
+/**
+ * By our own id, which the POST carried as `replyRef`. An item that shows none must have been named by a callback
+ * that came with this lip-sync's token, and be no older than the POST: a prompt or a time alone proves nothing.
+ */
+function isItsJob(lipsync: Lipsync, video: UpstreamVideo): boolean {
+  if (video.replyRef !== null) return video.replyRef === lipsync.id;
+  const { postStartedAt, hintedVideoIds } = lipsync;
+  const isOlder =
+    postStartedAt !== null &&
+    video.createdAt !== null &&
+    video.createdAt.getTime() < postStartedAt.getTime() - clockSkewMs;
+  return hintedVideoIds.includes(video.id) && !isOlder;
+}
+
+/** One that the list doesn't show: read by its id, where we know or guess one. */
+async function lookAlone(
+  engine: Engine,
+  lipsync: Lipsync,
+  { scheduled, source }: { scheduled: RunningJob[] | null; source: EventSource },
+): Promise<void> {
+  const known = lipsync.upstreamVideoId ?? scheduledId(lipsync, scheduled);
+  if (known !== null && isLost(lipsync)) {
+    await attach(engine, lipsync.id, {
+      upstreamVideoId: known,
+      occasion: { source, at: engine.now() },
+    });
+  }
+  for (const id of known === null ? lipsync.hintedVideoIds : [known]) {
+    // 404 means still generating or unknown: neither says anything new.
+    const video = await engine.videos.readOne(id);
+    if (video === null || (known === null && !isItsJob(lipsync, video))) continue;
+    await settleSight(engine, lipsync, { video, source });
+    return;
+  }
+  if (known === null && scheduled !== null) await freeSlot(engine, lipsync.id);
+}
+
+/** Nothing of it runs in the upstream's scheduler, so that it takes no place there, whatever became of its POST. */
+async function freeSlot(engine: Engine, id: string): Promise<void> {
+  const freed = await engine.db.query(
+    'update lipsyncs set holds_slot = false where id = $1 and holds_slot and upstream_video_id is null returning id',
+    [id],
+  );
+  if (freed.length > 0) await notifyQueue(engine.db);
+}
+
+async function settleSight(
+  engine: Engine,
+  lipsync: Lipsync,
+  { video, source }: { video: UpstreamVideo; source: EventSource },
+): Promise<void> {
+  const occasion = { source, at: engine.now() };
+  if (isLost(lipsync)) {
+    await attach(engine, lipsync.id, { upstreamVideoId: video.id, occasion });
+  }
+  await observe(engine, lipsync.id, { video, occasion });
+}

@@ -1,0 +1,33 @@
+import type { Engine } from './engine.ts';
+import { lookAtAccount } from './look.ts';
+import { ensurePoll, pollQueue } from './schedule.ts';
+import { openWhere } from './store.ts';
+
+/** A look that fails is made again at the next turn anyway: this is for a process that died in the middle. */
+const retryLimit = 5;
+
+/** Works the polls, and starts those that a crash between a submission and its poll has left out. */
+export async function startPolls(engine: Engine): Promise<void> {
+  await engine.jobs.define(pollQueue, { policy: 'short', retryLimit, retryDelay: 1 });
+  await engine.jobs.work<{ accountId: string }>(pollQueue, ({ data }) =>
+    poll(engine, data.accountId),
+  );
+  const accounts = await engine.db.query<{ id: string }>(
+    `select distinct account_id as id from lipsyncs where ${openWhere} and account_id is not null`,
+  );
+  for (const { id } of accounts) await ensurePoll(engine, id);
+}
+
+async function poll(engine: Engine, accountId: string): Promise<void> {
+  const [open] = await engine.db.query<{ youngest: Date | null }>(
+    `select max(coalesce(submitted_at, post_started_at)) as youngest from lipsyncs
+     where account_id = $1 and ${openWhere} having count(*) > 0`,
+    [accountId],
+  );
+  if (open === undefined) return;
+  // The next look is certain before this one begins: whatever happens here, the chain goes on.
+  const now = engine.now().getTime();
+  const youngestAgeMs = now - (open.youngest?.getTime() ?? now);
+  await ensurePoll(engine, accountId, { youngestAgeMs });
+  await lookAtAccount(engine, accountId);
+}

@@ -1,0 +1,161 @@
+import type { Sql } from '../../database/connect.ts';
+import { isPositionWorthTelling } from './estimate.ts';
+import { appendEvent, findLipsync, type Lipsync, selectLipsyncs, updateLipsync } from './store.ts';
+
+/** Told when a slot, an account or a place may have become free; the payload is empty. */
+export const queueChannel = 'queue_changed';
+
+/** Any number that nothing else in this database locks on. */
+const queueLock = 7_254_110;
+
+/**
+ * Every decision about room is taken under one lock: limits stay exact when a hundred ask at once, on any number of
+ * instances, and the order of the queue is the order of the commits. Such a transaction takes milliseconds.
+ */
+export async function lockQueue(tx: Sql): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1)', [queueLock]);
+}
+
+export async function notifyQueue(tx: Sql): Promise<void> {
+  await tx.query("select pg_notify($1, '')", [queueChannel]);
+}
+
+/** Where a lip-sync could be sent now: open accounts with the number of jobs each holds. */
+export type Room = { accountId: string; email: string; maxJobs: number; holding: number };
+
+/**
+ * Assumed of an account that does not say how many jobs it takes. The upstream's own examples use 3; when it is
+ * too many the upstream says so with a 429, and the job waits.
+ */
+const assumedMaxJobs = 3;
+
+export async function readRooms(tx: Sql, now: Date): Promise<Room[]> {
+  return tx.query<Room>(
+    `select a.id as "accountId", a.email, coalesce(a.max_jobs, ${assumedMaxJobs}) as "maxJobs",
+       (select count(*)::int from lipsyncs l where l.account_id = a.id and l.holds_slot) as holding
+     from accounts a
+     where a.paused_by is null and (a.cooldown_until is null or a.cooldown_until <= $1)
+     order by a.id`,
+    [now],
+  );
+}
+
+/** An off-peak job is not tracked by the upstream's scheduler and takes no slot. */
+export function hasRoomFor(
+  room: Room,
+  job: Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>,
+): boolean {
+  if (job.accountId !== null && job.accountId !== room.accountId) return false;
+  if (job.offPeak) return true;
+  return room.holding < Math.min(room.maxJobs, job.maxJobs ?? room.maxJobs);
+}
+
+/** The account with most room that can take the job now. */
+export function chooseRoom(
+  rooms: readonly Room[],
+  job: Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>,
+): Room | null {
+  const fitting = rooms.filter((room) => hasRoomFor(room, job));
+  const free = (room: Room) => room.maxJobs - room.holding;
+  return fitting.toSorted((a, b) => free(b) - free(a))[0] ?? null;
+}
+
+/**
+ * The first waiting lip-sync of each owner and kind of need, the fairest first: the owner with the fewest jobs under
+ * way, then the one served longest ago. A thousand jobs of one owner so delay another's first by one job a slot.
+ */
+export async function readNextOfEachOwner(tx: Sql, now: Date): Promise<Lipsync[]> {
+  return selectLipsyncs(
+    tx,
+    `join (
+       select distinct on (owner, account_id, off_peak, max_jobs) id as first_id, owner as waiting_owner
+       from lipsyncs
+       where status = 'QUEUED' and (not_before is null or not_before <= $1)
+         and (expires_at is null or expires_at > $1)
+       order by owner, account_id, off_peak, max_jobs, queue_order
+     ) firsts on first_id = lipsyncs.id
+     left join lateral (
+       select count(*) filter (where holds_slot) as under_way, max(claimed_at) as served_at
+       from lipsyncs mine where mine.owner = waiting_owner and mine.claimed_at is not null
+         and (mine.holds_slot or mine.claimed_at > $1::timestamptz - interval '1 day')
+     ) history on true
+     order by under_way, served_at nulls first, queue_order
+     for update of lipsyncs skip locked`,
+    [now],
+  );
+}
+
+export async function countWaiting(tx: Sql): Promise<number> {
+  const [row] = await tx.query<{ n: number }>(
+    "select count(*)::int as n from lipsyncs where status = 'QUEUED'",
+  );
+  return row?.n ?? 0;
+}
+
+/** Whether one that needs the same room waits already: a newcomer does not overtake it. */
+export async function isSomebodyWaitingFor(
+  tx: Sql,
+  job: Pick<Lipsync, 'owner' | 'accountId' | 'offPeak'>,
+  now: Date,
+): Promise<boolean> {
+  const rows = await tx.query(
+    `select 1 from lipsyncs
+     where status = 'QUEUED' and off_peak = $1 and (not_before is null or not_before <= $2)
+       and ($3::text is null or account_id is null or account_id = $3) limit 1`,
+    [job.offPeak, now, job.accountId],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. Those
+ * being submitted still count, since a 429 may send one back to its old place and no position may rise.
+ */
+export async function readPositions(
+  sql: Sql,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await sql.query<{ id: string; position: number }>(
+    `select own.id, count(*)::int as position
+     from lipsyncs own join lipsyncs ahead on ahead.owner = own.owner
+       and ahead.status in ('QUEUED', 'SUBMITTING') and ahead.outcome_unknown_at is null
+       and ahead.queue_order <= own.queue_order
+     where own.id = any($1::uuid[]) and own.status = 'QUEUED'
+     group by own.id`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, position }) => [id, position]));
+}
+
+export async function readPosition(sql: Sql, lipsync: Lipsync): Promise<number | null> {
+  if (lipsync.status !== 'QUEUED') return null;
+  return (await readPositions(sql, [lipsync.id])).get(lipsync.id) ?? null;
+}
+
+/** After one of the owner's left the queue: tells those behind it who moved far enough to be told. */
+export async function tellPositions(tx: Sql, owner: string, now: Date): Promise<void> {
+  const rows = await tx.query<{ id: string; position: number; logged: number | null }>(
+    `select id, position, logged_position as logged from (
+       select id, status, logged_position,
+         (row_number() over (order by queue_order))::int as position
+       from lipsyncs
+       where owner = $1 and status in ('QUEUED', 'SUBMITTING') and outcome_unknown_at is null
+     ) places
+     where status = 'QUEUED' and position < coalesce(logged_position, position + 1)
+       and (position <= 3 or position * 2 <= coalesce(logged_position, position * 2))
+     order by position`,
+    [owner],
+  );
+  for (const { id, position, logged } of rows) {
+    if (!isPositionWorthTelling(logged, position)) continue;
+    await updateLipsync(tx, id, { loggedPosition: position });
+    const lipsync = await findLipsync(tx, id);
+    if (lipsync === null) continue;
+    await appendEvent(tx, lipsync, {
+      percent: 0,
+      queuePosition: position,
+      source: 'GATEWAY',
+      occurredAt: now,
+    });
+  }
+}

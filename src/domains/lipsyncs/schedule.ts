@@ -1,0 +1,39 @@
+import type { Sql } from '../../database/connect.ts';
+import type { Engine } from './engine.ts';
+
+/** A job per account that has something running: one list call serves all of its lip-syncs. */
+export const pollQueue = 'poll-account';
+
+/** From this age on a job is looked at less often: [age in ms, times the interval]. */
+const slowerWithAge = [
+  [60 * 60_000, 8],
+  [30 * 60_000, 4],
+  [10 * 60_000, 2],
+] as const;
+
+/** pg-boss finds a due job up to half a second late: the look is due that much earlier. */
+const latenessMs = 500;
+
+/** How long until the next look at an account whose youngest job has this age. Jitter only shortens it. */
+export function pollDelayMs(pollMs: number, youngestAgeMs: number, random: number): number {
+  const factor = slowerWithAge.find(([age]) => youngestAgeMs >= age)?.[1] ?? 1;
+  return Math.max(0, Math.round(pollMs * factor * (0.85 + 0.15 * random)) - latenessMs);
+}
+
+/** Makes sure that the account will be looked at; where a look is waiting already, that one does. */
+export async function ensurePoll(
+  engine: Engine,
+  accountId: string,
+  { youngestAgeMs = 0, tx }: { youngestAgeMs?: number; tx?: Sql } = {},
+): Promise<void> {
+  const delay = pollDelayMs(engine.timing.pollMs, youngestAgeMs, Math.random());
+  await engine.jobs.send(
+    pollQueue,
+    { accountId },
+    {
+      singletonKey: accountId,
+      startAfter: new Date(Date.now() + delay),
+      ...(tx === undefined ? {} : { tx }),
+    },
+  );
+}

@@ -1,0 +1,96 @@
+import { InvalidInputError } from '../../errors.ts';
+import { readUse } from './admit.ts';
+import { cancelLipsync } from './cancel.ts';
+import { startClockwork } from './clockwork.ts';
+import { type CreateInput, createLipsync } from './create.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import type { Engine } from './engine.ts';
+import { estimatedCompletion } from './estimate.ts';
+import {
+  deleteLipsync,
+  eraseOld,
+  findOwn,
+  type LipsyncFilter,
+  listOwn,
+  type Place,
+} from './history.ts';
+import { createListener } from './listen.ts';
+import { readPositions } from './queue.ts';
+import { percentOf } from './record.ts';
+import { findLipsync, type Lipsync, type LipsyncEvent, readEvents } from './store.ts';
+import { Watch } from './watch.ts';
+
+export type { Cancellation } from './cancel.ts';
+export type { Creation } from './create.ts';
+export type { Lipsync, LipsyncEvent } from './store.ts';
+export type { Progress } from './watch.ts';
+export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
+export type LipsyncOptions = Omit<Engine, 'submissions'>;
+
+/** All that this slice does, over one engine. `start` begins to send and to look; until then nothing moves. */
+export async function createLipsyncService(options: LipsyncOptions) {
+  const engine: Engine = { ...options, submissions: new Map() };
+  const watch = new Watch(engine.db, engine.log);
+  await watch.open();
+  const clockwork = startClockwork(engine);
+  const listener = createListener(engine);
+
+  return {
+    create: (request: { owner: string; canSeeAll: boolean; input: CreateInput }) =>
+      createLipsync(engine, watch, request),
+    cancel: (request: { owner: string; id: string }) => cancelLipsync(engine, watch, request),
+    delete: (request: { owner: string; id: string }) => deleteLipsync(engine, request),
+    findOwn: (owner: string, keys: readonly string[]) => findOwn(engine.db, owner, keys),
+    listOwn: (owner: string, page: Parameters<typeof listOwn>[2]) =>
+      listOwn(engine.db, owner, page),
+    cursorOf: (event: LipsyncEvent) => encodeCursor(event.lipsyncId, event.sequence),
+    /** The sequence that a cursor of this lip-sync names, or null where it is none of its. */
+    placeOf: (lipsync: Lipsync, cursor: string) => decodeCursor(lipsync.id, cursor),
+    readEvents: (id: string, range: { after: number; limit: number }) =>
+      readEvents(engine.db, id, range),
+    readUse: (owner: string) => readUse(engine.db, owner, engine.now()),
+    limits: engine.limits,
+
+    /** Estimates of now, not of when the row was last written. */
+    estimate: (lipsync: Lipsync) => ({
+      percent: percentOf(lipsync, engine.now()),
+      estimatedCompletionAt: dueOf(engine, lipsync),
+    }),
+    readPositions: (ids: readonly string[]) => readPositions(engine.db, ids),
+
+    /** @throws InvalidInputError where the cursor is none of this lip-sync's. */
+    async follow(lipsync: Lipsync, cursor: string | null) {
+      const after = cursor === null ? null : decodeCursor(lipsync.id, cursor);
+      const current = await findLipsync(engine.db, lipsync.id);
+      if (cursor !== null && (after === null || after > (current?.sequence ?? 0))) {
+        throw new InvalidInputError([
+          { path: ['after'], message: 'The cursor is none of this lip-sync.' },
+        ]);
+      }
+      return watch.follow(lipsync.id, after);
+    },
+
+    /** A callback came for it: what it claims is at most a hint of where to look. */
+    onCallback: listener.onCallback,
+    eraseFinishedBefore: (moment: Date) => eraseOld(engine, moment),
+    watchedCount: () => watch.watchedCount,
+    start: clockwork.start,
+    /** Takes no new work and waits for the POSTs under way. */
+    async drain(): Promise<void> {
+      await clockwork.stop();
+      await Promise.allSettled(engine.submissions.values());
+    },
+    async close(): Promise<void> {
+      await listener.close();
+      await watch.close();
+    },
+  };
+}
+
+export type { CreateInput, LipsyncFilter, Place };
+
+function dueOf(engine: Engine, lipsync: Lipsync): Date | null {
+  const { submittedAt, expectedMs, finishedAt } = lipsync;
+  if (finishedAt !== null || submittedAt === null || expectedMs === null) return null;
+  return estimatedCompletion(submittedAt, expectedMs, engine.now());
+}

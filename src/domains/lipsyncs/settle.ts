@@ -1,0 +1,192 @@
+import { randomInt } from 'node:crypto';
+import type { Sql } from '../../database/connect.ts';
+import { type Failure, type FailureCode, storeFailure } from '../../errors.ts';
+import type { LipsyncPost } from './endpoints.ts';
+import { type Engine, later } from './engine.ts';
+import { expectedMs, kindOf, secondsOfSpeech } from './estimate.ts';
+import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
+import { changeStatus, fail, type Occasion } from './record.ts';
+import { ensurePoll } from './schedule.ts';
+import { deleteRefused, type Lipsync, lockLipsync, notifyChange, updateLipsync } from './store.ts';
+
+/** Refusals that say something of the account and not of the request: nothing is sent there until it healed. */
+const pausing: ReadonlySet<FailureCode> = new Set([
+  'UPSTREAM_UNAUTHORIZED',
+  'SUBSCRIPTION_EXPIRED',
+  'INSUFFICIENT_CREDITS',
+  'ACCOUNT_PENDING',
+]);
+
+/**
+ * A create that is still being answered: it never waited, so that the upstream's refusal is its caller's answer and
+ * leaves nothing behind.
+ */
+export function isBeingAnswered(lipsync: Lipsync): boolean {
+  return lipsync.status === 'SUBMITTING' && lipsync.loggedPosition === null;
+}
+
+/** What became of a POST. `waiting` = put back into the queue. */
+export type Settlement =
+  | { kind: 'submitted'; wasCalledBack: boolean }
+  | { kind: 'waiting' | 'unknown' }
+  | { kind: 'refused'; failure: Failure };
+
+/**
+ * Writes down what a POST led to. Whoever marked the POST as started is the only one who may send it, and so the
+ * only one to call this; others can at most have found the job meanwhile.
+ */
+export async function settle(
+  engine: Engine,
+  id: string,
+  answer: LipsyncPost & { mayWait: boolean },
+): Promise<Settlement> {
+  return engine.db.transaction(async (tx) => {
+    await lockQueue(tx);
+    const lipsync = await lockLipsync(tx, id);
+    const occasion: Occasion = { source: 'GATEWAY', at: engine.now() };
+    if (lipsync === null || lipsync.status !== 'SUBMITTING') {
+      return { kind: 'submitted', wasCalledBack: false };
+    }
+    await notifyQueue(tx);
+    if (answer.kind === 'accepted') {
+      await accept(engine, tx, { ...answer, lipsync, occasion });
+      return { kind: 'submitted', wasCalledBack: lipsync.hintedVideoIds.length > 0 };
+    }
+    if (answer.kind === 'unknown') {
+      await updateLipsync(tx, id, { outcomeUnknownAt: occasion.at, leaseUntil: null });
+      await notifyChange(tx, id);
+      if (lipsync.accountId !== null) await ensurePoll(engine, lipsync.accountId, { tx });
+      return { kind: 'unknown' };
+    }
+    return turnDown(engine, tx, { lipsync, answer, occasion });
+  });
+}
+
+/** The upstream has the job: also used where a look found the job of a POST without an answer. */
+export async function accept(
+  engine: Engine,
+  tx: Sql,
+  job: {
+    lipsync: Lipsync;
+    upstreamVideoId: string;
+    creditsCharged: number | null;
+    occasion: Occasion;
+  },
+): Promise<Lipsync> {
+  const { lipsync, occasion } = job;
+  if (lipsync.accountId !== null) await ensurePoll(engine, lipsync.accountId, { tx });
+  const submitted = await changeStatus(tx, lipsync, {
+    status: 'SUBMITTED',
+    set: {
+      upstreamVideoId: job.upstreamVideoId,
+      creditsCharged: job.creditsCharged,
+      submittedAt: occasion.at,
+      holdsSlot: !lipsync.offPeak,
+      expectedMs: await readExpectedMs(tx, lipsync),
+      leaseUntil: null,
+      outcomeUnknownAt: null,
+    },
+    occasion,
+  });
+  await tellPositions(tx, lipsync.owner, occasion.at);
+  if (submitted.cancelRequestedAt === null) return submitted;
+  return changeStatus(tx, submitted, {
+    status: 'CANCELLED',
+    set: { isTrackingStopped: true },
+    occasion,
+  });
+}
+
+/** Refused or never sent: it waits again, ends, or leaves no trace. */
+async function turnDown(
+  engine: Engine,
+  tx: Sql,
+  refusal: {
+    lipsync: Lipsync;
+    answer: Extract<LipsyncPost, { kind: 'refused' | 'not-sent' }> & { mayWait: boolean };
+    occasion: Occasion;
+  },
+): Promise<Settlement> {
+  const { lipsync, answer, occasion } = refusal;
+  const { failure } = answer;
+  const isFirstAnswer = isBeingAnswered(lipsync);
+  const isBusy = failure.code === 'RATE_LIMITED';
+  if (lipsync.accountId !== null) await tellAccount(engine, tx, { lipsync, answer, occasion });
+  if (isFirstAnswer && !(isBusy && answer.mayWait)) {
+    await deleteRefused(tx, lipsync, { failure: storeFailure(failure), at: occasion.at });
+    return { kind: 'refused', failure };
+  }
+  if (isBusy || answer.kind === 'not-sent') {
+    await putBack(tx, lipsync, occasion);
+    return { kind: 'waiting' };
+  }
+  await fail(tx, lipsync, { failure: storeFailure(failure), occasion });
+  await tellPositions(tx, lipsync.owner, occasion.at);
+  return { kind: 'refused', failure };
+}
+
+/** What the answer says of the account: full for a while, or not usable until it healed. */
+async function tellAccount(
+  engine: Engine,
+  tx: Sql,
+  refusal: {
+    lipsync: Lipsync;
+    answer: { kind: string; failure: Failure };
+    occasion: Occasion;
+  },
+): Promise<void> {
+  const { lipsync, answer, occasion } = refusal;
+  const { failure } = answer;
+  if (lipsync.accountId === null) return;
+  if (pausing.has(failure.code)) {
+    await engine.accounts.pause(tx, lipsync.accountId, failure.code);
+  } else if (failure.code === 'RATE_LIMITED' || answer.kind === 'not-sent') {
+    const seconds = failure.retryAfterSeconds ?? randomInt(10, 31);
+    await engine.accounts.cool(tx, lipsync.accountId, later(occasion.at, seconds * 1000));
+  }
+}
+
+/** A log stays short: going back and forth is told five times, after that only the waiting itself. */
+const toldAttempts = 5;
+
+export function isAttemptTold(lipsync: Lipsync): boolean {
+  return lipsync.attempts <= toldAttempts;
+}
+
+/** Back into the queue, to its old place. Only where the upstream surely has no job of it. */
+export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Promise<void> {
+  const waiting: Partial<Lipsync> = {
+    holdsSlot: false,
+    leaseUntil: null,
+    postStartedAt: null,
+    accountId: lipsync.isAccountFixed ? lipsync.accountId : null,
+  };
+  if (lipsync.cancelRequestedAt !== null) {
+    await changeStatus(tx, lipsync, { status: 'CANCELLED', set: waiting, occasion });
+    await tellPositions(tx, lipsync.owner, occasion.at);
+  } else if (isAttemptTold(lipsync)) {
+    await changeStatus(tx, lipsync, { status: 'QUEUED', set: waiting, occasion });
+  } else {
+    await updateLipsync(tx, lipsync.id, { ...waiting, status: 'QUEUED' });
+  }
+}
+
+/** The median of the last fifty of its kind and length, else of its kind, else a default. */
+async function readExpectedMs(tx: Sql, lipsync: Lipsync): Promise<number> {
+  const isText = lipsync.text !== null;
+  const seconds = lipsync.text === null ? lipsync.mediaSeconds : secondsOfSpeech(lipsync.text);
+  const kind = kindOf({ isText, seconds, isOffPeak: lipsync.offPeak });
+  const read = async (bounds: { from: number; to: number }) => {
+    const rows = await tx.query<{ ms: number }>(
+      `select (extract(epoch from finished_at - submitted_at) * 1000)::float8 as ms from lipsyncs
+       where status = 'COMPLETED' and submitted_at is not null and (text is not null) = $1
+         and off_peak = $2 and coalesce(media_seconds, length(text) / 14.0, 0) > $3
+         and coalesce(media_seconds, length(text) / 14.0, 0) <= $4
+       order by finished_at desc limit 50`,
+      [kind.isText, kind.isOffPeak, bounds.from, bounds.to],
+    );
+    return rows.map(({ ms }) => ms);
+  };
+  const alike = await read({ from: kind.fromSeconds, to: Math.min(kind.toSeconds, 1e9) });
+  return expectedMs(alike.length > 0 ? alike : await read({ from: -1, to: 1e9 }));
+}

@@ -1,0 +1,228 @@
+import type { Row, Sql } from '../../database/connect.ts';
+import type { StoredFailure } from '../../errors.ts';
+import type { StoredVideo } from '../videos/service.ts';
+import type { Voice } from '../voices/service.ts';
+import type { EventSource, LipsyncStatus } from './lifecycle.ts';
+
+/** One row of `lipsyncs`, with the columns named as our code speaks. */
+export type Lipsync = {
+  id: string;
+  owner: string;
+  queueOrder: number;
+  status: LipsyncStatus;
+  sequence: number;
+  reference: string | null;
+  text: string | null;
+  voice: Voice | null;
+  sourceVideoId: string | null;
+  sourceVideo: StoredVideo | null;
+  sourcePath: string | null;
+  audioPath: string | null;
+  mediaSeconds: number | null;
+  keepOriginalSound: boolean | null;
+  offPeak: boolean;
+  maxJobs: number | null;
+  callbackUrl: string | null;
+  idempotencyKey: string | null;
+  fingerprint: string;
+  expiresAt: Date | null;
+  accountId: string | null;
+  isAccountFixed: boolean;
+  holdsSlot: boolean;
+  attempts: number;
+  notBefore: Date | null;
+  leaseUntil: Date | null;
+  postStartedAt: Date | null;
+  outcomeUnknownAt: Date | null;
+  hintedVideoIds: string[];
+  upstreamVideoId: string | null;
+  cancelRequestedAt: Date | null;
+  isTrackingStopped: boolean;
+  resultVideoId: string | null;
+  resultVideo: StoredVideo | null;
+  failure: StoredFailure | null;
+  creditsCharged: number | null;
+  expectedMs: number | null;
+  loggedPercent: number;
+  loggedPercentAt: Date | null;
+  loggedPosition: number | null;
+  loggedAttempts: number;
+  createdAt: Date;
+  claimedAt: Date | null;
+  submittedAt: Date | null;
+  finishedAt: Date | null;
+};
+
+export type LipsyncEvent = {
+  lipsyncId: string;
+  sequence: number;
+  status: LipsyncStatus;
+  percent: number;
+  queuePosition: number | null;
+  source: EventSource;
+  failure: StoredFailure | null;
+  occurredAt: Date;
+};
+
+/** The channel on which a change is told: the payload is the lip-sync's id and nothing else. */
+export const changedChannel = 'lipsync_changed';
+
+const jsonColumns: ReadonlySet<string> = new Set([
+  'voice',
+  'sourceVideo',
+  'resultVideo',
+  'failure',
+]);
+
+function toColumn(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function fromRow<T>(row: Row): T {
+  const entries = Object.entries(row).map(([column, value]) => [
+    column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]);
+  return Object.fromEntries(entries) as T;
+}
+
+function toParam(name: string, value: unknown): unknown {
+  return jsonColumns.has(name) && value !== null ? JSON.stringify(value) : value;
+}
+
+/** Those the upstream may still say something about. */
+export const openWhere = `(status in ('SUBMITTED', 'GENERATING')
+  or (status = 'SUBMITTING' and outcome_unknown_at is not null))`;
+
+/** Rows of any of this slice's queries that select whole lip-syncs. */
+export async function selectLipsyncs(
+  sql: Sql,
+  rest: string,
+  params: readonly unknown[] = [],
+): Promise<Lipsync[]> {
+  const rows = await sql.query(`select lipsyncs.* from lipsyncs ${rest}`, params);
+  return rows.map((row) => fromRow<Lipsync>(row));
+}
+
+export async function findLipsync(sql: Sql, id: string): Promise<Lipsync | null> {
+  const [found] = await selectLipsyncs(sql, 'where id = $1', [id]);
+  return found ?? null;
+}
+
+/** The row under lock: whoever changes a lip-sync holds it from here to the end of the transaction. */
+export async function lockLipsync(tx: Sql, id: string): Promise<Lipsync | null> {
+  const [found] = await selectLipsyncs(tx, 'where id = $1 for update', [id]);
+  return found ?? null;
+}
+
+export async function insertLipsync(
+  tx: Sql,
+  fresh: Partial<Lipsync> & Pick<Lipsync, 'id' | 'owner' | 'status' | 'fingerprint' | 'createdAt'>,
+): Promise<Lipsync> {
+  const names = Object.keys(fresh);
+  const values = Object.entries(fresh).map(([name, value]) => toParam(name, value));
+  const [row] = await tx.query(
+    `insert into lipsyncs (${names.map(toColumn).join(', ')})
+     values (${names.map((_, at) => `$${at + 1}`).join(', ')})
+     returning *`,
+    values,
+  );
+  if (row === undefined) throw new Error('The lip-sync was not inserted.');
+  return fromRow<Lipsync>(row);
+}
+
+/** Changes columns without an event: bookkeeping that no watcher sees. */
+export async function updateLipsync(
+  tx: Sql,
+  id: string,
+  set: Partial<Lipsync>,
+): Promise<Lipsync | null> {
+  const entries = Object.entries(set);
+  const assignments = entries.map(([name], at) => `${toColumn(name)} = $${at + 2}`);
+  const [row] = await tx.query(
+    `update lipsyncs set ${assignments.join(', ')} where id = $1 returning *`,
+    [id, ...entries.map(([name, value]) => toParam(name, value))],
+  );
+  return row === undefined ? null : fromRow<Lipsync>(row);
+}
+
+/** Adds an event with the next sequence and tells every instance. The row must be under lock. */
+export async function appendEvent(
+  tx: Sql,
+  lipsync: Lipsync,
+  event: Pick<LipsyncEvent, 'percent' | 'queuePosition' | 'source' | 'occurredAt'>,
+): Promise<void> {
+  await tx.query(
+    `with event as (
+       update lipsyncs set sequence = sequence + 1 where id = $1
+       returning id, sequence, status, failure
+     )
+     insert into lipsync_events
+       (lipsync_id, sequence, status, failure, percent, queue_position, source, occurred_at)
+     select id, sequence, status, failure, $2::float8, $3::int, $4, $5::timestamptz from event`,
+    [lipsync.id, event.percent, event.queuePosition, event.source, event.occurredAt],
+  );
+  await notifyChange(tx, lipsync.id);
+}
+
+export async function notifyChange(tx: Sql, id: string): Promise<void> {
+  await tx.query('select pg_notify($1, $2)', [changedChannel, id]);
+}
+
+export async function readEvents(
+  sql: Sql,
+  id: string,
+  range: { after: number; limit?: number },
+): Promise<LipsyncEvent[]> {
+  const rows = await sql.query(
+    `select * from lipsync_events where lipsync_id = $1 and sequence > $2
+     order by sequence limit $3`,
+    [id, range.after, range.limit ?? 1_000],
+  );
+  return rows.map((row) => fromRow<LipsyncEvent>(row));
+}
+
+/** Removes a lip-sync that the upstream refused at once, and keeps the reason for those who wait for it. */
+export async function deleteRefused(
+  tx: Sql,
+  lipsync: Lipsync,
+  refusal: { failure: StoredFailure; at: Date },
+): Promise<void> {
+  await tx.query('delete from lipsyncs where id = $1', [lipsync.id]);
+  await tx.query(
+    `insert into refusals (lipsync_id, owner, idempotency_key, fingerprint, failure, refused_at)
+     values ($1, $2, $3, $4, $5, $6)`,
+    [
+      lipsync.id,
+      lipsync.owner,
+      lipsync.idempotencyKey,
+      lipsync.fingerprint,
+      JSON.stringify(refusal.failure),
+      refusal.at,
+    ],
+  );
+  await notifyChange(tx, lipsync.id);
+}
+
+export async function findRefusal(sql: Sql, id: string): Promise<StoredFailure | null> {
+  const [row] = await sql.query<{ failure: StoredFailure }>(
+    'select failure from refusals where lipsync_id = $1',
+    [id],
+  );
+  return row?.failure ?? null;
+}
+
+/** The refusal that answers a request which was already being checked when its twin was refused. */
+export async function findRefusalSince(
+  sql: Sql,
+  twin: Pick<Lipsync, 'owner' | 'idempotencyKey' | 'fingerprint'>,
+  since: Date,
+): Promise<StoredFailure | null> {
+  const [row] = await sql.query<{ failure: StoredFailure }>(
+    `select failure from refusals
+     where owner = $1 and idempotency_key = $2 and fingerprint = $3 and refused_at >= $4
+     order by refused_at desc limit 1`,
+    [twin.owner, twin.idempotencyKey, twin.fingerprint, since],
+  );
+  return row?.failure ?? null;
+}

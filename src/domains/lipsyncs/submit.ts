@@ -1,0 +1,192 @@
+import type { Sql } from '../../database/connect.ts';
+import { postLipsync } from './endpoints.ts';
+import { type Engine, later, leaseMs } from './engine.ts';
+import { isTerminal } from './lifecycle.ts';
+import { lookAtLipsync } from './look.ts';
+import {
+  chooseRoom,
+  lockQueue,
+  notifyQueue,
+  type Room,
+  readNextOfEachOwner,
+  readRooms,
+  tellPositions,
+} from './queue.ts';
+import { changeStatus, tellChange } from './record.ts';
+import { isAttemptTold, putBack, type Settlement, settle } from './settle.ts';
+import { type Lipsync, lockLipsync, selectLipsyncs, updateLipsync } from './store.ts';
+
+/** What a claim writes: from here on the lip-sync belongs to this process until the lease ends. */
+export function claimOf(engine: Engine, room: Room, job: { offPeak: boolean; attempts: number }) {
+  const now = engine.now();
+  return {
+    status: 'SUBMITTING',
+    accountId: room.accountId,
+    holdsSlot: !job.offPeak,
+    attempts: job.attempts + 1,
+    claimedAt: now,
+    leaseUntil: later(now, leaseMs(engine)),
+  } satisfies Partial<Lipsync>;
+}
+
+/** Takes the fairest waiting lip-sync that has room, or none. */
+async function claimNext(engine: Engine): Promise<{ lipsync: Lipsync; email: string } | null> {
+  return engine.db.transaction(async (tx) => {
+    await lockQueue(tx);
+    const rooms = await readRooms(tx, engine.now());
+    if (rooms.length === 0) return null;
+    for (const lipsync of await readNextOfEachOwner(tx, engine.now())) {
+      const room = chooseRoom(rooms, lipsync);
+      if (room !== null)
+        return { lipsync: await claim(engine, tx, { lipsync, room }), email: room.email };
+    }
+    return null;
+  });
+}
+
+async function claim(
+  engine: Engine,
+  tx: Sql,
+  { lipsync, room }: { lipsync: Lipsync; room: Room },
+): Promise<Lipsync> {
+  const { status, ...set } = claimOf(engine, room, lipsync);
+  const occasion = { source: 'GATEWAY', at: engine.now() } as const;
+  if (isAttemptTold({ ...lipsync, ...set }))
+    return changeStatus(tx, lipsync, { status, set, occasion });
+  return (await updateLipsync(tx, lipsync.id, { ...set, status })) ?? lipsync;
+}
+
+/**
+ * Sends what there is room for, one after another until nothing fits. Called whenever something may have become
+ * free; two calls at once do no harm.
+ */
+export async function dispatch(engine: Engine, isStopping: () => boolean): Promise<void> {
+  while (!isStopping()) {
+    const claimed = await claimNext(engine);
+    if (claimed === null) return;
+    // It tells its outcome to the row, and never throws.
+    void startSubmission(engine, claimed.lipsync, { email: claimed.email, mayWait: true });
+  }
+}
+
+/** Sends the one POST of a claimed lip-sync. It goes on whoever leaves; a stop of the process waits for it. */
+export function startSubmission(
+  engine: Engine,
+  lipsync: Lipsync,
+  way: { email: string; mayWait: boolean },
+): Promise<Settlement> {
+  const submission = submit(engine, lipsync, way)
+    .catch((error: unknown): Settlement => {
+      // The row keeps its lease and is found when that ends: looked for where the POST had started, else sent.
+      engine.log.error({ err: error, lipsyncId: lipsync.id }, 'a submission broke off');
+      return { kind: 'unknown' };
+    })
+    .finally(() => engine.submissions.delete(lipsync.id));
+  engine.submissions.set(lipsync.id, submission);
+  return submission;
+}
+
+async function submit(
+  engine: Engine,
+  lipsync: Lipsync,
+  way: { email: string; mayWait: boolean },
+): Promise<Settlement> {
+  if (!(await markPostStarted(engine, lipsync))) return { kind: 'waiting' };
+  const upstreamVideoId =
+    lipsync.sourceVideoId === null
+      ? null
+      : await engine.videos.ids.toUpstream(lipsync.sourceVideoId);
+  const answer = await postLipsync(engine.upstream, {
+    ...(upstreamVideoId === null ? {} : { videoId: upstreamVideoId }),
+    ...(lipsync.sourcePath === null ? {} : { videoPath: lipsync.sourcePath, email: way.email }),
+    ...(lipsync.audioPath === null ? {} : { audioPath: lipsync.audioPath }),
+    ...(lipsync.text === null ? {} : { prompt: lipsync.text }),
+    ...(lipsync.voice === null ? {} : { speakerId: lipsync.voice.speakerId }),
+    ...(lipsync.keepOriginalSound === null ? {} : { keepOriginalSound: lipsync.keepOriginalSound }),
+    ...(lipsync.offPeak ? { offPeak: true } : {}),
+    ...(lipsync.maxJobs === null ? {} : { maxJobs: lipsync.maxJobs }),
+    replyUrl: engine.callbackUrl(lipsync.id),
+    replyRef: lipsync.id,
+  });
+  const settlement = await settle(engine, lipsync.id, { ...answer, mayWait: way.mayWait });
+  lookAtOnce(engine, lipsync.id, settlement);
+  return settlement;
+}
+
+/** Where the POST had no answer, or a callback outran it, there may be something to see already. */
+function lookAtOnce(engine: Engine, id: string, settlement: Settlement): void {
+  const isUnknown = settlement.kind === 'unknown';
+  if (!isUnknown && !(settlement.kind === 'submitted' && settlement.wasCalledBack)) return;
+  lookAtLipsync(engine, id, isUnknown ? 'POLL' : 'CALLBACK').catch((error: unknown) => {
+    engine.log.warn({ err: error, lipsyncId: id }, 'the first look broke off; the poll follows');
+  });
+}
+
+/**
+ * The point of no return, written before the first byte can leave: whoever finds the row after this looks for the
+ * job and never sends it again. False where the claim was lost, and then nothing may be sent.
+ */
+async function markPostStarted(engine: Engine, lipsync: Lipsync): Promise<boolean> {
+  const rows = await engine.db.query(
+    `update lipsyncs set post_started_at = $2
+     where id = $1 and status = 'SUBMITTING' and post_started_at is null and attempts = $3
+     returning id`,
+    [lipsync.id, engine.now(), lipsync.attempts],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Claims whose holder is gone: back into the queue where no POST had started, else looked for. On the embedded
+ * database every lease is void at start, since nobody else can hold one.
+ */
+export async function takeOver(engine: Engine, leasesAreVoid = false): Promise<number> {
+  const now = engine.now();
+  const abandoned = await selectLipsyncs(
+    engine.db,
+    `where status = 'SUBMITTING' and outcome_unknown_at is null and (lease_until <= $1 or $2)`,
+    [now, leasesAreVoid],
+  );
+  for (const { id } of abandoned) {
+    if (engine.submissions.has(id)) continue;
+    await engine.db.transaction(async (tx) => {
+      await lockQueue(tx);
+      const lipsync = await lockLipsync(tx, id);
+      const isStill =
+        lipsync?.status === 'SUBMITTING' &&
+        lipsync.outcomeUnknownAt === null &&
+        (leasesAreVoid || (lipsync.leaseUntil?.getTime() ?? 0) <= now.getTime());
+      if (!isStill || lipsync === null) return;
+      if (lipsync.postStartedAt === null) {
+        await putBack(tx, lipsync, { source: 'GATEWAY', at: now });
+      } else {
+        await updateLipsync(tx, id, { outcomeUnknownAt: now, leaseUntil: null });
+      }
+      await notifyQueue(tx);
+    });
+  }
+  return abandoned.length;
+}
+
+/** Ends what has waited past its `expiresAt`. */
+export async function expireDue(engine: Engine): Promise<void> {
+  const due = await engine.db.query<{ id: string }>(
+    "select id from lipsyncs where status = 'QUEUED' and expires_at <= $1",
+    [engine.now()],
+  );
+  for (const { id } of due) {
+    await engine.db.transaction(async (tx) => {
+      await lockQueue(tx);
+      const lipsync = await lockLipsync(tx, id);
+      if (lipsync === null || isTerminal(lipsync.status) || lipsync.status !== 'QUEUED') return;
+      const occasion = { source: 'GATEWAY', at: engine.now() } as const;
+      await changeStatus(tx, lipsync, { status: 'EXPIRED', occasion });
+      await tellPositions(tx, lipsync.owner, occasion.at);
+    });
+  }
+}
+
+/** The first event of a lip-sync, in the transaction that made its row. */
+export async function tellCreated(engine: Engine, tx: Sql, lipsync: Lipsync): Promise<Lipsync> {
+  return tellChange(tx, lipsync, { source: 'GATEWAY', at: engine.now() });
+}

@@ -1,0 +1,188 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Database } from '../../database/connect.ts';
+import type { Log } from '../../log.ts';
+import { isTerminal } from './lifecycle.ts';
+import {
+  changedChannel,
+  findLipsync,
+  type Lipsync,
+  type LipsyncEvent,
+  readEvents,
+} from './store.ts';
+
+/** An event and the row of its lip-sync as it is now. */
+export type Progress = { event: LipsyncEvent; lipsync: Lipsync };
+
+/** How long to wait before a log that could not be read is tried again. */
+const retryMs = 500;
+
+/** What is kept of one lip-sync while somebody watches it: its whole log, which has under a hundred events. */
+class WatchedLog {
+  readonly events: LipsyncEvent[] = [];
+  lipsync: Lipsync | null = null;
+  watchers = 0;
+  /** Settles with the next change; each change replaces it. */
+  changed = Promise.withResolvers<void>();
+  private isStale = true;
+  private reading: Promise<void> | null = null;
+  private readonly id: string;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  touch(): void {
+    this.isStale = true;
+    this.changed.resolve();
+    this.changed = Promise.withResolvers();
+  }
+
+  /** One read serves all who wait for it. Throws where the database can't be read. */
+  async refresh(db: Database): Promise<void> {
+    while (this.isStale || this.reading !== null) {
+      this.reading ??= this.read(db);
+      await this.reading;
+    }
+  }
+
+  private async read(db: Database): Promise<void> {
+    this.isStale = false;
+    try {
+      const after = this.events.at(-1)?.sequence ?? 0;
+      const fresh = await readEvents(db, this.id, { after });
+      this.lipsync = await findLipsync(db, this.id);
+      this.events.push(...fresh);
+    } catch (error) {
+      this.isStale = true;
+      throw error;
+    } finally {
+      this.reading = null;
+    }
+  }
+}
+
+/** Whether its watcher has left, and a promise of that. */
+type Departure = { promise: Promise<void>; hasHappened: boolean };
+
+/**
+ * Tells any number of watchers of any number of lip-syncs what happens to them. One connection listens; one read of
+ * the log serves all who watch the same. A slow watcher holds nothing but its place in the shared log.
+ */
+export class Watch {
+  private readonly logs = new Map<string, WatchedLog>();
+  private readonly db: Database;
+  private readonly log: Log;
+  private stop: () => Promise<void> = async () => undefined;
+
+  constructor(db: Database, log: Log) {
+    this.db = db;
+    this.log = log;
+  }
+
+  async open(): Promise<void> {
+    this.stop = await this.db.listen(changedChannel, {
+      onMessage: (id) => this.logs.get(id)?.touch(),
+      // Whatever was told meanwhile went unheard: the logs know it.
+      onReconnected: () => {
+        for (const watched of this.logs.values()) watched.touch();
+      },
+    });
+  }
+
+  close(): Promise<void> {
+    return this.stop();
+  }
+
+  get watchedCount(): number {
+    return this.logs.size;
+  }
+
+  /**
+   * What happens after the sequence `after`, from the log and then live, until the terminal event or the lip-sync's
+   * deletion. With null it begins with the last event as stored. `return` ends it at once, also while nothing
+   * happens: a plain generator would first wait for the next event, and so leak for as long as a job is quiet.
+   */
+  follow(id: string, after: number | null): AsyncIterableIterator<Progress> {
+    const left = Promise.withResolvers<void>();
+    const departure: Departure = { promise: left.promise, hasHappened: false };
+    const walker = this.walk(id, { after, departure });
+    return {
+      next: () => walker.next(),
+      return: () => {
+        departure.hasHappened = true;
+        left.resolve();
+        return walker.return(undefined);
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Resolves when anything was told of the lip-sync, at the latest after a second: a word may go unheard. */
+  async nextChange(id: string): Promise<void> {
+    const watched = this.enter(id);
+    await Promise.race([watched.changed.promise, wait(1_000)]);
+    this.leave(id, watched);
+  }
+
+  private async *walk(
+    id: string,
+    { after, departure }: { after: number | null; departure: Departure },
+  ): AsyncGenerator<Progress> {
+    const watched = this.enter(id);
+    let sent = after;
+    try {
+      while (!departure.hasHappened) {
+        const changed = watched.changed.promise;
+        const isRead = await this.tryToRefresh(id, watched);
+        const progress = nextOf(watched, sent);
+        if (isRead && progress === 'over') return;
+        if (isRead && typeof progress === 'object') {
+          sent = progress.event.sequence;
+          yield progress;
+        } else {
+          const retry = isRead ? [] : [wait(retryMs)];
+          await Promise.race([changed, departure.promise, ...retry]);
+        }
+      }
+    } finally {
+      this.leave(id, watched);
+    }
+  }
+
+  /** Where the database is away for a while, whoever watches is not told to leave: it is asked again. */
+  private async tryToRefresh(id: string, watched: WatchedLog): Promise<boolean> {
+    try {
+      await watched.refresh(this.db);
+      return true;
+    } catch (error) {
+      this.log.warn(
+        { err: error, lipsyncId: id },
+        'the log of a watched lip-sync could not be read',
+      );
+      return false;
+    }
+  }
+
+  private enter(id: string): WatchedLog {
+    const watched = this.logs.get(id) ?? new WatchedLog(id);
+    watched.watchers += 1;
+    this.logs.set(id, watched);
+    return watched;
+  }
+
+  private leave(id: string, watched: WatchedLog): void {
+    watched.watchers -= 1;
+    if (watched.watchers === 0 && this.logs.get(id) === watched) this.logs.delete(id);
+  }
+}
+
+/** What to tell after `sent`; null for `sent` begins with the last event as stored. */
+function nextOf({ events, lipsync }: WatchedLog, sent: number | null): Progress | 'quiet' | 'over' {
+  const last = events.at(-1);
+  if (lipsync === null || last === undefined) return 'over';
+  const event = events.find(({ sequence }) => sequence > (sent ?? last.sequence - 1));
+  if (event !== undefined) return { event, lipsync };
+  return isTerminal(last.status) ? 'over' : 'quiet';
+}

@@ -1,0 +1,17 @@
+import type { Database } from '../../database/connect.ts';
+import type { Log } from '../../log.ts';
+import type { Upstream } from '../../upstream/client.ts';
+import type { AccountService } from '../accounts/service.ts';
+import type { VideoIds } from './ids.ts';
+
+/** What the verbs of this slice work with. */
+export type Library = {
+  readonly db: Database;
+  readonly upstream: Upstream;
+  readonly accounts: AccountService;
+  readonly ids: VideoIds;
+  readonly log: Log;
+};
+
+/** Without `canSeeAll` only videos that the owner's lip-syncs used or made exist. */
+export type Viewer = { owner: string; canSeeAll: boolean };

@@ -1,0 +1,145 @@
+import { Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
+import { accountEmailOf, getVideo, listVideos, type UpstreamVideo } from './endpoints.ts';
+import { isVideoKey } from './ids.ts';
+import type { Library, Viewer } from './library.ts';
+import { readSnapshots, type Snapshot } from './store.ts';
+import { isGone, type StoredVideo, toStored } from './stored.ts';
+
+type Loaded = StoredVideo | Failure | null;
+type Found = UpstreamVideo | Failure | null;
+
+/** GETs of single videos at once, for one request: enough to be quick, few enough to leave room for others. */
+const readsAtOnce = 4;
+
+/**
+ * A video that is still made answers 404 to GET one, and stands near the top of the list. Accounts run 8 jobs at
+ * most, so two pages have all of them, unless somebody floods the account from outside.
+ */
+const pageSize = 40;
+const pagesToSearch = 2;
+
+/** See `VideoService.load`. */
+export async function loadVideos(
+  library: Library,
+  viewer: Viewer,
+  keys: readonly string[],
+): Promise<Loaded[]> {
+  const snapshots = await readSnapshots(library.db, viewer.owner, keys.filter(isVideoKey));
+  const visible = snapshots.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
+  const isKept = ({ video }: Snapshot) => video !== null && !isGone(video);
+  const missing = visible.filter((snapshot) => !isKept(snapshot)).map(({ key }) => key);
+  const loaded = new Map<string, Loaded>(visible.map(({ key, video }) => [key, video]));
+  for (const [key, video] of await readMissing(library, missing)) loaded.set(key, video);
+  return keys.map((key) => loaded.get(key) ?? null);
+}
+
+async function readMissing(library: Library, keys: readonly string[]): Promise<[string, Loaded][]> {
+  const upstreamIds = await Promise.all(keys.map((key) => library.ids.toUpstream(key)));
+  const found = await findUpstream(
+    library,
+    upstreamIds.filter((id) => id !== null),
+  );
+  return keys.map((key, at) => {
+    const video = found.get(upstreamIds[at] ?? '') ?? null;
+    return [key, video instanceof Failure || video === null ? video : toStored(key, video)];
+  });
+}
+
+/** One video by its upstream id; null where there is none. Throws the upstream's failure. */
+export async function findVideo(
+  library: Library,
+  upstreamId: string,
+): Promise<UpstreamVideo | null> {
+  const found = (await findUpstream(library, [upstreamId])).get(upstreamId) ?? null;
+  if (found instanceof Failure) throw found;
+  return found;
+}
+
+async function findUpstream(
+  library: Library,
+  upstreamIds: readonly string[],
+): Promise<Map<string, Found>> {
+  const byAccount = Map.groupBy(new Set(upstreamIds), accountEmailOf);
+  const bounded = createBound(readsAtOnce);
+  const found = await Promise.all(
+    [...byAccount].map(([email, ids]) => findInAccount(library, { email, ids }, bounded)),
+  );
+  return new Map(found.flatMap((entries) => [...entries]));
+}
+
+/**
+ * One list call serves many, and GETs serve the rest. A single one is asked for directly, since the list would be the
+ * larger answer.
+ */
+async function findInAccount(
+  library: Library,
+  { email, ids }: { email: string | null; ids: readonly string[] },
+  bounded: Bound,
+): Promise<Map<string, Found>> {
+  const found = new Map<string, Found>();
+  const missing = () => ids.filter((id) => (found.get(id) ?? null) === null);
+  const search = createSearch(library, email, found);
+  if (ids.length > 1) await search(1);
+  await Promise.all(
+    missing().map((id) =>
+      bounded(async () => found.set(id, await settled(getVideo(library.upstream, id)))),
+    ),
+  );
+  for (let pages = 1; pages <= pagesToSearch && missing().length > 0; pages += 1) {
+    await search(pages);
+  }
+  // Only the list could have told whether these are being made.
+  if (search.failure() !== null) for (const id of missing()) found.set(id, search.failure());
+  return found;
+}
+
+/** Reads pages of the list up to the given number of them, each once, and remembers a failure. */
+function createSearch(library: Library, email: string | null, found: Map<string, Found>) {
+  let offset = 0;
+  let pagesRead = 0;
+  let isOver = email === null;
+  let failure: Failure | null = null;
+
+  async function search(pages: number): Promise<void> {
+    if (isOver || pagesRead >= pages || email === null) return;
+    pagesRead += 1;
+    const page = await settled(listVideos(library.upstream, { email, limit: pageSize, offset }));
+    isOver = page === null || page instanceof Failure || !page.hasMore;
+    if (page instanceof Failure) failure = page;
+    if (page === null || page instanceof Failure) return;
+    offset = page.nextOffset;
+    for (const video of page.items) found.set(video.id, video);
+  }
+
+  return Object.assign(search, { failure: () => failure });
+}
+
+/** What the upstream knows nothing of (404), or takes for no id at all (400), is missing. */
+async function settled<T>(work: Promise<T>): Promise<T | Failure | null> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (thrown instanceof NotFoundError || thrown instanceof InvalidInputError) return null;
+    if (thrown instanceof Failure) return thrown;
+    throw thrown;
+  }
+}
+
+type Bound = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Runs at most so many at once, the others in the order they came. */
+function createBound(most: number): Bound {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}

@@ -1,0 +1,70 @@
+import { builder } from '../../graphql/builder.ts';
+import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
+import { keyOf } from '../../graphql/ids.ts';
+import type { Voice, VoiceService } from './service.ts';
+
+declare module '../../graphql/context.ts' {
+  interface Services {
+    voices: VoiceService;
+  }
+}
+
+export const VoiceRef = builder.loadableNode('Voice', {
+  description: 'A voice that can speak the text of a lip-sync.',
+  id: { resolve: ({ speakerId }: Voice) => speakerId, description: 'Opaque and stable.' },
+  load: (keys: string[], { caller, services }): Promise<(Voice | null)[]> =>
+    caller.scopes.has('lipsync:read')
+      ? Promise.all(keys.map((key) => services.voices.find(key)))
+      : Promise.resolve(keys.map(() => null)),
+  fields: (t) => ({
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'The name of the voice. Null where the video service does not tell.',
+    }),
+    previewUrl: t.exposeString('previewUrl', {
+      nullable: true,
+      description: 'A sound file in which the voice speaks. Null where there is none.',
+    }),
+  }),
+});
+
+builder.asEntity(VoiceRef, {
+  key: builder.selection<{ id: string }>('id'),
+  resolveReference: ({ id }, context) => {
+    const key = keyOf('Voice', id);
+    return key === null ? null : VoiceRef.getDataloader(context).load(key);
+  },
+});
+
+const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implement({
+  description: 'All voices there are.',
+  fields: (t) => ({
+    nodes: t.field({
+      type: [VoiceRef],
+      description: 'The voices, in the order of the video service.',
+      resolve: ({ nodes }) => nodes,
+    }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  voices: t.field({
+    type: VoiceListRef,
+    description: 'The voices that can speak the text of a lip-sync. Needs the scope lipsync:read.',
+    authScopes: { scope: 'lipsync:read' },
+    errors: {
+      types: [...upstreamErrors, ...accessErrors],
+      union: { name: 'VoicesResult', description: 'The voices, or why they could not be read.' },
+    },
+    resolve: async (_root, _args, { services }) => ({ nodes: await services.voices.list() }),
+  }),
+  voice: t.field({
+    type: VoiceRef,
+    nullable: true,
+    description:
+      'One voice by its id, or null where there is none. Needs the scope lipsync:read. A failure of the video service is null with an entry in errors.',
+    authScopes: { scope: 'lipsync:read' },
+    args: { id: t.arg.id({ required: true, description: 'The id of the voice.' }) },
+    resolve: (_root, { id }) => keyOf('Voice', id),
+  }),
+}));

@@ -1,0 +1,50 @@
+import type { Upstream } from '../../upstream/client.ts';
+import { SingleFlight } from '../../upstream/single-flight.ts';
+import type { AccountService } from '../accounts/service.ts';
+import { listVoices } from './endpoints.ts';
+
+/** Plain JSON: a lip-sync keeps it in its row. */
+export type Voice = { speakerId: string; name: string | null; previewUrl: string | null };
+
+export type VoiceServiceOptions = {
+  upstream: Upstream;
+  accounts: AccountService;
+  now: () => Date;
+};
+
+/** A voice that is not in a list this young does not exist. */
+const freshMs = 60_000;
+
+export type VoiceService = {
+  /** One upstream call for all who ask at the same time. Throws the upstream's failure: nothing older answers. */
+  list(): Promise<Voice[]>;
+  /** From the list read last, where it has the voice or is young; else from a new one. Null = there is no such voice. */
+  find(speakerId: string): Promise<Voice | null>;
+};
+
+export function createVoiceService(options: VoiceServiceOptions): VoiceService {
+  const { upstream, accounts, now } = options;
+  const flights = new SingleFlight<Voice[]>();
+  let voices = new Map<string, Voice>();
+  let readAt = Number.NEGATIVE_INFINITY;
+
+  const list = () =>
+    flights.join('voices', async () => {
+      const present = await accounts.known();
+      // The voices are the same everywhere; which account's they are must be said where there are several.
+      const email = present.length > 1 ? present[0]?.email : undefined;
+      const read = await listVoices(upstream, { email });
+      voices = new Map(read.map((voice) => [voice.speakerId, voice]));
+      readAt = now().getTime();
+      return read;
+    });
+
+  return {
+    list,
+    async find(speakerId) {
+      const isYoung = now().getTime() - readAt < freshMs;
+      if (!voices.has(speakerId) && !isYoung) await list();
+      return voices.get(speakerId) ?? null;
+    },
+  };
+}

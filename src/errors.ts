@@ -1,0 +1,268 @@
+/**
+ * The closed list of meant failures. Each is an answer a caller can act on and a member of the GraphQL unions.
+ *
+ * They are plain classes that do not extend `Error`: graphql-js takes any returned `Error` for a thrown one, and then a
+ * field such as `Lipsync.failure` would become null plus an entry in `errors[]`. They are thrown all the same.
+ * Messages are read by callers: no token, e-mail, file path or upstream address belongs in one.
+ */
+
+export const failureCodes = [
+  'INVALID_INPUT',
+  'UPSTREAM_UNAUTHORIZED',
+  'SUBSCRIPTION_EXPIRED',
+  'NOT_FOUND',
+  'INSUFFICIENT_CREDITS',
+  'CONTENT_MODERATED',
+  'RATE_LIMITED',
+  'ACCOUNT_PENDING',
+  'UPSTREAM_UNAVAILABLE',
+  'GENERATION_FAILED',
+  'OUTCOME_UNKNOWN',
+  'NOT_AUTHENTICATED',
+  'NOT_AUTHORIZED',
+  'IDEMPOTENCY_CONFLICT',
+  'QUEUE_FULL',
+  'QUOTA_EXCEEDED',
+] as const;
+
+export type FailureCode = (typeof failureCodes)[number];
+
+export abstract class Failure {
+  abstract readonly code: FailureCode;
+  readonly message: string;
+  readonly retryable: boolean;
+  /** Whole seconds after which trying again makes sense; null where time alone does not heal it. */
+  readonly retryAfterSeconds: number | null;
+
+  constructor(message: string, retry: { retryable?: boolean; afterSeconds?: number } = {}) {
+    this.message = message;
+    this.retryable = retry.retryable ?? false;
+    this.retryAfterSeconds = retry.afterSeconds ?? null;
+  }
+}
+
+/** `path` leads to the offending input field, as in `['input', 'speech', 'text', 'text']`. */
+export type InputIssue = { path: string[]; message: string };
+
+export class InvalidInputError extends Failure {
+  override readonly code = 'INVALID_INPUT';
+  readonly issues: InputIssue[];
+
+  constructor(issues: InputIssue[]) {
+    super(issues.map((issue) => issue.message).join(' ') || 'The input is not valid.');
+    this.issues = issues;
+  }
+}
+
+export class UpstreamUnauthorizedError extends Failure {
+  override readonly code = 'UPSTREAM_UNAUTHORIZED';
+
+  constructor() {
+    super(
+      'The video service refused the credentials of this server. Its operator must renew them.',
+    );
+  }
+}
+
+export class SubscriptionExpiredError extends Failure {
+  override readonly code = 'SUBSCRIPTION_EXPIRED';
+
+  constructor() {
+    super("The operator's subscription to the video service has expired.");
+  }
+}
+
+export class NotFoundError extends Failure {
+  override readonly code = 'NOT_FOUND';
+
+  constructor(what: string) {
+    super(`${what} was not found.`);
+  }
+}
+
+export class InsufficientCreditsError extends Failure {
+  override readonly code = 'INSUFFICIENT_CREDITS';
+
+  constructor() {
+    super('The account that would make this video has no credits left.');
+  }
+}
+
+export class ContentModeratedError extends Failure {
+  override readonly code = 'CONTENT_MODERATED';
+
+  constructor() {
+    super("The video service's moderation refused this content. Change the text, audio or video.");
+  }
+}
+
+export const rateLimitReasons = ['ACCOUNT_BUSY', 'ALL_ACCOUNTS_BUSY', 'PROVIDER_LIMIT'] as const;
+export type RateLimitReason = (typeof rateLimitReasons)[number];
+
+const busyMessages: Record<RateLimitReason, string> = {
+  ACCOUNT_BUSY: 'The account of this video is busy. Try again later, or let the request wait.',
+  ALL_ACCOUNTS_BUSY: 'All accounts are busy. Try again later, or let the request wait.',
+  PROVIDER_LIMIT: 'The video service has reached its limit for concurrent generations.',
+};
+
+export class RateLimitedError extends Failure {
+  override readonly code = 'RATE_LIMITED';
+  readonly reason: RateLimitReason;
+
+  /** @param afterSeconds 10 to 30, the range that the upstream's own page asks clients to wait. */
+  constructor(reason: RateLimitReason, afterSeconds: number) {
+    super(busyMessages[reason], { retryable: true, afterSeconds });
+    this.reason = reason;
+  }
+}
+
+export class AccountPendingError extends Failure {
+  override readonly code = 'ACCOUNT_PENDING';
+
+  constructor() {
+    super('The account that would make this video is on hold until its operator reconnects it.');
+  }
+}
+
+export const unavailableReasons = [
+  'TIMEOUT',
+  'CONNECTION_FAILED',
+  'SERVER_ERROR',
+  'INVALID_ANSWER',
+  'UNKNOWN_STATUS',
+  'NO_ACCOUNT',
+] as const;
+export type UnavailableReason = (typeof unavailableReasons)[number];
+
+const unavailableMessages: Record<UnavailableReason, string> = {
+  TIMEOUT: 'The video service did not answer in time.',
+  CONNECTION_FAILED: 'The video service could not be reached.',
+  SERVER_ERROR: 'The video service failed to answer.',
+  INVALID_ANSWER: 'The video service gave an answer that could not be read.',
+  UNKNOWN_STATUS: 'The video service gave an answer of an unknown kind.',
+  NO_ACCOUNT: 'No account is configured at the video service.',
+};
+
+export class UpstreamUnavailableError extends Failure {
+  override readonly code = 'UPSTREAM_UNAVAILABLE';
+  readonly reason: UnavailableReason;
+
+  /** Retryable unless said otherwise: reads change nothing, and a POST that was never sent cost nothing. */
+  constructor(reason: UnavailableReason, retryable = true) {
+    super(unavailableMessages[reason], { retryable });
+    this.reason = reason;
+  }
+}
+
+export class GenerationFailedError extends Failure {
+  override readonly code = 'GENERATION_FAILED';
+
+  constructor(message = 'The video service could not generate this video.') {
+    super(message);
+  }
+}
+
+export class OutcomeUnknownError extends Failure {
+  override readonly code = 'OUTCOME_UNKNOWN';
+  readonly lipsyncId: string;
+
+  constructor(lipsyncId: string) {
+    super(
+      'The request was sent and no clear answer came. It is looked for and never sent again: watch this lip-sync.',
+    );
+    this.lipsyncId = lipsyncId;
+  }
+}
+
+export class NotAuthenticatedError extends Failure {
+  override readonly code = 'NOT_AUTHENTICATED';
+
+  constructor() {
+    super('Sign in to do this.');
+  }
+}
+
+export class NotAuthorizedError extends Failure {
+  override readonly code = 'NOT_AUTHORIZED';
+
+  constructor(scope: string) {
+    super(`This needs the scope ${scope}.`);
+  }
+}
+
+export class IdempotencyConflictError extends Failure {
+  override readonly code = 'IDEMPOTENCY_CONFLICT';
+
+  constructor() {
+    super('This idempotencyKey was already used with another input.');
+  }
+}
+
+export class QueueFullError extends Failure {
+  override readonly code = 'QUEUE_FULL';
+
+  constructor() {
+    super('Too many lip-syncs are waiting. Try again later.', {
+      retryable: true,
+      afterSeconds: 30,
+    });
+  }
+}
+
+export class QuotaExceededError extends Failure {
+  override readonly code = 'QUOTA_EXCEEDED';
+
+  constructor(what: string, afterSeconds: number) {
+    super(`The limit of ${what} is used up.`, { retryable: true, afterSeconds });
+  }
+}
+
+/** A failure as JSON, the way it is kept in a row: everything but what can be said again from the code alone. */
+export type StoredFailure = {
+  code: FailureCode;
+  message: string;
+  retryable: boolean;
+  retryAfterSeconds: number | null;
+  issues?: InputIssue[];
+  reason?: string;
+  lipsyncId?: string;
+};
+
+export function storeFailure(failure: Failure): StoredFailure {
+  const { code, message, retryable, retryAfterSeconds } = failure;
+  return {
+    code,
+    message,
+    retryable,
+    retryAfterSeconds,
+    ...(failure instanceof InvalidInputError ? { issues: failure.issues } : {}),
+    ...(failure instanceof RateLimitedError || failure instanceof UpstreamUnavailableError
+      ? { reason: failure.reason }
+      : {}),
+    ...(failure instanceof OutcomeUnknownError ? { lipsyncId: failure.lipsyncId } : {}),
+  };
+}
+
+const prototypes: Record<FailureCode, Failure> = {
+  INVALID_INPUT: InvalidInputError.prototype,
+  UPSTREAM_UNAUTHORIZED: UpstreamUnauthorizedError.prototype,
+  SUBSCRIPTION_EXPIRED: SubscriptionExpiredError.prototype,
+  NOT_FOUND: NotFoundError.prototype,
+  INSUFFICIENT_CREDITS: InsufficientCreditsError.prototype,
+  CONTENT_MODERATED: ContentModeratedError.prototype,
+  RATE_LIMITED: RateLimitedError.prototype,
+  ACCOUNT_PENDING: AccountPendingError.prototype,
+  UPSTREAM_UNAVAILABLE: UpstreamUnavailableError.prototype,
+  GENERATION_FAILED: GenerationFailedError.prototype,
+  OUTCOME_UNKNOWN: OutcomeUnknownError.prototype,
+  NOT_AUTHENTICATED: NotAuthenticatedError.prototype,
+  NOT_AUTHORIZED: NotAuthorizedError.prototype,
+  IDEMPOTENCY_CONFLICT: IdempotencyConflictError.prototype,
+  QUEUE_FULL: QueueFullError.prototype,
+  QUOTA_EXCEEDED: QuotaExceededError.prototype,
+};
+
+/** The failure that was stored: of the same class, so that it resolves to the same member of a union. */
+export function restoreFailure(stored: StoredFailure): Failure {
+  return Object.assign(Object.create(prototypes[stored.code]) as Failure, stored);
+}

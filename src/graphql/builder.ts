@@ -1,0 +1,78 @@
+import SchemaBuilder from '@pothos/core';
+import DataloaderPlugin from '@pothos/plugin-dataloader';
+import DirectivesPlugin from '@pothos/plugin-directives';
+import ErrorsPlugin from '@pothos/plugin-errors';
+import FederationPlugin from '@pothos/plugin-federation';
+import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import { NotAuthenticatedError, NotAuthorizedError } from '../errors.ts';
+import type { Context, Scope } from './context.ts';
+import { decodeId, encodeId } from './ids.ts';
+
+export type SchemaTypes = {
+  Context: Context;
+  DefaultFieldNullability: false;
+  DefaultEdgesNullability: false;
+  DefaultNodeNullability: false;
+  AuthScopes: { scope: Scope };
+  Scalars: {
+    ID: { Input: string; Output: string };
+    DateTime: { Input: Date; Output: Date };
+    BigInt: { Input: number | bigint; Output: number | bigint };
+    File: { Input: File; Output: never };
+  };
+};
+
+/**
+ * The order is the order of wrapping: errors outermost, so that a refusal of scope-auth becomes a member of the
+ * field's union like any other meant failure.
+ */
+export const builder = new SchemaBuilder<SchemaTypes>({
+  plugins: [
+    ErrorsPlugin,
+    ScopeAuthPlugin,
+    RelayPlugin,
+    DataloaderPlugin,
+    DirectivesPlugin,
+    FederationPlugin,
+  ],
+  defaultFieldNullability: false,
+  errors: { directResult: true },
+  scopeAuth: {
+    authorizeOnSubscribe: true,
+    authScopes: ({ caller }) => ({ scope: (scope) => caller.scopes.has(scope) }),
+    // Meant failures do not extend Error; the errors plugin takes whatever was thrown.
+    unauthorizedError: (...[, { caller }, , { failure }]) =>
+      (caller.isAuthenticated || caller.owner === 'anonymous'
+        ? new NotAuthorizedError(missingScope(failure))
+        : new NotAuthenticatedError()) as unknown as Error,
+  },
+  relay: {
+    cursorType: 'String',
+    encodeGlobalID: encodeId,
+    // Pothos would throw on rubbish and null the whole answer: it becomes an id that none has.
+    decodeGlobalID: (id) => decodeId(id) ?? { typename: 'Lipsync', id: '' },
+    nodeTypeOptions: { description: 'Anything with an identity that can be fetched again by it.' },
+    nodeQueryOptions: {
+      nullable: true,
+      description:
+        'Fetches anything by its id. Null when there is nothing for the caller under it.',
+    },
+    nodesQueryOptions: {
+      nullable: { list: false, items: true },
+      description: 'Fetches things by their ids, in their order; null where there is nothing.',
+    },
+    pageInfoTypeOptions: { description: 'Where a page of a connection stands.', shareable: true },
+    edgesFieldOptions: { nullable: false },
+  },
+});
+
+function missingScope(failure: unknown): string {
+  return typeof failure === 'object' && failure !== null && 'parameter' in failure
+    ? String(failure.parameter)
+    : 'of an operator';
+}
+
+builder.queryType({ description: 'What can be asked.' });
+builder.mutationType({ description: 'What can be done.' });
+builder.subscriptionType({ description: 'What can be watched.' });

@@ -1,0 +1,115 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { JWTPayload } from 'jose';
+import { NotAuthenticatedError } from '../errors.ts';
+import { type Caller, type Scope, scopes } from '../graphql/context.ts';
+import type { Log } from '../log.ts';
+import { createJwtVerifier } from './jwt.ts';
+
+export type AuthenticatorOptions = {
+  /** Whether a caller without a token is somebody: the one owner `anonymous`. */
+  allowAnonymous: boolean;
+  /** The anonymous caller has every scope but `admin`; true gives that too (sandbox). */
+  anonymousIsAdmin: boolean;
+  jwksUrl: string | null;
+  jwtSecret: string | null;
+  /** Checked on every JWT, whichever way it is signed, where not null. */
+  issuer: string | null;
+  audience: string | null;
+  /** `sha256` is that of the key's UTF-8 bytes, in lower-case hexadecimal. */
+  apiKeys: readonly { name: string; sha256: string; scopes: readonly Scope[] }[];
+  log: Log;
+  /** The clock, for tests. */
+  now?: () => Date;
+};
+
+/**
+ * @param authorization the header of HTTP or the `authorization` of `connection_init`: `Bearer <JWT or API key>`.
+ * @throws NotAuthenticatedError on anything there that does not hold, also where no token would have been needed: a
+ *   caller whose token is bad must hear of it, not find its own lip-syncs missing.
+ */
+export type Authenticate = (authorization: string | null | undefined) => Promise<Caller>;
+
+/** More than any header that Node's HTTP server takes; a WebSocket message has no such limit of its own. */
+const maxAuthorizationLength = 16_384;
+
+/** OpenID Connect Core, 2 allows a `sub` of 255; with it an owner fits an index row of PostgreSQL. */
+const maxClaimLength = 255;
+
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const verifyJwt = createJwtVerifier({ now: () => new Date(), ...options });
+  const findApiKey = createKeyring(options.apiKeys);
+  const withoutToken = options.allowAnonymous ? anonymous(options.anonymousIsAdmin) : nobody;
+  return async (authorization) => {
+    if (authorization === null || authorization === undefined) return withoutToken;
+    if (authorization.length > maxAuthorizationLength) throw new NotAuthenticatedError();
+    const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
+    if (token === undefined) throw new NotAuthenticatedError();
+    const caller = findApiKey(token) ?? readClaims(await verifyJwt(token));
+    if (caller === null) throw new NotAuthenticatedError();
+    return caller;
+  };
+}
+
+/** Who has no valid token: it owns nothing and may do nothing. */
+export const nobody: Caller = {
+  owner: 'nobody',
+  name: 'nobody',
+  isAuthenticated: false,
+  scopes: new Set(),
+  expiresAt: null,
+  tokenId: null,
+};
+
+function anonymous(isAdmin: boolean): Caller {
+  const granted = scopes.filter((scope) => isAdmin || scope !== 'admin');
+  return { ...nobody, owner: 'anonymous', name: 'anonymous', scopes: new Set(granted) };
+}
+
+/** Every key is compared, in constant time, so that the answer's delay says nothing about which came near. */
+function createKeyring(apiKeys: AuthenticatorOptions['apiKeys']) {
+  const keys = apiKeys.map((key) => ({ key, digest: Buffer.from(key.sha256, 'hex') }));
+  return (token: string): Caller | null => {
+    const presented = createHash('sha256').update(token).digest();
+    const [match] = keys.filter(({ digest }) => timingSafeEqual(digest, presented));
+    if (match === undefined) return null;
+    const { name, scopes: granted } = match.key;
+    return {
+      owner: `key:${name}`,
+      name,
+      isAuthenticated: true,
+      scopes: new Set(granted),
+      expiresAt: null,
+      tokenId: null,
+    };
+  };
+}
+
+function readClaims(claims: JWTPayload | null): Caller | null {
+  if (claims === null) return null;
+  const { iss = '', sub, exp, jti, name, scope } = claims;
+  if (!isOwnable(sub) || sub === '' || !isOwnable(iss) || exp === undefined) return null;
+  const granted = typeof scope === 'string' ? scope.split(' ') : [];
+  return {
+    owner: `jwt:${iss}:${sub.replace(/[%:]/g, encodeURIComponent)}`,
+    name: typeof name === 'string' && name !== '' ? name : sub,
+    isAuthenticated: true,
+    scopes: new Set(scopes.filter((each) => granted.includes(each))),
+    expiresAt: new Date(Math.min(exp * 1000, maxDateMs)),
+    tokenId: typeof jti === 'string' ? jti : null,
+  };
+}
+
+const maxDateMs = 8.64e15;
+
+/**
+ * True for what PostgreSQL keeps as it is. It refuses U+0000, and half a surrogate pair would reach it as U+FFFD, so
+ * that two subjects became one owner.
+ */
+function isOwnable(claim: unknown): claim is string {
+  return (
+    typeof claim === 'string' &&
+    claim.length <= maxClaimLength &&
+    claim.isWellFormed() &&
+    !/\p{Cc}/u.test(claim)
+  );
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Log } from '../log.ts';
+import { isForeign, isKnownOrigin, mayBeForged, type OriginRules } from './origin.ts';
+import { requestIdHeader, type Yoga } from './yoga.ts';
+
+type TokenDoor = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  token: string,
+) => Promise<void>;
+
+export type HttpOptions = {
+  yoga: Yoga;
+  callbacks: TokenDoor;
+  uploads: TokenDoor;
+  origins: OriginRules;
+  /** Throws where this process can't serve. */
+  checkReady: () => Promise<void>;
+  hasGraphiql: boolean;
+  log: Log;
+};
+
+const allowedHeaders =
+  'content-type, authorization, last-event-id, x-request-id, x-csrf, apollo-require-preflight, graphql-require-preflight, x-graphql-event-stream-token';
+
+/** Every HTTP door of the process on one server; WebSockets are added to it by `websocket.ts`. */
+export function createHttpServer(options: HttpOptions): Server {
+  return createServer((request, response) => {
+    const startedAt = performance.now();
+    const requestId = nameRequest(request);
+    const path = pathOf(request);
+    response.setHeader(requestIdHeader, requestId);
+    secure(response, path);
+    response.once('close', () => {
+      options.log.info(
+        {
+          requestId,
+          method: request.method,
+          path: withoutToken(path),
+          status: response.statusCode,
+          ms: Math.round(performance.now() - startedAt),
+        },
+        'request',
+      );
+    });
+    handle(options, request, response).catch((error: unknown) => {
+      options.log.error({ err: error, requestId }, 'a request broke off');
+      if (response.headersSent) response.destroy();
+      else
+        answer(response, 500, { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong.' });
+    });
+  });
+}
+
+async function handle(
+  options: HttpOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = pathOf(request);
+  if (allowOrigin(options.origins, request, response)) return;
+  const [, door, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
+  if (door !== undefined) return handleToken(options, { door, token, request, response });
+  if (path === '/graphql' || path.startsWith('/graphql/'))
+    return handleGraphQL(options, request, response);
+  if (path === '/livez') return answer(response, 200, { status: 'ok' });
+  if (path === '/readyz') return handleReady(options, response);
+  if (path === '/' && options.hasGraphiql) {
+    response.writeHead(302, { location: '/graphql' }).end();
+    return;
+  }
+  answer(response, 404, { code: 'NOT_FOUND', message: 'There is nothing here.' });
+}
+
+async function handleGraphQL(
+  options: HttpOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const needsNoPreflight = request.method === 'GET' || request.method === 'HEAD';
+  if (needsNoPreflight && isForeign(request.headers, options.origins)) {
+    return answer(
+      response,
+      403,
+      refusal('FOREIGN_ORIGIN', 'Pages of other sites may not ask this.'),
+    );
+  }
+  if (request.method === 'POST' && mayBeForged(request.headers)) {
+    return answer(
+      response,
+      415,
+      refusal(
+        'UNSUPPORTED_CONTENT_TYPE',
+        'Send application/json, or multipart/form-data with a header such as x-csrf: 1.',
+      ),
+    );
+  }
+  await options.yoga.handle(request, response);
+}
+
+async function handleReady(options: HttpOptions, response: ServerResponse): Promise<void> {
+  try {
+    await options.checkReady();
+    answer(response, 200, { status: 'ready' });
+  } catch (error) {
+    options.log.warn({ err: error }, 'not ready');
+    answer(response, 503, { status: 'not ready' });
+  }
+}
+
+/** Lets the pages of configured origins in. True where that was all: the request was a preflight. */
+function allowOrigin(
+  origins: OriginRules,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const { origin } = request.headers;
+  if (origin !== undefined && isKnownOrigin(request.headers, origins)) {
+    response.setHeader('access-control-allow-origin', origin);
+    response.setHeader('access-control-allow-headers', allowedHeaders);
+    response.setHeader('access-control-allow-methods', 'GET, POST, PUT, DELETE');
+    response.setHeader('access-control-expose-headers', requestIdHeader);
+    response.setHeader('access-control-max-age', '600');
+  }
+  response.setHeader('vary', 'origin');
+  if (request.method !== 'OPTIONS') return false;
+  response.writeHead(204).end();
+  return true;
+}
+
+async function handleToken(
+  options: HttpOptions,
+  call: { door: string; token: string; request: IncomingMessage; response: ServerResponse },
+): Promise<void> {
+  const { door, token, request, response } = call;
+  if (door === 'callbacks' && allows('POST', request, response)) {
+    await options.callbacks(request, response, token);
+  }
+  if (door === 'uploads' && allows('PUT', request, response)) {
+    await options.uploads(request, response, token);
+  }
+}
+
+/** Whether the door takes this method; where not, it has been answered. */
+function allows(method: string, request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.method === method) return true;
+  response.setHeader('allow', method);
+  answer(response, 405, { code: 'METHOD_NOT_ALLOWED', message: `Send ${method}.` });
+  return false;
+}
+
+/** A name for the request in answers and logs: the caller's own, where it is one. */
+function nameRequest(request: IncomingMessage): string {
+  const given = request.headers[requestIdHeader];
+  const name = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+  request.headers[requestIdHeader] = name;
+  return name;
+}
+
+function pathOf(request: IncomingMessage): string {
+  return request.url?.split('?')[0] ?? '/';
+}
+
+/** The token of a callback or upload is a secret, and a log is no place for one. */
+function withoutToken(path: string): string {
+  return path.replace(/^(\/(?:callbacks|uploads)\/).*/, '$1…');
+}
+
+function secure(response: ServerResponse, path: string): void {
+  response.setHeader('x-content-type-options', 'nosniff');
+  response.setHeader('referrer-policy', 'no-referrer');
+  response.setHeader('x-frame-options', 'DENY');
+  response.setHeader('cross-origin-resource-policy', 'same-site');
+  if (!path.startsWith('/graphql')) response.setHeader('cache-control', 'no-store');
+}
+
+function refusal(code: string, message: string): object {
+  return { errors: [{ message, extensions: { code } }] };
+}
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
+    .end(JSON.stringify(body));
+}

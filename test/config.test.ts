@@ -1,0 +1,267 @@
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, publicUrlAt, readConfig, variableNames } from '../src/config.ts';
+import { scopes } from '../src/graphql/context.ts';
+import { createLog, logLevels } from '../src/log.ts';
+import { createAuthenticator } from '../src/server/caller.ts';
+
+const hash = (key: string) => createHash('sha256').update(key).digest('hex');
+const live = { USEAPI_TOKEN: 'user:1-secret', ALLOW_ANONYMOUS: 'true' };
+
+function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('works', () => {
+  test('with nothing set it is the sandbox of the README: open, on port 4000, with GraphiQL', () => {
+    expect(readConfig({})).toEqual({
+      mode: 'sandbox',
+      logLevel: 'info',
+      server: {
+        host: '127.0.0.1',
+        port: 4000,
+        publicUrl: 'http://127.0.0.1:4000',
+        publicUrlIsLoopback: true,
+        graphiql: true,
+        introspection: 'everyone',
+        corsOrigins: [],
+        trustedDocuments: null,
+      },
+      auth: {
+        allowAnonymous: true,
+        anonymousIsAdmin: true,
+        jwksUrl: null,
+        jwtSecret: null,
+        issuer: null,
+        audience: null,
+        apiKeys: [],
+      },
+      callbackSecrets: null,
+      upstream: { token: null, baseUrl: 'https://api.useapi.net/v2/pixverse', timeoutMs: 30_000 },
+      sandboxPort: null,
+      database: { url: null, dataDir: resolve('.data') },
+      limits: {
+        costPerMinute: null,
+        lipsyncsPerDay: null,
+        lipsyncsInFlight: null,
+        streamsPerCaller: null,
+        queueLimit: 10_000,
+      },
+      timing: { pollIntervalMs: 15_000, maxJobMs: 7_200_000, retentionDays: 30 },
+    });
+  });
+
+  test('a token makes it live, closed to anonymous callers, without GraphiQL', () => {
+    const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', AUTH_JWT_SECRET: 's'.repeat(32) });
+    expect(config.mode).toBe('live');
+    expect(config.upstream.token).toBe('user:1-secret');
+    expect(config.auth).toMatchObject({ allowAnonymous: false, anonymousIsAdmin: false });
+    expect(config.server).toMatchObject({ graphiql: false, introspection: 'authenticated' });
+  });
+
+  test('live with ALLOW_ANONYMOUS=true shows its schema to everyone and makes nobody admin', () => {
+    const config = readConfig(live);
+    expect(config.auth).toMatchObject({ allowAnonymous: true, anonymousIsAdmin: false });
+    expect(config.server.introspection).toBe('everyone');
+  });
+
+  test.each([
+    ['true', 'everyone'],
+    ['authenticated', 'authenticated'],
+    ['false', 'nobody'],
+  ])('INTROSPECTION=%s lets %s ask for the schema', (INTROSPECTION, who) => {
+    expect(readConfig({ INTROSPECTION }).server.introspection).toBe(who);
+    expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(who);
+  });
+
+  test('production runs the sandbox where SANDBOX=true says that it is meant', () => {
+    expect(readConfig({ NODE_ENV: 'production', SANDBOX: 'true' }).mode).toBe('sandbox');
+    expect(readConfig({ NODE_ENV: 'production', ...live }).mode).toBe('live');
+  });
+
+  test.each([
+    [{}, 'http://127.0.0.1:4000', true],
+    [{ PORT: '80' }, 'http://127.0.0.1', true],
+    [{ HOST: '0.0.0.0' }, 'http://127.0.0.1:4000', true],
+    [{ HOST: '::' }, 'http://127.0.0.1:4000', true],
+    [{ HOST: '::1' }, 'http://[::1]:4000', true],
+    [{ HOST: 'localhost' }, 'http://localhost:4000', true],
+    [{ HOST: '10.0.0.7' }, 'http://10.0.0.7:4000', false],
+    [{ HOST: '2001:db8::7' }, 'http://[2001:db8::7]:4000', false],
+    [{ PUBLIC_URL: 'https://api.example.com' }, 'https://api.example.com', false],
+    [{ PUBLIC_URL: 'https://example.com:443/lip/sync//' }, 'https://example.com/lip/sync', false],
+    [{ PUBLIC_URL: 'http://127.9.9.9:1' }, 'http://127.9.9.9:1', true],
+    [{ PUBLIC_URL: 'http://127.example.com' }, 'http://127.example.com', false],
+    [{ PUBLIC_URL: 'http://app.localhost' }, 'http://app.localhost', true],
+    [{ PUBLIC_URL: 'http://mylocalhost' }, 'http://mylocalhost', false],
+    [{ PUBLIC_URL: 'http://[::ffff:127.0.0.1]' }, 'http://[::ffff:7f00:1]', true],
+    [{ PORT: '0', PUBLIC_URL: 'https://a.example' }, 'https://a.example', false],
+  ])('%o is reached at %s', (env, publicUrl, publicUrlIsLoopback) => {
+    expect(readConfig(env).server).toMatchObject({ publicUrl, publicUrlIsLoopback });
+  });
+
+  test('PORT=0 leaves the public URL to be known after listening', () => {
+    const { server } = readConfig({ PORT: '0', HOST: '::' });
+    expect(server).toMatchObject({ port: 0, publicUrl: null, publicUrlIsLoopback: true });
+    expect(publicUrlAt(server.host, 51_234)).toBe('http://127.0.0.1:51234');
+  });
+
+  test('an empty value counts as unset, and white space around a value is dropped', () => {
+    const empty = Object.fromEntries(variableNames.map((name) => [name, '  ']));
+    expect(readConfig(empty)).toEqual(readConfig({}));
+    expect(readConfig({ PORT: ' 4100\r' }).server.port).toBe(4100);
+  });
+
+  test('lists are split at commas', () => {
+    const config = readConfig({
+      API_KEYS: `web:${hash('a').toUpperCase()}:lipsync:read lipsync:write, ops.2:${hash('b')}:admin,`,
+      CALLBACK_SECRET: `${'n'.repeat(16)}, ${'o'.repeat(16)}`,
+      CORS_ORIGINS: 'https://App.example.com/, http://localhost:5173',
+    });
+    expect(config.auth.apiKeys).toEqual([
+      { name: 'web', sha256: hash('a'), scopes: ['lipsync:read', 'lipsync:write'] },
+      { name: 'ops.2', sha256: hash('b'), scopes: ['admin'] },
+    ]);
+    expect(config.callbackSecrets).toEqual(['n'.repeat(16), 'o'.repeat(16)]);
+    expect(config.server.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173']);
+  });
+
+  test('every other variable arrives where it is used', () => {
+    const config = readConfig({
+      ...live,
+      USEAPI_BASE_URL: 'http://127.0.0.1:9/v2/',
+      DATABASE_URL: 'postgresql://me:pw@db/lipsync',
+      DATA_DIR: '/var/lib/lipsync',
+      SANDBOX_PORT: '4567',
+      AUTH_JWKS_URL: 'https://id.example.com/keys?tenant=1',
+      AUTH_ISSUER: 'https://id.example.com/',
+      AUTH_AUDIENCE: 'lipsync',
+      TRUSTED_DOCUMENTS: 'documents.json',
+      GRAPHIQL: '1',
+      COST_PER_MINUTE: '1',
+      LIPSYNCS_PER_DAY: '2',
+      LIPSYNCS_IN_FLIGHT: '3',
+      STREAMS_PER_CALLER: '4',
+      QUEUE_LIMIT: '5',
+      POLL_INTERVAL_MS: '6',
+      UPSTREAM_TIMEOUT_MS: '7',
+      MAX_JOB_MS: '8',
+      RETENTION_DAYS: '9',
+      LOG_LEVEL: 'debug',
+    });
+    expect(config).toMatchObject({
+      logLevel: 'debug',
+      upstream: { baseUrl: 'http://127.0.0.1:9/v2', timeoutMs: 7 },
+      database: { url: 'postgresql://me:pw@db/lipsync', dataDir: '/var/lib/lipsync' },
+      sandboxPort: 4567,
+      auth: {
+        jwksUrl: 'https://id.example.com/keys?tenant=1',
+        issuer: 'https://id.example.com/',
+        audience: 'lipsync',
+      },
+      server: { trustedDocuments: resolve('documents.json'), graphiql: true },
+      limits: {
+        costPerMinute: 1,
+        lipsyncsPerDay: 2,
+        lipsyncsInFlight: 3,
+        streamsPerCaller: 4,
+        queueLimit: 5,
+      },
+      timing: { pollIntervalMs: 6, maxJobMs: 8, retentionDays: 9 },
+    });
+  });
+
+  test('it fits the log and the authenticator, whose words it restates', async () => {
+    for (const LOG_LEVEL of logLevels) expect(readConfig({ LOG_LEVEL }).logLevel).toBe(LOG_LEVEL);
+    const config = readConfig({
+      LOG_LEVEL: 'silent',
+      API_KEYS: `all:${hash('k')}:${scopes.join(' ')}`,
+    });
+    const authenticate = createAuthenticator({ ...config.auth, log: createLog(config.logLevel) });
+    expect([...(await authenticate('Bearer k')).scopes]).toEqual([...scopes]);
+  });
+});
+
+describe('refuses', () => {
+  test('everything that is wrong at once, each by its name', () => {
+    const problems = problemsOf({
+      PORT: '70000',
+      QUEUE_LIMIT: '0',
+      LOG_LEVEL: 'loud',
+      SANDBOX: 'no',
+    });
+    expect(problems).toEqual([
+      'PORT must be a whole number from 0 to 65535',
+      'SANDBOX must be one of true, false, 1, 0',
+      'QUEUE_LIMIT must be a whole number from 1 to 2147483647',
+      'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent',
+    ]);
+    expect(new ConfigError(problems).message.split('\n')).toHaveLength(5);
+  });
+
+  test('values that contradict each other also beside values that are wrong', () => {
+    const problems = problemsOf({ PORT: 'x', AUTH_JWKS_URL: 'https://id.example.com/keys' });
+    expect(problems).toEqual([
+      'PORT must be a whole number from 0 to 65535',
+      'AUTH_ISSUER must be set with AUTH_JWKS_URL',
+      'AUTH_AUDIENCE must be set with AUTH_JWKS_URL',
+    ]);
+  });
+
+  test.each([
+    [{ NODE_ENV: 'production' }, /^USEAPI_TOKEN must be set with NODE_ENV=production/],
+    [{ SANDBOX: 'false' }, /^SANDBOX=false needs USEAPI_TOKEN/],
+    [{ NODE_ENV: 'production', SANDBOX: 'false' }, /^SANDBOX=false needs USEAPI_TOKEN/],
+    [{ ...live, SANDBOX: 'true' }, /^SANDBOX=true and USEAPI_TOKEN exclude each other/],
+    [{ USEAPI_TOKEN: 't' }, /ALLOW_ANONYMOUS=true/],
+    [{ USEAPI_TOKEN: 't', ALLOW_ANONYMOUS: 'false' }, /ALLOW_ANONYMOUS=true/],
+    [{ ...live, USEAPI_TOKEN: 'Bearer t' }, /^USEAPI_TOKEN must/],
+    [{ AUTH_JWT_SECRET: 'é'.repeat(15) }, /^AUTH_JWT_SECRET must be at least 32 bytes/],
+    [{ CALLBACK_SECRET: `${'n'.repeat(16)},short` }, /^CALLBACK_SECRET must/],
+    [{ CALLBACK_SECRET: ',' }, /^CALLBACK_SECRET must/],
+    [{ DATABASE_URL: 'mysql://db' }, /^DATABASE_URL must/],
+    [{ HOST: 'http://localhost' }, /^HOST must/],
+    [{ PUBLIC_URL: 'ftp://example.com' }, /^PUBLIC_URL must/],
+    [{ PUBLIC_URL: 'example.com:4000' }, /^PUBLIC_URL must/],
+    [{ PUBLIC_URL: 'https://a:b@example.com' }, /^PUBLIC_URL must/],
+    [{ PUBLIC_URL: 'https://example.com/?a=1' }, /^PUBLIC_URL must/],
+    [{ PUBLIC_URL: 'https://example.com/#a' }, /^PUBLIC_URL must/],
+    [{ CORS_ORIGINS: '*' }, /^CORS_ORIGINS must/],
+    [{ CORS_ORIGINS: 'https://example.com/app' }, /^CORS_ORIGINS must/],
+    [{ POLL_INTERVAL_MS: '1.5' }, /^POLL_INTERVAL_MS must/],
+    [{ POLL_INTERVAL_MS: '1e3' }, /^POLL_INTERVAL_MS must/],
+    [{ MAX_JOB_MS: '2147483648' }, /^MAX_JOB_MS must/],
+    [{ RETENTION_DAYS: '36501' }, /^RETENTION_DAYS must/],
+    [{ STREAMS_PER_CALLER: '0' }, /^STREAMS_PER_CALLER must/],
+    [{ INTROSPECTION: 'yes' }, /^INTROSPECTION must/],
+    [{ API_KEYS: ',' }, /^API_KEYS must hold a key/],
+    [{ API_KEYS: `a:${hash('a')}:admin,b:${hash('b')}:` }, /^API_KEYS entry 2 must be name:/],
+    [{ API_KEYS: `a:${hash('a')}:admin root` }, /^API_KEYS entry 1 must name scopes/],
+    [{ API_KEYS: `a:${hash('a')}:admin:x` }, /^API_KEYS entry 1 must name scopes/],
+    [{ API_KEYS: `a/b:${hash('a')}:admin` }, /^API_KEYS entry 1 must be name:/],
+    [{ API_KEYS: `a:${hash('a')}:admin,a:${hash('b')}:admin` }, /^API_KEYS repeats a name/],
+    [{ API_KEYS: `a:${hash('a')}:admin,b:${hash('a')}:admin` }, /^API_KEYS repeats a key/],
+  ])('%o', (env, problem) => {
+    expect(problemsOf(env)).toEqual([expect.stringMatching(problem)]);
+  });
+});
+
+describe('keeps out', () => {
+  test.each(variableNames.filter((name) => name !== 'NODE_ENV'))(
+    'what %s was set to stays out of the message',
+    (name) => {
+      const secret = 'hunter2:p w#?';
+      const env = { USEAPI_TOKEN: 'user:1-quiet', [name]: `${secret},${secret}` };
+      const { message, problems } = new ConfigError(problemsOf(env));
+      expect(problems.length).toBeGreaterThan(0);
+      expect(message).not.toMatch(/hunter2|p w#|quiet/);
+    },
+  );
+});

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectDatabase, type Database } from '../../src/database/connect.ts';
+import { isConflict, isUniqueViolation } from '../../src/database/failures.ts';
+import { silentLog, testDatabase, testStorage } from '../support/database.ts';
+
+let db: Database;
+beforeAll(async () => {
+  db = await testDatabase({ migrated: false });
+  await db.query('create table notes (id int primary key, body text not null unique)');
+});
+afterAll(() => db.close());
+
+const bodies = async () =>
+  (await db.query<{ body: string }>('select body from notes order by id')).map(({ body }) => body);
+
+describe('query', () => {
+  it('returns rows, and none for a statement without any', async () => {
+    expect(await db.query('select $1::int as a, $2::text as b', [1, 'x'])).toEqual([
+      { a: 1, b: 'x' },
+    ]);
+    expect(await db.query('create table nothing ()')).toEqual([]);
+    expect(await db.query('delete from notes where id = $1', [-1])).toEqual([]);
+  });
+
+  it('runs a text of several statements and returns the rows of all', async () => {
+    expect(await db.query('select 1 as a; create table several (); select 2 as a')).toEqual([
+      { a: 1 },
+      { a: 2 },
+    ]);
+  });
+
+  it('tells the code and constraint of a refusal, never the parameters', async () => {
+    await db.query('insert into notes values ($1, $2)', [100, 'once']);
+    const error = await db
+      .query('insert into notes values ($1, $2)', [101, 'once'])
+      .catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: '23505', constraint: 'notes_body_key', table: 'notes' });
+    expect(error).not.toHaveProperty('params');
+    expect(isUniqueViolation(error)).toBe(true);
+    expect(isUniqueViolation(error, 'notes_body_key')).toBe(true);
+    expect(isUniqueViolation(error, 'notes_pkey')).toBe(false);
+    await db.query('delete from notes');
+  });
+
+  it('goes on after a failing statement', async () => {
+    await expect(db.query('select nonsense')).rejects.toThrow('nonsense');
+    await expect(db.query('select nonsense where $1', [true])).rejects.toThrow('nonsense');
+    await expect(db.query('begin; select nonsense; commit')).rejects.toThrow('nonsense');
+    expect(await db.query('select 1 as a')).toEqual([{ a: 1 }]);
+  });
+
+  it('works in UTC whatever the machine does', async () => {
+    expect(await db.query("select current_setting('timezone') as zone")).toEqual([{ zone: 'UTC' }]);
+  });
+});
+
+describe('transaction', () => {
+  it('keeps all of it when the work resolves, and returns what it returned', async () => {
+    const result = await db.transaction(async (tx) => {
+      await tx.query('insert into notes values (1, $1)', ['a']);
+      await tx.query('insert into notes values (2, $1)', ['b']);
+      return 'done';
+    });
+    expect(result).toBe('done');
+    expect(await bodies()).toEqual(['a', 'b']);
+    await db.query('delete from notes');
+  });
+
+  it('keeps nothing when the work throws, and throws the same', async () => {
+    const failure = { meant: 'no Error' };
+    const attempt = db.transaction(async (tx) => {
+      await tx.query('insert into notes values (1, $1)', ['a']);
+      throw failure;
+    });
+    await expect(attempt).rejects.toBe(failure);
+    expect(await bodies()).toEqual([]);
+  });
+
+  it('rejects when a statement failed and the work looked away', async () => {
+    const attempt = db.transaction(async (tx) => {
+      await tx.query('insert into notes values (1, $1)', ['a']);
+      await tx.query('select nonsense').catch(() => undefined);
+    });
+    await expect(attempt).rejects.toThrow();
+    expect(await bodies()).toEqual([]);
+    expect(await db.query('select 1 as a')).toEqual([{ a: 1 }]);
+  });
+
+  it('takes statements side by side', async () => {
+    const rows = await db.transaction((tx) =>
+      Promise.all([1, 2, 3].map((n) => tx.query('select $1::int as n', [n]))),
+    );
+    expect(rows.flat()).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+  });
+
+  it('rolls back a statement that nobody waited for when the work throws', async () => {
+    const attempt = db.transaction(async (tx) => {
+      tx.query('insert into notes values (1, $1)', ['a']).catch(() => undefined);
+      throw new Error('too early');
+    });
+    await expect(attempt).rejects.toThrow('too early');
+    expect(await bodies()).toEqual([]);
+  });
+
+  it('refuses everything but tx inside, at once, instead of hanging', async () => {
+    const listener = { onMessage: () => undefined, onReconnected: () => undefined };
+    await db.transaction(async (tx) => {
+      const uses = [
+        () => db.query('select 1'),
+        () => db.transaction(() => Promise.resolve()),
+        () => db.listen('inside', listener),
+        () => db.ping(),
+        () => db.close(),
+      ];
+      for (const use of uses) await expect(use()).rejects.toThrow('inside transaction()');
+      await expect(tx.query('select 1 as a')).resolves.toEqual([{ a: 1 }]);
+    });
+  });
+
+  it('lets code that outlives the transaction use the database again', async () => {
+    const { promise: isOver, resolve: tellOver } = Promise.withResolvers<void>();
+    let later: Promise<unknown> | undefined;
+    await db.transaction(async () => {
+      later = isOver.then(() => db.query('select 1 as a'));
+    });
+    tellOver();
+    await expect(later).resolves.toEqual([{ a: 1 }]);
+  });
+
+  it('refuses tx once it is over', async () => {
+    const tx = await db.transaction(async (inner) => inner);
+    await expect(tx.query('select 1')).rejects.toThrow('over');
+  });
+
+  it('lets other work wait for its turn', async () => {
+    await Promise.all(
+      [1, 2, 3, 4, 5].map((id) =>
+        db.transaction(async (tx) => {
+          await tx.query('insert into notes values ($1, $2)', [id, `${id}`]);
+          await tx.query('update notes set body = body || $2 where id = $1', [id, '!']);
+        }),
+      ),
+    );
+    expect(await bodies()).toEqual(['1!', '2!', '3!', '4!', '5!']);
+    await db.query('delete from notes');
+  });
+
+  it.each(['40001', '40P01'])(
+    'runs the whole work again after %s, at most 3 times',
+    async (code) => {
+      let runs = 0;
+      const attempt = db.transaction(async (tx) => {
+        runs += 1;
+        await tx.query('insert into notes values ($1, $2)', [runs, `run ${runs}`]);
+        if (runs < 4)
+          await tx.query(`do $$ begin raise exception using errcode = '${code}'; end $$`);
+        return runs;
+      });
+      await expect(attempt).resolves.toBe(4);
+      expect(await bodies()).toEqual(['run 4']);
+      await db.query('delete from notes');
+      runs = -10;
+      const hopeless = db.transaction(async (tx) => {
+        runs += 1;
+        await tx.query(`do $$ begin raise exception using errcode = '${code}'; end $$`);
+      });
+      await expect(hopeless).rejects.toSatisfy(isConflict);
+      expect(runs).toBe(-6);
+    },
+  );
+
+  it('does not repeat the work after any other failure', async () => {
+    let runs = 0;
+    const attempt = db.transaction(async (tx) => {
+      runs += 1;
+      await tx.query('select nonsense');
+    });
+    await expect(attempt).rejects.toThrow('nonsense');
+    expect(runs).toBe(1);
+  });
+});
+
+describe('close', () => {
+  it('keeps what was written, and the next start finds it', async () => {
+    const storage = await testStorage();
+    const first = await connectDatabase(storage);
+    await first.query("create table kept as select 'here' as value");
+    await first.close();
+    const second = await connectDatabase(storage);
+    expect(await second.query('select value from kept')).toEqual([{ value: 'here' }]);
+    await second.close();
+    await storage.remove();
+  });
+
+  it('may be called twice, and refuses queries afterwards', async () => {
+    const own = await testDatabase({ migrated: false });
+    await own.listen('x', { onMessage: () => undefined, onReconnected: () => undefined });
+    await own.ping();
+    await own.close();
+    await expect(own.query('select 1')).rejects.toThrow();
+    await expect(own.ping()).rejects.toThrow();
+  });
+
+  it('an in-memory database needs no folder and is gone afterwards', async () => {
+    const own = await connectDatabase({ dataDir: 'memory://', log: silentLog });
+    expect(own.kind).toBe('embedded');
+    await own.close();
+    await own.close();
+  });
+});

@@ -1,0 +1,131 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connectDatabase, type Database } from '../../src/database/connect.ts';
+import { MigrationError, migrate } from '../../src/database/migrate.ts';
+import { postgresUrl, type TestStorage, testStorage } from '../support/database.ts';
+
+let storage: TestStorage;
+let db: Database;
+let directory: string;
+
+beforeEach(async () => {
+  storage = await testStorage();
+  db = await connectDatabase(storage);
+  directory = await mkdtemp(join(tmpdir(), 'lipsync-migrations-'));
+});
+afterEach(async () => {
+  await db.close();
+  await storage.remove();
+  await rm(directory, { recursive: true });
+});
+
+const write = (name: string, text: string) => writeFile(join(directory, name), text);
+const applied = async () =>
+  (await db.query<{ name: string }>('select name from schema_migrations order by name')).map(
+    ({ name }) => name,
+  );
+
+describe('works', () => {
+  it('applies files of several statements in order, each once', async () => {
+    await write(
+      '0002-fill.sql',
+      "insert into things values (1, 'a;b'); insert into things values (2, '$$');",
+    );
+    await write(
+      '0001-start.sql',
+      `-- a comment; with a semicolon
+       create table things (id int, name text);
+       create function twice(n int) returns int language plpgsql as $$ begin return 2 * n; end $$;`,
+    );
+    await migrate(db, directory);
+    await migrate(db, directory);
+    expect(await applied()).toEqual(['0001-start.sql', '0002-fill.sql']);
+    expect(await db.query('select twice(id) as n, name from things order by id')).toEqual([
+      { n: 2, name: 'a;b' },
+      { n: 4, name: '$$' },
+    ]);
+    const [row] = await db.query('select checksum, applied_at from schema_migrations');
+    expect(row).toEqual({
+      checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
+      applied_at: expect.any(Date),
+    });
+  });
+
+  it('applies only what is new to a database with data', async () => {
+    await write('0001-start.sql', 'create table things (id int)');
+    await migrate(db, directory);
+    await db.query('insert into things values (1)');
+    await write('0002-more.sql', 'alter table things add column size int not null default 3');
+    await migrate(db, directory);
+    expect(await db.query('select * from things')).toEqual([{ id: 1, size: 3 }]);
+  });
+
+  it('takes a file that another system saved with other line ends for the same', async () => {
+    await write('0001-start.sql', 'create table things (\r\n  id int\r\n)');
+    await migrate(db, directory);
+    await write('0001-start.sql', 'create table things (\n  id int\n)');
+    await migrate(db, directory);
+  });
+
+  it('applies each file once when several processes start at once', async () => {
+    // A second connection to PGlite is not possible: there, the same process asks several times.
+    const others = postgresUrl
+      ? await Promise.all([1, 2, 3].map(() => connectDatabase(storage)))
+      : [db, db, db];
+    await write('0001-start.sql', 'create table things (id int); select pg_sleep(0.3)');
+    await write('0002-fill.sql', 'insert into things values (1)');
+    await Promise.all([db, ...others].map((each) => migrate(each, directory)));
+    expect(await applied()).toEqual(['0001-start.sql', '0002-fill.sql']);
+    expect(await db.query('select * from things')).toEqual([{ id: 1 }]);
+    if (postgresUrl) await Promise.all(others.map((other) => other.close()));
+  });
+
+  it("brings an empty database to the project's own schema", async () => {
+    await migrate(db);
+    expect((await applied()).length).toBeGreaterThan(0);
+  });
+});
+
+describe('refuses', () => {
+  it('a file that fails, of which nothing stays, while those before it do', async () => {
+    await write('0001-start.sql', 'create table things (id int)');
+    await write('0002-bad.sql', 'create table more (id int); create table more (id int)');
+    const attempt = migrate(db, directory);
+    await expect(attempt).rejects.toThrow('0002-bad.sql failed');
+    await expect(attempt).rejects.toMatchObject({ cause: { code: '42P07' } });
+    expect(await applied()).toEqual(['0001-start.sql']);
+    await write('0002-bad.sql', 'create table more (id int)');
+    await migrate(db, directory);
+  });
+
+  it('a file that was changed after it was applied', async () => {
+    await write('0001-start.sql', 'create table things (id int)');
+    await migrate(db, directory);
+    await write('0001-start.sql', 'create table things (id bigint)');
+    await expect(migrate(db, directory)).rejects.toThrow('0001-start.sql was changed');
+  });
+
+  it('a database that is newer than the program', async () => {
+    await write('0001-start.sql', 'create table things (id int)');
+    await write('0002-later.sql', 'create table later (id int)');
+    await migrate(db, directory);
+    await rm(join(directory, '0002-later.sql'));
+    const attempt = migrate(db, directory);
+    await expect(attempt).rejects.toThrow(MigrationError);
+    await expect(attempt).rejects.toThrow('newer than this program');
+  });
+
+  it('a new file with a number before the last applied one', async () => {
+    await write('0002-start.sql', 'create table things (id int)');
+    await migrate(db, directory);
+    await write('0001-late.sql', 'create table late (id int)');
+    await expect(migrate(db, directory)).rejects.toThrow('Give it a higher number');
+  });
+
+  it('a name without a number', async () => {
+    await write('things.sql', 'select 1');
+    await expect(migrate(db, directory)).rejects.toThrow('things.sql');
+  });
+});

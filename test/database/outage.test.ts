@@ -1,0 +1,159 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connectDatabase, type Database } from '../../src/database/connect.ts';
+import { createJobs } from '../../src/database/jobs.ts';
+import { postgresUrl, silentLog } from '../support/database.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+
+// A server of its own: the one of the run must not go down under the other tests.
+describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
+  let server: PostgresServer;
+  let url: string;
+  let db: Database;
+
+  beforeAll(async () => {
+    server = await startPostgres();
+    url = await server.createDatabase();
+    db = await connectDatabase({ url, dataDir: 'unused', log: silentLog });
+  });
+  afterAll(async () => {
+    await db.close();
+    await server.remove();
+  });
+
+  const untilItAnswers = () => vi.waitFor(() => db.ping(), { timeout: 10_000, interval: 50 });
+
+  it('queries fail and are not repeated, then work again', async () => {
+    await db.query('create table counted (n int)');
+    await Promise.all([1, 2, 3].map(() => db.query('select pg_sleep(0.05)')));
+    await server.stop();
+    await expect(db.query('insert into counted values (1)')).rejects.toThrow();
+    await expect(db.ping()).rejects.toThrow();
+    await server.start();
+    await untilItAnswers();
+    expect(await db.query('select * from counted')).toEqual([]);
+  });
+
+  it('a query and a transaction that are cut off in the middle reject, and nothing of them stays', async () => {
+    const slow = db.query('select pg_sleep(20)').catch((error: unknown) => error);
+    const attempt = db.transaction(async (tx) => {
+      await tx.query('insert into counted values (2)');
+      await tx.query('select pg_sleep(20)');
+    });
+    const outcome = attempt.catch((error: unknown) => error);
+    await wait(300);
+    await server.restart();
+    expect(await slow).toBeInstanceOf(Error);
+    expect(await outcome).toBeInstanceOf(Error);
+    await untilItAnswers();
+    expect(await db.query('select * from counted')).toEqual([]);
+  });
+
+  it('a transaction that is idle while the server restarts rejects at its next statement', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const attempt = db.transaction(async (tx) => {
+      await tx.query('insert into counted values (3)');
+      await promise;
+      await tx.query('select 1');
+    });
+    const outcome = attempt.catch((error: unknown) => error);
+    await wait(200);
+    await server.restart();
+    await wait(200);
+    resolve();
+    expect(await outcome).toBeInstanceOf(Error);
+    await untilItAnswers();
+  });
+
+  it('listeners are told when their connection is back, and hear again', async () => {
+    const heard: string[] = [];
+    let reconnects = 0;
+    const listener = (name: string) => ({
+      onMessage: (payload: string) => heard.push(`${name}: ${payload}`),
+      onReconnected: () => {
+        reconnects += 1;
+      },
+    });
+    const stopA = await db.listen('a', listener('a'));
+    const stopB = await db.listen('b', listener('b'));
+    await server.stop();
+    // Asked for during the outage: waits for the server, without an error.
+    const stopLater = db.listen('later', listener('later'));
+    await wait(500);
+    await server.start();
+    await vi.waitFor(() => expect(reconnects).toBeGreaterThanOrEqual(2), { timeout: 10_000 });
+    await untilItAnswers();
+    const stopC = await stopLater;
+    for (const channel of ['a', 'b', 'later'])
+      await db.query('select pg_notify($1, $2)', [channel, 'x']);
+    await vi.waitFor(() => expect(heard.sort()).toEqual(['a: x', 'b: x', 'later: x']));
+    await Promise.all([stopA(), stopB(), stopC()]);
+  });
+
+  it('one connection listens to everything, and is replaced when the server ends it', async () => {
+    let reconnects = 0;
+    const heard: string[] = [];
+    const listener = {
+      onMessage: (payload: string) => heard.push(payload),
+      onReconnected: () => {
+        reconnects += 1;
+      },
+    };
+    const stops = await Promise.all(['p', 'q', 'r'].map((channel) => db.listen(channel, listener)));
+    const ended = await db.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where application_name = 'lipsync-graphql' and query ilike 'listen%' and datname = current_database()`,
+    );
+    expect(ended).toHaveLength(1);
+    await vi.waitFor(() => expect(reconnects).toBe(3), { timeout: 5_000 });
+    await db.query("select pg_notify('q', 'still there')");
+    await vi.waitFor(() => expect(heard).toEqual(['still there']));
+    await Promise.all(stops.map((stop) => stop()));
+  });
+
+  it('jobs go on afterwards', async () => {
+    const jobs = createJobs(db, silentLog);
+    await jobs.start();
+    await jobs.define('outage');
+    const done: string[] = [];
+    await jobs.work<{ note: string }>('outage', async ({ data }) => {
+      done.push(data.note);
+    });
+    await server.restart();
+    await untilItAnswers();
+    await jobs.send('outage', { note: 'a' });
+    await vi.waitFor(() => expect(done).toEqual(['a']), { timeout: 10_000 });
+    await jobs.stop();
+  });
+
+  it('close is quick, also with listeners that wait for the server', async () => {
+    const own = await connectDatabase({ url, dataDir: 'unused', log: silentLog });
+    const listener = { onMessage: () => undefined, onReconnected: () => undefined };
+    await own.listen('x', listener);
+    await server.stop();
+    const waiting = own.listen('y', listener).catch((error: unknown) => error);
+    await wait(300);
+    const started = performance.now();
+    await own.close();
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(await waiting).toBeInstanceOf(Error);
+    await server.start();
+    await untilItAnswers();
+  });
+
+  it('a start says so, without a word of the url', async () => {
+    const wrong = new URL(url);
+    wrong.password = 'top-secret';
+    const error = await connectDatabase({
+      url: wrong.href,
+      dataDir: 'unused',
+      log: silentLog,
+    }).catch((e: unknown) => e);
+    expect(error).toMatchObject({
+      message: 'The database of DATABASE_URL cannot be used.',
+      cause: { code: '28P01' },
+    });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('top-secret');
+  });
+});

@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { detectMedia, readContentType } from '../../../src/domains/uploads/inspect.ts';
+import { wav } from './stage.ts';
+
+const mp3 = await readFile(new URL('../../../src/demo-media/speech.mp3', import.meta.url));
+const mp4 = await readFile(new URL('../../../src/sandbox/media/source-1.mp4', import.meta.url));
+const png = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+const jpegHead = Buffer.from('ffd8ffe000104a46494600010100000100010000', 'hex');
+
+describe('works', () => {
+  it.each([
+    ['AUDIO', 'audio/wav', 'audio/wav'],
+    ['AUDIO', 'Audio/X-Wav', 'audio/wav'],
+    ['AUDIO', 'audio/wave; codecs=1', 'audio/wav'],
+    ['AUDIO', ' audio/mp3 ', 'audio/mpeg'],
+    ['VIDEO', 'VIDEO/MP4', 'video/mp4'],
+    ['VIDEO', 'video/mp2t', 'video/MP2T'],
+  ] as const)('takes for %s the type %s as %s', (kind, declared, read) => {
+    expect(readContentType(kind, declared)).toBe(read);
+  });
+
+  it.each([
+    ['a WAV', wav(1), 'AUDIO', 'audio/wav'],
+    ['an MP3', mp3.subarray(0, 4_100), 'AUDIO', 'audio/mpeg'],
+    ['an MP4', mp4.subarray(0, 4_100), 'VIDEO', 'video/mp4'],
+    ['an FLV', Buffer.from('464c56010500000009', 'hex'), 'VIDEO', 'video/x-flv'],
+  ])('knows %s by its bytes', async (_, bytes, kind, contentType) => {
+    expect(await detectMedia(bytes, 'audio/mpeg')).toEqual({ kind, contentType });
+  });
+
+  it('takes a JPEG for a video only where motion JPEG was declared', async () => {
+    const media = { kind: 'VIDEO', contentType: 'video/x-motion-jpeg' };
+    expect(await detectMedia(jpegHead, 'video/x-motion-jpeg')).toEqual(media);
+    expect(await detectMedia(jpegHead, 'video/mp4')).toBeNull();
+  });
+});
+
+describe('refuses', () => {
+  it.each([
+    ['AUDIO', 'video/mp4'],
+    ['VIDEO', 'audio/wav'],
+    ['AUDIO', 'audio/aac'],
+    ['AUDIO', 'audio/ogg'],
+    ['VIDEO', 'image/png'],
+    ['AUDIO', ''],
+    ['AUDIO', 'constructor'],
+  ] as const)('for %s the type "%s"', (kind, declared) => {
+    expect(readContentType(kind, declared)).toBeNull();
+  });
+
+  it.each([
+    ['a PNG', png],
+    ['a text', Buffer.from('This is a text and no sound at all.')],
+    ['a FLAC', Buffer.from('664c614300000022', 'hex')],
+    ['one byte', Buffer.from('R')],
+    ['nothing', Buffer.alloc(0)],
+  ])('%s', async (_, bytes) => {
+    expect(await detectMedia(bytes, 'audio/mpeg')).toBeNull();
+  });
+});

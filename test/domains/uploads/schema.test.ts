@@ -1,0 +1,176 @@
+import { graphql } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import '../../../src/domains/uploads/schema.ts';
+import '../../../src/graphql/scalars.ts';
+import { builder } from '../../../src/graphql/builder.ts';
+import type { Scope, Services } from '../../../src/graphql/context.ts';
+import { silentLog } from '../../support/database.ts';
+import { openStage, put, type Stage, wav } from './stage.ts';
+
+const schema = builder.toSchema();
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+
+const all: Scope[] = ['lipsync:read', 'lipsync:write'];
+
+type Answer = { data?: unknown; errors?: readonly { extensions: object }[] };
+type Asking = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
+
+async function ask(source: string, asking: Asking = {}): Promise<Answer> {
+  const { owner = 'key:ann', scopes = all, variables = {} } = asking;
+  const services = { uploads: stage.uploads } as Services;
+  const caller = {
+    owner,
+    name: owner,
+    isAuthenticated: owner !== 'nobody',
+    scopes: new Set(scopes),
+    expiresAt: null,
+  };
+  const contextValue = { caller, services, requestId: 'r', log: silentLog, lastEventId: null };
+  const answer = await graphql({ schema, source, variableValues: variables, contextValue });
+  return JSON.parse(JSON.stringify(answer)) as Answer;
+}
+
+const createUpload = /* GraphQL */ `
+  mutation ($input: CreateUploadInput!) {
+    createUpload(input: $input) {
+      __typename
+      ... on CreateUploadSuccess {
+        uploadUrl
+        upload { id kind state contentType size filename durationSeconds createdAt expiresAt failure { code } }
+      }
+      ... on InvalidInputError { code issues { path message } }
+      ... on LipsyncError { code }
+    }
+  }
+`;
+const readUpload = /* GraphQL */ `
+  query ($id: ID!) {
+    upload(id: $id) { __typename id state size durationSeconds expiresAt failure { code message retryable } }
+    node(id: $id) { id }
+  }
+`;
+const uploadAudio = /* GraphQL */ `
+  mutation ($file: File!) {
+    uploadAudio(file: $file) {
+      __typename
+      ... on UploadAudioSuccess { upload { id state kind durationSeconds } }
+      ... on InvalidInputError { issues { path message } }
+      ... on RateLimitedError { code retryAfterSeconds }
+    }
+  }
+`;
+
+type Created = { createUpload: { uploadUrl: string; upload: { id: string } } };
+
+async function create(): Promise<Created['createUpload']> {
+  const variables = { input: { kind: 'AUDIO', contentType: 'audio/wav', size: 32_044 } };
+  const { data } = await ask(createUpload, { variables });
+  return (data as Created).createUpload;
+}
+
+describe('works', () => {
+  it('prepares an upload, takes its file, and tells of it', async () => {
+    const { upload, uploadUrl } = await create();
+    expect(upload).toMatchObject({
+      kind: 'AUDIO',
+      state: 'WAITING',
+      contentType: 'audio/wav',
+      size: 32_044,
+      filename: null,
+      expiresAt: '2026-11-23T13:00:00.000Z',
+      failure: null,
+    });
+    expect(await put(uploadUrl, wav(2))).toMatchObject({ status: 200, id: upload.id });
+    const { data } = await ask(readUpload, { variables: { id: upload.id } });
+    expect(data).toMatchObject({
+      upload: { state: 'READY', durationSeconds: 2, expiresAt: null, failure: null },
+      node: { id: upload.id },
+    });
+  });
+
+  it('tells why a file was refused', async () => {
+    const { upload, uploadUrl } = await create();
+    await put(uploadUrl, Buffer.alloc(32_044, 'a'));
+    const { data } = await ask(readUpload, { variables: { id: upload.id } });
+    expect(data).toMatchObject({ upload: { state: 'FAILED', failure: { code: 'INVALID_INPUT' } } });
+  });
+
+  it('takes a small audio file within the request', async () => {
+    const file = new File([wav(3)], 'a.wav', { type: 'audio/wav' });
+    const { data } = await ask(uploadAudio, { variables: { file } });
+    expect(data).toMatchObject({
+      uploadAudio: { upload: { state: 'READY', kind: 'AUDIO', durationSeconds: 3 } },
+    });
+  });
+});
+
+describe('refuses', () => {
+  it('a wrong input as a member of the union', async () => {
+    const input = { kind: 'AUDIO', contentType: 'text/plain' };
+    const { data, errors } = await ask(createUpload, { variables: { input } });
+    expect(errors).toBeUndefined();
+    expect(data).toMatchObject({
+      createUpload: {
+        __typename: 'InvalidInputError',
+        issues: [{ path: ['input', 'contentType'] }],
+      },
+    });
+  });
+
+  it('a file that is no audio, and what the upstream refuses', async () => {
+    const text = new File(['text'], 'a.wav', { type: 'audio/wav' });
+    expect((await ask(uploadAudio, { variables: { file: text } })).data).toMatchObject({
+      uploadAudio: { __typename: 'InvalidInputError', issues: [{ path: ['file'] }] },
+    });
+    await stage.switches({ failPath: { path: '/files', status: 429, body: {} } });
+    const file = new File([wav(1)], 'a.wav');
+    expect((await ask(uploadAudio, { variables: { file } })).data).toMatchObject({
+      uploadAudio: { code: 'RATE_LIMITED', retryAfterSeconds: expect.any(Number) },
+    });
+  });
+});
+
+describe('keeps out', () => {
+  it("another owner's id, exactly as one that is missing or rubbish", async () => {
+    const { upload } = await create();
+    const idOf = (text: string) => Buffer.from(text).toString('base64url');
+    const missing = idOf('Upload:00000000-0000-4000-8000-000000000000');
+    const ids = [upload.id, missing, idOf('Upload:rubbish'), 'rubbish', '', idOf('Lipsync:1')];
+    const answers = await Promise.all(
+      ids.map((id) =>
+        ask(readUpload.replace('node(id: $id) { id }', ''), {
+          owner: 'key:bob',
+          variables: { id },
+        }),
+      ),
+    );
+    for (const answer of answers) expect(answer).toEqual({ data: { upload: null } });
+    const asNode = await ask('query ($id: ID!) { node(id: $id) { id } }', {
+      owner: 'key:bob',
+      variables: { id: upload.id },
+    });
+    expect(asNode).toEqual({ data: { node: null } });
+  });
+
+  it('callers without the scope', async () => {
+    const input = { kind: 'AUDIO', contentType: 'audio/wav' };
+    const asNobody = { owner: 'nobody', scopes: [], variables: { input } };
+    expect((await ask(createUpload, asNobody)).data).toMatchObject({
+      createUpload: { code: 'NOT_AUTHENTICATED' },
+    });
+    const asReader: Asking = { scopes: ['lipsync:read'], variables: { input } };
+    expect((await ask(createUpload, asReader)).data).toMatchObject({
+      createUpload: { code: 'NOT_AUTHORIZED' },
+    });
+    const { upload } = await create();
+    const asWriter: Asking = { scopes: ['lipsync:write'], variables: { id: upload.id } };
+    const { data, errors } = await ask(readUpload, asWriter);
+    expect(data).toMatchObject({ upload: null, node: null });
+    expect(errors).toHaveLength(1);
+  });
+});

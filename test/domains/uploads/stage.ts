@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { createAccountService } from '../../../src/domains/accounts/service.ts';
+import {
+  createUploadService,
+  type NewUpload,
+  type UploadService,
+} from '../../../src/domains/uploads/service.ts';
+import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
+import { createUploadDoor } from '../../../src/server/uploads.ts';
+import { createUpstream, type Upstream } from '../../../src/upstream/client.ts';
+import { silentLog, testDatabase } from '../../support/database.ts';
+
+export const secrets = ['a secret of thirty-two characters', 'the secret before it, also long'];
+
+/** The slice and its door, over real HTTP, with a database and a sandbox of their own. */
+export type Stage = Awaited<ReturnType<typeof openStage>>;
+
+export async function openStage(options: { timeoutMs?: number } = {}) {
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const db = await testDatabase();
+  await db.query('alter table uploads add column if not exists receiving_at timestamptz');
+  const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));
+  const sandbox = await startSandbox({ dataDir });
+  const clock = { now: new Date('2026-11-23T12:00:00Z') };
+  const now = () => clock.now;
+  const connect = (baseUrl: string) =>
+    createUpstream({ baseUrl, token: sandbox.token, timeoutMs, log: silentLog });
+  const upstream = connect(sandbox.baseUrl);
+  const accounts = createAccountService({ db, upstream, now, log: silentLog });
+  const doors = new Set<() => void>();
+  const build = (toUpstream: Upstream, publicUrl: () => string) =>
+    createUploadService({
+      db,
+      upstream: toUpstream,
+      accounts,
+      now,
+      log: silentLog,
+      publicUrl,
+      secrets,
+    });
+
+  /** Another upstream, such as one that breaks. */
+  async function openDoor(toUpstream: Upstream) {
+    const stopping = new AbortController();
+    const uploads: UploadService = build(toUpstream, () => origin);
+    const door = createUploadDoor({ uploads, log: silentLog, stopping: stopping.signal });
+    const server = createServer({ requestTimeout: 0 }, (request, response) => {
+      void door(request, response, (request.url ?? '').slice('/uploads/'.length));
+    });
+    const origin = `http://127.0.0.1:${await listen(server)}`;
+    doors.add(() => server.close().closeAllConnections());
+    return { uploads, origin, stop: () => stopping.abort() };
+  }
+
+  const main = await openDoor(upstream);
+  return {
+    ...main,
+    db,
+    clock,
+    sandbox,
+    upstream,
+    connect,
+    openDoor,
+    create: async (input: NewUpload, owner = 'key:ann') => await main.uploads.create(owner, input),
+    find: async (id: string, owner = 'key:ann') => (await main.uploads.findByKeys(owner, [id]))[0],
+    switches: async (body: object) => await control(sandbox, 'PUT', 'switches', body),
+    async sentFiles() {
+      const all = (await control(sandbox, 'GET', 'requests')) as SentFile[];
+      return all.filter(({ path }) => path.startsWith('/files'));
+    },
+    async close() {
+      for (const closeDoor of doors) closeDoor();
+      await upstream.close();
+      await sandbox.close();
+      await db.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export type SentFile = {
+  path: string;
+  headers: Record<string, string>;
+  body?: { bytes: number };
+  status?: number | string;
+};
+
+async function control(sandbox: Sandbox, method: string, name: string, body?: object) {
+  const response = await fetch(`${sandbox.origin}/_sandbox/${name}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${name}: ${await response.text()}`);
+  return await response.json();
+}
+
+export async function listen(server: ReturnType<typeof createServer>): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+/** Asks until it is so; fails by the test's own timeout. */
+export async function until<T>(ask: () => Promise<T>, isSo: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (isSo(answer)) return answer;
+    // PGlite answers without ever letting a socket be read.
+    await setImmediate();
+  }
+}
+
+/** PCM, 16 bits, mono, 8 kHz: 16,000 bytes a second. `dataBytes` is what the header claims. */
+export function wavHead(dataBytes: number): Buffer {
+  const head = Buffer.alloc(44);
+  head.write('RIFF', 0);
+  head.writeUInt32LE(36 + dataBytes, 4);
+  head.write('WAVEfmt ', 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20);
+  head.writeUInt16LE(1, 22);
+  head.writeUInt32LE(8_000, 24);
+  head.writeUInt32LE(16_000, 28);
+  head.writeUInt16LE(2, 32);
+  head.writeUInt16LE(16, 34);
+  head.write('data', 36);
+  head.writeUInt32LE(dataBytes, 40);
+  return head;
+}
+
+export function wav(seconds: number): Buffer {
+  const sound = Buffer.alloc(seconds * 16_000);
+  return Buffer.concat([wavHead(sound.byteLength), sound]);
+}
+
+/** As much of a WAV as is asked for, made while it is read. */
+export async function* endlessWav(totalBytes: number): AsyncGenerator<Uint8Array> {
+  yield wavHead(totalBytes - 44);
+  const piece = Buffer.alloc(64 * 1024);
+  for (let left = totalBytes - 44; left > 0; left -= piece.byteLength) {
+    yield piece.subarray(0, Math.min(left, piece.byteLength));
+  }
+}
+
+export async function put(url: string, body: BodyInit | AsyncIterable<Uint8Array>) {
+  const init = { method: 'PUT', body, duplex: 'half' } as RequestInit;
+  const response = await fetch(url, init);
+  const answer = (await response.json()) as Record<string, unknown>;
+  return { status: response.status, headers: response.headers, ...answer };
+}

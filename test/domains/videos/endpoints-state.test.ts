@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { accountEmailOf, listVideos, stateOf } from '../../../src/domains/videos/endpoints.ts';
+import { connect, serveAnswer } from '../../upstream/servers.ts';
+
+const url = 'https://media.example/v.mp4';
+
+async function readOne(item: object) {
+  const running = { video_id: 'v1', video_status: 10, video_status_name: 'GENERATING', url };
+  const served = await serveAnswer(200, { data: [{ ...running, ...item }] });
+  const page = await listVideos(connect(served.baseUrl).upstream, { limit: 20, offset: 0 });
+  return page.items[0];
+}
+
+describe('the state of a video', () => {
+  test.each([
+    // The documented pairs.
+    ['COMPLETED', 1, url, 'COMPLETED'],
+    ['QUEUED', 5, '', 'QUEUED'],
+    ['MODERATED', 7, '', 'MODERATED'],
+    ['FAILED', 8, '', 'FAILED'],
+    ['GENERATING', 9, '', 'GENERATING'],
+    ['GENERATING', 10, url, 'GENERATING'],
+    // The name decides, in any case; the code where there is no known name.
+    ['QUEUED', 1, url, 'QUEUED'],
+    ['completed ', 10, url, 'COMPLETED'],
+    [null, 1, url, 'COMPLETED'],
+    [null, 5, '', 'QUEUED'],
+    [null, 7, '', 'MODERATED'],
+    ['RENDERING', 9, url, 'GENERATING'],
+    [null, 10, url, 'GENERATING'],
+    // COMPLETED needs an address.
+    ['COMPLETED', 1, '', 'GENERATING'],
+    ['COMPLETED', 1, null, 'GENERATING'],
+    // Unknown.
+    ['RENDERING', 42, url, 'UNKNOWN'],
+    [null, null, null, 'UNKNOWN'],
+    ['UNKNOWN', null, url, 'UNKNOWN'],
+    ['__proto__', 0, url, 'UNKNOWN'],
+  ])('%s, %s with url %j is %s', (...row) => {
+    const [name, code, address, state] = row;
+    expect(stateOf({ name, code, url: address })).toBe(state);
+  });
+
+  test.each([
+    ['QUEUED', 5, false],
+    ['GENERATING', 10, false],
+    ['RENDERING', 42, false],
+    ['COMPLETED', 1, true],
+    ['MODERATED', 7, true],
+    ['FAILED', 8, true],
+  ])('%s is never made final or running by video_status_final', async (name, code, isFinal) => {
+    for (const told of [true, false, 1, 0, 'true', null, undefined]) {
+      const video = await readOne({
+        video_status_name: name,
+        video_status: code,
+        video_status_final: told,
+      });
+      expect(video?.isFinal).toBe(isFinal);
+    }
+  });
+
+  test('a url on a video that runs is not handed out', async () => {
+    expect(await readOne({})).toMatchObject({ state: 'GENERATING', isFinal: false, url: null });
+    expect(await readOne({ video_status: 1, video_status_name: 'COMPLETED' })).toMatchObject({
+      url,
+    });
+  });
+});
+
+test.each([
+  ['user:7-pixverse:a@b.c-video:1', 'a@b.c'],
+  ['user:7-pixverse:a-video:b@c.d-video:1', 'a-video:b@c.d'],
+  ['user:7-pixverse:a-pixverse:b@c.d-video:1', 'a-pixverse:b@c.d'],
+  ['user:7-pixverse:a@b.c-image:1', null],
+  ['user:7-pixverse:-video:1', null],
+  ['user:7-pixverse:a@b.c-video:x', null],
+  ['7', null],
+])('the account of %s is %s', (text, email) => {
+  expect(accountEmailOf(text)).toBe(email);
+});

@@ -1,0 +1,217 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { deleteVideo, getVideo, listVideos } from '../../../src/domains/videos/endpoints.ts';
+import { connect, serveAnswer, thrownBy } from '../../upstream/servers.ts';
+
+const id = 'user:7-pixverse:ann-b+c@d.example-video:370538497751884';
+const url = 'https://media.example/v.mp4';
+
+/** The documented item of GET /videos, as far as it is read. */
+const documented = {
+  video_id: id,
+  video_status: 10,
+  video_status_name: 'GENERATING',
+  video_status_final: false,
+  account_id: 1,
+  created_at: '2024-11-11T12:34:56Z',
+  first_frame: 'https://media.example/first.jpg',
+  last_frame: '',
+  output_width: 0,
+  output_height: 0,
+  original_video_id: 0,
+  prompt: 'a cat',
+  negative_prompt: '',
+  model: 'v3',
+  quality: '540p',
+  seed: 123,
+  queue_data: { queue_time: 0, queue_count: 0 },
+  video_duration: 0,
+  duration: 5,
+  lip_sync: {},
+  url,
+  img_url: 'https://media.example/preview.webp',
+  aspect_ratio: '3:4',
+  template_i18n_json: '{"a":1}',
+  customer_paths: null,
+};
+
+async function readOne(item: object) {
+  const served = await serveAnswer(200, { data: [{ ...documented, ...item }] });
+  const page = await listVideos(connect(served.baseUrl).upstream, { limit: 20, offset: 0 });
+  return page.items[0];
+}
+
+describe('an item of the list', () => {
+  test('is read as documented', async () => {
+    expect(await readOne({})).toEqual({
+      id,
+      accountEmail: 'ann-b+c@d.example',
+      state: 'GENERATING',
+      isFinal: false,
+      url: null,
+      posterUrl: 'https://media.example/first.jpg',
+      lastFrameUrl: null,
+      previewUrl: 'https://media.example/preview.webp',
+      prompt: 'a cat',
+      negativePrompt: null,
+      model: 'v3',
+      quality: '540p',
+      aspectRatio: '3:4',
+      width: null,
+      height: null,
+      durationSeconds: 5,
+      seed: 123,
+      createdAt: new Date('2024-11-11T12:34:56Z'),
+      offPeak: false,
+      replyRef: null,
+      originalVideoId: null,
+    });
+  });
+
+  test.each([
+    [
+      { original_video_id: 'user:7-pixverse:a@b.c-video:1' },
+      { originalVideoId: 'user:7-pixverse:a@b.c-video:1' },
+    ],
+    [{ original_video_id: 0 }, { originalVideoId: null }],
+    [{ original_video_id: '' }, { originalVideoId: null }],
+    [{ lip_sync: null, queue_data: null, prompt: null }, { prompt: null }],
+    [
+      { output_width: '720', output_height: 1280, seed: '9' },
+      { width: 720, height: 1280, seed: 9 },
+    ],
+    [{ video_duration: '7.5', duration: 5 }, { durationSeconds: 7.5 }],
+    [{ video_duration: 0, duration: 0 }, { durationSeconds: null }],
+    [{ off_peak: 1 }, { offPeak: true }],
+    [{ off_peak: true }, { offPeak: true }],
+    [{ off_peak: '0' }, { offPeak: false }],
+    [{ created_at: '0001-01-01T00:00:00Z' }, { createdAt: null }],
+    [
+      { created_at: '2024-11-11T12:34:56.789Z' },
+      { createdAt: new Date('2024-11-11T12:34:56.789Z') },
+    ],
+    [{ created_at: '2024-11-11T12:34:56' }, { createdAt: new Date('2024-11-11T12:34:56Z') }],
+    [{ created_at: 'yesterday' }, { createdAt: null }],
+    [{ first_frame: '' }, { posterUrl: 'https://media.example/preview.webp' }],
+    [
+      { first_frame: '', img_url: 'javascript:alert(1)' },
+      { posterUrl: null, previewUrl: null },
+    ],
+    [{ replyRef: 'r-1' }, { replyRef: 'r-1' }],
+    [{ response: { replyRef: 'r-2' } }, { replyRef: 'r-2' }],
+    [{ replyRef: '', response: { replyRef: 'r-2' } }, { replyRef: 'r-2' }],
+    [{ response: 'text' }, { replyRef: null }],
+    [{ video_id: 370538497751884 }, { id: '370538497751884', accountEmail: null }],
+  ])('%j becomes %j', async (item, expected) => {
+    expect(await readOne(item)).toMatchObject(expected);
+  });
+
+  test('costs nothing but itself when it is broken, whatever stands in its fields', async () => {
+    const keys = Object.keys(documented).filter((key) => key !== 'video_id');
+    const odd = fc.dictionary(fc.constantFrom(...keys), fc.jsonValue());
+    const items = fc.sample(odd, 200).map((fields) => ({ ...documented, ...fields }));
+    const broken = [null, 7, 'x', [], {}, { video_id: '' }, { video_id: null }, { video_id: {} }];
+    const served = await serveAnswer(200, { data: [...broken, ...items] });
+    const { upstream, logged } = connect(served.baseUrl);
+    const page = await listVideos(upstream, { limit: 1_000, offset: 0 });
+    expect(page.items).toHaveLength(items.length);
+    expect(page.rawCount).toBe(items.length + broken.length);
+    expect(logged()).toContain(`"dropped":${broken.length}`);
+  });
+});
+
+describe('a page', () => {
+  const page = (count: number, more: object = {}) => ({
+    data: Array.from({ length: count }, (_, index) => ({ video_id: `v${index + 1}` })),
+    ...more,
+  });
+
+  test.each([
+    ['full', page(20), { limit: 20, offset: 0 }, { hasMore: true, nextOffset: 20 }],
+    ['short', page(7), { limit: 20, offset: 40 }, { hasMore: false, nextOffset: 47 }],
+    ['empty', page(0), { limit: 20, offset: 5 }, { hasMore: false, nextOffset: 5 }],
+    ['of an upstream that allows 40', page(40), { limit: 100, offset: 0 }, { hasMore: true }],
+    [
+      'that says so',
+      page(7, { has_more: true, next_offset: 9 }),
+      { limit: 20, offset: 0 },
+      { hasMore: true, nextOffset: 9 },
+    ],
+    ['that says no', page(20, { has_more: 0 }), { limit: 20, offset: 0 }, { hasMore: false }],
+    [
+      'whose offset stands still',
+      page(20, { next_offset: 5 }),
+      { limit: 20, offset: 5 },
+      { nextOffset: 25 },
+    ],
+    [
+      'empty and endless',
+      page(0, { has_more: true }),
+      { limit: 20, offset: 0 },
+      { hasMore: false },
+    ],
+    ['null', { data: null }, { limit: 20, offset: 0 }, { rawCount: 0, hasMore: false }],
+    ['bare', page(2).data, { limit: 2, offset: 0 }, { rawCount: 2, hasMore: true }],
+  ] as const)('%s', async (...row) => {
+    const [, body, query, expected] = row;
+    const served = await serveAnswer(200, body);
+    expect(await listVideos(connect(served.baseUrl).upstream, query)).toMatchObject(expected);
+  });
+
+  test('is asked for by account, limit and offset', async () => {
+    const served = await serveAnswer(200, page(0));
+    const query = { email: 'a+b@c.d', limit: 100, offset: 0 };
+    await listVideos(connect(served.baseUrl).upstream, query);
+    expect(served.requests[0]?.path).toBe(
+      '/v2/pixverse/videos/?email=a%2Bb%40c.d&limit=100&offset=0',
+    );
+  });
+
+  test.each([[{}], [{ error: 'x' }], [{ error: 'x', data: null }], ['text'], [{ data: 'x' }]])(
+    'that is %j is INVALID_ANSWER',
+    async (body) => {
+      const served = await serveAnswer(200, body === 'text' ? '"text"' : body);
+      const read = listVideos(connect(served.baseUrl).upstream, { limit: 1, offset: 0 });
+      expect(await thrownBy(read)).toMatchObject({ reason: 'INVALID_ANSWER' });
+    },
+  );
+});
+
+describe('one video', () => {
+  test('is asked for by its raw id', async () => {
+    const served = await serveAnswer(200, documented);
+    expect(await getVideo(connect(served.baseUrl).upstream, id)).toMatchObject({ id });
+    expect(served.requests[0]?.path).toBe(`/v2/pixverse/videos/${id}`);
+  });
+
+  test('is null on 404 and for an id that is none', async () => {
+    const served = await serveAnswer(404, { error: 'x', code: 404 });
+    const { upstream } = connect(served.baseUrl);
+    expect(await getVideo(upstream, id)).toBeNull();
+    expect(await getVideo(upstream, '../accounts')).toBeNull();
+    expect(await getVideo(upstream, 'voices')).toBeNull();
+    expect(served.requests).toHaveLength(1);
+  });
+
+  test.each([[{ error: 'x' }], [{}], [[]]])('that is %j is INVALID_ANSWER', async (body) => {
+    const served = await serveAnswer(200, body);
+    const read = getVideo(connect(served.baseUrl).upstream, id);
+    expect(await thrownBy(read)).toMatchObject({ reason: 'INVALID_ANSWER' });
+  });
+
+  test.each([204, 200])('is deleted with %i', async (status) => {
+    const served = await serveAnswer(status);
+    await deleteVideo(connect(served.baseUrl).upstream, id);
+    expect(served.requests).toMatchObject([
+      { method: 'DELETE', path: `/v2/pixverse/videos/${id}` },
+    ]);
+  });
+
+  test('that is missing can not be deleted', async () => {
+    const served = await serveAnswer(404);
+    const { upstream } = connect(served.baseUrl);
+    expect(await thrownBy(deleteVideo(upstream, id))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await thrownBy(deleteVideo(upstream, 'a/b1'))).toMatchObject({ code: 'NOT_FOUND' });
+    expect(served.requests).toHaveLength(1);
+  });
+});

@@ -1,0 +1,313 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { StoredVideo, VideoPageRequest } from '../../../src/domains/videos/service.ts';
+import { InvalidInputError } from '../../../src/errors.ts';
+import { idOf, type OddAccount, type OddVideo } from '../accounts/odd-upstream.ts';
+import { openOddWorld } from '../accounts/world.ts';
+
+let world: Awaited<ReturnType<typeof openOddWorld>>;
+beforeAll(async () => {
+  world = await openOddWorld();
+});
+afterAll(() => world.close());
+beforeEach(() => world.begin());
+
+const everyone = { owner: 'key:test', canSeeAll: true };
+const start = Date.UTC(2026, 0, 1);
+
+const list = (request: VideoPageRequest) => world.videos.list(everyone, request);
+const numbers = (videos: StoredVideo[]) => videos.map(({ prompt }) => Number(prompt?.slice(6)));
+const listCalls = () => world.odd.requests.filter((call) => call.startsWith('GET /videos/?'));
+
+/** So many videos, a minute apart, the newest first and with the highest number. */
+function videos(count: number, from = 1): OddVideo[] {
+  return Array.from({ length: count }, (_, at) => {
+    const number = from + count - 1 - at;
+    return { number, createdAt: new Date(start + number * 60_000) };
+  });
+}
+
+async function walk(request: VideoPageRequest): Promise<number[]> {
+  const seen: number[] = [];
+  for (let after: string | null = null; ; ) {
+    const page = await list({ ...request, after });
+    seen.push(...numbers(page.edges.map(({ node }) => node)));
+    if (!page.pageInfo.hasNextPage) return seen;
+    after = page.pageInfo.endCursor;
+  }
+}
+
+const descending = (count: number) => Array.from({ length: count }, (_, at) => count - at);
+
+type Change = { deletes: number[]; adds: number };
+type Story = { counts: number[]; size: number; seconds: number; changes: Change[] };
+
+const story: fc.Arbitrary<Story> = fc.record({
+  counts: fc.array(fc.integer({ min: 0, max: 130 }), { minLength: 1, maxLength: 3 }),
+  size: fc.integer({ min: 1, max: 60 }),
+  // Many videos share a second: the upstream writes no milliseconds.
+  seconds: fc.constantFrom(1, 10, 300),
+  changes: fc.array(
+    fc.record({
+      deletes: fc.array(fc.nat(), { maxLength: 60 }),
+      adds: fc.integer({ min: 0, max: 60 }),
+    }),
+    { maxLength: 8 },
+  ),
+});
+
+/** Accounts as in the story. Videos of one second stand in any order. */
+function accountsOf({ counts, seconds }: Story): OddAccount[] {
+  return counts.map((count, account) => ({
+    email: `a${account}@b.example`,
+    videos: Array.from({ length: count }, (_, at) => {
+      const number = account * 1_000_000 + ((at * 7919) % 99_991) + 1;
+      const second = Math.floor(((count - at) * seconds) / 10);
+      return { number, createdAt: new Date(start + second * 1000) };
+    }),
+  }));
+}
+
+function change(step: Change, nextNumber: () => number): number[] {
+  const gone: number[] = [];
+  for (const pick of step.deletes) {
+    const account = world.odd.accounts[pick % world.odd.accounts.length];
+    const [deleted] = account?.videos.splice(pick % (account.videos.length || 1), 1) ?? [];
+    if (deleted !== undefined) gone.push(deleted.number);
+  }
+  for (let added = 0; added < step.adds; added += 1) {
+    const account = world.odd.accounts[added % world.odd.accounts.length];
+    const number = nextNumber();
+    account?.videos.unshift({ number, createdAt: new Date(start + 3_600_000 + number) });
+  }
+  return gone;
+}
+
+function allVideos(): OddVideo[] {
+  return world.odd.accounts.flatMap((account) => account.videos);
+}
+
+/** From the newest to the oldest, with the changes of the story between the pages. */
+async function walkOlder({ size, changes }: Story) {
+  const gone = new Set<number>();
+  const seen: number[] = [];
+  const steps = changes.values();
+  let fresh = 5_000_000;
+  for (let after: string | null = null; ; ) {
+    const page = await list({ first: size, after });
+    expect(page.edges.length === size || !page.pageInfo.hasNextPage).toBe(true);
+    seen.push(...numbers(page.edges.map(({ node }) => node)));
+    if (!page.pageInfo.hasNextPage) return { seen, gone };
+    after = page.pageInfo.endCursor;
+    for (const number of change(steps.next().value ?? noChange, () => fresh++)) gone.add(number);
+  }
+}
+
+/** From the oldest, which is not among what is seen, to the newest. */
+async function walkNewer({ size, changes }: Story): Promise<number[]> {
+  let before = (await lastPage()).pageInfo.endCursor;
+  let seen: number[] = [];
+  const steps = changes.values();
+  let fresh = 5_000_000;
+  for (;;) {
+    change(steps.next().value ?? noChange, () => fresh++);
+    const page = await list({ last: size, before });
+    seen = [...numbers(page.edges.map(({ node }) => node)), ...seen];
+    if (!page.pageInfo.hasPreviousPage) return seen;
+    before = page.pageInfo.startCursor;
+  }
+}
+
+async function lastPage() {
+  for (let after: string | null = null; ; ) {
+    const page = await list({ first: 50, after });
+    if (!page.pageInfo.hasNextPage) return page;
+    after = page.pageInfo.endCursor;
+  }
+}
+
+const noChange: Change = { deletes: [], adds: 0 };
+
+describe('pages', () => {
+  it('neither repeat nor skip a video, whatever comes and goes between them', async () => {
+    await fc.assert(
+      fc.asyncProperty(story, async (given) => {
+        await world.begin(...accountsOf(given));
+        const atFirst = allVideos();
+        const { seen, gone } = await walkOlder(given);
+        expect(new Set(seen).size).toBe(seen.length);
+        expect(atFirst.filter(({ number }) => !gone.has(number) && !seen.includes(number))).toEqual(
+          [],
+        );
+        const times = new Map(atFirst.map((video) => [video.number, video.createdAt.getTime()]));
+        const order = seen.map((number) => times.get(number) ?? Number.NaN);
+        expect(order).toEqual(order.toSorted((a, b) => b - a));
+      }),
+      { numRuns: 25 },
+    );
+  }, 300_000);
+
+  it('backwards neither repeat nor skip, and see what was added', async () => {
+    await fc.assert(
+      fc.asyncProperty(story, async (given) => {
+        await world.begin(...accountsOf(given));
+        const atFirst = allVideos().toSorted(
+          (a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.number - b.number,
+        );
+        const oldest = atFirst[0];
+        if (oldest === undefined) return;
+        const seen = await walkNewer(given);
+        expect(new Set(seen).size).toBe(seen.length);
+        const skipped = allVideos().filter(
+          ({ number }) => !seen.includes(number) && number !== oldest.number,
+        );
+        expect(skipped).toEqual([]);
+        expect(seen).not.toContain(oldest.number);
+      }),
+      { numRuns: 25 },
+    );
+  }, 300_000);
+
+  it('say whether there is more on either side, and give the same going back', async () => {
+    await world.begin({ email: 'a@b.example', videos: videos(100) });
+    const one = await list({ first: 30 });
+    expect(one.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
+    const two = await list({ first: 30, after: one.pageInfo.endCursor });
+    expect(two.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: true });
+    const back = await list({ last: 30, before: two.pageInfo.startCursor });
+    expect(back.edges.map(({ node }) => node)).toEqual(one.edges.map(({ node }) => node));
+    expect(back.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
+    const last = await list({ first: 100, after: two.pageInfo.endCursor });
+    expect(last.edges).toHaveLength(40);
+    expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
+  });
+
+  it('tell exactly where the list ends', async () => {
+    for (const count of [0, 1, 20, 39, 40, 41, 80]) {
+      await world.begin({ email: 'a@b.example', videos: videos(count) });
+      expect(await walk({ first: 20 })).toEqual(descending(count));
+      expect(await walk({ first: 40 })).toEqual(descending(count));
+    }
+  });
+
+  it('filter by status and time without losing their place', async () => {
+    const mixed = videos(200).map((video) =>
+      video.number % 50 === 0 ? { ...video, status: 8 } : video,
+    );
+    await world.begin({ email: 'a@b.example', videos: mixed });
+    expect(await walk({ first: 2, filter: { status: ['FAILED'] } })).toEqual([200, 150, 100, 50]);
+    const filter = {
+      createdAfter: new Date(start + 90 * 60_000),
+      createdBefore: new Date(start + 95 * 60_000),
+    };
+    expect(await walk({ first: 3, filter })).toEqual([94, 93, 92, 91]);
+  });
+
+  it('stop reading where a filter matches little, and go on from there', async () => {
+    const rare = videos(2_000).map((video) =>
+      video.number === 5 ? { ...video, status: 7 } : video,
+    );
+    await world.begin({ email: 'a@b.example', videos: rare });
+    const page = await list({ filter: { status: ['MODERATED'] } });
+    expect(page.edges).toEqual([]);
+    expect(page.pageInfo.hasNextPage).toBe(true);
+    expect(listCalls().length).toBe(25);
+    expect(await walk({ filter: { status: ['MODERATED'] } })).toEqual([5]);
+  });
+});
+
+describe('costs', () => {
+  it('one read for each account, however many ask for the same page', async () => {
+    await world.begin(
+      { email: 'a@b.example', videos: videos(100) },
+      { email: 'c@d.example', videos: videos(100, 1000) },
+    );
+    await Promise.all(Array.from({ length: 200 }, () => list({})));
+    expect(listCalls()).toHaveLength(2);
+  });
+
+  it('one read for a later page', async () => {
+    await world.begin({ email: 'a@b.example', videos: videos(500) });
+    let page = await list({});
+    for (let turn = 0; turn < 10; turn += 1) {
+      world.odd.requests.length = 0;
+      page = await list({ after: page.pageInfo.endCursor });
+      expect(listCalls()).toHaveLength(1);
+    }
+    world.odd.requests.length = 0;
+    await list({ last: 20, before: page.pageInfo.startCursor });
+    expect(listCalls()).toHaveLength(1);
+  });
+});
+
+describe('tolerates', () => {
+  it('an upstream that lists the oldest first, or in no order', async () => {
+    const shuffled = videos(90).toSorted((a, b) => ((a.number * 37) % 91) - ((b.number * 37) % 91));
+    for (const odd of [videos(90).reverse(), shuffled]) {
+      await world.begin({ email: 'a@b.example', videos: odd });
+      expect(await walk({ first: 25 })).toEqual(descending(90));
+    }
+  });
+
+  it('more videos of one second than a page holds', async () => {
+    const same = videos(90).map((video) => ({ ...video, createdAt: new Date(start) }));
+    await world.begin({ email: 'a@b.example', videos: same });
+    expect(await walk({ first: 25 })).toEqual(descending(90));
+  });
+
+  it('offsets in a cursor that somebody made up', async () => {
+    await world.begin({ email: 'a@b.example', videos: videos(100) });
+    const { pageInfo } = await list({ first: 10 });
+    const [at, key] = JSON.parse(Buffer.from(pageInfo.endCursor ?? '', 'base64url').toString());
+    const [account] = await world.accounts.known();
+    for (const offset of [0, 60, 99, 100, 9_999_999]) {
+      const forged = JSON.stringify([at, key, { [account?.id ?? '']: offset }]);
+      const after = Buffer.from(forged).toString('base64url');
+      const page = await list({ first: 10, after });
+      expect(numbers(page.edges.map(({ node }) => node))).toEqual(descending(90).slice(0, 10));
+      const back = await list({ last: 5, before: after });
+      expect(numbers(back.edges.map(({ node }) => node))).toEqual([96, 95, 94, 93, 92]);
+    }
+  });
+});
+
+describe('refuses', () => {
+  it.each([
+    [{ first: 0 }, 'first'],
+    [{ first: 101 }, 'first'],
+    [{ first: -1 }, 'first'],
+    [{ last: 5 }, 'last'],
+    [{ last: 101, before: 'x' }, 'last'],
+    [{ first: 5, last: 5, before: 'x' }, 'last'],
+    [{ after: 'rubbish' }, 'after'],
+    [{ after: '' }, 'after'],
+    [{ before: Buffer.from('[1,2,3]').toString('base64url') }, 'before'],
+    [{ after: Buffer.from('[1e300,"",{}]').toString('base64url') }, 'after'],
+    [{ after: Buffer.from('[0,"",{"a b":1}]').toString('base64url') }, 'after'],
+    [{ after: 'x'.repeat(10_000) }, 'after'],
+  ])('%j, and says which argument is wrong', async (request, name) => {
+    const thrown = await list(request).catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(InvalidInputError);
+    expect((thrown as InvalidInputError).issues[0]?.path).toEqual([name]);
+    expect(listCalls()).toEqual([]);
+  });
+
+  it('to leave an account out silently', async () => {
+    await world.begin(
+      { email: 'a@b.example', videos: videos(3) },
+      { email: 'c@d.example', videos: videos(3, 10) },
+    );
+    world.odd.refuse = (call) => (call.includes('c%40d') ? { status: 596, body: {} } : undefined);
+    await expect(list({})).rejects.toMatchObject({ code: 'ACCOUNT_PENDING' });
+  });
+});
+
+it('tells no e-mail and no upstream id in keys and cursors', async () => {
+  await world.begin({ email: 'secret@b.example', videos: videos(3) });
+  const page = await list({});
+  const told = JSON.stringify(page) + Buffer.from(page.pageInfo.endCursor ?? '', 'base64url');
+  expect(told).not.toMatch(/secret|user:|pixverse/);
+  const key = page.edges[0]?.node.key ?? '';
+  expect(key).toMatch(/^[\w-]{8}-3$/);
+  expect(await world.videos.ids.toUpstream(key)).toBe(idOf('secret@b.example', 3));
+});

@@ -1,0 +1,84 @@
+import { describe, expect, it, vi } from 'vitest';
+import {
+  ask,
+  BACKLOT,
+  control,
+  finalItem,
+  type Json,
+  lipsync,
+  listVideos,
+  openSandbox,
+  STUDIO,
+  sourceId,
+  upload,
+} from './client.ts';
+
+const AT_EASE = { queuedMs: 60_000 };
+
+describe('capacity', () => {
+  it('takes no more jobs than the account runs, also when all ask at once', async () => {
+    const sandbox = await openSandbox(AT_EASE);
+    const video_id = await sourceId(sandbox);
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => lipsync(sandbox, { video_id })),
+    );
+    const taken = replies.filter(({ status }) => status === 200);
+    expect(taken).toHaveLength(3);
+    const refused = replies.filter(({ status }) => status === 429);
+    expect(refused).toHaveLength(17);
+    for (const reply of refused) {
+      expect(reply.text).toBe(`{"error":"Account ${STUDIO} is busy executing 3 tasks."}`);
+      expect(reply.headers.has('retry-after')).toBe(false);
+    }
+    expect((await control(sandbox, 'GET /jobs')).json).toMatchObject({
+      accounts: { [STUDIO]: { highWater: 3, executing: 3 }, [BACKLOT]: { executing: 0 } },
+    });
+  });
+
+  it("is lowered, never raised, by a request's maxJobs", async () => {
+    const sandbox = await openSandbox(AT_EASE);
+    expect((await lipsync(sandbox, { maxJobs: 1 })).status).toBe(200);
+    const second = await lipsync(sandbox, { maxJobs: 1 });
+    expect(second.json.error).toBe(`Account ${STUDIO} is busy executing 1 tasks.`);
+    expect((await lipsync(sandbox)).status).toBe(200);
+    expect((await lipsync(sandbox, { maxJobs: 8 })).status).toBe(200);
+    expect((await lipsync(sandbox, { maxJobs: 8 })).status).toBe(429);
+  });
+
+  it('spreads uploaded videos over the accounts, and says when all are full', async () => {
+    const sandbox = await openSandbox(AT_EASE);
+    const [source] = await listVideos(sandbox);
+    const bytes = new Uint8Array(await (await fetch(String(source?.url))).arrayBuffer());
+    const video_path = await upload(sandbox, bytes, 'video/mp4');
+    for (let n = 0; n < 6; n++) expect((await lipsync(sandbox, { video_path })).status).toBe(200);
+    const last = await lipsync(sandbox, { video_path });
+    expect(last.status).toBe(429);
+    expect(last.json.error).toBe('All configured accounts are running at maximum capacity.');
+    const { json } = await ask(sandbox, 'GET /scheduler/available');
+    expect((json.available as Json[]).map((each) => each.available)).toEqual([0, 0]);
+  });
+
+  it('is not used by off-peak jobs, and is free again after the end', async () => {
+    const sandbox = await openSandbox({ accounts: [{ email: STUDIO, maxJobs: 1 }] });
+    await control(sandbox, 'PUT /switches', AT_EASE);
+    const { video_id } = (await lipsync(sandbox)).json;
+    expect((await lipsync(sandbox)).status).toBe(429);
+    expect((await lipsync(sandbox, { off_peak_mode: true })).status).toBe(200);
+    await control(sandbox, `POST /jobs/${video_id}/finish`, { status: 'FAILED' });
+    expect((await lipsync(sandbox)).status).toBe(200);
+  });
+});
+
+describe('credits', () => {
+  it('run out, and come back from what was moderated', async () => {
+    const sandbox = await openSandbox({ accounts: [{ email: STUDIO, maxJobs: 8, credits: 30 }] });
+    const { video_id } = (await lipsync(sandbox, { prompt: '[[moderated]]' })).json;
+    const broke = await lipsync(sandbox);
+    expect(broke.status).toBe(412);
+    expect(broke.text).toBe(
+      '{"error":"All Credits have been used up. Please upgrade your membership or purchase credits."}',
+    );
+    await finalItem(sandbox, video_id);
+    await vi.waitFor(async () => expect((await lipsync(sandbox)).status).toBe(200));
+  });
+});

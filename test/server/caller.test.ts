@@ -1,0 +1,187 @@
+import { createHash } from 'node:crypto';
+import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { NotAuthenticatedError } from '../../src/errors.ts';
+import { scopes } from '../../src/graphql/context.ts';
+import { createLog } from '../../src/log.ts';
+import { type AuthenticatorOptions, createAuthenticator } from '../../src/server/caller.ts';
+
+const now = new Date('2026-01-01T00:00:00Z');
+const nowSeconds = now.getTime() / 1000;
+const jwtSecret = 'a secret of at least thirty-two bytes';
+const lines: string[] = [];
+
+const closed: AuthenticatorOptions = {
+  allowAnonymous: false,
+  anonymousIsAdmin: false,
+  jwksUrl: null,
+  jwtSecret: null,
+  issuer: null,
+  audience: null,
+  apiKeys: [],
+  log: createLog('debug', { write: (line) => void lines.push(line) }),
+  now: () => now,
+};
+const bySecret = { ...closed, jwtSecret };
+const claims = { iss: 'https://id.example.com', sub: 'ada', exp: nowSeconds + 60 };
+
+function signHs256(payload: JWTPayload, secret = jwtSecret) {
+  return new SignJWT(payload)
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(secret));
+}
+
+async function authenticateHs256(payload: JWTPayload, options = bySecret) {
+  return createAuthenticator(options)(`Bearer ${await signHs256(payload)}`);
+}
+
+const refusal = expect.any(NotAuthenticatedError);
+const apiKeys = [
+  { name: 'web', sha256: sha256('web-key'), scopes: ['lipsync:read', 'lipsync:write'] as const },
+  { name: 'ops', sha256: sha256('ops-key'), scopes: ['admin'] as const },
+];
+
+function sha256(key: string) {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+describe('works', () => {
+  test('an anonymous caller has every scope but admin', async () => {
+    const authenticate = createAuthenticator({ ...closed, allowAnonymous: true });
+    for (const missing of [null, undefined]) {
+      expect(await authenticate(missing)).toEqual({
+        owner: 'anonymous',
+        name: 'anonymous',
+        isAuthenticated: false,
+        scopes: new Set(['lipsync:read', 'lipsync:write', 'videos:read', 'videos:write']),
+        expiresAt: null,
+        tokenId: null,
+      });
+    }
+  });
+
+  test('an anonymous caller is admin in the sandbox', async () => {
+    const sandbox = { ...closed, allowAnonymous: true, anonymousIsAdmin: true };
+    expect((await createAuthenticator(sandbox)(null)).scopes).toEqual(new Set(scopes));
+  });
+
+  test.each(['Bearer ops-key', 'bearer ops-key', 'BEARER   ops-key '])(
+    '"%s" is an API key',
+    async (header) => {
+      expect(await createAuthenticator({ ...closed, apiKeys })(header)).toEqual({
+        owner: 'key:ops',
+        name: 'ops',
+        isAuthenticated: true,
+        scopes: new Set(['admin']),
+        expiresAt: null,
+        tokenId: null,
+      });
+    },
+  );
+
+  test('a JWT says who, until when, and what it may; scopes unknown to us are passed over', async () => {
+    const scope = 'openid lipsync:read admin:all lipsync:write';
+    expect(await authenticateHs256({ ...claims, name: 'Ada L.', scope, jti: 'j1' })).toEqual({
+      owner: 'jwt:https://id.example.com:ada',
+      name: 'Ada L.',
+      isAuthenticated: true,
+      scopes: new Set(['lipsync:read', 'lipsync:write']),
+      expiresAt: new Date(claims.exp * 1000),
+      tokenId: 'j1',
+    });
+  });
+
+  test.each([{ name: 7, scope: ['admin'], scp: 'admin', jti: 7 }, { name: '' }, {}])(
+    'a JWT with %o is named by its sub and may do nothing',
+    async (odd) => {
+      const caller = await authenticateHs256({ ...claims, ...(odd as JWTPayload) });
+      expect(caller).toMatchObject({ name: 'ada', scopes: new Set(), tokenId: null });
+    },
+  );
+
+  test('issuer and audience are checked on HS256 tokens too where they are configured', async () => {
+    const strict = { ...bySecret, issuer: claims.iss, audience: 'lipsync' };
+    const caller = await authenticateHs256({ ...claims, aud: ['other', 'lipsync'] }, strict);
+    expect(caller.name).toBe('ada');
+    await expect(authenticateHs256(claims, strict)).rejects.toEqual(refusal);
+    const foreign = { ...claims, iss: 'https://evil.example.com', aud: 'lipsync' };
+    await expect(authenticateHs256(foreign, strict)).rejects.toEqual(refusal);
+  });
+
+  test('clocks may differ by five seconds', async () => {
+    const late = { ...claims, exp: nowSeconds - 4 };
+    expect((await authenticateHs256(late)).expiresAt).toEqual(new Date(late.exp * 1000));
+    await expect(authenticateHs256({ ...claims, exp: nowSeconds - 5 })).rejects.toEqual(refusal);
+    expect((await authenticateHs256({ ...claims, nbf: nowSeconds + 5 })).name).toBe('ada');
+    await expect(authenticateHs256({ ...claims, nbf: nowSeconds + 6 })).rejects.toEqual(refusal);
+  });
+
+  test('a token that never really expires still has a date', async () => {
+    const { expiresAt } = await authenticateHs256({ ...claims, exp: 1e300 });
+    expect(expiresAt?.getTime()).toBe(8.64e15);
+  });
+});
+
+describe('refuses', () => {
+  test('nobody is no owner and may do nothing, but is no error: viewer answers everyone', async () => {
+    expect(await createAuthenticator(closed)(null)).toEqual({
+      owner: 'nobody',
+      name: 'nobody',
+      isAuthenticated: false,
+      scopes: new Set(),
+      expiresAt: null,
+      tokenId: null,
+    });
+  });
+
+  test.each([
+    ...['', ' ', 'Bearer', 'Bearer ', 'Bearer a b', 'Basic d2ViOndlYi1rZXk=', 'web-key'],
+    ...['Bearerweb-key', 'Bearer web-ke', 'Bearer web-key2', `Bearer ${sha256('web-key')}`],
+    ...['Bearer a.b.c', 'Bearer ..', 'Bearer e30.e30.', 'Bearer undefined', 'Bearer null'],
+    `Bearer ${'a'.repeat(20_000)}`,
+  ])('"%s", also where no token would be needed', async (header) => {
+    const options = { ...bySecret, apiKeys };
+    await expect(createAuthenticator(options)(header)).rejects.toEqual(refusal);
+    const open = createAuthenticator({ ...options, allowAnonymous: true });
+    await expect(open(header)).rejects.toEqual(refusal);
+  });
+
+  test.each([
+    ['without exp', { iss: 'i', sub: 'ada' }],
+    ['without sub', { iss: 'i', exp: claims.exp }],
+    ['with an empty sub', { ...claims, sub: '' }],
+    ['with a sub that is a number', { ...claims, sub: 7 as unknown as string }],
+    ['with a sub too long for an index', { ...claims, sub: 'a'.repeat(256) }],
+    ['with a NUL in sub, which PostgreSQL refuses', { ...claims, sub: 'ada\0' }],
+    ['with half a surrogate pair, which becomes U+FFFD', { ...claims, sub: 'ada\ud800' }],
+    ['with an iss that is a number', { ...claims, iss: 7 as unknown as string }],
+  ])('a JWT %s', async (_, payload) => {
+    await expect(authenticateHs256(payload)).rejects.toEqual(refusal);
+  });
+});
+
+describe('keeps out', () => {
+  test('a JWT signed with another secret, with none, or where no secret is configured', async () => {
+    const forged = await signHs256(claims, 'another secret of thirty-two bytes');
+    const unsigned = new UnsecuredJWT(claims).encode();
+    for (const token of [forged, unsigned]) {
+      await expect(createAuthenticator(bySecret)(`Bearer ${token}`)).rejects.toEqual(refusal);
+    }
+    const token = await signHs256(claims);
+    await expect(createAuthenticator(closed)(`Bearer ${token}`)).rejects.toEqual(refusal);
+  });
+
+  test('one owner from being another: no two pairs of issuer and subject make the same', async () => {
+    const parts = ['a', ':', '%', '3A', '%3A', '%253A', 'a:', ':a', 'a:a', 'a%3Aa', 'a:a:a'];
+    const owners = new Set<string>();
+    for (const iss of parts) {
+      for (const sub of parts) owners.add((await authenticateHs256({ ...claims, iss, sub })).owner);
+    }
+    expect(owners.size).toBe(parts.length ** 2);
+  });
+
+  test('tokens from the log', () => {
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.join('')).not.toMatch(/eyJ|web-ke|ada/);
+  });
+});

@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createLog } from '../../src/log.ts';
+import { createJwtVerifier, type JwtOptions } from '../../src/server/jwt.ts';
+
+const issuer = 'https://id.example.com';
+const audience = 'lipsync';
+const rsa = await generateKeyPair('RS256', { extractable: true });
+const ec = await generateKeyPair('ES256', { extractable: true });
+const oct = new TextEncoder().encode('a secret of at least thirty-two bytes');
+
+let answer: { status: number; keys: JWK[] } = { status: 200, keys: [] };
+let fetches = 0;
+const identityProvider = createServer((_, response) => {
+  fetches += 1;
+  response.writeHead(answer.status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ keys: answer.keys }));
+});
+
+let now = new Date();
+let lines: { level: string; msg: string }[] = [];
+let options: JwtOptions;
+
+beforeAll(async () => {
+  identityProvider.listen(0, '127.0.0.1');
+  await once(identityProvider, 'listening');
+});
+
+afterAll(() => {
+  identityProvider.closeAllConnections();
+  identityProvider.close();
+});
+
+beforeEach(async () => {
+  fetches = 0;
+  lines = [];
+  now = new Date();
+  const { port } = identityProvider.address() as AddressInfo;
+  answer = {
+    status: 200,
+    keys: [
+      { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', use: 'sig' },
+      { ...(await exportJWK(ec.publicKey)), kid: 'ec' },
+      { kty: 'oct', kid: 'oct', k: Buffer.from(oct).toString('base64url') },
+    ],
+  };
+  options = {
+    jwksUrl: `http://127.0.0.1:${port}/keys`,
+    jwtSecret: null,
+    issuer,
+    audience,
+    log: createLog('debug', { write: (line) => void lines.push(JSON.parse(line)) }),
+    now: () => now,
+  };
+});
+
+function sign(alg: string, kid: string, key: CryptoKey | Uint8Array) {
+  const payload = { sub: 'ada', iss: issuer, aud: audience };
+  return new SignJWT(payload).setProtectedHeader({ alg, kid }).setExpirationTime('1h').sign(key);
+}
+
+describe('works', () => {
+  test('tokens of each key of the set hold, and the set is asked for once', async () => {
+    const verify = createJwtVerifier(options);
+    expect(await verify(await sign('RS256', 'rsa', rsa.privateKey))).toMatchObject({ sub: 'ada' });
+    expect(await verify(await sign('PS512', 'rsa', await reimport('PS512')))).toMatchObject({
+      sub: 'ada',
+    });
+    expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toMatchObject({ sub: 'ada' });
+    expect(fetches).toBe(1);
+  });
+
+  test('a secret and a key set can be used side by side', async () => {
+    const verify = createJwtVerifier({ ...options, jwtSecret: Buffer.from(oct).toString() });
+    expect(await verify(await sign('HS256', 'any', oct))).toMatchObject({ sub: 'ada' });
+    expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toMatchObject({ sub: 'ada' });
+  });
+});
+
+describe('refuses', () => {
+  test('a token of another issuer or for another audience', async () => {
+    const token = await sign('ES256', 'ec', ec.privateKey);
+    expect(await createJwtVerifier({ ...options, issuer: 'other' })(token)).toBeNull();
+    expect(await createJwtVerifier({ ...options, audience: 'other' })(token)).toBeNull();
+    expect(lines.map((line) => line.level)).toEqual(['debug', 'debug']);
+  });
+
+  test('everyone while the key set cannot be had, and says so once a minute, as an error', async () => {
+    answer = { status: 503, keys: [] };
+    const verify = createJwtVerifier(options);
+    const token = await sign('ES256', 'ec', ec.privateKey);
+    const outages = () => lines.filter((line) => line.level === 'error');
+    expect(await verify(token)).toBeNull();
+    expect(await verify(token)).toBeNull();
+    expect(outages()).toHaveLength(1);
+    now = new Date(now.getTime() + 60_000);
+    expect(await verify(token)).toBeNull();
+    expect(outages()).toHaveLength(2);
+    expect(JSON.stringify(lines)).not.toContain('eyJ');
+  });
+
+  test('nobody any longer, once the key set is back', async () => {
+    const { keys } = answer;
+    answer = { status: 503, keys: [] };
+    const verify = createJwtVerifier(options);
+    const token = await sign('ES256', 'ec', ec.privateKey);
+    expect(await verify(token)).toBeNull();
+    answer = { status: 200, keys };
+    expect(await verify(token)).toMatchObject({ sub: 'ada' });
+  });
+
+  test('everyone while the address answers to nobody', async () => {
+    const verify = createJwtVerifier({ ...options, jwksUrl: 'http://127.0.0.1:1/keys' });
+    expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toBeNull();
+    expect(lines.filter((line) => line.level === 'error')).toHaveLength(1);
+  });
+});
+
+describe('keeps out', () => {
+  test('an HS256 token made with the text of a public key', async () => {
+    const text = new TextEncoder().encode(await exportSPKI(rsa.publicKey));
+    const verify = createJwtVerifier(options);
+    expect(await verify(await sign('HS256', 'rsa', text))).toBeNull();
+    const withSecret = createJwtVerifier({ ...options, jwtSecret: 'x'.repeat(32) });
+    expect(await withSecret(await sign('HS256', 'rsa', text))).toBeNull();
+  });
+
+  test.each(['HS256', 'HS512'])(
+    'an %s token made with a secret found in the key set',
+    async (alg) => {
+      const verify = createJwtVerifier(options);
+      const key = alg === 'HS512' ? new Uint8Array(64) : oct;
+      expect(await verify(await sign(alg, 'oct', key))).toBeNull();
+    },
+  );
+
+  test('a stranger, who cannot make us ask for the key set with every token', async () => {
+    const verify = createJwtVerifier(options);
+    const stranger = await generateKeyPair('ES256');
+    for (const kid of ['one', 'two', 'three', 'ec']) {
+      expect(await verify(await sign('ES256', kid, stranger.privateKey))).toBeNull();
+    }
+    expect(fetches).toBe(1);
+    expect(lines.filter((line) => line.level === 'error')).toEqual([]);
+  });
+});
+
+/** The same RSA key, for another algorithm: WebCrypto binds a key to one. */
+async function reimport(alg: 'PS512') {
+  const jwk = await exportJWK(rsa.privateKey);
+  const algorithm = { name: 'RSA-PSS', hash: `SHA-${alg.slice(2)}` };
+  return crypto.subtle.importKey('jwk', { ...jwk, alg } as JsonWebKey, algorithm, false, ['sign']);
+}

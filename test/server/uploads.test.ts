@@ -1,0 +1,374 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, request as httpRequest } from 'node:http';
+import { Readable } from 'node:stream';
+import { json } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { signToken } from '../../src/callbacks/token.ts';
+import type { NewUpload } from '../../src/domains/uploads/service.ts';
+import {
+  endlessWav,
+  listen,
+  openStage,
+  put,
+  type Stage,
+  secrets,
+  until,
+  wav,
+} from '../domains/uploads/stage.ts';
+
+const mp3 = await readFile(new URL('../../src/demo-media/speech.mp3', import.meta.url));
+const mp4 = await readFile(new URL('../../src/sandbox/media/source-1.mp4', import.meta.url));
+const png = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+const megabyte = 1024 ** 2;
+const audio: NewUpload = { kind: 'AUDIO', contentType: 'audio/mpeg' };
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+beforeEach(() => {
+  stage.clock.now = new Date('2026-11-23T12:00:00Z');
+});
+
+/** A client that announces `length` bytes, sends `bytes`, and then does what the test makes it do. */
+async function openRequest(url: string, { bytes, length }: { bytes: Uint8Array; length: number }) {
+  const request = httpRequest(url, { method: 'PUT', headers: { 'content-length': length } });
+  request.on('error', () => undefined);
+  await new Promise<void>((resolve) => {
+    request.write(bytes, () => resolve());
+  });
+  return request;
+}
+
+/** An upstream that takes some bytes of a file and then does something wrong. */
+async function brokenUpstream(onRequest: Parameters<typeof createServer>[1]) {
+  const server = createServer(onRequest);
+  const port = await listen(server);
+  return { ...(await stage.openDoor(stage.connect(`http://127.0.0.1:${port}`))), server };
+}
+
+async function create(input: NewUpload, door: Pick<Stage, 'uploads'> = stage) {
+  return await door.uploads.create('key:ann', input);
+}
+
+describe('works', () => {
+  it.each([
+    ['a WAV', audio, wav(2), 'audio/wav'],
+    ['an MP3', { ...audio, size: mp3.byteLength }, mp3, 'audio/mpeg'],
+    ['an MP4', { kind: 'VIDEO', contentType: 'video/quicktime' }, mp4, 'video/mp4'],
+  ] satisfies [string, NewUpload, Buffer, string][])(
+    'passes on %s as what its bytes are',
+    async (_, input, bytes, contentType) => {
+      const { upload, uploadUrl } = await create(input);
+      const answer = await put(uploadUrl, bytes);
+      expect(answer).toMatchObject({ status: 200, state: 'READY' });
+      expect(Buffer.from(String(answer['id']), 'base64url').toString()).toBe(`Upload:${upload.id}`);
+      expect(answer['durationSeconds']).toBeGreaterThan(1);
+      const found = await stage.find(upload.id);
+      expect(found).toMatchObject({ state: 'READY', contentType, size: bytes.byteLength });
+      expect(found?.durationSeconds).toBe(answer['durationSeconds']);
+      const [sent] = (await stage.sentFiles()).slice(-1);
+      expect(sent).toMatchObject({
+        status: 200,
+        body: { bytes: bytes.byteLength },
+        headers: { 'content-type': contentType, 'content-length': String(bytes.byteLength) },
+      });
+      const path = (await stage.uploads.findReady('key:ann', upload.id))?.path ?? '';
+      const kept = await fetch(`${stage.sandbox.origin}/uploads/${path.split('/').at(-1)}`);
+      expect(Buffer.from(await kept.arrayBuffer()).equals(bytes)).toBe(true);
+    },
+  );
+
+  it('takes a body whose length is told by nobody', async () => {
+    const { upload, uploadUrl } = await create(audio);
+    const answer = await put(uploadUrl, Readable.from([wav(1), Buffer.alloc(100)]));
+    expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+    expect(await stage.find(upload.id)).toMatchObject({ state: 'READY', size: 16_144 });
+  });
+
+  it('takes a token that the secret before this one signed', async () => {
+    const { upload } = await create(audio);
+    const { id, expiresAt } = upload;
+    const token = signToken(secrets.slice(1), { purpose: 'upload', id, expiresAt });
+    expect(await put(`${stage.origin}/uploads/${token}`, wav(1))).toMatchObject({ status: 200 });
+  });
+
+  it('streams 200 MB through a slow upstream without holding them', async () => {
+    const send = async (size: number) => {
+      const { uploadUrl } = await create({ ...audio, size });
+      // Not `fetch`, whose own buffers in this process would be measured too.
+      const request = httpRequest(uploadUrl, {
+        method: 'PUT',
+        headers: { 'content-length': size },
+      });
+      const answered = once(request, 'response');
+      await pipeline(endlessWav(size), request);
+      return (await json((await answered)[0])) as object;
+    };
+    // The first time, V8 lets its heap grow to a size that it then keeps.
+    await send(100 * megabyte);
+    await stage.switches({ trickleBytesPerSecond: 100 * megabyte });
+    const before = process.memoryUsage.rss();
+    let peak = 0;
+    const watch = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss());
+    }, 10);
+    expect(await send(200 * megabyte)).toMatchObject({
+      state: 'READY',
+      durationSeconds: 13107.197,
+    });
+    clearInterval(watch);
+    await stage.switches({ trickleBytesPerSecond: null });
+    expect(peak).toBeGreaterThan(0);
+    // Client and upstream live in this process too, and their garbage is not always collected at once.
+    expect(peak - before).toBeLessThan(100 * megabyte);
+  }, 90_000);
+});
+
+describe('refuses', () => {
+  it.each([
+    ['a PNG that calls itself MP3', audio, png],
+    ['a text', audio, Buffer.from('Once upon a time. '.repeat(10_000))],
+    ['a video where audio was declared', audio, mp4],
+    ['audio where a video was declared', { kind: 'VIDEO', contentType: 'video/mp4' }, mp3],
+  ] satisfies [string, NewUpload, Buffer][])(
+    '%s before anything is sent',
+    async (_, input, bytes) => {
+      const before = (await stage.sentFiles()).length;
+      const { upload, uploadUrl } = await create({ ...input, filename: 'speech.mp3' });
+      expect(await put(uploadUrl, bytes)).toMatchObject({ status: 415, code: 'INVALID_INPUT' });
+      expect(await stage.find(upload.id)).toMatchObject({
+        state: 'FAILED',
+        failure: { code: 'INVALID_INPUT' },
+      });
+      expect((await stage.sentFiles()).length).toBe(before);
+    },
+  );
+
+  it('another length than declared, and waits for the right one', async () => {
+    const { upload, uploadUrl } = await create({ ...audio, size: 16_044 });
+    expect(await put(uploadUrl, wav(2))).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+    expect(await put(uploadUrl, Buffer.alloc(0))).toMatchObject({ status: 400 });
+    expect(await stage.find(upload.id)).toMatchObject({ state: 'WAITING' });
+    expect(await put(uploadUrl, wav(1))).toMatchObject({ status: 200 });
+  });
+
+  it.each([
+    ['more', 5 * megabyte],
+    ['fewer', 3 * megabyte],
+  ])('%s bytes than declared where only the stream shows it', async (_, sent) => {
+    const { upload, uploadUrl } = await create({ ...audio, size: 4 * megabyte });
+    const answer = await put(uploadUrl, Readable.from(endlessWav(sent)));
+    expect(answer).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+    expect(await stage.find(upload.id)).toMatchObject({ state: 'FAILED', path: null });
+    const files = await until(stage.sentFiles, (all) => all.at(-1)?.status !== undefined);
+    expect(files.at(-1)?.status).toBe('aborted');
+  });
+
+  it('more than 5 GB at the first look', async () => {
+    const { uploadUrl } = await create(audio);
+    const request = httpRequest(uploadUrl, {
+      method: 'PUT',
+      headers: { 'content-length': 5 * 1024 ** 3 + 1 },
+    });
+    request.on('error', () => undefined);
+    request.flushHeaders();
+    const [response] = await once(request, 'response');
+    expect(response.statusCode).toBe(413);
+    request.destroy();
+  });
+
+  it('a second file, also while the first is arriving', async () => {
+    const { upload, uploadUrl } = await create(audio);
+    const bytes = wav(1);
+    const first = await openRequest(uploadUrl, {
+      bytes: bytes.subarray(0, 8_000),
+      length: bytes.byteLength,
+    });
+    await until(
+      () => stage.find(upload.id),
+      (found) => found?.state === 'RECEIVING',
+    );
+    expect(await put(uploadUrl, bytes)).toMatchObject({ status: 409, code: 'INVALID_INPUT' });
+    first.end(bytes.subarray(8_000));
+    const [response] = await once(first, 'response');
+    response.resume();
+    expect(response.statusCode).toBe(200);
+    expect(await put(uploadUrl, bytes)).toMatchObject({ status: 409 });
+  });
+
+  it('all but one of many that come at once', async () => {
+    const { uploadUrl } = await create(audio);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => put(uploadUrl, wav(1))));
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([200, ...Array.from({ length: 9 }, () => 409)]);
+  });
+
+  it('a file that comes too late', async () => {
+    const { uploadUrl } = await create(audio);
+    stage.clock.now = new Date(stage.clock.now.getTime() + 3_600_000);
+    expect(await put(uploadUrl, wav(1))).toMatchObject({ status: 410, code: 'NOT_FOUND' });
+    await stage.uploads.expireDue();
+    expect(await put(uploadUrl, wav(1))).toMatchObject({ status: 410 });
+  });
+
+  it('other methods', async () => {
+    const { uploadUrl } = await create(audio);
+    const response = await fetch(uploadUrl);
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'PUT']);
+  });
+
+  it.each([
+    [400, 400, 'INVALID_INPUT'],
+    [401, 502, 'UPSTREAM_UNAUTHORIZED'],
+    [402, 502, 'SUBSCRIPTION_EXPIRED'],
+    [429, 429, 'RATE_LIMITED'],
+    [503, 502, 'UPSTREAM_UNAVAILABLE'],
+    [596, 502, 'ACCOUNT_PENDING'],
+  ])('with %i of the upstream: %i %s', async (status, expected, code) => {
+    const { upload, uploadUrl } = await create(audio);
+    await stage.switches({ failPath: { path: '/files', status, body: { error: 'No.' } } });
+    const answer = await put(uploadUrl, wav(1));
+    expect(answer).toMatchObject({ status: expected, code });
+    expect(answer.headers.has('retry-after')).toBe(status === 429);
+    expect(await stage.find(upload.id)).toMatchObject({ state: 'FAILED', failure: { code } });
+  });
+
+  it('the rest of the file at once when the upstream breaks', async () => {
+    const broken = await brokenUpstream((request) => {
+      request.once('data', () => request.socket.destroy());
+    });
+    const { upload, uploadUrl } = await create(audio, broken);
+    let taken = 0;
+    const client = Readable.from(
+      (async function* () {
+        for await (const piece of endlessWav(1_000 * megabyte)) {
+          taken += piece.byteLength;
+          yield piece;
+        }
+      })(),
+    );
+    const answer = await put(uploadUrl, client);
+    expect(answer).toMatchObject({ status: 502, code: 'UPSTREAM_UNAVAILABLE' });
+    expect(answer.headers.get('connection')).toBe('close');
+    expect(taken).toBeLessThan(50 * megabyte);
+    expect(await stage.find(upload.id)).toMatchObject({
+      state: 'FAILED',
+      failure: { code: 'UPSTREAM_UNAVAILABLE' },
+    });
+    broken.server.close();
+  });
+
+  it('half a file that the upstream calls whole', async () => {
+    const hasty = await brokenUpstream((request, response) => {
+      request.once('data', () => {
+        response.end(JSON.stringify({ path: 'upload/half.wav' }));
+      });
+    });
+    const { upload, uploadUrl } = await create(audio, hasty);
+    const client = Readable.from(endlessWav(200 * megabyte));
+    expect(await put(uploadUrl, client)).toMatchObject({ status: 502 });
+    expect(await stage.find(upload.id)).toMatchObject({ state: 'FAILED', path: null });
+    hasty.server.close();
+  });
+
+  it('to go on when the server stops', async () => {
+    const door = await stage.openDoor(stage.upstream);
+    const { upload, uploadUrl } = await create(audio, door);
+    const request = await openRequest(uploadUrl, { bytes: wav(10), length: 10 * megabyte });
+    await until(stage.sentFiles, (all) => all.at(-1)?.status === undefined);
+    door.stop();
+    const [response] = await once(request, 'response');
+    expect(response.statusCode).toBe(503);
+    expect(await stage.find(upload.id)).toMatchObject({
+      state: 'FAILED',
+      failure: { retryable: true },
+    });
+    request.destroy();
+  });
+});
+
+describe('keeps out', () => {
+  it('tokens that nobody gave out, and says no more than that', async () => {
+    const { upload, uploadUrl } = await create(audio);
+    const token = uploadUrl.slice(`${stage.origin}/uploads/`.length);
+    const letter = fc.constantFrom(...'abcXYZ019-_.');
+    const tampering = fc
+      .tuple(fc.nat(token.length - 1), letter)
+      .filter(([at, put]) => token[at] !== put);
+    await fc.assert(
+      fc.asyncProperty(tampering, async ([at, character]) => {
+        const forged = token.slice(0, at) + character + token.slice(at + 1);
+        const answer = await put(`${stage.origin}/uploads/${forged}`, wav(1));
+        expect(answer).toMatchObject({ status: 404, code: 'NOT_FOUND' });
+        expect(JSON.stringify(answer)).not.toContain(upload.id);
+      }),
+      { numRuns: 50 },
+    );
+    expect(await stage.find(upload.id)).toMatchObject({ state: 'WAITING' });
+  });
+
+  it('a token of another door, of another secret, and of an upload that is gone', async () => {
+    const { upload } = await create(audio);
+    const { id, expiresAt } = upload;
+    const gone = '00000000-0000-4000-8000-000000000000';
+    const tokens = [
+      signToken(secrets, { purpose: 'callback', id, expiresAt }),
+      signToken(['another secret that we never had'], { purpose: 'upload', id, expiresAt }),
+      signToken(secrets, { purpose: 'upload', id: gone, expiresAt }),
+      signToken(secrets, { purpose: 'upload', id: 'no-uuid', expiresAt }),
+      '',
+      '%00',
+    ];
+    const answers = await Promise.all(
+      tokens.map((token) => put(`${stage.origin}/uploads/${token}`, wav(1))),
+    );
+    const bodies = answers.map(({ headers: _, ...body }) => JSON.stringify(body));
+    expect(new Set(bodies).size).toBe(1);
+    expect(answers[0]).toMatchObject({ status: 404 });
+  });
+
+  it.each([
+    ['the head', 100],
+    ['the file', 2 * megabyte],
+  ])('a client that leaves within %s from the rest of us', async (_, bytes) => {
+    const { upload, uploadUrl } = await create(audio);
+    const before = (await stage.sentFiles()).length;
+    const sound = Buffer.concat([wav(1), Buffer.alloc(2 * megabyte)]).subarray(0, bytes);
+    const request = await openRequest(uploadUrl, { bytes: sound, length: 50 * megabyte });
+    const reached = (all: unknown[]) => all.length > before || bytes === 100;
+    await until(stage.sentFiles, reached);
+    await until(
+      () => stage.find(upload.id),
+      (found) => found?.state === 'RECEIVING',
+    );
+    request.destroy();
+    const found = await until(
+      () => stage.find(upload.id),
+      (now) => now?.state === 'FAILED',
+    );
+    expect(found).toMatchObject({ path: null, failure: { code: 'INVALID_INPUT' } });
+    const files = await until(stage.sentFiles, (all) => all.at(-1)?.status !== undefined);
+    const news = files.slice(before).map(({ status }) => status);
+    expect(news).toEqual(bytes === 100 ? [] : ['aborted']);
+  });
+
+  it('a client that falls silent from waiting for ever', async () => {
+    const impatient = await openStage({ timeoutMs: 300 });
+    const { upload, uploadUrl } = await impatient.create(audio);
+    const request = await openRequest(uploadUrl, { bytes: wav(10), length: 50 * megabyte });
+    const [response] = await once(request, 'response');
+    expect(response.statusCode).toBe(408);
+    expect(await impatient.find(upload.id)).toMatchObject({ state: 'FAILED' });
+    request.destroy();
+    await impatient.close();
+  });
+});

@@ -1,0 +1,130 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type App, startApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { createLog } from '../../src/log.ts';
+import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { type TestStorage, testStorage } from './database.ts';
+import { createGraphQLClient, type GraphQLClient } from './graphql-client.ts';
+
+export type TestAppOptions = {
+  /** Variables as `npm start` reads them. */
+  env?: Record<string, string>;
+  /** Its speed, accounts and the like. Default: a job takes a quarter of a second. */
+  sandbox?: Partial<SandboxOptions>;
+  /** Another upstream than a sandbox of its own: that of an earlier app, say. It is not stopped with the app. */
+  upstream?: { baseUrl: string; token: string };
+  /** Of an earlier app, to start again on it or, on PostgreSQL, beside it. It stays after `stop`. */
+  storage?: TestStorage;
+  /** The clock. */
+  now?: () => Date;
+};
+
+/** A line of the log; `level` is a word such as `warn`. */
+export type LogLine = { level: string; msg?: string; [name: string]: unknown };
+
+export type TestApp = GraphQLClient & {
+  /** `http://127.0.0.1:PORT` */
+  url: string;
+  app: App;
+  /** @throws where `upstream` was given */
+  sandbox: Sandbox;
+  /** Sets switches of the sandbox (`src/sandbox/switches.ts`); null turns one off. */
+  turn(switches: Record<string, unknown>): Promise<unknown>;
+  /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/control.ts`). */
+  readSandbox<T>(path: 'requests' | 'jobs' | 'switches'): Promise<T>;
+  /** Everything from `debug` on. */
+  logs: LogLine[];
+  /** Also as `await using`. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
+
+const fast = { queuedMs: 50, generatingMs: 200 };
+
+/**
+ * The whole program, in process: the app on a port of its own, a fast sandbox, and a fresh database on whatever this
+ * run uses.
+ */
+export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const logs: LogLine[] = [];
+  const write = (line: string) => void logs.push(JSON.parse(line) as LogLine);
+  const closers: (() => Promise<unknown>)[] = [];
+  const closeAll = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const storage = await openStorage(options, closers);
+    const sandbox = options.upstream === undefined ? await openSandbox(options, closers) : null;
+    const config = readConfig({
+      PORT: '0',
+      POLL_INTERVAL_MS: '500',
+      DATA_DIR: storage.dataDir,
+      ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
+      ...options.env,
+    });
+    const app = await startApp({
+      config,
+      log: createLog('debug', { write }),
+      openUpstream: async () => options.upstream ?? needed(sandbox),
+      ...(options.now === undefined ? {} : { now: options.now }),
+    });
+    closers.push(app.close);
+    return {
+      ...createGraphQLClient(app.url),
+      url: app.url,
+      app,
+      get sandbox() {
+        return needed(sandbox);
+      },
+      turn: (switches) => control(needed(sandbox), 'PUT', { path: 'switches', body: switches }),
+      readSandbox: async <T>(path: string) =>
+        (await control(needed(sandbox), 'GET', { path })) as T,
+      logs,
+      stop: closeAll,
+      [Symbol.asyncDispose]: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+type Closers = (() => Promise<unknown>)[];
+
+async function openStorage({ storage }: TestAppOptions, closers: Closers): Promise<TestStorage> {
+  if (storage !== undefined) return storage;
+  const own = await testStorage();
+  closers.push(own.remove);
+  return own;
+}
+
+async function openSandbox({ sandbox }: TestAppOptions, closers: Closers): Promise<Sandbox> {
+  const dataDir = sandbox?.dataDir ?? (await mkdtemp(join(tmpdir(), 'lipsync-sandbox-')));
+  if (sandbox?.dataDir === undefined) {
+    closers.push(() => rm(dataDir, { recursive: true, force: true }));
+  }
+  const running = await startSandbox({ ...fast, ...sandbox, dataDir });
+  closers.push(running.close);
+  return running;
+}
+
+function needed(sandbox: Sandbox | null): Sandbox {
+  if (sandbox === null) throw new Error('This app was started on an upstream that was given.');
+  return sandbox;
+}
+
+async function control(
+  { origin }: Sandbox,
+  method: string,
+  { path, body }: { path: string; body?: object },
+): Promise<unknown> {
+  const response = await fetch(`${origin}/_sandbox/${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer: unknown = await response.json();
+  if (!response.ok) throw new Error(`The sandbox refused ${path}: ${JSON.stringify(answer)}`);
+  return answer;
+}

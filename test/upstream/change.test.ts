@@ -1,0 +1,145 @@
+import { describe, expect, test } from 'vitest';
+import { InvalidInputError, NotFoundError } from '../../src/errors.ts';
+import { queryText, rawSegment } from '../../src/upstream/path.ts';
+import {
+  connect,
+  freePort,
+  secrets,
+  serveAnswer,
+  serveBytes,
+  serveTcp,
+  thrownBy,
+} from './servers.ts';
+
+const deletion = { method: 'DELETE', path: '/things/1' } as const;
+
+describe('a change', () => {
+  test.each([
+    [204, undefined, undefined],
+    [200, '', undefined],
+    [200, { ok: true }, { ok: true }],
+    [200, 'OK', undefined],
+    [201, { email: 'x' }, { email: 'x' }],
+  ])('takes %i with %j', async (status, body, given) => {
+    const served = await serveAnswer(status, body);
+    expect(await connect(served.baseUrl).upstream.change(deletion)).toEqual(given);
+    expect(served.requests).toMatchObject([{ method: 'DELETE', path: '/v2/pixverse/things/1' }]);
+  });
+
+  test.each([
+    [200, { error: 'no', code: 500 }, 'UPSTREAM_UNAVAILABLE'],
+    [400, { error: 'x' }, 'INVALID_INPUT'],
+    [404, '', 'NOT_FOUND'],
+    [429, '<html>', 'RATE_LIMITED'],
+    [500, { error: 'x' }, 'UPSTREAM_UNAVAILABLE'],
+    [596, { error: 'x' }, 'ACCOUNT_PENDING'],
+  ])('throws for %i with %j, and is never sent twice', async (status, body, code) => {
+    const served = await serveAnswer(status, body);
+    expect(await thrownBy(connect(served.baseUrl).upstream.change(deletion))).toMatchObject({
+      code,
+    });
+    expect(served.requests).toHaveLength(1);
+  });
+
+  test('says that it may be repeated only where it was not sent', async () => {
+    const nobody = connect(`http://127.0.0.1:${await freePort()}`).upstream;
+    expect(await thrownBy(nobody.change(deletion))).toMatchObject({ retryable: true });
+    const cutting = await serveTcp((socket) => socket.once('data', () => socket.destroy()));
+    expect(await thrownBy(connect(cutting.baseUrl).upstream.change(deletion))).toMatchObject({
+      reason: 'CONNECTION_FAILED',
+      retryable: false,
+    });
+    expect(cutting.connections).toBe(1);
+    const silent = await serveBytes();
+    const { upstream } = connect(silent.baseUrl, { timeoutMs: 60 });
+    expect(await thrownBy(upstream.change(deletion))).toMatchObject({ reason: 'TIMEOUT' });
+  });
+
+  test('lets an endpoint give a status a meaning of its own', async () => {
+    const served = await serveAnswer(401, { error: 'Wrong password' });
+    const { upstream } = connect(served.baseUrl);
+    const failureOf = (status: number) =>
+      status === 401 ? new InvalidInputError([{ path: [], message: 'mine' }]) : undefined;
+    expect(await thrownBy(upstream.change({ ...deletion, failureOf }))).toMatchObject({
+      message: 'mine',
+    });
+  });
+});
+
+describe('what the log says', () => {
+  test('status, request and beginning of the answer, without token and e-mails', async () => {
+    const text = `{"error":"${secrets.token} of ${secrets.email} ${'x'.repeat(500)}"}`;
+    const served = await serveAnswer(503, text);
+    const { upstream, logged } = connect(served.baseUrl);
+    await thrownBy(upstream.change({ method: 'DELETE', path: `/accounts/${secrets.email}` }));
+    expect(logged()).toContain('"status":503');
+    expect(logged()).toContain('DELETE /accounts/[e-mail]');
+    expect(logged()).not.toContain(secrets.token);
+    expect(logged()).not.toContain('@');
+    expect(logged().length).toBeLessThan(600);
+  });
+
+  test('nothing of an answer to something that may have held a password', async () => {
+    const served = await serveAnswer(400, { error: 'bad password hunter2' });
+    const { upstream, logged } = connect(served.baseUrl);
+    await thrownBy(upstream.change({ ...deletion, method: 'POST', json: { password: 'hunter2' } }));
+    expect(logged()).toContain('"status":400');
+    expect(logged()).not.toContain('hunter2');
+  });
+
+  test('nothing about what went well', async () => {
+    const served = await serveAnswer(200, {});
+    const { upstream, logged } = connect(served.baseUrl);
+    await upstream.change(deletion);
+    expect(logged()).toBe('');
+  });
+});
+
+describe('an id in a path', () => {
+  test.each([
+    'user:1-pixverse:a+b@c.d-video:370538497751884',
+    '370538497751884',
+    "o'neil@example.org",
+    'a..b@c.d',
+  ])('goes as it is: %s', (id) => {
+    expect(rawSegment(id, 'The video')).toBe(id);
+  });
+
+  test.each([
+    '',
+    '.',
+    '..',
+    'voices',
+    'lipsync',
+    'available',
+    '1/2',
+    '1?2',
+    '1#2',
+    '1%2',
+    '1\\2',
+    '1 2',
+    '1\n2',
+    '1\t',
+    '\u00001',
+    '1\u007f',
+    '1é',
+    '1\u202e',
+    '1'.repeat(513),
+  ])('is missing without asking where it could be something else: %j', (id) => {
+    expect(() => rawSegment(id, 'The video')).toThrow(NotFoundError);
+  });
+});
+
+test('a query is encoded, and what is undefined is left out', () => {
+  expect(queryText({ email: 'a+b@c.d', q: 'x y&z', n: 0, no: undefined })).toBe(
+    '?email=a%2Bb%40c.d&q=x%20y%26z&n=0',
+  );
+  expect(queryText({ no: undefined })).toBe('');
+});
+
+test.each(['', 'with space', 'line\nbreak', 'é'])(
+  'a token that no header can hold is refused: %j',
+  (token) => {
+    expect(() => connect('http://127.0.0.1:1', { token })).toThrow(TypeError);
+  },
+);

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import {
+  connect,
+  freePort,
+  secrets,
+  serveAnswer,
+  serveBytes,
+  serveHttp,
+  serveTcp,
+  thrownBy,
+} from './servers.ts';
+
+const schema = z.object({ n: z.number() });
+const request = { path: '/things', schema };
+
+function failureFrom(baseUrl: string, timeoutMs = 5_000): Promise<unknown> {
+  return thrownBy(connect(baseUrl, { timeoutMs }).upstream.read(request));
+}
+
+describe('a read', () => {
+  test('gives what its schema makes of the JSON, over kept connections', async () => {
+    const served = await serveAnswer(200, { n: 1, more: 2 });
+    const { upstream } = connect(served.baseUrl);
+    expect(await upstream.read(request)).toEqual({ n: 1 });
+    for (let reads = 1; reads < 10; reads += 1) {
+      await upstream.read(request);
+    }
+    // Not just one: undici rests a connection for a moment after each answer.
+    expect(served.connections).toBeLessThanOrEqual(3);
+    expect(served.requests[0]?.headers).toMatchObject({
+      authorization: `Bearer ${secrets.token}`,
+      'user-agent': 'lipsync-graphql',
+    });
+  });
+
+  test('sends its path as it is and its query encoded', async () => {
+    const served = await serveAnswer(200, { n: 1 });
+    const { upstream } = connect(`${served.baseUrl}/`);
+    const path = '/videos/user:1-pixverse:a+b@c.d-video:2';
+    await upstream.read({ path, query: { email: 'a+b@c.d', limit: 2, offset: undefined }, schema });
+    expect(served.requests[0]?.path).toBe(`/v2/pixverse${path}?email=a%2Bb%40c.d&limit=2`);
+  });
+
+  test.each([
+    ['HTML', '<html>hello</html>'],
+    ['nothing', ''],
+    ['half of a JSON', '{"n":'],
+    ['another shape', '{"n":"one"}'],
+    ['null', 'null'],
+    ['a deep nest', '['.repeat(100_000)],
+  ])('answers INVALID_ANSWER to a 200 with %s, and asks once', async (_name, text) => {
+    const served = await serveAnswer(200, text, { 'content-type': 'text/html' });
+    expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'INVALID_ANSWER' });
+    expect(served.requests).toHaveLength(1);
+  });
+
+  test('does not read on past 10 MB', async () => {
+    const served = await serveAnswer(200, `"${'x'.repeat(11 * 1024 * 1024)}"`);
+    expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'INVALID_ANSWER' });
+  });
+
+  test.each([
+    [301, 'UPSTREAM_UNAVAILABLE', 1],
+    [400, 'INVALID_INPUT', 1],
+    [401, 'UPSTREAM_UNAUTHORIZED', 1],
+    [403, 'UPSTREAM_UNAVAILABLE', 1],
+    [404, 'NOT_FOUND', 1],
+    [429, 'RATE_LIMITED', 1],
+    [500, 'UPSTREAM_UNAVAILABLE', 3],
+    [503, 'UPSTREAM_UNAVAILABLE', 3],
+    [596, 'ACCOUNT_PENDING', 1],
+    [999, 'UPSTREAM_UNAVAILABLE', 1],
+  ])('answers %i with %s after %i calls', async (status, code, calls) => {
+    for (const body of [{ error: 'x', code: status }, '<html>', '']) {
+      const served = await serveAnswer(status, body, { location: '/elsewhere' });
+      expect(await failureFrom(served.baseUrl)).toMatchObject({ code });
+      expect(served.requests).toHaveLength(calls);
+    }
+  });
+
+  test('hands on Retry-After', async () => {
+    const served = await serveAnswer(429, { error: 'x' }, { 'retry-after': '23' });
+    expect(await failureFrom(served.baseUrl)).toMatchObject({ retryAfterSeconds: 23 });
+  });
+
+  test('succeeds when the third try does', async () => {
+    const served = await serveHttp((_received, response) => {
+      response.writeHead(served.requests.length < 3 ? 502 : 200);
+      response.end('{"n":1}');
+    });
+    expect(await connect(served.baseUrl).upstream.read(request)).toEqual({ n: 1 });
+  });
+
+  test.each([
+    [
+      'cuts every connection',
+      () => serveTcp((socket) => socket.once('data', () => socket.destroy())),
+    ],
+    [
+      'cuts every body',
+      () =>
+        serveTcp((socket) =>
+          socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{')),
+        ),
+    ],
+  ])('tries three times where the upstream %s', async (_name, serve) => {
+    const served = await serve();
+    expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'CONNECTION_FAILED' });
+    expect(served.connections).toBe(3);
+  });
+
+  test('fails where nobody listens', async () => {
+    const baseUrl = `http://127.0.0.1:${await freePort()}`;
+    expect(await failureFrom(baseUrl)).toMatchObject({ reason: 'CONNECTION_FAILED' });
+  });
+
+  test.each([
+    ['silence', []],
+    ['headers and then silence', ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n']],
+    ['half a body and then silence', ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"n"']],
+  ])('times out on %s, three times', async (_name, pieces) => {
+    const served = await serveBytes(...pieces);
+    expect(await failureFrom(served.baseUrl, 60)).toMatchObject({ reason: 'TIMEOUT' });
+    expect(served.connections).toBe(3);
+  });
+
+  test('goes on over a new connection when the kept one has died', async () => {
+    const served = await serveHttp((_received, response) => {
+      response.end('{"n":1}', () => response.socket?.resetAndDestroy());
+    });
+    const { upstream } = connect(served.baseUrl);
+    await upstream.read(request);
+    expect(await upstream.read(request)).toEqual({ n: 1 });
+  });
+});

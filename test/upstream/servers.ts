@@ -1,0 +1,144 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import net, { type AddressInfo, type Server, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
+import { createLog } from '../../src/log.ts';
+import { createUpstream, type Upstream, type UpstreamOptions } from '../../src/upstream/client.ts';
+
+/** Planted wherever something could leak; `expectNothingSecret` looks for each. */
+export const secrets = {
+  token: 'user:4711-zyxwvutsrqponmlk',
+  email: 'ann.secret+1@mail.example.org',
+  url: 'https://media.secret.example/v/1.mp4',
+  path: '/etc/secret/upload-1.mp3',
+};
+
+export type Received = {
+  method: string;
+  /** As it stood in the request line. */
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  /** 1 for the server's first connection. */
+  connection: number;
+};
+
+export type Served = { baseUrl: string; port: number; requests: Received[]; connections: number };
+
+/** A real HTTP server that answers when the whole request has arrived. Ends with the test. */
+export async function serveHttp(
+  answer: (request: Received, response: ServerResponse) => void,
+): Promise<Served> {
+  const numbers = new WeakMap<Socket, number>();
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const received = {
+        method: request.method ?? '',
+        path: request.url ?? '',
+        headers: request.headers,
+        body: Buffer.concat(chunks),
+        connection: numbers.get(request.socket) ?? 0,
+      };
+      served.requests.push(received);
+      answer(received, response);
+    });
+  });
+  const served: Served = { baseUrl: '', port: 0, requests: [], connections: 0 };
+  server.on('connection', (socket) => {
+    served.connections += 1;
+    numbers.set(socket, served.connections);
+  });
+  served.port = await listen(server);
+  served.baseUrl = `http://127.0.0.1:${served.port}/v2/pixverse`;
+  return served;
+}
+
+/** Answers every request with one status and body; an object goes out as JSON. */
+export function serveAnswer(
+  status: number,
+  body: unknown = undefined,
+  headers: Record<string, string> = {},
+): Promise<Served> {
+  return serveHttp((_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body));
+  });
+}
+
+/** A bare TCP server, for answers that no HTTP server would give. */
+export async function serveTcp(onSocket: (socket: Socket) => void): Promise<Served> {
+  const served: Served = { baseUrl: '', port: 0, requests: [], connections: 0 };
+  const server = net.createServer((socket) => {
+    served.connections += 1;
+    socket.on('error', () => {});
+    onSocket(socket);
+  });
+  served.port = await listen(server);
+  served.baseUrl = `http://127.0.0.1:${served.port}/v2/pixverse`;
+  return served;
+}
+
+/** Writes an answer's bytes as soon as the request's head has come. */
+export function serveBytes(...pieces: string[]): Promise<Served> {
+  return serveTcp((socket) => {
+    socket.once('data', () => {
+      for (const piece of pieces) {
+        socket.write(piece);
+      }
+    });
+  });
+}
+
+/** Listens on a free port and ends with the test, open connections too. */
+export async function listen(server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(async () => {
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+export type Connected = { upstream: Upstream; logged: () => string };
+
+/** An upstream with short patience. `logged` is all that it ever wrote, at the lowest level. */
+export function connect(baseUrl: string, options: Partial<UpstreamOptions> = {}): Connected {
+  const lines: string[] = [];
+  const upstream = createUpstream({
+    baseUrl,
+    token: secrets.token,
+    timeoutMs: 5_000,
+    log: createLog('trace', { write: (line) => lines.push(line) }),
+    retryBaseMs: 1,
+    ...options,
+  });
+  onTestFinished(() => upstream.close());
+  return { upstream, logged: () => lines.join('') };
+}
+
+/** The settled value of a promise that must reject. */
+export async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    (value) => {
+      throw new Error(`Nothing was thrown, but this was given: ${JSON.stringify(value)}`);
+    },
+    (thrown: unknown) => thrown,
+  );
+}
