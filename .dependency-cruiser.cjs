@@ -24,7 +24,7 @@ module.exports = {
       { path: '^src/(server|callbacks)/' },
       { path: '^src/domains/', pathNot: '/service\\.ts$' }),
     forbid('graphql-stays-in-schema-files',
-      { path: '^src/(domains|upstream|database|callbacks)/', pathNot: '/([a-z]+-)?schema\\.ts$' },
+      { path: '^src/(domains|upstream|database|callbacks)/', pathNot: '[-/]schema\\.ts$' },
       { path: ['node_modules/(graphql|@pothos|dataloader)', '^src/graphql/'] }),
     forbid('drivers-stay-in-database',
       { path: '^src/', pathNot: '^src/database/' },

@@ -1,11 +1,20 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-// One copy of graphql: without this, vitest loads its ESM build for our files and Node loads the
-// CJS build for Pothos, and graphql refuses types "from another module or realm".
 export default defineConfig({
+  resolve: {
+    alias: [
+      // One copy of graphql. Vite would take its ESM build for our files while Node takes the CJS build for Pothos and
+      // @apollo/subgraph, and graphql refuses types "from another module or realm".
+      {
+        find: /^graphql$/,
+        replacement: join(import.meta.dirname, 'node_modules/graphql/index.js'),
+      },
+    ],
+  },
   test: {
-    server: { deps: { inline: [/graphql/, /@pothos/] } },
     include: ['test/**/*.test.ts'],
+    exclude: ['test/browser/**', 'test/federation/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -53,17 +53,25 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     // Pothos would throw on rubbish and null the whole answer: it becomes an id that none has.
     decodeGlobalID: (id) => decodeId(id) ?? { typename: 'Lipsync', id: '' },
     nodeTypeOptions: { description: 'Anything with an identity that can be fetched again by it.' },
+    idFieldOptions: { description: 'Opaque, stable, and unique among all types.' },
     nodeQueryOptions: {
       nullable: true,
+      args: { id: { description: 'Its id.' } },
       description:
         'Fetches anything by its id. Null when there is nothing for the caller under it.',
     },
     nodesQueryOptions: {
       nullable: { list: false, items: true },
+      args: { ids: { description: 'Their ids.' } },
       description: 'Fetches things by their ids, in their order; null where there is nothing.',
     },
     pageInfoTypeOptions: { description: 'Where a page of a connection stands.', shareable: true },
-    edgesFieldOptions: { nullable: false },
+    hasNextPageFieldOptions: { description: 'Whether more follow this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether some come before this page.' },
+    startCursorFieldOptions: {
+      description: 'The cursor of its first item; null where it is empty.',
+    },
+    endCursorFieldOptions: { description: 'The cursor of its last item; null where it is empty.' },
   },
 });
 

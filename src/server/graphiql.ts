@@ -1,4 +1,8 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { type GraphQLSchema, graphql } from 'graphql';
 import type { GraphiQLOptions } from 'graphql-yoga';
+import { z } from 'zod';
+import type { ContextFactory } from './context.ts';
 
 const voices = `# The voices that can speak a text. Press the play button, or Ctrl-Enter.
 query Voices {
@@ -11,7 +15,7 @@ query Voices {
 }
 `;
 
-const videos = `# Videos to lip-sync, the newest first. Copy an id into the next tab.
+const videos = `# Videos whose person can be made to speak, the newest first.
 query Videos {
   videos(first: 5, filter: { status: [COMPLETED] }) {
     ... on VideoConnection {
@@ -23,7 +27,8 @@ query Videos {
 }
 `;
 
-const create = `# Makes a person speak. Put a video's id into the variables below.
+const create = `# Makes a person speak. The variables below name the video and what to say.
+# Copy the id of the lip-sync that comes back into the next tab, and watch it.
 mutation CreateLipsync($video: ID!, $text: String!) {
   createLipsync(
     input: { video: { id: $video }, speech: { text: { text: $text } }, reference: "graphiql" }
@@ -40,7 +45,7 @@ mutation CreateLipsync($video: ID!, $text: String!) {
 }
 `;
 
-const watch = `# Everything that happens to a lip-sync, live. Put its id into the variables below.
+const watch = `# What happens to a lip-sync, live. The variables below name it.
 subscription Watch($id: ID!) {
   lipsyncProgress(id: $id) {
     ... on LipsyncProgress {
@@ -62,21 +67,70 @@ query NoSuchPage {
 }
 `;
 
-/** The tabs that a newcomer finds ready. */
-export const tabs = [
-  { query: voices },
-  { query: videos },
-  {
-    query: create,
-    variables: JSON.stringify({ video: '', text: 'Hello from GraphiQL!' }, null, 2),
-  },
-  { query: watch, variables: JSON.stringify({ id: '' }, null, 2) },
-  { query: onPurpose },
-];
+/** What the variables of the ready tabs need: asked as the visitor, so that nobody sees more than it may. */
+const newest = `{
+  videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
+  lipsyncs(first: 1) { edges { node { id } } }
+}`;
+
+const idShape = z.object({ id: z.string() });
+const newestShape = z.object({
+  videos: z.object({ nodes: z.array(idShape) }).catch({ nodes: [] }),
+  lipsyncs: z.object({ edges: z.array(z.object({ node: idShape })) }).catch({ edges: [] }),
+});
+
+type NewestIds = { video: string; lipsync: string };
+
+/** The page must not wait for a video service that hangs: then its tabs are a little less ready. */
+const patienceMs = 2_000;
+
+/**
+ * GraphiQL for a newcomer: tabs that answer at one click. Their ids are real ones where the visitor has any, as the
+ * page is asked for; from then on the browser keeps its tabs itself.
+ */
+export function createGraphiql(parts: { schema: GraphQLSchema; contextOf: ContextFactory }) {
+  return async (request: Request): Promise<GraphiQLOptions> => {
+    const none: NewestIds = { video: '', lipsync: '' };
+    const found = findNewest(parts, request).catch(() => none);
+    return {
+      ...graphiqlOptions,
+      defaultTabs: tabsWith(await Promise.race([found, patience(none)])),
+    };
+  };
+}
+
+async function findNewest(
+  { schema, contextOf }: { schema: GraphQLSchema; contextOf: ContextFactory },
+  request: Request,
+): Promise<NewestIds> {
+  const contextValue = await contextOf({
+    authorization: request.headers.get('authorization'),
+    requestId: request.headers.get('x-request-id') ?? 'unknown',
+    lastEventId: null,
+  });
+  const { data } = await graphql({ schema, source: newest, contextValue });
+  const { videos, lipsyncs } = newestShape.parse(data);
+  return { video: videos.nodes[0]?.id ?? '', lipsync: lipsyncs.edges[0]?.node.id ?? '' };
+}
+
+function patience(none: NewestIds): Promise<NewestIds> {
+  return wait(patienceMs, none, { ref: false });
+}
+
+function tabsWith({ video, lipsync }: NewestIds): NonNullable<GraphiQLOptions['defaultTabs']> {
+  const variables = (values: object) => JSON.stringify(values, null, 2);
+  return [
+    { query: voices },
+    { query: videos },
+    { query: create, variables: variables({ video, text: 'Hello from GraphiQL!' }) },
+    { query: watch, variables: variables({ id: lipsync }) },
+    { query: onPurpose },
+  ];
+}
 
 export const graphiqlOptions: GraphiQLOptions = {
   title: 'Lip-sync GraphQL',
   subscriptionsProtocol: 'WS',
   shouldPersistHeaders: false,
-  defaultTabs: tabs,
+  defaultTabs: tabsWith({ video: '', lipsync: '' }),
 };

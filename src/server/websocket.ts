@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import { initContextCache } from '@pothos/core';
-import { type ExecutionArgs, GraphQLError } from 'graphql';
-import { CloseCode } from 'graphql-ws';
+import type { ExecutionArgs } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
+import { mask } from './masking.ts';
 import { isForeign, type OriginRules } from './origin.ts';
 import type { Yoga } from './yoga.ts';
 
@@ -60,8 +60,7 @@ export function openWebSocketDoor(
             rootValue: { execute, subscribe },
           };
         } catch (error) {
-          if (error instanceof GraphQLError) return [error];
-          throw error;
+          return [mask(error, parts.log, context.requestId)];
         }
       },
     },
@@ -89,5 +88,3 @@ export function openWebSocketDoor(
     },
   };
 }
-
-export { CloseCode };

@@ -1,14 +1,14 @@
 import type { Plugin as EnvelopPlugin } from '@envelop/core';
 import { useGraphQLSSE } from '@graphql-yoga/plugin-graphql-sse';
 import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
-import { GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../graphql/context.ts';
-import { failureOf, toGraphQLError } from '../graphql/errors.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
 import { useFreshContextPerEvent } from './events.ts';
 import { graphiqlOptions } from './graphiql.ts';
+import { mask, useMasking } from './masking.ts';
 import type { EventStreams } from './sse.ts';
 
 export type Introspection = 'everyone' | 'authenticated' | 'nobody';
@@ -44,9 +44,10 @@ export function createGraphQL(options: YogaOptions) {
     },
     graphiql: options.graphiql ? graphiqlOptions : false,
     renderGraphiQL,
-    maskedErrors: { maskError: (error) => maskError(error, log) },
+    maskedErrors: { maskError: (error) => mask(error, log) },
     context: (initial) => contextOfRequest(options.contextOf, initial),
     plugins: [
+      useMasking(log) as never,
       useFreshContextPerEvent() as never,
       useIntrospectionPolicy(options.introspection) as never,
       options.streams.plugin,
@@ -66,21 +67,6 @@ function contextOfRequest(
     authorization: headers.get('authorization'),
     requestId: headers.get(requestIdHeader) ?? 'unknown',
     lastEventId: headers.get('last-event-id'),
-  });
-}
-
-/** Meant failures and GraphQL's own words pass; anything else is told to the log and hidden from the caller. */
-function maskError(error: unknown, log: Log): GraphQLError {
-  const at = error instanceof GraphQLError ? error : undefined;
-  const failure = failureOf(error);
-  if (failure !== null) return toGraphQLError(failure, at);
-  if (at !== undefined && at.originalError === undefined) return at;
-  if (at?.originalError instanceof GraphQLError) return at;
-  log.error({ err: at?.originalError ?? error, path: at?.path }, 'an unmeant error');
-  return new GraphQLError('Something went wrong on our side. The request id names it in our log.', {
-    ...(at?.nodes === undefined ? {} : { nodes: at.nodes }),
-    ...(at?.path === undefined ? {} : { path: at.path }),
-    extensions: { code: 'INTERNAL_SERVER_ERROR' },
   });
 }
 

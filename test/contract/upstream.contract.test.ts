@@ -1,130 +1,19 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { env } from 'node:process';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { startSandbox } from '../../src/sandbox/sandbox.ts';
-
-/*
- * Holds any implementation of the upstream to what its documentation says, and to no more: whatever
- * is optional or unknown there is not asked for here. It runs against the sandbox, or against the
- * one named by CONTRACT_UPSTREAM_URL (with /v2/pixverse) and CONTRACT_UPSTREAM_TOKEN. On the latter
- * nothing that costs credits is done without CONTRACT_UPSTREAM_SPEND=true, and accounts are never
- * changed; what it makes, it deletes.
- */
-const { CONTRACT_UPSTREAM_URL, CONTRACT_UPSTREAM_TOKEN, CONTRACT_UPSTREAM_SPEND } = env;
-const isLive = CONTRACT_UPSTREAM_URL !== undefined;
-const mustNotSpend = isLive && CONTRACT_UPSTREAM_SPEND !== 'true';
-const patience = isLive
-  ? { timeout: 900_000, interval: 10_000 }
-  : { timeout: 15_000, interval: 50 };
-
-type Item = Record<string, unknown>;
-type Reply = { status: number; text: string; type: string };
-
-const speech = fileURLToPath(new URL('../../src/sandbox/media/voices/1.mp3', import.meta.url));
-
-let baseUrl = CONTRACT_UPSTREAM_URL ?? '';
-let token = CONTRACT_UPSTREAM_TOKEN ?? '';
-let email = '';
-let stop = async () => {};
-
-beforeAll(async () => {
-  if (!isLive) {
-    const dataDir = await mkdtemp(join(tmpdir(), 'contract-'));
-    const sandbox = await startSandbox({ dataDir, queuedMs: 700, generatingMs: 300 });
-    ({ baseUrl, token } = sandbox);
-    stop = async () => {
-      await sandbox.close();
-      await rm(dataDir, { recursive: true, force: true });
-    };
-  }
-  [email = ''] = Object.keys(read(await ask('GET /accounts/')));
-});
-
-afterAll(() => stop());
-
-async function ask(
-  target: string,
-  init: { body?: BodyInit; type?: string; token?: string } = {},
-): Promise<Reply> {
-  const [method = 'GET', path = ''] = target.split(' ');
-  const response = await fetch(`${baseUrl}${path}`, {
-    method,
-    redirect: 'error',
-    headers: {
-      authorization: `Bearer ${init.token ?? token}`,
-      ...(init.type ? { 'content-type': init.type } : {}),
-    },
-    ...(init.body === undefined ? {} : { body: init.body }),
-  });
-  const type = response.headers.get('content-type') ?? '';
-  return { status: response.status, text: await response.text(), type };
-}
-
-const post = (path: string, fields: object) =>
-  ask(`POST ${path}`, { body: JSON.stringify(fields), type: 'application/json' });
-
-const read = (reply: Reply): Item => JSON.parse(reply.text) as Item;
-
-async function list(query = ''): Promise<Item[]> {
-  const reply = await ask(`GET /videos/?email=${encodeURIComponent(email)}${query}`);
-  expect(reply.status).toBe(200);
-  return read(reply).data as Item[];
-}
-
-async function finishedVideo(): Promise<Item> {
-  const found = (await list('&limit=100')).find(
-    (item) => item.video_status_name === 'COMPLETED' && item.url,
-  );
-  if (!found) throw new Error('The account has no finished video to work with.');
-  return found;
-}
-
-async function uploadSpeech(): Promise<Item> {
-  const reply = await ask(`POST /files/?email=${encodeURIComponent(email)}`, {
-    body: await readFile(speech),
-    type: 'audio/mpeg',
-  });
-  expect(reply.status).toBe(200);
-  return read(reply);
-}
-
-function expectError(reply: Reply, status: number) {
-  expect(reply.status).toBe(status);
-  expect(typeof read(reply).error).toBe('string');
-}
-
-/** Every field is documented as optional, so a field is held to its type only where it is there. */
-function expectItem(item: Item) {
-  expect(item.video_id).toMatch(/^user:\d+-pixverse:.+-\w+:\d+$/);
-  const types: [string, string][] = [
-    ['video_status', 'number'],
-    ['video_status_name', 'string'],
-    ['video_status_final', 'boolean'],
-    ['url', 'string'],
-    ['prompt', 'string'],
-    ['output_width', 'number'],
-    ['created_at', 'string'],
-  ];
-  for (const [field, type] of types) {
-    if (item[field] !== undefined) expect([field, typeof item[field]]).toEqual([field, type]);
-  }
-  const codes = new Map([
-    ['COMPLETED', [1]],
-    ['QUEUED', [5]],
-    ['MODERATED', [7]],
-    ['FAILED', [8]],
-    ['GENERATING', [9, 10]],
-  ]);
-  const allowed = codes.get(String(item.video_status_name));
-  if (allowed) expect(allowed).toContain(item.video_status);
-  if (item.video_status_name === 'COMPLETED') {
-    expect(item.video_status_final).toBe(true);
-    expect(item.url).toMatch(/^https?:/);
-  }
-}
+import { describe, expect, it, vi } from 'vitest';
+import {
+  ask,
+  email,
+  expectError,
+  expectItem,
+  finishedVideo,
+  type Item,
+  isLive,
+  list,
+  mustNotSpend,
+  patience,
+  post,
+  read,
+  uploadSpeech,
+} from './upstream.ts';
 
 describe('every endpoint', () => {
   it.each([

@@ -34,12 +34,17 @@ export type TestApp = GraphQLClient & {
   turn(switches: Record<string, unknown>): Promise<unknown>;
   /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/control.ts`). */
   readSandbox<T>(path: 'requests' | 'jobs' | 'switches'): Promise<T>;
+  /** Ends every job that runs at the sandbox, now. */
+  finishJobs(status?: 'COMPLETED' | 'FAILED' | 'MODERATED'): Promise<void>;
   /** Everything from `debug` on. */
   logs: LogLine[];
   /** Also as `await using`. */
   stop(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 };
+
+type SandboxJob = { id: string; status: string };
+const running = new Set(['QUEUED', 'GENERATING']);
 
 const fast = { queuedMs: 50, generatingMs: 200 };
 
@@ -81,6 +86,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       turn: (switches) => control(needed(sandbox), 'PUT', { path: 'switches', body: switches }),
       readSandbox: async <T>(path: string) =>
         (await control(needed(sandbox), 'GET', { path })) as T,
+      finishJobs: (status = 'COMPLETED') => finishJobs(needed(sandbox), status),
       logs,
       stop: closeAll,
       [Symbol.asyncDispose]: closeAll,
@@ -127,4 +133,14 @@ async function control(
   const answer: unknown = await response.json();
   if (!response.ok) throw new Error(`The sandbox refused ${path}: ${JSON.stringify(answer)}`);
   return answer;
+}
+
+async function finishJobs(sandbox: Sandbox, status: string): Promise<void> {
+  const { jobs } = (await control(sandbox, 'GET', { path: 'jobs' })) as { jobs: SandboxJob[] };
+  for (const { id } of jobs.filter((job) => running.has(job.status))) {
+    await control(sandbox, 'POST', {
+      path: `jobs/${encodeURIComponent(id)}/finish`,
+      body: { status },
+    });
+  }
 }

