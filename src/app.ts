@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCallbackDoor } from './callbacks/route.ts';
 import { readCallbackSecrets } from './callbacks/secrets.ts';
-import { signToken } from './callbacks/token.ts';
+import { signToken, uploadTokens } from './callbacks/token.ts';
 import { type Config, publicUrlAt } from './config.ts';
 import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
@@ -18,7 +18,9 @@ import { schema } from './schema.ts';
 import { createAuthenticator } from './server/caller.ts';
 import { createContextFactory } from './server/context.ts';
 import { createHttpServer } from './server/http.ts';
+import { createMetrics } from './server/metrics.ts';
 import { createEventStreams } from './server/sse.ts';
+import { readTrustedDocuments, type TrustedDocuments } from './server/trusted.ts';
 import { createUploadDoor } from './server/uploads.ts';
 import { openWebSocketDoor } from './server/websocket.ts';
 import { createGraphQL } from './server/yoga.ts';
@@ -50,7 +52,8 @@ export async function startApp({ config, log, openUpstream, now = () => new Date
   const address = { publicUrl: config.server.publicUrl ?? '' };
   const jobs = createJobs(db, log);
   await jobs.start();
-  const parts: Parts = { config, log, now, db, jobs, upstream, secrets, address };
+  const trustedDocuments = await readTrustedDocuments(config.server.trustedDocuments);
+  const parts = { config, log, now, db, jobs, upstream, secrets, address, trustedDocuments };
   const services = await createServices(parts);
   const doors = createDoors(parts, services);
 
@@ -106,6 +109,7 @@ type Parts = {
   jobs: Jobs;
   upstream: ReturnType<typeof createUpstream>;
   secrets: readonly string[];
+  trustedDocuments: TrustedDocuments;
   address: { publicUrl: string };
 };
 
@@ -116,7 +120,12 @@ async function createServices(parts: Parts): Promise<Services> {
   const videos = createVideoService({ ...shared, accounts });
   const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
-  const uploads = createUploadService({ ...shared, accounts, secrets, publicUrl });
+  const uploads = createUploadService({
+    ...shared,
+    accounts,
+    publicUrl,
+    tokens: uploadTokens(secrets),
+  });
   const lipsyncs = await createLipsyncService({
     ...shared,
     jobs,
@@ -140,33 +149,46 @@ async function createServices(parts: Parts): Promise<Services> {
   return { accounts, videos, voices, uploads, lipsyncs };
 }
 
-function createDoors({ config, log, now, db, secrets, address }: Parts, services: Services) {
+function createDoors(parts: Parts, services: Services) {
+  const { config, log, now, db, secrets, address, trustedDocuments } = parts;
   const { uploads, lipsyncs } = services;
   const authenticate = createAuthenticator({ ...config.auth, log });
   const contextOf = createContextFactory({ authenticate, services, log });
   const streams = createEventStreams();
   const { graphiql, introspection, corsOrigins } = config.server;
-  const yoga = createGraphQL({ schema, contextOf, streams, log, graphiql, introspection });
+  const yoga = createGraphQL({
+    schema,
+    contextOf,
+    streams,
+    log,
+    graphiql,
+    introspection,
+    trustedDocuments,
+  });
   const origins = { publicUrl: () => address.publicUrl, corsOrigins };
-  let isDraining = false;
+  const stopping = new AbortController();
   const server = createHttpServer({
     yoga,
     callbacks: createCallbackDoor({ secrets, now, log, onCallback: lipsyncs.onCallback }),
-    uploads: createUploadDoor({ uploads, log }),
+    uploads: createUploadDoor({ uploads, log, stopping: stopping.signal }),
     origins,
     hasGraphiql: graphiql,
+    metrics: createMetrics({
+      countLipsyncs: () => countLipsyncs(db),
+      countEventStreams: streams.count,
+    }),
     log,
     checkReady: async () => {
-      if (isDraining) throw new Error('This process is stopping.');
+      if (stopping.signal.aborted) throw new Error('This process is stopping.');
       await db.ping();
     },
   });
-  const sockets = openWebSocketDoor(server, { yoga, contextOf, origins, log });
+  const sockets = openWebSocketDoor(server, { yoga, contextOf, origins, trustedDocuments, log });
   return {
     server,
     /** Takes no new request, lets `drain` finish what runs, and then ends every connection. */
     async close(drain: () => Promise<void>): Promise<void> {
-      isDraining = true;
+      stopping.abort();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await drain();
       streams.end();
@@ -177,6 +199,10 @@ function createDoors({ config, log, now, db, secrets, address }: Parts, services
       clearTimeout(patience);
     },
   };
+}
+
+function countLipsyncs(db: Database): Promise<{ status: string; count: number }[]> {
+  return db.query('select status, count(*)::int as count from lipsyncs group by status');
 }
 
 /** How long an answer that is being written may take when the process stops. */

@@ -80,3 +80,12 @@ function keyIdOf(secret: string): string {
 function macOf(secret: string, purpose: TokenPurpose, body: string): string {
   return createHmac('sha256', secret).update(`${purpose}.${body}`).digest('base64url');
 }
+
+/** For the slice that gives upload URLs out: it knows no secret. Expiry is told by the upload's row. */
+export function uploadTokens(secrets: readonly string[]) {
+  return {
+    sign: (id: string, expiresAt: Date) => signToken(secrets, { purpose: 'upload', id, expiresAt }),
+    readId: (token: string) =>
+      verifyToken(secrets, token, { purpose: 'upload', now: new Date(0) })?.id ?? null,
+  };
+}

@@ -18,7 +18,7 @@ export type SchemaTypes = {
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
-    BigInt: { Input: number | bigint; Output: number | bigint };
+    BigInt: { Input: number; Output: number };
     File: { Input: File; Output: never };
   };
 };
@@ -75,9 +75,12 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   },
 });
 
+/** The scope in a failure of scope-auth, which wraps even a single one. */
 function missingScope(failure: unknown): string {
-  return typeof failure === 'object' && failure !== null && 'parameter' in failure
-    ? String(failure.parameter)
+  if (typeof failure !== 'object' || failure === null) return 'of an operator';
+  if ('parameter' in failure) return String(failure.parameter);
+  return 'failures' in failure && Array.isArray(failure.failures)
+    ? missingScope(failure.failures[0])
     : 'of an operator';
 }
 

@@ -32,7 +32,8 @@ export function pageOf({ first, after, last, before }: PageArgs): Page {
   if (issues.length > 0) throw new InvalidInputError(issues);
   return {
     limit: first ?? last ?? defaultSize,
-    isBackwards: last != null,
+    // A page before a cursor is the one right before it.
+    isBackwards: last != null || (first == null && before != null),
     after: after ?? null,
     before: before ?? null,
   };

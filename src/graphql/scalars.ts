@@ -1,13 +1,29 @@
-import { GraphQLBigInt, GraphQLDateTime } from 'graphql-scalars';
+import { GraphQLError, Kind } from 'graphql';
+import { GraphQLDateTime } from 'graphql-scalars';
 import { builder } from './builder.ts';
 
 builder.addScalarType('DateTime', GraphQLDateTime, {
   description: 'An instant in RFC 3339, in UTC: `2026-01-31T12:34:56.789Z`.',
 });
 
-builder.addScalarType('BigInt', GraphQLBigInt, {
-  description: 'A whole number that may exceed 32 bits. Above 2^53 it is written as a string.',
+builder.scalarType('BigInt', {
+  description:
+    'A whole number from -2^53 to 2^53, since 32 bits do not hold the size of a large file.',
+  serialize: (value) => toWhole(value),
+  parseValue: (value) => toWhole(value),
+  parseLiteral: (node) =>
+    toWhole(node.kind === Kind.INT || node.kind === Kind.STRING ? node.value : null),
 });
+
+/** Clients whose integers end at 32 bits may send it as a string. */
+function toWhole(value: unknown): number {
+  const isDigits = typeof value === 'string' && /^-?\d{1,16}$/.test(value);
+  const whole = isDigits ? Number(value) : value;
+  if (typeof whole !== 'number' || !Number.isSafeInteger(whole)) {
+    throw new GraphQLError('A BigInt is a whole number from -2^53 to 2^53.');
+  }
+  return whole;
+}
 
 builder.scalarType('File', {
   description: 'A file sent with the GraphQL multipart request format.',

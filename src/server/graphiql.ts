@@ -4,22 +4,33 @@ import type { GraphiQLOptions } from 'graphql-yoga';
 import { z } from 'zod';
 import type { ContextFactory } from './context.ts';
 
-const voices = `# The voices that can speak a text. Press the play button, or Ctrl-Enter.
+/* Lines of at most 48 characters: more is out of view in a window of 1280 pixels. */
+
+const voices = `# The voices that can speak a text.
+# Press the play button, or Ctrl-Enter.
 query Voices {
   voices {
     ... on VoiceList {
       nodes { id name previewUrl }
     }
-    ... on LipsyncError { code message retryable retryAfterSeconds }
+    ... on LipsyncError { code message }
   }
 }
 `;
 
-const videos = `# Videos whose person can be made to speak, the newest first.
+const videos = `# Videos whose person can be made to speak,
+# the newest first.
 query Videos {
-  videos(first: 5, filter: { status: [COMPLETED] }) {
+  videos(
+    first: 5
+    filter: { status: [COMPLETED] }
+  ) {
     ... on VideoConnection {
-      nodes { id prompt width height durationSeconds url posterUrl createdAt }
+      nodes {
+        id prompt createdAt
+        width height durationSeconds
+        url posterUrl
+      }
       pageInfo { hasNextPage endCursor }
     }
     ... on LipsyncError { code message }
@@ -27,42 +38,69 @@ query Videos {
 }
 `;
 
-const create = `# Makes a person speak. The variables below name the video and what to say.
-# Copy the id of the lip-sync that comes back into the next tab, and watch it.
-mutation CreateLipsync($video: ID!, $text: String!) {
+const create = `# Makes a person speak: the variables name
+# the video and what to say. Copy the id of
+# the lip-sync into the next tab to watch it.
+mutation CreateLipsync(
+  $video: ID!
+  $text: String!
+) {
   createLipsync(
-    input: { video: { id: $video }, speech: { text: { text: $text } }, reference: "graphiql" }
+    input: {
+      video: { id: $video }
+      speech: { text: { text: $text } }
+      reference: "graphiql"
+    }
   ) {
     __typename
     ... on CreateLipsyncSuccess {
-      replayed
-      lipsync { id status progress { percent estimatedCompletionAt queuePosition } }
+      lipsync { id status createdAt }
     }
-    ... on OutcomeUnknownError { lipsync { id status } }
-    ... on InvalidInputError { issues { path message } }
-    ... on LipsyncError { code message retryable retryAfterSeconds }
+    ... on OutcomeUnknownError {
+      lipsync { id status }
+    }
+    ... on InvalidInputError {
+      issues { path message }
+    }
+    ... on LipsyncError {
+      code message
+      retryable retryAfterSeconds
+    }
   }
 }
 `;
 
-const watch = `# What happens to a lip-sync, live. The variables below name it.
+const watch = `# What happens to a lip-sync, live. The
+# variables name it: put its id there.
 subscription Watch($id: ID!) {
   lipsyncProgress(id: $id) {
     ... on LipsyncProgress {
-      sequence status percent queuePosition occurredAt source cursor
+      sequence
+      status
+      percent
+      queuePosition
+      occurredAt
+      source
+      cursor
       failure { code message }
-      lipsync { result { url durationSeconds } }
+      lipsync {
+        result { url durationSeconds }
+      }
     }
     ... on LipsyncError { code message }
   }
 }
 `;
 
-const onPurpose = `# An error on purpose: a failure that was foreseen is data, of a type of its own.
+const onPurpose = `# An error on purpose: a failure that was
+# foreseen is data, with a type of its own.
 query NoSuchPage {
   videos(first: 1000) {
     __typename
-    ... on InvalidInputError { code message issues { path message } }
+    ... on InvalidInputError {
+      code message
+      issues { path message }
+    }
   }
 }
 `;

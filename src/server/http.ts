@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../log.ts';
+import type { Metrics } from './metrics.ts';
 import { isForeign, isKnownOrigin, mayBeForged, type OriginRules } from './origin.ts';
 import { requestIdHeader, type Yoga } from './yoga.ts';
 
@@ -18,6 +19,7 @@ export type HttpOptions = {
   /** Throws where this process can't serve. */
   checkReady: () => Promise<void>;
   hasGraphiql: boolean;
+  metrics: Metrics;
   log: Log;
 };
 
@@ -26,20 +28,23 @@ const allowedHeaders =
 
 /** Every HTTP door of the process on one server; WebSockets are added to it by `websocket.ts`. */
 export function createHttpServer(options: HttpOptions): Server {
-  return createServer((request, response) => {
+  // Node would cut every request after five minutes, and a large upload takes longer; each door bounds its own.
+  return createServer({ requestTimeout: 0 }, (request, response) => {
     const startedAt = performance.now();
     const requestId = nameRequest(request);
     const path = pathOf(request);
     response.setHeader(requestIdHeader, requestId);
     secure(response, path);
     response.once('close', () => {
+      const ms = performance.now() - startedAt;
+      options.metrics.observe(request, response, ms / 1000);
       options.log.info(
         {
           requestId,
           method: request.method,
           path: withoutToken(path),
           status: response.statusCode,
-          ms: Math.round(performance.now() - startedAt),
+          ms: Math.round(ms),
         },
         'request',
       );
@@ -66,6 +71,7 @@ async function handle(
     return handleGraphQL(options, request, response);
   if (path === '/livez') return answer(response, 200, { status: 'ok' });
   if (path === '/readyz') return handleReady(options, response);
+  if (path === '/metrics') return options.metrics.answer(response);
   if (path === '/' && options.hasGraphiql) {
     response.writeHead(302, { location: '/graphql' }).end();
     return;

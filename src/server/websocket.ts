@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import { initContextCache } from '@pothos/core';
-import type { ExecutionArgs } from 'graphql';
+import type { ExecutionArgs, GraphQLError } from 'graphql';
+import type { SubscribePayload } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../graphql/context.ts';
@@ -9,25 +10,35 @@ import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
 import { mask } from './masking.ts';
 import { isForeign, type OriginRules } from './origin.ts';
+import { documentIdOf, resolveDocument, type TrustedDocuments } from './trusted.ts';
 import type { Yoga } from './yoga.ts';
 
 /** Larger messages than this no client has reason to send: files go by upload. */
 const mostMessageBytes = 1_000_000;
 
-type Enveloped = Pick<ExecutionArgs, 'rootValue'> & { rootValue: ReturnType<Yoga['getEnveloped']> };
+type WebSocketParts = {
+  yoga: Yoga;
+  contextOf: ContextFactory;
+  origins: OriginRules;
+  trustedDocuments: TrustedDocuments;
+  log: Log;
+};
+
+type Prepared = ExecutionArgs & { rootValue: ReturnType<Yoga['getEnveloped']> };
 
 /** GraphQL over WebSocket on `/graphql` (`graphql-transport-ws`), through the same pipeline as HTTP. */
-export function openWebSocketDoor(
-  server: Server,
-  parts: { yoga: Yoga; contextOf: ContextFactory; origins: OriginRules; log: Log },
-) {
+export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes });
   const connections = new WeakMap<object, Context>();
-
   const door = useServer(
     {
-      execute: (args) => (args as Enveloped).rootValue.execute(args),
-      subscribe: (args) => (args as Enveloped).rootValue.subscribe(args),
+      execute: (args) => (args as Prepared).rootValue.execute(args),
+      subscribe: (args) => (args as Prepared).rootValue.subscribe(args),
+      // graphql-ws closes the socket over a payload without a query; one that names its document has none.
+      jsonMessageReviver: (key, value: unknown) =>
+        key === 'payload' && documentIdOf(value) !== undefined
+          ? { query: '', ...(value as object) }
+          : value,
       onConnect: async (connection) => {
         const { authorization } = connection.connectionParams ?? {};
         const context = await parts.contextOf({
@@ -38,31 +49,8 @@ export function openWebSocketDoor(
         connections.set(connection, context);
         return true;
       },
-      onSubscribe: async (connection, _id, params) => {
-        const context = connections.get(connection);
-        if (context === undefined) throw new Error('A WebSocket subscribed before it connected.');
-        const enveloped = parts.yoga.getEnveloped({
-          connection: { ...context, ...initContextCache(), requestId: randomUUID() },
-          params,
-        } as never);
-        try {
-          const { parse, validate, contextFactory, execute, subscribe, schema } = enveloped;
-          const contextValue = await contextFactory();
-          const document = parse(params.query);
-          const errors = validate(schema, document);
-          if (errors.length > 0) return errors;
-          return {
-            schema,
-            document,
-            operationName: params.operationName,
-            variableValues: params.variables,
-            contextValue,
-            rootValue: { execute, subscribe },
-          };
-        } catch (error) {
-          return [mask(error, parts.log, context.requestId)];
-        }
-      },
+      onSubscribe: (connection, _id, payload) =>
+        prepare(parts, payload, connections.get(connection)),
     },
     sockets,
   );
@@ -87,4 +75,32 @@ export function openWebSocketDoor(
       await door.dispose();
     },
   };
+}
+
+/** What to execute, or why not; each operation has a request id and loaders of its own. */
+async function prepare(
+  parts: WebSocketParts,
+  payload: SubscribePayload,
+  connected: Context | undefined,
+): Promise<Prepared | readonly GraphQLError[]> {
+  if (connected === undefined) throw new Error('A WebSocket subscribed before it connected.');
+  const params = resolveDocument(payload, parts.trustedDocuments);
+  const connection = { ...connected, ...initContextCache(), requestId: randomUUID() };
+  try {
+    const enveloped = parts.yoga.getEnveloped({ connection, params } as never);
+    const { parse, validate, contextFactory, schema } = enveloped;
+    const document = parse(params.query);
+    const errors = validate(schema, document);
+    if (errors.length > 0) return errors;
+    return {
+      schema,
+      document,
+      operationName: params.operationName,
+      variableValues: params.variables,
+      contextValue: await contextFactory(),
+      rootValue: enveloped,
+    };
+  } catch (error) {
+    return [mask(error, parts.log, connection.requestId)];
+  }
 }

@@ -1,17 +1,15 @@
-import type { Plugin as EnvelopPlugin } from '@envelop/core';
 import { useGraphQLSSE } from '@graphql-yoga/plugin-graphql-sse';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
 import { useFreshContextPerEvent } from './events.ts';
 import { graphiqlOptions } from './graphiql.ts';
+import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { mask, useMasking } from './masking.ts';
 import type { EventStreams } from './sse.ts';
-
-export type Introspection = 'everyone' | 'authenticated' | 'nobody';
+import { type TrustedDocuments, useDocumentIds, useTrustedOnly } from './trusted.ts';
 
 export type YogaOptions = {
   schema: GraphQLSchema;
@@ -20,6 +18,7 @@ export type YogaOptions = {
   log: Log;
   graphiql: boolean;
   introspection: Introspection;
+  trustedDocuments: TrustedDocuments;
 };
 
 /** Set by the doors: how a request is named in answers and logs. */
@@ -43,10 +42,14 @@ export function createGraphQL(options: YogaOptions) {
       error: (...args: unknown[]) => log.error({ args: args.map(String) }, 'yoga'),
     },
     graphiql: options.graphiql ? graphiqlOptions : false,
-    renderGraphiQL,
+    // Several megabytes of page, which nobody waits for at the start.
+    renderGraphiQL: async (page) =>
+      (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(page),
     maskedErrors: { maskError: (error) => mask(error, log) },
     context: (initial) => contextOfRequest(options.contextOf, initial),
     plugins: [
+      useDocumentIds(options.trustedDocuments),
+      useTrustedOnly(options.trustedDocuments) as never,
       useMasking(log) as never,
       useFreshContextPerEvent() as never,
       useIntrospectionPolicy(options.introspection) as never,
@@ -68,16 +71,4 @@ function contextOfRequest(
     requestId: headers.get(requestIdHeader) ?? 'unknown',
     lastEventId: headers.get('last-event-id'),
   });
-}
-
-/** Who may ask for the schema. Names stay secret from nobody who can run an operation; this keeps crawlers out. */
-function useIntrospectionPolicy(policy: Introspection): EnvelopPlugin<Context> {
-  return {
-    onValidate({ addValidationRule, context }) {
-      const { caller } = context as unknown as Context;
-      const mayAsk =
-        policy === 'everyone' || (policy === 'authenticated' && caller?.isAuthenticated);
-      if (!mayAsk) addValidationRule(NoSchemaIntrospectionCustomRule);
-    },
-  };
 }

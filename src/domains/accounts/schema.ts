@@ -1,7 +1,10 @@
-import type { EnumRef } from '@pothos/core';
-import type { FailureCode } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
-import { accessErrors, LipsyncErrorRef, upstreamErrors } from '../../graphql/errors.ts';
+import {
+  accessErrors,
+  ErrorCodeRef,
+  LipsyncErrorRef,
+  upstreamErrors,
+} from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import type { AccountOverview, AccountService } from './service.ts';
 
@@ -10,9 +13,6 @@ declare module '../../graphql/context.ts' {
     accounts: AccountService;
   }
 }
-
-// By its name: `graphql/errors.ts` does not export it.
-const codeRef = 'LipsyncErrorCode' as unknown as EnumRef<never, FailureCode>;
 
 export const AccountRef = builder.loadableNode('Account', {
   description: 'An account at the video service, in which videos are made. Only for admins.',
@@ -58,7 +58,7 @@ export const AccountRef = builder.loadableNode('Account', {
       resolve: ({ pausedBy }) => pausedBy !== null,
     }),
     pausedBy: t.field({
-      type: codeRef,
+      type: ErrorCodeRef,
       nullable: true,
       description: 'The failure that paused it. Null where it is not paused.',
       resolve: ({ pausedBy }) => pausedBy,

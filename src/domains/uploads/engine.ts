@@ -14,6 +14,10 @@ export type UploadEngine = {
   readonly log: Log;
   /** Without a slash at the end. Asked each time: the port may not be known before the server listens. */
   readonly publicUrl: () => string;
-  /** The first signs upload URLs, all verify. */
-  readonly secrets: readonly string[];
+  /** What makes an upload URL unguessable. */
+  readonly tokens: {
+    sign(id: string, expiresAt: Date): string;
+    /** The id that a token was signed for, expired or not; null where it was not. */
+    readId(token: string): string | null;
+  };
 };

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { signToken, verifyToken } from '../../callbacks/token.ts';
 import { type InputIssue, InvalidInputError } from '../../errors.ts';
 import type { UploadEngine } from './engine.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './inspect.ts';
@@ -28,7 +27,7 @@ const maxFilenameLength = 255;
 export type NewUpload = {
   kind: UploadKind;
   contentType: string;
-  size?: number | bigint | null | undefined;
+  size?: number | null | undefined;
   filename?: string | null | undefined;
 };
 
@@ -94,11 +93,7 @@ async function create(engine: UploadEngine, owner: string, input: NewUpload) {
     expiresAt: new Date(createdAt.getTime() + urlLifeMs),
   };
   await insertUpload(engine.db, upload);
-  const token = signToken(engine.secrets, {
-    purpose: 'upload',
-    id: upload.id,
-    expiresAt: upload.expiresAt,
-  });
+  const token = engine.tokens.sign(upload.id, upload.expiresAt);
   return { upload, uploadUrl: `${engine.publicUrl()}/uploads/${token}` };
 }
 
@@ -137,8 +132,8 @@ function hasControls(text: string): boolean {
  * real once is told that it has expired.
  */
 function readToken(engine: UploadEngine, token: string): string | null {
-  const verified = verifyToken(engine.secrets, token, { purpose: 'upload', now: new Date(0) });
-  return verified !== null && isKey(verified.id) ? verified.id : null;
+  const id = engine.tokens.readId(token);
+  return id !== null && isKey(id) ? id : null;
 }
 
 /** Only the one spelling that PostgreSQL prints, so that an upload has one id. */

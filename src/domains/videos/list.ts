@@ -6,7 +6,6 @@ import { readRange, type VideoPageRequest } from './range.ts';
 import { scanAccounts } from './scan.ts';
 import { cutPage, type VideoPage } from './slice.ts';
 
-export type { VideoFilter } from './order.ts';
 export type { VideoPageRequest } from './range.ts';
 export type { VideoPage } from './slice.ts';
 

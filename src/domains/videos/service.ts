@@ -17,7 +17,7 @@ import { type StoredVideo, toStored } from './stored.ts';
 export type { UpstreamVideo } from './endpoints.ts';
 export type { VideoIds } from './ids.ts';
 export type { Viewer } from './library.ts';
-export type { VideoFilter, VideoPage, VideoPageRequest } from './list.ts';
+export type { VideoPage, VideoPageRequest } from './list.ts';
 export type { Remover } from './remove.ts';
 export type { VideoSource } from './source.ts';
 export type { StoredVideo, VideoStatus } from './stored.ts';

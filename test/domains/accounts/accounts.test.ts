@@ -25,7 +25,7 @@ type Shown = { id: string; email: string } & Record<string, unknown>;
 
 async function shown(): Promise<Shown[]> {
   const { data } = await world.ask(accountsQuery, admin);
-  return (data['accounts'] as unknown as { nodes: Shown[] }).nodes;
+  return (data.accounts as unknown as { nodes: Shown[] }).nodes;
 }
 
 async function first() {
@@ -267,7 +267,7 @@ describe('an admin', () => {
     const [account] = await shown();
     const input = { accountId: account?.id, password: 'hunter2-very-secret', maxJobs: 4 };
     const { data } = await world.ask(reconnectMutation, admin, { input });
-    expect(data['reconnectAccount']).toMatchObject({
+    expect(data.reconnectAccount).toMatchObject({
       __typename: 'ReconnectAccountSuccess',
       account: { id: account?.id, maxJobs: 4, isPaused: false, pausedBy: null },
     });
@@ -285,7 +285,7 @@ describe('an admin', () => {
     const [account] = await shown();
     const input = { accountId: account?.id, password: 'secret', ...wrong };
     const { data } = await world.ask(reconnectMutation, admin, { input });
-    expect(data['reconnectAccount']).toMatchObject({ code });
+    expect(data.reconnectAccount).toMatchObject({ code });
     expect(calls('POST')).toBe(0);
   });
 });

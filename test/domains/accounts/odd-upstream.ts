@@ -48,8 +48,6 @@ export async function startOddUpstream(accounts: OddAccount[]) {
   };
 }
 
-export type OddUpstream = Awaited<ReturnType<typeof startOddUpstream>>;
-
 export function idOf(email: string, number: number): string {
   return `user:7-pixverse:${email}-video:${number}`;
 }

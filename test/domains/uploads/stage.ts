@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { uploadTokens } from '../../../src/callbacks/token.ts';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
 import {
   createUploadService,
@@ -41,7 +42,7 @@ export async function openStage(options: { timeoutMs?: number } = {}) {
       now,
       log: silentLog,
       publicUrl,
-      secrets,
+      tokens: uploadTokens(secrets),
     });
 
   /** Another upstream, such as one that breaks. */

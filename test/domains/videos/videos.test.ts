@@ -208,11 +208,11 @@ describe('without videos:read', () => {
     ] as const) {
       const answer = await world.ask(videoQuery, gb, { id: globalId(key ?? '') });
       expect(answer.errors).toBeUndefined();
-      expect(answer.data['video'] !== null).toBe(isSeen);
-      expect(answer.data['node'] !== null).toBe(isSeen);
+      expect(answer.data.video !== null).toBe(isSeen);
+      expect(answer.data.node !== null).toBe(isSeen);
     }
     const { data } = await world.ask(listQuery, gb);
-    const connection = data['videos'] as unknown as { nodes: { id: string }[] };
+    const connection = data.videos as unknown as { nodes: { id: string }[] };
     expect(connection.nodes.map(({ id }) => id).toSorted()).toEqual(
       [used, made].map((key) => globalId(key ?? '')).toSorted(),
     );
@@ -306,7 +306,7 @@ describe('deleting', () => {
     ]);
     expect((await world.ask(videoQuery, gb, { id })).data).toEqual({ video: null, node: null });
     expect((await world.videos.list(me, {})).edges).toEqual([]);
-    expect((await world.ask(deleteMutation, gb, { id })).data['deleteVideo']).toMatchObject({
+    expect((await world.ask(deleteMutation, gb, { id })).data.deleteVideo).toMatchObject({
       code: 'NOT_FOUND',
       message: 'The video was not found.',
     });
@@ -320,7 +320,7 @@ describe('deleting', () => {
   ])('keeps %j off the videos of others', async (scopes, code) => {
     const id = globalId(await keyOf(1));
     const { data } = await world.ask(deleteMutation, { owner: 'key:me', scopes }, { id });
-    expect(data['deleteVideo']).toMatchObject({ code });
+    expect(data.deleteVideo).toMatchObject({ code });
     expect(calls('DELETE')).toEqual([]);
   });
 
@@ -329,9 +329,9 @@ describe('deleting', () => {
     await makeLipsync('key:me', { source: key });
     const id = globalId(key);
     const { data } = await world.ask(deleteMutation, gb, { id });
-    expect(data['deleteVideo']).toMatchObject({ code: 'NOT_AUTHORIZED' });
+    expect(data.deleteVideo).toMatchObject({ code: 'NOT_AUTHORIZED' });
     const writer = { owner: 'key:me', scopes: ['videos:write'] };
-    expect((await world.ask(deleteMutation, writer, { id })).data['deleteVideo']).toMatchObject({
+    expect((await world.ask(deleteMutation, writer, { id })).data.deleteVideo).toMatchObject({
       deletedVideoId: id,
     });
   });
@@ -340,14 +340,14 @@ describe('deleting', () => {
     const writer = { owner: 'key:me', scopes: ['videos:write', 'lipsync:write'] };
     for (const id of ['rubbish', globalId('AAAAAAAA-1'), globalId(await keyOf(9_999))]) {
       const { data } = await world.ask(deleteMutation, writer, { id });
-      expect(data['deleteVideo']).toMatchObject({ code: 'NOT_FOUND' });
+      expect(data.deleteVideo).toMatchObject({ code: 'NOT_FOUND' });
     }
   });
 });
 
 it('keeps nobody out with a typed answer', async () => {
   const nobody = { isNobody: true };
-  expect((await world.ask(listQuery, nobody)).data['videos']).toMatchObject({
+  expect((await world.ask(listQuery, nobody)).data.videos).toMatchObject({
     code: 'NOT_AUTHENTICATED',
   });
   const { data, errors } = await world.ask(videoQuery, nobody, { id: globalId(await keyOf(1)) });
@@ -369,7 +369,7 @@ describe('on the sandbox', () => {
       Array.from({ length: 200 }, () => real.ask(listQuery, reader)),
     );
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
-    const page = answers[0]?.data['videos'] as unknown as Page;
+    const page = answers[0]?.data.videos as unknown as Page;
     expect(page.nodes).toHaveLength(6);
     expect(page.pageInfo.hasNextPage).toBe(false);
     expect(await real.requests()).toHaveLength(3);
@@ -377,22 +377,22 @@ describe('on the sandbox', () => {
 
   it('a video in the making is seen by its id, and deleted for good', async () => {
     const { data } = await real.ask(listQuery, reader);
-    const [source] = (data['videos'] as unknown as Page).nodes;
+    const [source] = (data.videos as unknown as Page).nodes;
     const key = Buffer.from(source?.id ?? '', 'base64url')
       .toString()
       .slice('Video:'.length);
     const upstreamId = (await real.videos.ids.toUpstream(key)) ?? '';
     const made = await real.videos.ids.toKey(await real.startJob(upstreamId));
     const id = globalId(made);
-    expect((await real.ask(videoQuery, reader, { id })).data['video']).toEqual({
+    expect((await real.ask(videoQuery, reader, { id })).data.video).toEqual({
       id,
       status: 'QUEUED',
       url: null,
     });
     const writer = { owner: 'key:me', scopes: ['videos:write', 'videos:read'] };
-    expect((await real.ask(deleteMutation, writer, { id })).data['deleteVideo']).toMatchObject({
+    expect((await real.ask(deleteMutation, writer, { id })).data.deleteVideo).toMatchObject({
       deletedVideoId: id,
     });
-    expect((await real.ask(videoQuery, reader, { id })).data['video']).toBeNull();
+    expect((await real.ask(videoQuery, reader, { id })).data.video).toBeNull();
   });
 });

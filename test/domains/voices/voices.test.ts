@@ -22,7 +22,7 @@ describe('works', () => {
     const world = real;
     const { data, errors } = await world.ask(voicesQuery, reader);
     expect(errors).toBeUndefined();
-    const { nodes } = data['voices'] as unknown as { nodes: Record<string, string>[] };
+    const { nodes } = data.voices as unknown as { nodes: Record<string, string>[] };
     expect(nodes).toHaveLength(14);
     expect(nodes[2]).toMatchObject({
       name: 'Isabella',
@@ -68,7 +68,7 @@ describe('works', () => {
   it('is found by its id in node, voice and _entities', async () => {
     const world = real;
     const { data } = await world.ask(voicesQuery, reader);
-    const { nodes } = data['voices'] as unknown as { nodes: { id: string; name: string }[] };
+    const { nodes } = data.voices as unknown as { nodes: { id: string; name: string }[] };
     const id = nodes[1]?.id;
     const found = await world.ask(
       `query ($id: ID!, $any: [_Any!]!) {

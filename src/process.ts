@@ -1,0 +1,87 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type App, startApp } from './app.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { DataDirInUseError } from './database/lock.ts';
+import { createLog, type Log } from './log.ts';
+import { type Sandbox, startSandbox } from './sandbox/sandbox.ts';
+
+/** Past this a stop is forced: promised to whoever runs this at night. */
+const mostStopMs = 9_500;
+
+/** The process: reads the configuration, builds the app, listens, and stops on signals. It alone may exit. */
+export async function runProcess(): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    const reason = error instanceof DataDirInUseError ? error.message : String(error);
+    process.stderr.write(`${reason}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(): Promise<void> {
+  const config = readConfigOrExit();
+  const log = createLog(config.logLevel);
+  let sandbox: Sandbox | null = null;
+  const app = await startApp({
+    config,
+    log,
+    openUpstream: async () => {
+      const { token, baseUrl } = config.upstream;
+      if (token !== null) return { baseUrl, token };
+      sandbox = await startOwnSandbox(config);
+      return sandbox;
+    },
+  });
+  log.info({ url: `${app.url}/graphql`, mode: config.mode }, 'listening');
+  if (config.mode === 'live' && config.server.publicUrlIsLoopback) {
+    log.warn(
+      'PUBLIC_URL is a loopback address: the upstream can not call back, so lip-syncs end at the next poll.',
+    );
+  }
+  stopOnSignals({ app, sandbox, log });
+}
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}
+
+/** The sandbox keeps its port, so that the addresses of its videos still hold after a restart. */
+async function startOwnSandbox(config: Config): Promise<Sandbox> {
+  const { dataDir } = config.database;
+  await mkdir(dataDir, { recursive: true });
+  const file = join(dataDir, 'sandbox-port');
+  const remembered = Number(await readFile(file, 'utf8').catch(() => '0'));
+  const wanted = config.sandboxPort ?? (Number.isInteger(remembered) ? remembered : 0);
+  const options = { dataDir: join(dataDir, 'sandbox') };
+  const sandbox = await startSandbox({ ...options, port: wanted }).catch((error: unknown) => {
+    if (config.sandboxPort !== null) throw error;
+    return startSandbox({ ...options, port: 0 });
+  });
+  await writeFile(file, String(sandbox.port));
+  return sandbox;
+}
+
+function stopOnSignals(running: { app: App; sandbox: Sandbox | null; log: Log }): void {
+  let isStopping = false;
+  const stop = async (signal: string) => {
+    if (isStopping) return;
+    isStopping = true;
+    running.log.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), mostStopMs).unref();
+    await running.app.close();
+    await running.sandbox?.close();
+    running.log.info('stopped');
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void stop(signal));
+  }
+}

@@ -1,0 +1,56 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Seconds. Creating a lip-sync waits for the upstream, which may take half a minute. */
+const requestBuckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 30];
+
+const doors = ['/graphql', '/graphql/stream', '/callbacks', '/uploads', '/livez', '/readyz'];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** What `GET /metrics` tells a Prometheus: the process, its requests, and how many lip-syncs are where. */
+export function createMetrics(sources: {
+  countLipsyncs: () => Promise<{ status: string; count: number }[]>;
+  countEventStreams: () => number;
+}) {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const requests = new Histogram({
+    name: 'lipsync_http_request_duration_seconds',
+    help: 'How long requests took, until their answer was sent whole.',
+    labelNames: ['method', 'door', 'status'],
+    buckets: requestBuckets,
+    registers,
+  });
+  new Gauge({
+    name: 'lipsync_lipsyncs',
+    help: 'Lip-syncs that are kept, by status.',
+    labelNames: ['status'],
+    registers,
+    async collect() {
+      this.reset();
+      for (const { status, count } of await sources.countLipsyncs()) this.set({ status }, count);
+    },
+  });
+  new Gauge({
+    name: 'lipsync_event_streams',
+    help: 'Server-sent event streams that are open in this process.',
+    registers,
+    collect() {
+      this.set(sources.countEventStreams());
+    },
+  });
+  return {
+    observe(request: IncomingMessage, response: ServerResponse, seconds: number): void {
+      const path = request.url?.split('?')[0] ?? '';
+      const door = doors.find((each) => path === each || path.startsWith(`${each}/`)) ?? 'other';
+      const method = request.method ?? 'GET';
+      requests.observe({ method, door, status: response.statusCode }, seconds);
+    },
+    async answer(response: ServerResponse): Promise<void> {
+      const text = await registry.metrics();
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    },
+  };
+}
