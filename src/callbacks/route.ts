@@ -30,6 +30,8 @@ export function createCallbackDoor(parts: {
       return;
     }
     const body = await readBody(request);
+    // Of a body that was too long the rest is not waited for.
+    if (body === null) response.setHeader('connection', 'close');
     response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
     try {
       await parts.onCallback(verified.id, claimOf(body));
@@ -40,19 +42,23 @@ export function createCallbackDoor(parts: {
   };
 }
 
-/** The body, or null where it is longer than anything worth reading. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
+/** The body, or null where it breaks off or is longer than anything worth reading. */
+function readBody(request: IncomingMessage): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>();
   const chunks: Buffer[] = [];
   let length = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length <= mostBytes) chunks.push(chunk);
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= mostBytes) {
+      chunks.push(chunk);
+      return;
     }
-  } catch {
-    return null;
-  }
-  return length > mostBytes ? null : Buffer.concat(chunks).toString('utf8');
+    request.pause();
+    resolve(null);
+  });
+  request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+  request.once('close', () => resolve(null));
+  return promise;
 }
 
 function claimOf(body: string | null): string | null {

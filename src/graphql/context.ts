@@ -35,6 +35,8 @@ export type Context = {
   caller: Caller;
   services: Services;
   requestId: string;
+  /** Aborts when the caller leaves: reads for nobody are given up. */
+  signal: AbortSignal;
   log: Log;
   /** What an EventSource that came back says it saw last; null on other transports. */
   lastEventId: string | null;

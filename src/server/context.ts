@@ -9,6 +9,7 @@ export type Origin = {
   authorization: string | null | undefined;
   requestId: string;
   lastEventId: string | null;
+  signal: AbortSignal;
 };
 
 export type ContextFactory = (origin: Origin) => Promise<Context>;
@@ -19,13 +20,14 @@ export function createContextFactory(parts: {
   services: Services;
   log: Log;
 }): ContextFactory {
-  return async ({ authorization, requestId, lastEventId }) => ({
+  return async ({ authorization, requestId, lastEventId, signal }) => ({
     ...initContextCache(),
     caller: await callerOf(parts.authenticate, authorization),
     services: parts.services,
     requestId,
     log: parts.log.child({ requestId }),
     lastEventId,
+    signal,
   });
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type GraphQLSchema, graphql } from 'graphql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { z } from 'zod';
@@ -137,6 +138,17 @@ export function createGraphiql(parts: { schema: GraphQLSchema; contextOf: Contex
   };
 }
 
+/**
+ * GraphiQL gives a tab its place for being dragged only while it has the focus, and a wrong one where a page opens
+ * with several tabs: the first press moved the tab away from under the pointer, and the click was lost.
+ */
+const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style>';
+
+/** The page with all of its code in it: nothing comes from elsewhere. */
+export function renderPage(options: GraphiQLOptions): string {
+  return renderGraphiQL(options).replace('</head>', () => `${steadyTabs}</head>`);
+}
+
 async function findNewest(
   { schema, contextOf }: { schema: GraphQLSchema; contextOf: ContextFactory },
   request: Request,
@@ -145,6 +157,7 @@ async function findNewest(
     authorization: request.headers.get('authorization'),
     requestId: request.headers.get('x-request-id') ?? 'unknown',
     lastEventId: null,
+    signal: request.signal,
   });
   const { data } = await graphql({ schema, source: newest, contextValue });
   const { videos, lipsyncs } = newestShape.parse(data);

@@ -54,7 +54,10 @@ export function mask(error: unknown, log: Log, requestId?: string): GraphQLError
   if (failure !== null) return toGraphQLError(failure, at);
   const isOfGraphQL = at !== undefined && isUnwrapped(at);
   if (isOfGraphQL) return at;
-  log.error({ err: at?.originalError ?? error, path: at?.path, requestId }, 'an unmeant error');
+  const cause = at?.originalError ?? error;
+  // Whoever left reads no answer, and nothing is wrong here.
+  const level = cause instanceof Error && cause.name === 'AbortError' ? 'debug' : 'error';
+  log[level]({ err: cause, path: at?.path, requestId }, 'an unmeant error');
   return new GraphQLError('Something went wrong on our side.', {
     ...(at?.nodes === undefined ? {} : { nodes: at.nodes }),
     ...(at?.path === undefined ? {} : { path: at.path }),

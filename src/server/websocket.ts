@@ -45,6 +45,7 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
           authorization: typeof authorization === 'string' ? authorization : null,
           requestId: randomUUID(),
           lastEventId: null,
+          signal: abortOnClose(connection.extra.socket),
         });
         connections.set(connection, context);
         return true;
@@ -75,6 +76,12 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
       await door.dispose();
     },
   };
+}
+
+function abortOnClose(socket: { once(event: 'close', then: () => void): unknown }): AbortSignal {
+  const leaving = new AbortController();
+  socket.once('close', () => leaving.abort());
+  return leaving.signal;
 }
 
 /** What to execute, or why not; each operation has a request id and loaders of its own. */

@@ -5,7 +5,7 @@ import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
 import { useFreshContextPerEvent } from './events.ts';
-import { graphiqlOptions } from './graphiql.ts';
+import { createGraphiql } from './graphiql.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { mask, useMasking } from './masking.ts';
 import type { EventStreams } from './sse.ts';
@@ -41,7 +41,7 @@ export function createGraphQL(options: YogaOptions) {
       warn: (...args: unknown[]) => log.warn({ args: args.map(String) }, 'yoga'),
       error: (...args: unknown[]) => log.error({ args: args.map(String) }, 'yoga'),
     },
-    graphiql: options.graphiql ? graphiqlOptions : false,
+    graphiql: options.graphiql ? createGraphiql(options) : false,
     // Several megabytes of page, which nobody waits for at the start.
     renderGraphiQL: async (page) =>
       (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(page),
@@ -70,5 +70,6 @@ function contextOfRequest(
     authorization: headers.get('authorization'),
     requestId: headers.get(requestIdHeader) ?? 'unknown',
     lastEventId: headers.get('last-event-id'),
+    signal: initial.request.signal,
   });
 }

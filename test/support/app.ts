@@ -43,7 +43,7 @@ export type TestApp = GraphQLClient & {
   [Symbol.asyncDispose](): Promise<void>;
 };
 
-type SandboxJob = { id: string; status: string };
+type SandboxJob = { video_id: string; status: string };
 const running = new Set(['QUEUED', 'GENERATING']);
 
 const fast = { queuedMs: 50, generatingMs: 200 };
@@ -137,7 +137,7 @@ async function control(
 
 async function finishJobs(sandbox: Sandbox, status: string): Promise<void> {
   const { jobs } = (await control(sandbox, 'GET', { path: 'jobs' })) as { jobs: SandboxJob[] };
-  for (const { id } of jobs.filter((job) => running.has(job.status))) {
+  for (const { video_id: id } of jobs.filter((job) => running.has(job.status))) {
     await control(sandbox, 'POST', {
       path: `jobs/${encodeURIComponent(id)}/finish`,
       body: { status },

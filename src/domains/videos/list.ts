@@ -12,7 +12,11 @@ export type { VideoPage } from './slice.ts';
 /** See `VideoService.list`. */
 export function createVideoList(library: Library) {
   const flights = new SingleFlight<VideoPage>();
-  return async (viewer: Viewer, request: VideoPageRequest): Promise<VideoPage> => {
+  return async (
+    viewer: Viewer,
+    request: VideoPageRequest,
+    signal?: AbortSignal,
+  ): Promise<VideoPage> => {
     const range = readRange(request);
     const filter: VideoFilter = {
       status: request.filter?.status ?? null,
@@ -21,9 +25,8 @@ export function createVideoList(library: Library) {
     };
     if (!viewer.canSeeAll) return listOwn(library.db, viewer.owner, { range, filter });
     // What those with this scope see does not depend on who they are.
-    return flights.join(JSON.stringify([range, filter]), async () => {
-      const scans = await scanAccounts(library, { range, filter });
-      return cutPage(scans, { range, filter });
-    });
+    const scan = async (shared: AbortSignal) =>
+      cutPage(await scanAccounts(library, { range, filter }, shared), { range, filter });
+    return flights.join(JSON.stringify([range, filter]), scan, signal);
   };
 }

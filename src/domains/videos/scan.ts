@@ -31,11 +31,15 @@ export type Scan = {
  * Every present account's part of a page. One account's failure is the page's: a page that silently lacks an
  * account's videos would be wrong, and its cursor would skip them for ever.
  */
-export async function scanAccounts(library: Library, search: Search): Promise<Scan[]> {
+export async function scanAccounts(
+  library: Library,
+  search: Search,
+  signal?: AbortSignal,
+): Promise<Scan[]> {
   const accounts = await library.accounts.known();
   return Promise.all(
     accounts.map(async ({ id, email }) => {
-      const window = new Window(createReader(library, email));
+      const window = new Window(createReader(library, email, signal));
       const offset = search.range.cursor?.offsets[id] ?? 0;
       const edge =
         search.range.direction === 'older'
@@ -92,9 +96,9 @@ function endsBelow(window: Window, from: Position | null): boolean {
   return from === null || window.oldestAt < from.at;
 }
 
-function createReader({ upstream, ids }: Library, email: string): ReadPage {
+function createReader({ upstream, ids }: Library, email: string, signal?: AbortSignal): ReadPage {
   return async (offset) => {
-    const page = await listVideos(upstream, { email, limit: pageSize, offset });
+    const page = await listVideos(upstream, { email, limit: pageSize, offset }, { signal });
     const keys = await ids.toKeys(page.items.map(({ id }) => id));
     const items = page.items.map((video, index) => {
       const stored = toStored(keys[index] ?? '', video);

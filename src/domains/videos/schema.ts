@@ -167,7 +167,8 @@ builder.queryFields((t) => ({
       types: [...upstreamErrors, ...accessErrors],
       union: { name: 'VideosResult', description: 'A page of videos, or why there is none.' },
     },
-    resolve: (_root, args, { caller, services }) => services.videos.list(viewerOf(caller), args),
+    resolve: (_root, args, { caller, services, signal }) =>
+      services.videos.list(viewerOf(caller), args, signal),
   }),
   video: t.field({
     type: VideoRef,

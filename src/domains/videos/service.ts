@@ -34,8 +34,8 @@ export type VideoService = {
   readPage(query: VideoQuery): Promise<UpstreamPage>;
   /** GET of one by its upstream id; null on 404, which a video that still runs answers too. */
   readOne(upstreamId: string): Promise<UpstreamVideo | null>;
-  /** Newest first, of all accounts or of the viewer's own lip-syncs. Throws failures. */
-  list(viewer: Viewer, request: VideoPageRequest): Promise<VideoPage>;
+  /** Newest first, of all accounts or of the viewer's own lip-syncs. Throws failures. `signal`: the caller left. */
+  list(viewer: Viewer, request: VideoPageRequest, signal?: AbortSignal): Promise<VideoPage>;
   /**
    * The video as the source of a lip-sync; null for what does not exist for this viewer.
    *

@@ -56,7 +56,9 @@ builder.queryFields((t) => ({
       types: [...upstreamErrors, ...accessErrors],
       union: { name: 'VoicesResult', description: 'The voices, or why they could not be read.' },
     },
-    resolve: async (_root, _args, { services }) => ({ nodes: await services.voices.list() }),
+    resolve: async (_root, _args, { services, signal }) => ({
+      nodes: await services.voices.list(signal),
+    }),
   }),
   voice: t.field({
     type: VoiceRef,

@@ -16,8 +16,11 @@ export type VoiceServiceOptions = {
 const freshMs = 60_000;
 
 export type VoiceService = {
-  /** One upstream call for all who ask at the same time. Throws the upstream's failure: nothing older answers. */
-  list(): Promise<Voice[]>;
+  /**
+   * One upstream call for all who ask at the same time, which ends when all of them have left (`signal`). Throws the
+   * upstream's failure: nothing older answers.
+   */
+  list(signal?: AbortSignal): Promise<Voice[]>;
   /** From the list read last, where it has the voice or is young; else from a new one. Null = there is no such voice. */
   find(speakerId: string): Promise<Voice | null>;
 };
@@ -28,16 +31,16 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   let voices = new Map<string, Voice>();
   let readAt = Number.NEGATIVE_INFINITY;
 
-  const list = () =>
-    flights.join('voices', async () => {
-      const present = await accounts.known();
-      // The voices are the same everywhere; which account's they are must be said where there are several.
-      const email = present.length > 1 ? present[0]?.email : undefined;
-      const read = await listVoices(upstream, { email });
-      voices = new Map(read.map((voice) => [voice.speakerId, voice]));
-      readAt = now().getTime();
-      return read;
-    });
+  const list = (signal?: AbortSignal) => flights.join('voices', read, signal);
+  const read = async (signal: AbortSignal) => {
+    const present = await accounts.known();
+    // The voices are the same everywhere; which account's they are must be said where there are several.
+    const email = present.length > 1 ? present[0]?.email : undefined;
+    const fresh = await listVoices(upstream, { email }, { signal });
+    voices = new Map(fresh.map((voice) => [voice.speakerId, voice]));
+    readAt = now().getTime();
+    return fresh;
+  };
 
   return {
     list,

@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createClient } from 'graphql-ws';
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { startTestApp, type TestApp } from '../support/app.ts';
+
+const trusted = {
+  name: '{ viewer { name } }',
+  watch: 'subscription { lipsyncProgress(id: "x") { __typename } }',
+};
+const jwtSecret = 'a secret of at least thirty-two bytes';
+
+describe('works', () => {
+  let it: TestApp;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lipsync-trusted-'));
+    await writeFile(join(folder, 'documents.json'), JSON.stringify(trusted));
+    it = await startTestApp({ env: { TRUSTED_DOCUMENTS: join(folder, 'documents.json') } });
+  });
+  afterAll(async () => {
+    await it.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  const post = (body: object) =>
+    fetch(`${it.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    }).then((response) => response.json());
+
+  test('a trusted document is named by documentId, or in the way of Apollo, over POST and GET', async () => {
+    const answer = { data: { viewer: { name: 'anonymous' } } };
+    expect(await post({ documentId: 'name' })).toEqual(answer);
+    expect(
+      await post({ extensions: { persistedQuery: { version: 1, sha256Hash: 'name' } } }),
+    ).toEqual(answer);
+    const get = await fetch(`${it.url}/graphql?documentId=name`);
+    expect(await get.json()).toEqual(answer);
+  });
+
+  test('a trusted document is named over a WebSocket too', async () => {
+    const client = createClient({
+      url: `${it.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+    });
+    const events = client.iterate({
+      query: '',
+      extensions: { persistedQuery: { sha256Hash: 'watch' } },
+    });
+    expect(await events.next()).toMatchObject({
+      value: { data: { lipsyncProgress: { __typename: 'NotFoundError' } } },
+    });
+    await client.dispose();
+  });
+
+  test('no other document is executed, on any door', async () => {
+    const refusal = { message: 'This document is not one of those that this server executes.' };
+    const code = { extensions: { code: 'DOCUMENT_NOT_TRUSTED' } };
+    const foreign = '{ viewer { scopes } }';
+    expect(await post({ query: foreign })).toMatchObject({ errors: [{ ...refusal, ...code }] });
+    expect(await post({ documentId: 'unknown' })).toMatchObject({ errors: [refusal] });
+    const get = await fetch(`${it.url}/graphql?query=${encodeURIComponent(foreign)}`);
+    expect(await get.json()).toMatchObject({ errors: [{ ...refusal, ...code }] });
+    const socket = it.watchWs('subscription { lipsyncProgress(id: "y") { __typename } }');
+    await expect(socket[Symbol.asyncIterator]().next()).rejects.toMatchObject([
+      { ...refusal, ...code },
+    ]);
+  });
+});
+
+describe('refuses', () => {
+  test('the schema to callers who are not signed in, where only those may ask', async () => {
+    await using it = await startTestApp({
+      env: { INTROSPECTION: 'authenticated', AUTH_JWT_SECRET: jwtSecret },
+    });
+    const token = await new SignJWT({ scope: '' })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('somebody')
+      .setExpirationTime('1h')
+      .sign(new TextEncoder().encode(jwtSecret));
+    for (const query of ['{ __schema { queryType { name } } }', '{ _service { sdl } }']) {
+      const refused = await it.ask(query);
+      expect(refused.errors?.[0]?.extensions?.code).toBe('INTROSPECTION_REFUSED');
+      const allowed = await it.ask(query, {}, { authorization: `Bearer ${token}` });
+      expect(allowed.errors).toBeUndefined();
+    }
+    expect((await it.ask('{ __typename }')).data).toEqual({ __typename: 'Query' });
+  });
+
+  test('a bad token by making the caller nobody, whose fields say so in their own types', async () => {
+    const key = createHash('sha256').update('right').digest('hex');
+    await using it = await startTestApp({ env: { API_KEYS: `studio:${key}:lipsync:read` } });
+    const query = '{ viewer { authenticated name } voices { __typename } }';
+    expect((await it.ask(query, {}, { authorization: 'Bearer wrong' })).data).toEqual({
+      viewer: { authenticated: false, name: 'nobody' },
+      voices: { __typename: 'NotAuthenticatedError' },
+    });
+    expect((await it.ask(query, {}, { authorization: 'Bearer right' })).data).toEqual({
+      viewer: { authenticated: true, name: 'studio' },
+      voices: { __typename: 'VoiceList' },
+    });
+  });
+});
+
+describe('keeps out', () => {
+  test('reads for a caller who has left: the upstream call ends with it', async () => {
+    const asked = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    const silent = createServer((request, response) => {
+      if (!request.url?.includes('voices')) {
+        response.end('{"a@b.example": {"maxJobs": 1}}');
+        return;
+      }
+      asked.resolve();
+      response.once('close', ended.resolve);
+    });
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    await using it = await startTestApp({
+      upstream: { baseUrl: `http://127.0.0.1:${port}`, token: 'user:1-x' },
+    });
+    const leaving = new AbortController();
+    const query = encodeURIComponent('{ voices { __typename } }');
+    const answer = fetch(`${it.url}/graphql?query=${query}`, { signal: leaving.signal });
+    const hasLeft = expect(answer).rejects.toThrow();
+    await asked.promise;
+    leaving.abort();
+    await hasLeft;
+    await ended.promise;
+    silent.close();
+  });
+
+  test('secrets and names from the numbers of /metrics', async () => {
+    await using it = await startTestApp();
+    await it.ask('{ viewer { name } }');
+    const text = await (await fetch(`${it.url}/metrics`)).text();
+    expect(text).toMatch(
+      /lipsync_http_request_duration_seconds_count\{method="POST",door="\/graphql",status="200"\} 1/,
+    );
+    expect(text).not.toContain('@sandbox.example');
+    expect(text).not.toContain(it.sandbox.token);
+  });
+});
