@@ -75,7 +75,8 @@ function stopOnSignals(running: { app: App; sandbox: Sandbox | null; log: Log })
     if (isStopping) return;
     isStopping = true;
     running.log.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), mostStopMs).unref();
+    // What is still being sent then is looked for after the next start, and never sent again.
+    setTimeout(() => process.exit(0), mostStopMs).unref();
     await running.app.close();
     await running.sandbox?.close();
     running.log.info('stopped');

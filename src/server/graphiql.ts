@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
 import { type GraphQLSchema, graphql } from 'graphql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { z } from 'zod';
@@ -123,6 +122,12 @@ type NewestIds = { video: string; lipsync: string };
 /** The page must not wait for a video service that hangs: then its tabs are a little less ready. */
 const patienceMs = 2_000;
 
+const always: GraphiQLOptions = {
+  title: 'Lip-sync GraphQL',
+  subscriptionsProtocol: 'WS',
+  shouldPersistHeaders: false,
+};
+
 /**
  * GraphiQL for a newcomer: tabs that answer at one click. Their ids are real ones where the visitor has any, as the
  * page is asked for; from then on the browser keeps its tabs itself.
@@ -132,7 +137,7 @@ export function createGraphiql(parts: { schema: GraphQLSchema; contextOf: Contex
     const none: NewestIds = { video: '', lipsync: '' };
     const found = findNewest(parts, request).catch(() => none);
     return {
-      ...graphiqlOptions,
+      ...always,
       defaultTabs: tabsWith(await Promise.race([found, patience(none)])),
     };
   };
@@ -144,8 +149,9 @@ export function createGraphiql(parts: { schema: GraphQLSchema; contextOf: Contex
  */
 const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style>';
 
-/** The page with all of its code in it: nothing comes from elsewhere. */
-export function renderPage(options: GraphiQLOptions): string {
+/** The page with all of its code in it: nothing comes from elsewhere. Its 9 MB are read when first asked for. */
+export async function renderPage(options: GraphiQLOptions): Promise<string> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   return renderGraphiQL(options).replace('</head>', () => `${steadyTabs}</head>`);
 }
 
@@ -178,10 +184,3 @@ function tabsWith({ video, lipsync }: NewestIds): NonNullable<GraphiQLOptions['d
     { query: onPurpose },
   ];
 }
-
-export const graphiqlOptions: GraphiQLOptions = {
-  title: 'Lip-sync GraphQL',
-  subscriptionsProtocol: 'WS',
-  shouldPersistHeaders: false,
-  defaultTabs: tabsWith({ video: '', lipsync: '' }),
-};

@@ -1,5 +1,6 @@
+import { useEngine } from '@envelop/core';
 import { useGraphQLSSE } from '@graphql-yoga/plugin-graphql-sse';
-import type { GraphQLSchema } from 'graphql';
+import { execute, type GraphQLSchema, parse, specifiedRules, subscribe, validate } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
@@ -48,6 +49,8 @@ export function createGraphQL(options: YogaOptions) {
     maskedErrors: { maskError: (error) => mask(error, log) },
     context: (initial) => contextOfRequest(options.contextOf, initial),
     plugins: [
+      // graphql-js itself, as over WebSocket: Yoga's own executor turns a thrown meant failure into a plain Error.
+      useEngine({ parse, validate, execute, subscribe, specifiedRules }) as never,
       useDocumentIds(options.trustedDocuments),
       useTrustedOnly(options.trustedDocuments) as never,
       useMasking(log) as never,

@@ -152,3 +152,16 @@ describe('keeps out', () => {
     expect(text).not.toContain(it.sandbox.token);
   });
 });
+
+describe('works where a field has no union', () => {
+  test.each([
+    ['{ lipsyncs(first: 1000) { nodes { id } } }', 'INVALID_INPUT'],
+    ['{ lipsyncs(after: "rubbish") { nodes { id } } }', 'INVALID_INPUT'],
+  ])('a meant failure is null and one entry in errors, with its code: %s', async (query, code) => {
+    await using it = await startTestApp();
+    const answer = await it.ask(query);
+    expect(answer.data ?? null).toBeNull();
+    expect(answer.errors).toHaveLength(1);
+    expect(answer.errors?.[0]?.extensions).toMatchObject({ code, retryable: false });
+  });
+});
