@@ -189,8 +189,9 @@ function createDoors(parts: Parts, services: Services) {
     /** Takes no new request, lets `drain` finish what runs, and then ends every connection. */
     async close(drain: () => Promise<void>): Promise<void> {
       stopping.abort();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // Until then /readyz says 503 to whoever still asks.
       await drain();
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       streams.end();
       await sockets.close();
       server.closeIdleConnections();

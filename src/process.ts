@@ -34,13 +34,13 @@ async function start(): Promise<void> {
       return sandbox;
     },
   });
+  stopOnSignals({ app, sandbox, log });
   log.info({ url: `${app.url}/graphql`, mode: config.mode }, 'listening');
   if (config.mode === 'live' && config.server.publicUrlIsLoopback) {
     log.warn(
       'PUBLIC_URL is a loopback address: the upstream can not call back, so lip-syncs end at the next poll.',
     );
   }
-  stopOnSignals({ app, sandbox, log });
 }
 
 function readConfigOrExit(): Config {

@@ -23,6 +23,9 @@ export type SchemaTypes = {
   };
 };
 
+/** The types that `node` can fetch. */
+const nodeTypes: ReadonlySet<string> = new Set(['Account', 'Lipsync', 'Upload', 'Video', 'Voice']);
+
 /**
  * The order is the order of wrapping: errors outermost, so that a refusal of scope-auth becomes a member of the
  * field's union like any other meant failure.
@@ -51,7 +54,12 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     cursorType: 'String',
     encodeGlobalID: encodeId,
     // Pothos would throw on rubbish and null the whole answer: it becomes an id that none has.
-    decodeGlobalID: (id) => decodeId(id) ?? { typename: 'Lipsync', id: '' },
+    decodeGlobalID: (id) => {
+      const decoded = decodeId(id);
+      return decoded !== null && nodeTypes.has(decoded.typename)
+        ? decoded
+        : { typename: 'Lipsync', id: '' };
+    },
     nodeTypeOptions: { description: 'Anything with an identity that can be fetched again by it.' },
     idFieldOptions: { description: 'Opaque, stable, and unique among all types.' },
     nodeQueryOptions: {

@@ -1,12 +1,12 @@
 import { useEngine } from '@envelop/core';
 import { useGraphQLSSE } from '@graphql-yoga/plugin-graphql-sse';
-import { execute, type GraphQLSchema, parse, specifiedRules, subscribe, validate } from 'graphql';
+import { execute, type GraphQLSchema, subscribe } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
 import { useFreshContextPerEvent } from './events.ts';
-import { createGraphiql } from './graphiql.ts';
+import { createGraphiql, renderPage } from './graphiql.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { mask, useMasking } from './masking.ts';
 import type { EventStreams } from './sse.ts';
@@ -43,14 +43,12 @@ export function createGraphQL(options: YogaOptions) {
       error: (...args: unknown[]) => log.error({ args: args.map(String) }, 'yoga'),
     },
     graphiql: options.graphiql ? createGraphiql(options) : false,
-    // Several megabytes of page, which nobody waits for at the start.
-    renderGraphiQL: async (page) =>
-      (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(page),
+    renderGraphiQL: renderPage,
     maskedErrors: { maskError: (error) => mask(error, log) },
     context: (initial) => contextOfRequest(options.contextOf, initial),
     plugins: [
       // graphql-js itself, as over WebSocket: Yoga's own executor turns a thrown meant failure into a plain Error.
-      useEngine({ parse, validate, execute, subscribe, specifiedRules }) as never,
+      useEngine({ execute, subscribe }) as never,
       useDocumentIds(options.trustedDocuments),
       useTrustedOnly(options.trustedDocuments) as never,
       useMasking(log) as never,

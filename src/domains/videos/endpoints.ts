@@ -172,7 +172,11 @@ export async function listVideos(
     rawCount,
     // An offset that doesn't move on, or a next page after an empty one, would be read for ever.
     nextOffset: toldOffset !== null && toldOffset > offset ? toldOffset : offset + rawCount,
-    hasMore: rawCount > 0 && (body.has_more ?? rawCount >= Math.min(limit, defaultLimit)),
+    hasMore:
+      rawCount > 0 &&
+      (body.has_more ??
+        ((toldOffset !== null && toldOffset > offset) ||
+          rawCount >= Math.min(limit, defaultLimit))),
   };
 }
 

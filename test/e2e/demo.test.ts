@@ -1,0 +1,274 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ALL_FORMATS, FilePathSource, Input } from 'mediabunny';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createPace } from '../../src/demo/pace.ts';
+
+const root = join(import.meta.dirname, '../..');
+const speech = join(root, 'src/demo-media/speech.mp3');
+
+let home: string;
+let cwd: string;
+let temporary: string;
+const running = new Set<ChildProcess>();
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'lipsync-demo-test-'));
+  cwd = await mkdtemp(join(home, 'cwd-'));
+  temporary = await mkdtemp(join(home, 'tmp-'));
+});
+
+afterEach(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await rm(home, { recursive: true, force: true });
+});
+
+type Run = {
+  child: ChildProcess;
+  /** Resolves with all of stdout so far once it has these words. */
+  said(words: string): Promise<string>;
+  end: Promise<{ code: number | null; stdout: string; stderr: string }>;
+};
+
+function runDemo(words: string[], variables: Record<string, string> = {}): Run {
+  const child = spawn(process.execPath, [join(root, 'src/demo.ts'), ...words], {
+    cwd,
+    // Nothing of the shell that runs the tests may lead it elsewhere.
+    env: { PATH: process.env.PATH, TMPDIR: temporary, ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const heard = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk) => {
+    heard.stdout += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    heard.stderr += chunk;
+  });
+  const end = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+    child.once('close', (code) => {
+      running.delete(child);
+      resolve({ code, ...heard });
+    });
+  });
+  const said = (wanted: string) =>
+    new Promise<string>((resolve, reject) => {
+      const look = () => heard.stdout.includes(wanted) && resolve(heard.stdout);
+      look();
+      child.stdout.on('data', look);
+      child.once('close', () => reject(new Error(`It never said “${wanted}”: ${heard.stderr}`)));
+    });
+  return { child, said, end };
+}
+
+/** Node keeps its compiled code there too, which is no leftover of ours. */
+async function findLeftovers(): Promise<string[]> {
+  return (await readdir(temporary)).filter((name) => name.startsWith('lipsync-'));
+}
+
+async function demux(path: string) {
+  const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS });
+  try {
+    const tracks = await input.getTracks();
+    const audio = await input.getPrimaryAudioTrack();
+    return {
+      kinds: tracks.map(({ type }) => type).toSorted(),
+      audioSeconds: (await audio?.computeDuration()) ?? 0,
+      seconds: await input.computeDuration(),
+    };
+  } finally {
+    input.dispose();
+  }
+}
+
+async function secondsOf(path: string): Promise<number> {
+  const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS });
+  return input.computeDuration().finally(() => input.dispose());
+}
+
+/** A tone of 440 Hz: 16 bit, mono, 22 050 samples a second. */
+function makeWav(seconds: number): Buffer {
+  const rate = 22_050;
+  const samples = Int16Array.from({ length: rate * seconds }, (_, at) =>
+    Math.round(8_000 * Math.sin((2 * Math.PI * 440 * at) / rate)),
+  );
+  const header = Buffer.alloc(44);
+  header.write('RIFF', 0);
+  header.writeUInt32LE(36 + samples.byteLength, 4);
+  header.write('WAVEfmt ', 8);
+  header.writeUInt32LE(16, 16);
+  header.writeUInt16LE(1, 20);
+  header.writeUInt16LE(1, 22);
+  header.writeUInt32LE(rate, 24);
+  header.writeUInt32LE(rate * 2, 28);
+  header.writeUInt16LE(2, 32);
+  header.writeUInt16LE(16, 34);
+  header.write('data', 36);
+  header.writeUInt32LE(samples.byteLength, 40);
+  return Buffer.concat([header, Buffer.from(samples.buffer)]);
+}
+
+async function findFreePort(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? String(address.port) : '';
+}
+
+describe('npm run demo', { timeout: 120_000 }, () => {
+  describe('works', () => {
+    test('makes a video of the sound that comes with it, says where, and leaves nothing else', async () => {
+      const { code, stdout, stderr } = await runDemo([]).end;
+      expect(stderr).toBe('');
+      expect(code).toBe(0);
+
+      const [name, ...others] = await readdir(cwd);
+      expect(name).toMatch(/^lipsync-[0-9a-f]{8}\.mp4$/);
+      expect(others).toEqual([]);
+      expect(stdout).toContain(join(cwd, name ?? ''));
+      expect(stdout).toMatch(/^ +\d+ % {2}GENERATING$/m);
+      expect(stdout).toMatch(/^ +100 % {2}COMPLETED$/m);
+
+      const { kinds, audioSeconds } = await demux(join(cwd, name ?? ''));
+      expect(kinds).toEqual(['audio', 'video']);
+      expect(Math.abs(audioSeconds - (await secondsOf(speech)))).toBeLessThan(0.3);
+      expect(await findLeftovers()).toEqual([]);
+    });
+
+    test("takes the user's own sound and video, and writes where it is told", async () => {
+      await writeFile(join(cwd, 'tone.wav'), makeWav(3));
+      const video = join(root, 'src/sandbox/media/source-1.mp4');
+      const words = ['--audio', 'tone.wav', '--video', video, '--out', 'mine.mp4'];
+      const { code, stdout, stderr } = await runDemo(words).end;
+      expect(stderr).toBe('');
+      expect(code).toBe(0);
+      expect(stdout).toContain('tone.wav, 132 kB, 3.0 s');
+      expect(stdout).toContain('source-1.mp4');
+
+      const { kinds, audioSeconds } = await demux(join(cwd, 'mine.mp4'));
+      expect(kinds).toEqual(['audio', 'video']);
+      expect(Math.abs(audioSeconds - 3)).toBeLessThan(0.3);
+      expect((await readdir(cwd)).toSorted()).toEqual(['mine.mp4', 'tone.wav']);
+    });
+
+    test('keeps to PORT and DATA_DIR, and says in words why a lip-sync failed', async () => {
+      const [port, sandboxPort] = [await findFreePort(), await findFreePort()];
+      const variables = { PORT: port, SANDBOX_PORT: sandboxPort, DATA_DIR: join(home, 'data') };
+      const demo = runDemo([], variables);
+      await demo.said('✓ Server');
+      const switched = await fetch(`http://127.0.0.1:${sandboxPort}/_sandbox/switches`, {
+        method: 'PUT',
+        body: JSON.stringify({ outcome: 'FAILED', generatingMs: 100 }),
+      });
+      expect(switched.ok).toBe(true);
+
+      const { code, stdout, stderr } = await demo.end;
+      expect(code).toBe(1);
+      expect(stdout).toContain(`http://127.0.0.1:${port}/graphql`);
+      expect(stdout).toMatch(/% {2}FAILED$/m);
+      expect(stderr).toBe(
+        '✗ The video service could not generate this video. [GENERATION_FAILED]\n',
+      );
+      expect(await readdir(join(home, 'data'))).toContain('database');
+      expect(await readdir(cwd)).toEqual([]);
+    });
+
+    test('stops its server and clears up on Ctrl-C', async () => {
+      const demo = runDemo([]);
+      const stdout = await demo.said('✓ Lip-sync');
+      demo.child.kill('SIGINT');
+      const { code, stderr } = await demo.end;
+      expect(code).toBe(130);
+      expect(stderr).toBe('✗ Stopped.\n');
+      const [url = ''] = /http:\/\/[\d.:]+/.exec(stdout) ?? [];
+      await expect(fetch(url)).rejects.toThrow('fetch failed');
+      expect(await findLeftovers()).toEqual([]);
+      expect(await readdir(cwd)).toEqual([]);
+    });
+  });
+
+  describe('refuses', () => {
+    test('a file that is no audio, in words and without a stack', async () => {
+      await writeFile(join(cwd, 'bad.mp3'), 'This is no sound at all.');
+      const { code, stderr } = await runDemo(['--audio', 'bad.mp3']).end;
+      expect(code).toBe(1);
+      expect(stderr).toBe(
+        '✗ bad.mp3: By its content the file is no WAV or MP3 audio. [INVALID_INPUT]\n',
+      );
+    });
+
+    test('to start a server where the files are wrong', async () => {
+      for (const [words, complaint] of [
+        [['--audio', 'none.mp3'], '✗ none.mp3 can not be read: no such file or directory\n'],
+        [['--video', '.'], '✗ . is not a file.\n'],
+        [['--out', 'none/x.mp4'], '✗ The result can not be written there: no such file'],
+        [['--out', '.'], '✗ . is a folder: the result needs a file name.\n'],
+      ] as const) {
+        const { code, stdout, stderr } = await runDemo([...words]).end;
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toContain(complaint);
+        expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+      }
+    });
+
+    test('arguments it does not know, with one line and exit code 2', async () => {
+      for (const words of [['--colour'], ['--audio'], ['--audio='], ['my.mp3']]) {
+        const { code, stdout, stderr } = await runDemo(words).end;
+        expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+        expect(stderr).toMatch(/^✗ .+\. See --help\.\n$/);
+      }
+    });
+
+    test("to go on when the server can not start, with the server's own words", async () => {
+      const { code, stderr } = await runDemo([], { QUEUE_LIMIT: 'many' }).end;
+      expect(code).toBe(1);
+      expect(stderr).toContain('The server ended by itself');
+      expect(stderr).toContain('QUEUE_LIMIT');
+      expect(stderr).not.toContain('    at ');
+    });
+  });
+});
+
+describe('the bar between two events', () => {
+  const start = Date.parse('2026-01-01T00:00:00Z');
+  const after = (seconds: number) => new Date(start + seconds * 1000);
+
+  test('goes on evenly to 85 at the expected end, and waits there', () => {
+    const pace = createPace();
+    expect(pace.percentAt(after(0))).toBe(0);
+    pace.tell({ status: 'GENERATING', percent: 5, estimatedCompletionAt: after(80) }, after(0));
+    expect(pace.percentAt(after(40))).toBe(45);
+    expect(pace.percentAt(after(80))).toBe(85);
+    expect(pace.percentAt(after(800))).toBe(85);
+  });
+
+  test('never falls, also where the next event tells less', () => {
+    const pace = createPace();
+    pace.tell({ status: 'GENERATING', percent: 0, estimatedCompletionAt: after(10) }, after(0));
+    expect(pace.percentAt(after(10))).toBe(85);
+    pace.tell({ status: 'GENERATING', percent: 60, estimatedCompletionAt: after(90) }, after(10));
+    expect(pace.percentAt(after(11))).toBe(85);
+  });
+
+  test('stands still while nobody knows the end, and is full only when it is COMPLETED', () => {
+    const pace = createPace();
+    pace.tell({ status: 'QUEUED', percent: 0, estimatedCompletionAt: null }, after(0));
+    expect(pace.percentAt(after(99))).toBe(0);
+    pace.tell({ status: 'GENERATING', percent: 100, estimatedCompletionAt: null }, after(99));
+    expect(pace.percentAt(after(99))).toBe(99);
+    pace.tell({ status: 'COMPLETED', percent: 100, estimatedCompletionAt: null }, after(100));
+    expect(pace.percentAt(after(100))).toBe(100);
+  });
+
+  test('stays where it was when the job failed', () => {
+    const pace = createPace();
+    pace.tell({ status: 'GENERATING', percent: 40, estimatedCompletionAt: null }, after(0));
+    pace.percentAt(after(1));
+    pace.tell({ status: 'FAILED', percent: 40, estimatedCompletionAt: null }, after(2));
+    expect(pace.percentAt(after(3))).toBe(40);
+  });
+});

@@ -1,0 +1,609 @@
+import { once } from 'node:events';
+import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
+import { type OtherUpstream, otherToken, startOtherUpstream } from '../support/other-upstream.ts';
+
+const email = 'front+door@doors.example';
+
+let upstream: OtherUpstream;
+let app: TestApp;
+
+beforeAll(async () => {
+  upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 5 }], callbacks: 'none' });
+  upstream.addVideo(email, 'a face');
+  const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' };
+  app = await startTestApp({ upstream, env });
+});
+
+afterAll(async () => {
+  await app?.stop();
+  await upstream?.close();
+});
+
+type Answer = { status: number; headers: Record<string, unknown>; text: string };
+
+/** As it is: `fetch` adds and withholds headers of its own. */
+async function send(
+  method: string,
+  path: string,
+  { headers = {}, body }: { headers?: OutgoingHttpHeaders; body?: string | Buffer } = {},
+): Promise<Answer> {
+  const request = httpRequest(`${app.url}${path}`, { method, headers });
+  request.end(body);
+  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  const text = Buffer.concat(chunks).toString();
+  return { status: response.statusCode ?? 0, headers: response.headers, text };
+}
+
+const json = { 'content-type': 'application/json' };
+const viewer = '{ viewer { name } }';
+const viewerBody = JSON.stringify({ query: viewer });
+
+function get(query: string, variables: Variables = {}): string {
+  return `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(variables) })}`;
+}
+
+function resultOf({ text }: Answer): Result {
+  return JSON.parse(text) as Result;
+}
+
+/** A mutation whose effect shows: the number of uploads that wait. */
+const createUpload =
+  'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }';
+
+async function countUploads(): Promise<number> {
+  return (await app.app.db.query('select 1 from uploads')).length;
+}
+
+type Door = 'POST' | 'GET' | 'SSE by POST' | 'SSE by GET' | 'WebSocket';
+const doors: Door[] = ['POST', 'GET', 'SSE by POST', 'SSE by GET', 'WebSocket'];
+
+/** The first result that the door gives to the document; over WebSocket also the errors of an `error` message. */
+async function askAt(door: Door, query: string, { at = app } = {}): Promise<Result> {
+  if (door === 'WebSocket') return askSocket(at.url, query);
+  const isGet = door.endsWith('GET');
+  const response = await fetch(`${at.url}${isGet ? get(query) : '/graphql'}`, {
+    method: isGet ? 'GET' : 'POST',
+    headers: {
+      accept: door.startsWith('SSE') ? 'text/event-stream' : 'application/json',
+      ...(isGet ? {} : json),
+    },
+    ...(isGet ? {} : { body: JSON.stringify({ query }) }),
+  });
+  const text = await response.text();
+  // A refused document may be answered as an event or as plain JSON.
+  const [, data = text] = /^data: ?(.*)$/m.exec(text) ?? [];
+  return JSON.parse(data) as Result;
+}
+
+async function askSocket(url: string, query: string): Promise<Result> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const { promise, resolve, reject } = Promise.withResolvers<Result>();
+  socket.on('close', (code, reason) => reject(new Error(`closed: ${code} ${String(reason)}`)));
+  socket.on('message', (raw) => {
+    const message = JSON.parse(String(raw)) as { type: string; payload?: unknown };
+    if (message.type === 'connection_ack') {
+      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
+    }
+    if (message.type === 'next') resolve(message.payload as Result);
+    if (message.type === 'error') resolve({ errors: message.payload as never });
+  });
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init' }));
+  try {
+    return await promise;
+  } finally {
+    socket.terminate();
+  }
+}
+
+/** A lip-sync that has run to its end. */
+async function finishLipsync(): Promise<string> {
+  const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
+    '{ videos { ... on VideoConnection { nodes { id } } } }',
+  );
+  const { data } = await app.ask<{ createLipsync: { lipsync: { id: string } } }>(
+    'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } } }',
+    {
+      input: {
+        video: { id: listed?.videos.nodes.at(-1)?.id },
+        speech: { text: { text: 'Knock, knock.' } },
+      },
+    },
+  );
+  const id = data?.createLipsync.lipsync.id ?? '';
+  await (await upstream.nextJob()).become(1);
+  for await (const _ of app.watchWs(watchDocument, { id }));
+  return id;
+}
+
+const watchDocument = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) { __typename
+  ... on LipsyncProgress { cursor sequence status } ... on LipsyncError { code } } }`;
+
+/** Every frame of a stream, to its end. */
+async function readStream(method: 'GET' | 'POST', variables: Variables, headers = {}) {
+  const isGet = method === 'GET';
+  const response = await fetch(`${app.url}${isGet ? get(watchDocument, variables) : '/graphql'}`, {
+    method,
+    headers: { accept: 'text/event-stream', ...(isGet ? {} : json), ...headers },
+    ...(isGet ? {} : { body: JSON.stringify({ query: watchDocument, variables }) }),
+  });
+  const frames: { id: string | null; event: string; data: string }[] = [];
+  if (response.body === null) throw new Error('There is no stream.');
+  for await (const frame of readEvents(response.body)) frames.push(frame);
+  return frames;
+}
+
+describe('works', () => {
+  test('/livez and /readyz answer 200 with JSON', async () => {
+    for (const path of ['/livez', '/readyz']) {
+      const answer = await send('GET', path);
+      expect(answer.status).toBe(200);
+      expect(answer.headers['content-type']).toMatch(/^application\/json/);
+      expect(JSON.parse(answer.text)).toHaveProperty('status');
+    }
+  });
+
+  test('an unknown path answers 404 with JSON, whatever the method', async () => {
+    for (const [method, path] of [
+      ['GET', '/nothing'],
+      ['POST', '/nothing'],
+      ['GET', '/graphq'],
+      ['GET', '/.env'],
+      ['PUT', '/uploads/'],
+    ] as const) {
+      const answer = await send(method, path);
+      expect(answer.status, path).toBe(404);
+      expect(answer.headers['content-type'], path).toMatch(/^application\/json/);
+      expect(JSON.parse(answer.text), path).toHaveProperty('code', 'NOT_FOUND');
+    }
+  });
+
+  test('a query goes by GET, with neither content type nor any other header', async () => {
+    const answer = await send('GET', get(viewer));
+    expect(answer.status).toBe(200);
+    expect(resultOf(answer).data).toEqual({ viewer: { name: 'anonymous' } });
+  });
+
+  test('our own pages may ask by GET and open sockets', async () => {
+    const headers = { origin: app.url, 'sec-fetch-site': 'same-origin' };
+    expect((await send('GET', get(viewer), { headers })).status).toBe(200);
+    const address = `${app.url.replace('http', 'ws')}/graphql`;
+    const socket = new WebSocket(address, 'graphql-transport-ws', { origin: app.url });
+    await once(socket, 'open');
+    socket.terminate();
+  });
+
+  test('a file goes by multipart with a CSRF header', async () => {
+    const answer = await send('POST', '/graphql', multipart({ 'x-csrf': '1' }));
+    // Four bytes of text are no sound: the refusal comes from the field itself.
+    expect(resultOf(answer).data?.uploadAudio).toMatchObject({ __typename: 'InvalidInputError' });
+  });
+
+  test.each(['GET', 'POST'] as const)(
+    'a stream by %s ends with its terminal event, then complete, then the connection',
+    async (method) => {
+      const id = await finishLipsync();
+      const frames = await readStream(method, { id });
+      expect(frames.map(({ event }) => event)).toEqual(['next', 'complete']);
+      const last = JSON.parse(frames[0]?.data ?? '') as Result;
+      expect(last.data?.lipsyncProgress).toMatchObject({ status: 'COMPLETED' });
+      expect(last.data?.lipsyncProgress).toHaveProperty('cursor', frames[0]?.id);
+    },
+  );
+
+  test('behind its last event a stream only completes, and Last-Event-ID wins over after', async () => {
+    const id = await finishLipsync();
+    const { data } = await app.ask<{ lipsync: { events: { nodes: { cursor: string }[] } } }>(
+      'query ($id: ID!) { lipsync(id: $id) { events(first: 100) { nodes { cursor } } } }',
+      { id },
+    );
+    const cursors = data?.lipsync.events.nodes.map(({ cursor }) => cursor) ?? [];
+    const [first = '', last = ''] = [cursors[0], cursors.at(-1)];
+    const atEnd = await readStream('GET', { id, after: first }, { 'last-event-id': last });
+    expect(atEnd.map(({ event }) => event)).toEqual(['complete']);
+    const all = await readStream('GET', { id, after: last }, { 'last-event-id': first });
+    expect(all.map((frame) => frame.id).slice(0, -1)).toEqual(cursors.slice(1));
+  });
+
+  test('a cursor that is none of this lip-sync is answered as such, and the stream completes', async () => {
+    const id = await finishLipsync();
+    for (const headers of [{ 'last-event-id': 'rubbish' }, { 'last-event-id': 'MTIzNDU2Nzg5' }]) {
+      const frames = await readStream('GET', { id }, headers);
+      expect(frames.map(({ event }) => event)).toEqual(['next', 'complete']);
+      expect(frames[0]?.data).toContain('INVALID_INPUT');
+    }
+  });
+});
+
+/** The GraphQL multipart request format, with a text for a sound. */
+function multipart(headers: OutgoingHttpHeaders) {
+  const boundary = 'between-the-parts';
+  const part = (name: string, value: string) =>
+    `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+  const query =
+    'mutation ($file: File!) { uploadAudio(file: $file) { __typename ... on LipsyncError { code } } }';
+  const body = `${part('operations', JSON.stringify({ query, variables: { file: null } }))}${part(
+    'map',
+    JSON.stringify({ 0: ['variables.file'] }),
+  )}--${boundary}\r\ncontent-disposition: form-data; name="0"; filename="a.wav"\r\ncontent-type: audio/wav\r\n\r\nabcd\r\n--${boundary}--\r\n`;
+  return {
+    headers: { 'content-type': `multipart/form-data; boundary=${boundary}`, ...headers },
+    body,
+  };
+}
+
+describe('refuses', () => {
+  test.each([
+    'text/plain',
+    'text/plain;charset=UTF-8',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/graphql',
+    'text/plain; application/json',
+    undefined,
+  ])('a POST that any page could send: content type %s', async (type) => {
+    const before = await countUploads();
+    const form = new URLSearchParams({ query: createUpload }).toString();
+    for (const body of [JSON.stringify({ query: createUpload }), form, createUpload]) {
+      const headers = type === undefined ? {} : { 'content-type': type };
+      const answer = await send('POST', '/graphql', { headers, body });
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.status).toBeLessThan(500);
+      expect(resultOf(answer).errors?.length).toBe(1);
+    }
+    expect(await countUploads()).toBe(before);
+  });
+
+  test('multipart without a CSRF header', async () => {
+    const answer = await send('POST', '/graphql', multipart({}));
+    expect(answer.status).toBe(415);
+    expect(resultOf(answer).data).toBeUndefined();
+  });
+
+  test('a mutation by GET, as a query and as a stream, also beside a query', async () => {
+    const before = await countUploads();
+    const both = `query Harmless ${viewer} mutation Harmful ${createUpload.replace('mutation ', '')}`;
+    for (const accept of ['application/json', 'text/event-stream', '*/*']) {
+      for (const path of [get(createUpload), `${get(both)}&operationName=Harmful`]) {
+        const answer = await send('GET', path, { headers: { accept } });
+        expect(answer.text).toContain('errors');
+        expect(answer.text).not.toContain('CreateUploadSuccess');
+      }
+    }
+    expect(await countUploads()).toBe(before);
+    const harmless = await send('GET', `${get(both)}&operationName=Harmless`);
+    expect(resultOf(harmless).data).toEqual({ viewer: { name: 'anonymous' } });
+  });
+
+  test.each([
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { origin: 'http://localhost.evil.example' },
+  ])('a GET from a foreign page: %o', async (headers) => {
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const answer = await send('GET', get(viewer), { headers: { ...headers, accept } });
+      expect(answer.status).toBe(403);
+      expect(answer.text).not.toContain('anonymous');
+      expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+    }
+  });
+
+  test('a preflight of a foreign page: it gets no leave', async () => {
+    const answer = await send('OPTIONS', '/graphql', {
+      headers: {
+        origin: 'https://evil.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type',
+      },
+    });
+    expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+  });
+
+  test.each(['https://evil.example', 'null'])(
+    'a WebSocket of a foreign page: %s',
+    async (origin) => {
+      const address = `${app.url.replace('http', 'ws')}/graphql`;
+      const socket = new WebSocket(address, 'graphql-transport-ws', { origin });
+      const [error] = (await once(socket, 'error')) as [Error];
+      expect(error.message).toContain('403');
+    },
+  );
+
+  test('a batch of operations', async () => {
+    const before = await countUploads();
+    const body = JSON.stringify([{ query: createUpload }, { query: viewer }]);
+    const answer = await send('POST', '/graphql', { headers: json, body });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.text).not.toContain('anonymous');
+    expect(resultOf(answer).errors?.length).toBe(1);
+    expect(await countUploads()).toBe(before);
+  });
+
+  test.each([
+    ['a syntax error', '{ viewer { name '],
+    ['an unknown field', '{ viewer { name shoeSize } }'],
+    ['an unknown argument', '{ videos(colour: "red") { __typename } }'],
+    ['a subscription to nothing that exists', 'subscription { weather { __typename } }'],
+    ['an empty document', '# nothing'],
+  ])('%s in the same words over every door', async (_, query) => {
+    const told = await Promise.all(
+      doors.map(async (door) => {
+        const { errors, data } = await askAt(door, query);
+        expect(data ?? null, door).toBeNull();
+        return errors?.map(({ message, extensions }) => ({ message, code: extensions?.code }));
+      }),
+    );
+    expect(told).toEqual(doors.map(() => told[0]));
+    expect(told[0]?.length).toBe(1);
+    expect(told[0]?.[0]?.message).not.toBe('');
+    expect(told[0]?.[0]?.code).toMatch(/^[A-Z_]+$/);
+  });
+
+  test('a body that is no request, in JSON', async () => {
+    for (const body of ['{"query": ', '"{ viewer }"', 'null', '{}', '{"query": 7}']) {
+      const answer = await send('POST', '/graphql', { headers: json, body });
+      const { data, errors } = resultOf(answer);
+      expect({ data, count: errors?.length }, body).toEqual({ data: undefined, count: 1 });
+      expect(errors?.[0]?.extensions?.code, body).toBe('BAD_REQUEST');
+      expect(answer.text, body).not.toMatch(/node_modules|\/src\/|\\n\s+at /);
+    }
+  });
+});
+
+describe('fields without a union', () => {
+  test.each([
+    [503, 'UPSTREAM_UNAVAILABLE', true],
+    [401, 'UPSTREAM_UNAUTHORIZED', false],
+    [429, 'RATE_LIMITED', true],
+    [596, 'ACCOUNT_PENDING', false],
+  ])(
+    'video is null with one typed error where the upstream answers %i',
+    async (status, code, retryable) => {
+      const { data: listed } = await app.ask<{
+        videos: { nodes: { id: string; prompt: string }[] };
+      }>('{ videos { ... on VideoConnection { nodes { id prompt } } } }');
+      const id = listed?.videos.nodes.find(({ prompt }) => prompt === 'never used')?.id;
+      const reply = { status, body: JSON.stringify({ error: `${otherToken} ${email}` }) };
+      upstream.reply('GET /videos', reply);
+      upstream.reply('GET /videos/{id}', reply);
+      const { data, errors } = await app.ask(
+        'query ($id: ID!) { video(id: $id) { id } viewer { name } }',
+        { id },
+      );
+      upstream.reply('GET /videos', null);
+      upstream.reply('GET /videos/{id}', null);
+      expect(data).toEqual({ video: null, viewer: { name: 'anonymous' } });
+      expect(errors?.length).toBe(1);
+      expect(errors?.[0]).toMatchObject({ path: ['video'], extensions: { code, retryable } });
+      expect(JSON.stringify(errors)).not.toMatch(/doors\.example|qz7Hk/);
+    },
+  );
+
+  beforeAll(() => {
+    upstream.addVideo(email, 'never used');
+  });
+
+  test('voice is null with one typed error where the upstream fails', async () => {
+    const id = Buffer.from('Voice:77').toString('base64url');
+    const fresh = await startTestApp({
+      upstream,
+      env: { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' },
+    });
+    upstream.reply('GET /videos/voices', { status: 402, body: '{}' });
+    const { data, errors } = await fresh.ask(`{ voice(id: "${id}") { name } }`);
+    upstream.reply('GET /videos/voices', null);
+    await fresh.stop();
+    expect(data).toEqual({ voice: null });
+    expect(errors?.length).toBe(1);
+    expect(errors?.[0]).toMatchObject({
+      path: ['voice'],
+      extensions: { code: 'SUBSCRIPTION_EXPIRED', retryable: false },
+    });
+  });
+
+  test.each(['first: 101', 'last: 101', 'first: 0', 'first: -1', 'after: "rubbish"'])(
+    'lipsyncs(%s) is null with one InvalidInput error',
+    async (args) => {
+      const { data, errors } = await app.ask(`{ lipsyncs(${args}) { nodes { id } } }`);
+      expect(data ?? null).toBeNull();
+      expect(errors?.length).toBe(1);
+      expect(errors?.[0]).toMatchObject({
+        path: ['lipsyncs'],
+        extensions: { code: 'INVALID_INPUT', retryable: false },
+      });
+    },
+  );
+});
+
+describe('fields without a union, for a caller who is nobody', () => {
+  let guarded: TestApp;
+
+  beforeAll(async () => {
+    const digest = 'ab'.repeat(32);
+    const env = { USEAPI_TOKEN: otherToken, API_KEYS: `someone:${digest}:lipsync:read` };
+    guarded = await startTestApp({ upstream, env });
+  });
+  afterAll(() => guarded?.stop());
+
+  const id = Buffer.from('Voice:1').toString('base64url');
+
+  test.each(['lipsync', 'voice', 'upload', 'video'])(
+    '%s is null with one error that says so',
+    async (field) => {
+      const { data, errors } = await guarded.ask(
+        `{ ${field}(id: "${id}") { id } viewer { authenticated } }`,
+      );
+      expect(data).toEqual({ [field]: null, viewer: { authenticated: false } });
+      expect(errors?.length).toBe(1);
+      expect(errors?.[0]).toMatchObject({
+        path: [field],
+        extensions: { code: 'NOT_AUTHENTICATED', retryable: false },
+      });
+    },
+  );
+
+  test.each(doors)('lipsyncs is null with one error that says so over %s', async (door) => {
+    const { data, errors } = await askAt(door, '{ lipsyncs { nodes { id } } }', { at: guarded });
+    expect(data ?? null).toBeNull();
+    expect(errors?.length).toBe(1);
+    expect(errors?.[0]).toMatchObject({
+      path: ['lipsyncs'],
+      extensions: { code: 'NOT_AUTHENTICATED', retryable: false },
+    });
+  });
+});
+
+describe('ids that are none', () => {
+  const encode = (text: string) => Buffer.from(text).toString('base64url');
+  const rubbish = [
+    '',
+    ' ',
+    'x',
+    '!!!!',
+    '💥',
+    '\u0000',
+    'null',
+    '__proto__',
+    'a'.repeat(5_000),
+    encode('Video:'),
+    encode('Video:../../accounts'),
+    encode('Video:AAAAAAAA-12'),
+    encode('Video:\u0000'),
+    encode('Voice:\u0000'),
+    encode('Voice:constructor'),
+    encode('Lipsync:'),
+    encode('Lipsync:not-a-uuid'),
+    encode('Lipsync:00000000-0000-4000-8000-000000000000'),
+    encode('Upload:\u0000'),
+    encode('Upload:00000000-0000-4000-8000-000000000000'),
+    encode('Account:AAAAAAAAAAAA'),
+    encode('Planet:3'),
+    encode('Query:1'),
+    `${encode('Lipsync:1')}==`,
+    "' or 1=1 --",
+  ];
+
+  test.each(['node', 'video', 'voice', 'lipsync', 'upload'])('are null in %s', async (field) => {
+    const query = `query ($id: ID!) { ${field}(id: $id) { __typename id } }`;
+    const wrong = [];
+    for (const id of rubbish) {
+      const { status, data, errors } = await app.ask(query, { id });
+      const isNull = status === 200 && data?.[field] === null && errors === undefined;
+      if (!isNull) wrong.push({ id: id.slice(0, 60), status, data, errors });
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test('are null in nodes, beside one that is there', async () => {
+    const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
+      '{ videos { ... on VideoConnection { nodes { id } } } }',
+    );
+    const id = listed?.videos.nodes[0]?.id ?? '';
+    const { data, errors } = await app.ask(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }',
+      { ids: [...rubbish, `${id}==`, ` ${id}`, id] },
+    );
+    expect(errors).toBeUndefined();
+    const nothing = [...rubbish, `${id}==`, ` ${id}`].map(() => null);
+    expect(data).toEqual({ nodes: [...nothing, { __typename: 'Video', id }] });
+  });
+
+  test.each(['Lipsync', 'Video', 'Voice'])('are null in _entities of %s', async (__typename) => {
+    const representations = rubbish.map((id) => ({ __typename, id }));
+    const { data, errors } = await app.ask(
+      'query ($representations: [_Any!]!) { _entities(representations: $representations) { __typename } }',
+      { representations },
+    );
+    expect(errors).toBeUndefined();
+    expect(data).toEqual({ _entities: rubbish.map(() => null) });
+  });
+
+  test('never reach the upstream as a path', () => {
+    for (const { url } of upstream.requests) {
+      expect(url).toMatch(
+        /^\/v2\/pixverse\/(videos\/?|videos\/voices\/|accounts|scheduler\/|features\/?|videos\/lipsync|videos\/user:[^/]+)(\?.*)?$/,
+      );
+    }
+  });
+});
+
+describe('the request id', () => {
+  test('is the one that was sent, where it is one', async () => {
+    for (const id of ['order-17.a_b', 'a'.repeat(64)]) {
+      const headers = { ...json, 'x-request-id': id };
+      const answer = await send('POST', '/graphql', { headers, body: viewerBody });
+      expect(answer.headers['x-request-id']).toBe(id);
+    }
+  });
+
+  test('is made up where there is none, or none to be trusted', async () => {
+    const ids = new Set<unknown>();
+    for (const id of [undefined, '', 'a'.repeat(65), '<script>', 'a b']) {
+      const headers = { ...json, ...(id === undefined ? {} : { 'x-request-id': id }) };
+      const answer = await send('POST', '/graphql', { headers, body: viewerBody });
+      expect(answer.headers['x-request-id']).toMatch(/^[\w.-]{8,64}$/);
+      expect(answer.headers['x-request-id']).not.toBe(id);
+      ids.add(answer.headers['x-request-id']);
+    }
+    expect(ids.size).toBe(5);
+  });
+
+  test('names the line of the request in the log', async () => {
+    await send('GET', '/livez', { headers: { 'x-request-id': 'find-me' } });
+    expect(app.logs.filter(({ requestId }) => requestId === 'find-me')).toMatchObject([
+      { msg: 'request', path: '/livez', status: 200 },
+    ]);
+  });
+});
+
+describe('keeps in what nobody foresaw', () => {
+  let broken: TestApp;
+  const leak = /does not exist|secret_|reference|select |\/src\/|\.ts\b|stack|node_modules/i;
+  const query = '{ lipsyncs { nodes { id } } }';
+
+  beforeAll(async () => {
+    const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' };
+    broken = await startTestApp({ upstream, env });
+    await broken.app.db.query('alter table lipsyncs rename column reference to secret_column');
+  });
+  afterAll(() => broken?.stop());
+
+  test('an unmeant error is masked, and tells its request id instead of itself', async () => {
+    const { errors, headers } = await broken.ask(query, {}, { 'x-request-id': 'trace-this-one' });
+    expect(headers.get('x-request-id')).toBe('trace-this-one');
+    expect(errors?.length).toBe(1);
+    expect(errors?.[0]?.extensions?.code).toBe('INTERNAL_SERVER_ERROR');
+    const text = JSON.stringify(errors);
+    expect(text).not.toMatch(leak);
+    expect(text).toContain('trace-this-one');
+  });
+
+  test('an unmeant error is in the log in full, with the request id', async () => {
+    await broken.ask(query, {}, { 'x-request-id': 'trace-another' });
+    const line = broken.logs.find(
+      ({ level, requestId }) => level === 'error' && requestId === 'trace-another',
+    );
+    expect(JSON.stringify(line)).toContain('reference');
+  });
+
+  test('also over WebSocket and in a stream it is masked and tells a request id', async () => {
+    for await (const { errors } of broken.watchWs(query)) {
+      const id = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(JSON.stringify(errors))?.[0];
+      expect(errors?.[0]?.extensions?.code).toBe('INTERNAL_SERVER_ERROR');
+      expect(
+        broken.logs.some(({ level, requestId }) => level === 'error' && requestId === id),
+      ).toBe(true);
+    }
+    for await (const { data } of broken.watchSse(query)) {
+      expect(data.errors?.[0]?.extensions?.code).toBe('INTERNAL_SERVER_ERROR');
+      expect(JSON.stringify(data)).not.toMatch(leak);
+    }
+  });
+});

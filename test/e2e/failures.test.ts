@@ -1,0 +1,449 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import {
+  type OtherUpstream,
+  otherToken,
+  type Reply,
+  startOtherUpstream,
+} from '../support/other-upstream.ts';
+
+const token = otherToken;
+const filePath = '/srv/useapi/src/pixverse/lipsync.js';
+const stack = `TypeError: Cannot read properties of undefined (reading 'jwt')\n    at submit (${filePath}:214:31)`;
+const host = 'api.useapi.net';
+
+/** What no caller may ever read, besides the account's e-mail. */
+const secrets = [token, filePath, 'TypeError', host, 'qz7Hk3wTn9Rd5xLm', 'useapi'];
+
+type Row = {
+  status: number;
+  /** The documented text. */
+  text: (email: string) => string;
+  /** What reads give. */
+  type: string;
+  /** What the POST gives. Default: as reads. */
+  posted?: string;
+  fields?: object;
+};
+
+const unavailable = 'UpstreamUnavailableError';
+const unknown = 'OutcomeUnknownError';
+const plain = (text: string) => () => text;
+const busy = (reason: string) => ({ reason, retryable: true });
+
+const rows: Row[] = [
+  { status: 400, text: plain('speaker_id is not valid'), type: 'InvalidInputError' },
+  { status: 401, text: plain('Unauthorized'), type: 'UpstreamUnauthorizedError' },
+  {
+    status: 402,
+    text: plain('Account has no subscription or subscription expired'),
+    type: 'SubscriptionExpiredError',
+  },
+  {
+    status: 403,
+    text: plain('Unauthorized access to user:1207 detected'),
+    type: unavailable,
+    posted: unknown,
+  },
+  { status: 404, text: plain('Not found'), type: 'NotFoundError' },
+  {
+    status: 412,
+    text: plain(
+      'All Credits have been used up. Please upgrade your membership or purchase credits.',
+    ),
+    type: 'InsufficientCreditsError',
+  },
+  { status: 418, text: plain('I am a teapot'), type: unavailable, posted: unknown },
+  {
+    status: 422,
+    text: plain('Your prompt has triggered our AI moderator, please re-enter your prompt'),
+    type: 'ContentModeratedError',
+  },
+  {
+    status: 429,
+    text: (email) => `Account ${email} is busy executing 3 tasks.`,
+    type: 'RateLimitedError',
+    fields: busy('ACCOUNT_BUSY'),
+  },
+  {
+    status: 429,
+    text: plain('All configured accounts are running at maximum capacity.'),
+    type: 'RateLimitedError',
+    fields: busy('ALL_ACCOUNTS_BUSY'),
+  },
+  {
+    status: 429,
+    text: plain('Reached the limit for concurrent generations.'),
+    type: 'RateLimitedError',
+    fields: busy('PROVIDER_LIMIT'),
+  },
+  { status: 500, text: plain('Internal Server Error'), type: unavailable, posted: unknown },
+  { status: 502, text: plain('Bad Gateway'), type: unavailable, posted: unknown },
+  { status: 503, text: plain('Service Unavailable'), type: unavailable, posted: unknown },
+  {
+    status: 596,
+    text: plain(
+      'Your PixVerse account has pending error. Please address this issue at https://useapi.net/docs/api-pixverse-v2/post-pixverse-accounts-email before making any new API calls.',
+    ),
+    type: 'AccountPendingError',
+  },
+];
+
+const shapes = [
+  'JSON with an error',
+  'JSON with an error and a code',
+  'text',
+  'HTML',
+  'nothing',
+  'half of a JSON',
+] as const;
+type Shape = (typeof shapes)[number];
+
+/** Beside its documented text each body says everything that it should not. */
+function replyOf(row: Row, shape: Shape, email: string): Reply {
+  const error = row.text(email);
+  const leak = `token ${token} of ${email} at https://${host}/v2/pixverse, ${encodeURIComponent(email)}, ${stack}`;
+  const json = JSON.stringify({ error, errorDetails: leak });
+  const bodies: Record<Shape, [type: string, body: string]> = {
+    'JSON with an error': ['application/json', json],
+    'JSON with an error and a code': [
+      'application/json',
+      JSON.stringify({ error, code: row.status, errorDetails: leak, stack }),
+    ],
+    text: ['text/plain', `${error} ${leak}`],
+    HTML: [
+      'text/html',
+      `<html><title>${row.status}</title><body><pre>${leak}</pre><a href="mailto:${email}">${email}</a></body></html>`,
+    ],
+    nothing: ['text/plain', ''],
+    'half of a JSON': ['application/json', json.slice(0, -9)],
+  };
+  const [type, body] = bodies[shape];
+  return { status: row.status, body, headers: { 'content-type': type } };
+}
+
+/** The text of a 429 tells them apart; where there is none to read, only the kind is known. */
+function fieldsOf(row: Row, shape: Shape): object {
+  return shape.startsWith('JSON') ? (row.fields ?? {}) : {};
+}
+
+const table = rows.flatMap((row, at) => shapes.map((shape) => ({ row, shape, at })));
+
+/** An error text that is itself a leak, in every way that a text can hold one. */
+const leakyTexts = [
+  `Account broken+box@leaky.example is not allowed`,
+  `Invalid token ${token}`,
+  `ENOENT: no such file ${filePath}`,
+  `fetch failed: https://${host}/v2/pixverse/videos`,
+  stack,
+  `video user:88041-pixverse:broken+box@leaky.example-video:12 is gone`,
+  `broken%2Bbox%40leaky.example`,
+];
+
+const errorFields = `... on LipsyncError { code message retryable retryAfterSeconds }
+  ... on RateLimitedError { reason } ... on InvalidInputError { issues { path message } }`;
+
+type Answered = {
+  __typename: string;
+  code: string;
+  message: string;
+  retryable: boolean;
+  retryAfterSeconds: number | null;
+  lipsync?: { id: string; status: string };
+};
+
+/** One app for a group of rows, and all that it ever answered. */
+class Stage {
+  readonly upstream: OtherUpstream;
+  readonly app: TestApp;
+  readonly answers: string[] = [];
+
+  constructor(upstream: OtherUpstream, app: TestApp) {
+    this.upstream = upstream;
+    this.app = app;
+  }
+
+  static async start(emails: string[]): Promise<Stage> {
+    const upstream = await startOtherUpstream({
+      accounts: emails.map((email) => ({ email, maxJobs: 3 })),
+      callbacks: 'none',
+    });
+    const env = {
+      USEAPI_TOKEN: token,
+      ALLOW_ANONYMOUS: 'true',
+      POLL_INTERVAL_MS: '600000',
+      LOG_LEVEL: 'trace',
+    };
+    return new Stage(upstream, await startTestApp({ upstream, env }));
+  }
+
+  async ask<Data>(query: string, variables = {}): Promise<Data> {
+    const { headers: _, status, ...result } = await this.app.ask<Data>(query, variables);
+    this.answers.push(JSON.stringify(result));
+    expect(result.errors).toBeUndefined();
+    expect(status).toBe(200);
+    return result.data as Data;
+  }
+
+  async stop(): Promise<void> {
+    await this.app?.stop();
+    await this.upstream?.close();
+  }
+}
+
+function expectFailure(
+  answer: Answered,
+  row: Row,
+  { type, shape }: { type: string; shape: Shape },
+) {
+  expect(answer).toMatchObject({ __typename: type, ...fieldsOf(row, shape) });
+  expect(answer.code).toBe(
+    type
+      .replace(/Error$/, '')
+      .replace(/(?<!^)[A-Z]/g, (letter) => `_${letter}`)
+      .toUpperCase(),
+  );
+  if (type === 'RateLimitedError') {
+    expect(answer.retryAfterSeconds).toBeGreaterThanOrEqual(10);
+    expect(answer.retryAfterSeconds).toBeLessThanOrEqual(30);
+  }
+}
+
+function expectNoSecret(stage: Stage, emails: string[]): void {
+  const answers = stage.answers.join('\n');
+  const log = JSON.stringify(stage.app.logs);
+  for (const secret of secrets) expect(answers).not.toContain(secret);
+  expect(log).not.toContain(token);
+  for (const email of [...emails, 'broken+box@leaky.example']) {
+    for (const spelling of [email, encodeURIComponent(email)]) {
+      expect(answers).not.toContain(spelling);
+      expect(log).not.toContain(spelling);
+    }
+  }
+}
+
+describe('createLipsync', () => {
+  const emails = table.map((_, at) => `row-${at}+sync@accounts.example`);
+  let stage: Stage;
+  /** By the account's place: one finished video each. */
+  const videoIds = new Map<number, string>();
+  const create = (videoId: string | undefined, whenBusy = 'FAIL') =>
+    stage.ask<{ createLipsync: Answered }>(
+      `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename ${errorFields}
+         ... on CreateLipsyncSuccess { lipsync { id status } }
+         ... on OutcomeUnknownError { lipsync { id status } } } }`,
+      { input: { video: { id: videoId }, speech: { text: { text: 'Hello.' } }, whenBusy } },
+    );
+
+  beforeAll(async () => {
+    stage = await Stage.start(emails);
+    emails.forEach((email, at) => {
+      stage.upstream.addVideo(email, `video ${at}`);
+    });
+    const { videos } = await stage.ask<{ videos: { nodes: { id: string; prompt: string }[] } }>(
+      '{ videos(first: 100) { ... on VideoConnection { nodes { id prompt } } } }',
+    );
+    for (const { id, prompt } of videos.nodes) videoIds.set(Number(prompt.slice(6)), id);
+  });
+  afterAll(() => stage?.stop());
+
+  describe.each(rows.map((row, at) => ({ ...row, name: row.text('…').slice(0, 40), at })))(
+    '$status $name',
+    ({ at: rowAt, ...row }) => {
+      test.each(shapes)('with %s gives its own type, in data', async (shape) => {
+        const at = table.findIndex((each) => each.at === rowAt && each.shape === shape);
+        const reply = replyOf(row, shape, emails[at] ?? '');
+        const before = stage.upstream.countOf('POST /videos/lipsync');
+        stage.upstream.reply('POST /videos/lipsync', reply);
+        const { createLipsync } = await create(videoIds.get(at));
+        const type = row.posted ?? row.type;
+        expectFailure(createLipsync, row, { type, shape });
+        expect(createLipsync.retryable).toBe(type === 'RateLimitedError');
+        expect(stage.upstream.countOf('POST /videos/lipsync') - before).toBe(1);
+        if (type === unknown) expect(createLipsync.lipsync?.status).toBe('SUBMITTING');
+      });
+    },
+  );
+
+  test('a success without a video_id is an unknown outcome, and no second POST follows', async () => {
+    const bodies: Reply[] = [
+      { status: 200, body: '' },
+      { status: 200, body: '{"video_id":' },
+      { status: 200, body: '{}' },
+      { status: 200, body: JSON.stringify({ error: `${token} ${stack}` }) },
+      { status: 200, body: `<html>${token}</html>`, headers: { 'content-type': 'text/html' } },
+      { status: 202, body: '[]' },
+      { status: 204 },
+      { status: 302, headers: { location: `https://${host}/login` } },
+    ];
+    const email = 'unclear+answers@accounts.example';
+    const own = await Stage.start([email]);
+    try {
+      own.upstream.addVideo(email, 'one');
+      const { videos } = await own.ask<{ videos: { nodes: { id: string }[] } }>(
+        '{ videos { ... on VideoConnection { nodes { id } } } }',
+      );
+      for (const body of bodies) {
+        own.upstream.reply('POST /videos/lipsync', body);
+        const { createLipsync } = await own.ask<{ createLipsync: Answered }>(
+          `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
+             ${errorFields} ... on OutcomeUnknownError { lipsync { status } } } }`,
+          {
+            input: {
+              video: { id: videos.nodes[0]?.id },
+              speech: { text: { text: 'Hello.' } },
+              offPeak: true,
+              whenBusy: 'FAIL',
+            },
+          },
+        );
+        expect(createLipsync, JSON.stringify(body)).toMatchObject({
+          __typename: unknown,
+          lipsync: { status: 'SUBMITTING' },
+        });
+      }
+      expect(own.upstream.countOf('POST /videos/lipsync')).toBe(bodies.length);
+      expectNoSecret(own, [email]);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test('a refusal leaves no lip-sync, an unknown outcome leaves one to watch', async () => {
+    const { lipsyncs } = await stage.ask<{ lipsyncs: { nodes: { status: string }[] } }>(
+      '{ lipsyncs(first: 100) { nodes { status } } }',
+    );
+    const unclear = table.filter(({ row }) => row.posted === unknown);
+    expect(lipsyncs.nodes.map(({ status }) => status)).toEqual(unclear.map(() => 'SUBMITTING'));
+  });
+
+  test.each([401, 402, 412, 596])(
+    'an account that answered %i takes no further POST until a read says that it healed',
+    async (status) => {
+      const at = table.findIndex(({ row }) => row.status === status);
+      const videoId = videoIds.get(at);
+      stage.upstream.reply('GET /accounts/{email}', { status: 596, body: '{}' });
+      stage.upstream.reply('GET /features', { status, body: '{}' });
+      stage.upstream.reply('POST /videos/lipsync', { status, body: '{}' });
+      // A read may have healed it since its own rows: then this pauses it again.
+      await create(videoId);
+      const before = stage.upstream.countOf('POST /videos/lipsync');
+      expect((await create(videoId)).createLipsync).toMatchObject({
+        __typename: 'RateLimitedError',
+        retryable: true,
+      });
+      const { createLipsync } = await create(videoId, 'QUEUE');
+      expect(createLipsync.lipsync?.status).toBe('QUEUED');
+      expect(stage.upstream.countOf('POST /videos/lipsync')).toBe(before);
+    },
+  );
+
+  test.each(leakyTexts)('a 400 that says "%s" is told without it', async (error) => {
+    // Refused with 400 before, so that this account is neither paused nor busy.
+    const at = table.findIndex(({ row }) => row.status === 400);
+    stage.upstream.reply('POST /videos/lipsync', { status: 400, body: JSON.stringify({ error }) });
+    const { createLipsync } = await create(videoIds.get(at));
+    expect(createLipsync.__typename).toBe('InvalidInputError');
+    expect(JSON.stringify(createLipsync)).not.toMatch(/leaky|qz7Hk|useapi|lipsync\.js|TypeError/);
+  });
+
+  test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
+    expect(stage.answers.length).toBeGreaterThan(table.length);
+    expect(JSON.stringify(stage.app.logs)).toContain('upstream answered a failure');
+    expectNoSecret(stage, emails);
+  });
+});
+
+describe.each([
+  {
+    field: 'voices',
+    route: 'GET /videos/voices' as const,
+    query: `{ voices { __typename ${errorFields} ... on VoiceList { nodes { id name } } } }`,
+    success: 'VoiceList',
+    broken: [{ tts_list: 'none' }, { data: { tts_list: [] } }, 'soon', 7],
+  },
+  {
+    field: 'videos',
+    route: 'GET /videos' as const,
+    query: `{ videos { __typename ${errorFields} ... on VideoConnection { nodes { id } } } }`,
+    success: 'VideoConnection',
+    broken: [{ data: 'none' }, { data: 3 }, { list: [] }, 'soon', 7],
+  },
+])('$field', ({ field, route, query, success, broken }) => {
+  const email = 'reads+only@accounts.example';
+  let stage: Stage;
+  const read = async () => {
+    const answer = await stage.ask<Record<string, Answered>>(query);
+    return (
+      answer[field] ?? {
+        __typename: '',
+        code: '',
+        message: '',
+        retryable: false,
+        retryAfterSeconds: null,
+      }
+    );
+  };
+
+  beforeAll(async () => {
+    stage = await Stage.start([email]);
+  });
+  afterAll(() => stage?.stop());
+
+  describe.each(rows.map((row) => ({ ...row, name: row.text('…').slice(0, 40) })))(
+    '$status $name',
+    (row) => {
+      test.each(shapes)('with %s gives its own type, in data', async (shape) => {
+        stage.upstream.reply(route, replyOf(row, shape, email));
+        const answer = await read();
+        expectFailure(answer, row, { type: row.type, shape });
+        expect(answer.retryable).toBe([unavailable, 'RateLimitedError'].includes(row.type));
+      });
+    },
+  );
+
+  test('a success that is no list is no success', async () => {
+    const bodies = ['', '<html></html>', '{"data":', ...broken.map((body) => JSON.stringify(body))];
+    for (const body of bodies) {
+      stage.upstream.reply(route, { status: 200, body });
+      expect(await read(), body).toMatchObject({ __typename: unavailable, retryable: true });
+    }
+  });
+
+  test.each(leakyTexts)('a 400 that says "%s" is told without it', async (error) => {
+    stage.upstream.reply(route, { status: 400, body: JSON.stringify({ error, code: 400 }) });
+    const answer = await read();
+    expect(answer.__typename).toBe('InvalidInputError');
+    expect(JSON.stringify(answer)).not.toMatch(/leaky|qz7Hk|useapi|lipsync\.js|TypeError/);
+  });
+
+  test('answers again as soon as the upstream does', async () => {
+    stage.upstream.reply(route, null);
+    expect((await read()).__typename).toBe(success);
+  });
+
+  test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
+    expect(stage.answers.length).toBeGreaterThan(table.length);
+    expect(JSON.stringify(stage.app.logs)).toContain('upstream answered a failure');
+    expectNoSecret(stage, [email]);
+  });
+});
+
+describe('where no account is configured', () => {
+  test('reads and creations say so, in data', async () => {
+    const stage = await Stage.start([]);
+    try {
+      const answer = await stage.ask<Record<string, Answered>>(
+        `{ voices { __typename ${errorFields} ... on UpstreamUnavailableError { unavailable: reason } }
+           videos { __typename ${errorFields} ... on UpstreamUnavailableError { unavailable: reason } } }`.replaceAll(
+          '... on RateLimitedError { reason }',
+          '',
+        ),
+      );
+      const noAccount = { __typename: unavailable, unavailable: 'NO_ACCOUNT' };
+      expect(answer).toMatchObject({ voices: noAccount, videos: noAccount });
+    } finally {
+      await stage.stop();
+    }
+  });
+});

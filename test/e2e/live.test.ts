@@ -1,0 +1,516 @@
+import { createHash } from 'node:crypto';
+import { EventSource } from 'eventsource';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type TestStorage, testStorage } from '../support/database.ts';
+import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
+import {
+  type Habits,
+  type OtherUpstream,
+  otherToken,
+  routeOf,
+  startOtherUpstream,
+} from '../support/other-upstream.ts';
+import { type Program, startProgram } from '../support/other-upstream-process.ts';
+
+const plusMail = 'voice-over+lip-sync@studio-one.example';
+const otherMail = 'b-team@studio-two.example';
+const apiKey = 'k3y-for-the-live-test';
+
+type Variant = {
+  name: string;
+  habits: Partial<Habits>;
+  env: Record<string, string>;
+  authorization: string | null;
+};
+
+const variants: Variant[] = [
+  {
+    name: 'the upstream of December 2024 with one account',
+    habits: {
+      accounts: [{ email: plusMail, maxJobs: 3 }],
+      order: 'newest',
+      schedulerId: 'videoId',
+      callbacks: 'once',
+      callbackType: 'text/plain',
+    },
+    env: { ALLOW_ANONYMOUS: 'true' },
+    authorization: null,
+  },
+  {
+    name: 'the upstream of 2026 with two accounts, that calls nobody back, lists the oldest first in short pages and writes numbers as strings',
+    habits: {
+      accounts: [
+        { email: plusMail, maxJobs: 2 },
+        { email: otherMail, maxJobs: 2 },
+      ],
+      order: 'oldest',
+      schedulerId: 'id',
+      running: 200,
+      tells: 'next_offset and has_more',
+      pageLimit: 20,
+      deletes: 'with JSON',
+      callbacks: 'none',
+      writesNumbersAsStrings: true,
+      listsReplyRef: true,
+      omits: ['video_status_name', 'video_status_final', 'created_at', 'lip_sync', 'seed'],
+    },
+    env: {
+      API_KEYS: `live:${createHash('sha256').update(apiKey).digest('hex')}:lipsync:read lipsync:write videos:read videos:write`,
+    },
+    authorization: `Bearer ${apiKey}`,
+  },
+  {
+    name: 'an upstream that is slow, calls back early and twice, and tells of more pages by next_offset alone',
+    habits: {
+      accounts: [{ email: plusMail, maxJobs: 8 }],
+      order: 'newest',
+      schedulerId: 'id',
+      running: 404,
+      tells: 'next_offset',
+      pageLimit: 20,
+      hasErrorCode: false,
+      callbacks: 'twice',
+      callbackType: 'text/plain; charset=utf-8',
+      nestsReplyRef: true,
+      callsBeforeAnswer: true,
+      omits: ['video_status', 'output_width', 'output_height', 'img_url', 'off_peak', 'model'],
+      addsFields: true,
+      delayMs: 60,
+    },
+    env: { ALLOW_ANONYMOUS: 'true' },
+    authorization: null,
+  },
+];
+
+/** A second of silence: 8 kHz, 16 bit, mono. */
+function wav(): Buffer<ArrayBuffer> {
+  const samples = 8_000;
+  const file = Buffer.alloc(44 + samples * 2);
+  file.write('RIFF', 0);
+  file.writeUInt32LE(36 + samples * 2, 4);
+  file.write('WAVEfmt ', 8);
+  file.writeUInt32LE(16, 16);
+  file.writeUInt16LE(1, 20);
+  file.writeUInt16LE(1, 22);
+  file.writeUInt32LE(8_000, 24);
+  file.writeUInt32LE(16_000, 28);
+  file.writeUInt16LE(2, 32);
+  file.writeUInt16LE(16, 34);
+  file.write('data', 36);
+  file.writeUInt32LE(samples * 2, 40);
+  return file;
+}
+
+const watchDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename
+  ... on LipsyncProgress { cursor sequence status percent lipsync { id status result { url } } }
+  ... on LipsyncError { code message } } }`;
+
+/** Without the cursor: `id:` must come all the same. */
+const bareDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename
+  ... on LipsyncProgress { sequence status } } }`;
+
+const createDocument = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
+  ... on CreateLipsyncSuccess { replayed lipsync { id status reference } }
+  ... on LipsyncError { code message } } }`;
+
+type Created = {
+  createLipsync: {
+    __typename: string;
+    lipsync: { id: string; status: string; reference: string | null };
+  };
+};
+type Progress = {
+  sequence: number;
+  status: string;
+  percent: number;
+  cursor: string;
+  lipsync: { id: string; status: string; result: { url: string | null } | null };
+};
+
+/** Reads a subscription to its end, and lets a test wait until a status was seen. */
+function follow(results: AsyncIterable<{ data?: Record<string, unknown> | null }>) {
+  const events: Progress[] = [];
+  const waiting: { status: string; resolve: () => void }[] = [];
+  const ended = (async () => {
+    for await (const { data } of results) {
+      const event = data?.lipsyncProgress as Progress;
+      events.push(event);
+      for (const { status, resolve } of waiting) if (status === event.status) resolve();
+    }
+    return events;
+  })();
+  const seen = (status: string) =>
+    Promise.race([
+      new Promise<void>((resolve) => {
+        if (events.some((event) => event.status === status)) resolve();
+        else waiting.push({ status, resolve });
+      }),
+      ended,
+    ]);
+  return { events, ended, seen };
+}
+
+/** A browser's EventSource whose connection a test can cut, and which comes back only when the test lets it. */
+function openEventSource(url: string, authorization: string | null) {
+  const events: { id: string; sequence: number; status: string }[] = [];
+  const lastEventIds: (string | null)[] = [];
+  const completed = Promise.withResolvers<void>();
+  const reopened = Promise.withResolvers<void>();
+  const first = Promise.withResolvers<void>();
+  let cut = () => {};
+  const source = new EventSource(url, {
+    fetch: async (address, init) => {
+      const headers: Record<string, string> = { ...init.headers };
+      lastEventIds.push(headers['Last-Event-ID'] ?? null);
+      if (lastEventIds.length > 1) await reopened.promise;
+      const controller = new AbortController();
+      const response = await fetch(address, {
+        headers: { ...headers, ...(authorization === null ? {} : { authorization }) },
+        signal: AbortSignal.any([init.signal as AbortSignal, controller.signal]),
+      });
+      const reader = response.body?.getReader();
+      cut = () => controller.abort();
+      const body = {
+        getReader: () => ({
+          read: async () => {
+            const over = { done: true as const };
+            return (await reader?.read().catch(() => over)) ?? over;
+          },
+          cancel: async () => reader?.cancel(),
+        }),
+      };
+      const { status, redirected } = response;
+      return { body, url: response.url, status, redirected, headers: response.headers };
+    },
+  });
+  source.addEventListener('next', (event) => {
+    const data = JSON.parse(String(event.data)) as {
+      data: { lipsyncProgress: { sequence: number; status: string } };
+    };
+    events.push({ id: event.lastEventId, ...data.data.lipsyncProgress });
+    first.resolve();
+  });
+  source.addEventListener('complete', () => {
+    source.close();
+    completed.resolve();
+  });
+  return {
+    events,
+    lastEventIds,
+    first: first.promise,
+    completed: completed.promise,
+    cut: () => cut(),
+    letBack: () => reopened.resolve(),
+    close: () => source.close(),
+  };
+}
+
+describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
+  const headers: Record<string, string> = authorization === null ? {} : { authorization };
+  const text = 'Willkommen, dear “friends”! 🎬';
+  const audio = wav();
+  const sourceIds: string[] = [];
+  let storage: TestStorage;
+  let upstream: OtherUpstream;
+  let program: Program;
+  let url: string;
+  let client: GraphQLClient;
+  let sourceId: string;
+  let resultId: string;
+  let audioPath: string;
+
+  beforeAll(async () => {
+    storage = await testStorage();
+    upstream = await startOtherUpstream(habits);
+    for (let number = 1; number <= 45; number += 1) {
+      sourceIds.push(upstream.addVideo(plusMail, `made earlier, number ${number}`));
+    }
+    program = startProgram({
+      USEAPI_BASE_URL: upstream.baseUrl,
+      USEAPI_TOKEN: otherToken,
+      DATA_DIR: storage.dataDir,
+      ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
+      PORT: '0',
+      POLL_INTERVAL_MS: '800',
+      LOG_LEVEL: 'trace',
+      ...env,
+    });
+    url = await program.url();
+    client = createGraphQLClient(url);
+  });
+
+  afterAll(async () => {
+    await program?.kill('SIGTERM');
+    await upstream?.close();
+    await storage?.remove();
+  });
+
+  test('lists every video of the account once', async () => {
+    const { data, errors } = await client.ask<{
+      videos: { nodes: { id: string; prompt: string; status: string }[] };
+    }>(
+      '{ videos(first: 100) { ... on VideoConnection { nodes { id prompt status } } ... on LipsyncError { code message } } }',
+      {},
+      headers,
+    );
+    const nodes = data?.videos.nodes ?? [];
+    sourceId = nodes.find(({ prompt }) => prompt === 'made earlier, number 45')?.id ?? '';
+    expect(errors).toBeUndefined();
+    expect(nodes.map(({ prompt }) => prompt).toSorted()).toEqual(
+      sourceIds.map((_, at) => `made earlier, number ${at + 1}`).toSorted(),
+    );
+    expect(new Set(nodes.map(({ status }) => status))).toEqual(new Set(['COMPLETED']));
+  });
+
+  test('lip-syncs an uploaded sound, watched over WebSocket', async () => {
+    const upload = await client.ask<{
+      createUpload: { uploadUrl: string; upload: { id: string } };
+    }>(
+      'mutation ($input: CreateUploadInput!) { createUpload(input: $input) { ... on CreateUploadSuccess { uploadUrl upload { id } } } }',
+      { input: { kind: 'AUDIO', contentType: 'audio/wav', size: audio.length } },
+      headers,
+    );
+    const { uploadUrl, upload: created } = upload.data?.createUpload ?? {
+      uploadUrl: '',
+      upload: { id: '' },
+    };
+    expect(uploadUrl.startsWith(`${url}/uploads/`)).toBe(true);
+    const put = await fetch(uploadUrl, { method: 'PUT', body: audio });
+    expect(await put.json()).toMatchObject({ id: created.id, state: 'READY' });
+    expect(put.status).toBe(200);
+
+    const answer = await client.ask<Created>(
+      createDocument,
+      {
+        input: {
+          video: { id: sourceId },
+          speech: { audioUploadId: created.id },
+          keepOriginalSound: true,
+          maxJobs: 2,
+          reference: 'order 17',
+        },
+      },
+      headers,
+    );
+    expect(answer.data?.createLipsync).toMatchObject({
+      __typename: 'CreateLipsyncSuccess',
+      lipsync: { reference: 'order 17' },
+    });
+    const id = answer.data?.createLipsync.lipsync.id ?? '';
+    const job = await upstream.nextJob();
+    const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
+    await job.become(10);
+    await watching.seen('GENERATING');
+    const statuses = await job.become(1);
+    expect(statuses.every((status) => status === 200)).toBe(true);
+    const events = await watching.ended;
+
+    expect(events.at(-1)).toMatchObject({ status: 'COMPLETED', percent: 100 });
+    expect(events.at(-1)?.lipsync.result?.url).toMatch(/\.mp4$/);
+    expect(events.map(({ sequence }) => sequence)).toEqual(
+      events.map((_, at) => (events[0]?.sequence ?? 0) + at),
+    );
+    const posted = JSON.parse(
+      upstream.requests
+        .find((seen) => routeOf(seen)?.route === 'POST /videos/lipsync')
+        ?.body.toString() ?? '',
+    ) as Record<string, unknown>;
+    audioPath = String(posted.audio_path);
+    expect(posted).toEqual({
+      video_id: sourceIds[44],
+      audio_path: expect.stringMatching(/^lip\/16044\/\d+\.bin$/),
+      original_sound_switch: true,
+      maxJobs: 2,
+      replyUrl: expect.stringContaining(`${url}/callbacks/`),
+      replyRef: job.replyRef,
+    });
+    expect(upstream.jobs.length).toBe(1);
+  });
+
+  test('lip-syncs a text, watched by an EventSource that lost its connection: nothing is missing or repeated', async () => {
+    const voices = await client.ask<{ voices: { nodes: { id: string; name: string }[] } }>(
+      '{ voices { ... on VoiceList { nodes { id name previewUrl } } ... on LipsyncError { code } } }',
+      {},
+      headers,
+    );
+    const voice = voices.data?.voices.nodes.find(({ name }) => name === 'Isabella');
+    expect(voice).toMatchObject({
+      previewUrl: 'https://media.pixverse.ai/pixverse/mp3/lipsync/tts/3.mp3',
+    });
+    const answer = await client.ask<Created>(
+      createDocument,
+      { input: { video: { id: sourceId }, speech: { text: { text, voiceId: voice?.id } } } },
+      headers,
+    );
+    const id = answer.data?.createLipsync.lipsync.id ?? '';
+    const job = await upstream.nextJob();
+    const search = new URLSearchParams({
+      query: bareDocument,
+      variables: JSON.stringify({ id }),
+    });
+    const source = openEventSource(`${url}/graphql?${search}`, authorization);
+    const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
+    await source.first;
+    source.cut();
+    await job.become(10);
+    await watching.seen('GENERATING');
+    source.letBack();
+    await job.become(1);
+    await watching.ended;
+    await source.completed;
+
+    expect(source.lastEventIds).toEqual([null, source.events[0]?.id]);
+    expect(source.events.every((event) => event.id !== '')).toBe(true);
+    expect(source.events.map(({ sequence }) => sequence)).toEqual(
+      source.events.map((_, at) => (source.events[0]?.sequence ?? 0) + at),
+    );
+    expect(source.events.map(({ status }) => status)).toContain('GENERATING');
+    expect(source.events.at(-1)?.status).toBe('COMPLETED');
+    expect(source.events.at(-1)?.sequence).toBe(watching.events.at(-1)?.sequence);
+    expect(job.body).toEqual({
+      video_id: sourceIds[44],
+      prompt: text,
+      speaker_id: 3,
+      replyUrl: expect.stringContaining(`${url}/callbacks/`),
+      replyRef: job.replyRef,
+    });
+    resultId = job.id;
+  });
+
+  test('lip-syncs an uploaded video, in the account that the request names', async () => {
+    // The head of an MP4 is enough to know one by.
+    const film = Buffer.concat([
+      Buffer.from([0, 0, 0, 24]),
+      Buffer.from('ftypisom\0\0\x02\0isommp41'),
+      Buffer.from([0, 0, 0, 8]),
+      Buffer.from('mdat'),
+    ]);
+    const upload = await client.ask<{
+      createUpload: { uploadUrl: string; upload: { id: string } };
+    }>(
+      'mutation ($input: CreateUploadInput!) { createUpload(input: $input) { ... on CreateUploadSuccess { uploadUrl upload { id } } } }',
+      { input: { kind: 'VIDEO', contentType: 'video/mp4', size: film.length } },
+      headers,
+    );
+    const { uploadUrl = '', upload: created } = upload.data?.createUpload ?? {};
+    expect((await fetch(uploadUrl, { method: 'PUT', body: film })).status).toBe(200);
+    const answer = await client.ask<Created>(
+      createDocument,
+      { input: { video: { uploadId: created?.id }, speech: { text: { text } }, offPeak: true } },
+      headers,
+    );
+    expect(answer.data?.createLipsync.lipsync.status).toBe('SUBMITTED');
+    const job = await upstream.nextJob();
+    expect(job.body).toEqual({
+      video_path: expect.stringMatching(/^lip\/32\/\d+\.bin$/),
+      email: expect.stringContaining('@studio-'),
+      prompt: text,
+      off_peak_mode: true,
+      replyUrl: expect.stringContaining(`${url}/callbacks/`),
+      replyRef: job.replyRef,
+    });
+    expect(job.id).toContain(`-pixverse:${String(job.body.email)}-video:`);
+    const id = answer.data?.createLipsync.lipsync.id ?? '';
+    const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
+    await job.become(1);
+    expect((await watching.ended).at(-1)?.status).toBe('COMPLETED');
+  });
+
+  test('a result is deleted by its own id, as it is', async () => {
+    const list = await client.ask<{
+      lipsyncs: { nodes: { status: string; result: { id: string; url: string } | null }[] };
+    }>('{ lipsyncs { nodes { status result { id url } } } }', {}, headers);
+    expect(list.data?.lipsyncs.nodes.map(({ status }) => status)).toEqual([
+      'COMPLETED',
+      'COMPLETED',
+      'COMPLETED',
+    ]);
+    const result = list.data?.lipsyncs.nodes[1]?.result;
+    const before = upstream.requests.length;
+    const deleted = await client.ask(
+      'mutation ($input: DeleteVideoInput!) { deleteVideo(input: $input) { ... on DeleteVideoSuccess { deletedVideoId } ... on LipsyncError { code message } } }',
+      { input: { id: result?.id } },
+      headers,
+    );
+    expect(deleted.data).toEqual({ deleteVideo: { deletedVideoId: result?.id } });
+    const calls = upstream.requests.slice(before).filter(({ method }) => method === 'DELETE');
+    expect(calls.map((call) => call.url)).toEqual([`/v2/pixverse/videos/${resultId}`]);
+    expect(resultId).toContain(`:${plusMail}-video:`);
+  });
+
+  test('fails with a typed failure where the upstream ends a job so', async () => {
+    const ends = [];
+    for (const [code, status] of [
+      [7, 'MODERATED'],
+      [8, 'FAILED'],
+    ] as const) {
+      const answer = await client.ask<Created>(
+        createDocument,
+        { input: { video: { id: sourceId }, speech: { text: { text: `It ends ${code}.` } } } },
+        headers,
+      );
+      const id = answer.data?.createLipsync.lipsync.id ?? '';
+      const job = await upstream.nextJob();
+      const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
+      await job.become(code);
+      const events = await watching.ended;
+      const { data } = await client.ask<{ lipsync: { failure: { code: string } } }>(
+        'query ($id: ID!) { lipsync(id: $id) { failure { code } } }',
+        { id },
+        headers,
+      );
+      expect(events.at(-1)?.status).toBe(status);
+      ends.push(data?.lipsync.failure.code);
+    }
+    expect(ends).toEqual(['CONTENT_MODERATED', 'GENERATION_FAILED']);
+  });
+
+  test('asks the upstream only for what its documents know, with our token and with ids as they are', () => {
+    for (const seen of upstream.requests) {
+      const what = `${seen.method} ${seen.url}`;
+      expect(routeOf(seen), what).toBeDefined();
+      expect(seen.headers.authorization, what).toBe(`Bearer ${otherToken}`);
+      expect(seen.url.split('?')[0], what).not.toContain('%');
+    }
+  });
+
+  test('names the account in queries, encoded, wherever there are several', () => {
+    const emails = upstream.accounts.map(({ email }) => email);
+    const perAccount = ['GET /videos', 'GET /videos/voices', 'POST /files', 'GET /features'];
+    for (const seen of upstream.requests) {
+      const what = `${seen.method} ${seen.url}`;
+      const pairs = (seen.url.split('?')[1] ?? '').split('&').filter((pair) => pair !== '');
+      const query = new Map(pairs.map((pair) => pair.split('=') as [string, string]));
+      expect(['email', 'limit', 'offset'], what).toEqual(expect.arrayContaining([...query.keys()]));
+      const email = query.get('email');
+      if (email !== undefined) expect(emails.map(encodeURIComponent), what).toContain(email);
+      const mustName = emails.length > 1 && perAccount.includes(routeOf(seen)?.route ?? '');
+      expect(mustName && email === undefined, what).toBe(false);
+    }
+  });
+
+  test('posts one job for each lip-sync, and files as they are', () => {
+    const posts = upstream.requests.filter(
+      (seen) => routeOf(seen)?.route === 'POST /videos/lipsync',
+    );
+    const refs = posts.map(
+      ({ body }) => (JSON.parse(body.toString()) as { replyRef: string }).replyRef,
+    );
+    expect(refs.length).toBe(5);
+    expect(new Set(refs).size).toBe(5);
+    const files = upstream.requests.filter((seen) => routeOf(seen)?.route === 'POST /files');
+    expect(files.map((file) => file.headers['content-type'])).toEqual(['audio/wav', 'video/mp4']);
+    expect(files[0]?.body.equals(audio)).toBe(true);
+    expect(audioPath).toContain(String(audio.length));
+  });
+
+  test('writes neither the token nor an e-mail to its log', () => {
+    expect(program.output).toContain('"msg":"request"');
+    expect(program.output).not.toContain(otherToken);
+    expect(program.output).not.toContain(apiKey);
+    for (const mail of [plusMail, otherMail]) {
+      expect(program.output).not.toContain(mail);
+      expect(program.output).not.toContain(encodeURIComponent(mail));
+    }
+  });
+});

@@ -1,0 +1,359 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { type TestStorage, testStorage } from '../support/database.ts';
+import type { GraphQLClient, Variables } from '../support/graphql-client.ts';
+import { type OtherUpstream, otherToken, startOtherUpstream } from '../support/other-upstream.ts';
+import { type Program, startProgram } from '../support/other-upstream-process.ts';
+
+const root = join(import.meta.dirname, '../..');
+const email = 'night+shift@operators.example';
+
+let storage: TestStorage;
+let dataDir: string;
+let upstream: OtherUpstream;
+const running = new Set<Program>();
+
+function start(env: Record<string, string>): Program {
+  const program = startProgram(env);
+  running.add(program);
+  return program;
+}
+
+/** Live, on the other upstream and this test's own folder. */
+function startLive(env: Record<string, string> = {}): Program {
+  return start({
+    USEAPI_TOKEN: otherToken,
+    USEAPI_BASE_URL: upstream.baseUrl,
+    ALLOW_ANONYMOUS: 'true',
+    DATA_DIR: dataDir,
+    PORT: '0',
+    POLL_INTERVAL_MS: '800',
+    ...env,
+  });
+}
+
+beforeEach(async () => {
+  // A copy of an empty database: to make one takes the program seconds.
+  storage = await testStorage();
+  dataDir = storage.dataDir;
+  upstream = await startOtherUpstream({
+    accounts: [{ email, maxJobs: 3 }],
+    callbacks: 'none',
+    schedulerId: 'id',
+  });
+  upstream.addVideo(email, 'a face');
+});
+
+afterEach(async () => {
+  for (const program of running) await program.kill('SIGKILL');
+  running.clear();
+  await upstream.close();
+  await storage.remove();
+});
+
+const createDocument = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
+  ... on CreateLipsyncSuccess { lipsync { id status } } ... on LipsyncError { code message } } }`;
+
+type Created = { createLipsync: { __typename: string; lipsync: { id: string; status: string } } };
+
+async function inputOf(client: GraphQLClient, text: string): Promise<Variables> {
+  const { data } = await client.ask<{ videos: { nodes: { id: string }[] } }>(
+    '{ videos { ... on VideoConnection { nodes { id } } } }',
+  );
+  const id = data?.videos.nodes.at(-1)?.id;
+  return { input: { video: { id }, speech: { text: { text } } } };
+}
+
+const watchDocument =
+  'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';
+
+/** A socket of the graphql-transport-ws protocol that follows a lip-sync until it is closed. */
+async function openSocket(url: string, id: string) {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }));
+  const first = Promise.withResolvers<void>();
+  const messages: { type: string; id?: string }[] = [];
+  socket.on('message', (data) => {
+    const message = JSON.parse(String(data)) as { type: string; id?: string };
+    messages.push(message);
+    if (message.type === 'connection_ack') {
+      const payload = { query: watchDocument, variables: { id } };
+      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
+    }
+    if (message.type === 'next') first.resolve();
+  });
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'connection_init' }));
+  await first.promise;
+  return { socket, closed, messages };
+}
+
+/** The text of an event stream as far as it came, and the promise of its end. */
+async function openStream(url: string, id: string) {
+  const search = new URLSearchParams({ query: watchDocument, variables: JSON.stringify({ id }) });
+  const response = await fetch(`${url}/graphql?${search}`, {
+    headers: { accept: 'text/event-stream' },
+  });
+  const first = Promise.withResolvers<void>();
+  let text = '';
+  const ended = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      if (text.includes('event: next')) first.resolve();
+    }
+    return text;
+  })();
+  await first.promise;
+  return { ended };
+}
+
+describe('refuses to start', () => {
+  const wrong = {
+    USEAPI_TOKEN: 'user:31-tokenthatnobodymaysee',
+    PORT: 'eighty-hundred',
+    LOG_LEVEL: 'chatty',
+    DATABASE_URL: 'mysql://root:hunter2@db.internal/lipsync',
+    AUTH_JWT_SECRET: 'short-jwt-secret',
+    AUTH_JWKS_URL: 'ftp://issuer.internal/keys',
+    API_KEYS: 'ops:not-a-digest-at-all:admin',
+    CALLBACK_SECRET: 'tiny-secret',
+    CORS_ORIGINS: 'not an origin',
+    QUEUE_LIMIT: '-4',
+  };
+
+  test('with every mistake of the configuration at once, and shows no value', async () => {
+    const program = start({ ...wrong, DATA_DIR: dataDir });
+    expect(await program.exited).toEqual({ code: 1, signal: null });
+    const names = [...Object.keys(wrong), 'AUTH_ISSUER', 'AUTH_AUDIENCE'];
+    for (const name of names.filter((each) => each !== 'USEAPI_TOKEN')) {
+      expect(program.output).toMatch(new RegExp(`^\\s*${name}\\b`, 'm'));
+    }
+    for (const value of Object.values(wrong)) expect(program.output).not.toContain(value);
+    expect(program.output).not.toMatch(/hunter2|^\s+at /m);
+  });
+
+  test('in production without a token', async () => {
+    const program = start({ NODE_ENV: 'production', DATA_DIR: dataDir, PORT: '0' });
+    expect((await program.exited).code).toBe(1);
+    expect(program.output).toMatch(/USEAPI_TOKEN.*SANDBOX=true/);
+  });
+
+  test('live without any way to sign in, naming ALLOW_ANONYMOUS', async () => {
+    const program = startLive({ ALLOW_ANONYMOUS: '' });
+    expect((await program.exited).code).toBe(1);
+    expect(program.output).toContain('ALLOW_ANONYMOUS=true');
+    expect(program.output).not.toContain(otherToken);
+    expect(upstream.requests).toEqual([]);
+  });
+
+  test('on a folder that another process uses, which goes on', async () => {
+    const first = startLive();
+    const client = await first.client();
+    const second = startLive();
+    expect((await second.exited).code).toBe(1);
+    expect(second.output).toMatch(/DATA_DIR|in use|another process/i);
+    expect(second.output).toContain(dataDir);
+    expect(second.output).not.toMatch(/^\s+at /m);
+    expect((await client.ask('{ viewer { name } }')).data).toEqual({
+      viewer: { name: 'anonymous' },
+    });
+  });
+
+  test('on a port that is taken, without an unreadable stack', async () => {
+    const taken = new URL(upstream.baseUrl).port;
+    const program = startLive({ PORT: taken });
+    expect((await program.exited).code).toBe(1);
+    expect(program.output).toContain(taken);
+    expect(program.output).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('stops on SIGTERM', () => {
+  test('telling the sockets to come back, ending streams without complete, and finishing the POST under way', async () => {
+    const program = startLive();
+    const url = await program.url();
+    const client = await program.client();
+    const first = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
+    const { id } = first.data?.createLipsync.lipsync ?? { id: '' };
+    const [socket, stream, input] = await Promise.all([
+      openSocket(url, id),
+      openStream(url, id),
+      inputOf(client, 'Two.'),
+    ]);
+    const release = upstream.hold('POST /videos/lipsync');
+    const second = client.ask<Created>(createDocument, input);
+    await untilPosted(2);
+
+    program.child.kill('SIGTERM');
+    await program.line(({ msg }) => msg === 'stopping');
+    release();
+
+    const { data } = await second;
+    expect(data?.createLipsync.lipsync.status).toBe('SUBMITTED');
+    expect((await socket.closed).code).toBe(1012);
+    const text = await stream.ended;
+    expect(text).toMatch(/^retry: \d+\n/);
+    expect(text).not.toContain('complete');
+    // 0 also says that it took less than 10 s: after that it exits with 1.
+    expect(await program.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test('and answers /readyz with 503 until the POST under way has ended', async () => {
+    const program = startLive();
+    const url = await program.url();
+    const client = await program.client();
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    const input = await inputOf(client, 'Takes its time.');
+    const release = upstream.hold('POST /videos/lipsync');
+    const created = client.ask<Created>(createDocument, input);
+    await untilPosted(1);
+    program.child.kill('SIGTERM');
+    await program.line(({ msg }) => msg === 'stopping');
+    const ready = await fetch(`${url}/readyz`).then(
+      ({ status }) => status,
+      (error: unknown) => String(error),
+    );
+    release();
+    expect((await created).data?.createLipsync.__typename).toBe('CreateLipsyncSuccess');
+    expect((await program.exited).code).toBe(0);
+    expect(ready).toBe(503);
+  });
+
+  test('and posts nothing that is asked for over a socket that is still open', async () => {
+    const program = startLive();
+    const url = await program.url();
+    const client = await program.client();
+    const first = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
+    const input = await inputOf(client, 'Too late.');
+    const { id } = first.data?.createLipsync.lipsync ?? { id: '' };
+    const { socket, messages, closed } = await openSocket(url, id);
+    const release = upstream.hold('POST /videos/lipsync');
+    const second = client.ask<Created>(createDocument, await inputOf(client, 'Two.'));
+    await untilPosted(2);
+    program.child.kill('SIGTERM');
+    await program.line(({ msg }) => msg === 'stopping');
+
+    const payload = { query: createDocument, variables: input };
+    socket.send(JSON.stringify({ id: 'late', type: 'subscribe', payload }));
+    const isSettled = () =>
+      messages.some((message) => message.id === 'late') ||
+      socket.readyState !== WebSocket.OPEN ||
+      upstream.countOf('POST /videos/lipsync') > 2;
+    await expect.poll(isSettled, { timeout: 5_000 }).toBe(true);
+    release();
+    await Promise.all([second, closed]);
+    expect((await program.exited).code).toBe(0);
+    expect(upstream.countOf('POST /videos/lipsync')).toBe(2);
+  });
+
+  test('also with nothing to do', async () => {
+    const program = startLive();
+    await program.url();
+    expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(program.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('and starts again where it stopped: a stream goes on behind its last event', async () => {
+    const before = startLive();
+    const client = await before.client();
+    const { data } = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
+    const { id } = data?.createLipsync.lipsync ?? { id: '' };
+    const job = await upstream.nextJob();
+    let last: string | null = null;
+    let sequence = 0;
+    for await (const event of client.watchSse<{ lipsyncProgress: { sequence: number } }>(
+      watchDocument,
+      { id },
+    )) {
+      last = event.id;
+      sequence = event.data.data?.lipsyncProgress.sequence ?? 0;
+      break;
+    }
+    await before.kill('SIGTERM');
+    await job.become(1);
+
+    const again = await startLive().client();
+    const headers = { 'last-event-id': last ?? '' };
+    const events: { sequence: number; status: string }[] = [];
+    for await (const event of again.watchSse<{
+      lipsyncProgress: { sequence: number; status: string };
+    }>(watchDocument, { id }, { headers })) {
+      if (event.data.data) events.push(event.data.data.lipsyncProgress);
+    }
+    expect(events.map((event) => event.sequence)).toEqual(events.map((_, at) => sequence + 1 + at));
+    expect(events.at(-1)?.status).toBe('COMPLETED');
+  });
+});
+
+describe('starts again after kill -9', () => {
+  test('and ends what ran, and what was being sent, with one POST each', async () => {
+    const before = startLive();
+    const client = await before.client();
+    const { data } = await client.ask<Created>(createDocument, await inputOf(client, 'Running.'));
+    const runningId = data?.createLipsync.lipsync.id;
+    const runningJob = await upstream.nextJob();
+    const input = await inputOf(client, 'On its way.');
+    const release = upstream.hold('POST /videos/lipsync');
+    const lost = client.ask(createDocument, input).catch(() => null);
+    await untilPosted(2);
+    await before.kill('SIGKILL');
+    await lost;
+    release();
+    const lostJob = await upstream.nextJob();
+    await lostJob.become(10);
+
+    const again = await startLive().client();
+    const list = await again.ask<{ lipsyncs: { nodes: { id: string; status: string }[] } }>(
+      '{ lipsyncs { nodes { id status } } }',
+    );
+    const ids = list.data?.lipsyncs.nodes.map(({ id }) => id) ?? [];
+    expect(ids.length).toBe(2);
+    expect(ids).toContain(runningId);
+    const ends = ids.map(async (id) => {
+      const statuses: string[] = [];
+      for await (const { data: event } of again.watchWs<{ lipsyncProgress: { status: string } }>(
+        watchDocument,
+        { id },
+      )) {
+        if (event) statuses.push(event.lipsyncProgress.status);
+        if (statuses.at(-1) === 'GENERATING') await lostJob.become(1);
+      }
+      return statuses.at(-1);
+    });
+    await runningJob.become(1);
+    expect(await Promise.all(ends)).toEqual(['COMPLETED', 'COMPLETED']);
+    expect(upstream.countOf('POST /videos/lipsync')).toBe(2);
+  });
+});
+
+/** Resolves once the upstream has so many POSTs of a lip-sync, answered or not. */
+async function untilPosted(count: number): Promise<void> {
+  await expect.poll(() => upstream.countOf('POST /videos/lipsync')).toBe(count);
+}
+
+describe('the Node that npm uses', () => {
+  test('is the one of .nvmrc, whatever the host has', async () => {
+    const path = (process.env.PATH ?? '')
+      .split(delimiter)
+      .filter((folder) => !folder.includes('node_modules'))
+      .join(delimiter);
+    const tell =
+      "if (process.argv[1]?.endsWith('main.ts')) { console.log('runs on ' + process.versions.node); process.exit(0); }";
+    const { stdout } = await promisify(execFile)('npm', ['run', 'start'], {
+      cwd: root,
+      env: {
+        PATH: path,
+        HOME: dataDir,
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
+      },
+    });
+    const wanted = (await readFile(join(root, '.nvmrc'), 'utf8')).trim();
+    expect(stdout).toMatch(new RegExp(`runs on ${wanted}\\.`));
+  });
+});
