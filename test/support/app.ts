@@ -109,7 +109,7 @@ async function openStorage({ storage }: TestAppOptions, closers: Closers): Promi
 async function openSandbox({ sandbox }: TestAppOptions, closers: Closers): Promise<Sandbox> {
   const dataDir = sandbox?.dataDir ?? (await mkdtemp(join(tmpdir(), 'lipsync-sandbox-')));
   if (sandbox?.dataDir === undefined) {
-    closers.push(() => rm(dataDir, { recursive: true, force: true }));
+    closers.push(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
   }
   const running = await startSandbox({ ...fast, ...sandbox, dataDir });
   closers.push(running.close);

@@ -10,7 +10,7 @@ import type { Engine } from './engine.ts';
 import {
   chooseRoom,
   countWaiting,
-  isSomebodyWaitingFor,
+  isRoomAwaited,
   lockQueue,
   notifyQueue,
   type Room,
@@ -43,7 +43,7 @@ export type Draft = Pick<
 >;
 
 export type Admission =
-  | { kind: 'claimed'; lipsync: Lipsync; email: string }
+  | { kind: 'claimed'; lipsync: Lipsync; room: Room }
   | { kind: 'waiting'; lipsync: Lipsync }
   /** Another request with the same key was first. */
   | { kind: 'taken' };
@@ -67,7 +67,7 @@ export async function admit(
       ...fresh(engine, draft),
       ...claimOf(engine, room, { offPeak: draft.offPeak, attempts: 0 }),
     });
-    return { kind: 'claimed', lipsync: await tellCreated(engine, tx, lipsync), email: room.email };
+    return { kind: 'claimed', lipsync: await tellCreated(engine, tx, lipsync), room };
   });
 }
 
@@ -104,9 +104,11 @@ async function enqueue(
 }
 
 async function findRoom(engine: Engine, tx: Sql, draft: Draft): Promise<Room | null> {
-  const room = chooseRoom(await readRooms(tx, engine.now()), draft);
+  if (engine.stopping.aborted) return null;
+  const now = engine.now();
+  const room = chooseRoom(await readRooms(tx, now), draft);
   if (room === null) return null;
-  return (await isSomebodyWaitingFor(tx, draft, engine.now())) ? null : room;
+  return (await isRoomAwaited(tx, room, { offPeak: draft.offPeak, now })) ? null : room;
 }
 
 async function checkQuotas(engine: Engine, tx: Sql, owner: string): Promise<void> {

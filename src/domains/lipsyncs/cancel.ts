@@ -50,9 +50,11 @@ async function tryToCancel(
       return null;
     }
     const isTrackingStopped = lipsync.status !== 'QUEUED';
+    // The upstream counts it until it is told: one that is sent into its place too early is answered 429.
+    const holdsSlot = lipsync.holdsSlot && lipsync.upstreamVideoId !== null;
     const cancelled = await changeStatus(tx, lipsync, {
       status: 'CANCELLED',
-      set: { cancelRequestedAt: occasion.at, isTrackingStopped },
+      set: { cancelRequestedAt: occasion.at, isTrackingStopped, holdsSlot },
       occasion,
     });
     await tellPositions(tx, owner, occasion.at);
@@ -66,11 +68,21 @@ function answerOf(lipsync: Lipsync): Cancellation {
   return { kind: lipsync.isTrackingStopped ? 'tracking-stopped' : 'cancelled', lipsync };
 }
 
-/** The upstream frees the slot when it stops tracking. Where that fails the slot is free when the job has ended. */
+/** The upstream frees the slot when it stops tracking. Where that fails it is free there when the job has ended. */
 async function freeSlot(engine: Engine, lipsync: Lipsync): Promise<void> {
   if (lipsync.upstreamVideoId === null || lipsync.offPeak) return;
+  await tellUpstream(engine, lipsync, lipsync.upstreamVideoId);
+  await updateLipsync(engine.db, lipsync.id, { holdsSlot: false });
+  await notifyQueue(engine.db);
+}
+
+async function tellUpstream(
+  engine: Engine,
+  lipsync: Lipsync,
+  upstreamVideoId: string,
+): Promise<void> {
   try {
-    await stopTracking(engine.upstream, lipsync.upstreamVideoId);
+    await stopTracking(engine.upstream, upstreamVideoId);
   } catch (error) {
     engine.log.warn(
       { err: error, lipsyncId: lipsync.id },

@@ -1,11 +1,16 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Engine } from './engine.ts';
-import { giveUpOverdue } from './observe.ts';
+import { lookAtAccount, lookAtLipsync } from './look.ts';
+import { freeForgottenSlots, giveUpOverdue } from './overdue.ts';
 import { startPolls } from './poll.ts';
 import { queueChannel } from './queue.ts';
 import { dispatch, expireDue, takeOver } from './submit.ts';
 
 /** Frees and deadlines are noticed this often even where no word of them came. */
 const tickMs = 1_000;
+
+/** How long a stop waits for what is under way; POSTs are waited for apart from this. */
+const mostStopMs = 1_500;
 
 /**
  * Makes lip-syncs move: sends what has room whenever something may have become free, and looks at the clock for all
@@ -42,11 +47,12 @@ export function startClockwork(engine: Engine) {
   const send = () => run('dispatch', () => dispatch(engine, () => isStopping));
 
   function tick(): void {
-    run('housekeeping', async () => {
-      await expireDue(engine);
-      await takeOver(engine);
-      await giveUpOverdue(engine);
+    run('expire', () => expireDue(engine));
+    run('free', () => freeForgottenSlots(engine));
+    run('take over', async () => {
+      for (const id of await takeOver(engine)) await lookAtLipsync(engine, id, 'POLL');
     });
+    run('give up', () => giveUpOverdue(engine));
     run('probe', () => engine.accounts.probeDue());
     send();
   }
@@ -55,7 +61,11 @@ export function startClockwork(engine: Engine) {
     async start(): Promise<void> {
       if (engine.db.kind === 'embedded') await takeOver(engine, true);
       unlisten = await engine.db.listen(queueChannel, { onMessage: send, onReconnected: send });
-      await startPolls(engine);
+      const accountIds = await startPolls(engine);
+      // Whatever ended while nobody was here is told now, and not after the first interval.
+      run('first look', async () => {
+        for (const accountId of accountIds) await lookAtAccount(engine, accountId);
+      });
       tick();
       timer = setInterval(tick, tickMs);
     },
@@ -63,7 +73,11 @@ export function startClockwork(engine: Engine) {
       isStopping = true;
       if (timer !== null) clearInterval(timer);
       await unlisten?.();
-      await Promise.allSettled(running.values());
+      // What still reads from the upstream may hang as long as that does, and the next start sees it again.
+      await Promise.race([
+        Promise.allSettled(running.values()),
+        wait(mostStopMs, undefined, { ref: false }),
+      ]);
     },
   };
 }

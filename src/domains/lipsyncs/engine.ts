@@ -35,6 +35,8 @@ export type Engine = {
   };
   /** POSTs under way in this process: a stop waits for them. */
   readonly submissions: Map<string, Promise<unknown>>;
+  /** Aborted when the process stops: nothing is sent from then on, and what is asked for waits for the next start. */
+  readonly stopping: AbortSignal;
 };
 
 /** How long a claim may go without an answer: the POST's own bound and some air. */

@@ -20,6 +20,12 @@ export function isLipsyncKey(key: string): boolean {
   return uuid.test(key);
 }
 
+/** Whether a cursor's place can be one: anything else the database would choke on. */
+export function isPlace({ createdAt, id }: Place): boolean {
+  const ms = createdAt.getTime();
+  return ms >= 0 && ms < Date.UTC(10_000, 0) && isLipsyncKey(id);
+}
+
 /** An owner's lip-syncs by their keys, in the order of the keys; null where there is none of this owner. */
 export async function findOwn(
   sql: Sql,
@@ -47,6 +53,8 @@ export async function listOwn(
   },
 ): Promise<Lipsync[]> {
   const { filter, after, before } = page;
+  // No row can hold it, and no database takes it.
+  if (filter.reference?.includes('\0')) return [];
   const direction = page.isBackwards ? 'asc' : 'desc';
   const found = await selectLipsyncs(
     sql,

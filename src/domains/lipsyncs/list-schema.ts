@@ -1,7 +1,7 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf, defineConnection, pageOf } from '../../graphql/paging.ts';
 import { LipsyncRef, LipsyncStatusRef, rubbishCursor } from './schema.ts';
-import type { Place } from './service.ts';
+import { isPlace, type Place } from './service.ts';
 
 const LipsyncFilterRef = builder.inputType('LipsyncFilter', {
   description: 'Which lip-syncs to list. What is left out does not matter.',
@@ -49,7 +49,6 @@ function cursorOfPlace({ createdAt, id }: Place): string {
 function placeOfCursor(cursor: string): Place {
   const [ms, id] = Buffer.from(cursor, 'base64url').toString('utf8').split(':');
   const place = { createdAt: new Date(Number(ms)), id: id ?? '' };
-  if (Number.isNaN(place.createdAt.getTime()) || cursorOfPlace(place) !== cursor)
-    throw rubbishCursor();
+  if (!isPlace(place) || cursorOfPlace(place) !== cursor) throw rubbishCursor();
   return place;
 }

@@ -9,6 +9,11 @@ const lookEveryMs = 1_000;
 /** More candidates than this no honest upstream names for one POST. */
 const mostHints = 8;
 
+/** No database takes U+0000, and a body that holds one must not cost the look. */
+function isPlausibleId(text: string): boolean {
+  return text.length <= 512 && !text.includes('\0');
+}
+
 /**
  * Turns callbacks into looks. Each lip-sync is read at most once a second: what comes within that second shares one
  * more look at its end, so that the last callback of a burst is never lost.
@@ -37,7 +42,7 @@ export function createListener(engine: Engine) {
     /** `claimedVideoId` is what the callback's body says; it is kept only while we don't know the id ourselves. */
     async onCallback(id: string, claimedVideoId: string | null): Promise<void> {
       if (!isLipsyncKey(id) || closing.signal.aborted) return;
-      if (claimedVideoId !== null && claimedVideoId.length <= 512) {
+      if (claimedVideoId !== null && isPlausibleId(claimedVideoId)) {
         await engine.db.query(
           `update lipsyncs set hinted_video_ids = array_append(hinted_video_ids, $2)
            where id = $1 and upstream_video_id is null and post_started_at is not null

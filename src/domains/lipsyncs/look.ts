@@ -16,12 +16,15 @@ const mostPages = 25;
 /** Clocks differ: a video this much older than the POST is surely not its job. */
 const clockSkewMs = 5 * 60_000;
 
-/** Reads an account's videos once for all of its lip-syncs that run or whose outcome is unknown. */
-export async function lookAtAccount(engine: Engine, accountId: string): Promise<void> {
+/**
+ * Reads an account's videos once for all of its lip-syncs that run or whose outcome is unknown. False where the
+ * upstream could not be read.
+ */
+export async function lookAtAccount(engine: Engine, accountId: string): Promise<boolean> {
   const open = await selectLipsyncs(engine.db, `where account_id = $1 and ${openWhere}`, [
     accountId,
   ]);
-  await look(engine, { accountId, lipsyncs: open, source: 'POLL' });
+  return look(engine, { accountId, lipsyncs: open, source: 'POLL' });
 }
 
 /** Reads what the upstream says of one lip-sync. */
@@ -42,19 +45,21 @@ export async function lookAtLipsync(
 async function look(
   engine: Engine,
   { accountId, lipsyncs, source }: { accountId: string; lipsyncs: Lipsync[]; source: EventSource },
-): Promise<void> {
-  if (lipsyncs.length === 0) return;
+): Promise<boolean> {
+  if (lipsyncs.length === 0) return true;
   const [account] = await engine.db.query<{ email: string }>(
     'select email from accounts where id = $1',
     [accountId],
   );
-  if (account === undefined) return;
+  if (account === undefined) return true;
   try {
     await searchPages(engine, { email: account.email, lipsyncs, source });
+    return true;
   } catch (thrown) {
     // What the upstream can't say now it will say at the next look; nothing of ours changes by its silence.
     if (!(thrown instanceof Failure)) throw thrown;
     engine.log.warn({ code: thrown.code, accountId }, 'the upstream could not be read');
+    return false;
   }
 }
 
@@ -112,7 +117,7 @@ function findVideo(
 ): UpstreamVideo | null {
   const id = lipsync.upstreamVideoId ?? scheduledId(lipsync, seen.scheduled);
   const match = seen.videos.find((video) =>
-    id === null ? isItsJob(lipsync, video) : video.id === id,
+    id === null ? isItsJob(lipsync, video, seen.scheduled) : video.id === id,
   );
   return match ?? null;
 }
@@ -123,10 +128,13 @@ function scheduledId(lipsync: Lipsync, scheduled: RunningJob[] | null): string |
 
 /**
  * By our own id, which the POST carried as `replyRef`. An item that shows none must have been named by a callback
- * that came with this lip-sync's token, and be no older than the POST: a prompt or a time alone proves nothing.
+ * that came with this lip-sync's token, be no older than the POST, and run for nobody else in the scheduler: a prompt
+ * or a time alone proves nothing.
  */
-function isItsJob(lipsync: Lipsync, video: UpstreamVideo): boolean {
-  if (video.replyRef !== null) return video.replyRef === lipsync.id;
+function isItsJob(lipsync: Lipsync, video: UpstreamVideo, scheduled: RunningJob[] | null): boolean {
+  const job = scheduled?.find(({ upstreamVideoId }) => upstreamVideoId === video.id);
+  const replyRef = video.replyRef ?? job?.replyRef ?? null;
+  if (replyRef !== null) return replyRef === lipsync.id;
   const { postStartedAt, hintedVideoIds } = lipsync;
   const isOlder =
     postStartedAt !== null &&
@@ -151,7 +159,7 @@ async function lookAlone(
   for (const id of known === null ? lipsync.hintedVideoIds : [known]) {
     // 404 means still generating or unknown: neither says anything new.
     const video = await engine.videos.readOne(id);
-    if (video === null || (known === null && !isItsJob(lipsync, video))) continue;
+    if (video === null || (known === null && !isItsJob(lipsync, video, scheduled))) continue;
     await settleSight(engine, lipsync, { video, source });
     return;
   }
@@ -173,8 +181,13 @@ async function settleSight(
   { video, source }: { video: UpstreamVideo; source: EventSource },
 ): Promise<void> {
   const occasion = { source, at: engine.now() };
-  if (isLost(lipsync)) {
-    await attach(engine, lipsync.id, { upstreamVideoId: video.id, occasion });
+  try {
+    if (isLost(lipsync)) {
+      await attach(engine, lipsync.id, { upstreamVideoId: video.id, occasion });
+    }
+    await observe(engine, lipsync.id, { video, occasion });
+  } catch (error) {
+    // One that can't be written down must not keep the others of this look from ending.
+    engine.log.error({ err: error, lipsyncId: lipsync.id }, 'a sight could not be written down');
   }
-  await observe(engine, lipsync.id, { video, occasion });
 }

@@ -1,17 +1,12 @@
 import type { Sql } from '../../database/connect.ts';
-import {
-  ContentModeratedError,
-  GenerationFailedError,
-  OutcomeUnknownError,
-  storeFailure,
-} from '../../errors.ts';
+import { ContentModeratedError, GenerationFailedError, storeFailure } from '../../errors.ts';
 import { toStored, type UpstreamVideo } from '../videos/service.ts';
 import type { Engine } from './engine.ts';
 import { isTerminal, type LipsyncStatus, statusAfter } from './lifecycle.ts';
-import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
-import { changeStatus, fail, type Occasion, tellProgress } from './record.ts';
+import { lockQueue, notifyQueue } from './queue.ts';
+import { changeStatus, type Occasion, tellProgress } from './record.ts';
 import { accept } from './settle.ts';
-import { type Lipsync, lockLipsync, selectLipsyncs } from './store.ts';
+import { type Lipsync, lockLipsync } from './store.ts';
 
 /** Writes down what the upstream says of a job that is ours. */
 export async function observe(
@@ -76,30 +71,4 @@ async function isTaken(tx: Sql, upstreamVideoId: string): Promise<boolean> {
     upstreamVideoId,
   ]);
   return rows.length > 0;
-}
-
-/** Ends what nobody has heard of for the longest time a job may take. */
-export async function giveUpOverdue(engine: Engine): Promise<void> {
-  const before = new Date(engine.now().getTime() - engine.timing.maxJobMs);
-  const overdue = await selectLipsyncs(
-    engine.db,
-    `where finished_at is null and (submitted_at <= $1
-       or (status = 'SUBMITTING' and outcome_unknown_at is not null and post_started_at <= $1))`,
-    [before],
-  );
-  for (const { id } of overdue) {
-    await engine.db.transaction(async (tx) => {
-      await lockQueue(tx);
-      const lipsync = await lockLipsync(tx, id);
-      if (lipsync === null || isTerminal(lipsync.status)) return;
-      const isUnknown = lipsync.status === 'SUBMITTING';
-      const failure = isUnknown
-        ? new OutcomeUnknownError(id)
-        : new GenerationFailedError('The video service never told the end of this generation.');
-      const occasion = { source: 'GATEWAY', at: engine.now() } as const;
-      await fail(tx, lipsync, { failure: storeFailure(failure), occasion });
-      if (isUnknown) await tellPositions(tx, lipsync.owner, occasion.at);
-      await notifyQueue(tx);
-    });
-  }
 }

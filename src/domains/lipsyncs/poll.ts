@@ -6,8 +6,11 @@ import { openWhere } from './store.ts';
 /** A look that fails is made again at the next turn anyway: this is for a process that died in the middle. */
 const retryLimit = 5;
 
-/** Works the polls, and starts those that a crash between a submission and its poll has left out. */
-export async function startPolls(engine: Engine): Promise<void> {
+/**
+ * Works the polls, and starts those that a crash between a submission and its poll has left out. Returns the accounts
+ * that have something open.
+ */
+export async function startPolls(engine: Engine): Promise<string[]> {
   await engine.jobs.define(pollQueue, { policy: 'short', retryLimit, retryDelay: 1 });
   await engine.jobs.work<{ accountId: string }>(pollQueue, ({ data }) =>
     poll(engine, data.accountId),
@@ -16,6 +19,7 @@ export async function startPolls(engine: Engine): Promise<void> {
     `select distinct account_id as id from lipsyncs where ${openWhere} and account_id is not null`,
   );
   for (const { id } of accounts) await ensurePoll(engine, id);
+  return accounts.map(({ id }) => id);
 }
 
 async function poll(engine: Engine, accountId: string): Promise<void> {

@@ -1,5 +1,13 @@
-import { InvalidInputError, NotFoundError, restoreFailure } from '../../errors.ts';
+import {
+  Failure,
+  InvalidInputError,
+  NotAuthenticatedError,
+  NotAuthorizedError,
+  NotFoundError,
+  restoreFailure,
+} from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
+import type { Context } from '../../graphql/context.ts';
 import { accessErrors, LipsyncErrorRef } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { EventSourceRef, LipsyncRef, LipsyncStatusRef } from './schema.ts';
@@ -54,29 +62,57 @@ const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implem
   }),
 });
 
+const failureKinds = [InvalidInputError, NotFoundError, ...accessErrors] as const;
+
+const LipsyncProgressResultRef = builder.unionType('LipsyncProgressResult', {
+  description: 'An event of a lip-sync, or why it can not be watched.',
+  types: [LipsyncProgressRef, ...failureKinds],
+  resolveType: (value: unknown) =>
+    failureKinds.find((kind) => value instanceof kind) ?? LipsyncProgressRef,
+});
+
+type Subscriber = Pick<Context, 'caller' | 'services' | 'lastEventId'>;
+
+/** @throws what is told as a member of the union */
+async function follow(
+  { id, after }: { id: string; after?: string | null | undefined },
+  { caller, services, lastEventId }: Subscriber,
+): Promise<AsyncIterable<Progress>> {
+  if (!caller.scopes.has('lipsync:read')) {
+    const isKnown = caller.isAuthenticated || caller.owner === 'anonymous';
+    throw isKnown ? new NotAuthorizedError('lipsync:read') : new NotAuthenticatedError();
+  }
+  const key = keyOf('Lipsync', id);
+  const [lipsync] = key === null ? [] : await services.lipsyncs.findOwn(caller.owner, [key]);
+  if (lipsync == null) throw new NotFoundError('The lip-sync');
+  return services.lipsyncs.follow(lipsync, lastEventId ?? after ?? null);
+}
+
+async function* tellOnce(failure: Failure): AsyncGenerator<Failure> {
+  yield failure;
+}
+
+/*
+ * Without the errors plugin and its `errors` option, which would wrap the source in a generator: a watcher who leaves
+ * would then be kept until the next event, and a job may be quiet for hours.
+ */
 builder.subscriptionField('lipsyncProgress', (t) =>
   t.field({
-    type: LipsyncProgressRef,
-    authScopes: { scope: 'lipsync:read' },
+    type: LipsyncProgressResultRef,
     description:
       'The log of a lip-sync, live. It begins with the last event, or with what follows `after`, and completes after the terminal event. Over SSE each event carries its cursor as `id:`, and `Last-Event-ID` wins over `after`.',
     args: {
       id: t.arg.id({ required: true, description: 'The lip-sync to watch.' }),
       after: t.arg.string({ description: 'The cursor of the last event that was seen.' }),
     },
-    errors: {
-      types: [InvalidInputError, NotFoundError, ...accessErrors],
-      union: {
-        name: 'LipsyncProgressResult',
-        description: 'An event of a lip-sync, or why it can not be watched.',
-      },
+    subscribe: async (_, args, context): Promise<AsyncIterable<Progress | Failure>> => {
+      try {
+        return await follow(args, context);
+      } catch (thrown) {
+        if (thrown instanceof Failure) return tellOnce(thrown);
+        throw thrown;
+      }
     },
-    subscribe: async (_, { id, after }, { caller, services, lastEventId }) => {
-      const key = keyOf('Lipsync', id);
-      const [lipsync] = key === null ? [] : await services.lipsyncs.findOwn(caller.owner, [key]);
-      if (lipsync == null) throw new NotFoundError('The lip-sync');
-      return services.lipsyncs.follow(lipsync, lastEventId ?? after ?? null);
-    },
-    resolve: (progress: Progress) => progress,
+    resolve: (value: Progress | Failure) => value as never,
   }),
 );

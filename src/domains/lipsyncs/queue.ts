@@ -21,7 +21,15 @@ export async function notifyQueue(tx: Sql): Promise<void> {
 }
 
 /** Where a lip-sync could be sent now: open accounts with the number of jobs each holds. */
-export type Room = { accountId: string; email: string; maxJobs: number; holding: number };
+export type Room = {
+  accountId: string;
+  email: string;
+  maxJobs: number;
+  holding: number;
+  /** Whether the upstream still lists the account. */
+  isPresent: boolean;
+  hasPendingError: boolean;
+};
 
 /**
  * Assumed of an account that does not say how many jobs it takes. The upstream's own examples use 3; when it is
@@ -32,6 +40,7 @@ const assumedMaxJobs = 3;
 export async function readRooms(tx: Sql, now: Date): Promise<Room[]> {
   return tx.query<Room>(
     `select a.id as "accountId", a.email, coalesce(a.max_jobs, ${assumedMaxJobs}) as "maxJobs",
+       a.is_present as "isPresent", a.has_pending_error as "hasPendingError",
        (select count(*)::int from lipsyncs l where l.account_id = a.id and l.holds_slot) as holding
      from accounts a
      where a.paused_by is null and (a.cooldown_until is null or a.cooldown_until <= $1)
@@ -45,19 +54,23 @@ export function hasRoomFor(
   room: Room,
   job: Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>,
 ): boolean {
-  if (job.accountId !== null && job.accountId !== room.accountId) return false;
+  if (job.accountId === null ? !room.isPresent : job.accountId !== room.accountId) return false;
   if (job.offPeak) return true;
   return room.holding < Math.min(room.maxJobs, job.maxJobs ?? room.maxJobs);
 }
 
-/** The account with most room that can take the job now. */
+/** The account with most room that can take the job now. Those known to be in trouble come last. */
 export function chooseRoom(
   rooms: readonly Room[],
   job: Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>,
 ): Room | null {
   const fitting = rooms.filter((room) => hasRoomFor(room, job));
   const free = (room: Room) => room.maxJobs - room.holding;
-  return fitting.toSorted((a, b) => free(b) - free(a))[0] ?? null;
+  return (
+    fitting.toSorted(
+      (a, b) => Number(a.hasPendingError) - Number(b.hasPendingError) || free(b) - free(a),
+    )[0] ?? null
+  );
 }
 
 /**
@@ -92,19 +105,17 @@ export async function countWaiting(tx: Sql): Promise<number> {
   return row?.n ?? 0;
 }
 
-/** Whether one that needs the same room waits already: a newcomer does not overtake it. */
-export async function isSomebodyWaitingFor(
+/**
+ * Whether one that waits could take this room now: a newcomer does not overtake it. One that could not, since it is
+ * bound to another account or asks for a calmer one, holds nobody up.
+ */
+export async function isRoomAwaited(
   tx: Sql,
-  job: Pick<Lipsync, 'owner' | 'accountId' | 'offPeak'>,
-  now: Date,
+  room: Room,
+  { offPeak, now }: { offPeak: boolean; now: Date },
 ): Promise<boolean> {
-  const rows = await tx.query(
-    `select 1 from lipsyncs
-     where status = 'QUEUED' and off_peak = $1 and (not_before is null or not_before <= $2)
-       and ($3::text is null or account_id is null or account_id = $3) limit 1`,
-    [job.offPeak, now, job.accountId],
-  );
-  return rows.length > 0;
+  const firsts = await readNextOfEachOwner(tx, now);
+  return firsts.some((waiting) => waiting.offPeak === offPeak && hasRoomFor(room, waiting));
 }
 
 /**

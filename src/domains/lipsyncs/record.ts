@@ -34,12 +34,18 @@ export async function changeStatus(
     : {};
   const changed = await updateLipsync(tx, lipsync.id, { ...ended, ...set, status });
   if (changed === null) throw new Error('The lip-sync was deleted while it was locked.');
-  return tellChange(tx, changed, occasion);
+  // Of the row before: one that ends keeps the estimate that was shown until now, and does not fall back.
+  const percent = status === 'COMPLETED' ? 100 : percentOf(lipsync, occasion.at);
+  return tellChange(tx, changed, { ...occasion, percent });
 }
 
 /** Writes the event of what the row now says. */
-export async function tellChange(tx: Sql, lipsync: Lipsync, occasion: Occasion): Promise<Lipsync> {
-  const percent = percentOf(lipsync, occasion.at);
+export async function tellChange(
+  tx: Sql,
+  lipsync: Lipsync,
+  occasion: Occasion & { percent?: number },
+): Promise<Lipsync> {
+  const percent = occasion.percent ?? percentOf(lipsync, occasion.at);
   const position = await readPosition(tx, lipsync);
   await updateLipsync(tx, lipsync.id, {
     loggedPercent: percent,

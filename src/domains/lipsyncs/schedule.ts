@@ -11,16 +11,27 @@ const slowerWithAge = [
   [10 * 60_000, 2],
 ] as const;
 
-/** pg-boss finds a due job up to half a second late: the look is due that much earlier. */
+/**
+ * pg-boss finds a due job up to half a second late: the look is due that much earlier, but never at once. A job that is
+ * due when it is sent runs without a pause, and so an interval of half a second would be none.
+ */
 const latenessMs = 500;
+
+function factorOf(youngestAgeMs: number): number {
+  return slowerWithAge.find(([age]) => youngestAgeMs >= age)?.[1] ?? 1;
+}
 
 /** How long until the next look at an account whose youngest job has this age. Jitter only shortens it. */
 export function pollDelayMs(pollMs: number, youngestAgeMs: number, random: number): number {
-  const factor = slowerWithAge.find(([age]) => youngestAgeMs >= age)?.[1] ?? 1;
-  return Math.max(0, Math.round(pollMs * factor * (0.85 + 0.15 * random)) - latenessMs);
+  const factor = factorOf(youngestAgeMs);
+  const intervalMs = pollMs * factor * (0.85 + 0.15 * random);
+  return Math.round(Math.max(intervalMs / 2, intervalMs - latenessMs));
 }
 
-/** Makes sure that the account will be looked at; where a look is waiting already, that one does. */
+/**
+ * Makes sure that the account will be looked at; where a look of this pace is waiting already, that one does. A fresh
+ * job does not wait for the slow look that older ones have left behind.
+ */
 export async function ensurePoll(
   engine: Engine,
   accountId: string,
@@ -31,7 +42,7 @@ export async function ensurePoll(
     pollQueue,
     { accountId },
     {
-      singletonKey: accountId,
+      singletonKey: `${accountId}:${factorOf(youngestAgeMs)}`,
       startAfter: new Date(Date.now() + delay),
       ...(tx === undefined ? {} : { tx }),
     },

@@ -1,4 +1,9 @@
-import { InvalidInputError, OutcomeUnknownError, restoreFailure } from '../../errors.ts';
+import {
+  InvalidInputError,
+  NotFoundError,
+  OutcomeUnknownError,
+  restoreFailure,
+} from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { LipsyncErrorRef } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
@@ -209,7 +214,12 @@ builder.objectField(OutcomeUnknownError, 'lipsync', (t) =>
   t.field({
     type: LipsyncRef,
     description: 'The lip-sync that may be running. Watch it: its job is looked for.',
-    resolve: ({ lipsyncId }) => lipsyncId,
+    // Not by the loader: who may only write must learn of it too.
+    resolve: async ({ lipsyncId }, _, { caller, services }) => {
+      const [lipsync] = await services.lipsyncs.findOwn(caller.owner, [lipsyncId]);
+      if (lipsync == null) throw new NotFoundError('The lip-sync');
+      return lipsync;
+    },
   }),
 );
 

@@ -2,18 +2,12 @@ import { InvalidInputError } from '../../errors.ts';
 import { readUse } from './admit.ts';
 import { cancelLipsync } from './cancel.ts';
 import { startClockwork } from './clockwork.ts';
-import { type CreateInput, createLipsync } from './create.ts';
+import { createLipsync } from './create.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import { estimatedCompletion } from './estimate.ts';
-import {
-  deleteLipsync,
-  eraseOld,
-  findOwn,
-  type LipsyncFilter,
-  listOwn,
-  type Place,
-} from './history.ts';
+import { deleteLipsync, eraseOld, findOwn, isPlace, listOwn, type Place } from './history.ts';
+import type { CreateInput } from './input.ts';
 import { createListener } from './listen.ts';
 import { readPositions } from './queue.ts';
 import { percentOf } from './record.ts';
@@ -25,11 +19,12 @@ export type { Creation } from './create.ts';
 export type { Lipsync, LipsyncEvent } from './store.ts';
 export type { Progress } from './watch.ts';
 export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
-export type LipsyncOptions = Omit<Engine, 'submissions'>;
+export type LipsyncOptions = Omit<Engine, 'submissions' | 'stopping'>;
 
 /** All that this slice does, over one engine. `start` begins to send and to look; until then nothing moves. */
 export async function createLipsyncService(options: LipsyncOptions) {
-  const engine: Engine = { ...options, submissions: new Map() };
+  const stopping = new AbortController();
+  const engine: Engine = { ...options, submissions: new Map(), stopping: stopping.signal };
   const watch = new Watch(engine.db, engine.log);
   await watch.open();
   const clockwork = startClockwork(engine);
@@ -77,8 +72,9 @@ export async function createLipsyncService(options: LipsyncOptions) {
     start: clockwork.start,
     /** Takes no new work and waits for the POSTs under way. */
     async drain(): Promise<void> {
+      stopping.abort();
       await clockwork.stop();
-      await Promise.allSettled(engine.submissions.values());
+      while (engine.submissions.size > 0) await Promise.allSettled(engine.submissions.values());
     },
     async close(): Promise<void> {
       await listener.close();
@@ -87,7 +83,8 @@ export async function createLipsyncService(options: LipsyncOptions) {
   };
 }
 
-export type { CreateInput, LipsyncFilter, Place };
+export type { CreateInput, Place };
+export { isPlace };
 
 function dueOf(engine: Engine, lipsync: Lipsync): Date | null {
   const { submittedAt, expectedMs, finishedAt } = lipsync;

@@ -53,13 +53,28 @@ export async function settle(
       return { kind: 'submitted', wasCalledBack: lipsync.hintedVideoIds.length > 0 };
     }
     if (answer.kind === 'unknown') {
-      await updateLipsync(tx, id, { outcomeUnknownAt: occasion.at, leaseUntil: null });
-      await notifyChange(tx, id);
-      if (lipsync.accountId !== null) await ensurePoll(engine, lipsync.accountId, { tx });
+      await loseOutcome(engine, tx, { lipsync, at: occasion.at });
       return { kind: 'unknown' };
     }
     return turnDown(engine, tx, { lipsync, answer, occasion });
   });
+}
+
+/** Nobody knows what became of its POST: from now on it is looked for, and never sent again. */
+export async function loseOutcome(
+  engine: Engine,
+  tx: Sql,
+  { lipsync, at }: { lipsync: Lipsync; at: Date },
+): Promise<void> {
+  await updateLipsync(tx, lipsync.id, { outcomeUnknownAt: at, leaseUntil: null });
+  await notifyChange(tx, lipsync.id);
+  await tellPositions(tx, lipsync.owner, at);
+  if (lipsync.accountId !== null) await ensurePoll(engine, lipsync.accountId, { tx });
+}
+
+/** The column is an integer, and an answer that can't be written down would make the POST's outcome unknown. */
+function wholeCredits(credits: number | null): number | null {
+  return credits === null || Math.abs(credits) > 1e9 ? null : Math.round(credits);
 }
 
 /** The upstream has the job: also used where a look found the job of a POST without an answer. */
@@ -79,7 +94,7 @@ export async function accept(
     status: 'SUBMITTED',
     set: {
       upstreamVideoId: job.upstreamVideoId,
-      creditsCharged: job.creditsCharged,
+      creditsCharged: wholeCredits(job.creditsCharged),
       submittedAt: occasion.at,
       holdsSlot: !lipsync.offPeak,
       expectedMs: await readExpectedMs(tx, lipsync),
@@ -92,7 +107,7 @@ export async function accept(
   if (submitted.cancelRequestedAt === null) return submitted;
   return changeStatus(tx, submitted, {
     status: 'CANCELLED',
-    set: { isTrackingStopped: true },
+    set: { isTrackingStopped: true, holdsSlot: submitted.holdsSlot },
     occasion,
   });
 }
@@ -109,11 +124,13 @@ async function turnDown(
 ): Promise<Settlement> {
   const { lipsync, answer, occasion } = refusal;
   const { failure } = answer;
-  const isFirstAnswer = isBeingAnswered(lipsync);
+  // Where the answer came later than its lease, the caller has been told that the outcome is unknown.
+  const isFirstAnswer = isBeingAnswered(lipsync) && lipsync.outcomeUnknownAt === null;
   const isBusy = failure.code === 'RATE_LIMITED';
   if (lipsync.accountId !== null) await tellAccount(engine, tx, { lipsync, answer, occasion });
   if (isFirstAnswer && !(isBusy && answer.mayWait)) {
     await deleteRefused(tx, lipsync, { failure: storeFailure(failure), at: occasion.at });
+    await tellPositions(tx, lipsync.owner, occasion.at);
     return { kind: 'refused', failure };
   }
   if (isBusy || answer.kind === 'not-sent') {
@@ -159,6 +176,8 @@ export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Pr
     holdsSlot: false,
     leaseUntil: null,
     postStartedAt: null,
+    outcomeUnknownAt: null,
+    hintedVideoIds: [],
     accountId: lipsync.isAccountFixed ? lipsync.accountId : null,
   };
   if (lipsync.cancelRequestedAt !== null) {

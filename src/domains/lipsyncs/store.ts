@@ -87,7 +87,14 @@ function fromRow<T>(row: Row): T {
 }
 
 function toParam(name: string, value: unknown): unknown {
-  return jsonColumns.has(name) && value !== null ? JSON.stringify(value) : value;
+  return jsonColumns.has(name) && value !== null ? toJson(value) : value;
+}
+
+/** As `jsonb` takes it: an upstream's text with U+0000 or half a surrogate pair must not keep a lip-sync from ending. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'string' ? each.replaceAll('\0', '').toWellFormed() : each,
+  );
 }
 
 /** Those the upstream may still say something about. */
@@ -197,7 +204,7 @@ export async function deleteRefused(
       lipsync.owner,
       lipsync.idempotencyKey,
       lipsync.fingerprint,
-      JSON.stringify(refusal.failure),
+      toJson(refusal.failure),
       refusal.at,
     ],
   );

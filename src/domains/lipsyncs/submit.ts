@@ -1,7 +1,6 @@
 import type { Sql } from '../../database/connect.ts';
 import { postLipsync } from './endpoints.ts';
 import { type Engine, later, leaseMs } from './engine.ts';
-import { isTerminal } from './lifecycle.ts';
 import { lookAtLipsync } from './look.ts';
 import {
   chooseRoom,
@@ -13,7 +12,7 @@ import {
   tellPositions,
 } from './queue.ts';
 import { changeStatus, tellChange } from './record.ts';
-import { isAttemptTold, putBack, type Settlement, settle } from './settle.ts';
+import { isAttemptTold, loseOutcome, putBack, type Settlement, settle } from './settle.ts';
 import { type Lipsync, lockLipsync, selectLipsyncs, updateLipsync } from './store.ts';
 
 /** What a claim writes: from here on the lip-sync belongs to this process until the lease ends. */
@@ -30,15 +29,14 @@ export function claimOf(engine: Engine, room: Room, job: { offPeak: boolean; att
 }
 
 /** Takes the fairest waiting lip-sync that has room, or none. */
-async function claimNext(engine: Engine): Promise<{ lipsync: Lipsync; email: string } | null> {
+async function claimNext(engine: Engine): Promise<{ lipsync: Lipsync; room: Room } | null> {
   return engine.db.transaction(async (tx) => {
     await lockQueue(tx);
     const rooms = await readRooms(tx, engine.now());
     if (rooms.length === 0) return null;
     for (const lipsync of await readNextOfEachOwner(tx, engine.now())) {
       const room = chooseRoom(rooms, lipsync);
-      if (room !== null)
-        return { lipsync: await claim(engine, tx, { lipsync, room }), email: room.email };
+      if (room !== null) return { lipsync: await claim(engine, tx, { lipsync, room }), room };
     }
     return null;
   });
@@ -65,7 +63,7 @@ export async function dispatch(engine: Engine, isStopping: () => boolean): Promi
     const claimed = await claimNext(engine);
     if (claimed === null) return;
     // It tells its outcome to the row, and never throws.
-    void startSubmission(engine, claimed.lipsync, { email: claimed.email, mayWait: true });
+    void startSubmission(engine, claimed.lipsync, { room: claimed.room, mayWait: true });
   }
 }
 
@@ -73,7 +71,7 @@ export async function dispatch(engine: Engine, isStopping: () => boolean): Promi
 export function startSubmission(
   engine: Engine,
   lipsync: Lipsync,
-  way: { email: string; mayWait: boolean },
+  way: { room: Room; mayWait: boolean },
 ): Promise<Settlement> {
   const submission = submit(engine, lipsync, way)
     .catch((error: unknown): Settlement => {
@@ -89,22 +87,27 @@ export function startSubmission(
 async function submit(
   engine: Engine,
   lipsync: Lipsync,
-  way: { email: string; mayWait: boolean },
+  way: { room: Room; mayWait: boolean },
 ): Promise<Settlement> {
-  if (!(await markPostStarted(engine, lipsync))) return { kind: 'waiting' };
+  const { room } = way;
+  // Before the mark: what fails here leaves a claim that was surely not sent.
   const upstreamVideoId =
     lipsync.sourceVideoId === null
       ? null
       : await engine.videos.ids.toUpstream(lipsync.sourceVideoId);
+  // The claim stays, and the next start finds that nothing was sent.
+  if (engine.stopping.aborted) return { kind: 'waiting' };
+  if (!(await markPostStarted(engine, lipsync))) return { kind: 'waiting' };
   const answer = await postLipsync(engine.upstream, {
     ...(upstreamVideoId === null ? {} : { videoId: upstreamVideoId }),
-    ...(lipsync.sourcePath === null ? {} : { videoPath: lipsync.sourcePath, email: way.email }),
+    ...(lipsync.sourcePath === null ? {} : { videoPath: lipsync.sourcePath, email: room.email }),
     ...(lipsync.audioPath === null ? {} : { audioPath: lipsync.audioPath }),
     ...(lipsync.text === null ? {} : { prompt: lipsync.text }),
     ...(lipsync.voice === null ? {} : { speakerId: lipsync.voice.speakerId }),
     ...(lipsync.keepOriginalSound === null ? {} : { keepOriginalSound: lipsync.keepOriginalSound }),
     ...(lipsync.offPeak ? { offPeak: true } : {}),
-    ...(lipsync.maxJobs === null ? {} : { maxJobs: lipsync.maxJobs }),
+    // It lowers the account's own and never raises it.
+    ...(lipsync.maxJobs === null ? {} : { maxJobs: Math.min(lipsync.maxJobs, room.maxJobs) }),
     replyUrl: engine.callbackUrl(lipsync.id),
     replyRef: lipsync.id,
   });
@@ -137,35 +140,41 @@ async function markPostStarted(engine: Engine, lipsync: Lipsync): Promise<boolea
 }
 
 /**
- * Claims whose holder is gone: back into the queue where no POST had started, else looked for. On the embedded
- * database every lease is void at start, since nobody else can hold one.
+ * Claims whose holder is gone: back into the queue where no POST had started, else to be looked for; those it returns.
+ * On the embedded database every lease is void at start, since nobody else can hold one.
  */
-export async function takeOver(engine: Engine, leasesAreVoid = false): Promise<number> {
+export async function takeOver(engine: Engine, leasesAreVoid = false): Promise<string[]> {
   const now = engine.now();
   const abandoned = await selectLipsyncs(
     engine.db,
     `where status = 'SUBMITTING' and outcome_unknown_at is null and (lease_until <= $1 or $2)`,
     [now, leasesAreVoid],
   );
+  const lost: string[] = [];
   for (const { id } of abandoned) {
     if (engine.submissions.has(id)) continue;
-    await engine.db.transaction(async (tx) => {
+    const isLost = await engine.db.transaction(async (tx) => {
       await lockQueue(tx);
       const lipsync = await lockLipsync(tx, id);
-      const isStill =
-        lipsync?.status === 'SUBMITTING' &&
-        lipsync.outcomeUnknownAt === null &&
-        (leasesAreVoid || (lipsync.leaseUntil?.getTime() ?? 0) <= now.getTime());
-      if (!isStill || lipsync === null) return;
+      if (lipsync === null || !isAbandoned(lipsync, leasesAreVoid ? null : now)) return false;
+      await notifyQueue(tx);
       if (lipsync.postStartedAt === null) {
         await putBack(tx, lipsync, { source: 'GATEWAY', at: now });
-      } else {
-        await updateLipsync(tx, id, { outcomeUnknownAt: now, leaseUntil: null });
+        return false;
       }
-      await notifyQueue(tx);
+      await loseOutcome(engine, tx, { lipsync, at: now });
+      return true;
     });
+    if (isLost) lost.push(id);
   }
-  return abandoned.length;
+  return lost;
+}
+
+/** With null for `now` every lease has ended. */
+function isAbandoned(lipsync: Lipsync, now: Date | null): boolean {
+  const { status, outcomeUnknownAt, leaseUntil } = lipsync;
+  if (status !== 'SUBMITTING' || outcomeUnknownAt !== null) return false;
+  return now === null || (leaseUntil?.getTime() ?? 0) <= now.getTime();
 }
 
 /** Ends what has waited past its `expiresAt`. */
@@ -178,7 +187,7 @@ export async function expireDue(engine: Engine): Promise<void> {
     await engine.db.transaction(async (tx) => {
       await lockQueue(tx);
       const lipsync = await lockLipsync(tx, id);
-      if (lipsync === null || isTerminal(lipsync.status) || lipsync.status !== 'QUEUED') return;
+      if (lipsync?.status !== 'QUEUED') return;
       const occasion = { source: 'GATEWAY', at: engine.now() } as const;
       await changeStatus(tx, lipsync, { status: 'EXPIRED', occasion });
       await tellPositions(tx, lipsync.owner, occasion.at);

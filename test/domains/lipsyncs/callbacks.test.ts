@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { keyOf } from '../../../src/graphql/ids.ts';
+import { expectSoundLog, idOf, openStage, patient, type Stage } from './stage.ts';
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  // Nothing but callbacks tells anything soon: the poll is the net below them.
+  stage = await openStage({
+    env: { POLL_INTERVAL_MS: '1200' },
+    sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
+  });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+beforeEach(async () => {
+  await stage.clearSwitches();
+  await stage.forgetRequests();
+});
+
+const say = async (text: string) =>
+  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+
+async function post(url: string, body: unknown): Promise<number> {
+  const response = await fetch(url, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  await response.text();
+  return response.status;
+}
+
+const urlOf = async (id: string) => (await stage.jobOf(id))?.replyUrl ?? '';
+const reads = () => stage.requests('GET /videos/');
+
+async function rowOf(id: string) {
+  const [row] = await stage.test.app.db.query('select * from lipsyncs where id = $1', [
+    keyOf('Lipsync', id),
+  ]);
+  return row;
+}
+
+describe('works', () => {
+  it.each(['[[no-callback]]', '[[doubled]]', '[[reordered]]', '[[early]]', '[[forged]]'])(
+    'tells the same story in the end with %s',
+    async (phrase) => {
+      for (const [outcome, code] of [
+        ['', undefined],
+        ['[[moderated]]', 'CONTENT_MODERATED'],
+      ] as const) {
+        const id = await say(`${phrase} ${outcome} story`);
+        const ended = await stage.end(id);
+        expect(ended.status).toBe(code === undefined ? 'COMPLETED' : 'MODERATED');
+        expect(ended.failure?.code).toBe(code);
+        if (code === undefined) expect(ended.result?.url).toMatch(stage.test.sandbox.origin);
+        const events = await stage.events(id);
+        expectSoundLog(events);
+        expect(events.filter(({ status }) => status === 'SUBMITTED')).toHaveLength(1);
+        expect(await stage.postsOf(id)).toHaveLength(1);
+      }
+    },
+  );
+
+  it('believes the upstream and not the body', async () => {
+    await stage.test.turn({ callbacks: 'none' });
+    const id = await say('[[never]] lies');
+    const url = await urlOf(id);
+    const lie = { video_status_name: 'COMPLETED', video_status_final: true, url: 'http://evil/x' };
+    const own = (await stage.jobOf(id))?.video_id;
+    const bodies = [
+      { ...lie, video_id: own },
+      { ...lie, video_id: 'user:1-pixverse:x@y.example-video:1' },
+      { ...lie, video_id: 'a\0b' },
+      { ...lie, replyRef: 'somebody else', video_id: 12 },
+      { video_id: { deep: [] } },
+      'no JSON at all',
+      '',
+      'x'.repeat(300_000),
+    ];
+    for (const body of bodies) expect(await post(url, body)).toBe(200);
+    await stage.reach(id, 'GENERATING');
+    expect(await stage.find(id)).toMatchObject({ result: null, failure: null, finishedAt: null });
+    await stage.finish(id);
+    expect(await post(url, { ...lie, video_status_name: 'FAILED' })).toBe(200);
+    const ended = await stage.end(id);
+    expect(ended.status).toBe('COMPLETED');
+    expect(ended.result?.url).toMatch(stage.test.sandbox.origin);
+    expectSoundLog(await stage.events(id));
+  });
+
+  it('lost the look of a callback whose body held U+0000', async () => {
+    await stage.test.turn({ callbacks: 'none', cutNext: 1, replyRefInScheduler: false });
+    const made = await stage.create({ video: { id: video }, speech: { text: { text: 'zero' } } });
+    const before = (await reads()).length;
+    expect(await post(await urlOf(idOf(made)), '{"video_id":"a\\u0000b"}')).toBe(200);
+    await vi.waitFor(async () => expect((await reads()).length).toBeGreaterThan(before), patient);
+    expect(stage.test.logs.filter(({ msg }) => msg === 'a callback could not be taken')).toEqual(
+      [],
+    );
+    await stage.cancel(idOf(made));
+  });
+
+  it('joins a burst of fifty to a read at once and one more', async () => {
+    await stage.test.turn({ callbacks: 'none', queuedMs: 60_000 });
+    const id = await say('burst');
+    const url = await urlOf(id);
+    const before = (await reads()).length;
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: 50 }, () => post(url, {})));
+    await vi.waitFor(
+      async () => expect((await reads()).length - before).toBeGreaterThanOrEqual(2),
+      patient,
+    );
+    // One at once and one each second since; polls come in between.
+    const seconds = (performance.now() - startedAt) / 1_000;
+    expect((await reads()).length - before).toBeLessThanOrEqual(3 + 2 * seconds);
+    await stage.cancel(id);
+  });
+
+  it('answers 200 for one that has ended or is gone, and changes nothing', async () => {
+    const id = await say('[[no-callback]] over');
+    const url = await urlOf(id);
+    await stage.end(id);
+    const row = await rowOf(id);
+    expect(await post(url, { video_status_name: 'FAILED' })).toBe(200);
+    expect(await rowOf(id)).toEqual(row);
+    await stage.remove(id);
+    expect(await post(url, {})).toBe(200);
+    expect(await rowOf(id)).toBeUndefined();
+  });
+});
+
+describe('keeps out', () => {
+  it('a thousand forged tokens: no upstream call, no change', async () => {
+    await stage.test.turn({ callbacks: 'none', queuedMs: 60_000 });
+    const id = await say('target');
+    const token = new URL(await urlOf(id)).pathname.split('/').at(-1) ?? '';
+    const row = await rowOf(id);
+    const before = await stage.requests();
+    const parts = token.split('.');
+    const forge = (n: number) => {
+      const forged = [...parts];
+      forged[n % parts.length] = n % 2 ? randomBytes(32).toString('base64url') : 'x'.repeat(43);
+      return forged.join('.');
+    };
+    for (let batch = 0; batch < 20; batch += 1) {
+      const statuses = await Promise.all(
+        Array.from({ length: 50 }, (_, n) =>
+          post(`${stage.test.url}/callbacks/${forge(batch * 50 + n)}`, {
+            video_id: 'x',
+            video_status_name: 'COMPLETED',
+          }),
+        ),
+      );
+      expect(new Set(statuses)).toEqual(new Set([404]));
+    }
+    const { sequence: _, ...was } = row ?? {};
+    expect(await rowOf(id)).toMatchObject(was);
+    // The poll may look meanwhile; nothing else has.
+    const after = (await stage.requests()).slice(before.length);
+    expect(after.filter(({ path }) => !path.startsWith('/videos/?'))).toEqual([]);
+    await stage.cancel(id);
+  });
+});

@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
+import { expectSoundLog, idOf, openStage, patient, type Stage } from './stage.ts';
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  stage = await openStage({ env: { UPSTREAM_TIMEOUT_MS: '1500' } });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+beforeEach(() => stage.beBrief());
+
+const say = (text: string, more: object = {}) =>
+  stage.create({ video: { id: video }, speech: { text: { text } }, ...more });
+
+async function block() {
+  const made = await Promise.all([1, 2, 3].map((n) => say(`[[never]] ${n}`)));
+  const ids = made.map(idOf);
+  return () => Promise.all(ids.map((id) => stage.cancel(id)));
+}
+
+const deletesOf = async (id: string) => {
+  const job = await stage.jobOf(id);
+  return stage.requests(`DELETE /scheduler/${job?.video_id}`);
+};
+
+describe('works', () => {
+  it('ends what waits, free of charge and without a POST, and says so again', async () => {
+    const free = await block();
+    const id = idOf(await say('Waiting'));
+    const behind = idOf(await say('Behind'));
+    for (let time = 0; time < 2; time += 1) {
+      expect(await stage.cancel(id)).toMatchObject({
+        __typename: 'LipsyncCancelled',
+        lipsync: { status: 'CANCELLED', failure: null, progress: { queuePosition: null } },
+      });
+    }
+    expect((await stage.find(behind))?.progress.queuePosition).toBe(1);
+    await free();
+    await stage.end(behind);
+    expect(await stage.postsOf(id)).toEqual([]);
+    expectSoundLog(await stage.events(id));
+    expectSoundLog(await stage.events(behind));
+  });
+
+  it('stops to track what runs, tells the upstream once, and says that it goes on', async () => {
+    const id = idOf(await say('[[never]] Running'));
+    for (let time = 0; time < 2; time += 1) {
+      expect(await stage.cancel(id)).toMatchObject({
+        __typename: 'LipsyncTrackingStopped',
+        lipsync: { status: 'CANCELLED', failure: null },
+      });
+    }
+    expect(await deletesOf(id)).toHaveLength(1);
+    expect((await stage.jobOf(id))?.isTracked).toBe(false);
+    // What the job comes to changes nothing any more.
+    await stage.finish(id);
+    expect(await stage.find(id)).toMatchObject({ status: 'CANCELLED', result: null });
+    expectSoundLog(await stage.events(id));
+  });
+
+  it('waits for the answer of a POST that is under way', async () => {
+    await stage.test.turn({ generatingMs: 60_000, delayMs: 400 });
+    const making = say('Being sent', { reference: 'being sent' });
+    type Data = { lipsyncs: { nodes: { id: string; status: string }[] } };
+    const found = await vi.waitFor(async () => {
+      const { lipsyncs } = await stage.ask<Data>(
+        '{ lipsyncs(filter: { reference: "being sent" }) { nodes { id status } } }',
+      );
+      expect(lipsyncs.nodes).toMatchObject([{ status: 'SUBMITTING' }]);
+      return lipsyncs.nodes[0];
+    }, patient);
+    const answers = await Promise.all([
+      stage.cancel(found?.id ?? ''),
+      stage.cancel(found?.id ?? ''),
+    ]);
+    for (const answer of answers) {
+      expect(answer).toMatchObject({
+        __typename: 'LipsyncTrackingStopped',
+        lipsync: { status: 'CANCELLED' },
+      });
+    }
+    expect((await making).__typename).toBe('CreateLipsyncSuccess');
+    expect((await deletesOf(found?.id ?? '')).length).toBeGreaterThan(0);
+    expect(await stage.postsOf(found?.id ?? '')).toHaveLength(1);
+    const events = await stage.events(found?.id ?? '');
+    expect(events.map(({ status }) => status)).toEqual(['SUBMITTING', 'SUBMITTED', 'CANCELLED']);
+    expectSoundLog(events);
+  });
+
+  it('gives up looking for one whose POST had no answer', async () => {
+    const id = idOf(await say('[[503]] nothing'));
+    expect(await stage.cancel(id)).toMatchObject({ __typename: 'LipsyncTrackingStopped' });
+    expect(await stage.cancel(id)).toMatchObject({ __typename: 'LipsyncTrackingStopped' });
+    expect(await stage.postsOf(id)).toHaveLength(1);
+  });
+
+  it('does not touch what has ended', async () => {
+    const id = idOf(await say('Ended'));
+    const ended = await stage.end(id);
+    expect(await stage.cancel(id)).toMatchObject({
+      __typename: 'LipsyncAlreadyFinished',
+      lipsync: { status: 'COMPLETED', finishedAt: ended.finishedAt },
+    });
+    expect(await deletesOf(id)).toEqual([]);
+  });
+
+  it('keeps the percentage that was shown last: it fell back to the last event', async () => {
+    await stage.test.turn({ callbacks: 'none', generatingMs: 60_000 });
+    const id = idOf(await say('Half way'));
+    await stage.reach(id, 'GENERATING');
+    stage.clock.aheadMs += 45_000;
+    const shown = (await stage.find(id))?.progress.percent ?? 0;
+    expect(shown).toBeGreaterThan(20);
+    await stage.cancel(id);
+    expect((await stage.find(id))?.progress.percent).toBeGreaterThanOrEqual(shown);
+    expectSoundLog(await stage.events(id));
+  });
+
+  it('erases what has ended: its events and its key too', async () => {
+    const input = { idempotencyKey: 'erased', reference: 'erased' };
+    const id = idOf(await say('Erased', input));
+    await stage.end(id);
+    expect(await stage.remove(id)).toEqual({
+      __typename: 'DeleteLipsyncSuccess',
+      deletedLipsyncId: id,
+    });
+    expect(await stage.find(id)).toBeNull();
+    const rows = await stage.test.app.db.query(
+      'select 1 from lipsync_events where lipsync_id = $1',
+      [keyOf('Lipsync', id)],
+    );
+    expect(rows).toEqual([]);
+    const again = await say('Other words', input);
+    expect(again).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
+    await stage.end(idOf(again));
+    expect(await stage.remove(id)).toMatchObject({ __typename: 'NotFoundError' });
+  });
+
+  it('frees in the end the slot of one whose canceller died before it had told the upstream', async () => {
+    const free = await block();
+    const waiting = idOf(await say('Waiting'));
+    // What a process leaves behind that dies between the two.
+    await free();
+    await stage.end(waiting);
+    await stage.test.app.db.query(
+      "update lipsyncs set holds_slot = true where status = 'CANCELLED'",
+    );
+    stage.clock.aheadMs += 70_000;
+    await vi.waitFor(async () => {
+      const held = await stage.test.app.db.query('select id from lipsyncs where holds_slot');
+      expect(held).toEqual([]);
+    }, patient);
+  });
+});
+
+describe('refuses', () => {
+  it('to erase what has not ended', async () => {
+    const id = idOf(await say('[[never]] Running'));
+    expect(await stage.remove(id)).toMatchObject({ __typename: 'InvalidInputError' });
+    expect(await stage.find(id)).not.toBeNull();
+    await stage.cancel(id);
+  });
+
+  it('ids of nothing', async () => {
+    const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
+    for (const id of ['rubbish', '', missing, encodeId('Video', 'x'), encodeId('Lipsync', '1')]) {
+      expect(await stage.cancel(id)).toMatchObject({ __typename: 'NotFoundError' });
+      expect(await stage.remove(id)).toMatchObject({ __typename: 'NotFoundError' });
+      expect(await stage.find(id)).toBeNull();
+    }
+  });
+});

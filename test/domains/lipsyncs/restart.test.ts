@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { keyOf } from '../../../src/graphql/ids.ts';
+import { type TestStorage, testStorage } from '../../support/database.ts';
+import { createGraphQLClient } from '../../support/graphql-client.ts';
+import { type Event, expectSoundLog, type Job, terminal } from './stage.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const patient = { timeout: 45_000, interval: 100 };
+
+let storage: TestStorage;
+let running: ChildProcess | null = null;
+beforeEach(async () => {
+  storage = await testStorage();
+});
+afterEach(async () => {
+  await kill();
+  await storage.remove();
+});
+
+/** The program as `npm start` runs it, with its own sandbox, until it listens. */
+async function start() {
+  const child = spawn(process.execPath, ['src/main.ts'], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env.PATH,
+      PORT: '0',
+      DATA_DIR: storage.dataDir,
+      ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
+      POLL_INTERVAL_MS: '500',
+      UPSTREAM_TIMEOUT_MS: '4000',
+    },
+  });
+  running = child;
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { msg, url } = JSON.parse(line) as { msg: string; url?: string };
+    if (msg !== 'listening' || url === undefined) continue;
+    child.stdout.resume();
+    return createGraphQLClient(url.replace(/\/graphql$/, ''));
+  }
+  throw new Error('It ended before it listened.');
+}
+
+async function kill() {
+  const child = running;
+  running = null;
+  if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+}
+
+async function sandbox(method: string, path: string, body?: object): Promise<unknown> {
+  const port = await readFile(join(storage.dataDir, 'sandbox-port'), 'utf8');
+  const response = await fetch(`http://127.0.0.1:${port}/_sandbox/${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return response.json();
+}
+
+type Client = Awaited<ReturnType<typeof start>>;
+type Node = { id: string; status: string; text: string; events: { nodes: Event[] } };
+
+async function list(client: Client): Promise<Node[]> {
+  const { data } = await client.ask<{ lipsyncs: { nodes: Node[] } }>(
+    `{ lipsyncs(first: 100) { nodes { id status text
+      events(first: 100) { nodes { sequence status percent queuePosition } } } } }`,
+  );
+  return data?.lipsyncs.nodes ?? [];
+}
+
+async function create(client: Client, videoId: string, text: string) {
+  const { data, errors } = await client.ask(
+    `mutation ($video: ID!, $text: String!) { createLipsync(input: {
+      video: { id: $video }, speech: { text: { text: $text } }, idempotencyKey: $text }) {
+      __typename } }`,
+    { video: videoId, text },
+  );
+  expect(errors).toBeUndefined();
+  return data;
+}
+
+describe('works', () => {
+  it('ends every lip-sync once after kill -9: being sent, waiting and running', async () => {
+    const before = await start();
+    await sandbox('PUT', 'switches', { queuedMs: 100, generatingMs: 20_000 });
+    const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
+      '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
+    );
+    const videoId = data?.videos.nodes[0]?.id ?? '';
+    await create(before, videoId, 'first');
+    await create(before, videoId, 'second');
+    // Taken by the upstream, and nobody was ever told: the process dies while it waits for the answer.
+    create(before, videoId, '[[hang]] third').catch(() => undefined);
+    await vi.waitFor(async () => {
+      const { jobs } = (await sandbox('GET', 'jobs')) as { jobs: Job[] };
+      expect(jobs.map(({ status }) => status)).toEqual(Array(3).fill('GENERATING'));
+    }, patient);
+    await create(before, videoId, 'fourth');
+    await create(before, videoId, 'fifth');
+    const statuses = (await list(before)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 'QUEUED')).toHaveLength(2);
+    expect(statuses.filter((status) => status === 'SUBMITTING')).toHaveLength(1);
+    await kill();
+
+    const after = await start();
+    await sandbox('PUT', 'switches', { queuedMs: 10, generatingMs: 10 });
+    const ended = await vi.waitFor(async () => {
+      const all = await list(after);
+      for (const { status } of all) expect(terminal).toContain(status);
+      return all;
+    }, patient);
+    expect(ended).toHaveLength(5);
+    const { jobs } = (await sandbox('GET', 'jobs')) as { jobs: Job[] };
+    for (const { id, status, events } of ended) {
+      expect(status).toBe('COMPLETED');
+      expectSoundLog(events.nodes);
+      expect(jobs.filter(({ replyRef }) => replyRef === keyOf('Lipsync', id))).toHaveLength(1);
+    }
+    expect(jobs).toHaveLength(5);
+    // Nobody who repeats himself after the crash makes another one.
+    await create(after, videoId, 'first');
+    expect(await list(after)).toHaveLength(5);
+  }, 90_000);
+});
