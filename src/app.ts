@@ -144,6 +144,7 @@ async function createServices(parts: Parts): Promise<Services> {
       pollMs: config.timing.pollIntervalMs,
       upstreamTimeoutMs: config.upstream.timeoutMs,
       maxJobMs: config.timing.maxJobMs,
+      firstGuessMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
   });
   return { accounts, videos, voices, uploads, lipsyncs };
@@ -205,6 +206,12 @@ function createDoors(parts: Parts, services: Services) {
 function countLipsyncs(db: Database): Promise<{ status: string; count: number }[]> {
   return db.query('select status, count(*)::int as count from lipsyncs group by status');
 }
+
+/** The upstream's users report one to two minutes a job. A choice, not a fact; past jobs soon tell better. */
+const liveGuessMs = 90_000;
+
+/** The sandbox's default is a second of waiting and four of generating. */
+const sandboxGuessMs = 5_000;
 
 /** How long an answer that is being written may take when the process stops. */
 const patienceMs = 2_000;

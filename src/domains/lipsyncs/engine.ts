@@ -32,6 +32,8 @@ export type Engine = {
     readonly upstreamTimeoutMs: number;
     /** After this long without an end, or without a trace of a POST whose outcome is unknown, it has failed. */
     readonly maxJobMs: number;
+    /** What a job is expected to take until one of its kind has finished. */
+    readonly firstGuessMs: number;
   };
   /** POSTs under way in this process: a stop waits for them. */
   readonly submissions: Map<string, Promise<unknown>>;

@@ -1,8 +1,5 @@
 /** How far along a lip-sync is. The upstream tells no progress, so it is estimated from how long others took. */
 
-/** Until one of its kind has finished: the upstream's users report one to two minutes. A choice, not a fact. */
-const defaultMs = 90_000;
-
 /** The estimate reaches this when the expected time is over, then creeps towards `ceiling`. */
 const percentAtExpected = 85;
 const ceiling = 95;
@@ -32,12 +29,12 @@ export function kindOf(job: { isText: boolean; seconds: number | null; isOffPeak
   };
 }
 
-/** The median of the durations in milliseconds, or the default where there are none. */
-export function expectedMs(durations: readonly number[]): number {
+/** The median of the durations in milliseconds, or the first guess where there are none. */
+export function expectedMs(durations: readonly number[], firstGuessMs: number): number {
   const sorted = durations.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle];
-  if (upper === undefined) return defaultMs;
+  if (upper === undefined) return firstGuessMs;
   const lower = sorted.length % 2 === 0 ? (sorted[middle - 1] ?? upper) : upper;
   return Math.max(1, Math.round((lower + upper) / 2));
 }

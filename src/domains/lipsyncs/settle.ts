@@ -97,7 +97,7 @@ export async function accept(
       creditsCharged: wholeCredits(job.creditsCharged),
       submittedAt: occasion.at,
       holdsSlot: !lipsync.offPeak,
-      expectedMs: await readExpectedMs(tx, lipsync),
+      expectedMs: await readExpectedMs(engine, tx, lipsync),
       leaseUntil: null,
       outcomeUnknownAt: null,
     },
@@ -191,7 +191,7 @@ export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Pr
 }
 
 /** The median of the last fifty of its kind and length, else of its kind, else a default. */
-async function readExpectedMs(tx: Sql, lipsync: Lipsync): Promise<number> {
+async function readExpectedMs(engine: Engine, tx: Sql, lipsync: Lipsync): Promise<number> {
   const isText = lipsync.text !== null;
   const seconds = lipsync.text === null ? lipsync.mediaSeconds : secondsOfSpeech(lipsync.text);
   const kind = kindOf({ isText, seconds, isOffPeak: lipsync.offPeak });
@@ -207,5 +207,6 @@ async function readExpectedMs(tx: Sql, lipsync: Lipsync): Promise<number> {
     return rows.map(({ ms }) => ms);
   };
   const alike = await read({ from: kind.fromSeconds, to: Math.min(kind.toSeconds, 1e9) });
-  return expectedMs(alike.length > 0 ? alike : await read({ from: -1, to: 1e9 }));
+  const known = alike.length > 0 ? alike : await read({ from: -1, to: 1e9 });
+  return expectedMs(known, engine.timing.firstGuessMs);
 }
