@@ -7,7 +7,7 @@ export default mergeConfig(
   defineConfig({
     test: {
       globalSetup: ['test/support/postgres-setup.ts'],
-      include: ['test/{database,domains,e2e}/**/*.test.ts'],
+      include: ['test/{database,domains}/**/*.test.ts'],
     },
   }),
 );

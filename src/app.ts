@@ -12,7 +12,9 @@ import { createLipsyncService } from './domains/lipsyncs/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
 import { createVoiceService } from './domains/voices/service.ts';
+import { createWebhookService } from './domains/webhooks/service.ts';
 import type { Services } from './graphql/context.ts';
+import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
 import { schema } from './schema.ts';
 import { createAuthenticator } from './server/caller.ts';
@@ -59,11 +61,13 @@ export async function startApp({ config, log, openUpstream, now = () => new Date
 
   const port = await listen(doors.server, config.server);
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
+  await services.webhooks.start();
   await services.lipsyncs.start();
   await startRetention(parts, services);
 
   async function close(): Promise<void> {
     await doors.close(() => services.lipsyncs.drain());
+    await services.webhooks.stop();
     await jobs.stop();
     await services.lipsyncs.close();
     await upstream.close();
@@ -126,9 +130,15 @@ async function createServices(parts: Parts): Promise<Services> {
     publicUrl,
     tokens: uploadTokens(secrets),
   });
+  const webhooks = createWebhookService({
+    ...{ db, jobs, now, log, secrets },
+    allowedNetworks: config.webhookAllowedNetworks,
+    publicId: encodeId,
+  });
   const lipsyncs = await createLipsyncService({
     ...shared,
     jobs,
+    webhooks,
     accounts,
     videos,
     voices,
@@ -147,7 +157,7 @@ async function createServices(parts: Parts): Promise<Services> {
       firstGuessMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
   });
-  return { accounts, videos, voices, uploads, lipsyncs };
+  return { accounts, videos, voices, uploads, webhooks, lipsyncs };
 }
 
 function createDoors(parts: Parts, services: Services) {

@@ -144,6 +144,8 @@ const variables = z.object({
   MAX_JOB_MS: wholeNumber().default(7_200_000),
   /** Days that a finished lip-sync and its events are kept. Default: 30. */
   RETENTION_DAYS: wholeNumber(1, 36_500).default(30),
+  /** Networks, addresses or host names, comma-separated, that webhooks may reach although they are not public. Default: none. */
+  WEBHOOK_ALLOWED_NETWORKS: list.default([]),
   /** Least severe level written to stdout: fatal, error, warn, info, debug, trace, or silent. Default: info. */
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 });
@@ -241,6 +243,7 @@ function arrange(is: Variables) {
       timeoutMs: is.UPSTREAM_TIMEOUT_MS,
     },
     sandboxPort: is.SANDBOX_PORT,
+    webhookAllowedNetworks: is.WEBHOOK_ALLOWED_NETWORKS,
     database: { url: is.DATABASE_URL, dataDir: is.DATA_DIR },
     limits: {
       costPerMinute: is.COST_PER_MINUTE,

@@ -54,6 +54,7 @@ describe('works', () => {
         streamsPerCaller: null,
         queueLimit: 10_000,
       },
+      webhookAllowedNetworks: [],
       timing: { pollIntervalMs: 15_000, maxJobMs: 7_200_000, retentionDays: 30 },
     });
   });

@@ -2,7 +2,7 @@ import { openEmbedded } from './embedded.ts';
 import { openPostgres } from './postgres.ts';
 import type { Database, DatabaseOptions } from './sql.ts';
 
-export type { Database, Listener, Row, Sql } from './sql.ts';
+export type { Database, Row, Sql } from './sql.ts';
 
 /**
  * PostgreSQL where a `url` is given, else PGlite in `dataDir`. The same SQL runs on both.

@@ -4,7 +4,7 @@ import type { Engine } from './engine.ts';
 import { isLipsyncKey } from './history.ts';
 import { isTerminal } from './lifecycle.ts';
 import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
-import { changeStatus } from './record.ts';
+import { changeStatus, occasionOf } from './record.ts';
 import { type Lipsync, lockLipsync, updateLipsync } from './store.ts';
 import type { Watch } from './watch.ts';
 
@@ -44,7 +44,7 @@ async function tryToCancel(
     const lipsync = await lockLipsync(tx, id);
     if (lipsync === null || lipsync.owner !== owner) throw new NotFoundError('The lip-sync');
     if (isTerminal(lipsync.status)) return { cancellation: answerOf(lipsync), isRunning: false };
-    const occasion = { source: 'GATEWAY', at: engine.now() } as const;
+    const occasion = occasionOf(engine, 'GATEWAY');
     if (lipsync.status === 'SUBMITTING' && lipsync.outcomeUnknownAt === null) {
       await updateLipsync(tx, id, { cancelRequestedAt: occasion.at });
       return null;

@@ -22,7 +22,7 @@ export async function createLipsync(
   watch: Watch,
   request: { owner: string; canSeeAll: boolean; input: CreateInput },
 ): Promise<Creation> {
-  checkShape(request.input);
+  checkShape(request.input, engine.webhooks);
   return find(engine, watch, { ...request, askedAt: engine.now() });
 }
 

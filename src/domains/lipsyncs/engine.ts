@@ -6,6 +6,7 @@ import type { AccountService } from '../accounts/service.ts';
 import type { UploadService } from '../uploads/service.ts';
 import type { VideoService } from '../videos/service.ts';
 import type { VoiceService } from '../voices/service.ts';
+import type { WebhookService } from '../webhooks/service.ts';
 
 /** What the verbs of this slice work with. */
 export type Engine = {
@@ -16,6 +17,7 @@ export type Engine = {
   readonly videos: VideoService;
   readonly voices: VoiceService;
   readonly uploads: UploadService;
+  readonly webhooks: Pick<WebhookService, 'checkUrl' | 'enqueue'>;
   readonly log: Log;
   readonly now: () => Date;
   /** Where the upstream tells us that a lip-sync moved. */

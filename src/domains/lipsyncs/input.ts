@@ -1,4 +1,5 @@
 import { type InputIssue, InvalidInputError } from '../../errors.ts';
+import type { Engine } from './engine.ts';
 
 /** A request with its ids decoded to keys; a key is null where the id was rubbish. */
 export type CreateInput = {
@@ -23,7 +24,7 @@ const maxText = 200;
  *
  * @throws InvalidInputError with every issue
  */
-export function checkShape(input: CreateInput): void {
+export function checkShape(input: CreateInput, webhooks: Engine['webhooks']): void {
   const issues: InputIssue[] = [];
   const check = (isFine: boolean, path: string[], message: string) => {
     if (!isFine) issues.push({ path: ['input', ...path], message });
@@ -54,11 +55,8 @@ export function checkShape(input: CreateInput): void {
     ['reference'],
     'A reference has at most 1024 characters.',
   );
-  check(
-    callbackUrl === null || isWebAddress(callbackUrl),
-    ['callbackUrl'],
-    'callbackUrl is an http or https address of at most 2048 characters, without credentials.',
-  );
+  const refusal = callbackUrl === null ? null : webhooks.checkUrl(callbackUrl);
+  check(refusal === null, ['callbackUrl'], refusal ?? '');
   check(
     [
       idempotencyKey,
@@ -76,12 +74,6 @@ export function checkShape(input: CreateInput): void {
 function isLength(text: string, min: number, max: number): boolean {
   const { length } = [...text];
   return length >= min && length <= max;
-}
-
-function isWebAddress(text: string): boolean {
-  if (text.length > 2048 || !URL.canParse(text)) return false;
-  const { protocol, username, password } = new URL(text);
-  return /^https?:$/.test(protocol) && username === '' && password === '';
 }
 
 /** @throws InvalidInputError */

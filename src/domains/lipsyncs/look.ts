@@ -5,6 +5,7 @@ import type { Engine } from './engine.ts';
 import type { EventSource } from './lifecycle.ts';
 import { attach, observe } from './observe.ts';
 import { notifyQueue } from './queue.ts';
+import { occasionOf } from './record.ts';
 import { type Lipsync, openWhere, selectLipsyncs } from './store.ts';
 
 /** The upstream's own default: its documents name no maximum. */
@@ -153,7 +154,7 @@ async function lookAlone(
   if (known !== null && isLost(lipsync)) {
     await attach(engine, lipsync.id, {
       upstreamVideoId: known,
-      occasion: { source, at: engine.now() },
+      occasion: occasionOf(engine, source),
     });
   }
   for (const id of known === null ? lipsync.hintedVideoIds : [known]) {
@@ -180,7 +181,7 @@ async function settleSight(
   lipsync: Lipsync,
   { video, source }: { video: UpstreamVideo; source: EventSource },
 ): Promise<void> {
-  const occasion = { source, at: engine.now() };
+  const occasion = occasionOf(engine, source);
   try {
     if (isLost(lipsync)) {
       await attach(engine, lipsync.id, { upstreamVideoId: video.id, occasion });

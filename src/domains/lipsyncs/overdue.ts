@@ -3,7 +3,7 @@ import type { Engine } from './engine.ts';
 import { isTerminal } from './lifecycle.ts';
 import { lookAtAccount } from './look.ts';
 import { lockQueue, notifyQueue } from './queue.ts';
-import { fail } from './record.ts';
+import { fail, occasionOf } from './record.ts';
 import { type Lipsync, lockLipsync, openWhere, selectLipsyncs } from './store.ts';
 
 /**
@@ -41,7 +41,7 @@ async function giveUp(engine: Engine, id: string): Promise<void> {
       lipsync.status === 'SUBMITTING'
         ? new OutcomeUnknownError(id)
         : new GenerationFailedError('The video service never told the end of this generation.');
-    const occasion = { source: 'GATEWAY', at: engine.now() } as const;
+    const occasion = occasionOf(engine, 'GATEWAY');
     await fail(tx, lipsync, { failure: storeFailure(failure), occasion });
     await notifyQueue(tx);
   });

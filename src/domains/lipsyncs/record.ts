@@ -1,11 +1,21 @@
 import type { Sql } from '../../database/connect.ts';
 import type { StoredFailure } from '../../errors.ts';
+import type { Engine } from './engine.ts';
 import { isWorthTelling, runningPercent } from './estimate.ts';
 import { type EventSource, isTerminal, type LipsyncStatus, mayFollow } from './lifecycle.ts';
 import { readPosition } from './queue.ts';
 import { appendEvent, type Lipsync, updateLipsync } from './store.ts';
 
-export type Occasion = { source: EventSource; at: Date };
+export type Occasion = {
+  source: EventSource;
+  at: Date;
+  /** Who tells the owner's own server of an end. */
+  webhooks: Engine['webhooks'];
+};
+
+export function occasionOf(engine: Engine, source: EventSource): Occasion {
+  return { source, at: engine.now(), webhooks: engine.webhooks };
+}
 
 /** The estimate of a running lip-sync; 100 only for a completed one; what was said last for any other. */
 export function percentOf(lipsync: Lipsync, now: Date): number {
@@ -36,7 +46,9 @@ export async function changeStatus(
   if (changed === null) throw new Error('The lip-sync was deleted while it was locked.');
   // Of the row before: one that ends keeps the estimate that was shown until now, and does not fall back.
   const percent = status === 'COMPLETED' ? 100 : percentOf(lipsync, occasion.at);
-  return tellChange(tx, changed, { ...occasion, percent });
+  const told = await tellChange(tx, changed, { ...occasion, percent });
+  if (isTerminal(status)) await occasion.webhooks.enqueue(tx, told);
+  return told;
 }
 
 /** Writes the event of what the row now says. */

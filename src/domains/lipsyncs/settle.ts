@@ -5,7 +5,7 @@ import type { LipsyncPost } from './endpoints.ts';
 import { type Engine, later } from './engine.ts';
 import { expectedMs, kindOf, secondsOfSpeech } from './estimate.ts';
 import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
-import { changeStatus, fail, type Occasion } from './record.ts';
+import { changeStatus, fail, type Occasion, occasionOf } from './record.ts';
 import { ensurePoll } from './schedule.ts';
 import { deleteRefused, type Lipsync, lockLipsync, notifyChange, updateLipsync } from './store.ts';
 
@@ -43,7 +43,7 @@ export async function settle(
   return engine.db.transaction(async (tx) => {
     await lockQueue(tx);
     const lipsync = await lockLipsync(tx, id);
-    const occasion: Occasion = { source: 'GATEWAY', at: engine.now() };
+    const occasion = occasionOf(engine, 'GATEWAY');
     if (lipsync === null || lipsync.status !== 'SUBMITTING') {
       return { kind: 'submitted', wasCalledBack: false };
     }

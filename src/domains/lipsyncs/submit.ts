@@ -11,7 +11,7 @@ import {
   readRooms,
   tellPositions,
 } from './queue.ts';
-import { changeStatus, tellChange } from './record.ts';
+import { changeStatus, occasionOf, tellChange } from './record.ts';
 import { isAttemptTold, loseOutcome, putBack, type Settlement, settle } from './settle.ts';
 import { type Lipsync, lockLipsync, selectLipsyncs, updateLipsync } from './store.ts';
 
@@ -48,7 +48,7 @@ async function claim(
   { lipsync, room }: { lipsync: Lipsync; room: Room },
 ): Promise<Lipsync> {
   const { status, ...set } = claimOf(engine, room, lipsync);
-  const occasion = { source: 'GATEWAY', at: engine.now() } as const;
+  const occasion = occasionOf(engine, 'GATEWAY');
   if (isAttemptTold({ ...lipsync, ...set }))
     return changeStatus(tx, lipsync, { status, set, occasion });
   return (await updateLipsync(tx, lipsync.id, { ...set, status })) ?? lipsync;
@@ -159,7 +159,7 @@ export async function takeOver(engine: Engine, leasesAreVoid = false): Promise<s
       if (lipsync === null || !isAbandoned(lipsync, leasesAreVoid ? null : now)) return false;
       await notifyQueue(tx);
       if (lipsync.postStartedAt === null) {
-        await putBack(tx, lipsync, { source: 'GATEWAY', at: now });
+        await putBack(tx, lipsync, occasionOf(engine, 'GATEWAY'));
         return false;
       }
       await loseOutcome(engine, tx, { lipsync, at: now });
@@ -188,7 +188,7 @@ export async function expireDue(engine: Engine): Promise<void> {
       await lockQueue(tx);
       const lipsync = await lockLipsync(tx, id);
       if (lipsync?.status !== 'QUEUED') return;
-      const occasion = { source: 'GATEWAY', at: engine.now() } as const;
+      const occasion = occasionOf(engine, 'GATEWAY');
       await changeStatus(tx, lipsync, { status: 'EXPIRED', occasion });
       await tellPositions(tx, lipsync.owner, occasion.at);
     });
@@ -197,5 +197,5 @@ export async function expireDue(engine: Engine): Promise<void> {
 
 /** The first event of a lip-sync, in the transaction that made its row. */
 export async function tellCreated(engine: Engine, tx: Sql, lipsync: Lipsync): Promise<Lipsync> {
-  return tellChange(tx, lipsync, { source: 'GATEWAY', at: engine.now() });
+  return tellChange(tx, lipsync, occasionOf(engine, 'GATEWAY'));
 }

@@ -1,0 +1,202 @@
+import { graphql } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findOwn } from '../../../src/domains/lipsyncs/history.ts';
+import '../../../src/domains/lipsyncs/viewer-schema.ts';
+import '../../../src/domains/webhooks/schema.ts';
+import { builder } from '../../../src/graphql/builder.ts';
+import type { Scope, Services } from '../../../src/graphql/context.ts';
+import { encodeId } from '../../../src/graphql/ids.ts';
+import '../../../src/graphql/scalars.ts';
+import { silentLog } from '../../support/database.ts';
+import { openReceiver, type Receiver, verify } from './receiver.ts';
+import { isEnded, openStage, type Stage } from './stage.ts';
+
+// Without a field its Subscription would be invalid.
+builder.subscriptionField('silence', (t) =>
+  t.boolean({ subscribe: async function* () {}, resolve: () => true }),
+);
+const schema = builder.toSchema();
+
+let stage: Stage;
+let receiver: Receiver;
+beforeAll(async () => {
+  stage = await openStage();
+  receiver = await openReceiver();
+});
+afterAll(async () => {
+  receiver.close();
+  await stage.close();
+});
+
+const all: Scope[] = ['lipsync:read', 'lipsync:write'];
+
+type Asking = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
+// biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for.
+type Answer = { data: any; errors?: unknown };
+
+async function ask(source: string, asking: Asking = {}): Promise<Answer> {
+  const { owner = 'key:ann', scopes = all, variables = {} } = asking;
+  const lipsyncs = {
+    findOwn: (of: string, keys: readonly string[]) => findOwn(stage.db, of, keys),
+  };
+  const services = { webhooks: stage.webhooks, lipsyncs } as unknown as Services;
+  const caller = {
+    owner,
+    name: owner,
+    isAuthenticated: owner !== 'nobody',
+    scopes: new Set(scopes),
+    expiresAt: null,
+    tokenId: null,
+  };
+  const contextValue = { caller, services, requestId: 'r', log: silentLog, lastEventId: null };
+  const answer = await graphql({ schema, source, variableValues: variables, contextValue });
+  return JSON.parse(JSON.stringify(answer)) as Answer;
+}
+
+const rotate = /* GraphQL */ `
+  mutation {
+    rotateWebhookSecret {
+      __typename
+      ... on RotateWebhookSecretSuccess { secret key { id hint createdAt expiresAt } }
+      ... on LipsyncError { code }
+    }
+  }
+`;
+const readKeys = '{ viewer { webhookKeys { id hint createdAt expiresAt } } }';
+const readLog = /* GraphQL */ `
+  query ($id: ID!) {
+    lipsync(id: $id) {
+      webhookDeliveries {
+        id type sequence url state attempts lastStatus lastProblem
+        lastAttemptAt nextAttemptAt deliveredAt createdAt
+      }
+    }
+  }
+`;
+const redeliver = /* GraphQL */ `
+  mutation ($id: ID!) {
+    redeliverWebhook(input: { id: $id }) {
+      __typename
+      ... on RedeliverWebhookSuccess { delivery { id state } }
+      ... on LipsyncError { code message }
+    }
+  }
+`;
+
+describe('works', () => {
+  it('shows a new secret once, and what is known of it from then on', async () => {
+    const { data } = await ask(rotate);
+    const { secret, key } = data.rotateWebhookSecret;
+    expect(secret).toMatch(/^whsec_/);
+    expect(key).toMatchObject({ hint: secret.slice(-4), expiresAt: null });
+    const { data: read } = await ask(readKeys);
+    expect(read.viewer.webhookKeys).toEqual([key]);
+    expect(JSON.stringify(read)).not.toContain(secret);
+    const told = await stage.tell(receiver.url);
+    await stage.settled(told, isEnded);
+    const request = receiver.received.at(-1);
+    expect(request && verify(secret, request)).toMatchObject({ type: 'lipsync.completed' });
+  });
+
+  it('shows the log of deliveries with their lip-sync, under the id that was sent', async () => {
+    const told = await stage.tell(receiver.url);
+    const { id } = await stage.settled(told, isEnded);
+    const { data } = await ask(readLog, { variables: { id: encodeId('Lipsync', told.id) } });
+    expect(data.lipsync.webhookDeliveries).toEqual([
+      {
+        id: encodeId('WebhookDelivery', id),
+        type: 'lipsync.completed',
+        sequence: 4,
+        url: receiver.url,
+        state: 'DELIVERED',
+        attempts: 1,
+        lastStatus: 204,
+        lastProblem: null,
+        lastAttemptAt: expect.any(String),
+        nextAttemptAt: null,
+        deliveredAt: expect.any(String),
+        createdAt: expect.any(String),
+      },
+    ]);
+    expect(receiver.received.at(-1)?.headers['webhook-id']).toBe(encodeId('WebhookDelivery', id));
+  });
+
+  it('reads the logs of many lip-syncs in one query', async () => {
+    const many = await Promise.all([1, 2, 3].map(() => stage.tell(null)));
+    const { data, errors } = await ask(
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Lipsync { webhookDeliveries { id } } } }',
+      { variables: { ids: many.map(({ id }) => encodeId('Lipsync', id)) } },
+    );
+    expect(errors).toBeUndefined();
+    expect(data.nodes).toEqual(many.map(() => ({ webhookDeliveries: [] })));
+  });
+
+  it('sends a delivery again', async () => {
+    const told = await stage.tell(receiver.url);
+    const { id } = await stage.settled(told, isEnded);
+    const before = receiver.received.length;
+    const variables = { id: encodeId('WebhookDelivery', id) };
+    const { data } = await ask(redeliver, { variables });
+    expect(data.redeliverWebhook).toEqual({
+      __typename: 'RedeliverWebhookSuccess',
+      delivery: { id: variables.id, state: 'PENDING' },
+    });
+    await receiver.until(before + 1);
+    expect(await stage.settled(told, isEnded)).toMatchObject({ attempts: 2 });
+  });
+});
+
+describe('keeps out', () => {
+  it("others: their ids are missing, and nobody's keys are none", async () => {
+    const told = await stage.tell(receiver.url);
+    const { id } = await stage.settled(told, isEnded);
+    const variables = { id: encodeId('WebhookDelivery', id) };
+    const asBob = { owner: 'key:bob', variables };
+    expect((await ask(redeliver, asBob)).data.redeliverWebhook).toEqual({
+      __typename: 'NotFoundError',
+      code: 'NOT_FOUND',
+      message: 'The delivery was not found.',
+    });
+    expect((await ask(readKeys, asBob)).data.viewer.webhookKeys).toEqual([]);
+    for (const rubbish of [
+      'x',
+      '',
+      encodeId('Lipsync', told.id),
+      encodeId('WebhookDelivery', 'x'),
+    ]) {
+      const answer = await ask(redeliver, { variables: { id: rubbish } });
+      expect(answer.data.redeliverWebhook.code).toBe('NOT_FOUND');
+    }
+  });
+
+  it('callers without the scope', async () => {
+    const reader: Asking = { scopes: ['lipsync:read'] };
+    const id = encodeId('WebhookDelivery', 'x');
+    expect((await ask(rotate, reader)).data.rotateWebhookSecret.code).toBe('NOT_AUTHORIZED');
+    expect(
+      (await ask(redeliver, { ...reader, variables: { id } })).data.redeliverWebhook.code,
+    ).toBe('NOT_AUTHORIZED');
+    const nobody: Asking = { owner: 'nobody', scopes: [] };
+    expect((await ask(rotate, nobody)).data.rotateWebhookSecret.code).toBe('NOT_AUTHENTICATED');
+    await ask(rotate);
+    const writer: Asking = { scopes: ['lipsync:write'] };
+    expect((await ask(readKeys, writer)).data.viewer.webhookKeys).toEqual([]);
+  });
+});
+
+describe('describes itself', () => {
+  it('every type, field, argument and value of it in a sentence', () => {
+    const names = Object.keys(schema.getTypeMap()).filter((name) => /Webhook/.test(name));
+    expect(names.length).toBeGreaterThan(8);
+    for (const name of names) {
+      const config = schema.getType(name)?.toConfig() as {
+        description?: string;
+        fields?: Record<string, { description?: string }>;
+        values?: Record<string, { description?: string }>;
+      };
+      const all = [config, ...Object.values({ ...config.fields, ...config.values })];
+      for (const { description } of all) expect(description).toMatch(/\.$|^[^.]*$/);
+      expect(all.every(({ description }) => description)).toBe(true);
+    }
+  });
+});
