@@ -59,9 +59,10 @@ export async function startApp({ config, log, openUpstream, now = () => new Date
   const services = await createServices(parts);
   const doors = createDoors(parts, services);
 
+  // Before the first request: an end that nobody could be told of would be rolled back.
+  await services.webhooks.start();
   const port = await listen(doors.server, config.server);
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
-  await services.webhooks.start();
   await services.lipsyncs.start();
   await startRetention(parts, services);
 

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -63,6 +63,18 @@ const apiKeys = list
 const secrets = list.refine(
   (each) => each.length > 0 && each.every((secret) => Buffer.byteLength(secret) >= 16),
   'must be a comma-separated list of secrets of at least 16 bytes each',
+);
+
+const isNetwork = (entry: string) => {
+  const [address = '', length, ...more] = entry.split('/');
+  if (length === undefined) return isIP(address) > 0 || /^[\w-]+(\.[\w-]+)*\.?$/.test(address);
+  const most = isIPv6(address) ? 128 : 32;
+  return isIP(address) > 0 && more.length === 0 && /^\d{1,3}$/.test(length) && +length <= most;
+};
+
+const networks = list.refine(
+  (entries) => entries.every(isNetwork),
+  'must be a comma-separated list of networks such as 10.0.0.0/8, addresses and host names',
 );
 
 const isHost = (host: string) => /^[\w.:-]+$/.test(host) && URL.canParse(publicUrlAt(host, 1));
@@ -144,8 +156,8 @@ const variables = z.object({
   MAX_JOB_MS: wholeNumber().default(7_200_000),
   /** Days that a finished lip-sync and its events are kept. Default: 30. */
   RETENTION_DAYS: wholeNumber(1, 36_500).default(30),
-  /** Networks, addresses or host names, comma-separated, that webhooks may reach although they are not public. Default: none. */
-  WEBHOOK_ALLOWED_NETWORKS: list.default([]),
+  /** Networks (10.0.0.0/8), addresses and host names that webhooks may reach although they are not public. Default: none; in a sandbox outside production this machine. */
+  WEBHOOK_ALLOWED_NETWORKS: networks.nullable().default(null),
   /** Least severe level written to stdout: fatal, error, warn, info, debug, trace, or silent. Default: info. */
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 });
@@ -243,7 +255,10 @@ function arrange(is: Variables) {
       timeoutMs: is.UPSTREAM_TIMEOUT_MS,
     },
     sandboxPort: is.SANDBOX_PORT,
-    webhookAllowedNetworks: is.WEBHOOK_ALLOWED_NETWORKS,
+    /** A sandbox is tried out beside the receiver; one in production may face strangers. */
+    webhookAllowedNetworks:
+      is.WEBHOOK_ALLOWED_NETWORKS ??
+      (isSandbox && is.NODE_ENV !== 'production' ? ['127.0.0.0/8', '::1', 'localhost'] : []),
     database: { url: is.DATABASE_URL, dataDir: is.DATA_DIR },
     limits: {
       costPerMinute: is.COST_PER_MINUTE,

@@ -54,7 +54,7 @@ describe('works', () => {
         streamsPerCaller: null,
         queueLimit: 10_000,
       },
-      webhookAllowedNetworks: [],
+      webhookAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
       timing: { pollIntervalMs: 15_000, maxJobMs: 7_200_000, retentionDays: 30 },
     });
   });

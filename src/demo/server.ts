@@ -45,10 +45,14 @@ export async function startServer(signal: AbortSignal): Promise<DemoServer> {
   const port = shell.PORT ?? String(await findFreePort());
   const ownDataDir = shell.DATA_DIR ? null : await mkdtemp(join(tmpdir(), 'lipsync-demo-'));
   const key = randomBytes(24).toString('base64url');
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts')], {
-    env: { ...variablesFor(ownDataDir), PORT: port, API_KEYS: grant(key) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--liftoff-only', join(import.meta.dirname, '../main.ts')],
+    {
+      env: { ...variablesFor(ownDataDir), PORT: port, API_KEYS: grant(key) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const { lost, expectEnd } = watchEnd(child);
   const server: DemoServer = {
     url: `http://127.0.0.1:${port}`,

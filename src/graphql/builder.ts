@@ -24,7 +24,14 @@ export type SchemaTypes = {
 };
 
 /** The types that `node` can fetch. */
-const nodeTypes: ReadonlySet<string> = new Set(['Account', 'Lipsync', 'Upload', 'Video', 'Voice']);
+const nodeTypes: ReadonlySet<string> = new Set([
+  'Account',
+  'Lipsync',
+  'Upload',
+  'Video',
+  'Voice',
+  'WebhookDelivery',
+]);
 
 /**
  * The order is the order of wrapping: errors outermost, so that a refusal of scope-auth becomes a member of the
