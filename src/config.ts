@@ -138,13 +138,13 @@ const variables = z.object({
   GRAPHIQL: boolean.nullable().default(null),
   /** Origins, comma-separated, whose pages may use the API. Default: none but our own. */
   CORS_ORIGINS: origins.default([]),
-  /** Query cost an owner may spend in a minute. Default: no limit. */
+  /** Query cost an owner may spend in a minute. Not held yet, and a start says so. Default: no limit. */
   COST_PER_MINUTE: wholeNumber().nullable().default(null),
   /** Lip-syncs an owner may create in a day. Default: no limit. */
   LIPSYNCS_PER_DAY: wholeNumber().nullable().default(null),
   /** Lip-syncs of an owner that may be unfinished at a time. Default: no limit. */
   LIPSYNCS_IN_FLIGHT: wholeNumber().nullable().default(null),
-  /** Subscriptions an owner may have open at a time. Default: no limit. */
+  /** Subscriptions an owner may have open at a time. Not held yet, and a start says so. Default: no limit. */
   STREAMS_PER_CALLER: wholeNumber().nullable().default(null),
   /** Lip-syncs that may wait for the upstream, all owners together. Default: 10000. */
   QUEUE_LIMIT: wholeNumber().default(10_000),
