@@ -4,7 +4,7 @@ import { createCallbackDoor } from './callbacks/route.ts';
 import { readCallbackSecrets } from './callbacks/secrets.ts';
 import { signToken, uploadTokens } from './callbacks/token.ts';
 import { type Config, publicUrlAt } from './config.ts';
-import { connectDatabase, type Database } from './database/connect.ts';
+import { type Database, openDatabase } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
@@ -33,6 +33,8 @@ export type AppOptions = {
   log: Log;
   /** The upstream to speak to. Asked for once the database is ours: the sandbox keeps its files beside it. */
   openUpstream: () => Promise<{ baseUrl: string; token: string }>;
+  /** The configured database, where it is being opened already. */
+  database?: Promise<Database>;
   /** The clock, for tests. */
   now?: () => Date;
 };
@@ -40,20 +42,20 @@ export type AppOptions = {
 export type App = Awaited<ReturnType<typeof startApp>>;
 
 /** Puts the parts together and listens. Main and every test start here. */
-export async function startApp({ config, log, openUpstream, now = () => new Date() }: AppOptions) {
-  const db = await connectDatabase({
-    dataDir: config.database.dataDir,
-    log,
-    ...(config.database.url === null ? {} : { url: config.database.url }),
-  });
+export async function startApp(options: AppOptions) {
+  const { config, log, openUpstream, database, now = () => new Date() } = options;
+  const db = await (database ?? openDatabase(config.database, log));
   await migrate(db);
-  const secrets = await readCallbackSecrets(db, config.callbackSecrets);
+  const jobs = createJobs(db, log);
+  const [upstreamAt, secrets] = await Promise.all([
+    openUpstream(),
+    readCallbackSecrets(db, config.callbackSecrets),
+    jobs.start(),
+  ]);
   const { timeoutMs } = config.upstream;
-  const upstream = createUpstream({ ...(await openUpstream()), timeoutMs, log });
+  const upstream = createUpstream({ ...upstreamAt, timeoutMs, log });
   // Known once we listen: with PORT=0 the port is the system's choice.
   const address = { publicUrl: config.server.publicUrl ?? '' };
-  const jobs = createJobs(db, log);
-  await jobs.start();
   const trustedDocuments = await readTrustedDocuments(config.server.trustedDocuments);
   const parts = { config, log, now, db, jobs, upstream, secrets, address, trustedDocuments };
   const services = await createServices(parts);

@@ -1,10 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type App, startApp } from './app.ts';
+import type { App } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
+import { openDatabase } from './database/connect.ts';
 import { DataDirInUseError } from './database/lock.ts';
 import { createLog, type Log } from './log.ts';
-import { type Sandbox, startSandbox } from './sandbox/sandbox.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
 
 /** Past this a stop is forced: promised to whoever runs this at night. */
 const mostStopMs = 9_500;
@@ -23,10 +24,15 @@ export async function runProcess(): Promise<void> {
 async function start(): Promise<void> {
   const config = readConfigOrExit();
   const log = createLog(config.logLevel);
+  // The database opens while the rest of the program is read: together that is a third of the start.
+  const database = openDatabase(config.database, log);
+  database.catch(() => undefined);
+  const { startApp } = await import('./app.ts');
   let sandbox: Sandbox | null = null;
   const app = await startApp({
     config,
     log,
+    database,
     openUpstream: async () => {
       const { token, baseUrl } = config.upstream;
       if (token !== null) return { baseUrl, token };
@@ -67,6 +73,7 @@ function readConfigOrExit(): Config {
 
 /** The sandbox keeps its port, so that the addresses of its videos still hold after a restart. */
 async function startOwnSandbox(config: Config): Promise<Sandbox> {
+  const { startSandbox } = await import('./sandbox/sandbox.ts');
   const { dataDir } = config.database;
   await mkdir(dataDir, { recursive: true });
   const file = join(dataDir, 'sandbox-port');

@@ -13,3 +13,11 @@ export async function connectDatabase(options: DatabaseOptions): Promise<Databas
   const { url, dataDir, log, poolSize } = options;
   return url === undefined ? openEmbedded(dataDir, log) : openPostgres({ url, log, poolSize });
 }
+
+/** The same, of what the configuration says. */
+export function openDatabase(
+  { url, dataDir }: { url: string | null; dataDir: string },
+  log: DatabaseOptions['log'],
+): Promise<Database> {
+  return connectDatabase({ dataDir, log, ...(url === null ? {} : { url }) });
+}
