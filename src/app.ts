@@ -4,7 +4,7 @@ import { createCallbackDoor } from './callbacks/route.ts';
 import { readCallbackSecrets } from './callbacks/secrets.ts';
 import { signToken, uploadTokens } from './callbacks/token.ts';
 import { type Config, publicUrlAt } from './config.ts';
-import { type Database, openDatabase } from './database/connect.ts';
+import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
@@ -44,7 +44,7 @@ export type App = Awaited<ReturnType<typeof startApp>>;
 /** Puts the parts together and listens. Main and every test start here. */
 export async function startApp(options: AppOptions) {
   const { config, log, openUpstream, database, now = () => new Date() } = options;
-  const db = await (database ?? openDatabase(config.database, log));
+  const db = await (database ?? connectDatabase({ ...config.database, log }));
   await migrate(db);
   const jobs = createJobs(db, log);
   const [upstreamAt, secrets] = await Promise.all([

@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from './app.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { openDatabase } from './database/connect.ts';
+import { connectDatabase } from './database/connect.ts';
 import { DataDirInUseError } from './database/lock.ts';
 import { createLog, type Log } from './log.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
@@ -25,7 +25,7 @@ async function start(): Promise<void> {
   const config = readConfigOrExit();
   const log = createLog(config.logLevel);
   // The database opens while the rest of the program is read: together that is a third of the start.
-  const database = openDatabase(config.database, log);
+  const database = connectDatabase({ ...config.database, log });
   database.catch(() => undefined);
   const { startApp } = await import('./app.ts');
   let sandbox: Sandbox | null = null;

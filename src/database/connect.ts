@@ -11,13 +11,7 @@ export type { Database, Row, Sql } from './sql.ts';
  */
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, dataDir, log, poolSize } = options;
-  return url === undefined ? openEmbedded(dataDir, log) : openPostgres({ url, log, poolSize });
-}
-
-/** The same, of what the configuration says. */
-export function openDatabase(
-  { url, dataDir }: { url: string | null; dataDir: string },
-  log: DatabaseOptions['log'],
-): Promise<Database> {
-  return connectDatabase({ dataDir, log, ...(url === null ? {} : { url }) });
+  return url === undefined || url === null
+    ? openEmbedded(dataDir, log)
+    : openPostgres({ url, log, poolSize });
 }

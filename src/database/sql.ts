@@ -32,7 +32,7 @@ export type Database = Sql & {
 
 export type DatabaseOptions = {
   /** `postgres://…`; without it the embedded PGlite is used. */
-  url?: string | undefined;
+  url?: string | null | undefined;
   /** Where PGlite keeps its files; `memory://` keeps nothing. Created when missing. Not used with `url`. */
   dataDir: string;
   log: Log;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { ALL_FORMATS, FilePathSource, Input } from 'mediabunny';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createPace } from '../../src/demo/pace.ts';
+import { wavHeader } from '../support/wav.ts';
 
 const root = join(import.meta.dirname, '../..');
 const speech = join(root, 'src/demo-media/speech.mp3');
@@ -95,19 +96,7 @@ function makeWav(seconds: number): Buffer {
   const samples = Int16Array.from({ length: rate * seconds }, (_, at) =>
     Math.round(8_000 * Math.sin((2 * Math.PI * 440 * at) / rate)),
   );
-  const header = Buffer.alloc(44);
-  header.write('RIFF', 0);
-  header.writeUInt32LE(36 + samples.byteLength, 4);
-  header.write('WAVEfmt ', 8);
-  header.writeUInt32LE(16, 16);
-  header.writeUInt16LE(1, 20);
-  header.writeUInt16LE(1, 22);
-  header.writeUInt32LE(rate, 24);
-  header.writeUInt32LE(rate * 2, 28);
-  header.writeUInt16LE(2, 32);
-  header.writeUInt16LE(16, 34);
-  header.write('data', 36);
-  header.writeUInt32LE(samples.byteLength, 40);
+  const header = wavHeader(samples.byteLength, { sampleRate: rate });
   return Buffer.concat([header, Buffer.from(samples.buffer)]);
 }
 

@@ -11,6 +11,7 @@ import {
   startOtherUpstream,
 } from '../support/other-upstream.ts';
 import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { wavHeader } from '../support/wav.ts';
 
 const plusMail = 'voice-over+lip-sync@studio-one.example';
 const otherMail = 'b-team@studio-two.example';
@@ -84,21 +85,8 @@ const variants: Variant[] = [
 
 /** A second of silence: 8 kHz, 16 bit, mono. */
 function wav(): Buffer<ArrayBuffer> {
-  const samples = 8_000;
-  const file = Buffer.alloc(44 + samples * 2);
-  file.write('RIFF', 0);
-  file.writeUInt32LE(36 + samples * 2, 4);
-  file.write('WAVEfmt ', 8);
-  file.writeUInt32LE(16, 16);
-  file.writeUInt16LE(1, 20);
-  file.writeUInt16LE(1, 22);
-  file.writeUInt32LE(8_000, 24);
-  file.writeUInt32LE(16_000, 28);
-  file.writeUInt16LE(2, 32);
-  file.writeUInt16LE(16, 34);
-  file.write('data', 36);
-  file.writeUInt32LE(samples * 2, 40);
-  return file;
+  const samples = Buffer.alloc(16_000);
+  return Buffer.concat([wavHeader(samples.length), samples]);
 }
 
 const watchDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename

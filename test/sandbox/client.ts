@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, vi } from 'vitest';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { wavHeader } from '../support/wav.ts';
 
 export type Json = Record<string, unknown>;
 export type Reply = { status: number; text: string; json: Json; headers: Headers };
@@ -156,19 +157,8 @@ export async function openReceiver(): Promise<Receiver> {
 /** A sine of 440 Hz as a 16-bit mono WAV file. */
 export function makeWav(seconds: number, sampleRate = 44_100): Uint8Array {
   const frames = Math.round(seconds * sampleRate);
-  const wav = Buffer.alloc(44 + frames * 2);
-  wav.write('RIFF', 0);
-  wav.writeUInt32LE(36 + frames * 2, 4);
-  wav.write('WAVEfmt ', 8);
-  wav.writeUInt32LE(16, 16);
-  wav.writeUInt16LE(1, 20);
-  wav.writeUInt16LE(1, 22);
-  wav.writeUInt32LE(sampleRate, 24);
-  wav.writeUInt32LE(sampleRate * 2, 28);
-  wav.writeUInt16LE(2, 32);
-  wav.writeUInt16LE(16, 34);
-  wav.write('data', 36);
-  wav.writeUInt32LE(frames * 2, 40);
+  const header = wavHeader(frames * 2, { sampleRate });
+  const wav = Buffer.concat([header, Buffer.alloc(frames * 2)]);
   for (let at = 0; at < frames; at++) {
     wav.writeInt16LE(
       Math.round(9000 * Math.sin((at * 2 * Math.PI * 440) / sampleRate)),

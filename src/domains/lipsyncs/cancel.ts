@@ -1,7 +1,7 @@
+import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import { stopTracking } from './endpoints.ts';
 import type { Engine } from './engine.ts';
-import { isLipsyncKey } from './history.ts';
 import { isTerminal } from './lifecycle.ts';
 import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
 import { changeStatus, occasionOf } from './record.ts';
@@ -22,7 +22,7 @@ export async function cancelLipsync(
   watch: Watch,
   request: { owner: string; id: string },
 ): Promise<Cancellation> {
-  if (!isLipsyncKey(request.id)) throw new NotFoundError('The lip-sync');
+  if (!isUuid(request.id)) throw new NotFoundError('The lip-sync');
   let answer = await tryToCancel(engine, request);
   while (answer === null) {
     await watch.nextChange(request.id);

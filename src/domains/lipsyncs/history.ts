@@ -1,4 +1,5 @@
 import type { Sql } from '../../database/connect.ts';
+import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError, NotFoundError } from '../../errors.ts';
 import type { Engine } from './engine.ts';
 import { isTerminal, type LipsyncStatus } from './lifecycle.ts';
@@ -14,16 +15,10 @@ export type LipsyncFilter = {
 /** A place in an owner's list: its order is by creation, newest first. */
 export type Place = { createdAt: Date; id: string };
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-export function isLipsyncKey(key: string): boolean {
-  return uuid.test(key);
-}
-
 /** Whether a cursor's place can be one: anything else the database would choke on. */
 export function isPlace({ createdAt, id }: Place): boolean {
   const ms = createdAt.getTime();
-  return ms >= 0 && ms < Date.UTC(10_000, 0) && isLipsyncKey(id);
+  return ms >= 0 && ms < Date.UTC(10_000, 0) && isUuid(id);
 }
 
 /** An owner's lip-syncs by their keys, in the order of the keys; null where there is none of this owner. */
@@ -34,7 +29,7 @@ export async function findOwn(
 ): Promise<(Lipsync | null)[]> {
   const found = await selectLipsyncs(sql, 'where owner = $1 and id = any($2::uuid[])', [
     owner,
-    keys.filter(isLipsyncKey),
+    keys.filter(isUuid),
   ]);
   const byKey = new Map(found.map((lipsync) => [lipsync.id, lipsync]));
   return keys.map((key) => byKey.get(key) ?? null);
@@ -87,7 +82,7 @@ export async function deleteLipsync(
   engine: Engine,
   { owner, id }: { owner: string; id: string },
 ): Promise<void> {
-  if (!isLipsyncKey(id)) throw new NotFoundError('The lip-sync');
+  if (!isUuid(id)) throw new NotFoundError('The lip-sync');
   await engine.db.transaction(async (tx) => {
     const lipsync = await lockLipsync(tx, id);
     if (lipsync === null || lipsync.owner !== owner) throw new NotFoundError('The lip-sync');

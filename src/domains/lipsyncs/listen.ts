@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { isUuid } from '../../database/uuid.ts';
 import type { Engine } from './engine.ts';
-import { isLipsyncKey } from './history.ts';
 import { lookAtLipsync } from './look.ts';
 
 /** A lip-sync is read again at most this often, however often its callback comes. */
@@ -41,7 +41,7 @@ export function createListener(engine: Engine) {
   return {
     /** `claimedVideoId` is what the callback's body says; it is kept only while we don't know the id ourselves. */
     async onCallback(id: string, claimedVideoId: string | null): Promise<void> {
-      if (!isLipsyncKey(id) || closing.signal.aborted) return;
+      if (!isUuid(id) || closing.signal.aborted) return;
       if (claimedVideoId !== null && isPlausibleId(claimedVideoId)) {
         await engine.db.query(
           `update lipsyncs set hinted_video_ids = array_append(hinted_video_ids, $2)

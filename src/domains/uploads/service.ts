@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isUuid } from '../../database/uuid.ts';
 import { type InputIssue, InvalidInputError } from '../../errors.ts';
 import type { UploadEngine } from './engine.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './inspect.ts';
@@ -133,12 +134,7 @@ function hasControls(text: string): boolean {
  */
 function readToken(engine: UploadEngine, token: string): string | null {
   const id = engine.tokens.readId(token);
-  return id !== null && isKey(id) ? id : null;
-}
-
-/** Only the one spelling that PostgreSQL prints, so that an upload has one id. */
-function isKey(text: string): boolean {
-  return /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/.test(text);
+  return id !== null && isUuid(id) ? id : null;
 }
 
 async function findByKeys(
@@ -146,7 +142,7 @@ async function findByKeys(
   owner: string,
   keys: readonly string[],
 ): Promise<(Upload | null)[]> {
-  const ids = keys.filter(isKey);
+  const ids = keys.filter(isUuid);
   const found = ids.length === 0 ? [] : await findUploads(engine.db, owner, ids);
   const now = engine.now();
   const byId = new Map(found.map((upload) => [upload.id, asOf(upload, now)]));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database, Sql } from '../../database/connect.ts';
 import type { Jobs } from '../../database/jobs.ts';
+import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { createAddressRules } from './address.ts';
@@ -174,21 +175,19 @@ async function enqueue(engine: WebhookEngine, tx: Sql, lipsync: ToldLipsync): Pr
   if (isNew) await sendAttempt(engine, tx, { delivery, delayMs: 0 });
 }
 
-const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
-
 async function findByKeys(
   { db }: WebhookEngine,
   owner: string,
   keys: readonly string[],
 ): Promise<(Delivery | null)[]> {
-  const ids = keys.filter((key) => uuid.test(key));
+  const ids = keys.filter(isUuid);
   const found = ids.length === 0 ? [] : await findDeliveries(db, owner, ids);
   const byId = new Map(found.map((delivery) => [delivery.id, delivery]));
   return keys.map((key) => byId.get(key) ?? null);
 }
 
 async function redeliver(engine: WebhookEngine, owner: string, key: string): Promise<Delivery> {
-  if (!uuid.test(key)) throw new NotFoundError('The delivery');
+  if (!isUuid(key)) throw new NotFoundError('The delivery');
   const jobId = randomUUID();
   return engine.db.transaction(async (tx) => {
     const at = engine.now();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
+import { wavHeader } from '../../support/wav.ts';
 import { apiKeys, as, expectSoundLog, idOf, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
@@ -21,20 +22,8 @@ const speech = (text: string, voiceId?: string) => ({
 /** A WAV of silence: 8000 bytes a second. */
 function wav(seconds: number): Uint8Array<ArrayBuffer> {
   const size = Math.round(seconds * 8_000);
-  const bytes = Buffer.alloc(44 + size, 0x80);
-  bytes.write('RIFF', 0);
-  bytes.writeUInt32LE(36 + size, 4);
-  bytes.write('WAVEfmt ', 8);
-  bytes.writeUInt32LE(16, 16);
-  bytes.writeUInt16LE(1, 20);
-  bytes.writeUInt16LE(1, 22);
-  bytes.writeUInt32LE(8_000, 24);
-  bytes.writeUInt32LE(8_000, 28);
-  bytes.writeUInt16LE(1, 32);
-  bytes.writeUInt16LE(8, 34);
-  bytes.write('data', 36);
-  bytes.writeUInt32LE(size, 40);
-  return new Uint8Array(bytes);
+  const header = wavHeader(size, { bytesPerSample: 1 });
+  return new Uint8Array(Buffer.concat([header, Buffer.alloc(size, 0x80)]));
 }
 
 async function promiseUpload(kind: string, contentType: string, headers = {}) {

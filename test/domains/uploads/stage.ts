@@ -16,6 +16,7 @@ import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { createUploadDoor } from '../../../src/server/uploads.ts';
 import { createUpstream, type Upstream } from '../../../src/upstream/client.ts';
 import { silentLog, testDatabase } from '../../support/database.ts';
+import { wavHeader } from '../../support/wav.ts';
 
 export const secrets = ['a secret of thirty-two characters', 'the secret before it, also long'];
 
@@ -119,20 +120,7 @@ export async function until<T>(ask: () => Promise<T>, isSo: (answer: T) => boole
 
 /** PCM, 16 bits, mono, 8 kHz: 16,000 bytes a second. `dataBytes` is what the header claims. */
 export function wavHead(dataBytes: number): Buffer<ArrayBuffer> {
-  const head = Buffer.alloc(44);
-  head.write('RIFF', 0);
-  head.writeUInt32LE(36 + dataBytes, 4);
-  head.write('WAVEfmt ', 8);
-  head.writeUInt32LE(16, 16);
-  head.writeUInt16LE(1, 20);
-  head.writeUInt16LE(1, 22);
-  head.writeUInt32LE(8_000, 24);
-  head.writeUInt32LE(16_000, 28);
-  head.writeUInt16LE(2, 32);
-  head.writeUInt16LE(16, 34);
-  head.write('data', 36);
-  head.writeUInt32LE(dataBytes, 40);
-  return head;
+  return wavHeader(dataBytes);
 }
 
 export function wav(seconds: number): Buffer<ArrayBuffer> {
