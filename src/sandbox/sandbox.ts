@@ -9,7 +9,7 @@ import { createDisk } from './disk.ts';
 import type { FinalStatus, Job, Status } from './job.ts';
 import { type JobHooks, openJobs } from './jobs.ts';
 import { createJournal } from './journal.ts';
-import { loadLibrary } from './library.ts';
+import { library } from './library.ts';
 import { createRender, type Render } from './render.ts';
 import { API_BASE, serve } from './router.ts';
 import { openShelf } from './shelf.ts';
@@ -111,7 +111,7 @@ async function openWorld(options: SandboxOptions, origin: string) {
     origin,
     profile: () => switches.now.profile ?? options.profile ?? '2026',
     accounts,
-    library: await loadLibrary(),
+    library,
     announcer,
     uploads,
     results,

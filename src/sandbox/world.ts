@@ -17,7 +17,7 @@ export type World = {
   origin: string;
   profile(): '2024-12' | '2026';
   accounts: Accounts;
-  library: LibraryVideo[];
+  library: readonly LibraryVideo[];
   jobs: JobBoard;
   announcer: Announcer;
   uploads: Shelf;

@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { testStorage } from '../support/database.ts';
+import { startProgram } from '../support/other-upstream-process.ts';
+
+/** What takes a while to read and what most starts never need: each is read when it is first asked for. */
+const later = [
+  'mediabunny',
+  '@mediabunny/mp3-encoder',
+  'music-metadata',
+  '@graphql-yoga/render-graphiql',
+];
+
+describe('a start', () => {
+  test('reads no demuxer, no encoder and no page before its first answer', async () => {
+    const storage = await testStorage();
+    const program = startProgram({
+      DATA_DIR: storage.dataDir,
+      PORT: '0',
+      NODE_OPTIONS: `--import=${join(import.meta.dirname, '../support/list-packages.ts')}`,
+    });
+    try {
+      const client = await program.client();
+      const { data } = await client.ask<{ viewer: { name: string } }>('{ viewer { name } }');
+      expect(data?.viewer.name).toBe('anonymous');
+      await program.kill('SIGTERM');
+      const read = /^packages: (.*)$/m.exec(program.output)?.[1]?.split(' ') ?? [];
+      expect(read).toContain('graphql-yoga');
+      for (const name of later) expect(read).not.toContain(name);
+    } finally {
+      await program.kill('SIGKILL');
+      await storage.remove();
+    }
+  });
+});
