@@ -14,7 +14,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/browser/**', 'test/federation/**'],
+    // Several instances need a real PostgreSQL: `npm run test:postgres`.
+    exclude: ['test/browser/**', 'test/federation/**', 'test/e2e/instances/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

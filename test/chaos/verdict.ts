@@ -1,0 +1,88 @@
+import type { Seen } from './client.ts';
+import { terminal } from './points.ts';
+import type { UpstreamJob } from './upstream.ts';
+
+/** All that is known about one lip-sync when everything has come to rest. */
+export type Findings = {
+  key: string;
+  text: string;
+  /** Every id that its key was answered with. */
+  ids: string[];
+  /** Whether its client saw it end. */
+  isDone: boolean;
+  /** What its client was answered and should not have been. */
+  faults: string[];
+  /** As it is stored; null where no such lip-sync is known. */
+  lipsync: { status: string; failure: string | null } | null;
+  /** Its log, as `Lipsync.events` tells it. */
+  events: { sequence: number; status: string }[];
+  /** The log but for its first event, as a stream tells it that goes on after that one. */
+  resumed: Seen[];
+  /** POSTs upstream that carried its id. */
+  posts: number;
+  jobs: UpstreamJob[];
+};
+
+/** What of the promises was broken, in words; nothing where all were kept. */
+export function judge(found: Findings, upstream: { listsReplyRef: boolean }): string[] {
+  return [
+    ...found.faults,
+    ...judgeIdentity(found),
+    ...judgeLog(found),
+    ...judgeBill(found),
+    ...judgeEnd(found, upstream),
+  ];
+}
+
+function judgeIdentity({ ids, isDone, lipsync }: Findings): string[] {
+  const [first, second] = ids;
+  if (first === undefined) return ['lost: its key was never answered'];
+  if (lipsync === null) return [`lost: ${first} was answered and is not known`];
+  return [
+    ...(second === undefined ? [] : [`doubled: one key was answered with ${ids.join(' and ')}`]),
+    ...(isDone ? [] : [`stuck: it is ${lipsync.status}`]),
+  ];
+}
+
+function judgeLog({ events, resumed, lipsync }: Findings): string[] {
+  if (lipsync === null) return [];
+  const sequences = events.map(({ sequence }) => sequence);
+  const told = resumed.map(({ sequence }) => sequence);
+  const isSame = sequences.slice(1).join() === told.join();
+  const ends = [...events.keys()].filter((at) => terminal.includes(events[at]?.status ?? ''));
+  const broken = [
+    ...(sequences.every((sequence, at) => sequence === at + 1)
+      ? []
+      : [`gap: its log is ${sequences.join()}`]),
+    ...(isSame ? [] : [`gap: a stream after its first event told ${told.join()}`]),
+    ...(ends.at(-1) === events.length - 1 ? [] : ['its last event is no end']),
+    ...(events.at(-1)?.status === lipsync.status ? [] : ['its last event is not its status']),
+  ];
+  // One that was given up as unknown may end once more, with the truth.
+  const wasUnknown = resumed.find(({ status }) => terminal.includes(status))?.failure;
+  const most = wasUnknown === 'OUTCOME_UNKNOWN' ? 2 : 1;
+  return ends.length <= most ? broken : [...broken, `it ended ${ends.length} times`];
+}
+
+function judgeBill({ posts, jobs }: Findings): string[] {
+  return [
+    ...(posts <= 1 ? [] : [`doubled: ${posts} POSTs`]),
+    ...(jobs.length <= 1 ? [] : [`doubled: ${jobs.length} jobs`]),
+  ];
+}
+
+/** It ends as its job did. Without a job, or where nothing can lead to it any more, its outcome stays unknown. */
+function judgeEnd(found: Findings, { listsReplyRef }: { listsReplyRef: boolean }): string[] {
+  const { lipsync, jobs } = found;
+  if (lipsync === null) return [];
+  const [job] = jobs;
+  if (job?.status === lipsync.status && lipsync.failure !== 'OUTCOME_UNKNOWN') return [];
+  if (isUnfound(found) && !(job !== undefined && listsReplyRef)) return [];
+  return [
+    `it ended ${lipsync.status} (${lipsync.failure}), and its job ${job?.status ?? 'was not made'}`,
+  ];
+}
+
+export function isUnfound({ lipsync }: Findings): boolean {
+  return lipsync?.status === 'FAILED' && lipsync.failure === 'OUTCOME_UNKNOWN';
+}

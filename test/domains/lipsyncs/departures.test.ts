@@ -1,0 +1,226 @@
+import { request } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { RawWebSocket } from '../../support/raw-websocket.ts';
+import { idOf, openStage, patient, progressSubscription, type Stage } from './stage.ts';
+
+const many = 50;
+
+let stage: Stage;
+let id: string;
+beforeAll(async () => {
+  // Nothing is looked at and nobody calls back: all is quiet for as long as these tests take.
+  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
+  await stage.test.turn({ callbacks: 'none' });
+  const [video = ''] = await stage.sources();
+  id = idOf(
+    await stage.create({ video: { id: video }, speech: { text: { text: '[[never]] Quiet' } } }),
+  );
+});
+afterAll(() => stage.stop());
+
+const watched = () => stage.test.app.services.lipsyncs.watchedCount();
+
+async function openStreams(): Promise<number> {
+  const text = await (await fetch(`${stage.test.url}/metrics`)).text();
+  return Number(/^lipsync_event_streams (\d+)$/m.exec(text)?.[1]);
+}
+
+const operation = () =>
+  JSON.stringify({ query: progressSubscription, variables: { id }, extensions: {} });
+
+/** An event stream over a connection of its own, which a test may cut at any point. */
+function askForStream(method: 'GET' | 'POST') {
+  const search = new URLSearchParams({
+    query: progressSubscription,
+    variables: JSON.stringify({ id }),
+  });
+  const asked = request(`${stage.test.url}/graphql${method === 'GET' ? `?${search}` : ''}`, {
+    method,
+    agent: false,
+    headers: {
+      accept: 'text/event-stream',
+      ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
+    },
+  });
+  asked.on('error', () => undefined);
+  const sent = new Promise<void>((resolve) => {
+    asked.end(method === 'POST' ? operation() : undefined, resolve);
+  });
+  const firstEvent = new Promise<void>((resolve) => {
+    asked.on('response', (response) => {
+      response.on('error', () => undefined);
+      response.on('data', (chunk: Buffer) => {
+        if (chunk.includes('event: next')) resolve();
+      });
+    });
+  });
+  return { sent, firstEvent, cut: () => asked.destroy() };
+}
+
+/** Requests whose connection is over. */
+const countEnded = () => stage.test.logs.filter(({ msg }) => msg === 'request').length;
+
+/** Nobody reads a lip-sync until the function that it returns is called. */
+async function holdLipsyncs(): Promise<() => Promise<void>> {
+  const held = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const done = stage.test.app.db.transaction(async (tx) => {
+    await tx.query('lock table lipsyncs in access exclusive mode');
+    held.resolve();
+    await released.promise;
+  });
+  await held.promise;
+  return () => {
+    released.resolve();
+    return done;
+  };
+}
+
+/** The two requests and the one stream of graphql-sse's single connection mode. */
+async function openSingleConnection() {
+  const endpoint = `${stage.test.url}/graphql/stream`;
+  const token = await (
+    await fetch(endpoint, { method: 'PUT', headers: { 'content-type': 'application/json' } })
+  ).text();
+  const headers = {
+    'content-type': 'application/json',
+    'x-graphql-event-stream-token': token,
+  };
+  const leaving = new AbortController();
+  return {
+    headers,
+    async open() {
+      const response = await fetch(endpoint, {
+        headers: { ...headers, accept: 'text/event-stream' },
+        signal: leaving.signal,
+      });
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      return async (fits: (text: string) => boolean) => {
+        while (!fits(text)) text += (await reader?.read())?.value ?? '';
+      };
+    },
+    subscribe: (operationId: string) =>
+      fetch(endpoint, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({
+          query: progressSubscription,
+          variables: { id },
+          extensions: { operationId },
+        }),
+      }),
+    complete: (operationId: string) =>
+      fetch(`${endpoint}?operationId=${operationId}`, { method: 'DELETE', headers }),
+    leave: () => leaving.abort(),
+  };
+}
+
+afterEach(async () => {
+  await vi.waitFor(async () => expect([watched(), await openStreams()]).toEqual([0, 0]), patient);
+  // Nothing happened that could have told anybody to leave.
+  expect(await stage.events(id)).toHaveLength(2);
+});
+
+describe('keeps nobody who leaves while nothing happens', () => {
+  it('over a WebSocket that stays: complete', async () => {
+    const client = await RawWebSocket.open(stage.test.url);
+    for (let n = 0; n < many; n += 1) client.subscribe(`${n}`, progressSubscription, { id });
+    await client.message((message) => message.id === `${many - 1}` && message.type === 'next');
+    expect(watched()).toBe(1);
+    for (let n = 0; n < many; n += 1) client.complete(`${n}`);
+    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    client.socket.close();
+    await client.closed;
+  });
+
+  it('over a WebSocket that stays: complete right behind subscribe', async () => {
+    const client = await RawWebSocket.open(stage.test.url);
+    for (let n = 0; n < many; n += 1) {
+      client.subscribe(`${n}`, progressSubscription, { id });
+      client.complete(`${n}`);
+    }
+    client.subscribe('last', progressSubscription, { id });
+    await client.message((message) => message.id === 'last' && message.type === 'next');
+    client.complete('last');
+    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    client.socket.close();
+    await client.closed;
+  });
+
+  it.each(['close', 'terminate'] as const)('over a WebSocket: %s', async (how) => {
+    const clients = await Promise.all(
+      Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+    );
+    for (const client of clients) client.subscribe('one', progressSubscription, { id });
+    await Promise.all(clients.map((client) => client.message(({ type }) => type === 'next')));
+    expect(watched()).toBe(1);
+    for (const client of clients) client.socket[how]();
+    await Promise.all(clients.map(({ closed }) => closed));
+  });
+
+  it('over a WebSocket that is cut before its subscription began', async () => {
+    const clients = await Promise.all(
+      Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+    );
+    await Promise.all(
+      clients.map(async ({ socket, closed }) => {
+        const payload = { query: progressSubscription, variables: { id } };
+        socket.send(JSON.stringify({ id: 'one', type: 'subscribe', payload }), () =>
+          socket.terminate(),
+        );
+        await closed;
+      }),
+    );
+  });
+
+  it.each(['GET', 'POST'] as const)('over SSE by %s', async (method) => {
+    const streams = Array.from({ length: many }, () => askForStream(method));
+    await Promise.all(streams.map(({ firstEvent }) => firstEvent));
+    expect([watched(), await openStreams()]).toEqual([1, many]);
+    for (const { cut } of streams) cut();
+  });
+
+  it.each(['GET', 'POST'] as const)(
+    'over SSE by %s that is cut while its lip-sync is looked up',
+    async (method) => {
+      const query = vi.spyOn(stage.test.app.db, 'query');
+      const release = await holdLipsyncs();
+      const streams = Array.from({ length: many }, () => askForStream(method));
+      const countLookups = () =>
+        query.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;
+      await vi.waitFor(() => expect(countLookups()).toBe(many), patient);
+      const before = countEnded();
+      for (const { cut } of streams) cut();
+      await vi.waitFor(() => expect(countEnded() - before).toBe(many), patient);
+      query.mockRestore();
+      await release();
+      // Whoever asks next is served after all of them.
+      const last = askForStream(method);
+      await last.firstEvent;
+      last.cut();
+    },
+  );
+
+  it('over the single connection of graphql-sse: its stream cut', async () => {
+    const connection = await openSingleConnection();
+    const read = await connection.open();
+    for (let n = 0; n < many; n += 1) {
+      expect((await connection.subscribe(`${n}`)).status).toBe(202);
+    }
+    await read((text) => text.split('event: next').length > many);
+    expect(watched()).toBe(1);
+    connection.leave();
+  });
+
+  it('over the single connection of graphql-sse: an operation deleted', async () => {
+    const connection = await openSingleConnection();
+    const read = await connection.open();
+    await connection.subscribe('one');
+    await read((text) => text.includes('event: next'));
+    expect(watched()).toBe(1);
+    expect((await connection.complete('one')).status).toBe(200);
+    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    connection.leave();
+  });
+});

@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, it } from 'vitest';
+import { finish, histories } from './histories.ts';
+import type { Model } from './plain-model.ts';
+import { World } from './world.ts';
+
+const seed = 20_260_504;
+const numRuns = 60;
+
+let world: World;
+beforeAll(async () => {
+  world = await World.open();
+});
+afterAll(() => world.close());
+
+describe('any history', () => {
+  it(`of ${numRuns} (seed ${seed}) keeps the rules of the log and of the one POST, and goes as a plain model says`, async () => {
+    const given = fc.tuple(histories, fc.boolean(), fc.boolean());
+    const property = fc.asyncProperty(given, async ([history, inScheduler, inLists]) => {
+      await world.reset();
+      world.upstream.showsRefsInScheduler = inScheduler;
+      world.upstream.showsRefsInLists = inLists;
+      const { upstream, instance } = world;
+      const model: Model = { stories: new Map(), now: world.now.getTime(), upstream, instance };
+      await fc.asyncModelRun(() => ({ model, real: world }), history);
+      await finish(model, world);
+      await world.expectFollowed();
+    });
+    await fc.assert(property, { seed, numRuns });
+  }, 120_000);
+});

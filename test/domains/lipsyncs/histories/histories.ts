@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import {
+  type Command,
+  Crash,
+  Create,
+  type CreateSpec,
+  Dispatch,
+  DispatchAndDie,
+  DispatchIntoTheVoid,
+  Poll,
+  Tick,
+  Wait,
+} from './commands.ts';
+import { Answer, Callback, Cancel, MoveJob } from './commands-of-one.ts';
+import { isEnd, type Model, type Story } from './plain-model.ts';
+import type { JobState, Outcome } from './scripted-upstream.ts';
+import type { World } from './world.ts';
+
+/** Time passes, the upstream does its work and answers what it owes: everything must come to its end. */
+export async function finish(model: Model, world: World): Promise<void> {
+  const { upstream } = world;
+  const has = (is: (story: Story) => boolean) => [...model.stories.values()].some(is);
+  upstream.scripts.clear();
+  for (const outcome of ['made and cut', 'cut'] as const) {
+    const answer = new Answer(0, outcome);
+    while (answer.check(model)) await answer.run(model, world);
+  }
+  for (let round = 0; has(({ status }) => !isEnd(status)); round += 1) {
+    expect(round).toBeLessThan(40);
+    upstream.completeAll();
+    const isWaiting = has(({ status }) => status === 'QUEUED');
+    await new Wait(isWaiting ? 71_000 : 7_200_000).run(model, world);
+    for (const command of [new Tick(), new Poll(), new Dispatch()]) await command.run(model, world);
+  }
+  // What was given up may turn out to have been made; and after that nothing changes any more.
+  for (const n of [...model.stories.keys(), ...model.stories.keys()].keys()) {
+    await new Callback(n, 'itself').run(model, world);
+  }
+}
+
+/** Each as often as it says. */
+function weighted(...choices: [weight: number, command: fc.Arbitrary<Command>][]) {
+  return choices.flatMap(([weight, command]) => Array<fc.Arbitrary<Command>>(weight).fill(command));
+}
+
+const nth = fc.nat(9);
+const unclear = ['made and cut', 'made and 500', 'made without an id', 'cut', '500'] as const;
+const refused = ['400', '422', '412'] as const;
+const postOutcome = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Outcome>('accepted') },
+  { weight: 4, arbitrary: fc.constantFrom<Outcome>(...unclear) },
+  { weight: 3, arbitrary: fc.constantFrom<Outcome>('made and hung', 'hung') },
+  { weight: 2, arbitrary: fc.constant<Outcome>('429') },
+  { weight: 1, arbitrary: fc.constantFrom<Outcome>(...refused) },
+);
+const answer = fc.constantFrom<Outcome>('accepted', ...unclear, '429', '400', '422');
+const states = fc.constantFrom<JobState>('GENERATING', 'COMPLETED', 'FAILED', 'MODERATED');
+const spec: fc.Arbitrary<CreateSpec> = fc.record({
+  owner: fc.constantFrom('ann', 'bob'),
+  mayWait: fc.constantFrom(true, true, false),
+  script: fc.oneof(
+    { weight: 9, arbitrary: fc.array(postOutcome, { minLength: 1, maxLength: 3 }) },
+    { weight: 1, arbitrary: fc.constant(Array<Outcome>(8).fill('429')) },
+  ),
+  expiresInMs: fc.option(fc.integer({ min: 1_000, max: 200_000 }), { freq: 6 }),
+});
+const crash = fc.constantFrom<Crash['how']>('alone', 'beside others', 'only thought to be dead');
+const named = fc.constantFrom<Callback['names']>(
+  'itself',
+  'itself',
+  'another',
+  'rubbish',
+  'nothing',
+);
+const pause = fc.oneof(
+  { weight: 12, arbitrary: fc.integer({ min: 1_000, max: 90_000 }) },
+  { weight: 1, arbitrary: fc.constant(7_200_000) },
+);
+
+export const histories = fc.commands(
+  weighted(
+    [7, spec.map((each) => new Create(each))],
+    [4, fc.constant(new Dispatch())],
+    [1, fc.constant(new DispatchIntoTheVoid())],
+    [1, fc.constant(new DispatchAndDie())],
+    [2, crash.map((how) => new Crash(how))],
+    [4, fc.constant(new Tick())],
+    [4, fc.constant(new Poll())],
+    [5, pause.map((ms) => new Wait(ms))],
+    [2, nth.map((n) => new Cancel(n))],
+    [5, fc.tuple(nth, named).map(([n, names]) => new Callback(n, names))],
+    [6, fc.tuple(nth, states).map(([n, to]) => new MoveJob(n, to))],
+    [4, fc.tuple(nth, answer).map(([n, outcome]) => new Answer(n, outcome))],
+  ),
+  { size: 'max', maxCommands: 40 },
+);

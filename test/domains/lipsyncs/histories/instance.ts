@@ -1,0 +1,64 @@
+import type { Database } from '../../../../src/database/connect.ts';
+import type { Jobs } from '../../../../src/database/jobs.ts';
+import type { Engine } from '../../../../src/domains/lipsyncs/engine.ts';
+import type { Services } from '../../../../src/graphql/context.ts';
+import { createUpstream } from '../../../../src/upstream/client.ts';
+import { silentLog } from '../../../support/database.ts';
+import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
+
+/** A process that sends and looks, and may die: from then on nothing that it writes arrives. */
+export type RealInstance = Instance & { engine: Engine; stopping: AbortController };
+
+/** Puts something around all that an instance does outside itself. */
+export type Wrap = (
+  isAlive: () => boolean,
+) => <A extends unknown[], T>(work: (...args: A) => Promise<T>) => (...args: A) => Promise<T>;
+
+export function createInstance(parts: {
+  services: Services;
+  db: Database;
+  jobs: Jobs;
+  upstream: { baseUrl: string; token: string };
+  now: () => Date;
+  wrap: Wrap;
+}): RealInstance {
+  const { services, db, jobs, now } = parts;
+  const { videos, accounts } = services;
+  const stopping = new AbortController();
+  const state = { isAlive: true, isCurrent: true };
+  const counted = parts.wrap(() => state.isAlive);
+  const timeoutMs = leaseMs - 10_000;
+  const upstream = createUpstream({ ...parts.upstream, timeoutMs, log: silentLog });
+  upstream.read = counted(upstream.read.bind(upstream)) as typeof upstream.read;
+  upstream.change = counted(upstream.change.bind(upstream));
+  const { toKey, toUpstream } = videos.ids;
+  const engine: Engine = {
+    ...services,
+    db: {
+      kind: db.kind,
+      query: counted(db.query.bind(db)) as Database['query'],
+      transaction: counted(db.transaction.bind(db)) as Database['transaction'],
+      listen: db.listen.bind(db),
+      ping: db.ping.bind(db),
+      close: db.close.bind(db),
+    },
+    jobs,
+    upstream,
+    accounts: { ...accounts, known: counted(accounts.known) },
+    videos: {
+      ...videos,
+      ids: { ...videos.ids, toKey: counted(toKey), toUpstream: counted(toUpstream) },
+      readPage: counted(videos.readPage),
+      readOne: counted(videos.readOne),
+      resolveSource: counted(videos.resolveSource),
+    },
+    log: silentLog,
+    now,
+    callbackUrl: (id) => `http://127.0.0.1:9/callbacks/${id}`,
+    limits: { perDay: null, inFlight: null, queue: 1_000 },
+    timing: { pollMs: 3_600_000, upstreamTimeoutMs: timeoutMs, maxJobMs, firstGuessMs: 90_000 },
+    submissions: new Map(),
+    stopping: stopping.signal,
+  };
+  return Object.assign(state, { stopping, engine });
+}

@@ -1,0 +1,196 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Watch } from '../../../src/domains/lipsyncs/watch.ts';
+import { keyOf } from '../../../src/graphql/ids.ts';
+import { silentLog } from '../../support/database.ts';
+import { readEvents } from '../../support/graphql-client.ts';
+import { RawWebSocket } from '../../support/raw-websocket.ts';
+import { idOf, openStage, patient, type Stage } from './stage.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
+  await stage.test.turn({ callbacks: 'none' });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+
+const create = async (text: string) =>
+  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+
+const subscription = `subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress {
+  sequence status queuePosition
+  lipsync { id status text progress { percent queuePosition }
+    voice { id name } sourceVideo { id status url } result { id url } failure { code } } } } }`;
+
+type Told = {
+  status: string;
+  queuePosition: number | null;
+  lipsync: { status: string; progress: { percent: number; queuePosition: number | null } };
+};
+type Data = { lipsyncProgress: Told };
+
+/** Those of the three ways of watching that a caller has, each with what it was told so far. */
+async function watchEveryWay(id: string) {
+  const told: Told[][] = [[], [], []];
+  const keep = (at: number) => (data: Data | null | undefined) => {
+    if (data) told[at]?.push(data.lipsyncProgress);
+  };
+  const [socket, stream] = [keep(0), keep(1)];
+  const ends = [
+    (async () => {
+      for await (const { data } of stage.test.watchWs<Data>(subscription, { id })) socket(data);
+    })(),
+    (async () => {
+      const results = stage.test.watchSse<Data>(subscription, { id });
+      for await (const { data } of results) stream(data.data);
+    })(),
+    watchOverOneConnection(id, keep(2)),
+  ];
+  await vi.waitFor(() => expect(told.map(({ length }) => length)).toEqual([1, 1, 1]), patient);
+  return { told, ended: Promise.all(ends) };
+}
+
+/** The single connection mode of graphql-sse. */
+async function watchOverOneConnection(id: string, keep: (data: Data | null) => void) {
+  const endpoint = `${stage.test.url}/graphql/stream`;
+  const type = { 'content-type': 'application/json' };
+  const token = await (await fetch(endpoint, { method: 'PUT', headers: type })).text();
+  const headers = { ...type, 'x-graphql-event-stream-token': token };
+  const { body } = await fetch(endpoint, { headers: { ...headers, accept: 'text/event-stream' } });
+  const operation = { query: subscription, variables: { id }, extensions: { operationId: 'one' } };
+  await fetch(endpoint, { method: 'POST', headers, body: JSON.stringify(operation) });
+  for await (const { event, data } of readEvents(body as ReadableStream)) {
+    if (event === 'complete') return;
+    keep((JSON.parse(data) as { payload: { data: Data } }).payload.data);
+  }
+}
+
+describe('works', () => {
+  it('reads the log and the row once for each event, for two hundred who watch', async () => {
+    const id = await create('[[never]] Crowded');
+    const [left, right] = await Promise.all([
+      RawWebSocket.open(stage.test.url),
+      RawWebSocket.open(stage.test.url),
+    ]);
+    for (let n = 0; n < 100; n += 1) {
+      left.subscribe(`${n}`, subscription, { id });
+      right.subscribe(`${n}`, subscription, { id });
+    }
+    const countOf = (type: string) =>
+      [left, right].flatMap(({ messages }) => messages).filter((each) => each.type === type).length;
+    await vi.waitFor(() => expect(countOf('next')).toBe(200), patient);
+
+    const query = vi.spyOn(stage.test.app.db, 'query');
+    await stage.cancel(id);
+    await vi.waitFor(() => expect(countOf('complete')).toBe(200), patient);
+    const texts = query.mock.calls.map(([text]) => text);
+    query.mockRestore();
+    expect(countOf('next')).toBe(400);
+    expect(texts.filter((text) => text.includes('from lipsync_events'))).toHaveLength(1);
+    expect(texts.filter((text) => /from lipsyncs where id = \$1$/.test(text))).toHaveLength(1);
+    for (const { socket, closed } of [left, right]) {
+      socket.close();
+      await closed;
+    }
+  });
+
+  it('loads afresh for each event: a context that lasts would show the first place for ever', async () => {
+    const blocking = await Promise.all([1, 2, 3].map((n) => create(`[[never]] ${n}`)));
+    const [first, second, third] = [
+      await create('one'),
+      await create('two'),
+      await create('three'),
+    ];
+    const { told, ended } = await watchEveryWay(third);
+    for (const [at, id] of [first, second, third].entries()) {
+      await stage.cancel(id);
+      await vi.waitFor(
+        () => expect(told.map(({ length }) => length)).toEqual(Array(3).fill(at + 2)),
+        patient,
+      );
+    }
+    await ended;
+    for (const events of told) {
+      expect(events.map(({ queuePosition }) => queuePosition)).toEqual([3, 2, 1, null]);
+      for (const { status, queuePosition, lipsync } of events) {
+        expect(lipsync.progress.queuePosition).toBe(queuePosition);
+        expect(lipsync.status).toBe(status);
+      }
+    }
+    for (const id of blocking) await stage.cancel(id);
+  });
+
+  it('ends for who leaves while the log is being read, though nothing happened', async () => {
+    const key = keyOf('Lipsync', await create('[[never]] Slow database')) ?? '';
+    const { db } = stage.test.app;
+    const reading = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    let isSlow = false;
+    const watch = new Watch(
+      {
+        kind: db.kind,
+        query: async (text, params) => {
+          if (isSlow) reading.resolve();
+          if (isSlow) await released.promise;
+          return db.query(text, params);
+        },
+        transaction: (work) => db.transaction(work),
+        listen: (channel, listener) => db.listen(channel, listener),
+        ping: () => db.ping(),
+        close: () => db.close(),
+      },
+      silentLog,
+    );
+    await watch.open();
+    const follower = watch.follow(key, null);
+    await follower.next();
+    const quiet = follower.next();
+    isSlow = true;
+    await db.query("select pg_notify('lipsync_changed', $1)", [key]);
+    await reading.promise;
+    const left = follower.return?.();
+    released.resolve();
+    expect(await Promise.all([quiet, left])).toMatchObject([{ done: true }, { done: true }]);
+    expect(watch.watchedCount).toBe(0);
+    await watch.close();
+  });
+});
+
+describe('keeps nothing', () => {
+  it('of fifty thousand who came and went while one stayed and nothing happened', async () => {
+    const key = keyOf('Lipsync', await create('[[never]] Quiet')) ?? '';
+    const watch = new Watch(stage.test.app.db, silentLog);
+    await watch.open();
+    const stays = watch.follow(key, null);
+    await stays.next();
+    const quiet = stays.next();
+    const comeAndGo = async (times: number) => {
+      for (let n = 0; n < times; n += 1) {
+        const followers = Array.from({ length: 500 }, () => watch.follow(key, null));
+        await Promise.all(followers.map((follower) => follower.next()));
+        const ends = followers.map((follower) => follower.next());
+        // Until all of them wait for what does not come.
+        await nextTurn();
+        await Promise.all(followers.map((follower) => follower.return?.()));
+        await Promise.all(ends);
+      }
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await comeAndGo(10);
+    const after = await comeAndGo(100);
+    // A promise that each of them left a reaction on grew by 300 bytes a head.
+    expect(after - before).toBeLessThan(2_000_000);
+    await stays.return?.();
+    expect(await quiet).toMatchObject({ done: true });
+    expect(watch.watchedCount).toBe(0);
+    await watch.close();
+  });
+});

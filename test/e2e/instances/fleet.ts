@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { keyOf } from '../../../src/graphql/ids.ts';
+import { type SandboxOptions, startSandbox } from '../../../src/sandbox/sandbox.ts';
+import type { Job } from '../../domains/lipsyncs/stage.ts';
+import { startTestApp } from '../../support/app.ts';
+import { type TestStorage, testStorage } from '../../support/database.ts';
+import { type Program, startProgram } from '../../support/other-upstream-process.ts';
+import { type Questions, questionsOf } from './questions.ts';
+
+/** A request as the sandbox saw it; `status` is `aborted` where the client left before the answer. */
+export type Request = {
+  method: string;
+  path: string;
+  body?: Record<string, unknown>;
+  status?: number | string;
+};
+
+type Accounts = Record<string, { maxJobs: number; executing: number; highWater: number }>;
+
+export type Instance = Questions & Awaited<ReturnType<typeof startTestApp>>;
+export type Process = Questions & { url: string; program: Program };
+export type Fleet = Awaited<ReturnType<typeof openFleet>>;
+
+export type FleetOptions = {
+  /** Of every instance. */
+  env?: Record<string, string>;
+  sandbox?: Partial<SandboxOptions>;
+  /** Another database than a fresh one of this run's server. It is not removed. */
+  storage?: TestStorage;
+};
+
+export const studio = 'studio@sandbox.example';
+
+/** Ended otherwise than COMPLETED a job costs the sandbox no rendering: for tests in which only that it ends matters. */
+export const cheapEnd = { outcome: 'MODERATED' } as const;
+
+/** One upstream, one PostgreSQL, and as many instances of the program on them as a test starts. */
+export async function openFleet(options: FleetOptions = {}) {
+  const clock = { aheadMs: 0 };
+  const storage = options.storage ?? (await testStorage());
+  const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-fleet-'));
+  const sandbox = await startSandbox({
+    accounts: [{ email: studio, maxJobs: 3 }],
+    queuedMs: 10,
+    generatingMs: 60,
+    ...options.sandbox,
+    dataDir,
+  });
+  const { baseUrl, token, origin } = sandbox;
+  const instances = new Set<Instance>();
+  const processes = new Set<Process>();
+
+  async function control<T>(method: string, path: string, body?: object): Promise<T> {
+    const init = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    const response = await fetch(`${origin}/_sandbox/${path}`, init);
+    expect(response.status).toBe(200);
+    return (await response.json()) as T;
+  }
+
+  const read = () => control<{ jobs: Job[]; accounts: Accounts }>('GET', 'jobs');
+  const requests = async (part = '') =>
+    (await control<Request[]>('GET', 'requests')).filter((each) =>
+      `${each.method} ${each.path}`.includes(part),
+    );
+
+  return {
+    clock,
+    storage,
+    sandbox,
+    /** In this process, on the clock of the fleet. */
+    async start(env: Record<string, string> = {}): Promise<Instance> {
+      const app = await startTestApp({
+        storage,
+        upstream: { baseUrl, token },
+        now: () => new Date(Date.now() + clock.aheadMs),
+        env: { ...options.env, ...env },
+      });
+      // Not spread: its `sandbox` throws where the upstream was given.
+      const instance: Instance = Object.assign(app, questionsOf(app));
+      instances.add(instance);
+      return instance;
+    },
+    /** A process of its own, as an operator runs it, for a test that kills it. */
+    async spawn(env: Record<string, string> = {}): Promise<Process> {
+      expect(storage.url).toBeDefined();
+      const program = startProgram({
+        PORT: '0',
+        DATABASE_URL: storage.url ?? '',
+        DATA_DIR: storage.dataDir,
+        USEAPI_TOKEN: token,
+        USEAPI_BASE_URL: baseUrl,
+        ALLOW_ANONYMOUS: 'true',
+        POLL_INTERVAL_MS: '500',
+        ...options.env,
+        ...env,
+      });
+      const url = await program.url();
+      const spawned = { ...questionsOf(await program.client()), url, program };
+      processes.add(spawned);
+      return spawned;
+    },
+    turn: (switches: object) => control('PUT', 'switches', switches),
+    clearSwitches: () => control('DELETE', 'switches'),
+    requests,
+    posts: () => requests('POST /videos/lipsync'),
+    forgetRequests: () => control('DELETE', 'requests'),
+    jobs: async () => (await read()).jobs,
+    accounts: async () => (await read()).accounts,
+    /** Those that were made for this lip-sync: never more than one. */
+    jobsOf: async (id: string) =>
+      (await read()).jobs.filter(({ replyRef }) => replyRef === keyOf('Lipsync', id)),
+    /** Ends all that runs at the sandbox. */
+    async finishJobs(status: 'COMPLETED' | 'FAILED' | 'MODERATED' = 'MODERATED'): Promise<void> {
+      const { jobs } = await read();
+      const running = jobs.filter((job) => ['QUEUED', 'GENERATING'].includes(job.status));
+      for (const { video_id: id } of running) {
+        await control('POST', `jobs/${encodeURIComponent(id)}/finish`, { status });
+      }
+    },
+    /** Time passes for every instance in this process, and what it frees is noticed at once. */
+    async pass(ms: number): Promise<void> {
+      clock.aheadMs += ms;
+      const [first] = instances;
+      await first?.app.db.query("select pg_notify('queue_changed', '')");
+    },
+    async stop(): Promise<void> {
+      for (const { program } of processes) await program.kill('SIGKILL');
+      for (const instance of instances) await instance.stop();
+      await sandbox.close();
+      if (options.storage === undefined) await storage.remove();
+      // A file that the sandbox was just writing may still come.
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    },
+  };
+}

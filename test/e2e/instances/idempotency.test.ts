@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { idOf, type Made } from '../../domains/lipsyncs/stage.ts';
+import { type Fleet, type Instance, openFleet } from './fleet.ts';
+
+let fleet: Fleet;
+let instances: Instance[];
+let video: string;
+beforeAll(async () => {
+  fleet = await openFleet();
+  instances = [await fleet.start(), await fleet.start()];
+  video = (await instances[0]?.source()) ?? '';
+});
+afterAll(() => fleet.stop());
+beforeEach(async () => {
+  await fleet.clearSwitches();
+  await fleet.forgetRequests();
+});
+
+/** As many ask at once, every instance in its turn. */
+function askAll(count: number, key: string): Promise<Made[]> {
+  const input = { video: { id: video }, speech: { text: { text: key } }, idempotencyKey: key };
+  const asked = Array.from({ length: count }, (_, n) =>
+    instances[n % instances.length]?.create(input),
+  );
+  return Promise.all(asked) as Promise<Made[]>;
+}
+
+describe('works', () => {
+  it('sends one POST for a hundred who ask two instances at once, and gives all the same lip-sync', async () => {
+    // Whoever comes while the POST is under way waits for its answer, also on the instance that doesn't send it.
+    await fleet.turn({ delayMs: 200 });
+    const made = await askAll(100, 'hundred');
+    expect(made.map(({ __typename }) => __typename)).toEqual(
+      Array(100).fill('CreateLipsyncSuccess'),
+    );
+    expect(new Set(made.map(idOf)).size).toBe(1);
+    expect(made.filter(({ replayed }) => replayed === true)).toHaveLength(99);
+    expect(made.map(({ lipsync }) => lipsync?.status)).not.toContain('SUBMITTING');
+    expect(await fleet.posts()).toHaveLength(1);
+    expect(await instances[1]?.list()).toHaveLength(1);
+    expect(await fleet.jobs()).toHaveLength(1);
+  });
+});
+
+describe('refuses', () => {
+  it('all who ask two instances at once by the one refusal of one POST', async () => {
+    const before = (await instances[1]?.list())?.length;
+    await fleet.turn({ delayMs: 200, failPath: { path: '/videos/lipsync', status: 422 } });
+    const refused = await askAll(50, 'refused');
+    expect(refused.map(({ __typename }) => __typename)).toEqual(
+      Array(50).fill('ContentModeratedError'),
+    );
+    expect(await fleet.posts()).toHaveLength(1);
+    expect(await instances[1]?.list()).toHaveLength(before ?? 0);
+  });
+});

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { cheapEnd, type Fleet, type Instance, openFleet, type Process } from './fleet.ts';
+import { expectWhole } from './questions.ts';
+
+const upstreamTimeoutMs = 30_000;
+const hour = 3_600_000;
+
+/** What promise 8 gives another instance to take a submission over. */
+const takeOverMs = upstreamTimeoutMs + 15_000;
+
+let fleet: Fleet;
+/** The one that dies. */
+let lost: Process;
+let video: string;
+beforeEach(async () => {
+  fleet = await openFleet({ env: { UPSTREAM_TIMEOUT_MS: String(upstreamTimeoutMs) } });
+  lost = await fleet.spawn();
+  video = await lost.source();
+  await fleet.turn({ callbacks: 'final-only', generatingMs: hour, ...cheapEnd });
+});
+afterEach(() => fleet.stop());
+
+const say = (text: string, more: object = {}) => ({
+  video: { id: video },
+  speech: { text: { text } },
+  ...more,
+});
+
+/** One job each, and a log that anybody may read. */
+async function expectSentOnce(other: Instance, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    expect(await fleet.jobsOf(id)).toHaveLength(1);
+    expectSoundLog(await other.events(id));
+  }
+  expect(await fleet.jobs()).toHaveLength(ids.length);
+}
+
+describe('works', () => {
+  it('another instance finishes what was accepted before its instance was killed in the middle of a look', async () => {
+    const id = idOf(await lost.create(say('Accepted')));
+    // Its poll never comes back, and its job of the background queue dies with it.
+    await fleet.turn({ failPath: { path: '/videos', method: 'GET', action: 'hang' } });
+    await vi.waitFor(async () => {
+      expect((await fleet.requests('GET /videos')).map(({ status }) => status)).toContain('hang');
+    }, patient);
+    const other = await fleet.start();
+    const { over } = await other.watch(id);
+    await lost.program.kill('SIGKILL');
+    // Its callback goes to an address where nobody is any more.
+    await fleet.finishJobs('COMPLETED');
+    const seen = await over;
+    expectWhole(seen);
+    expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED', source: 'POLL' });
+    await expectSentOnce(other, [id]);
+  });
+
+  it('another instance finds the job of a POST that was in flight when its instance was killed', async () => {
+    const other = await fleet.start();
+    const input = say('In flight', { idempotencyKey: 'in flight' });
+    await fleet.turn({ hangNext: 1 });
+    // Nobody hears this answer.
+    const unheard = lost.create(input).catch(() => null);
+    await vi.waitFor(async () => expect(await fleet.jobs()).toHaveLength(1), patient);
+    const [{ id = '', status } = {}] = await other.list();
+    expect(status).toBe('SUBMITTING');
+    const { over } = await other.watch(id);
+    const twin = other.create(input);
+    await lost.program.kill('SIGKILL');
+    await fleet.pass(takeOverMs);
+    // Whoever asked with the same key is told of the same one, whether its job was found already or not yet.
+    expect(idOf(await twin)).toBe(id);
+    expect(await unheard).toBeNull();
+    await other.reach(id, 'SUBMITTED', 'GENERATING');
+    await fleet.finishJobs('COMPLETED');
+    const seen = await over;
+    expectWhole(seen);
+    expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED' });
+    expect(await fleet.posts()).toHaveLength(1);
+    await expectSentOnce(other, [id]);
+  });
+
+  it('another instance sends what waited when its instance was killed, in flight and in the queue', async () => {
+    const other = await fleet.start();
+    const running = await Promise.all([1, 2].map((n) => lost.create(say(`Running ${n}`))));
+    await fleet.turn({ hangNext: 1 });
+    lost.create(say('In flight')).catch(() => null);
+    await vi.waitFor(async () => expect(await fleet.jobs()).toHaveLength(3), patient);
+    const waiting = [];
+    for (const n of [1, 2, 3, 4]) waiting.push(await lost.create(say(`Waiting ${n}`)));
+    expect(waiting.map(({ lipsync }) => lipsync?.status)).toEqual(Array(4).fill('QUEUED'));
+    const watchers = await Promise.all(waiting.map((made) => other.watch(idOf(made))));
+    await lost.program.kill('SIGKILL');
+    await fleet.pass(takeOverMs);
+    await vi.waitFor(async () => {
+      expect((await other.list()).map(({ status }) => status)).not.toContain('SUBMITTING');
+    }, patient);
+    await fleet.turn({ generatingMs: 50 });
+    await fleet.finishJobs();
+    for (const { over } of watchers) {
+      const seen = await over;
+      expectWhole(seen);
+      expect(seen.at(-1)).toMatchObject({ status: 'MODERATED' });
+    }
+    const all = await other.list();
+    expect(all).toHaveLength(7);
+    for (const { id } of all) await other.end(id);
+    expect(all.map(({ id }) => id)).toEqual(expect.arrayContaining(running.map(idOf)));
+    await expectSentOnce(
+      other,
+      all.map(({ id }) => id),
+    );
+  });
+});

@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  createMutation,
+  expectSoundLog,
+  idOf,
+  type Made,
+  terminal,
+} from '../../domains/lipsyncs/stage.ts';
+import { silentLog } from '../../support/database.ts';
+import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+import { cheapEnd, type Fleet, type Instance, openFleet } from './fleet.ts';
+import { expectWhole } from './questions.ts';
+
+const hour = 3_600_000;
+const patient = { timeout: 25_000, interval: 100 };
+
+// A server of its own: the one of the run must not go down under the other tests.
+let server: PostgresServer;
+let dataDir: string;
+beforeAll(async () => {
+  server = await startPostgres();
+  dataDir = await mkdtemp(join(tmpdir(), 'lipsync-outage-'));
+});
+afterAll(async () => {
+  await server.remove();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+let fleet: Fleet;
+let instances: [Instance, Instance];
+let video: string;
+beforeEach(async () => {
+  const url = await server.createDatabase();
+  fleet = await openFleet({
+    storage: { url, dataDir, log: silentLog, remove: async () => undefined },
+    // Time passes by the half minute in the second test: no lease may end by that.
+    env: { UPSTREAM_TIMEOUT_MS: String(hour) },
+    sandbox: { generatingMs: 300 },
+  });
+  instances = [await fleet.start(), await fleet.start()];
+  video = await instances[0].source();
+  await fleet.turn({ callbacks: 'final-only', ...cheapEnd });
+});
+afterEach(() => fleet.stop());
+
+const at = (n: number) => instances[n % 2 === 0 ? 0 : 1];
+const say = (text: string) => ({
+  video: { id: video },
+  speech: { text: { text } },
+  idempotencyKey: text,
+});
+
+/** What was claimed in a transaction that was cut off at its end is nobody's: its lease ends. */
+const passAnHour = () => vi.waitFor(() => fleet.pass(hour + 15_000), patient);
+
+/** Nothing of the outage but that something went wrong. */
+const masked = {
+  data: null,
+  errors: [
+    {
+      message: 'Something went wrong on our side.',
+      extensions: { code: 'INTERNAL_SERVER_ERROR' },
+    },
+  ],
+};
+
+describe('works', () => {
+  it('ends every lip-sync once when PostgreSQL goes away and comes back while jobs run and watchers watch', async () => {
+    const made = await Promise.all(Array.from({ length: 20 }, (_, n) => at(n).create(say(`${n}`))));
+    const ids = made.map(idOf);
+    // Each is watched where it was not asked for.
+    const watchers = await Promise.all(ids.map((id, n) => at(n + 1).watch(id)));
+    await vi.waitFor(async () => {
+      const ended = (await instances[0].list()).filter(({ status }) => terminal.includes(status));
+      expect(ended.length).toBeGreaterThan(3);
+    }, patient);
+    await server.stop();
+    const before = (await fleet.jobs()).length;
+    const unheard = await Promise.all(
+      [20, 21, 22, 23].map((n) => at(n).ask(createMutation, { input: say(`${n}`) })),
+    );
+    for (const { data, errors } of unheard) {
+      expect({ data, errors }).toMatchObject(masked);
+    }
+    // What runs goes on at the upstream meanwhile, and ends there: its callbacks can't be acted upon.
+    await vi.waitFor(async () => {
+      expect((await fleet.jobs()).filter(({ status }) => status !== 'MODERATED')).toEqual([]);
+    }, patient);
+    expect(await fleet.jobs()).toHaveLength(before);
+    await server.start();
+    await passAnHour();
+    for (const { over } of watchers) {
+      const seen = await over;
+      expectWhole(seen);
+      expect(seen.at(-1)?.status).toBe('MODERATED');
+    }
+    // Once more, and at once: whatever was being written is cut off.
+    const more = await Promise.all([20, 21, 22, 23].map((n) => at(n).create(say(`${n}`))));
+    expect(more.map(({ replayed }) => replayed)).toEqual(Array(4).fill(false));
+    await server.restart();
+    await passAnHour();
+    for (const [n, each] of more.entries()) {
+      expect((await at(n).end(idOf(each))).status).toBe('MODERATED');
+    }
+    const jobs = await fleet.jobs();
+    expect(new Set(jobs.map(({ replyRef }) => replyRef)).size).toBe(24);
+    expect(jobs).toHaveLength(24);
+    for (const id of [...ids, ...more.map(idOf)]) expectSoundLog(await instances[0].events(id));
+  }, 60_000);
+
+  it('lost the answers of POSTs that came while PostgreSQL was away', async () => {
+    await fleet.turn({ generatingMs: hour });
+    const running = await Promise.all([1, 2, 3].map((n) => at(n).create(say(`Running ${n}`))));
+    const waiting: Made[] = [];
+    for (const n of [1, 2, 3]) waiting.push(await at(n).create(say(`Waiting ${n}`)));
+    await fleet.forgetRequests();
+    // Long enough for the server to stop before they come.
+    const late = (status: number) => ({ path: '/videos/lipsync', status, delayMs: 2_000 });
+    await fleet.turn({ generatingMs: 60, failPath: [late(429), late(412)], outcome: 'FAILED' });
+    await fleet.finishJobs();
+    await vi.waitFor(async () => expect(await fleet.posts()).toHaveLength(3), patient);
+    await server.stop();
+    await vi.waitFor(async () => {
+      const statuses = (await fleet.posts()).map(({ status }) => status);
+      expect(statuses.sort()).toEqual([200, 412, 429]);
+    }, patient);
+    await server.start();
+    await vi.waitFor(async () => {
+      // What was refused with 429 waits for half a minute.
+      await fleet.pass(31_000);
+      const { length } = (await instances[0].list()).filter(({ failure }) => failure !== null);
+      expect(length).toBe(6);
+    }, patient);
+    const ends = await Promise.all(waiting.map((each, n) => at(n).end(idOf(each))));
+    expect(ends.map(({ failure }) => failure?.code).toSorted()).toEqual([
+      'GENERATION_FAILED',
+      'GENERATION_FAILED',
+      'INSUFFICIENT_CREDITS',
+    ]);
+    for (const each of [...running, ...waiting]) {
+      expectSoundLog(await instances[0].events(idOf(each)));
+    }
+  }, 60_000);
+});

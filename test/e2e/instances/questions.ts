@@ -1,0 +1,132 @@
+import { expect, vi } from 'vitest';
+import {
+  createMutation,
+  type Event,
+  type Made,
+  type Progress,
+  patient,
+  progressSubscription,
+  terminal,
+} from '../../domains/lipsyncs/stage.ts';
+import type { GraphQLClient } from '../../support/graphql-client.ts';
+
+export type Headers = Record<string, string>;
+
+export type Found = {
+  id: string;
+  status: string;
+  text: string;
+  failure: { __typename: string; code: string } | null;
+};
+
+/** Of one subscription: what it was told so far, and all that it was told once it is over. */
+export type Watcher = { seen: Event[]; over: Promise<Event[]> };
+
+export type Questions = ReturnType<typeof questionsOf>;
+
+const foundFields = 'id status text failure { __typename code }';
+
+/** What a client asks any instance. */
+export function questionsOf(client: GraphQLClient) {
+  /** The data; fails where there are `errors`. */
+  async function data<T>(query: string, variables: object, headers: Headers = {}): Promise<T> {
+    const answer = await client.ask<T>(query, { ...variables }, headers);
+    expect(answer.errors).toBeUndefined();
+    return answer.data as T;
+  }
+
+  async function create(input: object, headers: Headers = {}): Promise<Made> {
+    type Data = { createLipsync: Made };
+    return (await data<Data>(createMutation, { input }, headers)).createLipsync;
+  }
+
+  async function find(id: string, headers: Headers = {}): Promise<Found | null> {
+    const query = `query ($id: ID!) { lipsync(id: $id) { ${foundFields} } }`;
+    return (await data<{ lipsync: Found | null }>(query, { id }, headers)).lipsync;
+  }
+
+  async function reach(id: string, statuses: readonly string[], headers: Headers = {}) {
+    return vi.waitFor(async () => {
+      const found = await find(id, headers);
+      expect(statuses).toContain(found?.status);
+      return found as Found;
+    }, patient);
+  }
+
+  return {
+    create,
+    find,
+    reach: (id: string, ...statuses: string[]) => reach(id, statuses),
+    end: (id: string, headers?: Headers) => reach(id, terminal, headers),
+    /** An id of a finished video. */
+    async source(headers: Headers = {}): Promise<string> {
+      type Data = { videos: { nodes: { id: string }[] } };
+      const query = `{ videos(first: 1, filter: { status: [COMPLETED] }) {
+        ... on VideoConnection { nodes { id } } } }`;
+      const [video] = (await data<Data>(query, {}, headers)).videos.nodes;
+      expect(video).toBeDefined();
+      return video?.id ?? '';
+    },
+    /** An id of an upload with the bytes of a finished video, which any account may use. */
+    async uploadVideo(): Promise<string> {
+      type Sources = { videos: { nodes: { url: string }[] } };
+      const { videos } = await data<Sources>(
+        `{ videos(first: 1, filter: { status: [COMPLETED] }) {
+          ... on VideoConnection { nodes { url } } } }`,
+        {},
+      );
+      const body = await (await fetch(videos.nodes[0]?.url ?? '')).arrayBuffer();
+      type Data = { createUpload: { uploadUrl: string; upload: { id: string } } };
+      const { createUpload } = await data<Data>(
+        `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
+          ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
+        {},
+      );
+      const headers = { 'content-type': 'video/mp4' };
+      const answer = await fetch(createUpload.uploadUrl, { method: 'PUT', headers, body });
+      expect(answer.ok).toBe(true);
+      return createUpload.upload.id;
+    },
+    /** Everything of this owner, the newest first. */
+    async list(headers: Headers = {}): Promise<Found[]> {
+      type Data = { lipsyncs: { nodes: Found[] } };
+      const query = `{ lipsyncs(first: 100) { nodes { ${foundFields} } } }`;
+      return (await data<Data>(query, {}, headers)).lipsyncs.nodes;
+    },
+    async events(id: string, headers: Headers = {}): Promise<Event[]> {
+      type Data = { lipsync: { events: { nodes: Event[] } } };
+      const query = `query ($id: ID!) { lipsync(id: $id) { events(first: 100) {
+        nodes { cursor sequence status percent queuePosition source } } } }`;
+      return (await data<Data>(query, { id }, headers)).lipsync.events.nodes;
+    },
+    /** Resolves once the subscription has told its first event. */
+    async watch(id: string): Promise<Watcher> {
+      const seen: Event[] = [];
+      const begun = Promise.withResolvers<void>();
+      const follow = async () => {
+        const variables = { id, after: null };
+        for await (const each of client.watchWs<Progress>(progressSubscription, variables)) {
+          expect(each.errors).toBeUndefined();
+          seen.push(each.data?.lipsyncProgress as Event);
+          begun.resolve();
+        }
+        return seen;
+      };
+      const over = follow();
+      await Promise.race([begun.promise, over]);
+      return { seen, over };
+    },
+  };
+}
+
+/** What promise 2 says of a subscription without a cursor: no gap, no repeat, and the last event is the only end. */
+export function expectWhole(seen: readonly Event[]): void {
+  const [first] = seen;
+  expect(first).toBeDefined();
+  expect(seen.map(({ sequence }) => sequence)).toEqual(
+    seen.map((_, at) => (first?.sequence ?? 0) + at),
+  );
+  expect(seen.map(({ status }) => terminal.includes(status))).toEqual(
+    seen.map((_, at) => at === seen.length - 1),
+  );
+}

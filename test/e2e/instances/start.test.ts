@@ -1,0 +1,32 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { idOf } from '../../domains/lipsyncs/stage.ts';
+import { openFleet } from './fleet.ts';
+
+const migrations = join(import.meta.dirname, '../../../src/database/migrations');
+
+describe('works', () => {
+  it('brings an empty database to the schema once when several instances start on it at once', async () => {
+    const fleet = await openFleet();
+    try {
+      const [here, there] = await Promise.all([fleet.start(), fleet.start(), fleet.spawn()]);
+      const applied = await here.app.db.query<{ name: string }>(
+        'select name from schema_migrations order by name collate "C"',
+      );
+      expect(applied.map(({ name }) => name)).toEqual((await readdir(migrations)).sort());
+      // One generated secret: what one signs the others understand.
+      expect(
+        await here.app.db.query("select 1 from settings where name like 'callback%'"),
+      ).toHaveLength(1);
+      expect(here.logs.filter(({ level }) => level === 'error')).toEqual([]);
+      const made = await here.create({
+        video: { id: await there.source() },
+        speech: { text: { text: 'Hello' } },
+      });
+      expect(await there.end(idOf(made))).toMatchObject({ status: 'COMPLETED' });
+    } finally {
+      await fleet.stop();
+    }
+  });
+});

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+type Pair = [near: Socket, far: Socket];
+
+/**
+ * A line of TCP between a client and a server, which can be cut, go dead, and be led to another server: a network as
+ * it is. Close it with `await using`.
+ *
+ * @param target of the server, as `http://127.0.0.1:PORT`
+ */
+export async function openLine(target: string) {
+  const pairs = new Set<Pair>();
+  let to = new URL(target);
+  let count = 0;
+  let isOut = false;
+  const waiting = new Set<() => void>();
+
+  const server = createServer((near) => {
+    if (isOut) {
+      near.resetAndDestroy();
+      return;
+    }
+    count += 1;
+    const pair: Pair = [near, connect(Number(to.port), to.hostname)];
+    pairs.add(pair);
+    join(pair, () => {
+      pairs.delete(pair);
+      if (pairs.size === 0) for (const wake of waiting) wake();
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+
+  const cut = () => {
+    for (const [near] of pairs) near.resetAndDestroy();
+  };
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    /** How many connections there ever were. */
+    get count() {
+      return count;
+    },
+    get open() {
+      return pairs.size;
+    },
+    /** Breaks every connection, now. */
+    cut,
+    /** Until `mend`, no connection can be made either. */
+    breakDown(): void {
+      isOut = true;
+      cut();
+    },
+    mend(): void {
+      isOut = false;
+    },
+    /** Nothing comes through from the server any more, and nobody is told. New connections live. */
+    deaden(): void {
+      for (const [near, far] of pairs) {
+        far.unpipe(near);
+        far.resume();
+      }
+    },
+    leadTo(other: string): void {
+      to = new URL(other);
+    },
+    /** Resolves when no connection is open. */
+    async closed(): Promise<void> {
+      if (pairs.size === 0) return;
+      await new Promise<void>((resolve) => waiting.add(resolve));
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+export type Line = Awaited<ReturnType<typeof openLine>>;
+
+/** What one says the other hears; where one ends, so does the other. */
+function join(pair: Pair, onClose: () => void): void {
+  const [near, far] = pair;
+  near.pipe(far);
+  far.pipe(near);
+  for (const socket of pair) {
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      for (const each of pair) each.destroy();
+      onClose();
+    });
+  }
+}

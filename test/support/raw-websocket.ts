@@ -1,0 +1,72 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+
+export type Message = {
+  type: string;
+  id?: string;
+  payload?: { data?: Record<string, unknown> | null; errors?: unknown[] };
+};
+
+export type Closing = { code: number; reason: string };
+
+/**
+ * GraphQL over WebSocket as `graphql-transport-ws` writes it, by hand: so that a test says each message itself, and can
+ * stop reading.
+ */
+export class RawWebSocket {
+  readonly socket: WebSocket;
+  readonly messages: Message[] = [];
+  readonly closed: Promise<Closing>;
+  readonly #waiting = new Set<() => void>();
+
+  private constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data) => {
+      this.messages.push(JSON.parse(String(data)) as Message);
+      for (const check of this.#waiting) check();
+    });
+    // What breaks a connection is told by its close.
+    socket.on('error', () => undefined);
+    this.closed = once(socket, 'close').then(([code, reason]) => {
+      for (const check of this.#waiting) check();
+      return { code: code as number, reason: String(reason) };
+    });
+  }
+
+  /** @param url of the server, as `http://…` without a path */
+  static async open(url: string): Promise<RawWebSocket> {
+    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
+    const raw = new RawWebSocket(socket);
+    await Promise.race([once(socket, 'open'), raw.closed]);
+    raw.send({ type: 'connection_init' });
+    await raw.message(({ type }) => type === 'connection_ack');
+    return raw;
+  }
+
+  send(message: object): void {
+    this.socket.send(JSON.stringify(message));
+  }
+
+  subscribe(id: string, query: string, variables: Record<string, unknown> = {}): void {
+    this.send({ id, type: 'subscribe', payload: { query, variables } });
+  }
+
+  complete(id: string): void {
+    this.send({ id, type: 'complete' });
+  }
+
+  /** Resolves with the first message that fits; rejects where the connection ends without it. */
+  message(fits: (message: Message) => boolean): Promise<Message> {
+    return new Promise((resolve, reject) => {
+      const check = () => {
+        const found = this.messages.find(fits);
+        if (found === undefined && this.socket.readyState !== WebSocket.CLOSED) return;
+        this.#waiting.delete(check);
+        if (found === undefined) reject(new Error('The connection ended without that message.'));
+        else resolve(found);
+      };
+      this.#waiting.add(check);
+      check();
+    });
+  }
+}
