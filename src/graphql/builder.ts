@@ -5,9 +5,10 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import FederationPlugin from '@pothos/plugin-federation';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import { NotAuthenticatedError, NotAuthorizedError } from '../errors.ts';
 import type { Context, Scope } from './context.ts';
 import { decodeId, encodeId } from './ids.ts';
+import { call, type ListSize } from './prices.ts';
+import { isSomebody, refusalOf } from './refusal.ts';
 
 export type SchemaTypes = {
   Context: Context;
@@ -15,6 +16,10 @@ export type SchemaTypes = {
   DefaultEdgesNullability: false;
   DefaultNodeNullability: false;
   AuthScopes: { scope: Scope };
+  Directives: {
+    cost: { locations: 'FIELD_DEFINITION'; args: { weight: number } };
+    listSize: { locations: 'FIELD_DEFINITION'; args: ListSize };
+  };
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
@@ -53,9 +58,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     authScopes: ({ caller }) => ({ scope: (scope) => caller.scopes.has(scope) }),
     // Meant failures do not extend Error; the errors plugin takes whatever was thrown.
     unauthorizedError: (...[, { caller }, , { failure }]) =>
-      (caller.isAuthenticated || caller.owner === 'anonymous'
-        ? new NotAuthorizedError(missingScope(failure))
-        : new NotAuthenticatedError()) as unknown as Error,
+      refusalOf(caller, missingScope(failure)) as unknown as Error,
   },
   relay: {
     cursorType: 'String',
@@ -71,12 +74,16 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     idFieldOptions: { description: 'Opaque, stable, and unique among all types.' },
     nodeQueryOptions: {
       nullable: true,
+      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
+      directives: { cost: call },
       args: { id: { description: 'Its id.' } },
       description:
         'Fetches anything by its id. Null when there is nothing for the caller under it.',
     },
     nodesQueryOptions: {
       nullable: { list: false, items: true },
+      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
+      directives: { cost: call },
       args: { ids: { description: 'Their ids.' } },
       description: 'Fetches things by their ids, in their order; null where there is nothing.',
     },

@@ -23,6 +23,7 @@ import {
   UpstreamUnavailableError,
 } from '../errors.ts';
 import { builder } from './builder.ts';
+import { listOf } from './prices.ts';
 
 const codeDescriptions: Record<FailureCode, string> = {
   INVALID_INPUT: 'The input breaks a rule; the issues say which. Nothing was sent or charged.',
@@ -119,6 +120,7 @@ builder.objectType(InvalidInputError, {
   fields: (t) => ({
     issues: t.field({
       type: [InputIssueRef],
+      directives: { listSize: listOf(5) },
       description: 'Every rule that is broken.',
       resolve: (failure) => failure.issues,
     }),

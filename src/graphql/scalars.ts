@@ -30,4 +30,13 @@ builder.scalarType('File', {
   serialize: () => {
     throw new TypeError('A File is only ever sent to the server.');
   },
+  parseValue: (value) => {
+    if (isFile(value)) return value;
+    throw new GraphQLError('A File is a part of a multipart request.');
+  },
 });
+
+/** Not by its class: each implementation of `fetch` has its own. What came as JSON has no methods. */
+function isFile(value: unknown): value is File {
+  return typeof (value as Partial<File> | null)?.arrayBuffer === 'function';
+}

@@ -1,0 +1,183 @@
+import {
+  aroundLipsync,
+  create,
+  everywhere,
+  invalid,
+  longUrl,
+  q,
+  type Row,
+  times,
+  tooDeep,
+  tooLarge,
+} from './row.ts';
+
+const within = (levels: number): string =>
+  levels === 0
+    ? 'id'
+    : `failure { ... on OutcomeUnknownError { lipsync { ${within(levels - 1)} } } }`;
+
+/** One field, of so many tokens. */
+const ofTokens = (count: number) =>
+  q(`{lipsyncs(filter:{status:[${times(count - 19, () => 'QUEUED')}]}){nodes{id}}}`);
+
+const levels = (names: string) =>
+  [...names]
+    .map(
+      (name, n) =>
+        `fragment ${name} on Lipsync { ${within(0)} failure { ... on OutcomeUnknownError { lipsync { ${names[n + 1] === undefined ? 'id' : `...${names[n + 1]}`} } } } }`,
+    )
+    .join(' ');
+
+const bombOfFragments = (count: number) =>
+  `${times(count, (n) => `fragment F${n} on Lipsync { ${times(6, () => `...F${n + 1}`)} }`)} fragment F${count} on Lipsync { id reference }`;
+
+/** Too much of one thing: depth, fragments, aliases, directives, tokens, characters. */
+export const floods: Row[] = [
+  {
+    name: 'a type within itself, a third time',
+    verdict: tooDeep(
+      "'(anonymous)' exceeds operation depth limits: field Lipsync.failure nested 3 times which exceeds self referential maximum of 2, field OutcomeUnknownError.lipsync nested 3 times which exceeds self referential maximum of 2.",
+    ),
+    hostile: aroundLipsync(within(3)),
+    allowed: aroundLipsync(within(2)),
+    doors: everywhere,
+  },
+  {
+    name: 'the same, its levels in fragments',
+    verdict: tooDeep(
+      "'(anonymous)' exceeds operation depth limits: field Lipsync.failure nested 3 times which exceeds self referential maximum of 2, field OutcomeUnknownError.lipsync nested 3 times which exceeds self referential maximum of 2.",
+    ),
+    hostile: aroundLipsync('...A', levels('ABC')),
+    allowed: aroundLipsync('...A', levels('AB')),
+    doors: everywhere,
+  },
+  {
+    name: 'fragments in a circle',
+    verdict: invalid('Cannot spread fragment "A" within itself via "B".'),
+    hostile: aroundLipsync(
+      '...A',
+      'fragment A on Lipsync { ...B } fragment B on Lipsync { id ...A }',
+    ),
+    allowed: aroundLipsync('...A', 'fragment A on Lipsync { ...B } fragment B on Lipsync { id }'),
+    doors: everywhere,
+  },
+  {
+    name: 'a fragment within itself',
+    verdict: invalid('Cannot spread fragment "A" within itself.'),
+    hostile: aroundLipsync('...A', 'fragment A on Lipsync { progress { percent } ...A }'),
+    allowed: aroundLipsync('...A', 'fragment A on Lipsync { progress { percent } }'),
+    doors: everywhere,
+  },
+  {
+    name: 'fragments that spread each other 6^14 times: they come to two fields',
+    verdict: 'executed',
+    hostile: aroundLipsync('...F0', bombOfFragments(14)),
+    allowed: aroundLipsync('...F0', bombOfFragments(1)),
+    doors: everywhere,
+  },
+  {
+    name: 'fragments that multiply their aliases',
+    verdict: { code: 'TOO_MANY_ALIASES', message: 'A document has at most 30 aliases.' },
+    hostile: aroundLipsync(
+      '...F',
+      `fragment F on Lipsync { ${times(31, (n) => `a${n}: progress { percent }`)} }`,
+    ),
+    allowed: aroundLipsync(
+      '...F',
+      `fragment F on Lipsync { ${times(30, (n) => `a${n}: progress { percent }`)} }`,
+    ),
+    doors: everywhere,
+  },
+  {
+    name: 'a flood of aliases',
+    verdict: { code: 'TOO_MANY_ALIASES', message: 'A document has at most 30 aliases.' },
+    hostile: {
+      query: q(`{ ${times(31, (n) => `a${n}: viewer { name }`)} }`),
+      mutation: q(`mutation { ${times(31, (n) => `a${n}: ${create}`)} }`),
+      subscription: q(
+        `subscription { lipsyncProgress(id: "x") { ${times(31, (n) => `a${n}: __typename`)} } }`,
+      ),
+    },
+    allowed: {
+      query: q(`{ ${times(30, (n) => `a${n}: viewer { name }`)} }`),
+      mutation: q(`mutation { ${times(30, (n) => `a${n}: ${create}`)} }`),
+      subscription: q(
+        `subscription { lipsyncProgress(id: "x") { ${times(30, (n) => `a${n}: __typename`)} } }`,
+      ),
+    },
+    doors: everywhere,
+  },
+  {
+    name: 'a field that is named a thousand times',
+    isRefusedUnparsed: true,
+    verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 1000 tokens.' },
+    hostile: aroundLipsync(times(1_000, () => 'id')),
+    allowed: aroundLipsync(times(100, () => 'id')),
+    doors: everywhere,
+  },
+  {
+    name: 'a flood of tokens',
+    isRefusedUnparsed: true,
+    verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 1000 tokens.' },
+    hostile: {
+      query: ofTokens(1_001),
+      mutation: q(`mutation { ${create} } ${ofTokens(1_000).query}`),
+      subscription: q(
+        `subscription { lipsyncProgress(id: "x") { __typename } } ${ofTokens(1_000).query}`,
+      ),
+    },
+    allowed: {
+      query: ofTokens(1_000),
+      mutation: q(`mutation { ${create} }`),
+      subscription: q('subscription { lipsyncProgress(id: "x") { __typename } }'),
+    },
+    doors: everywhere,
+  },
+  {
+    name: 'a flood of directives',
+    verdict: { code: 'TOO_MANY_DIRECTIVES', message: 'A document has at most 50 directives.' },
+    hostile: aroundLipsync(times(51, () => 'id @include(if: true)')),
+    allowed: aroundLipsync(times(50, () => 'id @include(if: true)')),
+    doors: everywhere,
+  },
+  {
+    name: 'a flood of directives that do not exist',
+    verdict: { code: 'TOO_MANY_DIRECTIVES', message: 'A document has at most 50 directives.' },
+    hostile: aroundLipsync(`id ${times(51, () => '@a')}`),
+    allowed: aroundLipsync('id @skip(if: false) @include(if: true)'),
+    doors: everywhere,
+  },
+  {
+    name: 'the same directive twice in one place',
+    verdict: invalid('The directive "@skip" can only be used once at this location.'),
+    hostile: aroundLipsync('id @skip(if: false) @skip(if: false)'),
+    allowed: aroundLipsync('id @skip(if: false)'),
+    doors: everywhere,
+  },
+  {
+    name: 'a flood of comments',
+    isRefusedUnparsed: true,
+    verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
+    hostile: { query: q(`{viewer{name}}#${'x'.repeat(65_536 - 14)}`) },
+    allowed: { query: q(`{viewer{name}}#${'x'.repeat(65_536 - 15)}`) },
+    doors: {
+      ...everywhere,
+      GET: { ...longUrl, verdict: tooLarge, allowed: q(`{viewer{name}}#${'x'.repeat(10_000)}`) },
+    },
+  },
+  {
+    name: 'a huge literal',
+    isRefusedUnparsed: true,
+    verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
+    hostile: aroundLipsync(`... @include(if: true) { id } __typename`, `# ${'"'.repeat(70_000)}`),
+    allowed: { query: q(`{ node(id: "${'x'.repeat(60_000)}") { id } }`) },
+    doors: {
+      ...everywhere,
+      GET: {
+        ...longUrl,
+        verdict: tooLarge,
+        allowed: q(`{ node(id: "${'x'.repeat(10_000)}") { id } }`),
+      },
+    },
+  },
+];

@@ -1,0 +1,17 @@
+import { costs } from './costs.ts';
+import { floods } from './floods.ts';
+import { operations } from './operations.ts';
+import type { Row } from './row.ts';
+import { schemaTricks } from './schema-tricks.ts';
+import { trust } from './trust.ts';
+import { values } from './values.ts';
+
+/** Everything that somebody means ill with, and what is allowed right beside it. */
+export const rows: Row[] = [
+  ...floods,
+  ...costs,
+  ...schemaTricks,
+  ...operations,
+  ...values,
+  ...trust,
+];
