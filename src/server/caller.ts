@@ -5,6 +5,13 @@ import { type Caller, type Scope, scopes } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import { createJwtVerifier } from './jwt.ts';
 
+export type ApiKey = {
+  name: string;
+  /** Of the key's UTF-8 bytes, in lower-case hexadecimal. */
+  sha256: string;
+  scopes: readonly Scope[];
+};
+
 export type AuthenticatorOptions = {
   /** Whether a caller without a token is somebody: the one owner `anonymous`. */
   allowAnonymous: boolean;
@@ -15,8 +22,9 @@ export type AuthenticatorOptions = {
   /** Checked on every JWT, whichever way it is signed, where not null. */
   issuer: string | null;
   audience: string | null;
-  /** `sha256` is that of the key's UTF-8 bytes, in lower-case hexadecimal. */
-  apiKeys: readonly { name: string; sha256: string; scopes: readonly Scope[] }[];
+  apiKeys: readonly ApiKey[];
+  /** Further keys, which may change at any time. */
+  keyFile?: { keys: () => readonly ApiKey[] } | null;
   log: Log;
   /** The clock, for tests. */
   now?: () => Date;
@@ -37,7 +45,7 @@ const maxClaimLength = 255;
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const verifyJwt = createJwtVerifier({ now: () => new Date(), ...options });
-  const findApiKey = createKeyring(options.apiKeys);
+  const findApiKey = createKeyring(options);
   const withoutToken = options.allowAnonymous ? anonymous(options.anonymousIsAdmin) : nobody;
   return async (authorization) => {
     if (authorization === null || authorization === undefined) return withoutToken;
@@ -66,13 +74,14 @@ function anonymous(isAdmin: boolean): Caller {
 }
 
 /** Every key is compared, in constant time, so that the answer's delay says nothing about which came near. */
-function createKeyring(apiKeys: AuthenticatorOptions['apiKeys']) {
-  const keys = apiKeys.map((key) => ({ key, digest: Buffer.from(key.sha256, 'hex') }));
+function createKeyring({ apiKeys, keyFile }: Pick<AuthenticatorOptions, 'apiKeys' | 'keyFile'>) {
   return (token: string): Caller | null => {
     const presented = createHash('sha256').update(token).digest();
-    const [match] = keys.filter(({ digest }) => timingSafeEqual(digest, presented));
+    const [match] = [...apiKeys, ...(keyFile?.keys() ?? [])].filter(({ sha256 }) =>
+      timingSafeEqual(Buffer.from(sha256, 'hex'), presented),
+    );
     if (match === undefined) return null;
-    const { name, scopes: granted } = match.key;
+    const { name, scopes: granted } = match;
     return {
       owner: `key:${name}`,
       name,

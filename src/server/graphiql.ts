@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type GraphQLSchema, graphql } from 'graphql';
-import type { GraphiQLOptions } from 'graphql-yoga';
+import type { GraphiQLOptions, Plugin } from 'graphql-yoga';
 import { z } from 'zod';
 import type { ContextFactory } from './context.ts';
 
@@ -128,16 +129,25 @@ const always: GraphiQLOptions = {
   shouldPersistHeaders: false,
 };
 
+/** `nonce` names the one script that the page may run. */
+type PageOptions = GraphiQLOptions & { nonce?: string };
+
+/** Of the pages that were asked for, until they are answered. */
+const nonces = new WeakMap<Request, string>();
+
 /**
  * GraphiQL for a newcomer: tabs that answer at one click. Their ids are real ones where the visitor has any, as the
  * page is asked for; from then on the browser keeps its tabs itself.
  */
 export function createGraphiql(parts: { schema: GraphQLSchema; contextOf: ContextFactory }) {
-  return async (request: Request): Promise<GraphiQLOptions> => {
+  return async (request: Request): Promise<PageOptions> => {
+    const nonce = randomBytes(16).toString('base64');
+    nonces.set(request, nonce);
     const none: NewestIds = { video: '', lipsync: '' };
     const found = findNewest(parts, request).catch(() => none);
     return {
       ...always,
+      nonce,
       defaultTabs: tabsWith(await Promise.race([found, patience(none)])),
     };
   };
@@ -150,9 +160,37 @@ export function createGraphiql(parts: { schema: GraphQLSchema; contextOf: Contex
 const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style>';
 
 /** The page with all of its code in it: nothing comes from elsewhere. Its 9 MB are read when first asked for. */
-export async function renderPage(options: GraphiQLOptions): Promise<string> {
+export async function renderPage({ nonce = '', ...options }: PageOptions): Promise<string> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  return renderGraphiQL(options).replace('</head>', () => `${steadyTabs}</head>`);
+  return renderGraphiQL(options)
+    .replace('</head>', () => `${steadyTabs}</head>`)
+    .replace('<script>', () => `<script nonce="${nonce}">`);
+}
+
+/** The page may run its own script and speak to its own server, and nothing else. */
+export function usePagePolicy(): Plugin {
+  return {
+    onResponse({ request, response }) {
+      const nonce = nonces.get(request);
+      if (nonce !== undefined) response.headers.set('content-security-policy', policyOf(nonce));
+    },
+  };
+}
+
+/** Its editors make styles and workers as they go. */
+function policyOf(nonce: string): string {
+  return [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    "style-src 'unsafe-inline'",
+    'worker-src blob:',
+    'font-src data:',
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
 }
 
 async function findNewest(

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Log } from '../log.ts';
 import type { Metrics } from './metrics.ts';
 import { isForeign, isKnownOrigin, mayBeForged, type OriginRules } from './origin.ts';
+import { refuse } from './refusal.ts';
+import { tooLarge } from './requests.ts';
+import { hasToken } from './url-token.ts';
 import { requestIdHeader, type Yoga } from './yoga.ts';
 
 type TokenDoor = (
@@ -29,12 +33,12 @@ const allowedHeaders =
 /** Every HTTP door of the process on one server; WebSockets are added to it by `websocket.ts`. */
 export function createHttpServer(options: HttpOptions): Server {
   // Node would cut every request after five minutes, and a large upload takes longer; each door bounds its own.
-  return createServer({ requestTimeout: 0 }, (request, response) => {
+  const server = createServer({ requestTimeout: 0 }, (request, response) => {
     const startedAt = performance.now();
     const requestId = nameRequest(request);
     const path = pathOf(request);
     response.setHeader(requestIdHeader, requestId);
-    secure(response, path);
+    secure(response);
     response.once('close', () => {
       const ms = performance.now() - startedAt;
       options.metrics.observe(request, response, ms / 1000);
@@ -56,6 +60,22 @@ export function createHttpServer(options: HttpOptions): Server {
         answer(response, 500, { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong.' });
     });
   });
+  return server.on('clientError', answerUnreadable);
+}
+
+/** What Node's parser refuses is no request yet; where a URL is too long, its sender learns it as on other doors. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const refused = isTooLarge ? tooLarge() : refuse('BAD_REQUEST', 'This is no HTTP request.');
+  const body = JSON.stringify({ errors: [refused] });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 async function handle(
@@ -102,7 +122,25 @@ async function handleGraphQL(
       ),
     );
   }
+  if (!isHost(request.headers.host)) {
+    return answer(response, 400, refusal('BAD_REQUEST', 'This is no name of a host.'));
+  }
+  if (hasToken(request.url ?? '')) {
+    return answer(
+      response,
+      400,
+      refusal(
+        'TOKEN_IN_URL',
+        'Send a token in a header: logs and histories keep what is in a URL.',
+      ),
+    );
+  }
   await options.yoga.handle(request, response);
+}
+
+/** Yoga makes a URL with it; where that fails, the server adapter below Yoga answers with the stack. */
+function isHost(host: string | undefined): boolean {
+  return host === undefined || URL.canParse(`http://${host}/`);
 }
 
 async function handleReady(options: HttpOptions, response: ServerResponse): Promise<void> {
@@ -168,17 +206,22 @@ function pathOf(request: IncomingMessage): string {
   return request.url?.split('?')[0] ?? '/';
 }
 
-/** The token of a callback or upload is a secret, and a log is no place for one. */
+/**
+ * The token of a callback or upload is a secret, and a log is no place for one: also where a proxy or a typing error left
+ * something else around the path, so that it opens nothing here.
+ */
 function withoutToken(path: string): string {
-  return path.replace(/^(\/(?:callbacks|uploads)\/).*/, '$1…');
+  return path.replace(/(\/(?:callbacks|uploads)\/+)[^/].*/i, '$1…');
 }
 
-function secure(response: ServerResponse, path: string): void {
+function secure(response: ServerResponse): void {
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('referrer-policy', 'no-referrer');
   response.setHeader('x-frame-options', 'DENY');
+  // Of an answer that a browser should take for a page; the one page that there is brings its own.
+  response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
   response.setHeader('cross-origin-resource-policy', 'same-site');
-  if (!path.startsWith('/graphql')) response.setHeader('cache-control', 'no-store');
+  response.setHeader('cache-control', 'no-store');
 }
 
 function refusal(code: string, message: string): object {

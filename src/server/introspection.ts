@@ -7,6 +7,7 @@ import {
   validate,
 } from 'graphql';
 import type { Context } from '../graphql/context.ts';
+import { refuse, refused } from './refusal.ts';
 
 export type Introspection = 'everyone' | 'authenticated' | 'nobody';
 
@@ -26,7 +27,8 @@ export function useIntrospectionPolicy(policy: Introspection): Plugin<Context> {
         noServiceRule,
       ]);
       if (errors.length > 0) {
-        setResultAndStopExecution({ errors: errors.map(({ message }) => refusal(message)) });
+        const refusals = errors.map(({ message }) => refuse('INTROSPECTION_REFUSED', message));
+        setResultAndStopExecution(refused(refusals));
       }
     },
   };
@@ -40,8 +42,4 @@ function noServiceRule(context: ValidationContext): ASTVisitor {
       }
     },
   };
-}
-
-function refusal(message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code: 'INTROSPECTION_REFUSED' } });
 }

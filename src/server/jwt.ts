@@ -26,6 +26,9 @@ const asymmetric = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 
+/** A key that its issuer withdrew verifies nothing after this, where the issuer answers at once. */
+const keysFreshMs = 10_000;
+
 /** A stranger can make us ask for the key set with every request while it is down; the log is spared. */
 const outageLogEveryMs = 60_000;
 
@@ -55,30 +58,52 @@ function createSecretVerifier(options: JwtOptions): VerifyJwt | null {
 
 function createKeySetVerifier(options: JwtOptions): VerifyJwt | null {
   if (options.jwksUrl === null) return null;
-  const keySet = createRemoteJWKSet(new URL(options.jwksUrl), {
-    timeoutDuration: 5_000,
-    cooldownDuration: 30_000,
-  });
-  let silentUntilMs = 0;
-  const reportOutage = (error: unknown) => {
-    const nowMs = options.now().getTime();
-    if (nowMs < silentUntilMs) return;
-    silentUntilMs = nowMs + outageLogEveryMs;
-    options.log.error(
-      { err: error },
-      'AUTH_JWKS_URL gives no keys: nobody can sign in with a JWT.',
-    );
-  };
+  const readKeySet = createKeySetReader(new URL(options.jwksUrl), options);
   return async (token) => {
-    try {
-      const demands = { ...demandsOf(options), algorithms: asymmetric };
-      return (await jwtVerify(token, keySet, demands)).payload;
-    } catch (error) {
-      if (isOutage(error)) reportOutage(error);
-      throw error;
-    }
+    const keySet = await readKeySet();
+    const demands = { ...demandsOf(options), algorithms: asymmetric };
+    return keySet === null ? null : (await jwtVerify(token, keySet, demands)).payload;
   };
 }
+
+/**
+ * The key set, young enough to trust; null where it was never had. While it can't be read, the one read last is believed:
+ * an issuer that is down for a while must not throw out everybody who has signed in.
+ */
+function createKeySetReader(url: URL, { now, log }: JwtOptions) {
+  // When to read it is decided here, by our clock: jose would refuse everybody once its cache is old and a read fails.
+  const keySet = createRemoteJWKSet(url, {
+    timeoutDuration: 5_000,
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    cooldownDuration: Number.POSITIVE_INFINITY,
+  });
+  let isKnown = false;
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  let silentUntilMs = Number.NEGATIVE_INFINITY;
+
+  function reportOutage(error: unknown, nowMs: number): void {
+    if (nowMs < silentUntilMs) return;
+    silentUntilMs = nowMs + outageLogEveryMs;
+    log.error({ err: error }, isKnown ? staleKeys : noKeys);
+  }
+
+  return async () => {
+    const nowMs = now().getTime();
+    if (isKnown && nowMs - readAtMs < keysFreshMs) return keySet;
+    // Those who come while it is being read again go on with the keys that are here.
+    readAtMs = nowMs;
+    try {
+      await keySet.reload();
+      isKnown = true;
+    } catch (error) {
+      reportOutage(error, nowMs);
+    }
+    return isKnown ? keySet : null;
+  };
+}
+
+const noKeys = 'AUTH_JWKS_URL gives no keys: nobody can sign in with a JWT.';
+const staleKeys = 'AUTH_JWKS_URL gives no keys: those that it gave last are still believed.';
 
 function demandsOf({ issuer, audience, now }: JwtOptions): JWTVerifyOptions {
   return {
@@ -88,11 +113,4 @@ function demandsOf({ issuer, audience, now }: JwtOptions): JWTVerifyOptions {
     clockTolerance: 5,
     currentDate: now(),
   };
-}
-
-/** True where the key set could not be had, as opposed to a token that does not fit it. */
-function isOutage(error: unknown): boolean {
-  if (!(error instanceof errors.JOSEError)) return true;
-  const outages: string[] = ['ERR_JOSE_GENERIC', errors.JWKSTimeout.code, errors.JWKSInvalid.code];
-  return outages.includes(error.code);
 }

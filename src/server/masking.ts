@@ -53,7 +53,7 @@ export function mask(error: unknown, log: Log, requestId?: string): GraphQLError
   const failure = failureOf(error);
   if (failure !== null) return toGraphQLError(failure, at);
   const isOfGraphQL = at !== undefined && isUnwrapped(at);
-  if (isOfGraphQL) return at;
+  if (isOfGraphQL) return withoutValue(at);
   const cause = at?.originalError ?? error;
   // Whoever left reads no answer, and nothing is wrong here.
   const level = cause instanceof Error && cause.name === 'AbortError' ? 'debug' : 'error';
@@ -65,6 +65,24 @@ export function mask(error: unknown, log: Log, requestId?: string): GraphQLError
       code: 'INTERNAL_SERVER_ERROR',
       ...(requestId === undefined ? {} : { requestId }),
     },
+  });
+}
+
+/**
+ * GraphQL quotes a variable that has another shape than declared, whole and with whatever lies in it, such as a password;
+ * and what callers get they also log. What is left says which variable, where in it, and what was expected.
+ */
+export function withoutValue(error: GraphQLError): GraphQLError {
+  const { message, originalError: reason } = error;
+  const [, variable] = /^(Variable "\$\w+") got invalid value /.exec(message) ?? [];
+  if (variable === undefined || !(reason instanceof GraphQLError)) return error;
+  const [, place = ''] =
+    /( at "[\w.[\]]+")$/.exec(message.slice(0, -`; ${reason.message}`.length)) ?? [];
+  const expected = reason.message.replace(/ cannot represent .*/s, ' cannot represent this value.');
+  const { nodes, extensions } = error;
+  return new GraphQLError(`${variable} got an invalid value${place}; ${expected}`, {
+    ...(nodes === undefined ? {} : { nodes }),
+    extensions,
   });
 }
 

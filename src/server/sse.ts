@@ -1,12 +1,19 @@
 import { isAsyncIterable } from '@envelop/core';
 import type { FetchAPI, Plugin } from 'graphql-yoga';
+import type { Caller, Context } from '../graphql/context.ts';
+import { nobody } from './caller.ts';
 import { cursorOf } from './events.ts';
+import { isRefused, withoutHttp } from './refusal.ts';
+import type { Sessions } from './sessions.ts';
 
 /** A comment line this often keeps proxies from cutting a quiet stream. */
 const pingMs = 12_000;
 
 /** What a client waits before it comes back after its stream broke. */
 const retryMs = 1_000;
+
+/** The last words of a stream whose caller's time is over. Without `complete` its client comes back. */
+const signInAgain = ': sign in again\n\n';
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -17,40 +24,75 @@ const streamHeaders = {
 
 export type EventStreams = ReturnType<typeof createEventStreams>;
 
+/** Ends a stream without `complete`, behind these last words: a comment, or nothing. */
+type End = (lastWords: string) => void;
+
+/** A stream among those that are open. */
+export type Place = {
+  /** Of a stream that has ended by itself. */
+  leave(): void;
+  /** From now on the stream ends with this caller's time too. */
+  bindTo(caller: Caller): void;
+};
+
 /**
  * Results as server-sent events, in the graphql-sse "distinct connections" form. Each event of a log carries its
  * cursor as `id:`, which browsers send back as `Last-Event-ID`. `end` closes all streams without `complete`, so that
  * their clients come back.
  */
-export function createEventStreams() {
-  const open = new Set<() => void>();
+export function createEventStreams(sessions: Pick<Sessions, 'watch'>) {
+  const open = new Set<End>();
+  const callers = new WeakMap<Request, Caller>();
+
+  function enter(caller: Caller, end: End): Place {
+    const gone = new AbortController();
+    const { signal } = gone;
+    const bindTo = (each: Caller) => sessions.watch(each, { signal, end: () => end(signInAgain) });
+    const leave = () => {
+      open.delete(end);
+      gone.abort();
+    };
+    open.add(end);
+    bindTo(caller);
+    return { leave, bindTo };
+  }
+
   const plugin: Plugin = {
+    onExecutionResult({ request, context }) {
+      const { caller } = context as Partial<Context>;
+      if (caller !== undefined) callers.set(request, caller);
+    },
     onResultProcess({ request, result, setResultProcessor }) {
       const accept = request.headers.get('accept') ?? '';
       const isFirst = accept.trimStart().startsWith('text/event-stream');
       if (isFirst || (isAsyncIterable(result) && accept.includes('text/event-stream'))) {
-        setResultProcessor((each, fetchAPI) => stream(each, fetchAPI, open), 'text/event-stream');
+        const enterAs = (end: End) => enter(callers.get(request) ?? nobody, end);
+        setResultProcessor(
+          (each, fetchAPI) => stream(each, fetchAPI, enterAs),
+          'text/event-stream',
+        );
       }
     },
   };
   return {
     plugin,
+    enter,
     end: () => {
-      for (const endOne of [...open]) endOne();
+      for (const endOne of [...open]) endOne('');
     },
     count: () => open.size,
   };
 }
 
-/** `open` holds, as long as the stream lasts, a function that ends it without `complete`. */
-function stream(result: unknown, fetchAPI: FetchAPI, open: Set<() => void>): Response {
+function stream(result: unknown, fetchAPI: FetchAPI, enter: (end: End) => Place): Response {
   const encoder = new TextEncoder();
   const iterator = iterate(result);
   let ping: NodeJS.Timeout | undefined;
-  let end = () => {};
+  let place: Place | null = null;
   const leave = async () => {
     clearInterval(ping);
-    open.delete(end);
+    place?.leave();
+    place = null;
     await iterator.return?.();
   };
   const body = new fetchAPI.ReadableStream<Uint8Array>({
@@ -60,16 +102,16 @@ function stream(result: unknown, fetchAPI: FetchAPI, open: Set<() => void>): Res
       ping = setInterval(() => {
         if ((controller.desiredSize ?? 0) > 0) write(':\n\n');
       }, pingMs);
-      end = () => {
+      place = enter((lastWords) => {
+        if (lastWords !== '') write(lastWords);
         controller.close();
         void leave();
-      };
-      open.add(end);
+      });
     },
     async pull(controller) {
       try {
         const { done, value } = await iterator.next();
-        if (!open.has(end)) return;
+        if (place === null) return;
         controller.enqueue(encoder.encode(done ? 'event: complete\ndata:\n\n' : format(value)));
         if (!done) return;
         controller.close();
@@ -91,5 +133,6 @@ function iterate(result: unknown): AsyncIterator<unknown> | IterableIterator<unk
 function format(result: unknown): string {
   const cursor = typeof result === 'object' && result !== null ? cursorOf(result) : undefined;
   const id = cursor === undefined ? '' : `id: ${cursor}\n`;
-  return `${id}event: next\ndata: ${JSON.stringify(result)}\n\n`;
+  const told = isRefused(result) ? { errors: withoutHttp(result.errors) } : result;
+  return `${id}event: next\ndata: ${JSON.stringify(told)}\n\n`;
 }

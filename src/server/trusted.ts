@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Plugin as EnvelopPlugin } from '@envelop/core';
-import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { z } from 'zod';
+import { refuse } from './refusal.ts';
 
 /** What may be executed, by the id that requests name it by; null = anything. */
 export type TrustedDocuments = ReadonlyMap<string, string> | null;
@@ -66,9 +66,10 @@ export function useTrustedOnly(documents: TrustedDocuments): EnvelopPlugin {
     onParse({ params, setParseFn }) {
       if (documents === null || trusted.has(String(params.source))) return;
       setParseFn(() => {
-        throw new GraphQLError('This document is not one of those that this server executes.', {
-          extensions: { code: 'DOCUMENT_NOT_TRUSTED' },
-        });
+        throw refuse(
+          'DOCUMENT_NOT_TRUSTED',
+          'This document is not one of those that this server executes.',
+        );
       });
     },
   };

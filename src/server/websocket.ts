@@ -1,30 +1,38 @@
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
-import { initContextCache } from '@pothos/core';
-import type { ExecutionArgs, GraphQLError } from 'graphql';
-import type { SubscribePayload } from 'graphql-ws';
+import type { IncomingMessage, Server } from 'node:http';
 import { useServer } from 'graphql-ws/use/ws';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
-import { mask } from './masking.ts';
 import { isForeign, type OriginRules } from './origin.ts';
-import { documentIdOf, resolveDocument, type TrustedDocuments } from './trusted.ts';
+import { mostRequestBytes } from './requests.ts';
+import type { Sessions } from './sessions.ts';
+import { admitPayload, type Executed, executePayload } from './socket-operation.ts';
+import type { TrustedDocuments } from './trusted.ts';
+import { hasToken } from './url-token.ts';
 import type { Yoga } from './yoga.ts';
 
-/** Larger messages than this no client has reason to send: files go by upload. */
-const mostMessageBytes = 1_000_000;
+/**
+ * Up to here a message that is too large is refused as on the other doors; over it the socket closes with 1009, since
+ * that is the only way not to read it.
+ */
+const mostMessageBytes = 2 * mostRequestBytes;
+
+/**
+ * "Forbidden" of graphql-ws, which its clients take as a reason to come back and to ask for `connectionParams` again.
+ * With 4401, the nearer word, they would give up for good.
+ */
+const signInAgain = 4403;
 
 type WebSocketParts = {
   yoga: Yoga;
   contextOf: ContextFactory;
+  sessions: Pick<Sessions, 'watch'>;
   origins: OriginRules;
   trustedDocuments: TrustedDocuments;
   log: Log;
 };
-
-type Prepared = ExecutionArgs & { rootValue: ReturnType<Yoga['getEnveloped']> };
 
 /** GraphQL over WebSocket on `/graphql` (`graphql-transport-ws`), through the same pipeline as HTTP. */
 export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
@@ -32,34 +40,51 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
   const connections = new WeakMap<object, Context>();
   const door = useServer(
     {
-      execute: (args) => (args as Prepared).rootValue.execute(args),
-      subscribe: (args) => (args as Prepared).rootValue.subscribe(args),
-      // graphql-ws closes the socket over a payload without a query; one that names its document has none.
-      jsonMessageReviver: (key, value: unknown) =>
-        key === 'payload' && documentIdOf(value) !== undefined
-          ? { query: '', ...(value as object) }
-          : value,
+      // Else the words of an error of ours would be the reason with which a socket closes.
+      isProd: true,
+      execute: (args) => (args as Executed).rootValue,
+      subscribe: (args) => (args as Executed).rootValue,
+      jsonMessageReviver(this: { type?: unknown }, key, value: unknown) {
+        if (key === '' && isOfServer(value)) throw new Error('Only a server says this.');
+        return key === 'payload' && this.type === 'subscribe'
+          ? admitPayload(value, parts.trustedDocuments)
+          : value;
+      },
       onConnect: async (connection) => {
-        const { authorization } = connection.connectionParams ?? {};
+        const { socket } = connection.extra;
         const context = await parts.contextOf({
-          authorization: typeof authorization === 'string' ? authorization : null,
+          authorization: authorizationIn(connection.connectionParams),
           requestId: randomUUID(),
           lastEventId: null,
-          signal: abortOnClose(connection.extra.socket),
+          signal: abortOnClose(socket),
         });
         connections.set(connection, context);
+        parts.sessions.watch(context.caller, {
+          signal: context.signal,
+          end: () => {
+            // What still comes over a socket that is closing finds nobody signed in.
+            connections.delete(connection);
+            socket.close(signInAgain, 'Sign in again');
+          },
+        });
         return true;
       },
       onSubscribe: (connection, _id, payload) =>
-        prepare(parts, payload, connections.get(connection)),
+        executePayload(parts, payload, connections.get(connection)),
     },
     sockets,
   );
 
+  // After graphql-ws, whose own way with a message that is too large is to write it to the console.
+  sockets.on('connection', (socket) => {
+    socket.removeAllListeners('error');
+    socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket broke'));
+    forgiveSending(socket);
+  });
+
   server.on('upgrade', (request, socket, head) => {
-    const path = request.url?.split('?')[0];
-    if (path !== '/graphql' || isForeign(request.headers, parts.origins)) {
-      const status = path === '/graphql' ? '403 Forbidden' : '404 Not Found';
+    const status = refusalOf(request, parts.origins);
+    if (status !== null) {
       socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
@@ -78,36 +103,41 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
   };
 }
 
+/**
+ * A client that leaves while it is being answered is no fault, and `close` tells of it. graphql-ws would write it to the
+ * console.
+ */
+function forgiveSending(socket: WebSocket): void {
+  const send = socket.send.bind(socket);
+  const forgiving = (data: string, sent?: () => void) => send(data, () => sent?.());
+  socket.send = forgiving as typeof socket.send;
+}
+
+/**
+ * graphql-ws takes such a message for a fault of its own: it closes with 4500 and writes to the console. Thrown at, it
+ * closes with 4400, as for every other message that is none.
+ */
+function isOfServer(message: unknown): boolean {
+  const { type } = (message ?? {}) as { type?: unknown };
+  return typeof type === 'string' && ['connection_ack', 'next', 'error'].includes(type);
+}
+
+/** The status with which an upgrade is refused, or null. */
+function refusalOf({ url = '/', headers }: IncomingMessage, origins: OriginRules): string | null {
+  if (url.split('?')[0] !== '/graphql') return '404 Not Found';
+  if (isForeign(headers, origins)) return '403 Forbidden';
+  return hasToken(url) ? '400 Bad Request' : null;
+}
+
+/** In any case of letters, as a header is. What is there and no text is no token, but not nothing either. */
+function authorizationIn(params: Record<string, unknown> = {}): string | null {
+  const [entry] = Object.entries(params).filter(([name]) => /^authorization$/i.test(name));
+  if (entry === undefined || entry[1] === null) return null;
+  return typeof entry[1] === 'string' ? entry[1] : '';
+}
+
 function abortOnClose(socket: { once(event: 'close', then: () => void): unknown }): AbortSignal {
   const leaving = new AbortController();
   socket.once('close', () => leaving.abort());
   return leaving.signal;
-}
-
-/** What to execute, or why not; each operation has a request id and loaders of its own. */
-async function prepare(
-  parts: WebSocketParts,
-  payload: SubscribePayload,
-  connected: Context | undefined,
-): Promise<Prepared | readonly GraphQLError[]> {
-  if (connected === undefined) throw new Error('A WebSocket subscribed before it connected.');
-  const params = resolveDocument(payload, parts.trustedDocuments);
-  const connection = { ...connected, ...initContextCache(), requestId: randomUUID() };
-  try {
-    const enveloped = parts.yoga.getEnveloped({ connection, params } as never);
-    const { parse, validate, contextFactory, schema } = enveloped;
-    const document = parse(params.query);
-    const errors = validate(schema, document);
-    if (errors.length > 0) return errors;
-    return {
-      schema,
-      document,
-      operationName: params.operationName,
-      variableValues: params.variables,
-      contextValue: await contextFactory(),
-      rootValue: enveloped,
-    };
-  } catch (error) {
-    return [mask(error, parts.log, connection.requestId)];
-  }
 }

@@ -1,21 +1,30 @@
 import { useEngine } from '@envelop/core';
-import { useGraphQLSSE } from '@graphql-yoga/plugin-graphql-sse';
 import { execute, type GraphQLSchema, subscribe } from 'graphql';
 import { createYoga, type YogaInitialContext } from 'graphql-yoga';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
+import { useCharge } from './charge.ts';
 import type { ContextFactory } from './context.ts';
 import { useFreshContextPerEvent } from './events.ts';
-import { createGraphiql, renderPage } from './graphiql.ts';
+import { createGraphiql, renderPage, usePagePolicy } from './graphiql.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
+import { useDocumentLimits } from './limits.ts';
 import { mask, useMasking } from './masking.ts';
+import { useOneOperation } from './operations.ts';
+import { useRequestRules } from './requests.ts';
+import type { Sessions } from './sessions.ts';
+import { useSingleStream } from './single-stream.ts';
 import type { EventStreams } from './sse.ts';
+import { useStreamRequests } from './stream-requests.ts';
+import type { SubscriptionCallbacks } from './subscription-callback.ts';
 import { type TrustedDocuments, useDocumentIds, useTrustedOnly } from './trusted.ts';
 
 export type YogaOptions = {
   schema: GraphQLSchema;
   contextOf: ContextFactory;
+  sessions: Pick<Sessions, 'signIn'>;
   streams: EventStreams;
+  callbacks: Pick<SubscriptionCallbacks, 'plugin'>;
   log: Log;
   graphiql: boolean;
   introspection: Introspection;
@@ -30,10 +39,13 @@ export type Yoga = ReturnType<typeof createGraphQL>;
 /** One pipeline for all doors: what is held here is held over HTTP, SSE and WebSocket alike. */
 export function createGraphQL(options: YogaOptions) {
   const { log } = options;
+  const messages = { hasSuggestions: options.introspection === 'everyone' };
   return createYoga<Record<string, unknown>, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
+    // Any path that ends in it is answered 200, with Yoga's own banner: none does. /livez is ours.
+    healthCheckEndpoint: ' ',
     batching: false,
     cors: false,
     logging: {
@@ -50,12 +62,19 @@ export function createGraphQL(options: YogaOptions) {
       // graphql-js itself, as over WebSocket: Yoga's own executor turns a thrown meant failure into a plain Error.
       useEngine({ execute, subscribe }) as never,
       useDocumentIds(options.trustedDocuments),
+      useDocumentLimits(messages) as never,
       useTrustedOnly(options.trustedDocuments) as never,
+      useOneOperation() as never,
       useMasking(log) as never,
       useFreshContextPerEvent() as never,
       useIntrospectionPolicy(options.introspection) as never,
+      useCharge(messages) as never,
       options.streams.plugin,
-      useGraphQLSSE({ endpoint: '/graphql/stream' }),
+      options.callbacks.plugin,
+      useRequestRules(log),
+      useStreamRequests(options),
+      useSingleStream(options),
+      usePagePolicy(),
     ],
   });
 }

@@ -16,6 +16,8 @@ export type UpstreamAccount = {
 export type UpstreamFeatures = {
   /** What can be spent; null where none of its parts was told. There is no such field upstream: a sum of three. */
   credits: number | null;
+  /** Whether nothing can be spent for sure: each part of the sum was told. */
+  isSpent: boolean;
   planName: string | null;
   /** PixVerse's own limit, which answers 429 before `maxJobs` does where it is lower. */
   concurrentGenerations: number | null;
@@ -118,11 +120,12 @@ export async function getFeatures(
     { path: '/features/', query: { email }, schema: features },
     options,
   );
-  const parts = [body.credit_daily, body.credit_monthly, body.credit_package].filter(
-    (part) => part !== null,
-  );
+  const parts = [body.credit_daily, body.credit_monthly, body.credit_package];
+  const told = parts.filter((part) => part !== null);
+  const credits = told.length > 0 ? told.reduce((sum, part) => sum + part, 0) : null;
   return {
-    credits: parts.length > 0 ? parts.reduce((sum, part) => sum + part, 0) : null,
+    credits,
+    isSpent: told.length === parts.length && credits !== null && credits <= 0,
     planName: body.plan_name,
     concurrentGenerations: body.gen_simultaneously,
   };

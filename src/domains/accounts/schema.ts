@@ -1,4 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
+import { defineEntity } from '../../graphql/entity.ts';
 import {
   accessErrors,
   ErrorCodeRef,
@@ -6,6 +7,7 @@ import {
   upstreamErrors,
 } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call, listOf } from '../../graphql/prices.ts';
 import type { AccountOverview, AccountService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -14,7 +16,11 @@ declare module '../../graphql/context.ts' {
   }
 }
 
+/** By it a graph can leave out what is for our own operators. Pothos prints it on unions too, though not by its types. */
+const forAdmins = { tag: 'admin' };
+
 export const AccountRef = builder.loadableNode('Account', {
+  ...forAdmins,
   description: 'An account at the video service, in which videos are made. Only for admins.',
   id: { resolve: ({ id }: AccountOverview) => id, description: 'Opaque and stable.' },
   load: (ids: string[], { caller, services }): Promise<(AccountOverview | null)[]> =>
@@ -70,17 +76,21 @@ export const AccountRef = builder.loadableNode('Account', {
       type: 'DateTime',
       nullable: true,
       description:
-        'Nothing is sent to it before this, because it was busy. Null where it never was.',
+        'Nothing is sent to it before this, because it was busy. Null where it took one since.',
       resolve: ({ cooldownUntil }) => cooldownUntil,
     }),
   }),
 });
 
+defineEntity(AccountRef, { scope: 'admin' });
+
 const AccountListRef = builder.objectRef<{ nodes: AccountOverview[] }>('AccountList').implement({
+  ...forAdmins,
   description: 'The accounts at the video service.',
   fields: (t) => ({
     nodes: t.field({
       type: [AccountRef],
+      directives: { listSize: listOf(10) },
       description: 'Those that the video service lists now.',
       resolve: ({ nodes }) => nodes,
     }),
@@ -90,12 +100,15 @@ const AccountListRef = builder.objectRef<{ nodes: AccountOverview[] }>('AccountL
 builder.queryField('accounts', (t) =>
   t.field({
     type: AccountListRef,
+    ...forAdmins,
+    directives: { cost: call },
     description:
       'The accounts at the video service, with their load and credits. Needs the scope admin.',
     authScopes: { scope: 'admin' },
     errors: {
       types: [...upstreamErrors, ...accessErrors],
       union: {
+        ...forAdmins,
         name: 'AccountsResult',
         description: 'The accounts, or why they could not be read.',
       },
@@ -107,6 +120,7 @@ builder.queryField('accounts', (t) =>
 );
 
 const ReconnectInputRef = builder.inputType('ReconnectAccountInput', {
+  ...forAdmins,
   description: 'Which account to sign in again, and how.',
   fields: (t) => ({
     accountId: t.id({ required: true, description: 'The id of the account.' }),
@@ -123,6 +137,7 @@ const ReconnectInputRef = builder.inputType('ReconnectAccountInput', {
 const ReconnectSuccessRef = builder
   .objectRef<{ account: AccountOverview }>('ReconnectAccountSuccess')
   .implement({
+    ...forAdmins,
     description: 'The account is signed in again, and its pause has ended.',
     fields: (t) => ({
       account: t.field({
@@ -136,6 +151,8 @@ const ReconnectSuccessRef = builder
 builder.mutationField('reconnectAccount', (t) =>
   t.field({
     type: ReconnectSuccessRef,
+    ...forAdmins,
+    directives: { cost: call },
     description:
       'Signs an account in again at the video service, which ends a pending error and its pause here. Needs the scope admin.',
     authScopes: { scope: 'admin' },
@@ -149,6 +166,7 @@ builder.mutationField('reconnectAccount', (t) =>
     errors: {
       types: [...upstreamErrors, ...accessErrors],
       union: {
+        ...forAdmins,
         name: 'ReconnectAccountResult',
         description: 'The account, or why it could not be signed in.',
       },

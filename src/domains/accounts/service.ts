@@ -4,6 +4,7 @@ import { Failure, type FailureCode, UpstreamUnavailableError } from '../../error
 import type { Log } from '../../log.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import { SingleFlight } from '../../upstream/single-flight.ts';
+import { createCreditGuard } from './credits.ts';
 import { listAccounts } from './endpoints.ts';
 import { type AccountOverview, describeAccounts } from './overview.ts';
 import { isHealed } from './probe.ts';
@@ -12,6 +13,7 @@ import {
   type Account,
   claimProbes,
   coolAccount,
+  endCooldown,
   healAccount,
   keepEmail,
   notifyQueue,
@@ -50,9 +52,13 @@ export type AccountService = {
   known(): Promise<Account[]>;
   /** The row of an e-mail met in a video id. Not present where the upstream never listed it. */
   ensure(email: string): Promise<Account>;
-  /** Nothing is sent there until a read says that it healed. Pausing twice by the same changes nothing. */
-  pause(tx: Sql, accountId: string, code: FailureCode): Promise<void>;
+  /** Nothing is sent there until a read says that it healed. False where it was paused by the same already. */
+  pause(tx: Sql, accountId: string, code: FailureCode): Promise<boolean>;
+  /** Pauses those that are known to have nothing to spend, as of a minute ago at most. Doesn't throw failures. */
+  guardCredits(accounts: readonly Account[]): Promise<void>;
   cool(tx: Sql, accountId: string, until: Date): Promise<void>;
+  /** It took a job after its cooldown, and may be sent as many as it takes again. */
+  endCooldown(tx: Sql, accountId: string, at: Date): Promise<void>;
   /** Asks the upstream about the paused accounts whose time has come; whether any healed. Doesn't throw failures. */
   probeDue(): Promise<boolean>;
   /** The e-mail for POST /files: of an account in order, else of any. Throws as `known` does. */
@@ -78,7 +84,9 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
       return account;
     },
     pause: (tx, accountId, code) => pauseAccount(tx, accountId, { code, at: now() }),
+    guardCredits: createCreditGuard(options),
     cool: coolAccount,
+    endCooldown,
     probeDue: () => probeDue(options),
     async pickForUpload() {
       const accounts = await known();

@@ -93,8 +93,8 @@ export async function pauseAccount(
   tx: Sql,
   id: string,
   pause: { code: FailureCode; at: Date },
-): Promise<void> {
-  await tx.query(
+): Promise<boolean> {
+  const rows = await tx.query(
     `with judged as (
        select id, coalesce(healed_code = $2 and healed_at > $3::timestamptz - interval '10 minutes',
          false) as is_relapse from accounts where id = $1
@@ -106,8 +106,19 @@ export async function pauseAccount(
            * interval '1 second'
          else greatest($3::timestamptz + interval '1 second',
            accounts.probed_at + interval '60 seconds') end
-     from judged where accounts.id = judged.id and paused_by is distinct from $2`,
+     from judged where accounts.id = judged.id and paused_by is distinct from $2
+     returning accounts.id`,
     [id, pause.code, pause.at],
+  );
+  return rows.length > 0;
+}
+
+/** Of an account that features told of: nothing is sent there, and what can go nowhere else is refused. */
+export async function pauseSpent(sql: Sql, id: string, at: Date): Promise<void> {
+  await pauseAccount(sql, id, { code: 'INSUFFICIENT_CREDITS', at });
+  await sql.query(
+    `update accounts set is_spent = true where id = $1 and paused_by = 'INSUFFICIENT_CREDITS'`,
+    [id],
   );
 }
 
@@ -115,6 +126,14 @@ export async function coolAccount(tx: Sql, id: string, until: Date): Promise<voi
   await tx.query(
     'update accounts set cooldown_until = greatest(cooldown_until, $2::timestamptz) where id = $1',
     [id, until],
+  );
+}
+
+/** Of a cooldown whose time is over: one that began meanwhile stays. */
+export async function endCooldown(tx: Sql, id: string, at: Date): Promise<void> {
+  await tx.query(
+    'update accounts set cooldown_until = null where id = $1 and cooldown_until <= $2',
+    [id, at],
   );
 }
 
@@ -132,7 +151,7 @@ export async function claimProbes(sql: Sql, now: Date): Promise<Probe[]> {
 /** False where it was paused by something else meanwhile. */
 export async function healAccount(sql: Sql, probe: Probe, now: Date): Promise<boolean> {
   const rows = await sql.query(
-    `update accounts set paused_by = null, paused_at = null, probe_at = null,
+    `update accounts set paused_by = null, paused_at = null, probe_at = null, is_spent = false,
        healed_code = $2, healed_at = $3
      where id = $1 and paused_by = $2 returning id`,
     [probe.id, probe.pausedBy, now],
@@ -144,7 +163,7 @@ export async function healAccount(sql: Sql, probe: Probe, now: Date): Promise<bo
 export async function reopenAccount(sql: Sql, id: string, maxJobs: number): Promise<void> {
   await sql.query(
     `update accounts set paused_by = null, paused_at = null, probe_at = null, healed_code = null,
-       healed_at = null, relapses = 0, has_pending_error = false, is_present = true, max_jobs = $2
+       healed_at = null, relapses = 0, is_spent = false, has_pending_error = false, is_present = true, max_jobs = $2
      where id = $1`,
     [id, maxJobs],
   );

@@ -1,8 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Sql } from '../../database/connect.ts';
 import {
+  InsufficientCreditsError,
   QueueFullError,
-  QuotaExceededError,
   RateLimitedError,
   restoreFailure,
 } from '../../errors.ts';
@@ -18,6 +18,8 @@ import {
 } from './queue.ts';
 import { findRefusalSince, insertLipsync, type Lipsync } from './store.ts';
 import { claimOf, tellCreated } from './submit.ts';
+import { trace } from './trace.ts';
+import { findExceeded } from './use.ts';
 
 /** A checked request, everything it refers to resolved. */
 export type Draft = Pick<
@@ -35,6 +37,7 @@ export type Draft = Pick<
   | 'offPeak'
   | 'maxJobs'
   | 'callbackUrl'
+  | 'callbackEvents'
   | 'idempotencyKey'
   | 'fingerprint'
   | 'expiresAt'
@@ -57,22 +60,30 @@ export async function admit(
   draft: Draft,
   asked: { at: Date; mayWait: boolean },
 ): Promise<Admission> {
-  return engine.db.transaction(async (tx) => {
+  const admission = await engine.db.transaction<Admission>(async (tx) => {
     await lockQueue(tx);
     if (await isKeyTaken(tx, draft, asked.at)) return { kind: 'taken' };
-    await checkQuotas(engine, tx, draft.owner);
+    const exceeded = await findExceeded(engine, tx, draft.owner);
+    if (exceeded !== null) throw exceeded;
     const room = await findRoom(engine, tx, draft);
+    if (room === null && (await isSpentEverywhere(tx, draft))) throw new InsufficientCreditsError();
     if (room === null) return enqueue(engine, tx, { draft, mayWait: asked.mayWait });
-    const lipsync = await insertLipsync(tx, {
-      ...fresh(engine, draft),
-      ...claimOf(engine, room, { offPeak: draft.offPeak, attempts: 0 }),
-    });
-    return { kind: 'claimed', lipsync: await tellCreated(engine, tx, lipsync), room };
+    const claim = claimOf(engine, room, { offPeak: draft.offPeak, attempts: 0 });
+    return { kind: 'claimed', lipsync: await writeRow(engine, tx, { ...draft, ...claim }), room };
   });
+  if (admission.kind !== 'taken') trace('row-written', { lipsyncId: admission.lipsync.id });
+  return admission;
 }
 
-function fresh(engine: Engine, draft: Draft) {
-  return { ...draft, id: randomUUID(), createdAt: engine.now() };
+async function writeRow(
+  engine: Engine,
+  tx: Sql,
+  row: Draft & Pick<Lipsync, 'status'>,
+): Promise<Lipsync> {
+  const id = randomUUID();
+  trace('row-writing', { lipsyncId: id });
+  const lipsync = await insertLipsync(tx, { ...row, id, createdAt: engine.now() });
+  return tellCreated(engine, tx, lipsync);
 }
 
 /** @throws the refusal that its twin met while this request was being checked. */
@@ -98,9 +109,8 @@ async function enqueue(
     throw new RateLimitedError(reason, randomInt(10, 31));
   }
   if ((await countWaiting(tx)) >= engine.limits.queue) throw new QueueFullError();
-  const lipsync = await insertLipsync(tx, { ...fresh(engine, draft), status: 'QUEUED' });
   await notifyQueue(tx);
-  return { kind: 'waiting', lipsync: await tellCreated(engine, tx, lipsync) };
+  return { kind: 'waiting', lipsync: await writeRow(engine, tx, { ...draft, status: 'QUEUED' }) };
 }
 
 async function findRoom(engine: Engine, tx: Sql, draft: Draft): Promise<Room | null> {
@@ -111,36 +121,12 @@ async function findRoom(engine: Engine, tx: Sql, draft: Draft): Promise<Room | n
   return (await isRoomAwaited(tx, room, { offPeak: draft.offPeak, now })) ? null : room;
 }
 
-async function checkQuotas(engine: Engine, tx: Sql, owner: string): Promise<void> {
-  const { perDay, inFlight } = engine.limits;
-  if (perDay === null && inFlight === null) return;
-  const use = await readUse(tx, owner, engine.now());
-  if (inFlight !== null && use.inFlight >= inFlight) {
-    throw new QuotaExceededError(`${inFlight} lip-syncs at a time`, 30);
-  }
-  if (perDay !== null && use.today >= perDay) {
-    throw new QuotaExceededError(`${perDay} lip-syncs a day`, use.secondsUntilNext);
-  }
-}
-
-/** What an owner has under way, and what it has asked for in the last 24 hours. */
-export async function readUse(
-  sql: Sql,
-  owner: string,
-  now: Date,
-): Promise<{ inFlight: number; today: number; secondsUntilNext: number }> {
-  const dayAgo = new Date(now.getTime() - 86_400_000);
-  const [row] = await sql.query<{ inFlight: number; today: number; oldest: Date | null }>(
-    `select count(*) filter (where finished_at is null)::int as "inFlight",
-       count(*) filter (where created_at > $2)::int as today,
-       min(created_at) filter (where created_at > $2) as oldest
-     from lipsyncs where owner = $1`,
-    [owner, dayAgo],
+/** Whether no account that could do it has anything to pay for it, so that waiting for a place leads nowhere. */
+async function isSpentEverywhere(tx: Sql, { accountId }: Draft): Promise<boolean> {
+  const [row] = await tx.query<{ isSpent: boolean | null }>(
+    `select bool_and(is_spent) as "isSpent" from accounts
+     where case when $1::text is null then is_present else id = $1 end`,
+    [accountId],
   );
-  const oldest = row?.oldest ?? now;
-  return {
-    inFlight: row?.inFlight ?? 0,
-    today: row?.today ?? 0,
-    secondsUntilNext: Math.max(1, Math.ceil((oldest.getTime() - dayAgo.getTime()) / 1000)),
-  };
+  return row?.isSpent === true;
 }

@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts';
 import { isTerminal } from './lifecycle.ts';
 import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
 import { changeStatus, occasionOf } from './record.ts';
-import { type Lipsync, lockLipsync, updateLipsync } from './store.ts';
+import { type Lipsync, lockOwn, updateLipsync } from './store.ts';
 import type { Watch } from './watch.ts';
 
 export type Cancellation = {
@@ -41,8 +41,8 @@ async function tryToCancel(
 ): Promise<{ cancellation: Cancellation; isRunning: boolean } | null> {
   return engine.db.transaction(async (tx) => {
     await lockQueue(tx);
-    const lipsync = await lockLipsync(tx, id);
-    if (lipsync === null || lipsync.owner !== owner) throw new NotFoundError('The lip-sync');
+    const lipsync = await lockOwn(tx, { owner, id });
+    if (lipsync === null) throw new NotFoundError('The lip-sync');
     if (isTerminal(lipsync.status)) return { cancellation: answerOf(lipsync), isRunning: false };
     const occasion = occasionOf(engine, 'GATEWAY');
     if (lipsync.status === 'SUBMITTING' && lipsync.outcomeUnknownAt === null) {

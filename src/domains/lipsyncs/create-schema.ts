@@ -2,6 +2,9 @@ import { IdempotencyConflictError, OutcomeUnknownError, QueueFullError } from '.
 import { builder } from '../../graphql/builder.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call } from '../../graphql/prices.ts';
+import { WebhookEventRef } from '../webhooks/schema.ts';
+import type { WebhookEvent } from '../webhooks/service.ts';
 import { LipsyncRef } from './schema.ts';
 import type { CreateInput, Creation } from './service.ts';
 
@@ -57,7 +60,13 @@ const CreateInputRef = builder.inputType('CreateLipsyncInput', {
         "The caller's own reference, at most 1024 characters. It is given back everywhere.",
     }),
     callbackUrl: t.string({
-      description: "Where to tell the caller's own server of the end, signed by Standard Webhooks.",
+      description:
+        "Where to tell the caller's own server of the `callbackEvents`, signed by Standard Webhooks.",
+    }),
+    callbackEvents: t.field({
+      type: [WebhookEventRef],
+      defaultValue: ['FINISHED'],
+      description: 'What to tell the `callbackUrl`, at least one. Each is told by its own webhook.',
     }),
     maxJobs: t.int({
       description: 'How many jobs the account may run for this to be sent: 1 to 8. Lowers only.',
@@ -95,6 +104,7 @@ const SuccessRef = builder.objectRef<Creation>('CreateLipsyncSuccess').implement
 builder.mutationField('createLipsync', (t) =>
   t.field({
     type: SuccessRef,
+    directives: { cost: call },
     authScopes: { scope: 'lipsync:write' },
     description:
       'Makes the person in a video speak. Where there is room it answers when the video service has: with the lip-sync, or with its refusal, which leaves nothing behind. At most one job is ever billed.',
@@ -126,11 +136,19 @@ function toCreateInput(input: typeof CreateInputRef.$inferInput): CreateInput {
     offPeak: input.offPeak ?? false,
     reference: input.reference ?? null,
     callbackUrl: input.callbackUrl ?? null,
+    ...toEvents(input.callbackEvents),
     maxJobs: input.maxJobs ?? null,
     idempotencyKey: input.idempotencyKey ?? null,
     mayWait: input.whenBusy !== 'FAIL',
     expiresAt: input.expiresAt ?? null,
   };
+}
+
+/** One order and no repeats: the same choice is the same input. */
+function toEvents(asked: readonly WebhookEvent[] | null | undefined) {
+  if (asked == null) return {};
+  const callbackEvents = [...new Set(asked)].sort();
+  return callbackEvents.join() === 'FINISHED' ? {} : { callbackEvents };
 }
 
 function toVideo({ id, uploadId }: typeof VideoInputRef.$inferInput): CreateInput['video'] {

@@ -11,8 +11,15 @@ import type { Engine } from './engine.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
 import { resolve } from './resolve.ts';
 import { isBeingAnswered, type Settlement } from './settle.ts';
-import { findLipsync, findRefusal, type Lipsync, selectLipsyncs } from './store.ts';
+import {
+  findLipsync,
+  findRefusal,
+  findRefusalSince,
+  type Lipsync,
+  selectLipsyncs,
+} from './store.ts';
 import { startSubmission } from './submit.ts';
+import { findExceeded } from './use.ts';
 import type { Watch } from './watch.ts';
 
 export type Creation = { lipsync: Lipsync; replayed: boolean };
@@ -34,8 +41,16 @@ async function find(
 ): Promise<Creation> {
   const { owner, input, askedAt } = request;
   const fingerprint = fingerprintOf(input);
-  const earlier = await findByKey(engine, owner, input.idempotencyKey);
+  const { idempotencyKey } = input;
+  // Before the key: what used up the limit may be the twin that had the same key.
+  const exceeded = await findExceeded(engine, engine.db, owner);
+  const earlier = await findByKey(engine, owner, idempotencyKey);
   if (earlier !== null) return replay(engine, watch, { lipsync: earlier, fingerprint });
+  if (exceeded !== null) {
+    const twin = { owner, idempotencyKey, fingerprint };
+    const refusal = await findRefusalSince(engine.db, twin, askedAt);
+    throw refusal === null ? exceeded : restoreFailure(refusal);
+  }
   checkExpiry(input, askedAt);
 
   const draft = await resolve(engine, { ...request, fingerprint });

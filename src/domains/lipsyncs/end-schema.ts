@@ -2,6 +2,7 @@ import { InvalidInputError, NotFoundError } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { accessErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call } from '../../graphql/prices.ts';
 import { LipsyncRef } from './schema.ts';
 import type { Cancellation } from './service.ts';
 
@@ -62,6 +63,7 @@ const cancellationTypes = {
 
 builder.mutationField('cancelLipsync', (t) =>
   t.errorUnionField({
+    directives: { cost: call },
     types: [
       CancelledRef,
       TrackingStoppedRef,
@@ -102,6 +104,7 @@ const DeleteSuccessRef = builder
 builder.mutationField('deleteLipsync', (t) =>
   t.field({
     type: DeleteSuccessRef,
+    directives: { cost: call },
     authScopes: { scope: 'lipsync:write' },
     description: 'Erases a finished lip-sync. The video that it made stays: see `deleteVideo`.',
     args: { input: t.arg({ type: DeleteInputRef, required: true, description: 'Which one.' }) },

@@ -3,7 +3,8 @@ import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError, NotFoundError } from '../../errors.ts';
 import type { Engine } from './engine.ts';
 import { isTerminal, type LipsyncStatus } from './lifecycle.ts';
-import { type Lipsync, lockLipsync, notifyChange, selectLipsyncs } from './store.ts';
+import { type Lipsync, lockOwn, notifyChange, selectLipsyncs } from './store.ts';
+import { forgetErased, rememberErased } from './use.ts';
 
 export type LipsyncFilter = {
   status?: readonly LipsyncStatus[] | null | undefined;
@@ -84,25 +85,35 @@ export async function deleteLipsync(
 ): Promise<void> {
   if (!isUuid(id)) throw new NotFoundError('The lip-sync');
   await engine.db.transaction(async (tx) => {
-    const lipsync = await lockLipsync(tx, id);
-    if (lipsync === null || lipsync.owner !== owner) throw new NotFoundError('The lip-sync');
+    const lipsync = await lockOwn(tx, { owner, id });
+    if (lipsync === null) throw new NotFoundError('The lip-sync');
     if (!isTerminal(lipsync.status)) {
       throw new InvalidInputError([
         { path: ['input', 'id'], message: 'The lip-sync has not finished. Cancel it first.' },
       ]);
     }
     await tx.query('delete from lipsyncs where id = $1', [id]);
+    await rememberErased(tx, lipsync);
     await notifyChange(tx, id);
   });
 }
 
-/** Erases what finished before this moment, and refusals nobody waits for any more. Returns how many lip-syncs. */
+/**
+ * Erases what finished before this moment, and refusals nobody waits for any more. Returns how many lip-syncs. One whose
+ * webhooks are still being tried stays until they have ended; a try that is as old as that has been lost.
+ */
 export async function eraseOld(engine: Engine, finishedBefore: Date): Promise<number> {
-  const erased = await engine.db.query('delete from lipsyncs where finished_at < $1 returning id', [
-    finishedBefore,
-  ]);
+  const erased = await engine.db.query(
+    `delete from lipsyncs where finished_at < $1 and not exists (
+       select 1 from webhook_deliveries
+       where lipsync_id = lipsyncs.id and state = 'PENDING'
+         and greatest(next_attempt_at, claimed_until) > $1
+     ) returning id`,
+    [finishedBefore],
+  );
   await engine.db.query('delete from refusals where refused_at < $1', [
     new Date(engine.now().getTime() - 3_600_000),
   ]);
+  await forgetErased(engine.db, engine.now());
   return erased.length;
 }

@@ -1,4 +1,5 @@
 import { type InputIssue, InvalidInputError } from '../../errors.ts';
+import type { WebhookEvent } from '../webhooks/service.ts';
 import type { Engine } from './engine.ts';
 
 /** A request with its ids decoded to keys; a key is null where the id was rubbish. */
@@ -9,11 +10,16 @@ export type CreateInput = {
   offPeak: boolean;
   reference: string | null;
   callbackUrl: string | null;
+  /** Left out where it is `usualEvents`, so that requests from before there was a choice keep their fingerprint. */
+  callbackEvents?: WebhookEvent[];
   maxJobs: number | null;
   idempotencyKey: string | null;
   mayWait: boolean;
   expiresAt: Date | null;
 };
+
+/** What is told where nothing else is asked for. */
+export const usualEvents: readonly WebhookEvent[] = ['FINISHED'];
 
 /** The upstream takes 200 characters of text. */
 const maxText = 200;
@@ -57,6 +63,11 @@ export function checkShape(input: CreateInput, webhooks: Engine['webhooks']): vo
   );
   const refusal = callbackUrl === null ? null : webhooks.checkUrl(callbackUrl);
   check(refusal === null, ['callbackUrl'], refusal ?? '');
+  check(
+    input.callbackEvents?.length !== 0,
+    ['callbackEvents'],
+    'callbackEvents names at least one event.',
+  );
   check(
     [
       idempotencyKey,

@@ -1,5 +1,6 @@
 import { builder } from '../../graphql/builder.ts';
 import { connectionOf, defineConnection, pageOf } from '../../graphql/paging.ts';
+import { pageSize } from '../../graphql/prices.ts';
 import { LipsyncRef, LipsyncStatusRef, rubbishCursor } from './schema.ts';
 import { isPlace, type Place } from './service.ts';
 
@@ -18,6 +19,7 @@ const LipsyncConnectionRef = defineConnection(LipsyncRef, { name: 'Lipsync', thi
 builder.queryField('lipsyncs', (t) =>
   t.field({
     type: LipsyncConnectionRef,
+    directives: { listSize: pageSize },
     authScopes: { scope: 'lipsync:read' },
     description: "The caller's lip-syncs, the newest first.",
     args: {

@@ -1,15 +1,10 @@
-import {
-  Failure,
-  InvalidInputError,
-  NotAuthenticatedError,
-  NotAuthorizedError,
-  NotFoundError,
-  restoreFailure,
-} from '../../errors.ts';
+import { Failure, InvalidInputError, NotFoundError, restoreFailure } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import type { Context } from '../../graphql/context.ts';
 import { accessErrors, LipsyncErrorRef } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call } from '../../graphql/prices.ts';
+import { refusalOf } from '../../graphql/refusal.ts';
 import { EventSourceRef, LipsyncRef, LipsyncStatusRef } from './schema.ts';
 import type { Progress } from './service.ts';
 
@@ -71,21 +66,19 @@ const LipsyncProgressResultRef = builder.unionType('LipsyncProgressResult', {
     failureKinds.find((kind) => value instanceof kind) ?? LipsyncProgressRef,
 });
 
-type Subscriber = Pick<Context, 'caller' | 'services' | 'lastEventId'>;
+type Subscriber = Pick<Context, 'caller' | 'services' | 'lastEventId' | 'signal'>;
 
 /** @throws what is told as a member of the union */
 async function follow(
   { id, after }: { id: string; after?: string | null | undefined },
-  { caller, services, lastEventId }: Subscriber,
+  { caller, services, lastEventId, signal }: Subscriber,
 ): Promise<AsyncIterable<Progress>> {
-  if (!caller.scopes.has('lipsync:read')) {
-    const isKnown = caller.isAuthenticated || caller.owner === 'anonymous';
-    throw isKnown ? new NotAuthorizedError('lipsync:read') : new NotAuthenticatedError();
-  }
+  if (!caller.scopes.has('lipsync:read')) throw refusalOf(caller, 'lipsync:read');
   const key = keyOf('Lipsync', id);
   const [lipsync] = key === null ? [] : await services.lipsyncs.findOwn(caller.owner, [key]);
   if (lipsync == null) throw new NotFoundError('The lip-sync');
-  return services.lipsyncs.follow(lipsync, lastEventId ?? after ?? null);
+  const events = await services.lipsyncs.follow(lipsync, lastEventId ?? after ?? null);
+  return services.quotas.holdStream(caller.owner, events, signal);
 }
 
 async function* tellOnce(failure: Failure): AsyncGenerator<Failure> {
@@ -99,6 +92,7 @@ async function* tellOnce(failure: Failure): AsyncGenerator<Failure> {
 builder.subscriptionField('lipsyncProgress', (t) =>
   t.field({
     type: LipsyncProgressResultRef,
+    directives: { cost: call },
     description:
       'The log of a lip-sync, live. It begins with the last event, or with what follows `after`, and completes after the terminal event. Over SSE each event carries its cursor as `id:`, and `Last-Event-ID` wins over `after`.',
     args: {

@@ -37,33 +37,36 @@ export type Room = {
  */
 const assumedMaxJobs = 3;
 
+/**
+ * An account that was busy is tried with one POST when its time is over, and gets more once it took one. Were as many
+ * sent as it may hold, some would be taken past the one that was first in line and is refused again.
+ */
 export async function readRooms(tx: Sql, now: Date): Promise<Room[]> {
   return tx.query<Room>(
     `select a.id as "accountId", a.email, coalesce(a.max_jobs, ${assumedMaxJobs}) as "maxJobs",
        a.is_present as "isPresent", a.has_pending_error as "hasPendingError",
        (select count(*)::int from lipsyncs l where l.account_id = a.id and l.holds_slot) as holding
      from accounts a
-     where a.paused_by is null and (a.cooldown_until is null or a.cooldown_until <= $1)
+     where a.paused_by is null and (a.cooldown_until is null or a.cooldown_until <= $1 and not exists (
+       select 1 from lipsyncs l where l.account_id = a.id and l.status = 'SUBMITTING'
+         and l.outcome_unknown_at is null))
      order by a.id`,
     [now],
   );
 }
 
+/** What decides where one may be sent. */
+type Need = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>;
+
 /** An off-peak job is not tracked by the upstream's scheduler and takes no slot. */
-export function hasRoomFor(
-  room: Room,
-  job: Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>,
-): boolean {
+export function hasRoomFor(room: Room, job: Need): boolean {
   if (job.accountId === null ? !room.isPresent : job.accountId !== room.accountId) return false;
   if (job.offPeak) return true;
   return room.holding < Math.min(room.maxJobs, job.maxJobs ?? room.maxJobs);
 }
 
 /** The account with most room that can take the job now. Those known to be in trouble come last. */
-export function chooseRoom(
-  rooms: readonly Room[],
-  job: Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>,
-): Room | null {
+export function chooseRoom(rooms: readonly Room[], job: Need): Room | null {
   const fitting = rooms.filter((room) => hasRoomFor(room, job));
   const free = (room: Room) => room.maxJobs - room.holding;
   return (
@@ -77,25 +80,39 @@ export function chooseRoom(
  * The first waiting lip-sync of each owner and kind of need, the fairest first: the owner with the fewest jobs under
  * way, then the one served longest ago. A thousand jobs of one owner so delay another's first by one job a slot.
  */
-export async function readNextOfEachOwner(tx: Sql, now: Date): Promise<Lipsync[]> {
-  return selectLipsyncs(
-    tx,
-    `join (
-       select distinct on (owner, account_id, off_peak, max_jobs) id as first_id, owner as waiting_owner
+export async function readNextOfEachOwner(
+  tx: Sql,
+  now: Date,
+): Promise<(Need & Pick<Lipsync, 'id'>)[]> {
+  return tx.query(
+    `with firsts as (
+       select distinct on (owner, account_id, off_peak, max_jobs)
+         id, owner, account_id, off_peak, max_jobs, queue_order
        from lipsyncs
        where status = 'QUEUED' and (not_before is null or not_before <= $1)
          and (expires_at is null or expires_at > $1)
        order by owner, account_id, off_peak, max_jobs, queue_order
-     ) firsts on first_id = lipsyncs.id
-     left join lateral (
-       select count(*) filter (where holds_slot) as under_way, max(claimed_at) as served_at
-       from lipsyncs mine where mine.owner = waiting_owner and mine.claimed_at is not null
-         and (mine.holds_slot or mine.claimed_at > $1::timestamptz - interval '1 day')
-     ) history on true
-     order by under_way, served_at nulls first, queue_order
-     for update of lipsyncs skip locked`,
+     ), running as (
+       select owner, count(*) as under_way from lipsyncs where holds_slot group by owner
+     ), served as (
+       select owner, (select max(claimed_at) from lipsyncs mine where mine.owner = waiting.owner) as served_at
+       from (select distinct owner from firsts) waiting
+     )
+     select id, account_id as "accountId", off_peak as "offPeak", max_jobs as "maxJobs"
+     from firsts join served using (owner) left join running using (owner)
+     order by coalesce(under_way, 0), served_at nulls first, queue_order`,
     [now],
   );
+}
+
+/** One that waits, under lock; null where it waits no more. */
+export async function lockWaiting(tx: Sql, id: string): Promise<Lipsync | null> {
+  const [found] = await selectLipsyncs(
+    tx,
+    "where id = $1 and status = 'QUEUED' for update skip locked",
+    [id],
+  );
+  return found ?? null;
 }
 
 export async function countWaiting(tx: Sql): Promise<number> {

@@ -5,11 +5,12 @@ import { isWorthTelling, runningPercent } from './estimate.ts';
 import { type EventSource, isTerminal, type LipsyncStatus, mayFollow } from './lifecycle.ts';
 import { readPosition } from './queue.ts';
 import { appendEvent, type Lipsync, updateLipsync } from './store.ts';
+import { trace } from './trace.ts';
 
 export type Occasion = {
   source: EventSource;
   at: Date;
-  /** Who tells the owner's own server of an end. */
+  /** Who tells the owner's own server of what it asked for. */
   webhooks: Engine['webhooks'];
 };
 
@@ -47,7 +48,8 @@ export async function changeStatus(
   // Of the row before: one that ends keeps the estimate that was shown until now, and does not fall back.
   const percent = status === 'COMPLETED' ? 100 : percentOf(lipsync, occasion.at);
   const told = await tellChange(tx, changed, { ...occasion, percent });
-  if (isTerminal(status)) await occasion.webhooks.enqueue(tx, told);
+  await occasion.webhooks.enqueue(tx, told);
+  trace('status-written', { lipsyncId: lipsync.id, status });
   return told;
 }
 

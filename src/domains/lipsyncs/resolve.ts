@@ -1,7 +1,7 @@
 import { InvalidInputError, NotFoundError } from '../../errors.ts';
 import type { Draft } from './admit.ts';
 import type { Engine } from './engine.ts';
-import type { CreateInput } from './input.ts';
+import { type CreateInput, usualEvents } from './input.ts';
 
 /** The upstream takes audio of at most 60 seconds. */
 const maxAudioSeconds = 60;
@@ -12,11 +12,12 @@ export async function resolve(
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
 ): Promise<Draft> {
   const { owner, input, fingerprint } = request;
-  // How many jobs each account takes must be known before one is sent there.
-  await engine.accounts.known();
+  // How many jobs each account takes must be known before one is sent there, and whether it can pay for one.
+  const accounts = await engine.accounts.known();
   const [source, speech] = await Promise.all([
     resolveVideo(engine, request),
     resolveSpeech(engine, request),
+    engine.accounts.guardCredits(accounts),
   ]);
   return {
     owner,
@@ -25,6 +26,7 @@ export async function resolve(
     offPeak: input.offPeak,
     maxJobs: input.maxJobs,
     callbackUrl: input.callbackUrl,
+    callbackEvents: input.callbackEvents ?? [...usualEvents],
     idempotencyKey: input.idempotencyKey,
     expiresAt: input.expiresAt,
     fingerprint,

@@ -5,9 +5,11 @@ import {
   restoreFailure,
 } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
+import { defineEntity } from '../../graphql/entity.ts';
 import { LipsyncErrorRef } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { connectionOf, defineConnection, pageOf } from '../../graphql/paging.ts';
+import { pageSize } from '../../graphql/prices.ts';
 import { VideoRef } from '../videos/schema.ts';
 import { VoiceRef } from '../voices/schema.ts';
 import type { Lipsync, LipsyncEvent, LipsyncService } from './service.ts';
@@ -183,6 +185,7 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
     }),
     events: t.field({
       type: LipsyncEventConnectionRef,
+      directives: { listSize: { ...pageSize, slicingArguments: ['first'] } },
       description: 'Its log, the oldest first.',
       args: {
         first: t.arg.int({ description: 'How many, 1 to 100. Default 20.' }),
@@ -202,13 +205,7 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
   }),
 });
 
-builder.asEntity(LipsyncRef, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, context) => {
-    const key = keyOf('Lipsync', id);
-    return key === null ? null : LipsyncRef.getDataloader(context).load(key);
-  },
-});
+defineEntity(LipsyncRef, { scope: 'lipsync:read' });
 
 builder.objectField(OutcomeUnknownError, 'lipsync', (t) =>
   t.field({

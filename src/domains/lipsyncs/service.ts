@@ -1,5 +1,4 @@
 import { InvalidInputError } from '../../errors.ts';
-import { readUse } from './admit.ts';
 import { cancelLipsync } from './cancel.ts';
 import { startClockwork } from './clockwork.ts';
 import { createLipsync } from './create.ts';
@@ -12,6 +11,7 @@ import { createListener } from './listen.ts';
 import { readPositions } from './queue.ts';
 import { percentOf } from './record.ts';
 import { findLipsync, type Lipsync, type LipsyncEvent, readEvents } from './store.ts';
+import { readUse } from './use.ts';
 import { Watch } from './watch.ts';
 
 export type { Cancellation } from './cancel.ts';

@@ -25,6 +25,9 @@ export function isBeingAnswered(lipsync: Lipsync): boolean {
   return lipsync.status === 'SUBMITTING' && lipsync.loggedPosition === null;
 }
 
+/** What the POST led to, and whether it may wait where there was no room. */
+export type Answer = LipsyncPost & { mayWait: boolean };
+
 /** What became of a POST. `waiting` = put back into the queue. */
 export type Settlement =
   | { kind: 'submitted'; wasCalledBack: boolean }
@@ -33,18 +36,22 @@ export type Settlement =
 
 /**
  * Writes down what a POST led to. Whoever marked the POST as started is the only one who may send it, and so the
- * only one to call this; others can at most have found the job meanwhile.
+ * only one to call this; others can at most have found the job meanwhile. It may be called again where nobody knows
+ * whether the first time was written.
  */
 export async function settle(
   engine: Engine,
-  id: string,
-  answer: LipsyncPost & { mayWait: boolean },
+  { id, attempts }: Pick<Lipsync, 'id' | 'attempts'>,
+  answer: Answer,
 ): Promise<Settlement> {
   return engine.db.transaction(async (tx) => {
     await lockQueue(tx);
     const lipsync = await lockLipsync(tx, id);
     const occasion = occasionOf(engine, 'GATEWAY');
-    if (lipsync === null || lipsync.status !== 'SUBMITTING') {
+    if (lipsync === null && (answer.kind === 'refused' || answer.kind === 'not-sent')) {
+      return { kind: 'refused', failure: answer.failure };
+    }
+    if (lipsync?.status !== 'SUBMITTING' || lipsync.attempts !== attempts) {
       return { kind: 'submitted', wasCalledBack: false };
     }
     await notifyQueue(tx);
@@ -89,7 +96,10 @@ export async function accept(
   },
 ): Promise<Lipsync> {
   const { lipsync, occasion } = job;
-  if (lipsync.accountId !== null) await ensurePoll(engine, lipsync.accountId, { tx });
+  if (lipsync.accountId !== null) {
+    await ensurePoll(engine, lipsync.accountId, { tx });
+    await engine.accounts.endCooldown(tx, lipsync.accountId, occasion.at);
+  }
   const submitted = await changeStatus(tx, lipsync, {
     status: 'SUBMITTED',
     set: {
@@ -118,7 +128,7 @@ async function turnDown(
   tx: Sql,
   refusal: {
     lipsync: Lipsync;
-    answer: Extract<LipsyncPost, { kind: 'refused' | 'not-sent' }> & { mayWait: boolean };
+    answer: Extract<Answer, { kind: 'refused' | 'not-sent' }>;
     occasion: Occasion;
   },
 ): Promise<Settlement> {
@@ -127,13 +137,14 @@ async function turnDown(
   // Where the answer came later than its lease, the caller has been told that the outcome is unknown.
   const isFirstAnswer = isBeingAnswered(lipsync) && lipsync.outcomeUnknownAt === null;
   const isBusy = failure.code === 'RATE_LIMITED';
-  if (lipsync.accountId !== null) await tellAccount(engine, tx, { lipsync, answer, occasion });
+  const wasPaused = await tellAccount(engine, tx, { lipsync, answer, occasion });
   if (isFirstAnswer && !(isBusy && answer.mayWait)) {
     await deleteRefused(tx, lipsync, { failure: storeFailure(failure), at: occasion.at });
     await tellPositions(tx, lipsync.owner, occasion.at);
     return { kind: 'refused', failure };
   }
-  if (isBusy || answer.kind === 'not-sent') {
+  // Of several that were under way when their account was paused, the first was told why; the others wait.
+  if (isBusy || wasPaused || answer.kind === 'not-sent') {
     await putBack(tx, lipsync, occasion);
     return { kind: 'waiting' };
   }
@@ -142,7 +153,10 @@ async function turnDown(
   return { kind: 'refused', failure };
 }
 
-/** What the answer says of the account: full for a while, or not usable until it healed. */
+/**
+ * What the answer says of the account: full for a while, or not usable until it healed. True where that is not usable
+ * for this very reason already.
+ */
 async function tellAccount(
   engine: Engine,
   tx: Sql,
@@ -151,16 +165,18 @@ async function tellAccount(
     answer: { kind: string; failure: Failure };
     occasion: Occasion;
   },
-): Promise<void> {
+): Promise<boolean> {
   const { lipsync, answer, occasion } = refusal;
   const { failure } = answer;
-  if (lipsync.accountId === null) return;
+  if (lipsync.accountId === null) return false;
   if (pausing.has(failure.code)) {
-    await engine.accounts.pause(tx, lipsync.accountId, failure.code);
-  } else if (failure.code === 'RATE_LIMITED' || answer.kind === 'not-sent') {
+    return !(await engine.accounts.pause(tx, lipsync.accountId, failure.code));
+  }
+  if (failure.code === 'RATE_LIMITED' || answer.kind === 'not-sent') {
     const seconds = failure.retryAfterSeconds ?? randomInt(10, 31);
     await engine.accounts.cool(tx, lipsync.accountId, later(occasion.at, seconds * 1000));
   }
+  return false;
 }
 
 /** A log stays short: going back and forth is told five times, after that only the waiting itself. */
@@ -170,7 +186,11 @@ export function isAttemptTold(lipsync: Lipsync): boolean {
   return lipsync.attempts <= toldAttempts;
 }
 
-/** Back into the queue, to its old place. Only where the upstream surely has no job of it. */
+/**
+ * Back into the queue, to its old place. Only where the upstream surely has no job of it. Its owner keeps its turn:
+ * else a storm of 429 that hits one owner would let another one pass for as long as it lasts. An off-peak job, or one
+ * with a limit of its own, may have been refused for that, and must not be tried again and again before all others.
+ */
 export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Promise<void> {
   const waiting: Partial<Lipsync> = {
     holdsSlot: false,
@@ -179,6 +199,7 @@ export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Pr
     outcomeUnknownAt: null,
     hintedVideoIds: [],
     accountId: lipsync.isAccountFixed ? lipsync.accountId : null,
+    ...(lipsync.offPeak || lipsync.maxJobs !== null ? {} : { claimedAt: null }),
   };
   if (lipsync.cancelRequestedAt !== null) {
     await changeStatus(tx, lipsync, { status: 'CANCELLED', set: waiting, occasion });
@@ -190,16 +211,21 @@ export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Pr
   }
 }
 
-/** The median of the last fifty of its kind and length, else of its kind, else a default. */
+/**
+ * The median of the last fifty of its kind and length, else of its kind, else a default. They are looked for among the
+ * last thousand: all others wait for this transaction, and one of a rare kind must not search a month for its like.
+ */
 async function readExpectedMs(engine: Engine, tx: Sql, lipsync: Lipsync): Promise<number> {
   const isText = lipsync.text !== null;
   const seconds = lipsync.text === null ? lipsync.mediaSeconds : secondsOfSpeech(lipsync.text);
   const kind = kindOf({ isText, seconds, isOffPeak: lipsync.offPeak });
   const read = async (bounds: { from: number; to: number }) => {
     const rows = await tx.query<{ ms: number }>(
-      `select (extract(epoch from finished_at - submitted_at) * 1000)::float8 as ms from lipsyncs
-       where status = 'COMPLETED' and submitted_at is not null and (text is not null) = $1
-         and off_peak = $2 and coalesce(media_seconds, length(text) / 14.0, 0) > $3
+      `select (extract(epoch from finished_at - submitted_at) * 1000)::float8 as ms from (
+         select text, media_seconds, submitted_at, finished_at from lipsyncs
+         where status = 'COMPLETED' and off_peak = $2 order by finished_at desc limit 1000) latest
+       where submitted_at is not null and (text is not null) = $1
+         and coalesce(media_seconds, length(text) / 14.0, 0) > $3
          and coalesce(media_seconds, length(text) / 14.0, 0) <= $4
        order by finished_at desc limit 50`,
       [kind.isText, kind.isOffPeak, bounds.from, bounds.to],

@@ -2,6 +2,7 @@ import type { Row, Sql } from '../../database/connect.ts';
 import type { StoredFailure } from '../../errors.ts';
 import type { StoredVideo } from '../videos/service.ts';
 import type { Voice } from '../voices/service.ts';
+import type { WebhookEvent } from '../webhooks/service.ts';
 import type { EventSource, LipsyncStatus } from './lifecycle.ts';
 
 /** One row of `lipsyncs`, with the columns named as our code speaks. */
@@ -23,6 +24,7 @@ export type Lipsync = {
   offPeak: boolean;
   maxJobs: number | null;
   callbackUrl: string | null;
+  callbackEvents: WebhookEvent[];
   idempotencyKey: string | null;
   fingerprint: string;
   expiresAt: Date | null;
@@ -97,9 +99,9 @@ function toJson(value: unknown): string {
   );
 }
 
-/** Those the upstream may still say something about. */
-export const openWhere = `(status in ('SUBMITTED', 'GENERATING')
-  or (status = 'SUBMITTING' and outcome_unknown_at is not null))`;
+/** Those the upstream may still say something about. That they have not finished leads to the index of such. */
+export const openWhere = `(finished_at is null and (status in ('SUBMITTED', 'GENERATING')
+  or (status = 'SUBMITTING' and outcome_unknown_at is not null)))`;
 
 /** Rows of any of this slice's queries that select whole lip-syncs. */
 export async function selectLipsyncs(
@@ -119,6 +121,15 @@ export async function findLipsync(sql: Sql, id: string): Promise<Lipsync | null>
 /** The row under lock: whoever changes a lip-sync holds it from here to the end of the transaction. */
 export async function lockLipsync(tx: Sql, id: string): Promise<Lipsync | null> {
   const [found] = await selectLipsyncs(tx, 'where id = $1 for update', [id]);
+  return found ?? null;
+}
+
+/** The same for its owner. Another's is not even locked: nobody waits for what is not there. */
+export async function lockOwn(
+  tx: Sql,
+  { owner, id }: Pick<Lipsync, 'owner' | 'id'>,
+): Promise<Lipsync | null> {
+  const [found] = await selectLipsyncs(tx, 'where id = $1 and owner = $2 for update', [id, owner]);
   return found ?? null;
 }
 

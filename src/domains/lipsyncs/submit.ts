@@ -2,9 +2,11 @@ import type { Sql } from '../../database/connect.ts';
 import { postLipsync } from './endpoints.ts';
 import { type Engine, later, leaseMs } from './engine.ts';
 import { lookAtLipsync } from './look.ts';
+import { outlast } from './outlast.ts';
 import {
   chooseRoom,
   lockQueue,
+  lockWaiting,
   notifyQueue,
   type Room,
   readNextOfEachOwner,
@@ -14,6 +16,7 @@ import {
 import { changeStatus, occasionOf, tellChange } from './record.ts';
 import { isAttemptTold, loseOutcome, putBack, type Settlement, settle } from './settle.ts';
 import { type Lipsync, lockLipsync, selectLipsyncs, updateLipsync } from './store.ts';
+import { trace } from './trace.ts';
 
 /** What a claim writes: from here on the lip-sync belongs to this process until the lease ends. */
 export function claimOf(engine: Engine, room: Room, job: { offPeak: boolean; attempts: number }) {
@@ -34,9 +37,11 @@ async function claimNext(engine: Engine): Promise<{ lipsync: Lipsync; room: Room
     await lockQueue(tx);
     const rooms = await readRooms(tx, engine.now());
     if (rooms.length === 0) return null;
-    for (const lipsync of await readNextOfEachOwner(tx, engine.now())) {
-      const room = chooseRoom(rooms, lipsync);
-      if (room !== null) return { lipsync: await claim(engine, tx, { lipsync, room }), room };
+    for (const next of await readNextOfEachOwner(tx, engine.now())) {
+      const room = chooseRoom(rooms, next);
+      const lipsync = room === null ? null : await lockWaiting(tx, next.id);
+      if (room === null || lipsync === null) continue;
+      return { lipsync: await claim(engine, tx, { lipsync, room }), room };
     }
     return null;
   });
@@ -62,6 +67,7 @@ export async function dispatch(engine: Engine, isStopping: () => boolean): Promi
   while (!isStopping()) {
     const claimed = await claimNext(engine);
     if (claimed === null) return;
+    trace('row-written', { lipsyncId: claimed.lipsync.id });
     // It tells its outcome to the row, and never throws.
     void startSubmission(engine, claimed.lipsync, { room: claimed.room, mayWait: true });
   }
@@ -95,9 +101,12 @@ async function submit(
     lipsync.sourceVideoId === null
       ? null
       : await engine.videos.ids.toUpstream(lipsync.sourceVideoId);
+  const startedAt = engine.now();
   // The claim stays, and the next start finds that nothing was sent.
   if (engine.stopping.aborted) return { kind: 'waiting' };
-  if (!(await markPostStarted(engine, lipsync))) return { kind: 'waiting' };
+  const mayPost = await outlast(engine, lipsync, () => markPostStarted(engine, lipsync, startedAt));
+  if (!mayPost) return { kind: 'waiting' };
+  trace('post-started', { lipsyncId: lipsync.id });
   const answer = await postLipsync(engine.upstream, {
     ...(upstreamVideoId === null ? {} : { videoId: upstreamVideoId }),
     ...(lipsync.sourcePath === null ? {} : { videoPath: lipsync.sourcePath, email: room.email }),
@@ -111,7 +120,10 @@ async function submit(
     replyUrl: engine.callbackUrl(lipsync.id),
     replyRef: lipsync.id,
   });
-  const settlement = await settle(engine, lipsync.id, { ...answer, mayWait: way.mayWait });
+  trace('answer-read', { lipsyncId: lipsync.id });
+  const settlement = await outlast(engine, lipsync, () =>
+    settle(engine, lipsync, { ...answer, mayWait: way.mayWait }),
+  );
   lookAtOnce(engine, lipsync.id, settlement);
   return settlement;
 }
@@ -127,14 +139,16 @@ function lookAtOnce(engine: Engine, id: string, settlement: Settlement): void {
 
 /**
  * The point of no return, written before the first byte can leave: whoever finds the row after this looks for the
- * job and never sends it again. False where the claim was lost, and then nothing may be sent.
+ * job and never sends it again. False where the claim was lost, and then nothing may be sent. With the same `at` it says
+ * the same again: nobody else marks this attempt.
  */
-async function markPostStarted(engine: Engine, lipsync: Lipsync): Promise<boolean> {
+async function markPostStarted(engine: Engine, lipsync: Lipsync, at: Date): Promise<boolean> {
   const rows = await engine.db.query(
     `update lipsyncs set post_started_at = $2
-     where id = $1 and status = 'SUBMITTING' and post_started_at is null and attempts = $3
+     where id = $1 and status = 'SUBMITTING' and attempts = $3
+       and (post_started_at is null or post_started_at = $2)
      returning id`,
-    [lipsync.id, engine.now(), lipsync.attempts],
+    [lipsync.id, at, lipsync.attempts],
   );
   return rows.length > 0;
 }

@@ -9,6 +9,7 @@ import {
   type LipsyncEvent,
   readEvents,
 } from './store.ts';
+import { trace } from './trace.ts';
 
 /** An event and the row of its lip-sync as it is now. */
 export type Progress = { event: LipsyncEvent; lipsync: Lipsync };
@@ -81,7 +82,10 @@ export class Watch {
 
   async open(): Promise<void> {
     this.stop = await this.db.listen(changedChannel, {
-      onMessage: (id) => this.logs.get(id)?.touch(),
+      onMessage: (id) => {
+        trace('notified', { lipsyncId: id });
+        this.logs.get(id)?.touch();
+      },
       // Whatever was told meanwhile went unheard: the logs know it.
       onReconnected: () => {
         for (const watched of this.logs.values()) watched.touch();

@@ -1,0 +1,91 @@
+import type { Scope } from '../../../src/graphql/context.ts';
+import { encodeId } from '../../../src/graphql/ids.ts';
+
+/** Of the right form, and of nothing. */
+const uuid = '00000000-0000-4000-8000-000000000000';
+const ids = {
+  Account: encodeId('Account', 'AAAAAAAAAAAA'),
+  Lipsync: encodeId('Lipsync', uuid),
+  Upload: encodeId('Upload', uuid),
+  Video: encodeId('Video', 'AAAAAAAA-12'),
+  Voice: encodeId('Voice', '4711'),
+  WebhookDelivery: encodeId('WebhookDelivery', uuid),
+};
+
+export type Rule = {
+  /** One of these opens it; `signed in`: any token does; `everyone`: nothing is needed. */
+  needs: readonly Scope[] | 'signed in' | 'everyone';
+  /** The field with its arguments and what is selected. */
+  ask: string;
+  /** Whether a refusal is a member of its union; else it is an entry in `errors[]`. */
+  hasUnion: boolean;
+};
+
+const told = '{ __typename ... on LipsyncError { code message } }';
+const union = (needs: Rule['needs'], field: string): Rule => ({
+  needs,
+  ask: `${field} ${told}`,
+  hasUnion: true,
+});
+const plain = (needs: Rule['needs'], ask: string): Rule => ({ needs, ask, hasUnion: false });
+
+const read = ['lipsync:read'] as const;
+const write = ['lipsync:write'] as const;
+const admin = ['admin'] as const;
+
+/** What each field of the schema asks of its caller. A field without a row fails the test. */
+export const rules: Record<string, Rule> = {
+  'Query.viewer': plain('everyone', 'viewer { name }'),
+  'Query._service': plain('everyone', '_service { sdl }'),
+  'Query.voices': union(read, 'voices'),
+  'Query.voice': plain(read, `voice(id: "${ids.Voice}") { id }`),
+  'Query.videos': union('signed in', 'videos'),
+  'Query.video': plain('signed in', `video(id: "${ids.Video}") { id }`),
+  'Query.lipsync': plain(read, `lipsync(id: "${ids.Lipsync}") { id }`),
+  'Query.lipsyncs': plain(read, 'lipsyncs { nodes { id } }'),
+  'Query.upload': plain(read, `upload(id: "${ids.Upload}") { id }`),
+  'Query.accounts': union(admin, 'accounts'),
+  'Query.node': plain('signed in', `node(id: "${ids.Lipsync}") { id }`),
+  'Query.nodes': plain('signed in', `nodes(ids: ["${ids.Lipsync}"]) { id }`),
+  'Query._entities': entity(read, 'Lipsync'),
+  'Mutation.createLipsync': union(
+    write,
+    `createLipsync(input: { video: { id: "${ids.Video}" }, speech: { text: { text: "Hi" } } })`,
+  ),
+  'Mutation.cancelLipsync': union(write, `cancelLipsync(input: { id: "${ids.Lipsync}" })`),
+  'Mutation.deleteLipsync': union(write, `deleteLipsync(input: { id: "${ids.Lipsync}" })`),
+  'Mutation.createUpload': union(
+    write,
+    'createUpload(input: { kind: AUDIO, contentType: "text/plain" })',
+  ),
+  'Mutation.uploadAudio': union(write, 'uploadAudio(file: $file)'),
+  'Mutation.deleteVideo': union(
+    ['lipsync:write', 'videos:write'],
+    `deleteVideo(input: { id: "${ids.Video}" })`,
+  ),
+  'Mutation.reconnectAccount': union(
+    admin,
+    `reconnectAccount(input: { accountId: "${ids.Account}", password: "x" })`,
+  ),
+  'Mutation.redeliverWebhook': union(
+    write,
+    `redeliverWebhook(input: { id: "${ids.WebhookDelivery}" })`,
+  ),
+  'Mutation.rotateWebhookSecret': union(write, 'rotateWebhookSecret'),
+  'Subscription.lipsyncProgress': union(read, `lipsyncProgress(id: "${ids.Lipsync}")`),
+};
+
+/** The same of each type that other subgraphs may refer to. */
+export const entityRules: Record<string, Rule> = {
+  Account: entity(admin, 'Account'),
+  Lipsync: entity(read, 'Lipsync'),
+  Upload: entity(read, 'Upload'),
+  Video: entity('signed in', 'Video'),
+  Voice: entity(read, 'Voice'),
+  WebhookDelivery: entity(read, 'WebhookDelivery'),
+};
+
+function entity(needs: Rule['needs'], type: keyof typeof ids): Rule {
+  const ask = `_entities(representations: [{ __typename: "${type}", id: "${ids[type]}" }]) { __typename }`;
+  return plain(needs, ask);
+}

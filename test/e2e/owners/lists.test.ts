@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeId } from '../../../src/graphql/ids.ts';
+import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
+import { type Finished, openTwoOwners, signAs, type TwoOwners } from './two-owners.ts';
+
+let it: TwoOwners;
+let receiver: Receiver;
+let lipsyncs: Record<'ann' | 'bob', Finished>;
+const reference = 'the same of both';
+const idempotencyKey = 'the same key';
+
+beforeAll(async () => {
+  receiver = await openReceiver();
+  it = await openTwoOwners({ LIPSYNCS_PER_DAY: '50', LIPSYNCS_IN_FLIGHT: '20' });
+  const { annVideo, bobVideo } = it.uploads;
+  const more = { callbackUrl: receiver.url, idempotencyKey, reference };
+  const [ann, bob] = await Promise.all([
+    it.finished('ann', annVideo, more),
+    it.finished('bob', bobVideo, { ...more, reference: 'Bob’s' }),
+  ]);
+  lipsyncs = { ann, bob };
+});
+afterAll(async () => {
+  receiver?.close();
+  await it?.stop();
+});
+
+const as = (token: string) => ({ authorization: `Bearer ${token}` });
+type Nodes = { nodes: { id: string }[]; pageInfo?: { startCursor: string; endCursor: string } };
+const idsOf = ({ nodes }: Nodes) => nodes.map(({ id }) => id);
+
+describe('lists', () => {
+  test.each([
+    '',
+    '(first: 100)',
+    '(last: 100)',
+    `(filter: { reference: "${reference}" })`,
+    '(filter: { status: [COMPLETED] })',
+    '(filter: { createdAfter: "2020-01-01T00:00:00Z" })',
+  ])('lipsyncs%s holds nothing of another', async (args) => {
+    const query = `{ lipsyncs${args} { nodes { id } } }`;
+    const [bobs, anns] = await Promise.all([
+      it.people.bob.ask<{ lipsyncs: Nodes }>(query),
+      it.people.ann.ask<{ lipsyncs: Nodes }>(query),
+    ]);
+    expect(idsOf(bobs.lipsyncs)).toEqual(args.includes(reference) ? [] : [lipsyncs.bob.id]);
+    expect(idsOf(anns.lipsyncs)).toEqual([lipsyncs.ann.id]);
+  });
+
+  test('videos holds only what the own lip-syncs used or made, and with videos:read all', async () => {
+    const query = '{ videos(first: 100) { ... on VideoConnection { nodes { id } } } }';
+    const { videos } = await it.people.bob.ask<{ videos: Nodes }>(query);
+    expect(idsOf(videos)).toEqual([lipsyncs.bob.result?.id]);
+    const { data } = await it.ask<{ videos: Nodes }>(query, {}, as(it.tokens.bobSeesAll));
+    const all = idsOf(data?.videos ?? { nodes: [] });
+    expect(all).toEqual(expect.arrayContaining([lipsyncs.ann.result?.id, lipsyncs.bob.result?.id]));
+    expect(all.length).toBeGreaterThan(2);
+  });
+
+  test('viewer counts only what is its own, and has its own secrets', async () => {
+    const query = `{ viewer { name lipsyncsPerDay { remaining } lipsyncsInFlight { remaining }
+      webhookKeys { id hint } } }`;
+    type Viewer = { lipsyncsPerDay: { remaining: number }; webhookKeys: { id: string }[] };
+    const viewerOf = async (name: 'ann' | 'bob') =>
+      (await it.people[name].ask<{ viewer: Viewer }>(query)).viewer;
+    const [ann, bob] = await Promise.all([viewerOf('ann'), viewerOf('bob')]);
+    for (const viewer of [ann, bob]) {
+      expect(viewer).toMatchObject({
+        lipsyncsPerDay: { remaining: 49 },
+        lipsyncsInFlight: { remaining: 20 },
+      });
+    }
+    expect([ann.webhookKeys.length, bob.webhookKeys.length]).toEqual([1, 1]);
+    expect(ann.webhookKeys).not.toEqual(bob.webhookKeys);
+    await it.people.ann.ask('mutation { rotateWebhookSecret { __typename } }');
+    expect((await viewerOf('bob')).webhookKeys).toEqual(bob.webhookKeys);
+    expect((await viewerOf('ann')).webhookKeys).toHaveLength(2);
+  });
+});
+
+describe('cursors of another', () => {
+  const firstCursor = async (name: 'ann' | 'bob') => {
+    type Data = { lipsync: { events: { edges: { cursor: string }[] } } };
+    const query = 'query ($id: ID!) { lipsync(id: $id) { events { edges { cursor } } } }';
+    const { lipsync } = await it.people[name].ask<Data>(query, { id: lipsyncs[name].id });
+    return lipsync.events.edges[0]?.cursor ?? '';
+  };
+
+  test('are none of a lip-sync’s own: as rubbish is', async () => {
+    const queries = [
+      'query ($id: ID!, $after: String) { lipsync(id: $id) { events(after: $after) { nodes { sequence } } } }',
+      `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
+         __typename ... on InvalidInputError { code message issues { path message } } } }`,
+    ];
+    const anns = await firstCursor('ann');
+    for (const query of queries) {
+      const answers = [];
+      for (const after of [anns, 'cnViYmlzaA']) {
+        const variables = { id: lipsyncs.bob.id, after };
+        const stream = it.watchSse(query, variables, { headers: as(it.tokens.bob) });
+        for await (const { data } of stream) answers.push(data);
+      }
+      expect(answers).toHaveLength(2);
+      expect(answers[0]).toEqual(answers[1]);
+      expect(JSON.stringify(answers)).toContain('INVALID_INPUT');
+    }
+    const own = { id: lipsyncs.bob.id, after: await firstCursor('bob') };
+    expect(await it.people.bob.ask(queries[0] ?? '', own)).toMatchObject({
+      lipsync: { events: { nodes: [{ sequence: 2 }, {}, {}] } },
+    });
+  });
+
+  test('lead through a list to nothing of theirs', async () => {
+    const query = `query ($before: String, $after: String) { lipsyncs(before: $before, after: $after) {
+      nodes { id } pageInfo { startCursor endCursor } } }`;
+    const { lipsyncs: annsPage } = await it.people.ann.ask<{ lipsyncs: Nodes }>(query);
+    const found = new Set<string>();
+    for (const place of ['before', 'after']) {
+      const variables = { [place]: annsPage.pageInfo?.startCursor };
+      const page = await it.people.bob.ask<{ lipsyncs: Nodes }>(query, variables);
+      for (const id of idsOf(page.lipsyncs)) found.add(id);
+    }
+    expect([...found]).toEqual([lipsyncs.bob.id]);
+  });
+});
+
+describe('keeps out', () => {
+  test('an idempotencyKey of another: each owner has its own, with the same input and with another', async () => {
+    type Data = { createLipsync: { replayed: boolean; lipsync: { id: string } } };
+    const query = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
+      ... on CreateLipsyncSuccess { replayed lipsync { id } } ... on LipsyncError { code } } }`;
+    const token = await signAs('cid', 'lipsync:read lipsync:write videos:read');
+    const { videos } = (
+      await it.ask<{ videos: Nodes }>(
+        '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
+        {},
+        as(token),
+      )
+    ).data ?? { videos: { nodes: [] } };
+    const input = (text: string) => ({
+      input: { video: { id: videos.nodes[0]?.id }, speech: { text: { text } }, idempotencyKey },
+    });
+    const ask = async (token: string, text: string) =>
+      (await it.ask<Data>(query, input(text), as(token))).data?.createLipsync;
+    const dora = await signAs('dora', 'lipsync:read lipsync:write videos:read');
+    const first = await ask(token, 'The same words.');
+    const same = await ask(dora, 'The same words.');
+    const eve = await signAs('eve', 'lipsync:read lipsync:write videos:read');
+    const other = await ask(eve, 'Other words.');
+    expect([first, same, other].map((made) => made?.replayed)).toEqual([false, false, false]);
+    expect(new Set([first, same, other].map((made) => made?.lipsync.id)).size).toBe(3);
+    expect(await ask(dora, 'The same words.')).toMatchObject({
+      replayed: true,
+      ...{ lipsync: same?.lipsync },
+    });
+  });
+
+  test('a stream that another reserved: there is none under its token, whatever is done with it', async () => {
+    const door = `${it.url}/graphql/stream`;
+    const reserved = await fetch(door, { method: 'PUT', headers: as(it.tokens.ann) });
+    const anns = await reserved.text();
+    const [name = '', mac = ''] = anns.split('.');
+    const made = `${encodeId('x', 'y')}.${mac}`;
+    const body = JSON.stringify({
+      query: '{ viewer { name } }',
+      extensions: { operationId: '1' },
+    });
+    const requests: RequestInit[] = [
+      { headers: { accept: 'text/event-stream' } },
+      { method: 'PUT' },
+      { method: 'POST', headers: { 'content-type': 'application/json' }, body },
+      { method: 'DELETE' },
+    ];
+    const answersOf = async (token: string, who: string) =>
+      Promise.all(
+        requests.map(async ({ headers, ...request }) => {
+          const address = request.method === 'DELETE' ? `${door}?operationId=1` : door;
+          const response = await fetch(address, {
+            ...request,
+            headers: { ...(headers as object), ...as(who), 'x-graphql-event-stream-token': token },
+          });
+          return [response.status, await response.text()];
+        }),
+      );
+    const unknown = await answersOf(made, it.tokens.bob);
+    expect(unknown.map(([status]) => status)).toEqual([404, 404, 404, 404]);
+    for (const stolen of [anns, name, `${name}.`, `${name}.${mac}x`]) {
+      expect(await answersOf(stolen, it.tokens.bob)).toEqual(unknown);
+    }
+    const run = await fetch(door, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...as(it.tokens.ann),
+        'x-graphql-event-stream-token': anns,
+      },
+      body,
+    });
+    expect(run.status).toBe(202);
+  });
+});

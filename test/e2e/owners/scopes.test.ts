@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto';
+import { type GraphQLUnionType, isObjectType } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Scope, scopes } from '../../../src/graphql/context.ts';
+import { schema } from '../../../src/schema.ts';
+import { startTestApp, type TestApp } from '../../support/app.ts';
+import { askAt, type Door } from './doors.ts';
+import { entityRules, type Rule, rules } from './fields.ts';
+
+/** A key is named after what it may. */
+const nameOf = (granted: readonly Scope[]) => granted.join('.').replaceAll(':', '-') || 'nothing';
+
+function keyFor(granted: readonly Scope[]): string {
+  const name = nameOf(granted);
+  return `${name}:${createHash('sha256').update(name).digest('hex')}:${granted.join(' ')}`;
+}
+
+const without = (lacking: readonly Scope[]) => scopes.filter((scope) => !lacking.includes(scope));
+
+let it: TestApp;
+beforeAll(async () => {
+  const lacking = [...scopes.map((scope) => [scope]), ['lipsync:write', 'videos:write'] as Scope[]];
+  const keys = [...scopes.map((scope) => [scope]), ...lacking.map(without)];
+  const env = { API_KEYS: keys.map(keyFor).join(','), ALLOW_ANONYMOUS: 'false' };
+  it = await startTestApp({ env });
+});
+afterAll(() => it?.stop());
+
+function doorsOf(field: string): Door[] {
+  if (field === 'Mutation.uploadAudio') return ['multipart'];
+  if (field.startsWith('Mutation')) return ['POST', 'SSE by POST', 'WebSocket'];
+  if (field.startsWith('Subscription')) return ['SSE by POST', 'SSE by GET', 'WebSocket'];
+  return ['POST', 'GET', 'SSE by POST', 'SSE by GET', 'WebSocket'];
+}
+
+type Verdict = { code: unknown; message: string };
+
+/** Why the field was refused, or null; fails where a refusal is told in the wrong place. */
+async function verdictOf(field: string, rule: Rule, asking: { door: Door; token?: string }) {
+  const [kind = ''] = field.split('.');
+  const head = rule.ask.includes('$file') ? '($file: File!)' : '';
+  const query = `${kind.toLowerCase()} ${head} { ${rule.ask} }`;
+  const { data, errors } = await askAt(asking.door, { url: it.url, query, token: asking.token });
+  const name = rule.ask.split(/\W/, 1)[0] ?? '';
+  const codes = ['NOT_AUTHORIZED', 'NOT_AUTHENTICATED'];
+  const inErrors = errors?.find(({ extensions }) => codes.includes(String(extensions?.code)));
+  const member = data?.[name] as (Verdict & { __typename: string }) | null | undefined;
+  if (rule.hasUnion) {
+    expect(errors).toBeUndefined();
+    return codes.includes(String(member?.code)) ? (member ?? null) : null;
+  }
+  if (inErrors === undefined) return null;
+  expect(errors).toHaveLength(1);
+  expect(inErrors.path?.[0]).toBe(name);
+  expect([undefined, null, '[null]']).toContainEqual(member && JSON.stringify(member));
+  return { code: inErrors.extensions?.code, message: inErrors.message };
+}
+
+const table = Object.entries(rules);
+const entities = Object.entries(entityRules).map(
+  ([type, rule]) => [`Query.${type}`, rule] as const,
+);
+const all = [...table, ...entities];
+const guarded = all.filter(([, { needs }]) => Array.isArray(needs)) as [
+  string,
+  Rule & { needs: readonly Scope[] },
+][];
+
+describe('the table', () => {
+  test('has a row for every field of Query, Mutation and Subscription', () => {
+    const names = ['Query', 'Mutation', 'Subscription'].flatMap((type) => {
+      const built = schema.getType(type);
+      return isObjectType(built)
+        ? Object.keys(built.getFields()).map((field) => `${type}.${field}`)
+        : [];
+    });
+    expect(table.map(([field]) => field).toSorted()).toEqual(names.toSorted());
+  });
+
+  test('has a row for every entity', () => {
+    const union = schema.getType('_Entity') as GraphQLUnionType;
+    const names = union.getTypes().map(({ name }) => name);
+    expect(Object.keys(entityRules).toSorted()).toEqual(names.toSorted());
+  });
+});
+
+describe('works', () => {
+  test.each(guarded)(
+    '%s answers whoever has a scope that it needs, and no other',
+    async (field, rule) => {
+      for (const scope of rule.needs) {
+        for (const door of doorsOf(field)) {
+          expect(await verdictOf(field, rule, { door, token: nameOf([scope]) }), door).toBeNull();
+        }
+      }
+    },
+  );
+
+  test('fields without a scope answer whoever signed in, and viewer everyone', async () => {
+    for (const [field, rule] of all.filter(([, { needs }]) => !Array.isArray(needs))) {
+      for (const door of doorsOf(field)) {
+        expect(await verdictOf(field, rule, { door, token: 'admin' }), field).toBeNull();
+        if (rule.needs !== 'everyone') continue;
+        expect(await verdictOf(field, rule, { door }), field).toBeNull();
+      }
+    }
+  });
+});
+
+describe('keeps out', () => {
+  test.each(guarded)(
+    'of %s whoever lacks it, with every other scope, on every door',
+    async (field, rule) => {
+      for (const door of doorsOf(field)) {
+        const token = nameOf(without(rule.needs));
+        expect(await verdictOf(field, rule, { door, token }), door).toMatchObject({
+          code: 'NOT_AUTHORIZED',
+          message: `This needs the scope ${rule.needs[0]}.`,
+        });
+      }
+    },
+  );
+
+  test.each(all.filter(([, { needs }]) => needs !== 'everyone'))(
+    'of %s whoever is nobody, with no token or a bad one, on every door',
+    async (field, rule) => {
+      for (const door of doorsOf(field)) {
+        for (const bad of [{}, { token: 'wrong' }]) {
+          const verdict = await verdictOf(field, rule, { door, ...bad });
+          expect(verdict, door).toMatchObject({
+            code: 'NOT_AUTHENTICATED',
+            message: 'Sign in to do this.',
+          });
+        }
+      }
+    },
+  );
+
+  test('everybody of nothing that was done: no field had an effect', async () => {
+    expect(await it.app.db.query('select id from uploads')).toEqual([]);
+    expect(await it.app.db.query('select id from lipsyncs')).toEqual([]);
+    const asked = await it.readSandbox<{ method: string }[]>('requests');
+    expect(asked.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+});

@@ -1,0 +1,109 @@
+import { SignJWT } from 'jose';
+import { expect, vi } from 'vitest';
+import { startTestApp, type TestApp } from '../../support/app.ts';
+import { wavHeader } from '../../support/wav.ts';
+
+const jwtSecret = 'a secret of at least thirty-two bytes';
+const own = 'lipsync:read lipsync:write';
+
+export function signAs(sub: string, scope: string): Promise<string> {
+  return new SignJWT({ scope, sub })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('12h')
+    .sign(new TextEncoder().encode(jwtSecret));
+}
+
+export const patient = { timeout: 15_000, interval: 25 };
+
+/** Two owners, each with something of everything. Ann's is what Bob must not find. */
+export async function openTwoOwners(env: Record<string, string> = {}) {
+  const it = await startTestApp({
+    // Nothing is looked at by itself: what the upstream is asked, a caller asked for.
+    env: { AUTH_JWT_SECRET: jwtSecret, POLL_INTERVAL_MS: '600000', ...env },
+    sandbox: { accounts: [{ email: 'ann+bob@sandbox.example', maxJobs: 8 }] },
+  });
+  const tokens = {
+    ann: await signAs('ann', `${own} videos:read videos:write`),
+    bob: await signAs('bob', own),
+    /** Bob, who may look at all videos. */
+    bobSeesAll: await signAs('bob', `${own} videos:read`),
+  };
+  const people = { ann: createPerson(it, tokens.ann), bob: createPerson(it, tokens.bob) };
+  const [annVideo, bobVideo, annSound, bobSound] = await Promise.all([
+    people.ann.upload('VIDEO', await firstVideo(it, tokens.ann)),
+    people.bob.upload('VIDEO', await firstVideo(it, tokens.ann)),
+    people.ann.upload('AUDIO', sound),
+    people.bob.upload('AUDIO', sound),
+  ]);
+  const finished = async (name: 'ann' | 'bob', uploadId: string, more: object = {}) => {
+    const text = { text: { text: `I am ${name}.` } };
+    const input = { video: { uploadId }, speech: text, ...more };
+    return people[name].finish(await people[name].create(input));
+  };
+  return {
+    ...it,
+    tokens,
+    people,
+    finished,
+    uploads: { annVideo, bobVideo, annSound, bobSound },
+  };
+}
+
+export type TwoOwners = Awaited<ReturnType<typeof openTwoOwners>>;
+
+const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
+
+async function firstVideo(it: TestApp, token: string): Promise<Buffer> {
+  type Data = { videos: { nodes: { url: string }[] } };
+  const query = '{ videos(first: 1) { ... on VideoConnection { nodes { url } } } }';
+  const { data } = await it.ask<Data>(query, {}, { authorization: `Bearer ${token}` });
+  const response = await fetch(data?.videos.nodes[0]?.url ?? '');
+  return Buffer.from(await response.arrayBuffer());
+}
+
+export type Finished = { id: string; status: string; result: { id: string } | null };
+
+function createPerson(it: TestApp, token: string) {
+  /** The data; fails where there are `errors`. */
+  async function ask<Data>(query: string, variables: object = {}): Promise<Data> {
+    const headers = { authorization: `Bearer ${token}` };
+    const { data, errors } = await it.ask<Data>(query, { ...variables }, headers);
+    expect(errors).toBeUndefined();
+    return data as Data;
+  }
+  return {
+    ask,
+    async upload(kind: 'AUDIO' | 'VIDEO', body: Buffer): Promise<string> {
+      type Data = { createUpload: { upload: { id: string }; uploadUrl: string } };
+      const contentType = kind === 'AUDIO' ? 'audio/wav' : 'video/mp4';
+      const { createUpload } = await ask<Data>(
+        `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
+           ... on CreateUploadSuccess { upload { id } uploadUrl } } }`,
+        { input: { kind, contentType } },
+      );
+      const { uploadUrl, upload } = createUpload;
+      const { status } = await fetch(uploadUrl, { method: 'PUT', body: new Uint8Array(body) });
+      expect(status).toBe(200);
+      return upload.id;
+    },
+    async create(input: object): Promise<string> {
+      type Data = { createLipsync: { __typename: string; lipsync: { id: string } } };
+      const { createLipsync } = await ask<Data>(
+        `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
+           ... on CreateLipsyncSuccess { lipsync { id } } } }`,
+        { input },
+      );
+      expect(createLipsync.__typename).toBe('CreateLipsyncSuccess');
+      return createLipsync.lipsync.id;
+    },
+    async finish(id: string): Promise<Finished> {
+      type Data = { lipsync: Finished };
+      return vi.waitFor(async () => {
+        const query = 'query ($id: ID!) { lipsync(id: $id) { id status result { id } } }';
+        const { lipsync } = await ask<Data>(query, { id });
+        expect(lipsync.status).toBe('COMPLETED');
+        return lipsync;
+      }, patient);
+    },
+  };
+}

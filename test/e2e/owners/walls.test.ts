@@ -1,0 +1,211 @@
+import {
+  type GraphQLField,
+  type GraphQLInputType,
+  getNamedType,
+  isInputObjectType,
+  isObjectType,
+} from 'graphql';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { decodeId, encodeId } from '../../../src/graphql/ids.ts';
+import { schema } from '../../../src/schema.ts';
+import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
+import { askAt, type Door } from './doors.ts';
+import { openTwoOwners, patient, type TwoOwners } from './two-owners.ts';
+import { listenToWork } from './work.ts';
+
+let it: TwoOwners;
+let receiver: Receiver;
+let work: ReturnType<typeof listenToWork>;
+
+/** What is Ann's, by the type of its id. */
+let anns: Record<Owned, string>;
+type Owned = 'Lipsync' | 'running Lipsync' | 'Upload' | 'Video' | 'WebhookDelivery';
+
+beforeAll(async () => {
+  receiver = await openReceiver();
+  it = await openTwoOwners();
+  const { ann } = it.people;
+  const { annVideo, bobVideo } = it.uploads;
+  const [lipsync] = await Promise.all([
+    it.finished('ann', annVideo, { callbackUrl: receiver.url, reference: 'Ann’s own' }),
+    it.finished('bob', bobVideo),
+  ]);
+  const text = { text: { text: '[[never]] mine' } };
+  const running = await ann.create({ video: { uploadId: annVideo }, speech: text });
+  const delivery = await vi.waitFor(async () => {
+    type Data = { lipsync: { webhookDeliveries: { id: string; state: string }[] } };
+    const query = 'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id state } } }';
+    const data = await ann.ask<Data>(query, { id: lipsync.id });
+    expect(data.lipsync.webhookDeliveries[0]?.state).toBe('DELIVERED');
+    return data.lipsync.webhookDeliveries[0]?.id ?? '';
+  }, patient);
+  anns = {
+    Lipsync: lipsync.id,
+    'running Lipsync': running,
+    Upload: it.uploads.annSound,
+    Video: lipsync.result?.id ?? '',
+    WebhookDelivery: delivery,
+  };
+  work = listenToWork(it.app.db, () => it.readSandbox('requests'));
+  await work.learnBackground();
+});
+
+afterAll(async () => {
+  vi.restoreAllMocks();
+  receiver?.close();
+  await it?.stop();
+});
+
+/** As well formed, and nobody's. A video is missing in an account that is there. */
+function missingLike(owned: Owned): string {
+  const { typename, id } = decodeId(anns[owned]) ?? { typename: '', id: '' };
+  const key = owned === 'Video' ? `${id.split('-')[0]}-1` : '00000000-0000-4000-8000-000000000000';
+  return encodeId(typename, key);
+}
+
+type Wall = {
+  owned: Owned;
+  query: string;
+  /** Besides `id`. */
+  variables?: () => object;
+};
+
+const failed = '{ __typename ... on LipsyncError { code message retryable retryAfterSeconds } }';
+const everything = 'query ($id: ID!) { node(id: $id) { __typename id } }';
+const many = 'query ($id: ID!) { nodes(ids: [$id]) { __typename id } }';
+const references = `query ($references: [_Any!]!) { _entities(representations: $references) {
+  __typename ... on Node { id } } }`;
+const create = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) ${failed} }`;
+
+const ofType = (owned: Owned): [string, Wall][] => [
+  [`Query.node of a ${owned}`, { owned, query: everything }],
+  [`Query.nodes of a ${owned}`, { owned, query: many }],
+  [`Query._entities of a ${owned}`, { owned, query: references }],
+];
+
+/** Every place that takes the id of something owned, by the field of the schema that has it. */
+const walls: [string, Wall][] = [
+  ['Query.lipsync', { owned: 'Lipsync', query: 'query ($id: ID!) { lipsync(id: $id) { id } }' }],
+  ['Query.upload', { owned: 'Upload', query: 'query ($id: ID!) { upload(id: $id) { id } }' }],
+  ['Query.video', { owned: 'Video', query: 'query ($id: ID!) { video(id: $id) { id url } }' }],
+  ...ofType('Lipsync'),
+  ...ofType('Upload'),
+  ...ofType('Video'),
+  ...ofType('WebhookDelivery'),
+  ...(['Lipsync', 'running Lipsync'] as const).flatMap((owned): [string, Wall][] => [
+    [
+      `Mutation.cancelLipsync of a ${owned}`,
+      { owned, query: `mutation ($id: ID!) { cancelLipsync(input: { id: $id }) ${failed} }` },
+    ],
+    [
+      `Mutation.deleteLipsync of a ${owned}`,
+      { owned, query: `mutation ($id: ID!) { deleteLipsync(input: { id: $id }) ${failed} }` },
+    ],
+    [
+      `Subscription.lipsyncProgress of a ${owned}`,
+      { owned, query: `subscription ($id: ID!) { lipsyncProgress(id: $id) ${failed} }` },
+    ],
+  ]),
+  [
+    'Mutation.deleteVideo',
+    {
+      owned: 'Video',
+      query: `mutation ($id: ID!) { deleteVideo(input: { id: $id }) ${failed} }`,
+    },
+  ],
+  [
+    'Mutation.redeliverWebhook',
+    {
+      owned: 'WebhookDelivery',
+      query: `mutation ($id: ID!) { redeliverWebhook(input: { id: $id }) ${failed} }`,
+    },
+  ],
+  ['Mutation.createLipsync of a video', { owned: 'Video', query: create }],
+  ['Mutation.createLipsync of an uploaded video', { owned: 'Upload', query: create }],
+  ['Mutation.createLipsync of a sound', { owned: 'Upload', query: create }],
+];
+
+/** Fields that take ids of nothing that anybody owns: voices are everybody's, and accounts an admin's. */
+const ownerless = ['Query.voice', 'Mutation.reconnectAccount'];
+
+function variablesOf(name: string, id: string): object {
+  const text = { text: { text: 'Mine now.' } };
+  if (name.endsWith('of a video')) return { input: { video: { id }, speech: text } };
+  if (name.endsWith('an uploaded video'))
+    return { input: { video: { uploadId: id }, speech: text } };
+  if (name.endsWith('of a sound')) {
+    const { bobVideo } = it.uploads;
+    return { input: { video: { uploadId: bobVideo }, speech: { audioUploadId: id } } };
+  }
+  const { typename } = decodeId(id) ?? {};
+  return name.includes('_entities') ? { references: [{ __typename: typename, id }] } : { id };
+}
+
+function doorsOf(name: string): Door[] {
+  if (name.startsWith('Mutation')) return ['POST', 'SSE by POST', 'WebSocket'];
+  if (name.startsWith('Subscription')) return ['SSE by POST', 'SSE by GET', 'WebSocket'];
+  return ['POST', 'GET', 'SSE by POST', 'SSE by GET', 'WebSocket'];
+}
+
+/** The names of inputs that are ids, however deep. */
+function hasId(type: GraphQLInputType): boolean {
+  const named = getNamedType(type);
+  if (isInputObjectType(named)) {
+    return Object.values(named.getFields()).some((field) => hasId(field.type));
+  }
+  return named.name === 'ID' || named.name === '_Any';
+}
+
+describe('the table', () => {
+  test('has a row for every field that takes an id', () => {
+    const takesId = ({ args }: GraphQLField<unknown, unknown>) =>
+      args.some(({ type }) => hasId(type));
+    const names = ['Query', 'Mutation', 'Subscription'].flatMap((typeName) => {
+      const type = schema.getType(typeName);
+      const fields = isObjectType(type) ? Object.values(type.getFields()) : [];
+      return fields.filter(takesId).map(({ name }) => `${typeName}.${name}`);
+    });
+    const rows = walls.map(([name]) => name.split(' ', 1)[0]);
+    expect([...new Set([...rows, ...ownerless])].toSorted()).toEqual(names.toSorted());
+  });
+});
+
+describe('keeps out', () => {
+  test.each(walls)(
+    '%s: another’s is answered as a missing one, with the same work, on every door',
+    async (name, { owned, query }) => {
+      const ask = (door: Door, id: string) => async () => {
+        const variables = variablesOf(name, id);
+        const result = await askAt(door, { url: it.url, token: it.tokens.bob, query, variables });
+        return JSON.stringify(result).replaceAll(id, '<its id>');
+      };
+      for (const door of doorsOf(name)) {
+        // What is asked for the first time may be looked up and kept, such as the accounts.
+        await ask(door, missingLike(owned))();
+        const missing = await work.during(ask(door, missingLike(owned)));
+        const other = await work.during(ask(door, anns[owned]));
+        expect(other, door).toEqual(missing);
+        expect(missing.answer).toMatch(/null|NOT_FOUND/);
+        expect(missing.work.filter((each) => each.endsWith('upstream'))).toEqual([]);
+      }
+    },
+  );
+
+  test('and nothing of Ann’s has changed by all of that', async () => {
+    const { ann } = it.people;
+    const found = await ann.ask<{ nodes: object[] }>(
+      `query ($ids: [ID!]!) { nodes(ids: $ids) { __typename
+         ... on Lipsync { status webhookDeliveries { state attempts } } ... on Upload { phase: state }
+         ... on Video { state: status url } } }`,
+      { ids: Object.values(anns) },
+    );
+    expect(found.nodes).toMatchObject([
+      { status: 'COMPLETED', webhookDeliveries: [{ state: 'DELIVERED', attempts: 1 }] },
+      { status: expect.stringMatching(/SUBMITTED|GENERATING/) },
+      { phase: 'READY' },
+      { state: 'COMPLETED', url: expect.stringContaining('http') },
+      { __typename: 'WebhookDelivery' },
+    ]);
+    expect(receiver.received).toHaveLength(1);
+  });
+});

@@ -1,0 +1,56 @@
+import { vi } from 'vitest';
+import type { Database, Row, Sql } from '../../../src/database/connect.ts';
+
+/**
+ * Listens to what is asked of the database, and of the upstream by `readRequests`, so that the work of two answers can
+ * be compared: what takes the same steps takes the same time, whatever the machine is doing meanwhile.
+ */
+export function listenToWork(db: Database, readRequests: () => Promise<{ sequence: number }[]>) {
+  let texts: string[] = [];
+  const hear = (text: string) => {
+    texts.push(text.replaceAll(/\s+/g, ' ').trim());
+  };
+  const { query, transaction } = { query: db.query.bind(db), transaction: db.transaction.bind(db) };
+  vi.spyOn(db, 'query').mockImplementation(
+    <R extends Row>(text: string, params?: readonly unknown[]) => {
+      hear(text);
+      return query<R>(text, params);
+    },
+  );
+  vi.spyOn(db, 'transaction').mockImplementation(<T>(work: (tx: Sql) => Promise<T>) =>
+    transaction((tx) =>
+      work({
+        query: <R extends Row>(text: string, params?: readonly unknown[]) => {
+          hear(text);
+          return tx.query<R>(text, params);
+        },
+      }),
+    ),
+  );
+  let background: ReadonlySet<string> = new Set();
+
+  return {
+    /** Learns what the process asks by itself: twice round its clock. */
+    async learnBackground(): Promise<void> {
+      const rounds = () => texts.filter((text) => text.includes("status = 'SUBMITTING'")).length;
+      texts = [];
+      await vi.waitFor(
+        () => {
+          if (rounds() < 3) throw new Error('The clock has not come round twice.');
+        },
+        { timeout: 10_000, interval: 50 },
+      );
+      background = new Set(texts);
+    },
+    /** What was done meanwhile, beside what is always done. */
+    async during<T>(act: () => Promise<T>): Promise<{ answer: T; work: string[] }> {
+      const last = (await readRequests()).at(-1)?.sequence ?? 0;
+      texts = [];
+      const answer = await act();
+      const statements = texts.filter((text) => !background.has(text) && !/pgboss/.test(text));
+      const calls = (await readRequests()).filter(({ sequence }) => sequence > last);
+      const upstream = calls.map((call) => `${Reflect.get(call, 'method')} upstream`);
+      return { answer, work: [...statements, ...upstream].toSorted() };
+    },
+  };
+}

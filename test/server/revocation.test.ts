@@ -1,0 +1,222 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { type OpenStream, openStream, ways } from './streams.ts';
+
+const scopes = 'lipsync:read lipsync:write videos:read';
+const hash = (key: string) => createHash('sha256').update(key).digest('hex');
+const keyLine = (name: string, granted = scopes) => `${name}:${hash(name)}:${granted}\n`;
+
+const clock = { aheadMs: 0 };
+const now = () => new Date(Date.now() + clock.aheadMs);
+
+const issuer = 'https://id.example.com';
+const audience = 'lipsync';
+const [kept, withdrawn] = await Promise.all([generateKeyPair('ES256'), generateKeyPair('ES256')]);
+const jwks = async (...names: ('kept' | 'withdrawn')[]) =>
+  Promise.all(
+    names.map(async (kid) => ({ kid, ...(await exportJWK({ kept, withdrawn }[kid].publicKey)) })),
+  );
+
+let answer: { status: number; keys: unknown } = { status: 200, keys: [] };
+const identityProvider = createServer((_, response) => {
+  response.writeHead(answer.status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ keys: answer.keys }));
+});
+
+async function sign(kid: 'kept' | 'withdrawn', sub: string): Promise<string> {
+  return new SignJWT({ scope: scopes, sub, iss: issuer, aud: audience })
+    .setProtectedHeader({ alg: 'ES256', kid })
+    .setExpirationTime('12h')
+    .sign({ kept, withdrawn }[kid].privateKey);
+}
+
+let it: TestApp;
+let folder: string;
+let video: string;
+const writeKeys = (...lines: string[]) => writeFile(join(folder, 'keys.txt'), lines.join(''));
+const as = (token: string) => ({ authorization: `Bearer ${token}` });
+
+beforeAll(async () => {
+  identityProvider.listen(0, '127.0.0.1');
+  await once(identityProvider, 'listening');
+  answer = { status: 200, keys: await jwks('kept', 'withdrawn') };
+  folder = await mkdtemp(join(tmpdir(), 'lipsync-keys-'));
+  await writeKeys('# The front end\n', keyLine('web'), keyLine('spare'));
+  const { port } = identityProvider.address() as AddressInfo;
+  it = await startTestApp({
+    env: {
+      AUTH_JWKS_URL: `http://127.0.0.1:${port}/keys`,
+      AUTH_ISSUER: issuer,
+      AUTH_AUDIENCE: audience,
+      API_KEYS: `env:${hash('env')}:${scopes}`,
+      API_KEYS_FILE: join(folder, 'keys.txt'),
+      ALLOW_ANONYMOUS: 'false',
+    },
+    sandbox: { generatingMs: 3_600_000, accounts: [{ email: 'a@sandbox.example', maxJobs: 8 }] },
+    now,
+  });
+  type Data = { videos: { nodes: { id: string }[] } };
+  const query = '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }';
+  const { data } = await it.ask<Data>(query, {}, as('env'));
+  video = data?.videos.nodes[0]?.id ?? '';
+});
+
+afterAll(async () => {
+  await it?.stop();
+  identityProvider.closeAllConnections();
+  identityProvider.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function createLipsync(token: string): Promise<string> {
+  type Data = { createLipsync: { lipsync: { id: string } } };
+  const { data } = await it.ask<Data>(
+    'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } } }',
+    { input: { video: { id: video }, speech: { text: { text: 'Wait for it.' } } } },
+    as(token),
+  );
+  return data?.createLipsync.lipsync.id ?? '';
+}
+
+async function cancel(id: string, token: string): Promise<void> {
+  const query = 'mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename } }';
+  const { data } = await it.ask(query, { id }, as(token));
+  expect(data?.cancelLipsync).toEqual({ __typename: 'LipsyncTrackingStopped' });
+}
+
+async function openAll(token: string): Promise<{ id: string; streams: OpenStream[] }> {
+  const id = await createLipsync(token);
+  const watching = { url: it.url, token, id };
+  return { id, streams: await Promise.all(ways.map((way) => openStream(way, watching))) };
+}
+
+/** Moves the clock two seconds at a time until this holds. @returns by how many seconds */
+async function passUntil(holds: () => boolean): Promise<number> {
+  const before = clock.aheadMs;
+  await vi.waitFor(
+    () => {
+      if (holds()) return;
+      clock.aheadMs += 2_000;
+      throw new Error('Not yet.');
+    },
+    { timeout: 20_000, interval: 300 },
+  );
+  return (clock.aheadMs - before) / 1_000;
+}
+
+const signedIn = async (token: string) => {
+  type Data = { viewer: { authenticated: boolean } };
+  const { data } = await it.ask<Data>('{ viewer { authenticated } }', {}, as(token));
+  return data?.viewer.authenticated;
+};
+
+const logged = (msg: RegExp) => it.logs.filter((line) => msg.test(line.msg ?? ''));
+
+describe('works', () => {
+  test('a stream of a key whose scopes changed comes back with those that it has now', async () => {
+    const { id, streams } = await openAll('spare');
+    await writeKeys(keyLine('web'), keyLine('spare', 'lipsync:write lipsync:read'));
+    const seconds = await passUntil(() => streams.every((stream) => !stream.isOpen()));
+    expect(seconds).toBeLessThan(30);
+    expect(await signedIn('spare')).toBe(true);
+    await cancel(id, 'spare');
+  });
+
+  test('an issuer that can not be reached throws nobody out, and its tokens still sign in', async () => {
+    const token = await sign('kept', 'ada');
+    const { id, streams } = await openAll(token);
+    answer = { ...answer, status: 503 };
+    const before = logged(/gave last/).length;
+    await passUntil(() => logged(/gave last/).length > before);
+    clock.aheadMs += 3_600_000;
+    await vi.waitFor(() => expect(logged(/gave last/).length).toBeGreaterThan(before + 1));
+    expect(await signedIn(token)).toBe(true);
+    expect(streams.map((stream) => stream.isOpen())).toEqual(streams.map(() => true));
+    await cancel(id, token);
+    for (const stream of streams.filter((_, at) => ways[at] !== 'an idle WebSocket')) {
+      await stream.sees('complete');
+    }
+    answer = { ...answer, status: 200 };
+    for (const stream of streams) stream.leave();
+  });
+});
+
+describe('refuses', () => {
+  test.each([
+    ['a line that is none', `${keyLine('web')}spare:hunter2:admin\n`, 'API_KEYS_FILE is wrong'],
+    ['no file at all', null, 'API_KEYS_FILE can not be read'],
+  ])('a new version of the key file with %s: the one before it stays', async (_, text, msg) => {
+    await writeKeys(keyLine('web'), keyLine('spare'));
+    const before = logged(/was read again/).length;
+    await passUntil(() => logged(/was read again/).length > before);
+    const { id, streams } = await openAll('spare');
+    if (text === null) await rm(join(folder, 'keys.txt'));
+    else await writeKeys(text);
+    const wrong = new RegExp(msg);
+    await passUntil(() => logged(wrong).length > 0);
+    clock.aheadMs += 30_000;
+    expect(await signedIn('spare')).toBe(true);
+    await cancel(id, 'spare');
+    for (const stream of streams.filter((_, at) => ways[at] !== 'an idle WebSocket')) {
+      await stream.sees('complete');
+    }
+    for (const stream of streams) stream.leave();
+    expect(logged(wrong)).toMatchObject([{ level: 'error' }]);
+    expect(JSON.stringify(logged(wrong))).not.toMatch(/hunter2|keys\.txt|[0-9a-f]{64}/);
+  });
+
+  test.each([
+    ['that is wrong', 'web:hunter2:admin', /API_KEYS_FILE entry 1 must be/],
+    ['that is not there', null, /API_KEYS_FILE must be the path of a file/],
+  ])('to start with a key file %s', async (_, text, message) => {
+    const path = join(folder, 'first.txt');
+    if (text !== null) await writeFile(path, text);
+    const start = startTestApp({ env: { API_KEYS_FILE: path } });
+    await expect(start).rejects.toThrow(message);
+    await start.catch(({ message: told }) => expect(told).not.toMatch(/hunter2|first\.txt/));
+    await rm(path, { force: true });
+  });
+});
+
+describe('keeps out', () => {
+  test('a key that was taken out of the file, within half a minute, and with it no other', async () => {
+    await writeKeys(keyLine('web'), keyLine('spare'));
+    const revoked = await openAll('spare');
+    const others = [await openAll('web'), await openAll('env')];
+    await writeKeys(keyLine('web'));
+    const seconds = await passUntil(() => revoked.streams.every((stream) => !stream.isOpen()));
+    expect(seconds).toBeLessThan(30);
+    expect(await Promise.all(revoked.streams.map(({ ended }) => ended))).toEqual(
+      ways.map((way) => (way.includes('WebSocket') ? 4403 : null)),
+    );
+    for (const stream of revoked.streams) expect(stream.text()).not.toContain('"complete"');
+    expect(await signedIn('spare')).toBe(false);
+    for (const { streams } of others) {
+      expect(streams.map((stream) => stream.isOpen())).toEqual(streams.map(() => true));
+      for (const stream of streams) stream.leave();
+    }
+  });
+
+  test('tokens of a key that its issuer withdrew, within half a minute, and with them no others', async () => {
+    const [bad, good] = await Promise.all([sign('withdrawn', 'mallory'), sign('kept', 'ada')]);
+    const revoked = await openAll(bad);
+    const others = await openAll(good);
+    answer = { status: 200, keys: await jwks('kept') };
+    const seconds = await passUntil(() => revoked.streams.every((stream) => !stream.isOpen()));
+    expect(seconds).toBeLessThan(30);
+    expect(await Promise.all(revoked.streams.map(({ ended }) => ended))).toEqual(
+      ways.map((way) => (way.includes('WebSocket') ? 4403 : null)),
+    );
+    expect([await signedIn(bad), await signedIn(good)]).toEqual([false, true]);
+    expect(others.streams.map((stream) => stream.isOpen())).toEqual(ways.map(() => true));
+    for (const stream of others.streams) stream.leave();
+  });
+});
