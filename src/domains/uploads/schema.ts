@@ -1,7 +1,9 @@
 import { InvalidInputError, restoreFailure } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
+import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, LipsyncErrorRef, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call } from '../../graphql/prices.ts';
 import type { Upload, UploadKind, UploadService, UploadState } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -88,6 +90,8 @@ export const UploadRef = builder.loadableNode('Upload', {
   }),
 });
 
+defineEntity(UploadRef, { scope: 'lipsync:read' });
+
 builder.queryField('upload', (t) =>
   t.field({
     type: UploadRef,
@@ -153,6 +157,7 @@ const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').im
 builder.mutationFields((t) => ({
   createUpload: t.field({
     type: CreateSuccessRef,
+    directives: { cost: call },
     authScopes: { scope: 'lipsync:write' },
     description:
       'Prepares an upload of any size up to 5 GB: the file itself goes to the address that comes back.',
@@ -166,6 +171,7 @@ builder.mutationFields((t) => ({
     resolve: (_, { input }, { caller, services }) => services.uploads.create(caller.owner, input),
   }),
   uploadAudio: t.field({
+    directives: { cost: call },
     type: UploadAudioSuccessRef,
     authScopes: { scope: 'lipsync:write' },
     description:

@@ -32,6 +32,18 @@ const metadataNetworks = [
   '192.0.0.192/32',
 ].map((text) => ipaddr.parseCIDR(text));
 
+/** The same by name. A resolver of the cloud's own knows them, and an allowed network may hold what they lead to. */
+const metadataNames: ReadonlySet<string> = new Set([
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'metadata.azure.internal',
+  'metadata.tencentyun.com',
+  'metadata.platformequinix.com',
+  'instance-data',
+  'instance-data.ec2.internal',
+]);
+
 /** All that has been given out for the public. The library knows the exceptions within, and calls the rest unicast too. */
 const globalUnicast = ipaddr.IPv6.parseCIDR('2000::/3');
 
@@ -49,6 +61,7 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
   function mayReach(host: string, text: string): boolean {
     const address = readAddress(text);
     if (address === null || isWithin(address, metadataNetworks)) return false;
+    if (metadataNames.has(host)) return false;
     return names.has(host) || isWithin(address, networks) || isPublic(address);
   }
 
@@ -58,6 +71,7 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
       const url = readUrl(text);
       if (url === null) return notWeb;
       const host = hostOf(url);
+      if (metadataNames.has(host)) return notPublic;
       // A local name is loopback on every machine; all others are looked up when they are called.
       const known = /^(.+\.)?localhost$/.test(host) ? ['127.0.0.1', '::1'] : [host];
       const isNamed = known.every((address) => isIP(address) === 0);

@@ -24,6 +24,9 @@ const leaseMarginMs = 2_000;
 /** Of the same day, so that receivers which broke together are not called together. */
 const jitter = 0.1;
 
+/** A receiver may ask for a longer pause than planned, not for one that outlasts the day. */
+const longestAskedMs = 3_600_000;
+
 /** Puts an attempt on the queue under the id that its row knows it by. */
 export async function sendAttempt(
   { jobs }: WebhookEngine,
@@ -93,9 +96,15 @@ async function settle(engine: WebhookEngine, delivery: Delivery, answer: Answer)
   } else if (delayMs === undefined) {
     await settleDelivery(engine.db, delivery, { ...result, state: 'FAILED' });
     const { id: deliveryId, lipsyncId } = delivery;
-    engine.log.warn({ deliveryId, lipsyncId, ...answer }, 'a webhook was given up');
+    const { status, problem } = answer;
+    engine.log.warn({ deliveryId, lipsyncId, status, problem }, 'a webhook was given up');
   } else {
-    await tryLater(engine, { delivery, result }, delayMs * (1 + jitter * Math.random()));
+    const askedMs = Math.min(answer.retryAfterMs ?? 0, longestAskedMs);
+    await tryLater(
+      engine,
+      { delivery, result },
+      Math.max(delayMs, askedMs) * (1 + jitter * Math.random()),
+    );
   }
 }
 

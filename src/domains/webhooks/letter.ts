@@ -3,17 +3,26 @@ import type { WebhookEngine } from './engine.ts';
 import type { Letter } from './post.ts';
 import type { Delivery, ToldEvent } from './store.ts';
 
-/** The ends of a lip-sync, and what an owner's server is told of each. No other event is told. */
-const typesByStatus: Readonly<Record<string, string>> = {
-  COMPLETED: 'lipsync.completed',
-  FAILED: 'lipsync.failed',
-  MODERATED: 'lipsync.moderated',
-  CANCELLED: 'lipsync.cancelled',
-  EXPIRED: 'lipsync.expired',
+/** What an owner may ask to be told of. */
+export type WebhookEvent = 'SUBMITTED' | 'GENERATING' | 'FINISHED';
+
+type Told = { event: WebhookEvent; type: string };
+
+/** The statuses that can be told. Waiting and being sent are known from the answer to `createLipsync`, and go back and forth. */
+const toldByStatus: Readonly<Record<string, Told>> = {
+  SUBMITTED: { event: 'SUBMITTED', type: 'lipsync.submitted' },
+  GENERATING: { event: 'GENERATING', type: 'lipsync.generating' },
+  COMPLETED: { event: 'FINISHED', type: 'lipsync.completed' },
+  FAILED: { event: 'FINISHED', type: 'lipsync.failed' },
+  MODERATED: { event: 'FINISHED', type: 'lipsync.moderated' },
+  CANCELLED: { event: 'FINISHED', type: 'lipsync.cancelled' },
+  EXPIRED: { event: 'FINISHED', type: 'lipsync.expired' },
 };
 
-export function eventTypeOf(status: string): string | null {
-  return typesByStatus[status] ?? null;
+/** How a change to this status is called in a webhook; null where its owner did not ask to be told of it. */
+export function eventTypeOf(status: string, asked: readonly WebhookEvent[]): string | null {
+  const told = toldByStatus[status];
+  return told !== undefined && asked.includes(told.event) ? told.type : null;
 }
 
 /** The request of one attempt. Its `webhook-id` is the same in every attempt, so that a receiver can tell a repetition. */

@@ -16,7 +16,12 @@ export const webhookProblems = [
 /** Why an attempt failed. Fixed words: what a receiver or the network said may hold anything. */
 export type WebhookProblem = (typeof webhookProblems)[number];
 
-export type Answer = { status: number | null; problem: WebhookProblem | null };
+export type Answer = {
+  status: number | null;
+  problem: WebhookProblem | null;
+  /** How long the receiver asks to be left alone, in milliseconds. */
+  retryAfterMs?: number | undefined;
+};
 
 export type Postman = {
   rules: AddressRules;
@@ -50,7 +55,7 @@ export async function post(
   });
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
-    const { statusCode, body } = await client.request({
+    const { statusCode, headers, body } = await client.request({
       method: 'POST',
       path: url.pathname + url.search,
       headers: letter.headers,
@@ -59,7 +64,13 @@ export async function post(
       reset: true,
     });
     await body.dump({ limit: mostAnswerBytes, signal: deadline }).catch(() => undefined);
-    return { status: statusCode, problem: problemOf(statusCode) };
+    return {
+      status: statusCode,
+      problem: problemOf(statusCode),
+      retryAfterMs: busyStatuses.has(statusCode)
+        ? readRetryAfter(headers['retry-after'])
+        : undefined,
+    };
   } catch (error) {
     return stopping.aborted ? null : { status: null, problem: faultOf(error, deadline) };
   } finally {
@@ -71,6 +82,17 @@ function problemOf(status: number): WebhookProblem | null {
   if (status >= 200 && status < 300) return null;
   if (status >= 300 && status < 400) return 'REDIRECTED';
   return status === 410 ? 'GONE' : 'ERROR_STATUS';
+}
+
+/** With any other status `Retry-After` means something else, or nothing. */
+const busyStatuses: ReadonlySet<number> = new Set([429, 503]);
+
+/** Seconds or a date (RFC 9110, 10.2.3). A header that came twice is none. */
+function readRetryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
 const timeouts = [

@@ -2,12 +2,15 @@ import type { ObjectRef } from '@pothos/core';
 import { NotFoundError } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import type { Caller } from '../../graphql/context.ts';
+import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call, listOf } from '../../graphql/prices.ts';
 import { LipsyncRef } from '../lipsyncs/schema.ts';
 import type {
   Delivery,
   DeliveryState,
+  WebhookEvent,
   WebhookKey,
   WebhookProblem,
   WebhookService,
@@ -21,6 +24,23 @@ declare module '../../graphql/context.ts' {
 
 // By its name: a slice shows its `schema.ts` and `service.ts`, and the viewer is defined in another file.
 const viewerRef = 'Viewer' as unknown as ObjectRef<typeof builder.$inferSchemaTypes, Caller>;
+
+export const WebhookEventRef = builder.enumType('WebhookEvent', {
+  description: "What of a lip-sync the caller's own server may be told.",
+  values: {
+    SUBMITTED: {
+      description: 'The video service has taken it: `lipsync.submitted`, once.',
+    },
+    GENERATING: {
+      description:
+        'The video service is making the video: `lipsync.generating`. A short job may end before that is seen, and then it is not told.',
+    },
+    FINISHED: {
+      description:
+        'Its end, whichever it is: `lipsync.completed`, `lipsync.failed`, `lipsync.moderated`, `lipsync.cancelled` or `lipsync.expired`.',
+    },
+  } satisfies Record<WebhookEvent, object>,
+});
 
 const DeliveryStateRef = builder.enumType('WebhookDeliveryState', {
   description: 'Where the delivery of a webhook is in its life.',
@@ -52,7 +72,7 @@ const ProblemRef = builder.enumType('WebhookProblem', {
 
 export const WebhookDeliveryRef = builder.loadableNode('WebhookDelivery', {
   description:
-    "The telling of one event to the caller's server, by an HTTP POST that is signed as Standard Webhooks says. It is tried ten times within about 24 hours.",
+    "The telling of one event to the caller's server, by an HTTP POST that is signed as Standard Webhooks says. It is tried ten times within about 24 hours; after a 429 or 503 with `Retry-After` not before that time, at most an hour. Deliveries may overtake each other: `sequence` is their order.",
   id: {
     resolve: ({ id }: Delivery) => id,
     description: 'Opaque and stable: the `webhook-id` header of every attempt.',
@@ -111,11 +131,14 @@ export const WebhookDeliveryRef = builder.loadableNode('WebhookDelivery', {
   }),
 });
 
+defineEntity(WebhookDeliveryRef, { scope: 'lipsync:read' });
+
 builder.objectField(LipsyncRef, 'webhookDeliveries', (t) =>
   t.loadableList({
     type: WebhookDeliveryRef,
+    directives: { listSize: listOf(3) },
     description:
-      'What was told of it to its `callbackUrl`, the oldest first. Empty where there is none to call, and before the end.',
+      'What was told of it to its `callbackUrl`, the oldest first. Empty where there is none to call, and before the first of its `callbackEvents`.',
     load: (ids: string[], { caller, services }) => services.webhooks.listOf(caller.owner, ids),
     resolve: ({ id }) => id,
   }),
@@ -145,6 +168,7 @@ const WebhookKeyRef = builder.objectRef<WebhookKey>('WebhookKey').implement({
 builder.objectField(viewerRef, 'webhookKeys', (t) =>
   t.field({
     type: [WebhookKeyRef],
+    directives: { listSize: listOf(2) },
     description:
       "The secrets that sign the caller's webhooks now, the newest first, at most two. Empty before the first webhook or `rotateWebhookSecret`, and without the scope `lipsync:read`.",
     resolve: ({ owner, scopes }, _, { services }) =>
@@ -190,6 +214,7 @@ const RedeliverSuccessRef = builder
 builder.mutationFields((t) => ({
   rotateWebhookSecret: t.field({
     type: RotateSuccessRef,
+    directives: { cost: call },
     authScopes: { scope: 'lipsync:write' },
     description:
       "Makes a new secret for the caller's webhooks and shows it this once. The one before it signs beside it for 24 hours, any older one no more.",
@@ -203,6 +228,7 @@ builder.mutationFields((t) => ({
     resolve: (_root, _args, { caller, services }) => services.webhooks.rotateSecret(caller.owner),
   }),
   redeliverWebhook: t.field({
+    directives: { cost: call },
     type: RedeliverSuccessRef,
     authScopes: { scope: 'lipsync:write' },
     description:

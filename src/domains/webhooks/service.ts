@@ -10,7 +10,8 @@ import { attemptDelivery, type DeliveryJob, deliveryQueue, sendAttempt } from '.
 import type { Resolve } from './dial.ts';
 import type { WebhookEngine } from './engine.ts';
 import { listKeys, resealKeys, rotateSecret, type WebhookKey } from './keys.ts';
-import { eventTypeOf } from './letter.ts';
+import { eventTypeOf, type WebhookEvent } from './letter.ts';
+import { type Answer, type Letter, post } from './post.ts';
 import {
   type Delivery,
   findDeliveries,
@@ -22,6 +23,7 @@ import {
 import { createVault } from './vault.ts';
 
 export type { WebhookKey } from './keys.ts';
+export type { WebhookEvent } from './letter.ts';
 export type { WebhookProblem } from './post.ts';
 export type { Delivery, DeliveryState } from './store.ts';
 
@@ -49,6 +51,7 @@ export type ToldLipsync = {
   id: string;
   owner: string;
   callbackUrl: string | null;
+  callbackEvents: readonly WebhookEvent[];
   /** Of the event that has just been written. */
   sequence: number;
   status: string;
@@ -57,9 +60,11 @@ export type ToldLipsync = {
 export type WebhookService = {
   /** Null where the address may be tried, else why not. What a name leads to is looked at when it is called. */
   checkUrl(url: string): string | null;
+  /** One POST that is no delivery: unsigned, not repeated, and not kept. Null where `signal` cut it off. */
+  call(letter: Letter, signal: AbortSignal): Promise<Answer | null>;
   /**
-   * Tells the owner's server of the event that this transaction has just written, if it is an end and there is somebody
-   * to tell. `start` must have been called.
+   * Tells the owner's server of the event that this transaction has just written, where it asked for such events.
+   * `start` must have been called.
    */
   enqueue(tx: Sql, lipsync: ToldLipsync): Promise<void>;
   /** Those that sign now, the newest first. None until the first webhook or rotation. */
@@ -132,6 +137,7 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
 
   return {
     checkUrl: rules.checkUrl,
+    call: (letter, signal) => post(engine.postman, letter, signal),
     enqueue: (tx, lipsync) => enqueue(engine, tx, lipsync),
     listKeys: (owner) => listKeys(engine, owner),
     rotateSecret: (owner) => rotateSecret(engine, owner),
@@ -167,7 +173,7 @@ async function start(
 
 async function enqueue(engine: WebhookEngine, tx: Sql, lipsync: ToldLipsync): Promise<void> {
   const { id: lipsyncId, owner, callbackUrl: url, sequence: eventSequence, status } = lipsync;
-  const eventType = eventTypeOf(status);
+  const eventType = eventTypeOf(status, lipsync.callbackEvents);
   if (url === null || eventType === null) return;
   const ids = { id: randomUUID(), jobId: randomUUID() };
   const delivery = { ...ids, owner, lipsyncId, eventSequence, eventType, url };

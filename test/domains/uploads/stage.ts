@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -54,9 +54,17 @@ export async function openStage(options: { timeoutMs?: number } = {}) {
     const server = createServer({ requestTimeout: 0 }, (request, response) => {
       void door(request, response, (request.url ?? '').slice('/uploads/'.length));
     });
+    const clients: Socket[] = [];
+    server.on('connection', (socket) => clients.push(socket));
     const origin = `http://127.0.0.1:${await listen(server)}`;
     doors.add(() => server.close().closeAllConnections());
-    return { uploads, origin, stop: () => stopping.abort() };
+    return {
+      uploads,
+      origin,
+      stop: () => stopping.abort(),
+      /** What this side has taken from its clients, heads included. */
+      bytesRead: () => clients.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
+    };
   }
 
   const main = await openDoor(upstream);

@@ -7,6 +7,7 @@ import {
   createWebhookService,
   type Delivery,
   type ToldLipsync,
+  type WebhookEvent,
   type WebhookOptions,
 } from '../../../src/domains/webhooks/service.ts';
 import { encodeId } from '../../../src/graphql/ids.ts';
@@ -16,12 +17,24 @@ import { testStorage } from '../../support/database.ts';
 export const secrets = ['a secret of thirty-two characters', 'the secret before it, also long'];
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;
-export type StageOptions = Partial<Pick<WebhookOptions, 'delaysMs' | 'timeoutMs' | 'resolve'>> & {
+export type StageOptions = Partial<Pick<WebhookOptions, 'timeoutMs' | 'resolve'>> & {
+  /** `usual` is what the program itself waits between attempts. Default: not at all, four attempts. */
+  delaysMs?: readonly number[] | 'usual';
   allowedNetworks?: string[];
   secrets?: string[];
 };
 
-export type Told = { owner?: string; status?: string; row?: Record<string, unknown> };
+export type Told = {
+  owner?: string;
+  status?: string;
+  events?: WebhookEvent[];
+  row?: Record<string, unknown>;
+};
+
+/** Makes the attempt that a delivery waits for due now. */
+export async function makeDue(db: Pick<Database, 'query'>, jobId: string): Promise<void> {
+  await db.query('update pgboss.job set start_after = now() where id = $1', [jobId]);
+}
 
 /** Only some of a row's columns matter here. */
 async function insertLipsync(db: Database, told: ToldLipsync, row: Record<string, unknown>) {
@@ -67,7 +80,8 @@ export async function openStage(options: StageOptions = {}) {
     return { db, jobs, webhooks };
   }
 
-  function build(db: Database, jobs: WebhookOptions['jobs'], own: StageOptions) {
+  function build(db: Database, jobs: WebhookOptions['jobs'], given: StageOptions) {
+    const { delaysMs = [0, 0, 0], ...own } = given;
     return createWebhookService({
       db,
       jobs,
@@ -76,7 +90,7 @@ export async function openStage(options: StageOptions = {}) {
       secrets,
       allowedNetworks: ['127.0.0.1'],
       publicId: encodeId,
-      delaysMs: [0, 0, 0],
+      ...(delaysMs === 'usual' ? {} : { delaysMs }),
       ...own,
     });
   }
@@ -122,11 +136,15 @@ export async function openStage(options: StageOptions = {}) {
       process = await begin(other, damage);
     },
     /** A lip-sync with its last event, told to a receiver as its own slice does it. */
-    async tell(callbackUrl: string | null, { owner = 'key:ann', status, row = {} }: Told = {}) {
-      const told = {
+    async tell(
+      callbackUrl: string | null,
+      { owner = 'key:ann', status, events, row = {} }: Told = {},
+    ) {
+      const told: ToldLipsync = {
         id: randomUUID(),
         owner,
         callbackUrl,
+        callbackEvents: events ?? ['FINISHED'],
         sequence: 4,
         status: status ?? 'COMPLETED',
       };
@@ -153,5 +171,11 @@ export async function openStage(options: StageOptions = {}) {
     },
   };
 }
+
+/** Its n-th attempt has failed, and another one is planned. */
+export const isWaiting =
+  (attempts: number) =>
+  (delivery: Delivery): boolean =>
+    delivery.attempts === attempts && delivery.nextAttemptAt !== null;
 
 export const isEnded = ({ state }: Delivery) => state !== 'PENDING';

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openReceiver, type Receiver, verify } from '../domains/webhooks/receiver.ts';
+import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts';
+import { type TestStorage, testStorage } from '../support/database.ts';
+import { wavHeader } from '../support/wav.ts';
+
+const scopes = 'lipsync:read lipsync:write videos:read';
+const audio = Buffer.concat([wavHeader(1_600), Buffer.alloc(1_600)]);
+
+function key(name: string, value: string): string {
+  return `${name}:${createHash('sha256').update(value).digest('hex')}:${scopes}`;
+}
+
+function signWith(secret: string): Promise<string> {
+  return new SignJWT({ sub: 'ann', scope: scopes, exp: 4_000_000_000 })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(secret));
+}
+
+const jwtSecrets = [
+  'the first secret of JWTs, long enough',
+  'the second one, which is long enough',
+];
+const before = {
+  API_KEYS: key('web', 'the-old-key'),
+  AUTH_JWT_SECRET: jwtSecrets[0] ?? '',
+};
+
+const createUpload = `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) {
+  ... on CreateUploadSuccess { uploadUrl upload { id } } ... on LipsyncError { code } } }`;
+const rotate =
+  'mutation { rotateWebhookSecret { ... on RotateWebhookSecretSuccess { secret } ... on LipsyncError { code } } }';
+const readUpload = 'query ($id: ID!) { upload(id: $id) { id } }';
+
+let storage: TestStorage;
+let receiver: Receiver;
+let first: TestApp;
+let second: TestApp;
+/** What was given out before the secrets were changed. */
+const given = { uploadPath: '', uploadId: '', webhookSecret: '', jwt: '' };
+const asOld = { authorization: 'Bearer the-old-key' };
+const asNew = { authorization: 'Bearer the-new-key' };
+
+beforeAll(async () => {
+  storage = await testStorage();
+  receiver = await openReceiver();
+  const shared = { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1', ALLOW_ANONYMOUS: 'false' };
+  const start = (env: Record<string, string>, more: Partial<TestAppOptions> = {}) =>
+    startTestApp({ storage, env: { ...shared, ...env }, ...more });
+  first = await start(before);
+  // biome-ignore lint/suspicious/noExplicitAny: the test knows what it asked for.
+  const made = (await first.ask<any>(createUpload, {}, asOld)).data.createUpload;
+  given.uploadPath = new URL(made.uploadUrl).pathname;
+  given.uploadId = made.upload.id;
+  // biome-ignore lint/suspicious/noExplicitAny: the test knows what it asked for.
+  given.webhookSecret = (await first.ask<any>(rotate, {}, asOld)).data.rotateWebhookSecret.secret;
+  given.jwt = await signWith(jwtSecrets[0] ?? '');
+  const [generated] = await first.app.db.query<{ value: string }>(
+    "select value from settings where name = 'callback_secret'",
+  );
+  await first.app.close();
+  second = await start(
+    {
+      API_KEYS: key('web', 'the-new-key'),
+      AUTH_JWT_SECRET: jwtSecrets[1] ?? '',
+      CALLBACK_SECRET: `a secret of our own at last,${generated?.value}`,
+    },
+    { upstream: { baseUrl: first.sandbox.baseUrl, token: first.sandbox.token } },
+  );
+});
+afterAll(async () => {
+  receiver?.close();
+  await second?.stop();
+  await first?.stop();
+  await storage?.remove();
+});
+
+async function codeFor(authorization: string): Promise<string | undefined> {
+  const { data } = await second.ask<{ createUpload: { code?: string } }>(
+    createUpload,
+    {},
+    { authorization },
+  );
+  return data?.createUpload.code;
+}
+
+describe('after each secret was rotated as docs/operations.md says', () => {
+  test('an address that the generated CALLBACK_SECRET signed still takes its file', async () => {
+    const url = `${second.url}${given.uploadPath}`;
+    const response = await fetch(url, { method: 'PUT', body: audio });
+    expect([response.status, await response.json()]).toMatchObject([200, { state: 'READY' }]);
+  });
+
+  test('webhooks are still signed with the secret that their receiver has', async () => {
+    const { data } = await second.ask<{ videos: { nodes: { id: string }[] } }>(
+      '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+      {},
+      asNew,
+    );
+    await second.ask(
+      `mutation ($video: ID!, $url: String!) { createLipsync(input: {
+         video: { id: $video }, speech: { text: { text: "Hello." } }, callbackUrl: $url }) { __typename } }`,
+      { video: data?.videos.nodes[0]?.id, url: receiver.url },
+      asNew,
+    );
+    await receiver.until(1);
+    const [request] = receiver.received;
+    expect(request && verify(given.webhookSecret, request)).toMatchObject({
+      type: 'lipsync.completed',
+    });
+  });
+
+  test('a new key under the same name owns what the old one made, and the old one is nobody', async () => {
+    const { data } = await second.ask(readUpload, { id: given.uploadId }, asNew);
+    expect(data).toEqual({ upload: { id: given.uploadId } });
+    expect(await codeFor('Bearer the-old-key')).toBe('NOT_AUTHENTICATED');
+  });
+
+  test('tokens of the new AUTH_JWT_SECRET hold, and those of the old one do not', async () => {
+    expect(await codeFor(`Bearer ${await signWith(jwtSecrets[1] ?? '')}`)).toBeUndefined();
+    expect(await codeFor(`Bearer ${given.jwt}`)).toBe('NOT_AUTHENTICATED');
+  });
+});

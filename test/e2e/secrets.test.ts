@@ -1,0 +1,198 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startProgram } from '../support/other-upstream-process.ts';
+import { type Cell, dumpDatabase } from './secrets/dump.ts';
+import { findSecrets, type Secret, spellingsOf } from './secrets/scan.ts';
+import { admin, documents, type Session, writer } from './secrets/session.ts';
+import { runSession } from './secrets/steps.ts';
+import { emails, environment, given, openWorld, subject, type World } from './secrets/world.ts';
+
+let world: World;
+let session: Session;
+let output: string;
+let cells: Cell[];
+/** What nobody may see but whom it was given to. */
+let secrets: Secret[];
+const mails: Secret[] = emails.map((value) => ({ name: 'an e-mail', value }));
+
+beforeAll(async () => {
+  world = await openWorld();
+  session = await runSession(world);
+  await world.program.kill('SIGTERM');
+  output = world.program.output;
+  cells = await dumpDatabase(world.databaseUrl);
+  secrets = [
+    ...Object.entries(given)
+      .filter(([name]) => !['hookKey', 'text'].includes(name))
+      .map(([name, value]) => ({ name, value })),
+    { name: 'USEAPI_TOKEN', value: world.upstream.token },
+    { name: 'what is unique in USEAPI_TOKEN', value: world.upstream.token.split('-').at(-1) ?? '' },
+    ...[world.jwt, world.expiredJwt, world.forgedJwt].map((value) => ({
+      name: 'the signature of a JWT',
+      value: value.split('.').at(-1) ?? '',
+    })),
+    ...tokensIn(session),
+    ...callbackTokens(world),
+    ...webhookSecrets(session),
+  ];
+}, 120_000);
+afterAll(() => world?.close());
+
+/** The last part of a token is what makes it one: the id in it is no secret. */
+function tokensIn({ told }: Session): Secret[] {
+  const urls = told.flatMap(({ text }) => text.match(/\/uploads\/[\w.-]+/g) ?? []);
+  return urls.map((url) => ({ name: 'an upload token', value: url.split('.').at(-1) ?? '' }));
+}
+
+function callbackTokens({ upstream }: World): Secret[] {
+  const bodies = upstream.requests.map(({ body }) => body.toString('latin1'));
+  const urls = bodies.flatMap((body) => body.match(/\/callbacks\/[\w.-]+/g) ?? []);
+  return urls.map((url) => ({ name: 'a callback token', value: url.split('.').at(-1) ?? '' }));
+}
+
+function webhookSecrets({ told }: Session): Secret[] {
+  const found = told.flatMap(({ text }) => text.match(/whsec_[\w+/=]+/g) ?? []);
+  return found.flatMap((secret) => {
+    const bare = secret.slice('whsec_'.length);
+    const bytes = Buffer.from(bare, 'base64').toString('latin1');
+    return [
+      { name: 'a webhook secret', value: bare },
+      { name: "a webhook secret's bytes", value: bytes },
+    ];
+  });
+}
+
+describe('the search', () => {
+  test('finds each secret in each spelling, wherever it begins', () => {
+    for (const { name, value } of [...secrets, ...mails]) {
+      for (const [spelling, needle] of spellingsOf(value)) {
+        expect(findSecrets(`before ${needle} after`, [{ name, value }])).toContain(
+          `${name}, ${spelling}`,
+        );
+      }
+      for (const before of ['', 'a', 'ab']) {
+        const text = Buffer.from(`${before}${value} after`);
+        for (const encoding of ['base64', 'base64url', 'hex'] as const) {
+          expect(findSecrets(text.toString(encoding), [{ name, value }])).not.toEqual([]);
+        }
+      }
+    }
+  });
+
+  test('had everything to look through', () => {
+    expect(new Set(secrets.map(({ name }) => name)).size).toBe(16);
+    expect(world.program.lines.length).toBeGreaterThan(500);
+    for (const level of ['debug', 'info', 'warn', 'error']) {
+      expect(
+        world.program.lines.some((line) => line.level === level),
+        level,
+      ).toBe(true);
+    }
+    expect(session.told.length).toBeGreaterThan(250);
+    const tables = new Set(cells.map(({ table }) => table));
+    for (const table of ['lipsyncs', 'webhook_keys', 'webhook_deliveries', 'uploads', 'accounts']) {
+      expect(tables).toContain(`public.${table}`);
+    }
+    expect([...tables].some((table) => table.startsWith('pgboss.job'))).toBe(true);
+    expect(session.told.map(({ text }) => text).join()).toContain(
+      'Something went wrong on our side.',
+    );
+    expect(output).toContain('an unmeant error');
+    expect(world.receiver.received.length).toBeGreaterThan(1);
+  });
+});
+
+describe('keeps out', () => {
+  test('every secret from what it prints', () => {
+    expect(findSecrets(output, secrets)).toEqual([]);
+  });
+
+  test("e-mails, callers' subjects, texts and their receivers' addresses from what it prints", () => {
+    const personal = [
+      ...mails,
+      { name: 'a subject', value: subject },
+      { name: 'a text', value: given.text },
+      { name: 'the key in a callbackUrl', value: given.hookKey },
+    ];
+    expect(findSecrets(output, personal)).toEqual([]);
+  });
+
+  test('every secret from the database', () => {
+    const leaks = cells.flatMap(({ table, column, text }) =>
+      findSecrets(text, secrets).map((found) => `${table}.${column}: ${found}`),
+    );
+    expect(leaks).toEqual([]);
+  });
+
+  test('e-mails from all columns but those that the upstream has to be asked with', () => {
+    const found = cells.filter(({ text }) => findSecrets(text, mails).length > 0);
+    const columns = new Set(found.map(({ table, column }) => `${table}.${column}`));
+    const allowed = [
+      'public.accounts.email',
+      'public.id_prefixes.prefix',
+      'public.lipsyncs.upstream_video_id',
+      // Only while the answer to the POST is not there.
+      'public.lipsyncs.hinted_video_ids',
+    ];
+    expect(columns).toContain('public.accounts.email');
+    expect([...columns].filter((column) => !allowed.includes(column))).toEqual([]);
+  });
+
+  test('every secret from every answer, but once from the one that gives it out', () => {
+    const owned = (text: string, name: string) =>
+      (name === 'an upload token' && text.includes('"uploadUrl"')) ||
+      (name.startsWith('a webhook secret') &&
+        text.includes('"rotateWebhookSecret":{"__typename":"RotateWebhookSecretSuccess"'));
+    const leaks = session.told.flatMap(({ what, text }) =>
+      secrets
+        .filter(({ name }) => !owned(text, name))
+        .flatMap((secret) => findSecrets(text, [secret]))
+        .map((found) => `${what}: ${found}: ${text.slice(0, 600)}`),
+    );
+    expect(leaks).toEqual([]);
+    const given = secrets.filter(
+      ({ name }) => name === 'a webhook secret' || name === 'an upload token',
+    );
+    for (const { value } of given) {
+      expect(session.told.filter(({ text }) => text.includes(value))).toHaveLength(1);
+    }
+  });
+
+  test('e-mails from every answer but those to an admin', () => {
+    const seen = session.told.filter(({ text }) => findSecrets(text, mails).length > 0);
+    expect(seen.length).toBeGreaterThan(0);
+    expect(new Set(seen.map(({ who }) => who))).toEqual(new Set([admin]));
+  });
+
+  test('what belongs to our callers from the upstream, and what belongs to it from their servers', () => {
+    const asked = world.upstream.requests.map(
+      ({ url, headers, body }) => `${url} ${JSON.stringify(headers)} ${body.toString('latin1')}`,
+    );
+    const ours = secrets.filter(({ name }) => !/USEAPI|callback token|accountPassword/.test(name));
+    expect(findSecrets(asked.join('\n'), ours)).toEqual([]);
+    const told = JSON.stringify(world.receiver.received);
+    const theirs = secrets.filter(({ name }) => name !== 'a webhook secret');
+    expect(findSecrets(told, [...theirs, ...mails])).toEqual([]);
+  });
+
+  test('every secret from a start that fails', async () => {
+    const wrong = new URL(world.databaseUrl);
+    wrong.password = encodeURIComponent(`${given.databasePassword}, not quite`);
+    const values = Object.values(given).join(',');
+    const good = environment(world.databaseUrl, world.upstream);
+    for (const env of [
+      { ...good, DATABASE_URL: wrong.href },
+      Object.fromEntries(Object.keys(good).map((name) => [name, values])),
+    ]) {
+      const program = startProgram(env);
+      expect((await program.exited).code).toBe(1);
+      expect(program.output.length).toBeGreaterThan(20);
+      expect(findSecrets(program.output, secrets)).toEqual([]);
+    }
+  });
+});
+
+test('the session asked as everybody', () => {
+  const callers = new Set(session.told.map(({ who }) => who));
+  for (const who of ['nobody', writer, admin]) expect(callers).toContain(who);
+  expect(Object.keys(documents).length).toBeGreaterThan(8);
+});

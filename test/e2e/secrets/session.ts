@@ -1,0 +1,116 @@
+import { createGraphQLClient } from '../../support/graphql-client.ts';
+import { wavHeader } from '../../support/wav.ts';
+import { given, type World } from './world.ts';
+
+export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
+
+/** What somebody was told, and who. */
+export type Told = { who: string; what: string; text: string };
+
+const failure = `__typename ... on LipsyncError { code message retryable retryAfterSeconds }
+  ... on InvalidInputError { issues { path message } }`;
+
+export const documents = {
+  create: `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ${failure}
+    ... on CreateLipsyncSuccess { lipsync { id status reference text sourceVideo { id url prompt } } }
+    ... on OutcomeUnknownError { lipsync { id status } } } }`,
+  watch: `subscription ($id: ID!) { lipsyncProgress(id: $id) { ${failure}
+    ... on LipsyncProgress { cursor sequence status percent lipsync { id result { id url } failure { message } } } } }`,
+  createUpload: `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav", filename: "speech.wav" }) {
+    ${failure} ... on CreateUploadSuccess { uploadUrl upload { id state } } } }`,
+  uploads: `query ($id: ID!) { upload(id: $id) { id state filename failure { message } } }`,
+  rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { id hint } } } }`,
+  accounts: `{ accounts { ${failure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
+  reconnect: `mutation ($input: ReconnectAccountInput!) { reconnectAccount(input: $input) { ${failure}
+    ... on ReconnectAccountSuccess { account { id email } } } }`,
+  deleteVideo: `mutation ($id: ID!) { deleteVideo(input: { id: $id }) { ${failure} ... on DeleteVideoSuccess { deletedVideoId } } }`,
+  reads: `query ($id: ID!) {
+    viewer { name scopes webhookKeys { id hint } }
+    voices { ${failure} ... on VoiceList { nodes { id name previewUrl } } }
+    videos(first: 100) { ${failure} ... on VideoConnection { nodes { id url prompt status } pageInfo { endCursor } } }
+    lipsyncs(first: 100) { nodes { id status reference text failure { code message } creditsCharged
+      sourceVideo { id url posterUrl } result { id url } voice { id }
+      events(first: 100) { nodes { cursor status source } } webhookDeliveries { id url state lastProblem } } }
+    node(id: $id) { id __typename }
+    accounts { ${failure} ... on AccountList { nodes { id } } }
+  }`,
+};
+
+export const bearer = (token: string) => `Bearer ${token}`;
+export const writer = bearer(given.writerKey);
+export const admin = bearer(given.adminKey);
+
+// biome-ignore lint/suspicious/noExplicitAny: each step knows what it asked for.
+type Data = any;
+
+/** A caller of the program that remembers every answer, of every door. */
+export class Session {
+  readonly world: World;
+  readonly told: Told[] = [];
+  readonly #client: ReturnType<typeof createGraphQLClient>;
+
+  constructor(world: World) {
+    this.world = world;
+    this.#client = createGraphQLClient(world.url);
+  }
+
+  /** Asks by POST, and gives `data`. */
+  async ask(who: string | null, query: string, variables: object = {}): Promise<Data> {
+    const text = await this.send(who, '/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables }),
+    });
+    // A document that is none would ask for nothing.
+    if (text.includes('GRAPHQL_')) throw new Error(text);
+    return (JSON.parse(text) as Data).data;
+  }
+
+  /** Sends anything anywhere, and gives the body. */
+  async send(who: string | null, path: string, init: RequestInit = {}): Promise<string> {
+    const url = URL.canParse(path) ? path : `${this.world.url}${path}`;
+    const response = await fetch(url, {
+      ...init,
+      headers: { ...init.headers, ...(who === null ? {} : { authorization: who }) },
+    });
+    const text = await response.text();
+    const headers = JSON.stringify([...response.headers]);
+    this.told.push({
+      who: who ?? 'nobody',
+      what: `${init.method ?? 'GET'} ${path}`,
+      text: headers + text,
+    });
+    return text;
+  }
+
+  /** Reads a subscription to its end, over WebSocket and as server-sent events. */
+  async watch(who: string, id: string): Promise<string[]> {
+    const options = { headers: { authorization: who } };
+    const overSocket = Array.fromAsync(this.#client.watchWs(documents.watch, { id }, options));
+    const asEvents = Array.fromAsync(this.#client.watchSse(documents.watch, { id }, options));
+    const texts = (await Promise.all([overSocket, asEvents]))
+      .flat()
+      .map((each) => JSON.stringify(each));
+    if (!texts.join().includes('"COMPLETED"')) throw new Error(`It did not end: ${texts}`);
+    this.told.push(...texts.map((text) => ({ who, what: 'a subscription', text })));
+    return texts;
+  }
+
+  /** Over a WebSocket, however it is refused. */
+  async trySocket(connectionParams: Record<string, string>, query: string): Promise<void> {
+    const { authorization = '' } = connectionParams;
+    try {
+      const results = this.#client.watchWs(query, {}, { headers: { authorization } });
+      for await (const each of results) {
+        this.told.push({ who: authorization, what: 'a WebSocket', text: JSON.stringify(each) });
+      }
+    } catch (error) {
+      this.told.push({ who: authorization, what: 'a WebSocket', text: String(error) });
+    }
+  }
+
+  async createLipsync(who: string, more: object): Promise<Data> {
+    const input = { speech: { text: { text: given.text } }, whenBusy: 'FAIL', ...more };
+    return (await this.ask(who, documents.create, { input }))?.createLipsync;
+  }
+}

@@ -1,0 +1,236 @@
+import type { Reply, Route, SeenRequest } from '../../support/other-upstream.ts';
+import { admin, audio, bearer, documents, Session, writer } from './session.ts';
+import { asAdmin, emails, given, type World } from './world.ts';
+
+/** Ids of the accounts' videos, in the order of `emails`. */
+async function readVideos(session: Session, who: string): Promise<string[]> {
+  const { videos } = await session.ask(who, documents.reads, { id: 'x' });
+  const nodes = videos.nodes as { id: string; prompt: string }[];
+  return emails.map((_, at) => nodes.find(({ prompt }) => prompt === `video of ${at}`)?.id ?? '');
+}
+
+/** What goes well: a sound and a text are spoken, watched, told, and read again by everybody. */
+export async function succeed(session: Session): Promise<string[]> {
+  const { world } = session;
+  const [video, ...others] = await readVideos(session, writer);
+  for (let times = 0; times < 2; times += 1) await session.ask(writer, documents.rotate);
+  const { createUpload } = await session.ask(writer, documents.createUpload);
+  await session.send(null, createUpload.uploadUrl, { method: 'PUT', body: audio });
+  await session.ask(writer, documents.uploads, { id: createUpload.upload.id });
+  const spoken = await session.createLipsync(writer, {
+    video: { id: video },
+    speech: { audioUploadId: createUpload.upload.id },
+    callbackUrl: `${world.receiver.url}&secret=${given.hookKey}`,
+    callbackEvents: ['SUBMITTED', 'GENERATING', 'FINISHED'],
+  });
+  await finish(session, writer, spoken.lipsync.id);
+  await world.receiver.until(2);
+  const read = await session.createLipsync(bearer(world.jwt), { video: { id: others[0] } });
+  await finish(session, bearer(world.jwt), read.lipsync.id);
+  for (const who of [writer, admin, bearer(world.jwt), bearer(given.readerKey), null]) {
+    await session.ask(who, documents.reads, { id: spoken.lipsync.id });
+    const search = new URLSearchParams({ query: documents.reads, variables: '{"id":"x"}' });
+    await session.send(who, `/graphql?${search}`);
+  }
+  await session.ask(admin, documents.accounts);
+  return [video ?? '', ...others];
+}
+
+async function finish(session: Session, who: string, id: string): Promise<void> {
+  const job = await session.world.upstream.nextJob();
+  const watching = session.watch(who, id);
+  await job.become(10);
+  await job.become(1);
+  await watching;
+}
+
+/** Answers that repeat all they were asked with, in the ways that upstreams do. */
+function echoes(status: number): ((request: SeenRequest) => Reply)[] {
+  const json = (body: object): Reply => ({ status, body: JSON.stringify(body) });
+  return [
+    (request) =>
+      json({ error: `Bad: ${told(request)}`, code: status, errorDetails: told(request) }),
+    ({ headers }) =>
+      json({ error: `Token ${headers.authorization?.split('-').at(-1)} is unknown` }),
+    ({ body }) => json({ error: `Not ${passwordIn(body)}`, errorDetails: [body.toString('hex')] }),
+    (request) => ({
+      status,
+      body: `<html><pre>${told(request)}</pre></html>`,
+      headers: {
+        'content-type': 'text/html',
+        'x-echo': 'x',
+        location: `https://x/?${told(request)}`,
+      },
+    }),
+  ];
+}
+
+function told({ headers, url, body }: SeenRequest): string {
+  return encodeURI(`${headers.authorization} ${url} ${body.toString('latin1').slice(0, 500)}`);
+}
+
+function passwordIn(body: Buffer): string {
+  const [, password = ''] = /"password":"((?:[^"\\]|\\.)*)"/.exec(body.toString()) ?? [];
+  return JSON.parse(`"${password}"`) as string;
+}
+
+const statuses = [200, 400, 401, 402, 403, 404, 412, 418, 422, 429, 500, 502, 503, 596];
+
+/** Every failure of the upstream, on everything that we ask it for. */
+export async function failUpstream(session: Session, videos: string[]): Promise<void> {
+  const { accounts } = await session.ask(admin, documents.accounts);
+  const [account] = accounts.nodes as { id: string }[];
+  const asks: [Route, (at: number) => Promise<unknown>][] = [
+    ['GET /videos/voices', () => session.ask(writer, documents.reads, { id: 'x' })],
+    ['GET /videos', () => session.ask(admin, documents.reads, { id: 'x' })],
+    ['POST /files', () => uploadBoth(session)],
+    ['POST /videos/lipsync', (at) => session.createLipsync(writer, { video: { id: videos[at] } })],
+    ['DELETE /videos/{id}', () => session.ask(writer, documents.deleteVideo, { id: videos[15] })],
+    ['POST /accounts/{email}', () => reconnect(session, account?.id ?? '')],
+  ];
+  for (const [route, ask] of asks) {
+    for (const [at, status] of statuses.entries()) {
+      const all = echoes(status);
+      // Only of a 400 a caller may read the upstream's own words.
+      for (const reply of status === 400 ? all : all.slice(at % 4, (at % 4) + 1)) {
+        session.world.upstream.reply(route, reply);
+        await ask(at + 1);
+      }
+    }
+    session.world.upstream.reply(route, null);
+  }
+}
+
+async function uploadBoth(session: Session): Promise<void> {
+  const made = (await session.ask(writer, documents.createUpload))?.createUpload;
+  // None while its table is broken.
+  if (made !== undefined) {
+    await session.send(null, made.uploadUrl, { method: 'PUT', body: audio });
+    await session.ask(writer, documents.uploads, { id: made.upload.id });
+  }
+  const form = new FormData();
+  form.set(
+    'operations',
+    JSON.stringify({
+      query:
+        'mutation ($file: File!) { uploadAudio(file: $file) { __typename ... on LipsyncError { code message } } }',
+      variables: { file: null },
+    }),
+  );
+  form.set('map', JSON.stringify({ 0: ['variables.file'] }));
+  form.set('0', new File([audio], 'speech.wav', { type: 'audio/wav' }));
+  await session.send(writer, '/graphql', {
+    method: 'POST',
+    headers: { 'x-csrf': '1' },
+    body: form,
+  });
+}
+
+async function reconnect(session: Session, accountId: string): Promise<void> {
+  const input = { accountId, password: given.accountPassword, maxJobs: 3 };
+  await session.ask(admin, documents.reconnect, { input });
+}
+
+/** Callers that should not be here, and secrets in places where none belong. */
+export async function misuse(session: Session): Promise<void> {
+  const { world } = session;
+  const tokens = [world.jwt, world.expiredJwt, world.forgedJwt, given.strangerKey, given.adminKey];
+  const { voices } = { voices: '{ voices { __typename ... on LipsyncError { message } } }' };
+  for (const token of tokens) {
+    await session.ask(bearer(token), voices);
+    await session.ask(`Basic ${Buffer.from(`user:${token}`).toString('base64')}`, voices);
+    await session.ask(token, voices);
+    await session.send(
+      null,
+      `/graphql?access_token=${encodeURIComponent(token)}&query={__typename}`,
+    );
+    await session.send(null, `/nowhere?key=${encodeURIComponent(token)}`);
+    await session.trySocket({ authorization: bearer(token) }, voices);
+  }
+  const { accounts } = await session.ask(admin, documents.accounts);
+  const [account] = accounts.nodes as { id: string }[];
+  const accountId = account?.id;
+  const password = given.accountPassword;
+  // Inputs that GraphQL itself refuses, and would quote.
+  for (const input of [
+    { accountId, password, maxJob: 3 },
+    { accountId, password, maxJobs: 'three; four' },
+    { accountId, password: [password] },
+    { accountId, password: { password } },
+    { password },
+    { accountId: { password }, password },
+    password,
+    [password],
+  ]) {
+    await session.ask(admin, documents.reconnect, { input });
+    await session.ask(writer, documents.reconnect, { input });
+  }
+  const url = new URL((await session.ask(writer, documents.createUpload)).createUpload.uploadUrl);
+  for (const path of [
+    `/api${url.pathname}`,
+    `/${url.pathname}`,
+    `${url.pathname}/x`,
+    url.pathname.toUpperCase(),
+  ]) {
+    await session.send(null, path, { method: 'PUT', body: audio });
+  }
+  await session.send(null, url.pathname, { method: 'POST', body: audio });
+  const callback = world.upstream.jobs[0]?.body.replyUrl as string;
+  for (const body of [
+    '{',
+    JSON.stringify({ video_id: given.adminKey }),
+    JSON.stringify({ video_id: emails[0] }),
+  ]) {
+    await session.send(null, callback, { method: 'POST', body });
+    await session.send(null, `${callback}x`, { method: 'POST', body });
+    await session.send(null, callback, { method: 'GET' });
+  }
+}
+
+/** Defects of ours, and a database that is away: what nobody foresaw. */
+export async function breakDown(session: Session, videos: string[]): Promise<void> {
+  const { server, databaseUrl } = session.world;
+  const database = new URL(databaseUrl).pathname.slice(1);
+  const own = { adminUrl: server.adminUrl.replace(/\/[^/]*$/, `/${database}`) };
+  const tables = [
+    'lipsyncs',
+    'lipsync_events',
+    'uploads',
+    'webhook_keys',
+    'webhook_deliveries',
+    'accounts',
+  ];
+  const asked = { id: videos[15] };
+  for (const table of tables) {
+    // Every row that is written from now on breaks a rule, and PostgreSQL quotes it.
+    await asAdmin(
+      { ...server, ...own },
+      `alter table ${table} add constraint broken check (false) not valid`,
+    );
+    await session.createLipsync(writer, { video: asked, callbackUrl: session.world.receiver.url });
+    await session.createLipsync(bearer(session.world.jwt), { video: asked });
+    await uploadBoth(session);
+    await session.ask(writer, documents.rotate);
+    await session.ask(writer, documents.reads, asked);
+    await asAdmin({ ...server, ...own }, `alter table ${table} drop constraint broken`);
+  }
+  await asAdmin(server, `alter role gateway password 'another one'`);
+  await asAdmin(
+    server,
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'gateway'`,
+  );
+  await session.send(null, '/readyz');
+  await session.ask(writer, documents.reads, asked);
+  await session.send(null, '/metrics');
+  await asAdmin(server, `alter role gateway password '${given.databasePassword}'`);
+}
+
+export async function runSession(world: World): Promise<Session> {
+  const session = new Session(world);
+  const videos = await succeed(session);
+  await failUpstream(session, videos);
+  await misuse(session);
+  await breakDown(session, videos);
+  await session.send(null, '/metrics');
+  return session;
+}

@@ -1,0 +1,106 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { connectDatabase } from '../../../src/database/connect.ts';
+import { openReceiver } from '../../domains/webhooks/receiver.ts';
+import { silentLog } from '../../support/database.ts';
+import { type OtherUpstream, startOtherUpstream } from '../../support/other-upstream.ts';
+import { startProgram } from '../../support/other-upstream-process.ts';
+import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+
+const random = () => randomBytes(12).toString('base64url');
+
+/** With characters that change when they are encoded. */
+export const given = {
+  jwtSecret: `jwt+secret/of=enough~bytes ${random()}`,
+  callbackSecret: `callback+secret/new=${random()}`,
+  oldCallbackSecret: `callback+secret/old=${random()}`,
+  readerKey: `reader+key/${random()}=`,
+  writerKey: `writer+key/${random()}=`,
+  adminKey: `admin+key/${random()}=`,
+  strangerKey: `stranger+key/${random()}=`,
+  databasePassword: `db+pass/${random()}=?&`,
+  accountPassword: `pixverse "pass" ${random()}; and long`,
+  hookKey: `hook-key-${random()}`,
+  text: `Nobody may read this text, ${random()}.`,
+};
+
+/** One for each failure that pauses an account, and one more that stays well. */
+export const emails = Array.from({ length: 16 }, (_, at) => `box-${at}+sync@studio.example`);
+
+const scopes = 'lipsync:read lipsync:write videos:read videos:write';
+const issuer = 'https://id.callers.example';
+export const subject = 'ann+caller@callers.example';
+
+/** The whole program with everything that it can be given in confidence, on a server of its own. */
+export type World = Awaited<ReturnType<typeof openWorld>>;
+
+export async function openWorld() {
+  const server = await startPostgres();
+  const upstream = await startOtherUpstream({
+    accounts: emails.map((email) => ({ email, maxJobs: 3 })),
+    callbacks: 'twice',
+  });
+  for (const email of emails) upstream.addVideo(email, `video of ${emails.indexOf(email)}`);
+  const receiver = await openReceiver();
+  const databaseUrl = await createRole(server);
+  const program = startProgram(environment(databaseUrl, upstream));
+  const url = await program.url();
+  return {
+    ...{ server, upstream, receiver, databaseUrl, program, url },
+    jwt: await signJwt({ scope: scopes }, given.jwtSecret),
+    expiredJwt: await signJwt({ scope: scopes, exp: 1_000_000_000 }, given.jwtSecret),
+    forgedJwt: await signJwt({ scope: `${scopes} admin` }, `${given.jwtSecret}, but another one`),
+    async close() {
+      await program.kill('SIGTERM');
+      receiver.close();
+      await upstream.close();
+      await server.remove();
+    },
+  };
+}
+
+async function createRole(server: PostgresServer): Promise<string> {
+  const url = new URL(await server.createDatabase());
+  const name = url.pathname.slice(1);
+  const password = given.databasePassword;
+  await asAdmin(server, `create role gateway login password '${password}'`);
+  await asAdmin(server, `alter database ${name} owner to gateway`);
+  url.username = 'gateway';
+  url.password = encodeURIComponent(password);
+  return url.href;
+}
+
+export async function asAdmin(server: PostgresServer, sql: string): Promise<void> {
+  const db = await connectDatabase({ url: server.adminUrl, dataDir: '', log: silentLog });
+  await db.query(sql);
+  await db.close();
+}
+
+export function environment(databaseUrl: string, upstream: OtherUpstream): Record<string, string> {
+  const key = (name: string, value: string, granted: string) =>
+    `${name}:${createHash('sha256').update(value).digest('hex')}:${granted}`;
+  return {
+    PORT: '0',
+    LOG_LEVEL: 'trace',
+    POLL_INTERVAL_MS: '300',
+    UPSTREAM_TIMEOUT_MS: '5000',
+    USEAPI_TOKEN: upstream.token,
+    USEAPI_BASE_URL: upstream.baseUrl,
+    DATABASE_URL: databaseUrl,
+    AUTH_JWT_SECRET: given.jwtSecret,
+    AUTH_ISSUER: issuer,
+    API_KEYS: [
+      key('reader', given.readerKey, 'lipsync:read'),
+      key('writer', given.writerKey, scopes),
+      key('admin', given.adminKey, `${scopes} admin`),
+    ].join(),
+    CALLBACK_SECRET: `${given.callbackSecret},${given.oldCallbackSecret}`,
+    WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1',
+  };
+}
+
+function signJwt(claims: Record<string, unknown>, secret: string): Promise<string> {
+  return new SignJWT({ iss: issuer, sub: subject, exp: 4_000_000_000, ...claims })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(secret));
+}

@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util';
+import { fuzz, type Report } from './fuzz.ts';
+import { type Fuzzed, startFuzzed } from './program.ts';
+
+/*
+ * npm run fuzz [-- --seed 1 --runs 20000]
+ *
+ * Random and mutated operations against every door of a program of its own, on the sandbox. It exits with 1 where one
+ * was answered as nothing may be answered, and tells what is left in the heap at each quarter of the way.
+ */
+const mostShown = 50;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    runs: { type: 'string', default: '20000' },
+  },
+});
+const options = { seed: Number(values.seed), runs: Number(values.runs) };
+
+write(`seed ${options.seed}, ${options.runs} operations`);
+const startedAt = performance.now();
+const fuzzed = await startFuzzed();
+try {
+  tell(await fuzz(fuzzed, { ...options, onRest: (percent) => tellHeap(fuzzed, percent) }));
+} finally {
+  const code = await fuzzed.stop();
+  if (code !== 0) {
+    write(`it exited with ${code}`);
+    process.exitCode = 1;
+  }
+}
+
+async function tellHeap({ measure }: Fuzzed, percent: number): Promise<void> {
+  const { heapMb, externalMb, residentMb } = await measure();
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  write(
+    `${percent} % after ${seconds} s: heap ${heapMb} MB, external ${externalMb} MB, resident ${residentMb} MB`,
+  );
+}
+
+function tell({ findings, tried, statuses }: Report): void {
+  write(`tried ${JSON.stringify(tried)}`);
+  write(`answered ${JSON.stringify(statuses)}`);
+  write(`used ids ${JSON.stringify(fuzzed.target.pool.sizes)}`);
+  for (const { number, problem, plan } of findings.slice(0, mostShown)) {
+    write(`\n#${number}: ${problem}\n${JSON.stringify(plan)?.slice(0, 2_000)}`);
+  }
+  write(`${findings.length} findings`);
+  if (findings.length > 0) process.exitCode = 1;
+}
+
+function write(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import {
+  type GraphQLInputType,
+  isEnumType,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+} from 'graphql';
+import { phrases } from '../../src/sandbox/phrases.ts';
+import type { Draw } from './draw.ts';
+
+/** A value of an input type as JSON holds it, and what only a document can spell: the name of an enum value. */
+export class EnumName {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  toJSON(): string {
+    return this.name;
+  }
+}
+
+const text = fc.oneof(
+  fc.string({ maxLength: 40 }),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ unit: 'grapheme', maxLength: 210 }),
+);
+
+/** What programs choke on, wherever a value may stand. */
+export const nasty: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom<unknown>(
+    null,
+    '',
+    '\0',
+    'a\0b',
+    '\ud800',
+    'ﷺ'.repeat(300),
+    'a'.repeat(5_000),
+    '__proto__',
+    'constructor',
+    "'; drop table lipsyncs; --",
+    '%00',
+    '../../etc/passwd',
+    '{{7*7}}',
+    -1,
+    0,
+    2 ** 31,
+    -(2 ** 31) - 1,
+    2 ** 53,
+    1e308,
+    0.1,
+    '1e400',
+    '99999999999999999999999999',
+    '-0',
+    'NaN',
+    '9999-12-31T23:59:59.999Z',
+    '+275760-09-13T00:00:00.000Z',
+    '0000-01-01T00:00:00Z',
+    '2026-02-30T00:00:00Z',
+    [],
+    [[[[]]]],
+    {},
+    { length: -1 },
+    { toString: 'x' },
+    true,
+  ),
+  fc.jsonValue({ maxDepth: 3 }),
+  text,
+);
+
+const dates = fc.oneof(
+  fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+  fc
+    .integer({ min: -1_000, max: 100_000 })
+    .map((ms) => new Date(Date.UTC(2026, 0) + ms).toISOString()),
+);
+
+/** Phrases that leave the account as it was: one that is paused would keep all later lip-syncs waiting. */
+const harmlessPhrases = phrases
+  .map(({ name }) => name)
+  .filter((name) => !/^(401|402|412|596|hang|429)/.test(name));
+
+/** By the name of the field or argument, where a random text would never get far. */
+const byName: Readonly<Record<string, (draw: Draw) => unknown>> = {
+  text: (draw) =>
+    draw.chance(80) ? `Hello [[${draw.pick(harmlessPhrases)}]] ${draw.nat(99)}` : draw.any(text),
+  callbackUrl: (draw) =>
+    draw.pick([
+      'http://127.0.0.1:9/hook',
+      'http://[::1]/',
+      'https://hook.invalid/',
+      'x',
+      draw.any(text),
+    ]),
+  contentType: (draw) =>
+    draw.pick(['audio/wav', 'audio/mpeg', 'video/mp4', 'text/plain', draw.any(text)]),
+  size: (draw) => draw.pick([16_044, 1, 0, 5 * 1024 ** 3, '44', draw.nat(100_000)]),
+  maxJobs: (draw) => draw.pick([1, 3, 8, 0, 9, -1]),
+  first: (draw) => draw.pick([1, 2, 20, 100, 101, 0, -1, null]),
+  last: (draw) => draw.pick([1, 20, 100, null]),
+  after: cursor,
+  before: cursor,
+  password: (draw) => draw.pick(['the password', '', draw.any(text)]),
+};
+
+function cursor(draw: Draw): unknown {
+  return draw.chance(70) ? reference(draw, 'Cursor') : draw.any(text);
+}
+
+/** Of which type an id is, by the field or argument that takes it. Others take any. */
+const typeOfId: Readonly<Record<string, string>> = {
+  'LipsyncVideoInput.id': 'Video',
+  'LipsyncVideoInput.uploadId': 'Upload',
+  'LipsyncSpeechInput.audioUploadId': 'Upload',
+  'LipsyncTextInput.voiceId': 'Voice',
+  'CancelLipsyncInput.id': 'Lipsync',
+  'DeleteLipsyncInput.id': 'Lipsync',
+  'ReconnectAccountInput.accountId': 'Account',
+  'RedeliverWebhookInput.id': 'WebhookDelivery',
+  'Query.lipsync.id': 'Lipsync',
+  'Query.video.id': 'Video',
+  'Query.voice.id': 'Voice',
+  'Query.upload.id': 'Upload',
+  'Subscription.lipsyncProgress.id': 'Lipsync',
+};
+
+export const idTypes = [
+  'Lipsync',
+  'Video',
+  'Voice',
+  'Upload',
+  'Account',
+  'WebhookDelivery',
+] as const;
+
+/** Stands for a value that the server has given out, which is put there when the operation is sent: see `pool.ts`. */
+export function reference(draw: Draw, type: string): string {
+  const spoilt = draw.chance(15) ? `:${draw.nat(9_999)}` : '';
+  return `«${type}:${draw.nat(999)}${spoilt}»`;
+}
+
+/** @param place such as `LipsyncVideoInput.id` or `Query.video.id` */
+function valueOfId(draw: Draw, place: string): unknown {
+  // A source that is gone can not speak any more: most deletions are of what is none.
+  if (place === 'DeleteVideoInput.id') {
+    return draw.chance(3) ? reference(draw, 'Video') : reference(draw, 'Lipsync');
+  }
+  if (draw.chance(15)) return draw.any(nasty);
+  return reference(draw, typeOfId[place] ?? draw.pick(idTypes));
+}
+
+const scalars: Readonly<Record<string, (draw: Draw) => unknown>> = {
+  Int: (draw) => draw.any(fc.integer()),
+  Float: (draw) => draw.any(fc.double({ noNaN: true, noDefaultInfinity: true })),
+  Boolean: (draw) => draw.chance(50),
+  String: (draw) => draw.any(text),
+  BigInt: (draw) => draw.any(fc.oneof(fc.maxSafeInteger(), fc.bigInt().map(String))),
+  DateTime: (draw) => draw.any(dates),
+};
+
+/** A value that fits the type, mostly. */
+export function makeValue(draw: Draw, type: GraphQLInputType, place: string): unknown {
+  if (draw.chance(2)) return draw.any(nasty);
+  if (isNonNullType(type)) return makeValue(draw, type.ofType, place);
+  if (draw.chance(3)) return null;
+  if (isListType(type)) {
+    return Array.from({ length: draw.nat(3) }, () => makeValue(draw, type.ofType, place));
+  }
+  if (isEnumType(type)) return new EnumName(draw.pick(type.getValues()).name);
+  if (isInputObjectType(type)) {
+    const all = Object.values(type.getFields());
+    const count = draw.chance(95) ? 1 : 2;
+    const chosen = type.isOneOf
+      ? Array.from({ length: count }, () => draw.pick(all))
+      : all.filter((field) => isNonNullType(field.type) || draw.chance(35));
+    return Object.fromEntries(
+      chosen.map((field) => [
+        field.name,
+        makeValue(draw, field.type, `${type.name}.${field.name}`),
+      ]),
+    );
+  }
+  return scalarOf(draw, type.name, place);
+}
+
+function scalarOf(draw: Draw, scalar: string, place: string): unknown {
+  const special = byName[place.split('.').at(-1) ?? ''];
+  if (special !== undefined && draw.chance(85)) return special(draw);
+  if (scalar === 'ID') return valueOfId(draw, place);
+  return (scalars[scalar] ?? ((other) => other.any(nasty)))(draw);
+}
