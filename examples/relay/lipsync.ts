@@ -1,0 +1,48 @@
+import { graphql } from 'relay-runtime';
+
+/**
+ * Read by relay-compiler alone, which makes `__generated__` of it. In an application babel-plugin-relay, or a plugin
+ * of its bundler, lets these stand where they are used; Node runs these examples without any.
+ */
+graphql`
+  mutation lipsyncCreateMutation($input: CreateLipsyncInput!) {
+    createLipsync(input: $input) {
+      __typename
+      ... on CreateLipsyncSuccess { lipsync { id status } }
+      ... on LipsyncError { code message }
+    }
+  }
+`;
+
+graphql`
+  subscription lipsyncWatchSubscription($id: ID!, $after: String) {
+    lipsyncProgress(id: $id, after: $after) {
+      __typename
+      ... on LipsyncProgress {
+        cursor sequence status percent
+        failure { code message }
+        lipsync { id status result { id url } }
+      }
+      ... on LipsyncError { code message }
+    }
+  }
+`;
+
+graphql`
+  query lipsyncPageQuery($first: Int!, $after: String) {
+    lipsyncs(first: $first, after: $after) @connection(key: "Page_lipsyncs") {
+      edges { node { id status text } }
+      pageInfo { endCursor hasNextPage }
+    }
+  }
+`;
+
+graphql`
+  query lipsyncNodeQuery($id: ID!) {
+    node(id: $id) {
+      __typename
+      id
+      ... on Lipsync { status text progress { percent } }
+    }
+  }
+`;

@@ -1,0 +1,136 @@
+import { createClient } from 'graphql-ws';
+import { resumable, retryWait } from 'lipsync-graphql/client';
+import {
+  commitMutation,
+  createOperationDescriptor,
+  Environment,
+  fetchQuery,
+  type GraphQLResponse,
+  getRequest,
+  Network,
+  Observable,
+  RecordSource,
+  requestSubscription,
+  Store,
+} from 'relay-runtime';
+import {
+  type Example,
+  isProgress,
+  type Outcome,
+  outcomeOf,
+  type Progress,
+  type Update,
+} from '../example.ts';
+import createLipsync, {
+  type lipsyncCreateMutation,
+} from './__generated__/lipsyncCreateMutation.graphql.ts';
+import nodeQuery, { type lipsyncNodeQuery } from './__generated__/lipsyncNodeQuery.graphql.ts';
+import pageQuery, { type lipsyncPageQuery } from './__generated__/lipsyncPageQuery.graphql.ts';
+import watchLipsync, {
+  type lipsyncWatchSubscription,
+} from './__generated__/lipsyncWatchSubscription.graphql.ts';
+
+export function connect(url: string) {
+  const socket = createClient({
+    url: url.replace(/^http/, 'ws'),
+    retryAttempts: Infinity,
+    shouldRetry: () => true,
+    retryWait,
+  });
+  const stream = resumable(socket);
+  const environment = new Environment({
+    network: Network.create(
+      async ({ text }, variables) => {
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ query: text, variables }),
+        });
+        return (await response.json()) as GraphQLResponse;
+      },
+      ({ text }, variables) =>
+        Observable.create<GraphQLResponse>((sink) =>
+          stream.subscribe(
+            { query: text ?? '', variables },
+            {
+              next: (result) => sink.next(result as GraphQLResponse),
+              error: (error) => sink.error(error as Error),
+              complete: () => sink.complete(),
+            },
+          ),
+        ),
+    ),
+    store: new Store(new RecordSource()),
+  });
+  return { environment, close: () => socket.dispose() };
+}
+
+export const makeVideo: Example = async (url, { videoId, text }, onProgress) => {
+  const { environment, close } = connect(url);
+  try {
+    const input = {
+      video: { id: videoId },
+      speech: { text: { text } },
+      idempotencyKey: crypto.randomUUID(),
+    };
+    const { lipsync, code = '', message = '' } = await create(environment, { input });
+    if (lipsync === undefined) return { code, message };
+    return await follow(environment, lipsync.id, onProgress);
+  } finally {
+    await close();
+  }
+};
+
+function create(environment: Environment, variables: lipsyncCreateMutation['variables']) {
+  return new Promise<lipsyncCreateMutation['response']['createLipsync']>((resolve, reject) => {
+    commitMutation<lipsyncCreateMutation>(environment, {
+      mutation: createLipsync,
+      variables,
+      onCompleted: ({ createLipsync: answer }) => resolve(answer),
+      onError: reject,
+    });
+  });
+}
+
+function follow(
+  environment: Environment,
+  id: string,
+  onProgress: (progress: Progress) => void,
+): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const watching = requestSubscription<lipsyncWatchSubscription>(environment, {
+      subscription: watchLipsync,
+      variables: { id },
+      onNext(data) {
+        // Relay types a union as one object with everything optional.
+        const update = data?.lipsyncProgress as Update;
+        if (isProgress(update)) onProgress(update);
+        const outcome = outcomeOf(update);
+        if (outcome === null) return;
+        resolve(outcome);
+        watching.dispose();
+      },
+      onError: reject,
+    });
+  });
+}
+
+/** All lip-syncs, page by page, as the connection that the store then holds. */
+export async function readAll(environment: Environment, first: number) {
+  let after: string | null | undefined;
+  do {
+    const page = await fetchQuery<lipsyncPageQuery>(environment, pageQuery, {
+      first,
+      after,
+    }).toPromise();
+    const { endCursor, hasNextPage } = page?.lipsyncs?.pageInfo ?? {};
+    after = hasNextPage ? endCursor : undefined;
+  } while (after);
+  const whole = createOperationDescriptor(getRequest(pageQuery), { first });
+  return (environment.lookup(whole.fragment).data as lipsyncPageQuery['response']).lipsyncs;
+}
+
+export async function readNode(environment: Environment, id: string) {
+  const found = await fetchQuery<lipsyncNodeQuery>(environment, nodeQuery, { id }).toPromise();
+  return found?.node;
+}

@@ -1,0 +1,39 @@
+import type { Example } from './example.ts';
+
+/**
+ * `node run.ts <example> [text]`: makes the person in the newest video say the text, by one of the examples. It asks
+ * the server of `npm start`, or that of LIPSYNC_URL.
+ */
+const modules: Record<string, string> = {
+  apollo: './apollo.ts',
+  urql: './urql.ts',
+  relay: './relay/relay.ts',
+  'event-source': './event-source.ts',
+  kit: './kit.ts',
+};
+
+const [, , name = 'kit', text = 'Hello from an example.'] = process.argv;
+const url = process.env.LIPSYNC_URL ?? 'http://127.0.0.1:4000/graphql';
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+const path = modules[name];
+if (path === undefined) throw new Error(`There are ${Object.keys(modules).join(', ')}.`);
+const { makeVideo } = (await import(path)) as { makeVideo: Example };
+
+if (name === 'event-source') Object.assign(globalThis, await import('eventsource'));
+
+const response = await fetch(url, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({
+    query: `{ videos(first: 20, filter: { status: [COMPLETED] }) {
+      ... on VideoConnection { nodes { id } } ... on LipsyncError { message } } }`,
+  }),
+});
+const { data } = (await response.json()) as { data: { videos: { nodes: { id: string }[] } } };
+const videoId = data.videos.nodes[0]?.id ?? '';
+
+const outcome = await makeVideo(url, { videoId, text }, ({ status, percent }) =>
+  say(`${status} ${Math.round(percent)} %`),
+);
+say('url' in outcome ? outcome.url : `${outcome.message} [${outcome.code}]`);

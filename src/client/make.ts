@@ -1,0 +1,34 @@
+import { type CreateLipsyncAnswer, createLipsync } from './create.ts';
+import type { CreateLipsyncInput } from './operations.ts';
+import { type Lipsync, type LipsyncEnd, type WaitOptions, waitForLipsync } from './wait.ts';
+import type { WatchableServer, WatchFailure } from './watch.ts';
+
+/** Why there is no lip-sync. */
+export type CreateFailure = Exclude<
+  CreateLipsyncAnswer,
+  { __typename: 'CreateLipsyncSuccess' | 'OutcomeUnknownError' }
+>;
+
+export type MakeOptions = Omit<WaitOptions, 'after'> & {
+  /** There is one now: keep its id, and `waitForLipsync` goes on after a reload of the page. */
+  onCreated?: ((lipsync: Lipsync) => void) | undefined;
+};
+
+/**
+ * From the input to the finished video: `createLipsync` and `waitForLipsync` in one. The deadline is that of the
+ * waiting. A lip-sync of which nobody knows whether the video service took it is waited for as well: it may be found.
+ *
+ * @throws LipsyncConnectionError with the key or the cursor, LipsyncRequestError, or the signal's reason
+ */
+export async function makeLipsync(
+  server: WatchableServer,
+  input: CreateLipsyncInput,
+  { onCreated, ...options }: MakeOptions = {},
+): Promise<LipsyncEnd<CreateFailure | WatchFailure>> {
+  const answer = await createLipsync(server, input, options);
+  if (answer.__typename !== 'CreateLipsyncSuccess' && answer.__typename !== 'OutcomeUnknownError') {
+    return { outcome: 'REFUSED', failure: answer };
+  }
+  onCreated?.(answer.lipsync);
+  return waitForLipsync(server, answer.lipsync.id, options);
+}

@@ -1,0 +1,129 @@
+import {
+  type CreateLipsyncAnswer,
+  type CreateLipsyncInput,
+  cancelLipsync,
+  type LipsyncEnd,
+  type LipsyncUpdate,
+  makeLipsync,
+  serverSentEvents,
+  type UploadAnswer,
+  uploadFile,
+  type WatchableServer,
+  watchLipsync,
+} from 'lipsync-graphql/client';
+
+/**
+ * What a stranger's frontend writes, compiled as such by a test: with the DOM and without Node. Nothing of it is run.
+ */
+function noWordsFor(answer: never): never {
+  throw new Error(`no words for ${JSON.stringify(answer)}`);
+}
+
+export function describeCreation(answer: CreateLipsyncAnswer): string {
+  switch (answer.__typename) {
+    case 'CreateLipsyncSuccess':
+      return answer.lipsync.id;
+    case 'OutcomeUnknownError':
+      return `${answer.message} Watch ${answer.lipsync.id}.`;
+    case 'InvalidInputError':
+      return answer.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join();
+    case 'RateLimitedError':
+      return `${answer.reason}, ${answer.retryAfterSeconds} s`;
+    case 'QueueFullError':
+    case 'QuotaExceededError':
+      return `Again in ${answer.retryAfterSeconds} s.`;
+    case 'AccountPendingError':
+    case 'ContentModeratedError':
+    case 'IdempotencyConflictError':
+    case 'InsufficientCreditsError':
+    case 'NotAuthenticatedError':
+    case 'NotAuthorizedError':
+    case 'NotFoundError':
+    case 'SubscriptionExpiredError':
+    case 'UpstreamUnauthorizedError':
+    case 'UpstreamUnavailableError':
+      return answer.message;
+    case 'FutureError':
+      return `${answer.code satisfies string}: ${answer.message}`;
+    default:
+      return noWordsFor(answer);
+  }
+}
+
+export function describeUpdate(update: LipsyncUpdate): string {
+  switch (update.__typename) {
+    case 'LipsyncProgress':
+      return `${update.status} ${update.percent} % ${update.lipsync.result?.url ?? ''}`;
+    case 'InvalidInputError':
+    case 'NotAuthenticatedError':
+    case 'NotAuthorizedError':
+    case 'NotFoundError':
+    case 'QuotaExceededError':
+      return update.message;
+    default:
+      // @ts-expect-error FutureError has no words yet.
+      return noWordsFor(update);
+  }
+}
+
+export function describeEnd(end: LipsyncEnd): string {
+  switch (end.outcome) {
+    case 'COMPLETED':
+      return end.video.url ?? 'deleted';
+    case 'FAILED':
+    case 'MODERATED':
+      return end.failure.message;
+    case 'CANCELLED':
+      return end.lipsync.id;
+    case 'REFUSED':
+      return end.failure.message;
+    case 'STILL_RUNNING':
+      return end.cursor ?? 'from the beginning';
+    case 'FUTURE':
+      return end.status;
+    default:
+      // @ts-expect-error EXPIRED has no words yet.
+      return noWordsFor(end);
+  }
+}
+
+export function describeUpload(answer: UploadAnswer): string {
+  // @ts-expect-error Only a file that is there has an id.
+  const { id } = answer;
+  if (answer.__typename === 'UploadReady') return answer.id satisfies string;
+  return `${id}: ${answer.message}`;
+}
+
+export const inputs: CreateLipsyncInput[] = [
+  { video: { id: 'a' }, speech: { audioUploadId: 'b' } },
+  { video: { uploadId: 'a' }, speech: { text: { text: 'Hello.' } }, whenBusy: 'FAIL' },
+  // @ts-expect-error Exactly one of the two.
+  { video: { id: 'a', uploadId: 'b' }, speech: { audioUploadId: 'b' } },
+  // @ts-expect-error There is no such policy.
+  { video: { id: 'a' }, speech: { audioUploadId: 'b' }, whenBusy: 'HOPE' },
+];
+
+const server: WatchableServer = { url: '/graphql', transport: serverSentEvents() };
+
+export async function speak(file: File, bar: HTMLProgressElement, signal: AbortSignal) {
+  const sound = await uploadFile(server, file, {
+    kind: 'AUDIO',
+    signal,
+    onProgress: ({ sentBytes, totalBytes }) => {
+      bar.value = sentBytes / (totalBytes ?? sentBytes);
+    },
+  });
+  if (sound.__typename !== 'UploadReady') return describeUpload(sound);
+  const input: CreateLipsyncInput = { video: { id: 'a' }, speech: { audioUploadId: sound.id } };
+  const end = await makeLipsync(server, input, { signal, deadlineMs: 60_000 });
+  return end.outcome === 'COMPLETED' ? end.video.url : null;
+}
+
+export async function follow(id: string) {
+  for await (const update of watchLipsync(server, id)) {
+    if (update.__typename !== 'LipsyncProgress') return describeUpdate(update);
+  }
+  // @ts-expect-error Where no stream is wanted none is needed, but watching needs one.
+  watchLipsync({ url: '/graphql' }, id);
+  return (await cancelLipsync({ url: '/graphql' }, id)).__typename;
+}

@@ -1,0 +1,59 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  cancelLipsync,
+  createLipsync,
+  documents,
+  uploadFile,
+  waitForLipsync,
+  webSocket,
+} from 'lipsync-graphql/client';
+import { describe, expect, test } from 'vitest';
+import { generateOperations } from '../../src/client/generate.ts';
+import { sdl } from '../../src/schema.ts';
+import { startTestApp } from '../support/app.ts';
+
+describe('works', () => {
+  test('the committed operations.ts is that of the schema and the documents: `npm run schema` writes it', async () => {
+    const committed = await readFile('src/client/operations.ts', 'utf8');
+    expect(committed).toBe(await generateOperations(sdl));
+  });
+
+  test('a schema that changes shows in it', async () => {
+    const grown = sdl
+      .replace('union LipsyncProgressResult = ', 'union LipsyncProgressResult = QueueFullError | ')
+      .replace('reference: String\n', 'reference: Int\n');
+    expect(grown.length).not.toBe(sdl.length);
+    const before = await generateOperations(sdl);
+    expect(await generateOperations(grown)).not.toBe(before);
+  });
+});
+
+describe('refuses', () => {
+  test('a field that the schema has no more', async () => {
+    const renamed = sdl.replace('creditsCharged: Int', 'creditsTaken: Int');
+    await expect(generateOperations(renamed)).rejects.toThrow('creditsCharged');
+  });
+});
+
+describe('keeps out', () => {
+  test('every other document: a server that trusts the kit’s own executes what the kit sends', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lipsync-documents-'));
+    const path = join(folder, 'documents.json');
+    await writeFile(path, JSON.stringify(documents));
+    await using app = await startTestApp({ env: { TRUSTED_DOCUMENTS: path } });
+    const server = { url: `${app.url}/graphql`, transport: webSocket() };
+    const missing = { code: 'NOT_FOUND' };
+    expect(await cancelLipsync(server, 'none')).toMatchObject(missing);
+    expect(await waitForLipsync(server, 'none')).toMatchObject({ failure: missing });
+    const input = { video: { id: 'none' }, speech: { text: { text: 'Hello.' } } };
+    expect(await createLipsync(server, input)).toMatchObject(missing);
+    const upload = await uploadFile(server, new Blob(['?']), { kind: 'AUDIO', contentType: '?' });
+    expect(upload).toMatchObject({ code: 'INVALID_INPUT' });
+    expect((await app.ask('{ viewer { name } }')).errors).toMatchObject([
+      { extensions: { code: 'DOCUMENT_NOT_TRUSTED' } },
+    ]);
+    await rm(folder, { recursive: true });
+  });
+});

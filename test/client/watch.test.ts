@@ -1,0 +1,247 @@
+import { SignJWT } from 'jose';
+import {
+  createLipsync,
+  type LipsyncEvent,
+  type Transport,
+  type WatchableServer,
+  type WatchOptions,
+  watchLipsync,
+  webSocket,
+} from 'lipsync-graphql/client';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { expectSoundLog, idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
+import { startTestApp } from '../support/app.ts';
+import { testStorage } from '../support/database.ts';
+import { type Line, openLine } from '../support/line.ts';
+import { quick, transports } from './client-stage.ts';
+
+const jwtSecret = 'a secret of at least thirty-two bytes';
+const oneMinuteMs = 60_000;
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  stage = await openStage({
+    env: { AUTH_JWT_SECRET: jwtSecret, ALLOW_ANONYMOUS: 'true' },
+    sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }], generatingMs: 1_000 },
+  });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+
+const say = async (text: string, headers = {}) =>
+  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }, headers));
+
+/** A token that holds for a minute by the server's clock. */
+const sign = () =>
+  new SignJWT({ sub: 'ada', scope: 'lipsync:read lipsync:write videos:read' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime(new Date(Date.now() + stage.clock.aheadMs + oneMinuteMs))
+    .sign(new TextEncoder().encode(jwtSecret));
+
+const logOf = async (id: string, headers = {}) =>
+  (await stage.events(id, headers)).map(({ sequence }) => sequence);
+
+const watchedOnServer = () => stage.test.app.services.lipsyncs.watchedCount();
+
+describe.each(transports)('over $name', ({ make }) => {
+  const serverAt = (line: Line): WatchableServer => ({
+    url: `${line.url}/graphql`,
+    transport: make(),
+    backOff: quick,
+  });
+
+  /** The events to the end; `onEvent` is called with each as it comes. */
+  async function collect(
+    server: WatchableServer,
+    id: string,
+    { onEvent, ...options }: WatchOptions & { onEvent?: (event: LipsyncEvent) => unknown } = {},
+  ): Promise<LipsyncEvent[]> {
+    const seen: LipsyncEvent[] = [];
+    for await (const update of watchLipsync(server, id, options)) {
+      if (update.__typename !== 'LipsyncProgress') throw new Error(update.message);
+      seen.push(update);
+      await onEvent?.(update);
+    }
+    return seen;
+  }
+
+  const sequencesOf = (events: LipsyncEvent[]) => events.map(({ sequence }) => sequence);
+
+  describe('works', () => {
+    test('a line that is cut behind every event loses none and doubles none', async () => {
+      await using line = await openLine(stage.test.url);
+      const id = await say('Cut me off');
+      const [first] = await stage.events(id);
+      const seen = await collect(serverAt(line), id, {
+        after: first?.cursor ?? '',
+        onEvent: line.cut,
+      });
+      expect(sequencesOf(seen)).toEqual((await logOf(id)).slice(1));
+      expectSoundLog(await stage.events(id));
+      expect(seen.at(-1)).toMatchObject({
+        status: 'COMPLETED',
+        lipsync: { id, text: 'Cut me off' },
+      });
+      expect(seen.at(-1)?.lipsync.result?.url).toMatch(/\.mp4$/);
+      expect(line.count).toBeGreaterThan(1);
+    });
+
+    test('what happens while there is no network is told afterwards', async () => {
+      await using line = await openLine(stage.test.url);
+      const id = await say('[[never]] Gone for a while');
+      const seen = await collect(serverAt(line), id, {
+        async onEvent({ status }) {
+          if (status !== 'GENERATING' || line.count > 1) return;
+          line.breakDown();
+          await stage.finish(id);
+          await stage.end(id);
+          line.mend();
+        },
+      });
+      expect(seen.at(-1)?.status).toBe('COMPLETED');
+      const log = await logOf(id);
+      expect(sequencesOf(seen)).toEqual(log.slice(log.indexOf(seen[0]?.sequence ?? 0)));
+    });
+
+    test('after a reload the id is enough, and the last cursor tells what was missed', async () => {
+      await using line = await openLine(stage.test.url);
+      const id = await say('Reloaded');
+      let cursor: string | null = null;
+      for await (const update of watchLipsync(serverAt(line), id)) {
+        if (update.__typename === 'LipsyncProgress') ({ cursor } = update);
+        break;
+      }
+      await stage.end(id);
+      const log = await logOf(id);
+      expect(sequencesOf(await collect(serverAt(line), id))).toEqual(log.slice(-1));
+      const resumed = sequencesOf(await collect(serverAt(line), id, { after: cursor }));
+      expect(resumed).toEqual(log.slice(-resumed.length));
+      expect(resumed.length).toBeGreaterThan(0);
+      const [end] = await collect(serverAt(line), id);
+      expect(await collect(serverAt(line), id, { after: end?.cursor ?? '' })).toEqual([]);
+    });
+
+    test('a token that expires while it watches is followed by a fresh one', async () => {
+      await using line = await openLine(stage.test.url);
+      const id = await say('[[never]] Long', { authorization: `Bearer ${await sign()}` });
+      const tokens: string[] = [];
+      const token = async () => {
+        tokens.push(await sign());
+        if (tokens.length > 1) await stage.finish(id);
+        return tokens.at(-1) ?? '';
+      };
+      const seen = await collect({ ...serverAt(line), token }, id, {
+        onEvent({ status }) {
+          // Only what the server does about it lets the loop go on.
+          if (status === 'GENERATING' && tokens.length === 1)
+            stage.clock.aheadMs += 2 * oneMinuteMs;
+        },
+      });
+      expect(seen.at(-1)?.status).toBe('COMPLETED');
+      expect(new Set(tokens).size).toBe(2);
+    });
+  });
+
+  describe('refuses', () => {
+    test('an id that is nobody’s is told as a failure, and thrown by none', async () => {
+      const updates = await Array.fromAsync(
+        watchLipsync({ url: `${stage.test.url}/graphql`, transport: make() }, 'TGlwc3luYzp4'),
+      );
+      expect(updates).toMatchObject([{ __typename: 'NotFoundError', code: 'NOT_FOUND' }]);
+    });
+
+    test('a cursor that is not of this lip-sync says what is wrong', async () => {
+      const id = await say('Odd');
+      const target = { url: `${stage.test.url}/graphql`, transport: make() };
+      const updates = await Array.fromAsync(watchLipsync(target, id, { after: 'odd' }));
+      expect(updates).toMatchObject([
+        { __typename: 'InvalidInputError', issues: [{ path: ['after'] }] },
+      ]);
+    });
+
+    test('a token that does not hold is told as a failure', async () => {
+      const target = { url: `${stage.test.url}/graphql`, transport: make(), token: 'bad' };
+      const updates = await Array.fromAsync(watchLipsync(target, await say('Mine')));
+      expect(updates).toMatchObject([{ __typename: 'NotAuthenticatedError' }]);
+    });
+  });
+
+  describe('keeps out', () => {
+    test('a loop that is left leaves nothing on the server, also while all is quiet', async () => {
+      await using line = await openLine(stage.test.url);
+      const id = await say('[[never]] Left');
+      for await (const _ of watchLipsync(serverAt(line), id)) {
+        expect(watchedOnServer()).toBeGreaterThan(0);
+        break;
+      }
+      await vi.waitFor(() => expect(watchedOnServer()).toBe(0));
+      expect(line.count).toBe(1);
+    });
+  });
+});
+
+test('a quiet socket is kept while it answers, and made anew when it is dead', async () => {
+  await using line = await openLine(stage.test.url);
+  const id = await say('[[never]] Quiet');
+  await stage.reach(id, 'GENERATING');
+  const inner = webSocket({ silenceMs: 1_500 });
+  const lives = Promise.withResolvers<void>();
+  let signs = 0;
+  const transport: Transport = (server, operation, sink) => {
+    const live = () => {
+      signs += 1;
+      if (signs === 3) lives.resolve();
+      sink.live();
+    };
+    return inner(server, operation, { ...sink, live });
+  };
+  const server = { url: `${line.url}/graphql`, transport, backOff: quick };
+  const watching = Array.fromAsync(watchLipsync(server, id));
+  await lives.promise;
+  expect(line.count).toBe(1);
+  line.deaden();
+  await vi.waitFor(() => expect(line.count).toBe(2), { timeout: 10_000 });
+  await stage.finish(id);
+  expect((await watching).at(-1)).toMatchObject({ status: 'COMPLETED' });
+});
+
+test('a server that restarts is waited for, and goes on where it was', async () => {
+  const storage = await testStorage();
+  const parts = { storage, upstream: stage.test.sandbox };
+  try {
+    const before = await startTestApp(parts);
+    await using line = await openLine(before.url);
+    const client = { url: `${line.url}/graphql`, backOff: { ...quick, attempts: 1_000 } };
+    const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
+      '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    );
+    const answer = await createLipsync(client, {
+      video: { id: data?.videos.nodes[0]?.id ?? '' },
+      speech: { text: { text: '[[never]] Through the night' } },
+    });
+    if (answer.__typename !== 'CreateLipsyncSuccess') throw new Error(answer.__typename);
+    const { id } = answer.lipsync;
+    const begun: Promise<unknown>[] = [];
+    const watching = transports.map(async ({ make }) => {
+      const updates = watchLipsync({ ...client, transport: make() }, id);
+      const first = updates.next();
+      begun.push(first);
+      return [(await first).value, ...(await Array.fromAsync(updates))];
+    });
+    await Promise.all(begun);
+    await before.stop();
+    await using after = await startTestApp(parts);
+    line.leadTo(after.url);
+    await stage.finish(id);
+    for (const seen of await Promise.all(watching)) {
+      const sequences = seen.map(
+        (update) => update?.__typename === 'LipsyncProgress' && update.sequence,
+      );
+      expect(sequences).toEqual(sequences.map((_, at) => Number(sequences[0]) + at));
+      expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED' });
+    }
+  } finally {
+    await storage.remove();
+  }
+});

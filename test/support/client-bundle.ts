@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const root = join(import.meta.dirname, '../..');
+const virtual = '\0entry';
+
+/**
+ * The kit as an application's bundler takes it in: these exports, minified, and whatever can be left out left out.
+ *
+ * @param names of exports of `./client`
+ */
+export function bundleClient(names: readonly string[]): Promise<string> {
+  return bundle(`export { ${names.join(', ')} } from '${join(root, 'src/client/client.ts')}';`);
+}
+
+/** @param program an ES module; it may import what the root can, and files by their absolute path */
+export async function bundle(program: string): Promise<string> {
+  const made = await rolldown({
+    cwd: root,
+    platform: 'browser',
+    transform: { define: { 'process.env.NODE_ENV': '"production"' } },
+    input: 'entry',
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === 'entry' ? virtual : undefined),
+        load: (id) => (id === virtual ? program : undefined),
+      },
+    ],
+  });
+  try {
+    const { output } = await made.generate({ minify: true });
+    return output[0].code;
+  } finally {
+    await made.close();
+  }
+}
