@@ -1,0 +1,40 @@
+import { composeServices as composeByApollo } from '@apollo/composition';
+import { composeServices as composeByGuild } from '@theguild/federation-composition';
+import { federateSubgraphs, LATEST_ROUTER_COMPATIBILITY_VERSION } from '@wundergraph/composition';
+import { parse } from 'graphql';
+
+export type Subgraph = { name: string; url: string; sdl: string };
+
+type Composition = {
+  /** By the join spec. Cosmo's router has a format of its own. */
+  supergraph: string | undefined;
+  errors: string[];
+};
+
+type Composed = {
+  supergraphSdl?: string | undefined;
+  errors?: readonly { message: string }[] | undefined;
+};
+
+function toComposition({ supergraphSdl, errors }: Composed): Composition {
+  return { supergraph: supergraphSdl, errors: errors?.map(({ message }) => message) ?? [] };
+}
+
+function toServices(subgraphs: readonly Subgraph[]) {
+  return subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
+}
+
+function composeByCosmo(subgraphs: readonly Subgraph[]): Composition {
+  const composed = federateSubgraphs({
+    subgraphs: subgraphs.map(({ name, url, sdl }) => ({ name, url, definitions: parse(sdl) })),
+    version: LATEST_ROUTER_COMPATIBILITY_VERSION,
+  });
+  return toComposition(composed.success ? {} : { errors: composed.errors });
+}
+
+/** Every composer there is, by the name of its registry. */
+export const composers: Record<string, (subgraphs: readonly Subgraph[]) => Composition> = {
+  GraphOS: (subgraphs) => toComposition(composeByApollo(toServices(subgraphs))),
+  Hive: (subgraphs) => toComposition(composeByGuild(toServices(subgraphs))),
+  Cosmo: composeByCosmo,
+};

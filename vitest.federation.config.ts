@@ -1,0 +1,15 @@
+import { defineConfig, mergeConfig } from 'vitest/config';
+import base from './vitest.config.ts';
+
+// With a gateway and a neighbour, out of a package of their own: `npm run test:federation` installs it.
+export default mergeConfig(
+  { ...base, test: { ...base.test, include: [], exclude: [] } },
+  defineConfig({
+    test: {
+      include: ['test/federation/**/*.test.ts'],
+      exclude: ['**/node_modules/**'],
+      testTimeout: 60_000,
+      hookTimeout: 120_000,
+    },
+  }),
+);
