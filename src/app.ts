@@ -3,12 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { createCallbackDoor } from './callbacks/route.ts';
 import { readCallbackSecrets } from './callbacks/secrets.ts';
 import { signToken, uploadTokens } from './callbacks/token.ts';
-import { type Config, publicUrlAt } from './config.ts';
+import { type Config, parseApiKeyFile, publicUrlAt } from './config.ts';
 import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
 import { createLipsyncService } from './domains/lipsyncs/service.ts';
+import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
 import { createVoiceService } from './domains/voices/service.ts';
@@ -20,8 +21,11 @@ import { schema } from './schema.ts';
 import { createAuthenticator } from './server/caller.ts';
 import { createContextFactory } from './server/context.ts';
 import { createHttpServer } from './server/http.ts';
+import { type KeyFile, openKeyFile } from './server/key-file.ts';
 import { createMetrics } from './server/metrics.ts';
+import { createSessions } from './server/sessions.ts';
 import { createEventStreams } from './server/sse.ts';
+import { createSubscriptionCallbacks } from './server/subscription-callback.ts';
 import { readTrustedDocuments, type TrustedDocuments } from './server/trusted.ts';
 import { createUploadDoor } from './server/uploads.ts';
 import { openWebSocketDoor } from './server/websocket.ts';
@@ -44,6 +48,7 @@ export type App = Awaited<ReturnType<typeof startApp>>;
 /** Puts the parts together and listens. Main and every test start here. */
 export async function startApp(options: AppOptions) {
   const { config, log, openUpstream, database, now = () => new Date() } = options;
+  const keyFile = await openConfiguredKeyFile({ config, now, log });
   const db = await (database ?? connectDatabase({ ...config.database, log }));
   await migrate(db);
   const jobs = createJobs(db, log);
@@ -57,7 +62,8 @@ export async function startApp(options: AppOptions) {
   // Known once we listen: with PORT=0 the port is the system's choice.
   const address = { publicUrl: config.server.publicUrl ?? '' };
   const trustedDocuments = await readTrustedDocuments(config.server.trustedDocuments);
-  const parts = { config, log, now, db, jobs, upstream, secrets, address, trustedDocuments };
+  const read = { secrets, trustedDocuments, keyFile };
+  const parts = { config, log, now, db, jobs, upstream, address, ...read };
   const services = await createServices(parts);
   const doors = createDoors(parts, services);
 
@@ -73,6 +79,7 @@ export async function startApp(options: AppOptions) {
     await services.webhooks.stop();
     await jobs.stop();
     await services.lipsyncs.close();
+    await services.quotas.stop();
     await upstream.close();
     await db.close();
   }
@@ -89,14 +96,23 @@ export async function startApp(options: AppOptions) {
   };
 }
 
+async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' | 'now' | 'log'>) {
+  const { apiKeys, apiKeysFile: path } = config.auth;
+  if (path === null) return null;
+  return openKeyFile({ path, parse: (text) => parseApiKeyFile(text, apiKeys), now, log });
+}
+
 const retentionQueue = 'retention';
 
 /** An upload that moved no byte for this long has lost its process. */
 const quietUploadMs = 3_600_000;
 
+/** What an owner spent this long ago has long come back. */
+const quietOwnerMs = 3_600_000;
+
 /** Erases, every hour and on one instance, what has been kept long enough. */
 async function startRetention({ config, jobs, now, db }: Parts, services: Services): Promise<void> {
-  const { uploads, lipsyncs } = services;
+  const { uploads, lipsyncs, quotas } = services;
   const ago = (ms: number) => new Date(now().getTime() - ms);
   if (db.kind === 'embedded') await uploads.failAbandoned(now());
   await jobs.define(retentionQueue, { policy: 'short' });
@@ -104,6 +120,7 @@ async function startRetention({ config, jobs, now, db }: Parts, services: Servic
     await lipsyncs.eraseFinishedBefore(ago(config.timing.retentionDays * 86_400_000));
     await uploads.expireDue();
     await uploads.failAbandoned(ago(quietUploadMs));
+    await quotas.eraseBefore(ago(quietOwnerMs));
   });
   await jobs.schedule(retentionQueue, '17 * * * *');
 }
@@ -117,6 +134,7 @@ type Parts = {
   upstream: ReturnType<typeof createUpstream>;
   secrets: readonly string[];
   trustedDocuments: TrustedDocuments;
+  keyFile: KeyFile | null;
   address: { publicUrl: string };
 };
 
@@ -160,20 +178,28 @@ async function createServices(parts: Parts): Promise<Services> {
       firstGuessMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
   });
-  return { accounts, videos, voices, uploads, webhooks, lipsyncs };
+  const quotas = await createQuotaService({
+    ...{ db, now, log },
+    limits: { costPerMinute: config.limits.costPerMinute, streams: config.limits.streamsPerCaller },
+  });
+  return { accounts, videos, voices, uploads, webhooks, lipsyncs, quotas };
 }
 
 function createDoors(parts: Parts, services: Services) {
-  const { config, log, now, db, secrets, address, trustedDocuments } = parts;
+  const { config, log, now, db, secrets, address, trustedDocuments, keyFile } = parts;
   const { uploads, lipsyncs } = services;
-  const authenticate = createAuthenticator({ ...config.auth, log });
-  const contextOf = createContextFactory({ authenticate, services, log });
-  const streams = createEventStreams();
+  const authenticate = createAuthenticator({ ...config.auth, keyFile, now, log });
+  const sessions = createSessions({ authenticate, now, log });
+  const contextOf = createContextFactory({ sessions, services, log });
+  const streams = createEventStreams(sessions);
+  const callbacks = createSubscriptionCallbacks({ streams, webhooks: services.webhooks, log });
   const { graphiql, introspection, corsOrigins } = config.server;
   const yoga = createGraphQL({
     schema,
     contextOf,
+    sessions,
     streams,
+    callbacks,
     log,
     graphiql,
     introspection,
@@ -197,16 +223,20 @@ function createDoors(parts: Parts, services: Services) {
       await db.ping();
     },
   });
-  const sockets = openWebSocketDoor(server, { yoga, contextOf, origins, trustedDocuments, log });
+  const socketParts = { yoga, contextOf, sessions, origins, trustedDocuments, log };
+  const sockets = openWebSocketDoor(server, socketParts);
   return {
     server,
     /** Takes no new request, lets `drain` finish what runs, and then ends every connection. */
     async close(drain: () => Promise<void>): Promise<void> {
       stopping.abort();
+      sessions.stop();
+      keyFile?.stop();
       // Until then /readyz says 503 to whoever still asks.
       await drain();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       streams.end();
+      await callbacks.close();
       await sockets.close();
       server.closeIdleConnections();
       const patience = setTimeout(() => server.closeAllConnections(), patienceMs);

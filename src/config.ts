@@ -55,10 +55,14 @@ const apiKey = z
     }),
   );
 
-const apiKeys = list
-  .pipe(z.array(apiKey).min(1, 'must hold a key'))
-  .refine((keys) => new Set(keys.map((key) => key.name)).size === keys.length, 'repeats a name')
-  .refine((keys) => new Set(keys.map((key) => key.sha256)).size === keys.length, 'repeats a key');
+const isDistinct = (values: readonly string[]) => new Set(values).size === values.length;
+
+const distinctKeys = z
+  .array(apiKey)
+  .refine((keys) => isDistinct(keys.map(({ name }) => name)), 'repeats a name')
+  .refine((keys) => isDistinct(keys.map(({ sha256 }) => sha256)), 'repeats a key');
+
+const apiKeys = list.refine((entries) => entries.length > 0, 'must hold a key').pipe(distinctKeys);
 
 const secrets = list.refine(
   (each) => each.length > 0 && each.every((secret) => Buffer.byteLength(secret) >= 16),
@@ -125,6 +129,8 @@ const variables = z.object({
     .default(null),
   /** `name:sha256-of-key-in-hex:scope scope,…`. Scopes: lipsync:read lipsync:write videos:read videos:write admin. Default: none. */
   API_KEYS: apiKeys.default([]),
+  /** Path of a file of further ones, a line or a comma apart, `#` comments. Read again when it changes. Default: unset. */
+  API_KEYS_FILE: path.nullable().default(null),
   /** Signs callback and upload URLs: at least 16 bytes each, the first signs, all verify. Default: one is generated and kept in the database. */
   CALLBACK_SECRET: secrets.nullable().default(null),
   /** Path of a JSON map id → document; nothing else is executed then. Default: unset, any document is. */
@@ -138,13 +144,13 @@ const variables = z.object({
   GRAPHIQL: boolean.nullable().default(null),
   /** Origins, comma-separated, whose pages may use the API. Default: none but our own. */
   CORS_ORIGINS: origins.default([]),
-  /** Query cost an owner may spend in a minute. Not held yet, and a start says so. Default: no limit. */
+  /** Cost of operations, by `@cost` and `@listSize`, that an owner may spend in a minute. Default: no limit. */
   COST_PER_MINUTE: wholeNumber().nullable().default(null),
   /** Lip-syncs an owner may create in a day. Default: no limit. */
   LIPSYNCS_PER_DAY: wholeNumber().nullable().default(null),
   /** Lip-syncs of an owner that may be unfinished at a time. Default: no limit. */
   LIPSYNCS_IN_FLIGHT: wholeNumber().nullable().default(null),
-  /** Subscriptions an owner may have open at a time. Not held yet, and a start says so. Default: no limit. */
+  /** Subscriptions an owner may have open at a time, over all transports and instances. Default: no limit. */
   STREAMS_PER_CALLER: wholeNumber().nullable().default(null),
   /** Lip-syncs that may wait for the upstream, all owners together. Default: 10000. */
   QUEUE_LIMIT: wholeNumber().default(10_000),
@@ -201,7 +207,7 @@ function describe({ path: [name, position], message }: z.core.$ZodIssue): string
 /** Reads the variables as they came, so that it speaks also where some of them can't be parsed. */
 function findContradictions(raw: Raw): string[] {
   const sandbox = boolean.safeParse(raw.SANDBOX).data;
-  const hasAuth = raw.AUTH_JWKS_URL || raw.AUTH_JWT_SECRET || raw.API_KEYS;
+  const hasAuth = raw.AUTH_JWKS_URL || raw.AUTH_JWT_SECRET || raw.API_KEYS || raw.API_KEYS_FILE;
   const mayBeAnonymous = boolean.safeParse(raw.ALLOW_ANONYMOUS).data === true;
   const rules: [boolean, string][] = [
     [sandbox === true && !!raw.USEAPI_TOKEN, 'SANDBOX=true and USEAPI_TOKEN exclude each other'],
@@ -214,7 +220,7 @@ function findContradictions(raw: Raw): string[] {
     [!!raw.AUTH_JWKS_URL && !raw.AUTH_AUDIENCE, 'AUTH_AUDIENCE must be set with AUTH_JWKS_URL'],
     [
       !!raw.USEAPI_TOKEN && !hasAuth && !mayBeAnonymous,
-      'AUTH_JWKS_URL, AUTH_JWT_SECRET or API_KEYS must be set with USEAPI_TOKEN, or ALLOW_ANONYMOUS=true to let everyone spend its credits',
+      'AUTH_JWKS_URL, AUTH_JWT_SECRET, API_KEYS or API_KEYS_FILE must be set with USEAPI_TOKEN, or ALLOW_ANONYMOUS=true to let everyone spend its credits',
     ],
   ];
   return rules.filter(([isBroken]) => isBroken).map(([, problem]) => problem);
@@ -246,6 +252,7 @@ function arrange(is: Variables) {
       issuer: is.AUTH_ISSUER,
       audience: is.AUTH_AUDIENCE,
       apiKeys: is.API_KEYS,
+      apiKeysFile: is.API_KEYS_FILE,
     },
     callbackSecrets: is.CALLBACK_SECRET,
     /** In the sandbox `token` is null and the emulator's own address stands in for `baseUrl`. */
@@ -284,6 +291,27 @@ function findPublicUrl(is: Variables): { publicUrl: string | null; publicUrlIsLo
     (isIPv4(name) && name.startsWith('127.'));
   return { publicUrl: is.PUBLIC_URL || is.PORT > 0 ? url : null, publicUrlIsLoopback: isLoopback };
 }
+
+/**
+ * What API_KEYS_FILE holds, which is nothing where its last key was withdrawn.
+ *
+ * @param besides the keys of API_KEYS: neither name nor key may be in both
+ * @throws ConfigError
+ */
+export function parseApiKeyFile(text: string, besides: Config['auth']['apiKeys']) {
+  const lines = text.split('\n').map((line) => line.replace(/#.*/, ''));
+  const { data, error } = list.pipe(distinctKeys).safeParse(lines.join(','));
+  if (data === undefined) {
+    const issues = error.issues.map((issue) => ({ ...issue, path: [file, ...issue.path] }));
+    throw new ConfigError(issues.map(describe));
+  }
+  const isKnown = (key: (typeof data)[number]) =>
+    besides.some(({ name, sha256 }) => name === key.name || sha256 === key.sha256);
+  if (data.some(isKnown)) throw new ConfigError([`${file} repeats a name or key of API_KEYS`]);
+  return data;
+}
+
+const file = 'API_KEYS_FILE';
 
 /** The default of `PUBLIC_URL`. An address that means "all of them" is no address to call, so it becomes 127.0.0.1. */
 export function publicUrlAt(host: string, port: number): string {

@@ -5,6 +5,16 @@ export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/**
+ * Only what is ours or harmless: what else an error carries may quote callers, as a database does in `detail` with every
+ * column of a row that it refused.
+ */
+function serializeError(thrown: unknown) {
+  if (!(thrown instanceof Error)) return typeof thrown;
+  const { type, message, stack, code } = pino.stdSerializers.err(thrown);
+  return { type, message, stack, ...(code === undefined ? {} : { code }) };
+}
+
 /** JSON lines on stdout: `{"level":"info","time":"2026-01-01T00:00:00.000Z","msg":…}`. */
 export function createLog(level: LogLevel, destination?: DestinationStream): Log {
   return pino(
@@ -13,6 +23,7 @@ export function createLog(level: LogLevel, destination?: DestinationStream): Log
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
     },
     destination ?? pino.destination(1),
   );

@@ -42,22 +42,10 @@ async function start(): Promise<void> {
   });
   stopOnSignals({ app, sandbox, log });
   log.info({ url: `${app.url}/graphql`, mode: config.mode }, 'listening');
-  warnOfLimits(config, log);
   if (config.mode === 'live' && config.server.publicUrlIsLoopback) {
     log.warn(
       'PUBLIC_URL is a loopback address: the upstream can not call back, so lip-syncs end at the next poll.',
     );
-  }
-}
-
-/** An operator who sets a limit must not believe in one that is not held. */
-function warnOfLimits({ limits }: Config, log: Log): void {
-  const set = {
-    COST_PER_MINUTE: limits.costPerMinute,
-    STREAMS_PER_CALLER: limits.streamsPerCaller,
-  };
-  for (const [name, value] of Object.entries(set)) {
-    if (value !== null) log.warn(`${name} is set, but this version does not hold it yet.`);
   }
 }
 

@@ -10,6 +10,7 @@ import './domains/lipsyncs/create-schema.ts';
 import './domains/lipsyncs/end-schema.ts';
 import './domains/lipsyncs/progress-schema.ts';
 import './domains/lipsyncs/viewer-schema.ts';
+import './domains/quotas/schema.ts';
 import './domains/webhooks/schema.ts';
 import { toSubgraph } from './graphql/subgraph.ts';
 

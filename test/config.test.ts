@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, publicUrlAt, readConfig, variableNames } from '../src/config.ts';
+import {
+  ConfigError,
+  parseApiKeyFile,
+  publicUrlAt,
+  readConfig,
+  variableNames,
+} from '../src/config.ts';
 import { scopes } from '../src/graphql/context.ts';
 import { createLog, logLevels } from '../src/log.ts';
 import { createAuthenticator } from '../src/server/caller.ts';
@@ -42,6 +48,7 @@ describe('works', () => {
         issuer: null,
         audience: null,
         apiKeys: [],
+        apiKeysFile: null,
       },
       callbackSecrets: null,
       upstream: { token: null, baseUrl: 'https://api.useapi.net/v2/pixverse', timeoutMs: 30_000 },
@@ -65,6 +72,11 @@ describe('works', () => {
     expect(config.upstream.token).toBe('user:1-secret');
     expect(config.auth).toMatchObject({ allowAnonymous: false, anonymousIsAdmin: false });
     expect(config.server).toMatchObject({ graphiql: false, introspection: 'authenticated' });
+  });
+
+  test('a file of API keys is a way to sign in, which a live service needs', () => {
+    const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', API_KEYS_FILE: 'keys.txt' });
+    expect(config.auth).toMatchObject({ allowAnonymous: false, apiKeysFile: resolve('keys.txt') });
   });
 
   test('live with ALLOW_ANONYMOUS=true shows its schema to everyone and makes nobody admin', () => {
@@ -144,6 +156,7 @@ describe('works', () => {
       AUTH_JWKS_URL: 'https://id.example.com/keys?tenant=1',
       AUTH_ISSUER: 'https://id.example.com/',
       AUTH_AUDIENCE: 'lipsync',
+      API_KEYS_FILE: 'keys.txt',
       TRUSTED_DOCUMENTS: 'documents.json',
       GRAPHIQL: '1',
       COST_PER_MINUTE: '1',
@@ -166,6 +179,7 @@ describe('works', () => {
         jwksUrl: 'https://id.example.com/keys?tenant=1',
         issuer: 'https://id.example.com/',
         audience: 'lipsync',
+        apiKeysFile: resolve('keys.txt'),
       },
       server: { trustedDocuments: resolve('documents.json'), graphiql: true },
       limits: {
@@ -187,6 +201,36 @@ describe('works', () => {
     });
     const authenticate = createAuthenticator({ ...config.auth, log: createLog(config.logLevel) });
     expect([...(await authenticate('Bearer k')).scopes]).toEqual([...scopes]);
+  });
+});
+
+describe('a file of API keys', () => {
+  const line = (name: string, key = name, scopes = 'lipsync:read') =>
+    `${name}:${hash(key)}:${scopes}`;
+  const namesIn = (text: string) => parseApiKeyFile(text, []).map(({ name }) => name);
+
+  test.each([
+    [`${line('web')}\n${line('ops')}\n`, ['web', 'ops']],
+    [`${line('web')},${line('ops')}`, ['web', 'ops']],
+    [`# whose they are\r\n${line('web')} # the web\r\n\r\n,${line('ops')},\r\n`, ['web', 'ops']],
+    [`\ufeff${line('web')}`, ['web']],
+    [`# ${line('web')}\n`, []],
+    ['', []],
+  ])('%j', (text, names) => {
+    expect(namesIn(text)).toEqual(names);
+  });
+
+  test.each([
+    [`${line('web')}\nweb:hunter2:admin`, 'API_KEYS_FILE entry 2 must be name:'],
+    [line('web', 'web', 'lipsync:read hunter2'), 'API_KEYS_FILE entry 1 must name scopes'],
+    [`${line('web')}\n${line('web', 'x')}`, 'API_KEYS_FILE repeats a name'],
+    [`${line('web')}\n${line('ops', 'web')}`, 'API_KEYS_FILE repeats a key'],
+    [line('env', 'x'), 'API_KEYS_FILE repeats a name or key of API_KEYS'],
+    [line('x', 'env'), 'API_KEYS_FILE repeats a name or key of API_KEYS'],
+  ])('is refused whole, without a word of it: %j', (text, problem) => {
+    const { apiKeys } = readConfig({ API_KEYS: line('env') }).auth;
+    expect(() => parseApiKeyFile(text, apiKeys)).toThrow(problem);
+    expect(() => parseApiKeyFile(text, apiKeys)).not.toThrow(/hunter2|[0-9a-f]{64}/);
   });
 });
 
@@ -255,7 +299,10 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  test.each(variableNames.filter((name) => name !== 'NODE_ENV'))(
+  // Any text is right for the one, and any path for the other, which is a way to sign in.
+  const anythingGoes = ['NODE_ENV', 'API_KEYS_FILE'];
+
+  test.each(variableNames.filter((name) => !anythingGoes.includes(name)))(
     'what %s was set to stays out of the message',
     (name) => {
       const secret = 'hunter2:p w#?';

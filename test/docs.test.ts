@@ -27,6 +27,7 @@ const files = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
@@ -51,6 +52,11 @@ const runElsewhere: Record<string, { file: string; words: string }> = {
   'npm run check': { file: '.ci/run', words: 'npm run -s check' },
   'npm run test:postgres': { file: '.ci/run', words: 'suite test:postgres' },
   'npm run test:browser': { file: '.ci/run', words: 'suite test:browser' },
+  'npm run test:examples': { file: '.ci/run', words: 'suite test:examples' },
+  // Their short forms are part of `npm test`.
+  'npm run chaos': { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' },
+  'npm run fuzz': { file: 'test/fuzz/fuzz.test.ts', words: 'npm run fuzz' },
+  'npm run diff': { file: 'package.json', words: '"diff": "node test/release/diff.ts"' },
   // They write: the tests that hold what they write are named.
   'npm run format': { file: 'package.json', words: '"lint": "biome check' },
   'npm run schema': { file: 'test/schema.test.ts', words: '`npm run schema` writes it' },
@@ -133,9 +139,10 @@ describe.each(files.filter((file) => operationsOf(pageOf(file)).length > 0))('%s
   test.each(operationsOf(pageOf(file)))('line $line answers as written', async (operation) => {
     const { query, answers } = operation;
     const variables = await fill(app, operation.variables);
-    const given = isSubscription(query)
+    const told = isSubscription(query)
       ? await watch(app, query, variables)
-      : [await app.ask(query, variables).then(({ data, errors }) => ({ data, errors }))];
+      : [await app.ask(query, variables)];
+    const given = told.map(({ data, errors }) => ({ data, errors }));
     const shapes = given.map((each) => shapeOf(JSON.parse(JSON.stringify(each))));
     if (answers.length === 0) expect(given.filter(({ errors }) => errors)).toEqual([]);
     for (const answer of answers) expect(shapes).toContainEqual(shapeOf(answer));

@@ -2,12 +2,17 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 
 type Entry = { optionalDependencies?: Record<string, string>; resolved?: string };
-const text = await readFile('package-lock.json', 'utf8');
-const { packages } = JSON.parse(text) as { packages: Record<string, Entry> };
+const files = ['package-lock.json', 'test/federation/package-lock.json'];
+const lockfiles = await Promise.all(
+  files.map(async (file) => {
+    const text = await readFile(file, 'utf8');
+    return { file, text, ...(JSON.parse(text) as { packages: Record<string, Entry> }) };
+  }),
+);
 
 describe('works', () => {
   // npm drops those that it can't find while it writes the file, and then `npm ci` refuses the file everywhere.
-  test('the binaries for every platform are in the lockfile', () => {
+  test.each(lockfiles)('the binaries for every platform are in $file', ({ packages }) => {
     const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
       Object.keys(optionalDependencies).filter(
         (name) =>
@@ -19,7 +24,7 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('download addresses from the lockfile', () => {
+  test.each(lockfiles)('download addresses from $file', ({ packages, text }) => {
     expect(Object.values(packages).filter(({ resolved }) => resolved !== undefined)).toEqual([]);
     expect(text).not.toMatch(/https?:\/\/[^"]*\.tgz/);
   });

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
+import { isSuccess } from './answer.ts';
+import { withoutToken } from './errors.ts';
 import { type Answer, exchange, type Fault, type Patience } from './exchange.ts';
 
 // Reads are single-flighted and polls are lists, so more than this at once means that the upstream hangs.
@@ -21,6 +23,7 @@ export type OutgoingRequest = {
 export class Connection {
   readonly #origin: string;
   readonly #prefix: string;
+  readonly #token: string;
   readonly #headers: Headers;
   readonly #connector: buildConnector.connector;
   readonly #pool: Pool;
@@ -34,6 +37,7 @@ export class Connection {
     }
     this.#origin = origin;
     this.#prefix = pathname.replace(/\/+$/, '');
+    this.#token = options.token;
     this.#headers = {
       authorization: `Bearer ${options.token}`,
       accept: 'application/json',
@@ -51,7 +55,7 @@ export class Connection {
 
   /** Over a kept connection. A reset may only mean that the connection was stale, so only for what may be repeated. */
   overKept(request: OutgoingRequest, patience: Patience): Promise<Answer | Fault> {
-    return exchange(this.#pool, this.#dress(request), patience);
+    return this.#exchange(this.#pool, this.#dress(request), patience);
   }
 
   /** Over a connection of its own, closed afterwards. */
@@ -63,9 +67,8 @@ export class Connection {
       allowH2: false,
       connect: connectOnce(this.#connector),
     });
-    const running = exchange(client, { ...this.#dress(request), reset: true }, patience).finally(
-      () => client.destroy(),
-    );
+    const dressed = { ...this.#dress(request), reset: true };
+    const running = this.#exchange(client, dressed, patience).finally(() => client.destroy());
     const settled = running.then(
       () => {},
       () => {},
@@ -83,6 +86,17 @@ export class Connection {
     this.#isClosed = true;
     await this.#pool.destroy();
     await Promise.all(this.#fresh);
+  }
+
+  /** A refusal is heard without our token: its words go to callers, into rows and into the log. */
+  async #exchange(
+    dispatcher: Dispatcher,
+    request: Dispatcher.DispatchOptions,
+    patience: Patience,
+  ): Promise<Answer | Fault> {
+    const outcome = await exchange(dispatcher, request, patience);
+    if (outcome.kind === 'fault' || isSuccess(outcome.status)) return outcome;
+    return { ...outcome, text: withoutToken(outcome.text, this.#token) };
   }
 
   #dress(request: OutgoingRequest): Dispatcher.DispatchOptions {

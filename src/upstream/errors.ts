@@ -133,13 +133,20 @@ function isHarmless(text: string): boolean {
 
 const maxLoggedLength = 200;
 
-/** The beginning of a text, fit for a log: without our token and without e-mails. */
+/** A text of the upstream without our token, also where it quotes only that part which makes the token a secret. */
+export function withoutToken(text: string, token: string): string {
+  const [, unique] = /^user:\d+-(.{8,})$/.exec(token) ?? [];
+  const bare = text.replaceAll(token, '[token]');
+  return unique === undefined ? bare : bare.replaceAll(unique, '[token]');
+}
+
+/** The beginning of a text, fit for a log: without our token, without e-mails and without long encoded words. */
 export function redact(text: string, token: string): string {
   // Tokens first and in the whole text: one that is cut in half would no longer be recognised. Then cut, because the
   // e-mail pattern takes quadratic time on a long word.
-  return text
-    .replaceAll(token, '[token]')
+  return withoutToken(text, token)
     .slice(0, 5 * maxLoggedLength)
     .replace(/[^\s"'<>,;:()[\]{}/\\?=&]+(?:@|%40)[^\s"'<>,;:()[\]{}/\\?=&]+/gi, '[e-mail]')
+    .replace(/(?=[\w+=-]*\d)[\w+=-]{40,}/g, '[…]')
     .slice(0, maxLoggedLength);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../../database/connect.ts';
-import { findPrefix, keepPrefixes } from './store.ts';
+import { findPrefixes, keepPrefixes } from './store.ts';
 
 export type VideoIds = {
   /** The key of an upstream id: `<8 random characters>-<digits>`, the same one for ever. */
@@ -9,6 +9,8 @@ export type VideoIds = {
   toKeys(upstreamIds: readonly string[]): Promise<string[]>;
   /** Null for a key that was never given out in this database. */
   toUpstream(key: string): Promise<string | null>;
+  /** The same for many, with one statement at most. */
+  toUpstreams(keys: readonly string[]): Promise<(string | null)[]>;
 };
 
 /** Ids reach 15 digits today; a thousand times longer ones are somebody's rubbish. */
@@ -48,20 +50,25 @@ export function createVideoIds(db: Database): VideoIds {
     return parts.map(({ prefix, digits }) => `${keys.get(prefix)}-${digits}`);
   }
 
+  async function toUpstreams(given: readonly string[]): Promise<(string | null)[]> {
+    const parts = given.map((key) => keyForm.exec(key) ?? []);
+    const named = new Set(parts.flatMap(([, prefixKey]) => prefixKey ?? []));
+    const unknown = [...named].filter((prefixKey) => !prefixes.has(prefixKey));
+    for (const row of unknown.length > 0 ? await findPrefixes(db, unknown) : []) remember(row);
+    return parts.map(([, prefixKey = '', digits]) => {
+      const prefix = prefixes.get(prefixKey);
+      return prefix === undefined ? null : `${prefix}${digits}`;
+    });
+  }
+
   return {
     toKeys,
     async toKey(upstreamId) {
       return (await toKeys([upstreamId]))[0] ?? '';
     },
+    toUpstreams,
     async toUpstream(key) {
-      const [, prefixKey, digits] = keyForm.exec(key) ?? [];
-      if (prefixKey === undefined) return null;
-      if (!prefixes.has(prefixKey)) {
-        const prefix = await findPrefix(db, prefixKey);
-        if (prefix !== null) remember({ key: prefixKey, prefix });
-      }
-      const prefix = prefixes.get(prefixKey);
-      return prefix === undefined ? null : `${prefix}${digits}`;
+      return (await toUpstreams([key]))[0] ?? null;
     },
   };
 }

@@ -34,7 +34,7 @@ export async function loadVideos(
 }
 
 async function readMissing(library: Library, keys: readonly string[]): Promise<[string, Loaded][]> {
-  const upstreamIds = await Promise.all(keys.map((key) => library.ids.toUpstream(key)));
+  const upstreamIds = await library.ids.toUpstreams(keys);
   const found = await findUpstream(
     library,
     upstreamIds.filter((id) => id !== null),
@@ -68,8 +68,9 @@ async function findUpstream(
 }
 
 /**
- * One list call serves many, and GETs serve the rest. A single one is asked for directly, since the list would be the
- * larger answer.
+ * Pages of the list serve many, as long as each of them spares more than one GET, and GETs serve the rest. A single one
+ * is asked for directly, since the list would be the larger answer. What is not in a list that was read whole is not
+ * there at all: whoever sends a thousand ids of nothing causes no thousand calls.
  */
 async function findInAccount(
   library: Library,
@@ -79,7 +80,13 @@ async function findInAccount(
   const found = new Map<string, Found>();
   const missing = () => ids.filter((id) => (found.get(id) ?? null) === null);
   const search = createSearch(library, email, found);
-  if (ids.length > 1) await search(1);
+  let spared = ids.length;
+  for (let pages = 1; spared > 1 && missing().length > 1; pages += 1) {
+    const before = missing().length;
+    await search(pages);
+    spared = before - missing().length;
+  }
+  if (search.isWhole()) return found;
   await Promise.all(
     missing().map((id) =>
       bounded(async () => found.set(id, await settled(getVideo(library.upstream, id)))),
@@ -93,11 +100,12 @@ async function findInAccount(
   return found;
 }
 
-/** Reads pages of the list up to the given number of them, each once, and remembers a failure. */
+/** Reads pages of the list up to the given number of them, each once; remembers a failure, and whether it was all. */
 function createSearch(library: Library, email: string | null, found: Map<string, Found>) {
   let offset = 0;
   let pagesRead = 0;
   let isOver = email === null;
+  let isWhole = false;
   let failure: Failure | null = null;
 
   async function search(pages: number): Promise<void> {
@@ -107,11 +115,12 @@ function createSearch(library: Library, email: string | null, found: Map<string,
     isOver = page === null || page instanceof Failure || !page.hasMore;
     if (page instanceof Failure) failure = page;
     if (page === null || page instanceof Failure) return;
+    isWhole = !page.hasMore;
     offset = page.nextOffset;
     for (const video of page.items) found.set(video.id, video);
   }
 
-  return Object.assign(search, { failure: () => failure });
+  return Object.assign(search, { failure: () => failure, isWhole: () => isWhole });
 }
 
 /** What the upstream knows nothing of (404), or takes for no id at all (400), is missing. */

@@ -1,8 +1,11 @@
 import { Failure } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
+import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call, listOf, pageSize } from '../../graphql/prices.ts';
+import { isSomebody } from '../../graphql/refusal.ts';
 import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -100,13 +103,8 @@ export const VideoRef = builder.loadableNode('Video', {
   }),
 });
 
-builder.asEntity(VideoRef, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, context) => {
-    const key = keyOf('Video', id);
-    return key === null ? null : VideoRef.getDataloader(context).load(key);
-  },
-});
+// Everybody may ask for what its own lip-syncs used or made.
+defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isSomebody });
 
 const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').implement({
   description: 'A video in a page, with its cursor.',
@@ -123,11 +121,13 @@ const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').imple
   fields: (t) => ({
     edges: t.field({
       type: [VideoEdgeRef],
+      directives: { listSize: listOf(100) },
       description: 'The videos of this page, each with its cursor.',
       resolve: ({ edges }) => edges,
     }),
     nodes: t.field({
       type: [VideoRef],
+      directives: { listSize: listOf(100) },
       description: 'The videos of this page, without their cursors.',
       resolve: ({ edges }) => edges.map(({ node }) => node),
     }),
@@ -154,6 +154,9 @@ builder.queryFields((t) => ({
     description:
       "Videos of all accounts, the newest first; without the scope videos:read only those that the caller's lip-syncs used or made. A page may hold fewer than asked for and still say hasNextPage, where a filter matches little: go on from its endCursor.",
     authScopes: (_root, _args, { caller }) => isSomebody(caller),
+    directives: { cost: call },
+    // Composition takes sizedFields of objects only, and this is a union: the supergraph assumes whole pages.
+    extensions: { listSize: pageSize },
     args: {
       first: t.arg.int({
         description: 'How many from the start or after `after`. 1 to 100, default 20.',
@@ -176,6 +179,7 @@ builder.queryFields((t) => ({
     description:
       'One video by its id, or null where there is none for the caller. A failure of the video service is null with an entry in errors.',
     authScopes: (_root, _args, { caller }) => isSomebody(caller),
+    directives: { cost: call },
     args: { id: t.arg.id({ required: true, description: 'The id of the video.' }) },
     resolve: (_root, { id }) => keyOf('Video', id),
   }),
@@ -198,6 +202,7 @@ const DeleteSuccessRef = builder
 builder.mutationField('deleteVideo', (t) =>
   t.field({
     type: DeleteSuccessRef,
+    directives: { cost: call },
     description:
       "Deletes a video at the video service for good. Needs the scope lipsync:write for what the caller's lip-syncs made, and videos:write for any other. Lip-syncs that used or made it stay, without its addresses.",
     // Named in the refusal: the lesser one.
@@ -221,10 +226,6 @@ builder.mutationField('deleteVideo', (t) =>
 
 function viewerOf({ owner, scopes }: Caller): Viewer {
   return { owner, canSeeAll: scopes.has('videos:read') };
-}
-
-function isSomebody({ isAuthenticated, owner }: Caller): boolean {
-  return isAuthenticated || owner === 'anonymous';
 }
 
 /** DataLoader fails a single key only for an Error; `failureOf` unwraps it. */

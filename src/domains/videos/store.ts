@@ -1,12 +1,12 @@
 import type { Sql } from '../../database/connect.ts';
 import type { StoredVideo, VideoStatus } from './stored.ts';
 
-export async function findPrefix(sql: Sql, key: string): Promise<string | null> {
-  const [row] = await sql.query<{ prefix: string }>(
-    'select prefix from id_prefixes where key = $1',
-    [key],
-  );
-  return row?.prefix ?? null;
+/** Those of the keys that were ever given out. */
+export async function findPrefixes(
+  sql: Sql,
+  keys: readonly string[],
+): Promise<{ key: string; prefix: string }[]> {
+  return sql.query('select key, prefix from id_prefixes where key = any($1)', [keys]);
 }
 
 /** The key that each prefix has, which is the offered one where it had none. */

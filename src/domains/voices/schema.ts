@@ -1,6 +1,8 @@
 import { builder } from '../../graphql/builder.ts';
+import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
+import { call, listOf } from '../../graphql/prices.ts';
 import type { Voice, VoiceService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -28,19 +30,14 @@ export const VoiceRef = builder.loadableNode('Voice', {
   }),
 });
 
-builder.asEntity(VoiceRef, {
-  key: builder.selection<{ id: string }>('id'),
-  resolveReference: ({ id }, context) => {
-    const key = keyOf('Voice', id);
-    return key === null ? null : VoiceRef.getDataloader(context).load(key);
-  },
-});
+defineEntity(VoiceRef, { scope: 'lipsync:read' });
 
 const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implement({
   description: 'All voices there are.',
   fields: (t) => ({
     nodes: t.field({
       type: [VoiceRef],
+      directives: { listSize: listOf(20) },
       description: 'The voices, in the order of the video service.',
       resolve: ({ nodes }) => nodes,
     }),
@@ -50,6 +47,7 @@ const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implemen
 builder.queryFields((t) => ({
   voices: t.field({
     type: VoiceListRef,
+    directives: { cost: call },
     description: 'The voices that can speak the text of a lip-sync. Needs the scope lipsync:read.',
     authScopes: { scope: 'lipsync:read' },
     errors: {
@@ -66,6 +64,7 @@ builder.queryFields((t) => ({
     description:
       'One voice by its id, or null where there is none. Needs the scope lipsync:read. A failure of the video service is null with an entry in errors.',
     authScopes: { scope: 'lipsync:read' },
+    directives: { cost: call },
     args: { id: t.arg.id({ required: true, description: 'The id of the voice.' }) },
     resolve: (_root, { id }) => keyOf('Voice', id),
   }),

@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { Pool } from 'undici';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { signToken } from '../../src/callbacks/token.ts';
+import { keyOf } from '../../src/graphql/ids.ts';
+import { idOf, openStage, patient, type Stage } from '../domains/lipsyncs/stage.ts';
+
+const secret = 'a secret of sixteen bytes and more';
+const seed = 20_260_502;
+const count = 10_000;
+
+let stage: Stage;
+let pool: Pool;
+/** Keys of lip-syncs in every state that a callback might move. */
+let targets: string[];
+
+beforeAll(async () => {
+  // What is not looked at by a poll is looked at for a callback only.
+  stage = await openStage({ env: { CALLBACK_SECRET: secret, POLL_INTERVAL_MS: '3600000' } });
+  pool = new Pool(stage.test.url, { connections: 8 });
+  await stage.test.turn({ callbacks: 'none', replyRefInScheduler: false });
+  const [video = ''] = await stage.sources();
+  const say = async (text: string) =>
+    idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+  const cancelled = await say('[[never]] cancelled');
+  await stage.cancel(cancelled);
+  const lost = await say('[[cut]] [[never]] lost');
+  const running = await say('[[never]] running');
+  const alsoRunning = await say('[[never]] also running');
+  const waiting = await say('waiting');
+  const ids = [cancelled, lost, running, alsoRunning, waiting];
+  targets = ids.map((id) => keyOf('Lipsync', id) ?? '');
+});
+afterAll(async () => {
+  await pool.close();
+  await stage.stop();
+});
+
+const genuine = (id: string) => signToken([secret], { purpose: 'callback', id });
+
+/** Tokens that come as near as an attacker can get, and some that do not. */
+function forgeries(): fc.Arbitrary<string> {
+  const target = fc.constantFrom(...targets);
+  const parts = (id: string) => genuine(id).split('.') as [string, string, string];
+  const characters = fc.constantFrom(
+    ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_09.',
+  );
+  return fc.oneof(
+    // Signed by somebody who guessed, under the name of the true secret.
+    fc.tuple(target, fc.string({ minLength: 1 })).map(([id, guess]) => {
+      const mac = signToken([guess], { purpose: 'callback', id }).split('.').at(-1);
+      return [parts(id)[0], id, mac].join('.');
+    }),
+    fc
+      .tuple(target, fc.string({ minLength: 1 }))
+      .map(([id, guess]) => signToken([guess], { purpose: 'callback', id })),
+    // Ours, for the other door.
+    target.map((id) => signToken([secret], { purpose: 'upload', id })),
+    fc
+      .tuple(target, fc.date({ min: new Date('2100-01-01'), noInvalidDate: true }))
+      .map(([id, expiresAt]) => signToken([secret], { purpose: 'upload', id, expiresAt })),
+    // Another's.
+    fc
+      .tuple(target, target)
+      .filter(([id, other]) => id !== other)
+      .map(([id, other]) => [...parts(id).slice(0, 2), parts(other)[2]].join('.')),
+    // Genuine until somebody touched it.
+    fc
+      .tuple(target, fc.integer({ min: 1, max: 88 }))
+      .map(([id, length]) => genuine(id).slice(0, length)),
+    fc.tuple(target, fc.string({ minLength: 1 })).map(([id, more]) => genuine(id) + more),
+    fc
+      .tuple(target, fc.nat(88), characters)
+      .map(([id, at, wrong]) => genuine(id).slice(0, at) + wrong + genuine(id).slice(at + 1))
+      .filter((token) => !targets.map(genuine).includes(token)),
+    fc
+      .tuple(target, fc.stringMatching(/^[0-9a-z]{1,11}$/))
+      .map(([id, expiry]) => [...parts(id).slice(0, 2), expiry, parts(id)[2]].join('.')),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 300 }).filter((text) => isPath(text)),
+  );
+}
+
+/** A lone surrogate can be sent by nobody. */
+const isPath = (text: string) => text.isWellFormed() && !/^\.{1,2}$/.test(text);
+
+function bodies(): fc.Arbitrary<string | Buffer> {
+  const claim = fc.record(
+    {
+      video_id: fc.oneof(fc.string(), fc.integer()),
+      video_status_name: fc.constantFrom('QUEUED', 'COMPLETED', 'FAILED', 'MODERATED'),
+      video_status_final: fc.boolean(),
+      url: fc.webUrl(),
+      replyRef: fc.constantFrom(...targets),
+    },
+    { requiredKeys: [] },
+  );
+  return fc.oneof(
+    claim.map((each) => JSON.stringify(each)),
+    fc.json(),
+    fc.constantFrom('', '{', 'null', '[[[[[[', '<html>', `{"video_id":"${'x'.repeat(50_000)}"}`),
+    fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.from(bytes)),
+  );
+}
+
+async function send(token: string, body: string | Buffer) {
+  const { statusCode, body: answer } = await pool.request({
+    path: `/callbacks/${encodeURIComponent(token)}`,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
+  return `${statusCode} ${await answer.text()}`;
+}
+
+/** Everything that a callback might ever write to. */
+async function readAll() {
+  const { db } = stage.test.app;
+  const tables = ['lipsyncs', 'lipsync_events', 'refusals', 'uploads', 'accounts', 'settings'];
+  const rows = tables.map((table) => db.query(`select * from ${table} order by 1, 2`));
+  const jobs = db.query('select name, state, data from pgboss.job order by id');
+  return Promise.all([...rows, jobs]);
+}
+
+describe('keeps out', () => {
+  test(`${count} forged callbacks: no upstream call, no event, no row (seed ${seed})`, async () => {
+    const before = await readAll();
+    const requests = await stage.requests();
+    const forged = fc.sample(fc.tuple(forgeries(), bodies()), { numRuns: count, seed });
+    expect(new Set(forged.map(([token]) => token)).size).toBeGreaterThan(count / 2);
+    const answers = await Promise.all(forged.map(([token, body]) => send(token, body)));
+    expect(new Set(answers)).toEqual(new Set(['404 not found\n']));
+    expect(await readAll()).toEqual(before);
+    expect(await stage.requests()).toEqual(requests);
+
+    // None of that was for nothing: the genuine one moves it.
+    const id = targets[2] ?? '';
+    await stage.test.finishJobs();
+    expect(await send(genuine(id), '')).toBe('200 ok\n');
+    await vi.waitFor(async () => expect(await readAll()).not.toEqual(before), patient);
+  }, 60_000);
+});

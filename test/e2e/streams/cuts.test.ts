@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  expectSoundLog,
+  idOf,
+  openStage,
+  patient,
+  type Stage,
+} from '../../domains/lipsyncs/stage.ts';
+import { startTestApp, type TestApp } from '../../support/app.ts';
+import { postgresUrl, type TestStorage, testStorage } from '../../support/database.ts';
+import { type Cutter, openCutter, randomFrom } from './cutter.ts';
+import { StubbornWatcher } from './stubborn.ts';
+
+const seed = 20_260_501;
+
+/** On PostgreSQL two instances and the whole of it; on PGlite, which has one instance, a taste. */
+const size =
+  postgresUrl === undefined
+    ? { instances: 1, lipsyncs: 2, steps: 4, cuts: 40 }
+    : { instances: 2, lipsyncs: 8, steps: 10, cuts: 200 };
+
+/**
+ * About the half of them come in the middle of an event, the others anywhere from the first byte of the answer. A browser
+ * waits before it comes back, and would see nothing at all of so bad a network.
+ */
+const mostBytes = { impatient: 1_500, browser: 20_000 };
+
+// Live, a job is expected to take a minute and a half, and so tells much of its way.
+const env = { USEAPI_TOKEN: 'user:1001-sandbox', ALLOW_ANONYMOUS: 'true' };
+
+let storage: TestStorage;
+let stage: Stage;
+let second: TestApp | null = null;
+let cutters: { impatient: Cutter; browser: Cutter };
+beforeAll(async () => {
+  storage = await testStorage();
+  const accounts = [{ email: 'studio@sandbox.example', maxJobs: 8 }];
+  stage = await openStage({ env, storage, sandbox: { accounts } });
+  await stage.test.turn({ callbacks: 'none' });
+  if (size.instances > 1) {
+    const now = () => new Date(Date.now() + stage.clock.aheadMs);
+    second = await startTestApp({ env, storage, upstream: stage.test.sandbox, now });
+  }
+  const origins = [stage.test.url, ...(second === null ? [] : [second.url])];
+  const random = randomFrom(seed);
+  cutters = {
+    impatient: await openCutter(origins, { random, mostBytes: mostBytes.impatient }),
+    browser: await openCutter(origins, { random, mostBytes: mostBytes.browser }),
+  };
+});
+afterAll(async () => {
+  for (const cutter of both()) await cutter.close();
+  await second?.stop();
+  await stage.stop();
+  await storage.remove();
+});
+
+const both = () => Object.values(cutters);
+const countCuts = () => both().reduce((sum, { cuts }) => sum + cuts(), 0);
+
+/** Time passes until each of them has told more of its way, as far as there is anything to tell. */
+async function moveOn(ids: string[]): Promise<void> {
+  const lengths = async () => Promise.all(ids.map(async (id) => (await stage.events(id)).length));
+  const before = await lengths();
+  // A little more than the five points take that are worth an event.
+  stage.clock.aheadMs += 5_500;
+  await vi.waitFor(async () => {
+    const after = await lengths();
+    for (const [at, length] of after.entries()) expect(length).toBeGreaterThan(before[at] ?? 0);
+  }, patient);
+}
+
+async function createAll(): Promise<string[]> {
+  const [video = ''] = await stage.sources();
+  const ids: string[] = [];
+  for (let n = 0; n < size.lipsyncs; n += 1) {
+    const text = `[[never]] Number ${n}`;
+    ids.push(idOf(await stage.create({ video: { id: video }, speech: { text: { text } } })));
+  }
+  return ids;
+}
+
+/** Four who watch it, each in a way of its own. */
+function watch(id: string) {
+  const begin = (how: (watcher: StubbornWatcher) => Promise<void>, { url } = cutters.impatient) => {
+    const watcher = new StubbornWatcher(url, id);
+    return { id, watcher, end: how(watcher) };
+  };
+  return [
+    begin((watcher) => watcher.overWebSocket()),
+    begin((watcher) => watcher.overFetch()),
+    begin((watcher) => watcher.overFetchWithLastEventId()),
+    begin((watcher) => watcher.overEventSource(), cutters.browser),
+  ];
+}
+
+async function moveOnUnderCuts(ids: string[]): Promise<void> {
+  for (let step = 0; step < size.steps; step += 1) {
+    await moveOn(ids);
+    // Whoever comes back by himself, as a browser does, is away for a second and misses what happens meanwhile.
+    for (const cutter of both()) cutter.cutAll();
+  }
+  const { impatient } = cutters;
+  while (countCuts() < size.cuts) {
+    impatient.cutAll();
+    await vi.waitFor(() => expect(impatient.openCount()).toBeGreaterThan(ids.length), patient);
+  }
+}
+
+async function expectWhole({ id, watcher }: { id: string; watcher: StubbornWatcher }) {
+  const log = await stage.events(id);
+  expectSoundLog(log);
+  const first = watcher.events[0]?.sequence ?? 0;
+  const rest = log.slice(first - 1);
+  expect(watcher.events.map(({ sequence }) => sequence)).toEqual(
+    rest.map(({ sequence }) => sequence),
+  );
+  expect(watcher.events.map(({ cursor }) => cursor)).toEqual(rest.map(({ cursor }) => cursor));
+  expect(watcher.events.at(-1)?.status).toBe('COMPLETED');
+  expect(watcher.isComplete).toBe(true);
+}
+
+describe('cuts at random', () => {
+  test(`lose and repeat nothing: ${size.cuts} of them, over every transport, seed ${seed}`, async () => {
+    const ids = await createAll();
+    const watchers = ids.flatMap(watch);
+    await moveOnUnderCuts(ids);
+    // The end is cut into like the rest, but not for ever.
+    for (const cutter of both()) cutter.calmDown(size.cuts);
+    for (const id of ids) await stage.finish(id);
+    await Promise.all(watchers.map(({ end }) => end));
+
+    for (const visits of cutters.impatient.visits()) expect(visits).toBeGreaterThan(size.cuts / 5);
+    for (const each of watchers) await expectWhole(each);
+  }, 120_000);
+});

@@ -1,0 +1,211 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type TestStorage, testStorage } from '../../support/database.ts';
+import { createGraphQLClient, readEvents } from '../../support/graphql-client.ts';
+import {
+  type OtherUpstream,
+  otherToken,
+  startOtherUpstream,
+} from '../../support/other-upstream.ts';
+import { type Program, startProgram } from '../../support/other-upstream-process.ts';
+import { RawWebSocket } from '../../support/raw-websocket.ts';
+
+const email = 'drain@streams.example';
+const perTransport = 250;
+
+let storage: TestStorage;
+let upstream: OtherUpstream;
+let program: Program;
+beforeEach(async () => {
+  storage = await testStorage();
+  upstream = await startOtherUpstream({
+    accounts: [{ email, maxJobs: 8 }],
+    callbacks: 'none',
+    running: 200,
+  });
+  upstream.addVideo(email, 'a face');
+});
+afterEach(async () => {
+  await program.kill('SIGKILL');
+  await upstream.close();
+  await storage.remove();
+});
+
+async function start(): Promise<string> {
+  program = startProgram({
+    USEAPI_TOKEN: otherToken,
+    USEAPI_BASE_URL: upstream.baseUrl,
+    ALLOW_ANONYMOUS: 'true',
+    DATA_DIR: storage.dataDir,
+    PORT: '0',
+    POLL_INTERVAL_MS: '800',
+  });
+  return program.url();
+}
+
+async function create(url: string, count: number): Promise<string[]> {
+  const { ask } = createGraphQLClient(url);
+  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
+    '{ videos { ... on VideoConnection { nodes { id } } } }',
+  );
+  const video = { id: data?.videos.nodes.at(-1)?.id };
+  type Created = { createLipsync: { lipsync?: { id: string } } };
+  const made = await Promise.all(
+    Array.from({ length: count }, (_, n) =>
+      ask<Created>(
+        `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
+          ... on CreateLipsyncSuccess { lipsync { id } } ... on LipsyncError { code message } } }`,
+        { input: { video, speech: { text: { text: `Number ${n}` } } } },
+      ),
+    ),
+  );
+  return made.map((answer) => answer.data?.createLipsync.lipsync?.id ?? '');
+}
+
+const subscription = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
+  ... on LipsyncProgress { cursor sequence status } ... on LipsyncError { code message } } }`;
+
+type Event = { cursor: string; sequence: number; status: string };
+
+/** One who watches a lip-sync, over as many connections as it takes. */
+class Watcher {
+  readonly events: Event[] = [];
+  isComplete = false;
+  readonly #id: string;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  /** Resolves with the first event; `closed` with the code that the connection ended with. */
+  async overWebSocket(url: string): Promise<{ closed: Promise<number> }> {
+    const client = await RawWebSocket.open(url);
+    client.subscribe('1', subscription, { id: this.#id, after: this.#cursor });
+    const closed = client.closed.then(({ code }) => {
+      for (const { type, payload } of client.messages) {
+        if (type === 'next') this.#take(payload?.data);
+        if (type === 'complete') this.isComplete = true;
+      }
+      return code;
+    });
+    const { type } = await client.message((message) => /next|complete/.test(message.type));
+    if (this.events.length > 0 || type === 'complete') {
+      await client.message((message) => message.type === 'complete');
+      client.socket.close();
+    }
+    return { closed };
+  }
+
+  /** Resolves with the first event; `closed` with the end of the stream. */
+  async overSse(url: string): Promise<{ closed: Promise<void> }> {
+    const response = await fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: {
+        accept: 'text/event-stream',
+        'content-type': 'application/json',
+        ...(this.#cursor === null ? {} : { 'last-event-id': this.#cursor }),
+      },
+      body: JSON.stringify({ query: subscription, variables: { id: this.#id } }),
+    });
+    const first = Promise.withResolvers<void>();
+    const read = async () => {
+      for await (const { event, data } of readEvents(response.body as ReadableStream)) {
+        if (event === 'complete') this.isComplete = true;
+        else this.#take((JSON.parse(data) as { data: Record<string, unknown> }).data);
+        first.resolve();
+      }
+    };
+    const closed = read();
+    await first.promise;
+    return { closed };
+  }
+
+  get #cursor(): string | null {
+    return this.events.at(-1)?.cursor ?? null;
+  }
+
+  #take(data: Record<string, unknown> | null | undefined): void {
+    this.events.push(data?.lipsyncProgress as Event);
+  }
+}
+
+/** A crowd of which half watches over each transport, all of them on the same lip-syncs. */
+function gather(ids: string[]) {
+  const half = () =>
+    Array.from({ length: perTransport }, (_, n) => new Watcher(ids[n % ids.length] ?? ''));
+  return { bySocket: half(), byStream: half() };
+}
+
+describe('SIGTERM under five hundred subscriptions', () => {
+  test('tells all of them to come back, and none misses an event or its end', async () => {
+    const before = await start();
+    // Eight run, two wait.
+    const ids = await create(before, 10);
+    const jobs = await Promise.all(Array.from({ length: 8 }, () => upstream.nextJob()));
+    const { bySocket, byStream } = gather(ids);
+    const [sockets, streams] = await Promise.all([
+      Promise.all(bySocket.map((each) => each.overWebSocket(before))),
+      Promise.all(byStream.map((each) => each.overSse(before))),
+    ]);
+    expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    const codes = await Promise.all(sockets.map(({ closed }) => closed));
+    expect(new Set(codes)).toEqual(new Set([1012]));
+    await Promise.all(streams.map(({ closed }) => closed));
+    const crowd = [...bySocket, ...byStream];
+    expect(crowd.filter(({ isComplete }) => isComplete)).toEqual([]);
+    expect(program.lines.filter(({ level }) => level === 'error')).toEqual([]);
+
+    // Some end while nobody is here, the others, and the two that waited, later.
+    for (const job of jobs.slice(0, 4)) await job.become(1);
+    const after = await start();
+    // Whoever came by one transport comes back by the other.
+    const back = [
+      ...byStream.map((each) => each.overWebSocket(after)),
+      ...bySocket.map((each) => each.overSse(after)),
+    ];
+    for (const job of jobs.slice(4)) await job.become(8);
+    for (let waiting = 0; waiting < 2; waiting += 1) await (await upstream.nextJob()).become(7);
+    const ended: { closed: Promise<unknown> }[] = await Promise.all(back);
+    await Promise.all(ended.map(({ closed }) => closed));
+    for (const { events, isComplete } of crowd) {
+      expect(isComplete).toBe(true);
+      const first = events[0]?.sequence ?? 0;
+      expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, at) => first + at));
+      expect(['COMPLETED', 'FAILED', 'MODERATED']).toContain(events.at(-1)?.status);
+    }
+  });
+
+  test('told nobody to come back for as long as a POST hung, and the process ended before that', async () => {
+    const url = await start();
+    const [id = ''] = await create(url, 1);
+    const [socket, stream] = [new Watcher(id), new Watcher(id)];
+    const [bySocket, byStream] = await Promise.all([
+      socket.overWebSocket(url),
+      stream.overSse(url),
+    ]);
+    const release = upstream.hold('POST /videos/lipsync');
+    const slow = create(url, 1);
+    await expect.poll(() => upstream.countOf('POST /videos/lipsync'), { timeout: 10_000 }).toBe(2);
+    program.child.kill('SIGTERM');
+    expect(await bySocket.closed).toBe(1012);
+    await byStream.closed;
+    expect([socket.isComplete, stream.isComplete]).toEqual([false, false]);
+    // Whoever waits for it still gets its answer.
+    release();
+    expect(await slow).toEqual([expect.stringMatching(/./)]);
+    expect(await program.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test('waited for half a minute for a client that never answers a close', async () => {
+    const url = await start();
+    const [id = ''] = await create(url, 1);
+    const client = await RawWebSocket.open(url);
+    client.subscribe('1', subscription, { id });
+    await client.message(({ type }) => type === 'next');
+    client.socket.pause();
+    await program.kill('SIGTERM');
+    // It got to the end of its work and was not cut off in the middle.
+    expect(program.lines.at(-1)?.msg).toBe('stopped');
+    client.socket.resume();
+    expect((await client.closed).code).toBe(1012);
+  });
+}, 120_000);

@@ -1,0 +1,109 @@
+import { EventSource } from 'eventsource';
+import { readEvents } from '../../support/graphql-client.ts';
+import { RawWebSocket } from '../../support/raw-websocket.ts';
+
+export type Seen = { cursor: string; sequence: number; status: string };
+
+const document = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
+  ... on LipsyncProgress { cursor sequence status } ... on LipsyncError { code message } } }`;
+
+type Data = { lipsyncProgress: Seen } | null | undefined;
+
+/** Watches a lip-sync to its end, through however many connections, and keeps all that it is told. */
+export class StubbornWatcher {
+  readonly events: Seen[] = [];
+  isComplete = false;
+  readonly #url: string;
+  readonly #id: string;
+
+  constructor(url: string, id: string) {
+    this.#url = url;
+    this.#id = id;
+  }
+
+  get #cursor(): string | null {
+    return this.events.at(-1)?.cursor ?? null;
+  }
+
+  #take(data: Data): void {
+    if (data === null || data === undefined) throw new Error('An event without data.');
+    this.events.push(data.lipsyncProgress);
+  }
+
+  async overWebSocket(): Promise<void> {
+    while (!this.isComplete) {
+      const client = await RawWebSocket.open(this.#url).catch(() => null);
+      if (client === null) continue;
+      client.subscribe('1', document, { id: this.#id, after: this.#cursor });
+      await client.message(({ type }) => type === 'complete').catch(() => undefined);
+      client.socket.close();
+      await client.closed;
+      for (const { type, payload } of client.messages) {
+        if (type === 'next') this.#take(payload?.data as Data);
+        if (type === 'complete') this.isComplete = true;
+      }
+    }
+  }
+
+  /** By POST, with `after`. */
+  async overFetch(): Promise<void> {
+    await this.#fetchUntilComplete(() => ({ headers: {}, after: this.#cursor }));
+  }
+
+  /** With `Last-Event-ID`, and an `after` that would repeat everything. */
+  async overFetchWithLastEventId(): Promise<void> {
+    await this.#fetchUntilComplete(() => ({
+      headers: this.#cursor === null ? {} : { 'last-event-id': this.#cursor },
+      after: this.events[0]?.cursor ?? null,
+    }));
+  }
+
+  async #fetchUntilComplete(
+    place: () => { headers: Record<string, string>; after: string | null },
+  ): Promise<void> {
+    while (!this.isComplete) {
+      const { headers, after } = place();
+      try {
+        const response = await fetch(`${this.#url}/graphql`, {
+          method: 'POST',
+          headers: {
+            accept: 'text/event-stream',
+            'content-type': 'application/json',
+            ...headers,
+          },
+          body: JSON.stringify({ query: document, variables: { id: this.#id, after } }),
+        });
+        for await (const { event, data } of readEvents(response.body as ReadableStream)) {
+          if (event === 'complete') this.isComplete = true;
+          else this.#take((JSON.parse(data) as { data: Data }).data);
+        }
+      } catch (error) {
+        if (!isCut(error)) throw error;
+      }
+    }
+  }
+
+  /** As a browser does: one address, and it comes back by itself. */
+  async overEventSource(): Promise<void> {
+    const search = new URLSearchParams({
+      query: document,
+      variables: JSON.stringify({ id: this.#id }),
+    });
+    const source = new EventSource(`${this.#url}/graphql?${search}`);
+    const completed = Promise.withResolvers<void>();
+    source.addEventListener('next', (event) => {
+      this.#take((JSON.parse(String(event.data)) as { data: Data }).data);
+    });
+    source.addEventListener('complete', () => completed.resolve());
+    source.addEventListener('error', () => {
+      if (source.readyState === source.CLOSED) completed.reject(new Error('It gave up.'));
+    });
+    await completed.promise.finally(() => source.close());
+    this.isComplete = true;
+  }
+}
+
+/** What `fetch` says of a connection that broke: before the answer and in the middle of it. */
+function isCut(error: unknown): boolean {
+  return error instanceof TypeError && /fetch failed|terminated/.test(error.message);
+}

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { idOf, openStage, patient, type Stage } from '../../domains/lipsyncs/stage.ts';
+import { type Message, RawWebSocket } from '../../support/raw-websocket.ts';
+
+const mebibyte = 1_048_576;
+const reference = 'x'.repeat(1024);
+
+/** An event of fifty kilobytes. */
+const copies = Array.from({ length: 50 }, (_, n) => `r${n}: reference`).join(' ');
+const subscription = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
+  ... on LipsyncProgress { cursor sequence status lipsync { ${copies} } } ... on LipsyncError { code } } }`;
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+
+const create = async (text: string) =>
+  idOf(await stage.create({ video: { id: video }, speech: { text: { text } }, reference }));
+
+/** What the server holds for clients that do not read. */
+async function unreadBytes(): Promise<number> {
+  const text = await (await fetch(`${stage.test.url}/metrics`)).text();
+  return Number(/^lipsync_websocket_unread_bytes (\d+)$/m.exec(text)?.[1]);
+}
+
+/** Once the server has done all that it will do for a client that does not read. */
+async function settledUnreadBytes(): Promise<number> {
+  let last: number[] = [];
+  await vi.waitFor(async () => {
+    last = [await unreadBytes(), ...last].slice(0, 10);
+    expect(last).toHaveLength(10);
+    expect(new Set(last).size).toBe(1);
+    expect(last[0]).toBeGreaterThan(0);
+  }, patient);
+  return last[0] ?? 0;
+}
+
+const told = (messages: Message[]) =>
+  messages.flatMap(({ id, payload }) => {
+    const event = payload?.data?.lipsyncProgress as { sequence: number; cursor: string };
+    return event === undefined ? [] : [{ id: id ?? '', ...event }];
+  });
+
+describe('a client that does not read', () => {
+  it('is not paid for with memory: what it asks waits, and is answered whole when it reads', async () => {
+    const id = await create('Read me later');
+    await stage.end(id);
+    const [first, ...others] = await stage.events(id);
+    const client = await RawWebSocket.open(stage.test.url);
+    client.socket.pause();
+    // Twenty megabytes, if only the first event of each were told now.
+    const asked = 400;
+    for (let n = 0; n < asked; n += 1) {
+      client.subscribe(`${n}`, subscription, { id, after: first?.cursor });
+    }
+    expect(await settledUnreadBytes()).toBeLessThan(7 * mebibyte);
+
+    client.socket.resume();
+    await vi.waitFor(
+      () => expect(client.messages.filter(({ type }) => type === 'complete')).toHaveLength(asked),
+      patient,
+    );
+    const bySubscription = Map.groupBy(told(client.messages), (event) => event.id);
+    const sequences = others.map(({ sequence }) => sequence);
+    for (let n = 0; n < asked; n += 1) {
+      expect(bySubscription.get(`${n}`)?.map(({ sequence }) => sequence)).toEqual(sequences);
+    }
+    expect(await unreadBytes()).toBe(0);
+    client.socket.close();
+    await client.closed;
+  });
+
+  it('is cut where too much is told to it, and misses nothing when it comes back', async () => {
+    const id = await create('[[never]] [[no-callback]] Too many');
+    const client = await RawWebSocket.open(stage.test.url);
+    // More than any kernel keeps for one connection.
+    const watching = 500;
+    for (let n = 0; n < watching; n += 1) client.subscribe(`${n}`, subscription, { id });
+    await vi.waitFor(() => expect(told(client.messages)).toHaveLength(watching), patient);
+    client.socket.pause();
+    await stage.cancel(id);
+    await vi.waitFor(
+      () => expect(stage.test.app.services.lipsyncs.watchedCount()).toBe(0),
+      patient,
+    );
+    expect(await unreadBytes()).toBe(0);
+
+    client.socket.resume();
+    // "Came to no proper end": what clients take as a reason to come back.
+    expect(await client.closed).toMatchObject({ code: 1006 });
+    const seen = told(client.messages).findLast((event) => event.id === '0');
+    const again = await RawWebSocket.open(stage.test.url);
+    again.subscribe('0', subscription, { id, after: seen?.cursor });
+    await again.message(({ type }) => type === 'complete');
+    const last = (await stage.events(id)).length;
+    const rest = told(again.messages).map(({ sequence }) => sequence);
+    expect([seen?.sequence, ...rest].at(-1)).toBe(last);
+    again.socket.close();
+    await again.closed;
+  });
+});
