@@ -269,7 +269,7 @@ describe('names', () => {
       ...phrases.map(({ name }) => name),
       // Of single documents, and of the doors.
       ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL_SERVER_ERROR'],
-      ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED'],
+      ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
       // Of the tests.
       ...['CHROMIUM', 'TEST_POSTGRES_URL'],
       // Not ours.
