@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -16,6 +17,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Several instances need a real PostgreSQL: `npm run test:postgres`.
     exclude: ['test/browser/**', 'test/federation/**', 'test/e2e/instances/**'],
+    // Tests wait for servers more than they compute: one more than the cores keeps those busy.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

@@ -7,7 +7,10 @@ export default mergeConfig(
   defineConfig({
     test: {
       globalSetup: ['test/support/postgres-setup.ts'],
-      include: ['test/{chaos,database,domains}/**/*.test.ts', 'test/e2e/instances/**/*.test.ts'],
+      include: [
+        'test/{chaos,database,domains}/**/*.test.ts',
+        'test/e2e/{instances,streams}/**/*.test.ts',
+      ],
     },
   }),
 );

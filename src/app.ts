@@ -20,6 +20,7 @@ import type { Log } from './log.ts';
 import { schema } from './schema.ts';
 import { createAuthenticator } from './server/caller.ts';
 import { createContextFactory } from './server/context.ts';
+import { endConnections } from './server/farewell.ts';
 import { createHttpServer } from './server/http.ts';
 import { type KeyFile, openKeyFile } from './server/key-file.ts';
 import { createMetrics } from './server/metrics.ts';
@@ -216,6 +217,7 @@ function createDoors(parts: Parts, services: Services) {
     metrics: createMetrics({
       countLipsyncs: () => countLipsyncs(db),
       countEventStreams: streams.count,
+      countUnreadBytes: () => sockets.countUnreadBytes(),
     }),
     log,
     checkReady: async () => {
@@ -233,15 +235,8 @@ function createDoors(parts: Parts, services: Services) {
       sessions.stop();
       keyFile?.stop();
       // Until then /readyz says 503 to whoever still asks.
-      await drain();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      streams.end();
-      await callbacks.close();
-      await sockets.close();
-      server.closeIdleConnections();
-      const patience = setTimeout(() => server.closeAllConnections(), patienceMs);
-      await closed;
-      clearTimeout(patience);
+      const farewells = [streams.end, callbacks.close, sockets.close];
+      await endConnections(server, { drained: drain(), farewells });
     },
   };
 }
@@ -255,9 +250,6 @@ const liveGuessMs = 90_000;
 
 /** The sandbox's default is a second of waiting and four of generating. */
 const sandboxGuessMs = 5_000;
-
-/** How long an answer that is being written may take when the process stops. */
-const patienceMs = 2_000;
 
 function listen(server: Server, at: { host: string; port: number }): Promise<number> {
   return new Promise((resolve, reject) => {

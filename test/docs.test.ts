@@ -52,7 +52,6 @@ const runElsewhere: Record<string, { file: string; words: string }> = {
   'npm run check': { file: '.ci/run', words: 'npm run -s check' },
   'npm run test:postgres': { file: '.ci/run', words: 'suite test:postgres' },
   'npm run test:browser': { file: '.ci/run', words: 'suite test:browser' },
-  'npm run test:examples': { file: '.ci/run', words: 'suite test:examples' },
   // Their short forms are part of `npm test`.
   'npm run chaos': { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' },
   'npm run fuzz': { file: 'test/fuzz/fuzz.test.ts', words: 'npm run fuzz' },

@@ -12,6 +12,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export function createMetrics(sources: {
   countLipsyncs: () => Promise<{ status: string; count: number }[]>;
   countEventStreams: () => number;
+  countUnreadBytes: () => number;
 }) {
   const registry = new Registry();
   const registers = [registry];
@@ -39,6 +40,14 @@ export function createMetrics(sources: {
     registers,
     collect() {
       this.set(sources.countEventStreams());
+    },
+  });
+  new Gauge({
+    name: 'lipsync_websocket_unread_bytes',
+    help: 'Bytes that this process holds for WebSocket clients that have not read them yet.',
+    registers,
+    collect() {
+      this.set(sources.countUnreadBytes());
     },
   });
   return {

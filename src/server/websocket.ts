@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
+import { GraphQLError } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
+import { endSocket, Intake } from './intake.ts';
 import { isForeign, type OriginRules } from './origin.ts';
 import { mostRequestBytes } from './requests.ts';
 import type { Sessions } from './sessions.ts';
@@ -38,6 +40,9 @@ type WebSocketParts = {
 export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: mostMessageBytes });
   const connections = new WeakMap<object, Context>();
+  const intakes = new WeakMap<object, Intake>();
+  const answered = ({ extra }: { extra: { socket: object } }, id: string) =>
+    intakes.get(extra.socket)?.answered(id);
   const door = useServer(
     {
       // Else the words of an error of ours would be the reason with which a socket closes.
@@ -69,8 +74,15 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
         });
         return true;
       },
-      onSubscribe: (connection, _id, payload) =>
-        executePayload(parts, payload, connections.get(connection)),
+      onSubscribe: async (connection, id, payload) => {
+        const isAdmitted = await intakes.get(connection.extra.socket)?.admit(id);
+        if (isAdmitted !== true) return [new GraphQLError('The connection is over.')];
+        const executed = await executePayload(parts, payload, connections.get(connection));
+        if (!('rootValue' in executed)) answered(connection, id);
+        return executed;
+      },
+      onNext: answered,
+      onComplete: answered,
     },
     sockets,
   );
@@ -80,27 +92,36 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
     socket.removeAllListeners('error');
     socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket broke'));
     forgiveSending(socket);
+    intakes.set(socket, new Intake(socket));
   });
 
+  acceptUpgrades(server, sockets, parts);
+
+  return {
+    /** Tells every client to come back: 1012 is "service restart". */
+    async close(): Promise<void> {
+      for (const socket of sockets.clients) endSocket(socket, 1012, 'Service restart');
+      await door.dispose();
+    },
+    /** Sent to clients that have not read it yet. */
+    countUnreadBytes: () =>
+      [...sockets.clients].reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0),
+  };
+}
+
+function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSocketParts): void {
   server.on('upgrade', (request, socket, head) => {
+    // From here on the socket is ours alone, also where it is refused: an error that nobody hears ends the process.
+    socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket broke'));
     const status = refusalOf(request, parts.origins);
     if (status !== null) {
       socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
       return;
     }
-    socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket broke'));
     sockets.handleUpgrade(request, socket, head, (webSocket) =>
       sockets.emit('connection', webSocket, request),
     );
   });
-
-  return {
-    /** Tells every client to come back: 1012 is "service restart". */
-    async close(): Promise<void> {
-      for (const socket of sockets.clients) socket.close(1012, 'Service restart');
-      await door.dispose();
-    },
-  };
 }
 
 /**

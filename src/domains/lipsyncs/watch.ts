@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
 import { isTerminal } from './lifecycle.ts';
@@ -22,9 +21,9 @@ class WatchedLog {
   readonly events: LipsyncEvent[] = [];
   lipsync: Lipsync | null = null;
   watchers = 0;
-  /** Settles with the next change; each change replaces it. */
-  changed = Promise.withResolvers<void>();
   private isStale = true;
+  /** Called with the next change. Whoever leaves is taken out at once: a job may be quiet for hours. */
+  private readonly sleepers = new Set<() => void>();
   private reading: Promise<void> | null = null;
   private readonly id: string;
 
@@ -34,8 +33,19 @@ class WatchedLog {
 
   touch(): void {
     this.isStale = true;
-    this.changed.resolve();
-    this.changed = Promise.withResolvers();
+    for (const wake of this.sleepers) wake();
+  }
+
+  /** Until a change that has not been read, or until `sleeper.wake` is called; with `mostMs` also for no longer. */
+  async sleep(sleeper: Sleeper, mostMs: number | null = null): Promise<void> {
+    if (sleeper.hasLeft || (this.isStale && mostMs === null)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = mostMs === null ? undefined : setTimeout(resolve, mostMs);
+    this.sleepers.add(resolve);
+    sleeper.wake = resolve;
+    await promise;
+    this.sleepers.delete(resolve);
+    clearTimeout(timer);
   }
 
   /** One read serves all who wait for it. Throws where the database can't be read. */
@@ -62,8 +72,10 @@ class WatchedLog {
   }
 }
 
-/** Whether its watcher has left, and a promise of that. */
-type Departure = { promise: Promise<void>; hasHappened: boolean };
+/** A watcher, of whom it is known whether he has left; `wake` ends his sleep. */
+type Sleeper = { hasLeft: boolean; wake: () => void };
+
+const newSleeper = (): Sleeper => ({ hasLeft: false, wake: () => undefined });
 
 /**
  * Tells any number of watchers of any number of lip-syncs what happens to them. One connection listens; one read of
@@ -107,14 +119,13 @@ export class Watch {
    * happens: a plain generator would first wait for the next event, and so leak for as long as a job is quiet.
    */
   follow(id: string, after: number | null): AsyncIterableIterator<Progress> {
-    const left = Promise.withResolvers<void>();
-    const departure: Departure = { promise: left.promise, hasHappened: false };
-    const walker = this.walk(id, { after, departure });
+    const sleeper = newSleeper();
+    const walker = this.walk(id, { after, sleeper });
     return {
       next: () => walker.next(),
       return: () => {
-        departure.hasHappened = true;
-        left.resolve();
+        sleeper.hasLeft = true;
+        sleeper.wake();
         return walker.return(undefined);
       },
       [Symbol.asyncIterator]() {
@@ -126,28 +137,26 @@ export class Watch {
   /** Resolves when anything was told of the lip-sync, at the latest after a second: a word may go unheard. */
   async nextChange(id: string): Promise<void> {
     const watched = this.enter(id);
-    await Promise.race([watched.changed.promise, wait(1_000)]);
+    await watched.sleep(newSleeper(), 1_000);
     this.leave(id, watched);
   }
 
   private async *walk(
     id: string,
-    { after, departure }: { after: number | null; departure: Departure },
+    { after, sleeper }: { after: number | null; sleeper: Sleeper },
   ): AsyncGenerator<Progress> {
     const watched = this.enter(id);
     let sent = after;
     try {
-      while (!departure.hasHappened) {
-        const changed = watched.changed.promise;
+      while (!sleeper.hasLeft) {
         const isRead = await this.tryToRefresh(id, watched);
-        const progress = nextOf(watched, sent);
-        if (isRead && progress === 'over') return;
-        if (isRead && typeof progress === 'object') {
+        const progress = isRead ? nextOf(watched, sent) : 'quiet';
+        if (progress === 'over') return;
+        if (progress === 'quiet') {
+          await watched.sleep(sleeper, isRead ? null : retryMs);
+        } else {
           sent = progress.event.sequence;
           yield progress;
-        } else {
-          const retry = isRead ? [] : [wait(retryMs)];
-          await Promise.race([changed, departure.promise, ...retry]);
         }
       }
     } finally {

@@ -119,8 +119,10 @@ describe('a broken upload starts again', () => {
         'requests',
       );
     const sent = files.filter(({ path }) => path.startsWith('/files')).slice(-2);
-    expect(sent.map(({ status }) => status)).toEqual(['aborted', 200]);
-    expect(sent[1]?.body).toMatchObject({ bytes: 4 * megabyte });
+    // Of the first one the video service has taken nothing, in whichever words its journal says so.
+    expect(sent[0]?.status).not.toBe(200);
+    expect(sent[0]?.body).toBeUndefined();
+    expect(sent[1]).toMatchObject({ status: 200, body: { bytes: 4 * megabyte } });
   });
 
   it('also where the video service broke it, and both of its ends are closed', async () => {
