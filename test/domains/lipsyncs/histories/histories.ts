@@ -46,7 +46,7 @@ function weighted(...choices: [weight: number, command: fc.Arbitrary<Command>][]
 
 const nth = fc.nat(9);
 const unclear = ['made and cut', 'made and 500', 'made without an id', 'cut', '500'] as const;
-const refused = ['400', '422', '412'] as const;
+const refused = ['400', '422'] as const;
 const postOutcome = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Outcome>('accepted') },
   { weight: 4, arbitrary: fc.constantFrom<Outcome>(...unclear) },

@@ -16,7 +16,6 @@ export const outcomes = {
   '429': { made: false },
   '400': { made: false },
   '422': { made: false },
-  '412': { made: false },
 } as const;
 export type Outcome = keyof typeof outcomes;
 

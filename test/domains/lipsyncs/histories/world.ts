@@ -75,7 +75,7 @@ export class World {
 
   /** As on the first day, but for the clock. */
   async reset(): Promise<void> {
-    for (const each of this.#instances) each.isAlive = false;
+    for (const each of this.#instances) kill(each);
     this.upstream.reset();
     await this.settle();
     await this.settleCancellations(() => false);
@@ -92,7 +92,7 @@ export class World {
   /** Another process takes the place of this one, which is dead, or only thought to be. */
   replaceInstance({ isDead }: { isDead: boolean }): void {
     this.instance.isCurrent = false;
-    if (isDead) this.instance.isAlive = false;
+    if (isDead) kill(this.instance);
     this.instance = this.#newInstance();
   }
 
@@ -207,6 +207,12 @@ export class World {
     this.#instances.push(instance);
     return instance;
   }
+}
+
+function kill(instance: RealInstance): void {
+  instance.isAlive = false;
+  // Else it would wait for a database that it never reaches again.
+  instance.stopping.abort();
 }
 
 const emptyInput = {
