@@ -7,6 +7,7 @@ import './domains/uploads/schema.ts';
 import './domains/lipsyncs/schema.ts';
 import './domains/lipsyncs/list-schema.ts';
 import './domains/lipsyncs/create-schema.ts';
+import './domains/lipsyncs/batch-schema.ts';
 import './domains/lipsyncs/end-schema.ts';
 import './domains/lipsyncs/progress-schema.ts';
 import './domains/lipsyncs/viewer-schema.ts';

@@ -49,7 +49,10 @@ const listSizeDirective = new GraphQLDirective({
   },
 });
 
-/** As a slice writes it at a field. One slicing argument is never required: `first` and `last` have a default. */
+/**
+ * As a slice writes it at a field. One slicing argument is never required: `first` and `last` have a default. In a
+ * field's extensions, which are ours alone, one may also be a list, and is as large as that is long.
+ */
 export type ListSize = {
   assumedSize?: number;
   slicingArguments?: string[];
@@ -112,12 +115,20 @@ export function weightOfMeta(name: string): number {
   return unwritten[name] ?? 0;
 }
 
-/** What the arguments that are given weigh, and within them the fields of inputs: nothing unless it is written. */
+/**
+ * What the arguments that are given weigh, and within them the fields of inputs: nothing unless it is written. A list
+ * that leads to no list, as `createLipsyncs(inputs:)` takes one, is the field's own work again for each further item.
+ */
 export function weightOfArguments(field: Field, node: FieldNode, args: Arguments): number {
   const given = new Set(node.arguments?.map(({ name }) => name.value));
+  const isList = isListType(getNullableType(field.type));
+  const again = isList ? 0 : Math.max(0, (lengthOfLists(args) ?? 1) - 1);
   return field.args
     .filter(({ name }) => given.has(name))
-    .reduce((sum, arg) => sum + (weightAt(arg) ?? 0) + weightOfInput(arg.type, args[arg.name]), 0);
+    .reduce(
+      (sum, arg) => sum + (weightAt(arg) ?? 0) + weightOfInput(arg.type, args[arg.name]),
+      again * (priceOf(field).weight ?? 0),
+    );
 }
 
 /**
@@ -132,6 +143,7 @@ export function countItems(field: Field, args: Arguments): { items: number; size
   const { assumedSize, slicingArguments = [], sizedFields = [] } = listSize;
   const asked = slicingArguments
     .map((path) => valueAt(args, path.split('.')))
+    .map((value) => (Array.isArray(value) ? value.length : value))
     .filter((size) => typeof size === 'number');
   const size = asked.length > 0 ? Math.max(0, ...asked) : (assumedSize ?? 1);
   return sizedFields.length > 0

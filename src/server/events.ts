@@ -28,11 +28,7 @@ export function useFreshContextPerEvent(): Plugin<Context> {
         return mapAsyncIterator(source as AsyncIterable<unknown>, async (event) => {
           const contextValue: Context = { ...context, ...initContextCache() };
           const result = await execute({ ...args, rootValue: event, contextValue });
-          if (isProgress(event)) {
-            Object.assign(result, {
-              [place]: contextValue.services.lipsyncs.cursorOf(event.event),
-            });
-          }
+          if (isProgress(event)) Object.assign(result, { [place]: event.cursor });
           return result;
         });
       });
@@ -51,5 +47,5 @@ async function subscribeTo(args: ExecutionArgs) {
 }
 
 function isProgress(event: unknown): event is Progress {
-  return typeof event === 'object' && event !== null && 'event' in event && 'lipsync' in event;
+  return typeof event === 'object' && event !== null && 'cursor' in event && 'lipsync' in event;
 }

@@ -16,7 +16,8 @@ import {
   type Room,
   readRooms,
 } from './queue.ts';
-import { findRefusalSince, insertLipsync, type Lipsync } from './store.ts';
+import { findRefusalSince } from './refusals.ts';
+import { insertLipsync, type Lipsync } from './store.ts';
 import { claimOf, tellCreated } from './submit.ts';
 import { trace } from './trace.ts';
 import { findExceeded } from './use.ts';

@@ -44,7 +44,7 @@ const BusyPolicyRef = builder.enumType('LipsyncBusyPolicy', {
   },
 });
 
-const CreateInputRef = builder.inputType('CreateLipsyncInput', {
+export const CreateInputRef = builder.inputType('CreateLipsyncInput', {
   description: 'What to make, and how.',
   fields: (t) => ({
     video: t.field({ type: VideoInputRef, required: true, description: 'Who speaks.' }),
@@ -101,24 +101,29 @@ const SuccessRef = builder.objectRef<Creation>('CreateLipsyncSuccess').implement
   }),
 });
 
+const failureKinds = [
+  ...upstreamErrors,
+  ...accessErrors,
+  OutcomeUnknownError,
+  IdempotencyConflictError,
+  QueueFullError,
+];
+
+/** What one input comes to, asked for alone or with others. */
+export const CreateResultRef = builder.errorUnion('CreateLipsyncResult', {
+  description: 'The lip-sync, or why there is none.',
+  types: [SuccessRef, ...failureKinds],
+  resolveType: () => SuccessRef,
+});
+
 builder.mutationField('createLipsync', (t) =>
   t.field({
-    type: SuccessRef,
+    type: CreateResultRef,
     directives: { cost: call },
     authScopes: { scope: 'lipsync:write' },
     description:
       'Makes the person in a video speak. Where there is room it answers when the video service has: with the lip-sync, or with its refusal, which leaves nothing behind. At most one job is ever billed.',
     args: { input: t.arg({ type: CreateInputRef, required: true, description: 'What to make.' }) },
-    errors: {
-      types: [
-        ...upstreamErrors,
-        ...accessErrors,
-        OutcomeUnknownError,
-        IdempotencyConflictError,
-        QueueFullError,
-      ],
-      union: { name: 'CreateLipsyncResult', description: 'The lip-sync, or why there is none.' },
-    },
     resolve: (_, { input }, { caller, services }) =>
       services.lipsyncs.create({
         owner: caller.owner,
@@ -128,7 +133,7 @@ builder.mutationField('createLipsync', (t) =>
   }),
 );
 
-function toCreateInput(input: typeof CreateInputRef.$inferInput): CreateInput {
+export function toCreateInput(input: typeof CreateInputRef.$inferInput): CreateInput {
   return {
     video: toVideo(input.video),
     speech: toSpeech(input.speech),

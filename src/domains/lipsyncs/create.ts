@@ -6,65 +6,91 @@ import {
   OutcomeUnknownError,
   restoreFailure,
 } from '../../errors.ts';
-import { admit } from './admit.ts';
+import { admit, type Draft } from './admit.ts';
 import type { Engine } from './engine.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
+import { findRefusal, findRefusalSince } from './refusals.ts';
 import { resolve } from './resolve.ts';
 import { isBeingAnswered, type Settlement } from './settle.ts';
-import {
-  findLipsync,
-  findRefusal,
-  findRefusalSince,
-  type Lipsync,
-  selectLipsyncs,
-} from './store.ts';
+import { findLipsync, type Lipsync, selectLipsyncs } from './store.ts';
 import { startSubmission } from './submit.ts';
 import { findExceeded } from './use.ts';
 import type { Watch } from './watch.ts';
 
 export type Creation = { lipsync: Lipsync; replayed: boolean };
 
+/** `askedAt` stays that of the request, however often it has to look: a refusal since then answers it too. */
+export type CreateRequest = {
+  owner: string;
+  canSeeAll: boolean;
+  input: CreateInput;
+  askedAt: Date;
+};
+
+/** A request that may have its place, or the lip-sync that an earlier one with its key has made. */
+export type Checked = { request: CreateRequest; fingerprint: string } & (
+  | { draft: Draft }
+  | { earlier: Lipsync }
+);
+
+/** `answer` tells what the caller is told; it may wait for the upstream. `isSent`: a POST of this request is under way. */
+export type Placed = { isSent: boolean; answer: () => Promise<Creation> };
+
 export async function createLipsync(
   engine: Engine,
   watch: Watch,
-  request: { owner: string; canSeeAll: boolean; input: CreateInput },
+  request: Omit<CreateRequest, 'askedAt'>,
 ): Promise<Creation> {
-  checkShape(request.input, engine.webhooks);
-  return find(engine, watch, { ...request, askedAt: engine.now() });
+  const checked = await check(engine, { ...request, askedAt: engine.now() });
+  const { answer } = await place(engine, watch, checked);
+  return answer();
 }
 
-/** `askedAt` stays that of the request, however often it has to look: a refusal since then answers it too. */
-async function find(
-  engine: Engine,
-  watch: Watch,
-  request: { owner: string; canSeeAll: boolean; input: CreateInput; askedAt: Date },
-): Promise<Creation> {
+/** All that can be said of a request before it has its place. Several may be checked at once. Throws failures. */
+export async function check(engine: Engine, request: CreateRequest): Promise<Checked> {
   const { owner, input, askedAt } = request;
+  checkShape(input, engine.webhooks);
   const fingerprint = fingerprintOf(input);
   const { idempotencyKey } = input;
   // Before the key: what used up the limit may be the twin that had the same key.
   const exceeded = await findExceeded(engine, engine.db, owner);
   const earlier = await findByKey(engine, owner, idempotencyKey);
-  if (earlier !== null) return replay(engine, watch, { lipsync: earlier, fingerprint });
+  if (earlier !== null) return { request, fingerprint, earlier };
   if (exceeded !== null) {
     const twin = { owner, idempotencyKey, fingerprint };
     const refusal = await findRefusalSince(engine.db, twin, askedAt);
     throw refusal === null ? exceeded : restoreFailure(refusal);
   }
   checkExpiry(input, askedAt);
+  return { request, fingerprint, draft: await resolve(engine, { ...request, fingerprint }) };
+}
 
-  const draft = await resolve(engine, { ...request, fingerprint });
-  const admission = await admit(engine, draft, { at: askedAt, mayWait: input.mayWait });
-  if (admission.kind === 'waiting') return { lipsync: admission.lipsync, replayed: false };
+/** Sends it where there is room, or lets it wait: the order of the calls is that of the queue. Throws failures. */
+export async function place(engine: Engine, watch: Watch, checked: Checked): Promise<Placed> {
+  const { request, fingerprint } = checked;
+  if ('earlier' in checked) {
+    const { earlier: lipsync } = checked;
+    return { isSent: false, answer: () => replay(engine, watch, { lipsync, fingerprint }) };
+  }
+  const { owner, input, askedAt } = request;
+  const { mayWait } = input;
+  const admission = await admit(engine, checked.draft, { at: askedAt, mayWait });
+  if (admission.kind === 'waiting') {
+    const { lipsync } = admission;
+    return { isSent: false, answer: async () => ({ lipsync, replayed: false }) };
+  }
   if (admission.kind === 'taken') {
-    const taken = await findByKey(engine, owner, input.idempotencyKey);
+    const lipsync = await findByKey(engine, owner, input.idempotencyKey);
     // Refused between the two looks: asking again finds its refusal.
-    if (taken === null) return find(engine, watch, request);
-    return replay(engine, watch, { lipsync: taken, fingerprint });
+    if (lipsync === null) return place(engine, watch, await check(engine, request));
+    return { isSent: false, answer: () => replay(engine, watch, { lipsync, fingerprint }) };
   }
   const { lipsync, room } = admission;
-  const settlement = await startSubmission(engine, lipsync, { room, mayWait: input.mayWait });
-  return answer(engine, { lipsync, settlement });
+  const submission = startSubmission(engine, lipsync, { room, mayWait });
+  return {
+    isSent: true,
+    answer: async () => answer(engine, { lipsync, settlement: await submission }),
+  };
 }
 
 async function answer(

@@ -1,7 +1,7 @@
 /** A place in one lip-sync's log, as callers keep it: opaque, and worth nothing for any other lip-sync. */
 
 /** A PostgreSQL integer: a cursor that somebody made up may hold any number. */
-const largestSequence = 2 ** 31 - 1;
+export const largestSequence = 2 ** 31 - 1;
 
 export function encodeCursor(lipsyncId: string, sequence: number): string {
   return Buffer.from(`${lipsyncId}:${sequence}`).toString('base64url');

@@ -12,8 +12,9 @@ const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implem
   description: 'Something happened to a lip-sync.',
   fields: (t) => ({
     cursor: t.string({
-      description: 'The place of this event: give it as `after` to go on from here.',
-      resolve: ({ event }, _, { services }) => services.lipsyncs.cursorOf(event),
+      description:
+        'The place of this event, in `lipsyncsProgress` that of the whole list: give it as `after` to go on from here.',
+      resolve: ({ cursor }) => cursor,
     }),
     sequence: t.int({
       description: 'Counts from 1 without gaps.',
@@ -59,26 +60,62 @@ const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implem
 
 const failureKinds = [InvalidInputError, NotFoundError, ...accessErrors] as const;
 
-const LipsyncProgressResultRef = builder.unionType('LipsyncProgressResult', {
-  description: 'An event of a lip-sync, or why it can not be watched.',
-  types: [LipsyncProgressRef, ...failureKinds],
-  resolveType: (value: unknown) =>
-    failureKinds.find((kind) => value instanceof kind) ?? LipsyncProgressRef,
-});
+const progressUnion = (name: string, description: string) =>
+  builder.unionType(name, {
+    description,
+    types: [LipsyncProgressRef, ...failureKinds],
+    resolveType: (value: unknown) =>
+      failureKinds.find((kind) => value instanceof kind) ?? LipsyncProgressRef,
+  });
+
+const LipsyncProgressResultRef = progressUnion(
+  'LipsyncProgressResult',
+  'An event of a lip-sync, or why it can not be watched.',
+);
+
+const LipsyncsProgressResultRef = progressUnion(
+  'LipsyncsProgressResult',
+  'An event of one of the lip-syncs, or why they can not be watched.',
+);
 
 type Subscriber = Pick<Context, 'caller' | 'services' | 'lastEventId' | 'signal'>;
+type Events = AsyncIterableIterator<Progress>;
 
 /** @throws what is told as a member of the union */
 async function follow(
   { id, after }: { id: string; after?: string | null | undefined },
-  { caller, services, lastEventId, signal }: Subscriber,
-): Promise<AsyncIterable<Progress>> {
-  if (!caller.scopes.has('lipsync:read')) throw refusalOf(caller, 'lipsync:read');
+  { caller, services, lastEventId }: Subscriber,
+): Promise<Events> {
   const key = keyOf('Lipsync', id);
   const [lipsync] = key === null ? [] : await services.lipsyncs.findOwn(caller.owner, [key]);
   if (lipsync == null) throw new NotFoundError('The lip-sync');
-  const events = await services.lipsyncs.follow(lipsync, lastEventId ?? after ?? null);
-  return services.quotas.holdStream(caller.owner, events, signal);
+  return services.lipsyncs.follow(lipsync, lastEventId ?? after ?? null);
+}
+
+/** @throws what is told as a member of the union */
+function followAll(
+  { ids, after }: { ids: readonly string[]; after?: string | null | undefined },
+  { caller, services, lastEventId }: Subscriber,
+): Promise<Events> {
+  return services.lipsyncs.followAll({
+    owner: caller.owner,
+    keys: ids.map((id) => keyOf('Lipsync', id)),
+    cursor: lastEventId ?? after ?? null,
+  });
+}
+
+/** One stream of the caller's, whatever it watches; a failure is told, and then it is over. */
+async function open(
+  { caller, services, signal }: Subscriber,
+  begin: () => Promise<Events>,
+): Promise<AsyncIterable<Progress | Failure>> {
+  try {
+    if (!caller.scopes.has('lipsync:read')) throw refusalOf(caller, 'lipsync:read');
+    return await services.quotas.holdStream(caller.owner, await begin(), signal);
+  } catch (thrown) {
+    if (thrown instanceof Failure) return tellOnce(thrown);
+    throw thrown;
+  }
 }
 
 async function* tellOnce(failure: Failure): AsyncGenerator<Failure> {
@@ -99,14 +136,28 @@ builder.subscriptionField('lipsyncProgress', (t) =>
       id: t.arg.id({ required: true, description: 'The lip-sync to watch.' }),
       after: t.arg.string({ description: 'The cursor of the last event that was seen.' }),
     },
-    subscribe: async (_, args, context): Promise<AsyncIterable<Progress | Failure>> => {
-      try {
-        return await follow(args, context);
-      } catch (thrown) {
-        if (thrown instanceof Failure) return tellOnce(thrown);
-        throw thrown;
-      }
+    subscribe: (_, args, context) => open(context, () => follow(args, context)),
+    resolve: (value: Progress | Failure) => value as never,
+  }),
+);
+
+builder.subscriptionField('lipsyncsProgress', (t) =>
+  t.field({
+    type: LipsyncsProgressResultRef,
+    directives: { cost: call },
+    description:
+      'The logs of up to 100 lip-syncs in one stream with one cursor, each in its order. It begins with the last event of each, or with what follows `after`, and completes when all have ended. Where one of the ids names no lip-sync of the caller, the whole is refused with `NotFoundError`; one that is erased after the first event has ended. It costs as many times as there are ids.',
+    args: {
+      ids: t.arg.idList({
+        required: true,
+        description: 'The lip-syncs to watch: 1 to 100, in any order.',
+      }),
+      after: t.arg.string({
+        description:
+          'The cursor of the last event that was seen. It holds for these lip-syncs in any order, and for no others.',
+      }),
     },
+    subscribe: (_, args, context) => open(context, () => followAll(args, context)),
     resolve: (value: Progress | Failure) => value as never,
   }),
 );

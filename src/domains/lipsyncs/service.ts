@@ -1,16 +1,18 @@
-import { InvalidInputError } from '../../errors.ts';
+import type { Failure } from '../../errors.ts';
+import { createLipsyncs } from './batch.ts';
 import { cancelLipsync } from './cancel.ts';
 import { startClockwork } from './clockwork.ts';
-import { createLipsync } from './create.ts';
+import { type Creation, createLipsync } from './create.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import type { Engine } from './engine.ts';
 import { estimatedCompletion } from './estimate.ts';
+import { followLipsync, followLipsyncs, type ListRequest } from './follow.ts';
 import { deleteLipsync, eraseOld, findOwn, isPlace, listOwn, type Place } from './history.ts';
 import type { CreateInput } from './input.ts';
 import { createListener } from './listen.ts';
 import { readPositions } from './queue.ts';
 import { percentOf } from './record.ts';
-import { findLipsync, type Lipsync, type LipsyncEvent, readEvents } from './store.ts';
+import { type Lipsync, type LipsyncEvent, readEvents } from './store.ts';
 import { readUse } from './use.ts';
 import { Watch } from './watch.ts';
 
@@ -33,6 +35,12 @@ export async function createLipsyncService(options: LipsyncOptions) {
   return {
     create: (request: { owner: string; canSeeAll: boolean; input: CreateInput }) =>
       createLipsync(engine, watch, request),
+    /** What each of the inputs came to, in their order. */
+    createAll: (request: {
+      owner: string;
+      canSeeAll: boolean;
+      inputs: readonly CreateInput[];
+    }): Promise<(Creation | Failure)[]> => createLipsyncs(engine, watch, request),
     cancel: (request: { owner: string; id: string }) => cancelLipsync(engine, watch, request),
     delete: (request: { owner: string; id: string }) => deleteLipsync(engine, request),
     findOwn: (owner: string, keys: readonly string[]) => findOwn(engine.db, owner, keys),
@@ -54,16 +62,10 @@ export async function createLipsyncService(options: LipsyncOptions) {
     readPositions: (ids: readonly string[]) => readPositions(engine.db, ids),
 
     /** @throws InvalidInputError where the cursor is none of this lip-sync's. */
-    async follow(lipsync: Lipsync, cursor: string | null) {
-      const after = cursor === null ? null : decodeCursor(lipsync.id, cursor);
-      const current = await findLipsync(engine.db, lipsync.id);
-      if (cursor !== null && (after === null || after > (current?.sequence ?? 0))) {
-        throw new InvalidInputError([
-          { path: ['after'], message: 'The cursor is none of this lip-sync.' },
-        ]);
-      }
-      return watch.follow(lipsync.id, after);
-    },
+    follow: (lipsync: Lipsync, cursor: string | null) =>
+      followLipsync(engine, watch, { lipsync, cursor }),
+    /** @throws NotFoundError, InvalidInputError. */
+    followAll: (request: ListRequest) => followLipsyncs(engine, watch, request),
 
     /** A callback came for it: what it claims is at most a hint of where to look. */
     onCallback: listener.onCallback,

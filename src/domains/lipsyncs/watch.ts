@@ -1,85 +1,29 @@
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
+import { encodeCursor } from './cursor.ts';
 import { isTerminal } from './lifecycle.ts';
 import {
   changedChannel,
-  findLipsync,
   type Lipsync,
   type LipsyncEvent,
-  readEvents,
+  readEventsAfter,
+  selectLipsyncs,
 } from './store.ts';
 import { trace } from './trace.ts';
+import { WatchedLog, Watcher } from './watched-log.ts';
 
-/** An event and the row of its lip-sync as it is now. */
-export type Progress = { event: LipsyncEvent; lipsync: Lipsync };
+/** An event, the row of its lip-sync as it is now, and the cursor with which to go on from there. */
+export type Progress = { event: LipsyncEvent; lipsync: Lipsync; cursor: string };
 
-/** How long to wait before a log that could not be read is tried again. */
+/** By the ids of lip-syncs: the sequence up to which each was told, or null to begin with its last event as stored. */
+export type Places = ReadonlyMap<string, number | null>;
+
+/** How long to wait before logs that could not be read are tried again. */
 const retryMs = 500;
-
-/** What is kept of one lip-sync while somebody watches it: its whole log, which has under a hundred events. */
-class WatchedLog {
-  readonly events: LipsyncEvent[] = [];
-  lipsync: Lipsync | null = null;
-  watchers = 0;
-  private isStale = true;
-  /** Called with the next change. Whoever leaves is taken out at once: a job may be quiet for hours. */
-  private readonly sleepers = new Set<() => void>();
-  private reading: Promise<void> | null = null;
-  private readonly id: string;
-
-  constructor(id: string) {
-    this.id = id;
-  }
-
-  touch(): void {
-    this.isStale = true;
-    for (const wake of this.sleepers) wake();
-  }
-
-  /** Until a change that has not been read, or until `sleeper.wake` is called; with `mostMs` also for no longer. */
-  async sleep(sleeper: Sleeper, mostMs: number | null = null): Promise<void> {
-    if (sleeper.hasLeft || (this.isStale && mostMs === null)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = mostMs === null ? undefined : setTimeout(resolve, mostMs);
-    this.sleepers.add(resolve);
-    sleeper.wake = resolve;
-    await promise;
-    this.sleepers.delete(resolve);
-    clearTimeout(timer);
-  }
-
-  /** One read serves all who wait for it. Throws where the database can't be read. */
-  async refresh(db: Database): Promise<void> {
-    while (this.isStale || this.reading !== null) {
-      this.reading ??= this.read(db);
-      await this.reading;
-    }
-  }
-
-  private async read(db: Database): Promise<void> {
-    this.isStale = false;
-    try {
-      const after = this.events.at(-1)?.sequence ?? 0;
-      const fresh = await readEvents(db, this.id, { after });
-      this.lipsync = await findLipsync(db, this.id);
-      this.events.push(...fresh);
-    } catch (error) {
-      this.isStale = true;
-      throw error;
-    } finally {
-      this.reading = null;
-    }
-  }
-}
-
-/** A watcher, of whom it is known whether he has left; `wake` ends his sleep. */
-type Sleeper = { hasLeft: boolean; wake: () => void };
-
-const newSleeper = (): Sleeper => ({ hasLeft: false, wake: () => undefined });
 
 /**
  * Tells any number of watchers of any number of lip-syncs what happens to them. One connection listens; one read of
- * the log serves all who watch the same. A slow watcher holds nothing but its place in the shared log.
+ * a log serves all who watch the same. A slow watcher holds nothing but its places in the shared logs.
  */
 export class Watch {
   private readonly logs = new Map<string, WatchedLog>();
@@ -113,19 +57,24 @@ export class Watch {
     return this.logs.size;
   }
 
-  /**
-   * What happens after the sequence `after`, from the log and then live, until the terminal event or the lip-sync's
-   * deletion. With null it begins with the last event as stored. `return` ends it at once, also while nothing
-   * happens: a plain generator would first wait for the next event, and so leak for as long as a job is quiet.
-   */
+  /** One lip-sync, with its own cursors. */
   follow(id: string, after: number | null): AsyncIterableIterator<Progress> {
-    const sleeper = newSleeper();
-    const walker = this.walk(id, { after, sleeper });
+    const cursorOf = (places: Places) => encodeCursor(id, places.get(id) ?? 0);
+    return this.followAll(new Map([[id, after]]), cursorOf);
+  }
+
+  /**
+   * What happens to lip-syncs after their places, from the logs and then live, the oldest event first, until each has
+   * told its terminal event or was erased. `return` ends it at once, also while nothing happens: a plain generator
+   * would first wait for the next event, and so leak for as long as the jobs are quiet.
+   */
+  followAll(after: Places, cursorOf: (places: Places) => string): AsyncIterableIterator<Progress> {
+    const watcher = new Watcher();
+    const walker = this.walk(watcher, after, cursorOf);
     return {
       next: () => walker.next(),
       return: () => {
-        sleeper.hasLeft = true;
-        sleeper.wake();
+        watcher.leave();
         return walker.return(undefined);
       },
       [Symbol.asyncIterator]() {
@@ -136,66 +85,112 @@ export class Watch {
 
   /** Resolves when anything was told of the lip-sync, at the latest after a second: a word may go unheard. */
   async nextChange(id: string): Promise<void> {
-    const watched = this.enter(id);
-    await watched.sleep(newSleeper(), 1_000);
-    this.leave(id, watched);
+    const watcher = new Watcher();
+    this.enter(watcher, [id]);
+    await watcher.sleep(1_000);
+    this.leave(watcher);
   }
 
   private async *walk(
-    id: string,
-    { after, sleeper }: { after: number | null; sleeper: Sleeper },
+    watcher: Watcher,
+    after: Places,
+    cursorOf: (places: Places) => string,
   ): AsyncGenerator<Progress> {
-    const watched = this.enter(id);
-    let sent = after;
+    const places = new Map(after);
+    this.enter(watcher, places.keys());
     try {
-      while (!sleeper.hasLeft) {
-        const isRead = await this.tryToRefresh(id, watched);
-        const progress = isRead ? nextOf(watched, sent) : 'quiet';
-        if (progress === 'over') return;
-        if (progress === 'quiet') {
-          await watched.sleep(sleeper, isRead ? null : retryMs);
+      while (!watcher.hasLeft) {
+        const isRead = await this.tryToRefresh(watcher);
+        const next = isRead ? nextOf(watcher, places) : 'quiet';
+        if (next === 'over') return;
+        if (next === 'quiet') {
+          await watcher.sleep(isRead ? null : retryMs);
         } else {
-          sent = progress.event.sequence;
-          yield progress;
+          places.set(next.event.lipsyncId, next.event.sequence);
+          yield { ...next, cursor: cursorOf(places) };
         }
       }
     } finally {
-      this.leave(id, watched);
+      this.leave(watcher);
     }
   }
 
   /** Where the database is away for a while, whoever watches is not told to leave: it is asked again. */
-  private async tryToRefresh(id: string, watched: WatchedLog): Promise<boolean> {
+  private async tryToRefresh({ logs }: Watcher): Promise<boolean> {
     try {
-      await watched.refresh(this.db);
+      await this.refresh(logs);
       return true;
     } catch (error) {
-      this.log.warn(
-        { err: error, lipsyncId: id },
-        'the log of a watched lip-sync could not be read',
-      );
+      const lipsyncIds = logs.filter(({ isStale }) => isStale).map(({ id }) => id);
+      this.log.warn({ err: error, lipsyncIds }, 'logs of watched lip-syncs could not be read');
       return false;
     }
   }
 
-  private enter(id: string): WatchedLog {
-    const watched = this.logs.get(id) ?? new WatchedLog(id);
-    watched.watchers += 1;
-    this.logs.set(id, watched);
-    return watched;
+  /**
+   * All that have changed are read at once; what is being read already is waited for. What changes meanwhile is read
+   * the next time, so that who watches many is not kept from what there is.
+   *
+   * @throws where the database can't be read
+   */
+  private async refresh(logs: readonly WatchedLog[]): Promise<void> {
+    const unread = logs.filter(({ isStale, reading }) => isStale && reading === null);
+    if (unread.length > 0) {
+      const reading = this.read(unread);
+      for (const watched of unread) watched.reading = reading;
+    }
+    await Promise.all(new Set(logs.flatMap(({ reading }) => reading ?? [])));
   }
 
-  private leave(id: string, watched: WatchedLog): void {
-    watched.watchers -= 1;
-    if (watched.watchers === 0 && this.logs.get(id) === watched) this.logs.delete(id);
+  private async read(logs: readonly WatchedLog[]): Promise<void> {
+    for (const watched of logs) watched.isStale = false;
+    try {
+      const events = Map.groupBy(await readEventsAfter(this.db, logs), (each) => each.lipsyncId);
+      const ids = logs.map(({ id }) => id);
+      const rows = await selectLipsyncs(this.db, 'where id = any($1::uuid[])', [ids]);
+      const lipsyncs = new Map(rows.map((lipsync) => [lipsync.id, lipsync]));
+      for (const watched of logs) {
+        watched.lipsync = lipsyncs.get(watched.id) ?? null;
+        watched.events.push(...(events.get(watched.id) ?? []));
+      }
+    } catch (error) {
+      for (const watched of logs) watched.isStale = true;
+      throw error;
+    } finally {
+      for (const watched of logs) watched.reading = null;
+    }
+  }
+
+  private enter(watcher: Watcher, ids: Iterable<string>): void {
+    for (const id of ids) {
+      const watched = this.logs.get(id) ?? new WatchedLog(id);
+      this.logs.set(id, watched);
+      watched.watchers.add(watcher);
+      watcher.logs.push(watched);
+    }
+  }
+
+  private leave(watcher: Watcher): void {
+    for (const watched of watcher.logs) {
+      watched.watchers.delete(watcher);
+      if (watched.watchers.size === 0) this.logs.delete(watched.id);
+    }
   }
 }
 
-/** What to tell after `sent`; null for `sent` begins with the last event as stored. */
-function nextOf({ events, lipsync }: WatchedLog, sent: number | null): Progress | 'quiet' | 'over' {
-  const last = events.at(-1);
-  if (lipsync === null || last === undefined) return 'over';
-  const event = events.find(({ sequence }) => sequence > (sent ?? last.sequence - 1));
-  if (event !== undefined) return { event, lipsync };
-  return isTerminal(last.status) ? 'over' : 'quiet';
+/** The oldest of what is to be told next; `over` where each has told its end or was erased. */
+function nextOf({ logs }: Watcher, places: Places): Omit<Progress, 'cursor'> | 'quiet' | 'over' {
+  let next: Omit<Progress, 'cursor'> | null = null;
+  let isOver = true;
+  for (const watched of logs) {
+    const { lipsync } = watched;
+    const last = watched.events.at(-1);
+    if (lipsync === null || last === undefined) continue;
+    const event = watched.next(places.get(watched.id) ?? null);
+    isOver &&= event === undefined && isTerminal(last.status);
+    if (event !== undefined && (next === null || event.occurredAt < next.event.occurredAt)) {
+      next = { event, lipsync };
+    }
+  }
+  return next ?? (isOver ? 'over' : 'quiet');
 }

@@ -67,13 +67,29 @@ const lipsyncFields = `id status reference text submittedAt finishedAt creditsCh
 
 const eventFields = 'cursor sequence status percent queuePosition source';
 
-export const createMutation = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
-  __typename
+const createdFields = `__typename
   ... on CreateLipsyncSuccess { replayed lipsync { ${lipsyncFields} } }
   ... on OutcomeUnknownError { lipsync { ${lipsyncFields} } }
   ... on InvalidInputError { issues { path message } }
   ... on RateLimitedError { reason }
-  ... on LipsyncError { code message retryable retryAfterSeconds } } }`;
+  ... on LipsyncError { code message retryable retryAfterSeconds }`;
+
+export const createMutation = `mutation ($input: CreateLipsyncInput!) {
+  createLipsync(input: $input) { ${createdFields} } }`;
+
+export const createAllMutation = `mutation ($inputs: [CreateLipsyncInput!]!) { createLipsyncs(inputs: $inputs) {
+  __typename
+  ... on CreateLipsyncsSuccess { results { ${createdFields} } }
+  ... on InvalidInputError { issues { path message } }
+  ... on LipsyncError { code message } } }`;
+
+/** What `createLipsyncs` answers: `results`, or why there are none. */
+export type MadeAll = {
+  __typename: string;
+  code?: string;
+  results?: Made[];
+  issues?: Made['issues'];
+};
 
 const endMutation = (name: 'cancelLipsync' | 'deleteLipsync') =>
   `mutation ($id: ID!) { ${name}(input: { id: $id }) { __typename
@@ -92,14 +108,22 @@ export const progressSubscription = `subscription ($id: ID!, $after: String) {
     ... on LipsyncProgress { ${eventFields} failure { code } lipsync { id status } }
     ... on InvalidInputError { issues { path } } ... on LipsyncError { code } } }`;
 
-export type Progress = {
-  lipsyncProgress: Event & {
-    __typename: string;
-    code?: string;
-    failure: { code: string } | null;
-    lipsync: { id: string; status: string };
-  };
+export type Update = Event & {
+  __typename: string;
+  code?: string;
+  message?: string;
+  failure: { code: string } | null;
+  lipsync: { id: string; status: string };
 };
+
+export type Progress = { lipsyncProgress: Update };
+
+export const listSubscription = `subscription ($ids: [ID!]!, $after: String) {
+  lipsyncsProgress(ids: $ids, after: $after) { __typename
+    ... on LipsyncProgress { ${eventFields} failure { code } lipsync { id status } }
+    ... on InvalidInputError { issues { path } } ... on LipsyncError { code message } } }`;
+
+export type ListProgress = { lipsyncsProgress: Update };
 
 /** One account with three jobs: what a test needs that does not care. */
 const oneAccount = [{ email: 'studio@sandbox.example', maxJobs: 3 }];
@@ -174,6 +198,11 @@ function questionsOf(test: TestApp) {
     return (await ask<Data>(createMutation, { input }, headers)).createLipsync;
   }
 
+  async function createAll(inputs: Record<string, unknown>[], headers = {}): Promise<MadeAll> {
+    type Data = { createLipsyncs: MadeAll };
+    return (await ask<Data>(createAllMutation, { inputs }, headers)).createLipsyncs;
+  }
+
   async function find(id: string, headers = {}): Promise<Lipsync | null> {
     type Data = { lipsync: Lipsync | null };
     const query = `query ($id: ID!) { lipsync(id: $id) { ${lipsyncFields} } }`;
@@ -206,6 +235,7 @@ function questionsOf(test: TestApp) {
     ask,
     sources,
     create,
+    createAll,
     find,
     events,
     reach,
@@ -248,6 +278,8 @@ function questionsOf(test: TestApp) {
         .deleteLipsync,
     watch: (id: string, after: string | null = null) =>
       test.watchWs<Progress>(progressSubscription, { id, after }),
+    watchAll: (ids: string[], after: string | null = null, headers = {}) =>
+      test.watchWs<ListProgress>(listSubscription, { ids, after }, { headers }),
   };
 }
 
@@ -255,6 +287,9 @@ export const idOf = ({ lipsync }: Made): string => {
   expect(lipsync).toBeDefined();
   return lipsync?.id ?? '';
 };
+
+/** Those of a list of which every one was taken. */
+export const idsOf = ({ results = [] }: MadeAll): string[] => results.map(idOf);
 
 /** The rules of promise 2, which hold for every log. */
 export function expectSoundLog(events: readonly Event[]): void {
