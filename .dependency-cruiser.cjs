@@ -7,7 +7,9 @@ module.exports = {
   forbidden: [
     forbid('no-cycles', {}, { circular: true }),
     forbid('no-orphans', { orphan: true, path: '^src/' }, {}),
-    forbid('leaves-import-nothing', { path: '^src/(config|errors|log)\\.ts$' }, { path: '^src/' }),
+    forbid('leaves-import-nothing', { path: '^src/(config-shapes|errors|log)\\.ts$' }, { path: '^src/' }),
+    forbid('config-imports-its-shapes-alone', { path: '^src/config\\.ts$' }, { path: '^src/', pathNot: '^src/config-shapes\\.ts$' }),
+    forbid('only-config-knows-its-shapes', { path: '^src/', pathNot: '^src/config\\.ts$' }, { path: '^src/config-shapes\\.ts$' }),
     forbid('only-the-process-and-app-read-config',
       { path: '^src/', pathNot: '^src/(process|app)\\.ts$' },
       { path: '^src/config\\.ts$' }),

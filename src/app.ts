@@ -27,7 +27,7 @@ import { createMetrics } from './server/metrics.ts';
 import { createSessions } from './server/sessions.ts';
 import { createEventStreams } from './server/sse.ts';
 import { createSubscriptionCallbacks } from './server/subscription-callback.ts';
-import { readTrustedDocuments, type TrustedDocuments } from './server/trusted.ts';
+import type { TrustedDocuments } from './server/trusted.ts';
 import { createUploadDoor } from './server/uploads.ts';
 import { openWebSocketDoor } from './server/websocket.ts';
 import { createGraphQL } from './server/yoga.ts';
@@ -62,7 +62,8 @@ export async function startApp(options: AppOptions) {
   const upstream = createUpstream({ ...upstreamAt, timeoutMs, log });
   // Known once we listen: with PORT=0 the port is the system's choice.
   const address = { publicUrl: config.server.publicUrl ?? '' };
-  const trustedDocuments = await readTrustedDocuments(config.server.trustedDocuments);
+  const documents = config.server.trustedDocuments;
+  const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const read = { secrets, trustedDocuments, keyFile };
   const parts = { config, log, now, db, jobs, upstream, address, ...read };
   const services = await createServices(parts);

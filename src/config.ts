@@ -1,44 +1,23 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import {
+  baseUrl,
+  boolean,
+  documents,
+  isHttpUrl,
+  list,
+  networks,
+  oneOf,
+  origins,
+  path,
+  secrets,
+  wholeNumber,
+} from './config-shapes.ts';
 
 const scopes = ['lipsync:read', 'lipsync:write', 'videos:read', 'videos:write', 'admin'] as const;
 
 const readers = { true: 'everyone', authenticated: 'authenticated', false: 'nobody' } as const;
-
-const oneOf = <const Word extends string>(...words: Word[]) =>
-  z.enum(words, { error: `must be one of ${words.join(', ')}` });
-
-const boolean = oneOf('true', 'false', '1', '0').transform((word) => /true|1/.test(word));
-
-/** The default ceiling is that of a Node timer and of a PostgreSQL integer: above it both go wrong. */
-function wholeNumber(from = 1, to = 2 ** 31 - 1) {
-  const fits = (text: string) => /^\d{1,10}$/.test(text) && +text >= from && +text <= to;
-  return z.string().refine(fits, `must be a whole number from ${from} to ${to}`).transform(Number);
-}
-
-function isHttpUrl(text: string): boolean {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  return url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === '';
-}
-
-/** Normalised: no default port, no trailing slash. */
-const baseUrl = z
-  .string()
-  .refine((text) => isHttpUrl(text) && !/[?#]/.test(text), 'must be an http(s) URL without a query')
-  .transform((text) => new URL(text).origin + new URL(text).pathname.replace(/\/+$/, ''));
-
-/** Absolute from here on, whatever the process does to its working directory. */
-const path = z.string().transform((text) => resolve(text));
-
-const list = z.string().transform((text) => text.split(',').flatMap((entry) => entry.trim() || []));
-
-const origins = list
-  .transform((entries) => entries.map((entry) => entry.toLowerCase().replace(/\/$/, '')))
-  .refine(
-    (entries) => entries.every((entry) => isHttpUrl(entry) && new URL(entry).origin === entry),
-    'must be a comma-separated list of origins such as https://app.example.com',
-  );
 
 const apiKey = z
   .string()
@@ -63,23 +42,6 @@ const distinctKeys = z
   .refine((keys) => isDistinct(keys.map(({ sha256 }) => sha256)), 'repeats a key');
 
 const apiKeys = list.refine((entries) => entries.length > 0, 'must hold a key').pipe(distinctKeys);
-
-const secrets = list.refine(
-  (each) => each.length > 0 && each.every((secret) => Buffer.byteLength(secret) >= 16),
-  'must be a comma-separated list of secrets of at least 16 bytes each',
-);
-
-const isNetwork = (entry: string) => {
-  const [address = '', length, ...more] = entry.split('/');
-  if (length === undefined) return isIP(address) > 0 || /^[\w-]+(\.[\w-]+)*\.?$/.test(address);
-  const most = isIPv6(address) ? 128 : 32;
-  return isIP(address) > 0 && more.length === 0 && /^\d{1,3}$/.test(length) && +length <= most;
-};
-
-const networks = list.refine(
-  (entries) => entries.every(isNetwork),
-  'must be a comma-separated list of networks such as 10.0.0.0/8, addresses and host names',
-);
 
 const isHost = (host: string) => /^[\w.:-]+$/.test(host) && URL.canParse(publicUrlAt(host, 1));
 
@@ -134,7 +96,7 @@ const variables = z.object({
   /** Signs callback and upload URLs: at least 16 bytes each, the first signs, all verify. Default: one is generated and kept in the database. */
   CALLBACK_SECRET: secrets.nullable().default(null),
   /** Path of a JSON map id → document; nothing else is executed then. Default: unset, any document is. */
-  TRUSTED_DOCUMENTS: path.nullable().default(null),
+  TRUSTED_DOCUMENTS: documents.nullable().default(null),
   /** Who may ask for the schema: true (everyone), authenticated, false (nobody). Default: true in the sandbox and with ALLOW_ANONYMOUS, else authenticated. */
   INTROSPECTION: oneOf('true', 'authenticated', 'false')
     .transform((who) => readers[who])
@@ -193,8 +155,20 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   for (const name of variableNames) raw[name] = env[name]?.trim() || undefined;
   const parsed = variables.safeParse(raw);
   const problems = [...(parsed.error?.issues ?? []).map(describe), ...findContradictions(raw)];
+  problems.push(...findKeyFileProblems(raw));
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)]);
   return arrange(parsed.data);
+}
+
+function findKeyFileProblems(raw: Raw): readonly string[] {
+  if (raw.API_KEYS_FILE === undefined) return [];
+  try {
+    parseApiKeyFile(readFileSync(raw.API_KEYS_FILE, 'utf8'), apiKeys.safeParse(raw.API_KEYS).data);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    return ['API_KEYS_FILE must be the path of a file that can be read'];
+  }
 }
 
 type Raw = { [name in keyof Variables]?: string | undefined };
@@ -242,6 +216,7 @@ function arrange(is: Variables) {
       introspection:
         is.INTROSPECTION ?? (isSandbox || allowAnonymous ? 'everyone' : 'authenticated'),
       corsOrigins: is.CORS_ORIGINS,
+      /** Documents by their ids; null = anything is executed. */
       trustedDocuments: is.TRUSTED_DOCUMENTS,
     },
     auth: {
@@ -298,7 +273,7 @@ function findPublicUrl(is: Variables): { publicUrl: string | null; publicUrlIsLo
  * @param besides the keys of API_KEYS: neither name nor key may be in both
  * @throws ConfigError
  */
-export function parseApiKeyFile(text: string, besides: Config['auth']['apiKeys']) {
+export function parseApiKeyFile(text: string, besides: Config['auth']['apiKeys'] = []) {
   const lines = text.split('\n').map((line) => line.replace(/#.*/, ''));
   const { data, error } = list.pipe(distinctKeys).safeParse(lines.join(','));
   if (data === undefined) {

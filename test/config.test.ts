@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import {
   ConfigError,
   parseApiKeyFile,
@@ -13,6 +15,19 @@ import { createLog, logLevels } from '../src/log.ts';
 import { createAuthenticator } from '../src/server/caller.ts';
 
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
+
+const folder = mkdtempSync(join(tmpdir(), 'lipsync-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The path of a file that holds this. */
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const keysFile = file('keys.txt', `file:${hash('f')}:admin`);
+const documentsFile = file('documents.json', '{ "viewer": "{ viewer { name } }" }');
 const live = { USEAPI_TOKEN: 'user:1-secret', ALLOW_ANONYMOUS: 'true' };
 
 function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
@@ -75,8 +90,9 @@ describe('works', () => {
   });
 
   test('a file of API keys is a way to sign in, which a live service needs', () => {
-    const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', API_KEYS_FILE: 'keys.txt' });
-    expect(config.auth).toMatchObject({ allowAnonymous: false, apiKeysFile: resolve('keys.txt') });
+    const API_KEYS_FILE = relative('.', keysFile);
+    const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', API_KEYS_FILE });
+    expect(config.auth).toMatchObject({ allowAnonymous: false, apiKeysFile: keysFile });
   });
 
   test('live with ALLOW_ANONYMOUS=true shows its schema to everyone and makes nobody admin', () => {
@@ -156,8 +172,8 @@ describe('works', () => {
       AUTH_JWKS_URL: 'https://id.example.com/keys?tenant=1',
       AUTH_ISSUER: 'https://id.example.com/',
       AUTH_AUDIENCE: 'lipsync',
-      API_KEYS_FILE: 'keys.txt',
-      TRUSTED_DOCUMENTS: 'documents.json',
+      API_KEYS_FILE: keysFile,
+      TRUSTED_DOCUMENTS: relative('.', documentsFile),
       GRAPHIQL: '1',
       COST_PER_MINUTE: '1',
       LIPSYNCS_PER_DAY: '2',
@@ -179,9 +195,9 @@ describe('works', () => {
         jwksUrl: 'https://id.example.com/keys?tenant=1',
         issuer: 'https://id.example.com/',
         audience: 'lipsync',
-        apiKeysFile: resolve('keys.txt'),
+        apiKeysFile: keysFile,
       },
-      server: { trustedDocuments: resolve('documents.json'), graphiql: true },
+      server: { trustedDocuments: { viewer: '{ viewer { name } }' }, graphiql: true },
       limits: {
         costPerMinute: 1,
         lipsyncsPerDay: 2,
@@ -260,7 +276,27 @@ describe('refuses', () => {
     ]);
   });
 
+  test('what is wrong with files together with everything else, and before anything is opened', () => {
+    const problems = problemsOf({
+      PORT: 'x',
+      TRUSTED_DOCUMENTS: file('half.json', '{ "a": "{ viewer { name } }"'),
+      API_KEYS: `env:${hash('e')}:admin`,
+      API_KEYS_FILE: file('wrong.txt', 'web:hunter2:admin'),
+    });
+    expect(problems).toEqual([
+      'PORT must be a whole number from 0 to 65535',
+      'TRUSTED_DOCUMENTS must be the path of a JSON map from ids to documents',
+      'API_KEYS_FILE entry 1 must be name:sha256-of-the-key-in-hex:scope scope',
+    ]);
+  });
+
   test.each([
+    [{ TRUSTED_DOCUMENTS: join(folder, 'nowhere.json') }, /^TRUSTED_DOCUMENTS must/],
+    [{ TRUSTED_DOCUMENTS: folder }, /^TRUSTED_DOCUMENTS must/],
+    [{ TRUSTED_DOCUMENTS: file('list.json', '["{ a }"]') }, /^TRUSTED_DOCUMENTS must/],
+    [{ TRUSTED_DOCUMENTS: file('numbers.json', '{ "a": 1 }') }, /^TRUSTED_DOCUMENTS must/],
+    [{ API_KEYS_FILE: join(folder, 'nowhere.txt') }, /^API_KEYS_FILE must/],
+    [{ API_KEYS_FILE: keysFile, API_KEYS: `file:${hash('x')}:admin` }, /^API_KEYS_FILE repeats/],
     [{ NODE_ENV: 'production' }, /^USEAPI_TOKEN must be set with NODE_ENV=production/],
     [{ SANDBOX: 'false' }, /^SANDBOX=false needs USEAPI_TOKEN/],
     [{ NODE_ENV: 'production', SANDBOX: 'false' }, /^SANDBOX=false needs USEAPI_TOKEN/],
@@ -299,10 +335,8 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  // Any text is right for the one, and any path for the other, which is a way to sign in.
-  const anythingGoes = ['NODE_ENV', 'API_KEYS_FILE'];
-
-  test.each(variableNames.filter((name) => !anythingGoes.includes(name)))(
+  // Any text is right for NODE_ENV.
+  test.each(variableNames.filter((name) => name !== 'NODE_ENV'))(
     'what %s was set to stays out of the message',
     (name) => {
       const secret = 'hunter2:p w#?';

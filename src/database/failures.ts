@@ -6,6 +6,12 @@ function fieldOf(error: unknown, field: 'code' | 'constraint' | 'severity'): str
   return typeof value === 'string' ? value : undefined;
 }
 
+/** Such as `ECONNREFUSED`, or `28P01` for a wrong password; never a message, which may hold part of a URL. */
+export function codeOf(error: unknown): string | undefined {
+  const code = fieldOf(error, 'code');
+  return code !== undefined && /^\w+$/.test(code) ? code : undefined;
+}
+
 /**
  * True when the server itself said no and the connection goes on. Everything else (a cut connection, a timeout of ours,
  * a server that shuts down) leaves open whether the statement ran.

@@ -1,6 +1,6 @@
 import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { Log } from '../log.ts';
-import { isRefusal } from './failures.ts';
+import { codeOf, isRefusal } from './failures.ts';
 import { Notifications } from './notifications.ts';
 import type { Database, Listener, Row, Sql } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
@@ -165,7 +165,8 @@ export async function openPostgres(options: {
     await database.ping();
   } catch (error) {
     await database.close();
-    throw new Error('The database of DATABASE_URL cannot be used.', { cause: error });
+    const code = codeOf(error) ?? 'no answer';
+    throw new Error(`The database of DATABASE_URL cannot be used: ${code}.`, { cause: error });
   }
   return database;
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Plugin as EnvelopPlugin } from '@envelop/core';
 import type { Plugin } from 'graphql-yoga';
 import { z } from 'zod';
@@ -6,18 +5,6 @@ import { refuse } from './refusal.ts';
 
 /** What may be executed, by the id that requests name it by; null = anything. */
 export type TrustedDocuments = ReadonlyMap<string, string> | null;
-
-const documentMap = z.record(z.string(), z.string());
-
-/** @throws Error without the path, where the file is no JSON map of documents. */
-export async function readTrustedDocuments(path: string | null): Promise<TrustedDocuments> {
-  if (path === null) return null;
-  try {
-    return new Map(Object.entries(documentMap.parse(JSON.parse(await readFile(path, 'utf8')))));
-  } catch {
-    throw new Error('TRUSTED_DOCUMENTS must be the path of a JSON map from ids to documents.');
-  }
-}
 
 const request = z.object({
   documentId: z.string().optional().catch(undefined),

@@ -41,6 +41,7 @@ export class Connection {
     this.#headers = {
       authorization: `Bearer ${options.token}`,
       accept: 'application/json',
+      'accept-encoding': 'identity',
       'user-agent': 'lipsync-graphql',
     };
     // HTTP/1.1 only: over HTTP/2 a stream can be refused and repeated below us, and 596 is no status it promises.

@@ -1,5 +1,6 @@
 import { type Dispatcher, errors } from 'undici';
 import type { UnavailableReason } from '../errors.ts';
+import { decodeBody } from './coding.ts';
 
 // The longest real answer is a page of videos, well under 1 MB.
 const maxAnswerBytes = 10 * 1024 * 1024;
@@ -56,6 +57,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #bytes = 0;
   #status = 0;
   #retryAfter: string | undefined;
+  #codings: string | undefined;
 
   constructor(patience: Patience) {
     const { promise, resolve, reject } = Promise.withResolvers<Answer | Fault>();
@@ -96,6 +98,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status;
     const retryAfter = headers['retry-after'];
     this.#retryAfter = typeof retryAfter === 'string' ? retryAfter : retryAfter?.[0];
+    this.#codings = headers['content-encoding']?.toString();
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -110,8 +113,9 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#finish()) {
+      const body = decodeBody(Buffer.concat(this.#chunks), this.#codings, maxAnswerBytes);
       // TextDecoder drops a byte order mark and never throws, whatever the declared charset.
-      const text = new TextDecoder().decode(Buffer.concat(this.#chunks));
+      const text = new TextDecoder().decode(body);
       this.#settle({ kind: 'answer', status: this.#status, retryAfter: this.#retryAfter, text });
     }
   }

@@ -151,7 +151,7 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
       log: silentLog,
     }).catch((e: unknown) => e);
     expect(error).toMatchObject({
-      message: 'The database of DATABASE_URL cannot be used.',
+      message: 'The database of DATABASE_URL cannot be used: 28P01.',
       cause: { code: '28P01' },
     });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('top-secret');

@@ -125,6 +125,8 @@ describe('refuses to start', () => {
     CALLBACK_SECRET: 'tiny-secret',
     CORS_ORIGINS: 'not an origin',
     QUEUE_LIMIT: '-4',
+    TRUSTED_DOCUMENTS: '/nowhere/documents.json',
+    API_KEYS_FILE: '/nowhere/keys.txt',
   };
 
   test('with every mistake of the configuration at once, and shows no value', async () => {

@@ -35,8 +35,12 @@ export type Habits = {
   /** Items of GET /videos repeat the `replyRef`. */
   listsReplyRef: boolean;
   writesNumbersAsStrings: boolean;
+  /** Where a video is named by its number alone: the documents have ids of both kinds. */
+  bareNumbers: 'nowhere' | 'in lists' | 'in the answer to POST';
   /** Optional fields that are left out of videos. */
   omits: string[];
+  /** Those that are left out of GET /videos, and not of GET one. */
+  omitsInList: string[];
   /** Fields that no document mentions, everywhere. */
   addsFields: boolean;
   /** Every answer comes this much later. */
@@ -58,7 +62,9 @@ export const plainHabits: Habits = {
   callsBeforeAnswer: false,
   listsReplyRef: false,
   writesNumbersAsStrings: false,
+  bareNumbers: 'nowhere',
   omits: [],
+  omitsInList: [],
   addsFields: false,
   delayMs: 0,
 };
@@ -318,7 +324,15 @@ class World {
     return this.items.filter((item) => item.isTracked && item.email === email).length;
   }
 
-  /** One item of GET /videos, which is also the answer of GET one. */
+  /** One item of GET /videos. */
+  describeListed(item: Item): Record<string, unknown> {
+    const fields = this.describe(item);
+    if (this.habits.bareNumbers === 'in lists') fields.video_id = numberOf(item.id);
+    for (const name of this.habits.omitsInList) delete fields[name];
+    return fields;
+  }
+
+  /** The answer of GET one. */
   describe(item: Item): Record<string, unknown> {
     const isDone = item.status === 1;
     const number = (value: number) => (this.habits.writesNumbersAsStrings ? String(value) : value);
@@ -537,6 +551,10 @@ function takeFile(world: World, seen: SeenRequest, query: URLSearchParams): Repl
   return type.startsWith('image/') ? ok({ result: [{ id: 7, ...file, err_msg: '' }] }) : ok(file);
 }
 
+function numberOf(id: string): number {
+  return Number(id.split(':').at(-1));
+}
+
 function listVideos(world: World, query: URLSearchParams): Reply {
   const email = findAccount(world, query);
   const limit = Math.min(Number(query.get('limit') ?? 40), world.habits.pageLimit);
@@ -548,7 +566,7 @@ function listVideos(world: World, query: URLSearchParams): Reply {
   const hasMore = next < sorted.length;
   const { tells } = world.habits;
   return ok({
-    data: page.map((item) => world.describe(item)),
+    data: page.map((item) => world.describeListed(item)),
     ...(tells !== 'nothing' && hasMore ? { next_offset: next } : {}),
     ...(tells === 'next_offset and has_more' ? { has_more: hasMore } : {}),
   });
@@ -601,7 +619,7 @@ async function startLipsync(world: World, seen: SeenRequest): Promise<Reply> {
   }
   const job = await world.startJob(account.email, body);
   return ok({
-    video_id: job.id,
+    video_id: world.habits.bareNumbers === 'in the answer to POST' ? numberOf(job.id) : job.id,
     ...(world.habits.addsFields ? { cost_credits: 12, accepted_in: 'eu' } : {}),
   });
 }

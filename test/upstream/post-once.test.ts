@@ -1,4 +1,5 @@
 import tls from 'node:tls';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { selfSigned } from './self-signed.ts';
 import {
@@ -67,6 +68,26 @@ describe('what is told of a POST that was answered', () => {
       'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\n\uFEFF{"a":1}',
     );
     expect(await postTo(served.baseUrl)).toMatchObject({ kind: 'answered', body: { a: 1 } });
+  });
+
+  test('an id that was compressed was lost, and its lip-sync looked for', async () => {
+    const served = await serveHttp((_received, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"video_id":"v"}'));
+    });
+    expect(await postTo(served.baseUrl)).toMatchObject({
+      kind: 'answered',
+      body: { video_id: 'v' },
+    });
+  });
+
+  test('a refusal by its status, where the body is not coded as it says', async () => {
+    const served = await serveAnswer(402, { error: 'x' }, { 'content-encoding': 'gzip' });
+    expect(await postTo(served.baseUrl)).toMatchObject({
+      kind: 'answered',
+      status: 402,
+      body: undefined,
+      failure: { code: 'SUBSCRIPTION_EXPIRED' },
+    });
   });
 
   test('what goes out: our headers, the JSON, and a connection that is closed afterwards', async () => {

@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -53,6 +54,35 @@ describe('a read', () => {
     const served = await serveAnswer(200, text, { 'content-type': 'text/html' });
     expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'INVALID_ANSWER' });
     expect(served.requests).toHaveLength(1);
+  });
+
+  test.each([
+    ['gzip', gzipSync],
+    ['X-GZIP', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['zstd', zstdCompressSync],
+    ['identity', (text: string) => text],
+    ['gzip, br', (text: string) => brotliCompressSync(gzipSync(text))],
+  ])('an answer that was %s all the same could not be read', async (coding, encode) => {
+    const served = await serveHttp((_received, response) => {
+      response.writeHead(200, { 'content-encoding': coding }).end(encode('{"n":1}'));
+    });
+    const { upstream } = connect(served.baseUrl);
+    expect(await upstream.read(request)).toEqual({ n: 1 });
+    expect(served.requests[0]?.headers['accept-encoding']).toBe('identity');
+  });
+
+  test.each([
+    ['is not coded as it says', 'gzip', () => '{"n":1}'],
+    ['is half of its coding', 'gzip', () => gzipSync('{"n":1}').subarray(0, -9)],
+    ['swells past 10 MB', 'gzip', () => gzipSync(`{"n":1}${' '.repeat(11 * 1024 * 1024)}`)],
+    ['is coded in a way nobody knows', 'x-secret', () => 'abc'],
+  ])('answers INVALID_ANSWER to a 200 that %s', async (_name, coding, body) => {
+    const served = await serveHttp((_received, response) => {
+      response.writeHead(200, { 'content-encoding': coding }).end(body());
+    });
+    expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'INVALID_ANSWER' });
   });
 
   test('does not read on past 10 MB', async () => {

@@ -89,9 +89,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     endCooldown,
     probeDue: () => probeDue(options),
     async pickForUpload() {
-      const accounts = await known();
-      const inOrder = accounts.find((it) => it.pausedBy === null && !it.hasPendingError);
-      return (inOrder ?? accounts[0])?.email;
+      return inOrderFirst(await known())[0]?.email;
     },
     listWithCredits: () =>
       listings.join('all', async () => describeAccounts(options, await refresh())),
@@ -102,6 +100,12 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     },
     reconnectAccount: (input) => reconnectAccount({ db, upstream }, input),
   };
+}
+
+/** Those that nothing is known against before the others. */
+export function inOrderFirst(accounts: readonly Account[]): Account[] {
+  const isInOrder = (it: Account) => it.pausedBy === null && !it.hasPendingError;
+  return accounts.toSorted((a, b) => Number(isInOrder(b)) - Number(isInOrder(a)));
 }
 
 function createList({ db, upstream, now, log }: AccountServiceOptions) {

@@ -1,5 +1,5 @@
 import { Failure } from '../../errors.ts';
-import type { UpstreamVideo } from '../videos/service.ts';
+import { isSameVideo, type UpstreamVideo } from '../videos/service.ts';
 import { listScheduled, type RunningJob } from './endpoints.ts';
 import type { Engine } from './engine.ts';
 import type { EventSource } from './lifecycle.ts';
@@ -75,7 +75,7 @@ async function searchPages(
       const video = findVideo(lipsync, { videos, scheduled });
       if (video === null) continue;
       missing.delete(lipsync);
-      await settleSight(engine, lipsync, { video, source });
+      await settleSight(engine, lipsync, { video: await lookCloser(engine, video), source });
     }
     if (missing.size === 0) return;
   }
@@ -118,9 +118,22 @@ function findVideo(
 ): UpstreamVideo | null {
   const id = lipsync.upstreamVideoId ?? scheduledId(lipsync, seen.scheduled);
   const match = seen.videos.find((video) =>
-    id === null ? isItsJob(lipsync, video, seen.scheduled) : video.id === id,
+    id === null ? isItsJob(lipsync, video, seen.scheduled) : isSameVideo(video.id, id),
   );
-  return match ?? null;
+  if (match === undefined) return null;
+  // The whole id, where one of the two is its number alone: by that one it is read and deleted.
+  return id !== null && id.length > match.id.length ? { ...match, id } : match;
+}
+
+/** What the list leaves open is asked for by the video's id. Where that doesn't help, the list stands. */
+async function lookCloser(engine: Engine, video: UpstreamVideo): Promise<UpstreamVideo> {
+  if (!video.isUnclear) return video;
+  try {
+    return (await engine.videos.readOne(video.id)) ?? video;
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown;
+    return video;
+  }
 }
 
 function scheduledId(lipsync: Lipsync, scheduled: RunningJob[] | null): string | null {
@@ -133,7 +146,7 @@ function scheduledId(lipsync: Lipsync, scheduled: RunningJob[] | null): string |
  * or a time alone proves nothing.
  */
 function isItsJob(lipsync: Lipsync, video: UpstreamVideo, scheduled: RunningJob[] | null): boolean {
-  const job = scheduled?.find(({ upstreamVideoId }) => upstreamVideoId === video.id);
+  const job = scheduled?.find(({ upstreamVideoId }) => isSameVideo(upstreamVideoId, video.id));
   const replyRef = video.replyRef ?? job?.replyRef ?? null;
   if (replyRef !== null) return replyRef === lipsync.id;
   const { postStartedAt, hintedVideoIds } = lipsync;
@@ -141,7 +154,7 @@ function isItsJob(lipsync: Lipsync, video: UpstreamVideo, scheduled: RunningJob[
     postStartedAt !== null &&
     video.createdAt !== null &&
     video.createdAt.getTime() < postStartedAt.getTime() - clockSkewMs;
-  return hintedVideoIds.includes(video.id) && !isOlder;
+  return hintedVideoIds.some((id) => isSameVideo(id, video.id)) && !isOlder;
 }
 
 /** One that the list doesn't show: read by its id, where we know or guess one. */

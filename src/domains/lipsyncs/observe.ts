@@ -1,6 +1,6 @@
 import type { Sql } from '../../database/connect.ts';
 import { ContentModeratedError, GenerationFailedError, storeFailure } from '../../errors.ts';
-import { toStored, type UpstreamVideo } from '../videos/service.ts';
+import { isSameVideo, toStored, type UpstreamVideo } from '../videos/service.ts';
 import type { Engine } from './engine.ts';
 import { isTerminal, type LipsyncStatus, statusAfter } from './lifecycle.ts';
 import { lockQueue, notifyQueue } from './queue.ts';
@@ -18,7 +18,8 @@ export async function observe(
   const key = await engine.videos.ids.toKey(video.id);
   await engine.db.transaction(async (tx) => {
     const lipsync = await lockLipsync(tx, id);
-    if (lipsync === null || lipsync.upstreamVideoId !== video.id) return;
+    const ours = lipsync?.upstreamVideoId ?? null;
+    if (lipsync === null || ours === null || !isSameVideo(ours, video.id)) return;
     const isUnknown = lipsync.failure?.code === 'OUTCOME_UNKNOWN';
     const status = statusAfter(lipsync.status, video.state, isUnknown);
     if (status !== null) {

@@ -14,8 +14,7 @@ import {
   looseUrl,
   readItems,
 } from '../../upstream/wire.ts';
-
-export type VideoState = 'QUEUED' | 'GENERATING' | 'COMPLETED' | 'FAILED' | 'MODERATED' | 'UNKNOWN';
+import { isFinalState, isUnclear, stateOf, type VideoState } from './state.ts';
 
 export type UpstreamVideo = {
   /** `user:<userid>-pixverse:<email>-video:<number>`: for us only, since it carries an e-mail. */
@@ -24,6 +23,8 @@ export type UpstreamVideo = {
   accountEmail: string | null;
   state: VideoState;
   isFinal: boolean;
+  /** The item says too little to know how far the video is: GET one may say more. */
+  isUnclear: boolean;
   /** Only of a COMPLETED video: the upstream also writes addresses into items that still run. */
   url: string | null;
   posterUrl: string | null;
@@ -58,33 +59,18 @@ export type VideoPage = {
 export type VideoQuery = { email?: string | undefined; limit: number; offset: number };
 
 // A page shorter than what was asked for may be a full one of an upstream that allows less; no maximum is documented.
-// It is believed to allow at least its own default.
+// It is believed to allow at least its own default, unless its longest page so far is as long as such limits usually are:
+// asking once more where a list really ends there costs little.
 const defaultLimit = 40;
-
-const stateNames: ReadonlySet<string> = new Set([
-  'QUEUED',
-  'GENERATING',
-  'COMPLETED',
-  'FAILED',
-  'MODERATED',
-] satisfies VideoState[]);
-
-const stateCodes: Record<number, VideoState> = {
-  1: 'COMPLETED',
-  5: 'QUEUED',
-  7: 'MODERATED',
-  8: 'FAILED',
-  9: 'GENERATING',
-  10: 'GENERATING',
-};
-
-const finalStates: ReadonlySet<VideoState> = new Set(['COMPLETED', 'FAILED', 'MODERATED']);
+const usualLimits: ReadonlySet<number> = new Set([10, 20, 25, 30]);
+const longestPages = new WeakMap<Upstream, number>();
 
 const wireVideo = z.object({
   video_id: looseId,
   id: looseId,
   video_status: looseNumber,
   video_status_name: looseText,
+  video_status_final: looseBoolean,
   url: looseUrl,
   first_frame: looseUrl,
   last_frame: looseUrl,
@@ -112,16 +98,35 @@ const video = wireVideo.transform((item, context): UpstreamVideo => {
     context.addIssue({ code: 'custom', message: 'There is no id.' });
     return z.NEVER;
   }
-  const state = stateOf({
+  return describe(item, id);
+});
+
+/** Whoever asks for one by its id knows the id: the answer may leave it out, or write its number alone. */
+function videoUnder(id: string) {
+  return wireVideo.transform((item, context): UpstreamVideo => {
+    const { video_id, video_status, video_status_name, url } = item;
+    if ([video_id, item.id, video_status, video_status_name, url].every((told) => told === null)) {
+      context.addIssue({ code: 'custom', message: 'There is no video.' });
+      return z.NEVER;
+    }
+    return describe(item, id);
+  });
+}
+
+function describe(item: z.output<typeof wireVideo>, id: string): UpstreamVideo {
+  const told = {
     name: item.video_status_name,
     code: item.video_status,
+    isFinal: item.video_status_final,
     url: item.url,
-  });
+  };
+  const state = stateOf(told);
   return {
     id,
     accountEmail: accountEmailOf(id),
     state,
-    isFinal: finalStates.has(state),
+    isFinal: isFinalState(state),
+    isUnclear: isUnclear(told),
     ...lookOf(item, state),
     prompt: item.prompt,
     negativePrompt: item.negative_prompt,
@@ -135,7 +140,7 @@ const video = wireVideo.transform((item, context): UpstreamVideo => {
     replyRef: item.replyRef ?? item.response.replyRef,
     originalVideoId: item.original_video_id,
   };
-});
+}
 
 const page = z
   .object({ next_offset: looseNumber, has_more: looseBoolean })
@@ -166,6 +171,7 @@ export async function listVideos(
     upstream.log.debug({ path, dropped }, 'upstream videos without an id'),
   );
   const rawCount = body.list.length;
+  const mayBeFull = isPerhapsFull(upstream, rawCount);
   const toldOffset = body.next_offset;
   return {
     items,
@@ -176,8 +182,15 @@ export async function listVideos(
       rawCount > 0 &&
       (body.has_more ??
         ((toldOffset !== null && toldOffset > offset) ||
-          rawCount >= Math.min(limit, defaultLimit))),
+          rawCount >= Math.min(limit, defaultLimit) ||
+          mayBeFull)),
   };
+}
+
+function isPerhapsFull(upstream: Upstream, rawCount: number): boolean {
+  const longest = Math.max(rawCount, longestPages.get(upstream) ?? 0);
+  longestPages.set(upstream, longest);
+  return rawCount === longest && usualLimits.has(rawCount);
 }
 
 /**
@@ -191,7 +204,7 @@ export async function getVideo(
 ): Promise<UpstreamVideo | null> {
   try {
     const path = `/videos/${rawSegment(id, 'The video')}`;
-    return await upstream.read({ path, schema: video }, options);
+    return await upstream.read({ path, schema: videoUnder(id) }, options);
   } catch (thrown) {
     if (thrown instanceof NotFoundError) {
       return null;
@@ -206,23 +219,15 @@ export async function deleteVideo(upstream: Upstream, id: string): Promise<void>
   await upstream.change({ method: 'DELETE', path });
 }
 
-/**
- * The name decides, else the code; the upstream's own `video_status_final` is not asked, because it has been true for
- * QUEUED. COMPLETED without an address is not done yet, and an unknown code may still become anything.
- */
-export function stateOf(item: {
-  name: string | null;
-  code: number | null;
-  url: string | null;
-}): VideoState {
-  const name = item.name?.trim().toUpperCase() ?? '';
-  const told = stateNames.has(name) ? (name as VideoState) : stateCodes[item.code ?? -1];
-  return told === 'COMPLETED' && !item.url ? 'GENERATING' : (told ?? 'UNKNOWN');
-}
-
 /** E-mails may hold '-', '+' and even the markers themselves: from the first `-pixverse:` to the last `-video:`. */
 export function accountEmailOf(id: string): string | null {
   return /^user:.*?-pixverse:(.+)-video:\d+$/.exec(id)?.[1] ?? null;
+}
+
+/** The upstream writes an id whole, and sometimes its number alone. Within one account both mean the same video. */
+export function isSameVideo(one: string, other: string): boolean {
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return short === long || (/^\d+$/.test(short) && long.endsWith(`-video:${short}`));
 }
 
 function lookOf(item: z.output<typeof wireVideo>, state: VideoState) {

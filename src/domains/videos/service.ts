@@ -1,6 +1,7 @@
 import type { Failure } from '../../errors.ts';
 import {
   getVideo,
+  isSameVideo,
   listVideos,
   type VideoPage as UpstreamPage,
   type UpstreamVideo,
@@ -21,7 +22,7 @@ export type { VideoPage, VideoPageRequest } from './list.ts';
 export type { Remover } from './remove.ts';
 export type { VideoSource } from './source.ts';
 export type { StoredVideo, VideoStatus } from './stored.ts';
-export { toStored };
+export { isSameVideo, toStored };
 
 export type VideoService = {
   ids: VideoIds;

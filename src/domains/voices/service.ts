@@ -1,6 +1,7 @@
+import { AccountPendingError } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import { SingleFlight } from '../../upstream/single-flight.ts';
-import type { AccountService } from '../accounts/service.ts';
+import { type AccountService, inOrderFirst } from '../accounts/service.ts';
 import { listVoices } from './endpoints.ts';
 
 /** Plain JSON: a lip-sync keeps it in its row. */
@@ -33,14 +34,27 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
 
   const list = (signal?: AbortSignal) => flights.join('voices', read, signal);
   const read = async (signal: AbortSignal) => {
-    const present = await accounts.known();
+    const present = inOrderFirst(await accounts.known());
     // The voices are the same everywhere; which account's they are must be said where there are several.
-    const email = present.length > 1 ? present[0]?.email : undefined;
-    const fresh = await listVoices(upstream, { email }, { signal });
+    const emails = present.length > 1 ? present.map(({ email }) => email) : [undefined];
+    const fresh = await listFromAny(emails, signal);
     voices = new Map(fresh.map((voice) => [voice.speakerId, voice]));
     readAt = now().getTime();
     return fresh;
   };
+
+  /** An account may be on hold without anybody having been told: then the next one is asked. */
+  async function listFromAny(
+    [email, ...others]: readonly (string | undefined)[],
+    signal: AbortSignal,
+  ): Promise<Voice[]> {
+    try {
+      return await listVoices(upstream, { email }, { signal });
+    } catch (thrown) {
+      if (!(thrown instanceof AccountPendingError) || others.length === 0) throw thrown;
+      return listFromAny(others, signal);
+    }
+  }
 
   return {
     list,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { accountEmailOf, listVideos, stateOf } from '../../../src/domains/videos/endpoints.ts';
+import { accountEmailOf, isSameVideo, listVideos } from '../../../src/domains/videos/endpoints.ts';
+import { isUnclear, stateOf } from '../../../src/domains/videos/state.ts';
 import { connect, serveAnswer } from '../../upstream/servers.ts';
 
 const url = 'https://media.example/v.mp4';
@@ -38,7 +39,31 @@ describe('the state of a video', () => {
     ['__proto__', 0, url, 'UNKNOWN'],
   ])('%s, %s with url %j is %s', (...row) => {
     const [name, code, address, state] = row;
-    expect(stateOf({ name, code, url: address })).toBe(state);
+    for (const isFinal of [null, false]) {
+      expect(stateOf({ name, code, isFinal, url: address })).toBe(state);
+    }
+  });
+
+  test('a finished video stayed UNKNOWN, as its item left out both name and code', () => {
+    const told = { name: null, code: null, isFinal: true };
+    expect(stateOf({ ...told, url })).toBe('COMPLETED');
+    // Nobody can say what ended without an address: it may be QUEUED as well as FAILED.
+    expect(stateOf({ ...told, url: null })).toBe('UNKNOWN');
+    expect(stateOf({ ...told, isFinal: false, url })).toBe('UNKNOWN');
+    expect(stateOf({ ...told, code: 42, url })).toBe('UNKNOWN');
+    expect(stateOf({ ...told, name: 'RENDERING', url })).toBe('UNKNOWN');
+  });
+
+  test.each([
+    ['COMPLETED', 1, url, false],
+    ['COMPLETED', 1, null, true],
+    [null, null, url, true],
+    ['RENDERING', 42, null, true],
+    ['QUEUED', 5, null, false],
+    ['FAILED', null, null, false],
+  ])('%s, %s with url %j: whether GET one may say more is %s', (...row) => {
+    const [name, code, address, expected] = row;
+    expect(isUnclear({ name, code, isFinal: null, url: address })).toBe(expected);
   });
 
   test.each([
@@ -77,4 +102,17 @@ test.each([
   ['7', null],
 ])('the account of %s is %s', (text, email) => {
   expect(accountEmailOf(text)).toBe(email);
+});
+
+test.each([
+  ['user:7-pixverse:a@b.c-video:12', 'user:7-pixverse:a@b.c-video:12', true],
+  ['user:7-pixverse:a@b.c-video:12', '12', true],
+  ['12', 'user:7-pixverse:a@b.c-video:12', true],
+  ['user:7-pixverse:a@b.c-video:12', '2', false],
+  ['user:7-pixverse:a@b.c-video:12', 'video:12', false],
+  ['user:7-pixverse:a@b.c-image:12', '12', false],
+  ['user:7-pixverse:a@b.c-video:12', 'user:7-pixverse:d@b.c-video:12', false],
+  ['user:7-pixverse:a@b.c-video:12', '', false],
+])('%s and %s are one video: %s', (one, other, isSame) => {
+  expect(isSameVideo(one, other)).toBe(isSame);
 });

@@ -48,6 +48,7 @@ describe('an item of the list', () => {
       accountEmail: 'ann-b+c@d.example',
       state: 'GENERATING',
       isFinal: false,
+      isUnclear: false,
       url: null,
       posterUrl: 'https://media.example/first.jpg',
       lastFrameUrl: null,
@@ -130,6 +131,7 @@ describe('a page', () => {
     ['full', page(20), { limit: 20, offset: 0 }, { hasMore: true, nextOffset: 20 }],
     ['short', page(7), { limit: 20, offset: 40 }, { hasMore: false, nextOffset: 47 }],
     ['empty', page(0), { limit: 20, offset: 5 }, { hasMore: false, nextOffset: 5 }],
+    ['of an upstream that allows 20', page(20), { limit: 40, offset: 0 }, { hasMore: true }],
     ['of an upstream that allows 40', page(40), { limit: 100, offset: 0 }, { hasMore: true }],
     [
       'that says so',
@@ -182,6 +184,16 @@ describe('one video', () => {
     const served = await serveAnswer(200, documented);
     expect(await getVideo(connect(served.baseUrl).upstream, id)).toMatchObject({ id });
     expect(served.requests[0]?.path).toBe(`/v2/pixverse/videos/${id}`);
+  });
+
+  test.each([
+    [{ video_id: 370538497751884 }],
+    [{ video_id: undefined }],
+    [{ video_id: 'user:7-pixverse:ann-b+c@d.example-video:1' }],
+  ])('has the id under which it was asked for, also where the answer has %j', async (told) => {
+    const served = await serveAnswer(200, { ...documented, ...told });
+    const video = await getVideo(connect(served.baseUrl).upstream, id);
+    expect(video).toMatchObject({ id, accountEmail: 'ann-b+c@d.example' });
   });
 
   test('is null on 404 and for an id that is none', async () => {

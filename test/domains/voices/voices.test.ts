@@ -65,6 +65,31 @@ describe('works', () => {
     expect(count()).toBe(2);
   });
 
+  it('was not found in any account, as the first was on hold', async () => {
+    const world = odd;
+    world.odd.accounts.push({ email: 'c@d.example', videos: [] });
+    world.odd.refuse = (call) =>
+      call.includes('a%40b.example') ? { status: 596, body: { error: 'pending' } } : undefined;
+    expect(await world.voices.find('3')).toMatchObject({ name: 'Isabella' });
+    world.odd.refuse = (call) =>
+      call.includes('voices') ? { status: 596, body: { error: 'pending' } } : undefined;
+    const { data } = await world.ask(voicesQuery, reader);
+    expect(data).toMatchObject({ voices: { code: 'ACCOUNT_PENDING' } });
+  });
+
+  it('is asked for first where nothing is known against the account', async () => {
+    const world = odd;
+    world.odd.accounts = [
+      { email: 'a@b.example', videos: [], error: 'pending' },
+      { email: 'c@d.example', videos: [] },
+    ];
+    await world.voices.list();
+    expect(world.odd.requests).toEqual([
+      'GET /accounts',
+      'GET /videos/voices/?email=c%40d.example',
+    ]);
+  });
+
   it('is found by its id in node, voice and _entities', async () => {
     const world = real;
     const { data } = await world.ask(voicesQuery, reader);
