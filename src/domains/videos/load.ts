@@ -25,7 +25,10 @@ const readsAtOnce = 4;
 const pageSize = 40;
 const pagesToSearch = 2;
 
-/** For those who ask for many at once, such as a gateway. No maximum is documented; who refuses it is asked for less. */
+/**
+ * Where several are asked for at once, as gateways do, one large page is worth many calls. No maximum is documented: an
+ * upstream that refuses this is asked for less.
+ */
 const largestPage = 100;
 
 /** See `VideoService.load`. */
@@ -93,7 +96,7 @@ async function findInAccount(
 ): Promise<Map<string, Found>> {
   const found = new Map<string, Found>();
   const missing = () => ids.filter((id) => (found.get(id) ?? null) === null);
-  const limit = Math.min(Math.max(pageSize, ids.length), largestPage);
+  const limit = ids.length > 1 ? largestPage : pageSize;
   const search = createSearch(library, { email, limit }, found);
   let spared = ids.length;
   for (let pages = 1; spared > 1 && missing().length > 1; pages += 1) {

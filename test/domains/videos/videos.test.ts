@@ -113,14 +113,13 @@ describe('reading by id', () => {
   });
 
   it('asks for many with pages of the list while these spare calls, and with a GET for each other', async () => {
-    world.odd.accounts[0]?.videos.splice(0, 60, ...videos(200));
-    const keys = await Promise.all([200, 199, 150, 140, 30, 3].map((number) => keyOf(number)));
+    world.odd.accounts[0]?.videos.splice(0, 60, ...videos(400));
+    const keys = await Promise.all([400, 399, 250, 30, 3].map((number) => keyOf(number)));
     const found = await world.videos.load(all, keys);
     expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
     expect(calls('/videos/?').map((call) => /offset=\d+/.exec(call)?.[0])).toEqual([
       'offset=0',
-      'offset=40',
-      'offset=80',
+      'offset=100',
     ]);
     expect(calls('/videos/user')).toHaveLength(2);
   });
