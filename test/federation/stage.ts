@@ -16,6 +16,7 @@ export type Graph = GraphQLClient & {
   neighbour: Neighbour;
   /** Of the gateway. */
   url: string;
+  killGateway(): void;
   stop(): Promise<void>;
 };
 
@@ -49,7 +50,10 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
     }
     const gateway = await startGateway({ supergraph: composition.supergraph, env });
     closers.push(gateway.stop);
-    return { ...createGraphQLClient(gateway.url), app, neighbour, url: gateway.url, stop };
+    return {
+      ...createGraphQLClient(gateway.url),
+      ...{ app, neighbour, url: gateway.url, killGateway: gateway.kill, stop },
+    };
   } catch (error) {
     await stop();
     throw error;
