@@ -10,6 +10,7 @@ const scopes = ['lipsync:read', 'lipsync:write', 'videos:read'] as const;
 /** Two callers who own different things, and one who may only look. */
 const keys = createApiKeys({ first: scopes, second: scopes, reader: ['lipsync:read'] });
 export const callers = keys.headers;
+export const callersEnv = keys.env;
 
 export type Graph = GraphQLClient & {
   app: TestApp;
