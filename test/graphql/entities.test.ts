@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { isInterfaceType, isUnionType } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeId, keyOf } from '../../src/graphql/ids.ts';
@@ -177,6 +178,11 @@ describe('works', () => {
     const names = (types: readonly { name: string }[]) => types.map(({ name }) => name).toSorted();
     expect(names(entities)).toEqual(names(nodes));
     expect(names(entities)).toEqual([...kinds]);
+  });
+
+  test('the SDL that gateways are told is the committed one', async () => {
+    const { data } = await app.ask<{ _service: { sdl: string } }>('{ _service { sdl } }', {}, own);
+    expect(data?._service.sdl).toBe(await readFile('schema.graphql', 'utf8'));
   });
 
   test.each(kinds)('a reference to a %s gives it', async (__typename) => {
