@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { sdl } from './schema.ts';
+import { printSchemaPage } from './schema-page.ts';
 
-/** `npm run schema`: writes the SDL that is committed as `schema.graphql`. */
+/** `npm run schema`: writes the SDL that is committed as `schema.graphql`, and the page of it for people. */
 await writeFile(new URL('../schema.graphql', import.meta.url), sdl);
+await writeFile(new URL('../docs/schema.md', import.meta.url), printSchemaPage(sdl));

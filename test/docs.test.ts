@@ -272,7 +272,7 @@ describe('names', () => {
       // Of the tests.
       ...['CHROMIUM', 'TEST_POSTGRES_URL'],
       // Not ours.
-      ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN'],
+      ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN', 'ID'],
     ]);
     const named = allSpans().filter((span) => /^[A-Z]+(_[A-Z]+)*$/.test(span));
     expect(named.filter((name) => !known.has(name))).toEqual([]);

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { isInterfaceType, Kind, parse } from 'graphql';
+import { type ASTNode, isInterfaceType, Kind, parse, print } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { failureCodes } from '../src/errors.ts';
 import { schema, sdl } from '../src/schema.ts';
+import { entityRules, type Rule, rules } from './e2e/owners/fields.ts';
 
 describe('works', () => {
   test('the committed schema.graphql is the schema: `npm run schema` writes it', async () => {
@@ -31,12 +32,32 @@ describe('keeps out', () => {
   test('nothing is without a description', () => {
     expect(parse(sdl).definitions.flatMap((definition) => bareNames(definition))).toEqual([]);
   });
+
+  // `rules` and `entityRules` are held complete, and asked over every door.
+  test('exactly what only operators may ask for is tagged, so that a contract can leave it out', () => {
+    const isForOperators = ({ needs }: Rule) => needs.length === 1 && needs[0] === 'admin';
+    const forOperators = Object.entries({ ...rules, ...entityRules }).flatMap(([path, rule]) =>
+      isForOperators(rule) ? [path] : [],
+    );
+    expect(forOperators).toContain('Query.accounts');
+    const tagged = parse(sdl).definitions.flatMap((definition) => taggedPaths(definition));
+    const asked = tagged.filter((path) => path.includes('.') || path in entityRules);
+    expect(asked.toSorted()).toEqual(forOperators.toSorted());
+  });
 });
+
+function taggedPaths(node: object, owner = ''): string[] {
+  const { name, directives = [], fields = [] } = node as Described;
+  const path = owner === '' ? `${name?.value}` : `${owner}.${name?.value}`;
+  const isTagged = directives.some((each) => print(each) === '@tag(name: "admin")');
+  return [...(isTagged ? [path] : []), ...fields.flatMap((field) => taggedPaths(field, path))];
+}
 
 /** Type, field, argument and value definitions, as far as this walk needs them. */
 type Described = {
   kind: string;
   name?: { value: string };
+  directives?: readonly ASTNode[];
   description?: unknown;
   fields?: readonly Described[];
   values?: readonly Described[];

@@ -37,9 +37,13 @@ type Message =
   | { action: 'next'; payload: unknown }
   | { action: 'complete'; errors?: readonly GraphQLError[] };
 
-/** A router that misses one heartbeat gives up, so they are sent twice as often as it asks. */
+/**
+ * A router that misses one heartbeat gives up, so they are sent twice as often as it asks. And at least as often as this,
+ * since nothing else tells that the last watcher of a quiet job has left: Hive Gateway asks for one in 50 s by itself.
+ */
 const heartbeatsPerInterval = 2;
 const fastestHeartbeatMs = 100;
+const slowestHeartbeatMs = 3_000;
 
 /** A router may answer 404 while it is still writing down what it has just asked for, and 5xx for a moment. */
 const pausesMs = [50, 200, 1_000];
@@ -106,7 +110,7 @@ async function open(
   const courier = new Courier(parts, data, iterator);
   if (!(await courier.begin(caller))) {
     const words = 'The callbackUrl did not take the check of this subscription.';
-    return answerRefusal(api, [refuse('CALLBACK_REFUSED', words)], 502);
+    return answerRefusal(api, [refuse('CALLBACK_REFUSED', words)]);
   }
   const headers = { ...protocol, 'content-type': 'application/json; charset=utf-8' };
   return new api.Response(JSON.stringify({ data: null }), { headers });
@@ -180,7 +184,10 @@ class Courier {
   #beat(): void {
     const { heartbeatIntervalMs } = this.#target;
     if (heartbeatIntervalMs === 0) return;
-    const everyMs = Math.max(fastestHeartbeatMs, heartbeatIntervalMs / heartbeatsPerInterval);
+    const everyMs = Math.min(
+      Math.max(fastestHeartbeatMs, heartbeatIntervalMs / heartbeatsPerInterval),
+      slowestHeartbeatMs,
+    );
     let isUnderWay = false;
     this.#heartbeat = setInterval(async () => {
       if (isUnderWay) return;
@@ -192,14 +199,14 @@ class Courier {
 
   /**
    * Whether the router took it. 404 means that it wants no more, and so does any other answer that is none of the
-   * protocol; what may pass is tried again.
+   * protocol, such as a 200 to a check: somebody else's server may say that to anything. What may pass is tried again.
    */
   async #tell(message: Message, passing?: number): Promise<boolean> {
     const { signal } = this.#over;
     for (const pauseMs of [...pausesMs, null]) {
       const answer = await this.#post(message, signal);
-      if (answer?.problem === null) return true;
       const { status = null, problem = null } = answer ?? {};
+      if (problem === null && status !== null) return message.action !== 'check' || status === 204;
       const mayPass =
         problem === 'CONNECTION_FAILED' ||
         (status !== null && (status >= 500 || status === passing));

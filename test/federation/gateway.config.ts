@@ -12,8 +12,12 @@ const transports: Record<string, object> = {
     kind: 'http-callback',
     location: '/graphql',
     headers: [['authorization', authorization]],
-    // A watcher who has left is noticed with the next heartbeat: half of this later, at most.
-    options: { public_url: `${PUBLIC_URL}/callback`, path: '/callback', heartbeat_interval: 2_000 },
+    // How soon the gateway notices that nobody calls any more: by itself only after 50 s.
+    options: {
+      public_url: `${PUBLIC_URL}/callback`,
+      path: '/callback',
+      heartbeat_interval: 10_000,
+    },
   },
 };
 const subscriptions = transports[SUBGRAPH_SUBSCRIPTIONS];

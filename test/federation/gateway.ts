@@ -12,7 +12,12 @@ export type GatewayOptions = {
   env?: Record<string, string>;
 };
 
-export type Gateway = { url: string; stop(): Promise<void> };
+export type Gateway = {
+  url: string;
+  stop(): Promise<void>;
+  /** Without a farewell to anybody. */
+  kill(): void;
+};
 
 const hiveGateway = join(import.meta.dirname, 'node_modules/@graphql-hive/gateway/dist/bin.js');
 const config = join(import.meta.dirname, 'gateway.config.ts');
@@ -49,7 +54,7 @@ export async function startGateway({ supergraph, env = {} }: GatewayOptions): Pr
   early.catch(() => undefined);
   const ready = vi.waitFor(() => checkReady(url), { timeout: 60_000, interval: 50 });
   await Promise.race([ready, early]);
-  return { url, stop };
+  return { url, stop, kill: () => void program.kill('SIGKILL') };
 }
 
 async function checkReady(url: string): Promise<void> {

@@ -10,12 +10,14 @@ const scopes = ['lipsync:read', 'lipsync:write', 'videos:read'] as const;
 /** Two callers who own different things, and one who may only look. */
 const keys = createApiKeys({ first: scopes, second: scopes, reader: ['lipsync:read'] });
 export const callers = keys.headers;
+export const callersEnv = keys.env;
 
 export type Graph = GraphQLClient & {
   app: TestApp;
   neighbour: Neighbour;
   /** Of the gateway. */
   url: string;
+  killGateway(): void;
   stop(): Promise<void>;
 };
 
@@ -49,7 +51,10 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
     }
     const gateway = await startGateway({ supergraph: composition.supergraph, env });
     closers.push(gateway.stop);
-    return { ...createGraphQLClient(gateway.url), app, neighbour, url: gateway.url, stop };
+    return {
+      ...createGraphQLClient(gateway.url),
+      ...{ app, neighbour, url: gateway.url, killGateway: gateway.kill, stop },
+    };
   } catch (error) {
     await stop();
     throw error;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Result } from '../support/graphql-client.ts';
 import { callers, findSource, type Graph, startGraph } from './stage.ts';
 
 type Event = {
@@ -18,6 +19,14 @@ const progress = `subscription ($id: ID!, $after: String) {
   lipsyncProgress(id: $id, after: $after) { __typename
     ... on LipsyncProgress { cursor sequence status lipsync { result { url projects { name } } } }
     ... on LipsyncError { code } } }`;
+
+const createMutation = `mutation ($video: ID!, $text: String!) {
+  createLipsync(input: { video: { id: $video }, speech: { text: { text: $text } } }) { __typename
+    ... on CreateLipsyncSuccess { lipsync { sourceVideo { id projects { name } } } }
+    ... on LipsyncError { code } } }`;
+
+const projectMutation = `mutation ($name: String!, $video: ID!) {
+  createProject(input: { name: $name, videoIds: [$video] }) { __typename } }`;
 
 /** With room for all that these tests leave running: what waits for room would not be finished with the rest. */
 const accounts = [{ email: 'studio@sandbox.example', maxJobs: 8 }];
@@ -58,8 +67,22 @@ describe.each([
     if (door === 'SSE') {
       for await (const { data } of graph.watchSse<Data>(progress, input, { headers })) yield data;
     } else {
-      yield* graph.watchWs<Data>(progress, input, { headers });
+      // As a browser: the upgrade itself brings nothing.
+      yield* graph.watchWs<Data>(progress, input, { payload: headers });
     }
+  }
+
+  /** Any operation by the same door: an event stream or a socket may carry the one answer of a question too. */
+  async function exchange(
+    door: Door,
+    { query, variables = {} }: { query: string; variables?: object },
+    headers: Headers = callers.first,
+  ): Promise<Result[]> {
+    const given = { ...variables };
+    if (door === 'WebSocket') {
+      return Array.fromAsync(graph.watchWs(query, given, { payload: headers }));
+    }
+    return Array.fromAsync(graph.watchSse(query, given, { headers }), ({ data }) => data);
   }
 
   async function collect(door: Door, input: Input, headers?: Headers): Promise<Event[]> {
@@ -81,6 +104,65 @@ describe.each([
         expect(events.at(-1)).toMatchObject({
           status: 'COMPLETED',
           lipsync: { result: { url: expect.stringContaining('.mp4'), projects: [] } },
+        });
+      });
+
+      test('questions across both subgraphs, and a refusal beside data, pass there as well', async () => {
+        const name = `${kind} and ${door}`;
+        await graph.ask(projectMutation, { name, video: source }, callers.first);
+        const query = `query ($video: ID!) {
+          viewer { name } video(id: $video) { status projects { name } }
+          projects(first: 100) { edges { node { name videos { id status } } } } }`;
+        const [answer, ...more] = await exchange(door, { query, variables: { video: source } });
+        expect(more).toEqual([]);
+        expect(answer?.errors).toBeUndefined();
+        expect(answer?.data).toEqual({
+          viewer: { name: 'first' },
+          video: { status: 'COMPLETED', projects: expect.arrayContaining([{ name }]) },
+          projects: {
+            edges: expect.arrayContaining([
+              { node: { name, videos: [{ id: source, status: 'COMPLETED' }] } },
+            ]),
+          },
+        });
+        const refused = await exchange(door, { query: '{ lipsync(id: "x") { id } }' }, {});
+        expect(refused).toMatchObject([
+          { data: { lipsync: null }, errors: [{ extensions: { code: 'NOT_AUTHENTICATED' } }] },
+        ]);
+      });
+
+      test('a mutation and what it can meet pass there, or at least beside it', async () => {
+        const make = (text: string) => ({
+          query: createMutation,
+          variables: { video: source, text },
+        });
+        const mutate = async (text: string): Promise<Result[]> => {
+          const results = await exchange(door, make(text));
+          if (door === 'SSE') return results;
+          // Hive Gateway 2.15 takes the upgrade of a socket for a GET, over which there are no mutations.
+          expect(results[0]?.errors?.[0]?.message).toMatch(/mutation operation from a POST/);
+          const { data, errors } = await graph.ask(
+            createMutation,
+            make(text).variables,
+            callers.first,
+          );
+          return [{ data, errors } as Result];
+        };
+        const made = await mutate('By any door.');
+        expect(made).toMatchObject([
+          {
+            data: {
+              createLipsync: {
+                __typename: 'CreateLipsyncSuccess',
+                lipsync: { sourceVideo: { id: source, projects: expect.any(Array) } },
+              },
+            },
+          },
+        ]);
+        const [refused] = await mutate('[[422]]');
+        expect(refused?.errors).toBeUndefined();
+        expect(refused?.data).toEqual({
+          createLipsync: { __typename: 'ContentModeratedError', code: 'CONTENT_MODERATED' },
         });
       });
 
@@ -114,6 +196,13 @@ describe.each([
         expect(codes).toEqual(['NOT_AUTHENTICATED']);
       });
 
+      test("another lip-sync's cursor, with a typed event, and then it is over", async () => {
+        const [one, other] = [await create('One.'), await create('Other.')];
+        const [first] = await collect(door, { id: one });
+        const events = await collect(door, { id: other, after: first?.cursor ?? '' });
+        expect(events.map((event) => event.code)).toEqual(['INVALID_INPUT']);
+      });
+
       test('another owner, with a typed event, and then it is over', async () => {
         const events = await collect(door, { id: await create('Not for you.') }, callers.second);
         expect(events.map((event) => event.code)).toEqual(['NOT_FOUND']);
@@ -140,5 +229,17 @@ describe.each([
         await graph.app.finishJobs();
       });
     });
+  });
+
+  // The last of them: there is no gateway after it.
+  test('a gateway that dies has left: nothing is watched for it any more', async () => {
+    const id = await create('[[never]] To the last.');
+    const both = (['SSE', 'WebSocket'] as const).map((door) => watch(door, { id }));
+    await Promise.all(both.map((events) => events.next()));
+    expect(watched()).toBe(1);
+    const ends = Promise.allSettled(both.map((events) => Array.fromAsync(events)));
+    graph.killGateway();
+    await vi.waitFor(() => expect(watched()).toBe(0), { timeout: 5_000, interval: 50 });
+    await ends;
   });
 });

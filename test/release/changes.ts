@@ -11,7 +11,12 @@ export type Finding = {
 };
 
 /** For a gateway, as much of the contract as a field is for a client; GraphQL Inspector takes directives lightly. */
-const contractChanges = [/_REMOVED .*\.@(key|shareable)$/, /_ADDED .*\.@(oneOf|inaccessible)$/];
+const contractChanges = [
+  /_REMOVED .*\.@(key|shareable)$/,
+  /_ADDED .*\.@(oneOf|inaccessible)$/,
+  // Other fields, or no longer resolvable.
+  / .*\.@key\./,
+];
 
 /** What is different for those who use the schema. Descriptions and the definitions of directives are not. */
 export async function findChanges(released: string, current: string): Promise<Finding[]> {
@@ -21,7 +26,8 @@ export async function findChanges(released: string, current: string): Promise<Fi
     .filter(({ path = '' }) => !path.startsWith('@') && !path.includes('@link'))
     .map((change) => ({
       level: levelOf(change),
-      path: change.path ?? '',
+      // Of the schema itself: which of its types is the one to begin with.
+      path: change.path || 'schema',
       message: change.message,
     }));
 }

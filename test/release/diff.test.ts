@@ -1,15 +1,18 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { findChanges, findUnnamed } from './changes.ts';
+import { findBrokenPromises, findUndated } from './deprecations.ts';
 
 const run = promisify(execFile);
 const sdl = await readFile('schema.graphql', 'utf8');
 const silent =
   '# Changelog\n\n## Unreleased\n\n### Changed\n\n- Much.\n\n## 0.1.0\n\n- `Query.voice`\n';
+
+const previewUrl = /"""[^"]*"""\s+previewUrl: String\n/;
 
 /** The schema as it would be with some of its text changed; each text must be there. */
 function plant(...changes: [string | RegExp, string][]): string {
@@ -18,6 +21,13 @@ function plant(...changes: [string | RegExp, string][]): string {
     expect(planted, String(from)).not.toBe(text);
     return planted;
   }, sdl);
+}
+
+/** The schema as it would be with a field that shall go. */
+function deprecate(reason: string | null): string {
+  const directive =
+    reason === null ? '@deprecated' : `@deprecated(reason: ${JSON.stringify(reason)})`;
+  return plant(['previewUrl: String\n', `previewUrl: String ${directive}\n`]);
 }
 
 describe('works', () => {
@@ -52,6 +62,32 @@ describe('works', () => {
     expect(findUnnamed(findings, silent)).toEqual([]);
   });
 
+  test('a new value of an enum is dangerous, and so is another default', async () => {
+    const planted = plant(
+      [/(enum UploadKind \{)/, '$1 PLANTED'],
+      ['whenBusy: LipsyncBusyPolicy = QUEUE', 'whenBusy: LipsyncBusyPolicy = FAIL'],
+    );
+    const findings = await findChanges(sdl, planted);
+    expect(findings.map(({ level, path }) => `${level} ${path}`).toSorted()).toEqual([
+      'dangerous CreateLipsyncInput.whenBusy',
+      'dangerous UploadKind.PLANTED',
+    ]);
+  });
+
+  test('what is deprecated until a day, with what to use instead, is compatible', async () => {
+    const planted = deprecate('Until 2027-06-30: use `preview`.');
+    expect(findUndated(planted)).toEqual([]);
+    const findings = await findChanges(sdl, planted);
+    expect(new Set(findings.map(({ level }) => level))).toEqual(new Set(['compatible']));
+  });
+
+  test('what was deprecated may go when its day is over', () => {
+    const released = deprecate('Until 2027-06-30: use `preview`.');
+    const gone = plant([previewUrl, '']);
+    expect(findBrokenPromises(released, gone, '2027-07-01')).toEqual([]);
+    expect(findBrokenPromises(released, sdl, '2027-01-01')).toEqual([]);
+  });
+
   test('the committed schema breaks nobody who uses the last release, or the changelog says so', async () => {
     await expect(run(process.execPath, ['test/release/diff.ts'])).resolves.toMatchObject({
       stderr: '',
@@ -61,7 +97,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   test.each<[string, string, [string | RegExp, string]]>([
-    ['a field that is gone', 'Voice.previewUrl', [/"""[^"]*"""\s+previewUrl: String\n/, '']],
+    ['a field that is gone', 'Voice.previewUrl', [previewUrl, '']],
     [
       'a value that is gone',
       'UploadState.EXPIRED',
@@ -77,6 +113,46 @@ describe('refuses', () => {
       'Query.voices.planted',
       ['voices: VoicesResult!', 'voices(planted: Int!): VoicesResult!'],
     ],
+    [
+      'a member of a union that is gone',
+      'VoicesResult',
+      ['union VoicesResult = AccountPendingError | ', 'union VoicesResult = '],
+    ],
+    [
+      'an interface that a type has no longer',
+      'Voice',
+      ['type Voice implements Node @key', 'type Voice @key'],
+    ],
+    [
+      'an argument of another type',
+      'Subscription.lipsyncProgress.after',
+      [/(lipsyncProgress\([^)]*after: )String/, '$1Int'],
+    ],
+    [
+      'a field of an input that must be given',
+      'CreateUploadInput.filename',
+      ['filename: String\n', 'filename: String!\n'],
+    ],
+    [
+      'an entity that is known by something else',
+      'Video.@key.fields',
+      [/(type Video implements Node @key\(fields: "id)/, '$1 url'],
+    ],
+    [
+      'an entity that no gateway may resolve',
+      'Video.@key.resolvable',
+      [/(type Video implements Node @key\(fields: "id")/, '$1, resolvable: false'],
+    ],
+    [
+      'a field that a neighbour may not have any more',
+      'PageInfo.@shareable',
+      ['type PageInfo @shareable', 'type PageInfo'],
+    ],
+    [
+      'a field that clients of the graph do not see any more',
+      'Query.viewer.@inaccessible',
+      ['viewer: Viewer!', 'viewer: Viewer! @inaccessible'],
+    ],
     ['an entity that is none', 'Video.@key', [/(type Video implements Node) @key\([^)]*\)/, '$1']],
     [
       'an input of which one field is left to give',
@@ -85,30 +161,80 @@ describe('refuses', () => {
     ],
   ])('%s, unless the changelog names it', async (_, path, change) => {
     const findings = await findChanges(sdl, plant(change));
-    expect(findUnnamed(findings, silent).map((finding) => finding.path)).toEqual([path]);
+    const unnamed = findUnnamed(findings, silent).map((finding) => finding.path);
+    expect([...new Set(unnamed)]).toEqual([path]);
     const named = silent.replace('Much.', `\`${path}\` is not what it was.`);
     expect(findUnnamed(findings, named)).toEqual([]);
   });
 
-  test('a planted change with exit code 1, and says what to write where', async () => {
+  test.each([
+    ['no reason', null],
+    ['no day', 'Use `preview`.'],
+    ['a day that does not exist', 'Until 2027-02-30: use `preview`.'],
+    ['another form of day', 'Until June 2027: use `preview`.'],
+    ['a day somewhere else', 'Use `preview` from 2027-06-30 on.'],
+    ['nothing to use instead', 'Until 2027-06-30: '],
+  ])('what is deprecated with %s', (_, reason) => {
+    expect(findUndated(deprecate(reason))).toEqual(['Voice.previewUrl']);
+  });
+
+  test.each<[string, string, [string | RegExp, string]]>([
+    ['an argument', 'Query.voice.id', [/(voice\(\s+"""[^"]*"""\s+id: ID!)/, '$1 @deprecated']],
+    ['a value', 'UploadKind.AUDIO', [/^( {2}AUDIO)$/m, '$1 @deprecated']],
+    [
+      'a field of an input',
+      'CreateUploadInput.filename',
+      ['filename: String\n', 'filename: String @deprecated\n'],
+    ],
+  ])('%s that is deprecated without a day', (_, path, change) => {
+    expect(findUndated(plant(change))).toEqual([path]);
+  });
+
+  test('to take away what was promised until a later day, whatever the changelog says', () => {
+    const released = deprecate('Until 2027-06-30: use `preview`.');
+    const gone = plant([previewUrl, '']);
+    expect(findBrokenPromises(released, gone, '2027-06-30')).toEqual(['Voice.previewUrl']);
+  });
+
+  type Files = { released?: string; current: string };
+
+  /** `npm run diff` on other files than ours. */
+  async function runDiff({ released, current }: Files): Promise<unknown> {
     const folder = await mkdtemp(join(tmpdir(), 'lipsync-release-'));
     try {
-      await cp('docs/released.graphql', join(folder, 'docs/released.graphql'));
+      await mkdir(join(folder, 'docs'));
+      const committed = await readFile('docs/released.graphql', 'utf8');
+      await writeFile(join(folder, 'docs/released.graphql'), released ?? committed);
       await cp('CHANGELOG.md', join(folder, 'CHANGELOG.md'));
-      const planted = plant([/"""[^"]*"""\s+previewUrl: String\n/, '']);
-      await writeFile(join(folder, 'schema.graphql'), planted);
-      const failed = run(process.execPath, [join(process.cwd(), 'test/release/diff.ts')], {
+      await writeFile(join(folder, 'schema.graphql'), current);
+      return await run(process.execPath, [join(process.cwd(), 'test/release/diff.ts')], {
         cwd: folder,
-      });
-      await expect(failed).rejects.toMatchObject({
-        code: 1,
-        stdout: expect.stringMatching(/^breaking +Voice\.previewUrl: /m),
-        stderr: expect.stringContaining(
-          'CHANGELOG.md does not name what breaks: `Voice.previewUrl`',
-        ),
-      });
+      }).catch((failure: unknown) => failure);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  test('a planted change with exit code 1, and says what to write where', async () => {
+    expect(await runDiff({ current: plant([previewUrl, '']) })).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^breaking +Voice\.previewUrl: /m),
+      stderr: expect.stringContaining('CHANGELOG.md does not name what breaks: `Voice.previewUrl`'),
+    });
+  });
+
+  test('a planted deprecation without a day with exit code 1', async () => {
+    expect(await runDiff({ current: deprecate('Use `preview`.') })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^The reason is not like "Until .*: `Voice\.previewUrl`$/m),
+    });
+  });
+
+  test('a planted broken promise with exit code 1', async () => {
+    const released = deprecate('Until 9999-12-31: use `preview`.');
+    expect(await runDiff({ released, current: plant([previewUrl, '']) })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^Promised for longer than today: `Voice\.previewUrl`$/m),
+    });
   });
 });

@@ -16,6 +16,8 @@ export type Answer<Data = Record<string, unknown>> = Result<Data> & {
 export type WatchOptions = {
   /** Of HTTP and of the WebSocket's upgrade; `authorization` also goes into `connection_init`. */
   headers?: Record<string, string>;
+  /** What `connection_init` brings instead: browsers can give an upgrade no headers. */
+  payload?: Record<string, unknown>;
 };
 
 /** One frame of an event stream. */
@@ -74,25 +76,28 @@ async function ask<Data>(
 async function* watchWs<Data>(
   endpoint: string,
   operation: Operation,
-  { headers = {} }: WatchOptions,
+  { headers = {}, payload = toPayload(headers) }: WatchOptions,
 ): AsyncGenerator<Result<Data>, void> {
   class Socket extends WebSocket {
     constructor(address: string, protocols: string) {
       super(address, protocols, { headers });
     }
   }
-  const { authorization } = headers;
   const client = createClient({
     url: endpoint.replace(/^http/, 'ws'),
     webSocketImpl: Socket,
     retryAttempts: 0,
-    ...(authorization === undefined ? {} : { connectionParams: { authorization } }),
+    connectionParams: payload,
   });
   try {
     for await (const result of client.iterate(operation)) yield result as Result<Data>;
   } finally {
     await client.dispose();
   }
+}
+
+function toPayload({ authorization }: Record<string, string>): Record<string, unknown> {
+  return authorization === undefined ? {} : { authorization };
 }
 
 /** Ends with `complete`, or with the connection. */

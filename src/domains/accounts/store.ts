@@ -50,19 +50,18 @@ export async function replacePresent(
   return db.transaction(async (tx) => {
     // Ordered, so that two instances that refresh at once lock the rows in the same order.
     await tx.query(
-      `insert into accounts (id, email, max_jobs, has_pending_error)
-       select distinct on (email) id, email, max_jobs, has_pending_error from
-         jsonb_to_recordset($1::jsonb) as listed
-           (id text, email text, max_jobs integer, has_pending_error boolean)
-       order by email
-       on conflict (email) do update set is_present = true,
-         max_jobs = coalesce(excluded.max_jobs, accounts.max_jobs),
-         has_pending_error = excluded.has_pending_error`,
-      [JSON.stringify(rows)],
-    );
-    await tx.query(
-      'update accounts set is_present = false where is_present and email <> all($1::text[])',
-      [listed.map(({ email }) => email)],
+      `with listed as (
+         insert into accounts (id, email, max_jobs, has_pending_error)
+         select distinct on (email) id, email, max_jobs, has_pending_error from
+           jsonb_to_recordset($1::jsonb) as listed
+             (id text, email text, max_jobs integer, has_pending_error boolean)
+         order by email
+         on conflict (email) do update set is_present = true,
+           max_jobs = coalesce(excluded.max_jobs, accounts.max_jobs),
+           has_pending_error = excluded.has_pending_error
+       )
+       update accounts set is_present = false where is_present and email <> all($2::text[])`,
+      [JSON.stringify(rows), listed.map(({ email }) => email)],
     );
     return readPresent(tx);
   });

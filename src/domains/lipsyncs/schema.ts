@@ -107,7 +107,7 @@ const EstimateRef = builder.objectRef<Lipsync>('LipsyncEstimate').implement({
         const positions = await services.lipsyncs.readPositions(ids);
         return ids.map((id) => positions.get(id) ?? null);
       },
-      resolve: ({ id }) => id,
+      resolve: ({ id, status }) => (status === 'QUEUED' ? id : null),
     }),
   }),
 });

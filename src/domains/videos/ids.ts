@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../../database/connect.ts';
-import { findPrefixes, keepPrefixes } from './store.ts';
+import { findPrefix, keepPrefixes } from './store.ts';
 
 export type VideoIds = {
   /** The key of an upstream id: `<8 random characters>-<digits>`, the same one for ever. */
@@ -9,8 +9,6 @@ export type VideoIds = {
   toKeys(upstreamIds: readonly string[]): Promise<string[]>;
   /** Null for a key that was never given out in this database. */
   toUpstream(key: string): Promise<string | null>;
-  /** The same for many, with one statement at most. */
-  toUpstreams(keys: readonly string[]): Promise<(string | null)[]>;
 };
 
 /** Ids reach 15 digits today; a thousand times longer ones are somebody's rubbish. */
@@ -19,6 +17,11 @@ const keyForm = /^([A-Za-z0-9_-]{8})-(\d{0,64})$/;
 /** Anything else was never given out, and may not even be a text that the database takes. */
 export function isVideoKey(text: string): boolean {
   return keyForm.test(text);
+}
+
+/** The upstream id of a key whose prefix has been read, as `readSnapshots` does for many at once. */
+export function toUpstreamId(key: string, prefix: string): string {
+  return `${prefix}${keyForm.exec(key)?.[2] ?? ''}`;
 }
 
 /**
@@ -50,15 +53,13 @@ export function createVideoIds(db: Database): VideoIds {
     return parts.map(({ prefix, digits }) => `${keys.get(prefix)}-${digits}`);
   }
 
-  async function toUpstreams(given: readonly string[]): Promise<(string | null)[]> {
-    const parts = given.map((key) => keyForm.exec(key) ?? []);
-    const named = new Set(parts.flatMap(([, prefixKey]) => prefixKey ?? []));
-    const unknown = [...named].filter((prefixKey) => !prefixes.has(prefixKey));
-    for (const row of unknown.length > 0 ? await findPrefixes(db, unknown) : []) remember(row);
-    return parts.map(([, prefixKey = '', digits]) => {
-      const prefix = prefixes.get(prefixKey);
-      return prefix === undefined ? null : `${prefix}${digits}`;
-    });
+  async function toUpstream(key: string): Promise<string | null> {
+    const [, prefixKey] = keyForm.exec(key) ?? [];
+    if (prefixKey === undefined) return null;
+    const prefix = prefixes.get(prefixKey) ?? (await findPrefix(db, prefixKey));
+    if (prefix === null) return null;
+    remember({ key: prefixKey, prefix });
+    return toUpstreamId(key, prefix);
   }
 
   return {
@@ -66,10 +67,7 @@ export function createVideoIds(db: Database): VideoIds {
     async toKey(upstreamId) {
       return (await toKeys([upstreamId]))[0] ?? '';
     },
-    toUpstreams,
-    async toUpstream(key) {
-      return (await toUpstreams([key]))[0] ?? null;
-    },
+    toUpstream,
   };
 }
 

@@ -1,6 +1,13 @@
 import { Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
-import { accountEmailOf, getVideo, listVideos, type UpstreamVideo } from './endpoints.ts';
-import { isVideoKey } from './ids.ts';
+import {
+  accountEmailOf,
+  getVideo,
+  listVideos,
+  type UpstreamVideo,
+  type VideoPage,
+  type VideoQuery,
+} from './endpoints.ts';
+import { isVideoKey, toUpstreamId } from './ids.ts';
 import type { Library, Viewer } from './library.ts';
 import { readSnapshots, type Snapshot } from './store.ts';
 import { isGone, type StoredVideo, toStored } from './stored.ts';
@@ -18,6 +25,12 @@ const readsAtOnce = 4;
 const pageSize = 40;
 const pagesToSearch = 2;
 
+/**
+ * Where several are asked for at once, as gateways do, one large page is worth many calls. No maximum is documented: an
+ * upstream that refuses this is asked for less.
+ */
+const largestPage = 100;
+
 /** See `VideoService.load`. */
 export async function loadVideos(
   library: Library,
@@ -27,20 +40,24 @@ export async function loadVideos(
   const snapshots = await readSnapshots(library.db, viewer.owner, keys.filter(isVideoKey));
   const visible = snapshots.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
   const isKept = ({ video }: Snapshot) => video !== null && !isGone(video);
-  const missing = visible.filter((snapshot) => !isKept(snapshot)).map(({ key }) => key);
+  const missing = visible.filter((snapshot) => !isKept(snapshot));
   const loaded = new Map<string, Loaded>(visible.map(({ key, video }) => [key, video]));
   for (const [key, video] of await readMissing(library, missing)) loaded.set(key, video);
   return keys.map((key) => loaded.get(key) ?? null);
 }
 
-async function readMissing(library: Library, keys: readonly string[]): Promise<[string, Loaded][]> {
-  const upstreamIds = await library.ids.toUpstreams(keys);
-  const found = await findUpstream(
-    library,
-    upstreamIds.filter((id) => id !== null),
+async function readMissing(
+  library: Library,
+  snapshots: readonly Snapshot[],
+): Promise<[string, Loaded][]> {
+  const ids = new Map(
+    snapshots.flatMap(({ key, prefix }) =>
+      prefix === null ? [] : [[key, toUpstreamId(key, prefix)] as const],
+    ),
   );
-  return keys.map((key, at) => {
-    const video = found.get(upstreamIds[at] ?? '') ?? null;
+  const found = await findUpstream(library, [...ids.values()]);
+  return snapshots.map(({ key }) => {
+    const video = found.get(ids.get(key) ?? '') ?? null;
     return [key, video instanceof Failure || video === null ? video : toStored(key, video)];
   });
 }
@@ -79,7 +96,8 @@ async function findInAccount(
 ): Promise<Map<string, Found>> {
   const found = new Map<string, Found>();
   const missing = () => ids.filter((id) => (found.get(id) ?? null) === null);
-  const search = createSearch(library, email, found);
+  const limit = ids.length > 1 ? largestPage : pageSize;
+  const search = createSearch(library, { email, limit }, found);
   let spared = ids.length;
   for (let pages = 1; spared > 1 && missing().length > 1; pages += 1) {
     const before = missing().length;
@@ -101,7 +119,11 @@ async function findInAccount(
 }
 
 /** Reads pages of the list up to the given number of them, each once; remembers a failure, and whether it was all. */
-function createSearch(library: Library, email: string | null, found: Map<string, Found>) {
+function createSearch(
+  library: Library,
+  { email, limit }: { email: string | null; limit: number },
+  found: Map<string, Found>,
+) {
   let offset = 0;
   let pagesRead = 0;
   let isOver = email === null;
@@ -111,7 +133,7 @@ function createSearch(library: Library, email: string | null, found: Map<string,
   async function search(pages: number): Promise<void> {
     if (isOver || pagesRead >= pages || email === null) return;
     pagesRead += 1;
-    const page = await settled(listVideos(library.upstream, { email, limit: pageSize, offset }));
+    const page = await settled(readPage(library, { email, limit, offset }));
     isOver = page === null || page instanceof Failure || !page.hasMore;
     if (page instanceof Failure) failure = page;
     if (page === null || page instanceof Failure) return;
@@ -121,6 +143,15 @@ function createSearch(library: Library, email: string | null, found: Map<string,
   }
 
   return Object.assign(search, { failure: () => failure, isWhole: () => isWhole });
+}
+
+async function readPage({ upstream }: Library, query: VideoQuery): Promise<VideoPage> {
+  try {
+    return await listVideos(upstream, query);
+  } catch (thrown) {
+    if (!(thrown instanceof InvalidInputError) || query.limit <= pageSize) throw thrown;
+    return listVideos(upstream, { ...query, limit: pageSize });
+  }
 }
 
 /** What the upstream knows nothing of (404), or takes for no id at all (400), is missing. */

@@ -1,12 +1,13 @@
 import type { Sql } from '../../database/connect.ts';
 import type { StoredVideo, VideoStatus } from './stored.ts';
 
-/** Those of the keys that were ever given out. */
-export async function findPrefixes(
-  sql: Sql,
-  keys: readonly string[],
-): Promise<{ key: string; prefix: string }[]> {
-  return sql.query('select key, prefix from id_prefixes where key = any($1)', [keys]);
+/** Null for a key that was never given out. */
+export async function findPrefix(sql: Sql, key: string): Promise<string | null> {
+  const [row] = await sql.query<{ prefix: string }>(
+    'select prefix from id_prefixes where key = $1',
+    [key],
+  );
+  return row?.prefix ?? null;
 }
 
 /** The key that each prefix has, which is the offered one where it had none. */
@@ -24,8 +25,16 @@ export async function keepPrefixes(
   );
 }
 
-/** What lip-syncs keep of a video, whoever they belong to, and whether one of them belongs to the owner. */
-export type Snapshot = { key: string; video: StoredVideo | null; isOwn: boolean };
+/**
+ * What lip-syncs keep of a video, whoever they belong to, and whether one of them belongs to the owner. `prefix` is what
+ * stands in front of its number upstream; null for a key that was never given out.
+ */
+export type Snapshot = {
+  key: string;
+  prefix: string | null;
+  video: StoredVideo | null;
+  isOwn: boolean;
+};
 
 export async function readSnapshots(
   sql: Sql,
@@ -34,6 +43,7 @@ export async function readSnapshots(
 ): Promise<Snapshot[]> {
   return sql.query<Snapshot>(
     `select wanted.key, kept.video,
+       (select prefix from id_prefixes where key = substr(wanted.key, 1, 8)) as prefix,
        exists (select 1 from lipsyncs where owner = $1 and result_video_id = wanted.key)
          or exists (select 1 from lipsyncs where owner = $1 and source_video_id = wanted.key)
          as "isOwn"

@@ -113,14 +113,13 @@ describe('reading by id', () => {
   });
 
   it('asks for many with pages of the list while these spare calls, and with a GET for each other', async () => {
-    world.odd.accounts[0]?.videos.splice(0, 60, ...videos(200));
-    const keys = await Promise.all([200, 199, 150, 140, 30, 3].map((number) => keyOf(number)));
+    world.odd.accounts[0]?.videos.splice(0, 60, ...videos(400));
+    const keys = await Promise.all([400, 399, 250, 30, 3].map((number) => keyOf(number)));
     const found = await world.videos.load(all, keys);
     expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
     expect(calls('/videos/?').map((call) => /offset=\d+/.exec(call)?.[0])).toEqual([
       'offset=0',
-      'offset=40',
-      'offset=80',
+      'offset=100',
     ]);
     expect(calls('/videos/user')).toHaveLength(2);
   });
@@ -133,20 +132,32 @@ describe('reading by id', () => {
     expect(calls('/videos/')).toHaveLength(2);
   });
 
-  it('finds the upstream ids of any number of keys with one statement, also after a restart', async () => {
+  it('asks for a hundred with one page of each account and one statement, also after a restart', async () => {
+    world.odd.accounts[0]?.videos.splice(0, 60, ...videos(60));
+    world.odd.accounts[1]?.videos.splice(0, 5, ...videos(40, 1_000));
     const keys = await Promise.all([
-      ...[1, 2, 3].map((number) => keyOf(number)),
-      ...[1_000, 1_001].map((number) => keyOf(number, 'c+d@e.example')),
+      ...videos(60).map(({ number }) => keyOf(number)),
+      ...videos(40, 1_000).map(({ number }) => keyOf(number, 'c+d@e.example')),
     ]);
     world.restart();
     const query = vi.spyOn(world.db, 'query');
-    expect(await world.videos.ids.toUpstreams([...keys, 'rubbish'])).toEqual([
-      ...[1, 2, 3].map((number) => idOf('a@b.example', number)),
-      ...[1_000, 1_001].map((number) => idOf('c+d@e.example', number)),
-      null,
-    ]);
+    const found = await world.videos.load(all, keys);
     expect(query).toHaveBeenCalledTimes(1);
     query.mockRestore();
+    expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
+    expect(world.odd.requests).toHaveLength(2);
+  });
+
+  it('asks for smaller pages where the upstream takes no larger ones', async () => {
+    world.odd.refuse = (call) =>
+      Number(/limit=(\d+)/.exec(call)?.[1]) > 40
+        ? { status: 400, body: { error: 'Parameter limit is out of range.' } }
+        : undefined;
+    const keys = await Promise.all(videos(60).map(({ number }) => keyOf(number)));
+    const found = await world.videos.load(all, keys);
+    expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
+    expect(calls('limit=40')).toHaveLength(2);
+    expect(calls('/videos/user')).toEqual([]);
   });
 
   it('finds one that is being made, which GET one does not show', async () => {

@@ -1,0 +1,95 @@
+import { describe, expect, test, vi } from 'vitest';
+import { startTestApp } from '../support/app.ts';
+import { testStorage } from '../support/database.ts';
+import { callers, callersEnv, findSource, type Graph, startGraph } from './stage.ts';
+
+type Event = { cursor: string; sequence: number; status: string };
+
+const progress = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
+  ... on LipsyncProgress { cursor sequence status } } }`;
+
+const env = { ...callersEnv, POLL_INTERVAL_MS: '600000' };
+
+/**
+ * As docs/federation.md tells clients to: what came before is passed over, and where an event is missing or the stream
+ * ends before the lip-sync does, it is asked for again from the last cursor.
+ *
+ * @param seen what came, each once
+ */
+async function follow(graph: Graph, id: string, seen: Event[]): Promise<void> {
+  while (seen.at(-1)?.status !== 'COMPLETED') {
+    await vi.waitFor(() => askViewer(graph), { timeout: 20_000, interval: 100 });
+    await watch(graph, id, seen);
+  }
+}
+
+async function watch(graph: Graph, id: string, seen: Event[]): Promise<void> {
+  const last = seen.at(-1);
+  const events = graph.watchSse<{ lipsyncProgress: Event }>(
+    progress,
+    last === undefined ? { id } : { id, after: last.cursor },
+    { headers: callers.first },
+  );
+  for await (const { data } of events) {
+    const event = data.data?.lipsyncProgress;
+    if (event === undefined || !keep(seen, event)) return;
+  }
+}
+
+/** Whether nothing is missing before it. */
+function keep(seen: Event[], event: Event): boolean {
+  const next = (seen.at(-1)?.sequence ?? event.sequence - 1) + 1;
+  if (event.sequence === next) seen.push(event);
+  return event.sequence <= next;
+}
+
+async function askViewer({ ask }: Graph): Promise<void> {
+  const { data } = await ask<{ viewer: { name: string } }>(
+    '{ viewer { name } }',
+    {},
+    callers.first,
+  );
+  expect(data?.viewer.name).toBe('first');
+}
+
+async function create({ ask }: Graph, video: string): Promise<string> {
+  const { data } = await ask<{ createLipsync: { lipsync: { id: string } } }>(
+    `mutation ($video: ID!) {
+       createLipsync(input: { video: { id: $video }, speech: { text: { text: "[[never]] Later." } } }) {
+         ... on CreateLipsyncSuccess { lipsync { id } } } }`,
+    { video },
+    callers.first,
+  );
+  return data?.createLipsync.lipsync.id ?? '';
+}
+
+describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and us', (kind) => {
+  test('who watches goes on from the last cursor after a restart of ours, without a gap or a repeat', async () => {
+    const storage = await testStorage();
+    const graph = await startGraph({
+      env: { SUBGRAPH_SUBSCRIPTIONS: kind },
+      app: { storage, env, sandbox: { queuedMs: 50, generatingMs: 200 } },
+    });
+    try {
+      const id = await create(graph, await findSource(graph));
+      const seen: Event[] = [];
+      const followed = follow(graph, id, seen);
+      await vi.waitFor(() => expect(seen.at(-1)?.status).toBe('GENERATING'), { timeout: 10_000 });
+      const { app, sandbox, finishJobs } = graph.app;
+      await app.close();
+      await using _again = await startTestApp({
+        storage,
+        upstream: { baseUrl: sandbox.baseUrl, token: sandbox.token },
+        env: { ...env, PORT: new URL(app.url).port },
+      });
+      await finishJobs();
+      await followed;
+      expect(seen.map(({ sequence }) => sequence)).toEqual(
+        seen.map((_, at) => (seen[0]?.sequence ?? 0) + at),
+      );
+    } finally {
+      await graph.stop();
+      await storage.remove();
+    }
+  });
+});
