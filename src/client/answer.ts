@@ -22,10 +22,12 @@ export type FutureError = Omit<LipsyncFailure, 'code'> & {
   code: string;
 };
 
-export type Result = {
-  data?: { answer?: unknown } | null;
-  errors?: readonly { message: string; extensions?: { code?: unknown } }[];
+type RequestError = {
+  message: string;
+  extensions?: { code?: unknown; retryable?: unknown; retryAfterSeconds?: unknown };
 };
+
+export type Result = { data?: { answer?: unknown } | null; errors?: readonly RequestError[] };
 
 /** What is worth another try: the server failed, or took us for nobody because our connection was just ending. */
 const passing = ['INTERNAL_SERVER_ERROR', 'NOT_AUTHENTICATED'];
@@ -40,16 +42,30 @@ export function readAnswer<T extends { __typename: string }>(
   known: readonly T['__typename'][],
 ): T | FutureError {
   const [error] = errors ?? [];
-  if (error !== undefined) {
-    const code = String(error.extensions?.code ?? '');
-    if (passing.includes(code)) throw new Error(error.message);
+  const code = String(error?.extensions?.code ?? '');
+  if (error !== undefined && passing.includes(code)) throw new Error(error.message);
+  const answer = (data?.answer ?? refusedForNow(error)) as
+    | T
+    | (Omit<FutureError, '__typename'> & { __typename: string })
+    | null;
+  if (error !== undefined && answer === null) {
     throw new LipsyncRequestError(error.message, code || null);
   }
-  const answer = data?.answer as T | (Omit<FutureError, '__typename'> & { __typename: string });
-  if (known.includes(answer?.__typename)) return answer as T;
-  if (answer && 'code' in answer) {
+  if (answer !== null && known.includes(answer.__typename)) return answer as T;
+  if (answer !== null && 'code' in answer) {
     const { code, message, retryable, retryAfterSeconds } = answer;
     return { __typename: 'FutureError', code, message, retryable, retryAfterSeconds };
   }
   throw new LipsyncRequestError(`The answer ${answer?.__typename} is newer than this kit.`);
+}
+
+/**
+ * What may be spent in a minute is counted before there is any field, and so is told beside the answer. To whoever asks
+ * it is the same as the other quotas, which are members of each union.
+ */
+function refusedForNow(error: RequestError | undefined): object | null {
+  const { code, retryable, retryAfterSeconds = null } = error?.extensions ?? {};
+  if (code !== 'QUOTA_EXCEEDED' || retryable !== true) return null;
+  const __typename = 'QuotaExceededError';
+  return { __typename, code, message: error?.message, retryable, retryAfterSeconds };
 }

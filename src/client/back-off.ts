@@ -27,6 +27,13 @@ export function retryWait(retries: number): Promise<void> {
   return pause(delayAfter(retries + 1), new AbortController().signal);
 }
 
+/** Calls when the browser says that it is online again, which no other program does. Returns what ends that. */
+export function onOnline(then: () => void): () => void {
+  const { addEventListener, removeEventListener } = globalThis as Partial<EventTarget>;
+  addEventListener?.('online', then);
+  return () => removeEventListener?.('online', then);
+}
+
 /**
  * Resolves after the time, or as soon as the browser says that it is online again.
  *
@@ -37,7 +44,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     const leave = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-      removeEventListener?.('online', end);
+      stay();
     };
     const end = () => {
       leave();
@@ -47,10 +54,9 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       leave();
       reject(signal.reason);
     };
-    const { addEventListener, removeEventListener } = globalThis as Partial<EventTarget>;
     const timer = setTimeout(end, ms);
+    const stay = onOnline(end);
     signal.addEventListener('abort', abort);
-    addEventListener?.('online', end);
     if (signal.aborted) abort();
   });
 }

@@ -1,11 +1,7 @@
 import type { FutureError } from './answer.ts';
 import { ask } from './ask.ts';
 import { cancelLipsyncDocument } from './documents.ts';
-import {
-  type CancelLipsyncMutation,
-  type CancelLipsyncMutationVariables,
-  knownCancelLipsyncResults,
-} from './operations.ts';
+import { type CancelLipsyncMutation, knownCancelLipsyncResults } from './operations.ts';
 import type { LipsyncServer } from './server.ts';
 
 /** By `__typename`. `LipsyncTrackingStopped`: it ran already, goes on, and is charged. */
@@ -21,9 +17,9 @@ export function cancelLipsync(
   id: string,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<CancelLipsyncAnswer> {
-  return ask<CancelLipsyncMutation['answer']>(server, {
-    query: cancelLipsyncDocument,
-    variables: { input: { id } } satisfies CancelLipsyncMutationVariables,
+  return ask(server, {
+    document: cancelLipsyncDocument,
+    variables: { input: { id } },
     known: knownCancelLipsyncResults,
     signal,
   });

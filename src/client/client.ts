@@ -4,6 +4,7 @@ export type { FutureError, LipsyncFailure } from './answer.ts';
 export { type BackOff, retryWait } from './back-off.ts';
 export { type CancelLipsyncAnswer, cancelLipsync } from './cancel.ts';
 export { type CreateLipsyncAnswer, createLipsync } from './create.ts';
+export type { ResultOf, TypedDocument, VariablesOf } from './documents.ts';
 export * as documents from './documents.ts';
 export { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
 export { type CreateFailure, type MakeOptions, makeLipsync } from './make.ts';

@@ -5,7 +5,6 @@ import { LipsyncConnectionError } from './errors.ts';
 import {
   type CreateLipsyncInput,
   type CreateLipsyncMutation,
-  type CreateLipsyncMutationVariables,
   knownCreateLipsyncResults,
 } from './operations.ts';
 import type { LipsyncServer } from './server.ts';
@@ -28,11 +27,11 @@ export async function createLipsync(
 ): Promise<CreateLipsyncAnswer> {
   const idempotencyKey = input.idempotencyKey ?? makeKey();
   try {
-    return await ask<CreateLipsyncMutation['answer']>(server, {
-      query: createLipsyncDocument,
+    return await ask(server, {
+      document: createLipsyncDocument,
       variables: {
         input: { ...input, idempotencyKey },
-      } satisfies CreateLipsyncMutationVariables,
+      },
       known: knownCreateLipsyncResults,
       signal,
     });

@@ -1,3 +1,30 @@
+import type {
+  CancelLipsyncMutation,
+  CancelLipsyncMutationVariables,
+  CreateLipsyncMutation,
+  CreateLipsyncMutationVariables,
+  CreateUploadMutation,
+  CreateUploadMutationVariables,
+  WatchLipsyncSubscription,
+  WatchLipsyncSubscriptionVariables,
+} from './operations.ts';
+
+/**
+ * A document as a text that knows its types. The mark is that of GraphQL Code Generator's `DocumentTypeDecoration`, so
+ * that whatever reads that one reads this; there is nothing behind it at run time.
+ */
+export type TypedDocument<Result, Variables> = string & {
+  __apiType?: (variables: Variables) => Result;
+};
+
+/** What comes back for a document of the kit. */
+export type ResultOf<Document> =
+  Document extends TypedDocument<infer Result, never> ? Result : never;
+
+/** What goes with a document of the kit. */
+export type VariablesOf<Document> =
+  Document extends TypedDocument<unknown, infer Variables> ? Variables : never;
+
 /**
  * All that the kit ever sends: what `TRUSTED_DOCUMENTS` has to hold for it. Each names its one field `answer`, and asks
  * every failure through the interface `LipsyncError`, so that also one that this version does not know can be read.
@@ -22,7 +49,7 @@ export const createLipsyncDocument = `mutation CreateLipsync($input: CreateLipsy
     ... on LipsyncError { ${failure} }
   }
 }
-${lipsyncFragment}`;
+${lipsyncFragment}` as TypedDocument<CreateLipsyncMutation, CreateLipsyncMutationVariables>;
 
 export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsyncInput!) {
   answer: cancelLipsync(input: $input) {
@@ -34,7 +61,7 @@ export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsy
     ... on LipsyncError { ${failure} }
   }
 }
-${lipsyncFragment}`;
+${lipsyncFragment}` as TypedDocument<CancelLipsyncMutation, CancelLipsyncMutationVariables>;
 
 export const watchLipsyncDocument = `subscription WatchLipsync($id: ID!, $after: String) {
   answer: lipsyncProgress(id: $id, after: $after) {
@@ -48,7 +75,7 @@ export const watchLipsyncDocument = `subscription WatchLipsync($id: ID!, $after:
     ... on LipsyncError { ${failure} }
   }
 }
-${lipsyncFragment}`;
+${lipsyncFragment}` as TypedDocument<WatchLipsyncSubscription, WatchLipsyncSubscriptionVariables>;
 
 export const createUploadDocument = `mutation CreateUpload($input: CreateUploadInput!) {
   answer: createUpload(input: $input) {
@@ -57,4 +84,4 @@ export const createUploadDocument = `mutation CreateUpload($input: CreateUploadI
     ... on InvalidInputError { issues { path message } }
     ... on LipsyncError { ${failure} }
   }
-}`;
+}` as TypedDocument<CreateUploadMutation, CreateUploadMutationVariables>;

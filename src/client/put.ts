@@ -6,7 +6,7 @@ export type PutAnswer = { status: number; text: string; retryAfter: string | nul
 type PutOptions = {
   size: number | undefined;
   onProgress: OnProgress | undefined;
-  signal: AbortSignal | undefined;
+  signal: AbortSignal;
 };
 
 type Body = Blob | ReadableStream<Uint8Array<ArrayBuffer>>;
@@ -26,7 +26,7 @@ type Request = {
 
 /** Rejects where there is no answer: with the signal's reason, or with what broke. */
 export async function put(url: string, body: Body, options: PutOptions): Promise<PutAnswer> {
-  options.signal?.throwIfAborted();
+  options.signal.throwIfAborted();
   const { XMLHttpRequest } = globalThis as { XMLHttpRequest?: new () => Request };
   if (XMLHttpRequest === undefined) return putByFetch(url, body, options);
   // No browser sends a stream over HTTP/1.1, and a Blob is kept on disk where it is large.
@@ -39,12 +39,14 @@ function putByRequest(
   request: Request,
   { url, blob, onProgress, signal }: PutOptions & { url: string; blob: Blob },
 ): Promise<PutAnswer> {
-  return new Promise<PutAnswer>((resolve, reject) => {
+  let leave = () => {};
+  const answered = new Promise<PutAnswer>((resolve, reject) => {
     const abort = () => {
       request.abort();
-      reject(signal?.reason);
+      reject(signal.reason);
     };
-    signal?.addEventListener('abort', abort, { once: true });
+    leave = () => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort);
     request.upload.onprogress = ({ loaded, total }) =>
       onProgress?.({ sentBytes: loaded, totalBytes: total });
     request.onload = () =>
@@ -57,6 +59,7 @@ function putByRequest(
     request.open('PUT', url);
     request.send(blob);
   });
+  return answered.finally(() => leave());
 }
 
 async function putByFetch(
@@ -70,7 +73,7 @@ async function putByFetch(
     body: count(stream, size ?? null, onProgress),
     // Node asks for it with a stream; it means that the answer comes after the body.
     duplex: 'half',
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   } as RequestInit);
   return {
     status: response.status,

@@ -16,7 +16,10 @@ export type LipsyncServer = {
   token?: Asked<string | null> | undefined;
   /** Further headers; over WebSocket, where a browser can send none, they are members of `connection_init`. */
   headers?: Asked<Record<string, string>> | undefined;
-  /** What a request waits for its answer before it is taken for lost. Default 120 000. */
+  /**
+   * What a request waits for its answer before it is taken for lost, and an upload for its next bytes to be taken.
+   * Default 120 000.
+   */
   timeoutMs?: number | undefined;
   /** How often and how late it is tried again. */
   backOff?: BackOff | undefined;

@@ -60,10 +60,7 @@ async function read(
   }
 }
 
-/** Proxies that are asked too much too fast are no server that refuses. */
 async function readRefusal(response: Response, sink: Sink): Promise<void> {
-  const { status } = response;
-  if (status === 408 || status === 429) throw new Error(`The server answers ${status}.`);
   sink.next(await readResult(response));
   sink.complete();
 }

@@ -22,14 +22,28 @@ export type Transport = (server: LipsyncServer, operation: Operation, sink: Sink
 /** Twice and a half of the twelve seconds after which the server says that it is still there. */
 export const defaultSilenceMs = 30_000;
 
-/** Calls `onSilence` once, when it has not been touched for that long. */
+/** How much of the silence may pass before it is looked at again. */
+const looks = 6;
+
+/**
+ * Calls `onSilence` once, when it has not been touched for that long by the clock on the wall. The timers of a computer
+ * stand still while it sleeps: one for the whole time would find out what died meanwhile only that long after the
+ * waking, many short ones a little after it.
+ */
 export function createWatchdog(ms: number, onSilence: () => void) {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let touchedAt = 0;
   const stop = () => clearTimeout(timer);
+  const look = () => {
+    const leftMs = touchedAt + ms - Date.now();
+    if (leftMs <= 0) onSilence();
+    else timer = setTimeout(look, Math.min(leftMs, ms / looks));
+  };
   return {
     touch() {
       stop();
-      timer = setTimeout(onSilence, ms);
+      touchedAt = Date.now();
+      look();
     },
     stop,
   };

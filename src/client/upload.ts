@@ -1,15 +1,15 @@
 import type { FutureError, LipsyncFailure } from './answer.ts';
-import { ask } from './ask.ts';
+import { ask, defaultTimeoutMs } from './ask.ts';
 import { createUploadDocument } from './documents.ts';
-import { LipsyncConnectionError } from './errors.ts';
+import { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
 import {
   type CreateUploadMutation,
-  type CreateUploadMutationVariables,
   knownCreateUploadResults,
   type UploadKind,
 } from './operations.ts';
 import { type OnProgress, type PutAnswer, put } from './put.ts';
 import type { LipsyncServer } from './server.ts';
+import { createWatchdog } from './transport.ts';
 
 export type UploadOptions = {
   kind: UploadKind;
@@ -49,20 +49,34 @@ export async function uploadFile(
     filename = known.name,
     size = known.size,
   } = options;
-  const answer = await ask<CreateUploadMutation['answer']>(server, {
-    query: createUploadDocument,
+  const answer = await ask(server, {
+    document: createUploadDocument,
     variables: {
       input: { kind, contentType, filename, size },
-    } satisfies CreateUploadMutationVariables,
+    },
     known: knownCreateUploadResults,
     signal,
   });
   if (answer.__typename !== 'CreateUploadSuccess') return answer;
+  const stalling = new AbortController();
+  const watchdog = createWatchdog(server.timeoutMs ?? defaultTimeoutMs, () =>
+    stalling.abort(new Error('Nothing is sent any more, and no answer comes.')),
+  );
+  watchdog.touch();
+  const tell: OnProgress = (progress) => {
+    watchdog.touch();
+    onProgress?.(progress);
+  };
+  const signals = signal === undefined ? [stalling.signal] : [stalling.signal, signal];
   try {
-    return read(await put(answer.uploadUrl, file, { size, onProgress, signal }));
+    const options = { size, onProgress: tell, signal: AbortSignal.any(signals) };
+    return read(await put(answer.uploadUrl, file, options));
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof LipsyncRequestError) throw error;
     throw new LipsyncConnectionError('The file could not be sent.', { cause: error });
+  } finally {
+    watchdog.stop();
   }
 }
 
@@ -70,10 +84,7 @@ export async function uploadFile(
 const passing = [408, 429, 503];
 
 function read({ status, text, retryAfter }: PutAnswer): UploadAnswer {
-  const told = JSON.parse(text) as { id: string; durationSeconds: number | null } & {
-    code: string;
-    message: string;
-  };
+  const told = parse(text, status);
   if (status === 200) {
     const { id, durationSeconds } = told;
     return { __typename: 'UploadReady', id, durationSeconds };
@@ -86,4 +97,16 @@ function read({ status, text, retryAfter }: PutAnswer): UploadAnswer {
     retryable: passing.includes(status) || code === 'UPSTREAM_UNAVAILABLE',
     retryAfterSeconds: retryAfter === null ? null : Number(retryAfter),
   };
+}
+
+type Told = { id: string; durationSeconds: number | null; code: string; message: string };
+
+/** What is no JSON is from a proxy: one that takes no file of that size will take it the next time as little. */
+function parse(text: string, status: number): Told {
+  try {
+    return JSON.parse(text) as Told;
+  } catch (error) {
+    if (status < 400 || status >= 500 || passing.includes(status)) throw error;
+    throw new LipsyncRequestError(`The server answers ${status}.`);
+  }
 }

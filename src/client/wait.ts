@@ -44,24 +44,26 @@ export async function waitForLipsync(
   const deadline = deadlineMs === undefined ? undefined : AbortSignal.timeout(deadlineMs);
   const signals = [signal, deadline].filter((each) => each !== undefined);
   let last: LipsyncEvent | null = null;
-  try {
-    const updates = watchLipsync(server, id, { after, signal: AbortSignal.any(signals) });
+  const follow = async (from: string | null): Promise<LipsyncEnd | null> => {
+    const updates = watchLipsync(server, id, { after: from, signal: AbortSignal.any(signals) });
     for await (const update of updates) {
       if (update.__typename !== 'LipsyncProgress') return { outcome: 'REFUSED', failure: update };
       last = update;
       onProgress?.(update);
     }
+    return last === null ? null : endOf(last);
+  };
+  try {
+    for (let from = after; ; from = null) {
+      const end = await follow(from);
+      // Nothing comes after the cursor of the end itself: from nowhere on, the end is the first that does.
+      if (end !== null) return end;
+    }
   } catch (error) {
     if (deadline?.aborted !== true || error !== deadline.reason) throw error;
-    return {
-      outcome: 'STILL_RUNNING',
-      lipsync: last?.lipsync ?? null,
-      cursor: last?.cursor ?? after,
-    };
+    const { lipsync = null, cursor = after } = (last ?? {}) as Partial<LipsyncEvent>;
+    return { outcome: 'STILL_RUNNING', lipsync, cursor };
   }
-  if (last !== null) return endOf(last);
-  // The cursor was that of the end itself, after which nothing comes.
-  return waitForLipsync(server, id, { ...options, after: null });
 }
 
 function endOf({ status, failure, lipsync }: LipsyncEvent): LipsyncEnd {

@@ -1,13 +1,9 @@
 import { type FutureError, type LipsyncFailure, type Result, readAnswer } from './answer.ts';
-import { delayAfter, pause } from './back-off.ts';
-import { watchLipsyncDocument } from './documents.ts';
+import { delayAfter, onOnline, pause } from './back-off.ts';
+import { type VariablesOf, watchLipsyncDocument } from './documents.ts';
 import { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
 import { createInbox } from './inbox.ts';
-import {
-  knownLipsyncProgressResults,
-  type WatchLipsyncSubscription,
-  type WatchLipsyncSubscriptionVariables,
-} from './operations.ts';
+import { knownLipsyncProgressResults, type WatchLipsyncSubscription } from './operations.ts';
 import type { LipsyncServer } from './server.ts';
 import type { Transport } from './transport.ts';
 
@@ -114,14 +110,22 @@ class Reader {
 
   #open() {
     const inbox = createInbox<Result>();
-    const variables: WatchLipsyncSubscriptionVariables = { id: this.#id, after: this.#cursor };
+    const variables: VariablesOf<typeof watchLipsyncDocument> = {
+      id: this.#id,
+      after: this.#cursor,
+    };
     const abort = () => inbox.fail(this.#signal.reason);
+    let isAlive = false;
     const closeTransport = this.#server.transport(
       this.#server,
       { query: watchLipsyncDocument, variables },
       {
-        next: inbox.push,
+        next: (result) => {
+          isAlive = true;
+          inbox.push(result);
+        },
         live: () => {
+          isAlive = true;
           this.#failures = 0;
         },
         retryAfter: (ms) => {
@@ -133,8 +137,13 @@ class Reader {
       },
     );
     this.#signal.addEventListener('abort', abort);
+    // What was open before the network went is seldom alive after it, and would be found out half a minute late.
+    const stay = onOnline(() => {
+      if (isAlive) inbox.fail(new Error('The network was away.'));
+    });
     const close = () => {
       this.#signal.removeEventListener('abort', abort);
+      stay();
       closeTransport();
     };
     return { inbox, close };

@@ -1,4 +1,4 @@
-import { createClient } from 'graphql-ws/client';
+import { type Client, createClient } from 'graphql-ws/client';
 import type { Result } from './answer.ts';
 import { LipsyncRequestError } from './errors.ts';
 import { addressOf, headersOf, type LipsyncServer, type Operation } from './server.ts';
@@ -39,40 +39,79 @@ type SharedSocket = {
   stream(operation: Operation, sink: Sink): () => void;
 };
 
-/** One client of graphql-ws for each socket: where it makes another, the first one's late end would break that. */
+/**
+ * One client of graphql-ws for each socket: where it makes another, the first one's late end would break that. The
+ * token is there before the socket opens, since the server waits three seconds for it, and whoever has to sign in again
+ * takes longer.
+ */
 function shareSocket(server: LipsyncServer, options: WebSocketOptions): SharedSocket {
   const { silenceMs = defaultSilenceMs, implementation } = options;
   const streams = new Map<Sink, () => void>();
+  let isOpen = false;
   let isOver = false;
-  const watchdog = createWatchdog(silenceMs, () => client.terminate());
+  const end = () => {
+    isOver = true;
+    watchdog.stop();
+  };
+  const watchdog = createWatchdog(silenceMs, () => {
+    client.terminate();
+    breakAll(streams, new Error('Silence.'));
+    end();
+  });
   const client = createClient({
     url: addressOf(server).href.replace(/^http/, 'ws'),
-    connectionParams: () => headersOf(server),
+    connectionParams: () => params,
     // Its own retries would begin again where the stream once began, and know no cursor.
     retryAttempts: 0,
     keepAlive: silenceMs / 3,
     ...(implementation === undefined ? {} : { webSocketImpl: implementation }),
     on: {
-      connecting: watchdog.touch,
+      connected: () => {
+        isOpen = true;
+      },
       message: watchdog.touch,
       pong: (isReceived) => {
         if (isReceived) for (const sink of streams.keys()) sink.live();
       },
-      error: () => {
-        isOver = true;
-      },
+      error: end,
       closed: (event) => {
-        isOver = true;
-        watchdog.stop();
+        end();
         // After a normal end the client would come back by itself, at once and for ever.
         if ((event as CloseEvent).code === normalClosure) breakAll(streams, event);
       },
     },
   });
+  watchdog.touch();
+  const params = headersOf(server);
+  params.catch(end);
   return {
     isOver: () => isOver,
     stream(operation, sink) {
-      const leave = client.subscribe(
+      const leave = subscribe(client, params, { operation, sink });
+      streams.set(sink, leave);
+      return () => {
+        if (!streams.delete(sink)) return;
+        leave();
+        if (streams.size > 0) return;
+        end();
+        // One that is still being opened would first be opened.
+        if (!isOpen) client.terminate();
+      };
+    },
+  };
+}
+
+/** Begins when the token is there, unless it was left before. */
+function subscribe(
+  client: Client,
+  params: Promise<unknown>,
+  { operation, sink }: { operation: Operation; sink: Sink },
+): () => void {
+  let leave: (() => void) | null = () => undefined;
+  params.then(
+    () => {
+      if (leave === null) return;
+      leave = client.subscribe<Record<string, unknown>>(
         { ...operation },
         {
           next: (result) => sink.next(result as Result),
@@ -80,13 +119,12 @@ function shareSocket(server: LipsyncServer, options: WebSocketOptions): SharedSo
           error: (error) => report(error, sink),
         },
       );
-      streams.set(sink, leave);
-      return () => {
-        if (!streams.delete(sink)) return;
-        isOver ||= streams.size === 0;
-        leave();
-      };
     },
+    (error) => sink.break(error),
+  );
+  return () => {
+    leave?.();
+    leave = null;
   };
 }
 

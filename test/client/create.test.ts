@@ -10,6 +10,7 @@ import {
 } from 'lipsync-graphql/client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openStage, type Stage } from '../domains/lipsyncs/stage.ts';
+import { startTestApp } from '../support/app.ts';
 import { quick } from './client-stage.ts';
 import { event, failureOf, type Step, startScripted } from './scripted.ts';
 
@@ -106,18 +107,20 @@ describe('works', () => {
       stream.next(null, [
         { message: 'Something went wrong.', extensions: { code: 'INTERNAL_SERVER_ERROR' } },
       ]);
-    await using scripted = await startScripted(cut, answer(503), failed, answer(200), made);
-    const created = await createLipsync({ url: scripted.url, backOff: quick }, input);
+    const steps = [cut, answer(503), failed, answer(200), answer(429), answer(408), made];
+    await using scripted = await startScripted(...steps);
+    const patient = { ...quick, attempts: steps.length };
+    const created = await createLipsync({ url: scripted.url, backOff: patient }, input);
     expect(created.__typename).toBe('CreateLipsyncSuccess');
     const keys = keysOf(scripted.asked);
-    expect(keys.length).toBe(5);
+    expect(keys.length).toBe(steps.length);
     expect(new Set(keys).size).toBe(1);
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   test('an answer that never comes is one that is lost', async () => {
     await using scripted = await startScripted(() => undefined, made);
-    const target = { url: scripted.url, backOff: quick, timeoutMs: 100 };
+    const target = { url: scripted.url, backOff: quick, timeoutMs: 1_500 };
     const created = await createLipsync(target, input);
     expect(created.__typename).toBe('CreateLipsyncSuccess');
     const [first, second] = keysOf(scripted.asked);
@@ -175,6 +178,18 @@ describe('works', () => {
     });
   });
 
+  test('an answer of which some field could not be read is an answer', async () => {
+    await using scripted = await startScripted(({ response }) => {
+      const { lipsync } = event(1, 'SUBMITTED');
+      const success = { __typename: 'CreateLipsyncSuccess', replayed: false, lipsync };
+      const errors = [{ message: 'Later.', extensions: { code: 'UPSTREAM_UNAVAILABLE' } }];
+      response?.writeHead(200, { 'content-type': 'application/json' });
+      response?.end(JSON.stringify({ data: { answer: success }, errors }));
+    });
+    const created = await createLipsync({ url: scripted.url }, input);
+    expect(created.__typename).toBe('CreateLipsyncSuccess');
+  });
+
   test('an outcome that nobody knows is waited for, since it may be found', async () => {
     const unknown: Step = (stream) =>
       stream.next({
@@ -199,6 +214,22 @@ describe('refuses', () => {
     await using scripted = await startScripted((stream) => stream.next({ ...limited, reason }));
     expect(await createLipsync({ url: scripted.url }, input)).toEqual({ ...limited, reason });
     expect(scripted.asked.length).toBe(1);
+  });
+
+  test('a minute that is spent is told like every other quota, although it refuses the request as a whole', async () => {
+    await using app = await startTestApp({ env: { COST_PER_MINUTE: '25' } });
+    const target = { url: `${app.url}/graphql` };
+    const answers = [];
+    do answers.push(await cancelLipsync(target, 'none'));
+    while (answers.at(-1)?.__typename === 'NotFoundError');
+    expect(answers.length).toBeGreaterThan(1);
+    expect(answers.at(-1)).toEqual({
+      __typename: 'QuotaExceededError',
+      code: 'QUOTA_EXCEEDED',
+      message: expect.any(String),
+      retryable: true,
+      retryAfterSeconds: expect.any(Number),
+    });
   });
 
   test('input that breaks a rule says which, as data', async () => {

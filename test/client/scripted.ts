@@ -28,6 +28,12 @@ export type ScriptedStream = {
  */
 export async function startScripted(...steps: Step[]) {
   const asked: Asked[] = [];
+  const streams = new Set<ScriptedStream>();
+  const play = (step: Step, stream: ScriptedStream) => {
+    streams.add(stream);
+    void stream.left.then(() => streams.delete(stream));
+    step(stream);
+  };
   const next = (request: Asked): Step | undefined => {
     asked.push(request);
     return steps[asked.length - 1];
@@ -37,7 +43,7 @@ export async function startScripted(...steps: Step[]) {
     const body = JSON.parse(await read(request)) as Pick<Asked, 'variables'>;
     const step = next({ variables: body.variables, headers: request.headers });
     if (step === undefined) request.socket.destroy();
-    else step(overHttp(response, request.headers.accept === 'text/event-stream'));
+    else play(step, overHttp(response, request.headers.accept === 'text/event-stream'));
   });
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket: WebSocket, request) => {
@@ -55,7 +61,7 @@ export async function startScripted(...steps: Step[]) {
       const { variables } = message.payload;
       const step = next({ variables, headers: request.headers });
       if (step === undefined) socket.terminate();
-      else step(overSocket(socket, message.id));
+      else play(step, overSocket(socket, message.id));
     });
   });
   server.listen(0, '127.0.0.1');
@@ -66,6 +72,10 @@ export async function startScripted(...steps: Step[]) {
     asked,
     get sockets() {
       return sockets.clients.size;
+    },
+    /** Streams of either kind that are open. */
+    get connections() {
+      return streams.size;
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets.clients) socket.terminate();

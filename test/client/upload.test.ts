@@ -1,7 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { LipsyncConnectionError, type OnProgress, uploadFile } from 'lipsync-graphql/client';
+import {
+  LipsyncConnectionError,
+  LipsyncRequestError,
+  type OnProgress,
+  uploadFile,
+} from 'lipsync-graphql/client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { openLine } from '../support/line.ts';
@@ -141,17 +146,53 @@ describe('refuses', () => {
       contentType: 'audio/wav',
       filename: 'aborted.wav',
       signal: aborting.signal,
-      onProgress: () => aborting.abort(new Error('Not that one.')),
     });
-    await expect(uploading).rejects.toThrow('Not that one.');
-    await vi.waitFor(async () => {
-      const rows = await app.app.db.query(
-        "select state from uploads where filename = 'aborted.wav'",
-      );
-      expect(rows).toEqual([{ state: expect.stringMatching(/FAILED|WAITING/) }]);
+    const settled = uploading.catch((error: unknown) => error);
+    await reach('aborted.wav', 'RECEIVING');
+    aborting.abort(new Error('Not that one.'));
+    expect(await settled).toEqual(new Error('Not that one.'));
+    await reach('aborted.wav', 'FAILED');
+  });
+
+  test('an upload that stands still is given up', async () => {
+    const file = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (controller) => controller.enqueue(wav),
     });
+    const uploading = uploadFile({ ...server(), timeoutMs: 2_000 }, file, {
+      kind,
+      contentType: 'audio/wav',
+      filename: 'stalled.wav',
+    });
+    await expect(uploading).rejects.toThrow(LipsyncConnectionError);
+    await reach('stalled.wav', 'FAILED');
+  });
+
+  test.each([
+    { status: 413, error: LipsyncRequestError },
+    { status: 502, error: LipsyncConnectionError },
+  ])('a page of some proxy with $status is $error.name', async ({ status, error }) => {
+    const proxy = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(status).end('<html>'));
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    await using scripted = await startScripted((stream) =>
+      stream.next({ __typename: 'CreateUploadSuccess', uploadUrl: `http://127.0.0.1:${port}` }),
+    );
+    const uploading = uploadFile({ url: scripted.url }, new Blob([wav]), { kind });
+    await expect(uploading).rejects.toThrow(error);
+    proxy.close();
   });
 });
+
+/** Waits until the server knows the upload of that name in that state. */
+async function reach(filename: string, state: string): Promise<void> {
+  const sql = 'select state from uploads where filename = $1';
+  await vi.waitFor(
+    async () => expect(await app.app.db.query(sql, [filename])).toEqual([{ state }]),
+    { timeout: 10_000 },
+  );
+}
 
 /** As much of a browser's as the kit touches: a browser itself is in `test/browser`. */
 class Request {
@@ -202,13 +243,15 @@ describe('where there is an XMLHttpRequest, which alone tells a browser how far 
 
   test('it sends the file', async () => {
     const file = new Blob(['abc']);
-    const { uploading, seen, request } = await upload(file);
+    const aborting = new AbortController();
+    const { uploading, seen, request } = await upload(file, aborting.signal);
     request.onload?.();
     expect(await uploading).toEqual({
       __typename: 'UploadReady',
       id: 'an upload',
       durationSeconds: null,
     });
+    aborting.abort();
     expect(request.calls).toEqual([['PUT', 'http://there/'], file]);
     expect(seen).toEqual([{ sentBytes: 1, totalBytes: 3 }]);
   });

@@ -98,6 +98,15 @@ describe('refuses', () => {
     expect(end).toEqual({ outcome: 'STILL_RUNNING', lipsync: null, cursor: 'cursor 1' });
   });
 
+  test('the deadline is one for all of it, also where it begins behind the end', async () => {
+    const { end, after } = await wait([tell(), () => undefined], {
+      deadlineMs: 200,
+      after: 'cursor 7',
+    });
+    expect(after).toEqual(['cursor 7', null]);
+    expect(end).toEqual({ outcome: 'STILL_RUNNING', lipsync: null, cursor: 'cursor 7' });
+  });
+
   test('an abort is thrown as its reason, whatever the deadline', async () => {
     const aborting = new AbortController();
     const waiting = wait([(stream) => stream.next(told(1, 'QUEUED'))], {

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import {
   LipsyncConnectionError,
   type Transport,
@@ -28,7 +30,7 @@ describe.each(transports)('over $name', ({ make }) => {
     describe('with a clock that stands still', () => {
       const silenceMs = 30_000;
       beforeEach(() => {
-        vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+        vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
       });
       afterEach(() => {
         vi.useRealTimers();
@@ -46,6 +48,18 @@ describe.each(transports)('over $name', ({ make }) => {
         await vi.waitFor(() => expect(server.asked.length).toBe(2));
         expect((await waiting).value).toMatchObject({ sequence: 2 });
         expect(server.asked[1]?.variables.after).toBe('cursor 1');
+      });
+
+      test('a stream that died while the computer slept is made anew soon after the waking', async () => {
+        await using server = await startScripted(begin, finish);
+        const updates = watchLipsync({ url: server.url, transport: make(), backOff }, id);
+        await updates.next();
+        const waiting = updates.next();
+        // Timers stood still meanwhile.
+        vi.setSystemTime(Date.now() + 3_600_000);
+        vi.advanceTimersByTime(silenceMs / 6);
+        await vi.waitFor(() => expect(server.asked.length).toBe(2));
+        expect((await waiting).value).toMatchObject({ sequence: 2 });
       });
 
       test('signs of life keep a quiet stream', async () => {
@@ -115,6 +129,24 @@ describe.each(transports)('over $name', ({ make }) => {
     });
   });
 
+  test('a server that takes the connection and says nothing is asked again', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const target = {
+      url: `http://127.0.0.1:${port}/`,
+      transport: make({ silenceMs: 60 }),
+      backOff: { ...quick, attempts: 2 },
+    };
+    // Node also opens some on which it never asks.
+    const asked: Socket[] = [];
+    silent.on('connection', (socket) => socket.once('data', () => asked.push(socket)));
+    await expect(collect(target)).rejects.toThrow(LipsyncConnectionError);
+    expect(asked.length).toBe(2);
+    await Promise.all(asked.map((socket) => socket.destroyed || once(socket, 'close')));
+    silent.close();
+  });
+
   describe('refuses', () => {
     test('an address that is none, at once', async () => {
       const target = { url: '/graphql', transport: make(), backOff };
@@ -174,6 +206,60 @@ describe.each(transports)('over $name', ({ make }) => {
       await vi.waitFor(() => expect(server.asked.length).toBe(1));
       aborting.abort(new Error('Enough.'));
       await expect(waiting).rejects.toThrow('Enough.');
+    });
+
+    // As React does under StrictMode: an effect, its clean-up, and the effect again.
+    test('a page that mounts twice is told everything once, over one connection', async () => {
+      await using server = await startScripted(
+        ...Array<Step>(3).fill((stream) => {
+          begin(stream);
+          finish(stream);
+        }),
+      );
+      const target = { url: server.url, transport: make() };
+      const shown: number[] = [];
+      const follow = async (signal: AbortSignal) => {
+        for await (const update of watchLipsync(target, id, { signal })) {
+          if ('sequence' in update) shown.push(update.sequence);
+        }
+      };
+      const first = new AbortController();
+      const left = follow(first.signal);
+      first.abort(new Error('Unmounted.'));
+      const stays = follow(new AbortController().signal);
+      await expect(left).rejects.toThrow('Unmounted.');
+      await stays;
+      expect(shown).toEqual([1, 2]);
+      await vi.waitFor(() => expect(server.connections).toBe(0));
+    });
+
+    test('leaving while the server has not answered yet closes the connection too', async () => {
+      const silent = createServer().listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      const target = { url: `http://127.0.0.1:${port}/`, transport: make() };
+      const updates = watchLipsync(target, id);
+      const waiting = updates.next();
+      const [socket] = (await once(silent, 'connection')) as [Socket];
+      const closed = once(socket.resume(), 'close');
+      await updates.return?.();
+      await closed;
+      expect(await waiting).toEqual({ done: true, value: undefined });
+      silent.close();
+    });
+
+    test('leaving while the token is fetched asks for nothing', async () => {
+      await using server = await startScripted(finish);
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const token = vi.fn(() => promise);
+      const updates = watchLipsync({ url: server.url, transport: make(), token }, id);
+      const waiting = updates.next();
+      expect(token).toHaveBeenCalledTimes(1);
+      await updates.return?.();
+      await waiting;
+      resolve('late');
+      expect(await collect({ url: server.url, transport: make() })).toEqual([2]);
+      expect(server.asked.map(({ headers }) => headers.authorization)).toEqual([undefined]);
     });
 
     test('what was aborted before it began asks for nothing', async () => {

@@ -112,6 +112,19 @@ describe.each(transports)('over $name', ({ make }) => {
       expect({ seen, error }).toEqual({ seen: [1, 2], error: null });
     });
 
+    test('so is a minute that is spent, which refuses the request as a whole', async () => {
+      const { seen, error } = await play([
+        tell(event(1, 'QUEUED')),
+        (stream) => {
+          const extensions = { code: 'QUOTA_EXCEEDED', retryable: true, retryAfterSeconds: 0 };
+          stream.next(null, [{ message: 'Later.', extensions }]);
+          stream.complete();
+        },
+        tell(event(2, 'CANCELLED')),
+      ]);
+      expect({ seen, error }).toEqual({ seen: [1, 2], error: null });
+    });
+
     test('a failure of the server is another try', async () => {
       const { seen, error } = await play([
         tell(event(1, 'QUEUED')),

@@ -5,8 +5,8 @@ import {
   watchLipsync,
   webSocket,
 } from 'lipsync-graphql/client';
-import { describe, expect, test, vi } from 'vitest';
-import { quick } from './client-stage.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { quick, transports } from './client-stage.ts';
 import { event, type Step, startScripted } from './scripted.ts';
 
 const id = 'a lip-sync';
@@ -55,6 +55,25 @@ describe('over server-sent events', () => {
 });
 
 describe('over WebSocket', () => {
+  test('the token is there before the socket opens: a server waits for it no longer than three seconds', async () => {
+    await using server = await startScripted(finish);
+    const order: string[] = [];
+    class Own extends WebSocket {
+      constructor(url: string, protocols: string) {
+        super(url, protocols);
+        order.push('socket');
+      }
+    }
+    const token = async () => {
+      await new Promise(setImmediate);
+      order.push('token');
+      return 'a slow one';
+    };
+    const transport = webSocket({ implementation: Own });
+    expect(await collect({ url: server.url, transport, backOff, token })).toEqual([2]);
+    expect(order).toEqual(['token', 'socket']);
+  });
+
   const endWith =
     (code: number): Step =>
     (stream) => {
@@ -116,11 +135,18 @@ describe('over WebSocket', () => {
   });
 });
 
-test('the browser’s word that it is online again ends the wait for the next try', async () => {
-  const browser = new EventTarget();
-  vi.stubGlobal('addEventListener', browser.addEventListener.bind(browser));
-  vi.stubGlobal('removeEventListener', browser.removeEventListener.bind(browser));
-  try {
+describe('the browser’s word that it is online again', () => {
+  let browser: EventTarget;
+  beforeEach(() => {
+    browser = new EventTarget();
+    vi.stubGlobal('addEventListener', browser.addEventListener.bind(browser));
+    vi.stubGlobal('removeEventListener', browser.removeEventListener.bind(browser));
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  test('ends the wait for the next try', async () => {
     const cut: Step = (stream) => stream.response?.destroy();
     await using server = await startScripted(cut, finish);
     const slow = { firstMs: 3_600_000, mostMs: 3_600_000 };
@@ -128,7 +154,18 @@ test('the browser’s word that it is online again ends the wait for the next tr
     const cheer = setInterval(() => browser.dispatchEvent(new Event('online')), 5);
     expect(await watching).toEqual([2]);
     clearInterval(cheer);
-  } finally {
-    vi.unstubAllGlobals();
-  }
+  });
+
+  test.each(transports)(
+    'makes a stream over $name anew, since the old one is seldom alive',
+    async ({ make }) => {
+      await using server = await startScripted(begin, finish);
+      const updates = watchLipsync({ url: server.url, transport: make(), backOff }, id);
+      expect((await updates.next()).value).toMatchObject({ sequence: 1 });
+      const waiting = updates.next();
+      browser.dispatchEvent(new Event('online'));
+      expect((await waiting).value).toMatchObject({ sequence: 2 });
+      expect(server.asked.map(({ variables }) => variables.after)).toEqual([null, 'cursor 1']);
+    },
+  );
 });

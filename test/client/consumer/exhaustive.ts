@@ -2,12 +2,16 @@ import {
   type CreateLipsyncAnswer,
   type CreateLipsyncInput,
   cancelLipsync,
+  documents,
+  type FutureError,
   type LipsyncEnd,
   type LipsyncUpdate,
   makeLipsync,
+  type ResultOf,
   serverSentEvents,
   type UploadAnswer,
   uploadFile,
+  type VariablesOf,
   type WatchableServer,
   watchLipsync,
 } from 'lipsync-graphql/client';
@@ -126,4 +130,26 @@ export async function follow(id: string) {
   // @ts-expect-error Where no stream is wanted none is needed, but watching needs one.
   watchLipsync({ url: '/graphql' }, id);
   return (await cancelLipsync({ url: '/graphql' }, id)).__typename;
+}
+
+/** The kit's own documents know their types, for whoever sends them another way. */
+export async function send<Document extends string>(
+  document: Document,
+  variables: VariablesOf<Document>,
+): Promise<ResultOf<Document>> {
+  const body = JSON.stringify({ query: document, variables });
+  const response = await fetch('/graphql', { method: 'POST', body });
+  return ((await response.json()) as { data: ResultOf<Document> }).data;
+}
+
+export async function sendOne() {
+  const { createLipsyncDocument, watchLipsyncDocument } = documents;
+  const { answer } = await send(createLipsyncDocument, {
+    input: { video: { id: 'a' }, speech: { text: { text: 'Hello.' } } },
+  });
+  // @ts-expect-error There is an id to watch.
+  await send(watchLipsyncDocument, { after: null });
+  type Told = ResultOf<typeof watchLipsyncDocument>['answer'];
+  const isSame = (told: Told): Exclude<LipsyncUpdate, FutureError> => told;
+  return [describeCreation(answer), isSame];
 }
