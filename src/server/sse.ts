@@ -62,10 +62,11 @@ export function createEventStreams(sessions: Pick<Sessions, 'watch'>) {
       const { caller } = context as Partial<Context>;
       if (caller !== undefined) callers.set(request, caller);
     },
-    onResultProcess({ request, result, setResultProcessor }) {
-      const accept = request.headers.get('accept') ?? '';
-      const isFirst = accept.trimStart().startsWith('text/event-stream');
-      if (isFirst || (isAsyncIterable(result) && accept.includes('text/event-stream'))) {
+    onResultProcess({ request, result, resultProcessor, setResultProcessor }) {
+      // Yoga has found by now whether the client takes events, as with `*/*` it does too. Told by Yoga itself they would
+      // have no place to come back to, and would go on when their caller's time is over.
+      const isStream = isAsyncIterable(result) && resultProcessor !== undefined;
+      if (isStream || prefersEvents(request.headers)) {
         const enterAs = (end: End) => enter(callers.get(request) ?? nobody, end);
         setResultProcessor(
           (each, fetchAPI) => stream(each, fetchAPI, enterAs),
@@ -82,6 +83,11 @@ export function createEventStreams(sessions: Pick<Sessions, 'watch'>) {
     },
     count: () => open.size,
   };
+}
+
+/** Whether events are the first of what it takes: then any result is told as one. */
+export function prefersEvents(headers: Headers): boolean {
+  return /^\s*text\/event-stream\b/i.test(headers.get('accept') ?? '');
 }
 
 function stream(result: unknown, fetchAPI: FetchAPI, enter: (end: End) => Place): Response {

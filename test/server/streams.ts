@@ -7,6 +7,9 @@ export const ways = [
   'an idle WebSocket',
   'SSE by POST',
   'SSE by GET',
+  'SSE by POST for a client that takes anything',
+  'SSE by GET for a client that does not say what it takes',
+  'SSE by POST in capitals',
   '/graphql/stream by POST',
   '/graphql/stream by GET',
   'a single connection of /graphql/stream',
@@ -36,7 +39,16 @@ export async function openStream(way: Way, watching: Watching): Promise<OpenStre
   if (way === 'WebSocket' || way === 'an idle WebSocket') return openSocket(way, watching);
   if (way === 'a single connection of /graphql/stream') return openSingle(watching);
   const path = way.startsWith('SSE') ? '/graphql' : '/graphql/stream';
-  return openEvents(`${watching.url}${path}`, way.endsWith('GET') ? 'GET' : 'POST', watching);
+  const accept = acceptOf(way);
+  const method = way.includes('by GET') ? 'GET' : 'POST';
+  return openEvents(`${watching.url}${path}`, { method, accept }, watching);
+}
+
+/** An empty one is like none. */
+function acceptOf(way: Way): string {
+  if (way.endsWith('takes anything')) return '*/*';
+  if (way.endsWith('what it takes')) return '';
+  return way.endsWith('capitals') ? 'TEXT/EVENT-STREAM' : 'text/event-stream';
 }
 
 /** What came, and a promise of each part of it. */
@@ -83,12 +95,12 @@ async function openSocket(way: Way, { url, token, id }: Watching): Promise<OpenS
 
 async function openEvents(
   address: string,
-  method: 'GET' | 'POST',
+  { method, accept }: { method: 'GET' | 'POST'; accept: string },
   { token, id }: Watching,
 ): Promise<OpenStream> {
   const body = JSON.stringify({ query, variables: { id } });
   const search = new URLSearchParams({ query, variables: JSON.stringify({ id }) });
-  const headers = { ...asStream, ...bearer(token) };
+  const headers = { accept, ...bearer(token) };
   const stream =
     method === 'GET'
       ? await readStream(`${address}?${search}`, { headers })
