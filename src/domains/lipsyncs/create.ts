@@ -9,15 +9,10 @@ import {
 import { admit } from './admit.ts';
 import type { Engine } from './engine.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
+import { findLastRefusal, findRefusal, findRefusalSince } from './refusals.ts';
 import { resolve } from './resolve.ts';
 import { isBeingAnswered, type Settlement } from './settle.ts';
-import {
-  findLipsync,
-  findRefusal,
-  findRefusalSince,
-  type Lipsync,
-  selectLipsyncs,
-} from './store.ts';
+import { findLipsync, type Lipsync, selectLipsyncs } from './store.ts';
 import { startSubmission } from './submit.ts';
 import { findExceeded } from './use.ts';
 import type { Watch } from './watch.ts';
@@ -29,17 +24,25 @@ export async function createLipsync(
   watch: Watch,
   request: { owner: string; canSeeAll: boolean; input: CreateInput },
 ): Promise<Creation> {
-  checkShape(request.input, engine.webhooks);
-  return find(engine, watch, { ...request, askedAt: engine.now() });
+  const { owner, input } = request;
+  checkShape(input, engine.webhooks);
+  const askedAt = engine.now();
+  const { idempotencyKey } = input;
+  const lastRefusal = await findLastRefusal(engine.db, { owner, idempotencyKey });
+  return find(engine, watch, { ...request, askedAt, lastRefusal });
 }
 
-/** `askedAt` stays that of the request, however often it has to look: a refusal since then answers it too. */
-async function find(
-  engine: Engine,
-  watch: Watch,
-  request: { owner: string; canSeeAll: boolean; input: CreateInput; askedAt: Date },
-): Promise<Creation> {
-  const { owner, input, askedAt } = request;
+type Request = {
+  owner: string;
+  canSeeAll: boolean;
+  input: CreateInput;
+  askedAt: Date;
+  /** When it was asked: one since then answers it too, however often it has to look. */
+  lastRefusal: number;
+};
+
+async function find(engine: Engine, watch: Watch, request: Request): Promise<Creation> {
+  const { owner, input, askedAt, lastRefusal } = request;
   const fingerprint = fingerprintOf(input);
   const { idempotencyKey } = input;
   // Before the key: what used up the limit may be the twin that had the same key.
@@ -48,13 +51,13 @@ async function find(
   if (earlier !== null) return replay(engine, watch, { lipsync: earlier, fingerprint });
   if (exceeded !== null) {
     const twin = { owner, idempotencyKey, fingerprint };
-    const refusal = await findRefusalSince(engine.db, twin, askedAt);
+    const refusal = await findRefusalSince(engine.db, twin, lastRefusal);
     throw refusal === null ? exceeded : restoreFailure(refusal);
   }
   checkExpiry(input, askedAt);
 
   const draft = await resolve(engine, { ...request, fingerprint });
-  const admission = await admit(engine, draft, { at: askedAt, mayWait: input.mayWait });
+  const admission = await admit(engine, draft, { lastRefusal, mayWait: input.mayWait });
   if (admission.kind === 'waiting') return { lipsync: admission.lipsync, replayed: false };
   if (admission.kind === 'taken') {
     const taken = await findByKey(engine, owner, input.idempotencyKey);

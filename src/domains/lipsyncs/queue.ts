@@ -16,6 +16,13 @@ export async function lockQueue(tx: Sql): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1)', [queueLock]);
 }
 
+/** The number of a claim. They go by these and not by the time, as the clocks of two instances differ. */
+export async function takeTurn(tx: Sql): Promise<number> {
+  const [row] = await tx.query<{ turn: number }>("select nextval('turns') as turn");
+  if (row === undefined) throw new Error('A sequence gave no number.');
+  return row.turn;
+}
+
 export async function notifyQueue(tx: Sql): Promise<void> {
   await tx.query("select pg_notify($1, '')", [queueChannel]);
 }
@@ -78,7 +85,8 @@ export function chooseRoom(rooms: readonly Room[], job: Need): Room | null {
 
 /**
  * The first waiting lip-sync of each owner and kind of need, the fairest first: the owner with the fewest jobs under
- * way, then the one served longest ago. A thousand jobs of one owner so delay another's first by one job a slot.
+ * way, then the one served longest ago. A thousand jobs of one owner so delay another's first by one job a slot. What is
+ * off-peak has turns of its own, and erasing what has ended gives no turn back.
  */
 export async function readNextOfEachOwner(
   tx: Sql,
@@ -95,12 +103,16 @@ export async function readNextOfEachOwner(
      ), running as (
        select owner, count(*) as under_way from lipsyncs where holds_slot group by owner
      ), served as (
-       select owner, (select max(claimed_at) from lipsyncs mine where mine.owner = waiting.owner) as served_at
-       from (select distinct owner from firsts) waiting
+       select owner, off_peak, greatest(
+         (select max(turn) from lipsyncs own
+          where own.owner = waiting.owner and own.off_peak = waiting.off_peak),
+         (select max(turn) from erasures own
+          where own.owner = waiting.owner and own.off_peak = waiting.off_peak)) as last_turn
+       from (select distinct owner, off_peak from firsts) waiting
      )
      select id, account_id as "accountId", off_peak as "offPeak", max_jobs as "maxJobs"
-     from firsts join served using (owner) left join running using (owner)
-     order by coalesce(under_way, 0), served_at nulls first, queue_order`,
+     from firsts join served using (owner, off_peak) left join running using (owner)
+     order by coalesce(under_way, 0), last_turn nulls first, queue_order`,
     [now],
   );
 }
@@ -137,14 +149,15 @@ export async function isRoomAwaited(
 
 /**
  * The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. Those
- * being submitted still count, since a 429 may send one back to its old place and no position may rise.
+ * being submitted still count, since a 429 may send one back to its old place and no position may rise. Nor does it where
+ * one comes back that was thought to be lost, and was not counted: what has been told holds.
  */
 export async function readPositions(
   sql: Sql,
   ids: readonly string[],
 ): Promise<Map<string, number>> {
   const rows = await sql.query<{ id: string; position: number }>(
-    `select own.id, count(*)::int as position
+    `select own.id, least(count(*)::int, own.logged_position) as position
      from lipsyncs own join lipsyncs ahead on ahead.owner = own.owner
        and ahead.status in ('QUEUED', 'SUBMITTING') and ahead.outcome_unknown_at is null
        and ahead.queue_order <= own.queue_order

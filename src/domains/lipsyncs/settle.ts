@@ -6,8 +6,9 @@ import { type Engine, later } from './engine.ts';
 import { expectedMs, kindOf, secondsOfSpeech } from './estimate.ts';
 import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
 import { changeStatus, fail, type Occasion, occasionOf } from './record.ts';
+import { deleteRefused } from './refusals.ts';
 import { ensurePoll } from './schedule.ts';
-import { deleteRefused, type Lipsync, lockLipsync, notifyChange, updateLipsync } from './store.ts';
+import { type Lipsync, lockLipsync, notifyChange, updateLipsync } from './store.ts';
 
 /** Refusals that say something of the account and not of the request: nothing is sent there until it healed. */
 const pausing: ReadonlySet<FailureCode> = new Set([
@@ -199,7 +200,7 @@ export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Pr
     outcomeUnknownAt: null,
     hintedVideoIds: [],
     accountId: lipsync.isAccountFixed ? lipsync.accountId : null,
-    ...(lipsync.offPeak || lipsync.maxJobs !== null ? {} : { claimedAt: null }),
+    ...(lipsync.offPeak || lipsync.maxJobs !== null ? {} : { turn: null }),
   };
   if (lipsync.cancelRequestedAt !== null) {
     await changeStatus(tx, lipsync, { status: 'CANCELLED', set: waiting, occasion });

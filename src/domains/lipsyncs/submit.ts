@@ -11,6 +11,7 @@ import {
   type Room,
   readNextOfEachOwner,
   readRooms,
+  takeTurn,
   tellPositions,
 } from './queue.ts';
 import { changeStatus, occasionOf, tellChange } from './record.ts';
@@ -19,13 +20,18 @@ import { type Lipsync, lockLipsync, selectLipsyncs, updateLipsync } from './stor
 import { trace } from './trace.ts';
 
 /** What a claim writes: from here on the lip-sync belongs to this process until the lease ends. */
-export function claimOf(engine: Engine, room: Room, job: { offPeak: boolean; attempts: number }) {
+export function claimOf(
+  engine: Engine,
+  room: Room,
+  job: { offPeak: boolean; attempts: number; turn: number },
+) {
   const now = engine.now();
   return {
     status: 'SUBMITTING',
     accountId: room.accountId,
     holdsSlot: !job.offPeak,
     attempts: job.attempts + 1,
+    turn: job.turn,
     claimedAt: now,
     leaseUntil: later(now, leaseMs(engine)),
   } satisfies Partial<Lipsync>;
@@ -52,7 +58,8 @@ async function claim(
   tx: Sql,
   { lipsync, room }: { lipsync: Lipsync; room: Room },
 ): Promise<Lipsync> {
-  const { status, ...set } = claimOf(engine, room, lipsync);
+  const turn = await takeTurn(tx);
+  const { status, ...set } = claimOf(engine, room, { ...lipsync, turn });
   const occasion = occasionOf(engine, 'GATEWAY');
   if (isAttemptTold({ ...lipsync, ...set }))
     return changeStatus(tx, lipsync, { status, set, occasion });
