@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { learnCapacity } from './capacity.ts';
 import type { Engine } from './engine.ts';
 import { lookAtAccount, lookAtLipsync } from './look.ts';
 import { createGiveUp, freeForgottenSlots } from './overdue.ts';
@@ -57,6 +58,7 @@ export function startClockwork(engine: Engine) {
     });
     run('give up', giveUpOverdue);
     run('probe', () => engine.accounts.probeDue());
+    run('learn', () => learnCapacity(engine));
     send();
   }
 

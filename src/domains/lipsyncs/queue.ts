@@ -1,4 +1,5 @@
 import type { Sql } from '../../database/connect.ts';
+import { later } from './engine.ts';
 import { isPositionWorthTelling } from './estimate.ts';
 import { appendEvent, findLipsync, type Lipsync, selectLipsyncs, updateLipsync } from './store.ts';
 
@@ -33,6 +34,8 @@ export type Room = {
   email: string;
   maxJobs: number;
   holding: number;
+  /** Places that jobs of others take, where the upstream told so lately. */
+  others: number;
   /** Whether the upstream still lists the account. */
   isPresent: boolean;
   hasPendingError: boolean;
@@ -42,7 +45,10 @@ export type Room = {
  * Assumed of an account that does not say how many jobs it takes. The upstream's own examples use 3; when it is
  * too many the upstream says so with a 429, and the job waits.
  */
-const assumedMaxJobs = 3;
+export const assumedMaxJobs = 3;
+
+/** For how long it is believed what others run: they end and begin without a word to us. */
+const othersMs = 60_000;
 
 /**
  * An account that was busy is tried with one POST when its time is over, and gets more once it took one. Were as many
@@ -52,13 +58,14 @@ export async function readRooms(tx: Sql, now: Date): Promise<Room[]> {
   return tx.query<Room>(
     `select a.id as "accountId", a.email, coalesce(a.max_jobs, ${assumedMaxJobs}) as "maxJobs",
        a.is_present as "isPresent", a.has_pending_error as "hasPendingError",
-       (select count(*)::int from lipsyncs l where l.account_id = a.id and l.holds_slot) as holding
+       (select count(*)::int from lipsyncs l where l.account_id = a.id and l.holds_slot) as holding,
+       case when a.others_at > $2 then a.others else 0 end as others
      from accounts a
      where a.paused_by is null and (a.cooldown_until is null or a.cooldown_until <= $1 and not exists (
        select 1 from lipsyncs l where l.account_id = a.id and l.status = 'SUBMITTING'
          and l.outcome_unknown_at is null))
      order by a.id`,
-    [now],
+    [now, later(now, -othersMs)],
   );
 }
 
@@ -69,13 +76,13 @@ type Need = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>;
 export function hasRoomFor(room: Room, job: Need): boolean {
   if (job.accountId === null ? !room.isPresent : job.accountId !== room.accountId) return false;
   if (job.offPeak) return true;
-  return room.holding < Math.min(room.maxJobs, job.maxJobs ?? room.maxJobs);
+  return room.holding + room.others < Math.min(room.maxJobs, job.maxJobs ?? room.maxJobs);
 }
 
 /** The account with most room that can take the job now. Those known to be in trouble come last. */
 export function chooseRoom(rooms: readonly Room[], job: Need): Room | null {
   const fitting = rooms.filter((room) => hasRoomFor(room, job));
-  const free = (room: Room) => room.maxJobs - room.holding;
+  const free = (room: Room) => room.maxJobs - room.holding - room.others;
   return (
     fitting.toSorted(
       (a, b) => Number(a.hasPendingError) - Number(b.hasPendingError) || free(b) - free(a),
