@@ -111,9 +111,12 @@ async function submit(
   const startedAt = engine.now();
   // The claim stays, and the next start finds that nothing was sent.
   if (engine.stopping.aborted) return { kind: 'waiting' };
-  const mayPost = await outlast(engine, lipsync, () => markPostStarted(engine, lipsync, startedAt));
+  const { id: lipsyncId, leaseUntil } = lipsync;
+  const mayPost = await outlast(engine, { lipsyncId, until: leaseUntil }, () =>
+    markPostStarted(engine, lipsync, startedAt),
+  );
   if (!mayPost) return { kind: 'waiting' };
-  trace('post-started', { lipsyncId: lipsync.id });
+  trace('post-started', { lipsyncId });
   const answer = await postLipsync(engine.upstream, {
     ...(upstreamVideoId === null ? {} : { videoId: upstreamVideoId }),
     ...(lipsync.sourcePath === null ? {} : { videoPath: lipsync.sourcePath, email: room.email }),
@@ -127,8 +130,9 @@ async function submit(
     replyUrl: engine.callbackUrl(lipsync.id),
     replyRef: lipsync.id,
   });
-  trace('answer-read', { lipsyncId: lipsync.id });
-  const settlement = await outlast(engine, lipsync, () =>
+  trace('answer-read', { lipsyncId });
+  // Also when somebody else has taken it over since: only we know the answer.
+  const settlement = await outlast(engine, { lipsyncId, until: null }, () =>
     settle(engine, lipsync, { ...answer, mayWait: way.mayWait }),
   );
   lookAtOnce(engine, lipsync.id, settlement);
