@@ -20,6 +20,14 @@ export function isRefusal(error: unknown): boolean {
   return fieldOf(error, 'severity') === 'ERROR';
 }
 
+/**
+ * True where the server said no to what it may well take a moment later: two met (40), it was short of something (53), a
+ * lock was not to be had (55P03), it stopped, or broke off a statement that had waited for too long (57).
+ */
+export function isPassing(error: unknown): boolean {
+  return /^(?:40|53|55P03|57)/.test(fieldOf(error, 'code') ?? '');
+}
+
 /** @param constraint only this one, by name, as in `lipsyncs_owner_idempotency_key_key` */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   if (fieldOf(error, 'code') !== '23505') return false;

@@ -38,6 +38,10 @@ export const AccountRef = builder.loadableNode('Account', {
     inFlight: t.exposeInt('inFlight', {
       description: 'How many lip-syncs of this server hold one of its places now.',
     }),
+    others: t.exposeInt('others', {
+      description:
+        'How many of its places jobs of others take, as the video service told when something last waited.',
+    }),
     waiting: t.exposeInt('waiting', {
       description:
         'How many lip-syncs wait for this very account, because their source video is in it.',

@@ -11,11 +11,13 @@ import { isHealed } from './probe.ts';
 import { type ReconnectInput, reconnectAccount } from './reconnect.ts';
 import {
   type Account,
+  claimOthers,
   claimProbes,
   coolAccount,
   endCooldown,
   healAccount,
   keepEmail,
+  noteOthers,
   notifyQueue,
   type Probe,
   pauseAccount,
@@ -61,6 +63,10 @@ export type AccountService = {
   endCooldown(tx: Sql, accountId: string, at: Date): Promise<void>;
   /** Asks the upstream about the paused accounts whose time has come; whether any healed. Doesn't throw failures. */
   probeDue(): Promise<boolean>;
+  /** Whether it is this instance's turn to ask what others run in the accounts: nobody has since `before`. */
+  claimOthers(before: Date): Promise<boolean>;
+  /** The upstream told how many places of this account jobs of others take. */
+  noteOthers(email: string, count: number): Promise<void>;
   /** The e-mail for POST /files: of an account in order, else of any. Throws as `known` does. */
   pickForUpload(): Promise<string | undefined>;
   /** For admins: every present account with its load and credits. One features call each for all who ask at once. */
@@ -88,6 +94,8 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     cool: coolAccount,
     endCooldown,
     probeDue: () => probeDue(options),
+    claimOthers: (before) => claimOthers(db, { before, at: now() }),
+    noteOthers: (email, count) => noteOthers(db, { email, count, at: now() }),
     async pickForUpload() {
       return inOrderFirst(await known())[0]?.email;
     },

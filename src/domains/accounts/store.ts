@@ -16,6 +16,8 @@ export type Account = {
   pausedBy: FailureCode | null;
   /** Nothing is sent there before this: the upstream was busy. */
   cooldownUntil: Date | null;
+  /** Places that jobs of others take, as the upstream told when something last waited. */
+  others: number;
 };
 
 /** A paused account whose probe this instance has claimed. */
@@ -24,7 +26,7 @@ export type Probe = { id: string; email: string; pausedBy: FailureCode; probedAt
 export type Load = { id: string; inFlight: number; waiting: number };
 
 const columns = `id, email, max_jobs as "maxJobs", is_present as "isPresent",
-  has_pending_error as "hasPendingError", paused_by as "pausedBy", cooldown_until as "cooldownUntil"`;
+  has_pending_error as "hasPendingError", paused_by as "pausedBy", cooldown_until as "cooldownUntil", others`;
 
 export async function readPresent(sql: Sql): Promise<Account[]> {
   return sql.query<Account>(
@@ -134,6 +136,30 @@ export async function endCooldown(tx: Sql, id: string, at: Date): Promise<void> 
     'update accounts set cooldown_until = null where id = $1 and cooldown_until <= $2',
     [id, at],
   );
+}
+
+/** Whether what others run was last asked for before `before`. One statement, so that of several instances only one asks. */
+export async function claimOthers(
+  sql: Sql,
+  { before, at }: { before: Date; at: Date },
+): Promise<boolean> {
+  const rows = await sql.query(
+    `update accounts set others_asked_at = $2
+     where is_present and (others_asked_at is null or others_asked_at <= $1) returning id`,
+    [before, at],
+  );
+  return rows.length > 0;
+}
+
+export async function noteOthers(
+  sql: Sql,
+  told: { email: string; count: number; at: Date },
+): Promise<void> {
+  await sql.query('update accounts set others = $2, others_at = $3 where email = $1', [
+    told.email,
+    told.count,
+    told.at,
+  ]);
 }
 
 /** One statement, so that of several instances only one probes. */

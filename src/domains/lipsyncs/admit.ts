@@ -15,6 +15,7 @@ import {
   notifyQueue,
   type Room,
   readRooms,
+  takeTurn,
 } from './queue.ts';
 import { findRefusalSince } from './refusals.ts';
 import { insertLipsync, type Lipsync } from './store.ts';
@@ -59,17 +60,18 @@ export type Admission =
 export async function admit(
   engine: Engine,
   draft: Draft,
-  asked: { at: Date; mayWait: boolean },
+  asked: { lastRefusal: number; mayWait: boolean },
 ): Promise<Admission> {
   const admission = await engine.db.transaction<Admission>(async (tx) => {
     await lockQueue(tx);
-    if (await isKeyTaken(tx, draft, asked.at)) return { kind: 'taken' };
+    if (await isKeyTaken(tx, draft, asked.lastRefusal)) return { kind: 'taken' };
     const exceeded = await findExceeded(engine, tx, draft.owner);
     if (exceeded !== null) throw exceeded;
     const room = await findRoom(engine, tx, draft);
     if (room === null && (await isSpentEverywhere(tx, draft))) throw new InsufficientCreditsError();
     if (room === null) return enqueue(engine, tx, { draft, mayWait: asked.mayWait });
-    const claim = claimOf(engine, room, { offPeak: draft.offPeak, attempts: 0 });
+    const turn = await takeTurn(tx);
+    const claim = claimOf(engine, room, { offPeak: draft.offPeak, attempts: 0, turn });
     return { kind: 'claimed', lipsync: await writeRow(engine, tx, { ...draft, ...claim }), room };
   });
   if (admission.kind !== 'taken') trace('row-written', { lipsyncId: admission.lipsync.id });
@@ -88,14 +90,14 @@ async function writeRow(
 }
 
 /** @throws the refusal that its twin met while this request was being checked. */
-async function isKeyTaken(tx: Sql, draft: Draft, askedAt: Date): Promise<boolean> {
+async function isKeyTaken(tx: Sql, draft: Draft, lastRefusal: number): Promise<boolean> {
   if (draft.idempotencyKey === null) return false;
   const taken = await tx.query('select 1 from lipsyncs where owner = $1 and idempotency_key = $2', [
     draft.owner,
     draft.idempotencyKey,
   ]);
   if (taken.length > 0) return true;
-  const refusal = await findRefusalSince(tx, draft, askedAt);
+  const refusal = await findRefusalSince(tx, draft, lastRefusal);
   if (refusal !== null) throw restoreFailure(refusal);
   return false;
 }

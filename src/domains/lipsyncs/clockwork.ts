@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { learnCapacity } from './capacity.ts';
 import type { Engine } from './engine.ts';
 import { lookAtAccount, lookAtLipsync } from './look.ts';
-import { freeForgottenSlots, giveUpOverdue } from './overdue.ts';
+import { createGiveUp, freeForgottenSlots } from './overdue.ts';
 import { startPolls } from './poll.ts';
 import { queueChannel } from './queue.ts';
 import { dispatch, expireDue, takeOver } from './submit.ts';
@@ -22,6 +23,7 @@ export function startClockwork(engine: Engine) {
   let timer: NodeJS.Timeout | null = null;
   const running = new Map<string, Promise<void>>();
   const again = new Set<string>();
+  const giveUpOverdue = createGiveUp(engine);
 
   /** Runs a task, or once more after the one that runs: what it had already passed by may have changed. */
   function run(name: string, task: () => Promise<unknown>): void {
@@ -50,10 +52,13 @@ export function startClockwork(engine: Engine) {
     run('expire', () => expireDue(engine));
     run('free', () => freeForgottenSlots(engine));
     run('take over', async () => {
-      for (const id of await takeOver(engine)) await lookAtLipsync(engine, id, 'POLL');
+      const lost = await takeOver(engine);
+      // Not waited for: an upstream that hangs, of which they may have died, would hold up what is to be taken over next.
+      for (const id of lost) run(`look for ${id}`, () => lookAtLipsync(engine, id, 'POLL'));
     });
-    run('give up', () => giveUpOverdue(engine));
+    run('give up', giveUpOverdue);
     run('probe', () => engine.accounts.probeDue());
+    run('learn', () => learnCapacity(engine));
     send();
   }
 
@@ -63,9 +68,7 @@ export function startClockwork(engine: Engine) {
       unlisten = await engine.db.listen(queueChannel, { onMessage: send, onReconnected: send });
       const accountIds = await startPolls(engine);
       // Whatever ended while nobody was here is told now, and not after the first interval.
-      run('first look', async () => {
-        for (const accountId of accountIds) await lookAtAccount(engine, accountId);
-      });
+      for (const id of accountIds) run(`first look at ${id}`, () => lookAtAccount(engine, id));
       tick();
       timer = setInterval(tick, tickMs);
     },

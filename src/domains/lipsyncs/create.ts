@@ -9,7 +9,7 @@ import {
 import { admit, type Draft } from './admit.ts';
 import type { Engine } from './engine.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
-import { findRefusal, findRefusalSince } from './refusals.ts';
+import { findLastRefusal, findRefusal, findRefusalSince } from './refusals.ts';
 import { resolve } from './resolve.ts';
 import { isBeingAnswered, type Settlement } from './settle.ts';
 import { findLipsync, type Lipsync, selectLipsyncs } from './store.ts';
@@ -19,16 +19,17 @@ import type { Watch } from './watch.ts';
 
 export type Creation = { lipsync: Lipsync; replayed: boolean };
 
-/** `askedAt` stays that of the request, however often it has to look: a refusal since then answers it too. */
 export type CreateRequest = {
   owner: string;
   canSeeAll: boolean;
   input: CreateInput;
   askedAt: Date;
+  /** When it was first checked, and stays so, however often it has to look: a refusal since then answers it too. */
+  lastRefusal?: number;
 };
 
 /** A request that may have its place, or the lip-sync that an earlier one with its key has made. */
-export type Checked = { request: CreateRequest; fingerprint: string } & (
+export type Checked = { request: Required<CreateRequest>; fingerprint: string } & (
   | { draft: Draft }
   | { earlier: Lipsync }
 );
@@ -39,7 +40,7 @@ export type Placed = { isSent: boolean; answer: () => Promise<Creation> };
 export async function createLipsync(
   engine: Engine,
   watch: Watch,
-  request: Omit<CreateRequest, 'askedAt'>,
+  request: Omit<CreateRequest, 'askedAt' | 'lastRefusal'>,
 ): Promise<Creation> {
   const checked = await check(engine, { ...request, askedAt: engine.now() });
   const { answer } = await place(engine, watch, checked);
@@ -47,18 +48,21 @@ export async function createLipsync(
 }
 
 /** All that can be said of a request before it has its place. Several may be checked at once. Throws failures. */
-export async function check(engine: Engine, request: CreateRequest): Promise<Checked> {
-  const { owner, input, askedAt } = request;
+export async function check(engine: Engine, asked: CreateRequest): Promise<Checked> {
+  const { owner, input, askedAt } = asked;
   checkShape(input, engine.webhooks);
   const fingerprint = fingerprintOf(input);
   const { idempotencyKey } = input;
+  const lastRefusal =
+    asked.lastRefusal ?? (await findLastRefusal(engine.db, { owner, idempotencyKey }));
+  const request = { ...asked, lastRefusal };
   // Before the key: what used up the limit may be the twin that had the same key.
   const exceeded = await findExceeded(engine, engine.db, owner);
   const earlier = await findByKey(engine, owner, idempotencyKey);
   if (earlier !== null) return { request, fingerprint, earlier };
   if (exceeded !== null) {
     const twin = { owner, idempotencyKey, fingerprint };
-    const refusal = await findRefusalSince(engine.db, twin, askedAt);
+    const refusal = await findRefusalSince(engine.db, twin, lastRefusal);
     throw refusal === null ? exceeded : restoreFailure(refusal);
   }
   checkExpiry(input, askedAt);
@@ -72,9 +76,9 @@ export async function place(engine: Engine, watch: Watch, checked: Checked): Pro
     const { earlier: lipsync } = checked;
     return { isSent: false, answer: () => replay(engine, watch, { lipsync, fingerprint }) };
   }
-  const { owner, input, askedAt } = request;
+  const { owner, input, lastRefusal } = request;
   const { mayWait } = input;
-  const admission = await admit(engine, checked.draft, { at: askedAt, mayWait });
+  const admission = await admit(engine, checked.draft, { lastRefusal, mayWait });
   if (admission.kind === 'waiting') {
     const { lipsync } = admission;
     return { isSent: false, answer: async () => ({ lipsync, replayed: false }) };

@@ -9,21 +9,38 @@ import { type Lipsync, lockLipsync, openWhere, selectLipsyncs } from './store.ts
 /**
  * Ends what nobody has heard of for the longest time a job may take, after one last look: a process that was away all
  * that time must not call FAILED what was made and paid for meanwhile. Where the upstream can't be read, that look is
- * waited for as long again.
+ * waited for as long again, and tried once an interval like any other: an upstream that is unwell is not asked every second.
  */
-export async function giveUpOverdue(engine: Engine): Promise<void> {
-  const before = new Date(engine.now().getTime() - engine.timing.maxJobMs);
-  const overdue = await selectLipsyncs(
-    engine.db,
-    `where ${openWhere} and coalesce(submitted_at, post_started_at) <= $1`,
-    [before],
-  );
-  for (const [accountId, lipsyncs] of Map.groupBy(overdue, (each) => each.accountId)) {
-    const hasLooked = accountId === null || (await lookAtAccount(engine, accountId));
-    for (const lipsync of lipsyncs) {
-      if (hasLooked || isOverdue(engine, lipsync, 2)) await giveUp(engine, lipsync.id);
-    }
+export function createGiveUp(engine: Engine): () => Promise<void> {
+  /** Accounts that could not be read, and since when. */
+  const failedAt = new Map<string, number>();
+
+  async function tryToLook(accountId: string): Promise<boolean> {
+    const now = engine.now().getTime();
+    const last = failedAt.get(accountId) ?? Number.NEGATIVE_INFINITY;
+    if (now - last < engine.timing.pollMs) return false;
+    const isRead = await lookAtAccount(engine, accountId);
+    if (isRead) failedAt.delete(accountId);
+    else failedAt.set(accountId, now);
+    return isRead;
   }
+
+  return async () => {
+    const before = new Date(engine.now().getTime() - engine.timing.maxJobMs);
+    const overdue = await selectLipsyncs(
+      engine.db,
+      `where ${openWhere} and coalesce(submitted_at, post_started_at) <= $1`,
+      [before],
+    );
+    const byAccount = Map.groupBy(overdue, (each) => each.accountId);
+    const ends = [...byAccount].map(async ([accountId, lipsyncs]) => {
+      const hasLooked = accountId === null || (await tryToLook(accountId));
+      for (const lipsync of lipsyncs) {
+        if (hasLooked || isOverdue(engine, lipsync, 2)) await giveUp(engine, lipsync.id);
+      }
+    });
+    await Promise.all(ends);
+  };
 }
 
 function isOverdue(engine: Engine, lipsync: Lipsync, times = 1): boolean {

@@ -22,10 +22,14 @@ export async function startPolls(engine: Engine): Promise<string[]> {
   return accounts.map(({ id }) => id);
 }
 
+/**
+ * Also goes on for what is just being submitted, although there is nothing of it to look at yet: who writes its answer
+ * down sees this poll waiting, and sends none of its own.
+ */
 async function poll(engine: Engine, accountId: string): Promise<void> {
   const [open] = await engine.db.query<{ youngest: Date | null }>(
-    `select max(coalesce(submitted_at, post_started_at)) as youngest from lipsyncs
-     where account_id = $1 and ${openWhere} having count(*) > 0`,
+    `select max(coalesce(submitted_at, post_started_at, claimed_at)) as youngest from lipsyncs
+     where account_id = $1 and finished_at is null and status <> 'QUEUED' having count(*) > 0`,
     [accountId],
   );
   if (open === undefined) return;

@@ -1,4 +1,5 @@
 import type { Sql } from '../../database/connect.ts';
+import { later } from './engine.ts';
 import { isPositionWorthTelling } from './estimate.ts';
 import { appendEvent, findLipsync, type Lipsync, selectLipsyncs, updateLipsync } from './store.ts';
 
@@ -16,6 +17,13 @@ export async function lockQueue(tx: Sql): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1)', [queueLock]);
 }
 
+/** The number of a claim. They go by these and not by the time, as the clocks of two instances differ. */
+export async function takeTurn(tx: Sql): Promise<number> {
+  const [row] = await tx.query<{ turn: number }>("select nextval('turns') as turn");
+  if (row === undefined) throw new Error('A sequence gave no number.');
+  return row.turn;
+}
+
 export async function notifyQueue(tx: Sql): Promise<void> {
   await tx.query("select pg_notify($1, '')", [queueChannel]);
 }
@@ -26,6 +34,8 @@ export type Room = {
   email: string;
   maxJobs: number;
   holding: number;
+  /** Places that jobs of others take, where the upstream told so lately. */
+  others: number;
   /** Whether the upstream still lists the account. */
   isPresent: boolean;
   hasPendingError: boolean;
@@ -35,7 +45,10 @@ export type Room = {
  * Assumed of an account that does not say how many jobs it takes. The upstream's own examples use 3; when it is
  * too many the upstream says so with a 429, and the job waits.
  */
-const assumedMaxJobs = 3;
+export const assumedMaxJobs = 3;
+
+/** For how long it is believed what others run: they end and begin without a word to us. */
+const othersMs = 60_000;
 
 /**
  * An account that was busy is tried with one POST when its time is over, and gets more once it took one. Were as many
@@ -45,13 +58,14 @@ export async function readRooms(tx: Sql, now: Date): Promise<Room[]> {
   return tx.query<Room>(
     `select a.id as "accountId", a.email, coalesce(a.max_jobs, ${assumedMaxJobs}) as "maxJobs",
        a.is_present as "isPresent", a.has_pending_error as "hasPendingError",
-       (select count(*)::int from lipsyncs l where l.account_id = a.id and l.holds_slot) as holding
+       (select count(*)::int from lipsyncs l where l.account_id = a.id and l.holds_slot) as holding,
+       case when a.others_at > $2 then a.others else 0 end as others
      from accounts a
      where a.paused_by is null and (a.cooldown_until is null or a.cooldown_until <= $1 and not exists (
        select 1 from lipsyncs l where l.account_id = a.id and l.status = 'SUBMITTING'
          and l.outcome_unknown_at is null))
      order by a.id`,
-    [now],
+    [now, later(now, -othersMs)],
   );
 }
 
@@ -62,13 +76,13 @@ type Need = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>;
 export function hasRoomFor(room: Room, job: Need): boolean {
   if (job.accountId === null ? !room.isPresent : job.accountId !== room.accountId) return false;
   if (job.offPeak) return true;
-  return room.holding < Math.min(room.maxJobs, job.maxJobs ?? room.maxJobs);
+  return room.holding + room.others < Math.min(room.maxJobs, job.maxJobs ?? room.maxJobs);
 }
 
 /** The account with most room that can take the job now. Those known to be in trouble come last. */
 export function chooseRoom(rooms: readonly Room[], job: Need): Room | null {
   const fitting = rooms.filter((room) => hasRoomFor(room, job));
-  const free = (room: Room) => room.maxJobs - room.holding;
+  const free = (room: Room) => room.maxJobs - room.holding - room.others;
   return (
     fitting.toSorted(
       (a, b) => Number(a.hasPendingError) - Number(b.hasPendingError) || free(b) - free(a),
@@ -78,7 +92,8 @@ export function chooseRoom(rooms: readonly Room[], job: Need): Room | null {
 
 /**
  * The first waiting lip-sync of each owner and kind of need, the fairest first: the owner with the fewest jobs under
- * way, then the one served longest ago. A thousand jobs of one owner so delay another's first by one job a slot.
+ * way, then the one served longest ago. A thousand jobs of one owner so delay another's first by one job a slot. What is
+ * off-peak has turns of its own, and erasing what has ended gives no turn back.
  */
 export async function readNextOfEachOwner(
   tx: Sql,
@@ -95,12 +110,16 @@ export async function readNextOfEachOwner(
      ), running as (
        select owner, count(*) as under_way from lipsyncs where holds_slot group by owner
      ), served as (
-       select owner, (select max(claimed_at) from lipsyncs mine where mine.owner = waiting.owner) as served_at
-       from (select distinct owner from firsts) waiting
+       select owner, off_peak, greatest(
+         (select max(turn) from lipsyncs own
+          where own.owner = waiting.owner and own.off_peak = waiting.off_peak),
+         (select max(turn) from erasures own
+          where own.owner = waiting.owner and own.off_peak = waiting.off_peak)) as last_turn
+       from (select distinct owner, off_peak from firsts) waiting
      )
      select id, account_id as "accountId", off_peak as "offPeak", max_jobs as "maxJobs"
-     from firsts join served using (owner) left join running using (owner)
-     order by coalesce(under_way, 0), served_at nulls first, queue_order`,
+     from firsts join served using (owner, off_peak) left join running using (owner)
+     order by coalesce(under_way, 0), last_turn nulls first, queue_order`,
     [now],
   );
 }
@@ -137,14 +156,15 @@ export async function isRoomAwaited(
 
 /**
  * The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. Those
- * being submitted still count, since a 429 may send one back to its old place and no position may rise.
+ * being submitted still count, since a 429 may send one back to its old place and no position may rise. Nor does it where
+ * one comes back that was thought to be lost, and was not counted: what has been told holds.
  */
 export async function readPositions(
   sql: Sql,
   ids: readonly string[],
 ): Promise<Map<string, number>> {
   const rows = await sql.query<{ id: string; position: number }>(
-    `select own.id, count(*)::int as position
+    `select own.id, least(count(*)::int, own.logged_position) as position
      from lipsyncs own join lipsyncs ahead on ahead.owner = own.owner
        and ahead.status in ('QUEUED', 'SUBMITTING') and ahead.outcome_unknown_at is null
        and ahead.queue_order <= own.queue_order

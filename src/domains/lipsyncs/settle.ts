@@ -200,7 +200,7 @@ export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Pr
     outcomeUnknownAt: null,
     hintedVideoIds: [],
     accountId: lipsync.isAccountFixed ? lipsync.accountId : null,
-    ...(lipsync.offPeak || lipsync.maxJobs !== null ? {} : { claimedAt: null }),
+    ...(lipsync.offPeak || lipsync.maxJobs !== null ? {} : { turn: null }),
   };
   if (lipsync.cancelRequestedAt !== null) {
     await changeStatus(tx, lipsync, { status: 'CANCELLED', set: waiting, occasion });

@@ -51,6 +51,8 @@ export type Lipsync = {
   loggedAttempts: number;
   createdAt: Date;
   claimedAt: Date | null;
+  /** Which of all claims its own was; null where it does not count as a turn of its owner. */
+  turn: number | null;
   submittedAt: Date | null;
   finishedAt: Date | null;
 };

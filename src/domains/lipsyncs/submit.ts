@@ -11,6 +11,7 @@ import {
   type Room,
   readNextOfEachOwner,
   readRooms,
+  takeTurn,
   tellPositions,
 } from './queue.ts';
 import { changeStatus, occasionOf, tellChange } from './record.ts';
@@ -19,13 +20,18 @@ import { type Lipsync, lockLipsync, selectLipsyncs, updateLipsync } from './stor
 import { trace } from './trace.ts';
 
 /** What a claim writes: from here on the lip-sync belongs to this process until the lease ends. */
-export function claimOf(engine: Engine, room: Room, job: { offPeak: boolean; attempts: number }) {
+export function claimOf(
+  engine: Engine,
+  room: Room,
+  job: { offPeak: boolean; attempts: number; turn: number },
+) {
   const now = engine.now();
   return {
     status: 'SUBMITTING',
     accountId: room.accountId,
     holdsSlot: !job.offPeak,
     attempts: job.attempts + 1,
+    turn: job.turn,
     claimedAt: now,
     leaseUntil: later(now, leaseMs(engine)),
   } satisfies Partial<Lipsync>;
@@ -52,7 +58,8 @@ async function claim(
   tx: Sql,
   { lipsync, room }: { lipsync: Lipsync; room: Room },
 ): Promise<Lipsync> {
-  const { status, ...set } = claimOf(engine, room, lipsync);
+  const turn = await takeTurn(tx);
+  const { status, ...set } = claimOf(engine, room, { ...lipsync, turn });
   const occasion = occasionOf(engine, 'GATEWAY');
   if (isAttemptTold({ ...lipsync, ...set }))
     return changeStatus(tx, lipsync, { status, set, occasion });
@@ -104,9 +111,12 @@ async function submit(
   const startedAt = engine.now();
   // The claim stays, and the next start finds that nothing was sent.
   if (engine.stopping.aborted) return { kind: 'waiting' };
-  const mayPost = await outlast(engine, lipsync, () => markPostStarted(engine, lipsync, startedAt));
+  const { id: lipsyncId, leaseUntil } = lipsync;
+  const mayPost = await outlast(engine, { lipsyncId, until: leaseUntil }, () =>
+    markPostStarted(engine, lipsync, startedAt),
+  );
   if (!mayPost) return { kind: 'waiting' };
-  trace('post-started', { lipsyncId: lipsync.id });
+  trace('post-started', { lipsyncId });
   const answer = await postLipsync(engine.upstream, {
     ...(upstreamVideoId === null ? {} : { videoId: upstreamVideoId }),
     ...(lipsync.sourcePath === null ? {} : { videoPath: lipsync.sourcePath, email: room.email }),
@@ -120,8 +130,9 @@ async function submit(
     replyUrl: engine.callbackUrl(lipsync.id),
     replyRef: lipsync.id,
   });
-  trace('answer-read', { lipsyncId: lipsync.id });
-  const settlement = await outlast(engine, lipsync, () =>
+  trace('answer-read', { lipsyncId });
+  // Also when somebody else has taken it over since: only we know the answer.
+  const settlement = await outlast(engine, { lipsyncId, until: null }, () =>
     settle(engine, lipsync, { ...answer, mayWait: way.mayWait }),
   );
   lookAtOnce(engine, lipsync.id, settlement);

@@ -52,12 +52,15 @@ export async function readUse(
   };
 }
 
-/** A lip-sync that is erased counts for its day as before: else whoever erases could ask without end. */
+/** A lip-sync that is erased counts for its day and for its turn as before: else whoever erases could ask without end. */
 export async function rememberErased(
   tx: Sql,
-  { owner, createdAt }: Pick<Lipsync, 'owner' | 'createdAt'>,
+  { owner, createdAt, turn, offPeak }: Lipsync,
 ): Promise<void> {
-  await tx.query('insert into erasures (owner, created_at) values ($1, $2)', [owner, createdAt]);
+  await tx.query(
+    'insert into erasures (owner, created_at, turn, off_peak) values ($1, $2, $3, $4)',
+    [owner, createdAt, turn, offPeak],
+  );
 }
 
 export async function forgetErased(sql: Sql, now: Date): Promise<void> {

@@ -65,11 +65,16 @@ const kindsOf = (made: Made[]) => {
 describe('works', () => {
   it('takes fifty on three slots: no client sees 429, never more than three run, all finish', async () => {
     // To end so costs the sandbox no rendering.
-    await stage.test.turn({ outcome: 'FAILED' });
+    await stage.test.turn({ outcome: 'FAILED', generatingMs: 3_600_000 });
     const made = await Promise.all(
       Array.from({ length: 50 }, (_, n) => stage.create(speak(video, `Number ${n}`))),
     );
     expect(kindsOf(made)).toEqual({ CreateLipsyncSuccess: 50 });
+    await vi.waitFor(async () => {
+      expect((await stage.accounts())[studio]).toMatchObject({ executing: 3 });
+    }, patient);
+    await stage.test.turn({ generatingMs: null });
+    await stage.test.finishJobs('FAILED');
     for (const each of made) {
       expect(await stage.end(idOf(each))).toMatchObject({
         status: 'FAILED',

@@ -96,7 +96,12 @@ const storms = [
   },
   {
     name: 'as the account is fuller than we know and refuses whoever comes second',
-    begin: occupyOne,
+    begin: async () => {
+      // Else it would be known.
+      const path = '/scheduler/available';
+      await fleet.turn({ failPath: { path, status: 503, times: 100_000 } });
+      await occupyOne();
+    },
   },
 ];
 

@@ -1,7 +1,7 @@
 import type fc from 'fast-check';
 import { expect } from 'vitest';
 import { lookAtAccount, lookAtLipsync } from '../../../../src/domains/lipsyncs/look.ts';
-import { freeForgottenSlots, giveUpOverdue } from '../../../../src/domains/lipsyncs/overdue.ts';
+import { createGiveUp, freeForgottenSlots } from '../../../../src/domains/lipsyncs/overdue.ts';
 import { dispatch, expireDue, takeOver } from '../../../../src/domains/lipsyncs/submit.ts';
 import { claim, lookAtAll, type Model, newStory, type Story, settle, tick } from './plain-model.ts';
 import { expectRules } from './rules.ts';
@@ -152,7 +152,7 @@ async function passTick(model: Model, world: World, areLeasesVoid: boolean): Pro
   await expireDue(engine);
   for (const id of await takeOver(engine, areLeasesVoid)) await lookAtLipsync(engine, id, 'POLL');
   await world.settle();
-  await giveUpOverdue(engine);
+  await createGiveUp(engine)();
   await freeForgottenSlots(engine);
   await engine.accounts.probeDue();
   await world.settle();

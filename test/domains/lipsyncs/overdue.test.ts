@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { expectSoundLog, idOf, openStage, patient, type Stage } from './stage.ts';
+
+const pollMs = 600_000;
+const maxJobMs = 3_600_000;
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  // Nobody calls back and no poll comes, on the clock of pg-boss: only that its time is over makes us look.
+  stage = await openStage({
+    env: { POLL_INTERVAL_MS: String(pollMs), MAX_JOB_MS: String(maxJobMs) },
+    sandbox: { queuedMs: 10 },
+  });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+beforeEach(async () => {
+  await stage.clearSwitches();
+  await stage.test.turn({ callbacks: 'none' });
+  await stage.forgetRequests();
+});
+
+const say = async (text: string) =>
+  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+
+const reads = () => stage.requests('GET /videos/?');
+
+/** Everything that comes due has been looked at so many times more. */
+async function passTicks(count: number): Promise<void> {
+  const probe = vi.spyOn(stage.test.app.services.accounts, 'probeDue');
+  await vi.waitFor(() => expect(probe.mock.calls.length).toBeGreaterThan(count), patient);
+  probe.mockRestore();
+}
+
+describe('a job that nobody has heard of for MAX_JOB_MS', () => {
+  it('ends FAILED, with its own type, after one last look', async () => {
+    const id = await say('[[never]] Silent');
+    stage.clock.aheadMs += maxJobMs;
+    expect(await stage.end(id)).toMatchObject({
+      status: 'FAILED',
+      failure: { __typename: 'GenerationFailedError', code: 'GENERATION_FAILED' },
+      result: null,
+    });
+    expect((await reads()).length).toBeGreaterThan(0);
+    const events = await stage.events(id);
+    expectSoundLog(events);
+    expect(events.at(-1)).toMatchObject({ status: 'FAILED', source: 'GATEWAY' });
+    // Its place is free again.
+    const held = await stage.test.app.db.query('select 1 from lipsyncs where holds_slot');
+    expect(held).toEqual([]);
+    expect(await stage.postsOf(id)).toHaveLength(1);
+  });
+
+  it('ends as the last look shows it, where it had an end that nobody told', async () => {
+    const id = await say('[[never]] Made meanwhile');
+    await stage.finish(id);
+    stage.clock.aheadMs += maxJobMs;
+    expect((await stage.end(id)).status).toBe('COMPLETED');
+  });
+
+  it('was looked for every second while the upstream could not be read', async () => {
+    const id = await say('[[never]] Unreadable');
+    await stage.finish(id);
+    const times = 1_000;
+    await stage.test.turn({
+      failPath: { path: '/videos', method: 'GET', status: 503, times },
+    });
+    stage.clock.aheadMs += maxJobMs;
+    await vi.waitFor(async () => expect((await reads()).length).toBe(3), patient);
+    await passTicks(3);
+    // One look, which tries three times.
+    expect(await reads()).toHaveLength(3);
+    expect((await stage.find(id))?.finishedAt).toBeNull();
+    stage.clock.aheadMs += pollMs;
+    await vi.waitFor(async () => expect((await reads()).length).toBe(6), patient);
+    await passTicks(3);
+    expect(await reads()).toHaveLength(6);
+
+    await stage.test.turn({ failPath: null });
+    stage.clock.aheadMs += pollMs;
+    expect((await stage.end(id)).status).toBe('COMPLETED');
+  });
+
+  it('is given up, unread, when the last look was waited for as long again', async () => {
+    const id = await say('[[never]] Never read');
+    await stage.test.turn({
+      failPath: { path: '/videos', method: 'GET', status: 503, times: 1_000 },
+    });
+    stage.clock.aheadMs += maxJobMs;
+    await vi.waitFor(async () => expect((await reads()).length).toBe(3), patient);
+    stage.clock.aheadMs += maxJobMs;
+    expect(await stage.end(id)).toMatchObject({
+      status: 'FAILED',
+      failure: { code: 'GENERATION_FAILED' },
+    });
+  });
+});

@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { type Held, openHeld } from './held.ts';
+
+const upstreamTimeoutMs = 30_000;
+
+let held: Held;
+beforeEach(async () => {
+  held = await openHeld({ UPSTREAM_TIMEOUT_MS: String(upstreamTimeoutMs) });
+});
+afterEach(() => held.stop());
+
+/** As a statement is that has waited for thirty seconds behind others. */
+async function breakOff(times: number): Promise<void> {
+  await held.query('select pg_cancel_backend($1)', [await held.untilAnEventIsHeld()]);
+  await vi.waitFor(() => {
+    const waits = held.instance.logs.filter(
+      ({ msg }) => msg === 'a submission waits for the database',
+    );
+    expect(waits).toHaveLength(times);
+  }, patient);
+}
+
+describe('works', () => {
+  it.each([
+    ['that took it', null, 'CreateLipsyncSuccess'],
+    ['that refused it', { status: 422, body: '{"error":"no"}' }, 'ContentModeratedError'],
+  ])(
+    'lost the answer of an upstream %s, as the database broke off the statement that wrote it down',
+    async (_, reply, type) => {
+      const { instance, upstream, say } = held;
+      upstream.reply('POST /videos/lipsync', reply);
+      const answer = upstream.hold('POST /videos/lipsync');
+      const making = say('Written down late', { reference: 'late' });
+      await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(1), patient);
+      const release = await held.holdEvents();
+      answer();
+      await breakOff(1);
+      // Past its lease, when anybody else takes it over.
+      held.clock.aheadMs += upstreamTimeoutMs + 10_000;
+      await breakOff(2);
+      await release();
+      const made = await making;
+      expect(made.__typename).toBe(type);
+      expect(await instance.list()).toHaveLength(reply === null ? 1 : 0);
+      if (reply !== null) return;
+      const job = await upstream.nextJob();
+      expect(job.replyRef).not.toBe('');
+      await job.become(8);
+      expect((await instance.end(idOf(made))).status).toBe('FAILED');
+      expectSoundLog(await instance.events(idOf(made)));
+    },
+  );
+});

@@ -1,0 +1,72 @@
+import { expect, vi } from 'vitest';
+import { patient } from '../../domains/lipsyncs/stage.ts';
+import { startTestApp } from '../../support/app.ts';
+import { testStorage } from '../../support/database.ts';
+import { otherToken, startOtherUpstream } from '../../support/other-upstream.ts';
+import { questionsOf } from './questions.ts';
+
+const email = 'studio@held.example';
+
+export type Held = Awaited<ReturnType<typeof openHeld>>;
+
+/** One instance whose transactions can be held in their middle, and an upstream in which nothing moves by itself. */
+export async function openHeld(env: Record<string, string> = {}) {
+  const clock = { aheadMs: 0 };
+  const storage = await testStorage();
+  const upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 3 }] });
+  upstream.addVideo(email, 'a face');
+  const test = await startTestApp({
+    storage,
+    upstream,
+    now: () => new Date(Date.now() + clock.aheadMs),
+    // A poll comes when a test says so.
+    env: {
+      USEAPI_TOKEN: otherToken,
+      ALLOW_ANONYMOUS: 'true',
+      POLL_INTERVAL_MS: '3600000',
+      ...env,
+    },
+  });
+  const instance = Object.assign(test, questionsOf(test));
+  const { db } = test.app;
+  const query = <Row extends Record<string, unknown>>(text: string, params: unknown[] = []) =>
+    db.query<Row>(text, params);
+  const video = { id: await instance.source() };
+  return {
+    clock,
+    instance,
+    upstream,
+    query,
+    say: (text: string, more: object = {}) =>
+      instance.create({ video, speech: { text: { text } }, ...more }),
+    /** No event is written until the function that it returns is called. */
+    async holdEvents(): Promise<() => Promise<void>> {
+      const held = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
+      const done = db.transaction(async (tx) => {
+        await tx.query('lock table lipsync_events in exclusive mode');
+        held.resolve();
+        await released.promise;
+      });
+      await held.promise;
+      return () => {
+        released.resolve();
+        return done;
+      };
+    },
+    /** The server's process of the transaction that waits to write an event. */
+    untilAnEventIsHeld: () =>
+      vi.waitFor(async () => {
+        const [waiting] = await query<{ pid: number }>(
+          "select pid from pg_locks where relation = 'lipsync_events'::regclass and not granted",
+        );
+        expect(waiting).toBeDefined();
+        return waiting?.pid ?? 0;
+      }, patient),
+    async stop(): Promise<void> {
+      await test.stop();
+      await upstream.close();
+      await storage.remove();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { pollQueue } from '../../../src/domains/lipsyncs/schedule.ts';
+import { idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { type Held, openHeld } from './held.ts';
+
+let held: Held;
+beforeEach(async () => {
+  held = await openHeld();
+});
+afterEach(() => held.stop());
+
+async function pollsIn(state: string): Promise<number> {
+  const rows = await held.query('select 1 from pgboss.job where name = $1 and state = $2', [
+    pollQueue,
+    state,
+  ]);
+  return rows.length;
+}
+
+/** What waits is due now. */
+const makeDue = () =>
+  held.query('update pgboss.job set start_after = now() where name = $1 and state = $2', [
+    pollQueue,
+    'created',
+  ]);
+
+describe('works', () => {
+  it('nobody polled for what was accepted while the last poll of its account found nothing to look at', async () => {
+    const { instance, upstream, say } = held;
+    const first = idOf(await say('First'));
+    await (await upstream.nextJob()).become(1);
+    await instance.end(first);
+    // Left behind by the first one, which its callback has ended.
+    expect(await pollsIn('created')).toBe(1);
+
+    const answer = upstream.hold('POST /videos/lipsync');
+    const making = say('Second');
+    await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(2), patient);
+    const release = await held.holdEvents();
+    answer();
+    await held.untilAnEventIsHeld();
+    // The poll runs in the middle of the transaction that writes down the answer.
+    await makeDue();
+    await vi.waitFor(async () => expect(await pollsIn('completed')).toBe(1), patient);
+    await release();
+    const second = idOf(await making);
+
+    upstream.habits.callbacks = 'none';
+    await (await upstream.nextJob()).become(8);
+    await makeDue();
+    expect(await instance.end(second)).toMatchObject({ status: 'FAILED' });
+  });
+});
