@@ -29,6 +29,7 @@ export type YogaOptions = {
   graphiql: boolean;
   introspection: Introspection;
   trustedDocuments: TrustedDocuments;
+  heartbeatMs?: number | undefined;
 };
 
 /** Set by the doors: how a request is named in answers and logs. */
