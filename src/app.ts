@@ -42,13 +42,15 @@ export type AppOptions = {
   database?: Promise<Database>;
   /** The clock, for tests. */
   now?: () => Date;
+  /** How often a quiet connection gives a sign of life, for tests. */
+  heartbeatMs?: number | undefined;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
 
 /** Puts the parts together and listens. Main and every test start here. */
 export async function startApp(options: AppOptions) {
-  const { config, log, openUpstream, database, now = () => new Date() } = options;
+  const { config, log, openUpstream, database, heartbeatMs, now = () => new Date() } = options;
   const keyFile = await openConfiguredKeyFile({ config, now, log });
   const db = await (database ?? connectDatabase({ ...config.database, log }));
   await migrate(db);
@@ -65,7 +67,7 @@ export async function startApp(options: AppOptions) {
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const read = { secrets, trustedDocuments, keyFile };
-  const parts = { config, log, now, db, jobs, upstream, address, ...read };
+  const parts = { config, log, now, heartbeatMs, db, jobs, upstream, address, ...read };
   const services = await createServices(parts);
   const doors = createDoors(parts, services);
 
@@ -131,6 +133,7 @@ type Parts = {
   config: Config;
   log: Log;
   now: () => Date;
+  heartbeatMs: number | undefined;
   db: Database;
   jobs: Jobs;
   upstream: ReturnType<typeof createUpstream>;
@@ -188,12 +191,13 @@ async function createServices(parts: Parts): Promise<Services> {
 }
 
 function createDoors(parts: Parts, services: Services) {
-  const { config, log, now, db, secrets, address, trustedDocuments, keyFile } = parts;
+  const { config, log, now, heartbeatMs, db, secrets, address } = parts;
+  const { trustedDocuments, keyFile } = parts;
   const { uploads, lipsyncs } = services;
   const authenticate = createAuthenticator({ ...config.auth, keyFile, now, log });
   const sessions = createSessions({ authenticate, now, log });
   const contextOf = createContextFactory({ sessions, services, log });
-  const streams = createEventStreams(sessions);
+  const streams = createEventStreams(sessions, heartbeatMs);
   const callbacks = createSubscriptionCallbacks({ streams, webhooks: services.webhooks, log });
   const { graphiql, introspection, corsOrigins } = config.server;
   const yoga = createGraphQL({
@@ -206,6 +210,7 @@ function createDoors(parts: Parts, services: Services) {
     graphiql,
     introspection,
     trustedDocuments,
+    heartbeatMs,
   });
   const origins = { publicUrl: () => address.publicUrl, corsOrigins };
   const stopping = new AbortController();
@@ -226,7 +231,7 @@ function createDoors(parts: Parts, services: Services) {
       await db.ping();
     },
   });
-  const socketParts = { yoga, contextOf, sessions, origins, trustedDocuments, log };
+  const socketParts = { yoga, contextOf, sessions, origins, trustedDocuments, heartbeatMs, log };
   const sockets = openWebSocketDoor(server, socketParts);
   return {
     server,

@@ -56,6 +56,8 @@ const runElsewhere: Record<string, { file: string; words: string }> = {
   'npm run chaos': { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' },
   'npm run fuzz': { file: 'test/fuzz/fuzz.test.ts', words: 'npm run fuzz' },
   'npm run diff': { file: 'package.json', words: '"diff": "node test/release/diff.ts"' },
+  // Its audits are those of the test.
+  'npm run conformance': { file: 'test/conformance/http.test.ts', words: './audit.ts' },
   // They write: the tests that hold what they write are named.
   'npm run format': { file: 'package.json', words: '"lint": "biome check' },
   'npm run schema': { file: 'test/schema.test.ts', words: '`npm run schema` writes it' },

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../log.ts';
+import { refuseByHead } from './admission.ts';
+import { byPreference } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
-import { isForeign, isKnownOrigin, mayBeForged, type OriginRules } from './origin.ts';
+import { isKnownOrigin, type OriginRules } from './origin.ts';
 import { refuse } from './refusal.ts';
 import { tooLarge } from './requests.ts';
-import { hasToken } from './url-token.ts';
 import { requestIdHeader, type Yoga } from './yoga.ts';
 
 type TokenDoor = (
@@ -104,43 +105,14 @@ async function handleGraphQL(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const needsNoPreflight = request.method === 'GET' || request.method === 'HEAD';
-  if (needsNoPreflight && isForeign(request.headers, options.origins)) {
-    return answer(
-      response,
-      403,
-      refusal('FOREIGN_ORIGIN', 'Pages of other sites may not ask this.'),
-    );
-  }
-  if (request.method === 'POST' && mayBeForged(request.headers)) {
-    return answer(
-      response,
-      415,
-      refusal(
-        'UNSUPPORTED_CONTENT_TYPE',
-        'Send application/json, or multipart/form-data with a header such as x-csrf: 1.',
-      ),
-    );
-  }
-  if (!isHost(request.headers.host)) {
-    return answer(response, 400, refusal('BAD_REQUEST', 'This is no name of a host.'));
-  }
-  if (hasToken(request.url ?? '')) {
-    return answer(
-      response,
-      400,
-      refusal(
-        'TOKEN_IN_URL',
-        'Send a token in a header: logs and histories keep what is in a URL.',
-      ),
-    );
+  const { accept } = request.headers;
+  if (accept !== undefined) request.headers.accept = byPreference(accept) ?? 'none';
+  const refused = refuseByHead(request, options.origins);
+  if (refused !== null) {
+    const { status, code, message } = refused;
+    return answer(response, status, { errors: [{ message, extensions: { code } }] });
   }
   await options.yoga.handle(request, response);
-}
-
-/** Yoga makes a URL with it; where that fails, the server adapter below Yoga answers with the stack. */
-function isHost(host: string | undefined): boolean {
-  return host === undefined || URL.canParse(`http://${host}/`);
 }
 
 async function handleReady(options: HttpOptions, response: ServerResponse): Promise<void> {
@@ -222,10 +194,6 @@ function secure(response: ServerResponse): void {
   response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
   response.setHeader('cross-origin-resource-policy', 'same-site');
   response.setHeader('cache-control', 'no-store');
-}
-
-function refusal(code: string, message: string): object {
-  return { errors: [{ message, extensions: { code } }] };
 }
 
 function answer(response: ServerResponse, status: number, body: object): void {

@@ -3,6 +3,7 @@ import { useGraphQLSSE } from '@graphql-yoga/plugin-graphql-sse';
 import type { FetchAPI, Plugin } from 'graphql-yoga';
 import type { Caller } from '../graphql/context.ts';
 import { nobody } from './caller.ts';
+import { usualHeartbeatMs } from './heartbeat.ts';
 import type { Sessions } from './sessions.ts';
 import type { EventStreams, Place } from './sse.ts';
 
@@ -19,6 +20,7 @@ type Connection = { caller: Caller; token: string | null };
 export function useSingleStream(parts: {
   sessions: Pick<Sessions, 'signIn'>;
   streams: Pick<EventStreams, 'enter'>;
+  heartbeatMs?: number | undefined;
 }): Plugin {
   const { sign, isOf } = createReservations();
   const connections = new WeakMap<Request, Connection>();
@@ -45,14 +47,16 @@ export function useSingleStream(parts: {
       const type = response.headers.get('content-type');
       if (connection === undefined || !type?.startsWith('text/event-stream')) return;
       const { caller, token } = connection;
-      const body = endable(response.body, fetchAPI, (end) => {
+      const enter = (end: End) => {
         const place = parts.streams.enter(caller, end);
         if (token !== null) places.set(token, place);
         return () => {
           place.leave();
           if (token !== null) places.delete(token);
         };
-      });
+      };
+      const { heartbeatMs = usualHeartbeatMs } = parts;
+      const body = endable(response.body, fetchAPI.ReadableStream, { enter, heartbeatMs });
       const { status, headers } = response;
       setResponse(new fetchAPI.Response(body, { status, headers }));
     },
@@ -93,25 +97,36 @@ function refusal(status: number, error: object) {
   return [JSON.stringify({ errors: [error] }), { status, headers }] as const;
 }
 
-/** The same stream, which can be ended from here. */
+type End = (lastWords: string) => void;
+
+/** The same stream, which can be ended from here, and gives signs of life. */
 function endable(
   body: ReadableStream<Uint8Array> | null,
-  fetchAPI: FetchAPI,
-  enter: (end: (lastWords: string) => void) => () => void,
+  Stream: FetchAPI['ReadableStream'],
+  { enter, heartbeatMs }: { enter: (end: End) => () => void; heartbeatMs: number },
 ): ReadableStream<Uint8Array> | null {
   if (body === null) return null;
   const reader = body.getReader();
+  const encoder = new TextEncoder();
+  let heartbeat: NodeJS.Timeout | undefined;
   let leave: (() => void) | null = null;
-  const abandon = async () => {
+  const end = () => {
+    clearInterval(heartbeat);
     leave?.();
     leave = null;
+  };
+  const abandon = async () => {
+    end();
     // By the stream and not its reader, which would first wait for what it is reading.
     await body.cancel().catch(() => undefined);
   };
-  return new fetchAPI.ReadableStream<Uint8Array>({
+  return new Stream<Uint8Array>({
     start(controller) {
+      heartbeat = setInterval(() => {
+        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(':\n\n'));
+      }, heartbeatMs);
       leave = enter((lastWords) => {
-        if (lastWords !== '') controller.enqueue(new TextEncoder().encode(lastWords));
+        if (lastWords !== '') controller.enqueue(encoder.encode(lastWords));
         controller.close();
         void abandon();
       });
@@ -121,8 +136,7 @@ function endable(
       if (leave === null) return;
       if (!done && value !== undefined) return controller.enqueue(value);
       controller.close();
-      leave();
-      leave = null;
+      end();
     },
     cancel: abandon,
   });

@@ -3,11 +3,9 @@ import type { FetchAPI, Plugin } from 'graphql-yoga';
 import type { Caller, Context } from '../graphql/context.ts';
 import { nobody } from './caller.ts';
 import { cursorOf } from './events.ts';
+import { usualHeartbeatMs } from './heartbeat.ts';
 import { isRefused, withoutHttp } from './refusal.ts';
 import type { Sessions } from './sessions.ts';
-
-/** A comment line this often keeps proxies from cutting a quiet stream. */
-const pingMs = 12_000;
 
 /** What a client waits before it comes back after its stream broke. */
 const retryMs = 1_000;
@@ -40,7 +38,10 @@ export type Place = {
  * cursor as `id:`, which browsers send back as `Last-Event-ID`. `end` closes all streams without `complete`, so that
  * their clients come back.
  */
-export function createEventStreams(sessions: Pick<Sessions, 'watch'>) {
+export function createEventStreams(
+  sessions: Pick<Sessions, 'watch'>,
+  heartbeatMs = usualHeartbeatMs,
+) {
   const open = new Set<End>();
   const callers = new WeakMap<Request, Caller>();
 
@@ -69,7 +70,10 @@ export function createEventStreams(sessions: Pick<Sessions, 'watch'>) {
       if (isStream || prefersEvents(request.headers)) {
         const enterAs = (end: End) => enter(callers.get(request) ?? nobody, end);
         setResultProcessor(
-          (each, fetchAPI) => stream(each, fetchAPI, enterAs),
+          (each, { Response, ReadableStream }) =>
+            new Response(stream(each, ReadableStream, { enter: enterAs, heartbeatMs }), {
+              headers: streamHeaders,
+            }),
           'text/event-stream',
         );
       }
@@ -90,24 +94,28 @@ export function prefersEvents(headers: Headers): boolean {
   return /^\s*text\/event-stream\b/i.test(headers.get('accept') ?? '');
 }
 
-function stream(result: unknown, fetchAPI: FetchAPI, enter: (end: End) => Place): Response {
+function stream(
+  result: unknown,
+  Stream: FetchAPI['ReadableStream'],
+  { enter, heartbeatMs }: { enter: (end: End) => Place; heartbeatMs: number },
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const iterator = iterate(result);
-  let ping: NodeJS.Timeout | undefined;
+  let heartbeat: NodeJS.Timeout | undefined;
   let place: Place | null = null;
   const leave = async () => {
-    clearInterval(ping);
+    clearInterval(heartbeat);
     place?.leave();
     place = null;
     await iterator.return?.();
   };
-  const body = new fetchAPI.ReadableStream<Uint8Array>({
+  return new Stream<Uint8Array>({
     start(controller) {
       const write = (text: string) => controller.enqueue(encoder.encode(text));
       write(`retry: ${retryMs}\n\n`);
-      ping = setInterval(() => {
+      heartbeat = setInterval(() => {
         if ((controller.desiredSize ?? 0) > 0) write(':\n\n');
-      }, pingMs);
+      }, heartbeatMs);
       place = enter((lastWords) => {
         if (lastWords !== '') write(lastWords);
         controller.close();
@@ -129,7 +137,6 @@ function stream(result: unknown, fetchAPI: FetchAPI, enter: (end: End) => Place)
     },
     cancel: leave,
   });
-  return new fetchAPI.Response(body, { headers: streamHeaders });
 }
 
 function iterate(result: unknown): AsyncIterator<unknown> | IterableIterator<unknown> {

@@ -52,12 +52,20 @@ export function useStreamRequests(parts: { trustedDocuments: TrustedDocuments; l
         url.pathname = '/graphql';
         return;
       }
+      sayPlainly(request);
       if (request.method !== 'POST') return;
       const admitted = await admit(request, fetchAPI);
       if (Array.isArray(admitted)) endResponse(answerRefusal(fetchAPI, admitted));
       else setRequest(admitted as Request);
     },
   };
+}
+
+/** graphql-sse knows an `Accept` only where it is the one that it would write itself. */
+function sayPlainly({ method, headers }: Request): void {
+  const accept = headers.get('accept') ?? '*/*';
+  if (accept.includes('text/event-stream')) headers.set('accept', 'text/event-stream');
+  else if (method === 'POST') headers.set('accept', 'application/json');
 }
 
 /** Whether it asks for the events of its own operation, and for no stream that was reserved. */

@@ -6,6 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import type { ContextFactory } from './context.ts';
+import { usualHeartbeatMs } from './heartbeat.ts';
 import { endSocket, Intake } from './intake.ts';
 import { isForeign, type OriginRules } from './origin.ts';
 import { mostRequestBytes } from './requests.ts';
@@ -33,6 +34,7 @@ type WebSocketParts = {
   sessions: Pick<Sessions, 'watch'>;
   origins: OriginRules;
   trustedDocuments: TrustedDocuments;
+  heartbeatMs?: number | undefined;
   log: Log;
 };
 
@@ -85,13 +87,11 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
       onComplete: answered,
     },
     sockets,
+    parts.heartbeatMs ?? usualHeartbeatMs,
   );
 
-  // After graphql-ws, whose own way with a message that is too large is to write it to the console.
   sockets.on('connection', (socket) => {
-    socket.removeAllListeners('error');
-    socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket broke'));
-    forgiveSending(socket);
+    quieten(socket, parts.log);
     intakes.set(socket, new Intake(socket));
   });
 
@@ -122,6 +122,13 @@ function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSock
       sockets.emit('connection', webSocket, request),
     );
   });
+}
+
+/** After graphql-ws, whose own way with a message that is too large is to write it to the console. */
+function quieten(socket: WebSocket, log: Log): void {
+  socket.removeAllListeners('error');
+  socket.on('error', (error) => log.debug({ err: error }, 'a WebSocket broke'));
+  forgiveSending(socket);
 }
 
 /**

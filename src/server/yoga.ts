@@ -13,6 +13,7 @@ import { mask, useMasking } from './masking.ts';
 import { useOneOperation } from './operations.ts';
 import { useRequestRules } from './requests.ts';
 import type { Sessions } from './sessions.ts';
+import { useSharedAnswers } from './shared-answers.ts';
 import { useSingleStream } from './single-stream.ts';
 import type { EventStreams } from './sse.ts';
 import { useStreamRequests } from './stream-requests.ts';
@@ -29,6 +30,7 @@ export type YogaOptions = {
   graphiql: boolean;
   introspection: Introspection;
   trustedDocuments: TrustedDocuments;
+  heartbeatMs?: number | undefined;
 };
 
 /** Set by the doors: how a request is named in answers and logs. */
@@ -40,6 +42,7 @@ export type Yoga = ReturnType<typeof createGraphQL>;
 export function createGraphQL(options: YogaOptions) {
   const { log } = options;
   const messages = { hasSuggestions: options.introspection === 'everyone' };
+  const shared = useSharedAnswers();
   return createYoga<Record<string, unknown>, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
@@ -69,12 +72,14 @@ export function createGraphQL(options: YogaOptions) {
       useFreshContextPerEvent() as never,
       useIntrospectionPolicy(options.introspection) as never,
       useCharge(messages) as never,
+      shared.hold as never,
       options.streams.plugin,
       options.callbacks.plugin,
       useRequestRules(log),
       useStreamRequests(options),
       useSingleStream(options),
       usePagePolicy(),
+      shared.tell,
     ],
   });
 }

@@ -19,6 +19,8 @@ export type TestAppOptions = {
   storage?: TestStorage;
   /** The clock. */
   now?: () => Date;
+  /** How often a quiet connection gives a sign of life. */
+  heartbeatMs?: number;
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -74,6 +76,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       log: createLog('debug', { write }),
       openUpstream: async () => options.upstream ?? needed(sandbox),
       ...(options.now === undefined ? {} : { now: options.now }),
+      heartbeatMs: options.heartbeatMs,
     });
     closers.push(app.close);
     return {

@@ -33,11 +33,25 @@ export class RawWebSocket {
     });
   }
 
-  /** @param url of the server, as `http://…` without a path */
+  /**
+   * Connects and says nothing.
+   *
+   * @param url of the server, as `http://…` without a path
+   */
+  static async connect(
+    url: string,
+    subprotocols: string | string[] = 'graphql-transport-ws',
+  ): Promise<RawWebSocket> {
+    const raw = new RawWebSocket(
+      new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, subprotocols),
+    );
+    await Promise.race([once(raw.socket, 'open'), raw.closed]);
+    return raw;
+  }
+
+  /** Connects and is acknowledged. */
   static async open(url: string): Promise<RawWebSocket> {
-    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws');
-    const raw = new RawWebSocket(socket);
-    await Promise.race([once(socket, 'open'), raw.closed]);
+    const raw = await RawWebSocket.connect(url);
     raw.send({ type: 'connection_init' });
     await raw.message(({ type }) => type === 'connection_ack');
     return raw;

@@ -3,6 +3,7 @@ import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { call, listOf } from '../../graphql/prices.ts';
+import { share } from '../../graphql/sharing.ts';
 import type { Voice, VoiceService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -10,6 +11,12 @@ declare module '../../graphql/context.ts' {
     voices: VoiceService;
   }
 }
+
+/**
+ * The upstream gets a new voice a few times a year. Nobody misses one for five minutes, and asking for one that has just
+ * gone is refused as such, before anything is charged.
+ */
+const keptSeconds = 300;
 
 export const VoiceRef = builder.loadableNode('Voice', {
   description: 'A voice that can speak the text of a lip-sync.',
@@ -54,9 +61,12 @@ builder.queryFields((t) => ({
       types: [...upstreamErrors, ...accessErrors],
       union: { name: 'VoicesResult', description: 'The voices, or why they could not be read.' },
     },
-    resolve: async (_root, _args, { services, signal }) => ({
-      nodes: await services.voices.list(signal),
-    }),
+    resolve: async (...[, , context, info]) => {
+      const nodes = await context.services.voices.list(context.signal);
+      // None at all is a mood of the upstream.
+      if (nodes.length > 0) share(context, info, keptSeconds);
+      return { nodes };
+    },
   }),
   voice: t.field({
     type: VoiceRef,
@@ -66,6 +76,9 @@ builder.queryFields((t) => ({
     authScopes: { scope: 'lipsync:read' },
     directives: { cost: call },
     args: { id: t.arg.id({ required: true, description: 'The id of the voice.' }) },
-    resolve: (_root, { id }) => keyOf('Voice', id),
+    resolve: (...[, { id }, context, info]) => {
+      share(context, info, keptSeconds);
+      return keyOf('Voice', id);
+    },
   }),
 }));

@@ -1,0 +1,86 @@
+import { type AuditResult, serverAudits } from 'graphql-http';
+
+const levels = ['MUST', 'SHOULD', 'MAY'] as const;
+export type Level = (typeof levels)[number];
+
+/** One way to knock: the address of a server, and the headers that go with every request. */
+export type Door = { name: string; url: string; headers?: Record<string, string> };
+
+export type Verdict = { id: string; level: Level; rule: string; failure: string | null };
+
+/**
+ * What the audits of graphql-http (https://github.com/graphql/graphql-http, kept by the authors of the GraphQL over HTTP
+ * specification) say of a server. One after the other, so that a busy machine answers each in time.
+ */
+export async function auditDoor({ url, headers = {} }: Door): Promise<Verdict[]> {
+  const fetchFn = (address: string, request: RequestInit = {}) =>
+    fetch(address, { ...request, headers: { ...headers, ...request.headers } });
+  const verdicts: Verdict[] = [];
+  for (const { fn } of serverAudits({ url: `${url}/graphql`, fetchFn })) {
+    const result = await fn();
+    if ('response' in result) await result.response.body?.cancel().catch(() => undefined);
+    verdicts.push(toVerdict(result));
+  }
+  return verdicts;
+}
+
+function toVerdict(result: AuditResult): Verdict {
+  const [, level, rule] = /^(MUST|SHOULD|MAY) (.+)$/.exec(result.name) ?? [];
+  if (level === undefined || rule === undefined) {
+    throw new Error(`This rule has no level: ${result.name}`);
+  }
+  const failure = result.status === 'ok' ? null : result.reason;
+  return { id: result.id, level: level as Level, rule, failure };
+}
+
+export type Audited = { door: string; verdicts: Verdict[] };
+
+export function failuresOf(audited: readonly Audited[]): string[] {
+  return audited.flatMap(({ door, verdicts }) =>
+    verdicts.flatMap(({ id, level, rule, failure }) =>
+      failure === null ? [] : [`${door}: ${id} ${level} ${rule}: ${failure}`],
+    ),
+  );
+}
+
+/** How many rules of each level a door keeps, of how many: a row for each door. */
+export function summarize(audited: readonly Audited[]): string[][] {
+  return audited.map(({ door, verdicts }) => [
+    door,
+    ...levels.map((level) => {
+      const ofLevel = verdicts.filter((verdict) => verdict.level === level);
+      const kept = ofLevel.filter(({ failure }) => failure === null);
+      return `${kept.length} of ${ofLevel.length}`;
+    }),
+  ]);
+}
+
+/** Every rule with what each door does about it, and the sums. */
+export function renderTable(audited: readonly Audited[]): string {
+  const doors = audited.map(({ door }) => door);
+  const rules = (audited[0]?.verdicts ?? []).map(({ id, level, rule }, at) => [
+    id,
+    level,
+    ...audited.map(({ verdicts }) => (verdicts[at]?.failure === null ? 'kept' : 'BROKEN')),
+    rule,
+  ]);
+  return [
+    ...align([['id', 'level', ...doors, 'rule'], ...rules]),
+    '',
+    ...align([['', ...levels], ...summarize(audited)]),
+    ...failuresOf(audited),
+    '',
+  ].join('\n');
+}
+
+function align(rows: readonly string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, at) =>
+    Math.max(...rows.map((row) => row[at]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

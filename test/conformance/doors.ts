@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { createApiKeys } from '../support/api-keys.ts';
+import type { Door } from './audit.ts';
+
+export type Setting = {
+  env: Record<string, string>;
+  doors: (Pick<Door, 'name'> & { headers?: Record<string, string> })[];
+};
+
+const page = 'https://app.example.com';
+const { env: keys, headers } = createApiKeys({ reader: ['lipsync:read'] });
+
+/** What the audits ask, for a server that executes nothing else. */
+const audited = [
+  '{ __typename }',
+  '{ __type(name: "Run🏃Swim🏊") { name } }',
+  'query Query { __typename }',
+  'query Type($name: String!) { __type(name: $name) { name } }',
+  'query CoerceFailure($id: ID!){ __typename }',
+  'mutation { __typename }',
+];
+
+export const trustedDocuments = JSON.stringify(
+  Object.fromEntries(
+    audited.map((text) => [createHash('sha256').update(text).digest('hex'), text]),
+  ),
+);
+
+/**
+ * Every way in which a server may be set up that changes how it answers over HTTP.
+ *
+ * @param documents the path of a file with `trustedDocuments`
+ */
+export function createSettings(documents: string): Setting[] {
+  return [
+    {
+      env: { CORS_ORIGINS: page },
+      doors: [{ name: 'anyone' }, { name: 'a page', headers: { origin: page } }],
+    },
+    {
+      env: keys,
+      doors: [{ name: 'signed in', headers: headers.reader }, { name: 'nobody' }],
+    },
+    {
+      env: { TRUSTED_DOCUMENTS: documents, GRAPHIQL: 'false' },
+      doors: [{ name: 'trusted' }],
+    },
+  ];
+}

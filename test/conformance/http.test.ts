@@ -1,0 +1,165 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { send } from '../server/send.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { readMarkdown } from '../support/markdown.ts';
+import { type Audited, auditDoor, failuresOf, renderTable, summarize } from './audit.ts';
+import { createSettings, trustedDocuments } from './doors.ts';
+
+const json = { 'content-type': 'application/json' };
+const query = '{ viewer { name } }';
+const upload = `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }`;
+
+const folder = await mkdtemp(join(tmpdir(), 'lipsync-conformance-'));
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('works', () => {
+  const audited: Audited[] = [];
+
+  beforeAll(async () => {
+    const documents = join(folder, 'documents.json');
+    await writeFile(documents, trustedDocuments);
+    const ofEach = await Promise.all(
+      createSettings(documents).map(async ({ env, doors }) => {
+        await using it = await startTestApp({ env });
+        const found: Audited[] = [];
+        for (const door of doors) {
+          const verdicts = await auditDoor({ ...door, url: it.url });
+          found.push({ door: door.name, verdicts });
+        }
+        return found;
+      }),
+    );
+    audited.push(...ofEach.flat());
+  }, 120_000);
+
+  test('every rule of the GraphQL over HTTP audits is kept, whoever asks', () => {
+    expect(failuresOf(audited)).toEqual([]);
+    expect(renderTable(audited)).not.toContain('BROKEN');
+  });
+
+  test('docs/conformance.md counts them as they are', async () => {
+    const { rows } = readMarkdown(await readFile('docs/conformance.md', 'utf8'));
+    const [head, ...counts] = rows.slice(0, audited.length + 1);
+    expect(head).toEqual(['', 'MUST', 'SHOULD', 'MAY']);
+    expect(counts).toEqual(summarize(audited));
+  });
+
+  test('a rule that is broken is found and shown', async () => {
+    await using it = await startTestApp();
+    const verdicts = await auditDoor({ name: 'any', url: `${it.url}/nothing` });
+    const broken = failuresOf([{ door: 'any', verdicts }]);
+    expect(broken).toContain(
+      'any: 4655 MUST accept application/json and match the content-type: Response status code is not 200',
+    );
+    expect(renderTable([{ door: 'any', verdicts }])).toMatch(/4655 +MUST +BROKEN/);
+  });
+});
+
+describe('beyond the audits', () => {
+  let it: TestApp;
+  beforeAll(async () => {
+    it = await startTestApp();
+  });
+  afterAll(() => it?.stop());
+
+  const post = (headers: Record<string, string>, body = JSON.stringify({ query })) =>
+    send(it.url, { method: 'POST', path: '/graphql', headers: { ...json, ...headers }, body });
+  const codeOf = (text: string): unknown => JSON.parse(text).errors[0].extensions.code;
+  const countUploads = () =>
+    it.app.db
+      .query<{ count: number }>('select count(*)::int as count from uploads')
+      .then(([row]) => row?.count);
+
+  test.each([
+    [
+      'application/json;q=0.5, application/graphql-response+json',
+      'application/graphql-response+json',
+    ],
+    [
+      'application/json;q=0, application/graphql-response+json',
+      'application/graphql-response+json',
+    ],
+    ['application/graphql-response+json;q=0.9, application/json', 'application/json'],
+    [
+      'application/graphql-response+json, application/json;q=0.9',
+      'application/graphql-response+json',
+    ],
+    ['application/json; charset="UTF-8"', 'application/json'],
+    ['application/*', 'application/json'],
+    ['text/html, */*;q=0.8', 'application/json'],
+    ['multipart/mixed, application/json;q=0.9', 'application/json'],
+  ])('Accept: %s is answered as %s', async (accept, type) => {
+    const { status, headers } = await post({ accept });
+    expect([status, headers['content-type']]).toEqual([200, `${type}; charset=utf-8`]);
+  });
+
+  test('what fits no answer is refused before anything runs', async () => {
+    const before = await countUploads();
+    for (const accept of ['application/xml', 'text/html', 'application/json;q=0', '*/*;q=0']) {
+      const { status, text } = await post({ accept }, JSON.stringify({ query: upload }));
+      expect([accept, status, codeOf(text)]).toEqual([accept, 406, 'NOT_ACCEPTABLE']);
+    }
+    expect(await countUploads()).toBe(before);
+    const taken = await post({ accept: 'application/json' }, JSON.stringify({ query: upload }));
+    expect(JSON.parse(taken.text)).toMatchObject({
+      data: { createUpload: { __typename: 'CreateUploadSuccess' } },
+    });
+    expect(await countUploads()).toBe((before ?? 0) + 1);
+  });
+
+  test('a body in another encoding than UTF-8 is refused, and not read as if it were', async () => {
+    for (const charset of ['latin1', 'utf-16', '"iso-8859-1"']) {
+      const { status, text } = await post({
+        'content-type': `application/json; charset=${charset}`,
+      });
+      expect([status, codeOf(text)]).toEqual([415, 'UNSUPPORTED_CONTENT_TYPE']);
+    }
+    const quoted = await post({ 'content-type': 'application/json; charset="UTF-8"' });
+    expect(quoted.status).toBe(200);
+  });
+
+  test('a mutation by GET is refused with 405, or in the stream that was asked for, and does nothing', async () => {
+    const before = await countUploads();
+    const search = new URLSearchParams({ query: upload });
+    const refused = await send(it.url, { path: `/graphql?${search}` });
+    expect([refused.status, refused.headers.allow]).toEqual([405, 'POST']);
+    for (const path of ['/graphql', '/graphql/stream']) {
+      const headers = { accept: 'text/event-stream' };
+      const { text } = await send(it.url, { path: `${path}?${search}`, headers });
+      expect(text).toMatch(
+        /^event: next\ndata: {"errors":\[{"message":"Can only perform a mutation/m,
+      );
+    }
+    expect(await countUploads()).toBe(before);
+  });
+
+  test.each(['PUT', 'DELETE', 'PATCH', 'HEAD'])(
+    '%s is told what is allowed instead',
+    async (method) => {
+      const { status, headers } = await send(it.url, { method, path: '/graphql' });
+      expect([status, headers.allow]).toEqual([405, 'GET, POST']);
+    },
+  );
+
+  test('an answer with data is a 200, also where a part of it failed', async () => {
+    const accept = 'application/graphql-response+json';
+    const body = JSON.stringify({ query: '{ voice(id: "x") { id } video(id: "x") { id } }' });
+    const whole = await post({ accept }, body);
+    expect([whole.status, JSON.parse(whole.text).data]).toEqual([
+      200,
+      { voice: null, video: null },
+    ]);
+    const partial = await post(
+      { accept },
+      JSON.stringify({ query: '{ lipsyncs(first: 1000) { nodes { id } } }' }),
+    );
+    expect(partial.status).toBe(200);
+    expect(JSON.parse(partial.text)).toMatchObject({
+      data: null,
+      errors: [{ extensions: { code: 'INVALID_INPUT' } }],
+    });
+  });
+});

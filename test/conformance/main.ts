@@ -1,0 +1,47 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startProgram } from '../support/other-upstream-process.ts';
+import { type Audited, auditDoor, failuresOf, renderTable } from './audit.ts';
+import { createSettings, trustedDocuments } from './doors.ts';
+
+/*
+ * npm run conformance [-- --url https://lipsync.example.com --authorization "Bearer …"]
+ *
+ * The table of the GraphQL over HTTP audits: of a server that runs, or else of sandboxes of its own, one for each way in
+ * which a server can be set up. It exits with 1 where a rule is broken.
+ */
+const { values } = parseArgs({
+  options: { url: { type: 'string' }, authorization: { type: 'string' } },
+});
+
+const audited = values.url === undefined ? await auditSandboxes() : [await auditServer(values.url)];
+process.stdout.write(renderTable(audited));
+if (failuresOf(audited).length > 0) process.exitCode = 1;
+
+async function auditServer(url: string): Promise<Audited> {
+  const { authorization } = values;
+  const headers = authorization === undefined ? {} : { authorization };
+  return { door: 'server', verdicts: await auditDoor({ name: 'server', url, headers }) };
+}
+
+async function auditSandboxes(): Promise<Audited[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'lipsync-conformance-'));
+  const documents = join(folder, 'documents.json');
+  const audited: Audited[] = [];
+  try {
+    await writeFile(documents, trustedDocuments);
+    for (const [at, { env, doors }] of createSettings(documents).entries()) {
+      const program = startProgram({ ...env, PORT: '0', DATA_DIR: join(folder, `${at}`) });
+      const url = await program.url();
+      for (const door of doors) {
+        audited.push({ door: door.name, verdicts: await auditDoor({ ...door, url }) });
+      }
+      await program.kill('SIGTERM');
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+  return audited;
+}
