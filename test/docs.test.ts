@@ -271,6 +271,7 @@ describe('names', () => {
       // Of single documents, and of the doors.
       ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL_SERVER_ERROR'],
       ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
+      ...['SERVER_STOPPING', 'CALLBACK_REFUSED'],
       // Of the tests.
       ...['CHROMIUM', 'TEST_POSTGRES_URL'],
       // Not ours.

@@ -60,6 +60,14 @@ describe.each(Object.entries(composers))('the composer of %s', (_name, compose) 
       const { errors } = compose([{ ...lipsync, sdl: withNode }, projects]);
       expect(errors.join()).toMatch(/"Query\.node"|"node"/);
     });
+
+    test('one that clients could not see as well, which is why nothing is inaccessible', () => {
+      const withNode = sdl
+        .replace('"@key", ', '"@inaccessible", "@key", ')
+        .replace('type Query {', 'type Query { node(id: ID!): Node @inaccessible');
+      const { errors } = compose([{ ...lipsync, sdl: withNode }, projects]);
+      expect(errors.join()).toMatch(/"Query\.node"|"node"/);
+    });
   });
 });
 

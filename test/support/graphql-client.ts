@@ -87,7 +87,7 @@ async function* watchWs<Data>(
     url: endpoint.replace(/^http/, 'ws'),
     webSocketImpl: Socket,
     retryAttempts: 0,
-    connectionParams: payload,
+    ...(payload === undefined ? {} : { connectionParams: payload }),
   });
   try {
     for await (const result of client.iterate(operation)) yield result as Result<Data>;
@@ -96,8 +96,8 @@ async function* watchWs<Data>(
   }
 }
 
-function toPayload({ authorization }: Record<string, string>): Record<string, unknown> {
-  return authorization === undefined ? {} : { authorization };
+function toPayload({ authorization }: Record<string, string>): WatchOptions['payload'] {
+  return authorization === undefined ? undefined : { authorization };
 }
 
 /** Ends with `complete`, or with the connection. */
