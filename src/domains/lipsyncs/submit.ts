@@ -1,6 +1,7 @@
 import type { Sql } from '../../database/connect.ts';
 import { postLipsync } from './endpoints.ts';
 import { type Engine, later, leaseMs } from './engine.ts';
+import { giveBack } from './give-back.ts';
 import { lookAtLipsync } from './look.ts';
 import { outlast } from './outlast.ts';
 import {
@@ -109,13 +110,12 @@ async function submit(
       ? null
       : await engine.videos.ids.toUpstream(lipsync.sourceVideoId);
   const startedAt = engine.now();
-  // The claim stays, and the next start finds that nothing was sent.
-  if (engine.stopping.aborted) return { kind: 'waiting' };
+  if (engine.stopping.aborted) return giveBack(engine, lipsync, way);
   const { id: lipsyncId, leaseUntil } = lipsync;
   const mayPost = await outlast(engine, { lipsyncId, until: leaseUntil }, () =>
     markPostStarted(engine, lipsync, startedAt),
   );
-  if (!mayPost) return { kind: 'waiting' };
+  if (!mayPost) return giveBack(engine, lipsync, way);
   trace('post-started', { lipsyncId });
   const answer = await postLipsync(engine.upstream, {
     ...(upstreamVideoId === null ? {} : { videoId: upstreamVideoId }),
@@ -150,14 +150,15 @@ function lookAtOnce(engine: Engine, id: string, settlement: Settlement): void {
 
 /**
  * The point of no return, written before the first byte can leave: whoever finds the row after this looks for the
- * job and never sends it again. False where the claim was lost, and then nothing may be sent. With the same `at` it says
- * the same again: nobody else marks this attempt.
+ * job and never sends it again. False where the claim was lost or its time has passed, and then nothing may be sent. With
+ * the same `at` it says the same again: nobody else marks this attempt.
  */
 async function markPostStarted(engine: Engine, lipsync: Lipsync, at: Date): Promise<boolean> {
   const rows = await engine.db.query(
     `update lipsyncs set post_started_at = $2
      where id = $1 and status = 'SUBMITTING' and attempts = $3
        and (post_started_at is null or post_started_at = $2)
+       and (expires_at is null or expires_at > $2)
      returning id`,
     [lipsync.id, at, lipsync.attempts],
   );

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type fc from 'fast-check';
 import { expect } from 'vitest';
 import { lookAtAccount, lookAtLipsync } from '../../../../src/domains/lipsyncs/look.ts';
@@ -113,12 +114,16 @@ export class DispatchIntoTheVoid extends Command {
   }
 }
 
-/** The process claims what it can, and dies before it sends any of it. */
+/** The process claims one, and dies before it sends it. */
 export class DispatchAndDie extends Command {
   readonly name = 'DispatchAndDie';
   async act(model: Model, world: World): Promise<void> {
-    world.instance.stopping.abort();
-    await dispatch(world.instance.engine, () => false);
+    const { engine } = world.instance;
+    const die = () => world.replaceInstance({ isDead: true });
+    subscribe('lipsync:row-written', die);
+    // Its next claim meets a dead process.
+    await dispatch(engine, () => false).catch(() => undefined);
+    unsubscribe('lipsync:row-written', die);
     await world.settle();
     const rows = await world.db.query<{ id: string }>(
       "select id from lipsyncs where status = 'SUBMITTING'",
@@ -127,7 +132,6 @@ export class DispatchAndDie extends Command {
       const story = model.stories.get(id);
       if (story?.status === 'QUEUED') claim(model, story, { isPosting: false, answers: null });
     }
-    world.replaceInstance({ isDead: true });
     model.instance = world.instance;
   }
 }
