@@ -124,6 +124,7 @@ const typeOfId: Readonly<Record<string, string>> = {
   'Query.voice.id': 'Voice',
   'Query.upload.id': 'Upload',
   'Subscription.lipsyncProgress.id': 'Lipsync',
+  'Subscription.lipsyncsProgress.ids': 'Lipsync',
 };
 
 export const idTypes = [

@@ -47,9 +47,18 @@ const schema = buildSchema(`
   type Author { name: String, books(first: Int): [Book!]! @listSize(slicingArguments: ["first"]) }
   type Shelf { books: [Book!]!, titles: [String!]!, label: Label }
   type Label { text: String }
-  type Mutation { add(title: String): Book @cost(weight: 10) }
-  type Subscription { added: Book }
+  type Mutation {
+    add(title: String): Book @cost(weight: 10)
+    addAll(titles: [String!]!): Added @cost(weight: 10)
+  }
+  type Added { books: [Book!]! @listSize(assumedSize: 20), label: Label }
+  type Subscription { added: Book, anyAdded(titles: [String!]!): Book @cost(weight: 10) }
 `);
+
+/** What the directives can't say, as the domains' fields say it. */
+Object.assign(schema.getMutationType()?.getFields().addAll?.extensions ?? {}, {
+  listSize: { slicingArguments: ['titles'], sizedFields: ['books'] },
+});
 
 function price(source: string, inputs: Record<string, unknown> = {}): PricedOperation {
   const document = parse(source);
@@ -123,6 +132,18 @@ describe('works', () => {
       'query ($i: [ID!]!) { byIds(ids: $i) { title } }',
       { i: ['a', 'b', 'c', 'd'] },
     ],
+    [
+      'a list that leads to one thing is the work of the field each time',
+      3 * 10 + 3 * (1 + 1) + 1,
+      'mutation { addAll(titles: ["a", "b", "c"]) { books { author { name } } label { text } } }',
+    ],
+    [
+      'also where a subscription begins, which costs as one event',
+      2 * 10 + 1,
+      'subscription ($t: [String!]!) { anyAdded(titles: $t) { author { name } } }',
+      { t: ['a', 'b'] },
+    ],
+    ['and an empty one once', 10, 'mutation { addAll(titles: []) { books { title } } }'],
     ['a list of no known size counts once', 1, '{ unsized { title } }'],
     ['a list of lists has one size', 9, '{ grid { title } }'],
     ['of an abstract type the dearest object', 5, '{ any { title } }'],
@@ -215,6 +236,13 @@ describe('works', () => {
       '{ shelf(first: 50) { books { title } } }',
       {},
       { shelf: { books: [{ title: 'a' }] } },
+    ],
+    [
+      'a list that leads to one thing by the work and what came of it',
+      3 * 10 + 1,
+      'mutation { addAll(titles: ["a", "b", "c"]) { books { title } } }',
+      {},
+      { addAll: { books: [{ title: 'a' }] } },
     ],
     ['nothing was executed', 0, '{ book { title } }', {}, null],
   ];

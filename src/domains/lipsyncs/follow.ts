@@ -61,15 +61,10 @@ export async function followLipsyncs(
 
   const ids = [...new Set(keys)] as string[];
   const cursors = listCursorsOf(ids);
-  const places = cursor === null ? lastOf(own) : readPlaces(cursors, cursor, own);
+  const places = cursor === null ? null : readPlaces(cursors, cursor, own);
   // Only its own are watched: who made up the cursor may have named any others.
-  const watched = new Map([...own.keys()].map((id) => [id, places.get(id) ?? 0]));
-  return watch.followAll(watched, (told) => cursors.encode(new Map([...places, ...told])));
-}
-
-/** As of the moment when they were found, so that a cursor of the first event also says where the others begin. */
-function lastOf(own: ReadonlyMap<string, Lipsync>): Places {
-  return new Map([...own].map(([id, { sequence }]) => [id, sequence - 1]));
+  const starts = new Map([...own.keys()].map((id) => [id, places?.get(id) ?? null]));
+  return watch.followAll(starts, (told) => cursors.encode(new Map([...(places ?? []), ...told])));
 }
 
 function readPlaces(

@@ -15,8 +15,13 @@ import { WatchedLog, Watcher } from './watched-log.ts';
 /** An event, the row of its lip-sync as it is now, and the cursor with which to go on from there. */
 export type Progress = { event: LipsyncEvent; lipsync: Lipsync; cursor: string };
 
-/** By the ids of lip-syncs: the sequence up to which each was told, or null to begin with its last event as stored. */
-export type Places = ReadonlyMap<string, number | null>;
+/** The sequence up to which each lip-sync was told, by its id. */
+export type Places = ReadonlyMap<string, number>;
+
+/** The same, with null for what begins with its last event as stored. */
+export type Starts = ReadonlyMap<string, number | null>;
+
+type Next = Omit<Progress, 'cursor'>;
 
 /** How long to wait before logs that could not be read are tried again. */
 const retryMs = 500;
@@ -64,11 +69,11 @@ export class Watch {
   }
 
   /**
-   * What happens to lip-syncs after their places, from the logs and then live, the oldest event first, until each has
-   * told its terminal event or was erased. `return` ends it at once, also while nothing happens: a plain generator
-   * would first wait for the next event, and so leak for as long as the jobs are quiet.
+   * What happens to lip-syncs, from the logs and then live, the oldest event first, until each has told its terminal
+   * event or was erased. `return` ends it at once, also while nothing happens: a plain generator would first wait for
+   * the next event, and so leak for as long as the jobs are quiet.
    */
-  followAll(after: Places, cursorOf: (places: Places) => string): AsyncIterableIterator<Progress> {
+  followAll(after: Starts, cursorOf: (places: Places) => string): AsyncIterableIterator<Progress> {
     const watcher = new Watcher();
     const walker = this.walk(watcher, after, cursorOf);
     return {
@@ -93,21 +98,21 @@ export class Watch {
 
   private async *walk(
     watcher: Watcher,
-    after: Places,
+    after: Starts,
     cursorOf: (places: Places) => string,
   ): AsyncGenerator<Progress> {
-    const places = new Map(after);
-    this.enter(watcher, places.keys());
+    const sent = new Map(after);
+    this.enter(watcher, sent.keys());
     try {
       while (!watcher.hasLeft) {
         const isRead = await this.tryToRefresh(watcher);
-        const next = isRead ? nextOf(watcher, places) : 'quiet';
+        const next = isRead ? nextOf(watcher, sent) : 'quiet';
         if (next === 'over') return;
         if (next === 'quiet') {
           await watcher.sleep(isRead ? null : retryMs);
         } else {
-          places.set(next.event.lipsyncId, next.event.sequence);
-          yield { ...next, cursor: cursorOf(places) };
+          sent.set(next.event.lipsyncId, next.event.sequence);
+          yield { ...next, cursor: cursorOf(placesOf(watcher, sent)) };
         }
       }
     } finally {
@@ -178,19 +183,40 @@ export class Watch {
   }
 }
 
-/** The oldest of what is to be told next; `over` where each has told its end or was erased. */
-function nextOf({ logs }: Watcher, places: Places): Omit<Progress, 'cursor'> | 'quiet' | 'over' {
-  let next: Omit<Progress, 'cursor'> | null = null;
-  let isOver = true;
-  for (const watched of logs) {
-    const { lipsync } = watched;
-    const last = watched.events.at(-1);
-    if (lipsync === null || last === undefined) continue;
-    const event = watched.next(places.get(watched.id) ?? null);
-    isOver &&= event === undefined && isTerminal(last.status);
-    if (event !== undefined && (next === null || event.occurredAt < next.event.occurredAt)) {
-      next = { event, lipsync };
-    }
+/** `isFirst`: nothing was told of its lip-sync before. */
+type Candidate = Next & { isFirst: boolean };
+
+/** What is to be told next: the last event of each first, then the oldest. `over`: each has ended or was erased. */
+function nextOf({ logs }: Watcher, sent: Starts): Next | 'quiet' | 'over' {
+  const candidates = logs.flatMap((watched) => candidateOf(watched, sent) ?? []);
+  const [first] = candidates;
+  if (first !== undefined) {
+    const { event, lipsync } = candidates.reduce((a, b) => (isBefore(b, a) ? b : a), first);
+    return { event, lipsync };
   }
-  return next ?? (isOver ? 'over' : 'quiet');
+  const isOver = logs.every(({ lipsync, events }) => {
+    const last = events.at(-1);
+    return lipsync === null || last === undefined || isTerminal(last.status);
+  });
+  return isOver ? 'over' : 'quiet';
+}
+
+function candidateOf(watched: WatchedLog, sent: Starts): Candidate | null {
+  const { lipsync } = watched;
+  const place = sent.get(watched.id) ?? null;
+  const event = lipsync === null ? undefined : watched.next(place);
+  return lipsync === null || event === undefined
+    ? null
+    : { event, lipsync, isFirst: place === null };
+}
+
+function isBefore(one: Candidate, other: Candidate): boolean {
+  return one.isFirst === other.isFirst
+    ? one.event.occurredAt < other.event.occurredAt
+    : one.isFirst;
+}
+
+/** Also of those that have not been told yet: their last event is still to come. */
+function placesOf({ logs }: Watcher, sent: Starts): Places {
+  return new Map(logs.map(({ id, sequence }) => [id, sent.get(id) ?? Math.max(0, sequence - 1)]));
 }

@@ -1,20 +1,26 @@
 import { request } from 'node:http';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
-import { idOf, openStage, patient, progressSubscription, type Stage } from './stage.ts';
+import {
+  idsOf,
+  listSubscription,
+  openStage,
+  patient,
+  progressSubscription,
+  type Stage,
+} from './stage.ts';
 
 const many = 50;
 
 let stage: Stage;
-let id: string;
+let ids: string[];
 beforeAll(async () => {
   // Nothing is looked at and nobody calls back: all is quiet for as long as these tests take.
   stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
   await stage.test.turn({ callbacks: 'none' });
   const [video = ''] = await stage.sources();
-  id = idOf(
-    await stage.create({ video: { id: video }, speech: { text: { text: '[[never]] Quiet' } } }),
-  );
+  const speech = { text: { text: '[[never]] Quiet' } };
+  ids = idsOf(await stage.createAll([1, 2, 3].map(() => ({ video: { id: video }, speech }))));
 });
 afterAll(() => stage.stop());
 
@@ -25,15 +31,17 @@ async function openStreams(): Promise<number> {
   return Number(/^lipsync_event_streams (\d+)$/m.exec(text)?.[1]);
 }
 
-const operation = () =>
-  JSON.stringify({ query: progressSubscription, variables: { id }, extensions: {} });
+/** What is watched in the test that runs: one lip-sync, or a list. */
+let query: string;
+let variables: { id: string } | { ids: string[] };
+/** How many events it begins with, and how many logs it watches. */
+let logs: number;
+
+const operation = () => JSON.stringify({ query, variables, extensions: {} });
 
 /** An event stream over a connection of its own, which a test may cut at any point. */
 function askForStream(method: 'GET' | 'POST') {
-  const search = new URLSearchParams({
-    query: progressSubscription,
-    variables: JSON.stringify({ id }),
-  });
+  const search = new URLSearchParams({ query, variables: JSON.stringify(variables) });
   const asked = request(`${stage.test.url}/graphql${method === 'GET' ? `?${search}` : ''}`, {
     method,
     agent: false,
@@ -104,11 +112,7 @@ async function openSingleConnection() {
       fetch(endpoint, {
         method: 'POST',
         headers,
-        body: JSON.stringify({
-          query: progressSubscription,
-          variables: { id },
-          extensions: { operationId },
-        }),
+        body: JSON.stringify({ query, variables, extensions: { operationId } }),
       }),
     complete: (operationId: string) =>
       fetch(`${endpoint}?operationId=${operationId}`, { method: 'DELETE', headers }),
@@ -119,15 +123,22 @@ async function openSingleConnection() {
 afterEach(async () => {
   await vi.waitFor(async () => expect([watched(), await openStreams()]).toEqual([0, 0]), patient);
   // Nothing happened that could have told anybody to leave.
-  expect(await stage.events(id)).toHaveLength(2);
+  for (const id of ids) expect(await stage.events(id)).toHaveLength(2);
 });
 
-describe('keeps nobody who leaves while nothing happens', () => {
+describe.each(['one lip-sync', 'a list'])('keeps nobody who leaves %s that is quiet', (of) => {
+  beforeEach(() => {
+    const [id = ''] = ids;
+    query = of === 'a list' ? listSubscription : progressSubscription;
+    variables = of === 'a list' ? { ids } : { id };
+    logs = of === 'a list' ? ids.length : 1;
+  });
+
   it('over a WebSocket that stays: complete', async () => {
     const client = await RawWebSocket.open(stage.test.url);
-    for (let n = 0; n < many; n += 1) client.subscribe(`${n}`, progressSubscription, { id });
+    for (let n = 0; n < many; n += 1) client.subscribe(`${n}`, query, variables);
     await client.message((message) => message.id === `${many - 1}` && message.type === 'next');
-    expect(watched()).toBe(1);
+    expect(watched()).toBe(logs);
     for (let n = 0; n < many; n += 1) client.complete(`${n}`);
     await vi.waitFor(() => expect(watched()).toBe(0), patient);
     client.socket.close();
@@ -137,10 +148,10 @@ describe('keeps nobody who leaves while nothing happens', () => {
   it('over a WebSocket that stays: complete right behind subscribe', async () => {
     const client = await RawWebSocket.open(stage.test.url);
     for (let n = 0; n < many; n += 1) {
-      client.subscribe(`${n}`, progressSubscription, { id });
+      client.subscribe(`${n}`, query, variables);
       client.complete(`${n}`);
     }
-    client.subscribe('last', progressSubscription, { id });
+    client.subscribe('last', query, variables);
     await client.message((message) => message.id === 'last' && message.type === 'next');
     client.complete('last');
     await vi.waitFor(() => expect(watched()).toBe(0), patient);
@@ -152,9 +163,9 @@ describe('keeps nobody who leaves while nothing happens', () => {
     const clients = await Promise.all(
       Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
     );
-    for (const client of clients) client.subscribe('one', progressSubscription, { id });
+    for (const client of clients) client.subscribe('one', query, variables);
     await Promise.all(clients.map((client) => client.message(({ type }) => type === 'next')));
-    expect(watched()).toBe(1);
+    expect(watched()).toBe(logs);
     for (const client of clients) client.socket[how]();
     await Promise.all(clients.map(({ closed }) => closed));
   });
@@ -165,7 +176,7 @@ describe('keeps nobody who leaves while nothing happens', () => {
     );
     await Promise.all(
       clients.map(async ({ socket, closed }) => {
-        const payload = { query: progressSubscription, variables: { id } };
+        const payload = { query, variables };
         socket.send(JSON.stringify({ id: 'one', type: 'subscribe', payload }), () =>
           socket.terminate(),
         );
@@ -177,23 +188,23 @@ describe('keeps nobody who leaves while nothing happens', () => {
   it.each(['GET', 'POST'] as const)('over SSE by %s', async (method) => {
     const streams = Array.from({ length: many }, () => askForStream(method));
     await Promise.all(streams.map(({ firstEvent }) => firstEvent));
-    expect([watched(), await openStreams()]).toEqual([1, many]);
+    expect([watched(), await openStreams()]).toEqual([logs, many]);
     for (const { cut } of streams) cut();
   });
 
   it.each(['GET', 'POST'] as const)(
     'over SSE by %s that is cut while its lip-sync is looked up',
     async (method) => {
-      const query = vi.spyOn(stage.test.app.db, 'query');
+      const asked = vi.spyOn(stage.test.app.db, 'query');
       const release = await holdLipsyncs();
       const streams = Array.from({ length: many }, () => askForStream(method));
       const countLookups = () =>
-        query.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;
+        asked.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;
       await vi.waitFor(() => expect(countLookups()).toBe(many), patient);
       const before = countEnded();
       for (const { cut } of streams) cut();
       await vi.waitFor(() => expect(countEnded() - before).toBe(many), patient);
-      query.mockRestore();
+      asked.mockRestore();
       await release();
       // Whoever asks next is served after all of them.
       const last = askForStream(method);
@@ -208,8 +219,8 @@ describe('keeps nobody who leaves while nothing happens', () => {
     for (let n = 0; n < many; n += 1) {
       expect((await connection.subscribe(`${n}`)).status).toBe(202);
     }
-    await read((text) => text.split('event: next').length > many);
-    expect(watched()).toBe(1);
+    await read((text) => text.split('event: next').length > many * logs);
+    expect(watched()).toBe(logs);
     connection.leave();
   });
 
@@ -218,7 +229,7 @@ describe('keeps nobody who leaves while nothing happens', () => {
     const read = await connection.open();
     await connection.subscribe('one');
     await read((text) => text.includes('event: next'));
-    expect(watched()).toBe(1);
+    expect(watched()).toBe(logs);
     expect((await connection.complete('one')).status).toBe(200);
     await vi.waitFor(() => expect(watched()).toBe(0), patient);
     connection.leave();

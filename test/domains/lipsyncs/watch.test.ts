@@ -7,7 +7,7 @@ import { keyOf } from '../../../src/graphql/ids.ts';
 import { silentLog } from '../../support/database.ts';
 import { readEvents } from '../../support/graphql-client.ts';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
-import { idOf, openStage, patient, type Stage } from './stage.ts';
+import { idOf, listSubscription, openStage, patient, type Stage } from './stage.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -101,6 +101,37 @@ describe('works', () => {
     }
   });
 
+  it('reads the logs of a list once to begin, and that of one for each event, for two hundred who watch it', async () => {
+    // No more than run at once: when one ends, nothing happens to the others.
+    const ids = await Promise.all([1, 2, 3].map((n) => create(`[[never]] Listed ${n}`)));
+    const client = await RawWebSocket.open(stage.test.url);
+    const query = vi.spyOn(stage.test.app.db, 'query');
+    const reads = () => {
+      const texts = query.mock.calls.map(([text]) => text);
+      query.mockClear();
+      return [
+        texts.filter((text) => text.includes('from lipsync_events')).length,
+        texts.filter((text) => text.includes('from lipsyncs where id = any')).length,
+      ];
+    };
+    client.subscribe('first', listSubscription, { ids });
+    await client.message(({ id, type }) => id === 'first' && type === 'next');
+    expect(reads()).toEqual([1, 1]);
+    for (let n = 0; n < 199; n += 1) client.subscribe(`${n}`, listSubscription, { ids });
+    const countOf = (type: string) => client.messages.filter((each) => each.type === type).length;
+    await vi.waitFor(() => expect(countOf('next')).toBe(600), patient);
+    expect(reads()).toEqual([0, 0]);
+    for (const [n, id] of ids.entries()) {
+      await stage.cancel(id);
+      await vi.waitFor(() => expect(countOf('next')).toBe(600 + 200 * (n + 1)), patient);
+      expect(reads()).toEqual([1, 1]);
+    }
+    await vi.waitFor(() => expect(countOf('complete')).toBe(200), patient);
+    query.mockRestore();
+    client.socket.close();
+    await client.closed;
+  });
+
   it('loads afresh for each event: a context that lasts would show the first place for ever', async () => {
     const blocking = await Promise.all([1, 2, 3].map((n) => create(`[[never]] ${n}`)));
     const [first, second, third] = [
@@ -164,17 +195,22 @@ describe('works', () => {
 });
 
 describe('keeps nothing', () => {
-  it('of fifty thousand who came and went while one stayed and nothing happened', async () => {
-    const key = keyOf('Lipsync', await create('[[never]] Quiet')) ?? '';
+  /** Watches `ids` with one who stays, while thousands come and go and nothing happens. @returns by how much that grew */
+  async function comeAndGo(ids: string[], times: number): Promise<number> {
+    const keys = ids.map((id) => keyOf('Lipsync', id) ?? '');
     const watch = new Watch(stage.test.app.db, silentLog);
     await watch.open();
-    const stays = watch.follow(key, null);
-    await stays.next();
+    const follow = () => watch.followAll(new Map(keys.map((key) => [key, null])), () => '');
+    const begin = async () => {
+      const follower = follow();
+      for (const _ of keys) await follower.next();
+      return follower;
+    };
+    const stays = await begin();
     const quiet = stays.next();
-    const comeAndGo = async (times: number) => {
+    const round = async (times: number) => {
       for (let n = 0; n < times; n += 1) {
-        const followers = Array.from({ length: 500 }, () => watch.follow(key, null));
-        await Promise.all(followers.map((follower) => follower.next()));
+        const followers = await Promise.all(Array.from({ length: 500 }, begin));
         const ends = followers.map((follower) => follower.next());
         // Until all of them wait for what does not come.
         await nextTurn();
@@ -184,13 +220,23 @@ describe('keeps nothing', () => {
       collectGarbage();
       return process.memoryUsage().heapUsed;
     };
-    const before = await comeAndGo(10);
-    const after = await comeAndGo(100);
-    // A promise that each of them left a reaction on grew by 300 bytes a head.
-    expect(after - before).toBeLessThan(2_000_000);
+    const before = await round(10);
+    const after = await round(times);
     await stays.return?.();
     expect(await quiet).toMatchObject({ done: true });
     expect(watch.watchedCount).toBe(0);
     await watch.close();
+    return after - before;
+  }
+
+  // A promise that each of them left a reaction on grew by 300 bytes a head.
+  it('of fifty thousand who came and went while one stayed and nothing happened', async () => {
+    const ids = [await create('[[never]] Quiet')];
+    expect(await comeAndGo(ids, 100)).toBeLessThan(2_000_000);
+  });
+
+  it('of ten thousand who came and went on a list, while one stayed on it', async () => {
+    const ids = await Promise.all([1, 2, 3, 4].map((n) => create(`[[never]] Quiet ${n}`)));
+    expect(await comeAndGo(ids, 20)).toBeLessThan(2_000_000);
   });
 });

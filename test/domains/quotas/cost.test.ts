@@ -75,6 +75,20 @@ describe('works', () => {
     expect(await remaining(app)).toBe(988);
   });
 
+  it('counts a list of inputs, and of ids to watch, as many times as it is long', async () => {
+    const { app } = await open('1000');
+    const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
+    const three = `mutation { createLipsyncs(inputs: [${Array(3).fill(input).join()}]) {
+      ... on CreateLipsyncsSuccess { results { ... on CreateLipsyncSuccess { lipsync { progress { percent } } } } } } }`;
+    // Ten for each, and for each of three results the lip-sync and its progress: all were refused.
+    expect(await costOf(app, three)).toEqual({ requested: 39, actual: 33, remaining: 967 });
+    const query = `subscription { lipsyncsProgress(ids: ["x", "y", "z"]) {
+      ... on LipsyncProgress { lipsync { id } } } }`;
+    for await (const { extensions } of app.watchWs(query) as AsyncIterable<Answer>) {
+      expect(extensions?.cost).toEqual({ requested: 31, actual: 30, remaining: 937 });
+    }
+  });
+
   it('tells it without a limit too, and the viewer of none', async () => {
     const { app } = await open(null);
     expect(await costOf(app, viewer)).toEqual({ requested: 2, actual: 2, remaining: null });

@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { postgresUrl, testStorage } from '../../support/database.ts';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
-import { idOf, openStage, patient, progressSubscription, type Stage } from '../lipsyncs/stage.ts';
+import {
+  idOf,
+  listSubscription,
+  openStage,
+  patient,
+  progressSubscription,
+  type Stage,
+} from '../lipsyncs/stage.ts';
 
 const most = 3;
 const env = { STREAMS_PER_CALLER: `${most}`, POLL_INTERVAL_MS: '600000' };
@@ -110,6 +117,30 @@ describe('works', () => {
       () => expect(stage.test.app.services.lipsyncs.watchedCount()).toBe(0),
       patient,
     );
+  });
+});
+
+describe('a list', () => {
+  it('is one stream, however many it watches', async () => {
+    const ids = [id, await neverEnding(stage), await neverEnding(stage)];
+    const events = stage.test.watchSse(listSubscription, { ids });
+    for (const _ of ids) await events.next();
+    const socket = await RawWebSocket.open(stage.test.url);
+    socket.subscribe('0', listSubscription, { ids });
+    await socket.message(({ type }) => type === 'next');
+    expect(await left()).toBe(most - 2);
+    const one = stage.test.watchSse(progressSubscription, { id });
+    await one.next();
+    socket.subscribe('more', listSubscription, { ids });
+    const { payload } = await socket.message((message) => message.id === 'more');
+    expect(payload?.data?.lipsyncsProgress).toMatchObject({
+      __typename: 'QuotaExceededError',
+      code: 'QUOTA_EXCEEDED',
+    });
+    socket.socket.close();
+    await Promise.all([events.return(), one.return()]);
+    await isFree();
+    for (const each of ids.slice(1)) await stage.cancel(each);
   });
 });
 

@@ -52,6 +52,10 @@ export const rules: Record<string, Rule> = {
     write,
     `createLipsync(input: { video: { id: "${ids.Video}" }, speech: { text: { text: "Hi" } } })`,
   ),
+  'Mutation.createLipsyncs': union(
+    write,
+    `createLipsyncs(inputs: [{ video: { id: "${ids.Video}" }, speech: { text: { text: "Hi" } } }])`,
+  ),
   'Mutation.cancelLipsync': union(write, `cancelLipsync(input: { id: "${ids.Lipsync}" })`),
   'Mutation.deleteLipsync': union(write, `deleteLipsync(input: { id: "${ids.Lipsync}" })`),
   'Mutation.createUpload': union(
@@ -73,6 +77,7 @@ export const rules: Record<string, Rule> = {
   ),
   'Mutation.rotateWebhookSecret': union(write, 'rotateWebhookSecret'),
   'Subscription.lipsyncProgress': union(read, `lipsyncProgress(id: "${ids.Lipsync}")`),
+  'Subscription.lipsyncsProgress': union(read, `lipsyncsProgress(ids: ["${ids.Lipsync}"])`),
 };
 
 /** The same of each type that other subgraphs may refer to. */

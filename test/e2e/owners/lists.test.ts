@@ -91,6 +91,8 @@ describe('cursors of another', () => {
       'query ($id: ID!, $after: String) { lipsync(id: $id) { events(after: $after) { nodes { sequence } } } }',
       `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
          __typename ... on InvalidInputError { code message issues { path message } } } }`,
+      `subscription ($id: ID!, $after: String) { lipsyncsProgress(ids: [$id], after: $after) {
+         __typename ... on InvalidInputError { code message issues { path message } } } }`,
     ];
     const anns = await firstCursor('ann');
     for (const query of queries) {

@@ -76,6 +76,8 @@ const many = 'query ($id: ID!) { nodes(ids: [$id]) { __typename id } }';
 const references = `query ($references: [_Any!]!) { _entities(representations: $references) {
   __typename ... on Node { id } } }`;
 const create = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) ${failed} }`;
+const createAll = `mutation ($input: CreateLipsyncInput!) { createLipsyncs(inputs: [$input]) {
+  ... on CreateLipsyncsSuccess { results ${failed} } } }`;
 
 const ofType = (owned: Owned): [string, Wall][] => [
   [`Query.node of a ${owned}`, { owned, query: everything }],
@@ -105,6 +107,10 @@ const walls: [string, Wall][] = [
       `Subscription.lipsyncProgress of a ${owned}`,
       { owned, query: `subscription ($id: ID!) { lipsyncProgress(id: $id) ${failed} }` },
     ],
+    [
+      `Subscription.lipsyncsProgress of a ${owned}`,
+      { owned, query: `subscription ($id: ID!) { lipsyncsProgress(ids: [$id]) ${failed} }` },
+    ],
   ]),
   [
     'Mutation.deleteVideo',
@@ -123,6 +129,9 @@ const walls: [string, Wall][] = [
   ['Mutation.createLipsync of a video', { owned: 'Video', query: create }],
   ['Mutation.createLipsync of an uploaded video', { owned: 'Upload', query: create }],
   ['Mutation.createLipsync of a sound', { owned: 'Upload', query: create }],
+  ['Mutation.createLipsyncs of a video', { owned: 'Video', query: createAll }],
+  ['Mutation.createLipsyncs of an uploaded video', { owned: 'Upload', query: createAll }],
+  ['Mutation.createLipsyncs of a sound', { owned: 'Upload', query: createAll }],
 ];
 
 /** Fields that take ids of nothing that anybody owns: voices are everybody's, and accounts an admin's. */

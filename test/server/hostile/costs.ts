@@ -11,6 +11,14 @@ const nodes = 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }';
 
 const entities = 'query ($of: [_Any!]!) { _entities(representations: $of) { __typename } }';
 
+const creation =
+  'mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(inputs: $of) { __typename } }';
+
+const inputs = (count: number) =>
+  Array.from({ length: count }, () => ({ video: { id: 'a' }, speech: { audioUploadId: 'a' } }));
+
+const watching = 'subscription ($ids: [ID!]!) { lipsyncsProgress(ids: $ids) { __typename } }';
+
 const representations = (count: number) =>
   Array.from({ length: count }, () => ({ __typename: 'Lipsync', id: 'a' }));
 
@@ -88,6 +96,25 @@ export const costs: Row[] = [
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: q(entities, { of: representations(100) }) },
     },
+  },
+  {
+    name: 'twelve hundred and one inputs of one mutation',
+    verdict: tooDear(12_010),
+    isRefusedUnparsed: true,
+    hostile: { mutation: q(creation, { of: inputs(1_201) }) },
+    // More than it makes, which its own union says.
+    allowed: { mutation: q(creation, { of: inputs(1_200) }) },
+    doors: {
+      ...everywhere,
+      GET: { ...longUrl, verdict: tooLarge, allowed: q(creation, { of: inputs(100) }) },
+    },
+  },
+  {
+    name: 'twelve hundred and one ids of one subscription',
+    verdict: tooDear(12_010),
+    hostile: { subscription: q(watching, { ids: ids(1_201) }) },
+    allowed: { subscription: q(watching, { ids: ids(1_200) }) },
+    doors: everywhere,
   },
   {
     name: 'what is expensive, included by a variable',
