@@ -44,6 +44,7 @@ export function createEventStreams(
 ) {
   const open = new Set<End>();
   const callers = new WeakMap<Request, Caller>();
+  const subscriptions = new WeakSet<Request>();
 
   function enter(caller: Caller, end: End): Place {
     const gone = new AbortController();
@@ -59,6 +60,10 @@ export function createEventStreams(
   }
 
   const plugin: Plugin = {
+    onSubscribe({ args }) {
+      const { request } = args.contextValue as { request?: Request };
+      if (request !== undefined) subscriptions.add(request);
+    },
     onExecutionResult({ request, context }) {
       const { caller } = context as Partial<Context>;
       if (caller !== undefined) callers.set(request, caller);
@@ -66,7 +71,9 @@ export function createEventStreams(
     onResultProcess({ request, result, setResultProcessor }) {
       const accept = request.headers.get('accept') ?? '';
       const isFirst = accept.trimStart().startsWith('text/event-stream');
-      if (isFirst || (isAsyncIterable(result) && accept.includes('text/event-stream'))) {
+      // What else has several results is an answer in parts, for who accepts that.
+      const isStream = isAsyncIterable(result) && subscriptions.has(request);
+      if (isFirst || (isStream && accept.includes('text/event-stream'))) {
         const enterAs = (end: End) => enter(callers.get(request) ?? nobody, end);
         setResultProcessor(
           (each, { Response, ReadableStream }) =>
