@@ -39,6 +39,11 @@ export abstract class Failure {
     this.retryable = retry.retryable ?? false;
     this.retryAfterSeconds = retry.afterSeconds ?? null;
   }
+
+  /** Executors other than graphql-js make an `Error` of what was thrown, which has its message and its cause. */
+  get cause(): this {
+    return this;
+  }
 }
 
 /** `path` leads to the offending input field, as in `['input', 'speech', 'text', 'text']`. */

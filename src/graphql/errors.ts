@@ -194,12 +194,13 @@ export const upstreamErrors = [
   UpstreamUnavailableError,
 ];
 
-/** What was thrown, if it is a meant failure: graphql-js wraps a thrown value that is no `Error`. */
+/** What was thrown, if it is a meant failure: executors wrap a thrown value that is no `Error`, each in its own way. */
 export function failureOf(thrown: unknown): Failure | null {
   if (thrown instanceof Failure) return thrown;
   if (thrown instanceof GraphQLError) return failureOf(thrown.originalError);
-  if (thrown instanceof Error && 'thrownValue' in thrown) return failureOf(thrown.thrownValue);
-  return null;
+  if (!(thrown instanceof Error)) return null;
+  const wrapped: unknown = 'thrownValue' in thrown ? thrown.thrownValue : thrown.cause;
+  return wrapped instanceof Failure ? wrapped : null;
 }
 
 /** The entry in `errors[]` for a meant failure of a field without a union. */

@@ -17,6 +17,7 @@ import {
   visit,
 } from 'graphql';
 import { builder } from './builder.ts';
+import { withIncrementalDelivery } from './incremental.ts';
 
 /** The highest that both `@apollo/composition` and `@theguild/federation-composition` take. */
 const federation = 'https://specs.apollo.dev/federation/v2.9';
@@ -69,8 +70,9 @@ const unpublishedFields: ReadonlySet<string> = new Set(['node', 'nodes']);
  * `@apollo/composition` refuses it undeclared: the inputs get it after the build, and the SDL with its definition.
  */
 export function toSubgraph(): { schema: GraphQLSchema; sdl: string } {
-  const schema = builder.toSubGraphSchema({ linkUrl: federation, federationDirectives });
-  const sdl = printWithOneOf(schema);
+  const published = builder.toSubGraphSchema({ linkUrl: federation, federationDirectives });
+  const sdl = printWithOneOf(published);
+  const schema = withIncrementalDelivery(published);
   for (const name of oneOfInputs) {
     const input = schema.getType(name);
     if (!(input instanceof GraphQLInputObjectType)) throw new Error(`There is no input ${name}.`);

@@ -1,4 +1,4 @@
-import type { Plugin } from '@envelop/core';
+import { isAsyncIterable, type Plugin } from '@envelop/core';
 import {
   type ExecutionArgs,
   type ExecutionResult,
@@ -13,6 +13,7 @@ import type { Context } from '../graphql/context.ts';
 import { estimateCost, measureCost, type PricedOperation } from '../graphql/cost.ts';
 import { toGraphQLError } from '../graphql/errors.ts';
 import { withoutValue } from './masking.ts';
+import { Assembly, type Part } from './parts.ts';
 import { refuse, refused } from './refusal.ts';
 
 /**
@@ -66,7 +67,9 @@ export function useCharge({ hasSuggestions }: { hasSuggestions: boolean }): Plug
       if ('errors' in begun) return setResultAndStopExecution(refused(begun.errors));
       return {
         onExecuteDone: ({ result }) =>
-          settle(begun.charge, result as ExecutionResult, args.contextValue),
+          isAsyncIterable(result)
+            ? { onNext: settleInParts(begun.charge, args.contextValue) }
+            : settle(begun.charge, result as ExecutionResult, args.contextValue),
       };
     },
     async onSubscribe({ args, setResultAndStopExecution }) {
@@ -117,12 +120,30 @@ function tooDear(requested: number, most: number): GraphQLError {
   return refuse('COST_TOO_HIGH', `This operation costs ${what}; it may cost at most ${most}.`);
 }
 
-async function settle(
-  { operation, owner, requested, remaining }: Charge,
-  result: ExecutionResult,
+/** The last part tells. Whoever leaves before it has paid for all, and what failed can't be measured. */
+function settleInParts(charge: Charge, context: Context) {
+  const assembly = new Assembly();
+  return async ({ result }: { result: unknown }): Promise<void> => {
+    const part = result as Part;
+    assembly.add(part);
+    if (part.hasNext === true) return;
+    const { isWhole, data } = assembly;
+    const measured = isWhole ? measureCost(charge.operation, data) : charge.requested;
+    await tell(charge, { result: part, measured }, context);
+  };
+}
+
+function settle(charge: Charge, result: ExecutionResult, context: Context): Promise<void> {
+  const measured = measureCost(charge.operation, result.data);
+  return tell(charge, { result, measured }, context);
+}
+
+async function tell(
+  { owner, requested, remaining }: Charge,
+  { result, measured }: { result: ExecutionResult; measured: number },
   { services, log }: Context,
 ): Promise<void> {
-  const actual = Math.min(requested, Math.max(leastCost, measureCost(operation, result.data)));
+  const actual = Math.min(requested, Math.max(leastCost, measured));
   await services.quotas.giveBack(owner, requested - actual).catch((error: unknown) => {
     log.warn({ err: error }, 'cost that was not needed could not be given back');
   });

@@ -11,6 +11,7 @@ import {
   validate,
   visit,
 } from 'graphql';
+import { incrementalRules, isIncremental } from '../graphql/incremental.ts';
 import { refuse } from './refusal.ts';
 import { noSkippedSubscriptionRule } from './subscription-rule.ts';
 
@@ -22,6 +23,9 @@ const mostTokens = 1_000;
 
 const mostAliases = 30;
 const mostDirectives = 50;
+
+/** Each makes a part of its own of every item of a list, with its path: more bytes about where than about what. */
+const mostParts = 10;
 
 /** Callers who send more mistakes than this learn nothing from the rest. */
 const mostErrors = 20;
@@ -58,7 +62,9 @@ export function useDocumentLimits({ hasSuggestions }: { hasSuggestions: boolean 
     if (refusal !== undefined) return [refusal];
     // By itself: the rules of GraphQL stumble over what it refuses.
     const skipped = validate(schema, document, [noSkippedSubscriptionRule], options);
-    return skipped.length > 0 ? skipped : validate(schema, document, rules, options);
+    return skipped.length > 0
+      ? skipped
+      : validate(schema, document, [...rules, ...incrementalRules], options);
   };
   return {
     onParse: ({ setParseFn }) => setParseFn(parseWithin),
@@ -84,19 +90,24 @@ function parseWithin(source: string | Source, options?: Parameters<typeof parse>
 function refuseFlood(document: DocumentNode): GraphQLError | undefined {
   let aliases = 0;
   let directives = 0;
+  let parts = 0;
   visit(document, {
     Field({ alias }) {
       if (alias !== undefined) aliases += 1;
     },
-    Directive() {
+    Directive(node) {
       directives += 1;
+      if (isIncremental(node)) parts += 1;
     },
   });
   if (aliases > mostAliases) {
     return refuse('TOO_MANY_ALIASES', `A document has at most ${mostAliases} aliases.`);
   }
-  return directives > mostDirectives
-    ? refuse('TOO_MANY_DIRECTIVES', `A document has at most ${mostDirectives} directives.`)
+  if (directives > mostDirectives) {
+    return refuse('TOO_MANY_DIRECTIVES', `A document has at most ${mostDirectives} directives.`);
+  }
+  return parts > mostParts
+    ? refuse('TOO_MANY_DIRECTIVES', `A document has at most ${mostParts} @defer and @stream.`)
     : undefined;
 }
 

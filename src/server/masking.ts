@@ -3,6 +3,7 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Context } from '../graphql/context.ts';
 import { failureOf, toGraphQLError } from '../graphql/errors.ts';
 import type { Log } from '../log.ts';
+import { mapErrors, type Part } from './parts.ts';
 
 /** A refusal of a whole document has one code on every door. */
 const parseFailed = 'GRAPHQL_PARSE_FAILED';
@@ -14,9 +15,7 @@ const validationFailed = 'GRAPHQL_VALIDATION_FAILED';
  */
 export function useMasking(log: Log): Plugin<Context> {
   const present = (result: ExecutionResult, context: Context): ExecutionResult =>
-    result.errors === undefined
-      ? result
-      : { ...result, errors: result.errors.map((error) => mask(error, log, context.requestId)) };
+    mapErrors(result as Part, (error) => mask(error, log, context.requestId));
 
   return {
     onParse: () => (done) => {

@@ -44,6 +44,7 @@ export function createEventStreams(
 ) {
   const open = new Set<End>();
   const callers = new WeakMap<Request, Caller>();
+  const subscriptions = new WeakSet<Request>();
 
   function enter(caller: Caller, end: End): Place {
     const gone = new AbortController();
@@ -59,15 +60,20 @@ export function createEventStreams(
   }
 
   const plugin: Plugin = {
+    onSubscribe({ args }) {
+      const { request } = args.contextValue as { request?: Request };
+      if (request !== undefined) subscriptions.add(request);
+    },
     onExecutionResult({ request, context }) {
       const { caller } = context as Partial<Context>;
       if (caller !== undefined) callers.set(request, caller);
     },
     onResultProcess({ request, result, resultProcessor, setResultProcessor }) {
       // Yoga has found by now whether the client takes events, as with `*/*` it does too. Told by Yoga itself they would
-      // have no place to come back to, and would go on when their caller's time is over.
-      const isStream = isAsyncIterable(result) && resultProcessor !== undefined;
-      if (isStream || prefersEvents(request.headers)) {
+      // have no place to come back to, and would go on when their caller's time is over. What else has several results
+      // is an answer in parts, for who accepts that.
+      const isTaken = isAsyncIterable(result) && resultProcessor !== undefined;
+      if ((isTaken && subscriptions.has(request)) || prefersEvents(request.headers)) {
         const enterAs = (end: End) => enter(callers.get(request) ?? nobody, end);
         setResultProcessor(
           (each, { Response, ReadableStream }) =>

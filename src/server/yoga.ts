@@ -7,6 +7,7 @@ import { useCharge } from './charge.ts';
 import type { ContextFactory } from './context.ts';
 import { useFreshContextPerEvent } from './events.ts';
 import { createGraphiql, renderPage, usePagePolicy } from './graphiql.ts';
+import { useIncrementalDelivery } from './incremental.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { useDocumentLimits } from './limits.ts';
 import { mask, useMasking } from './masking.ts';
@@ -42,6 +43,7 @@ export type Yoga = ReturnType<typeof createGraphQL>;
 export function createGraphQL(options: YogaOptions) {
   const { log } = options;
   const messages = { hasSuggestions: options.introspection === 'everyone' };
+  const parts = useIncrementalDelivery();
   const shared = useSharedAnswers();
   return createYoga<Record<string, unknown>, Context>({
     schema: options.schema,
@@ -72,6 +74,8 @@ export function createGraphQL(options: YogaOptions) {
       useFreshContextPerEvent() as never,
       useIntrospectionPolicy(options.introspection) as never,
       useCharge(messages) as never,
+      parts.choose,
+      parts.execute as never,
       shared.hold as never,
       options.streams.plugin,
       options.callbacks.plugin,

@@ -122,6 +122,20 @@ describe('GraphiQL', () => {
       await seeResponse('"InvalidInputError"');
     });
 
+    test('knows @defer, and puts the parts of an answer together', async () => {
+      const query = 'query Later { viewer { name } ... @defer { voices { __typename } } }';
+      await page.goto(`${app.url}/graphql?${new URLSearchParams({ query })}`);
+      const button = page.getByRole('button', { name: /Execute query/ });
+      await button.waitFor();
+      const [response] = await Promise.all([
+        page.waitForResponse((each) => each.request().postDataJSON()?.operationName === 'Later'),
+        button.click(),
+      ]);
+      expect(response.headers()['content-type']).toMatch(/^multipart\/mixed/);
+      await seeResponse('"name": "anonymous"', '"__typename": "VoiceList"');
+      expect(complaints).toEqual([]);
+    });
+
     test('watches the newest lip-sync live, over a WebSocket, at one click', async () => {
       await app.turn({ endless: true });
       const id = await requestLipsync(app);
