@@ -29,12 +29,3 @@ test('of the server it knows the kit, and nothing else', async () => {
   );
   expect(new Set(outside)).toEqual(new Set(['lipsync-graphql/client']));
 });
-
-test('its lockfile holds no address', async () => {
-  const lockfile = await readFile(join(root, 'package-lock.json'), 'utf8');
-  const { packages } = JSON.parse(lockfile) as { packages: Record<string, { resolved?: string }> };
-  const resolved = Object.values(packages).flatMap((each) => each.resolved ?? []);
-  // The kit itself is a link.
-  expect(resolved).toEqual(['../..']);
-  expect(lockfile).not.toMatch(/https?:\/\/[^"]*\.tgz/);
-});
