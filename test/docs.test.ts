@@ -46,6 +46,7 @@ function pageOf(file: string): Page {
  */
 const runElsewhere: Record<string, { file: string; words: string }> = {
   'npm ci && npm start': { file: 'test/support/other-upstream-process.ts', words: 'src/main.ts' },
+  'npm run web': { file: 'examples/web/test/start.test.ts', words: "['run', '-s', 'web']" },
   'npm run demo': { file: 'test/e2e/demo.test.ts', words: 'src/demo.ts' },
   'npm ci && npm test': { file: '.ci/run', words: 'suite test\n' },
   'npm test': { file: '.ci/run', words: 'suite test\n' },
@@ -274,6 +275,8 @@ describe('names', () => {
       ...['SERVER_STOPPING', 'CALLBACK_REFUSED'],
       // Of the tests.
       ...['CHROMIUM', 'TEST_POSTGRES_URL'],
+      // Of the examples.
+      ...['LIPSYNC_URL'],
       // Not ours.
       ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN', 'ID'],
     ]);

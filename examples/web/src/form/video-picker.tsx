@@ -1,0 +1,136 @@
+import { Button, Group, Input, Skeleton, Text } from '@mantine/core';
+import { useState } from 'react';
+import { useQuery } from 'urql';
+import { Icon } from '../icon.tsx';
+import { graphql } from '../session/graphql.ts';
+import { explainFailure } from '../words/explain.ts';
+import { FailureNotice } from '../words/failure-notice.tsx';
+import { explainRead } from '../words/reads.ts';
+import type { ChosenVideo } from './draft.ts';
+import { VideoChoice } from './video-choice.tsx';
+import classes from './video-picker.module.css';
+import { VideoUpload } from './video-upload.tsx';
+
+const videosQuery = graphql(`
+  query Videos($after: String) {
+    videos(first: 6, after: $after, filter: { status: [COMPLETED] }) {
+      __typename
+      ... on VideoConnection {
+        nodes { id prompt url posterUrl durationSeconds }
+        pageInfo { hasNextPage endCursor }
+      }
+      ... on LipsyncError { code message retryable retryAfterSeconds }
+    }
+  }
+`);
+
+type Choosing = {
+  chosen: ChosenVideo | null;
+  onChoose: (video: ChosenVideo) => void;
+};
+
+/** Whose person shall speak: one of those that are there, the newest first, or one from this machine. */
+export function VideoPicker({ problem, ...choosing }: Choosing & { problem: string | undefined }) {
+  const [pages, setPages] = useState<(string | null)[]>([null]);
+  return (
+    <fieldset className={classes.field} aria-describedby={problem && 'video-problem'}>
+      <legend className={classes.legend}>Who speaks?</legend>
+      <div className={classes.grid}>
+        {pages.map((after, index) => (
+          <VideoPage
+            key={after}
+            after={after}
+            isFirst={index === 0}
+            onMore={
+              index === pages.length - 1 ? (cursor) => setPages([...pages, cursor]) : undefined
+            }
+            {...choosing}
+          />
+        ))}
+      </div>
+      <VideoUpload {...choosing} />
+      {problem !== undefined && (
+        <Input.Error id="video-problem" mt="xs" size="sm">
+          {problem}
+        </Input.Error>
+      )}
+    </fieldset>
+  );
+}
+
+type PageProps = Choosing & {
+  after: string | null;
+  isFirst: boolean;
+  /** Asks for the next page. It is the last page's to offer. */
+  onMore: ((cursor: string) => void) | undefined;
+};
+
+function VideoPage({ after, isFirst, onMore, chosen, onChoose }: PageProps) {
+  const [{ data, error, fetching }, ask] = useQuery({
+    query: videosQuery,
+    variables: { after },
+    requestPolicy: 'cache-and-network',
+  });
+  const again = () => ask({ requestPolicy: 'network-only' });
+  const steps = { TRY_AGAIN: { label: 'Try again', act: again } };
+  if (data === undefined) {
+    if (fetching) return <Waiting />;
+    return (
+      <div className={classes.wide}>
+        <FailureNotice words={explainRead(error)} steps={steps} />
+      </div>
+    );
+  }
+  const { videos } = data;
+  if (videos.__typename !== 'VideoConnection') {
+    return (
+      <div className={classes.wide}>
+        <FailureNotice words={explainFailure(videos)} steps={steps} />
+      </div>
+    );
+  }
+  const { nodes, pageInfo } = videos;
+  const { endCursor, hasNextPage } = pageInfo;
+  return (
+    <>
+      {nodes.map((video, index) => (
+        <VideoChoice
+          key={video.id}
+          video={video}
+          isChosen={chosen?.id === video.id}
+          takesFocus={!isFirst && index === 0}
+          onChoose={() =>
+            onChoose({ source: 'LISTED', id: video.id, name: video.prompt ?? 'Untitled' })
+          }
+        />
+      ))}
+      {isFirst && nodes.length === 0 && !hasNextPage && (
+        <Text className={classes.wide} c="dimmed">
+          There is no video yet. Upload one.
+        </Text>
+      )}
+      {onMore !== undefined && hasNextPage && endCursor !== null && (
+        <Group className={classes.wide} justify="center">
+          <Button variant="subtle" onClick={() => onMore(endCursor)}>
+            Show more videos
+          </Button>
+        </Group>
+      )}
+    </>
+  );
+}
+
+function Waiting() {
+  return (
+    <>
+      {['a', 'b', 'c'].map((name) => (
+        <Skeleton key={name} className={classes.waiting} aria-hidden="true" />
+      ))}
+      <output className={classes.wide}>
+        <Text c="dimmed" size="sm">
+          <Icon name="film" size={14} /> Looking for videos…
+        </Text>
+      </output>
+    </>
+  );
+}

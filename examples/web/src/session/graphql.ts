@@ -1,0 +1,11 @@
+import { initGraphQLTada } from 'gql.tada';
+import type { introspection } from '../graphql-env.ts';
+
+/** Reads are typed where they are written, from the server's schema. */
+export const graphql = initGraphQLTada<{
+  introspection: introspection;
+  disableMasking: true;
+  scalars: { DateTime: string; BigInt: number };
+}>();
+
+export type { ResultOf } from 'gql.tada';

@@ -1,0 +1,64 @@
+import { useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
+import { useDraft } from './form/draft.ts';
+import { MakeForm } from './form/make-form.tsx';
+import { PastLipsyncs } from './history/past-lipsyncs.tsx';
+import { LipsyncPanel } from './lipsync/lipsync-panel.tsx';
+import classes from './studio.module.css';
+import { useInView } from './use-in-view.ts';
+
+/** The form, what was made with it, and the one that is looked at. */
+export function Studio({ onSignIn }: { onSignIn: () => void }) {
+  const [inView, show] = useInView();
+  const [draft, change] = useDraft();
+  const [news, setNews] = useState(0);
+  const [unclear, setUnclear] = useState<string | null>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const form = useRef<HTMLDivElement>(null);
+
+  const tellNews = () => setNews((count) => count + 1);
+  const open = (id: string) => {
+    flushSync(() => show(id));
+    heading.current?.focus();
+    heading.current?.scrollIntoView({ block: 'center' });
+  };
+  const toForm = (selector: string) => form.current?.querySelector<HTMLElement>(selector)?.focus();
+
+  return (
+    <div className={classes.studio}>
+      {inView !== null && (
+        <div className={classes.wide}>
+          <LipsyncPanel
+            key={inView}
+            id={inView}
+            isUnclear={inView === unclear}
+            heading={heading}
+            onClose={() => {
+              show(null);
+              toForm('input[name=video]');
+            }}
+            onUse={({ id, name }) => {
+              change({ video: { source: 'LISTED', id, name } });
+              toForm('#text, [type=submit]');
+            }}
+            onChange={() => toForm('#text, input[name=video]')}
+            onSignIn={onSignIn}
+          />
+        </div>
+      )}
+      <div ref={form}>
+        <MakeForm
+          draft={draft}
+          change={change}
+          onSignIn={onSignIn}
+          onMade={({ __typename, lipsync }) => {
+            setUnclear(__typename === 'OutcomeUnknownError' ? lipsync.id : null);
+            open(lipsync.id);
+            tellNews();
+          }}
+        />
+      </div>
+      <PastLipsyncs inView={inView} onOpen={open} news={news} onNews={tellNews} />
+    </div>
+  );
+}
