@@ -14,6 +14,7 @@ import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
 import { createVoiceService } from './domains/voices/service.ts';
 import { createWebhookService } from './domains/webhooks/service.ts';
+import { Failure } from './errors.ts';
 import type { Services } from './graphql/context.ts';
 import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
@@ -75,6 +76,7 @@ export async function startApp(options: AppOptions) {
   await services.webhooks.start();
   const port = await listen(doors.server, config.server);
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
+  const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
   await startRetention(parts, services);
 
@@ -85,6 +87,7 @@ export async function startApp(options: AppOptions) {
     await services.lipsyncs.close();
     await services.quotas.stop();
     await upstream.close();
+    await accountsRead;
     await db.close();
   }
   let closing: Promise<void> | null = null;
@@ -98,6 +101,19 @@ export async function startApp(options: AppOptions) {
       return closing;
     },
   };
+}
+
+/** So that nobody waits for them later, and a token that is refused is told at the start and not by the first caller. */
+async function readAccounts({ log }: Parts, { accounts }: Services): Promise<void> {
+  try {
+    await accounts.known();
+  } catch (thrown) {
+    if (thrown instanceof Failure) {
+      log.warn({ code: thrown.code }, `Nothing can be made now. ${thrown.message}`);
+    } else {
+      log.error({ err: thrown }, 'the accounts could not be read at the start');
+    }
+  }
 }
 
 async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' | 'now' | 'log'>) {

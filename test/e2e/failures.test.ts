@@ -163,7 +163,7 @@ class Stage {
     this.app = app;
   }
 
-  static async start(emails: string[]): Promise<Stage> {
+  static async start(emails: string[], more: Record<string, string> = {}): Promise<Stage> {
     const upstream = await startOtherUpstream({
       accounts: emails.map((email) => ({ email, maxJobs: 3 })),
       callbacks: 'none',
@@ -173,6 +173,7 @@ class Stage {
       ALLOW_ANONYMOUS: 'true',
       POLL_INTERVAL_MS: '600000',
       LOG_LEVEL: 'trace',
+      ...more,
     };
     return new Stage(upstream, await startTestApp({ upstream, env }));
   }
@@ -426,6 +427,63 @@ describe.each([
     expect(stage.answers.length).toBeGreaterThan(table.length);
     expect(JSON.stringify(stage.app.logs)).toContain('upstream answered a failure');
     expectNoSecret(stage, [email]);
+  });
+});
+
+describe('where nobody answers', () => {
+  const email = 'silent+service@accounts.example';
+  const reasonOf = `... on LipsyncError { code retryable } ... on UpstreamUnavailableError { reason }`;
+  let stage: Stage;
+  let videoId: string;
+  const read = (field: 'voices' | 'videos') =>
+    stage.ask<Record<string, Answered>>(`{ ${field} { __typename ${reasonOf} } }`);
+  const create = async () => {
+    const { createLipsync } = await stage.ask<{ createLipsync: Answered }>(
+      `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename ${reasonOf}
+         ... on OutcomeUnknownError { lipsync { status } } } }`,
+      { input: { video: { id: videoId }, speech: { text: { text: 'Hello.' } } } },
+    );
+    return createLipsync;
+  };
+
+  beforeAll(async () => {
+    stage = await Stage.start([email], { UPSTREAM_TIMEOUT_MS: '1500' });
+    stage.upstream.addVideo(email, 'one');
+    const { videos } = await stage.ask<{ videos: { nodes: { id: string }[] } }>(
+      '{ videos { ... on VideoConnection { nodes { id } } } }',
+    );
+    videoId = videos.nodes[0]?.id ?? '';
+  });
+  afterAll(() => stage?.stop());
+
+  test.each(['voices', 'videos'] as const)('in time, %s say so', async (field) => {
+    const release = stage.upstream.hold(field === 'voices' ? 'GET /videos/voices' : 'GET /videos');
+    const answer = await read(field);
+    release();
+    const told = { __typename: unavailable, reason: 'TIMEOUT', retryable: true };
+    expect(answer[field]).toMatchObject(told);
+  });
+
+  test('in time, a creation is an unknown outcome', async () => {
+    const release = stage.upstream.hold('POST /videos/lipsync');
+    const answer = await create();
+    release();
+    const told = { __typename: unknown, lipsync: { status: 'SUBMITTING' }, retryable: false };
+    expect(answer).toMatchObject(told);
+    expect(stage.upstream.countOf('POST /videos/lipsync')).toBe(1);
+  });
+
+  // The last: from here on nobody listens.
+  test('at all, reads and creations say so, and a creation that was never sent leaves nothing', async () => {
+    await stage.upstream.close();
+    const told = { __typename: unavailable, reason: 'CONNECTION_FAILED', retryable: true };
+    expect((await read('voices')).voices).toMatchObject(told);
+    expect((await read('videos')).videos).toMatchObject(told);
+    expect(await create()).toMatchObject(told);
+    const { lipsyncs } = await stage.ask<{ lipsyncs: { nodes: object[] } }>(
+      '{ lipsyncs { nodes { status } } }',
+    );
+    expect(lipsyncs.nodes).toEqual([{ status: 'SUBMITTING' }]);
   });
 });
 

@@ -176,6 +176,33 @@ describe('refuses to start', () => {
   });
 });
 
+describe('starts', () => {
+  test('and knows the accounts: 200 equal queries for the voices at once cost one call, the first there is', async () => {
+    const client = await startLive().client();
+    await expect.poll(() => upstream.requests.map(({ url }) => url)).toEqual([expect.anything()]);
+    const query = '{ voices { __typename ... on VoiceList { nodes { name } } } }';
+    const answers = await Promise.all(Array.from({ length: 200 }, () => client.ask(query)));
+    for (const { data } of answers) {
+      expect(data).toMatchObject({ voices: { __typename: 'VoiceList' } });
+    }
+    expect(upstream.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'GET /v2/pixverse/accounts',
+      'GET /v2/pixverse/videos/voices/',
+    ]);
+  });
+
+  test('and says at once that the upstream refuses the token', async () => {
+    upstream.reply('GET /accounts', { status: 401, body: '{"error":"Unauthorized"}' });
+    const program = startLive();
+    const line = await program.line(({ code }) => code === 'UPSTREAM_UNAUTHORIZED');
+    expect(line).toMatchObject({
+      level: 'warn',
+      msg: expect.stringContaining('refused the credentials of this server'),
+    });
+    expect((await (await program.client()).ask('{ viewer { name } }')).status).toBe(200);
+  });
+});
+
 describe('stops on SIGTERM', () => {
   test('telling the sockets to come back, ending streams without complete, and finishing the POST under way', async () => {
     const program = startLive();
@@ -202,7 +229,6 @@ describe('stops on SIGTERM', () => {
     const text = await stream.ended;
     expect(text).toMatch(/^retry: \d+\n/);
     expect(text).not.toContain('complete');
-    // 0 also says that it took less than 10 s: after that it exits with 1.
     expect(await program.exited).toEqual({ code: 0, signal: null });
   });
 

@@ -1,6 +1,6 @@
 import { AccountPendingError } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
-import { SingleFlight } from '../../upstream/single-flight.ts';
+import { Crowd } from '../../upstream/crowd.ts';
 import { type AccountService, inOrderFirst } from '../accounts/service.ts';
 import { listVoices } from './endpoints.ts';
 
@@ -19,7 +19,7 @@ const freshMs = 60_000;
 export type VoiceService = {
   /**
    * One upstream call for all who ask at the same time, which ends when all of them have left (`signal`). Throws the
-   * upstream's failure: nothing older answers.
+   * upstream's failure: nothing older answers, but to a crowd.
    */
   list(signal?: AbortSignal): Promise<Voice[]>;
   /** From the list read last, where it has the voice or is young; else from a new one. Null = there is no such voice. */
@@ -28,11 +28,11 @@ export type VoiceService = {
 
 export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   const { upstream, accounts, now } = options;
-  const flights = new SingleFlight<Voice[]>();
+  const crowd = new Crowd<Voice[]>(now);
   let voices = new Map<string, Voice>();
   let readAt = Number.NEGATIVE_INFINITY;
 
-  const list = (signal?: AbortSignal) => flights.join('voices', read, signal);
+  const list = (signal?: AbortSignal) => crowd.join(read, signal);
   const read = async (signal: AbortSignal) => {
     const present = inOrderFirst(await accounts.known());
     // The voices are the same everywhere; which account's they are must be said where there are several.

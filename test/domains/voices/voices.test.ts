@@ -48,6 +48,7 @@ describe('works', () => {
     expect(world.odd.requests).toEqual(['GET /accounts', 'GET /videos/voices/']);
     world.odd.accounts.push({ email: 'c@d.example', videos: [] });
     await world.accounts.refresh();
+    world.advance(500);
     await world.voices.list();
     expect(world.odd.requests.at(-1)).toBe('GET /videos/voices/?email=a%40b.example');
   });
@@ -71,6 +72,7 @@ describe('works', () => {
     world.odd.refuse = (call) =>
       call.includes('a%40b.example') ? { status: 596, body: { error: 'pending' } } : undefined;
     expect(await world.voices.find('3')).toMatchObject({ name: 'Isabella' });
+    world.advance(500);
     world.odd.refuse = (call) =>
       call.includes('voices') ? { status: 596, body: { error: 'pending' } } : undefined;
     const { data } = await world.ask(voicesQuery, reader);
@@ -123,6 +125,7 @@ describe('refuses', () => {
   it('answers a failure of the upstream as a member, also after the voices were read once', async () => {
     const world = odd;
     await world.voices.list();
+    world.advance(500);
     world.odd.refuse = () => ({ status: 401, body: { error: 'Unauthorized' } });
     expect(await world.ask(voicesQuery, reader)).toEqual({
       data: { voices: { __typename: 'UpstreamUnauthorizedError', code: 'UPSTREAM_UNAUTHORIZED' } },
