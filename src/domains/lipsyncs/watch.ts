@@ -19,7 +19,9 @@ const retryMs = 500;
 /** What is kept of one lip-sync while somebody watches it: its whole log, which has under a hundred events. */
 class WatchedLog {
   readonly events: LipsyncEvent[] = [];
+  /** As it was last seen: also of one that was erased since, for those who have not been told its end yet. */
   lipsync: Lipsync | null = null;
+  isErased = false;
   watchers = 0;
   private isStale = true;
   /** Called with the next change. Whoever leaves is taken out at once: a job may be quiet for hours. */
@@ -61,7 +63,9 @@ class WatchedLog {
     try {
       const after = this.events.at(-1)?.sequence ?? 0;
       const fresh = await readEvents(db, this.id, { after });
-      this.lipsync = await findLipsync(db, this.id);
+      const lipsync = await findLipsync(db, this.id);
+      this.isErased = lipsync === null;
+      this.lipsync = lipsync ?? this.lipsync;
       this.events.push(...fresh);
     } catch (error) {
       this.isStale = true;
@@ -146,16 +150,17 @@ export class Watch {
     { after, sleeper }: { after: number | null; sleeper: Sleeper },
   ): AsyncGenerator<Progress> {
     const watched = this.enter(id);
-    let sent = after;
+    const place: WatchPlace = { sent: after, hasBegun: false };
     try {
       while (!sleeper.hasLeft) {
         const isRead = await this.tryToRefresh(id, watched);
-        const progress = isRead ? nextOf(watched, sent) : 'quiet';
+        const progress = isRead ? nextOf(watched, place) : 'quiet';
         if (progress === 'over') return;
         if (progress === 'quiet') {
           await watched.sleep(sleeper, isRead ? null : retryMs);
         } else {
-          sent = progress.event.sequence;
+          place.sent = progress.event.sequence;
+          place.hasBegun = true;
           yield progress;
         }
       }
@@ -191,11 +196,16 @@ export class Watch {
   }
 }
 
-/** What to tell after `sent`; null for `sent` begins with the last event as stored. */
-function nextOf({ events, lipsync }: WatchedLog, sent: number | null): Progress | 'quiet' | 'over' {
+/** How far a watcher has come; null for `sent` begins with the last event as stored. */
+type WatchPlace = { sent: number | null; hasBegun: boolean };
+
+function nextOf(watched: WatchedLog, { sent, hasBegun }: WatchPlace): Progress | 'quiet' | 'over' {
+  const { events, lipsync, isErased } = watched;
   const last = events.at(-1);
   if (lipsync === null || last === undefined) return 'over';
+  // What is kept for those who watched before is nothing to whoever comes after it was erased.
+  if (isErased && !hasBegun) return 'over';
   const event = events.find(({ sequence }) => sequence > (sent ?? last.sequence - 1));
   if (event !== undefined) return { event, lipsync };
-  return isTerminal(last.status) ? 'over' : 'quiet';
+  return isErased || isTerminal(last.status) ? 'over' : 'quiet';
 }

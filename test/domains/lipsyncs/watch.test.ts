@@ -163,6 +163,27 @@ describe('works', () => {
   });
 });
 
+describe('tells the end', () => {
+  it('left who reads slowly without it, as the lip-sync was erased before he came to it', async () => {
+    const id = await create('[[never]] Erased');
+    const key = keyOf('Lipsync', id) ?? '';
+    const watch = new Watch(stage.test.app.db, silentLog);
+    await watch.open();
+    const [fast, slow] = [watch.follow(key, null), watch.follow(key, null)];
+    for (const follower of [fast, slow]) await follower.next();
+    await stage.cancel(id);
+    expect(await fast.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
+    expect(await fast.next()).toMatchObject({ done: true });
+    await stage.remove(id);
+    // Whoever comes now is told that there is nothing, and makes the log be read again.
+    expect(await watch.follow(key, null).next()).toMatchObject({ done: true });
+    expect(await slow.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
+    expect(await slow.next()).toMatchObject({ done: true });
+    expect(watch.watchedCount).toBe(0);
+    await watch.close();
+  });
+});
+
 describe('keeps nothing', () => {
   it('of fifty thousand who came and went while one stayed and nothing happened', async () => {
     const key = keyOf('Lipsync', await create('[[never]] Quiet')) ?? '';
