@@ -22,7 +22,7 @@ const running: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED', '
 const followers: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
   QUEUED: ['SUBMITTING', 'CANCELLED', 'EXPIRED'],
   // Back to QUEUED only where the upstream surely has no job: it answered 429, or no byte was sent.
-  SUBMITTING: ['QUEUED', 'SUBMITTED', 'FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'],
+  SUBMITTING: ['QUEUED', 'SUBMITTED', 'FAILED', 'MODERATED', 'CANCELLED'],
   SUBMITTED: ['GENERATING', ...running],
   GENERATING: running,
   COMPLETED: [],

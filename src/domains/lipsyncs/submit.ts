@@ -93,7 +93,10 @@ export function startSubmission(
       engine.log.error({ err: error, lipsyncId: lipsync.id }, 'a submission broke off');
       return { kind: 'unknown' };
     })
-    .finally(() => engine.submissions.delete(lipsync.id));
+    .finally(() => {
+      // Put back, it may be under way again by now.
+      if (engine.submissions.get(lipsync.id) === submission) engine.submissions.delete(lipsync.id);
+    });
   engine.submissions.set(lipsync.id, submission);
   return submission;
 }

@@ -112,6 +112,7 @@ export class Watch {
           await watcher.sleep(isRead ? null : retryMs);
         } else {
           sent.set(next.event.lipsyncId, next.event.sequence);
+          watcher.begun.add(next.event.lipsyncId);
           yield { ...next, cursor: cursorOf(placesOf(watcher, sent)) };
         }
       }
@@ -155,7 +156,9 @@ export class Watch {
       const rows = await selectLipsyncs(this.db, 'where id = any($1::uuid[])', [ids]);
       const lipsyncs = new Map(rows.map((lipsync) => [lipsync.id, lipsync]));
       for (const watched of logs) {
-        watched.lipsync = lipsyncs.get(watched.id) ?? null;
+        const lipsync = lipsyncs.get(watched.id);
+        watched.isErased = lipsync === undefined;
+        watched.lipsync = lipsync ?? watched.lipsync;
         watched.events.push(...(events.get(watched.id) ?? []));
       }
     } catch (error) {
@@ -187,16 +190,18 @@ export class Watch {
 type Candidate = Next & { isFirst: boolean };
 
 /** What is to be told next: the last event of each first, then the oldest. `over`: each has ended or was erased. */
-function nextOf({ logs }: Watcher, sent: Starts): Next | 'quiet' | 'over' {
-  const candidates = logs.flatMap((watched) => candidateOf(watched, sent) ?? []);
+function nextOf({ logs, begun }: Watcher, sent: Starts): Next | 'quiet' | 'over' {
+  // What is kept for those who watched before is nothing to whoever comes after it was erased.
+  const told = logs.filter(({ isErased, id }) => !isErased || begun.has(id));
+  const candidates = told.flatMap((watched) => candidateOf(watched, sent) ?? []);
   const [first] = candidates;
   if (first !== undefined) {
     const { event, lipsync } = candidates.reduce((a, b) => (isBefore(b, a) ? b : a), first);
     return { event, lipsync };
   }
-  const isOver = logs.every(({ lipsync, events }) => {
+  const isOver = logs.every(({ isErased, events }) => {
     const last = events.at(-1);
-    return lipsync === null || last === undefined || isTerminal(last.status);
+    return isErased || last === undefined || isTerminal(last.status);
   });
   return isOver ? 'over' : 'quiet';
 }

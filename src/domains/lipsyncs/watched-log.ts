@@ -4,8 +4,9 @@ import type { Lipsync, LipsyncEvent } from './store.ts';
 export class WatchedLog {
   readonly id: string;
   readonly events: LipsyncEvent[] = [];
-  /** The row; null before the first read, and where it was erased. */
+  /** The row as it was last seen: also of one erased since, for those who have not been told its end. Null before the first read. */
   lipsync: Lipsync | null = null;
+  isErased = false;
   readonly watchers = new Set<Watcher>();
   /** Whether something was told of it since the last read began. */
   isStale = true;
@@ -36,6 +37,8 @@ export class WatchedLog {
 /** One who watches some logs, of whom it is known whether he has left. A job may be quiet for hours. */
 export class Watcher {
   hasLeft = false;
+  /** The lip-syncs of which he was told something. */
+  readonly begun = new Set<string>();
   readonly logs: WatchedLog[] = [];
   #endSleep: () => void = () => undefined;
 

@@ -62,6 +62,17 @@ describe('works', () => {
     expect((await stage.posts()).map(({ status }) => status)).not.toContain(429);
   });
 
+  it('sends what may go anywhere where there is most room', async () => {
+    const made = [];
+    for (const n of [1, 2, 3, 4, 5]) made.push(await say({ uploadId }, `[[never]] room ${n}`));
+    const emails = await Promise.all(made.slice(0, 4).map((each) => accountOf(idOf(each))));
+    // Three to one, then two to one; one to one is as good here as there.
+    expect(emails.slice(0, 2)).toEqual([big, big]);
+    expect(emails.slice(2).toSorted()).toEqual([big, small]);
+    expect(made.at(-1)?.lipsync?.status).toBe('QUEUED');
+    for (const each of made.toReversed()) await stage.cancel(idOf(each));
+  });
+
   it('raised the maxJobs of the account that was chosen, as another takes more', async () => {
     const blocking = await Promise.all([1, 2, 3].map((n) => say({ id: ofBig }, `[[never]] ${n}`)));
     const made = await say({ uploadId }, 'Anywhere', { maxJobs: 3 });

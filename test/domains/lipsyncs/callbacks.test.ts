@@ -8,7 +8,7 @@ let video: string;
 beforeAll(async () => {
   // Nothing but callbacks tells anything soon: the poll is the net below them.
   stage = await openStage({
-    env: { POLL_INTERVAL_MS: '1200' },
+    env: { POLL_INTERVAL_MS: '1200', UPSTREAM_TIMEOUT_MS: '5000' },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
   });
   [video = ''] = await stage.sources();
@@ -39,6 +39,22 @@ async function rowOf(id: string) {
     keyOf('Lipsync', id),
   ]);
   return row;
+}
+
+/** Nobody reads or writes a lip-sync until the function that it returns is called. */
+async function holdDatabase(): Promise<() => Promise<void>> {
+  const held = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const done = stage.test.app.db.transaction(async (tx) => {
+    await tx.query('lock table lipsyncs in access exclusive mode');
+    held.resolve();
+    await released.promise;
+  });
+  await held.promise;
+  return () => {
+    released.resolve();
+    return done;
+  };
 }
 
 /** Another character in one place, of those that a token is made of. */
@@ -110,6 +126,28 @@ describe('works', () => {
       [],
     );
     await stage.cancel(idOf(made));
+  });
+
+  it('are answered at once, whatever the look comes to that they lead to', async () => {
+    await stage.test.turn({ callbacks: 'none' });
+    const id = await say('[[never]] at once');
+    const url = await urlOf(id);
+    const hang = { method: 'GET', action: 'hang', times: 1_000 };
+    await stage.test.turn({
+      failPath: [
+        { path: '/videos', ...hang },
+        { path: '/videos/*', ...hang },
+      ],
+    });
+    for (let n = 0; n < 5; n += 1) expect(await post(url, {})).toBe(200);
+    await vi.waitFor(async () => {
+      expect((await reads()).map(({ status }) => status)).toContain('hang');
+    }, patient);
+    const release = await holdDatabase();
+    expect(await post(url, {})).toBe(200);
+    await release();
+    await stage.test.turn({ failPath: null });
+    await stage.cancel(id);
   });
 
   it('joins a burst of fifty to a read at once and one more', async () => {

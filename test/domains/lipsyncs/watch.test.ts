@@ -194,6 +194,27 @@ describe('works', () => {
   });
 });
 
+describe('tells the end', () => {
+  it('left who reads slowly without it, as the lip-sync was erased before he came to it', async () => {
+    const id = await create('[[never]] Erased');
+    const key = keyOf('Lipsync', id) ?? '';
+    const watch = new Watch(stage.test.app.db, silentLog);
+    await watch.open();
+    const [fast, slow] = [watch.follow(key, null), watch.follow(key, null)];
+    for (const follower of [fast, slow]) await follower.next();
+    await stage.cancel(id);
+    expect(await fast.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
+    expect(await fast.next()).toMatchObject({ done: true });
+    await stage.remove(id);
+    // Whoever comes now is told that there is nothing, and makes the log be read again.
+    expect(await watch.follow(key, null).next()).toMatchObject({ done: true });
+    expect(await slow.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
+    expect(await slow.next()).toMatchObject({ done: true });
+    expect(watch.watchedCount).toBe(0);
+    await watch.close();
+  });
+});
+
 describe('keeps nothing', () => {
   /** Watches `ids` with one who stays, while thousands come and go and nothing happens. @returns by how much that grew */
   async function comeAndGo(ids: string[], times: number): Promise<number> {

@@ -53,4 +53,21 @@ describe('refuses', () => {
     expect(await fleet.posts()).toHaveLength(1);
     expect(await instances[1]?.list()).toHaveLength(before ?? 0);
   });
+
+  it('to send again what had no clear answer, and tells all who ask two instances at once of the same lip-sync', async () => {
+    await fleet.turn({ delayMs: 200 });
+    const key = '[[503]] unclear';
+    const made = await askAll(50, key);
+    expect(new Set(made.map(({ __typename }) => __typename))).toEqual(
+      new Set(['OutcomeUnknownError']),
+    );
+    expect(new Set(made.map(idOf)).size).toBe(1);
+    expect(await fleet.posts()).toHaveLength(1);
+    // Also who comes later.
+    expect(await askAll(2, key)).toMatchObject([
+      { __typename: 'OutcomeUnknownError' },
+      { __typename: 'OutcomeUnknownError' },
+    ]);
+    expect(await fleet.posts()).toHaveLength(1);
+  });
 });

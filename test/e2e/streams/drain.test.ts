@@ -147,6 +147,8 @@ describe('SIGTERM under five hundred subscriptions', () => {
       Promise.all(byStream.map((each) => each.overSse(before))),
     ]);
     expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    // It came to its own end, and was not cut off after nine and a half seconds.
+    expect(program.lines.at(-1)?.msg).toBe('stopped');
     const codes = await Promise.all(sockets.map(({ closed }) => closed));
     expect(new Set(codes)).toEqual(new Set([1012]));
     await Promise.all(streams.map(({ closed }) => closed));

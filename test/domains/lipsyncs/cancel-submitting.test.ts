@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Held, openHeld } from '../../e2e/instances/held.ts';
+import { expectSoundLog, idOf, patient } from './stage.ts';
+
+let held: Held;
+beforeEach(async () => {
+  held = await openHeld();
+});
+afterEach(() => held.stop());
+
+const post = 'POST /videos/lipsync';
+
+type Cancelled = { __typename: string; lipsync?: { id: string; status: string } };
+
+async function cancel(id: string): Promise<Cancelled> {
+  const { data } = await held.instance.ask<{ cancelLipsync: Cancelled }>(
+    `mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename
+      ... on LipsyncCancelled { lipsync { id status } }
+      ... on LipsyncTrackingStopped { lipsync { id status } }
+      ... on LipsyncAlreadyFinished { lipsync { id status } } } }`,
+    { id },
+  );
+  return data?.cancelLipsync ?? { __typename: 'nothing' };
+}
+
+/** It is cancelled while its POST has no answer yet; `answer` gives that. */
+async function cancelMeanwhile(id: string, answer: () => void): Promise<Cancelled> {
+  const cancelling = cancel(id);
+  await vi.waitFor(async () => {
+    const rows = await held.query('select 1 from lipsyncs where cancel_requested_at is not null');
+    expect(rows).toHaveLength(1);
+  }, patient);
+  answer();
+  return cancelling;
+}
+
+const untilPosted = (count: number) =>
+  vi.waitFor(() => expect(held.upstream.countOf(post)).toBe(count), patient);
+
+const refusal = (status: number) => ({ status, body: '{"error":"no"}' });
+
+describe('cancelled while its POST has no answer', () => {
+  it.each([
+    ['a job', null, 'LipsyncTrackingStopped'],
+    ['429: nothing is charged', refusal(429), 'LipsyncCancelled'],
+    ['500: nobody knows', refusal(500), 'LipsyncTrackingStopped'],
+  ])('it waits for that, which is %s', async (_, reply, type) => {
+    const { instance, upstream, say } = held;
+    upstream.reply(post, reply);
+    const answer = upstream.hold(post);
+    const making = say('Being sent');
+    await untilPosted(1);
+    const [{ id = '' } = {}] = await instance.list();
+    expect(await cancelMeanwhile(id, answer)).toMatchObject({
+      __typename: type,
+      lipsync: { id, status: 'CANCELLED' },
+    });
+    await making;
+    // The first answer again, and no POST more.
+    expect(await cancel(id)).toMatchObject({
+      __typename: type,
+      lipsync: { id, status: 'CANCELLED' },
+    });
+    expect(upstream.countOf(post)).toBe(1);
+    expectSoundLog(await instance.events(id));
+  });
+
+  it('it is gone where that is a refusal of what never waited', async () => {
+    const { instance, upstream, say } = held;
+    upstream.reply(post, refusal(422));
+    const answer = upstream.hold(post);
+    const making = say('Rude');
+    await untilPosted(1);
+    const [{ id = '' } = {}] = await instance.list();
+    expect(await cancelMeanwhile(id, answer)).toMatchObject({ __typename: 'NotFoundError' });
+    expect((await making).code).toBe('CONTENT_MODERATED');
+    expect(await instance.list()).toEqual([]);
+  });
+
+  it('it has ended already where that is a refusal of what had waited', async () => {
+    const { instance, upstream, say } = held;
+    for (let n = 0; n < 3; n += 1) await say(`Running ${n}`);
+    const running = await upstream.nextJob();
+    const id = idOf(await say('Rude'));
+    upstream.reply(post, refusal(422));
+    const answer = upstream.hold(post);
+    await running.become(8);
+    await untilPosted(4);
+    expect(await cancelMeanwhile(id, answer)).toMatchObject({
+      __typename: 'LipsyncAlreadyFinished',
+      lipsync: { id, status: 'MODERATED' },
+    });
+    expectSoundLog(await instance.events(id));
+  });
+});

@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiKeys, as } from '../../domains/lipsyncs/stage.ts';
+import { type Fleet, type Instance, openFleet } from './fleet.ts';
+
+let fleet: Fleet;
+let instances: [Instance, Instance];
+let video: string;
+beforeAll(async () => {
+  fleet = await openFleet({
+    env: { API_KEYS: apiKeys('ann', 'bob'), QUEUE_LIMIT: '4', LIPSYNCS_IN_FLIGHT: '5' },
+  });
+  instances = [await fleet.start(), await fleet.start()];
+  video = await instances[0].source(as('ann'));
+  await fleet.turn({ generatingMs: 3_600_000 });
+});
+afterAll(() => fleet.stop());
+
+/** Fifty at once, of both instances: how many of each answer. */
+async function askFifty(owner: string): Promise<Record<string, number>> {
+  const made = await Promise.all(
+    Array.from({ length: 50 }, (_, n) =>
+      instances[n % 2 === 0 ? 0 : 1].create(
+        { video: { id: video }, speech: { text: { text: `${owner} ${n}` } } },
+        as(owner),
+      ),
+    ),
+  );
+  const counts = Map.groupBy(made, ({ __typename }) => __typename);
+  return Object.fromEntries([...counts].map(([type, all]) => [type, all.length]));
+}
+
+describe('refuses', () => {
+  it('exactly what is over a limit, also when fifty ask two instances at once', async () => {
+    // Three run and two wait.
+    expect(await askFifty('ann')).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
+    // So two places of the queue are left.
+    expect(await askFifty('bob')).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
+    expect((await fleet.posts()).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
+});
