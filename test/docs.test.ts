@@ -272,7 +272,7 @@ describe('names', () => {
       ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL_SERVER_ERROR'],
       ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
       // Of the tests.
-      ...['CHROMIUM', 'TEST_POSTGRES_URL'],
+      ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Not ours.
       ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN'],
     ]);
