@@ -16,7 +16,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // Several instances need a real PostgreSQL: `npm run test:postgres`.
-    exclude: ['test/browser/**', 'test/federation/**', 'test/e2e/instances/**'],
+    exclude: ['test/browser/**', 'test/federation/**', 'test/proxy/**', 'test/e2e/instances/**'],
     // Tests wait for servers more than they compute: one more than the cores keeps those busy.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 30_000,

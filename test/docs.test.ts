@@ -274,7 +274,7 @@ describe('names', () => {
       ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
       ...['SERVER_STOPPING', 'CALLBACK_REFUSED'],
       // Of the tests.
-      ...['CHROMIUM', 'TEST_POSTGRES_URL'],
+      ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.
       ...['LIPSYNC_URL'],
       // Not ours.

@@ -30,6 +30,7 @@ type Form = 'v0.1' | 'v0.2';
  */
 export function useIncrementalDelivery(): {
   choose: Plugin;
+  tell: Plugin;
   execute: EnvelopPlugin<Context & { request?: Request }>;
 } {
   const forms = new WeakMap<Request, Form>();
@@ -38,6 +39,13 @@ export function useIncrementalDelivery(): {
       onParams({ request }) {
         const form = formIn(request.headers.get('accept') ?? '');
         if (form !== null) forms.set(request, form);
+      },
+    },
+    tell: {
+      onResponse({ response }) {
+        if (response.headers.get('content-type')?.startsWith('multipart/mixed') !== true) return;
+        // A proxy that waits for more before it passes a part on would take the sense out of it.
+        response.headers.set('x-accel-buffering', 'no');
       },
     },
     execute: {

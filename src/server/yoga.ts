@@ -84,6 +84,7 @@ export function createGraphQL(options: YogaOptions) {
       useSingleStream(options),
       usePagePolicy(),
       shared.tell,
+      parts.tell,
     ],
   });
 }

@@ -53,6 +53,12 @@ function bodyOf({ pool }: Target, body: unknown): string {
   return pool.fill(JSON.stringify(body) ?? 'null');
 }
 
+const accepts: Partial<Record<Door, string>> = {
+  sse: 'text/event-stream',
+  parts: 'multipart/mixed, application/json',
+  parts17: 'multipart/mixed;incrementalSpec=v0.2, application/json',
+};
+
 function requestOf(
   target: Target,
   { kind, caller, envelope, headers, map }: OperationPlan,
@@ -63,8 +69,9 @@ function requestOf(
   const json = { 'content-type': 'application/json', ...all };
   if (kind === 'get') return { method: 'GET', path: `/graphql?${searchOf(body)}`, headers: all };
   if (kind === 'multipart') return multipart({ body, map }, all);
-  const accept: Record<string, string> = kind === 'sse' ? { accept: 'text/event-stream' } : {};
-  return { method: 'POST', path: '/graphql', headers: { ...accept, ...json }, body };
+  const accept = accepts[kind];
+  const headersOfKind = accept === undefined ? json : { accept, ...json };
+  return { method: 'POST', path: '/graphql', headers: headersOfKind, body };
 }
 
 function searchOf(body: string): URLSearchParams {

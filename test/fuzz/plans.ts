@@ -5,7 +5,7 @@ import { type Draw, drawing } from './draw.ts';
 import { type Envelope, mutate } from './mutations.ts';
 import { nasty } from './values.ts';
 
-export type Door = 'post' | 'get' | 'sse' | 'socket' | 'stream' | 'multipart';
+export type Door = 'post' | 'get' | 'sse' | 'socket' | 'stream' | 'multipart' | 'parts' | 'parts17';
 
 /** One thing to try, as data: the same seed makes the same plans, and a finding can be printed. */
 export type Plan =
@@ -49,7 +49,10 @@ export function operationPlans(schema: GraphQLSchema): fc.Arbitrary<Plan> {
     const kind = draw.pick(
       envelope.kind === 'subscription'
         ? (['sse', 'socket', 'socket', 'stream', 'post', 'get'] as const)
-        : (['post', 'post', 'post', 'get', 'sse', 'socket', 'stream', 'multipart'] as const),
+        : ([
+            ...(['post', 'post', 'get', 'sse', 'socket', 'stream', 'multipart'] as const),
+            ...(['parts', 'parts17'] as const),
+          ] as const),
     );
     const headers = draw.chance(85) ? {} : oddHeaders(draw);
     return { kind, caller, envelope, headers, map: mapOf(draw) };

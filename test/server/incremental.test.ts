@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { encodeId } from '../../src/graphql/ids.ts';
 import { Assembly, type Part } from '../../src/server/parts.ts';
@@ -10,6 +7,7 @@ import { startTestApp, type TestApp } from '../support/app.ts';
 import { readEvents } from '../support/graphql-client.ts';
 import { readParts } from '../support/multipart.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
+import { openWaitingUpstream } from '../support/waiting-upstream.ts';
 
 const forms = [
   'multipart/mixed',
@@ -243,32 +241,6 @@ describe('works', () => {
     expect(subgraph?._service.sdl).not.toMatch(/@(defer|stream)\b/);
   });
 });
-
-/** An upstream that says nothing of its voices until it is told to. */
-async function openWaitingUpstream() {
-  const asked = Promise.withResolvers<ServerResponse>();
-  const left = Promise.withResolvers<void>();
-  const server = createServer((request, response) => {
-    if (!request.url?.includes('voices')) {
-      response.end('{"a@b.example": {"maxJobs": 1}}');
-      return;
-    }
-    response.once('close', left.resolve);
-    asked.resolve(response);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return {
-    upstream: { baseUrl: `http://127.0.0.1:${port}`, token: 'user:1-x' },
-    asked: asked.promise,
-    left: left.promise,
-    [Symbol.dispose]: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
-}
 
 const slow = '{ viewer { name } ... @defer { voices { ... on VoiceList { nodes { name } } } } }';
 

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Received, send } from '../server/send.ts';
+import { createApiKeys } from '../support/api-keys.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { readParts } from '../support/multipart.ts';
+import { openWaitingUpstream } from '../support/waiting-upstream.ts';
+import { wavHeader } from '../support/wav.ts';
+import { startNginx } from './nginx.ts';
+
+const voices = '{ voices { __typename ... on VoiceList { nodes { id name } } } }';
+const { env, headers: as } = createApiKeys({ reader: ['lipsync:read'] });
+
+let it: TestApp;
+let nginx: Awaited<ReturnType<typeof startNginx>>;
+beforeAll(async () => {
+  it = await startTestApp({ env: { ...env, ALLOW_ANONYMOUS: 'true' } });
+  nginx = await startNginx(it.url);
+});
+afterAll(async () => {
+  await nginx?.[Symbol.asyncDispose]();
+  await it?.stop();
+});
+
+const get = (query: string, headers: Record<string, string> = {}): Promise<Received> =>
+  send(nginx.url, { path: `/graphql?${new URLSearchParams({ query })}`, headers });
+
+const from = ({ headers }: Received) => headers['x-cache'];
+
+/** Requests that came as far as this server. */
+const countAsked = () => it.logs.filter(({ msg }) => msg === 'request').length;
+
+test('the second who asks for the voices is answered by the cache, without this server', async () => {
+  const first = await get(voices);
+  const asked = countAsked();
+  const second = await get(voices);
+  expect([from(first), from(second)]).toEqual(['MISS', 'HIT']);
+  expect(second.text).toBe(first.text);
+  expect(JSON.parse(second.text).data.voices.nodes).toHaveLength(14);
+  expect(countAsked()).toBe(asked);
+  const known = await get(voices, { 'if-none-match': String(first.headers.etag) });
+  expect([known.status, known.text, countAsked()]).toEqual([304, '', asked]);
+});
+
+test('who sends a token is never answered with what came for others, and the other way round', async () => {
+  const query = '{ voices { __typename ... on VoiceList { nodes { name } } } }';
+  const asked: [string, Record<string, string>][] = [
+    ['MISS', as.reader],
+    ['MISS', as.reader],
+    ['MISS', {}],
+    ['HIT', {}],
+    ['MISS', as.reader],
+    ['MISS', { authorization: 'Bearer wrong' }],
+    ['HIT', {}],
+  ];
+  for (const [expected, headers] of asked) {
+    const answer = await get(query, headers);
+    expect([from(answer), headers]).toEqual([expected, headers]);
+    const { __typename: type } = JSON.parse(answer.text).data.voices;
+    expect(type).toBe(
+      /wrong/.test(headers.authorization ?? '') ? 'NotAuthenticatedError' : 'VoiceList',
+    );
+  }
+});
+
+test('another type of answer is another answer', async () => {
+  const query = '{ voices { ... on VoiceList { nodes { id } } } }';
+  const accept = 'application/graphql-response+json';
+  expect([from(await get(query)), from(await get(query, { accept }))]).toEqual(['MISS', 'MISS']);
+  const again = await get(query, { accept });
+  expect([from(again), again.headers['content-type']]).toEqual(['HIT', `${accept}; charset=utf-8`]);
+});
+
+test.each([
+  '{ viewer { name } }',
+  '{ lipsyncs { nodes { id } } }',
+  '{ voices { __typename } viewer { name } }',
+  '{ videos(first: 1) { __typename } }',
+  '{ nothing }',
+])('nothing of %s is kept', async (query) => {
+  for (const headers of [{}, {}, as.reader, as.reader]) {
+    expect(from(await get(query, headers))).toBe('MISS');
+  }
+});
+
+test('a failure is not kept', async () => {
+  const query = '{ voices { __typename } }';
+  await it.turn({ failPath: { path: '/videos/voices', status: 402 } });
+  const failed = await get(query);
+  expect(failed.text).toContain('SubscriptionExpiredError');
+  const healed = await get(query);
+  expect([from(healed), healed.text]).toEqual(['MISS', expect.stringContaining('VoiceList')]);
+});
+
+test('the first part of an answer is passed on before there is a second', async () => {
+  using waiting = await openWaitingUpstream();
+  await using behind = await startTestApp({ upstream: waiting.upstream });
+  await using proxy = await startNginx(behind.url);
+  const response = await fetch(`${proxy.url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'multipart/mixed' },
+    body: JSON.stringify({ query: '{ viewer { name } ... @defer { voices { __typename } } }' }),
+  });
+  const parts = readParts(response);
+  expect((await parts.next()).value).toMatchObject({ data: { viewer: {} }, hasNext: true });
+  (await waiting.asked).end('[{"speaker_id": "1", "display_name": "Emily"}]');
+  expect((await parts.next()).value).toMatchObject({ hasNext: false });
+});
+
+test('a file is passed on, and what is not for the outside is not', async () => {
+  type Data = { createUpload: { uploadUrl: string } };
+  const { data } = await it.ask<Data>(
+    'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
+  );
+  const path = new URL(data?.createUpload.uploadUrl ?? '').pathname;
+  const body = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
+  expect((await send(nginx.url, { method: 'PUT', path, body })).status).toBe(200);
+  for (const inside of ['/metrics', '/livez', '/readyz']) {
+    expect((await send(nginx.url, { path: inside })).status).toBe(404);
+  }
+});

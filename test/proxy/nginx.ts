@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import { readMarkdown } from '../support/markdown.ts';
+
+/** Where Debian puts it; NGINX names another. */
+const program = process.env.NGINX ?? '/usr/sbin/nginx';
+
+const documented = 'http://127.0.0.1:4000';
+
+/**
+ * The nginx of docs/operations.md, on a port of its own before this server.
+ *
+ * @param target of the server, as `http://127.0.0.1:PORT`
+ * @param cutMs after how long it cuts what is quiet; left out: nginx's own minute
+ */
+export async function startNginx(target: string, { cutMs }: { cutMs?: number } = {}) {
+  if (!existsSync(program)) {
+    throw new Error(`There is no ${program}: install nginx, or say where it is with NGINX.`);
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'lipsync-nginx-'));
+  const port = await findFreePort();
+  const cut = cutMs === undefined ? '' : `proxy_read_timeout ${cutMs}ms;`;
+  await writeFile(
+    join(folder, 'nginx.conf'),
+    `daemon off; master_process off; pid ${folder}/pid; error_log stderr;
+     events {}
+     http {
+       access_log off; ${cut}
+       client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+       fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
+       ${await readConfiguration({ target, port, folder })}
+     }`,
+  );
+  const nginx = spawn(program, ['-p', folder, '-c', join(folder, 'nginx.conf')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  nginx.stderr.on('data', (data: Buffer) => {
+    said += data.toString();
+  });
+  const exited = once(nginx, 'exit');
+  const url = `http://127.0.0.1:${port}`;
+  await vi
+    .waitFor(() => knock(port), { timeout: 10_000, interval: 25 })
+    .catch((error: unknown) => {
+      throw new Error(`nginx does not listen: ${said}`, { cause: error });
+    });
+  return {
+    url,
+    async [Symbol.asyncDispose](): Promise<void> {
+      nginx.kill('SIGTERM');
+      await exited;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The block of the page, with what a test has to have for itself in place of what an operator has. */
+async function readConfiguration(own: {
+  target: string;
+  port: number;
+  folder: string;
+}): Promise<string> {
+  const { blocks } = readMarkdown(await readFile('docs/operations.md', 'utf8'));
+  const [block, ...others] = blocks.filter(({ language }) => language === 'nginx');
+  if (block === undefined || others.length > 0) throw new Error('The page has one nginx block.');
+  const replaced: [string, string][] = [
+    ['listen 80;', `listen 127.0.0.1:${own.port};`],
+    ['/var/cache/nginx/lipsync', join(own.folder, 'cache')],
+    [documented, own.target],
+  ];
+  return replaced.reduce((text, [theirs, ours]) => {
+    if (!text.includes(theirs)) throw new Error(`The page does not say ${theirs} any more.`);
+    return text.replaceAll(theirs, ours);
+  }, block.text);
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function knock(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.destroy();
+}

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { usualHeartbeatMs } from '../../src/server/heartbeat.ts';
+import { idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
+import { type OpenStream, openStream, ways } from '../server/streams.ts';
+import { createApiKeys } from '../support/api-keys.ts';
+import { startNginx } from './nginx.ts';
+
+/*
+ * Five minutes behind a proxy that cuts what is quiet for a minute, told twelve times as fast. Nobody looks at a clock:
+ * five minutes are over when the same proxy has cut one quiet stream after the other, five times.
+ */
+const faster = 12;
+const cutMs = 60_000 / faster;
+const cuts = 5;
+
+const { env, headers } = createApiKeys({
+  watcher: ['lipsync:read', 'lipsync:write', 'videos:read'],
+});
+const { authorization } = headers.watcher;
+const token = authorization.replace('Bearer ', '');
+
+type Side = { stage: Stage; id: string; url: string; close(): Promise<void> };
+
+/** A server behind its nginx, with a lip-sync of which there is nothing to tell. */
+async function openSide(heartbeatMs: number): Promise<Side> {
+  const stage = await openStage({ env: { ...env, POLL_INTERVAL_MS: '600000' }, heartbeatMs });
+  await stage.test.turn({ callbacks: 'none' });
+  const [video = ''] = await stage.sources(undefined, headers.watcher);
+  const input = { video: { id: video }, speech: { text: { text: '[[never]] Quiet' } } };
+  const id = idOf(await stage.create(input, headers.watcher));
+  const nginx = await startNginx(stage.test.url, { cutMs });
+  const close = async () => {
+    await nginx[Symbol.asyncDispose]();
+    await stage.stop();
+  };
+  return { stage, id, url: nginx.url, close };
+}
+
+let alive: Side;
+/** The same, but for the signs of life: it gives none for as long as this takes. */
+let silent: Side;
+beforeAll(async () => {
+  [alive, silent] = await Promise.all([openSide(usualHeartbeatMs / faster), openSide(3_600_000)]);
+});
+afterAll(() => Promise.all([alive?.close(), silent?.close()]));
+
+const watching = ({ url, id }: Side) => ({ url, id, token });
+
+/** A connection that was cut is no orderly end of what came over it. */
+const cut = (stream: OpenStream) => stream.ended.catch(() => null);
+
+test('every quiet stream survives five minutes behind a proxy that cuts after one, and hears the end', async () => {
+  const streams = await Promise.all(ways.map((way) => openStream(way, watching(alive))));
+  for (let minute = 0; minute < cuts; minute += 1) {
+    await cut(await openStream('SSE by GET', watching(silent)));
+  }
+  expect(streams.map((stream, at) => [ways[at], stream.isOpen()])).toEqual(
+    ways.map((way) => [way, true]),
+  );
+  await alive.stage.cancel(alive.id, headers.watcher);
+  const told = streams.filter((_, at) => ways[at] !== 'an idle WebSocket');
+  await Promise.all(told.map((stream) => stream.sees('complete')));
+  for (const stream of streams) stream.leave();
+});
+
+test.concurrent.each(ways)('without signs of life the same proxy cuts %s', async (way) => {
+  const stream = await openStream(way, watching(silent));
+  await cut(stream);
+  expect(stream.isOpen()).toBe(false);
+  expect(stream.text()).not.toContain('complete');
+});
