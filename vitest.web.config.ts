@@ -8,7 +8,8 @@ export default mergeConfig(
     test: {
       globalSetup: ['examples/web/test/setup.ts'],
       include: ['examples/web/test/**/*.test.ts'],
-      testTimeout: 120_000,
+      // Axe looks at eight states of the page in one test.
+      testTimeout: 300_000,
       hookTimeout: 120_000,
       // A browser and a program each: more of them at once only wait for each other.
       maxWorkers: 2,

@@ -1,6 +1,7 @@
 import { useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { useDraft } from './form/draft.ts';
+import { focusOn } from './form/focus.ts';
 import { MakeForm } from './form/make-form.tsx';
 import { PastLipsyncs } from './history/past-lipsyncs.tsx';
 import { LipsyncPanel } from './lipsync/lipsync-panel.tsx';
@@ -14,7 +15,6 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
   const [news, setNews] = useState(0);
   const [unclear, setUnclear] = useState<string | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
-  const form = useRef<HTMLDivElement>(null);
 
   const tellNews = () => setNews((count) => count + 1);
   const open = (id: string) => {
@@ -22,7 +22,6 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
     heading.current?.focus();
     heading.current?.scrollIntoView({ block: 'center' });
   };
-  const toForm = (selector: string) => form.current?.querySelector<HTMLElement>(selector)?.focus();
 
   return (
     <div className={classes.studio}>
@@ -35,29 +34,27 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
             heading={heading}
             onClose={() => {
               show(null);
-              toForm('input[name=video]');
+              focusOn('VIDEO');
             }}
             onUse={({ id, name }) => {
               change({ video: { source: 'LISTED', id, name } });
-              toForm('#text, [type=submit]');
+              focusOn('SPEECH');
             }}
-            onChange={() => toForm('#text, input[name=video]')}
+            onChange={focusOn}
             onSignIn={onSignIn}
           />
         </div>
       )}
-      <div ref={form}>
-        <MakeForm
-          draft={draft}
-          change={change}
-          onSignIn={onSignIn}
-          onMade={({ __typename, lipsync }) => {
-            setUnclear(__typename === 'OutcomeUnknownError' ? lipsync.id : null);
-            open(lipsync.id);
-            tellNews();
-          }}
-        />
-      </div>
+      <MakeForm
+        draft={draft}
+        change={change}
+        onSignIn={onSignIn}
+        onMade={({ __typename, lipsync }) => {
+          setUnclear(__typename === 'OutcomeUnknownError' ? lipsync.id : null);
+          open(lipsync.id);
+          tellNews();
+        }}
+      />
       <PastLipsyncs inView={inView} onOpen={open} news={news} onNews={tellNews} />
     </div>
   );

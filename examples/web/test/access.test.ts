@@ -28,7 +28,12 @@ afterAll(async () => {
 async function examine(page: Page): Promise<string[]> {
   // Colours on their way from one state to the next are neither.
   await page.evaluate(() =>
-    Promise.all(document.getAnimations().map(({ finished }) => finished.catch(() => undefined))),
+    Promise.all(
+      document
+        .getAnimations()
+        .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
+        .map(({ finished }) => finished.catch(() => undefined)),
+    ),
   );
   await page.evaluate(await readFile(axePath, 'utf8'));
   const { violations } = await page.evaluate(() => axe.run({ resultTypes: ['violations'] }));

@@ -106,8 +106,8 @@ const scenes: Scene[] = [
 ];
 
 const looks = [
-  { name: 'desk-light', width: 1280, height: 860, colorScheme: 'light' },
-  { name: 'desk-dark', width: 1280, height: 860, colorScheme: 'dark' },
+  { name: 'desk-light', width: 1280, height: 940, colorScheme: 'light' },
+  { name: 'desk-dark', width: 1280, height: 940, colorScheme: 'dark' },
   { name: 'phone-light', width: 360, height: 740, colorScheme: 'light' },
   { name: 'phone-dark', width: 360, height: 740, colorScheme: 'dark' },
 ] as const;
@@ -121,7 +121,8 @@ async function takeAll(browser: Browser, url: string, look: (typeof looks)[numbe
     await page.getByRole('radio', { name: 'Emily' }).waitFor();
     await scene.show(page);
     await page.evaluate(() => document.fonts.ready);
-    await page.screenshot({ path: join(folder, `${name}-${scene.name}.png`), fullPage: true });
+    // What is in view then, since that is what people see first.
+    await page.screenshot({ path: join(folder, `${name}-${scene.name}.png`) });
     await page.close();
   }
   await context.close();

@@ -54,12 +54,12 @@ describe('works', () => {
 
   test('any other sound that the browser can play becomes a WAV', async () => {
     const { page, see } = guest;
-    // A video is one: its sound is what is heard.
     await choose('Upload');
+    // By its name it is nothing that the video service takes; what it holds is for the browser to find out.
     await page.getByLabel('Choose an audio file').setInputFiles({
-      name: 'voice.m4a',
-      mimeType: 'audio/mp4',
-      buffer: await readFile(join(media, 'sandbox/media/source-1.mp4')),
+      name: 'voice.ogg',
+      mimeType: 'audio/ogg',
+      buffer: await readFile(speech),
     });
     await see('voice.wav, 0:0');
   });
@@ -85,13 +85,10 @@ describe('works', () => {
     // It ends by itself.
     await page.getByRole('button', { name: 'Listen to James' }).waitFor();
     await page
-      .getByRole('button', { name: /Play a preview of A woman/ })
+      .getByRole('button', { name: /^Play a preview of / })
       .first()
       .click();
-    await page
-      .getByRole('button', { name: /Stop the preview of A woman/ })
-      .first()
-      .waitFor();
+    await page.getByRole('button', { name: /^Stop the preview of / }).waitFor();
     expect(await videosOn(page).first().isChecked()).toBe(true);
   });
 });

@@ -3,6 +3,7 @@ import { type SubmitEvent, useState } from 'react';
 import { Icon } from '../icon.tsx';
 import { FailureNotice, type Steps } from '../words/failure-notice.tsx';
 import { type Change, type Draft, inputOf, type Problems, problemsOf } from './draft.ts';
+import { focusOn } from './focus.ts';
 import { Options } from './options.tsx';
 import { SpeechField } from './speech-field.tsx';
 import { type Made, useMaking } from './use-making.ts';
@@ -26,8 +27,8 @@ export function MakeForm({ draft, change, onMade, onSignIn }: Props) {
     if (isAsking) return;
     const found = problemsOf(draft);
     setChecked(true);
-    if (found.video !== undefined) return focusOn('input[name=video]');
-    if (found.speech !== undefined) return focusOn('#text');
+    if (found.video !== undefined) return focusOn('VIDEO');
+    if (found.speech !== undefined) return focusOn('SPEECH');
     setChecked(false);
     make(inputOf(draft));
   };
@@ -35,10 +36,11 @@ export function MakeForm({ draft, change, onMade, onSignIn }: Props) {
   const steps: Steps = {
     TRY_AGAIN: { label: 'Try again', act: submit },
     SIGN_IN: { label: 'Sign in', act: onSignIn },
-    CHOOSE_VIDEO: { label: 'Choose another video', act: () => focusOn('input[name=video]') },
-    ...(draft.speech === 'TEXT'
-      ? { CHANGE_SPEECH: { label: 'Change the text', act: () => focusOn('#text') } }
-      : {}),
+    CHOOSE_VIDEO: { label: 'Choose another video', act: () => focusOn('VIDEO') },
+    CHANGE_SPEECH: {
+      label: draft.speech === 'TEXT' ? 'Change the text' : 'Change what is said',
+      act: () => focusOn('SPEECH'),
+    },
   };
 
   return (
@@ -83,9 +85,4 @@ export function MakeForm({ draft, change, onMade, onSignIn }: Props) {
       </form>
     </Paper>
   );
-}
-
-/** The first field that fits, or the first of its kind. */
-function focusOn(selector: string): void {
-  document.querySelector<HTMLElement>(selector)?.focus();
 }

@@ -35,7 +35,9 @@ export function SpeechField({ draft, change, problem }: Props) {
           <RecordedSpeech sound={draft.recording} onSound={(recording) => change({ recording })} />
         )}
         {speech !== 'TEXT' && problem !== undefined && (
-          <Input.Error size="sm">{problem}</Input.Error>
+          <Input.Error size="sm" role="alert">
+            {problem}
+          </Input.Error>
         )}
       </Stack>
     </fieldset>

@@ -37,27 +37,32 @@ export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
   };
 
   return (
-    <Modal
-      opened={isOpen}
-      onClose={onClose}
-      onExitTransitionEnd={onClosed}
-      title="Cancel this lip-sync?"
-      centered
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
-      <Stack>
-        <Text>{warnOfCancelling(status)}</Text>
-        {words !== null && <FailureNotice words={words} />}
-        <Group justify="flex-end">
-          <Button variant="default" data-autofocus onClick={onClose}>
-            Keep it
-          </Button>
-          <Button color="red.9" aria-busy={isAsking} onClick={() => !isAsking && void cancel()}>
-            Cancel it
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    <Modal.Root opened={isOpen} onClose={onClose} onExitTransitionEnd={onClosed} centered>
+      <Modal.Overlay />
+      {/* Without Mantine's header: for screen readers it would be a second one of the page. */}
+      <Modal.Content>
+        <Modal.Body p="lg">
+          <Stack>
+            <Group justify="space-between" wrap="nowrap">
+              <Modal.Title fz="lg" fw={650}>
+                Cancel this lip-sync?
+              </Modal.Title>
+              <Modal.CloseButton aria-label="Close" />
+            </Group>
+            <Text>{warnOfCancelling(status)}</Text>
+            {words !== null && <FailureNotice words={words} />}
+            <Group justify="flex-end">
+              <Button variant="default" data-autofocus onClick={onClose}>
+                Keep it
+              </Button>
+              <Button color="red.9" aria-busy={isAsking} onClick={() => !isAsking && void cancel()}>
+                Cancel it
+              </Button>
+            </Group>
+          </Stack>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

@@ -12,8 +12,8 @@ import { isPlayable } from './stage.tsx';
 export type EndSteps = {
   /** Makes it the video whose person speaks next. */
   onUse: (video: { id: string; name: string }) => void;
-  /** Back to the form. */
-  onChange: () => void;
+  /** Back to the form, to this part of it. */
+  onChange: (part: 'VIDEO' | 'SPEECH') => void;
   onSignIn: () => void;
 };
 
@@ -34,9 +34,9 @@ function Failed({ failure, onChange, onSignIn }: EndSteps & { failure: LipsyncFa
     <FailureNotice
       words={explainFailure(failure)}
       steps={{
-        CHANGE_SPEECH: { label: 'Change what is said', act: onChange },
-        CHOOSE_VIDEO: { label: 'Choose another video', act: onChange },
-        TRY_AGAIN: { label: 'Back to the form', act: onChange },
+        CHANGE_SPEECH: { label: 'Change what is said', act: () => onChange('SPEECH') },
+        CHOOSE_VIDEO: { label: 'Choose another video', act: () => onChange('VIDEO') },
+        TRY_AGAIN: { label: 'Back to the form', act: () => onChange('SPEECH') },
         SIGN_IN: { label: 'Sign in', act: onSignIn },
       }}
     />
