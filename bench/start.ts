@@ -1,7 +1,7 @@
 /**
  * How long a start takes until the first answer, and what the process holds then, beside the least that such a program
  * can be: graphql-yoga and PGlite with one field. Both run in turn, so that a noisy machine slows both. It exits with 1
- * where a start takes more than `mostRatio` times as long as that.
+ * where a start takes many times as long as that.
  *
  *     node bench/start.ts [--runs 7]
  */
@@ -14,8 +14,12 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-/** Measured on two quiet cores: 1.9, and 1.4 for the very first start. Reading twice the modules passes it, noise does not. */
-const mostRatio = 2.5;
+/**
+ * How many times the work of that is allowed. What is promised is a first answer within 1.5 s, and 5 s the first time, and
+ * no busy machine can show that; but on two quiet cores the bare server needs 0.6 and 2.2 s, and so many times that is it.
+ * Measured: 1.9 and 1.7.
+ */
+const mostTimes = { again: 2.5, first: 2.2 };
 
 const root = join(import.meta.dirname, '..');
 
@@ -25,7 +29,8 @@ const subjects = {
   bare: { name: 'bare yoga + PGlite', script: 'bench/peers/bare.ts', query: '{ ready }' },
 } satisfies Record<string, Subject>;
 
-type Measured = { ms: number; residentMb: number; peakMb: number };
+/** `cpuMs`: of the main thread, until the first answer. */
+type Measured = { ms: number; cpuMs: number; residentMb: number; peakMb: number };
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '7' } } });
 const folder = await mkdtemp(join(tmpdir(), 'lipsync-bench-'));
@@ -36,11 +41,14 @@ try {
 }
 
 async function compare(runs: number): Promise<void> {
-  await race('very first start', 1);
-  await race('existing database', runs);
+  await race('very first start', { runs: 1, mostRatio: mostTimes.first });
+  await race('existing database', { runs, mostRatio: mostTimes.again });
 }
 
-async function race(name: string, runs: number): Promise<void> {
+async function race(
+  name: string,
+  { runs, mostRatio }: { runs: number; mostRatio: number },
+): Promise<void> {
   const product: Measured[] = [];
   const bare: Measured[] = [];
   for (let run = 0; run < runs; run += 1) {
@@ -49,9 +57,14 @@ async function race(name: string, runs: number): Promise<void> {
   }
   print(`${subjects.product.name}: ${name}`, product);
   print(`${subjects.bare.name}: ${name}`, bare);
-  const ratio = median(product.map(({ ms }) => ms)) / median(bare.map(({ ms }) => ms));
+  const ratio = median(product.map(workOf)) / median(bare.map(workOf));
   process.stdout.write(`  ratio ${ratio.toFixed(2)}, at most ${mostRatio}\n`);
   if (ratio > mostRatio) process.exitCode = 1;
+}
+
+/** What the main thread worked, which neighbours hardly change; the time that passed where that is not told. */
+function workOf({ ms, cpuMs }: Measured): number {
+  return cpuMs > 0 ? cpuMs : ms;
 }
 
 async function measure(subject: Subject): Promise<Measured> {
@@ -71,8 +84,10 @@ async function measure(subject: Subject): Promise<Measured> {
   try {
     await firstAnswer(child, { port, query: subject.query });
     const ms = performance.now() - startedAt;
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-    return { ms, residentMb: readMb(status, 'VmRSS'), peakMb: readMb(status, 'VmHWM') };
+    const read = (file: string) => readFile(`/proc/${child.pid}/${file}`, 'utf8').catch(() => '');
+    const [status, stat] = await Promise.all([read('status'), read(`task/${child.pid}/stat`)]);
+    const memory = { residentMb: readMb(status, 'VmRSS'), peakMb: readMb(status, 'VmHWM') };
+    return { ms, cpuMs: readCpuMs(stat), ...memory };
   } finally {
     child.kill('SIGTERM');
     await exited;
@@ -92,6 +107,12 @@ async function firstAnswer(child: ChildProcess, at: { port: number; query: strin
     await wait(5);
   }
   throw new Error('The program ended before it answered.');
+}
+
+/** User and system time of `/proc/PID/task/PID/stat`, which counts in hundredths of a second; NaN where there is none. */
+function readCpuMs(stat: string): number {
+  const [, user, system] = /\) (?:\S+ ){11}(\d+) (\d+)/.exec(stat) ?? [];
+  return (Number(user) + Number(system)) * 10;
 }
 
 /** Of `/proc/PID/status`; NaN where there is none. */
@@ -116,9 +137,10 @@ function median(numbers: readonly number[]): number {
 
 function print(name: string, measured: readonly Measured[]): void {
   const ms = measured.map((each) => Math.round(each.ms)).toSorted((a, b) => a - b);
+  const cpuMs = median(measured.map((each) => each.cpuMs));
   const residentMb = median(measured.map((each) => each.residentMb));
   const peakMb = Math.max(...measured.map((each) => each.peakMb));
   process.stdout.write(
-    `${name.padEnd(42)} first answer ${ms[0]} … ${median(ms)} … ${ms.at(-1)} ms, resident ${residentMb} MB, peak ${peakMb} MB\n`,
+    `${name.padEnd(42)} first answer ${ms[0]} … ${median(ms)} … ${ms.at(-1)} ms, main thread ${cpuMs} ms, resident ${residentMb} MB, peak ${peakMb} MB\n`,
   );
 }
