@@ -111,4 +111,42 @@ describe('works', () => {
       all.map(({ id }) => id),
     );
   });
+
+  it('another instance is asked again for a whole batch, in the middle of which its instance was killed', async () => {
+    const other = await fleet.start();
+    const batch = Array.from({ length: 8 }, (_, n) =>
+      say(`Batch ${n}`, { idempotencyKey: `${n}` }),
+    );
+    await fleet.turn({ hangNext: 2 });
+    const unheard = lost.createAll(batch).catch(() => null);
+    // Two POSTs have no answer, the third has or is about to, and the others wait.
+    await vi.waitFor(async () => {
+      expect(await fleet.jobs()).toHaveLength(3);
+      expect(await other.list()).toHaveLength(8);
+    }, patient);
+    await lost.program.kill('SIGKILL');
+    expect(await unheard).toBeNull();
+    // Asked at once, it waits for what becomes of the POSTs under way.
+    const again = other.createAll(batch);
+    await fleet.pass(takeOverMs);
+    const { results = [] } = await again;
+    const ids = results.map(idOf);
+    expect(new Set(ids).size).toBe(8);
+    expect(results.slice(3).map(({ replayed }) => replayed)).toEqual(Array(5).fill(true));
+    for (const { __typename, replayed } of results.slice(0, 3)) {
+      expect(replayed ?? __typename).toBeOneOf([true, 'OutcomeUnknownError']);
+    }
+    const over = other.watchAll(ids);
+    await fleet.turn({ generatingMs: 50 });
+    for (const id of ids.slice(0, 3)) await other.reach(id, 'SUBMITTED', 'GENERATING');
+    await fleet.finishJobs();
+    const seen = await over;
+    for (const id of ids) {
+      const sequences = seen.flatMap((each) => (each.lipsync.id === id ? each.sequence : []));
+      const log = await other.events(id);
+      expect(sequences).toEqual(log.map(({ sequence }) => sequence).slice(-sequences.length));
+      expect(log.at(-1)?.status).toBe('MODERATED');
+    }
+    await expectSentOnce(other, ids);
+  });
 });

@@ -1,12 +1,17 @@
 import { expect, vi } from 'vitest';
 import {
+  createAllMutation,
   createMutation,
   type Event,
+  type ListProgress,
+  listSubscription,
   type Made,
+  type MadeAll,
   type Progress,
   patient,
   progressSubscription,
   terminal,
+  type Update,
 } from '../../domains/lipsyncs/stage.ts';
 import type { GraphQLClient } from '../../support/graphql-client.ts';
 
@@ -40,6 +45,11 @@ export function questionsOf(client: GraphQLClient) {
     return (await data<Data>(createMutation, { input }, headers)).createLipsync;
   }
 
+  async function createAll(inputs: object[], headers: Headers = {}): Promise<MadeAll> {
+    type Data = { createLipsyncs: MadeAll };
+    return (await data<Data>(createAllMutation, { inputs }, headers)).createLipsyncs;
+  }
+
   async function find(id: string, headers: Headers = {}): Promise<Found | null> {
     const query = `query ($id: ID!) { lipsync(id: $id) { ${foundFields} } }`;
     return (await data<{ lipsync: Found | null }>(query, { id }, headers)).lipsync;
@@ -55,6 +65,7 @@ export function questionsOf(client: GraphQLClient) {
 
   return {
     create,
+    createAll,
     find,
     reach: (id: string, ...statuses: string[]) => reach(id, statuses),
     end: (id: string, headers?: Headers) => reach(id, terminal, headers),
@@ -98,6 +109,23 @@ export function questionsOf(client: GraphQLClient) {
       const query = `query ($id: ID!) { lipsync(id: $id) { events(first: 100) {
         nodes { cursor sequence status percent queuePosition source } } } }`;
       return (await data<Data>(query, { id }, headers)).lipsync.events.nodes;
+    },
+    /** A list in one stream, to its end or until `isEnough`. */
+    async watchAll(
+      ids: string[],
+      {
+        after = null,
+        isEnough = () => false,
+      }: { after?: string | null | undefined; isEnough?: (seen: Update[]) => boolean } = {},
+    ): Promise<Update[]> {
+      const seen: Update[] = [];
+      const variables = { ids, after };
+      for await (const each of client.watchWs<ListProgress>(listSubscription, variables)) {
+        expect(each.errors).toBeUndefined();
+        seen.push(each.data?.lipsyncsProgress as Update);
+        if (isEnough(seen)) break;
+      }
+      return seen;
     },
     /** Resolves once the subscription has told its first event. */
     async watch(id: string): Promise<Watcher> {

@@ -80,11 +80,13 @@ async function createAll(): Promise<string[]> {
   return ids;
 }
 
-/** Four who watch it, each in a way of its own. */
-function watch(id: string) {
+type Watching = { watched: string | string[]; watcher: StubbornWatcher; end: Promise<void> };
+
+/** Four who watch it, or the list, each in a way of its own. */
+function watch(watched: string | string[]): Watching[] {
   const begin = (how: (watcher: StubbornWatcher) => Promise<void>, { url } = cutters.impatient) => {
-    const watcher = new StubbornWatcher(url, id);
-    return { id, watcher, end: how(watcher) };
+    const watcher = new StubbornWatcher(url, watched);
+    return { watched, watcher, end: how(watcher) };
   };
   return [
     begin((watcher) => watcher.overWebSocket()),
@@ -107,23 +109,28 @@ async function moveOnUnderCuts(ids: string[]): Promise<void> {
   }
 }
 
-async function expectWhole({ id, watcher }: { id: string; watcher: StubbornWatcher }) {
-  const log = await stage.events(id);
-  expectSoundLog(log);
-  const first = watcher.events[0]?.sequence ?? 0;
-  const rest = log.slice(first - 1);
-  expect(watcher.events.map(({ sequence }) => sequence)).toEqual(
-    rest.map(({ sequence }) => sequence),
-  );
-  expect(watcher.events.map(({ cursor }) => cursor)).toEqual(rest.map(({ cursor }) => cursor));
-  expect(watcher.events.at(-1)?.status).toBe('COMPLETED');
+async function expectWhole({ watched, watcher }: Watching) {
   expect(watcher.isComplete).toBe(true);
+  for (const id of [watched].flat()) {
+    const log = await stage.events(id);
+    expectSoundLog(log);
+    const seen = watcher.events.filter(({ lipsync }) => lipsync.id === id);
+    const rest = log.slice((seen[0]?.sequence ?? 0) - 1);
+    expect(seen.map(({ sequence }) => sequence)).toEqual(rest.map(({ sequence }) => sequence));
+    expect(seen.at(-1)?.status).toBe('COMPLETED');
+    // A list has cursors of its own, each of them once.
+    if (watched === id) {
+      expect(seen.map(({ cursor }) => cursor)).toEqual(rest.map(({ cursor }) => cursor));
+    }
+  }
+  const cursors = watcher.events.map(({ cursor }) => cursor);
+  expect(new Set(cursors).size).toBe(cursors.length);
 }
 
 describe('cuts at random', () => {
   test(`lose and repeat nothing: ${size.cuts} of them, over every transport, seed ${seed}`, async () => {
     const ids = await createAll();
-    const watchers = ids.flatMap(watch);
+    const watchers = [...ids, ids].flatMap(watch);
     await moveOnUnderCuts(ids);
     // The end is cut into like the rest, but not for ever.
     for (const cutter of both()) cutter.calmDown(size.cuts);

@@ -2,23 +2,33 @@ import { EventSource } from 'eventsource';
 import { readEvents } from '../../support/graphql-client.ts';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
 
-export type Seen = { cursor: string; sequence: number; status: string };
+export type Seen = { cursor: string; sequence: number; status: string; lipsync: { id: string } };
 
-const document = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
-  ... on LipsyncProgress { cursor sequence status } ... on LipsyncError { code message } } }`;
+const told = `... on LipsyncProgress { cursor sequence status lipsync { id } }
+  ... on LipsyncError { code message }`;
 
-type Data = { lipsyncProgress: Seen } | null | undefined;
+const documents = {
+  one: `subscription ($id: ID!, $after: String) {
+    told: lipsyncProgress(id: $id, after: $after) { ${told} } }`,
+  list: `subscription ($ids: [ID!]!, $after: String) {
+    told: lipsyncsProgress(ids: $ids, after: $after) { ${told} } }`,
+};
 
-/** Watches a lip-sync to its end, through however many connections, and keeps all that it is told. */
+type Data = { told: Seen } | null | undefined;
+
+/** Watches a lip-sync or a list to its end, through however many connections, and keeps all that it is told. */
 export class StubbornWatcher {
   readonly events: Seen[] = [];
   isComplete = false;
   readonly #url: string;
-  readonly #id: string;
+  readonly #query: string;
+  readonly #variables: { id: string } | { ids: string[] };
 
-  constructor(url: string, id: string) {
+  constructor(url: string, watched: string | string[]) {
     this.#url = url;
-    this.#id = id;
+    const isList = Array.isArray(watched);
+    this.#query = isList ? documents.list : documents.one;
+    this.#variables = isList ? { ids: watched } : { id: watched };
   }
 
   get #cursor(): string | null {
@@ -27,14 +37,14 @@ export class StubbornWatcher {
 
   #take(data: Data): void {
     if (data === null || data === undefined) throw new Error('An event without data.');
-    this.events.push(data.lipsyncProgress);
+    this.events.push(data.told);
   }
 
   async overWebSocket(): Promise<void> {
     while (!this.isComplete) {
       const client = await RawWebSocket.open(this.#url).catch(() => null);
       if (client === null) continue;
-      client.subscribe('1', document, { id: this.#id, after: this.#cursor });
+      client.subscribe('1', this.#query, { ...this.#variables, after: this.#cursor });
       await client.message(({ type }) => type === 'complete').catch(() => undefined);
       client.socket.close();
       await client.closed;
@@ -71,7 +81,7 @@ export class StubbornWatcher {
             'content-type': 'application/json',
             ...headers,
           },
-          body: JSON.stringify({ query: document, variables: { id: this.#id, after } }),
+          body: JSON.stringify({ query: this.#query, variables: { ...this.#variables, after } }),
         });
         for await (const { event, data } of readEvents(response.body as ReadableStream)) {
           if (event === 'complete') this.isComplete = true;
@@ -86,8 +96,8 @@ export class StubbornWatcher {
   /** As a browser does: one address, and it comes back by itself. */
   async overEventSource(): Promise<void> {
     const search = new URLSearchParams({
-      query: document,
-      variables: JSON.stringify({ id: this.#id }),
+      query: this.#query,
+      variables: JSON.stringify(this.#variables),
     });
     const source = new EventSource(`${this.#url}/graphql?${search}`);
     const completed = Promise.withResolvers<void>();
