@@ -42,6 +42,7 @@ module.exports = {
     forbid('the-client-brings-two-packages',
       { path: '^src/client/', pathNot: '^src/client/generate\\.ts$' },
       { pathNot: '^src/client/|(^|node_modules/)(graphql-ws|eventsource-parser)(/|$)' }),
+    forbid('what-runs-in-graphiql-knows-nothing-else', { path: '^src/graphiql/' }, { pathNot: '^src/graphiql/' }),
     forbid('src-never-imports-test', { path: '^src/' }, { path: '^test/' }),
   ],
   options: {

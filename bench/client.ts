@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { bundle, bundleClient } from '../test/support/client-bundle.ts';
 
-/** Measured: 10.1. A page waits for nobody's convenience. */
+/** Measured: 10.5. A page waits for nobody's convenience. */
 const mostKb = 11;
 
 const job = ['makeLipsync', 'uploadFile', 'cancelLipsync'];

@@ -65,6 +65,11 @@ const oneOfInputs = ['LipsyncVideoInput', 'LipsyncSpeechInput'];
  */
 const unpublishedFields: ReadonlySet<string> = new Set(['node', 'nodes']);
 
+/** The first that GraphiQL's documentation shows. */
+const about = `Makes the person in a video speak. \`videos\` and \`voices\` list what there is, \`createLipsync\` makes a lip-sync, and \`lipsyncProgress\` follows it to its end.
+
+Where something can fail on purpose the result is a union. Its failures implement \`LipsyncError\`, so \`... on LipsyncError { code message }\` reads each of them, also those of later versions.`;
+
 /**
  * The schema as it runs, and its SDL as a registry takes it. Pothos' federation plugin can't print `@oneOf`, and
  * `@apollo/composition` refuses it undeclared: the inputs get it after the build, and the SDL with its definition.
@@ -80,6 +85,8 @@ export function toSubgraph(): { schema: GraphQLSchema; sdl: string } {
   }
   const { _service: service, _entities: entities } = schema.getQueryType()?.getFields() ?? {};
   if (service === undefined || entities === undefined) throw new Error('This is no subgraph.');
+  // Of the schema as it runs alone: what a graph is about is not for one subgraph to say.
+  schema.description = about;
   service.resolve = () => ({ sdl });
   tolerateStrangers(entities);
   return { schema, sdl };

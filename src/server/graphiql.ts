@@ -1,110 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type GraphQLSchema, graphql } from 'graphql';
 import type { GraphiQLOptions, Plugin } from 'graphql-yoga';
 import { z } from 'zod';
 import type { ContextFactory } from './context.ts';
-
-/* Lines of at most 48 characters: more is out of view in a window of 1280 pixels. */
-
-const voices = `# The voices that can speak a text.
-# Press the play button, or Ctrl-Enter.
-query Voices {
-  voices {
-    ... on VoiceList {
-      nodes { id name previewUrl }
-    }
-    ... on LipsyncError { code message }
-  }
-}
-`;
-
-const videos = `# Videos whose person can be made to speak,
-# the newest first.
-query Videos {
-  videos(
-    first: 5
-    filter: { status: [COMPLETED] }
-  ) {
-    ... on VideoConnection {
-      nodes {
-        id prompt createdAt
-        width height durationSeconds
-        url posterUrl
-      }
-      pageInfo { hasNextPage endCursor }
-    }
-    ... on LipsyncError { code message }
-  }
-}
-`;
-
-const create = `# Makes a person speak: the variables name
-# the video and what to say. Copy the id of
-# the lip-sync into the next tab to watch it.
-mutation CreateLipsync(
-  $video: ID!
-  $text: String!
-) {
-  createLipsync(
-    input: {
-      video: { id: $video }
-      speech: { text: { text: $text } }
-      reference: "graphiql"
-    }
-  ) {
-    __typename
-    ... on CreateLipsyncSuccess {
-      lipsync { id status createdAt }
-    }
-    ... on OutcomeUnknownError {
-      lipsync { id status }
-    }
-    ... on InvalidInputError {
-      issues { path message }
-    }
-    ... on LipsyncError {
-      code message
-      retryable retryAfterSeconds
-    }
-  }
-}
-`;
-
-const watch = `# What happens to a lip-sync, live. The
-# variables name it: put its id there.
-subscription Watch($id: ID!) {
-  lipsyncProgress(id: $id) {
-    ... on LipsyncProgress {
-      sequence
-      status
-      percent
-      queuePosition
-      occurredAt
-      source
-      cursor
-      failure { code message }
-      lipsync {
-        result { url durationSeconds }
-      }
-    }
-    ... on LipsyncError { code message }
-  }
-}
-`;
-
-const onPurpose = `# An error on purpose: a failure that was
-# foreseen is data, with a type of its own.
-query NoSuchPage {
-  videos(first: 1000) {
-    __typename
-    ... on InvalidInputError {
-      code message
-      issues { path message }
-    }
-  }
-}
-`;
+import { readyTabs, speakAudio } from './graphiql-tabs.ts';
 
 /** What the variables of the ready tabs need: asked as the visitor, so that nobody sees more than it may. */
 const newest = `{
@@ -120,17 +21,23 @@ const newestShape = z.object({
 
 type NewestIds = { video: string; lipsync: string };
 
+const none: NewestIds = { video: '', lipsync: '' };
+
 /** The page must not wait for a video service that hangs: then its tabs are a little less ready. */
 const patienceMs = 2_000;
 
+/** What is said by somebody. */
+const mark = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" width="26" height="26"><path fill="#d60590" d="M6 3h20a5 5 0 0 1 5 5v11a5 5 0 0 1-5 5H16l-7 6v-6H6a5 5 0 0 1-5-5V8a5 5 0 0 1 5-5z"/><path stroke="#fff" stroke-width="2.4" stroke-linecap="round" d="M8 12v3M12 9v9M16 11v5M20 8v11M24 12v3"/></svg>`;
+
 const always: GraphiQLOptions = {
   title: 'Lip-sync GraphQL',
-  subscriptionsProtocol: 'WS',
+  logo: mark,
+  favicon: `data:image/svg+xml,${encodeURIComponent(mark)}`,
   shouldPersistHeaders: false,
 };
 
 /** `nonce` names the one script that the page may run. */
-type PageOptions = GraphiQLOptions & { nonce?: string };
+type PageOptions = GraphiQLOptions & { nonce?: string; newest?: NewestIds };
 
 /** Of the pages that were asked for, until they are answered. */
 const nonces = new WeakMap<Request, string>();
@@ -143,28 +50,60 @@ export function createGraphiql(parts: { schema: GraphQLSchema; contextOf: Contex
   return async (request: Request): Promise<PageOptions> => {
     const nonce = randomBytes(16).toString('base64');
     nonces.set(request, nonce);
-    const none: NewestIds = { video: '', lipsync: '' };
     const found = findNewest(parts, request).catch(() => none);
-    return {
-      ...always,
-      nonce,
-      defaultTabs: tabsWith(await Promise.race([found, patience(none)])),
-    };
+    const newest = await Promise.race([found, wait(patienceMs, none, { ref: false })]);
+    return { ...always, nonce, newest, defaultTabs: readyTabs(newest) };
   };
 }
 
 /**
- * GraphiQL gives a tab its place for being dragged only while it has the focus, and a wrong one where a page opens
- * with several tabs: the first press moved the tab away from under the pointer, and the click was lost.
+ * The page with all of its code in it: nothing comes from elsewhere. Its 9 MB are read when first asked for. Yoga's own
+ * page is a picture of that, and what ours has beyond it is exchanged in it: it throws where Yoga's has changed.
  */
-const steadyTabs = '<style>.graphiql-tab { transform: none !important; }</style>';
-
-/** The page with all of its code in it: nothing comes from elsewhere. Its 9 MB are read when first asked for. */
-export async function renderPage({ nonce = '', ...options }: PageOptions): Promise<string> {
+export async function renderPage({ nonce = '', newest = none, ...options }: PageOptions) {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  return renderGraphiQL(options)
-    .replace('</head>', () => `${steadyTabs}</head>`)
-    .replace('<script>', () => `<script nonce="${nonce}">`);
+  parts ??= readParts();
+  const { style, scripts, sample } = await parts;
+  const given = { ...options, newest: { ...newest, audio: '' }, speakAudio, sample };
+  return exchange(renderGraphiQL(given), [
+    ['</head>', `<style>${style}</style></head>`],
+    ['<script>', `<script nonce="${nonce}">`],
+    // So that what is in the editors can be read and written.
+    ['globalAPI: false', 'globalAPI: true'],
+    ['YogaGraphiQL.renderYogaGraphiQL(', `${scripts};\nopenGraphiql(`],
+  ]);
+}
+
+type Parts = { style: string; scripts: string; sample: { name: string; base64: string } };
+
+let parts: Promise<Parts> | undefined;
+
+async function readParts(): Promise<Parts> {
+  const page = (name: string) => new URL(`../graphiql/${name}`, import.meta.url);
+  const graphqlWs = new URL(
+    'umd/graphql-ws.min.js',
+    import.meta.resolve('graphql-ws/package.json'),
+  );
+  const texts = [
+    page('page.css'),
+    graphqlWs,
+    page('upload.js'),
+    page('fetcher.js'),
+    page('page.js'),
+  ];
+  const [style = '', ...modules] = await Promise.all(texts.map((file) => readFile(file, 'utf8')));
+  // One script, in which each finds what the one before declares.
+  const scripts = modules.map((text) => text.replaceAll(/^import .*;$|^export /gm, ''));
+  const sample = await readFile(new URL('../demo-media/speech.mp3', import.meta.url), 'base64');
+  return { style, scripts: scripts.join(';\n'), sample: { name: 'speech.mp3', base64: sample } };
+}
+
+/** Each first place of a text becomes another. */
+function exchange(html: string, pairs: [from: string, to: string][]): string {
+  return pairs.reduce((page, [from, to]) => {
+    if (!page.includes(from)) throw new Error(`Yoga's page has no ${from} any more.`);
+    return page.replace(from, () => to);
+  }, html);
 }
 
 /** The page may run its own script and speak to its own server, and nothing else. */
@@ -206,19 +145,4 @@ async function findNewest(
   const { data } = await graphql({ schema, source: newest, contextValue });
   const { videos, lipsyncs } = newestShape.parse(data);
   return { video: videos.nodes[0]?.id ?? '', lipsync: lipsyncs.edges[0]?.node.id ?? '' };
-}
-
-function patience(none: NewestIds): Promise<NewestIds> {
-  return wait(patienceMs, none, { ref: false });
-}
-
-function tabsWith({ video, lipsync }: NewestIds): NonNullable<GraphiQLOptions['defaultTabs']> {
-  const variables = (values: object) => JSON.stringify(values, null, 2);
-  return [
-    { query: voices },
-    { query: videos },
-    { query: create, variables: variables({ video, text: 'Hello from GraphiQL!' }) },
-    { query: watch, variables: variables({ id: lipsync }) },
-    { query: onPurpose },
-  ];
 }
