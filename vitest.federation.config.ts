@@ -8,8 +8,10 @@ export default mergeConfig(
     test: {
       include: ['test/federation/**/*.test.ts'],
       exclude: ['**/node_modules/**'],
-      testTimeout: 60_000,
-      hookTimeout: 120_000,
+      // Each file has a gateway beside it, whose start takes a core for itself.
+      maxWorkers: 2,
+      testTimeout: 120_000,
+      hookTimeout: 240_000,
     },
   }),
 );

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createGraphQLClient } from '../support/graphql-client.ts';
 import { callers, findSource, type Graph, startGraph } from './stage.ts';
 
 let graph: Graph;
@@ -73,7 +74,7 @@ describe('works', () => {
         );
         expect(data?.lipsync.status).toBe('COMPLETED');
       },
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     );
     const { project } = await createProject({
       name: 'Spring',
@@ -127,12 +128,14 @@ describe('works', () => {
 
   test('a hundred lip-syncs and a hundred videos that the neighbour names take one request each', async () => {
     const { lipsync } = await create('A hundred times.', {}, callers.second);
-    for (let at = 0; at < 100; at += 1) {
-      await createProject(
-        { name: `${at}`, lipsyncId: lipsync?.id, videoIds: [source] },
-        callers.second,
-      );
-    }
+    const input = `videoIds: [${JSON.stringify(source)}], lipsyncId: ${JSON.stringify(lipsync?.id)}`;
+    const fields = Array.from(
+      { length: 100 },
+      (_, at) => `p${at}: createProject(input: { name: "${at}", ${input} }) { __typename }`,
+    );
+    const neighbour = createGraphQLClient(new URL(graph.neighbour.url).origin);
+    const { errors } = await neighbour.ask(`mutation { ${fields.join(' ')} }`, {}, callers.second);
+    expect(errors).toBeUndefined();
     const list = async (headers: Record<string, string>) => {
       const { data } = await graph.ask<{ projects: { edges: { node: Project }[] } }>(
         '{ projects(first: 100) { edges { node { lipsync { status } videos { status } } } } }',

@@ -52,7 +52,7 @@ export async function startGateway({ supergraph, env = {} }: GatewayOptions): Pr
   const early = ended.then(() => Promise.reject(new Error(`The gateway did not start: ${told}`)));
   // Whoever stops it later is not waiting for the start any more.
   early.catch(() => undefined);
-  const ready = vi.waitFor(() => checkReady(url), { timeout: 60_000, interval: 50 });
+  const ready = vi.waitFor(() => checkReady(url), { timeout: 180_000, interval: 50 });
   await Promise.race([ready, early]);
   return { url, stop, kill: () => void program.kill('SIGKILL') };
 }

@@ -8,6 +8,7 @@ type Event = { cursor: string; sequence: number; status: string };
 const progress = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
   ... on LipsyncProgress { cursor sequence status } } }`;
 
+const patient = { timeout: 60_000, interval: 100 };
 const env = { ...callersEnv, POLL_INTERVAL_MS: '600000' };
 
 /**
@@ -18,7 +19,7 @@ const env = { ...callersEnv, POLL_INTERVAL_MS: '600000' };
  */
 async function follow(graph: Graph, id: string, seen: Event[]): Promise<void> {
   while (seen.at(-1)?.status !== 'COMPLETED') {
-    await vi.waitFor(() => askViewer(graph), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(() => askViewer(graph), patient);
     await watch(graph, id, seen);
   }
 }
@@ -74,7 +75,7 @@ describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and us', (
       const id = await create(graph, await findSource(graph));
       const seen: Event[] = [];
       const followed = follow(graph, id, seen);
-      await vi.waitFor(() => expect(seen.at(-1)?.status).toBe('GENERATING'), { timeout: 10_000 });
+      await vi.waitFor(() => expect(seen.at(-1)?.status).toBe('GENERATING'), patient);
       const { app, sandbox, finishJobs } = graph.app;
       await app.close();
       await using _again = await startTestApp({

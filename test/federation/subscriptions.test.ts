@@ -28,6 +28,9 @@ const createMutation = `mutation ($video: ID!, $text: String!) {
 const projectMutation = `mutation ($name: String!, $video: ID!) {
   createProject(input: { name: $name, videoIds: [$video] }) { __typename } }`;
 
+/** The heartbeats that bound it are held by test/server/subscription-callback.test.ts, without a clock on the wall. */
+const patient = { timeout: 20_000, interval: 50 };
+
 /** With room for all that these tests leave running: what waits for room would not be finished with the rest. */
 const accounts = [{ email: 'studio@sandbox.example', maxJobs: 8 }];
 
@@ -219,13 +222,13 @@ describe.each([
         await graph.app.finishJobs();
         const rest = await Array.fromAsync(other);
         expect(rest.at(-1)?.data?.lipsyncProgress.status).toBe('COMPLETED');
-        await vi.waitFor(() => expect(watched()).toBe(0), { timeout: 5_000, interval: 50 });
+        await vi.waitFor(() => expect(watched()).toBe(0), patient);
 
         const last = watch(door, { id: await create('[[never]] Hush again.') });
         await last.next();
         expect(watched()).toBe(1);
         await last.return();
-        await vi.waitFor(() => expect(watched()).toBe(0), { timeout: 5_000, interval: 50 });
+        await vi.waitFor(() => expect(watched()).toBe(0), patient);
         await graph.app.finishJobs();
       });
     });
@@ -239,7 +242,7 @@ describe.each([
     expect(watched()).toBe(1);
     const ends = Promise.allSettled(both.map((events) => Array.fromAsync(events)));
     graph.killGateway();
-    await vi.waitFor(() => expect(watched()).toBe(0), { timeout: 5_000, interval: 50 });
+    await vi.waitFor(() => expect(watched()).toBe(0), patient);
     await ends;
   });
 });
