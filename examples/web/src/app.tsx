@@ -71,7 +71,7 @@ function Gate({ token, onToken }: PageProps) {
   const [{ data, error, fetching }, ask] = useViewer();
   if (data !== undefined) {
     if (data.viewer.scopes.length > 0) return <Studio onSignIn={() => onToken(null)} />;
-    return <SignIn wasRefused={false} onToken={onToken} />;
+    return <SignIn wasRefused={token !== null} onToken={onToken} />;
   }
   const isRefused = error?.graphQLErrors.some(
     ({ extensions }) => extensions.code === 'NOT_AUTHENTICATED',
