@@ -1,6 +1,6 @@
 import { useEngine } from '@envelop/core';
 import { execute, type GraphQLSchema, subscribe } from 'graphql';
-import { createYoga, type YogaInitialContext } from 'graphql-yoga';
+import { createYoga, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import { useCharge } from './charge.ts';
@@ -34,13 +34,13 @@ export type YogaOptions = {
 /** Set by the doors: how a request is named in answers and logs. */
 export const requestIdHeader = 'x-request-id';
 
-export type Yoga = ReturnType<typeof createGraphQL>;
+export type Yoga = YogaServerInstance<Record<string, unknown>, Context>;
 
 /** One pipeline for all doors: what is held here is held over HTTP, SSE and WebSocket alike. */
-export function createGraphQL(options: YogaOptions) {
+export function createGraphQL(options: YogaOptions): Yoga {
   const { log } = options;
   const messages = { hasSuggestions: options.introspection === 'everyone' };
-  return createYoga<Record<string, unknown>, Context>({
+  const yoga: Yoga = createYoga<Record<string, unknown>, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
@@ -73,10 +73,11 @@ export function createGraphQL(options: YogaOptions) {
       options.callbacks.plugin,
       useRequestRules(log),
       useStreamRequests(options),
-      useSingleStream(options),
+      useSingleStream({ ...options, ask: (request) => yoga.fetch(request) }),
       usePagePolicy(),
     ],
   });
+  return yoga;
 }
 
 /** The WebSocket door brings its context ready made; over HTTP it is made from the request. */
