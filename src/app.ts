@@ -24,6 +24,7 @@ import { endConnections } from './server/farewell.ts';
 import { createHttpServer } from './server/http.ts';
 import { type KeyFile, openKeyFile } from './server/key-file.ts';
 import { createMetrics } from './server/metrics.ts';
+import type { Patience } from './server/patience.ts';
 import { createSessions } from './server/sessions.ts';
 import { createEventStreams } from './server/sse.ts';
 import { createSubscriptionCallbacks } from './server/subscription-callback.ts';
@@ -42,6 +43,8 @@ export type AppOptions = {
   database?: Promise<Database>;
   /** The clock, for tests. */
   now?: () => Date;
+  /** How long slow clients are waited for, for tests. */
+  patience?: Patience;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
@@ -64,7 +67,8 @@ export async function startApp(options: AppOptions) {
   const address = { publicUrl: config.server.publicUrl ?? '' };
   const trustedDocuments = await readTrustedDocuments(config.server.trustedDocuments);
   const read = { secrets, trustedDocuments, keyFile };
-  const parts = { config, log, now, db, jobs, upstream, address, ...read };
+  const { patience } = options;
+  const parts = { config, log, now, db, jobs, upstream, address, patience, ...read };
   const services = await createServices(parts);
   const doors = createDoors(parts, services);
 
@@ -137,6 +141,7 @@ type Parts = {
   trustedDocuments: TrustedDocuments;
   keyFile: KeyFile | null;
   address: { publicUrl: string };
+  patience: Patience | undefined;
 };
 
 async function createServices(parts: Parts): Promise<Services> {
@@ -214,6 +219,7 @@ function createDoors(parts: Parts, services: Services) {
     uploads: createUploadDoor({ uploads, log, stopping: stopping.signal }),
     origins,
     hasGraphiql: graphiql,
+    patience: parts.patience,
     metrics: createMetrics({
       countLipsyncs: () => countLipsyncs(db),
       countEventStreams: streams.count,

@@ -10,6 +10,7 @@ import { createGraphiql, renderPage, usePagePolicy } from './graphiql.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { useDocumentLimits } from './limits.ts';
 import { mask, useMasking } from './masking.ts';
+import { mostMultipartBytes, useMultipartRules } from './multipart.ts';
 import { useOneOperation } from './operations.ts';
 import { useRequestRules } from './requests.ts';
 import type { Sessions } from './sessions.ts';
@@ -47,6 +48,7 @@ export function createGraphQL(options: YogaOptions): Yoga {
     // Any path that ends in it is answered 200, with Yoga's own banner: none does. /livez is ours.
     healthCheckEndpoint: ' ',
     batching: false,
+    maxRequestBodySize: mostMultipartBytes,
     cors: false,
     logging: {
       debug: () => undefined,
@@ -71,6 +73,7 @@ export function createGraphQL(options: YogaOptions): Yoga {
       useCharge(messages) as never,
       options.streams.plugin,
       options.callbacks.plugin,
+      useMultipartRules(options),
       useRequestRules(log),
       useStreamRequests(options),
       useSingleStream({ ...options, ask: (request) => yoga.fetch(request) }),

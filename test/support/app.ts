@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type App, startApp } from '../../src/app.ts';
+import { type App, type AppOptions, startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
@@ -19,6 +19,8 @@ export type TestAppOptions = {
   storage?: TestStorage;
   /** The clock. */
   now?: () => Date;
+  /** How long slow clients are waited for. */
+  patience?: AppOptions['patience'];
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -74,6 +76,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       log: createLog('debug', { write }),
       openUpstream: async () => options.upstream ?? needed(sandbox),
       ...(options.now === undefined ? {} : { now: options.now }),
+      ...(options.patience === undefined ? {} : { patience: options.patience }),
     });
     closers.push(app.close);
     return {
