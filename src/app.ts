@@ -18,6 +18,7 @@ import { Failure } from './errors.ts';
 import type { Services } from './graphql/context.ts';
 import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
+import { startRetention } from './retention.ts';
 import { schema } from './schema.ts';
 import { createAuthenticator } from './server/caller.ts';
 import { createContextFactory } from './server/context.ts';
@@ -25,6 +26,7 @@ import { endConnections } from './server/farewell.ts';
 import { createHttpServer } from './server/http.ts';
 import { type KeyFile, openKeyFile } from './server/key-file.ts';
 import { createMetrics } from './server/metrics.ts';
+import type { Patience } from './server/patience.ts';
 import { createSessions } from './server/sessions.ts';
 import { createEventStreams } from './server/sse.ts';
 import { createSubscriptionCallbacks } from './server/subscription-callback.ts';
@@ -45,6 +47,8 @@ export type AppOptions = {
   now?: () => Date;
   /** How often a quiet connection gives a sign of life, for tests. */
   heartbeatMs?: number | undefined;
+  /** How long slow clients are waited for, for tests. */
+  patience?: Patience;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
@@ -68,7 +72,9 @@ export async function startApp(options: AppOptions) {
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const read = { secrets, trustedDocuments, keyFile };
-  const parts = { config, log, now, heartbeatMs, db, jobs, upstream, address, ...read };
+  const { patience } = options;
+  const connections = { heartbeatMs, patience };
+  const parts = { config, log, now, db, jobs, upstream, address, ...connections, ...read };
   const services = await createServices(parts);
   const doors = createDoors(parts, services);
 
@@ -78,7 +84,7 @@ export async function startApp(options: AppOptions) {
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
-  await startRetention(parts, services);
+  await startRetention({ jobs, now, db, retentionDays: config.timing.retentionDays }, services);
 
   async function close(): Promise<void> {
     await doors.close(() => services.lipsyncs.drain());
@@ -122,29 +128,6 @@ async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' 
   return openKeyFile({ path, parse: (text) => parseApiKeyFile(text, apiKeys), now, log });
 }
 
-const retentionQueue = 'retention';
-
-/** An upload that moved no byte for this long has lost its process. */
-const quietUploadMs = 3_600_000;
-
-/** What an owner spent this long ago has long come back. */
-const quietOwnerMs = 3_600_000;
-
-/** Erases, every hour and on one instance, what has been kept long enough. */
-async function startRetention({ config, jobs, now, db }: Parts, services: Services): Promise<void> {
-  const { uploads, lipsyncs, quotas } = services;
-  const ago = (ms: number) => new Date(now().getTime() - ms);
-  if (db.kind === 'embedded') await uploads.failAbandoned(now());
-  await jobs.define(retentionQueue, { policy: 'short' });
-  await jobs.work(retentionQueue, async () => {
-    await lipsyncs.eraseFinishedBefore(ago(config.timing.retentionDays * 86_400_000));
-    await uploads.expireDue();
-    await uploads.failAbandoned(ago(quietUploadMs));
-    await quotas.eraseBefore(ago(quietOwnerMs));
-  });
-  await jobs.schedule(retentionQueue, '17 * * * *');
-}
-
 type Parts = {
   config: Config;
   log: Log;
@@ -157,6 +140,7 @@ type Parts = {
   trustedDocuments: TrustedDocuments;
   keyFile: KeyFile | null;
   address: { publicUrl: string };
+  patience: Patience | undefined;
 };
 
 async function createServices(parts: Parts): Promise<Services> {
@@ -236,6 +220,7 @@ function createDoors(parts: Parts, services: Services) {
     uploads: createUploadDoor({ uploads, log, stopping: stopping.signal }),
     origins,
     hasGraphiql: graphiql,
+    patience: parts.patience,
     metrics: createMetrics({
       countLipsyncs: () => countLipsyncs(db),
       countEventStreams: streams.count,

@@ -30,9 +30,7 @@ export function createCallbackDoor(parts: {
       return;
     }
     const body = await readBody(request);
-    // Of a body that was too long the rest is not waited for.
-    if (body === null) response.setHeader('connection', 'close');
-    response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
+    answer(response, body);
     try {
       await parts.onCallback(verified.id, claimOf(body));
     } catch (error) {
@@ -40,6 +38,13 @@ export function createCallbackDoor(parts: {
       parts.log.error({ err: error, lipsyncId: verified.id }, 'a callback could not be taken');
     }
   };
+}
+
+/** Of a body that was too long the rest is not waited for; of one that was too slow it has been said already. */
+function answer(response: ServerResponse, body: string | null): void {
+  if (response.headersSent) return;
+  if (body === null) response.setHeader('connection', 'close');
+  response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
 }
 
 /** The body, or null where it breaks off or is longer than anything worth reading. */

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Log } from '../log.ts';
 import { refuseByHead } from './admission.ts';
 import { byPreference } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
 import { isKnownOrigin, type OriginRules } from './origin.ts';
-import { refuse } from './refusal.ts';
-import { tooLarge } from './requests.ts';
+import { hurry, type Patience, usualPatience } from './patience.ts';
+import { answer, answerUnreadable, nothingHere, protect, refusal } from './protect.ts';
 import { requestIdHeader, type Yoga } from './yoga.ts';
 
 type TokenDoor = (
@@ -26,6 +25,8 @@ export type HttpOptions = {
   hasGraphiql: boolean;
   metrics: Metrics;
   log: Log;
+  /** Default: `usualPatience`. */
+  patience?: Patience | undefined;
 };
 
 const allowedHeaders =
@@ -33,13 +34,21 @@ const allowedHeaders =
 
 /** Every HTTP door of the process on one server; WebSockets are added to it by `websocket.ts`. */
 export function createHttpServer(options: HttpOptions): Server {
-  // Node would cut every request after five minutes, and a large upload takes longer; each door bounds its own.
-  const server = createServer({ requestTimeout: 0 }, (request, response) => {
+  const { patience = usualPatience } = options;
+  const limits = {
+    // Node would cut every request after five minutes, and a large upload takes longer: `hurry` bounds the others.
+    requestTimeout: 0,
+    headersTimeout: patience.headersMs,
+    connectionsCheckingInterval: patience.headersMs,
+    // Node would refuse them by itself, without the headers that protect.
+    requireHostHeader: false,
+  };
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now();
     const requestId = nameRequest(request);
     const path = pathOf(request);
     response.setHeader(requestIdHeader, requestId);
-    secure(response);
+    protect(response);
     response.once('close', () => {
       const ms = performance.now() - startedAt;
       options.metrics.observe(request, response, ms / 1000);
@@ -54,50 +63,37 @@ export function createHttpServer(options: HttpOptions): Server {
         'request',
       );
     });
-    handle(options, request, response).catch((error: unknown) => {
+    handle({ ...options, patience }, request, response).catch((error: unknown) => {
       options.log.error({ err: error, requestId }, 'a request broke off');
       if (response.headersSent) response.destroy();
       else
         answer(response, 500, { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong.' });
     });
-  });
-  return server.on('clientError', answerUnreadable);
-}
-
-/** What Node's parser refuses is no request yet; where a URL is too long, its sender learns it as on other doors. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const refused = isTooLarge ? tooLarge() : refuse('BAD_REQUEST', 'This is no HTTP request.');
-  const body = JSON.stringify({ errors: [refused] });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  };
+  return createServer(limits, listener)
+    .on('clientError', answerUnreadable)
+    .on('checkExpectation', listener);
 }
 
 async function handle(
-  options: HttpOptions,
+  options: HttpOptions & { patience: Patience },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const path = pathOf(request);
+  if (!isRequest(request, response)) return;
   if (allowOrigin(options.origins, request, response)) return;
   const [, door, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
+  if (door !== 'uploads') hurry(request, response, options.patience);
   if (door !== undefined) return handleToken(options, { door, token, request, response });
-  if (path === '/graphql' || path.startsWith('/graphql/'))
-    return handleGraphQL(options, request, response);
-  if (path === '/livez') return answer(response, 200, { status: 'ok' });
-  if (path === '/readyz') return handleReady(options, response);
-  if (path === '/metrics') return options.metrics.answer(response);
+  // No other path below it: graphql-sse would take every one that ends like its own for a door.
+  if (/^\/graphql(\/|\/stream)?$/.test(path)) return handleGraphQL(options, request, response);
+  if (/^\/(livez|readyz|metrics)$/.test(path)) return handleProbe(options, request, response);
   if (path === '/' && options.hasGraphiql) {
     response.writeHead(302, { location: '/graphql' }).end();
     return;
   }
-  answer(response, 404, { code: 'NOT_FOUND', message: 'There is nothing here.' });
+  answer(response, 404, nothingHere);
 }
 
 async function handleGraphQL(
@@ -109,10 +105,36 @@ async function handleGraphQL(
   if (accept !== undefined) request.headers.accept = byPreference(accept) ?? 'none';
   const refused = refuseByHead(request, options.origins);
   if (refused !== null) {
-    const { status, code, message } = refused;
-    return answer(response, status, { errors: [{ message, extensions: { code } }] });
+    return answer(response, refused.status, refused.body);
   }
   await options.yoga.handle(request, response);
+}
+
+/** What HTTP itself asks of a request. Where it is none, it has been answered. */
+function isRequest(request: IncomingMessage, response: ServerResponse): boolean {
+  const { host, expect } = request.headers;
+  if (expect !== undefined && !/^100-continue$/i.test(expect)) {
+    answer(response, 417, refusal('BAD_REQUEST', 'This server knows no such expectation.'));
+    return false;
+  }
+  if (host === undefined && request.httpVersion !== '1.0') {
+    answer(response, 400, refusal('BAD_REQUEST', 'A request says which host it is for.'));
+    return false;
+  }
+  return true;
+}
+
+async function handleProbe(
+  options: HttpOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+  if (!allows(method, request, response)) return;
+  const path = pathOf(request);
+  if (path === '/livez') return answer(response, 200, { status: 'ok' });
+  if (path === '/metrics') return options.metrics.answer(response);
+  return handleReady(options, response);
 }
 
 async function handleReady(options: HttpOptions, response: ServerResponse): Promise<void> {
@@ -178,26 +200,15 @@ function pathOf(request: IncomingMessage): string {
   return request.url?.split('?')[0] ?? '/';
 }
 
+/** No path of ours has a longer part that is no secret. */
+const longestPart = 24;
+
 /**
  * The token of a callback or upload is a secret, and a log is no place for one: also where a proxy or a typing error left
- * something else around the path, so that it opens nothing here.
+ * something else around the path, so that it opens nothing here. Nor for a key that somebody took for a part of the path.
  */
 function withoutToken(path: string): string {
-  return path.replace(/(\/(?:callbacks|uploads)\/+)[^/].*/i, '$1…');
-}
-
-function secure(response: ServerResponse): void {
-  response.setHeader('x-content-type-options', 'nosniff');
-  response.setHeader('referrer-policy', 'no-referrer');
-  response.setHeader('x-frame-options', 'DENY');
-  // Of an answer that a browser should take for a page; the one page that there is brings its own.
-  response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
-  response.setHeader('cross-origin-resource-policy', 'same-site');
-  response.setHeader('cache-control', 'no-store');
-}
-
-function answer(response: ServerResponse, status: number, body: object): void {
-  response
-    .writeHead(status, { 'content-type': 'application/json; charset=utf-8' })
-    .end(JSON.stringify(body));
+  return path
+    .replace(/(\/(?:callbacks|uploads)\/+)[^/].*/i, '$1…')
+    .replace(/[^/]+/g, (part) => (part.length > longestPart ? '…' : part));
 }

@@ -52,18 +52,14 @@ export function notJson(): GraphQLError {
   return refuse('BAD_REQUEST', 'This request is not valid JSON.');
 }
 
-/**
- * Over POST Yoga quotes the body, and over GET it takes what `JSON.parse` throws for a fault of its own. Of a multipart
- * request it writes files into operations that may be a number, or null, at places that may be no text.
- */
+/** Over POST Yoga quotes the body, and over GET it takes what `JSON.parse` throws for a fault of its own. */
 async function parseOrRefuse<T>(parse: () => T): Promise<Awaited<T>> {
   try {
     return await parse();
   } catch (thrown) {
     const isQuoting =
       thrown instanceof GraphQLError && thrown.extensions.originalError !== undefined;
-    const isUnread = thrown instanceof SyntaxError || thrown instanceof TypeError;
-    throw isQuoting || isUnread ? withStatus(notJson(), 400) : thrown;
+    throw isQuoting || thrown instanceof SyntaxError ? withStatus(notJson(), 400) : thrown;
   }
 }
 
@@ -81,10 +77,10 @@ export function useRequestRules(log: Log): Plugin {
       },
     },
     async onRequest({ request, setRequest, endResponse, fetchAPI }) {
-      if (request.method !== 'POST' || isMultipart(request)) return;
+      if (request.method !== 'POST' || hasFiles(request)) return;
       const body = await readBody(request.body);
       if (body === null) return endResponse(answerRefusal(fetchAPI, [tooLarge()], 413));
-      setRequest(withBody(fetchAPI, request, body));
+      setRequest(withBody(fetchAPI, request, body.toString('utf8')));
     },
     onRequestParse({ requestParser, setRequestParser }) {
       if (requestParser === undefined) return;
@@ -115,7 +111,7 @@ export function useRequestRules(log: Log): Plugin {
 }
 
 /** By the rule of GraphQL over HTTP: the status is told to clients that take application/graphql-response+json. */
-function withStatus(error: GraphQLError, status?: number): GraphQLError {
+export function withStatus(error: GraphQLError, status?: number): GraphQLError {
   const { extensions } = error;
   if (extensions.http !== undefined) return error;
   const { retryAfterSeconds: seconds } = extensions;
@@ -139,10 +135,17 @@ export function answerRefusal(
   });
 }
 
-/** The same request with another body, which is a text. */
-export function withBody({ Request }: FetchAPI, request: Request, body: string): Request {
-  const { method, url, headers, signal } = request;
+/** The same request with another body, which is a text. Yoga knows its types in small letters only. */
+function withBody({ Request, Headers }: FetchAPI, request: Request, body: string): Request {
+  const { method, url, signal } = request;
+  const headers = new Headers(request.headers);
+  headers.set('content-type', (headers.get('content-type') ?? '').toLowerCase());
   return new Request(url, { method, headers, signal, body });
+}
+
+/** What `useMultipartRules` looks at instead. */
+export function hasFiles({ headers }: Pick<Request, 'headers'>): boolean {
+  return /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '');
 }
 
 /** What Yoga writes as its answer is the `stack`, with this status. */
@@ -152,12 +155,10 @@ function unmeant(thrown: unknown, { log, request }: { log: Log; request: Request
   return Object.assign(new Error('masked'), { stack, status: 500 });
 }
 
-function isMultipart({ headers }: Request): boolean {
-  return /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '');
-}
-
-/** The whole body as text, or null where it is too large. */
-async function readBody(body: ReadableStream<Uint8Array> | null): Promise<string | null> {
+/** The whole body, or null where it is too large. */
+export async function readBody(
+  body: ReadableStream<Uint8Array> | null,
+): Promise<Buffer<ArrayBuffer> | null> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
@@ -165,5 +166,5 @@ async function readBody(body: ReadableStream<Uint8Array> | null): Promise<string
     if (bytes <= mostRequestBytes) chunks.push(chunk);
     if (bytes > mostDrainedBytes) break;
   }
-  return bytes > mostRequestBytes ? null : Buffer.concat(chunks).toString('utf8');
+  return bytes > mostRequestBytes ? null : Buffer.concat(chunks);
 }

@@ -1,88 +1,153 @@
-import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { useGraphQLSSE } from '@graphql-yoga/plugin-graphql-sse';
 import type { FetchAPI, Plugin } from 'graphql-yoga';
 import type { Caller } from '../graphql/context.ts';
 import { nobody } from './caller.ts';
 import { usualHeartbeatMs } from './heartbeat.ts';
+import { createReservations } from './reservations.ts';
+import type { ReservedStream } from './reserved-stream.ts';
 import type { Sessions } from './sessions.ts';
 import type { EventStreams, Place } from './sse.ts';
 
 const endpoint = '/graphql/stream';
 const tokenHeader = 'x-graphql-event-stream-token';
 
-/** Who connects, and to which reserved stream; null: to one that carries this operation alone. */
+/** Who connects, and to which reserved stream; null: to none. */
 type Connection = { caller: Caller; token: string | null };
+
+type Asked = { method: string; headers: Headers; raw: Request };
+
+type Parts = {
+  sessions: Pick<Sessions, 'signIn'>;
+  streams: Pick<EventStreams, 'enter'>;
+  /** Default: `usualHeartbeatMs`. */
+  heartbeatMs?: number | undefined;
+  /** Asks this very server, past HTTP. */
+  ask: (request: Request) => Promise<Response> | Response;
+};
 
 /**
  * The "single connection" form of graphql-sse: a caller reserves a stream, opens it, and posts operations whose results
  * come through it. A reservation is its caller's own: under another's token there is no stream.
  */
-export function useSingleStream(parts: {
-  sessions: Pick<Sessions, 'signIn'>;
-  streams: Pick<EventStreams, 'enter'>;
-  heartbeatMs?: number | undefined;
-}): Plugin {
-  const { sign, isOf } = createReservations();
-  const connections = new WeakMap<Request, Connection>();
-  const places = new Map<string, Place>();
-
-  async function admit(request: { method: string; headers: Headers; raw: Request }) {
-    const { method, headers, raw } = request;
-    const caller = await parts.sessions.signIn(headers.get('authorization'));
-    const token = headers.get(tokenHeader);
-    if (token !== null && !isOf(caller, token)) return streamNotFound();
-    connections.set(raw, { caller, token });
-    if (token !== null) places.get(token)?.bindTo(caller);
-    if (token !== null || method !== 'PUT') return token;
-    // It could run nothing, and a reservation takes memory.
-    return caller === nobody ? signInFirst() : sign(caller);
-  }
-
+export function useSingleStream(parts: Parts): Plugin {
+  let fetchAPI: FetchAPI;
+  const door = new StreamDoor(parts, () => fetchAPI);
   return {
     onPluginInit({ addPlugin }) {
-      addPlugin(useGraphQLSSE({ endpoint, authenticate: admit as never }));
+      const authenticate = (asked: Asked) => door.admit(asked);
+      const onNext = (_: unknown, { raw }: Asked) => door.answer(raw);
+      const onComplete = (_: unknown, { raw }: Asked) => door.forget(raw);
+      addPlugin(useGraphQLSSE({ endpoint, authenticate, onNext, onComplete } as never));
     },
-    onResponse({ request, response, setResponse, fetchAPI }) {
-      const connection = connections.get(request);
+    onYogaInit({ yoga }) {
+      fetchAPI = yoga.fetchAPI;
+    },
+    onResponse({ request, response, setResponse }) {
+      if (response.status !== 202) door.forget(request);
+      const enter = door.entranceOf(request);
       const type = response.headers.get('content-type');
-      if (connection === undefined || !type?.startsWith('text/event-stream')) return;
-      const { caller, token } = connection;
-      const enter = (end: End) => {
-        const place = parts.streams.enter(caller, end);
-        if (token !== null) places.set(token, place);
-        return () => {
-          place.leave();
-          if (token !== null) places.delete(token);
-        };
-      };
+      if (enter === null || !type?.startsWith('text/event-stream')) return;
+      const { status, headers } = response;
       const { heartbeatMs = usualHeartbeatMs } = parts;
       const body = endable(response.body, fetchAPI.ReadableStream, { enter, heartbeatMs });
-      const { status, headers } = response;
       setResponse(new fetchAPI.Response(body, { status, headers }));
     },
   };
 }
 
-/** Tokens that say whose they are, under a secret of this process: its streams end with it. */
-function createReservations() {
-  const secret = randomBytes(32);
-  const macOf = (owner: string, name: string) =>
-    createHmac('sha256', secret).update(`${name}.${owner}`).digest('base64url');
-  return {
-    sign({ owner }: Caller): string {
-      const name = randomUUID();
-      return `${name}.${macOf(owner, name)}`;
+class StreamDoor {
+  readonly #parts: Parts;
+  readonly #fetchAPI: () => FetchAPI;
+  readonly #connections = new WeakMap<Request, Connection>();
+  readonly #places = new Map<string, Place>();
+  readonly #ours = new WeakSet<Request>();
+  readonly #reservations = createReservations({
+    make: async (token) => void (await this.#ask(token, { method: 'PUT', accept: '*/*' })),
+    leave: async (token) => {
+      const { body } = await this.#ask(token, { method: 'GET', accept: 'text/event-stream' });
+      await body?.cancel();
     },
-    isOf({ owner }: Caller, token: string): boolean {
-      const [name = '', mac = ''] = token.split('.');
-      const genuine = Buffer.from(macOf(owner, name));
-      const given = Buffer.from(mac);
-      return given.length === genuine.length && timingSafeEqual(given, genuine);
-    },
-  };
+  });
+
+  constructor(parts: Parts, fetchAPI: () => FetchAPI) {
+    this.#parts = parts;
+    this.#fetchAPI = fetchAPI;
+  }
+
+  /** Under which token graphql-sse shall see the request, or why under none. */
+  async admit({ method, headers, raw }: Asked) {
+    const token = headers.get(tokenHeader);
+    if (this.#ours.has(raw)) return token;
+    const caller = await this.#parts.sessions.signIn(headers.get('authorization'));
+    this.#connections.set(raw, { caller, token });
+    if (token === null) return method === 'PUT' ? this.#reserve(caller) : null;
+    if (!this.#reservations.isOf(caller, token)) return streamNotFound();
+    if (method === 'PUT') return isReserved();
+    this.#places.get(token)?.bindTo(caller);
+    return method === 'DELETE' ? token : this.#use(token, { method, caller, raw });
+  }
+
+  async #use(token: string, { method, caller, raw }: Omit<Asked, 'headers'> & { caller: Caller }) {
+    const stream = await this.#reservations.use(token, caller.owner);
+    if (method === 'GET') stream.isOpen = true;
+    return method !== 'POST' || stream.admit(raw) ? token : tooMany();
+  }
+
+  #reserve(caller: Caller) {
+    // It could run nothing.
+    if (caller === nobody) return signInFirst();
+    const headers = { 'content-type': 'text/plain; charset=utf-8' };
+    return [this.#reservations.sign(caller), { status: 201, headers }] as const;
+  }
+
+  /** graphql-sse keeps its streams to itself: they are reached by asking for them, as a client does. */
+  async #ask(token: string, { method, accept }: { method: string; accept: string }) {
+    const { Request } = this.#fetchAPI();
+    const headers = { accept, [tokenHeader]: token };
+    const request = new Request(`http://localhost${endpoint}`, { method, headers });
+    this.#ours.add(request);
+    return this.#parts.ask(request);
+  }
+
+  /** Waits until an answer to the operation may be put into its stream. */
+  async answer(operation: Request): Promise<void> {
+    await this.#streamOf(operation)?.waitForRoom();
+    this.forget(operation);
+  }
+
+  /** The operation has its first answer, or comes to an end without one. */
+  forget(operation: Request): void {
+    this.#streamOf(operation)?.answered(operation);
+  }
+
+  #streamOf(request: Request): ReservedStream | undefined {
+    const token = this.#connections.get(request)?.token;
+    return token == null ? undefined : this.#reservations.find(token);
+  }
+
+  /** How the stream that this request opens is entered, or null where it is one of ours. */
+  entranceOf(request: Request): ((end: End) => Reader) | null {
+    const connection = this.#connections.get(request);
+    return connection === undefined ? null : (end) => this.#enter(connection, end);
+  }
+
+  #enter({ caller, token }: Connection, end: End): Reader {
+    const place = this.#parts.streams.enter(caller, end);
+    if (token === null) return { wasRead: () => undefined, leave: () => place.leave() };
+    const stream = this.#reservations.find(token);
+    this.#places.set(token, place);
+    return {
+      wasRead: () => stream?.wasRead(),
+      leave: () => {
+        place.leave();
+        this.#places.delete(token);
+        this.#reservations.end(token);
+      },
+    };
+  }
 }
 
-/** As graphql-sse answers a token that it doesn't know. */
+/** In the words of graphql-sse for a token that it doesn't know. */
 function streamNotFound() {
   return refusal(404, { message: 'Stream not found', extensions: { code: 'NOT_FOUND' } });
 }
@@ -92,28 +157,45 @@ function signInFirst() {
   return refusal(401, { message: 'Sign in to do this.', extensions });
 }
 
+function isReserved() {
+  const extensions = { code: 'BAD_REQUEST' };
+  return refusal(409, { message: 'Stream already registered', extensions });
+}
+
+function tooMany() {
+  const message = 'Read what this stream has for you before you ask for more.';
+  return refusal(429, { message, extensions: { code: 'TOO_MANY_OPERATIONS' } });
+}
+
 function refusal(status: number, error: object) {
   const headers = { 'content-type': 'application/json; charset=utf-8' };
   return [JSON.stringify({ errors: [error] }), { status, headers }] as const;
 }
 
+/** Ends a stream behind these last words. */
 type End = (lastWords: string) => void;
+
+type Reader = {
+  /** A result has left us. */
+  wasRead: () => void;
+  leave: () => void;
+};
 
 /** The same stream, which can be ended from here, and gives signs of life. */
 function endable(
   body: ReadableStream<Uint8Array> | null,
   Stream: FetchAPI['ReadableStream'],
-  { enter, heartbeatMs }: { enter: (end: End) => () => void; heartbeatMs: number },
+  { enter, heartbeatMs }: { enter: (end: End) => Reader; heartbeatMs: number },
 ): ReadableStream<Uint8Array> | null {
   if (body === null) return null;
   const reader = body.getReader();
   const encoder = new TextEncoder();
   let heartbeat: NodeJS.Timeout | undefined;
-  let leave: (() => void) | null = null;
+  let place: Reader | null = null;
   const end = () => {
     clearInterval(heartbeat);
-    leave?.();
-    leave = null;
+    place?.leave();
+    place = null;
   };
   const abandon = async () => {
     end();
@@ -125,7 +207,7 @@ function endable(
       heartbeat = setInterval(() => {
         if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(':\n\n'));
       }, heartbeatMs);
-      leave = enter((lastWords) => {
+      place = enter((lastWords) => {
         if (lastWords !== '') controller.enqueue(encoder.encode(lastWords));
         controller.close();
         void abandon();
@@ -133,11 +215,19 @@ function endable(
     },
     async pull(controller) {
       const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-      if (leave === null) return;
-      if (!done && value !== undefined) return controller.enqueue(value);
+      if (place === null) return;
+      if (!done && value !== undefined) {
+        if (isResult(value)) place.wasRead();
+        return controller.enqueue(value);
+      }
       controller.close();
       end();
     },
     cancel: abandon,
   });
+}
+
+/** graphql-sse writes each message by itself: results, ends of operations, and comments. */
+function isResult(message: Uint8Array): boolean {
+  return Buffer.from(message.subarray(0, 11)).toString() === 'event: next';
 }

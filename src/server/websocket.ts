@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { GraphQLError } from 'graphql';
 import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -9,6 +10,7 @@ import type { ContextFactory } from './context.ts';
 import { usualHeartbeatMs } from './heartbeat.ts';
 import { endSocket, Intake } from './intake.ts';
 import { isForeign, type OriginRules } from './origin.ts';
+import { answerSocket, foreignOrigin, nothingHere, refusal, tokenInUrl } from './protect.ts';
 import { mostRequestBytes } from './requests.ts';
 import type { Sessions } from './sessions.ts';
 import { admitPayload, type Executed, executePayload } from './socket-operation.ts';
@@ -110,12 +112,13 @@ export function openWebSocketDoor(server: Server, parts: WebSocketParts) {
 }
 
 function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSocketParts): void {
+  sockets.on('wsClientError', (_, socket) => answerHandshake(socket));
   server.on('upgrade', (request, socket, head) => {
     // From here on the socket is ours alone, also where it is refused: an error that nobody hears ends the process.
     socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket broke'));
-    const status = refusalOf(request, parts.origins);
-    if (status !== null) {
-      socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
+    const refused = refusalOf(request, parts.origins);
+    if (refused !== null) {
+      answerSocket(socket, refused);
       return;
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) =>
@@ -150,11 +153,17 @@ function isOfServer(message: unknown): boolean {
   return typeof type === 'string' && ['connection_ack', 'next', 'error'].includes(type);
 }
 
-/** The status with which an upgrade is refused, or null. */
-function refusalOf({ url = '/', headers }: IncomingMessage, origins: OriginRules): string | null {
-  if (url.split('?')[0] !== '/graphql') return '404 Not Found';
-  if (isForeign(headers, origins)) return '403 Forbidden';
-  return hasToken(url) ? '400 Bad Request' : null;
+/** How an upgrade is refused, or null. */
+function refusalOf({ url = '/', headers }: IncomingMessage, origins: OriginRules) {
+  if (url.split('?')[0] !== '/graphql') return { status: 404, body: nothingHere };
+  if (isForeign(headers, origins)) return { status: 403, body: foreignOrigin };
+  return hasToken(url) ? { status: 400, body: tokenInUrl } : null;
+}
+
+/** ws would answer what is no handshake with a text of its own, and without the headers that protect. */
+function answerHandshake(socket: Duplex): void {
+  const body = refusal('BAD_REQUEST', 'This is no handshake of a WebSocket.');
+  answerSocket(socket, { status: 400, body, headers: { 'sec-websocket-version': '13' } });
 }
 
 /** In any case of letters, as a header is. What is there and no text is no token, but not nothing either. */

@@ -1,6 +1,6 @@
 import { useEngine } from '@envelop/core';
 import { execute, type GraphQLSchema, subscribe } from 'graphql';
-import { createYoga, type YogaInitialContext } from 'graphql-yoga';
+import { createYoga, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Context } from '../graphql/context.ts';
 import type { Log } from '../log.ts';
 import { useCharge } from './charge.ts';
@@ -11,6 +11,7 @@ import { useIncrementalDelivery } from './incremental.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { useDocumentLimits } from './limits.ts';
 import { mask, useMasking } from './masking.ts';
+import { mostMultipartBytes, useMultipartRules } from './multipart.ts';
 import { useOneOperation } from './operations.ts';
 import { useRequestRules } from './requests.ts';
 import type { Sessions } from './sessions.ts';
@@ -37,21 +38,22 @@ export type YogaOptions = {
 /** Set by the doors: how a request is named in answers and logs. */
 export const requestIdHeader = 'x-request-id';
 
-export type Yoga = ReturnType<typeof createGraphQL>;
+export type Yoga = YogaServerInstance<Record<string, unknown>, Context>;
 
 /** One pipeline for all doors: what is held here is held over HTTP, SSE and WebSocket alike. */
-export function createGraphQL(options: YogaOptions) {
+export function createGraphQL(options: YogaOptions): Yoga {
   const { log } = options;
   const messages = { hasSuggestions: options.introspection === 'everyone' };
   const parts = useIncrementalDelivery();
   const shared = useSharedAnswers();
-  return createYoga<Record<string, unknown>, Context>({
+  const yoga: Yoga = createYoga<Record<string, unknown>, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
     // Any path that ends in it is answered 200, with Yoga's own banner: none does. /livez is ours.
     healthCheckEndpoint: ' ',
     batching: false,
+    maxRequestBodySize: mostMultipartBytes,
     cors: false,
     logging: {
       debug: () => undefined,
@@ -79,14 +81,16 @@ export function createGraphQL(options: YogaOptions) {
       shared.hold as never,
       options.streams.plugin,
       options.callbacks.plugin,
+      useMultipartRules(options),
       useRequestRules(log),
       useStreamRequests(options),
-      useSingleStream(options),
+      useSingleStream({ ...options, ask: (request) => yoga.fetch(request) }),
       usePagePolicy(),
       shared.tell,
       parts.tell,
     ],
   });
+  return yoga;
 }
 
 /** The WebSocket door brings its context ready made; over HTTP it is made from the request. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { signToken } from '../../src/callbacks/token.ts';
@@ -53,9 +54,21 @@ const answers: [string, number, Sent][] = [
   ['a token in the URL', 400, { path: '/graphql?token=x' }],
   ['a foreign page', 403, { path: '/graphql', headers: { origin: 'https://evil.example' } }],
   ['a form', 415, { method: 'POST', path: '/graphql', body: 'query=x' }],
+  [
+    'a type in capitals, which was one that nobody knew',
+    200,
+    {
+      method: 'POST',
+      path: '/graphql',
+      headers: { 'content-type': 'Application/JSON; Charset=UTF-8' },
+      body,
+    },
+  ],
   ['a method that is none', 405, { method: 'DELETE', path: '/graphql' }],
   ['a path under /graphql', 404, { path: '/graphql/nothing' }],
   ['a health check of the framework', 404, { path: '/graphql/health' }],
+  ['a path that only ends like a door', 404, { method: 'PUT', path: '/graphql/x/graphql/stream' }],
+  ['a path around a door', 404, { path: '/graphql/../metrics' }],
   ['nothing', 404, { path: '/nothing' }],
   ['a preflight', 204, { method: 'OPTIONS', path: '/graphql' }],
   ['the wrong method for a callback', 405, { path: '/callbacks/x' }],
@@ -65,7 +78,36 @@ const answers: [string, number, Sent][] = [
   ['/livez', 200, { path: '/livez' }],
   ['/readyz', 200, { path: '/readyz' }],
   ['/metrics', 200, { path: '/metrics' }],
+  ['a probe that would change something', 405, { method: 'DELETE', path: '/readyz' }],
+  ['another address for it', 405, { method: 'POST', path: '/metrics', body: 'x' }],
+  ['what is asked by way of a proxy', 404, { path: 'http://elsewhere.example/graphql' }],
+  ['an expectation', 417, { path: '/livez', headers: { expect: 'miracles' } }],
 ];
+
+const head = (first: string, headers: string) =>
+  `${first} HTTP/1.1\r\nhost: x\r\n${headers}\r\n\r\n`;
+
+function handshake(path: string, more: string): string {
+  const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13';
+  const headers = ['connection: upgrade', 'upgrade: websocket', key, more];
+  return head(`GET ${path}`, headers.filter((each) => each !== '').join('\r\n'));
+}
+
+/** All that is answered to a text, until the server has closed. */
+async function say(text: string): Promise<string> {
+  const { port, hostname } = new URL(it.url);
+  const socket = connect(Number(port), hostname);
+  let told = '';
+  socket.on('data', (part: Buffer) => {
+    told += part.toString();
+  });
+  // What it did not read resets the connection behind its answer.
+  socket.on('error', () => undefined);
+  socket.write(text);
+  // Not `once` of node:events, for which an error would be the end.
+  await new Promise((resolve) => socket.once('close', resolve));
+  return told;
+}
 
 const always = {
   'x-content-type-options': 'nosniff',
@@ -88,6 +130,44 @@ describe('works', () => {
       expect(Object.keys(received.headers).join()).not.toMatch(/server|powered|version|yoga/i);
     },
   );
+
+  test.each<[string, number, string]>([
+    ['what is no request', 400, 'this is nothing\r\n\r\n'],
+    ['a method that nobody knows', 400, 'BREW / HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['a URL that is too long', 431, `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nhost: x\r\n\r\n`],
+    ['headers that are too large', 431, head('GET /livez', `x: ${'x'.repeat(20_000)}`)],
+    [
+      'two lengths of one body',
+      400,
+      head('POST /graphql', 'content-length: 1\r\ncontent-length: 2'),
+    ],
+    [
+      'a length beside chunks, by which a proxy is deceived',
+      400,
+      head('POST /graphql', 'content-length: 5\r\ntransfer-encoding: chunked'),
+    ],
+    ['a request that names no host', 400, 'GET /livez HTTP/1.1\r\n\r\n'],
+    ['an upgrade from a foreign page', 403, handshake('/graphql', 'origin: https://evil.example')],
+    ['an upgrade to what is nowhere', 404, handshake('/graphql/stream', '')],
+    ['an upgrade with a token in the URL', 400, handshake('/graphql?token=x', '')],
+    [
+      'a handshake that is none',
+      400,
+      head('GET /graphql', 'connection: upgrade\r\nupgrade: websocket'),
+    ],
+  ])('%s is answered %i in the same way, and the connection ends', async (_, status, text) => {
+    const told = await say(text);
+    const [start = ''] = told.split('\r\n\r\n');
+    const [body = ''] = /\{.*\}/s.exec(told) ?? [];
+    expect(start).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    for (const [name, value] of Object.entries(always)) {
+      if (name === 'x-request-id' || name === 'cache-control') continue;
+      expect(start.toLowerCase()).toContain(`\r\n${name}: ${value}`.toLowerCase());
+    }
+    expect(start).toMatch(/\r\ncache-control: no-store/i);
+    expect(JSON.stringify(JSON.parse(body))).toMatch(/"code":"[A-Z_]+"/);
+    expect(told).not.toMatch(/\r\n(server|x-powered-by):|node|yoga/i);
+  });
 
   test('an upload and a callback that are taken are answered so too', async () => {
     type Data = { createUpload: { uploadUrl: string } };

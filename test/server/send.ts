@@ -18,7 +18,7 @@ export type Received = { status: number; headers: IncomingHttpHeaders; text: str
 /** Sends it as it is: `fetch` adds and withholds headers of its own. */
 export async function send(url: string, sent: Sent): Promise<Received> {
   const { method = 'GET', path = '/', headers = {}, body } = sent;
-  const request = httpRequest(`${url}${path}`, { method, headers });
+  const request = httpRequest(url, { method, path, headers, agent: false });
   request.end(body);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let text = '';

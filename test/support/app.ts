@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type App, startApp } from '../../src/app.ts';
+import { type App, type AppOptions, startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLog } from '../../src/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
@@ -21,6 +21,8 @@ export type TestAppOptions = {
   now?: () => Date;
   /** How often a quiet connection gives a sign of life. */
   heartbeatMs?: number;
+  /** How long slow clients are waited for. */
+  patience?: AppOptions['patience'];
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -77,6 +79,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       openUpstream: async () => options.upstream ?? needed(sandbox),
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
+      ...(options.patience === undefined ? {} : { patience: options.patience }),
     });
     closers.push(app.close);
     return {

@@ -59,7 +59,7 @@ afterAll(async () => {
 /** As well formed, and nobody's. A video is missing in an account that is there. */
 function missingLike(owned: Owned): string {
   const { typename, id } = decodeId(anns[owned]) ?? { typename: '', id: '' };
-  const key = owned === 'Video' ? `${id.split('-')[0]}-1` : '00000000-0000-4000-8000-000000000000';
+  const key = owned === 'Video' ? `${id.slice(0, 8)}-1` : '00000000-0000-4000-8000-000000000000';
   return encodeId(typename, key);
 }
 

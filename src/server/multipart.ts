@@ -1,0 +1,67 @@
+import { GraphQLError } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { nobody } from './caller.ts';
+import { refuse } from './refusal.ts';
+import {
+  answerRefusal,
+  hasFiles,
+  mostRequestBytes,
+  readBody,
+  tooLarge,
+  withStatus,
+} from './requests.ts';
+import type { Sessions } from './sessions.ts';
+
+/** Of a file and what comes with it: 25 MB are promised, and the rest is larger than the limit of any other request. */
+export const mostMultipartBytes = 25 * 1024 ** 2 + mostRequestBytes;
+
+/**
+ * What requests with files may be. All of one is held in memory before anybody knows what it asks, so whoever may not
+ * upload anything sends no more than by any other request; and what is no file is no larger than there.
+ */
+export function useMultipartRules({ sessions }: { sessions: Pick<Sessions, 'signIn'> }): Plugin {
+  return {
+    async onRequest({ request, setRequest, endResponse, fetchAPI }) {
+      if (request.method !== 'POST' || !hasFiles(request)) return;
+      if (Number(request.headers.get('content-length')) > mostMultipartBytes) {
+        return endResponse(answerRefusal(fetchAPI, [tooLarge()], 413));
+      }
+      const caller = await sessions.signIn(request.headers.get('authorization'));
+      if (caller !== nobody) return;
+      const body = await readBody(request.body);
+      if (body === null) return endResponse(answerRefusal(fetchAPI, [tooLarge()], 413));
+      const { method, url, headers, signal } = request;
+      setRequest(new fetchAPI.Request(url, { method, headers, signal, body }));
+    },
+    onRequestParse({ request: asked, requestParser, setRequestParser }) {
+      if (requestParser === undefined || !hasFiles(asked)) return;
+      setRequestParser(async (request) => {
+        try {
+          const form = await request.formData();
+          checkTexts(form);
+          // All that Yoga's parser reads of it.
+          return await requestParser({ formData: async () => form } as Request);
+        } catch (thrown) {
+          throw refusalOf(thrown);
+        }
+      });
+    },
+  };
+}
+
+function checkTexts(form: FormData): void {
+  const texts = [...form.values()].filter((value) => typeof value === 'string');
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes > mostRequestBytes) throw tooLarge();
+}
+
+/** Yoga and the reader of forms have words of their own, which may quote what came. */
+function refusalOf(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || thrown.name === 'AbortError') return thrown;
+  const isTooLarge =
+    thrown.message.includes('too large') ||
+    (thrown instanceof GraphQLError && thrown.extensions.code === 'REQUEST_TOO_LARGE');
+  return isTooLarge
+    ? withStatus(tooLarge(), 413)
+    : withStatus(refuse('BAD_REQUEST', 'This is no multipart request of GraphQL.'), 400);
+}

@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { wavHeader } from '../support/wav.ts';
+import { send } from './send.ts';
+
+const key = 'the-key-of-a-studio';
+const hash = createHash('sha256').update(key).digest('hex');
+const megabyte = 1_000_000;
+
+let it: TestApp;
+beforeAll(async () => {
+  it = await startTestApp({
+    env: { API_KEYS: `studio:${hash}:lipsync:read lipsync:write`, ALLOW_ANONYMOUS: 'false' },
+  });
+});
+afterAll(() => it?.stop());
+
+const query =
+  'mutation ($file: File!) { uploadAudio(file: $file) { __typename ... on LipsyncError { code } } }';
+const operations = JSON.stringify({ query, variables: { file: null } });
+const map = JSON.stringify({ 0: ['variables.file'] });
+
+type Part = [name: string, value: string | Buffer];
+
+function formOf(parts: Part[], end = '--x--\r\n'): Buffer {
+  const written = parts.flatMap(([name, value]) => [
+    Buffer.from(
+      `--x\r\ncontent-disposition: form-data; name="${name}"${typeof value === 'string' ? '' : '; filename="a.wav"\r\ncontent-type: audio/wav'}\r\n\r\n`,
+    ),
+    Buffer.from(value),
+    Buffer.from('\r\n'),
+  ]);
+  return Buffer.concat([...written, Buffer.from(end)]);
+}
+
+async function post(body: Buffer, more: Record<string, string> = {}) {
+  const { status, text } = await send(it.url, {
+    method: 'POST',
+    path: '/graphql',
+    headers: {
+      'content-type': 'multipart/form-data; boundary=x',
+      'x-csrf': '1',
+      authorization: `Bearer ${key}`,
+      ...more,
+    },
+    body,
+  });
+  const { data, errors } = JSON.parse(text);
+  return { status, data, code: errors?.[0]?.extensions?.code, text };
+}
+
+const sound = (bytes: number) => Buffer.concat([wavHeader(bytes), Buffer.alloc(bytes)]);
+const nobody = { authorization: 'Bearer nobody' };
+const whole = (file: Buffer): Part[] => [
+  ['operations', operations],
+  ['map', map],
+  ['0', file],
+];
+const tooLarge = [413, 'REQUEST_TOO_LARGE'];
+
+describe('works', () => {
+  test('a file of 25 MB is taken whole', async () => {
+    const bytes = 25 * 1024 ** 2 - 44;
+    const { data } = await post(formOf(whole(sound(bytes))));
+    expect(data.uploadAudio).toEqual({ __typename: 'UploadAudioSuccess' });
+  });
+
+  test('nobody is told so, with a file that is small', async () => {
+    const { data } = await post(formOf(whole(sound(megabyte / 2))), nobody);
+    expect(data.uploadAudio).toMatchObject({ code: 'NOT_AUTHENTICATED' });
+  });
+});
+
+describe('refuses', () => {
+  test.each<[string, () => Part[]]>([
+    [
+      'an operation of more than a megabyte',
+      () => [
+        ['operations', `${operations}${' '.repeat(megabyte)}`],
+        ['map', '{}'],
+      ],
+    ],
+    [
+      'places for its files of more',
+      () => [
+        ['operations', operations],
+        ['map', `${map}${' '.repeat(megabyte)}`],
+      ],
+    ],
+    [
+      'texts of more, which nobody reads',
+      () => [
+        ...whole(sound(100)),
+        ['y', 'y'.repeat(megabyte / 2)],
+        ['z', 'z'.repeat(megabyte / 2)],
+      ],
+    ],
+    ['files of more than 25 MB', () => whole(Buffer.alloc(27 * 1024 ** 2))],
+  ])('%s, as too large', async (_, parts) => {
+    const { status, code } = await post(formOf(parts()));
+    expect([status, code]).toEqual(tooLarge);
+  });
+
+  test('files of more than 25 MB whose length is told by nobody', async () => {
+    const form = formOf(whole(Buffer.alloc(27 * 1024 ** 2)));
+    const { status, code } = await post(form, { 'transfer-encoding': 'chunked' });
+    expect([status, code]).toEqual(tooLarge);
+  });
+
+  test.each<[string, () => Buffer]>([
+    [
+      'without operations',
+      () =>
+        formOf([
+          ['map', map],
+          ['0', sound(10)],
+        ]),
+    ],
+    [
+      'with a file for operations',
+      () =>
+        formOf([
+          ['operations', Buffer.from(operations)],
+          ['map', map],
+        ]),
+    ],
+    [
+      'with operations that are no JSON',
+      () =>
+        formOf([
+          ['operations', '{"password":"hunter2"'],
+          ['map', map],
+        ]),
+    ],
+    [
+      'with operations that are nothing',
+      () =>
+        formOf([
+          ['operations', 'null'],
+          ['map', map],
+          ['0', sound(10)],
+        ]),
+    ],
+    [
+      'with a map that is no JSON',
+      () =>
+        formOf([
+          ['operations', operations],
+          ['map', '{"hunter2"'],
+        ]),
+    ],
+    [
+      'with a map of what is no list',
+      () =>
+        formOf([
+          ['operations', operations],
+          ['map', '{"0":7}'],
+        ]),
+    ],
+    [
+      'with places that are no text',
+      () =>
+        formOf([
+          ['operations', operations],
+          ['map', '{"0":[{}]}'],
+          ['0', sound(10)],
+        ]),
+    ],
+    [
+      'that breaks off',
+      () =>
+        formOf(
+          [
+            ['operations', operations],
+            ['map', map],
+          ],
+          '--x\r\ncontent-disp',
+        ),
+    ],
+    ['of nothing', () => Buffer.from('hunter2')],
+  ])('a form %s, in words of its own', async (_, form) => {
+    const { status, code, text } = await post(form());
+    expect([status, code]).toEqual([400, 'BAD_REQUEST']);
+    expect(text).not.toContain('hunter2');
+  });
+});
+
+describe('keeps out', () => {
+  test('a megabyte of whoever may upload nothing: 25 were held in memory for each', async () => {
+    for (const authorization of [nobody.authorization, 'Basic x']) {
+      const { status, code } = await post(formOf(whole(sound(megabyte))), { authorization });
+      expect([status, code]).toEqual(tooLarge);
+    }
+  });
+});

@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signToken } from '../../src/callbacks/token.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { wavHeader } from '../support/wav.ts';
+
+const secret = 'sixteen bytes or more';
+const nothing = '00000000-0000-4000-8000-000000000000';
+
+let it: TestApp;
+beforeAll(async () => {
+  it = await startTestApp({
+    env: { CALLBACK_SECRET: secret },
+    patience: { headersMs: 200, bodyMs: 200, filesMs: 300 },
+  });
+});
+afterAll(() => it?.stop());
+
+async function open(): Promise<Socket> {
+  const { port, hostname } = new URL(it.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** All that is said until the other side has closed. */
+async function hear(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (part: Buffer) => {
+    text += part.toString();
+  });
+  // Not `once` of node:events, for which an error would be the end.
+  await new Promise((resolve) => socket.once('close', resolve));
+  return text;
+}
+
+const head = (first: string, headers: string) =>
+  `${first} HTTP/1.1\r\nhost: here\r\n${headers}\r\n\r\n`;
+const json = 'content-type: application/json';
+const partOfJson = '{"query":';
+
+const callbackPath = () =>
+  `/callbacks/${signToken([secret], { purpose: 'callback', id: nothing })}`;
+
+describe('keeps out', () => {
+  test.each<[string, () => string]>([
+    ['headers', () => 'POST /graphql HTTP/1.1\r\nhost: here\r\nx-slow: '],
+    ['a URL', () => 'GET /graph'],
+    [
+      'an operation',
+      () => `${head('POST /graphql', `${json}\r\ncontent-length: 9999`)}${partOfJson}`,
+    ],
+    [
+      'an operation in chunks',
+      () =>
+        `${head('POST /graphql', `${json}\r\ntransfer-encoding: chunked`)}9\r\n${partOfJson}\r\n`,
+    ],
+    [
+      'an operation for a reserved stream',
+      () => `${head('POST /graphql/stream', `${json}\r\ncontent-length: 9999`)}${partOfJson}`,
+    ],
+    [
+      'a file',
+      () =>
+        `${head('POST /graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1\r\ncontent-length: 90')}--x\r\n`,
+    ],
+    ['a callback', () => `${head(`POST ${callbackPath()}`, `${json}\r\ncontent-length: 9999`)}{`],
+    ['a forged callback', () => `${head('POST /callbacks/x', 'content-length: 99999')}{`],
+    ['the body of what is nowhere', () => `${head('POST /nowhere', 'content-length: 99999')}{`],
+    ['the body of a probe', () => `${head('GET /livez', 'content-length: 99999')}{`],
+  ])('a client that sends %s without end: it held its connection for ever', async (_, text) => {
+    const socket = await open();
+    socket.write(text());
+    // A byte now and then: some limits begin again with each.
+    const trickle = setInterval(() => socket.write('1'), 50);
+    const told = await hear(socket);
+    clearInterval(trickle);
+    expect(told).toMatch(/^HTTP\/1\.1 (408|404|200) /);
+    expect(told).toMatch(/x-content-type-options: nosniff/i);
+  });
+
+  test('a client that keeps its half of a connection open that was refused', async () => {
+    const { port, hostname } = new URL(it.url);
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    const ended = once(socket, 'end');
+    socket.resume().write('this is nothing\r\n\r\n');
+    await ended;
+    // The server's side is gone, and with it ours: nothing takes what we send.
+    while (!socket.destroyed) {
+      socket.write('more');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test('defects: none of this was an error of ours', () => {
+    expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
+
+describe('works', () => {
+  test('a file by its own address may take as long as it moves', async () => {
+    const { data } = await it.ask<{ createUpload: { uploadUrl: string } }>(
+      'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
+    );
+    const { pathname } = new URL(data?.createUpload.uploadUrl ?? '');
+    const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
+    const socket = await open();
+    socket.write(head(`PUT ${pathname}`, `connection: close\r\ncontent-length: ${sound.length}`));
+    socket.write(sound.subarray(0, 8_000));
+    // Until a client that sends an operation as slowly has been sent away.
+    const other = await open();
+    other.write(`${head('POST /graphql', `${json}\r\ncontent-length: 9999`)}${partOfJson}`);
+    expect(await hear(other)).toContain(' 408 ');
+    socket.write(sound.subarray(8_000));
+    expect(await hear(socket)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
