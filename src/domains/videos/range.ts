@@ -23,7 +23,10 @@ export function readRange({ first, after, last, before }: VideoPageRequest): Ran
   const isBackward = isGiven(last) || isGiven(before);
   const issues: InputIssue[] = [...checkCount('first', first), ...checkCount('last', last)];
   if (isBackward && (isGiven(first) || isGiven(after))) {
-    issues.push({ path: ['last'], message: 'Ask with first and after, or with last and before.' });
+    issues.push({
+      path: nameBackward(last),
+      message: 'Ask with first and after, or with last and before.',
+    });
   }
   if (isGiven(last) && !isGiven(before)) {
     issues.push({
@@ -38,6 +41,11 @@ export function readRange({ first, after, last, before }: VideoPageRequest): Ran
   }
   const cursor = isGiven(after) ? readCursor('after', after) : null;
   return { direction: 'older', count: first ?? defaultCount, cursor };
+}
+
+/** Of those that ask backwards, the one that was given. */
+function nameBackward(last: VideoPageRequest['last']): string[] {
+  return [isGiven(last) ? 'last' : 'before'];
 }
 
 function checkCount(name: 'first' | 'last', count: number | null | undefined): InputIssue[] {

@@ -293,6 +293,7 @@ describe('refuses', () => {
     [{ last: 5 }, 'last'],
     [{ last: 101, before: 'x' }, 'last'],
     [{ first: 5, last: 5, before: 'x' }, 'last'],
+    [{ first: 5, before: 'x' }, 'before'],
     [{ after: 'rubbish' }, 'after'],
     [{ after: '' }, 'after'],
     [{ before: Buffer.from('[1,2,3]').toString('base64url') }, 'before'],
