@@ -56,7 +56,7 @@ const runElsewhere: Record<string, { file: string; words: string }> = {
   // Their short forms are part of `npm test`.
   'npm run chaos': { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' },
   'npm run fuzz': { file: 'test/fuzz/fuzz.test.ts', words: 'npm run fuzz' },
-  'npm run diff': { file: 'package.json', words: '"diff": "node test/release/diff.ts"' },
+  'npm run diff': { file: '.ci/run', words: 'npm run -s diff' },
   // Its audits are those of the test.
   'npm run conformance': { file: 'test/conformance/http.test.ts', words: './audit.ts' },
   // They write: the tests that hold what they write are named.
