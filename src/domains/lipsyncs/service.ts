@@ -8,7 +8,7 @@ import { estimatedCompletion } from './estimate.ts';
 import { deleteLipsync, eraseOld, findOwn, isPlace, listOwn, type Place } from './history.ts';
 import type { CreateInput } from './input.ts';
 import { createListener } from './listen.ts';
-import { readPositions } from './queue.ts';
+import { readPositions } from './positions.ts';
 import { percentOf } from './record.ts';
 import { findLipsync, type Lipsync, type LipsyncEvent, readEvents } from './store.ts';
 import { readUse } from './use.ts';
