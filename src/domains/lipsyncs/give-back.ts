@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { RateLimitedError, storeFailure } from '../../errors.ts';
 import type { Engine } from './engine.ts';
-import { lockQueue, notifyQueue, tellPositions } from './queue.ts';
+import { tellPositions } from './positions.ts';
+import { lockQueue, notifyQueue } from './queue.ts';
 import { occasionOf } from './record.ts';
 import { deleteRefused } from './refusals.ts';
 import { putBack, type Settlement } from './settle.ts';

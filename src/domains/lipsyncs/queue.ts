@@ -1,7 +1,6 @@
 import type { Sql } from '../../database/connect.ts';
 import { later } from './engine.ts';
-import { isPositionWorthTelling } from './estimate.ts';
-import { appendEvent, findLipsync, type Lipsync, selectLipsyncs, updateLipsync } from './store.ts';
+import { type Lipsync, selectLipsyncs } from './store.ts';
 
 /** Told when a slot, an account or a place may have become free; the payload is empty. */
 export const queueChannel = 'queue_changed';
@@ -67,6 +66,21 @@ export async function readRooms(tx: Sql, now: Date): Promise<Room[]> {
      order by a.id`,
     [now, later(now, -othersMs)],
   );
+}
+
+/**
+ * Whether there may be anything to send: a look without the lock. Where all is full, which is when most is asked for,
+ * nobody else's decision waits for that to be found out.
+ */
+export async function mayHaveRoom(sql: Sql, now: Date): Promise<boolean> {
+  const rooms = await readRooms(sql, now);
+  if (rooms.length === 0) return false;
+  const hasPlace = rooms.some((room) => room.holding + room.others < room.maxJobs);
+  const waiting = await sql.query(
+    "select 1 from lipsyncs where status = 'QUEUED' and (off_peak or $1) limit 1",
+    [hasPlace],
+  );
+  return waiting.length > 0;
 }
 
 /** What decides where one may be sent. */
@@ -152,58 +166,4 @@ export async function isRoomAwaited(
 ): Promise<boolean> {
   const firsts = await readNextOfEachOwner(tx, now);
   return firsts.some((waiting) => waiting.offPeak === offPeak && hasRoomFor(room, waiting));
-}
-
-/**
- * The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. Those
- * being submitted still count, since a 429 may send one back to its old place and no position may rise. Nor does it where
- * one comes back that was thought to be lost, and was not counted: what has been told holds.
- */
-export async function readPositions(
-  sql: Sql,
-  ids: readonly string[],
-): Promise<Map<string, number>> {
-  const rows = await sql.query<{ id: string; position: number }>(
-    `select own.id, least(count(*)::int, own.logged_position) as position
-     from lipsyncs own join lipsyncs ahead on ahead.owner = own.owner
-       and ahead.status in ('QUEUED', 'SUBMITTING') and ahead.outcome_unknown_at is null
-       and ahead.queue_order <= own.queue_order
-     where own.id = any($1::uuid[]) and own.status = 'QUEUED'
-     group by own.id`,
-    [ids],
-  );
-  return new Map(rows.map(({ id, position }) => [id, position]));
-}
-
-export async function readPosition(sql: Sql, lipsync: Lipsync): Promise<number | null> {
-  if (lipsync.status !== 'QUEUED') return null;
-  return (await readPositions(sql, [lipsync.id])).get(lipsync.id) ?? null;
-}
-
-/** After one of the owner's left the queue: tells those behind it who moved far enough to be told. */
-export async function tellPositions(tx: Sql, owner: string, now: Date): Promise<void> {
-  const rows = await tx.query<{ id: string; position: number; logged: number | null }>(
-    `select id, position, logged_position as logged from (
-       select id, status, logged_position,
-         (row_number() over (order by queue_order))::int as position
-       from lipsyncs
-       where owner = $1 and status in ('QUEUED', 'SUBMITTING') and outcome_unknown_at is null
-     ) places
-     where status = 'QUEUED' and position < coalesce(logged_position, position + 1)
-       and (position <= 3 or position * 2 <= coalesce(logged_position, position * 2))
-     order by position`,
-    [owner],
-  );
-  for (const { id, position, logged } of rows) {
-    if (!isPositionWorthTelling(logged, position)) continue;
-    await updateLipsync(tx, id, { loggedPosition: position });
-    const lipsync = await findLipsync(tx, id);
-    if (lipsync === null) continue;
-    await appendEvent(tx, lipsync, {
-      percent: 0,
-      queuePosition: position,
-      source: 'GATEWAY',
-      occurredAt: now,
-    });
-  }
 }

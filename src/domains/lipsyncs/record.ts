@@ -3,7 +3,7 @@ import type { StoredFailure } from '../../errors.ts';
 import type { Engine } from './engine.ts';
 import { isWorthTelling, runningPercent } from './estimate.ts';
 import { type EventSource, isTerminal, type LipsyncStatus, mayFollow } from './lifecycle.ts';
-import { readPosition } from './queue.ts';
+import { readPosition } from './positions.ts';
 import { appendEvent, type Lipsync, updateLipsync } from './store.ts';
 import { trace } from './trace.ts';
 

@@ -10,7 +10,7 @@ import { followLipsync, followLipsyncs, type ListRequest } from './follow.ts';
 import { deleteLipsync, eraseOld, findOwn, isPlace, listOwn, type Place } from './history.ts';
 import type { CreateInput } from './input.ts';
 import { createListener } from './listen.ts';
-import { readPositions } from './queue.ts';
+import { readPositions } from './positions.ts';
 import { percentOf } from './record.ts';
 import { type Lipsync, type LipsyncEvent, readEvents } from './store.ts';
 import { readUse } from './use.ts';

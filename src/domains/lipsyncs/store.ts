@@ -185,6 +185,30 @@ export async function appendEvent(
   await notifyChange(tx, lipsync.id);
 }
 
+/** The same for any number that wait, each at its new place: whoever is at the front moves all who are behind him. */
+export async function appendPositions(
+  tx: Sql,
+  moved: readonly { id: string; position: number }[],
+  occurredAt: Date,
+): Promise<void> {
+  await tx.query(
+    `with moved as (
+       select * from unnest($1::uuid[], $2::int[]) as moved (id, position)
+     ), events as (
+       update lipsyncs set sequence = sequence + 1, logged_position = position
+       from moved where lipsyncs.id = moved.id
+       returning lipsyncs.id, sequence, status, failure, logged_percent, position
+     ), told as (
+       insert into lipsync_events
+         (lipsync_id, sequence, status, failure, percent, queue_position, source, occurred_at)
+       select id, sequence, status, failure, logged_percent, position, 'GATEWAY', $3::timestamptz
+       from events returning lipsync_id
+     )
+     select pg_notify($4, lipsync_id::text) from told`,
+    [moved.map(({ id }) => id), moved.map(({ position }) => position), occurredAt, changedChannel],
+  );
+}
+
 export async function notifyChange(tx: Sql, id: string): Promise<void> {
   await tx.query('select pg_notify($1, $2)', [changedChannel, id]);
 }

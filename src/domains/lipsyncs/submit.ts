@@ -4,16 +4,17 @@ import { type Engine, later, leaseMs } from './engine.ts';
 import { giveBack } from './give-back.ts';
 import { lookAtLipsync } from './look.ts';
 import { outlast } from './outlast.ts';
+import { tellPositions } from './positions.ts';
 import {
   chooseRoom,
   lockQueue,
   lockWaiting,
+  mayHaveRoom,
   notifyQueue,
   type Room,
   readNextOfEachOwner,
   readRooms,
   takeTurn,
-  tellPositions,
 } from './queue.ts';
 import { changeStatus, occasionOf, tellChange } from './record.ts';
 import { isAttemptTold, loseOutcome, putBack, type Settlement, settle } from './settle.ts';
@@ -72,7 +73,7 @@ async function claim(
  * free; two calls at once do no harm.
  */
 export async function dispatch(engine: Engine, isStopping: () => boolean): Promise<void> {
-  while (!isStopping()) {
+  while (!isStopping() && (await mayHaveRoom(engine.db, engine.now()))) {
     const claimed = await claimNext(engine);
     if (claimed === null) return;
     trace('row-written', { lipsyncId: claimed.lipsync.id });

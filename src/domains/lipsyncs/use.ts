@@ -38,7 +38,11 @@ export async function readUse(
        count(*) filter (where created_at > $2)::int as today,
        min(created_at) filter (where created_at > $2) as oldest
      from (
-       select created_at, finished_at is not null as is_over from lipsyncs where owner = $1
+       select created_at, finished_at is not null as is_over from lipsyncs
+       where owner = $1 and created_at > $2
+       union all
+       select created_at, false from lipsyncs
+       where owner = $1 and created_at <= $2 and finished_at is null
        union all
        select created_at, true from erasures where owner = $1
      ) own`,

@@ -66,7 +66,12 @@ describe('the lip-syncs of a day', () => {
     expect(again.retryAfterSeconds).toBeGreaterThan(86_000);
     // Nothing else of them is kept.
     const kept = await stage.test.app.db.query('select * from erasures');
-    expect(Object.keys(kept[0] ?? {}).toSorted()).toEqual(['created_at', 'owner']);
+    expect(Object.keys(kept[0] ?? {}).toSorted()).toEqual([
+      'created_at',
+      'off_peak',
+      'owner',
+      'turn',
+    ]);
   });
 
   it('over the limit cost no call upstream, whatever they name', async () => {

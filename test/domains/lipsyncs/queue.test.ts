@@ -85,7 +85,7 @@ describe('works', () => {
     expect(posts.map(({ status }) => status)).toEqual(Array(50).fill(200));
     expect((await stage.accounts())[studio]?.highWater).toBe(3);
     for (const each of made) expectSoundLog(await stage.events(idOf(each)));
-  });
+  }, 60_000);
 
   it('serves owners in turn, however many each has waiting', async () => {
     const blocked = await block();

@@ -1,0 +1,47 @@
+import type { Sql } from '../../database/connect.ts';
+import { isPositionWorthTelling } from './estimate.ts';
+import { appendPositions, type Lipsync } from './store.ts';
+
+/**
+ * Those of an owner that wait, in their order. Those being submitted still count, since a 429 may send one back to its old
+ * place and no position may rise.
+ */
+const places = (owners: string) =>
+  `select id, status, logged_position,
+     (row_number() over (partition by owner order by queue_order))::int as position
+   from lipsyncs
+   where ${owners} and status in ('QUEUED', 'SUBMITTING') and outcome_unknown_at is null`;
+
+/**
+ * The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. It does not rise
+ * either where one comes back that was thought to be lost, and was not counted: what has been told holds.
+ */
+export async function readPositions(
+  sql: Sql,
+  ids: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await sql.query<{ id: string; position: number }>(
+    `select id, least(position, logged_position) as position
+     from (${places('owner in (select owner from lipsyncs where id = any($1::uuid[]))')}) places
+     where id = any($1::uuid[]) and status = 'QUEUED'`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, position }) => [id, position]));
+}
+
+export async function readPosition(sql: Sql, lipsync: Lipsync): Promise<number | null> {
+  if (lipsync.status !== 'QUEUED') return null;
+  return (await readPositions(sql, [lipsync.id])).get(lipsync.id) ?? null;
+}
+
+/** After one of the owner's left the queue: tells those behind it who moved far enough to be told. */
+export async function tellPositions(tx: Sql, owner: string, now: Date): Promise<void> {
+  const rows = await tx.query<{ id: string; position: number; logged: number | null }>(
+    `select id, position, logged_position as logged from (${places('owner = $1')}) places
+     where status = 'QUEUED' and (logged_position is null
+       or (position < logged_position and (position <= 3 or position * 2 <= logged_position)))`,
+    [owner],
+  );
+  const moved = rows.filter(({ logged, position }) => isPositionWorthTelling(logged, position));
+  if (moved.length > 0) await appendPositions(tx, moved, now);
+}
