@@ -9,6 +9,7 @@ import { type TestStorage, testStorage } from '../support/database.ts';
 import type { GraphQLClient, Variables } from '../support/graphql-client.ts';
 import { type OtherUpstream, otherToken, startOtherUpstream } from '../support/other-upstream.ts';
 import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { RawWebSocket } from '../support/raw-websocket.ts';
 
 const root = join(import.meta.dirname, '../..');
 const email = 'night+shift@operators.example';
@@ -178,14 +179,29 @@ describe('refuses to start', () => {
 
 describe('starts', () => {
   test('and knows the accounts: 200 equal queries for the voices at once cost one call, the first there is', async () => {
-    const client = await startLive().client();
-    await expect.poll(() => upstream.requests.map(({ url }) => url)).toEqual([expect.anything()]);
-    const query = '{ voices { __typename ... on VoiceList { nodes { name } } } }';
-    const answers = await Promise.all(Array.from({ length: 200 }, () => client.ask(query)));
-    for (const { data } of answers) {
-      expect(data).toMatchObject({ voices: { __typename: 'VoiceList' } });
+    const program = startLive();
+    const url = await program.url();
+    await expect.poll(() => upstream.requests.map((seen) => seen.url)).toEqual([expect.anything()]);
+    const release = upstream.hold('GET /videos/voices');
+    const sockets = await Promise.all(Array.from({ length: 4 }, () => RawWebSocket.open(url)));
+    const ids = Array.from({ length: 50 }, (_, at) => `voices ${at}`);
+    for (const socket of sockets) {
+      for (const id of ids) socket.subscribe(id, '{ voices { __typename } }');
+      // What is answered behind them shows that they have all been asked.
+      socket.subscribe('viewer', '{ viewer { name } }');
     }
-    expect(upstream.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    const answerTo = (socket: RawWebSocket, asked: string) =>
+      socket.message(({ id, type }) => id === asked && type === 'next');
+    await Promise.all(sockets.map((socket) => answerTo(socket, 'viewer')));
+    release();
+    for (const socket of sockets) {
+      for (const id of ids) {
+        const { payload } = await answerTo(socket, id);
+        expect(payload?.data).toEqual({ voices: { __typename: 'VoiceList' } });
+      }
+      socket.socket.close();
+    }
+    expect(upstream.requests.map((seen) => `${seen.method} ${seen.url}`)).toEqual([
       'GET /v2/pixverse/accounts',
       'GET /v2/pixverse/videos/voices/',
     ]);
