@@ -41,6 +41,7 @@ function outcomeOf(target: Target, plan: Plan): Promise<Outcome> {
       return talk(target.url, { init, protocol: 'graphql-transport-ws', messages: [message] });
     }
     case 'stream':
+    case 'streamGet':
       return useStream(target, plan);
     default:
       return sendHttp(target.url, requestOf(target, plan));
@@ -119,11 +120,11 @@ async function useStream(target: Target, plan: OperationPlan): Promise<Outcome> 
   const authorization = target.authorization[plan.caller];
   const own = authorization === null ? {} : { authorization };
   const reserved = await sendHttp(target.url, { method: 'PUT', path, headers: own });
-  const token = /\}([\w-]{8,})$/.exec(reserved.text)?.[1] ?? 'none';
+  const token = /\}([\w-]+\.[\w-]+)$/.exec(reserved.text)?.[1] ?? 'none';
   const headers = { ...own, 'x-graphql-event-stream-token': token };
   const body = JSON.stringify({
     ...(JSON.parse(bodyOf(target, plan.envelope.body)) as object | null),
-    ...(plan.envelope.kind === 'mutation' ? {} : { extensions: { operationId: '1' } }),
+    extensions: { operationId: '1' },
   });
   const [stream, accepted] = await Promise.all([
     sendHttp(target.url, {
@@ -131,12 +132,21 @@ async function useStream(target: Target, plan: OperationPlan): Promise<Outcome> 
       path,
       headers: { ...headers, accept: 'text/event-stream' },
     }),
-    sendHttp(target.url, {
-      method: 'POST',
-      path,
-      headers: { 'content-type': 'application/json', ...headers, ...plan.headers },
-      body,
-    }),
+    sendHttp(
+      target.url,
+      plan.kind === 'streamGet'
+        ? {
+            method: 'GET',
+            path: `${path}?${searchOf(body)}`,
+            headers: { ...headers, ...plan.headers },
+          }
+        : {
+            method: 'POST',
+            path,
+            headers: { 'content-type': 'application/json', ...headers, ...plan.headers },
+            body,
+          },
+    ),
   ]);
   const all = [reserved, stream, accepted];
   return {

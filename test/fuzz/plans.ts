@@ -5,7 +5,9 @@ import { type Draw, drawing } from './draw.ts';
 import { type Envelope, mutate } from './mutations.ts';
 import { nasty } from './values.ts';
 
-export type Door = 'post' | 'get' | 'sse' | 'socket' | 'stream' | 'multipart' | 'parts' | 'parts17';
+export type Door =
+  | ('post' | 'get' | 'sse' | 'socket' | 'stream' | 'streamGet' | 'multipart')
+  | ('parts' | 'parts17');
 
 /** One thing to try, as data: the same seed makes the same plans, and a finding can be printed. */
 export type Plan =
@@ -48,10 +50,10 @@ export function operationPlans(schema: GraphQLSchema): fc.Arbitrary<Plan> {
     if (draw.chance(4)) return messagesPlan(draw, envelope);
     const kind = draw.pick(
       envelope.kind === 'subscription'
-        ? (['sse', 'socket', 'socket', 'stream', 'post', 'get'] as const)
+        ? (['sse', 'socket', 'socket', 'stream', 'streamGet', 'post', 'get'] as const)
         : ([
-            ...(['post', 'post', 'get', 'sse', 'socket', 'stream', 'multipart'] as const),
-            ...(['parts', 'parts17'] as const),
+            ...(['post', 'post', 'get', 'sse', 'socket'] as const),
+            ...(['stream', 'streamGet', 'multipart', 'parts', 'parts17'] as const),
           ] as const),
     );
     const headers = draw.chance(85) ? {} : oddHeaders(draw);
@@ -168,6 +170,8 @@ export function tokenPlans(kind: 'callback' | 'upload' | 'path'): fc.Arbitrary<P
               '//',
               'metrics',
               'graphql/stream',
+              'graphql/x/graphql/stream?query={__typename}',
+              'graphql/../graphql/stream',
             ),
           ),
         ),

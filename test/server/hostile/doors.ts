@@ -27,17 +27,25 @@ const json = { 'content-type': 'application/json' };
 export function openDoors(url: string) {
   const stream = openStream(url);
   return {
-    ask(door: Door, request: Request): Promise<Outcome> {
-      if (door === 'WS') return askSocket(url, payloadOf(request));
-      if (door === 'STREAM') return stream.then(({ ask }) => ask(request));
-      return door === 'GET' ? get(url, request) : post(url, request, door);
+    /** What each form of the door tells, by its name. */
+    async ask(door: Door, request: Request): Promise<[form: string, Outcome][]> {
+      if (door === 'WS') return [[door, await askSocket(url, payloadOf(request))]];
+      const { ask, get: getByStream } = await stream;
+      if (door === 'STREAM') return [[door, await ask(request)]];
+      if (door !== 'GET') return [[door, await post(url, request, door)]];
+      return [
+        [door, await get(`${url}/graphql`, request, '*/*')],
+        ['GET as events', await get(`${url}/graphql`, request, 'text/event-stream')],
+        ['GET of a stream', await get(`${url}/graphql/stream`, request, 'text/event-stream')],
+        ['GET to a reserved stream', await getByStream(request)],
+      ];
     },
     close: async () => (await stream).close(),
   };
 }
 
-async function get(url: string, request: Request): Promise<Outcome> {
-  return readAnswer(await fetch(`${url}/graphql?${searchOf(request)}`));
+async function get(endpoint: string, request: Request, accept: string): Promise<Outcome> {
+  return readAnswer(await fetch(`${endpoint}?${searchOf(request)}`, { headers: { accept } }));
 }
 
 async function post(url: string, request: Request, door: 'POST' | 'SSE'): Promise<Outcome> {
@@ -114,24 +122,31 @@ async function openStream(url: string) {
   const waiting = new Map<string, (outcome: Outcome) => void>();
   const reading = deliver(readEvents(response.body), waiting);
   let asked = 0;
+
+  /** The answer, or what came through the stream instead of one. */
+  async function send(operationId: string, address: string, more: RequestInit): Promise<Outcome> {
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    waiting.set(operationId, resolve);
+    const answer = await fetch(address, { ...more, headers });
+    const refusal = await answer.text();
+    const outcome = answer.status === 202 ? await promise : (JSON.parse(refusal) as Outcome);
+    await fetch(`${endpoint}?operationId=${operationId}`, { method: 'DELETE', headers });
+    return outcome;
+  }
+
   return {
     async ask(request: Request): Promise<Outcome> {
       asked += 1;
       const operationId = 'body' in request ? 'raw' : `${asked}`;
-      const { promise, resolve } = Promise.withResolvers<Outcome>();
-      waiting.set(operationId, resolve);
-      const answer = await fetch(endpoint, {
-        method: 'POST',
-        headers,
-        body:
-          'body' in request
-            ? request.body
-            : bodyOf({ ...request, extensions: { operationId } } as Params),
-      });
-      const refusal = await answer.text();
-      const outcome = answer.status === 202 ? await promise : (JSON.parse(refusal) as Outcome);
-      await fetch(`${endpoint}?operationId=${operationId}`, { method: 'DELETE', headers });
-      return outcome;
+      const extensions = { operationId };
+      const body = 'body' in request ? request.body : bodyOf({ ...request, extensions } as Params);
+      return send(operationId, endpoint, { method: 'POST', body });
+    },
+    async get(request: Request): Promise<Outcome> {
+      asked += 1;
+      const extensions = JSON.stringify({ operationId: `${asked}` });
+      const search = `${searchOf(request)}&${new URLSearchParams({ extensions })}`;
+      return send(`${asked}`, `${endpoint}?${search}`, {});
     },
     async close() {
       leaving.abort();

@@ -1,7 +1,9 @@
 import {
   aroundLipsync,
   create,
+  eachKind,
   everywhere,
+  fine,
   invalid,
   longUrl,
   q,
@@ -20,6 +22,16 @@ const within = (levels: number): string =>
 const ofTokens = (count: number) =>
   q(`{lipsyncs(filter:{status:[${times(count - 19, () => 'QUEUED')}]}){nodes{id}}}`);
 
+/** Each kind with an id of so many characters. */
+const literal = (count: number) => {
+  const id = `"${'x'.repeat(count)}"`;
+  return {
+    query: q(`{ node(id: ${id}) { id } }`),
+    mutation: q(`mutation { cancelLipsync(input: { id: ${id} }) { __typename } }`),
+    subscription: q(`subscription { lipsyncProgress(id: ${id}) { __typename } }`),
+  };
+};
+
 const levels = (names: string) =>
   [...names]
     .map(
@@ -27,6 +39,13 @@ const levels = (names: string) =>
         `fragment ${name} on Lipsync { ${within(0)} failure { ... on OutcomeUnknownError { lipsync { ${names[n + 1] === undefined ? 'id' : `...${names[n + 1]}`} } } } }`,
     )
     .join(' ');
+
+const aliased = (count: number) =>
+  `fragment F on Lipsync { ${times(count, (n) => `a${n}: progress { percent }`)} }`;
+
+/** Each kind of so many characters. */
+const ofCharacters = (count: number) =>
+  eachKind((document) => q(`${document}#${'x'.repeat(count - document.length - 1)}`));
 
 const bombOfFragments = (count: number) =>
   `${times(count, (n) => `fragment F${n} on Lipsync { ${times(6, () => `...F${n + 1}`)} }`)} fragment F${count} on Lipsync { id reference }`;
@@ -47,45 +66,44 @@ export const floods: Row[] = [
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field Lipsync.failure nested 3 times which exceeds self referential maximum of 2, field OutcomeUnknownError.lipsync nested 3 times which exceeds self referential maximum of 2.",
     ),
-    hostile: aroundLipsync('...A', levels('ABC')),
-    allowed: aroundLipsync('...A', levels('AB')),
+    hostile: aroundLipsync('...A', { definitions: levels('ABC') }),
+    allowed: aroundLipsync('...A', { definitions: levels('AB') }),
     doors: everywhere,
   },
   {
     name: 'fragments in a circle',
     verdict: invalid('Cannot spread fragment "A" within itself via "B".'),
-    hostile: aroundLipsync(
-      '...A',
-      'fragment A on Lipsync { ...B } fragment B on Lipsync { id ...A }',
-    ),
-    allowed: aroundLipsync('...A', 'fragment A on Lipsync { ...B } fragment B on Lipsync { id }'),
+    hostile: aroundLipsync('...A', {
+      definitions: 'fragment A on Lipsync { ...B } fragment B on Lipsync { id ...A }',
+    }),
+    allowed: aroundLipsync('...A', {
+      definitions: 'fragment A on Lipsync { ...B } fragment B on Lipsync { id }',
+    }),
     doors: everywhere,
   },
   {
     name: 'a fragment within itself',
     verdict: invalid('Cannot spread fragment "A" within itself.'),
-    hostile: aroundLipsync('...A', 'fragment A on Lipsync { progress { percent } ...A }'),
-    allowed: aroundLipsync('...A', 'fragment A on Lipsync { progress { percent } }'),
+    hostile: aroundLipsync('...A', {
+      definitions: 'fragment A on Lipsync { progress { percent } ...A }',
+    }),
+    allowed: aroundLipsync('...A', {
+      definitions: 'fragment A on Lipsync { progress { percent } }',
+    }),
     doors: everywhere,
   },
   {
     name: 'fragments that spread each other 6^14 times: they come to two fields',
     verdict: 'executed',
-    hostile: aroundLipsync('...F0', bombOfFragments(14)),
-    allowed: aroundLipsync('...F0', bombOfFragments(1)),
+    hostile: aroundLipsync('...F0', { definitions: bombOfFragments(14) }),
+    allowed: aroundLipsync('...F0', { definitions: bombOfFragments(1) }),
     doors: everywhere,
   },
   {
     name: 'fragments that multiply their aliases',
     verdict: { code: 'TOO_MANY_ALIASES', message: 'A document has at most 30 aliases.' },
-    hostile: aroundLipsync(
-      '...F',
-      `fragment F on Lipsync { ${times(31, (n) => `a${n}: progress { percent }`)} }`,
-    ),
-    allowed: aroundLipsync(
-      '...F',
-      `fragment F on Lipsync { ${times(30, (n) => `a${n}: progress { percent }`)} }`,
-    ),
+    hostile: aroundLipsync('...F', { definitions: aliased(31) }),
+    allowed: aroundLipsync('...F', { definitions: aliased(30) }),
     doors: everywhere,
   },
   {
@@ -126,11 +144,7 @@ export const floods: Row[] = [
         `subscription { lipsyncProgress(id: "x") { __typename } } ${ofTokens(1_000).query}`,
       ),
     },
-    allowed: {
-      query: ofTokens(1_000),
-      mutation: q(`mutation { ${create} }`),
-      subscription: q('subscription { lipsyncProgress(id: "x") { __typename } }'),
-    },
+    allowed: { ...fine, query: ofTokens(1_000) },
     doors: everywhere,
   },
   {
@@ -168,26 +182,22 @@ export const floods: Row[] = [
     name: 'a flood of comments',
     isRefusedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
-    hostile: { query: q(`{viewer{name}}#${'x'.repeat(65_536 - 14)}`) },
-    allowed: { query: q(`{viewer{name}}#${'x'.repeat(65_536 - 15)}`) },
+    hostile: ofCharacters(65_537),
+    allowed: ofCharacters(65_536),
     doors: {
       ...everywhere,
-      GET: { ...longUrl, verdict: tooLarge, allowed: q(`{viewer{name}}#${'x'.repeat(10_000)}`) },
+      GET: { ...longUrl, verdict: tooLarge, allowed: ofCharacters(10_000) },
     },
   },
   {
     name: 'a huge literal',
     isRefusedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
-    hostile: aroundLipsync(`... @include(if: true) { id } __typename`, `# ${'"'.repeat(70_000)}`),
-    allowed: { query: q(`{ node(id: "${'x'.repeat(60_000)}") { id } }`) },
+    hostile: literal(65_536),
+    allowed: literal(60_000),
     doors: {
       ...everywhere,
-      GET: {
-        ...longUrl,
-        verdict: tooLarge,
-        allowed: q(`{ node(id: "${'x'.repeat(10_000)}") { id } }`),
-      },
+      GET: { ...longUrl, verdict: tooLarge, allowed: literal(10_000) },
     },
   },
 ];

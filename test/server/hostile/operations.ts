@@ -1,4 +1,17 @@
-import { create, everywhere, invalid, q, type Row, type Verdict, viewer } from './row.ts';
+import {
+  create,
+  eachKind,
+  everywhere,
+  fine,
+  type Kind,
+  kinds,
+  onlyQuery,
+  plain,
+  q,
+  type Row,
+  type Verdict,
+  viewer,
+} from './row.ts';
 
 const unparsed = (message: string): Verdict => ({ code: 'GRAPHQL_PARSE_FAILED', message });
 
@@ -9,75 +22,73 @@ const unnamed: Verdict = {
 
 const closes = { why: 'the protocol closes the socket over what is no operation' };
 const badMessage: Verdict = { code: 'BAD_REQUEST', message: '', closed: 4400 };
+const noKind = 'what is no operation is of no kind';
+
+/** The name of its kind in front, as in `query A { … }`. */
+const named = (kind: Kind, name: string) =>
+  plain[kind].replace(/^(query|mutation|subscription)? *\{/, `${kind} ${name} {`);
+
+/** All three operations, that of the kind in front, each named after its kind. */
+const allThree = (first: Kind) =>
+  [first, ...kinds.filter((kind) => kind !== first)].map((kind) => named(kind, kind)).join(' ');
+
+const fragments: Record<Kind, string> = {
+  query: 'fragment F on Query { viewer { name } }',
+  mutation: `fragment F on Mutation { ${create} }`,
+  subscription: 'fragment F on Subscription { lipsyncProgress(id: "x") { __typename } }',
+};
+
+const encode = encodeURIComponent;
 
 /** Documents and parameters that say what is meant badly, or not at all. */
 export const operations: Row[] = [
   {
     name: 'an operation that is not there',
     verdict: unnamed,
-    hostile: {
-      query: { ...q('query A { viewer { name } }'), operationName: 'B' },
-      mutation: { ...q(`mutation A { ${create} }`), operationName: 'B' },
-      subscription: {
-        ...q('subscription A { lipsyncProgress(id: "x") { __typename } }'),
-        operationName: 'B',
-      },
-    },
-    allowed: {
-      query: { ...q('query A { viewer { name } }'), operationName: 'A' },
-      mutation: { ...q(`mutation A { ${create} }`), operationName: 'A' },
-      subscription: {
-        ...q('subscription A { lipsyncProgress(id: "x") { __typename } }'),
-        operationName: 'A',
-      },
-    },
+    hostile: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'B' })),
+    allowed: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'A' })),
     isRefusedUnparsed: true,
     doors: everywhere,
   },
   {
     name: 'several operations without a name',
     verdict: unnamed,
-    hostile: { query: q('{ viewer { name } } { viewer { scopes } }') },
-    allowed: { query: viewer },
+    hostile: eachKind((document) => q(`${document} ${document}`)),
+    allowed: fine,
+    isRefusedUnparsed: true,
     doors: everywhere,
   },
   {
     name: 'several operations, and none is named',
     verdict: unnamed,
-    hostile: {
-      query: q(
-        `query A { viewer { name } } mutation B { ${create} } subscription C { lipsyncProgress(id: "x") { __typename } }`,
-      ),
-    },
-    allowed: {
-      query: {
-        ...q(
-          `query A { viewer { name } } mutation B { ${create} } subscription C { lipsyncProgress(id: "x") { __typename } }`,
-        ),
-        operationName: 'A',
-      },
-    },
+    hostile: eachKind((_, kind) => q(allThree(kind))),
+    allowed: eachKind((_, kind) => ({ ...q(allThree(kind)), operationName: kind })),
+    isRefusedUnparsed: true,
     doors: everywhere,
   },
   {
     name: 'fragments only',
     verdict: unnamed,
-    hostile: { query: q('fragment F on Query { viewer { name } }') },
-    allowed: { query: q('{ ...F } fragment F on Query { viewer { name } }') },
+    hostile: eachKind((_, kind) => q(fragments[kind])),
+    allowed: eachKind((_, kind) => q(`${kind} { ...F } ${fragments[kind]}`)),
+    isRefusedUnparsed: true,
     doors: everywhere,
   },
   {
     name: 'a type definition beside an operation',
-    verdict: invalid('The "X" definition is not executable.'),
-    hostile: { query: q('{ viewer { name } } type X { a: Int }') },
-    allowed: { query: viewer },
+    verdict: {
+      code: 'GRAPHQL_VALIDATION_FAILED',
+      message: 'The "X" definition is not executable.',
+    },
+    hostile: eachKind((document) => q(`${document} type X { a: Int }`)),
+    allowed: fine,
     doors: everywhere,
   },
   {
     name: 'an empty document',
     verdict: unparsed('Syntax Error: Unexpected <EOF>.'),
-    hostile: { query: q('') },
-    allowed: { query: viewer },
+    hostile: onlyQuery(q(''), noKind),
+    allowed: onlyQuery(viewer, noKind),
     doors: {
       ...everywhere,
       GET: {
@@ -89,21 +100,19 @@ export const operations: Row[] = [
   {
     name: 'no document',
     verdict: { code: 'BAD_REQUEST', message: 'The parameter "query" is missing.' },
-    hostile: { query: {} },
-    allowed: { query: viewer },
+    hostile: onlyQuery({}, noKind),
+    allowed: onlyQuery(viewer, noKind),
     doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
     name: 'JSON that breaks off',
     verdict: { code: 'BAD_REQUEST', message: 'This request is not valid JSON.' },
-    hostile: {
-      query: {
-        body: '{"query": ',
-        search: 'query={viewer{name}}&variables={',
-        payload: '{"query": ',
-      },
-    },
-    allowed: { query: viewer },
+    hostile: eachKind((document) => {
+      const text = `{"query":${JSON.stringify(document)},"variables":{`;
+      return { body: text, search: `query=${encode(document)}&variables={`, payload: text };
+    }),
+    allowed: fine,
+    isRefusedUnparsed: true,
     doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
@@ -112,8 +121,9 @@ export const operations: Row[] = [
       code: 'BAD_REQUEST',
       message: 'The parameter "variables" has another type.',
     },
-    hostile: { query: { ...viewer, variables: [] } },
-    allowed: { query: { ...viewer, variables: {} } },
+    hostile: eachKind((document) => ({ ...q(document), variables: [] })),
+    allowed: eachKind((document) => ({ ...q(document), variables: {} })),
+    isRefusedUnparsed: true,
     doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
@@ -122,14 +132,11 @@ export const operations: Row[] = [
       code: 'BAD_REQUEST',
       message: 'There is no parameter "__proto__".',
     },
-    hostile: {
-      query: {
-        body: '{"query":"{viewer{name}}","__proto__":{"query":"{__typename}"}}',
-        search: 'query={viewer{name}}&__proto__={}',
-        payload: '{"query":"{viewer{name}}","__proto__":{"query":"{__typename}"}}',
-      },
-    },
-    allowed: { query: viewer },
+    hostile: eachKind((document) => {
+      const text = `{"query":${JSON.stringify(document)},"__proto__":{"query":"{__typename}"}}`;
+      return { body: text, search: `query=${encode(document)}&__proto__={}`, payload: text };
+    }),
+    allowed: fine,
     doors: {
       ...everywhere,
       GET: { why: 'of a URL only known parameters are read', verdict: 'executed' },
@@ -141,14 +148,12 @@ export const operations: Row[] = [
       code: 'BATCHING_REFUSED',
       message: 'Operations are sent one at a time: this server takes no batches.',
     },
-    hostile: {
-      query: {
-        body: JSON.stringify([viewer, viewer]),
-        search: `query=${encodeURIComponent('{viewer{name}}')}&variables=[]`,
-        payload: JSON.stringify([viewer, viewer]),
-      },
-    },
-    allowed: { query: viewer },
+    hostile: eachKind((document) => {
+      const text = JSON.stringify([q(document), q(document)]);
+      return { body: text, search: `query=${encode(document)}&variables=[]`, payload: text };
+    }),
+    allowed: fine,
+    isRefusedUnparsed: true,
     doors: {
       ...everywhere,
       GET: {

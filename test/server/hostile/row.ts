@@ -6,8 +6,17 @@ export type Place = 'open' | 'closed' | 'trusted';
 /** Told by each door in the same words; a WebSocket may have to close instead. */
 export type Verdict = { code: string; message: string | RegExp; closed?: number };
 
+export const kinds = ['query', 'mutation', 'subscription'] as const;
+export type Kind = (typeof kinds)[number];
+
+/** Why an attack can't be this kind of operation. */
+export type Cannot = { cannot: string };
+
+/** The same as each kind of operation. A row that leaves one out, without a reason, does not compile. */
+export type Requests = Record<Kind, Request | Cannot>;
+
 /** How a door differs, and why it must. */
-export type Exception = { why: string; verdict?: Verdict | 'executed'; allowed?: Request };
+export type Exception = { why: string; verdict?: Verdict | 'executed'; allowed?: Requests };
 
 export type Row = {
   name: string;
@@ -15,12 +24,39 @@ export type Row = {
   verdict: Verdict | 'executed';
   /** A mutation by GET is refused as such once its document was parsed. */
   isRefusedUnparsed?: true;
-  /** The same attack, as each kind of operation that can carry it. */
-  hostile: { query?: Request; mutation?: Request; subscription?: Request };
+  hostile: Requests;
   /** Just below the limit, or right where the attack is wrong: it is executed. */
-  allowed: { query?: Request; mutation?: Request; subscription?: Request };
+  allowed: Requests;
   doors: Record<Door, 'same' | Exception>;
 };
+
+/** Of an attack that lies in what only queries have. */
+export function onlyQuery(query: Request, why: string): Requests {
+  return { query, mutation: { cannot: why }, subscription: { cannot: why } };
+}
+
+/** Of an attack that lies in what only mutations have. */
+export function onlyMutation(mutation: Request | Cannot, why: string): Requests {
+  return { query: { cannot: why }, mutation, subscription: { cannot: why } };
+}
+
+/** Of an attack on the rules for subscriptions. */
+export function onlySubscription(
+  subscription: Request | Cannot,
+  cannot = 'only a subscription has to be one to one thing',
+): Requests {
+  return { query: { cannot }, mutation: { cannot }, subscription };
+}
+
+/** The same made of each kind. */
+export function eachKind(make: (document: string, kind: Kind) => Request): Requests {
+  const { query, mutation, subscription } = plain;
+  return {
+    query: make(query, 'query'),
+    mutation: make(mutation, 'mutation'),
+    subscription: make(subscription, 'subscription'),
+  };
+}
 
 export const everywhere = {
   POST: 'same',
@@ -50,25 +86,69 @@ export const q = (query: string, variables?: Record<string, unknown>): Params =>
   ...(variables && { variables }),
 });
 
-/** Each kind of operation around a selection of what may be a lip-sync. */
-export const aroundLipsync = (selection: string, definitions = '') => ({
-  query: q(`query { lipsync(id: "x") { ${selection} } } ${definitions}`),
-  mutation: q(
-    `mutation { createLipsync(input: { video: { id: "x" }, speech: { text: { text: "x" } } }) { ... on CreateLipsyncSuccess { lipsync { ${selection} } } } } ${definitions}`,
-  ),
-  subscription: q(
-    `subscription { lipsyncProgress(id: "x") { ... on LipsyncProgress { lipsync { ${selection} } } } } ${definitions}`,
-  ),
-});
-
 export const create =
   'createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename }';
 
-export const viewer = q('{ viewer { name } }');
+/** Nothing is wrong with these. */
+export const plain: Record<Kind, string> = {
+  query: '{ viewer { name } }',
+  mutation: `mutation { ${create} }`,
+  subscription: 'subscription { lipsyncProgress(id: "x") { __typename } }',
+};
 
-export const byReference =
-  'query ($filter: LipsyncFilter) { lipsyncs(filter: $filter) { nodes { id } } }';
+export const viewer = q(plain.query);
+
+export const fine = eachKind((document) => q(document));
+
+type Framing = { declare?: string; definitions?: string; variables?: Record<string, unknown> };
+
+/** Each kind of operation around a selection of what may be a lip-sync. */
+export function aroundLipsync(selection: string, framing: Framing = {}): Requests {
+  const { declare = '', definitions = '', variables } = framing;
+  return {
+    query: q(`query ${declare} { lipsync(id: "x") { ${selection} } } ${definitions}`, variables),
+    mutation: q(
+      `mutation ${declare} { createLipsync(input: { video: { id: "x" }, speech: { text: { text: "x" } } }) { ... on CreateLipsyncSuccess { lipsync { ${selection} } } } } ${definitions}`,
+      variables,
+    ),
+    subscription: q(
+      `subscription ${declare} { lipsyncProgress(id: "x") { ... on LipsyncProgress { lipsync { ${selection} } } } } ${definitions}`,
+      variables,
+    ),
+  };
+}
+
+const byReference = 'query ($filter: LipsyncFilter) { lipsyncs(filter: $filter) { nodes { id } } }';
+const createBy =
+  'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename } }';
+const watchAfter =
+  'subscription ($after: String) { lipsyncProgress(id: "x", after: $after) { __typename } }';
+
+/** Each kind of operation with a text of the caller's own in its variables. */
+export function withText(text: unknown): Requests {
+  const speech = { text: { text: 'x' } };
+  return {
+    query: q(byReference, { filter: { reference: text } }),
+    mutation: q(createBy, { input: { video: { id: 'x' }, speech, reference: text } }),
+    subscription: q(watchAfter, { after: text }),
+  };
+}
+
+/** Each kind of operation by an id that comes in its variables. */
+export function byId(variables: Record<string, unknown>): Requests {
+  return {
+    query: q('query ($id: ID!) { lipsync(id: $id) { id } }', variables),
+    mutation: q(
+      'mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename } }',
+      variables,
+    ),
+    subscription: q(
+      'subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename } }',
+      variables,
+    ),
+  };
+}
 
 export const tooDeep = (message: string): Verdict => ({ code: 'DOCUMENT_TOO_DEEP', message });
 
-export const trustedDocuments = { viewer: '{ viewer { name } }' };
+export const trustedDocuments = plain;

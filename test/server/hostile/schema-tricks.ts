@@ -2,14 +2,24 @@ import { getIntrospectionQuery } from 'graphql';
 import {
   aroundLipsync,
   everywhere,
+  fine,
   invalid,
+  onlyMutation,
+  onlyQuery,
+  onlySubscription,
   q,
   type Row,
   times,
   tooDeep,
   type Verdict,
-  viewer,
 } from './row.ts';
+
+const noSchema = 'only a query has the schema';
+const inOrder = 'only mutations run one after the other';
+const inParts = 'an answer of another kind may come in parts';
+const noLists = 'no other operation has a list of lip-syncs';
+const noEnum = 'no argument of another takes such a value';
+const viewer = onlyQuery(q('{ viewer { name } }'), noSchema);
 
 const badVariable = (message: string): Verdict => ({ code: 'BAD_USER_INPUT', message });
 
@@ -46,36 +56,36 @@ export const schemaTricks: Row[] = [
   {
     name: 'a subscription of which nothing is left',
     verdict: invalid("A subscription's own field can not have @skip."),
-    hostile: {
-      subscription: q(
+    hostile: onlySubscription(
+      q(
         'subscription ($b: Boolean!) { ...F } fragment F on Subscription { lipsyncProgress(id: "x") @skip(if: $b) { __typename } }',
         { b: true },
       ),
-    },
-    allowed: {
-      subscription: q(
+    ),
+    allowed: onlySubscription(
+      q(
         'subscription ($b: Boolean!) { ...F } fragment F on Subscription { lipsyncProgress(id: "x") { __typename @skip(if: $b) } }',
         { b: true },
       ),
-    },
+    ),
     doors: everywhere,
   },
   {
     name: 'a subscription to several things',
     verdict: invalid('Anonymous Subscription must select only one top level field.'),
-    hostile: {
-      subscription: q(
+    hostile: onlySubscription(
+      q(
         'subscription { a: lipsyncProgress(id: "x") { __typename } b: lipsyncProgress(id: "y") { __typename } }',
       ),
-    },
-    allowed: { subscription: q('subscription { a: lipsyncProgress(id: "x") { __typename } }') },
+    ),
+    allowed: onlySubscription(q('subscription { a: lipsyncProgress(id: "x") { __typename } }')),
     doors: everywhere,
   },
   {
     name: 'a subscription to the schema',
     verdict: invalid('Anonymous Subscription must not select an introspection top level field.'),
-    hostile: { subscription: q('subscription { __typename }') },
-    allowed: { subscription: q('subscription { lipsyncProgress(id: "x") { __typename } }') },
+    hostile: onlySubscription(q('subscription { __typename }')),
+    allowed: onlySubscription(q('subscription { lipsyncProgress(id: "x") { __typename } }')),
     doors: everywhere,
   },
   {
@@ -83,17 +93,24 @@ export const schemaTricks: Row[] = [
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field __Type.fields nested 2 times which exceeds maximum of 1, field __Field.type nested 2 times which exceeds maximum of 1.",
     ),
-    hostile: {
-      query: q('{ __schema { types { fields { type { fields { type { name } } } } } } }'),
-    },
-    allowed: { query: graphiqlsOwn },
+    hostile: onlyQuery(
+      q('{ __schema { types { fields { type { fields { type { name } } } } } } }'),
+      noSchema,
+    ),
+    allowed: onlyQuery(graphiqlsOwn, noSchema),
     doors: everywhere,
   },
   {
     name: 'the schema by many names',
     verdict: costs(12_500),
-    hostile: { query: q(`{ ${times(25, (n) => `a${n}: __schema { queryType { name } }`)} }`) },
-    allowed: { query: q(`{ ${times(24, (n) => `a${n}: __schema { queryType { name } }`)} }`) },
+    hostile: onlyQuery(
+      q(`{ ${times(25, (n) => `a${n}: __schema { queryType { name } }`)} }`),
+      noSchema,
+    ),
+    allowed: onlyQuery(
+      q(`{ ${times(24, (n) => `a${n}: __schema { queryType { name } }`)} }`),
+      noSchema,
+    ),
     doors: everywhere,
   },
   {
@@ -101,52 +118,64 @@ export const schemaTricks: Row[] = [
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field __Type.ofType nested 10 times which exceeds maximum of 9.",
     ),
-    hostile: { query: q(`{ __type(name: "Query") { ${ofType(10)} } }`) },
-    allowed: { query: q(`{ __type(name: "Query") { ${ofType(9)} } }`) },
+    hostile: onlyQuery(q(`{ __type(name: "Query") { ${ofType(10)} } }`), noSchema),
+    allowed: onlyQuery(q(`{ __type(name: "Query") { ${ofType(9)} } }`), noSchema),
     doors: everywhere,
   },
   {
     name: 'the schema by another name, in a fragment, where nobody may ask for it',
     at: 'closed',
     verdict: noIntrospection('__schema'),
-    hostile: { query: q('query { ...F } fragment F on Query { s: __schema { types { name } } }') },
-    allowed: { query: q('query { ...F } fragment F on Query { s: __typename }') },
+    hostile: onlyQuery(
+      q('query { ...F } fragment F on Query { s: __schema { types { name } } }'),
+      noSchema,
+    ),
+    allowed: onlyQuery(q('query { ...F } fragment F on Query { s: __typename }'), noSchema),
     doors: everywhere,
   },
   {
     name: 'a type by a variable, where nobody may ask for it',
     at: 'closed',
     verdict: noIntrospection('__type'),
-    hostile: {
-      query: q('query ($t: String!) { viewer { name } __type(name: $t) { name } }', { t: 'Query' }),
-    },
-    allowed: { query: viewer },
+    hostile: onlyQuery(
+      q('query ($t: String!) { viewer { name } __type(name: $t) { name } }', { t: 'Query' }),
+      noSchema,
+    ),
+    allowed: viewer,
     doors: everywhere,
   },
   {
     name: 'the schema in a field that is skipped, where nobody may ask for it',
     at: 'closed',
     verdict: noIntrospection('__schema'),
-    hostile: {
-      query: q('{ viewer { name } ... @include(if: false) { __schema { types { name } } } }'),
-    },
-    allowed: { query: q('{ viewer { name } ... @include(if: false) { __typename } }') },
+    hostile: onlyQuery(
+      q('{ viewer { name } ... @include(if: false) { __schema { types { name } } } }'),
+      noSchema,
+    ),
+    allowed: onlyQuery(q('{ viewer { name } ... @include(if: false) { __typename } }'), noSchema),
     doors: everywhere,
   },
   {
     name: 'the SDL of the subgraph, where nobody may ask for it',
     at: 'closed',
     verdict: { code: 'INTROSPECTION_REFUSED', message: 'The schema of this subgraph is not told.' },
-    hostile: { query: q('{ a: _service { sdl } }') },
-    allowed: { query: viewer },
+    hostile: onlyQuery(q('{ a: _service { sdl } }'), noSchema),
+    allowed: viewer,
     doors: everywhere,
   },
   {
     name: 'names of fields by their misspelling, where nobody may ask for the schema',
     at: 'closed',
-    verdict: invalid('Cannot query field "viewr" on type "Query".'),
-    hostile: { query: q('{ viewr { name } }') },
-    allowed: { query: viewer },
+    verdict: {
+      code: 'GRAPHQL_VALIDATION_FAILED',
+      message: /^Cannot query field "\w+" on type "\w+"\.$/,
+    },
+    hostile: {
+      query: q('{ viewr { name } }'),
+      mutation: q('mutation { createUplod { __typename } }'),
+      subscription: q('subscription { lipsyncProgres(id: "x") { __typename } }'),
+    },
+    allowed: fine,
     doors: everywhere,
   },
   {
@@ -155,29 +184,29 @@ export const schemaTricks: Row[] = [
     verdict: badVariable(
       'Variable "$of" got an invalid value at "of[0]"; Value "COMPLETE" does not exist in "LipsyncStatus" enum.',
     ),
-    hostile: { query: q(byStatus, { of: ['COMPLETE'] }) },
-    allowed: { query: q(byStatus, { of: ['COMPLETED'] }) },
+    hostile: onlyQuery(q(byStatus, { of: ['COMPLETE'] }), noEnum),
+    allowed: onlyQuery(q(byStatus, { of: ['COMPLETED'] }), noEnum),
     doors: everywhere,
   },
   {
     name: '@defer where each event is one answer',
     verdict: invalid('A subscription can not have @defer.'),
-    hostile: { subscription: aroundLipsync('... @defer { id }').subscription },
-    allowed: { subscription: aroundLipsync('... @defer(if: false) { id }').subscription },
+    hostile: onlySubscription(aroundLipsync('... @defer { id }').subscription, inParts),
+    allowed: onlySubscription(aroundLipsync('... @defer(if: false) { id }').subscription, inParts),
     doors: everywhere,
   },
   {
     name: '@defer where one comes after the other',
     verdict: invalid('@defer can not stand at a mutation itself.'),
-    hostile: { mutation: q('mutation { ... @defer { __typename } }') },
-    allowed: { mutation: aroundLipsync('... @defer { id }').mutation },
+    hostile: onlyMutation(q('mutation { ... @defer { __typename } }'), inOrder),
+    allowed: onlyMutation(aroundLipsync('... @defer { id }').mutation, inOrder),
     doors: everywhere,
   },
   {
     name: '@stream where there is no list',
     verdict: invalid('@stream is for lists, and "lipsyncs" is none.'),
-    hostile: { query: q('{ lipsyncs @stream { nodes { id } } }') },
-    allowed: { query: q('{ lipsyncs { nodes @stream(initialCount: 1) { id } } }') },
+    hostile: onlyQuery(q('{ lipsyncs @stream { nodes { id } } }'), noLists),
+    allowed: onlyQuery(q('{ lipsyncs { nodes @stream(initialCount: 1) { id } } }'), noLists),
     doors: everywhere,
   },
 ];

@@ -1,22 +1,34 @@
-import { create, everywhere, q, type Row, times, trustedDocuments, type Verdict } from './row.ts';
+import { eachKind, everywhere, fine, onlyQuery, q, type Row, times, type Verdict } from './row.ts';
 
 const untrusted: Verdict = {
   code: 'DOCUMENT_NOT_TRUSTED',
   message: 'This document is not one of those that this server executes.',
 };
 
-/** One field, of so many tokens. */
+/** Of each kind, and with a fragment of so many tokens. */
 const ofTokens = (count: number) =>
-  q(`{lipsyncs(filter:{status:[${times(count - 19, () => 'QUEUED')}]}){nodes{id}}}`);
+  eachKind((document) => q(`${document} fragment F on Lipsync { ${times(count, () => 'id')} }`));
 
-/** What is not among the trusted documents. */
+const byId = eachKind((_, kind) => ({ documentId: kind }));
+
+const unknown = 'what nobody knows is of no kind';
+
+/** What is not among the trusted documents, whose ids are their kinds. */
 export const trust: Row[] = [
   {
     name: 'an id that names no trusted document',
     at: 'trusted',
     verdict: untrusted,
-    hostile: { query: { documentId: 'nothing' } },
-    allowed: { query: { documentId: 'viewer' } },
+    hostile: onlyQuery({ documentId: 'nothing' }, unknown),
+    allowed: byId,
+    doors: everywhere,
+  },
+  {
+    name: 'an id that names what every object has',
+    at: 'trusted',
+    verdict: untrusted,
+    hostile: onlyQuery({ documentId: '__proto__' }, unknown),
+    allowed: byId,
     doors: everywhere,
   },
   {
@@ -24,20 +36,17 @@ export const trust: Row[] = [
     at: 'trusted',
     verdict: untrusted,
     isRefusedUnparsed: true,
-    hostile: {
-      query: q(`${trustedDocuments.viewer} `),
-      mutation: q(`mutation { ${create} }`),
-      subscription: q('subscription { lipsyncProgress(id: "x") { __typename } }'),
-    },
-    allowed: { query: q(trustedDocuments.viewer) },
+    hostile: eachKind((document) => q(`${document} `)),
+    allowed: fine,
     doors: everywhere,
   },
   {
     name: 'a flood, where documents are trusted: that it is none of them is all that is told',
     at: 'trusted',
     verdict: untrusted,
-    hostile: { query: ofTokens(1_500) },
-    allowed: { query: { documentId: 'viewer' } },
+    isRefusedUnparsed: true,
+    hostile: ofTokens(1_500),
+    allowed: byId,
     doors: everywhere,
   },
 ];
