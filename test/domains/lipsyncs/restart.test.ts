@@ -170,7 +170,7 @@ describe('works', () => {
       await expect(before.ask(createAllMutation, { inputs })).rejects.toThrow();
       expect(await dies).toEqual([null, 'SIGKILL']);
 
-      const after = await start({ MAX_JOB_MS: '30000' });
+      const after = await start({ MAX_JOB_MS: '15000' });
       const answer = await after.ask<{ createLipsyncs: MadeAll }>(createAllMutation, { inputs });
       const ids = answer.data?.createLipsyncs.results?.map(idOf) ?? [];
       expect(new Set(ids).size).toBe(6);
