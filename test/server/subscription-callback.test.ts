@@ -92,8 +92,15 @@ const watched = () => app.app.services.lipsyncs.watchedCount();
 const progress = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
   __typename ... on LipsyncProgress { sequence status } ... on LipsyncError { code } } }`;
 
+/** A list, under the same name. */
+const listProgress = `subscription ($id: ID!, $other: ID!, $after: String) {
+  lipsyncProgress: lipsyncsProgress(ids: [$id, $other], after: $after) {
+    __typename ... on LipsyncProgress { cursor sequence status lipsync { id } }
+    ... on LipsyncError { code } } }`;
+
 type Asking = {
   query?: string;
+  variables?: Record<string, unknown>;
   headers?: Record<string, string>;
   /** Of `extensions.subscription`. */
   target?: Record<string, unknown>;
@@ -102,7 +109,7 @@ type Asking = {
 /** As Apollo Router and Hive Gateway ask. */
 async function subscribe(
   id: string,
-  { query = progress, headers = first, target = {} }: Asking = {},
+  { query = progress, variables = {}, headers = first, target = {} }: Asking = {},
 ) {
   const response = await fetch(`${app.url}/graphql`, {
     method: 'POST',
@@ -113,7 +120,7 @@ async function subscribe(
     },
     body: JSON.stringify({
       query,
-      variables: { id },
+      variables: { id, ...variables },
       extensions: {
         subscription: {
           callbackUrl: router.url,
@@ -171,6 +178,38 @@ describe('works', () => {
       // Hive Gateway compares the whole header.
       expect(headers['content-type']).toBe('application/json');
       expect(headers['subscription-protocol']).toBe('callback/1.0');
+    }
+    expect(watched()).toBe(0);
+  });
+
+  test('a list is told in one subscription, ends where the router says 404, and goes on from its cursor', async () => {
+    const [one, other] = [await create('[[never]] one.'), await create('[[never]] other.')];
+    const asking = { query: listProgress, variables: { other } };
+    await openRouter((message) =>
+      message.payload === undefined || told('next').length < 3 ? 204 : 404,
+    );
+    await subscribe(one, asking);
+    await vi.waitFor(() => expect(told('next').length).toBeGreaterThanOrEqual(2), patient);
+    expect(watched()).toBe(2);
+    await app.finishJobs('FAILED');
+    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    type Told = { cursor: string; sequence: number; status: string; lipsync: { id: string } };
+    const updates = () =>
+      told('next').map(({ payload }) => payload?.data.lipsyncProgress as unknown as Told);
+    // The third was refused with 404: the last that was taken is the second.
+    const taken = updates().slice(0, 2);
+    router.close();
+
+    await openRouter();
+    const variables = { other: one, after: taken[1]?.cursor };
+    await subscribe(other, { query: listProgress, variables });
+    await vi.waitFor(() => expect(told('complete')).toHaveLength(1), patient);
+    for (const id of [one, other]) {
+      const sequences = [...taken, ...updates()].flatMap(({ lipsync, sequence }) =>
+        lipsync.id === id ? sequence : [],
+      );
+      expect(sequences).toEqual(sequences.map((_, at) => (sequences[0] ?? 0) + at));
+      expect(updates().findLast(({ lipsync }) => lipsync.id === id)?.status).toBe('FAILED');
     }
     expect(watched()).toBe(0);
   });

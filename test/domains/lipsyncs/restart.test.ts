@@ -3,11 +3,20 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../../../src/graphql/ids.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { createGraphQLClient } from '../../support/graphql-client.ts';
-import { type Event, expectSoundLog, type Job, terminal } from './stage.ts';
+import {
+  createAllMutation,
+  type Event,
+  expectSoundLog,
+  idOf,
+  type Job,
+  type MadeAll,
+  terminal,
+} from './stage.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const patient = { timeout: 45_000, interval: 100 };
@@ -22,8 +31,10 @@ afterEach(async () => {
   await storage.remove();
 });
 
+const assassin = pathToFileURL(join(root, 'test/chaos/die-at.ts')).href;
+
 /** The program as `npm start` runs it, with its own sandbox, until it listens. */
-async function start() {
+async function start(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -34,6 +45,7 @@ async function start() {
       ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
       POLL_INTERVAL_MS: '500',
       UPSTREAM_TIMEOUT_MS: '4000',
+      ...env,
     },
   });
   running = child;
@@ -64,11 +76,17 @@ async function sandbox(method: string, path: string, body?: object): Promise<unk
 }
 
 type Client = Awaited<ReturnType<typeof start>>;
-type Node = { id: string; status: string; text: string; events: { nodes: Event[] } };
+type Node = {
+  id: string;
+  status: string;
+  text: string;
+  failure: { code: string } | null;
+  events: { nodes: Event[] };
+};
 
 async function list(client: Client): Promise<Node[]> {
   const { data } = await client.ask<{ lipsyncs: { nodes: Node[] } }>(
-    `{ lipsyncs(first: 100) { nodes { id status text
+    `{ lipsyncs(first: 100) { nodes { id status text failure { code }
       events(first: 100) { nodes { sequence status percent queuePosition } } } } }`,
   );
   return data?.lipsyncs.nodes ?? [];
@@ -127,4 +145,49 @@ describe('works', () => {
     await create(after, videoId, 'first');
     expect(await list(after)).toHaveLength(5);
   }, 90_000);
+
+  it.each([
+    { point: 'after the row', nth: 4 },
+    { point: 'bytes sent', nth: 3 },
+  ])(
+    'makes a batch whole that kill -9 cut short $point, number $nth',
+    async ({ point, nth }) => {
+      const before = await start({
+        NODE_OPTIONS: `--import=${assassin}`,
+        CHAOS_POINT: point,
+        CHAOS_NTH: String(nth),
+      });
+      await sandbox('PUT', 'switches', { queuedMs: 10, generatingMs: 10, outcome: 'FAILED' });
+      const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
+        '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
+      );
+      const inputs = [1, 2, 3, 4, 5, 6].map((n) => ({
+        video: { id: data?.videos.nodes[0]?.id },
+        speech: { text: { text: `Batch ${n}` } },
+        idempotencyKey: `batch ${n}`,
+      }));
+      const dies = once(running as ChildProcess, 'exit');
+      await expect(before.ask(createAllMutation, { inputs })).rejects.toThrow();
+      expect(await dies).toEqual([null, 'SIGKILL']);
+
+      const after = await start({ MAX_JOB_MS: '15000' });
+      const answer = await after.ask<{ createLipsyncs: MadeAll }>(createAllMutation, { inputs });
+      const ids = answer.data?.createLipsyncs.results?.map(idOf) ?? [];
+      expect(new Set(ids).size).toBe(6);
+      const ended = await vi.waitFor(async () => {
+        const all = await list(after);
+        for (const { status } of all) expect(terminal).toContain(status);
+        return all;
+      }, patient);
+      expect(ended.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+      const { jobs } = (await sandbox('GET', 'jobs')) as { jobs: Job[] };
+      for (const { id, failure, events } of ended) {
+        expectSoundLog(events.nodes);
+        const own = jobs.filter(({ replyRef }) => replyRef === keyOf('Lipsync', id));
+        // What was announced and died before the upstream saw it is looked for, and not sent again.
+        expect(own).toHaveLength(failure?.code === 'OUTCOME_UNKNOWN' ? 0 : 1);
+      }
+    },
+    120_000,
+  );
 });

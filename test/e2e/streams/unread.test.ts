@@ -1,14 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { listCursorsOf } from '../../../src/domains/lipsyncs/list-cursor.ts';
+import { keyOf } from '../../../src/graphql/ids.ts';
 import { idOf, openStage, patient, type Stage } from '../../domains/lipsyncs/stage.ts';
 import { type Message, RawWebSocket } from '../../support/raw-websocket.ts';
+
+type ListUpdate = { sequence: number; lipsync: { id: string } };
 
 const mebibyte = 1_048_576;
 const reference = 'x'.repeat(1024);
 
 /** An event of almost thirty kilobytes, with as many aliases as are allowed. */
 const copies = Array.from({ length: 28 }, (_, n) => `r${n}: reference`).join(' ');
-const subscription = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
-  ... on LipsyncProgress { cursor sequence status lipsync { ${copies} } } ... on LipsyncError { code } } }`;
+const large = `... on LipsyncProgress { cursor sequence status lipsync { id ${copies} } }
+  ... on LipsyncError { code }`;
+const subscription = `subscription ($id: ID!, $after: String) {
+  lipsyncProgress(id: $id, after: $after) { ${large} } }`;
+const listSubscription = `subscription ($ids: [ID!]!, $after: String) {
+  lipsyncsProgress(ids: $ids, after: $after) { ${large} } }`;
 
 let stage: Stage;
 let video: string;
@@ -70,6 +78,42 @@ describe('a client that does not read', () => {
       expect(bySubscription.get(`${n}`)?.map(({ sequence }) => sequence)).toEqual(sequences);
     }
     expect(await unreadBytes()).toBe(0);
+    client.socket.close();
+    await client.closed;
+  });
+
+  it('is not paid for with memory where it follows lists either', async () => {
+    const ids = await Promise.all([1, 2, 3, 4].map((n) => create(`Read us later ${n}`)));
+    for (const id of ids) await stage.end(id);
+    const keys = ids.map((id) => keyOf('Lipsync', id) ?? '');
+    const after = listCursorsOf(keys).encode(new Map());
+    const client = await RawWebSocket.open(stage.test.url);
+    client.socket.pause();
+    // Each of them a third of a megabyte and more.
+    const asked = 100;
+    for (let n = 0; n < asked; n += 1) client.subscribe(`${n}`, listSubscription, { ids, after });
+    expect(await settledUnreadBytes()).toBeLessThan(5 * mebibyte);
+
+    client.socket.resume();
+    await vi.waitFor(
+      () => expect(client.messages.filter(({ type }) => type === 'complete')).toHaveLength(asked),
+      patient,
+    );
+    const logs = await Promise.all(ids.map((id) => stage.events(id)));
+    const all = client.messages.flatMap(({ id, payload }) => {
+      const update = payload?.data?.lipsyncsProgress as ListUpdate | undefined;
+      return update === undefined ? [] : [{ ...update, subscription: id }];
+    });
+    const bySubscription = Map.groupBy(all, (each) => each.subscription);
+    expect(bySubscription.size).toBe(asked);
+    for (const told of bySubscription.values()) {
+      for (const [n, id] of ids.entries()) {
+        const own = told.filter(({ lipsync }) => lipsync.id === id);
+        expect(own.map(({ sequence }) => sequence)).toEqual(
+          logs[n]?.map(({ sequence }) => sequence),
+        );
+      }
+    }
     client.socket.close();
     await client.closed;
   });
