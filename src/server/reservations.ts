@@ -5,9 +5,12 @@ import { ReservedStream } from './reserved-stream.ts';
 /** Of one owner: a client opens the stream that it uses. */
 const mostUnopened = 10;
 
+/** A client uses its stream right behind the reservation, and whoever comes later reserves another one. */
+const mostIdleMs = 60_000;
+
 /**
  * Tokens that say whose they are, under a secret of this process: its streams end with it. To give one out takes no
- * memory, however many are asked for; a stream is made when it is used first.
+ * memory, however many are asked for; a stream is made when it is used first, and ends with its connection.
  *
  * @param streams `make` tells graphql-sse of a stream, `leave` ends it there.
  */
@@ -17,12 +20,16 @@ export function createReservations(streams: {
 }) {
   const secret = randomBytes(32);
   const known = new Map<string, { stream: ReservedStream; owner: string; made: Promise<void> }>();
+  /** When each ended, for as long as its token says by itself that there may be a stream. */
+  const ended = new Map<string, number>();
   const macOf = (owner: string, name: string) =>
     createHmac('sha256', secret).update(`${name}.${owner}`).digest('base64url');
 
   function end(token: string): void {
     known.get(token)?.stream.end();
     known.delete(token);
+    for (const [each, at] of ended) if (isIdle(at)) ended.delete(each);
+    ended.set(token, performance.now());
   }
 
   /** The oldest of its owner that were never opened make room: nobody would ever read what lies in them. */
@@ -36,7 +43,7 @@ export function createReservations(streams: {
 
   return {
     sign({ owner }: Caller): string {
-      const name = randomUUID();
+      const name = `${Math.floor(performance.now())}-${randomUUID()}`;
       return `${name}.${macOf(owner, name)}`;
     },
     isOf({ owner }: Caller, token: string): boolean {
@@ -46,9 +53,11 @@ export function createReservations(streams: {
       return given.length === genuine.length && timingSafeEqual(given, genuine);
     },
     find: (token: string): ReservedStream | undefined => known.get(token)?.stream,
-    /** The stream under a token of this owner, which is there from now on. */
-    async use(token: string, owner: string): Promise<ReservedStream> {
+    /** The stream under a token of this owner, which is there from now on; null where it has ended, or comes too late. */
+    async use(token: string, owner: string): Promise<ReservedStream | null> {
       const found = known.get(token);
+      const isOver = ended.has(token) || isIdle(Number(token.split('-')[0]));
+      if (found === undefined && isOver) return null;
       const used = found ?? { stream: new ReservedStream(), owner, made: streams.make(token) };
       if (found === undefined) {
         known.set(token, used);
@@ -59,4 +68,8 @@ export function createReservations(streams: {
     },
     end,
   };
+}
+
+function isIdle(since: number): boolean {
+  return performance.now() - since > mostIdleMs;
 }

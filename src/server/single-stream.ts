@@ -80,22 +80,24 @@ class StreamDoor {
     if (this.#ours.has(raw)) return token;
     const caller = await this.#parts.sessions.signIn(headers.get('authorization'));
     this.#connections.set(raw, { caller, token });
-    if (token === null) return method === 'PUT' ? this.#reserve(caller) : null;
+    if (token === null) return method === 'PUT' ? this.#reserve(caller, headers) : null;
     if (!this.#reservations.isOf(caller, token)) return streamNotFound();
     if (method === 'PUT') return isReserved();
     this.#places.get(token)?.bindTo(caller);
-    return method === 'DELETE' ? token : this.#use(token, { method, caller, raw });
+    return this.#use(token, { method, caller, raw });
   }
 
   async #use(token: string, { method, caller, raw }: Omit<Asked, 'headers'> & { caller: Caller }) {
     const stream = await this.#reservations.use(token, caller.owner);
+    if (stream === null) return streamNotFound();
     if (method === 'GET') stream.isOpen = true;
     return method !== 'POST' || stream.admit(raw) ? token : tooMany();
   }
 
-  #reserve(caller: Caller) {
+  #reserve(caller: Caller, asked: Headers) {
     // It could run nothing.
     if (caller === nobody) return signInFirst();
+    if (!/\*\/\*|text\/(plain|\*)/i.test(asked.get('accept') ?? '*/*')) return onlyText();
     const headers = { 'content-type': 'text/plain; charset=utf-8' };
     return [this.#reservations.sign(caller), { status: 201, headers }] as const;
   }
@@ -155,6 +157,11 @@ function streamNotFound() {
 function signInFirst() {
   const extensions = { code: 'NOT_AUTHENTICATED' };
   return refusal(401, { message: 'Sign in to do this.', extensions });
+}
+
+function onlyText() {
+  const extensions = { code: 'NOT_ACCEPTABLE' };
+  return refusal(406, { message: 'The token of a stream is text/plain.', extensions });
 }
 
 function isReserved() {
