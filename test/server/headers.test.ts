@@ -197,6 +197,15 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
+  test.each(['a b', 'a","level":"fatal', 'x'.repeat(65), '\t', '\u00e9'])(
+    'from the log a name of a request such as %o: it has one of ours',
+    async (name) => {
+      const { headers } = await send(it.url, { path: '/livez', headers: { 'x-request-id': name } });
+      expect(headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+      expect(JSON.stringify(it.logs)).not.toContain(JSON.stringify(name).slice(1, -1));
+    },
+  );
+
   test('GraphiQL in a live service that did not ask for it', async () => {
     const env = { USEAPI_TOKEN: 'user:1-x', ALLOW_ANONYMOUS: 'true' };
     const upstream = { baseUrl: 'http://127.0.0.1:1', token: 'user:1-x' };

@@ -28,10 +28,14 @@ afterAll(() => it?.stop());
 
 function doorsOf(field: string): Door[] {
   if (field === 'Mutation.uploadAudio') return ['multipart'];
-  if (field.startsWith('Mutation')) return ['POST', 'SSE by POST', 'WebSocket'];
-  if (field.startsWith('Subscription')) return ['SSE by POST', 'SSE by GET', 'WebSocket'];
-  return ['POST', 'GET', 'SSE by POST', 'SSE by GET', 'WebSocket'];
+  const always: Door[] = ['SSE by POST', 'WebSocket', 'reserved stream'];
+  if (field.startsWith('Mutation')) return ['POST', ...always];
+  if (field.startsWith('Subscription')) return ['SSE by GET', ...always];
+  return ['POST', 'GET', 'SSE by GET', ...always];
 }
+
+const nobodysDoorsOf = (field: string) =>
+  doorsOf(field).filter((door) => door !== 'reserved stream');
 
 type Verdict = { code: unknown; message: string };
 
@@ -100,7 +104,8 @@ describe('works', () => {
     for (const [field, rule] of all.filter(([, { needs }]) => !Array.isArray(needs))) {
       for (const door of doorsOf(field)) {
         expect(await verdictOf(field, rule, { door, token: 'admin' }), field).toBeNull();
-        if (rule.needs !== 'everyone') continue;
+      }
+      for (const door of rule.needs === 'everyone' ? nobodysDoorsOf(field) : []) {
         expect(await verdictOf(field, rule, { door }), field).toBeNull();
       }
     }
@@ -124,7 +129,7 @@ describe('keeps out', () => {
   test.each(all.filter(([, { needs }]) => needs !== 'everyone'))(
     'of %s whoever is nobody, with no token or a bad one, on every door',
     async (field, rule) => {
-      for (const door of doorsOf(field)) {
+      for (const door of nobodysDoorsOf(field)) {
         for (const bad of [{}, { token: 'wrong' }]) {
           const verdict = await verdictOf(field, rule, { door, ...bad });
           expect(verdict, door).toMatchObject({
@@ -135,6 +140,12 @@ describe('keeps out', () => {
       }
     },
   );
+
+  test('of a stream of its own whoever is nobody', async () => {
+    const asking = { url: it.url, query: '{ viewer { name } }', token: 'wrong' };
+    const { data, errors } = await askAt('reserved stream', asking);
+    expect([data, errors?.[0]?.extensions?.code]).toEqual([undefined, 'NOT_AUTHENTICATED']);
+  });
 
   test('everybody of nothing that was done: no field had an effect', async () => {
     expect(await it.app.db.query('select id from uploads')).toEqual([]);

@@ -151,9 +151,10 @@ function variablesOf(name: string, id: string): object {
 }
 
 function doorsOf(name: string): Door[] {
-  if (name.startsWith('Mutation')) return ['POST', 'SSE by POST', 'WebSocket'];
-  if (name.startsWith('Subscription')) return ['SSE by POST', 'SSE by GET', 'WebSocket'];
-  return ['POST', 'GET', 'SSE by POST', 'SSE by GET', 'WebSocket'];
+  const always: Door[] = ['SSE by POST', 'WebSocket', 'reserved stream'];
+  if (name.startsWith('Mutation')) return ['POST', ...always];
+  if (name.startsWith('Subscription')) return ['SSE by GET', ...always];
+  return ['POST', 'GET', 'SSE by GET', ...always];
 }
 
 /** The names of inputs that are ids, however deep. */

@@ -145,6 +145,8 @@ export async function misuse(session: Session): Promise<void> {
       `/graphql?access_token=${encodeURIComponent(token)}&query={__typename}`,
     );
     await session.send(null, `/nowhere?key=${encodeURIComponent(token)}`);
+    await session.send(null, `/nowhere/${encodeURIComponent(token)}`);
+    await session.send(null, `/graphql/${encodeURIComponent(token)}`);
     await session.trySocket({ authorization: bearer(token) }, voices);
   }
   const { accounts } = await session.ask(admin, documents.accounts);
@@ -171,6 +173,10 @@ export async function misuse(session: Session): Promise<void> {
     `/${url.pathname}`,
     `${url.pathname}/x`,
     url.pathname.toUpperCase(),
+    url.pathname.replace('s/', 's%2F'),
+    url.pathname.replace('s/', 's%252f'),
+    url.pathname.replace('/u', '/%75'),
+    `/graphql${url.pathname}`,
   ]) {
     await session.send(null, path, { method: 'PUT', body: audio });
   }

@@ -11,9 +11,9 @@ import {
   type Kind,
   kinds,
   type Place,
+  plain,
   type Requests,
   type Row,
-  trustedDocuments,
   type Verdict,
 } from './row.ts';
 import { rows } from './table.ts';
@@ -25,7 +25,7 @@ const servers = new Map<Place, Server>();
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lipsync-hostile-'));
   const path = join(folder, 'documents.json');
-  await writeFile(path, JSON.stringify(trustedDocuments));
+  await writeFile(path, JSON.stringify(plain));
   const envs: Record<Place, Record<string, string>> = {
     open: {},
     closed: { INTROSPECTION: 'false' },
