@@ -56,7 +56,7 @@ export function mask(error: unknown, log: Log, requestId?: string): GraphQLError
   if (isOfGraphQL) return withoutValue(at);
   const cause = at?.originalError ?? error;
   // Whoever left reads no answer, and nothing is wrong here.
-  const level = cause instanceof Error && cause.name === 'AbortError' ? 'debug' : 'error';
+  const level = hasLeft(cause) ? 'debug' : 'error';
   log[level]({ err: cause, path: at?.path, requestId }, 'an unmeant error');
   return new GraphQLError('Something went wrong on our side.', {
     ...(at?.nodes === undefined ? {} : { nodes: at.nodes }),
@@ -84,6 +84,13 @@ export function withoutValue(error: GraphQLError): GraphQLError {
     ...(nodes === undefined ? {} : { nodes }),
     extensions,
   });
+}
+
+/** Its signal was aborted, or its request broke off, which Node says in these words. */
+export function hasLeft(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  const isBroken = 'code' in cause && cause.code === 'ECONNRESET' && cause.message === 'aborted';
+  return cause.name === 'AbortError' || isBroken;
 }
 
 /** Whether GraphQL itself said it: nothing that our code threw is inside. */

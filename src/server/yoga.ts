@@ -9,7 +9,7 @@ import { useFreshContextPerEvent } from './events.ts';
 import { createGraphiql, renderPage, usePagePolicy } from './graphiql.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { useDocumentLimits } from './limits.ts';
-import { mask, useMasking } from './masking.ts';
+import { hasLeft, mask, useMasking } from './masking.ts';
 import { mostMultipartBytes, useMultipartRules } from './multipart.ts';
 import { useOneOperation } from './operations.ts';
 import { useRequestRules } from './requests.ts';
@@ -54,7 +54,8 @@ export function createGraphQL(options: YogaOptions): Yoga {
       debug: () => undefined,
       info: () => undefined,
       warn: (...args: unknown[]) => log.warn({ args: args.map(String) }, 'yoga'),
-      error: (...args: unknown[]) => log.error({ args: args.map(String) }, 'yoga'),
+      error: (...args: unknown[]) =>
+        log[args.some(hasLeft) ? 'debug' : 'error']({ args: args.map(String) }, 'yoga'),
     },
     graphiql: options.graphiql ? createGraphiql(options) : false,
     renderGraphiQL: renderPage,

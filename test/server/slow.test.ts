@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { signToken } from '../../src/callbacks/token.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { wavHeader } from '../support/wav.ts';
@@ -94,6 +94,21 @@ describe('keeps out', () => {
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(socket.destroyed).toBe(true);
+  });
+
+  test.each([
+    ['an operation', '/graphql', json],
+    ['an operation for a reserved stream', '/graphql/stream', json],
+    ['a form', '/graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1'],
+  ])('a client that leaves within %s from writing errors into the log', async (_, path, type) => {
+    const requests = () => it.logs.filter(({ msg }) => msg === 'request').length;
+    const before = requests();
+    const socket = await open();
+    socket.write(`${head(`POST ${path}`, `${type}\r\ncontent-length: 9999`)}--x\r\n`);
+    // Taken, and not yet too late.
+    await fetch(`${it.url}/livez`);
+    socket.resetAndDestroy();
+    await vi.waitFor(() => expect(requests() - before).toBeGreaterThanOrEqual(2));
   });
 
   test('defects: none of this was an error of ours', () => {
