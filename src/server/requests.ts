@@ -37,6 +37,8 @@ const parameters = new Map([
 
 /** Why these are not the parameters of an operation. Each reader of requests would have words of its own for it. */
 export function checkParams(params: object): GraphQLError | undefined {
+  // What Yoga makes of a form may be any JSON.
+  if (typeof params !== 'object' || params === null) return notJson();
   for (const [name, value] of Object.entries(params)) {
     if (value === null || value === undefined) continue;
     const fits = parameters.get(name);

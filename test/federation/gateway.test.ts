@@ -198,7 +198,10 @@ describe('refuses', () => {
   );
 
   test('two ways to say who speaks', async () => {
-    const jobs = await graph.app.readSandbox<{ jobs: unknown[] }>('jobs');
+    // How many there are: those of other tests go on meanwhile.
+    const count = async () =>
+      (await graph.app.readSandbox<{ jobs: unknown[] }>('jobs')).jobs.length;
+    const before = await count();
     const { data, errors } = await graph.ask(
       createMutation,
       { input: { video: { id: source, uploadId: 'x' }, speech: { text: { text: 'Two.' } } } },
@@ -206,6 +209,6 @@ describe('refuses', () => {
     );
     expect(data ?? null).toBeNull();
     expect(errors?.[0]?.message).toMatch(/LipsyncVideoInput/);
-    expect(await graph.app.readSandbox('jobs')).toEqual(jobs);
+    expect(await count()).toBe(before);
   });
 });

@@ -187,6 +187,23 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
+  test.each(['""', '"a"', '7', 'true', '[]'])(
+    'operations that are %s: they were an unmeant error of ours',
+    async (text) => {
+      for (const places of ['{}', '1e308', '{"0":["variables.file"]}']) {
+        const { status, code } = await post(
+          formOf([
+            ['operations', text],
+            ['map', places],
+            ['0', sound(10)],
+          ]),
+        );
+        expect([status, code], places).toEqual([400, expect.stringMatching(/^BA/)]);
+      }
+      expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);
+    },
+  );
+
   test('a megabyte of whoever may upload nothing: 25 were held in memory for each', async () => {
     for (const authorization of [nobody.authorization, 'Basic x']) {
       const { status, code } = await post(formOf(whole(sound(megabyte))), { authorization });
