@@ -30,6 +30,13 @@ beforeAll(async () => {
   const waiting = await say('waiting');
   const ids = [cancelled, lost, running, alsoRunning, waiting];
   targets = ids.map((id) => keyOf('Lipsync', id) ?? '');
+  // As one waits, it is asked what others run: once in an interval.
+  await vi.waitFor(async () => {
+    const told = await stage.test.app.db.query(
+      'select 1 from accounts where others_at is not null',
+    );
+    expect(told).toHaveLength(1);
+  }, patient);
 });
 afterAll(async () => {
   await pool.close();
