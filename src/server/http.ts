@@ -102,7 +102,9 @@ async function handleGraphQL(
   response: ServerResponse,
 ): Promise<void> {
   const { accept } = request.headers;
-  if (accept !== undefined) request.headers.accept = byPreference(accept) ?? 'none';
+  // An empty one is like none.
+  if (accept?.trim() === '') delete request.headers.accept;
+  else if (accept !== undefined) request.headers.accept = byPreference(accept) ?? 'none';
   const refused = refuseByHead(request, options.origins);
   if (refused !== null) {
     return answer(response, refused.status, refused.body);

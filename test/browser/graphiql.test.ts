@@ -158,6 +158,10 @@ describe('keeps out', () => {
     await using it = await openGraphiql(browser, app.url);
     await it.openTab('Watch');
     await it.write('variables.json', '{ "lipsync": "mine" }');
+    // It keeps what is written in a tab a moment late.
+    await it.page.waitForFunction(() =>
+      localStorage.getItem('graphiql:tabState')?.includes('mine'),
+    );
     await it.playAndRead('CreateLipsync');
     await it.openTab('Watch');
     expect(JSON.parse(await it.read('variables.json'))).toEqual({ lipsync: 'mine' });

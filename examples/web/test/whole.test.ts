@@ -122,7 +122,7 @@ describe('works', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel it' }).click();
     await see('It had not been sent yet. Nothing was charged.');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('lipsync');
+    await page.waitForFunction(() => document.activeElement?.id === 'lipsync');
     expect(await listJobs(stage)).toHaveLength(3);
   });
 
