@@ -148,7 +148,9 @@ describe('works', () => {
     const fresh = [...all.flatMap(({ results = [] }) => results), ...(await Promise.all(alone))];
     expect(fresh.filter(({ replayed }) => replayed === false)).toHaveLength(5);
     await stage.test.turn({ delayMs: null });
-    for (const id of ids.slice(0, 3)) expect(await stage.postsOf(id)).toHaveLength(1);
+    // Which of them came first is nobody's to say: those that were asked for alone may overtake.
+    const posts = await Promise.all(ids.map((id) => stage.postsOf(id)));
+    expect(posts.map(({ length }) => length).toSorted()).toEqual([0, 0, 1, 1, 1]);
     await endAll(ids);
   });
 

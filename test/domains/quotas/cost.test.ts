@@ -128,15 +128,20 @@ describe('refuses', () => {
     const said = await Promise.all(
       doors.map((door) => at.ask(door, { query: '{ node(id: "x") { id } }' })),
     );
-    expect(said).toEqual(
-      doors.map(() => ({
-        errors: [
-          {
-            message: 'The limit of 100 cost a minute is used up.',
-            extensions: { code: 'QUOTA_EXCEEDED', retryable: true, retryAfterSeconds: 6 },
-          },
-        ],
-      })),
+    const answers = said.flat();
+    expect(answers.length).toBeGreaterThanOrEqual(doors.length);
+    expect(answers).toEqual(
+      answers.map(([form]) => [
+        form,
+        {
+          errors: [
+            {
+              message: 'The limit of 100 cost a minute is used up.',
+              extensions: { code: 'QUOTA_EXCEEDED', retryable: true, retryAfterSeconds: 6 },
+            },
+          ],
+        },
+      ]),
     );
     pass(6);
     expect(await costOf(app, '{ node(id: "x") { id } }')).toMatchObject({
