@@ -272,7 +272,7 @@ describe('names', () => {
       // Of single documents, and of the doors.
       ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL_SERVER_ERROR'],
       ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
-      ...['SERVER_STOPPING', 'CALLBACK_REFUSED'],
+      ...['SERVER_STOPPING', 'CALLBACK_REFUSED', 'TOO_MANY_OPERATIONS'],
       // Of the tests.
       ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.
