@@ -19,6 +19,8 @@ export default defineConfig({
     exclude: ['test/browser/**', 'test/federation/**', 'test/proxy/**', 'test/e2e/instances/**'],
     // Tests wait for servers more than they compute: one more than the cores keeps those busy.
     maxWorkers: availableParallelism() + 1,
+    // A machine that others keep busy fails what waits for another process. The report says what was tried twice.
+    retry: 1,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
