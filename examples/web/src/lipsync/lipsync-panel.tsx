@@ -10,7 +10,7 @@ import {
   Title,
 } from '@mantine/core';
 import type { LipsyncEvent } from 'lipsync-graphql/client';
-import { type RefObject, useState } from 'react';
+import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
 import { explain, explainThrown } from '../words/explain.ts';
 import { FailureNotice } from '../words/failure-notice.tsx';
@@ -131,15 +131,30 @@ type NowProps = {
 
 function Now({ event, heading, steps }: NowProps) {
   const [isAsked, setAsked] = useState(false);
+  const wasAsked = useRef(false);
   const { id, status } = event.lipsync;
   const runs = isRunning(event.status);
+  // The dialog and the button that had opened it go in any order, and whichever is last takes the focus along.
+  const keepFocus = useCallback(() => {
+    if (!wasAsked.current) return;
+    setTimeout(() => {
+      if (document.activeElement === document.body) heading.current?.focus();
+    }, 50);
+  }, [heading]);
+  useEffect(() => {
+    if (!runs) keepFocus();
+  }, [runs, keepFocus]);
+  const openDialog = () => {
+    wasAsked.current = true;
+    setAsked(true);
+  };
   return (
     <>
       {runs ? (
         <>
           <Running event={event} />
           <Group>
-            <Button variant="default" size="sm" onClick={() => setAsked(true)}>
+            <Button variant="default" size="sm" onClick={openDialog}>
               Cancel…
             </Button>
           </Group>
@@ -152,9 +167,7 @@ function Now({ event, heading, steps }: NowProps) {
         status={status}
         isOpen={isAsked}
         onClose={() => setAsked(false)}
-        onClosed={() => {
-          if (document.activeElement === document.body) heading.current?.focus();
-        }}
+        onClosed={keepFocus}
       />
     </>
   );
