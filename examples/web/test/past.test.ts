@@ -66,25 +66,25 @@ describe('what was made before', () => {
     const { page } = guest;
     await rows().first().waitFor();
     const first = ['Wrong [[failed]]', 'Number 7', 'Number 6', 'Number 5', 'Number 4'];
-    expect(await texts()).toEqual(first);
+    await expect.poll(texts).toEqual(first);
     await page.getByRole('button', { name: 'Older' }).click();
     await section().getByText('Number 3').waitFor();
-    expect(await texts()).toEqual(['Number 3', 'Number 2', 'Number 1']);
+    await expect.poll(texts).toEqual(['Number 3', 'Number 2', 'Number 1']);
     await section().getByText('Page 2').waitFor();
     await page.getByRole('button', { name: 'Newer' }).click();
     await section().getByText('Number 7').waitFor();
-    expect(await texts()).toEqual(first);
+    await expect.poll(texts).toEqual(first);
   });
 
   test('is found by how it ended, and by its label', async () => {
     await section().getByText('No video', { exact: true }).click();
     await section().getByText('Number 7').waitFor({ state: 'hidden' });
-    expect(await texts()).toEqual(['Wrong [[failed]]']);
+    await expect.poll(texts).toEqual(['Wrong [[failed]]']);
     await section().getByText('Ready', { exact: true }).first().click();
     await section().getByText('Number 7').waitFor();
     await section().getByLabel('With the label').fill('even');
     await section().getByText('Number 7').waitFor({ state: 'hidden' });
-    expect(await texts()).toEqual(['Number 6', 'Number 4', 'Number 2']);
+    await expect.poll(texts).toEqual(['Number 6', 'Number 4', 'Number 2']);
     await section().getByLabel('With the label').fill('nothing');
     await section().getByText('There is none here yet.').waitFor();
   });
@@ -111,7 +111,7 @@ describe('what was made before', () => {
       .getByText(/In the making \d+ %/)
       .waitFor();
     await section().getByText('Running', { exact: true }).click();
-    expect(await texts()).toEqual(['Still at it.']);
+    await expect.poll(texts).toEqual(['Still at it.']);
     await stage.app.finishJobs();
     await section().getByText('There is none here yet.').waitFor();
     await stage.app.turn({ endless: null });
