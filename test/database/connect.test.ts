@@ -182,7 +182,7 @@ describe('transaction', () => {
 
 describe('close', () => {
   it('keeps what was written, and the next start finds it', async () => {
-    const storage = await testStorage();
+    const storage = await testStorage({ migrated: false });
     const first = await connectDatabase(storage);
     await first.query("create table kept as select 'here' as value");
     await first.close();

@@ -10,7 +10,7 @@ let db: Database;
 let jobs: Jobs;
 
 beforeAll(async () => {
-  storage = await testStorage();
+  storage = await testStorage({ migrated: false });
   db = await connectDatabase(storage);
   jobs = createJobs(db, silentLog);
   await jobs.start();

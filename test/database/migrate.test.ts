@@ -11,7 +11,7 @@ let db: Database;
 let directory: string;
 
 beforeEach(async () => {
-  storage = await testStorage();
+  storage = await testStorage({ migrated: false });
   db = await connectDatabase(storage);
   directory = await mkdtemp(join(tmpdir(), 'lipsync-migrations-'));
 });

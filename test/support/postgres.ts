@@ -43,19 +43,23 @@ async function runAsAdmin(adminUrl: string, sql: string): Promise<void> {
   }
 }
 
-/** A new, empty database on the server of `adminUrl`. */
-export async function createDatabase(adminUrl: string): Promise<string> {
+/** A new database on the server of `adminUrl`: empty, or a copy of the one at `templateUrl`. */
+export async function createDatabase(adminUrl: string, templateUrl?: string): Promise<string> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await runAsAdmin(adminUrl, `create database ${name}`);
+  const template = templateUrl === undefined ? 'template1' : databaseOf(templateUrl);
+  await runAsAdmin(adminUrl, `create database ${name} template ${template}`);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
   return url.href;
 }
 
+function databaseOf(url: string): string {
+  return new URL(url).pathname.slice(1);
+}
+
 /** Also while somebody is still connected to it. */
 export async function dropDatabase(adminUrl: string, url: string): Promise<void> {
-  const name = new URL(url).pathname.slice(1);
-  await runAsAdmin(adminUrl, `drop database if exists ${name} with (force)`);
+  await runAsAdmin(adminUrl, `drop database if exists ${databaseOf(url)} with (force)`);
 }
 
 /** A real PostgreSQL of its own, from an npm package: nothing needs to be installed. Takes about 2 s. */
