@@ -26,7 +26,11 @@ export type UpstreamOptions = {
 export type ReadRequest<T> = { path: string; query?: Query; schema: z.ZodType<T> };
 
 /** `signal`: its caller has left and wants no answer any more. */
-export type ReadOptions = { signal?: AbortSignal | undefined };
+export type ReadOptions = {
+  signal?: AbortSignal | undefined;
+  /** Never an answer that was asked for before this call: something has just changed. Default false. */
+  isFresh?: boolean | undefined;
+};
 
 export type ChangeRequest = {
   method: 'DELETE' | 'POST';
@@ -81,7 +85,8 @@ export class Upstream {
   async read<T>(request: ReadRequest<T>, options: ReadOptions = {}): Promise<T> {
     const path = request.path + queryText(request.query);
     const baseMs = this.#options.retryBaseMs ?? defaultRetryBaseMs;
-    const body = await this.#reads.join(
+    const join = options.isFresh === true ? 'joinNext' : 'join';
+    const body = await this.#reads[join](
       path,
       (signal) => retryRead(() => this.#get(path, signal), { baseMs, signal }),
       options.signal,

@@ -28,6 +28,20 @@ export class SingleFlight<T> {
     }
   }
 
+  /** Like `join`, but for work that begins after this call: many who wait for what is under way share the next. */
+  async joinNext(key: string, work: Work<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    const running = this.#flights.get(key);
+    if (running !== undefined) {
+      const settled = running.result.then(
+        () => undefined,
+        () => undefined,
+      );
+      await (signal ? untilAborted(settled, signal) : settled);
+    }
+    return await this.join(key, work, signal);
+  }
+
   /** Those who ask from now on get work of their own: what is under way may have seen the world before a change. */
   forgetAll(): void {
     this.#flights.clear();
@@ -62,7 +76,7 @@ export class SingleFlight<T> {
   }
 }
 
-async function untilAborted<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+async function untilAborted<R>(result: Promise<R>, signal: AbortSignal): Promise<R> {
   const { promise: left, reject } = Promise.withResolvers<never>();
   const leave = () => reject(signal.reason);
   signal.addEventListener('abort', leave, { once: true });

@@ -69,6 +69,8 @@ export const plainHabits: Habits = {
   delayMs: 0,
 };
 
+type Gate = Route | `answer to ${Route}`;
+
 export type SeenRequest = {
   method: string;
   /** As it came over the wire, not decoded. */
@@ -161,6 +163,8 @@ export async function startOtherUpstream(given: Partial<Habits> = {}) {
     },
     /** Takes requests on the route and answers none until the function that it returns is called. */
     hold: (route: Route) => world.hold(route),
+    /** The same, but the answers are those of the moment when the requests came. */
+    holdAnswers: (route: Route) => world.hold(`answer to ${route}`),
     /** Resolves with the job of the next POST that is accepted, or with one accepted already that nobody took. */
     nextJob: () => world.nextJob(),
     countOf: (route: Route) =>
@@ -219,7 +223,7 @@ class World {
   readonly jobs: Job[] = [];
   readonly replies = new Map<Route, (request: SeenRequest) => Reply | null>();
   readonly items: Item[] = [];
-  readonly #gates = new Map<Route, Promise<void>>();
+  readonly #gates = new Map<Gate, Promise<void>>();
   readonly #untaken: Job[] = [];
   readonly #takers: ((job: Job) => void)[] = [];
   origin = '';
@@ -286,17 +290,17 @@ class World {
       : Promise.resolve(job);
   }
 
-  hold(route: Route): () => void {
+  hold(gate: Gate): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#gates.set(route, promise);
+    this.#gates.set(gate, promise);
     return () => {
-      this.#gates.delete(route);
+      this.#gates.delete(gate);
       resolve();
     };
   }
 
-  async passGate(route: Route): Promise<void> {
-    await this.#gates.get(route);
+  async passGate(gate: Gate): Promise<void> {
+    await this.#gates.get(gate);
   }
 
   async #callBack(item: Item): Promise<number[]> {
@@ -397,6 +401,7 @@ async function answer(
   const asked = routeOf(seen);
   if (asked !== undefined) await world.passGate(asked.route);
   const reply = await replyTo(world, seen, asked);
+  if (asked !== undefined) await world.passGate(`answer to ${asked.route}`);
   response.writeHead(reply.status, reply.headers ?? { 'content-type': 'application/json' });
   response.end(reply.body);
 }

@@ -50,6 +50,21 @@ describe('equal reads at the same time', () => {
     expect(results[0]).not.toBe(results[1]);
   });
 
+  test('that ask for what is true from now on wait for the one under way, and share the next', async () => {
+    const { upstream, received, release, until } = await serveHeld();
+    const early = upstream.read(request);
+    await until(1);
+    const late = Array.from({ length: 20 }, () => upstream.read(request, { isFresh: true }));
+    const left = upstream.read(request, { isFresh: true, signal: AbortSignal.abort('left') });
+    expect(await thrownBy(left)).toBe('left');
+    release(0);
+    await early;
+    await until(2);
+    release(1);
+    await Promise.all(late);
+    expect(received).toHaveLength(2);
+  });
+
   test('are two calls where path or query differ, and nothing is kept once they have settled', async () => {
     const { upstream, received, release, until } = await serveHeld();
     const reads = [upstream.read(request), upstream.read({ ...request, query: { a: 1 } })];

@@ -85,7 +85,7 @@ async function searchPages(
 /** What the upstream's scheduler runs. Where it can't be read, the list of videos and the callbacks may still tell. */
 async function readScheduled(engine: Engine): Promise<RunningJob[] | null> {
   try {
-    return await listScheduled(engine.upstream);
+    return await listScheduled(engine.upstream, { isFresh: true });
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
     return null;

@@ -31,9 +31,9 @@ export type VideoService = {
    * could not say. What lip-syncs keep answers without the upstream.
    */
   load(viewer: Viewer, keys: readonly string[]): Promise<(StoredVideo | Failure | null)[]>;
-  /** One page of an account's list as the upstream gives it; equal reads at the same time are one call. */
+  /** One page of an account's list as the upstream gives it from now on; equal reads at the same time are one call. */
   readPage(query: VideoQuery): Promise<UpstreamPage>;
-  /** GET of one by its upstream id; null on 404, which a video that still runs answers too. */
+  /** GET of one by its upstream id, as of now; null on 404, which a video that still runs answers too. */
   readOne(upstreamId: string): Promise<UpstreamVideo | null>;
   /** Newest first, of all accounts or of the viewer's own lip-syncs. Throws failures. `signal`: the caller left. */
   list(viewer: Viewer, request: VideoPageRequest, signal?: AbortSignal): Promise<VideoPage>;
@@ -51,8 +51,8 @@ export function createVideoService(options: Omit<Library, 'ids'>): VideoService 
   const library: Library = { ...options, ids: createVideoIds(options.db) };
   return {
     ids: library.ids,
-    readPage: (query) => listVideos(options.upstream, query),
-    readOne: (upstreamId) => getVideo(options.upstream, upstreamId),
+    readPage: (query) => listVideos(options.upstream, query, { isFresh: true }),
+    readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
     load: (viewer, keys) => loadVideos(library, viewer, keys),
     list: createVideoList(library),
     resolveSource: (viewer, key) => resolveSource(library, viewer, key),

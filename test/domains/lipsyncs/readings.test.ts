@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import {
   type Habits,
@@ -15,10 +15,14 @@ const email = 'one+reading@studio.example';
 let upstream: OtherUpstream;
 let test: TestApp;
 
-async function start(habits: Partial<Habits>, videos = 1): Promise<void> {
+async function start(
+  habits: Partial<Habits>,
+  videos = 1,
+  variables: Record<string, string> = {},
+): Promise<void> {
   upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 3 }], ...habits });
   for (let n = 1; n <= videos; n += 1) upstream.addVideo(email, `number ${n}`);
-  const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' };
+  const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true', ...variables };
   test = await startTestApp({ upstream, env });
 }
 
@@ -36,7 +40,7 @@ async function listVideos() {
 }
 
 async function create(): Promise<string> {
-  const [video] = await listVideos();
+  const video = (await listVideos()).at(-1);
   const input = { video: { id: video?.id }, speech: { text: { text: 'Read me.' } } };
   type Data = { createLipsync: { lipsync: { id: string; status: string } } };
   const { data } = await test.ask<Data>(
@@ -102,6 +106,30 @@ describe('a lip-sync', () => {
     await start({ callbacks: 'none', bareNumbers: 'in the answer to POST' });
     await expectEnd(await create());
   });
+
+  it('ended with the next poll only, as its callback got the answer to one from before its end', async () => {
+    await start({ callbacks: 'once' }, 1, { POLL_INTERVAL_MS: '60000' });
+    const [id, other] = [await create(), await create()];
+    const [job, otherJob] = [await upstream.nextJob(), await upstream.nextJob()];
+    const before = upstream.countOf('GET /videos');
+    const release = upstream.holdAnswers('GET /videos');
+    await otherJob.become(10);
+    await vi.waitFor(() => expect(upstream.countOf('GET /videos')).toBe(before + 1));
+    await job.become(1);
+    // The look has begun by then: its questions to the database came before this one.
+    expect(await statusOf(id)).toBe('SUBMITTED');
+    release();
+    await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
+    expect(await statusOf(other)).toBe('GENERATING');
+  });
+
+  async function statusOf(id: string): Promise<string | undefined> {
+    const { data } = await test.ask<{ lipsync: { status: string } }>(
+      'query ($id: ID!) { lipsync(id: $id) { status } }',
+      { id },
+    );
+    return data?.lipsync.status;
+  }
 
   async function expectEnd(id: string): Promise<void> {
     const job = await upstream.nextJob();
