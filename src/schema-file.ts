@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { sdl } from './schema.ts';
+import { printSdl } from './schema.ts';
 import { printSchemaPage } from './schema-page.ts';
+
+const sdl = printSdl();
 
 /** `npm run schema`: writes the SDL that is committed as `schema.graphql`, and the page of it for people. */
 await writeFile(new URL('../schema.graphql', import.meta.url), sdl);

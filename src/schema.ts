@@ -15,4 +15,4 @@ import './domains/quotas/schema.ts';
 import './domains/webhooks/schema.ts';
 import { toSubgraph } from './graphql/subgraph.ts';
 
-export const { schema, sdl } = toSubgraph();
+export const { schema, printSdl } = toSubgraph();

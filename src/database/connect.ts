@@ -1,5 +1,3 @@
-import { openEmbedded } from './embedded.ts';
-import { openPostgres } from './postgres.ts';
 import type { Database, DatabaseOptions } from './sql.ts';
 
 export type { Database, Row, Sql } from './sql.ts';
@@ -11,7 +9,11 @@ export type { Database, Row, Sql } from './sql.ts';
  */
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, dataDir, log, poolSize } = options;
-  return url === undefined || url === null
-    ? openEmbedded(dataDir, log)
-    : openPostgres({ url, log, poolSize });
+  // Either is read only where it is used: a start reads enough without.
+  if (url === undefined || url === null) {
+    const { openEmbedded } = await import('./embedded.ts');
+    return await openEmbedded(dataDir, log);
+  }
+  const { openPostgres } = await import('./postgres.ts');
+  return await openPostgres({ url, log, poolSize });
 }

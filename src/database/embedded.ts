@@ -10,6 +10,9 @@ import { encodeParam, parsers, serializers } from './values.ts';
 
 const inMemory = 'memory://';
 
+/** PostgreSQL's default of 128 MB is for a server of its own: it would be most of what this process holds. */
+const sharedBuffers = '16MB';
+
 // A text with its own BEGIN and COMMIT, as pg-boss sends them. Run as it is, a failure in the middle leaves the one connection
 // in an aborted transaction, and whoever comes next dies of it. Inside a transaction of PGlite's, BEGIN and COMMIT
 // are no more than a warning, and a failure is rolled back before anybody else has a turn.
@@ -44,6 +47,7 @@ async function startPglite(directory: string, loadDataDir?: Blob): Promise<PGlit
   const pglite = await PGlite.create(directory, {
     parsers,
     serializers,
+    startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${sharedBuffers}`],
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
   });
   await pglite.exec(`set timezone = 'UTC'`);

@@ -74,9 +74,14 @@ Where something can fail on purpose the result is a union. Its failures implemen
  * The schema as it runs, and its SDL as a registry takes it. Pothos' federation plugin can't print `@oneOf`, and
  * `@apollo/composition` refuses it undeclared: the inputs get it after the build, and the SDL with its definition.
  */
-export function toSubgraph(): { schema: GraphQLSchema; sdl: string } {
+export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } {
   const published = builder.toSubGraphSchema({ linkUrl: federation, federationDirectives });
-  const sdl = printWithOneOf(published);
+  let sdl: string | undefined;
+  // When it is first asked for: it takes a tenth of what a start has.
+  const printSdl = () => {
+    sdl ??= printWithOneOf(published);
+    return sdl;
+  };
   const schema = withIncrementalDelivery(published);
   for (const name of oneOfInputs) {
     const input = schema.getType(name);
@@ -87,9 +92,9 @@ export function toSubgraph(): { schema: GraphQLSchema; sdl: string } {
   if (service === undefined || entities === undefined) throw new Error('This is no subgraph.');
   // Of the schema as it runs alone: what a graph is about is not for one subgraph to say.
   schema.description = about;
-  service.resolve = () => ({ sdl });
+  service.resolve = () => ({ sdl: printSdl() });
   tolerateStrangers(entities);
-  return { schema, sdl };
+  return { schema, printSdl };
 }
 
 type Reference = { __typename?: unknown };

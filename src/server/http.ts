@@ -51,7 +51,7 @@ export function createHttpServer(options: HttpOptions): Server {
     protect(response);
     response.once('close', () => {
       const ms = performance.now() - startedAt;
-      options.metrics.observe(request, response, ms / 1000);
+      void options.metrics.observe(request, response, ms / 1000);
       options.log.info(
         {
           requestId,

@@ -1,63 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-
-/** Seconds. Creating a lip-sync waits for the upstream, which may take half a minute. */
-const requestBuckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 30];
+import type { MetricSources } from './metric-registry.ts';
 
 const doors = ['/graphql', '/graphql/stream', '/callbacks', '/uploads', '/livez', '/readyz'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** What `GET /metrics` tells a Prometheus: the process, its requests, and how many lip-syncs are where. */
-export function createMetrics(sources: {
-  countLipsyncs: () => Promise<{ status: string; count: number }[]>;
-  countEventStreams: () => number;
-  countUnreadBytes: () => number;
-}) {
-  const registry = new Registry();
-  const registers = [registry];
-  collectDefaultMetrics({ register: registry });
-  const requests = new Histogram({
-    name: 'lipsync_http_request_duration_seconds',
-    help: 'How long requests took, until their answer was sent whole.',
-    labelNames: ['method', 'door', 'status'],
-    buckets: requestBuckets,
-    registers,
-  });
-  new Gauge({
-    name: 'lipsync_lipsyncs',
-    help: 'Lip-syncs that are kept, by status.',
-    labelNames: ['status'],
-    registers,
-    async collect() {
-      this.reset();
-      for (const { status, count } of await sources.countLipsyncs()) this.set({ status }, count);
-    },
-  });
-  new Gauge({
-    name: 'lipsync_event_streams',
-    help: 'Server-sent event streams that are open in this process.',
-    registers,
-    collect() {
-      this.set(sources.countEventStreams());
-    },
-  });
-  new Gauge({
-    name: 'lipsync_websocket_unread_bytes',
-    help: 'Bytes that this process holds for WebSocket clients that have not read them yet.',
-    registers,
-    collect() {
-      this.set(sources.countUnreadBytes());
-    },
-  });
+/** What `GET /metrics` tells a Prometheus. What counts is read once the first request has been answered. */
+export function createMetrics(sources: MetricSources) {
+  let opened: Promise<ReturnType<typeof import('./metric-registry.ts').openRegistry>> | undefined;
+  const open = () => {
+    opened ??= import('./metric-registry.ts').then(({ openRegistry }) => openRegistry(sources));
+    return opened;
+  };
   return {
-    observe(request: IncomingMessage, response: ServerResponse, seconds: number): void {
+    async observe(
+      request: IncomingMessage,
+      response: ServerResponse,
+      seconds: number,
+    ): Promise<void> {
       const path = request.url?.split('?')[0] ?? '';
       const door = doors.find((each) => path === each || path.startsWith(`${each}/`)) ?? 'other';
       const method = request.method ?? 'GET';
-      requests.observe({ method, door, status: response.statusCode }, seconds);
+      const status = response.statusCode;
+      const { requests } = await open();
+      requests.observe({ method, door, status }, seconds);
     },
     async answer(response: ServerResponse): Promise<void> {
+      const { registry } = await open();
       const text = await registry.metrics();
       response.writeHead(200, { 'content-type': registry.contentType }).end(text);
     },

@@ -11,8 +11,10 @@ import {
 } from 'lipsync-graphql/client';
 import { describe, expect, test } from 'vitest';
 import { generateOperations } from '../../src/client/generate.ts';
-import { sdl } from '../../src/schema.ts';
+import { printSdl } from '../../src/schema.ts';
 import { startTestApp } from '../support/app.ts';
+
+const sdl = printSdl();
 
 describe('works', () => {
   test('the committed operations.ts is that of the schema and the documents: `npm run schema` writes it', async () => {

@@ -27,8 +27,8 @@ const identity = `select
   (select md5(string_agg(o::text, ',' order by oid)) from pg_operator o) as operators,
   (select string_agg(concat(datname, encoding, datcollate, datlocprovider), ',' order by datname) from pg_database) as databases,
   (select catalog_version_no from pg_control_system()) as catalog,
-  (select string_agg(name || '=' || setting, ',' order by name) from pg_settings
-    where source not in ('default', 'session', 'client') and name not in ('TimeZone', 'log_timezone')) as settings`;
+  (select string_agg(name || '=' || setting, ',' order by name) from pg_file_settings
+    where name not in ('timezone', 'log_timezone')) as settings`;
 
 describe('the folder of an embedded database', () => {
   it('holds what initdb of this very PGlite makes', { timeout: 120_000 }, async () => {
