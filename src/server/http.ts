@@ -29,6 +29,8 @@ export type HttpOptions = {
   patience?: Patience | undefined;
 };
 
+/** `retry-after` tells a page when a refused upload may be tried again. */
+const exposedHeaders = `${requestIdHeader}, retry-after`;
 const allowedHeaders =
   'content-type, authorization, last-event-id, x-request-id, x-csrf, apollo-require-preflight, graphql-require-preflight, x-graphql-event-stream-token';
 
@@ -160,7 +162,7 @@ function allowOrigin(
     response.setHeader('access-control-allow-origin', origin);
     response.setHeader('access-control-allow-headers', allowedHeaders);
     response.setHeader('access-control-allow-methods', 'GET, POST, PUT, DELETE');
-    response.setHeader('access-control-expose-headers', requestIdHeader);
+    response.setHeader('access-control-expose-headers', exposedHeaders);
     response.setHeader('access-control-max-age', '600');
   }
   response.setHeader('vary', 'origin');

@@ -10,6 +10,8 @@ export type RefusalCode =
   /** Several operations in one request. */
   | 'BATCHING_REFUSED'
   | 'REQUEST_TOO_LARGE'
+  /** As many requests with files are under way as this process holds in memory at once: to be sent again later. */
+  | 'TOO_MANY_FILES'
   /** The answer would be a stream, and the caller takes none. */
   | 'NOT_ACCEPTABLE'
   /** The address that a router wants its events at is none that is called, or did not answer. */

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import http from 'node:http';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { wavHeader } from '../support/wav.ts';
 import { send } from './send.ts';
@@ -73,6 +75,39 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
+  test('more of them at once than memory is for, until there is room', async () => {
+    const form = formOf(whole(sound(megabyte)));
+    const slow = Array.from({ length: 16 }, () => {
+      const request = http.request(`${it.url}/graphql`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'multipart/form-data; boundary=x',
+          'content-length': form.length,
+          'x-csrf': '1',
+          authorization: `Bearer ${key}`,
+        },
+      });
+      request.write(form.subarray(0, megabyte / 2));
+      return { request, answered: once(request, 'response') };
+    });
+    const small = formOf(whole(sound(10)));
+    await vi.waitFor(async () => {
+      const { status, code } = await post(small);
+      expect([status, code]).toEqual([503, 'TOO_MANY_FILES']);
+    }, 10_000);
+    expect((await post(small, nobody)).code ?? 'executed').toBe('executed');
+    const [left, ...staying] = slow;
+    left?.answered.catch(() => undefined);
+    left?.request.destroy();
+    await vi.waitFor(async () => expect((await post(small)).status).toBe(200), 10_000);
+    for (const { request, answered } of staying) {
+      request.end(form.subarray(megabyte / 2));
+      const [response] = (await answered) as [http.IncomingMessage];
+      expect(response.statusCode).toBe(200);
+      response.resume();
+    }
+  });
+
   test.each<[string, () => Part[]]>([
     [
       'an operation of more than a megabyte',

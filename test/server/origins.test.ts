@@ -106,7 +106,10 @@ describe('pages', () => {
       const answer = await send(it.url, { ...sent, headers: { ...sent.headers, ...headers } });
       expect(answer.headers['access-control-allow-credentials']).toBeUndefined();
       expect(answer.headers.vary).toContain('origin');
-      return answer.headers['access-control-allow-origin'];
+      const leave = answer.headers['access-control-allow-origin'];
+      const readable = leave && 'x-request-id, retry-after';
+      expect(answer.headers['access-control-expose-headers']).toBe(readable);
+      return leave;
     });
     const due = named.map(({ headers, isLetIn }) => (isLetIn ? headers.origin : undefined));
     return { given: await Promise.all(given), due };
