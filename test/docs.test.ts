@@ -45,29 +45,63 @@ function pageOf(file: string): Page {
  * it. A command that is neither here nor run below fails.
  */
 const runElsewhere: Record<string, { file: string; words: string }> = {
-  'npm ci && npm start': { file: 'test/support/other-upstream-process.ts', words: 'src/main.ts' },
+  'npm ci && npm start': { file: 'test/release/commands.test.ts', words: "'npm start'" },
   'npm run web': { file: 'examples/web/test/start.test.ts', words: "['run', '-s', 'web']" },
-  'npm run demo': { file: 'test/e2e/demo.test.ts', words: 'src/demo.ts' },
+  'npm run demo': { file: 'test/release/commands.test.ts', words: "finish('npm run demo')" },
   'npm ci && npm test': { file: '.ci/run', words: 'suite test\n' },
   'npm test': { file: '.ci/run', words: 'suite test\n' },
   'npm run check': { file: '.ci/run', words: 'npm run -s check' },
   'npm run test:postgres': { file: '.ci/run', words: 'suite test:postgres' },
   'npm run test:browser': { file: '.ci/run', words: 'suite test:browser' },
-  // Their short forms are part of `npm test`.
-  'npm run chaos': { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' },
-  'npm run fuzz': { file: 'test/fuzz/fuzz.test.ts', words: 'npm run fuzz' },
-  'npm run diff': { file: '.ci/run', words: 'npm run -s diff' },
-  // Its audits are those of the test.
-  'npm run conformance': { file: 'test/conformance/http.test.ts', words: './audit.ts' },
-  // They write: the tests that hold what they write are named.
-  'npm run format': { file: 'package.json', words: '"lint": "biome check' },
-  'npm run schema': { file: 'test/schema.test.ts', words: '`npm run schema` writes it' },
-  // Billed, or at least not ours: the variables are what the suite reads.
-  'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract':
-    { file: 'test/contract/upstream.ts', words: 'CONTRACT_UPSTREAM_TOKEN' },
-  'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… CONTRACT_UPSTREAM_SPEND=true npm test -- test/contract':
-    { file: 'test/contract/upstream.ts', words: 'CONTRACT_UPSTREAM_SPEND' },
+  ...inACopy(
+    'npm run format',
+    'npm run schema',
+    'npm run diff',
+    'npm run conformance',
+    'npm run chaos -- --lipsyncs 8 --kills 1',
+    'npm run fuzz -- --runs 300',
+    'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract',
+    'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… CONTRACT_UPSTREAM_SPEND=true npm test -- test/contract',
+  ),
 };
+
+const linked = { file: 'examples/package.json', words: '"lipsync-graphql": "file:.."' };
+
+/** The same of commands in the middle of a sentence, where these are no short form of one in a block. */
+const spansRunElsewhere: Record<string, { file: string; words: string }> = {
+  ...inACopy('npm start', 'npm run dev', 'npm run bench:client'),
+  'npm ci': { file: '.ci/run', words: 'npm ci --no-audit' },
+  'npm run bench': { file: '.ci/run', words: 'npm run -s bench' },
+  // The whole of them, which takes half an hour: the numbers in the block above make it short.
+  'npm run chaos': { file: 'CONTRIBUTING.md', words: 'npm run chaos -- --lipsyncs' },
+  'npm run fuzz': { file: 'CONTRIBUTING.md', words: 'npm run fuzz -- --runs' },
+  'npm run test:web': { file: '.ci/run', words: 'suite test:web' },
+  'npm run test:examples': { file: '.ci/run', words: 'suite test:examples' },
+  'npm run test:federation': { file: '.ci/run', words: 'suite test:federation' },
+  'npm run test:proxy': { file: '.ci/run', words: 'suite test:proxy' },
+  'node examples/run.ts apollo': {
+    file: 'examples/test/examples.test.ts',
+    words: "'node examples/run.ts apollo'",
+  },
+  'node examples/node-script.ts speech.mp3 <video id>': {
+    file: 'examples/test/examples.test.ts',
+    words: "'node-script.ts'",
+  },
+  // Made for people to look at.
+  'node examples/web/test/pictures.ts <folder>': {
+    file: 'examples/web/test/pictures.ts',
+    words: '`node test/pictures.ts <folder>`',
+  },
+  // What it writes into a package, and what `npm run test:examples` and `npm run test:web` begin with.
+  'npm install <folder of this repository>': linked,
+  'npm install <folder>': linked,
+};
+
+function inACopy(...commands: string[]): Record<string, { file: string; words: string }> {
+  return Object.fromEntries(
+    commands.map((command) => [command, { file: 'test/release/commands.test.ts', words: command }]),
+  );
+}
 
 /** Where the pages say that the server is. */
 const documentedUrl = 'http://127.0.0.1:4000';
@@ -197,6 +231,11 @@ async function fill(app: TestApp, variables: Record<string, string>): Promise<Va
   );
 }
 
+/** An option alone, of a command that the sentence is about. */
+function isPart(span: string): boolean {
+  return span === 'node --import';
+}
+
 describe('commands', () => {
   const isRunHere = (command: string) => /^(node -p|curl) /.test(command);
 
@@ -210,9 +249,22 @@ describe('commands', () => {
     expect(Object.keys(runElsewhere).filter((command) => !shown.has(command))).toEqual([]);
   });
 
-  test.each(Object.entries(runElsewhere))('%s', (_, { file, words }) => {
-    expect(readFileSync(join(root, file), 'utf8')).toContain(words);
+  test('nor is one in the middle of a sentence forgotten', () => {
+    const here = new Set(commands.map(({ command }) => command));
+    const spans = allSpans().filter((span) => /^(npm|npx|node) [a-z-]/.test(span));
+    const forgotten = spans.filter(
+      (span) => !here.has(span) && spansRunElsewhere[span] === undefined && !isPart(span),
+    );
+    expect(forgotten).toEqual([]);
+    expect(Object.keys(spansRunElsewhere).filter((span) => !spans.includes(span))).toEqual([]);
   });
+
+  test.each(Object.entries({ ...runElsewhere, ...spansRunElsewhere }))(
+    '%s',
+    (_, { file, words }) => {
+      expect(readFileSync(join(root, file), 'utf8')).toContain(words);
+    },
+  );
 
   test.each(commands.filter(({ command }) => command.startsWith('node ')))(
     '$file: $command',
@@ -272,7 +324,7 @@ describe('names', () => {
       // Of single documents, and of the doors.
       ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL_SERVER_ERROR'],
       ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
-      ...['SERVER_STOPPING', 'CALLBACK_REFUSED', 'TOO_MANY_OPERATIONS'],
+      ...['SERVER_STOPPING', 'CALLBACK_REFUSED', 'TOO_MANY_OPERATIONS', 'TOO_MANY_FILES'],
       // Of the tests.
       ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.

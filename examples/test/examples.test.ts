@@ -242,9 +242,13 @@ describe('the package', () => {
     expect(lockfile).not.toMatch(/https?:\/\/[^"]*\.tgz/);
   });
 
-  test('one is run from the command line', async () => {
-    const { stdout } = await run(process.execPath, ['run.ts', 'kit'], {
-      cwd: root,
+  test.each([
+    'node examples/run.ts apollo',
+    'node examples/run.ts event-source',
+    'node examples/run.ts kit',
+  ])('%s', async (command) => {
+    const { stdout } = await run('sh', ['-c', command], {
+      cwd: join(root, '..'),
       env: { PATH: process.env.PATH, LIPSYNC_URL: `${app.url}/graphql` },
     });
     expect(stdout).toMatch(/COMPLETED 100 %\nhttp.*\.mp4\n$/);

@@ -1,15 +1,24 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   composeSchemaContract,
   transformSupergraphToPublicSchema,
 } from '@theguild/federation-composition';
 import { buildASTSchema, Kind, parse, print } from 'graphql';
 import { describe, expect, test } from 'vitest';
+import { readMarkdown } from '../support/markdown.ts';
 import { composers, type Subgraph } from './compose.ts';
 import { neighbourSdl } from './neighbour.ts';
 
 // What is committed, since that is what a registry is given: test/schema.test.ts holds that it is the program's.
 const sdl = await readFile('schema.graphql', 'utf8');
+
+const { blocks } = readMarkdown(await readFile('docs/federation.md', 'utf8'));
+const written = (language: string) => blocks.find((block) => block.language === language)?.text;
+
+/** What every subgraph begins with, and a field, without which there is none. */
+const head = `extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key"])
+  type Query { projects: [Project!]! }`;
 
 const lipsync: Subgraph = { name: 'lipsync', url: 'http://lipsync.example/graphql', sdl };
 const projects = neighbour(neighbourSdl);
@@ -38,6 +47,7 @@ describe.each(Object.entries(composers))('the composer of %s', (_name, compose) 
     });
 
     test.each([
+      ['as written in docs/federation.md', `${head}\n${written('sdl')}`],
       ['with a Relay node of its own', neighbourSdl],
       [
         'with a node that others may share',
@@ -69,6 +79,13 @@ describe.each(Object.entries(composers))('the composer of %s', (_name, compose) 
       expect(errors.join()).toMatch(/"Query\.node"|"node"/);
     });
   });
+});
+
+test('the headers of docs/federation.md are those of the gateway that is tried', async () => {
+  const bare = (text = '') => text.replaceAll(/\s+/g, ' ').trim();
+  const config = await readFile(join(import.meta.dirname, 'gateway.config.ts'), 'utf8');
+  expect(written('ts')).toContain('authorization');
+  expect(bare(config)).toContain(bare(written('ts')));
 });
 
 describe('works', () => {
