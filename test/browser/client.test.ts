@@ -1,19 +1,25 @@
+import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { bundleClient } from '../support/client-bundle.ts';
+import { bundle } from '../support/client-bundle.ts';
 import { type Line, openLine } from '../support/line.ts';
 import { requestLipsync } from './lipsync.ts';
 
 type Kit = typeof import('../../src/client/client.ts');
 type Update = { status: string; sequence: number };
 
-/** What the page below leaves for the tests. */
+/** What the page below leaves for the tests: the kit, and the example that needs no library at all. */
 declare const kit: Kit;
+declare const eventSource: typeof import('../../examples/event-source.ts');
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const html = `<!doctype html><title>A page</title>
-  <script type="module">import * as kit from './kit.js'; globalThis.kit = kit;</script>`;
+  <script type="module">
+    import { eventSource, kit } from './kit.js';
+    Object.assign(globalThis, { eventSource, kit });
+  </script>`;
+const root = join(import.meta.dirname, '../..');
 
 let browser: Browser;
 let line: Line;
@@ -31,8 +37,9 @@ beforeAll(async () => {
       '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets',
     ],
   });
-  const names = ['makeLipsync', 'uploadFile', 'watchLipsync', 'serverSentEvents', 'webSocket'];
-  const code = await bundleClient(names);
+  const code = await bundle(`
+    export * as kit from '${join(root, 'src/client/client.ts')}';
+    export * as eventSource from '${join(root, 'examples/event-source.ts')}';`);
   const context = await browser.newContext();
   await context.route('**/page.html', (route) =>
     route.fulfill({ body: html, contentType: 'text/html' }),
@@ -104,6 +111,54 @@ describe('works', () => {
     const [first = 0] = result.sequences;
     expect(result.sequences).toEqual(result.sequences.map((_, at) => first + at));
     expect(result.sequences.length).toBeGreaterThan(1);
+  });
+
+  test('the browser’s own EventSource comes back after a cut, without a gap or a repeat', async () => {
+    await app.turn({ generatingMs: 4_000 });
+    await page.exposeFunction('cutOnce', () => line.cut());
+    const { outcome, sequences } = await page.evaluate(
+      async (videoId) => {
+        const seen: number[] = [];
+        const end = await eventSource.makeVideo(
+          '/graphql',
+          { videoId, text: 'Hello.' },
+          ({ sequence }) => {
+            seen.push(sequence);
+            if (seen.length === 2) void (globalThis as unknown as { cutOnce(): void }).cutOnce();
+          },
+        );
+        return { outcome: end, sequences: seen };
+      },
+      await anyVideo(),
+    );
+    expect(outcome).toMatchObject({ url: expect.stringContaining('.mp4') });
+    expect(sequences.length).toBeGreaterThan(2);
+    expect(sequences).toEqual(sequences.map((_, at) => (sequences[0] ?? 0) + at));
+  });
+
+  test('an upload that a page gives up ends on the server too, and another one is taken', async () => {
+    const outcomes = await page.evaluate(async () => {
+      const server = { url: '/graphql', transport: kit.serverSentEvents() };
+      const bytes = new Uint8Array(24 * 1024 ** 2);
+      // The first bytes of an MP4.
+      bytes.set(Uint8Array.from(atob('AAAAGGZ0eXBpc29tAAACAGlzb21pc28y'), (c) => c.charCodeAt(0)));
+      const file = new File([bytes], 'face.mp4', { type: 'video/mp4' });
+      const leaving = new AbortController();
+      const left = await kit
+        .uploadFile(server, file, {
+          kind: 'VIDEO',
+          signal: leaving.signal,
+          onProgress: () => leaving.abort(new Error('I have left.')),
+        })
+        .catch((error: Error) => error.message);
+      const again = await kit.uploadFile(server, file, { kind: 'VIDEO' });
+      return [left, again.__typename];
+    });
+    expect(outcomes).toEqual(['I have left.', 'UploadReady']);
+    await vi.waitFor(async () => {
+      const states = await app.app.db.query('select state from uploads order by created_at');
+      expect(states).toEqual([{ state: 'FAILED' }, { state: 'READY' }]);
+    }, 10_000);
   });
 
   test('a page that is reloaded goes on over a WebSocket, with the id alone or from where it was', async () => {
