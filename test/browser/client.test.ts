@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { launchBrowser } from '../support/browser.ts';
 import { bundle } from '../support/client-bundle.ts';
 import { type Line, openLine } from '../support/line.ts';
 import { requestLipsync } from './lipsync.ts';
@@ -13,7 +14,6 @@ type Update = { status: string; sequence: number };
 declare const kit: Kit;
 declare const eventSource: typeof import('../../examples/event-source.ts');
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const html = `<!doctype html><title>A page</title>
   <script type="module">
     import { eventSource, kit } from './kit.js';
@@ -28,15 +28,9 @@ let page: Page;
 let complaints: string[];
 
 beforeAll(async () => {
-  browser = await chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      // A page that a test makes up has no address, and so is not taken for one of this machine.
-      '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets',
-    ],
-  });
+  // A page that a test makes up has no address, and so is not taken for one of this machine.
+  const pages = 'LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets';
+  browser = await launchBrowser(`--disable-features=${pages}`);
   const code = await bundle(`
     export * as kit from '${join(root, 'src/client/client.ts')}';
     export * as eventSource from '${join(root, 'examples/event-source.ts')}';`);

@@ -2,7 +2,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { schema } from '../../src/schema.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { launchBrowser, openGraphiql } from './graphiql-stage.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { openGraphiql } from './graphiql-stage.ts';
 
 let browser: Browser;
 let app: TestApp;

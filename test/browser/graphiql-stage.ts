@@ -1,24 +1,5 @@
-import { type Browser, chromium, type Request } from 'playwright-core';
+import type { Browser, Request } from 'playwright-core';
 import { expect } from 'vitest';
-
-/** Where a Linux distribution puts it; CHROMIUM names another. */
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-
-/** Nothing of the browser's own goes out either, so that a request to elsewhere is the page's. */
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-}
 
 type Result = { data?: Record<string, unknown>; errors?: unknown[] };
 

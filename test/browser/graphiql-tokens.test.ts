@@ -2,7 +2,8 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Graphiql, launchBrowser, openGraphiql } from './graphiql-stage.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { type Graphiql, openGraphiql } from './graphiql-stage.ts';
 
 const { env, headers } = createApiKeys({
   ada: ['lipsync:read', 'lipsync:write', 'videos:read'],

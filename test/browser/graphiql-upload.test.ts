@@ -5,7 +5,8 @@ import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Graphiql, launchBrowser, openGraphiql } from './graphiql-stage.ts';
+import { launchBrowser } from '../support/browser.ts';
+import { type Graphiql, openGraphiql } from './graphiql-stage.ts';
 
 const run = promisify(execFile);
 const folder = join(import.meta.dirname, '../../src/demo-media');

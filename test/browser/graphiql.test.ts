@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { launchBrowser } from '../support/browser.ts';
 import { openLine } from '../support/line.ts';
-import { launchBrowser, openGraphiql } from './graphiql-stage.ts';
+import { openGraphiql } from './graphiql-stage.ts';
 import { readLipsync, requestLipsync } from './lipsync.ts';
 
 const picture = join(import.meta.dirname, '../../docs/graphiql.png');

@@ -11,6 +11,8 @@ type Event = {
   lipsync: { result: { url: string; projects: { name: string }[] } | null };
 };
 type Data = { lipsyncProgress: Event };
+type ListEvent = { cursor: string; sequence: number; status: string; lipsync: { id: string } };
+type ListData = { lipsyncsProgress: ListEvent };
 type Headers = Record<string, string>;
 type Door = 'SSE' | 'WebSocket';
 type Input = { id: string; after?: string };
@@ -18,6 +20,11 @@ type Input = { id: string; after?: string };
 const progress = `subscription ($id: ID!, $after: String) {
   lipsyncProgress(id: $id, after: $after) { __typename
     ... on LipsyncProgress { cursor sequence status lipsync { result { url projects { name } } } }
+    ... on LipsyncError { code } } }`;
+
+const listProgress = `subscription ($ids: [ID!]!, $after: String) {
+  lipsyncsProgress(ids: $ids, after: $after) { __typename
+    ... on LipsyncProgress { cursor sequence status lipsync { id } }
     ... on LipsyncError { code } } }`;
 
 const createMutation = `mutation ($video: ID!, $text: String!) {
@@ -183,6 +190,29 @@ describe.each([
           );
         }
       });
+    });
+
+    test('a list is followed in one stream to its end, and goes on from one cursor', async () => {
+      const ids = await Promise.all(['One.', 'Two.', 'Three.'].map(create));
+      const follow = async (after: string | null) => {
+        const variables = { ids, after };
+        const results = await exchange(door, { query: listProgress, variables });
+        expect(results.filter(({ errors }) => errors !== undefined)).toEqual([]);
+        return results.map(({ data }) => (data as ListData).lipsyncsProgress);
+      };
+      const events = await follow(null);
+      for (const id of ids) {
+        const own = events.filter(({ lipsync }) => lipsync.id === id);
+        expect(own.map(({ sequence }) => sequence)).toEqual(
+          own.map((_, at) => (own[0]?.sequence ?? 0) + at),
+        );
+        expect(own.at(-1)?.status).toBe('COMPLETED');
+      }
+      const middle = Math.floor(events.length / 2);
+      const rest = await follow(events[middle - 1]?.cursor ?? '');
+      const names = (list: ListEvent[]) =>
+        list.map((each) => `${each.lipsync.id} ${each.sequence}`);
+      expect(names(rest).toSorted()).toEqual(names(events.slice(middle)).toSorted());
     });
 
     describe('refuses', () => {
