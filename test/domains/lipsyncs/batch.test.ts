@@ -254,11 +254,17 @@ describe('works', () => {
     const { db } = stage.test.app;
     const transaction = db.transaction.bind(db);
     let left = 3;
-    vi.spyOn(db, 'transaction').mockImplementation(async (work) => {
-      left -= 1;
-      if (left === 0) throw new Error('The database went away.');
-      return transaction(work);
-    });
+    vi.spyOn(db, 'transaction').mockImplementation((work) =>
+      transaction((tx) =>
+        work({
+          query: async (text, params) => {
+            const isInsert = text.includes('insert into lipsyncs');
+            if (isInsert && --left === 0) throw new Error('The database went away.');
+            return tx.query(text, params);
+          },
+        }),
+      ),
+    );
     const inputs = numbered(5, (n) =>
       say(`[[never]] whole ${n}`, { idempotencyKey: `whole ${n}` }),
     );
