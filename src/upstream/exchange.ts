@@ -5,7 +5,7 @@ import { decodeBody } from './coding.ts';
 // The longest real answer is a page of videos, well under 1 MB.
 const maxAnswerBytes = 10 * 1024 * 1024;
 
-/** A complete answer: status line, headers and the whole body have arrived. */
+/** An answer: its status and its whole body have arrived. Of a refusal, from 400 on, the status alone is one. */
 export type Answer = {
   kind: 'answer';
   status: number;
@@ -137,10 +137,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #fail(reason: Fault['reason'], cause: unknown): void {
-    if (this.#finish()) {
-      this.#settle({ kind: 'fault', isSent: this.#controller !== undefined, reason, cause });
-      this.#controller?.abort(new Error('The exchange has ended.'));
-    }
+    if (!this.#finish()) return;
+    const isRefused = this.#status >= 400;
+    this.#settle(
+      isRefused
+        ? { kind: 'answer', status: this.#status, retryAfter: this.#retryAfter, text: '' }
+        : { kind: 'fault', isSent: this.#controller !== undefined, reason, cause },
+    );
+    this.#controller?.abort(new Error('The exchange has ended.'));
   }
 
   #leave(reason: unknown): void {

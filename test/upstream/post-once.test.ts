@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -88,6 +89,26 @@ describe('what is told of a POST that was answered', () => {
       body: undefined,
       failure: { code: 'SUBSCRIPTION_EXPIRED' },
     });
+  });
+
+  test.each([
+    ['is cut', (socket: Socket) => socket.destroy()],
+    ['never comes', () => undefined],
+  ])('a refusal by its status, where the body %s', async (_, then) => {
+    const served = await serveTcp((socket) =>
+      socket.once('data', () => {
+        socket.write(
+          'HTTP/1.1 429 Busy\r\ncontent-length: 90\r\nretry-after: 12\r\n\r\n{"error',
+          () => setImmediate(then, socket),
+        );
+      }),
+    );
+    expect(await postTo(served.baseUrl, 300)).toMatchObject({
+      kind: 'answered',
+      status: 429,
+      failure: { code: 'RATE_LIMITED', retryAfterSeconds: 12 },
+    });
+    expect(served.connections).toBe(1);
   });
 
   test('what goes out: our headers, the JSON, and a connection that is closed afterwards', async () => {
