@@ -82,7 +82,7 @@ describe('refuses', () => {
   it('all who ask at once by the one refusal of one POST', async () => {
     const before = (await stage.posts()).length;
     // All of them have come before it is refused, also on a machine that is busy.
-    const refusal = { path: '/videos/lipsync', status: 422, delayMs: 1_000 };
+    const refusal = { path: '/videos/lipsync', status: 422, delayMs: 4_000 };
     await stage.test.turn({ failPath: refusal });
     const refused = await times(50, () => ask('refused', 'Rude'));
     expect(new Set(refused.map(({ __typename }) => __typename))).toEqual(
