@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { isIP, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
+import { parse } from 'graphql';
 import { z } from 'zod';
 
 /** What the values of variables look like. Messages never repeat a value, which may be a secret in the wrong place. */
@@ -30,12 +31,30 @@ export const baseUrl = z
 /** Absolute from here on, whatever the process does to its working directory. */
 export const path = z.string().transform((text) => resolve(text));
 
+export const folder = path.refine(
+  (at) => statSync(at, { throwIfNoEntry: false })?.isDirectory() !== false,
+  'must be a folder, and is something else',
+);
+
 const noDocuments = 'must be the path of a JSON map from ids to documents';
 
 /** Read here, and not by who uses it, so that what is wrong with it is told with all other mistakes. */
 export const documents = path
   .transform(readJson)
-  .pipe(z.record(z.string(), z.string(noDocuments), noDocuments));
+  .pipe(z.record(z.string(), z.string(noDocuments), noDocuments))
+  .refine(
+    (given) => Object.values(given).every(isDocument),
+    'holds a document that does not parse',
+  );
+
+function isDocument(text: string): boolean {
+  try {
+    parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function readJson(file: string): unknown {
   try {

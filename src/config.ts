@@ -5,6 +5,7 @@ import {
   baseUrl,
   boolean,
   documents,
+  folder,
   isHttpUrl,
   list,
   networks,
@@ -74,7 +75,7 @@ const variables = z.object({
     .nullable()
     .default(null),
   /** Folder of the embedded database and the sandbox's state, of one process at a time. Default: ./.data. */
-  DATA_DIR: path.prefault('./.data'),
+  DATA_DIR: folder.prefault('./.data'),
   /** Whether a caller without a token may use the API. Default: true in the sandbox, else false. */
   ALLOW_ANONYMOUS: boolean.nullable().default(null),
   /** The JSON Web Key Set that verifies JWTs; needs AUTH_ISSUER and AUTH_AUDIENCE. Default: unset. */

@@ -5,8 +5,9 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import FederationPlugin from '@pothos/plugin-federation';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
-import type { Context, Scope } from './context.ts';
+import type { Caller, Context, Scope } from './context.ts';
 import { decodeId, encodeId } from './ids.ts';
+import { nodeRefusal } from './node-rules.ts';
 import { call, type ListSize } from './prices.ts';
 import { isSomebody, refusalOf } from './refusal.ts';
 
@@ -77,6 +78,11 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
       directives: { cost: call },
       args: { id: { description: 'Its id.' } },
+      resolve: (...[, { id }, { caller }, , resolveNode]) => {
+        const refused = refusalOfNode(id, caller);
+        if (refused !== null) throw refused;
+        return resolveNode(id);
+      },
       description:
         'Fetches anything by its id. Null when there is nothing for the caller under it.',
     },
@@ -85,6 +91,13 @@ export const builder = new SchemaBuilder<SchemaTypes>({
       authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
       directives: { cost: call },
       args: { ids: { description: 'Their ids.' } },
+      resolve: async (...[, { ids }, { caller }, , resolveNodes]) => {
+        const nodes = await resolveNodes(ids);
+        return ids.map((id, at) => {
+          const refused = refusalOfNode(id, caller);
+          return refused === null ? nodes[at] : rejected(refused);
+        });
+      },
       description: 'Fetches things by their ids, in their order; null where there is nothing.',
     },
     pageInfoTypeOptions: { description: 'Where a page of a connection stands.', shareable: true },
@@ -96,6 +109,18 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     endCursorFieldOptions: { description: 'The cursor of its last item; null where it is empty.' },
   },
 });
+
+/** Rubbish is missing for everybody. */
+function refusalOfNode({ typename, id }: { typename: string; id: string }, caller: Caller) {
+  return id === '' ? null : nodeRefusal(typename, caller);
+}
+
+/** One item of a list that failed. Whoever executes the list hears of it, a moment later than Node would wait. */
+function rejected(reason: unknown): Promise<never> {
+  const promise = Promise.reject(reason);
+  promise.catch(() => undefined);
+  return promise;
+}
 
 /** The scope in a failure of scope-auth, which wraps even a single one. */
 function missingScope(failure: unknown): string {

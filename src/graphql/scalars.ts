@@ -2,9 +2,19 @@ import { GraphQLError, Kind } from 'graphql';
 import { GraphQLDateTime } from 'graphql-scalars';
 import { builder } from './builder.ts';
 
-builder.addScalarType('DateTime', GraphQLDateTime, {
+builder.scalarType('DateTime', {
   description: 'An instant in RFC 3339, in UTC: `2026-01-31T12:34:56.789Z`.',
+  serialize: (value) => GraphQLDateTime.serialize(value) as Date,
+  parseValue: (value) => withinYears(GraphQLDateTime.parseValue(value)),
+  parseLiteral: (node) => withinYears(GraphQLDateTime.parseLiteral(node, {})),
 });
+
+/** RFC 3339 has the years 0 to 9999. PostgreSQL knows no year 0, and an offset can lead out of them. */
+function withinYears(instant: Date): Date {
+  const year = instant.getUTCFullYear();
+  if (year >= 1 && year <= 9999) return instant;
+  throw new GraphQLError('A DateTime is in the years 1 to 9999, in UTC.');
+}
 
 builder.scalarType('BigInt', {
   description:

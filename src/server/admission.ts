@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { isInOtherCharset, takesAnswer } from './media-types.ts';
 import { isForeign, mayBeForged, type OriginRules } from './origin.ts';
 import { foreignOrigin, refusal, tokenInUrl } from './protect.ts';
@@ -10,12 +10,15 @@ export type Refused = { status: number; body: object };
 const contentTypes =
   'Send application/json in UTF-8, or multipart/form-data with a header such as x-csrf: 1.';
 
+type Rules = { origins: OriginRules; hasGraphiql: boolean };
+
 /** What is told by a request's head alone, before anything of it is read. */
-export function refuseByHead(request: IncomingMessage, origins: OriginRules): Refused | null {
+export function refuseByHead(request: IncomingMessage, rules: Rules): Refused | null {
   const { method, headers, url = '' } = request;
   const isPost = method === 'POST';
   const isRead = method === 'GET' || method === 'HEAD';
-  if (isRead && isForeign(headers, origins)) {
+  const isPage = isRead && headers.accept?.includes('text/html') === true;
+  if (isRead && isForeignRead(headers, { ...rules, isPage })) {
     return { status: 403, body: foreignOrigin };
   }
   if (isPost && (mayBeForged(headers) || isInOtherCharset(headers))) {
@@ -23,10 +26,26 @@ export function refuseByHead(request: IncomingMessage, origins: OriginRules): Re
   }
   if (!isHost(headers.host)) return refused(400, 'BAD_REQUEST', 'This is no name of a host.');
   if (hasToken(url)) return { status: 400, body: tokenInUrl };
-  const isPage = isRead && headers.accept?.includes('text/html') === true;
   return (isPost || isRead) && !isPage && !takesAnswer(headers)
     ? refused(406, 'NOT_ACCEPTABLE', 'An operation is answered as JSON or as text/event-stream.')
     : null;
+}
+
+function isForeignRead(
+  headers: IncomingHttpHeaders,
+  { origins, hasGraphiql, isPage }: Rules & { isPage: boolean },
+): boolean {
+  const isLink = isPage && hasGraphiql && isNavigation(headers);
+  return !isLink && isForeign(headers, origins);
+}
+
+/** Somebody followed a link to GraphiQL, which the other site can't look into. */
+function isNavigation(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers.origin === undefined &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    headers['sec-fetch-dest'] === 'document'
+  );
 }
 
 function refused(status: number, code: string, message: string): Refused {

@@ -105,14 +105,14 @@ function createKeyring({ apiKeys, keyFile }: Pick<AuthenticatorOptions, 'apiKeys
 function readClaims(claims: JWTPayload | null): Caller | null {
   if (claims === null) return null;
   const { iss = '', sub, exp, jti, name, scope } = claims;
-  if (!isOwnable(sub) || sub === '' || !isOwnable(iss) || exp === undefined) return null;
+  if (!isOwnable(sub) || sub === '' || !isOwnable(iss)) return null;
   const granted = typeof scope === 'string' ? scope.split(' ') : [];
   return {
     owner: `jwt:${iss}:${sub.replace(/[%:]/g, encodeURIComponent)}`,
     name: typeof name === 'string' && name !== '' ? name : sub,
     isAuthenticated: true,
     scopes: new Set(scopes.filter((each) => granted.includes(each))),
-    expiresAt: new Date(Math.min(exp * 1000, maxDateMs)),
+    expiresAt: exp === undefined ? null : new Date(Math.min(exp * 1000, maxDateMs)),
     tokenId: typeof jti === 'string' ? jti : null,
   };
 }

@@ -107,7 +107,7 @@ async function handleGraphQL(
   // An empty one is like none.
   if (accept?.trim() === '') delete request.headers.accept;
   else if (accept !== undefined) request.headers.accept = byPreference(accept) ?? 'none';
-  const refused = refuseByHead(request, options.origins);
+  const refused = refuseByHead(request, options);
   if (refused !== null) {
     return answer(response, refused.status, refused.body);
   }

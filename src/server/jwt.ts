@@ -109,7 +109,7 @@ function demandsOf({ issuer, audience, now }: JwtOptions): JWTVerifyOptions {
   return {
     ...(issuer === null ? {} : { issuer }),
     ...(audience === null ? {} : { audience }),
-    requiredClaims: ['exp', 'sub'],
+    requiredClaims: ['sub'],
     clockTolerance: 5,
     currentDate: now(),
   };

@@ -4,6 +4,7 @@ import type { Context } from '../graphql/context.ts';
 import { failureOf, toGraphQLError } from '../graphql/errors.ts';
 import type { Log } from '../log.ts';
 import { mapErrors, type Part } from './parts.ts';
+import type { RefusalCode } from './refusal.ts';
 
 /** A refusal of a whole document has one code on every door. */
 const parseFailed = 'GRAPHQL_PARSE_FAILED';
@@ -52,7 +53,7 @@ export function mask(error: unknown, log: Log, requestId?: string): GraphQLError
   const failure = failureOf(error);
   if (failure !== null) return toGraphQLError(failure, at);
   const isOfGraphQL = at !== undefined && isUnwrapped(at);
-  if (isOfGraphQL) return withoutValue(at);
+  if (isOfGraphQL) return argumentRefusal(at) ?? withoutValue(at);
   const cause = at?.originalError ?? error;
   // Whoever left reads no answer, and nothing is wrong here.
   const level = hasLeft(cause) ? 'debug' : 'error';
@@ -82,6 +83,24 @@ export function withoutValue(error: GraphQLError): GraphQLError {
   return new GraphQLError(`${variable} got an invalid value${place}; ${expected}`, {
     ...(nodes === undefined ? {} : { nodes }),
     extensions,
+  });
+}
+
+/**
+ * An argument that only its variables made wrong, such as a null where a variable may be null: GraphQL finds that out
+ * while it executes, quotes the whole argument with whatever is written in it, and gives it no code.
+ */
+function argumentRefusal(error: GraphQLError): GraphQLError | null {
+  const { message, nodes, path, extensions } = error;
+  if (!message.startsWith('Argument "')) return null;
+  const told = message.replace(
+    /^(Argument "\w+") has invalid value .*/s,
+    '$1 has an invalid value.',
+  );
+  return new GraphQLError(told, {
+    nodes: nodes ?? null,
+    path: path ?? null,
+    extensions: { code: 'BAD_USER_INPUT' satisfies RefusalCode, ...extensions },
   });
 }
 

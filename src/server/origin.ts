@@ -26,7 +26,7 @@ export function isForeign(headers: IncomingHttpHeaders, rules: OriginRules): boo
 }
 
 /** Content types that a page can't send to another site without a preflight. */
-const preflighted = /^application\/(json|graphql\+json|graphql-response\+json)\s*(;|$)/i;
+const preflighted = /^application\/(json|graphql\+json)\s*(;|$)/i;
 const csrfHeaders = [
   'x-csrf',
   'x-graphql-yoga-csrf',

@@ -3,7 +3,7 @@ import { type Failure, UpstreamUnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { answerOf, bodyOf, isSuccess, jsonOf, throwIfSourceFailed } from './answer.ts';
 import { Connection } from './connection.ts';
-import { errorTextOf, failureOfStatus, redact } from './errors.ts';
+import { errorTextOf, failureOfStatus, redact, unrepeatable } from './errors.ts';
 import { type Answer, codeOf, type Fault } from './exchange.ts';
 import { type Query, queryText } from './path.ts';
 import { retryRead } from './retry.ts';
@@ -109,7 +109,7 @@ export class Upstream {
     const body = jsonOf(answer.text);
     if (!isSuccess(answer.status)) {
       const meant = request.failureOf?.(answer.status, body);
-      throw meant ?? failureOfStatus(answer.status, body, answer.retryAfter);
+      throw meant ?? unrepeatable(failureOfStatus(answer.status, body, answer.retryAfter));
     }
     if (errorTextOf(body) !== undefined) {
       throw new UpstreamUnavailableError('INVALID_ANSWER', false);
@@ -161,7 +161,12 @@ export class Upstream {
     if (outcome.kind === 'fault') {
       throwIfSourceFailed(sourceFailure, outcome);
     }
-    return this.#parse(request, bodyOf(answerOf(outcome, { isRepeatable: false })));
+    const answer = answerOf(outcome, { isRepeatable: false });
+    try {
+      return this.#parse(request, bodyOf(answer));
+    } catch (thrown) {
+      throw unrepeatable(thrown);
+    }
   }
 
   /** Ends the reads with CONNECTION_FAILED; waits for the changes, posts and uploads that are under way. */

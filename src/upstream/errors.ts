@@ -57,6 +57,13 @@ export function failureOfStatus(status: number, body: unknown, retryAfter?: stri
   return new UpstreamUnavailableError(isServerError ? 'SERVER_ERROR' : 'UNKNOWN_STATUS');
 }
 
+/** The same of something that was sent and may have happened: whoever sends it again may do it twice. */
+export function unrepeatable(thrown: unknown): unknown {
+  return thrown instanceof UpstreamUnavailableError && thrown.retryable
+    ? new UpstreamUnavailableError(thrown.reason, false)
+    : thrown;
+}
+
 /** The `error` of a JSON body, where it says anything: every field of an error body is documented as optional. */
 export function errorTextOf(body: unknown): string | undefined {
   const error = fieldOf(body, 'error');

@@ -55,6 +55,14 @@ describe('a change', () => {
     expect(await thrownBy(upstream.change(deletion))).toMatchObject({ reason: 'TIMEOUT' });
   });
 
+  test.each([403, 500, 503])('says so of %i too, which may have come too late', async (status) => {
+    const served = await serveAnswer(status, { error: 'x' });
+    expect(await thrownBy(connect(served.baseUrl).upstream.change(deletion))).toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      retryable: false,
+    });
+  });
+
   test('lets an endpoint give a status a meaning of its own', async () => {
     const served = await serveAnswer(401, { error: 'Wrong password' });
     const { upstream } = connect(served.baseUrl);

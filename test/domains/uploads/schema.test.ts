@@ -175,6 +175,6 @@ describe('keeps out', () => {
     const asWriter: Asking = { scopes: ['lipsync:write'], variables: { id: upload.id } };
     const { data, errors } = await ask(readUpload, asWriter);
     expect(data).toMatchObject({ upload: null, node: null });
-    expect(errors).toHaveLength(1);
+    expect(errors).toHaveLength(2);
   });
 });

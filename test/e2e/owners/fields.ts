@@ -45,8 +45,9 @@ export const rules: Record<string, Rule> = {
   'Query.lipsyncs': plain(read, 'lipsyncs { nodes { id } }'),
   'Query.upload': plain(read, `upload(id: "${ids.Upload}") { id }`),
   'Query.accounts': union(admin, 'accounts'),
-  'Query.node': plain('signed in', `node(id: "${ids.Lipsync}") { id }`),
-  'Query.nodes': plain('signed in', `nodes(ids: ["${ids.Lipsync}"]) { id }`),
+  // Of its type.
+  'Query.node': plain(read, `node(id: "${ids.Lipsync}") { id }`),
+  'Query.nodes': plain(read, `nodes(ids: ["${ids.Lipsync}"]) { id }`),
   'Query._entities': entity(read, 'Lipsync'),
   'Mutation.createLipsync': union(
     write,
