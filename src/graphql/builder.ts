@@ -110,9 +110,9 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   },
 });
 
-/** Rubbish is missing for everybody. */
+/** Rubbish is missing for everybody, and so is an account for whoever is no operator. */
 function refusalOfNode({ typename, id }: { typename: string; id: string }, caller: Caller) {
-  return id === '' ? null : nodeRefusal(typename, caller);
+  return id === '' || typename === 'Account' ? null : nodeRefusal(typename, caller);
 }
 
 /** One item of a list that failed. Whoever executes the list hears of it, a moment later than Node would wait. */
