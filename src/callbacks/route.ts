@@ -6,6 +6,9 @@ import { verifyToken } from './token.ts';
 /** What a callback says is a hint, and a hint is short. */
 const mostBytes = 262_144;
 
+/** It is sent in one piece with its head; whoever has not sent it by then is answered without. */
+const mostWaitMs = 1_000;
+
 const hint = z.looseObject({ video_id: z.union([z.string(), z.number()]).transform(String) });
 
 /**
@@ -29,7 +32,7 @@ export function createCallbackDoor(parts: {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
       return;
     }
-    const body = await readBody(request);
+    const body = await readBody(request, AbortSignal.timeout(mostWaitMs));
     answer(response, body);
     try {
       await parts.onCallback(verified.id, claimOf(body));
@@ -40,15 +43,15 @@ export function createCallbackDoor(parts: {
   };
 }
 
-/** Of a body that was too long the rest is not waited for; of one that was too slow it has been said already. */
+/** Of a body that was too long or too slow the rest is not waited for. */
 function answer(response: ServerResponse, body: string | null): void {
   if (response.headersSent) return;
   if (body === null) response.setHeader('connection', 'close');
   response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
 }
 
-/** The body, or null where it breaks off or is longer than anything worth reading. */
-function readBody(request: IncomingMessage): Promise<string | null> {
+/** The body, or null where it breaks off, is longer than anything worth reading, or is not there in time. */
+function readBody(request: IncomingMessage, late: AbortSignal): Promise<string | null> {
   const { promise, resolve } = Promise.withResolvers<string | null>();
   const chunks: Buffer[] = [];
   let length = 0;
@@ -63,6 +66,7 @@ function readBody(request: IncomingMessage): Promise<string | null> {
   });
   request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
   request.once('close', () => resolve(null));
+  late.addEventListener('abort', () => resolve(null), { once: true });
   return promise;
 }
 

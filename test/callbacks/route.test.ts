@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signToken } from '../../src/callbacks/token.ts';
@@ -51,6 +52,16 @@ describe('keeps out', () => {
     write();
     expect(await answered.promise).toBe(200);
     endless.destroy();
+  });
+
+  test('a body that never comes: it is answered all the same', async () => {
+    const headers = { 'content-length': 500 };
+    const slow = request(`${it.url}/callbacks/${valid()}`, { method: 'POST', headers });
+    slow.on('error', () => undefined);
+    slow.write('{"video_id":');
+    const [response] = (await once(slow, 'response')) as [{ statusCode: number }];
+    expect(response.statusCode).toBe(200);
+    slow.destroy();
   });
 
   test('methods that are no callback', async () => {

@@ -30,6 +30,8 @@ export type Habits = {
   callbackType: string;
   /** `response.replyRef` instead of `replyRef`. */
   nestsReplyRef: boolean;
+  /** The POST makes its job and answers 500. */
+  hidesAnswer: boolean;
   /** The first callback comes before the answer to the POST. */
   callsBeforeAnswer: boolean;
   /** Items of GET /videos repeat the `replyRef`. */
@@ -59,6 +61,7 @@ export const plainHabits: Habits = {
   callbacks: 'once',
   callbackType: 'application/json',
   nestsReplyRef: false,
+  hidesAnswer: false,
   callsBeforeAnswer: false,
   listsReplyRef: false,
   writesNumbersAsStrings: false,
@@ -623,6 +626,7 @@ async function startLipsync(world: World, seen: SeenRequest): Promise<Reply> {
     throw new Refused(429, `Account ${account.email} is busy executing ${allowed} tasks.`);
   }
   const job = await world.startJob(account.email, body);
+  if (world.habits.hidesAnswer) return { status: 500, body: '' };
   return ok({
     video_id: world.habits.bareNumbers === 'in the answer to POST' ? numberOf(job.id) : job.id,
     ...(world.habits.addsFields ? { cost_credits: 12, accepted_in: 'eu' } : {}),

@@ -14,6 +14,9 @@ const pageSize = 40;
 /** A job is among an account's newest; a thousand videos back there is nothing to look for any more. */
 const mostPages = 25;
 
+/** An upstream that failed so often in one look is not asked for each of a hundred jobs. */
+const mostFailures = 3;
+
 /** Clocks differ: a video this much older than the POST is surely not its job. */
 const clockSkewMs = 5 * 60_000;
 
@@ -70,6 +73,24 @@ async function searchPages(
 ): Promise<void> {
   const scheduled = lipsyncs.some(isLost) ? await readScheduled(engine) : null;
   const missing = new Set(lipsyncs);
+  const failures: Failure[] = [];
+  const remember = (failure: Failure | null) => {
+    if (failure !== null) failures.push(failure);
+  };
+  remember(await failureOf(searchList(engine, { email, missing, scheduled, source })));
+  // Where the list can't be read, a job may still be read by its id: one that is over must not wait for the list.
+  for (const lipsync of [...missing]) {
+    if (failures.length >= mostFailures) break;
+    remember(await failureOf(lookAlone(engine, lipsync, { missing, scheduled, source })));
+  }
+  if (missing.size > 0 && failures[0] !== undefined) throw failures[0];
+}
+
+/** Takes those that the account's list shows out of `missing`. */
+async function searchList(
+  engine: Engine,
+  { email, missing, scheduled, source }: Search & { email: string },
+): Promise<void> {
   for await (const videos of pages(engine, email)) {
     for (const lipsync of missing) {
       const video = findVideo(lipsync, { videos, scheduled });
@@ -79,8 +100,20 @@ async function searchPages(
     }
     if (missing.size === 0) return;
   }
-  for (const lipsync of missing) await lookAlone(engine, lipsync, { scheduled, source });
 }
+
+/** The upstream's failure, or null. */
+async function failureOf(work: Promise<void>): Promise<Failure | null> {
+  try {
+    await work;
+    return null;
+  } catch (thrown) {
+    if (thrown instanceof Failure) return thrown;
+    throw thrown;
+  }
+}
+
+type Search = { missing: Set<Lipsync>; scheduled: RunningJob[] | null; source: EventSource };
 
 /** What the upstream's scheduler runs. Where it can't be read, the list of videos and the callbacks may still tell. */
 async function readScheduled(engine: Engine): Promise<RunningJob[] | null> {
@@ -161,7 +194,7 @@ function isItsJob(lipsync: Lipsync, video: UpstreamVideo, scheduled: RunningJob[
 async function lookAlone(
   engine: Engine,
   lipsync: Lipsync,
-  { scheduled, source }: { scheduled: RunningJob[] | null; source: EventSource },
+  { missing, scheduled, source }: Search,
 ): Promise<void> {
   const known = lipsync.upstreamVideoId ?? scheduledId(lipsync, scheduled);
   if (known !== null && isLost(lipsync)) {
@@ -174,6 +207,7 @@ async function lookAlone(
     // 404 means still generating or unknown: neither says anything new.
     const video = await engine.videos.readOne(id);
     if (video === null || (known === null && !isItsJob(lipsync, video, scheduled))) continue;
+    missing.delete(lipsync);
     await settleSight(engine, lipsync, { video, source });
     return;
   }

@@ -8,21 +8,23 @@ import { type Lipsync, lockLipsync, openWhere, selectLipsyncs } from './store.ts
 
 /**
  * Ends what nobody has heard of for the longest time a job may take, after one last look: a process that was away all
- * that time must not call FAILED what was made and paid for meanwhile. Where the upstream can't be read, that look is
- * waited for as long again, and tried once an interval like any other: an upstream that is unwell is not asked every second.
+ * that time must not call FAILED what was made and paid for meanwhile. Where the upstream can't be read, that look is tried
+ * again for two intervals, once in each like any other: an upstream that is unwell is not asked every second.
  */
 export function createGiveUp(engine: Engine): () => Promise<void> {
-  /** Accounts that could not be read, and since when. */
-  const failedAt = new Map<string, number>();
+  /** Accounts that could not be read: since when, and when that was tried last. */
+  const unread = new Map<string, { since: number; last: number }>();
+  const { pollMs } = engine.timing;
 
-  async function tryToLook(accountId: string): Promise<boolean> {
+  /** Whether there is nothing more to wait for: a look, or that none came about for long enough. */
+  async function hasHadItsLook(accountId: string): Promise<boolean> {
     const now = engine.now().getTime();
-    const last = failedAt.get(accountId) ?? Number.NEGATIVE_INFINITY;
-    if (now - last < engine.timing.pollMs) return false;
+    const failed = unread.get(accountId);
+    if (failed !== undefined && now - failed.last < pollMs) return false;
     const isRead = await lookAtAccount(engine, accountId);
-    if (isRead) failedAt.delete(accountId);
-    else failedAt.set(accountId, now);
-    return isRead;
+    if (isRead) unread.delete(accountId);
+    else unread.set(accountId, { since: failed?.since ?? now, last: now });
+    return isRead || now - (failed?.since ?? now) >= 2 * pollMs;
   }
 
   return async () => {
@@ -34,19 +36,17 @@ export function createGiveUp(engine: Engine): () => Promise<void> {
     );
     const byAccount = Map.groupBy(overdue, (each) => each.accountId);
     const ends = [...byAccount].map(async ([accountId, lipsyncs]) => {
-      const hasLooked = accountId === null || (await tryToLook(accountId));
-      for (const lipsync of lipsyncs) {
-        if (hasLooked || isOverdue(engine, lipsync, 2)) await giveUp(engine, lipsync.id);
-      }
+      if (accountId !== null && !(await hasHadItsLook(accountId))) return;
+      for (const { id } of lipsyncs) await giveUp(engine, id);
     });
     await Promise.all(ends);
   };
 }
 
-function isOverdue(engine: Engine, lipsync: Lipsync, times = 1): boolean {
+function isOverdue(engine: Engine, lipsync: Lipsync): boolean {
   const since = lipsync.submittedAt ?? lipsync.postStartedAt;
   const ageMs = since === null ? 0 : engine.now().getTime() - since.getTime();
-  return ageMs >= engine.timing.maxJobMs * times;
+  return ageMs >= engine.timing.maxJobMs;
 }
 
 async function giveUp(engine: Engine, id: string): Promise<void> {

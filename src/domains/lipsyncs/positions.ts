@@ -3,19 +3,18 @@ import { isPositionWorthTelling } from './estimate.ts';
 import { appendPositions, type Lipsync } from './store.ts';
 
 /**
- * Those of an owner that wait, in their order. Those being submitted still count, since a 429 may send one back to its old
- * place and no position may rise.
+ * Those of an owner that wait, in their order. One that a 429 sent back to its old place is next again, and is counted for
+ * nobody behind it: else their places would rise.
  */
 const places = (owners: string) =>
-  `select id, status, logged_position,
-     (row_number() over (partition by owner order by queue_order))::int as position
+  `select id, logged_position,
+     (1 + count(*) filter (where attempts = 0) over (
+       partition by owner order by queue_order rows between unbounded preceding and 1 preceding
+     ))::int as position
    from lipsyncs
-   where ${owners} and status in ('QUEUED', 'SUBMITTING') and outcome_unknown_at is null`;
+   where ${owners} and status = 'QUEUED'`;
 
-/**
- * The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. It does not rise
- * either where one comes back that was thought to be lost, and was not counted: what has been told holds.
- */
+/** The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. */
 export async function readPositions(
   sql: Sql,
   ids: readonly string[],
@@ -23,7 +22,7 @@ export async function readPositions(
   const rows = await sql.query<{ id: string; position: number }>(
     `select id, least(position, logged_position) as position
      from (${places('owner in (select owner from lipsyncs where id = any($1::uuid[]))')}) places
-     where id = any($1::uuid[]) and status = 'QUEUED'`,
+     where id = any($1::uuid[])`,
     [ids],
   );
   return new Map(rows.map(({ id, position }) => [id, position]));
@@ -38,8 +37,8 @@ export async function readPosition(sql: Sql, lipsync: Lipsync): Promise<number |
 export async function tellPositions(tx: Sql, owner: string, now: Date): Promise<void> {
   const rows = await tx.query<{ id: string; position: number; logged: number | null }>(
     `select id, position, logged_position as logged from (${places('owner = $1')}) places
-     where status = 'QUEUED' and (logged_position is null
-       or (position < logged_position and (position <= 3 or position * 2 <= logged_position)))`,
+     where logged_position is null
+       or (position < logged_position and (position <= 3 or position * 2 <= logged_position))`,
     [owner],
   );
   const moved = rows.filter(({ logged, position }) => isPositionWorthTelling(logged, position));

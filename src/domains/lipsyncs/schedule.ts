@@ -12,10 +12,11 @@ const slowerWithAge = [
 ] as const;
 
 /**
- * pg-boss finds a due job up to half a second late: the look is due that much earlier, but never at once. A job that is
- * due when it is sent runs without a pause, and so an interval of half a second would be none.
+ * pg-boss finds a due job up to half a second late: the look is due that much earlier, but of a short interval no more than
+ * a twentieth, or there would be two looks where one was promised.
  */
 const latenessMs = 500;
+const mostLateness = 1 / 20;
 
 function factorOf(youngestAgeMs: number): number {
   return slowerWithAge.find(([age]) => youngestAgeMs >= age)?.[1] ?? 1;
@@ -24,8 +25,8 @@ function factorOf(youngestAgeMs: number): number {
 /** How long until the next look at an account whose youngest job has this age. Jitter only shortens it. */
 export function pollDelayMs(pollMs: number, youngestAgeMs: number, random: number): number {
   const factor = factorOf(youngestAgeMs);
-  const intervalMs = pollMs * factor * (0.85 + 0.15 * random);
-  return Math.round(Math.max(intervalMs / 2, intervalMs - latenessMs));
+  const intervalMs = pollMs * factor * (0.95 + 0.05 * random);
+  return Math.round(intervalMs - Math.min(latenessMs, intervalMs * mostLateness));
 }
 
 /**

@@ -178,9 +178,14 @@ describe('an estimate', () => {
 describe('a poll', () => {
   it('was made again without a pause where its interval was half a second', () => {
     for (const random of [0, 0.5, 1]) {
-      expect(pollDelayMs(500, 0, random)).toBeGreaterThanOrEqual(200);
-      expect(pollDelayMs(100, 0, random)).toBeGreaterThanOrEqual(40);
+      expect(pollDelayMs(500, 0, random)).toBeGreaterThanOrEqual(450);
+      expect(pollDelayMs(100, 0, random)).toBeGreaterThanOrEqual(90);
     }
+  });
+
+  it('was made almost twice as often as promised where its interval was a second', () => {
+    expect(pollDelayMs(1_000, 0, 0)).toBeGreaterThan(900);
+    expect(pollDelayMs(3_000, 0, 0)).toBeGreaterThan(2_700);
   });
 
   it('is never later than its interval, and rarer for what is old', () => {
@@ -189,6 +194,6 @@ describe('a poll', () => {
     expect(pollDelayMs(15_000, minutes(10), 1)).toBe(29_500);
     expect(pollDelayMs(15_000, minutes(30), 1)).toBe(59_500);
     expect(pollDelayMs(15_000, minutes(61), 1)).toBe(119_500);
-    expect(pollDelayMs(15_000, 0, 0)).toBe(12_250);
+    expect(pollDelayMs(15_000, 0, 0)).toBe(13_750);
   });
 });

@@ -87,6 +87,35 @@ describe('works', () => {
     for (const each of made) expectSoundLog(await stage.events(idOf(each)));
   }, 60_000);
 
+  it('counts those who wait, not those who are being sent, and a 429 puts nobody further back', async () => {
+    const refusal = { path: '/videos/lipsync', status: 429, delayMs: 1_000, times: 3 };
+    await stage.test.turn({ outcome: 'FAILED', failPath: refusal });
+    const ask = (n: number) => stage.create(speak(video, `Place ${n}`), as('ann'));
+    const sent = [1, 2, 3].map(ask);
+    await vi.waitFor(async () => expect(await stage.posts()).toHaveLength(3), patient);
+    const behind = await Promise.all([ask(4), ask(5)]);
+    const placesOf = (made: Made[]) =>
+      Promise.all(
+        made.map(async (each) => {
+          const found = await stage.find(idOf(each), as('ann'));
+          return found?.progress.queuePosition;
+        }),
+      );
+    const places = await placesOf(behind);
+    expect(places.toSorted()).toEqual([1, 2]);
+    const back = await Promise.all(sent);
+    expect(back.map(({ lipsync }) => lipsync?.status)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
+    expect(await placesOf(back)).toEqual([1, 1, 1]);
+    expect(await placesOf(behind)).toEqual(places);
+    await pass(31_000);
+    for (const each of [...back, ...behind]) {
+      expect((await stage.end(idOf(each), as('ann'))).status).toBe('FAILED');
+      const events = await stage.events(idOf(each), as('ann'));
+      const told = events.flatMap(({ queuePosition }) => queuePosition ?? []);
+      expect(told).toEqual(told.toSorted((a, b) => b - a));
+    }
+  });
+
   it('serves owners in turn, however many each has waiting', async () => {
     const blocked = await block();
     await stage.forgetRequests();

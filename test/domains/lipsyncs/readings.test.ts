@@ -4,6 +4,7 @@ import {
   type Habits,
   type OtherUpstream,
   otherToken,
+  type Reply,
   startOtherUpstream,
 } from '../../support/other-upstream.ts';
 import { progressSubscription } from './stage.ts';
@@ -121,6 +122,39 @@ describe('a lip-sync', () => {
     release();
     await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
     expect(await statusOf(other)).toBe('GENERATING');
+  });
+
+  it.each<[string, Reply]>([
+    ['could not be read', { status: 500, body: '{"error":"x"}' }],
+    ['knew its account no more', { status: 404, body: '{"error":"x"}' }],
+  ])('never ended, as the list %s, though it could be read by its id', async (_, reply) => {
+    await start({ callbacks: 'once' });
+    const id = await create();
+    const job = await upstream.nextJob();
+    upstream.reply('GET /videos', reply);
+    await job.become(10);
+    await job.become(1);
+    await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
+  });
+
+  it('was never found where its POST had no answer, as the list could not be read', async () => {
+    await start({ callbacks: 'once', schedulerId: 'id' });
+    const [video] = await listVideos();
+    upstream.reply('GET /videos', { status: 500, body: '{"error":"x"}' });
+    upstream.habits.hidesAnswer = true;
+    const input = { video: { id: video?.id }, speech: { text: { text: 'Lost.' } } };
+    type Data = { createLipsync: { __typename: string; lipsync: { id: string } } };
+    const { data } = await test.ask<Data>(
+      `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
+        ... on OutcomeUnknownError { lipsync { id } } } }`,
+      { input },
+    );
+    expect(data?.createLipsync.__typename).toBe('OutcomeUnknownError');
+    const id = data?.createLipsync.lipsync.id ?? '';
+    const job = await upstream.nextJob();
+    await vi.waitFor(async () => expect(await statusOf(id)).toBe('SUBMITTED'), { timeout: 10_000 });
+    await job.become(1);
+    await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
   });
 
   async function statusOf(id: string): Promise<string | undefined> {
