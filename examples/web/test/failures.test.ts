@@ -76,6 +76,8 @@ const scenes: Record<LipsyncErrorCode | 'FUTURE', Scene> = {
         }`,
         { input: { ...input('One.'), idempotencyKey } },
       );
+      // A page that has not begun yet would ask before it is loaded again.
+      await videosOn(page).first().waitFor();
       await page.evaluate(
         (pending) => sessionStorage.setItem('pending', pending),
         JSON.stringify({ idempotencyKey, input: input('Another.') }),
@@ -237,9 +239,13 @@ describe('tells in words, with what to do next', () => {
     await stage.app.turn({ burst5xx: 1_000 });
     const guest = await visit(browser, stage);
     await guest.see('The video service does not answer');
+    // The videos and the voices, each when its answer comes.
+    const again = guest.page.getByRole('button', { name: 'Try again' });
+    await expect.poll(() => again.count()).toBe(2);
     await stage.app.turn({ burst5xx: null });
-    for (const again of await guest.page.getByRole('button', { name: 'Try again' }).all()) {
-      await again.click();
+    for (const left of [2, 1]) {
+      await expect.poll(() => again.count()).toBe(left);
+      await again.first().click();
     }
     await guest.page.getByRole('radio', { name: 'Emily' }).waitFor();
     await guest.page.getByRole('radio', { name: 'coral blazer' }).first().waitFor();
