@@ -6,7 +6,8 @@ import { type Message, RawWebSocket } from '../../support/raw-websocket.ts';
 
 type ListUpdate = { sequence: number; lipsync: { id: string } };
 
-const mebibyte = 1_048_576;
+/** Measured: 2 to 5 MiB, by how much the kernel takes. Without a bound it is everything that is asked for below. */
+const mostHeld = 8 * 1_048_576;
 const reference = 'x'.repeat(1024);
 
 /** An event of almost thirty kilobytes, with as many aliases as are allowed. */
@@ -65,7 +66,7 @@ describe('a client that does not read', () => {
     for (let n = 0; n < asked; n += 1) {
       client.subscribe(`${n}`, subscription, { id, after: first?.cursor });
     }
-    expect(await settledUnreadBytes()).toBeLessThan(5 * mebibyte);
+    expect(await settledUnreadBytes()).toBeLessThan(mostHeld);
 
     client.socket.resume();
     await vi.waitFor(
@@ -92,7 +93,7 @@ describe('a client that does not read', () => {
     // Each of them a third of a megabyte and more.
     const asked = 100;
     for (let n = 0; n < asked; n += 1) client.subscribe(`${n}`, listSubscription, { ids, after });
-    expect(await settledUnreadBytes()).toBeLessThan(5 * mebibyte);
+    expect(await settledUnreadBytes()).toBeLessThan(mostHeld);
 
     client.socket.resume();
     await vi.waitFor(
