@@ -103,7 +103,7 @@ async function create(client: Client, videoId: string, text: string) {
   return data;
 }
 
-describe('works', () => {
+describe('works', { timeout: 90_000 }, () => {
   it('ends every lip-sync once after kill -9: being sent, waiting and running', async () => {
     const before = await start();
     await sandbox('PUT', 'switches', { queuedMs: 100, generatingMs: 20_000 });
