@@ -41,22 +41,6 @@ async function rowOf(id: string) {
   return row;
 }
 
-/** Nobody reads or writes a lip-sync until the function that it returns is called. */
-async function holdDatabase(): Promise<() => Promise<void>> {
-  const held = Promise.withResolvers<void>();
-  const released = Promise.withResolvers<void>();
-  const done = stage.test.app.db.transaction(async (tx) => {
-    await tx.query('lock table lipsyncs in access exclusive mode');
-    held.resolve();
-    await released.promise;
-  });
-  await held.promise;
-  return () => {
-    released.resolve();
-    return done;
-  };
-}
-
 /** Another character in one place, of those that a token is made of. */
 const flip = (token: string, at: number) =>
   `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
@@ -143,7 +127,7 @@ describe('works', () => {
     await vi.waitFor(async () => {
       expect((await reads()).map(({ status }) => status)).toContain('hang');
     }, patient);
-    const release = await holdDatabase();
+    const release = await stage.holdLipsyncs();
     expect(await post(url, {})).toBe(200);
     await release();
     await stage.test.turn({ failPath: null });

@@ -68,22 +68,6 @@ function askForStream(method: 'GET' | 'POST') {
 /** Requests whose connection is over. */
 const countEnded = () => stage.test.logs.filter(({ msg }) => msg === 'request').length;
 
-/** Nobody reads a lip-sync until the function that it returns is called. */
-async function holdLipsyncs(): Promise<() => Promise<void>> {
-  const held = Promise.withResolvers<void>();
-  const released = Promise.withResolvers<void>();
-  const done = stage.test.app.db.transaction(async (tx) => {
-    await tx.query('lock table lipsyncs in access exclusive mode');
-    held.resolve();
-    await released.promise;
-  });
-  await held.promise;
-  return () => {
-    released.resolve();
-    return done;
-  };
-}
-
 /** The two requests and the one stream of graphql-sse's single connection mode. */
 async function openSingleConnection() {
   const endpoint = `${stage.test.url}/graphql/stream`;
@@ -196,7 +180,7 @@ describe.each(['one lip-sync', 'a list'])('keeps nobody who leaves %s that is qu
     'over SSE by %s that is cut while its lip-sync is looked up',
     async (method) => {
       const asked = vi.spyOn(stage.test.app.db, 'query');
-      const release = await holdLipsyncs();
+      const release = await stage.holdLipsyncs();
       const streams = Array.from({ length: many }, () => askForStream(method));
       const countLookups = () =>
         asked.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;

@@ -155,6 +155,21 @@ export async function openStage(options: TestAppOptions = {}) {
     ...questionsOf(test),
     test,
     clock,
+    /** Nobody reads or writes a lip-sync until the function that it returns is called. */
+    async holdLipsyncs(): Promise<() => Promise<void>> {
+      const held = Promise.withResolvers<void>();
+      const released = Promise.withResolvers<void>();
+      const done = test.app.db.transaction(async (tx) => {
+        await tx.query('lock table lipsyncs in access exclusive mode');
+        held.resolve();
+        await released.promise;
+      });
+      await held.promise;
+      return () => {
+        released.resolve();
+        return done;
+      };
+    },
     async stop() {
       await test.stop();
       // A video that the sandbox was just making may still be written.
