@@ -36,7 +36,7 @@ function report(name: string, code: string): number {
 }
 
 for (const [name, exports] of Object.entries(uses)) report(name, await bundleClient(exports));
-const everything = Object.keys(await import('../src/client/client.ts'));
+const everything = Object.keys(await import('../packages/client/src/client.ts'));
 if (report('everything', await bundleClient(everything)) > mostKb) process.exitCode = 1;
 
 if (existsSync(join(examples, 'node_modules'))) {

@@ -2,7 +2,7 @@ import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { OperationTypeNode } from 'graphql';
 import { createClient } from 'graphql-ws';
-import { possibleTypes, resumable, retryWait } from 'lipsync-graphql/client';
+import { possibleTypes, resumable, retryWait } from 'lipsync-graphql-client';
 import {
   type Example,
   type Failure,

@@ -1,7 +1,7 @@
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { type DocumentNode, getOperationAST } from 'graphql';
-import { possibleTypes } from 'lipsync-graphql/client';
+import { possibleTypes } from 'lipsync-graphql-client';
 
 /** `TRUSTED_DOCUMENTS` of the server has the query below under its name. */
 function idOf(document: DocumentNode): string {

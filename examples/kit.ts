@@ -1,4 +1,4 @@
-import { makeLipsync, webSocket } from 'lipsync-graphql/client';
+import { makeLipsync, webSocket } from 'lipsync-graphql-client';
 import type { Example } from './example.ts';
 
 export const makeVideo: Example = async (url, { videoId, text }, onProgress) => {

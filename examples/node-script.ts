@@ -5,7 +5,7 @@ import {
   makeLipsync,
   serverSentEvents,
   uploadFile,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 
 // `node node-script.ts speech.mp3 <video id>`: the person in that video says what is in the file.
 const [, , path = '', videoId = ''] = process.argv;

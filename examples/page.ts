@@ -6,7 +6,7 @@ import {
   type WatchableServer,
   watchLipsync,
   webSocket,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 
 /** What a page shows: `percent` for its bar, the words below it, and the video in the end. */
 export type Show = (told: { percent?: number; words?: string; url?: string | null }) => void;

@@ -1,6 +1,6 @@
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { Defer20220824Handler } from '@apollo/client/incremental';
-import { possibleTypes } from 'lipsync-graphql/client';
+import { possibleTypes } from 'lipsync-graphql-client';
 
 export function connect(url: string) {
   return new ApolloClient({

@@ -1,6 +1,6 @@
 import { Client, cacheExchange, fetchExchange, gql, subscriptionExchange } from '@urql/core';
 import { createClient } from 'graphql-ws';
-import { resumable, retryWait } from 'lipsync-graphql/client';
+import { resumable, retryWait } from 'lipsync-graphql-client';
 import {
   type Example,
   type Failure,

@@ -12,7 +12,7 @@ import {
 } from '../src/config.ts';
 import { scopes } from '../src/graphql/context.ts';
 import { createLog, logLevels } from '../src/log.ts';
-import { createAuthenticator } from '../src/server/caller.ts';
+import { createAuthenticator } from '../src/server/auth/authenticate.ts';
 
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 

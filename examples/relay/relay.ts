@@ -1,5 +1,5 @@
 import { createClient } from 'graphql-ws';
-import { resumable, retryWait } from 'lipsync-graphql/client';
+import { resumable, retryWait } from 'lipsync-graphql-client';
 import {
   commitMutation,
   createOperationDescriptor,

@@ -6,7 +6,7 @@ import { Defer20220824Handler, GraphQL17Alpha9Handler } from '@apollo/client/inc
 import { HttpLink } from '@apollo/client/link/http';
 import { Client, cacheExchange, fetchExchange, type OperationResult } from '@urql/core';
 import { print } from 'graphql';
-import { possibleTypes } from 'lipsync-graphql/client';
+import { possibleTypes } from 'lipsync-graphql-client';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../../test/support/app.ts';
 import * as cached from '../cached.ts';

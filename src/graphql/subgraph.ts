@@ -6,7 +6,7 @@ import {
   type FieldDefinitionNode,
   type GraphQLField,
   GraphQLInputObjectType,
-  type GraphQLSchema,
+  GraphQLSchema,
   getNamedType,
   isUnionType,
   Kind,
@@ -17,7 +17,6 @@ import {
   visit,
 } from 'graphql';
 import { builder } from './builder.ts';
-import { withIncrementalDelivery } from './incremental.ts';
 
 /** The highest that both `@apollo/composition` and `@theguild/federation-composition` take. */
 const federation = 'https://specs.apollo.dev/federation/v2.9';
@@ -82,7 +81,8 @@ export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } 
     sdl ??= printWithOneOf(published);
     return sdl;
   };
-  const schema = withIncrementalDelivery(published);
+  // A copy, since its description is set below.
+  const schema = new GraphQLSchema(published.toConfig());
   for (const name of oneOfInputs) {
     const input = schema.getType(name);
     if (!(input instanceof GraphQLInputObjectType)) throw new Error(`There is no input ${name}.`);

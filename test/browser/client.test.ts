@@ -7,7 +7,7 @@ import { bundle } from '../support/client-bundle.ts';
 import { type Line, openLine } from '../support/line.ts';
 import { requestLipsync } from './lipsync.ts';
 
-type Kit = typeof import('../../src/client/client.ts');
+type Kit = typeof import('../../packages/client/src/client.ts');
 type Update = { status: string; sequence: number };
 
 /** What the page below leaves for the tests: the kit, and the example that needs no library at all. */
@@ -32,7 +32,7 @@ beforeAll(async () => {
   const pages = 'LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets';
   browser = await launchBrowser(`--disable-features=${pages}`);
   const code = await bundle(`
-    export * as kit from '${join(root, 'src/client/client.ts')}';
+    export * as kit from '${join(root, 'packages/client/src/client.ts')}';
     export * as eventSource from '${join(root, 'examples/event-source.ts')}';`);
   const context = await browser.newContext();
   await context.route('**/page.html', (route) =>

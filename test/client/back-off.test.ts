@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { delayAfter } from '../../src/client/back-off.ts';
+import { delayAfter } from '../../packages/client/src/back-off.ts';
 
 describe('works', () => {
   test.each([

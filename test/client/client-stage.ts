@@ -1,4 +1,4 @@
-import { serverSentEvents, webSocket } from 'lipsync-graphql/client';
+import { serverSentEvents, webSocket } from 'lipsync-graphql-client';
 
 /** Both ways of streaming; each call makes one of its own. */
 export const transports = [

@@ -7,7 +7,7 @@ import {
   LipsyncRequestError,
   makeLipsync,
   serverSentEvents,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openStage, type Stage } from '../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../support/app.ts';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import * as client from 'lipsync-graphql/client';
+import * as client from 'lipsync-graphql-client';
 import { expect, test } from 'vitest';
 import { readMarkdown } from '../support/markdown.ts';
 

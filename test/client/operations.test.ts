@@ -8,9 +8,9 @@ import {
   uploadFile,
   waitForLipsync,
   webSocket,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { describe, expect, test } from 'vitest';
-import { generateOperations } from '../../src/client/generate.ts';
+import { generateOperations } from '../../packages/client/scripts/generate.ts';
 import { printSdl } from '../../src/schema.ts';
 import { startTestApp } from '../support/app.ts';
 
@@ -18,7 +18,7 @@ const sdl = printSdl();
 
 describe('works', () => {
   test('the committed operations.ts is that of the schema and the documents: `npm run schema` writes it', async () => {
-    const committed = await readFile('src/client/operations.ts', 'utf8');
+    const committed = await readFile('packages/client/src/operations.ts', 'utf8');
     expect(committed).toBe(await generateOperations(sdl));
   });
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import * as client from 'lipsync-graphql/client';
+import * as client from 'lipsync-graphql-client';
 import { describe, expect, test } from 'vitest';
 import { bundleClient } from '../support/client-bundle.ts';
 
@@ -23,7 +23,7 @@ describe('works', () => {
 
   test('Node runs it as it is', async () => {
     const program =
-      "import * as client from 'lipsync-graphql/client'; console.log(Object.keys(client).join())";
+      "import * as client from 'lipsync-graphql-client'; console.log(Object.keys(client).join())";
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
       cwd: root,
     });

@@ -1,5 +1,5 @@
 import { createClient, type FormattedExecutionResult, type Sink } from 'graphql-ws/client';
-import { resumable } from 'lipsync-graphql/client';
+import { resumable } from 'lipsync-graphql-client';
 import { expect, test, vi } from 'vitest';
 import { event, type Step, startScripted } from './scripted.ts';
 

@@ -6,7 +6,7 @@ import {
   LipsyncRequestError,
   type OnProgress,
   uploadFile,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { openLine } from '../support/line.ts';

@@ -4,7 +4,7 @@ import {
   serverSentEvents,
   type WaitOptions,
   waitForLipsync,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { describe, expect, test } from 'vitest';
 import { quick } from './client-stage.ts';
 import { event, failureOf, type Step, startScripted } from './scripted.ts';

@@ -5,7 +5,7 @@ import {
   type Transport,
   type WatchableServer,
   watchLipsync,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { quick, transports } from './client-stage.ts';
 import { event, type ScriptedStream, type Step, startScripted } from './scripted.ts';

@@ -3,7 +3,7 @@ import {
   LipsyncRequestError,
   type LipsyncUpdate,
   watchLipsync,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { describe, expect, test } from 'vitest';
 import { quick, transports } from './client-stage.ts';
 import { event, failureOf, type Step, startScripted } from './scripted.ts';

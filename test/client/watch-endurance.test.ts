@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { watchLipsync } from 'lipsync-graphql/client';
+import { watchLipsync } from 'lipsync-graphql-client';
 import { expect, test } from 'vitest';
 import { quick, transports } from './client-stage.ts';
 import { event, type Step, startScripted } from './scripted.ts';

@@ -4,7 +4,7 @@ import {
   type WatchableServer,
   watchLipsync,
   webSocket,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { quick, transports } from './client-stage.ts';
 import { event, type Step, startScripted } from './scripted.ts';

@@ -7,7 +7,7 @@ import {
   type WatchOptions,
   watchLipsync,
   webSocket,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { expectSoundLog, idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../support/app.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { usualHeartbeatMs } from '../../src/server/heartbeat.ts';
+import { usualHeartbeatMs } from '../../src/server/sse/heartbeat.ts';
 import { idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
 import { type OpenStream, openStream, ways } from '../server/streams.ts';
 import { createApiKeys } from '../support/api-keys.ts';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { schema } from '../../src/schema.ts';
-import { createGraphQL } from '../../src/server/yoga.ts';
+import { createGraphQL } from '../../src/server/operation/pipeline.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 
 const create = `mutation ($video: ID!) { createLipsync(input: { video: { id: $video }, speech: { text: { text: "[[never]] Hm" } } }) {

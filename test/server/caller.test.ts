@@ -4,7 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { NotAuthenticatedError } from '../../src/errors.ts';
 import { scopes } from '../../src/graphql/context.ts';
 import { createLog } from '../../src/log.ts';
-import { type AuthenticatorOptions, createAuthenticator } from '../../src/server/caller.ts';
+import {
+  type AuthenticatorOptions,
+  createAuthenticator,
+} from '../../src/server/auth/authenticate.ts';
 
 const now = new Date('2026-01-01T00:00:00Z');
 const nowSeconds = now.getTime() / 1000;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
-import { createJwtVerifier, type JwtOptions } from '../../src/server/jwt.ts';
+import { createJwtVerifier, type JwtOptions } from '../../src/server/auth/jwt.ts';
 
 const issuer = 'https://id.example.com';
 const audience = 'lipsync';

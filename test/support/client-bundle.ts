@@ -10,7 +10,9 @@ const virtual = '\0entry';
  * @param names of exports of `./client`
  */
 export function bundleClient(names: readonly string[]): Promise<string> {
-  return bundle(`export { ${names.join(', ')} } from '${join(root, 'src/client/client.ts')}';`);
+  return bundle(
+    `export { ${names.join(', ')} } from '${join(root, 'packages/client/src/client.ts')}';`,
+  );
 }
 
 /** @param program an ES module; it may import what the root can, and files by their absolute path */

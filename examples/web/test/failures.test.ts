@@ -1,4 +1,4 @@
-import type { LipsyncErrorCode } from 'lipsync-graphql/client';
+import type { LipsyncErrorCode } from 'lipsync-graphql-client';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestAppOptions } from '../../../test/support/app.ts';

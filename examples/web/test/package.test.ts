@@ -27,5 +27,5 @@ test('of the server it knows the kit, and nothing else', async () => {
   const outside = imported.filter(
     (from) => from?.includes('../../') || from?.startsWith('lipsync'),
   );
-  expect(new Set(outside)).toEqual(new Set(['lipsync-graphql/client']));
+  expect(new Set(outside)).toEqual(new Set(['lipsync-graphql-client']));
 });

@@ -1,13 +1,13 @@
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
+import type { Engine } from './dependencies.ts';
+import { lockQueue, notifyQueue } from './dispatch/queue.ts';
 import { stopTracking } from './endpoints.ts';
-import type { Engine } from './engine.ts';
 import { isTerminal } from './lifecycle.ts';
-import { tellPositions } from './positions.ts';
-import { lockQueue, notifyQueue } from './queue.ts';
-import { changeStatus, occasionOf } from './record.ts';
-import { type Lipsync, lockOwn, updateLipsync } from './store.ts';
-import type { Watch } from './watch.ts';
+import type { Watch } from './progress/log-watcher.ts';
+import { changeStatus, occasionOf } from './progress/transition.ts';
+import { type Lipsync, lockOwn, updateLipsync } from './store/lipsyncs.ts';
+import { tellPositions } from './store/positions.ts';
 
 export type Cancellation = {
   kind: 'cancelled' | 'tracking-stopped' | 'already-finished';

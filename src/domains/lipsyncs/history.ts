@@ -1,10 +1,10 @@
 import type { Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError, NotFoundError } from '../../errors.ts';
-import type { Engine } from './engine.ts';
+import type { Engine } from './dependencies.ts';
 import { isTerminal, type LipsyncStatus } from './lifecycle.ts';
-import { type Lipsync, lockOwn, notifyChange, selectLipsyncs } from './store.ts';
-import { forgetErased, rememberErased } from './use.ts';
+import { type Lipsync, lockOwn, notifyChange, selectLipsyncs } from './store/lipsyncs.ts';
+import { forgetErased, rememberErased } from './store/usage.ts';
 
 export type LipsyncFilter = {
   status?: readonly LipsyncStatus[] | null | undefined;

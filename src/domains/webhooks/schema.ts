@@ -6,7 +6,7 @@ import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { call, listOf } from '../../graphql/prices.ts';
-import { LipsyncRef } from '../lipsyncs/schema.ts';
+import { LipsyncRef } from '../lipsyncs/schema/lipsync.ts';
 import type {
   Delivery,
   DeliveryState,

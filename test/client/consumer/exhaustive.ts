@@ -14,7 +14,7 @@ import {
   type VariablesOf,
   type WatchableServer,
   watchLipsync,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 
 /**
  * What a stranger's frontend writes, compiled as such by a test: with the DOM and without Node. Nothing of it is run.

@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  expectedMs,
-  isPositionWorthTelling,
-  isWorthTelling,
-  kindOf,
-  runningPercent,
-} from '../../../src/domains/lipsyncs/estimate.ts';
-import {
   isTerminal,
   type LipsyncStatus,
   lipsyncStatuses,
@@ -15,7 +8,14 @@ import {
   statusAfter,
   type UpstreamState,
 } from '../../../src/domains/lipsyncs/lifecycle.ts';
-import { pollDelayMs } from '../../../src/domains/lipsyncs/schedule.ts';
+import {
+  expectedMs,
+  isPositionWorthTelling,
+  isWorthTelling,
+  kindOf,
+  runningPercent,
+} from '../../../src/domains/lipsyncs/progress/estimate.ts';
+import { pollDelayMs } from '../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
 
 const states: UpstreamState[] = [
   'QUEUED',

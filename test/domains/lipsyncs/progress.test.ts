@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeCursor } from '../../../src/domains/lipsyncs/cursor.ts';
+import { encodeCursor } from '../../../src/domains/lipsyncs/progress/cursor.ts';
 import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
 import {
   expectSoundLog,

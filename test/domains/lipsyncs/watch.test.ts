@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Watch } from '../../../src/domains/lipsyncs/watch.ts';
+import { Watch } from '../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import { keyOf } from '../../../src/graphql/ids.ts';
 import { silentLog } from '../../support/database.ts';
 import { readEvents } from '../../support/graphql-client.ts';

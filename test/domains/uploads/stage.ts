@@ -13,7 +13,7 @@ import {
   type UploadService,
 } from '../../../src/domains/uploads/service.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
-import { createUploadDoor } from '../../../src/server/uploads.ts';
+import { createUploadDoor } from '../../../src/server/http/uploads.ts';
 import { createUpstream, type Upstream } from '../../../src/upstream/client.ts';
 import { silentLog, testDatabase } from '../../support/database.ts';
 import { wavHeader } from '../../support/wav.ts';

@@ -1,7 +1,7 @@
 import { graphql } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findOwn } from '../../../src/domains/lipsyncs/history.ts';
-import '../../../src/domains/lipsyncs/viewer-schema.ts';
+import '../../../src/domains/lipsyncs/schema/viewer.ts';
 import '../../../src/domains/webhooks/schema.ts';
 import { builder } from '../../../src/graphql/builder.ts';
 import type { Scope, Services } from '../../../src/graphql/context.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { pollQueue } from '../../../src/domains/lipsyncs/schedule.ts';
+import { pollQueue } from '../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
 import { idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { type Held, openHeld } from './held.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { listCursorsOf } from '../../../src/domains/lipsyncs/list-cursor.ts';
+import { listCursorsOf } from '../../../src/domains/lipsyncs/progress/list-cursor.ts';
 import { keyOf } from '../../../src/graphql/ids.ts';
 import { idOf, openStage, patient, type Stage } from '../../domains/lipsyncs/stage.ts';
 import { type Message, RawWebSocket } from '../../support/raw-websocket.ts';

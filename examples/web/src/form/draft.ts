@@ -1,5 +1,5 @@
 import { useSessionStorage } from '@mantine/hooks';
-import type { CreateLipsyncInput } from 'lipsync-graphql/client';
+import type { CreateLipsyncInput } from 'lipsync-graphql-client';
 
 export type SpeechKind = 'TEXT' | 'FILE' | 'RECORDING';
 

@@ -1,4 +1,4 @@
-import type { CreateLipsyncInput } from 'lipsync-graphql/client';
+import type { CreateLipsyncInput } from 'lipsync-graphql-client';
 
 /** What was asked for and not answered yet, with its key. */
 export type Pending = { idempotencyKey: string; input: CreateLipsyncInput };

@@ -2,7 +2,7 @@ import {
   type CreateFailure,
   type CreateLipsyncAnswer,
   createLipsync,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
 import { explain, explainThrown } from '../words/explain.ts';

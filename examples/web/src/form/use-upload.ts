@@ -1,4 +1,4 @@
-import { type UploadKind, uploadFile } from 'lipsync-graphql/client';
+import { type UploadKind, uploadFile } from 'lipsync-graphql-client';
 import { useEffect, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
 import { explain, explainThrown } from '../words/explain.ts';

@@ -1,6 +1,6 @@
 import { Paper, SegmentedControl, Skeleton, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import type { LipsyncStatus } from 'lipsync-graphql/client';
+import type { LipsyncStatus } from 'lipsync-graphql-client';
 import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
 import { type CombinedError, useQuery } from 'urql';
 import { graphql, type ResultOf } from '../session/graphql.ts';

@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
-import { type CancelLipsyncAnswer, cancelLipsync } from 'lipsync-graphql/client';
+import { type CancelLipsyncAnswer, cancelLipsync } from 'lipsync-graphql-client';
 import { useState } from 'react';
 import { useSession } from '../session/session.tsx';
 import { explain, explainThrown } from '../words/explain.ts';

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
-import type { LipsyncEvent, LipsyncFailure } from 'lipsync-graphql/client';
+import type { LipsyncEvent, LipsyncFailure } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
 import { explainFailure } from '../words/explain.ts';
 import { FailureNotice } from '../words/failure-notice.tsx';

@@ -9,7 +9,7 @@ import {
   Text,
   Title,
 } from '@mantine/core';
-import type { LipsyncEvent } from 'lipsync-graphql/client';
+import type { LipsyncEvent } from 'lipsync-graphql-client';
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
 import { explain, explainThrown } from '../words/explain.ts';

@@ -1,4 +1,4 @@
-import type { LipsyncEvent } from 'lipsync-graphql/client';
+import type { LipsyncEvent } from 'lipsync-graphql-client';
 
 /** What a lip-sync is at, for a screen reader: said when it changes, and so not too often. */
 export function announce({ status, queuePosition, percent }: LipsyncEvent): string {

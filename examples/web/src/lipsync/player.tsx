@@ -1,4 +1,4 @@
-import type { LipsyncVideo } from 'lipsync-graphql/client';
+import type { LipsyncVideo } from 'lipsync-graphql-client';
 import { useEffect, useState } from 'react';
 import classes from './stage.module.css';
 

@@ -1,6 +1,6 @@
 import { Group, Progress, Stack, Text } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
-import type { LipsyncEvent } from 'lipsync-graphql/client';
+import type { LipsyncEvent } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
 import { describeRunning } from './outcome.ts';
 import { useEstimate } from './use-estimate.ts';

@@ -1,5 +1,5 @@
 import { Skeleton } from '@mantine/core';
-import type { LipsyncEvent, LipsyncVideo } from 'lipsync-graphql/client';
+import type { LipsyncEvent, LipsyncVideo } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
 import type { Details } from './details.ts';
 import { Player } from './player.tsx';

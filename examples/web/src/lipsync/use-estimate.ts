@@ -1,4 +1,4 @@
-import type { LipsyncEvent } from 'lipsync-graphql/client';
+import type { LipsyncEvent } from 'lipsync-graphql-client';
 import { useEffect, useState } from 'react';
 import { describeRest, type Estimate, percentAt } from './estimate.ts';
 

@@ -4,7 +4,7 @@ import {
   type WatchableServer,
   type WatchFailure,
   watchLipsync,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 
 /** What is known of a lip-sync right now. */
 export type Watched =

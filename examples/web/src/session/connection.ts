@@ -1,4 +1,4 @@
-import type { Transport } from 'lipsync-graphql/client';
+import type { Transport } from 'lipsync-graphql-client';
 
 export type Connection = ReturnType<typeof createConnection>;
 

@@ -1,5 +1,5 @@
 import { retryExchange } from '@urql/exchange-retry';
-import { type WatchableServer, webSocket } from 'lipsync-graphql/client';
+import { type WatchableServer, webSocket } from 'lipsync-graphql-client';
 import { createContext, type ReactNode, use, useMemo } from 'react';
 import { Client, cacheExchange, fetchExchange, Provider } from 'urql';
 import { createWatching, type Watching } from '../lipsync/watching.ts';

@@ -7,7 +7,7 @@ import {
   type LipsyncFailure,
   type UploadAnswer,
   type WatchFailure,
-} from 'lipsync-graphql/client';
+} from 'lipsync-graphql-client';
 import { type Words, wordsByCode } from './failures.ts';
 
 type CreateRefusal = CreateFailure;

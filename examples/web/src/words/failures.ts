@@ -1,4 +1,4 @@
-import type { LipsyncErrorCode } from 'lipsync-graphql/client';
+import type { LipsyncErrorCode } from 'lipsync-graphql-client';
 
 /** What a person can do about a failure, besides reading of it. */
 export type Step = 'CHANGE_SPEECH' | 'CHOOSE_VIDEO' | 'TRY_AGAIN' | 'SIGN_IN' | 'NOTHING';

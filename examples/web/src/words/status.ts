@@ -1,4 +1,4 @@
-import type { LipsyncStatus } from 'lipsync-graphql/client';
+import type { LipsyncStatus } from 'lipsync-graphql-client';
 
 type Look = { label: string; color: string };
 

@@ -1,4 +1,4 @@
-import { createListener } from '../../../../src/domains/lipsyncs/listen.ts';
+import { createListener } from '../../../../src/domains/lipsyncs/reconcile/callbacks.ts';
 import { Command } from './commands.ts';
 import { callBack, cancel, type Model, type Story, settle } from './plain-model.ts';
 import { type JobState, type Outcome, outcomes } from './scripted-upstream.ts';

@@ -1,9 +1,15 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type fc from 'fast-check';
 import { expect } from 'vitest';
-import { lookAtAccount, lookAtLipsync } from '../../../../src/domains/lipsyncs/look.ts';
-import { createGiveUp, freeForgottenSlots } from '../../../../src/domains/lipsyncs/overdue.ts';
-import { dispatch, expireDue, takeOver } from '../../../../src/domains/lipsyncs/submit.ts';
+import { dispatch, expireDue, takeOver } from '../../../../src/domains/lipsyncs/dispatch/submit.ts';
+import {
+  lookAtAccount,
+  lookAtLipsync,
+} from '../../../../src/domains/lipsyncs/reconcile/find-job.ts';
+import {
+  createGiveUp,
+  freeForgottenSlots,
+} from '../../../../src/domains/lipsyncs/reconcile/give-up.ts';
 import { claim, lookAtAll, type Model, newStory, type Story, settle, tick } from './plain-model.ts';
 import { expectRules } from './rules.ts';
 import type { Outcome } from './scripted-upstream.ts';

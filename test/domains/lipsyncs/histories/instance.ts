@@ -1,6 +1,6 @@
 import type { Database } from '../../../../src/database/connect.ts';
 import type { Jobs } from '../../../../src/database/jobs.ts';
-import type { Engine } from '../../../../src/domains/lipsyncs/engine.ts';
+import type { Engine } from '../../../../src/domains/lipsyncs/dependencies.ts';
 import type { Services } from '../../../../src/graphql/context.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { pollQueue } from '../../../../src/domains/lipsyncs/schedule.ts';
+import { pollQueue } from '../../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
 import { isEnd, isOpen, type Model, mayFollow, type Status } from './plain-model.ts';
 import { maxJobs } from './scripted-upstream.ts';
 import type { World } from './world.ts';

@@ -1,0 +1,34 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { MetricSources } from './metric-registry.ts';
+
+const doors = ['/graphql', '/callbacks', '/uploads', '/livez', '/readyz'];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** What `GET /metrics` tells a Prometheus. What counts is read once the first request has been answered. */
+export function createMetrics(sources: MetricSources) {
+  let opened: Promise<ReturnType<typeof import('./metric-registry.ts').openRegistry>> | undefined;
+  const open = () => {
+    opened ??= import('./metric-registry.ts').then(({ openRegistry }) => openRegistry(sources));
+    return opened;
+  };
+  return {
+    async observe(
+      request: IncomingMessage,
+      response: ServerResponse,
+      seconds: number,
+    ): Promise<void> {
+      const path = request.url?.split('?')[0] ?? '';
+      const door = doors.find((each) => path === each || path.startsWith(`${each}/`)) ?? 'other';
+      const method = request.method ?? 'GET';
+      const status = response.statusCode;
+      const { requests } = await open();
+      requests.observe({ method, door, status }, seconds);
+    },
+    async answer(response: ServerResponse): Promise<void> {
+      const { registry } = await open();
+      const text = await registry.metrics();
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    },
+  };
+}
