@@ -17,30 +17,30 @@ import { startTestApp } from '../support/app.ts';
 const sdl = printSdl();
 
 describe('works', () => {
-  test('the committed operations.ts is that of the schema and the documents: `npm run schema` writes it', async () => {
+  test('the committed operations.ts matches the schema and the documents (`npm run schema` writes it)', async () => {
     const committed = await readFile('packages/client/src/operations.ts', 'utf8');
     expect(committed).toBe(await generateOperations(sdl));
   });
 
-  test('a schema that changes shows in it', async () => {
-    const grown = sdl
+  test('a changed schema changes operations.ts', async () => {
+    const changed = sdl
       .replace('union LipsyncProgressResult = ', 'union LipsyncProgressResult = QueueFullError | ')
       .replace('reference: String\n', 'reference: Int\n');
-    expect(grown.length).not.toBe(sdl.length);
+    expect(changed.length).not.toBe(sdl.length);
     const before = await generateOperations(sdl);
-    expect(await generateOperations(grown)).not.toBe(before);
+    expect(await generateOperations(changed)).not.toBe(before);
   });
 });
 
 describe('refuses', () => {
-  test('a field that the schema has no more', async () => {
+  test('a document with a field that the schema does not have', async () => {
     const renamed = sdl.replace('creditsCharged: Int', 'creditsTaken: Int');
     await expect(generateOperations(renamed)).rejects.toThrow('creditsCharged');
   });
 });
 
 describe('keeps out', () => {
-  test('every other document: a server that trusts the kit’s own executes what the kit sends', async () => {
+  test('other documents: a server with TRUSTED_DOCUMENTS of the kit executes only these', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'lipsync-documents-'));
     const path = join(folder, 'documents.json');
     await writeFile(path, JSON.stringify(documents));

@@ -9,11 +9,11 @@ import { bundleClient } from '../support/client-bundle.ts';
 const root = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-/** What only this transport says. */
-const wordsOf = { sse: 'text/event-stream', webSocket: 'graphql-transport-ws' };
+/** A string that only this transport contains. */
+const markerOf = { sse: 'text/event-stream', webSocket: 'graphql-transport-ws' };
 
 describe('works', () => {
-  test('a stranger’s frontend compiles, and every outcome that it forgets does not', async () => {
+  test('a frontend compiles against the kit, and a missing outcome is a type error', async () => {
     const project = join(import.meta.dirname, 'consumer');
     const { stdout } = await run(join(root, 'node_modules/.bin/tsc'), ['-p', project]).catch(
       (error: { stdout: string }) => error,
@@ -21,7 +21,7 @@ describe('works', () => {
     expect(stdout).toBe('');
   });
 
-  test('Node runs it as it is', async () => {
+  test('Node imports it', async () => {
     const program =
       "import * as client from 'lipsync-graphql-client'; console.log(Object.keys(client).join())";
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
@@ -30,7 +30,7 @@ describe('works', () => {
     expect(stdout.trim().split(',').toSorted()).toEqual(Object.keys(client).toSorted());
   });
 
-  test('a browser takes all of it in 11 kB', async () => {
+  test('the whole kit is below 11 kB gzipped in a browser', async () => {
     const code = await bundleClient(Object.keys(client));
     expect(gzipSync(code).length).toBeLessThan(11_000);
     expect(code).not.toMatch(/require\(|from"|process\./);
@@ -38,16 +38,16 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('what is not used: each function brings only what it needs', async () => {
+  test('unused code: a bundle contains only the transport that is used', async () => {
     const ask = await bundleClient(['createLipsync', 'uploadFile', 'cancelLipsync']);
-    expect(ask).not.toContain(wordsOf.sse);
-    expect(ask).not.toContain(wordsOf.webSocket);
+    expect(ask).not.toContain(markerOf.sse);
+    expect(ask).not.toContain(markerOf.webSocket);
     const sse = await bundleClient(['makeLipsync', 'serverSentEvents']);
-    expect(sse).toContain(wordsOf.sse);
-    expect(sse).not.toContain(wordsOf.webSocket);
+    expect(sse).toContain(markerOf.sse);
+    expect(sse).not.toContain(markerOf.webSocket);
     const socket = await bundleClient(['makeLipsync', 'webSocket']);
-    expect(socket).toContain(wordsOf.webSocket);
-    expect(socket).not.toContain(wordsOf.sse);
+    expect(socket).toContain(markerOf.webSocket);
+    expect(socket).not.toContain(markerOf.sse);
     expect(gzipSync(await bundleClient(['resumable'])).length).toBeLessThan(400);
   });
 });

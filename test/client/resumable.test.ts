@@ -1,15 +1,15 @@
 import { createClient, type FormattedExecutionResult, type Sink } from 'graphql-ws/client';
 import { resumable } from 'lipsync-graphql-client';
 import { expect, test, vi } from 'vitest';
-import { event, type Step, startScripted } from './scripted.ts';
+import { event, type Step, startScriptedServer } from './scripted-server.ts';
 
-const query = 'subscription ($id: ID!, $after: String) { told under any name }';
+const query = 'subscription ($id: ID!, $after: String) { any selection }';
 
-const cut =
+const disconnectAfterSequences =
   (...sequences: number[]): Step =>
   (stream) => {
     for (const sequence of sequences) stream.next(event(sequence, 'GENERATING'));
-    stream.end(1012);
+    stream.disconnect(1012);
   };
 
 const end: Step = (stream) => {
@@ -27,8 +27,13 @@ const connect = (url: string) =>
     }),
   );
 
-test('a client of graphql-ws goes on after the last event that it told', async () => {
-  await using server = await startScripted(cut(1, 2), cut(), cut(3), end);
+test('a graphql-ws client resumes after the last event it delivered', async () => {
+  await using server = await startScriptedServer(
+    disconnectAfterSequences(1, 2),
+    disconnectAfterSequences(),
+    disconnectAfterSequences(3),
+    end,
+  );
   const seen: unknown[] = [];
   await new Promise<void>((complete, error) => {
     const sink: Sink<FormattedExecutionResult> = {
@@ -40,22 +45,22 @@ test('a client of graphql-ws goes on after the last event that it told', async (
   });
   expect(seen).toEqual([1, 2, 3, 9]);
   const cursors = [undefined, 'cursor 2', 'cursor 2', 'cursor 3'];
-  expect(server.asked.map(({ variables }) => variables.after)).toEqual(cursors);
-  expect(server.asked.every(({ variables }) => variables.id === 'a lip-sync')).toBe(true);
+  expect(server.requests.map(({ variables }) => variables.after)).toEqual(cursors);
+  expect(server.requests.every(({ variables }) => variables.id === 'a lip-sync')).toBe(true);
 });
 
-test('it begins after the cursor that is given, and what it can not mend it passes on', async () => {
-  await using server = await startScripted((stream) => stream.end(4400));
+test('starts after the given cursor, and passes fatal errors on', async () => {
+  await using server = await startScriptedServer((stream) => stream.disconnect(4400));
   const error = await new Promise((resolve) => {
     const sink = { next: vi.fn(), error: resolve, complete: vi.fn() };
     connect(server.url).subscribe({ query, variables: { after: 'cursor 5' } }, sink);
   });
   expect(error).toMatchObject({ code: 4400 });
-  expect(server.asked.map(({ variables }) => variables.after)).toEqual(['cursor 5']);
+  expect(server.requests.map(({ variables }) => variables.after)).toEqual(['cursor 5']);
 });
 
-test('what is no subscription to a log passes as it is', async () => {
-  await using server = await startScripted((stream) => {
+test('passes operations without a cursor through unchanged', async () => {
+  await using server = await startScriptedServer((stream) => {
     stream.next({ name: 'anonymous' });
     stream.complete();
   });

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   LipsyncConnectionError,
@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { openLine } from '../support/line.ts';
 import { wavHeader } from '../support/wav.ts';
-import { quick } from './client-stage.ts';
-import { failureOf, type Step, startScripted } from './scripted.ts';
+import { failureOf, type Step, startScriptedServer } from './scripted-server.ts';
+import { fastBackOff } from './transports.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -20,21 +20,39 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
-const server = () => ({ url: `${app.url}/graphql`, backOff: quick });
+const server = () => ({ url: `${app.url}/graphql`, backOff: fastBackOff });
 
-/** Some minutes of silence, in many chunks. */
+/** Three minutes of silence, which is sent in many chunks. */
 const wav = Buffer.concat([wavHeader(3_000_000), Buffer.alloc(3_000_000)]);
 
 const kind = 'AUDIO';
 
-function record() {
+const created =
+  (uploadUrl: string): Step =>
+  (stream) =>
+    stream.next({ __typename: 'CreateUploadSuccess', uploadUrl });
+
+/** An upload endpoint that reads the file and then answers. */
+async function startUploadEndpoint(answer: (response: ServerResponse) => unknown) {
+  const server = createServer((request: IncomingMessage, response) => {
+    request.resume().on('end', () => answer(response));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    [Symbol.dispose]: () => void server.close(),
+  };
+}
+
+function recordProgress() {
   const seen: Parameters<OnProgress>[0][] = [];
   return { seen, onProgress: (progress: Parameters<OnProgress>[0]) => void seen.push(progress) };
 }
 
 describe('works', () => {
-  test('a file is sent, and what it is called and made of comes along', async () => {
-    const { seen, onProgress } = record();
+  test('uploads a file with its name and type', async () => {
+    const { seen, onProgress } = recordProgress();
     const file = new File([wav], 'hello.wav', { type: 'audio/wav' });
     const answer = await uploadFile(server(), file, { kind, onProgress });
     expect(answer).toMatchObject({ __typename: 'UploadReady', durationSeconds: 187.5 });
@@ -50,15 +68,15 @@ describe('works', () => {
       filename: 'hello.wav',
     });
     const sent = seen.map(({ sentBytes }) => sentBytes);
-    expect(sent).toEqual(sent.toSorted((one, other) => one - other));
+    expect(sent).toEqual(sent.toSorted((a, b) => a - b));
     expect(sent.length).toBeGreaterThan(1);
     expect(seen.at(-1)).toEqual({ sentBytes: wav.length, totalBytes: wav.length });
   });
 
-  test('a stream is sent, with or without its size', async () => {
+  test('uploads a stream with and without its size', async () => {
     const options = { kind, contentType: 'audio/wav' } as const;
     for (const size of [undefined, wav.length]) {
-      const { seen, onProgress } = record();
+      const { seen, onProgress } = recordProgress();
       const answer = await uploadFile(server(), new Blob([wav]).stream(), {
         ...options,
         size,
@@ -71,7 +89,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  test('what the server refuses beforehand is returned', async () => {
+  test('returns what the server refuses before the upload', async () => {
     const answer = await uploadFile(server(), new Blob([wav]), { kind });
     expect(answer).toMatchObject({
       __typename: 'InvalidInputError',
@@ -79,8 +97,8 @@ describe('refuses', () => {
     });
   });
 
-  test('so is a file that is not what it says, which no second try mends', async () => {
-    const text = new Blob(['This is no sound.'.repeat(999)], { type: 'audio/wav' });
+  test('returns UploadRefused, not retryable, for a file of another type', async () => {
+    const text = new Blob(['This is not audio.'.repeat(999)], { type: 'audio/wav' });
     expect(await uploadFile(server(), text, { kind })).toEqual({
       __typename: 'UploadRefused',
       code: 'INVALID_INPUT',
@@ -90,42 +108,33 @@ describe('refuses', () => {
     });
   });
 
-  test('a refusal that passes says so, and for how long', async () => {
-    const door = createServer((request, response) => {
-      request.resume().on('end', () => {
-        response.writeHead(429, { 'retry-after': '12' });
-        response.end('{"code":"RATE_LIMITED","message":"There is no room."}');
-      });
-    }).listen(0, '127.0.0.1');
-    await once(door, 'listening');
-    const { port } = door.address() as AddressInfo;
-    const created: Step = (stream) =>
-      stream.next({ __typename: 'CreateUploadSuccess', uploadUrl: `http://127.0.0.1:${port}` });
-    await using scripted = await startScripted(created);
+  test('returns UploadRefused, retryable, with the seconds of Retry-After', async () => {
+    using endpoint = await startUploadEndpoint((response) => {
+      response.writeHead(429, { 'retry-after': '12' });
+      response.end('{"code":"RATE_LIMITED","message":"Too many uploads."}');
+    });
+    await using scripted = await startScriptedServer(created(endpoint.url));
     expect(await uploadFile({ url: scripted.url }, new Blob([wav]), { kind })).toEqual({
       __typename: 'UploadRefused',
       code: 'RATE_LIMITED',
-      message: 'There is no room.',
+      message: 'Too many uploads.',
       retryable: true,
       retryAfterSeconds: 12,
     });
-    door.close();
   });
 
-  test('a failure of a later version can be read', async () => {
-    const future = { __typename: 'EclipseError', ...failureOf('ECLIPSE') };
-    await using scripted = await startScripted((stream) => stream.next(future));
+  test('returns an unknown failure type as FutureError', async () => {
+    const future = { __typename: 'NewServerError', ...failureOf('NEW_SERVER') };
+    await using scripted = await startScriptedServer((stream) => stream.next(future));
     expect(await uploadFile({ url: scripted.url }, new Blob([wav]), { kind })).toEqual({
       ...future,
       __typename: 'FutureError',
     });
   });
 
-  test('a connection that breaks on the way is thrown', async () => {
+  test('throws LipsyncConnectionError when the connection breaks', async () => {
     await using line = await openLine(app.url);
-    const created: Step = (stream) =>
-      stream.next({ __typename: 'CreateUploadSuccess', uploadUrl: `${line.url}/uploads/x` });
-    await using scripted = await startScripted(created);
+    await using scripted = await startScriptedServer(created(`${line.url}/uploads/x`));
     const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull(controller) {
         controller.enqueue(new Uint8Array(65_536));
@@ -136,7 +145,7 @@ describe('refuses', () => {
     await expect(uploading).rejects.toThrow(LipsyncConnectionError);
   });
 
-  test('an abort is thrown as its reason, and the server hears of it', async () => {
+  test('throws the reason of an abort, and the server marks the upload as failed', async () => {
     const aborting = new AbortController();
     const file = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => controller.enqueue(wav),
@@ -148,13 +157,13 @@ describe('refuses', () => {
       signal: aborting.signal,
     });
     const settled = uploading.catch((error: unknown) => error);
-    await reach('aborted.wav', 'RECEIVING');
-    aborting.abort(new Error('Not that one.'));
-    expect(await settled).toEqual(new Error('Not that one.'));
-    await reach('aborted.wav', 'FAILED');
+    await waitForUploadState('aborted.wav', 'RECEIVING');
+    aborting.abort(new Error('Aborted.'));
+    expect(await settled).toEqual(new Error('Aborted.'));
+    await waitForUploadState('aborted.wav', 'FAILED');
   });
 
-  test('an upload that stands still is given up', async () => {
+  test('throws when the upload makes no progress for timeoutMs', async () => {
     const file = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => controller.enqueue(wav),
     });
@@ -164,29 +173,27 @@ describe('refuses', () => {
       filename: 'stalled.wav',
     });
     await expect(uploading).rejects.toThrow(LipsyncConnectionError);
-    await reach('stalled.wav', 'FAILED');
+    await waitForUploadState('stalled.wav', 'FAILED');
   });
 
   test.each([
     { status: 413, error: LipsyncRequestError },
     { status: 502, error: LipsyncConnectionError },
-  ])('a page of some proxy with $status is $error.name', async ({ status, error }) => {
-    const proxy = createServer((request, response) => {
-      request.resume().on('end', () => response.writeHead(status).end('<html>'));
-    }).listen(0, '127.0.0.1');
-    await once(proxy, 'listening');
-    const { port } = proxy.address() as AddressInfo;
-    await using scripted = await startScripted((stream) =>
-      stream.next({ __typename: 'CreateUploadSuccess', uploadUrl: `http://127.0.0.1:${port}` }),
-    );
-    const uploading = uploadFile({ url: scripted.url }, new Blob([wav]), { kind });
-    await expect(uploading).rejects.toThrow(error);
-    proxy.close();
-  });
+  ])(
+    'throws $error.name for an HTML page of a proxy with status $status',
+    async ({ status, error }) => {
+      using proxy = await startUploadEndpoint((response) =>
+        response.writeHead(status).end('<html>'),
+      );
+      await using scripted = await startScriptedServer(created(proxy.url));
+      const uploading = uploadFile({ url: scripted.url }, new Blob([wav]), { kind });
+      await expect(uploading).rejects.toThrow(error);
+    },
+  );
 });
 
-/** Waits until the server knows the upload of that name in that state. */
-async function reach(filename: string, state: string): Promise<void> {
+/** Waits until the upload with that file name has that state on the server. */
+async function waitForUploadState(filename: string, state: string): Promise<void> {
   const sql = 'select state from uploads where filename = $1';
   await vi.waitFor(
     async () => expect(await app.app.db.query(sql, [filename])).toEqual([{ state }]),
@@ -194,9 +201,9 @@ async function reach(filename: string, state: string): Promise<void> {
   );
 }
 
-/** As much of a browser's as the kit touches: a browser itself is in `test/browser`. */
-class Request {
-  static last: Request | null = null;
+/** The part of XMLHttpRequest that the kit uses. `test/browser` has the tests in a real browser. */
+class FakeXhr {
+  static last: FakeXhr | null = null;
   readonly upload: { onprogress: ((event: object) => void) | null } = { onprogress: null };
   onload: (() => void) | null = null;
   onerror: (() => void) | null = null;
@@ -205,7 +212,7 @@ class Request {
   readonly calls: unknown[] = [];
 
   constructor() {
-    Request.last = this;
+    FakeXhr.last = this;
   }
   open(...given: unknown[]): void {
     this.calls.push(given);
@@ -222,26 +229,23 @@ class Request {
   }
 }
 
-describe('where there is an XMLHttpRequest, which alone tells a browser how far it is', () => {
-  const created: Step = (stream) =>
-    stream.next({ __typename: 'CreateUploadSuccess', uploadUrl: 'http://there/' });
-
+describe('with XMLHttpRequest, the only source of upload progress in a browser', () => {
   async function upload(
     file: Blob | ReadableStream<Uint8Array<ArrayBuffer>>,
     signal?: AbortSignal,
   ) {
-    vi.stubGlobal('XMLHttpRequest', Request);
-    Request.last = null;
-    await using scripted = await startScripted(created);
-    const { seen, onProgress } = record();
+    vi.stubGlobal('XMLHttpRequest', FakeXhr);
+    FakeXhr.last = null;
+    await using scripted = await startScriptedServer(created('http://upload.example/'));
+    const { seen, onProgress } = recordProgress();
     const uploading = uploadFile({ url: scripted.url }, file, { kind, signal, onProgress });
     const settled = uploading.catch((error: unknown) => error);
-    await vi.waitFor(() => expect(Request.last?.calls.length).toBe(2));
-    return { uploading, settled, seen, request: Request.last as unknown as Request };
+    await vi.waitFor(() => expect(FakeXhr.last?.calls.length).toBe(2));
+    return { uploading, settled, seen, request: FakeXhr.last as unknown as FakeXhr };
   }
   afterAll(() => void vi.unstubAllGlobals());
 
-  test('it sends the file', async () => {
+  test('sends the file', async () => {
     const file = new Blob(['abc']);
     const aborting = new AbortController();
     const { uploading, seen, request } = await upload(file, aborting.signal);
@@ -252,20 +256,20 @@ describe('where there is an XMLHttpRequest, which alone tells a browser how far 
       durationSeconds: null,
     });
     aborting.abort();
-    expect(request.calls).toEqual([['PUT', 'http://there/'], file]);
+    expect(request.calls).toEqual([['PUT', 'http://upload.example/'], file]);
     expect(seen).toEqual([{ sentBytes: 1, totalBytes: 3 }]);
   });
 
-  test('it sends a stream as a file, since no browser sends streams over HTTP/1.1', async () => {
+  test('sends a stream as a Blob, because browsers cannot stream over HTTP/1.1', async () => {
     const { request } = await upload(new Blob(['abc']).stream());
     expect(await (request.calls[1] as Blob).text()).toBe('abc');
   });
 
-  test('it is aborted with the signal, and a broken connection is thrown', async () => {
+  test('is aborted with the signal, and throws LipsyncConnectionError for a broken connection', async () => {
     const aborting = new AbortController();
     const { settled, request } = await upload(new Blob(['abc']), aborting.signal);
-    aborting.abort(new Error('Enough.'));
-    expect(await settled).toEqual(new Error('Enough.'));
+    aborting.abort(new Error('Aborted.'));
+    expect(await settled).toEqual(new Error('Aborted.'));
     expect(request.calls.at(-1)).toBe('abort');
 
     const other = await upload(new Blob(['abc']));

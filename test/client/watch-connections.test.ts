@@ -7,27 +7,20 @@ import {
   watchLipsync,
 } from 'lipsync-graphql-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { quick, transports } from './client-stage.ts';
-import { event, type ScriptedStream, type Step, startScripted } from './scripted.ts';
+import { event, type ScriptedStream, type Step, startScriptedServer } from './scripted-server.ts';
+import { collectSequences, fastBackOff, transports } from './transports.ts';
 
 const id = 'a lip-sync';
-const backOff = { ...quick, attempts: 3 };
+const backOff = { ...fastBackOff, attempts: 3 };
 
-/** Sequences, to the end. */
-async function collect(server: WatchableServer): Promise<number[]> {
-  const seen: number[] = [];
-  for await (const update of watchLipsync(server, id)) {
-    if (update.__typename === 'LipsyncProgress') seen.push(update.sequence);
-  }
-  return seen;
-}
+const collect = (server: WatchableServer) => collectSequences(server, id);
 
 const begin: Step = (stream) => stream.next(event(1, 'GENERATING'));
 const finish: Step = (stream) => stream.next(event(2, 'COMPLETED'));
 
 describe.each(transports)('over $name', ({ make }) => {
   describe('works', () => {
-    describe('with a clock that stands still', () => {
+    describe('with fake timers', () => {
       const silenceMs = 30_000;
       beforeEach(() => {
         vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
@@ -36,70 +29,70 @@ describe.each(transports)('over $name', ({ make }) => {
         vi.useRealTimers();
       });
 
-      test('a stream on which nothing comes any more is made anew', async () => {
-        await using server = await startScripted(begin, finish);
+      test('reopens a stream that falls silent', async () => {
+        await using server = await startScriptedServer(begin, finish);
         const updates = watchLipsync({ url: server.url, transport: make(), backOff }, id);
         await updates.next();
         const waiting = updates.next();
         vi.advanceTimersByTime(silenceMs - 1);
-        expect(server.asked.length).toBe(1);
+        expect(server.requests.length).toBe(1);
         vi.advanceTimersByTime(1);
-        // A turn later the wait for the next try begins, which is as short as that clock can tell.
-        await vi.waitFor(() => expect(server.asked.length).toBe(2));
+        // The delay before the next attempt starts one turn later and is 1 ms.
+        await vi.waitFor(() => expect(server.requests.length).toBe(2));
         expect((await waiting).value).toMatchObject({ sequence: 2 });
-        expect(server.asked[1]?.variables.after).toBe('cursor 1');
+        expect(server.requests[1]?.variables.after).toBe('cursor 1');
       });
 
-      test('a stream that died while the computer slept is made anew soon after the waking', async () => {
-        await using server = await startScripted(begin, finish);
+      test('reopens a dead stream soon after the computer wakes up', async () => {
+        await using server = await startScriptedServer(begin, finish);
         const updates = watchLipsync({ url: server.url, transport: make(), backOff }, id);
         await updates.next();
         const waiting = updates.next();
-        // Timers stood still meanwhile.
+        // Timers do not run during sleep, only the wall clock does.
         vi.setSystemTime(Date.now() + 3_600_000);
         vi.advanceTimersByTime(silenceMs / 6);
-        await vi.waitFor(() => expect(server.asked.length).toBe(2));
+        await vi.waitFor(() => expect(server.requests.length).toBe(2));
         expect((await waiting).value).toMatchObject({ sequence: 2 });
       });
 
-      test('signs of life keep a quiet stream', async () => {
+      test('keeps a silent stream that sends heartbeats', async () => {
         const { promise: opened, resolve: open } = Promise.withResolvers<ScriptedStream>();
-        await using server = await startScripted((stream) => {
+        await using server = await startScriptedServer((stream) => {
           begin(stream);
           open(stream);
         });
-        let hear = () => {};
+        let onHeartbeat = () => {};
         const inner = make();
         const transport: Transport = (target, operation, sink) => {
-          const live = () => {
-            sink.live();
-            hear();
+          const heartbeat = () => {
+            sink.heartbeat();
+            onHeartbeat();
           };
-          return inner(target, operation, { ...sink, live });
+          return inner(target, operation, { ...sink, heartbeat });
         };
         const updates = watchLipsync({ url: server.url, transport }, id);
         await updates.next();
         const stream = await opened;
-        for (let minute = 0; minute < 5; minute += 1) {
-          const heard = new Promise<void>((resolve) => {
-            hear = resolve;
+        for (let count = 0; count < 5; count += 1) {
+          const received = new Promise<void>((resolve) => {
+            onHeartbeat = resolve;
           });
-          stream.live();
-          await heard;
+          stream.heartbeat();
+          await received;
           vi.advanceTimersByTime(silenceMs - 1);
         }
         finish(stream);
         expect((await updates.next()).value).toMatchObject({ sequence: 2 });
-        expect(server.asked.length).toBe(1);
+        expect(server.requests.length).toBe(1);
       });
     });
 
-    test('token and headers are asked for again each time', async () => {
-      const cutOff: Step = (stream) => {
+    test('reads token and headers again for each connection', async () => {
+      const disconnect: Step = (stream) => {
         begin(stream);
-        stream.end(4403);
+        stream.disconnect(4403);
       };
-      await using server = await startScripted(cutOff, finish);
+      await using server = await startScriptedServer(disconnect, finish);
       let tokens = 0;
       const target = {
         url: server.url,
@@ -109,17 +102,17 @@ describe.each(transports)('over $name', ({ make }) => {
         headers: () => ({ 'x-tab': String(tokens) }),
       };
       expect(await collect(target)).toEqual([1, 2]);
-      const sent = server.asked.map(({ headers }) => [headers.authorization, headers['x-tab']]);
+      const sent = server.requests.map(({ headers }) => [headers.authorization, headers['x-tab']]);
       expect(sent).toEqual([
         ['Bearer token 1', '0'],
         ['Bearer token 2', '1'],
       ]);
     });
 
-    test('a token that can not be had for a while is a connection that fails', async () => {
-      await using server = await startScripted(finish);
+    test('counts a failing token function as a failed connection', async () => {
+      await using server = await startScriptedServer(finish);
       const token = vi.fn<() => Promise<string>>();
-      token.mockRejectedValueOnce(new Error('Offline.')).mockResolvedValue('here it is');
+      token.mockRejectedValueOnce(new Error('Offline.')).mockResolvedValue('a token');
       const target = { url: server.url, transport: make(), backOff, token };
       expect(await collect(target)).toEqual([2]);
       token.mockRejectedValue(new Error('Signed out.'));
@@ -129,48 +122,48 @@ describe.each(transports)('over $name', ({ make }) => {
     });
   });
 
-  test('a server that takes the connection and says nothing is asked again', async () => {
+  test('retries a server that accepts the connection and never answers', async () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
     const target = {
       url: `http://127.0.0.1:${port}/`,
       transport: make({ silenceMs: 60 }),
-      backOff: { ...quick, attempts: 2 },
+      backOff: { ...fastBackOff, attempts: 2 },
     };
-    // Node also opens some on which it never asks.
-    const asked: Socket[] = [];
-    silent.on('connection', (socket) => socket.once('data', () => asked.push(socket)));
+    // Counts connections with a request: Node also opens connections without sending one.
+    const used: Socket[] = [];
+    silent.on('connection', (socket) => socket.once('data', () => used.push(socket)));
     await expect(collect(target)).rejects.toThrow(LipsyncConnectionError);
-    expect(asked.length).toBe(2);
-    await Promise.all(asked.map((socket) => socket.destroyed || once(socket, 'close')));
+    expect(used.length).toBe(2);
+    await Promise.all(used.map((socket) => socket.destroyed || once(socket, 'close')));
     silent.close();
   });
 
   describe('refuses', () => {
-    test('an address that is none, at once', async () => {
+    test('an invalid URL, without a retry', async () => {
       const target = { url: '/graphql', transport: make(), backOff };
       await expect(collect(target)).rejects.toThrow(TypeError);
     });
   });
 
   describe('keeps out', () => {
-    test('leaving the loop closes the connection at once', async () => {
+    test('open connections after the loop is left', async () => {
       const { promise, resolve } = Promise.withResolvers<Promise<unknown>>();
-      await using server = await startScripted((stream) => {
+      await using server = await startScriptedServer((stream) => {
         begin(stream);
-        resolve(stream.left);
+        resolve(stream.closed);
       });
       for await (const _ of watchLipsync({ url: server.url, transport: make() }, id)) break;
       await await promise;
-      expect(server.asked.length).toBe(1);
+      expect(server.requests.length).toBe(1);
     });
 
-    test('so does leaving it while nothing happens', async () => {
+    test('open connections after the loop is left while it waits for an event', async () => {
       const { promise, resolve } = Promise.withResolvers<Promise<unknown>>();
-      await using server = await startScripted((stream) => {
+      await using server = await startScriptedServer((stream) => {
         begin(stream);
-        resolve(stream.left);
+        resolve(stream.closed);
       });
       const updates = watchLipsync({ url: server.url, transport: make() }, id);
       await updates.next();
@@ -181,36 +174,36 @@ describe.each(transports)('over $name', ({ make }) => {
       expect(await updates.next()).toEqual({ done: true, value: undefined });
     });
 
-    test('an abort ends it with its reason, and closes the connection', async () => {
+    test('open connections after an abort, which is thrown as its reason', async () => {
       const { promise, resolve } = Promise.withResolvers<Promise<unknown>>();
-      await using server = await startScripted((stream) => {
+      await using server = await startScriptedServer((stream) => {
         begin(stream);
-        resolve(stream.left);
+        resolve(stream.closed);
       });
       const aborting = new AbortController();
       const target = { url: server.url, transport: make() };
       const updates = watchLipsync(target, id, { signal: aborting.signal });
       await updates.next();
       const waiting = updates.next();
-      aborting.abort(new Error('The page is left.'));
-      await expect(waiting).rejects.toThrow('The page is left.');
+      aborting.abort(new Error('Page closed.'));
+      await expect(waiting).rejects.toThrow('Page closed.');
       await await promise;
     });
 
-    test('an abort while it waits for the next try ends that too', async () => {
-      await using server = await startScripted();
+    test('retries after an abort during the delay', async () => {
+      await using server = await startScriptedServer();
       const aborting = new AbortController();
       const target = { url: server.url, transport: make(), backOff: { firstMs: 3_600_000 } };
       const updates = watchLipsync(target, id, { signal: aborting.signal });
       const waiting = updates.next();
-      await vi.waitFor(() => expect(server.asked.length).toBe(1));
-      aborting.abort(new Error('Enough.'));
-      await expect(waiting).rejects.toThrow('Enough.');
+      await vi.waitFor(() => expect(server.requests.length).toBe(1));
+      aborting.abort(new Error('Aborted.'));
+      await expect(waiting).rejects.toThrow('Aborted.');
     });
 
-    // As React does under StrictMode: an effect, its clean-up, and the effect again.
-    test('a page that mounts twice is told everything once, over one connection', async () => {
-      await using server = await startScripted(
+    // React's StrictMode runs an effect, its clean-up, and the effect again.
+    test('duplicate events and connections when a page mounts twice', async () => {
+      await using server = await startScriptedServer(
         ...Array<Step>(3).fill((stream) => {
           begin(stream);
           finish(stream);
@@ -218,22 +211,22 @@ describe.each(transports)('over $name', ({ make }) => {
       );
       const target = { url: server.url, transport: make() };
       const shown: number[] = [];
-      const follow = async (signal: AbortSignal) => {
+      const showEvents = async (signal: AbortSignal) => {
         for await (const update of watchLipsync(target, id, { signal })) {
           if ('sequence' in update) shown.push(update.sequence);
         }
       };
       const first = new AbortController();
-      const left = follow(first.signal);
+      const unmounted = showEvents(first.signal);
       first.abort(new Error('Unmounted.'));
-      const stays = follow(new AbortController().signal);
-      await expect(left).rejects.toThrow('Unmounted.');
-      await stays;
+      const mounted = showEvents(new AbortController().signal);
+      await expect(unmounted).rejects.toThrow('Unmounted.');
+      await mounted;
       expect(shown).toEqual([1, 2]);
-      await vi.waitFor(() => expect(server.connections).toBe(0));
+      await vi.waitFor(() => expect(server.openStreams).toBe(0));
     });
 
-    test('leaving while the server has not answered yet closes the connection too', async () => {
+    test('open connections after the loop is left before the server answers', async () => {
       const silent = createServer().listen(0, '127.0.0.1');
       await once(silent, 'listening');
       const { port } = silent.address() as AddressInfo;
@@ -248,8 +241,8 @@ describe.each(transports)('over $name', ({ make }) => {
       silent.close();
     });
 
-    test('leaving while the token is fetched asks for nothing', async () => {
-      await using server = await startScripted(finish);
+    test('requests after the loop is left while the token is fetched', async () => {
+      await using server = await startScriptedServer(finish);
       const { promise, resolve } = Promise.withResolvers<string>();
       const token = vi.fn(() => promise);
       const updates = watchLipsync({ url: server.url, transport: make(), token }, id);
@@ -257,17 +250,17 @@ describe.each(transports)('over $name', ({ make }) => {
       expect(token).toHaveBeenCalledTimes(1);
       await updates.return?.();
       await waiting;
-      resolve('late');
+      resolve('too late');
       expect(await collect({ url: server.url, transport: make() })).toEqual([2]);
-      expect(server.asked.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+      expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([undefined]);
     });
 
-    test('what was aborted before it began asks for nothing', async () => {
-      await using server = await startScripted(finish);
+    test('requests for a signal that is aborted from the start', async () => {
+      await using server = await startScriptedServer(finish);
       const target = { url: server.url, transport: make() };
       const updates = watchLipsync(target, id, { signal: AbortSignal.abort(new Error('No.')) });
       await expect(updates.next()).rejects.toThrow('No.');
-      expect(server.asked.length).toBe(0);
+      expect(server.requests.length).toBe(0);
     });
   });
 });

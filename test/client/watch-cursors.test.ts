@@ -5,23 +5,23 @@ import {
   watchLipsync,
 } from 'lipsync-graphql-client';
 import { describe, expect, test } from 'vitest';
-import { quick, transports } from './client-stage.ts';
-import { event, failureOf, type Step, startScripted } from './scripted.ts';
-
-const tell =
-  (...events: ReturnType<typeof event>[]): Step =>
-  (stream) => {
-    for (const each of events) stream.next(each);
-    stream.end();
-  };
+import {
+  completeAfter,
+  disconnectAfter,
+  event,
+  failureOf,
+  type Step,
+  startScriptedServer,
+} from './scripted-server.ts';
+import { fastBackOff, transports } from './transports.ts';
 
 const sequences = (updates: LipsyncUpdate[]) =>
   updates.map((update) => ('sequence' in update ? update.sequence : update.__typename));
 
 describe.each(transports)('over $name', ({ make }) => {
   async function play(steps: Step[], options: Parameters<typeof watchLipsync>[2] = {}) {
-    await using server = await startScripted(...steps);
-    const target = { url: server.url, transport: make(), backOff: { ...quick, attempts: 5 } };
+    await using server = await startScriptedServer(...steps);
+    const target = { url: server.url, transport: make(), backOff: { ...fastBackOff, attempts: 5 } };
     const seen: LipsyncUpdate[] = [];
     const ended = (async () => {
       for await (const update of watchLipsync(target, 'a lip-sync', options)) seen.push(update);
@@ -30,123 +30,109 @@ describe.each(transports)('over $name', ({ make }) => {
       () => null,
       (thrown: unknown) => thrown,
     );
-    const after = server.asked.map(({ variables }) => variables.after);
+    const after = server.requests.map(({ variables }) => variables.after);
     return { seen: sequences(seen), updates: seen, error, after };
   }
 
   describe('works', () => {
-    test('a connection that breaks is made again, and asked for what follows the last event', async () => {
+    test('reconnects after the last event when the connection breaks', async () => {
       const { seen, error, after } = await play([
-        tell(event(3, 'QUEUED'), event(4, 'SUBMITTED')),
-        tell(),
-        tell(event(5, 'GENERATING')),
-        tell(event(6, 'COMPLETED')),
+        disconnectAfter(event(3, 'QUEUED'), event(4, 'SUBMITTED')),
+        disconnectAfter(),
+        disconnectAfter(event(5, 'GENERATING')),
+        disconnectAfter(event(6, 'COMPLETED')),
       ]);
       expect(error).toBeNull();
       expect(seen).toEqual([3, 4, 5, 6]);
       expect(after).toEqual([null, 'cursor 4', 'cursor 4', 'cursor 5']);
     });
 
-    test('it begins after the cursor that is given', async () => {
-      const { seen, after } = await play([tell(event(8, 'COMPLETED'))], { after: 'cursor 7' });
+    test('starts after the given cursor', async () => {
+      const { seen, after } = await play([disconnectAfter(event(8, 'COMPLETED'))], {
+        after: 'cursor 7',
+      });
       expect(seen).toEqual([8]);
       expect(after).toEqual(['cursor 7']);
     });
 
-    test('after the cursor of the end it ends without an event', async () => {
+    test('ends without an event after the cursor of the last event', async () => {
       const { seen, error, after } = await play([(stream) => stream.complete()], { after: 'end' });
       expect({ seen, error, after }).toEqual({ seen: [], error: null, after: ['end'] });
     });
 
-    test('a stream that is complete before the lip-sync ended is asked for again', async () => {
+    test('reopens a stream that completes before the lip-sync has ended', async () => {
       const { seen, after } = await play([
-        (stream) => {
-          stream.next(event(2, 'GENERATING'));
-          stream.complete();
-        },
-        tell(event(3, 'FAILED', 'GENERATION_FAILED')),
+        completeAfter(event(2, 'GENERATING')),
+        disconnectAfter(event(3, 'FAILED', 'GENERATION_FAILED')),
       ]);
       expect(seen).toEqual([2, 3]);
       expect(after).toEqual([null, 'cursor 2']);
     });
 
-    test('the end whose outcome was unknown may be followed by the truth', async () => {
+    test('delivers the real outcome after OUTCOME_UNKNOWN', async () => {
       const { seen } = await play([
-        tell(event(4, 'FAILED', 'OUTCOME_UNKNOWN')),
-        (stream) => {
-          stream.next(event(5, 'COMPLETED'));
-          stream.complete();
-        },
+        disconnectAfter(event(4, 'FAILED', 'OUTCOME_UNKNOWN')),
+        completeAfter(event(5, 'COMPLETED')),
       ]);
       expect(seen).toEqual([4, 5]);
     });
 
-    test('and where nothing follows it, the stream ends with it', async () => {
+    test('ends with OUTCOME_UNKNOWN when the server completes the stream', async () => {
       const { seen, error } = await play([
-        tell(event(4, 'FAILED', 'OUTCOME_UNKNOWN')),
+        disconnectAfter(event(4, 'FAILED', 'OUTCOME_UNKNOWN')),
         (stream) => stream.complete(),
       ]);
       expect({ seen, error }).toEqual({ seen: [4], error: null });
     });
 
-    test('a status that it does not know is told, and the server says when that is the end', async () => {
+    test('delivers unknown statuses until the server completes the stream', async () => {
       const { seen, error } = await play([
-        (stream) => {
-          stream.next(event(1, 'DREAMING'));
-          stream.next(event(2, 'AWAKE'));
-          stream.complete();
-        },
+        completeAfter(event(1, 'REVIEWING'), event(2, 'ARCHIVED')),
       ]);
       expect({ seen, error }).toEqual({ seen: [1, 2], error: null });
     });
 
-    test('a refusal for a while, while coming back, is waited out', async () => {
+    test('waits out a retryable refusal after a reconnect', async () => {
       const { seen, error } = await play([
-        tell(event(1, 'QUEUED')),
-        (stream) => {
-          stream.next({ __typename: 'QuotaExceededError', ...failureOf('QUOTA_EXCEEDED', 0) });
-          stream.complete();
-        },
-        tell(event(2, 'CANCELLED')),
+        disconnectAfter(event(1, 'QUEUED')),
+        completeAfter({ __typename: 'QuotaExceededError', ...failureOf('QUOTA_EXCEEDED', 0) }),
+        disconnectAfter(event(2, 'CANCELLED')),
       ]);
       expect({ seen, error }).toEqual({ seen: [1, 2], error: null });
     });
 
-    test('so is a minute that is spent, which refuses the request as a whole', async () => {
+    test('waits out a spent cost limit, which is a request error, after a reconnect', async () => {
       const { seen, error } = await play([
-        tell(event(1, 'QUEUED')),
+        disconnectAfter(event(1, 'QUEUED')),
         (stream) => {
           const extensions = { code: 'QUOTA_EXCEEDED', retryable: true, retryAfterSeconds: 0 };
           stream.next(null, [{ message: 'Later.', extensions }]);
           stream.complete();
         },
-        tell(event(2, 'CANCELLED')),
+        disconnectAfter(event(2, 'CANCELLED')),
       ]);
       expect({ seen, error }).toEqual({ seen: [1, 2], error: null });
     });
 
-    test('a failure of the server is another try', async () => {
+    test('retries after INTERNAL_SERVER_ERROR', async () => {
       const { seen, error } = await play([
-        tell(event(1, 'QUEUED')),
+        disconnectAfter(event(1, 'QUEUED')),
         (stream) => {
           stream.next(null, [
             { message: 'Something went wrong.', extensions: { code: 'INTERNAL_SERVER_ERROR' } },
           ]);
           stream.complete();
         },
-        tell(event(2, 'EXPIRED')),
+        disconnectAfter(event(2, 'EXPIRED')),
       ]);
       expect({ seen, error }).toEqual({ seen: [1, 2], error: null });
     });
   });
 
   describe('refuses', () => {
-    test('a failure at the beginning is told and is the end, also one that may be retried', async () => {
+    test('delivers a failure of the first connection and ends, even if it is retryable', async () => {
       const { updates, error } = await play([
-        (stream) => {
-          stream.next({ __typename: 'QuotaExceededError', ...failureOf('QUOTA_EXCEEDED', 30) });
-          stream.complete();
-        },
+        completeAfter({ __typename: 'QuotaExceededError', ...failureOf('QUOTA_EXCEEDED', 30) }),
       ]);
       expect(error).toBeNull();
       expect(updates).toEqual([
@@ -154,72 +140,75 @@ describe.each(transports)('over $name', ({ make }) => {
       ]);
     });
 
-    test('a failure of a later version can be read as every other', async () => {
+    test('delivers an unknown failure type as FutureError', async () => {
       const { updates } = await play([
-        (stream) => {
-          stream.next({ __typename: 'EclipseError', ...failureOf('ECLIPSE') });
-          stream.complete();
-        },
+        completeAfter({ __typename: 'NewServerError', ...failureOf('NEW_SERVER') }),
       ]);
-      expect(updates).toEqual([{ __typename: 'FutureError', ...failureOf('ECLIPSE') }]);
+      expect(updates).toEqual([{ __typename: 'FutureError', ...failureOf('NEW_SERVER') }]);
     });
 
-    test('a network that is gone for good is thrown, with the cursor to go on from', async () => {
-      const { seen, error, after } = await play([tell(event(1, 'QUEUED'))]);
+    test('throws LipsyncConnectionError with the last cursor after the last attempt', async () => {
+      const { seen, error, after } = await play([disconnectAfter(event(1, 'QUEUED'))]);
       expect(seen).toEqual([1]);
       expect(error).toBeInstanceOf(LipsyncConnectionError);
       expect((error as LipsyncConnectionError).cursor).toBe('cursor 1');
       expect(after).toEqual([null, ...Array(4).fill('cursor 1')]);
     });
 
-    test('signs of life between the failures do not let it give up', async () => {
-      const alive: Step = (stream) => {
-        stream.live();
-        stream.end();
+    test('resets the count of failures on each heartbeat', async () => {
+      const heartbeatThenDisconnect: Step = (stream) => {
+        stream.heartbeat();
+        stream.disconnect();
       };
       const { seen, error } = await play([
-        tell(event(1, 'QUEUED')),
-        ...Array<Step>(9).fill(alive),
-        tell(event(2, 'COMPLETED')),
+        disconnectAfter(event(1, 'QUEUED')),
+        ...Array<Step>(9).fill(heartbeatThenDisconnect),
+        disconnectAfter(event(2, 'COMPLETED')),
       ]);
       expect({ seen, error }).toEqual({ seen: [1, 2], error: null });
     });
 
-    test('a document that the server does not execute is thrown at once', async () => {
+    test('throws a request error without a retry', async () => {
       const { error, after } = await play([
         (stream) => {
           stream.next(null, [
-            { message: 'Not one of those.', extensions: { code: 'DOCUMENT_NOT_TRUSTED' } },
+            {
+              message: 'The document is not trusted.',
+              extensions: { code: 'DOCUMENT_NOT_TRUSTED' },
+            },
           ]);
           stream.complete();
         },
       ]);
       expect(error).toBeInstanceOf(LipsyncRequestError);
-      expect(error).toMatchObject({ message: 'Not one of those.', code: 'DOCUMENT_NOT_TRUSTED' });
+      expect(error).toMatchObject({
+        message: 'The document is not trusted.',
+        code: 'DOCUMENT_NOT_TRUSTED',
+      });
       expect(after.length).toBe(1);
     });
   });
 
   describe('keeps out', () => {
-    test('an event that was told before', async () => {
+    test('events that were delivered before', async () => {
       const { seen } = await play([
-        tell(event(1, 'QUEUED'), event(2, 'SUBMITTED')),
-        tell(event(1, 'QUEUED'), event(2, 'SUBMITTED'), event(3, 'COMPLETED')),
+        disconnectAfter(event(1, 'QUEUED'), event(2, 'SUBMITTED')),
+        disconnectAfter(event(1, 'QUEUED'), event(2, 'SUBMITTED'), event(3, 'COMPLETED')),
       ]);
       expect(seen).toEqual([1, 2, 3]);
     });
 
-    test('a gap: the event behind it is told only after those within', async () => {
+    test('gaps: a skipped event is fetched before the next one is delivered', async () => {
       const { seen, after } = await play([
-        tell(event(1, 'QUEUED'), event(4, 'COMPLETED')),
-        tell(event(2, 'SUBMITTED'), event(3, 'GENERATING'), event(4, 'COMPLETED')),
+        disconnectAfter(event(1, 'QUEUED'), event(4, 'COMPLETED')),
+        disconnectAfter(event(2, 'SUBMITTED'), event(3, 'GENERATING'), event(4, 'COMPLETED')),
       ]);
       expect(seen).toEqual([1, 2, 3, 4]);
       expect(after).toEqual([null, 'cursor 1']);
     });
 
-    test('a gap that stays: it gives up rather than go over it', async () => {
-      const gap = tell(event(1, 'QUEUED'), event(3, 'COMPLETED'));
+    test('events after a permanent gap: it throws instead of skipping', async () => {
+      const gap = disconnectAfter(event(1, 'QUEUED'), event(3, 'COMPLETED'));
       const { seen, error } = await play(Array<Step>(9).fill(gap));
       expect(seen).toEqual([1]);
       expect(error).toBeInstanceOf(LipsyncConnectionError);

@@ -6,20 +6,14 @@ import {
   webSocket,
 } from 'lipsync-graphql-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { quick, transports } from './client-stage.ts';
-import { event, type Step, startScripted } from './scripted.ts';
+import { WebSocket as WsWebSocket } from 'ws';
+import { event, type Step, startScriptedServer } from './scripted-server.ts';
+import { collectSequences, fastBackOff, transports } from './transports.ts';
 
 const id = 'a lip-sync';
-const backOff = { ...quick, attempts: 3 };
+const backOff = { ...fastBackOff, attempts: 3 };
 
-/** Sequences, to the end. */
-async function collect(server: WatchableServer): Promise<number[]> {
-  const seen: number[] = [];
-  for await (const update of watchLipsync(server, id)) {
-    if (update.__typename === 'LipsyncProgress') seen.push(update.sequence);
-  }
-  return seen;
-}
+const collect = (server: WatchableServer) => collectSequences(server, id);
 
 const begin: Step = (stream) => stream.next(event(1, 'GENERATING'));
 const finish: Step = (stream) => stream.next(event(2, 'COMPLETED'));
@@ -30,35 +24,35 @@ describe('over server-sent events', () => {
     ({ response }) =>
       response?.writeHead(status, { 'content-type': type }).end(body);
 
-  test.each([500, 502, 503, 429, 408])('an answer of %d is another try', async (status) => {
-    const cut: Step = (stream) => {
+  test.each([500, 502, 503, 429, 408])('retries after status %d', async (status) => {
+    const disconnect: Step = (stream) => {
       begin(stream);
-      stream.end();
+      stream.disconnect();
     };
-    await using server = await startScripted(cut, answer(status), finish);
+    await using server = await startScriptedServer(disconnect, answer(status), finish);
     const transport = serverSentEvents();
     expect(await collect({ url: server.url, transport, backOff })).toEqual([1, 2]);
   });
 
-  test('so is a page of some proxy, which came with 200', async () => {
-    await using server = await startScripted(answer(200), finish);
+  test('retries after an HTML page with status 200, as a captive portal sends it', async () => {
+    await using server = await startScriptedServer(answer(200), finish);
     const transport = serverSentEvents();
     expect(await collect({ url: server.url, transport, backOff })).toEqual([2]);
   });
 
-  test('an address that is not the server’s is refused at once', async () => {
-    await using server = await startScripted(answer(404));
+  test('refuses a URL that answers 404 without a retry', async () => {
+    await using server = await startScriptedServer(answer(404));
     const watching = collect({ url: server.url, transport: serverSentEvents(), backOff });
     await expect(watching).rejects.toThrow(LipsyncRequestError);
-    expect(server.asked.length).toBe(1);
+    expect(server.requests.length).toBe(1);
   });
 });
 
 describe('over WebSocket', () => {
-  test('the token is there before the socket opens: a server waits for it no longer than three seconds', async () => {
-    await using server = await startScripted(finish);
+  test('fetches the token before the socket opens: the server waits only three seconds for it', async () => {
+    await using server = await startScriptedServer(finish);
     const order: string[] = [];
-    class Own extends WebSocket {
+    class RecordingWebSocket extends WebSocket {
       constructor(url: string, protocols: string) {
         super(url, protocols);
         order.push('socket');
@@ -67,9 +61,9 @@ describe('over WebSocket', () => {
     const token = async () => {
       await new Promise(setImmediate);
       order.push('token');
-      return 'a slow one';
+      return 'a token';
     };
-    const transport = webSocket({ implementation: Own });
+    const transport = webSocket({ implementation: RecordingWebSocket });
     expect(await collect({ url: server.url, transport, backOff, token })).toEqual([2]);
     expect(order).toEqual(['token', 'socket']);
   });
@@ -78,64 +72,93 @@ describe('over WebSocket', () => {
     (code: number): Step =>
     (stream) => {
       begin(stream);
-      stream.end(code);
+      stream.disconnect(code);
     };
 
   test.each([1000, 1001, 1011, 1012, 1013, 4403, 4408, 4500])(
-    'after a close with %d it comes back',
+    'reconnects after close code %d',
     async (code) => {
-      await using server = await startScripted(endWith(code), finish);
+      await using server = await startScriptedServer(endWith(code), finish);
       expect(await collect({ url: server.url, transport: webSocket(), backOff })).toEqual([1, 2]);
-      expect(server.asked.map(({ variables }) => variables.after)).toEqual([null, 'cursor 1']);
+      expect(server.requests.map(({ variables }) => variables.after)).toEqual([null, 'cursor 1']);
     },
   );
 
-  test.each([4400, 4401, 4406, 4409, 4429])('a close with %d is fatal', async (code) => {
-    await using server = await startScripted(endWith(code));
-    const watching = collect({ url: server.url, transport: webSocket(), backOff });
-    await expect(watching).rejects.toThrow(LipsyncRequestError);
-    await expect(watching).rejects.toMatchObject({ code: String(code) });
-    expect(server.asked.length).toBe(1);
-  });
+  test.each([4400, 4401, 4406, 4409, 4429])(
+    'throws after close code %d without a retry',
+    async (code) => {
+      await using server = await startScriptedServer(endWith(code));
+      const watching = collect({ url: server.url, transport: webSocket(), backOff });
+      await expect(watching).rejects.toThrow(LipsyncRequestError);
+      await expect(watching).rejects.toMatchObject({ code: String(code) });
+      expect(server.requests.length).toBe(1);
+    },
+  );
 
-  test('watchers of one server share a socket, which closes behind the last of them', async () => {
-    await using server = await startScripted(begin, begin, finish);
+  test('shares one socket between the watchers of a server and closes it after the last one', async () => {
+    await using server = await startScriptedServer(begin, begin, finish);
     const target = { url: server.url, transport: webSocket(), backOff };
-    const one = watchLipsync(target, id);
-    const other = watchLipsync(target, id);
-    await Promise.all([one.next(), other.next()]);
-    expect(server.sockets).toBe(1);
-    await one.return?.();
-    await other.return?.();
-    await vi.waitFor(() => expect(server.sockets).toBe(0));
+    const first = watchLipsync(target, id);
+    const second = watchLipsync(target, id);
+    await Promise.all([first.next(), second.next()]);
+    expect(server.openSockets).toBe(1);
+    await first.return?.();
+    await second.return?.();
+    await vi.waitFor(() => expect(server.openSockets).toBe(0));
   });
 
-  // React mounts, leaves and mounts again; the socket is just closing then.
-  test('whoever comes while the socket closes behind the last one is served at once', async () => {
-    await using server = await startScripted(begin, finish);
+  // React's StrictMode mounts, unmounts and mounts again, while the socket is still closing.
+  test('opens a new socket for a watcher that starts while the old one closes', async () => {
+    await using server = await startScriptedServer(begin, finish);
     const target = { url: server.url, transport: webSocket(), backOff: { attempts: 1 } };
-    const one = watchLipsync(target, id);
-    await one.next();
-    await one.return?.();
+    const first = watchLipsync(target, id);
+    await first.next();
+    await first.return?.();
     expect(await collect(target)).toEqual([2]);
   });
 
-  test('a socket of one’s own can be brought along', async () => {
-    await using server = await startScripted(finish);
+  test('uses the given WebSocket implementation', async () => {
+    await using server = await startScriptedServer(finish);
     const opened: string[] = [];
-    class Own extends WebSocket {
+    class RecordingWebSocket extends WebSocket {
       constructor(url: string, protocols: string) {
         super(url, protocols);
         opened.push(url);
       }
     }
-    const transport = webSocket({ implementation: Own });
+    const transport = webSocket({ implementation: RecordingWebSocket });
     expect(await collect({ url: server.url, transport, backOff })).toEqual([2]);
     expect(opened).toEqual([server.url.replace('http', 'ws')]);
   });
 });
 
-describe('the browser’s word that it is online again', () => {
+describe('over WebSocket without a global WebSocket, as in Node 20', () => {
+  beforeEach(() => {
+    vi.stubGlobal('WebSocket', undefined);
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  test('works with the WebSocket of the package ws', async () => {
+    await using server = await startScriptedServer((stream) => {
+      begin(stream);
+      finish(stream);
+    });
+    const transport = webSocket({ implementation: WsWebSocket });
+    expect(await collect({ url: server.url, transport, backOff })).toEqual([1, 2]);
+  });
+
+  test('says at the first stream that one must be passed', async () => {
+    await using server = await startScriptedServer(finish);
+    const watching = collect({ url: server.url, transport: webSocket(), backOff });
+    await expect(watching).rejects.toThrow(TypeError);
+    await expect(watching).rejects.toThrow('webSocket({ implementation: WebSocket })');
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe('the online event of a browser', () => {
   let browser: EventTarget;
   beforeEach(() => {
     browser = new EventTarget();
@@ -146,26 +169,26 @@ describe('the browser’s word that it is online again', () => {
     vi.unstubAllGlobals();
   });
 
-  test('ends the wait for the next try', async () => {
-    const cut: Step = (stream) => stream.response?.destroy();
-    await using server = await startScripted(cut, finish);
-    const slow = { firstMs: 3_600_000, mostMs: 3_600_000 };
+  test('ends the delay before the next attempt', async () => {
+    const dropConnection: Step = (stream) => stream.response?.destroy();
+    await using server = await startScriptedServer(dropConnection, finish);
+    const slow = { firstMs: 3_600_000, maxMs: 3_600_000 };
     const watching = collect({ url: server.url, transport: serverSentEvents(), backOff: slow });
-    const cheer = setInterval(() => browser.dispatchEvent(new Event('online')), 5);
+    const dispatching = setInterval(() => browser.dispatchEvent(new Event('online')), 5);
     expect(await watching).toEqual([2]);
-    clearInterval(cheer);
+    clearInterval(dispatching);
   });
 
   test.each(transports)(
-    'makes a stream over $name anew, since the old one is seldom alive',
+    'reopens a stream over $name, because the old connection is rarely alive',
     async ({ make }) => {
-      await using server = await startScripted(begin, finish);
+      await using server = await startScriptedServer(begin, finish);
       const updates = watchLipsync({ url: server.url, transport: make(), backOff }, id);
       expect((await updates.next()).value).toMatchObject({ sequence: 1 });
       const waiting = updates.next();
       browser.dispatchEvent(new Event('online'));
       expect((await waiting).value).toMatchObject({ sequence: 2 });
-      expect(server.asked.map(({ variables }) => variables.after)).toEqual([null, 'cursor 1']);
+      expect(server.requests.map(({ variables }) => variables.after)).toEqual([null, 'cursor 1']);
     },
   );
 });

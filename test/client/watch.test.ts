@@ -13,7 +13,7 @@ import { expectSoundLog, idOf, openStage, type Stage } from '../domains/lipsyncs
 import { startTestApp } from '../support/app.ts';
 import { testStorage } from '../support/database.ts';
 import { type Line, openLine } from '../support/line.ts';
-import { quick, transports } from './client-stage.ts';
+import { fastBackOff, transports } from './transports.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
 const oneMinuteMs = 60_000;
@@ -29,29 +29,29 @@ beforeAll(async () => {
 });
 afterAll(() => stage.stop());
 
-const say = async (text: string, headers = {}) =>
+const createWithText = async (text: string, headers = {}) =>
   idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }, headers));
 
-/** A token that holds for a minute by the server's clock. */
-const sign = () =>
+/** Signs a token that is valid for one minute of the server's clock. */
+const signToken = () =>
   new SignJWT({ sub: 'ada', scope: 'lipsync:read lipsync:write videos:read' })
     .setProtectedHeader({ alg: 'HS256' })
     .setExpirationTime(new Date(Date.now() + stage.clock.aheadMs + oneMinuteMs))
     .sign(new TextEncoder().encode(jwtSecret));
 
-const logOf = async (id: string, headers = {}) =>
+const readSequences = async (id: string, headers = {}) =>
   (await stage.events(id, headers)).map(({ sequence }) => sequence);
 
-const watchedOnServer = () => stage.test.app.services.lipsyncs.watchedCount();
+const countWatchedOnServer = () => stage.test.app.services.lipsyncs.watchedCount();
 
 describe.each(transports)('over $name', ({ make }) => {
   const serverAt = (line: Line): WatchableServer => ({
     url: `${line.url}/graphql`,
     transport: make(),
-    backOff: quick,
+    backOff: fastBackOff,
   });
 
-  /** The events to the end; `onEvent` is called with each as it comes. */
+  /** Watches until the end and returns the events; `onEvent` is called with each as it arrives. */
   async function collect(
     server: WatchableServer,
     id: string,
@@ -69,27 +69,27 @@ describe.each(transports)('over $name', ({ make }) => {
   const sequencesOf = (events: LipsyncEvent[]) => events.map(({ sequence }) => sequence);
 
   describe('works', () => {
-    test('a line that is cut behind every event loses none and doubles none', async () => {
+    test('delivers every event once when the connection is cut after each of them', async () => {
       await using line = await openLine(stage.test.url);
-      const id = await say('Cut me off');
+      const id = await createWithText('Cut off');
       const [first] = await stage.events(id);
       const seen = await collect(serverAt(line), id, {
         after: first?.cursor ?? '',
         onEvent: line.cut,
       });
-      expect(sequencesOf(seen)).toEqual((await logOf(id)).slice(1));
+      expect(sequencesOf(seen)).toEqual((await readSequences(id)).slice(1));
       expectSoundLog(await stage.events(id));
       expect(seen.at(-1)).toMatchObject({
         status: 'COMPLETED',
-        lipsync: { id, text: 'Cut me off' },
+        lipsync: { id, text: 'Cut off' },
       });
       expect(seen.at(-1)?.lipsync.result?.url).toMatch(/\.mp4$/);
       expect(line.count).toBeGreaterThan(1);
     });
 
-    test('what happens while there is no network is told afterwards', async () => {
+    test('delivers the events of a network outage afterwards', async () => {
       await using line = await openLine(stage.test.url);
-      const id = await say('[[never]] Gone for a while');
+      const id = await createWithText('[[never]] Gone for a while');
       const seen = await collect(serverAt(line), id, {
         async onEvent({ status }) {
           if (status !== 'GENERATING' || line.count > 1) return;
@@ -100,20 +100,20 @@ describe.each(transports)('over $name', ({ make }) => {
         },
       });
       expect(seen.at(-1)?.status).toBe('COMPLETED');
-      const log = await logOf(id);
+      const log = await readSequences(id);
       expect(sequencesOf(seen)).toEqual(log.slice(log.indexOf(seen[0]?.sequence ?? 0)));
     });
 
-    test('after a reload the id is enough, and the last cursor tells what was missed', async () => {
+    test('continues after a reload with the id, and from the last cursor with the missed events', async () => {
       await using line = await openLine(stage.test.url);
-      const id = await say('Reloaded');
+      const id = await createWithText('Reloaded');
       let cursor: string | null = null;
       for await (const update of watchLipsync(serverAt(line), id)) {
         if (update.__typename === 'LipsyncProgress') ({ cursor } = update);
         break;
       }
       await stage.end(id);
-      const log = await logOf(id);
+      const log = await readSequences(id);
       expect(sequencesOf(await collect(serverAt(line), id))).toEqual(log.slice(-1));
       const resumed = sequencesOf(await collect(serverAt(line), id, { after: cursor }));
       expect(resumed).toEqual(log.slice(-resumed.length));
@@ -122,18 +122,20 @@ describe.each(transports)('over $name', ({ make }) => {
       expect(await collect(serverAt(line), id, { after: end?.cursor ?? '' })).toEqual([]);
     });
 
-    test('a token that expires while it watches is followed by a fresh one', async () => {
+    test('reconnects with a fresh token when the token expires', async () => {
       await using line = await openLine(stage.test.url);
-      const id = await say('[[never]] Long', { authorization: `Bearer ${await sign()}` });
+      const id = await createWithText('[[never]] Long', {
+        authorization: `Bearer ${await signToken()}`,
+      });
       const tokens: string[] = [];
       const token = async () => {
-        tokens.push(await sign());
+        tokens.push(await signToken());
         if (tokens.length > 1) await stage.finish(id);
         return tokens.at(-1) ?? '';
       };
       const seen = await collect({ ...serverAt(line), token }, id, {
         onEvent({ status }) {
-          // Only what the server does about it lets the loop go on.
+          // The loop continues only if the server closes the stream because of the expired token.
           if (status === 'GENERATING' && tokens.length === 1)
             stage.clock.aheadMs += 2 * oneMinuteMs;
         },
@@ -144,15 +146,15 @@ describe.each(transports)('over $name', ({ make }) => {
   });
 
   describe('refuses', () => {
-    test('an id that is nobody’s is told as a failure, and thrown by none', async () => {
+    test('an unknown id with NotFoundError, without throwing', async () => {
       const updates = await Array.fromAsync(
         watchLipsync({ url: `${stage.test.url}/graphql`, transport: make() }, 'TGlwc3luYzp4'),
       );
       expect(updates).toMatchObject([{ __typename: 'NotFoundError', code: 'NOT_FOUND' }]);
     });
 
-    test('a cursor that is not of this lip-sync says what is wrong', async () => {
-      const id = await say('Odd');
+    test('an invalid cursor with InvalidInputError and its path', async () => {
+      const id = await createWithText('Odd');
       const target = { url: `${stage.test.url}/graphql`, transport: make() };
       const updates = await Array.fromAsync(watchLipsync(target, id, { after: 'odd' }));
       expect(updates).toMatchObject([
@@ -160,45 +162,45 @@ describe.each(transports)('over $name', ({ make }) => {
       ]);
     });
 
-    test('a token that does not hold is told as a failure', async () => {
+    test('an invalid token with NotAuthenticatedError', async () => {
       const target = { url: `${stage.test.url}/graphql`, transport: make(), token: 'bad' };
-      const updates = await Array.fromAsync(watchLipsync(target, await say('Mine')));
+      const updates = await Array.fromAsync(watchLipsync(target, await createWithText('Mine')));
       expect(updates).toMatchObject([{ __typename: 'NotAuthenticatedError' }]);
     });
   });
 
   describe('keeps out', () => {
-    test('a loop that is left leaves nothing on the server, also while all is quiet', async () => {
+    test('watchers that left the loop: the server releases them before the next event', async () => {
       await using line = await openLine(stage.test.url);
-      const id = await say('[[never]] Left');
+      const id = await createWithText('[[never]] Left');
       for await (const _ of watchLipsync(serverAt(line), id)) {
-        expect(watchedOnServer()).toBeGreaterThan(0);
+        expect(countWatchedOnServer()).toBeGreaterThan(0);
         break;
       }
-      await vi.waitFor(() => expect(watchedOnServer()).toBe(0));
+      await vi.waitFor(() => expect(countWatchedOnServer()).toBe(0));
       expect(line.count).toBe(1);
     });
   });
 });
 
-test('a quiet socket is kept while it answers, and made anew when it is dead', async () => {
+test('keeps a silent socket while it answers pings, and reopens it when it does not', async () => {
   await using line = await openLine(stage.test.url);
-  const id = await say('[[never]] Quiet');
+  const id = await createWithText('[[never]] Quiet');
   await stage.reach(id, 'GENERATING');
   const inner = webSocket({ silenceMs: 1_500 });
-  const lives = Promise.withResolvers<void>();
-  let signs = 0;
+  const thirdHeartbeat = Promise.withResolvers<void>();
+  let heartbeats = 0;
   const transport: Transport = (server, operation, sink) => {
-    const live = () => {
-      signs += 1;
-      if (signs === 3) lives.resolve();
-      sink.live();
+    const heartbeat = () => {
+      heartbeats += 1;
+      if (heartbeats === 3) thirdHeartbeat.resolve();
+      sink.heartbeat();
     };
-    return inner(server, operation, { ...sink, live });
+    return inner(server, operation, { ...sink, heartbeat });
   };
-  const server = { url: `${line.url}/graphql`, transport, backOff: quick };
+  const server = { url: `${line.url}/graphql`, transport, backOff: fastBackOff };
   const watching = Array.fromAsync(watchLipsync(server, id));
-  await lives.promise;
+  await thirdHeartbeat.promise;
   expect(line.count).toBe(1);
   line.deaden();
   await vi.waitFor(() => expect(line.count).toBe(2), { timeout: 10_000 });
@@ -206,30 +208,30 @@ test('a quiet socket is kept while it answers, and made anew when it is dead', a
   expect((await watching).at(-1)).toMatchObject({ status: 'COMPLETED' });
 });
 
-test('a server that restarts is waited for, and goes on where it was', async () => {
+test('resumes after the last event when the server restarts', async () => {
   const storage = await testStorage();
   const parts = { storage, upstream: stage.test.sandbox };
   try {
     const before = await startTestApp(parts);
     await using line = await openLine(before.url);
-    const client = { url: `${line.url}/graphql`, backOff: { ...quick, attempts: 1_000 } };
+    const client = { url: `${line.url}/graphql`, backOff: { ...fastBackOff, attempts: 1_000 } };
     const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
       '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
     );
     const answer = await createLipsync(client, {
       video: { id: data?.videos.nodes[0]?.id ?? '' },
-      speech: { text: { text: '[[never]] Through the night' } },
+      speech: { text: { text: '[[never]] Across a restart' } },
     });
     if (answer.__typename !== 'CreateLipsyncSuccess') throw new Error(answer.__typename);
     const { id } = answer.lipsync;
-    const begun: Promise<unknown>[] = [];
+    const firstUpdates: Promise<unknown>[] = [];
     const watching = transports.map(async ({ make }) => {
       const updates = watchLipsync({ ...client, transport: make() }, id);
       const first = updates.next();
-      begun.push(first);
+      firstUpdates.push(first);
       return [(await first).value, ...(await Array.fromAsync(updates))];
     });
-    await Promise.all(begun);
+    await Promise.all(firstUpdates);
     await before.stop();
     await using after = await startTestApp(parts);
     line.leadTo(after.url);

@@ -1,61 +1,64 @@
 export type BackOff = {
-  /** Of the first wait. Default 1 000, or what the server's event stream asks for. */
+  /** The first delay, in milliseconds. Default 1 000, or the `retry:` value of the server's event stream. */
   firstMs?: number | undefined;
-  /** No wait is longer. Default 30 000. */
-  mostMs?: number | undefined;
+  /** The longest delay, in milliseconds. Default 30 000. */
+  maxMs?: number | undefined;
   /**
-   * How many failures in a row are borne before the network is given up. Any event or sign of life counts as a
-   * success. Default: 5 for a question, after half a minute; 20 for a stream, after some eight minutes.
+   * How many consecutive failures end in a `LipsyncConnectionError`. Any event or heartbeat resets the count. Default:
+   * 5 for a request, which is up to 15 seconds of waiting; 20 for a stream, up to 8 minutes.
    */
   attempts?: number | undefined;
 };
 
 /**
- * How long to wait after the nth failure in a row, from 1: twice as long each time, of which a random half is taken
- * off, so that all who were cut off by the same restart do not come back at the same moment.
+ * The delay after the nth consecutive failure, counted from 1. It doubles each time, and a random part of up to half is
+ * subtracted, so that clients which were disconnected by the same restart do not reconnect at the same moment.
  */
 export function delayAfter(
   failures: number,
-  { firstMs = 1_000, mostMs = 30_000 }: BackOff = {},
+  { firstMs = 1_000, maxMs = 30_000 }: BackOff = {},
   random: () => number = Math.random,
 ): number {
-  return Math.min(mostMs, firstMs * 2 ** (failures - 1)) * (0.5 + random() / 2);
-}
-
-/** For `createClient` of graphql-ws, whose own waits double without an end: after ten failures it comes in a quarter of an hour. */
-export function retryWait(retries: number): Promise<void> {
-  return pause(delayAfter(retries + 1), new AbortController().signal);
-}
-
-/** Calls when the browser says that it is online again, which no other program does. Returns what ends that. */
-export function onOnline(then: () => void): () => void {
-  const { addEventListener, removeEventListener } = globalThis as Partial<EventTarget>;
-  addEventListener?.('online', then);
-  return () => removeEventListener?.('online', then);
+  return Math.min(maxMs, firstMs * 2 ** (failures - 1)) * (0.5 + random() / 2);
 }
 
 /**
- * Resolves after the time, or as soon as the browser says that it is online again.
+ * The `retryWait` option of `createClient` in graphql-ws. The library's own delay doubles without an upper limit: after
+ * ten failures it is a quarter of an hour.
+ */
+export function retryWait(retries: number): Promise<void> {
+  return waitUnlessAborted(delayAfter(retries + 1), new AbortController().signal);
+}
+
+/** Calls back when the browser is online again; outside browsers never. Returns a function that removes the listener. */
+export function onOnline(callback: () => void): () => void {
+  const { addEventListener, removeEventListener } = globalThis as Partial<EventTarget>;
+  addEventListener?.('online', callback);
+  return () => removeEventListener?.('online', callback);
+}
+
+/**
+ * Resolves after the delay, or as soon as the browser is online again.
  *
  * @throws the signal's reason
  */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function waitUnlessAborted(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const leave = () => {
+    const cleanUp = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-      stay();
+      removeOnlineListener();
     };
-    const end = () => {
-      leave();
+    const finish = () => {
+      cleanUp();
       resolve();
     };
     const abort = () => {
-      leave();
+      cleanUp();
       reject(signal.reason);
     };
-    const timer = setTimeout(end, ms);
-    const stay = onOnline(end);
+    const timer = setTimeout(finish, ms);
+    const removeOnlineListener = onOnline(finish);
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
   });

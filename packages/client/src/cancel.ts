@@ -1,14 +1,14 @@
-import type { FutureError } from './answer.ts';
-import { ask } from './ask.ts';
 import { cancelLipsyncDocument } from './documents.ts';
+import { executeWithRetry } from './execute.ts';
 import { type CancelLipsyncMutation, knownCancelLipsyncResults } from './operations.ts';
+import type { FutureError } from './result.ts';
 import type { LipsyncServer } from './server.ts';
 
-/** By `__typename`. `LipsyncTrackingStopped`: it ran already, goes on, and is charged. */
+/** By `__typename`. `LipsyncTrackingStopped`: the job was already running; it continues and is charged. */
 export type CancelLipsyncAnswer = CancelLipsyncMutation['answer'] | FutureError;
 
 /**
- * Gives a lip-sync up. Asking twice gives the first answer again.
+ * Cancels a lip-sync. A second call returns the answer of the first.
  *
  * @throws LipsyncConnectionError, LipsyncRequestError, or the signal's reason
  */
@@ -17,7 +17,7 @@ export function cancelLipsync(
   id: string,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<CancelLipsyncAnswer> {
-  return ask(server, {
+  return executeWithRetry(server, {
     document: cancelLipsyncDocument,
     variables: { input: { id } },
     known: knownCancelLipsyncResults,

@@ -1,6 +1,5 @@
-// biome-ignore-all lint/performance/noBarrelFile: this is the package's door, and it opens on nothing but these functions.
+// biome-ignore-all lint/performance/noBarrelFile: this file is the package's public API.
 
-export type { FutureError, LipsyncFailure } from './answer.ts';
 export { type BackOff, retryWait } from './back-off.ts';
 export { type CancelLipsyncAnswer, cancelLipsync } from './cancel.ts';
 export { type CreateLipsyncAnswer, createLipsync } from './create.ts';
@@ -16,6 +15,7 @@ export {
   type UploadKind,
 } from './operations.ts';
 export type { OnProgress } from './put.ts';
+export type { FutureError, LipsyncFailure } from './result.ts';
 export { resumable } from './resumable.ts';
 export type { LipsyncServer } from './server.ts';
 export { type ServerSentEventsOptions, serverSentEvents } from './sse.ts';

@@ -1,22 +1,22 @@
-import type { FutureError } from './answer.ts';
-import { ask } from './ask.ts';
 import { createLipsyncDocument } from './documents.ts';
 import { LipsyncConnectionError } from './errors.ts';
+import { executeWithRetry } from './execute.ts';
 import {
   type CreateLipsyncInput,
   type CreateLipsyncMutation,
   knownCreateLipsyncResults,
 } from './operations.ts';
+import type { FutureError } from './result.ts';
 import type { LipsyncServer } from './server.ts';
 
 /** By `__typename`. */
 export type CreateLipsyncAnswer = CreateLipsyncMutation['answer'] | FutureError;
 
 /**
- * Asks for a lip-sync. What the server says is returned, also a failure that may be retried: whether to pay for
- * another try is the caller's to decide. Only where no answer comes does it ask again, with the same `idempotencyKey`,
- * so that at most one is made. The key is a random one unless the input has one; where a reload of the page must not
- * make a second lip-sync either, give one that outlives the page.
+ * Creates a lip-sync. Every answer of the server is returned, retryable failures included, because only the caller can
+ * decide to pay for another attempt. The kit retries only when no answer arrives, with the same `idempotencyKey`, so at
+ * most one lip-sync is made. The key is random unless the input has one. To be safe across a page reload too, pass a
+ * key that is stored outside the page.
  *
  * @throws LipsyncConnectionError with the key, LipsyncRequestError, or the signal's reason
  */
@@ -27,7 +27,7 @@ export async function createLipsync(
 ): Promise<CreateLipsyncAnswer> {
   const idempotencyKey = input.idempotencyKey ?? makeKey();
   try {
-    return await ask(server, {
+    return await executeWithRetry(server, {
       document: createLipsyncDocument,
       variables: {
         input: { ...input, idempotencyKey },
@@ -41,7 +41,7 @@ export async function createLipsync(
   }
 }
 
-/** Browsers have `randomUUID` only on https and localhost. */
+/** Browsers have `randomUUID` only in secure contexts: https and localhost. */
 function makeKey(): string {
   return crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint32Array(4)).join('-');
 }

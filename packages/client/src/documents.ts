@@ -10,25 +10,25 @@ import type {
 } from './operations.ts';
 
 /**
- * A document as a text that knows its types. The mark is that of GraphQL Code Generator's `DocumentTypeDecoration`, so
- * that whatever reads that one reads this; there is nothing behind it at run time.
+ * A GraphQL document as a string that carries its types. The type brand is the one of GraphQL Code Generator's
+ * `DocumentTypeDecoration`, so clients that support that type support this one. At run time it is a plain string.
  */
 export type TypedDocument<Result, Variables> = string & {
   __apiType?: (variables: Variables) => Result;
 };
 
-/** What comes back for a document of the kit. */
+/** The data of a document of the kit. */
 export type ResultOf<Document> =
   Document extends TypedDocument<infer Result, never> ? Result : never;
 
-/** What goes with a document of the kit. */
+/** The variables of a document of the kit. */
 export type VariablesOf<Document> =
   Document extends TypedDocument<unknown, infer Variables> ? Variables : never;
 
-/**
- * All that the kit ever sends: what `TRUSTED_DOCUMENTS` has to hold for it. Each names its one field `answer`, and asks
- * every failure through the interface `LipsyncError`, so that also one that this version does not know can be read.
- * `operations.ts` is made of these by `npm run schema`.
+/*
+ * Every document that the kit sends: a server with `TRUSTED_DOCUMENTS` needs all of them. Each has one field, with the
+ * alias `answer`, and selects failures through the interface `LipsyncError`, so that a failure type which this version
+ * does not know is readable too. `npm run schema` generates `operations.ts` from these documents.
  */
 const failure = 'code message retryable retryAfterSeconds';
 

@@ -1,22 +1,23 @@
 /**
- * The network is gone for good: nothing that was tried came through. Whether the last request arrived is not known, but
- * asking once more is safe: with `idempotencyKey` nothing is made twice, and from `cursor` nothing is missed.
+ * The connection failed and every retry failed too. Whether the last request reached the server is unknown, but a
+ * repeated call is safe: with `idempotencyKey` nothing is made twice, and from `cursor` no event is missed.
  */
 export class LipsyncConnectionError extends Error {
   override readonly name = 'LipsyncConnectionError';
-  /** Of the last event that was seen, for `after`. */
+  /** The cursor of the last event that was received. Pass it as `after`. */
   cursor: string | null = null;
-  /** Of the lip-sync that was asked for, for `input.idempotencyKey`. */
+  /** The key of the lip-sync that was requested. Pass it as `input.idempotencyKey`. */
   idempotencyKey: string | null = null;
 }
 
 /**
- * The server refused the request itself, which no retry mends: a document that it does not execute, an address that
- * is not its own, an answer that is newer than this kit. What a program can handle is never thrown but returned.
+ * The server refused the request itself, and a retry would not help: a document that it does not execute, a URL that
+ * is not the GraphQL endpoint, an answer that this version of the kit does not know. Failures that a program can handle
+ * are returned instead.
  */
 export class LipsyncRequestError extends Error {
   override readonly name = 'LipsyncRequestError';
-  /** Of `errors[]`, such as `GRAPHQL_VALIDATION_FAILED`. */
+  /** The code in `errors[]`, such as `GRAPHQL_VALIDATION_FAILED`, or the close code of a WebSocket. */
   readonly code: string | null;
 
   constructor(message: string, code: string | null = null) {

@@ -3,20 +3,20 @@ import type { CreateLipsyncInput } from './operations.ts';
 import { type Lipsync, type LipsyncEnd, type WaitOptions, waitForLipsync } from './wait.ts';
 import type { WatchableServer, WatchFailure } from './watch.ts';
 
-/** Why there is no lip-sync. */
+/** Why no lip-sync was created. */
 export type CreateFailure = Exclude<
   CreateLipsyncAnswer,
   { __typename: 'CreateLipsyncSuccess' | 'OutcomeUnknownError' }
 >;
 
 export type MakeOptions = Omit<WaitOptions, 'after'> & {
-  /** There is one now: keep its id, and `waitForLipsync` goes on after a reload of the page. */
+  /** Called once the lip-sync exists. Store its id: `waitForLipsync` continues with it after a page reload. */
   onCreated?: ((lipsync: Lipsync) => void) | undefined;
 };
 
 /**
- * From the input to the finished video: `createLipsync` and `waitForLipsync` in one. The deadline is that of the
- * waiting. A lip-sync of which nobody knows whether the video service took it is waited for as well: it may be found.
+ * From the input to the finished video: `createLipsync` and `waitForLipsync` in one. The deadline applies to the wait.
+ * After `OutcomeUnknownError` it waits too, because the job may still be found.
  *
  * @throws LipsyncConnectionError with the key or the cursor, LipsyncRequestError, or the signal's reason
  */

@@ -1,4 +1,4 @@
-/** `totalBytes` is null for a stream of which nobody said how long it is. */
+/** `totalBytes` is null for a stream without a declared size. */
 export type OnProgress = (progress: { sentBytes: number; totalBytes: number | null }) => void;
 
 export type PutAnswer = { status: number; text: string; retryAfter: string | null };
@@ -11,8 +11,8 @@ type PutOptions = {
 
 type Body = Blob | ReadableStream<Uint8Array<ArrayBuffer>>;
 
-/** As much of a browser's own as is used here. */
-type Request = {
+/** The part of `XMLHttpRequest` that is used here. */
+type XhrLike = {
   upload: { onprogress: ((event: { loaded: number; total: number }) => void) | null };
   onload: (() => void) | null;
   onerror: (() => void) | null;
@@ -24,42 +24,42 @@ type Request = {
   abort(): void;
 };
 
-/** Rejects where there is no answer: with the signal's reason, or with what broke. */
+/** Rejects if no response arrives: with the signal's reason or the network error. */
 export async function put(url: string, body: Body, options: PutOptions): Promise<PutAnswer> {
   options.signal.throwIfAborted();
-  const { XMLHttpRequest } = globalThis as { XMLHttpRequest?: new () => Request };
+  const { XMLHttpRequest } = globalThis as { XMLHttpRequest?: new () => XhrLike };
   if (XMLHttpRequest === undefined) return putByFetch(url, body, options);
-  // No browser sends a stream over HTTP/1.1, and a Blob is kept on disk where it is large.
+  // Browsers cannot upload a stream over HTTP/1.1; they keep a large Blob on disk.
   const blob = body instanceof Blob ? body : await new Response(body).blob();
-  return putByRequest(new XMLHttpRequest(), { url, blob, ...options });
+  return putByXhr(new XMLHttpRequest(), { url, blob, ...options });
 }
 
-/** In a browser only `XMLHttpRequest` tells how much of a body has been sent. */
-function putByRequest(
-  request: Request,
+/** In a browser only `XMLHttpRequest` reports the progress of an upload. */
+function putByXhr(
+  xhr: XhrLike,
   { url, blob, onProgress, signal }: PutOptions & { url: string; blob: Blob },
 ): Promise<PutAnswer> {
-  let leave = () => {};
+  let removeListener = () => {};
   const answered = new Promise<PutAnswer>((resolve, reject) => {
     const abort = () => {
-      request.abort();
+      xhr.abort();
       reject(signal.reason);
     };
-    leave = () => signal.removeEventListener('abort', abort);
+    removeListener = () => signal.removeEventListener('abort', abort);
     signal.addEventListener('abort', abort);
-    request.upload.onprogress = ({ loaded, total }) =>
+    xhr.upload.onprogress = ({ loaded, total }) =>
       onProgress?.({ sentBytes: loaded, totalBytes: total });
-    request.onload = () =>
+    xhr.onload = () =>
       resolve({
-        status: request.status,
-        text: request.responseText,
-        retryAfter: request.getResponseHeader('retry-after'),
+        status: xhr.status,
+        text: xhr.responseText,
+        retryAfter: xhr.getResponseHeader('retry-after'),
       });
-    request.onerror = () => reject(new TypeError('The connection broke.'));
-    request.open('PUT', url);
-    request.send(blob);
+    xhr.onerror = () => reject(new TypeError('The connection was lost.'));
+    xhr.open('PUT', url);
+    xhr.send(blob);
   });
-  return answered.finally(() => leave());
+  return answered.finally(() => removeListener());
 }
 
 async function putByFetch(
@@ -70,8 +70,8 @@ async function putByFetch(
   const stream = body instanceof Blob ? body.stream() : body;
   const response = await fetch(url, {
     method: 'PUT',
-    body: count(stream, size ?? null, onProgress),
-    // Node asks for it with a stream; it means that the answer comes after the body.
+    body: countBytes(stream, size ?? null, onProgress),
+    // Node requires it for a stream: the response arrives after the request body.
     duplex: 'half',
     signal,
   } as RequestInit);
@@ -82,10 +82,11 @@ async function putByFetch(
   };
 }
 
-/** A file in memory comes as one piece, however large: it is told of, and handed on, in smaller ones. */
-const pieceBytes = 65_536;
+/** A file in memory is one chunk of any size. It is split, so that progress is reported in steps. */
+const chunkBytes = 65_536;
 
-function count(
+/** Passes a stream through and reports how much was read. */
+function countBytes(
   source: ReadableStream<Uint8Array<ArrayBuffer>>,
   totalBytes: number | null,
   onProgress: OnProgress | undefined,
@@ -100,10 +101,10 @@ function count(
         if (done) return controller.close();
         rest = value;
       }
-      const piece = rest.subarray(0, pieceBytes);
-      rest = rest.subarray(pieceBytes);
-      controller.enqueue(piece);
-      sentBytes += piece.byteLength;
+      const chunk = rest.subarray(0, chunkBytes);
+      rest = rest.subarray(chunkBytes);
+      controller.enqueue(chunk);
+      sentBytes += chunk.byteLength;
       onProgress?.({ sentBytes, totalBytes });
     },
     cancel: (reason) => reader.cancel(reason),

@@ -1,17 +1,17 @@
 import type { Client } from 'graphql-ws/client';
 
 /**
- * For those who use Apollo Client, urql, Relay or graphql-ws itself: the same client, which after a broken connection
- * goes on where it was. graphql-ws subscribes again by itself, but with the variables of the beginning, and so misses
- * what happened meanwhile. Here `after` is always the cursor of the last event that came. The subscription has to
- * declare `$after` and to select `cursor`.
+ * Wraps a graphql-ws client, for use with Apollo Client, urql, Relay or graphql-ws itself, so that a subscription
+ * resumes after a broken connection. graphql-ws resubscribes with the original variables and so misses the events in
+ * between; here `after` is always the cursor of the last event received. The subscription must declare `$after` and
+ * select `cursor`.
  */
 export function resumable<Given extends Pick<Client, 'subscribe'>>(client: Given): Given {
   const subscribe: Client['subscribe'] = (payload, sink) => {
     let after = payload.variables?.after;
     const variables = {
       ...payload.variables,
-      // Read again each time that the client writes down what it subscribes to.
+      // A getter, because graphql-ws serializes the variables again for each subscribe message.
       get after() {
         return after;
       },
@@ -31,7 +31,7 @@ export function resumable<Given extends Pick<Client, 'subscribe'>>(client: Given
   return { ...client, subscribe };
 }
 
-/** Under whatever name the field was asked for. */
+/** Looks at every field, because the subscription may use an alias. */
 function cursorIn(data: Record<string, unknown> | null | undefined): string | undefined {
   for (const field of Object.values(data ?? {})) {
     const { cursor } = (field ?? {}) as { cursor?: unknown };

@@ -1,29 +1,27 @@
 import type { BackOff } from './back-off.ts';
 
-/** A value, or a function that is asked for it each time: before each request, and before each reconnect. */
-export type Asked<T> = T | (() => T | Promise<T>);
+/** A value, or a function that is called before each request and before each reconnect. */
+export type ValueOrGetter<T> = T | (() => T | Promise<T>);
 
-/**
- * Where the API is, and who asks. It is plain data: make it once and hand it to every function of the kit.
- */
+/** The address of the API and the caller's credentials. Plain data: create it once and pass it to every function. */
 export type LipsyncServer = {
-  /** Of the GraphQL endpoint, such as `https://lipsync.example/graphql`. In a browser a path will do. */
+  /** Of the GraphQL endpoint, such as `https://lipsync.example/graphql`. In a browser, a path is enough. */
   url: string;
   /**
-   * Goes out as `Authorization: Bearer <token>`. A function lets a stream outlive its token: the server closes it when
-   * the token expires, and the kit comes back with what the function gives then.
+   * Sent as `Authorization: Bearer <token>`. With a function a stream can outlive its token: the server closes the
+   * stream when the token expires, and the kit reconnects with the value that the function returns then.
    */
-  token?: Asked<string | null> | undefined;
-  /** Further headers; over WebSocket, where a browser can send none, they are members of `connection_init`. */
-  headers?: Asked<Record<string, string>> | undefined;
+  token?: ValueOrGetter<string | null> | undefined;
+  /** More headers. Over WebSocket they are sent in the payload of `connection_init`, because browsers send none there. */
+  headers?: ValueOrGetter<Record<string, string>> | undefined;
   /**
-   * What a request waits for its answer before it is taken for lost, and an upload for its next bytes to be taken.
+   * How long a request waits for its answer before it counts as lost, and how long an upload may make no progress.
    * Default 120 000.
    */
   timeoutMs?: number | undefined;
-  /** How often and how late it is tried again. */
+  /** How often and how fast failed requests and streams are retried. */
   backOff?: BackOff | undefined;
-  /** Instead of the global one. */
+  /** Used in place of the global `fetch`. */
   fetch?: typeof fetch | undefined;
 };
 
@@ -34,21 +32,21 @@ export async function headersOf(server: LipsyncServer): Promise<Record<string, s
   return { ...given, ...(bearer ? { authorization: `Bearer ${bearer}` } : {}) };
 }
 
-/** @throws TypeError at once where the address is none, which is no failure of the network */
-export function addressOf({ url }: LipsyncServer): URL {
+/** @throws TypeError for an invalid URL, so that the mistake is not retried as a network failure */
+export function resolveUrl({ url }: LipsyncServer): URL {
   return new URL(url, (globalThis as { location?: { href: string } }).location?.href);
 }
 
 export type Operation = { query: string; variables: Record<string, unknown> };
 
-/** Rejects with what `fetch` or the caller's own functions throw. */
+/** Rejects with the errors of `fetch`, or of the caller's own `token` and `headers` functions. */
 export async function post(
   server: LipsyncServer,
   operation: Operation,
   { accept, signal }: { accept: string; signal: AbortSignal },
 ): Promise<Response> {
-  const headers = await Promise.race([headersOf(server), abortOf(signal)]);
-  return (server.fetch ?? fetch)(addressOf(server), {
+  const headers = await Promise.race([headersOf(server), rejectOnAbort(signal)]);
+  return (server.fetch ?? fetch)(resolveUrl(server), {
     method: 'POST',
     headers: { accept, 'content-type': 'application/json', ...headers },
     body: JSON.stringify(operation),
@@ -56,8 +54,8 @@ export async function post(
   });
 }
 
-/** The caller's own functions may take for ever. */
-function abortOf(signal: AbortSignal): Promise<never> {
+/** Bounds the caller's own functions, which may never return. */
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) abort();

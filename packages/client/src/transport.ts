@@ -1,49 +1,51 @@
-import type { Result } from './answer.ts';
+import type { ExecutionResult } from './result.ts';
 import type { LipsyncServer, Operation } from './server.ts';
 
-/** What a stream tells. After `complete`, `break` and `refuse` it tells nothing more. */
+/** The receiver of a stream. After `complete`, `disconnect` or `refuse` nothing more arrives. */
 export type Sink = {
-  next(result: Result): void;
-  /** Nothing happened, but the connection lives. */
-  live(): void;
-  /** How long the server asks to wait before coming back. */
+  next(result: ExecutionResult): void;
+  /** No event, but the connection is alive. */
+  heartbeat(): void;
+  /** How long the server asks to wait before a reconnect. */
   retryAfter(ms: number): void;
-  /** The server has told everything. */
+  /** The server has sent everything. */
   complete(): void;
-  /** The connection is gone, or silent for too long: a new one may do better. */
-  break(error: unknown): void;
-  /** No new connection will do better. */
+  /** The connection is lost or silent for too long. A new connection may succeed. */
+  disconnect(error: unknown): void;
+  /** The server refused the stream. A new connection would not help. */
   refuse(error: Error): void;
 };
 
-/** Opens one stream, and returns what closes it at once. It makes no second try: that is `watchLipsync`'s. */
+/**
+ * Opens one stream and returns a function that closes it immediately. It does not retry: `watchLipsync` does.
+ */
 export type Transport = (server: LipsyncServer, operation: Operation, sink: Sink) => () => void;
 
-/** Twice and a half of the twelve seconds after which the server says that it is still there. */
+/** Two and a half times the server's heartbeat interval of 12 seconds. */
 export const defaultSilenceMs = 30_000;
 
-/** How much of the silence may pass before it is looked at again. */
-const looks = 6;
+/** How many times the watchdog checks the clock within the permitted silence. */
+const checksPerSilence = 6;
 
 /**
- * Calls `onSilence` once, when it has not been touched for that long by the clock on the wall. The timers of a computer
- * stand still while it sleeps: one for the whole time would find out what died meanwhile only that long after the
- * waking, many short ones a little after it.
+ * Calls `onSilence` once when `reset` has not been called for `ms`, by the wall clock. Timers stop while a computer
+ * sleeps: one timer for the whole time would detect a dead connection only `ms` after waking up, several short timers
+ * detect it soon after.
  */
 export function createWatchdog(ms: number, onSilence: () => void) {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let touchedAt = 0;
+  let resetAt = 0;
   const stop = () => clearTimeout(timer);
-  const look = () => {
-    const leftMs = touchedAt + ms - Date.now();
+  const check = () => {
+    const leftMs = resetAt + ms - Date.now();
     if (leftMs <= 0) onSilence();
-    else timer = setTimeout(look, Math.min(leftMs, ms / looks));
+    else timer = setTimeout(check, Math.min(leftMs, ms / checksPerSilence));
   };
   return {
-    touch() {
+    reset() {
       stop();
-      touchedAt = Date.now();
-      look();
+      resetAt = Date.now();
+      check();
     },
     stop,
   };

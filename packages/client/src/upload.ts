@@ -1,23 +1,23 @@
-import type { FutureError, LipsyncFailure } from './answer.ts';
-import { ask, defaultTimeoutMs } from './ask.ts';
 import { createUploadDocument } from './documents.ts';
 import { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
+import { defaultTimeoutMs, executeWithRetry } from './execute.ts';
 import {
   type CreateUploadMutation,
   knownCreateUploadResults,
   type UploadKind,
 } from './operations.ts';
 import { type OnProgress, type PutAnswer, put } from './put.ts';
+import type { FutureError, LipsyncFailure } from './result.ts';
 import type { LipsyncServer } from './server.ts';
 import { createWatchdog } from './transport.ts';
 
 export type UploadOptions = {
   kind: UploadKind;
-  /** Such as `audio/mpeg`. Default: that of the file. */
+  /** Such as `audio/mpeg`. Default: the type of the file. */
   contentType?: string | undefined;
-  /** The caller's own name for it. Default: that of the file. */
+  /** The caller's name for it. Default: the name of the file. */
   filename?: string | undefined;
-  /** In bytes, of a stream; a file knows its own. */
+  /** In bytes. Only a stream needs it. */
   size?: number | undefined;
   onProgress?: OnProgress | undefined;
   signal?: AbortSignal | undefined;
@@ -25,16 +25,16 @@ export type UploadOptions = {
 
 /** By `__typename`. */
 export type UploadAnswer =
-  /** Its id is an `uploadId` or `audioUploadId` of `createLipsync`. */
+  /** Pass the id to `createLipsync` as `uploadId` or `audioUploadId`. */
   | { __typename: 'UploadReady'; id: string; durationSeconds: number | null }
-  /** The file itself was refused. `retryable`: sending it once more, by another upload, may succeed. */
+  /** The server refused the file. `retryable`: another call with the same file may succeed. */
   | (Omit<LipsyncFailure, 'code'> & { __typename: 'UploadRefused'; code: string })
   | Exclude<CreateUploadMutation['answer'], { __typename: 'CreateUploadSuccess' }>
   | FutureError;
 
 /**
- * Sends a file of any size. It is sent once: where the connection breaks on the way, another call begins from the
- * start, and a stream can't.
+ * Uploads a file of any size. There is no retry: after a broken connection, call again to start over. A stream cannot be
+ * sent twice.
  *
  * @throws LipsyncConnectionError, LipsyncRequestError, or the signal's reason
  */
@@ -49,7 +49,7 @@ export async function uploadFile(
     filename = known.name,
     size = known.size,
   } = options;
-  const answer = await ask(server, {
+  const answer = await executeWithRetry(server, {
     document: createUploadDocument,
     variables: {
       input: { kind, contentType, filename, size },
@@ -60,17 +60,17 @@ export async function uploadFile(
   if (answer.__typename !== 'CreateUploadSuccess') return answer;
   const stalling = new AbortController();
   const watchdog = createWatchdog(server.timeoutMs ?? defaultTimeoutMs, () =>
-    stalling.abort(new Error('Nothing is sent any more, and no answer comes.')),
+    stalling.abort(new Error('The upload stalled.')),
   );
-  watchdog.touch();
-  const tell: OnProgress = (progress) => {
-    watchdog.touch();
+  watchdog.reset();
+  const reportProgress: OnProgress = (progress) => {
+    watchdog.reset();
     onProgress?.(progress);
   };
   const signals = signal === undefined ? [stalling.signal] : [stalling.signal, signal];
   try {
-    const options = { size, onProgress: tell, signal: AbortSignal.any(signals) };
-    return read(await put(answer.uploadUrl, file, options));
+    const options = { size, onProgress: reportProgress, signal: AbortSignal.any(signals) };
+    return readResponse(await put(answer.uploadUrl, file, options));
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof LipsyncRequestError) throw error;
@@ -80,33 +80,33 @@ export async function uploadFile(
   }
 }
 
-/** Of a request that came late, of too many, and of a server that stops or can't: not of a file that is wrong. */
-const passing = [408, 429, 503];
+/** Timeout, rate limit and overload: the file itself is not at fault. */
+const retryableStatuses = [408, 429, 503];
 
-function read({ status, text, retryAfter }: PutAnswer): UploadAnswer {
-  const told = parse(text, status);
+function readResponse({ status, text, retryAfter }: PutAnswer): UploadAnswer {
+  const body = parseBody(text, status);
   if (status === 200) {
-    const { id, durationSeconds } = told;
+    const { id, durationSeconds } = body;
     return { __typename: 'UploadReady', id, durationSeconds };
   }
-  const { code, message } = told;
+  const { code, message } = body;
   return {
     __typename: 'UploadRefused',
     code,
     message,
-    retryable: passing.includes(status) || code === 'UPSTREAM_UNAVAILABLE',
+    retryable: retryableStatuses.includes(status) || code === 'UPSTREAM_UNAVAILABLE',
     retryAfterSeconds: retryAfter === null ? null : Number(retryAfter),
   };
 }
 
-type Told = { id: string; durationSeconds: number | null; code: string; message: string };
+type ResponseBody = { id: string; durationSeconds: number | null; code: string; message: string };
 
-/** What is no JSON is from a proxy: one that takes no file of that size will take it the next time as little. */
-function parse(text: string, status: number): Told {
+/** A body that is not JSON comes from a proxy. Most 4xx statuses of a proxy, such as 413, would repeat on a retry. */
+function parseBody(text: string, status: number): ResponseBody {
   try {
-    return JSON.parse(text) as Told;
+    return JSON.parse(text) as ResponseBody;
   } catch (error) {
-    if (status < 400 || status >= 500 || passing.includes(status)) throw error;
-    throw new LipsyncRequestError(`The server answers ${status}.`);
+    if (status < 400 || status >= 500 || retryableStatuses.includes(status)) throw error;
+    throw new LipsyncRequestError(`The server answered with status ${status}.`);
   }
 }

@@ -1,6 +1,6 @@
-import type { LipsyncFailure } from './answer.ts';
 import { LipsyncRequestError } from './errors.ts';
 import type { LipsyncFragment } from './operations.ts';
+import type { LipsyncFailure } from './result.ts';
 import {
   type LipsyncEvent,
   type WatchableServer,
@@ -13,25 +13,25 @@ export type Lipsync = LipsyncFragment;
 
 export type LipsyncVideo = NonNullable<Lipsync['result']>;
 
-/** By `outcome`. `Refusal`: why it could not be watched, or not even be made. */
+/** By `outcome`. `Refusal`: why the lip-sync could not be watched or created. */
 export type LipsyncEnd<Refusal = WatchFailure> =
   | { outcome: 'COMPLETED'; lipsync: Lipsync; video: LipsyncVideo }
   | { outcome: 'FAILED' | 'MODERATED'; lipsync: Lipsync; failure: LipsyncFailure }
   | { outcome: 'CANCELLED' | 'EXPIRED'; lipsync: Lipsync }
   | { outcome: 'REFUSED'; failure: Refusal }
-  /** The deadline passed. The lip-sync goes on, and so can the waiting: from its id, or from this cursor. */
+  /** The deadline passed. The lip-sync continues; call again with its id, or with this cursor as `after`. */
   | { outcome: 'STILL_RUNNING'; lipsync: Lipsync | null; cursor: string | null }
-  /** An end that this version does not know. */
+  /** A terminal status that this version does not know. */
   | { outcome: 'FUTURE'; lipsync: Lipsync; status: string };
 
 export type WaitOptions = WatchOptions & {
-  /** How long to wait, at most. Default: as long as it takes. */
+  /** The longest wait, in milliseconds. Default: no limit. */
   deadlineMs?: number | undefined;
   onProgress?: ((event: LipsyncEvent) => void) | undefined;
 };
 
 /**
- * Waits for the end of a lip-sync, however often the connection breaks.
+ * Waits until a lip-sync has a terminal status, across any number of broken connections.
  *
  * @throws LipsyncConnectionError with the cursor, LipsyncRequestError, or the signal's reason
  */
@@ -44,8 +44,8 @@ export async function waitForLipsync(
   const deadline = deadlineMs === undefined ? undefined : AbortSignal.timeout(deadlineMs);
   const signals = [signal, deadline].filter((each) => each !== undefined);
   let last: LipsyncEvent | null = null;
-  const follow = async (from: string | null): Promise<LipsyncEnd | null> => {
-    const updates = watchLipsync(server, id, { after: from, signal: AbortSignal.any(signals) });
+  const watchFrom = async (cursor: string | null): Promise<LipsyncEnd | null> => {
+    const updates = watchLipsync(server, id, { after: cursor, signal: AbortSignal.any(signals) });
     for await (const update of updates) {
       if (update.__typename !== 'LipsyncProgress') return { outcome: 'REFUSED', failure: update };
       last = update;
@@ -54,9 +54,9 @@ export async function waitForLipsync(
     return last === null ? null : endOf(last);
   };
   try {
-    for (let from = after; ; from = null) {
-      const end = await follow(from);
-      // Nothing comes after the cursor of the end itself: from nowhere on, the end is the first that does.
+    for (let cursor = after; ; cursor = null) {
+      const end = await watchFrom(cursor);
+      // Null: `after` was the cursor of the last event. Without a cursor the stream begins with that event.
       if (end !== null) return end;
     }
   } catch (error) {
@@ -69,10 +69,10 @@ export async function waitForLipsync(
 function endOf({ status, failure, lipsync }: LipsyncEvent): LipsyncEnd {
   switch (status) {
     case 'COMPLETED':
-      return { outcome: status, lipsync, video: told(lipsync.result) };
+      return { outcome: status, lipsync, video: requireField(lipsync.result) };
     case 'FAILED':
     case 'MODERATED':
-      return { outcome: status, lipsync, failure: told(failure) };
+      return { outcome: status, lipsync, failure: requireField(failure) };
     case 'CANCELLED':
     case 'EXPIRED':
       return { outcome: status, lipsync };
@@ -81,8 +81,9 @@ function endOf({ status, failure, lipsync }: LipsyncEvent): LipsyncEnd {
   }
 }
 
-function told<T>(value: T | null): T {
-  if (value === null)
-    throw new LipsyncRequestError('The server tells an end without what it led to.');
+function requireField<T>(value: T | null): T {
+  if (value === null) {
+    throw new LipsyncRequestError('The last event has neither the video nor the failure.');
+  }
   return value;
 }

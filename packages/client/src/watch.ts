@@ -1,35 +1,41 @@
-import { type FutureError, type LipsyncFailure, type Result, readAnswer } from './answer.ts';
-import { delayAfter, onOnline, pause } from './back-off.ts';
+import { createAsyncQueue } from './async-queue.ts';
+import { delayAfter, onOnline, waitUnlessAborted } from './back-off.ts';
 import { type VariablesOf, watchLipsyncDocument } from './documents.ts';
 import { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
-import { createInbox } from './inbox.ts';
 import { knownLipsyncProgressResults, type WatchLipsyncSubscription } from './operations.ts';
+import {
+  type ExecutionResult,
+  type FutureError,
+  type LipsyncFailure,
+  readUnionMember,
+} from './result.ts';
 import type { LipsyncServer } from './server.ts';
 import type { Transport } from './transport.ts';
 
-/** By `__typename`: an event of the log, or why there is none, which is the last that comes. */
+/** By `__typename`: an event of the log, or the failure that ends the stream. */
 export type LipsyncUpdate = WatchLipsyncSubscription['answer'] | FutureError;
 
 export type LipsyncEvent = Extract<LipsyncUpdate, { __typename: 'LipsyncProgress' }>;
 
 export type WatchFailure = Exclude<LipsyncUpdate, LipsyncEvent>;
 
-/** A server and the way its streams come: `serverSentEvents()` or `webSocket()`. */
+/** A server, and the transport of its streams: `serverSentEvents()` or `webSocket()`. */
 export type WatchableServer = LipsyncServer & { transport: Transport };
 
 export type WatchOptions = {
-  /** The `cursor` of the last event that was seen. Without one it begins with the last event that there is. */
+  /** The `cursor` of the last event that was received. Without it the stream begins with the newest stored event. */
   after?: string | null | undefined;
   signal?: AbortSignal | undefined;
 };
 
-const ends = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'];
-const steps = ['QUEUED', 'SUBMITTING', 'SUBMITTED', 'GENERATING'];
+const terminalStatuses = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'];
+const runningStatuses = ['QUEUED', 'SUBMITTING', 'SUBMITTED', 'GENERATING'];
 
 /**
- * The log of a lip-sync, live, to its end. A connection that breaks, falls silent or leaves out an event is made again
- * and goes on after the last event: none comes twice, none is missed. After a reload of the page the id is enough; with
- * the last `cursor` also what happened meanwhile is told. Leaving the loop closes the connection at once.
+ * Iterates the live log of a lip-sync until its end. When a connection breaks, falls silent or skips an event, it
+ * reconnects and resumes after the last event, so every event arrives exactly once. After a page reload the id is
+ * enough to continue; with the last `cursor` the events in between arrive too. Leaving the loop closes the connection
+ * immediately.
  *
  * @throws LipsyncConnectionError with the cursor, LipsyncRequestError, or the signal's reason
  */
@@ -38,22 +44,22 @@ export function watchLipsync(
   id: string,
   { after = null, signal }: WatchOptions = {},
 ): AsyncIterableIterator<LipsyncUpdate, undefined> {
-  const leaving = new AbortController();
-  const signals = signal === undefined ? [leaving.signal] : [leaving.signal, signal];
-  const reader = new Reader(server, { id, cursor: after, signal: AbortSignal.any(signals) });
+  const stopping = new AbortController();
+  const signals = signal === undefined ? [stopping.signal] : [stopping.signal, signal];
+  const reader = new LogReader(server, { id, cursor: after, signal: AbortSignal.any(signals) });
   const updates = reader.read();
-  const over = { done: true, value: undefined } as const;
+  const done = { done: true, value: undefined } as const;
   return {
     next: () =>
       updates.next().catch((error: unknown) => {
-        if (leaving.signal.aborted) return over;
+        if (stopping.signal.aborted) return done;
         throw error;
       }),
-    // A plain generator would first wait for the next event, and keep its connection until then.
+    // A plain generator would keep its connection open until the next event before it returns.
     return: async () => {
-      leaving.abort();
+      stopping.abort();
       await updates.return(undefined);
-      return over;
+      return done;
     },
     [Symbol.asyncIterator]() {
       return this;
@@ -61,8 +67,8 @@ export function watchLipsync(
   };
 }
 
-/** Where one watcher stands in the log, over any number of connections. */
-class Reader {
+/** The position of one watcher in the log, across all its connections. */
+class LogReader {
   readonly #server: WatchableServer;
   readonly #id: string;
   readonly #signal: AbortSignal;
@@ -84,80 +90,82 @@ class Reader {
   async *read(): AsyncGenerator<LipsyncUpdate, undefined> {
     for (;;) {
       this.#signal.throwIfAborted();
-      const { inbox, close } = this.#open();
+      const { results, close } = this.#openStream();
       let failure: unknown = new Error('The stream ended before the lip-sync did.');
       try {
-        for await (const update of this.#take(inbox)) {
+        for await (const update of this.#readUpdates(results)) {
           yield update;
           if (isLast(update)) return;
         }
-        if (!this.#mayFollow()) return;
+        if (!this.#expectsMore()) return;
       } catch (error) {
         failure = error;
       } finally {
         close();
       }
-      await this.#recover(failure);
+      await this.#backOff(failure);
     }
   }
 
-  async *#take(inbox: AsyncIterable<Result>): AsyncGenerator<LipsyncUpdate, void> {
-    for await (const result of inbox) {
+  async *#readUpdates(
+    results: AsyncIterable<ExecutionResult>,
+  ): AsyncGenerator<LipsyncUpdate, void> {
+    for await (const result of results) {
       const update = this.#accept(result);
       if (update !== null) yield update;
     }
   }
 
-  #open() {
-    const inbox = createInbox<Result>();
+  #openStream() {
+    const results = createAsyncQueue<ExecutionResult>();
     const variables: VariablesOf<typeof watchLipsyncDocument> = {
       id: this.#id,
       after: this.#cursor,
     };
-    const abort = () => inbox.fail(this.#signal.reason);
-    let isAlive = false;
+    const abort = () => results.fail(this.#signal.reason);
+    let hasReceived = false;
     const closeTransport = this.#server.transport(
       this.#server,
       { query: watchLipsyncDocument, variables },
       {
         next: (result) => {
-          isAlive = true;
-          inbox.push(result);
+          hasReceived = true;
+          results.push(result);
         },
-        live: () => {
-          isAlive = true;
+        heartbeat: () => {
+          hasReceived = true;
           this.#failures = 0;
         },
         retryAfter: (ms) => {
           this.#retryAfterMs = ms;
         },
-        complete: inbox.end,
-        break: inbox.fail,
-        refuse: inbox.fail,
+        complete: results.end,
+        disconnect: results.fail,
+        refuse: results.fail,
       },
     );
     this.#signal.addEventListener('abort', abort);
-    // What was open before the network went is seldom alive after it, and would be found out half a minute late.
-    const stay = onOnline(() => {
-      if (isAlive) inbox.fail(new Error('The network was away.'));
+    // A connection from before the network was lost is rarely alive, and the watchdog would notice it 30 s later.
+    const removeOnlineListener = onOnline(() => {
+      if (hasReceived) results.fail(new Error('The network was offline.'));
     });
     const close = () => {
       this.#signal.removeEventListener('abort', abort);
-      stay();
+      removeOnlineListener();
       closeTransport();
     };
-    return { inbox, close };
+    return { results, close };
   }
 
-  /** What is new in the result; null for what was told before. Throws for what a new connection may tell better. */
-  #accept(result: Result): LipsyncUpdate | null {
+  /** Returns the update, or null for an event that was delivered before. Throws if a reconnect may give a better result. */
+  #accept(result: ExecutionResult): LipsyncUpdate | null {
     this.#signal.throwIfAborted();
-    const update = readAnswer<WatchLipsyncSubscription['answer']>(
+    const update = readUnionMember<WatchLipsyncSubscription['answer']>(
       result,
       knownLipsyncProgressResults,
     );
     if (update.__typename !== 'LipsyncProgress') {
-      if (this.#mayBeRefusedForNow(update)) throw new RefusedForNow(update);
+      if (this.#shouldRetry(update)) throw new TemporaryRefusal(update);
       return update;
     }
     const expected = this.#last === null ? update.sequence : this.#last.sequence + 1;
@@ -170,50 +178,55 @@ class Reader {
   }
 
   /**
-   * Coming back is our own doing, and what stands in its way for a while, such as too many streams because the broken
-   * one was not yet found dead, is not the caller's to handle.
+   * A refusal after a reconnect is retried, because the caller did not ask for the reconnect. Example: too many
+   * streams, while the server still counts the broken one.
    */
-  #mayBeRefusedForNow({ retryable }: WatchFailure): boolean {
-    return this.#last !== null && retryable && this.#failures + 1 < this.#attempts;
+  #shouldRetry({ retryable }: WatchFailure): boolean {
+    return this.#last !== null && retryable && this.#failures + 1 < this.#maxAttempts;
   }
 
-  /** Whether a stream that is complete should not be. */
-  #mayFollow(): boolean {
+  /** Whether the server completed a stream that should have continued. */
+  #expectsMore(): boolean {
     if (this.#last === null) return this.#cursor === null;
-    return steps.includes(this.#last.status);
+    return runningStatuses.includes(this.#last.status);
   }
 
-  get #attempts(): number {
+  get #maxAttempts(): number {
     return this.#server.backOff?.attempts ?? 20;
   }
 
-  async #recover(failure: unknown): Promise<void> {
+  async #backOff(failure: unknown): Promise<void> {
     this.#signal.throwIfAborted();
     if (failure instanceof LipsyncRequestError) throw failure;
     this.#failures += 1;
-    if (this.#failures >= this.#attempts) {
-      const error = new LipsyncConnectionError('The stream can not be kept.', { cause: failure });
+    if (this.#failures >= this.#maxAttempts) {
+      const error = new LipsyncConnectionError('The stream could not be restored.', {
+        cause: failure,
+      });
       error.cursor = this.#cursor;
       throw error;
     }
-    const { firstMs = this.#retryAfterMs, mostMs } = this.#server.backOff ?? {};
-    const delayMs = delayAfter(this.#failures, { firstMs, mostMs });
-    const leastMs = failure instanceof RefusedForNow ? failure.leastMs : 0;
-    await pause(Math.max(delayMs, leastMs), this.#signal);
+    const { firstMs = this.#retryAfterMs, maxMs } = this.#server.backOff ?? {};
+    const delayMs = delayAfter(this.#failures, { firstMs, maxMs });
+    const minMs = failure instanceof TemporaryRefusal ? failure.minDelayMs : 0;
+    await waitUnlessAborted(Math.max(delayMs, minMs), this.#signal);
   }
 }
 
-class RefusedForNow extends Error {
-  readonly leastMs: number;
+class TemporaryRefusal extends Error {
+  readonly minDelayMs: number;
 
   constructor({ message, retryAfterSeconds }: LipsyncFailure | FutureError) {
     super(message);
-    this.leastMs = (retryAfterSeconds ?? 0) * 1_000;
+    this.minDelayMs = (retryAfterSeconds ?? 0) * 1_000;
   }
 }
 
-/** One end is none: whose outcome was unknown may still be found out. The server completes when it has told all. */
+/**
+ * Every terminal status is the last event, except an unknown outcome: the real outcome may follow. The server completes
+ * the stream in that case.
+ */
 function isLast(update: LipsyncUpdate): boolean {
   if (update.__typename !== 'LipsyncProgress') return true;
-  return ends.includes(update.status) && update.failure?.code !== 'OUTCOME_UNKNOWN';
+  return terminalStatuses.includes(update.status) && update.failure?.code !== 'OUTCOME_UNKNOWN';
 }

@@ -1,32 +1,35 @@
 import { type Client, createClient } from 'graphql-ws/client';
-import type { Result } from './answer.ts';
 import { LipsyncRequestError } from './errors.ts';
-import { addressOf, headersOf, type LipsyncServer, type Operation } from './server.ts';
+import type { ExecutionResult } from './result.ts';
+import { headersOf, type LipsyncServer, type Operation, resolveUrl } from './server.ts';
 import { createWatchdog, defaultSilenceMs, type Sink, type Transport } from './transport.ts';
 
 export type WebSocketOptions = {
-  /** A socket on which nothing comes for this long, although it is pinged, is opened anew. Default 30 000. */
+  /** A socket that receives nothing for this long, not even a pong, is reopened. Default 30 000. */
   silenceMs?: number | undefined;
-  /** Instead of the global `WebSocket`, which Node has from version 22 on. */
+  /**
+   * Used in place of the global `WebSocket`. Node has a global one from version 22; before that, pass the class of the
+   * `ws` package.
+   */
   implementation?: unknown;
 };
 
-/** The codes of 4400 to 4499 say that the client is wrong, but for these. */
-const passingCodes = [
-  4403, // The token has expired: the next connection brings a fresh one.
-  4408, // `connection_init` came late, as where the token took its time.
-  4499, // Our own, for a socket that went silent.
+/** Close codes from 4400 to 4499 mean a client error that a reconnect would repeat, except these. */
+const retryableCloseCodes = [
+  4403, // The token expired. The next connection sends a fresh one.
+  4408, // `connection_init` arrived too late, for example because `token()` was slow.
+  4499, // Closed by the kit itself after silence.
 ];
 
 const normalClosure = 1000;
 
-/** Streams over one socket for each server, which is open as long as any of them is. */
+/** Streams over WebSocket. All streams of one server share a socket, which closes with the last of them. */
 export function webSocket(options: WebSocketOptions = {}): Transport {
   const sockets = new WeakMap<LipsyncServer, SharedSocket>();
   return (server, operation, sink) => {
     let socket = sockets.get(server);
-    if (socket === undefined || socket.isOver()) {
-      socket = shareSocket(server, options);
+    if (socket === undefined || socket.isClosed()) {
+      socket = openSharedSocket(server, options);
       sockets.set(server, socket);
     }
     return socket.stream(operation, sink);
@@ -34,118 +37,129 @@ export function webSocket(options: WebSocketOptions = {}): Transport {
 }
 
 type SharedSocket = {
-  /** Whether it is closed or closing. */
-  isOver(): boolean;
+  /** Also true while it is closing. */
+  isClosed(): boolean;
   stream(operation: Operation, sink: Sink): () => void;
 };
 
 /**
- * One client of graphql-ws for each socket: where it makes another, the first one's late end would break that. The
- * token is there before the socket opens, since the server waits three seconds for it, and whoever has to sign in again
- * takes longer.
+ * Opens a socket with a graphql-ws client of its own. A client that opened a second socket would break it when the late
+ * close event of the first one arrives. The token is fetched before the socket opens, because the server waits only
+ * three seconds for `connection_init` and a sign-in dialog takes longer.
  */
-function shareSocket(server: LipsyncServer, options: WebSocketOptions): SharedSocket {
-  const { silenceMs = defaultSilenceMs, implementation } = options;
+function openSharedSocket(server: LipsyncServer, options: WebSocketOptions): SharedSocket {
+  const { silenceMs = defaultSilenceMs } = options;
+  const webSocketImpl = requireImplementation(options);
   const streams = new Map<Sink, () => void>();
   let isOpen = false;
-  let isOver = false;
-  const end = () => {
-    isOver = true;
+  let isClosed = false;
+  const markClosed = () => {
+    isClosed = true;
     watchdog.stop();
   };
   const watchdog = createWatchdog(silenceMs, () => {
     client.terminate();
-    breakAll(streams, new Error('Silence.'));
-    end();
+    disconnectAll(streams, new Error('The socket fell silent.'));
+    markClosed();
   });
   const client = createClient({
-    url: addressOf(server).href.replace(/^http/, 'ws'),
+    url: resolveUrl(server).href.replace(/^http/, 'ws'),
     connectionParams: () => params,
-    // Its own retries would begin again where the stream once began, and know no cursor.
+    // Its own retries would resubscribe with the first cursor and repeat events.
     retryAttempts: 0,
     keepAlive: silenceMs / 3,
-    ...(implementation === undefined ? {} : { webSocketImpl: implementation }),
+    webSocketImpl,
     on: {
       connected: () => {
         isOpen = true;
       },
-      message: watchdog.touch,
+      message: watchdog.reset,
       pong: (isReceived) => {
-        if (isReceived) for (const sink of streams.keys()) sink.live();
+        if (isReceived) for (const sink of streams.keys()) sink.heartbeat();
       },
-      error: end,
+      error: markClosed,
       closed: (event) => {
-        end();
-        // After a normal end the client would come back by itself, at once and for ever.
-        if ((event as CloseEvent).code === normalClosure) breakAll(streams, event);
+        markClosed();
+        // After a normal closure the client reconnects by itself, immediately and without a limit.
+        if ((event as CloseEvent).code === normalClosure) disconnectAll(streams, event);
       },
     },
   });
-  watchdog.touch();
+  watchdog.reset();
   const params = headersOf(server);
-  params.catch(end);
+  params.catch(markClosed);
   return {
-    isOver: () => isOver,
+    isClosed: () => isClosed,
     stream(operation, sink) {
-      const leave = subscribe(client, params, { operation, sink });
-      streams.set(sink, leave);
+      const unsubscribe = subscribeAfter(params, client, { operation, sink });
+      streams.set(sink, unsubscribe);
       return () => {
         if (!streams.delete(sink)) return;
-        leave();
+        unsubscribe();
         if (streams.size > 0) return;
-        end();
-        // One that is still being opened would first be opened.
+        markClosed();
+        // Otherwise the client would finish opening the socket before it closes it.
         if (!isOpen) client.terminate();
       };
     },
   };
 }
 
-/** Begins when the token is there, unless it was left before. */
-function subscribe(
-  client: Client,
+/** @throws TypeError if there is none. Thrown when a stream opens, so that a page rendered on a server loads without. */
+function requireImplementation({ implementation }: WebSocketOptions): unknown {
+  const found = implementation ?? (globalThis as { WebSocket?: unknown }).WebSocket;
+  if (found !== undefined) return found;
+  throw new TypeError(
+    'There is no global WebSocket here. Pass one, for example the class of the npm package ws: webSocket({ implementation: WebSocket }).',
+  );
+}
+
+/** Subscribes when the connection parameters are ready, unless the stream is closed before. */
+function subscribeAfter(
   params: Promise<unknown>,
+  client: Client,
   { operation, sink }: { operation: Operation; sink: Sink },
 ): () => void {
-  let leave: (() => void) | null = () => undefined;
+  let unsubscribe: (() => void) | null = () => undefined;
   params.then(
     () => {
-      if (leave === null) return;
-      leave = client.subscribe<Record<string, unknown>>(
+      if (unsubscribe === null) return;
+      unsubscribe = client.subscribe<Record<string, unknown>>(
         { ...operation },
         {
-          next: (result) => sink.next(result as Result),
+          next: (result) => sink.next(result as ExecutionResult),
           complete: sink.complete,
-          error: (error) => report(error, sink),
+          error: (error) => reportError(error, sink),
         },
       );
     },
-    (error) => sink.break(error),
+    (error) => sink.disconnect(error),
   );
   return () => {
-    leave?.();
-    leave = null;
+    unsubscribe?.();
+    unsubscribe = null;
   };
 }
 
-function breakAll(streams: Map<Sink, () => void>, event: unknown): void {
-  for (const [sink, leave] of streams) {
-    sink.break(event);
-    leave();
+function disconnectAll(streams: Map<Sink, () => void>, event: unknown): void {
+  for (const [sink, unsubscribe] of streams) {
+    sink.disconnect(event);
+    unsubscribe();
   }
   streams.clear();
 }
 
-/** What ends a stream is a list of GraphQL's errors, a close event, or whatever broke. */
-function report(error: unknown, sink: Sink): void {
+/** @param error a list of GraphQL errors, a close event, or a network error */
+function reportError(error: unknown, sink: Sink): void {
   if (Array.isArray(error)) {
     sink.next({ errors: error });
     return;
   }
   const { code = 0, reason = '' } = (error ?? {}) as Partial<CloseEvent>;
-  const isFatal = code >= 4400 && code <= 4499 && !passingCodes.includes(code);
-  if (isFatal) sink.refuse(new LipsyncRequestError(reason || `Closed with ${code}.`, String(code)));
-  else sink.break(error);
+  const isFatal = code >= 4400 && code <= 4499 && !retryableCloseCodes.includes(code);
+  if (isFatal) {
+    sink.refuse(new LipsyncRequestError(reason || `Closed with code ${code}.`, String(code)));
+  } else sink.disconnect(error);
 }
 
 type CloseEvent = { code: number; reason: string };

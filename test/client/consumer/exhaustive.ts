@@ -16,11 +16,12 @@ import {
   watchLipsync,
 } from 'lipsync-graphql-client';
 
-/**
- * What a stranger's frontend writes, compiled as such by a test: with the DOM and without Node. Nothing of it is run.
+/*
+ * A frontend that uses the kit. A test compiles it with the DOM and without Node types; it is never run.
  */
-function noWordsFor(answer: never): never {
-  throw new Error(`no words for ${JSON.stringify(answer)}`);
+
+function unhandled(answer: never): never {
+  throw new Error(`Unhandled: ${JSON.stringify(answer)}`);
 }
 
 export function describeCreation(answer: CreateLipsyncAnswer): string {
@@ -50,7 +51,7 @@ export function describeCreation(answer: CreateLipsyncAnswer): string {
     case 'FutureError':
       return `${answer.code satisfies string}: ${answer.message}`;
     default:
-      return noWordsFor(answer);
+      return unhandled(answer);
   }
 }
 
@@ -65,8 +66,8 @@ export function describeUpdate(update: LipsyncUpdate): string {
     case 'QuotaExceededError':
       return update.message;
     default:
-      // @ts-expect-error FutureError has no words yet.
-      return noWordsFor(update);
+      // @ts-expect-error FutureError is not handled.
+      return unhandled(update);
   }
 }
 
@@ -86,13 +87,13 @@ export function describeEnd(end: LipsyncEnd): string {
     case 'FUTURE':
       return end.status;
     default:
-      // @ts-expect-error EXPIRED has no words yet.
-      return noWordsFor(end);
+      // @ts-expect-error EXPIRED is not handled.
+      return unhandled(end);
   }
 }
 
 export function describeUpload(answer: UploadAnswer): string {
-  // @ts-expect-error Only a file that is there has an id.
+  // @ts-expect-error Only UploadReady has an id.
   const { id } = answer;
   if (answer.__typename === 'UploadReady') return answer.id satisfies string;
   return `${id}: ${answer.message}`;
@@ -101,15 +102,15 @@ export function describeUpload(answer: UploadAnswer): string {
 export const inputs: CreateLipsyncInput[] = [
   { video: { id: 'a' }, speech: { audioUploadId: 'b' } },
   { video: { uploadId: 'a' }, speech: { text: { text: 'Hello.' } }, whenBusy: 'FAIL' },
-  // @ts-expect-error Exactly one of the two.
+  // @ts-expect-error Only one of the two is allowed.
   { video: { id: 'a', uploadId: 'b' }, speech: { audioUploadId: 'b' } },
-  // @ts-expect-error There is no such policy.
-  { video: { id: 'a' }, speech: { audioUploadId: 'b' }, whenBusy: 'HOPE' },
+  // @ts-expect-error No such policy.
+  { video: { id: 'a' }, speech: { audioUploadId: 'b' }, whenBusy: 'RETRY' },
 ];
 
 const server: WatchableServer = { url: '/graphql', transport: serverSentEvents() };
 
-export async function speak(file: File, bar: HTMLProgressElement, signal: AbortSignal) {
+export async function uploadAndMake(file: File, bar: HTMLProgressElement, signal: AbortSignal) {
   const sound = await uploadFile(server, file, {
     kind: 'AUDIO',
     signal,
@@ -123,16 +124,16 @@ export async function speak(file: File, bar: HTMLProgressElement, signal: AbortS
   return end.outcome === 'COMPLETED' ? end.video.url : null;
 }
 
-export async function follow(id: string) {
+export async function watchAndCancel(id: string) {
   for await (const update of watchLipsync(server, id)) {
     if (update.__typename !== 'LipsyncProgress') return describeUpdate(update);
   }
-  // @ts-expect-error Where no stream is wanted none is needed, but watching needs one.
+  // @ts-expect-error Watching needs a transport.
   watchLipsync({ url: '/graphql' }, id);
   return (await cancelLipsync({ url: '/graphql' }, id)).__typename;
 }
 
-/** The kit's own documents know their types, for whoever sends them another way. */
+/** The kit's documents carry their types, for use with another client. */
 export async function send<Document extends string>(
   document: Document,
   variables: VariablesOf<Document>,
@@ -147,9 +148,9 @@ export async function sendOne() {
   const { answer } = await send(createLipsyncDocument, {
     input: { video: { id: 'a' }, speech: { text: { text: 'Hello.' } } },
   });
-  // @ts-expect-error There is an id to watch.
+  // @ts-expect-error The id is missing.
   await send(watchLipsyncDocument, { after: null });
-  type Told = ResultOf<typeof watchLipsyncDocument>['answer'];
-  const isSame = (told: Told): Exclude<LipsyncUpdate, FutureError> => told;
+  type Answer = ResultOf<typeof watchLipsyncDocument>['answer'];
+  const isSame = (answer: Answer): Exclude<LipsyncUpdate, FutureError> => answer;
   return [describeCreation(answer), isSame];
 }

@@ -1,11 +1,11 @@
 import { LipsyncRequestError } from './errors.ts';
 import type { LipsyncErrorCode } from './operations.ts';
 
-/** What every failure tells. */
+/** The fields that every failure has. */
 export type LipsyncFailure = {
   /** For programs. */
   code: LipsyncErrorCode;
-  /** For people. Its wording may change. */
+  /** For people. The wording may change. */
   message: string;
   /** Whether the same request may succeed later. */
   retryable: boolean;
@@ -13,12 +13,12 @@ export type LipsyncFailure = {
 };
 
 /**
- * A failure that this version of the kit does not know, from a server that is newer. It can be read as every other, so
- * that a `switch` which is complete today is still complete then.
+ * A failure type that a newer server has and this version of the kit does not know. It has the same fields as every
+ * other failure, so a `switch` that is exhaustive today stays exhaustive.
  */
 export type FutureError = Omit<LipsyncFailure, 'code'> & {
   __typename: 'FutureError';
-  /** The name of its type without `Error`, in capitals. */
+  /** The name of the type without `Error`, in SCREAMING_SNAKE case. */
   code: string;
 };
 
@@ -27,24 +27,30 @@ type RequestError = {
   extensions?: { code?: unknown; retryable?: unknown; retryAfterSeconds?: unknown };
 };
 
-export type Result = { data?: { answer?: unknown } | null; errors?: readonly RequestError[] };
-
-/** What is worth another try: the server failed, or took us for nobody because our connection was just ending. */
-const passing = ['INTERNAL_SERVER_ERROR', 'NOT_AUTHENTICATED'];
+export type ExecutionResult = {
+  data?: { answer?: unknown } | null;
+  errors?: readonly RequestError[];
+};
 
 /**
- * The member of the union.
- *
- * @throws LipsyncRequestError where there is none, and Error where the next try may get one
+ * Request errors that are worth a retry: a server fault, and a token that expired while the connection was open (the
+ * next attempt sends a fresh one).
  */
-export function readAnswer<T extends { __typename: string }>(
-  { data, errors }: Result,
+const retryableCodes = ['INTERNAL_SERVER_ERROR', 'NOT_AUTHENTICATED'];
+
+/**
+ * Reads the union member out of a result.
+ *
+ * @throws LipsyncRequestError if the result has none, or Error if a retry may succeed
+ */
+export function readUnionMember<T extends { __typename: string }>(
+  { data, errors }: ExecutionResult,
   known: readonly T['__typename'][],
 ): T | FutureError {
   const [error] = errors ?? [];
   const code = String(error?.extensions?.code ?? '');
-  if (error !== undefined && passing.includes(code)) throw new Error(error.message);
-  const answer = (data?.answer ?? refusedForNow(error)) as
+  if (error !== undefined && retryableCodes.includes(code)) throw new Error(error.message);
+  const answer = (data?.answer ?? quotaErrorOf(error)) as
     | T
     | (Omit<FutureError, '__typename'> & { __typename: string })
     | null;
@@ -56,14 +62,14 @@ export function readAnswer<T extends { __typename: string }>(
     const { code, message, retryable, retryAfterSeconds } = answer;
     return { __typename: 'FutureError', code, message, retryable, retryAfterSeconds };
   }
-  throw new LipsyncRequestError(`The answer ${answer?.__typename} is newer than this kit.`);
+  throw new LipsyncRequestError(`This version of the kit does not know ${answer?.__typename}.`);
 }
 
 /**
- * What may be spent in a minute is counted before there is any field, and so is told beside the answer. To whoever asks
- * it is the same as the other quotas, which are members of each union.
+ * The cost per minute is checked before any field is resolved, so that quota arrives as a request error. The caller
+ * gets it as `QuotaExceededError`, like the quotas that are union members.
  */
-function refusedForNow(error: RequestError | undefined): object | null {
+function quotaErrorOf(error: RequestError | undefined): object | null {
   const { code, retryable, retryAfterSeconds = null } = error?.extensions ?? {};
   if (code !== 'QUOTA_EXCEEDED' || retryable !== true) return null;
   const __typename = 'QuotaExceededError';

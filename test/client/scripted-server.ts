@@ -3,45 +3,44 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
-type Asked = { variables: Record<string, unknown>; headers: IncomingMessage['headers'] };
+type ReceivedRequest = { variables: Record<string, unknown>; headers: IncomingMessage['headers'] };
 
-/** How the server answers: over HTTP, or as the stream of a subscription over either transport. */
+/** Answers one request: an HTTP response, or the stream of a subscription over either transport. */
 export type Step = (stream: ScriptedStream) => void;
 
-/** What a step says, the same way over server-sent events and WebSocket. */
+/** The actions of a step; they work the same over server-sent events and WebSocket. */
 export type ScriptedStream = {
   next(answer: object | null, errors?: object[]): void;
   complete(): void;
-  /** A sign of life. */
-  live(): void;
-  /** Without `complete`; over WebSocket with this code. */
-  end(code?: number): void;
-  /** Resolves when the client has left. */
-  left: Promise<unknown>;
-  /** The raw answer, where it came over HTTP. */
+  heartbeat(): void;
+  /** Closes the connection without `complete`; over WebSocket with this code. */
+  disconnect(code?: number): void;
+  /** Resolves when the client has closed the connection. */
+  closed: Promise<unknown>;
+  /** The raw HTTP response; null over WebSocket. */
   response: ServerResponse | null;
 };
 
 /**
- * A server that does what no good one does: it plays one step for each request, and then no more. The product itself
- * never leaves out an event or falls silent, and a client must bear that all the same.
+ * A server that misbehaves by script: it plays one step per request and drops the connection of each further request.
+ * The product itself never skips an event or falls silent, but a client must handle both.
  */
-export async function startScripted(...steps: Step[]) {
-  const asked: Asked[] = [];
+export async function startScriptedServer(...steps: Step[]) {
+  const requests: ReceivedRequest[] = [];
   const streams = new Set<ScriptedStream>();
   const play = (step: Step, stream: ScriptedStream) => {
     streams.add(stream);
-    void stream.left.then(() => streams.delete(stream));
+    void stream.closed.then(() => streams.delete(stream));
     step(stream);
   };
-  const next = (request: Asked): Step | undefined => {
-    asked.push(request);
-    return steps[asked.length - 1];
+  const nextStep = (request: ReceivedRequest): Step | undefined => {
+    requests.push(request);
+    return steps[requests.length - 1];
   };
 
   const server = createServer(async (request, response) => {
-    const body = JSON.parse(await read(request)) as Pick<Asked, 'variables'>;
-    const step = next({ variables: body.variables, headers: request.headers });
+    const body = JSON.parse(await readBody(request)) as Pick<ReceivedRequest, 'variables'>;
+    const step = nextStep({ variables: body.variables, headers: request.headers });
     if (step === undefined) request.socket.destroy();
     else play(step, overHttp(response, request.headers.accept === 'text/event-stream'));
   });
@@ -51,7 +50,7 @@ export async function startScripted(...steps: Step[]) {
       const message = JSON.parse(String(raw)) as {
         id: string;
         type: string;
-        payload?: Record<string, string> & Pick<Asked, 'variables'>;
+        payload?: Record<string, string> & Pick<ReceivedRequest, 'variables'>;
       };
       if (message.type === 'connection_init') {
         Object.assign(request.headers, message.payload);
@@ -59,7 +58,7 @@ export async function startScripted(...steps: Step[]) {
       }
       if (message.type !== 'subscribe' || message.payload === undefined) return;
       const { variables } = message.payload;
-      const step = next({ variables, headers: request.headers });
+      const step = nextStep({ variables, headers: request.headers });
       if (step === undefined) socket.terminate();
       else play(step, overSocket(socket, message.id));
     });
@@ -68,13 +67,13 @@ export async function startScripted(...steps: Step[]) {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
-    /** What came, in order. */
-    asked,
-    get sockets() {
+    /** In order of arrival. */
+    requests,
+    get openSockets() {
       return sockets.clients.size;
     },
-    /** Streams of either kind that are open. */
-    get connections() {
+    /** The number of open streams over both transports. */
+    get openStreams() {
       return streams.size;
     },
     async [Symbol.asyncDispose]() {
@@ -86,7 +85,7 @@ export async function startScripted(...steps: Step[]) {
   };
 }
 
-async function read(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<string> {
   let text = '';
   for await (const chunk of request.setEncoding('utf8')) text += chunk;
   return text;
@@ -103,7 +102,7 @@ function overHttp(response: ServerResponse, isStream: boolean): ScriptedStream {
   };
   return {
     response,
-    left: once(response, 'close'),
+    closed: once(response, 'close'),
     next(answer, errors) {
       if (!isStream) {
         response.writeHead(200, { 'content-type': 'application/json' });
@@ -113,7 +112,7 @@ function overHttp(response: ServerResponse, isStream: boolean): ScriptedStream {
       open();
       response.write(`event: next\ndata: ${resultOf(answer, errors)}\n\n`);
     },
-    live() {
+    heartbeat() {
       open();
       response.write(':\n\n');
     },
@@ -121,7 +120,7 @@ function overHttp(response: ServerResponse, isStream: boolean): ScriptedStream {
       open();
       response.end('event: complete\ndata:\n\n');
     },
-    end() {
+    disconnect() {
       open();
       response.end();
     },
@@ -132,20 +131,36 @@ function overSocket(socket: WebSocket, id: string): ScriptedStream {
   const send = (message: object) => socket.send(JSON.stringify(message));
   return {
     response: null,
-    left: once(socket, 'close'),
+    closed: once(socket, 'close'),
     next(answer, errors) {
       if (answer === null) send({ id, type: 'error', payload: errors });
       else send({ id, type: 'next', payload: { data: { answer } } });
     },
-    live: () => send({ type: 'pong' }),
+    heartbeat: () => send({ type: 'pong' }),
     complete: () => send({ id, type: 'complete' }),
-    end: (code = 1012) => socket.close(code, 'As the script says'),
+    disconnect: (code = 1012) => socket.close(code, 'Closed by the script'),
   };
 }
 
 const at = '2030-01-01T00:00:00.000Z';
 
-/** An event of the log as the kit asks for it. */
+/** Sends these answers, then `complete`. */
+export const completeAfter =
+  (...answers: object[]): Step =>
+  (stream) => {
+    for (const answer of answers) stream.next(answer);
+    stream.complete();
+  };
+
+/** Sends these answers, then drops the connection. */
+export const disconnectAfter =
+  (...answers: object[]): Step =>
+  (stream) => {
+    for (const answer of answers) stream.next(answer);
+    stream.disconnect();
+  };
+
+/** An event of the log, with the fields that the kit selects. */
 export function event(sequence: number, status: string, failureCode?: string) {
   const failure = failureCode === undefined ? null : failureOf(failureCode);
   return {
@@ -185,6 +200,6 @@ export function event(sequence: number, status: string, failureCode?: string) {
 }
 
 export function failureOf(code: string, retryAfterSeconds: number | null = null) {
-  const message = `Something is ${code}.`;
+  const message = `The failure ${code}.`;
   return { code, message, retryable: retryAfterSeconds !== null, retryAfterSeconds };
 }
