@@ -1,3 +1,5 @@
+// Apollo Client: creates a lip-sync and watches it over a WebSocket that resumes. Run: node examples/run.ts apollo
+
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { OperationTypeNode } from 'graphql';
@@ -71,15 +73,15 @@ export const makeVideo: Example = async (url, { videoId, text }, onProgress) => 
       variables: { input },
     });
     const created = data?.createLipsync;
-    if (created === undefined) throw new Error('There is no answer.');
+    if (created === undefined) throw new Error('The answer has no data.');
     if ('code' in created) return created;
-    return await follow(client, created.lipsync.id, onProgress);
+    return await watchToEnd(client, created.lipsync.id, onProgress);
   } finally {
     await close();
   }
 };
 
-function follow(
+function watchToEnd(
   client: ApolloClient,
   id: string,
   onProgress: (progress: Progress) => void,
@@ -89,7 +91,7 @@ function follow(
     variables: { id },
   });
   return new Promise((resolve, reject) => {
-    const watching = updates.subscribe({
+    const subscription = updates.subscribe({
       next({ data, error }) {
         if (!data) return reject(error);
         const update = data.lipsyncProgress;
@@ -97,7 +99,7 @@ function follow(
         const outcome = outcomeOf(update);
         if (outcome === null) return;
         resolve(outcome);
-        watching.unsubscribe();
+        subscription.unsubscribe();
       },
       error: reject,
     });

@@ -1,3 +1,5 @@
+// No library: fetch and EventSource, for anonymous callers. Run: node examples/run.ts event-source
+
 import {
   type Example,
   type Failure,
@@ -49,10 +51,10 @@ export const makeVideo: Example = async (url, { videoId, text }, onProgress) => 
   }>;
   if (!data) throw new Error(errors?.[0]?.message);
   if ('code' in data.createLipsync) return data.createLipsync;
-  return follow(url, data.createLipsync.lipsync.id, onProgress);
+  return watchToEnd(url, data.createLipsync.lipsync.id, onProgress);
 };
 
-function follow(
+function watchToEnd(
   url: string,
   id: string,
   onProgress: (progress: Progress) => void,
@@ -61,7 +63,7 @@ function follow(
     query: watchLipsync,
     variables: JSON.stringify({ id }),
   });
-  // Where it breaks the browser comes back by itself, and says with `Last-Event-ID` where it was.
+  // After a broken connection the browser reconnects by itself and resumes with `Last-Event-ID`.
   const stream = new EventSource(`${url}?${search}`);
   return new Promise<Outcome>((resolve, reject) => {
     stream.addEventListener('next', ({ data: text }) => {
@@ -73,8 +75,9 @@ function follow(
       if (outcome !== null) resolve(outcome);
     });
     stream.addEventListener('error', () => {
-      if (stream.readyState === EventSource.CLOSED) reject(new Error('The server refused.'));
+      if (stream.readyState === EventSource.CLOSED)
+        reject(new Error('The server refused the stream.'));
     });
-    // It would come back after the end too.
+    // Otherwise the browser reconnects after the end too.
   }).finally(() => stream.close());
 }

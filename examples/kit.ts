@@ -1,3 +1,5 @@
+// The client kit: creates a lip-sync and waits for its end in one call. Run: node examples/run.ts kit
+
 import { makeLipsync, webSocket } from 'lipsync-graphql-client';
 import type { Example } from './example.ts';
 
@@ -16,6 +18,6 @@ export const makeVideo: Example = async (url, { videoId, text }, onProgress) => 
     case 'EXPIRED':
     case 'STILL_RUNNING':
     case 'FUTURE':
-      return { code: end.outcome, message: 'There is no video.' };
+      return { code: end.outcome, message: 'No video was made.' };
   }
 };

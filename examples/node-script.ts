@@ -1,3 +1,6 @@
+// The client kit in a Node script: uploads an audio file, creates a lip-sync and waits for its end.
+// Run: node examples/node-script.ts speech.mp3 <video id>; needs `npm ci` in the root and in examples/, and Node 22.18.
+
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
 import {
@@ -7,9 +10,8 @@ import {
   uploadFile,
 } from 'lipsync-graphql-client';
 
-// `node node-script.ts speech.mp3 <video id>`: the person in that video says what is in the file.
 const [, , path = '', videoId = ''] = process.argv;
-const say = (line: string) => process.stdout.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 const server = {
   url: process.env.LIPSYNC_URL ?? 'http://127.0.0.1:4000/graphql',
@@ -23,34 +25,37 @@ async function main(): Promise<number> {
     kind: 'AUDIO',
     contentType: path.endsWith('.wav') ? 'audio/wav' : 'audio/mpeg',
     filename: basename(path),
-    onProgress: ({ sentBytes }) => say(`sent ${Math.round((100 * sentBytes) / file.size)} %`),
+    onProgress: ({ sentBytes }) => print(`sent ${Math.round((100 * sentBytes) / file.size)} %`),
   });
-  if (sound.__typename !== 'UploadReady') return complain(sound);
+  if (sound.__typename !== 'UploadReady') return printFailure(sound);
 
   const input = { video: { id: videoId }, speech: { audioUploadId: sound.id } };
   const end = await makeLipsync(server, input, {
     deadlineMs: 30 * 60_000,
-    onCreated: ({ id }) => say(`made ${id}`),
-    onProgress: ({ sequence, status, percent }) => say(`${sequence} ${status} ${percent} %`),
+    onCreated: ({ id }) => print(`created ${id}`),
+    onProgress: ({ sequence, status, percent }) => print(`${sequence} ${status} ${percent} %`),
   });
   switch (end.outcome) {
     case 'COMPLETED':
-      say(end.video.url ?? 'It was deleted meanwhile.');
+      print(end.video.url ?? 'The video was deleted in the meantime.');
       return 0;
     case 'FAILED':
     case 'MODERATED':
     case 'REFUSED':
-      return complain(end.failure);
+      return printFailure(end.failure);
     case 'STILL_RUNNING':
-      return complain({ code: end.outcome, message: 'It takes longer than half an hour.' });
+      return printFailure({
+        code: end.outcome,
+        message: 'The lip-sync is still running after 30 minutes.',
+      });
     case 'CANCELLED':
     case 'EXPIRED':
     case 'FUTURE':
-      return complain({ code: end.outcome, message: 'There will be no video.' });
+      return printFailure({ code: end.outcome, message: 'No video was made.' });
   }
 }
 
-function complain({ code, message }: { code: string; message: string }): number {
+function printFailure({ code, message }: { code: string; message: string }): number {
   process.stderr.write(`${message} [${code}]\n`);
   return 1;
 }
@@ -59,5 +64,5 @@ try {
   process.exitCode = await main();
 } catch (error) {
   if (!(error instanceof LipsyncConnectionError)) throw error;
-  process.exitCode = complain({ code: 'OFFLINE', message: error.message });
+  process.exitCode = printFailure({ code: 'OFFLINE', message: error.message });
 }

@@ -1,3 +1,6 @@
+// The client kit in a web page without a framework: upload, create, and continue after a reload. Import it from a page;
+// examples/test/examples.test.ts runs it.
+
 import {
   type CreateLipsyncInput,
   createLipsync,
@@ -8,11 +11,11 @@ import {
   webSocket,
 } from 'lipsync-graphql-client';
 
-/** What a page shows: `percent` for its bar, the words below it, and the video in the end. */
-export type Show = (told: { percent?: number; words?: string; url?: string | null }) => void;
+/** Updates the page: `percent` for the progress bar, the text below it, and the URL of the finished video. */
+export type Show = (state: { percent?: number; text?: string; url?: string | null }) => void;
 
-/** Of the browser: `sessionStorage` outlives a reload, and two tabs do not share it. */
-export type Kept = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+/** `sessionStorage` in a browser: it survives a reload, and each tab has its own. */
+export type TabStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 export function connect(url: string, token: () => Promise<string | null>): WatchableServer {
   return { url, token, transport: webSocket() };
@@ -24,55 +27,58 @@ export async function upload(server: WatchableServer, file: File, show: Show) {
     onProgress: ({ sentBytes }) => show({ percent: (100 * sentBytes) / file.size }),
   });
   if (answer.__typename === 'UploadReady') return answer.id;
-  show({ words: answer.message });
+  show({ text: answer.message });
   return null;
 }
 
 export async function create(
   server: WatchableServer,
-  kept: Kept,
+  storage: TabStorage,
   { input, show }: { input: CreateLipsyncInput; show: Show },
 ): Promise<void> {
-  // Kept before it is sent: a reload meanwhile must not pay twice.
-  const idempotencyKey = kept.getItem('key') ?? crypto.randomUUID();
-  kept.setItem('key', idempotencyKey);
+  // Stored before the request: a reload before the answer must not pay twice.
+  const idempotencyKey = storage.getItem('key') ?? crypto.randomUUID();
+  storage.setItem('key', idempotencyKey);
   const answer = await createLipsync(server, { ...input, idempotencyKey });
-  kept.removeItem('key');
+  storage.removeItem('key');
   switch (answer.__typename) {
     case 'CreateLipsyncSuccess':
     case 'OutcomeUnknownError':
-      kept.setItem('lipsync', answer.lipsync.id);
+      storage.setItem('lipsync', answer.lipsync.id);
       return;
     case 'InvalidInputError':
-      show({ words: answer.issues.map(({ message }) => message).join(' ') });
+      show({ text: answer.issues.map(({ message }) => message).join(' ') });
       return;
     case 'RateLimitedError':
     case 'QueueFullError':
     case 'QuotaExceededError':
-      show({ words: `Try again in ${answer.retryAfterSeconds ?? 60} seconds.` });
+      show({ text: `Try again in ${answer.retryAfterSeconds ?? 60} seconds.` });
       return;
     default:
-      show({ words: answer.message });
+      show({ text: answer.message });
   }
 }
 
-/** When the page is loaded, and after `create`: goes on with what there is. */
-export async function follow(
+/** Call it when the page loads and after `create`: it watches the stored lip-sync, if there is one. */
+export async function watch(
   server: WatchableServer,
-  kept: Kept,
+  storage: TabStorage,
   { show, signal }: { show: Show; signal: AbortSignal },
 ): Promise<void> {
-  const id = kept.getItem('lipsync');
+  const id = storage.getItem('lipsync');
   if (id === null) return;
   try {
-    for await (const update of watchLipsync(server, id, { after: kept.getItem('at'), signal })) {
-      if (update.__typename !== 'LipsyncProgress') return show({ words: update.message });
-      kept.setItem('at', update.cursor);
+    for await (const update of watchLipsync(server, id, {
+      after: storage.getItem('cursor'),
+      signal,
+    })) {
+      if (update.__typename !== 'LipsyncProgress') return show({ text: update.message });
+      storage.setItem('cursor', update.cursor);
       const { percent, status, failure, lipsync } = update;
-      show({ percent, words: failure?.message ?? status, url: lipsync.result?.url ?? null });
+      show({ percent, text: failure?.message ?? status, url: lipsync.result?.url ?? null });
     }
   } catch (error) {
     if (!(error instanceof LipsyncConnectionError)) throw error;
-    show({ words: 'You seem to be offline. The lip-sync goes on: come back later.' });
+    show({ text: 'You seem to be offline. The lip-sync continues: come back later.' });
   }
 }

@@ -1,8 +1,12 @@
 import type { Example } from './example.ts';
 
-/**
- * `node run.ts <example> [text]`: makes the person in the newest video say the text, by one of the examples. It asks
- * the server of `npm start`, or that of LIPSYNC_URL.
+/*
+ * Runs an example against the server of `npm start`, or against LIPSYNC_URL, with the newest video:
+ *
+ *     npm ci && npm ci --prefix examples
+ *     node examples/run.ts <apollo | urql | relay | event-source | kit> [text]
+ *
+ * Needs Node 22.18 or later, because the examples are TypeScript.
  */
 const modules: Record<string, string> = {
   apollo: './apollo.ts',
@@ -14,10 +18,10 @@ const modules: Record<string, string> = {
 
 const [, , name = 'kit', text = 'Hello from an example.'] = process.argv;
 const url = process.env.LIPSYNC_URL ?? 'http://127.0.0.1:4000/graphql';
-const say = (line: string) => process.stdout.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 const path = modules[name];
-if (path === undefined) throw new Error(`There are ${Object.keys(modules).join(', ')}.`);
+if (path === undefined) throw new Error(`Choose an example: ${Object.keys(modules).join(', ')}.`);
 const { makeVideo } = (await import(path)) as { makeVideo: Example };
 
 if (name === 'event-source') Object.assign(globalThis, await import('eventsource'));
@@ -34,6 +38,6 @@ const { data } = (await response.json()) as { data: { videos: { nodes: { id: str
 const videoId = data.videos.nodes[0]?.id ?? '';
 
 const outcome = await makeVideo(url, { videoId, text }, ({ status, percent }) =>
-  say(`${status} ${Math.round(percent)} %`),
+  print(`${status} ${Math.round(percent)} %`),
 );
-say('url' in outcome ? outcome.url : `${outcome.message} [${outcome.code}]`);
+print('url' in outcome ? outcome.url : `${outcome.message} [${outcome.code}]`);

@@ -1,3 +1,5 @@
+// urql: creates a lip-sync and watches it over a WebSocket that resumes. Run: node examples/run.ts urql
+
 import { Client, cacheExchange, fetchExchange, gql, subscriptionExchange } from '@urql/core';
 import { createClient } from 'graphql-ws';
 import { resumable, retryWait } from 'lipsync-graphql-client';
@@ -69,27 +71,27 @@ export const makeVideo: Example = async (url, { videoId, text }, onProgress) => 
     const { data, error } = await client.mutation(createLipsync, { input });
     if (data === undefined) throw error;
     if ('code' in data.createLipsync) return data.createLipsync;
-    return await follow(client, data.createLipsync.lipsync.id, onProgress);
+    return await watchToEnd(client, data.createLipsync.lipsync.id, onProgress);
   } finally {
     await close();
   }
 };
 
-function follow(
+function watchToEnd(
   client: Client,
   id: string,
   onProgress: (progress: Progress) => void,
 ): Promise<Outcome> {
   const updates = client.subscription(watchLipsync, { id });
   return new Promise((resolve, reject) => {
-    const watching = updates.subscribe(({ data, error }) => {
+    const subscription = updates.subscribe(({ data, error }) => {
       if (data === undefined) return reject(error);
       const update = data.lipsyncProgress;
       if (isProgress(update)) onProgress(update);
       const outcome = outcomeOf(update);
       if (outcome === null) return;
       resolve(outcome);
-      watching.unsubscribe();
+      subscription.unsubscribe();
     });
   });
 }

@@ -4,14 +4,14 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { schema } from '../../src/schema.ts';
 
-/**
- * `npm run relay`: writes `__generated__`; with `-- --validate` it only says whether that is as it should be. The
- * compiler takes the schema as an introspection of the server gives it: `schema.graphql` is a subgraph, whose
- * directives it does not read, and which leaves `node` to its gateway.
+/*
+ * `npm run relay` in examples/: generates `__generated__`; with `-- --validate` it only checks that it is up to date. The
+ * compiler needs the schema as introspection returns it: `schema.graphql` is a subgraph, with federation directives that
+ * the compiler does not accept and without `node`.
  */
 const root = join(import.meta.dirname, '..');
 
-// Of the server's own graphql: another copy takes no schema of that one.
+// From the server's copy of graphql: another copy rejects its schema objects.
 const { printSchema } = createRequire(join(root, '../package.json'))(
   'graphql',
 ) as typeof import('graphql');
@@ -23,6 +23,6 @@ const compiler = join(root, 'node_modules/relay-compiler/cli.js');
 execFileSync(process.execPath, [compiler, 'relay.config.json', ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
-  // Where it finds a repository it also stages what it writes.
+  // In a Git repository the compiler would also stage its output.
   env: { ...process.env, GIT_DIR: join(cache, 'none') },
 });

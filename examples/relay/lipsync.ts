@@ -1,9 +1,10 @@
 import { graphql } from 'relay-runtime';
 
-/**
- * Read by relay-compiler alone, which makes `__generated__` of it. In an application babel-plugin-relay, or a plugin
- * of its bundler, lets these stand where they are used; Node runs these examples without any.
+/*
+ * The documents of relay.ts. relay-compiler reads this file and generates `__generated__`; it is never run. In an
+ * application, babel-plugin-relay or a bundler plugin lets each document stand where it is used.
  */
+
 graphql`
   mutation lipsyncCreateMutation($input: CreateLipsyncInput!) {
     createLipsync(input: $input) {

@@ -1,3 +1,6 @@
+// Relay: creates a lip-sync, watches it over a WebSocket that resumes, and reads a connection and a node.
+// Run: node examples/run.ts relay
+
 import { createClient } from 'graphql-ws';
 import { resumable, retryWait } from 'lipsync-graphql-client';
 import {
@@ -75,7 +78,7 @@ export const makeVideo: Example = async (url, { videoId, text }, onProgress) => 
     };
     const { lipsync, code = '', message = '' } = await create(environment, { input });
     if (lipsync === undefined) return { code, message };
-    return await follow(environment, lipsync.id, onProgress);
+    return await watchToEnd(environment, lipsync.id, onProgress);
   } finally {
     await close();
   }
@@ -92,30 +95,30 @@ function create(environment: Environment, variables: lipsyncCreateMutation['vari
   });
 }
 
-function follow(
+function watchToEnd(
   environment: Environment,
   id: string,
   onProgress: (progress: Progress) => void,
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const watching = requestSubscription<lipsyncWatchSubscription>(environment, {
+    const subscription = requestSubscription<lipsyncWatchSubscription>(environment, {
       subscription: watchLipsync,
       variables: { id },
       onNext(data) {
-        // Relay types a union as one object with everything optional.
+        // Relay types a union as one object in which every field is optional.
         const update = data?.lipsyncProgress as Update;
         if (isProgress(update)) onProgress(update);
         const outcome = outcomeOf(update);
         if (outcome === null) return;
         resolve(outcome);
-        watching.dispose();
+        subscription.dispose();
       },
       onError: reject,
     });
   });
 }
 
-/** All lip-syncs, page by page, as the connection that the store then holds. */
+/** Fetches every page of the lip-syncs and returns the whole connection from the store. */
 export async function readAll(environment: Environment, first: number) {
   let after: string | null | undefined;
   do {
@@ -126,11 +129,11 @@ export async function readAll(environment: Environment, first: number) {
     const { endCursor, hasNextPage } = page?.lipsyncs?.pageInfo ?? {};
     after = hasNextPage ? endCursor : undefined;
   } while (after);
-  const whole = createOperationDescriptor(getRequest(pageQuery), { first });
-  return (environment.lookup(whole.fragment).data as lipsyncPageQuery['response']).lipsyncs;
+  const operation = createOperationDescriptor(getRequest(pageQuery), { first });
+  return (environment.lookup(operation.fragment).data as lipsyncPageQuery['response']).lipsyncs;
 }
 
 export async function readNode(environment: Environment, id: string) {
-  const found = await fetchQuery<lipsyncNodeQuery>(environment, nodeQuery, { id }).toPromise();
-  return found?.node;
+  const response = await fetchQuery<lipsyncNodeQuery>(environment, nodeQuery, { id }).toPromise();
+  return response?.node;
 }

@@ -19,7 +19,7 @@ import * as urql from '../urql.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
-const speech = join(root, '../src/demo-media/speech.mp3');
+const audioFile = join(root, '../src/demo-media/speech.mp3');
 
 const examples: { name: string; makeVideo: Example }[] = [
   { name: 'Apollo Client', ...apollo },
@@ -32,7 +32,7 @@ const examples: { name: string; makeVideo: Example }[] = [
 let app: TestApp;
 let videoId: string;
 beforeAll(async () => {
-  // A browser has it; Node only has it behind a flag.
+  // Browsers have it; Node has it only behind a flag.
   vi.stubGlobal('EventSource', EventSource);
   app = await startTestApp({
     sandbox: {
@@ -51,12 +51,12 @@ afterAll(async () => {
   await app.stop();
 });
 
-/** The whole log of the lip-sync with that text. */
-async function logOf(said: string): Promise<number[]> {
+/** The sequence numbers in the whole log of the lip-sync with that text. */
+async function readSequences(lipsyncText: string): Promise<number[]> {
   const { data: listed } = await app.ask<{ lipsyncs: { nodes: { id: string; text: string }[] } }>(
     '{ lipsyncs(first: 100) { nodes { id text } } }',
   );
-  const id = listed?.lipsyncs.nodes.find((each) => each.text === said)?.id;
+  const id = listed?.lipsyncs.nodes.find((each) => each.text === lipsyncText)?.id;
   const { data } = await app.ask<{ lipsync: { events: { nodes: { sequence: number }[] } } }>(
     'query ($id: ID!) { lipsync(id: $id) { events(first: 100) { nodes { sequence } } } }',
     { id },
@@ -64,43 +64,56 @@ async function logOf(said: string): Promise<number[]> {
   return data?.lipsync.events.nodes.map(({ sequence }) => sequence) ?? [];
 }
 
-/** Cuts the line, and mends it when something has happened that the client must have missed. */
-async function breakUntilMore(line: Line, said: string, seen: number): Promise<void> {
+/** Interrupts the network until the log has an event that the client has missed. */
+async function interruptUntilNextEvent(
+  line: Line,
+  lipsyncText: string,
+  lastSequence: number,
+): Promise<void> {
   line.breakDown();
-  await vi.waitFor(async () => expect((await logOf(said)).at(-1)).toBeGreaterThan(seen), {
-    timeout: 20_000,
-  });
+  await vi.waitFor(
+    async () => expect((await readSequences(lipsyncText)).at(-1)).toBeGreaterThan(lastSequence),
+    {
+      timeout: 20_000,
+    },
+  );
   line.mend();
 }
 
 describe.concurrent.each(examples)('$name', ({ name, makeVideo }) => {
-  test('creates, and follows over a connection that is cut once, without a gap', async () => {
+  test('creates a lip-sync and receives every event over a connection that is cut once', async () => {
     await using line = await openLine(app.url);
     const seen: Progress[] = [];
-    const said = `Hello from ${name}`;
-    let before = 0;
-    let away = Promise.resolve();
-    const outcome = await makeVideo(`${line.url}/graphql`, { videoId, text: said }, (progress) => {
-      if (seen.length === 0) {
-        before = line.count;
-        away = breakUntilMore(line, said, progress.sequence);
-      }
-      seen.push(progress);
-    });
-    await away;
+    const lipsyncText = `Hello from ${name}`;
+    let connectionsBefore = 0;
+    let interruption = Promise.resolve();
+    const outcome = await makeVideo(
+      `${line.url}/graphql`,
+      { videoId, text: lipsyncText },
+      (progress) => {
+        if (seen.length === 0) {
+          connectionsBefore = line.count;
+          interruption = interruptUntilNextEvent(line, lipsyncText, progress.sequence);
+        }
+        seen.push(progress);
+      },
+    );
+    await interruption;
     expect(outcome).toMatchObject({ url: expect.stringMatching(/^http.*\.mp4$/) });
     const sequences = seen.map(({ sequence }) => sequence);
-    const log = await logOf(said);
+    const log = await readSequences(lipsyncText);
     expect(sequences.length).toBeGreaterThan(1);
     expect(sequences).toEqual(log.slice(log.indexOf(sequences[0] ?? 0)));
     expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED', percent: 100 });
-    expect(line.count).toBeGreaterThan(before);
+    expect(line.count).toBeGreaterThan(connectionsBefore);
   });
 
-  test('has a failure as data, before there is a lip-sync and after', async () => {
+  test('returns failures as data, of the creation and of the finished lip-sync', async () => {
     const url = `${app.url}/graphql`;
-    const unknown = { videoId: 'none', text: 'Hello' };
-    expect(await makeVideo(url, unknown, () => undefined)).toMatchObject({ code: 'NOT_FOUND' });
+    const unknownVideo = { videoId: 'none', text: 'Hello' };
+    expect(await makeVideo(url, unknownVideo, () => undefined)).toMatchObject({
+      code: 'NOT_FOUND',
+    });
     const moderated = { videoId, text: `[[moderated]] ${name}` };
     expect(await makeVideo(url, moderated, () => undefined)).toMatchObject({
       code: 'CONTENT_MODERATED',
@@ -108,41 +121,41 @@ describe.concurrent.each(examples)('$name', ({ name, makeVideo }) => {
   });
 });
 
-describe('the script', () => {
+describe('node-script.ts', () => {
   const start = (url: string, file: string, video: string) =>
     spawn(process.execPath, ['node-script.ts', file, video], {
       cwd: root,
       env: { PATH: process.env.PATH, LIPSYNC_URL: `${url}/graphql` },
     });
 
-  test('uploads, creates, and follows over a connection that is cut once, without a gap', async () => {
+  test('uploads, creates, and receives every event over a connection that is cut once', async () => {
     await using line = await openLine(app.url);
-    const script = start(line.url, speech, videoId);
-    const said: string[] = [];
+    const script = start(line.url, audioFile, videoId);
+    const lines: string[] = [];
     for await (const each of createInterface({ input: script.stdout })) {
-      if (/^\d+ \w+ /.test(each) && !said.some((earlier) => /^\d/.test(earlier))) line.cut();
-      said.push(each);
+      if (/^\d+ \w+ /.test(each) && !lines.some((earlier) => /^\d/.test(earlier))) line.cut();
+      lines.push(each);
     }
-    expect(said[0]).toMatch(/^sent \d+ %$/);
-    expect(said).toContain('sent 100 %');
-    expect(said.at(-2)).toMatch(/^\d+ COMPLETED 100 %$/);
-    expect(said.at(-1)).toMatch(/^http.*\.mp4$/);
-    const sequences = said.flatMap((each) => /^(\d+) /.exec(each)?.[1] ?? []).map(Number);
+    expect(lines[0]).toMatch(/^sent \d+ %$/);
+    expect(lines).toContain('sent 100 %');
+    expect(lines.at(-2)).toMatch(/^\d+ COMPLETED 100 %$/);
+    expect(lines.at(-1)).toMatch(/^http.*\.mp4$/);
+    const sequences = lines.flatMap((each) => /^(\d+) /.exec(each)?.[1] ?? []).map(Number);
     expect(sequences).toEqual(sequences.map((_, at) => (sequences[0] ?? 0) + at));
     expect(sequences.length).toBeGreaterThan(1);
   });
 
-  test('says in words why there is none', async () => {
-    const script = start(app.url, speech, 'none');
-    const [said, [code]] = await Promise.all([text(script.stderr), once(script, 'close')]);
-    expect(said).toMatch(/^The video was not found\. \[NOT_FOUND\]\n$/);
+  test('prints the failure and exits with 1', async () => {
+    const script = start(app.url, audioFile, 'none');
+    const [output, [code]] = await Promise.all([text(script.stderr), once(script, 'close')]);
+    expect(output).toMatch(/^The video was not found\. \[NOT_FOUND\]\n$/);
     expect(code).toBe(1);
   });
 });
 
-describe('the page', () => {
-  /** As the browser keeps it for a tab. */
-  function keep(): page.Kept {
+describe('page.ts', () => {
+  /** As `sessionStorage` of a new tab. */
+  function openStorage(): page.TabStorage {
     const items = new Map<string, string>();
     return {
       getItem: (key) => items.get(key) ?? null,
@@ -152,58 +165,58 @@ describe('the page', () => {
   }
   const { signal } = new AbortController();
 
-  test('uploads, creates, is reloaded in the middle, and shows the rest to the end', async () => {
+  test('uploads, creates, and continues after a reload', async () => {
     const server = page.connect(`${app.url}/graphql`, async () => null);
-    const kept = keep();
+    const storage = openStorage();
     const shown: Parameters<page.Show>[0][] = [];
-    const show: page.Show = (told) => void shown.push(told);
-    const sound = new File([await readFile(speech)], 'speech.mp3', { type: 'audio/mpeg' });
-    const audioUploadId = (await page.upload(server, sound, show)) ?? '';
+    const show: page.Show = (state) => void shown.push(state);
+    const audio = new File([await readFile(audioFile)], 'speech.mp3', { type: 'audio/mpeg' });
+    const audioUploadId = (await page.upload(server, audio, show)) ?? '';
     expect(shown.at(-1)).toEqual({ percent: 100 });
 
     const input = { video: { id: videoId }, speech: { audioUploadId } };
-    await page.create(server, kept, { input, show });
+    await page.create(server, storage, { input, show });
     const reload = new AbortController();
-    const leaving = page.follow(server, kept, {
+    const watching = page.watch(server, storage, {
       show: () => reload.abort(new Error('Reloaded.')),
       signal: reload.signal,
     });
-    await expect(leaving).rejects.toThrow('Reloaded.');
-    const seenBefore = kept.getItem('at');
-    expect(seenBefore).not.toBeNull();
+    await expect(watching).rejects.toThrow('Reloaded.');
+    const cursorBefore = storage.getItem('cursor');
+    expect(cursorBefore).not.toBeNull();
 
     shown.length = 0;
-    await page.follow(server, kept, { show, signal });
+    await page.watch(server, storage, { show, signal });
     expect(shown.at(-1)).toEqual({
       percent: 100,
-      words: 'COMPLETED',
+      text: 'COMPLETED',
       url: expect.stringMatching(/\.mp4$/),
     });
-    // All that came after what it had seen.
+    // Every event after the last one before the reload, once.
     const { data } = await app.ask<{ lipsync: { events: { nodes: { percent: number }[] } } }>(
       `query ($id: ID!, $after: String) {
         lipsync(id: $id) { events(first: 100, after: $after) { nodes { percent } } }
       }`,
-      { id: kept.getItem('lipsync'), after: seenBefore },
+      { id: storage.getItem('lipsync'), after: cursorBefore },
     );
     expect(shown.map(({ percent }) => percent)).toEqual(
       data?.lipsync.events.nodes.map(({ percent }) => percent),
     );
   });
 
-  test('shows words for what can not be made', async () => {
+  test('shows the message of a failure', async () => {
     const server = page.connect(`${app.url}/graphql`, async () => null);
     const show = vi.fn();
     const input = { video: { id: 'none' }, speech: { text: { text: 'Hello.' } } };
-    await page.create(server, keep(), { input, show });
-    expect(show).toHaveBeenCalledExactlyOnceWith({ words: 'The video was not found.' });
-    await page.follow(server, keep(), { show, signal });
+    await page.create(server, openStorage(), { input, show });
+    expect(show).toHaveBeenCalledExactlyOnceWith({ text: 'The video was not found.' });
+    await page.watch(server, openStorage(), { show, signal });
     expect(show).toHaveBeenCalledTimes(1);
   });
 });
 
 describe('Relay', () => {
-  test('pages a connection to its end, and finds each node by its id', async () => {
+  test('reads every page of a connection, and each node by its id', async () => {
     const { environment, close } = relay.connect(`${app.url}/graphql`);
     const { data } = await app.ask<{ lipsyncs: { nodes: { id: string }[] } }>(
       '{ lipsyncs(first: 100) { nodes { id } } }',
@@ -219,26 +232,26 @@ describe('Relay', () => {
     await close();
   });
 
-  test('its artifacts are those of its documents and the schema: `npm run relay` writes them', async () => {
+  test('the generated artifacts match the documents and the schema (`npm run relay` writes them)', async () => {
     await run(process.execPath, ['relay/compile.ts', '--validate'], { cwd: root });
   });
 });
 
 describe('the package', () => {
-  test('the examples are well typed', async () => {
+  test('the examples pass the type check', async () => {
     const tsc = join(root, '../node_modules/.bin/tsc');
     const { stdout } = await run(tsc, ['-p', root]).catch((error: { stdout: string }) => error);
     expect(stdout).toBe('');
   });
 
-  test('its lockfile holds no address', async () => {
+  test('the lockfile has no registry URLs', async () => {
     const lockfile = await readFile(join(root, 'package-lock.json'), 'utf8');
     const { packages } = JSON.parse(lockfile) as {
       packages: Record<string, { resolved?: string }>;
     };
     const resolved = Object.values(packages).flatMap((each) => each.resolved ?? []);
-    // The kit itself is a link.
-    expect(resolved).toEqual(['..']);
+    // The kit is a link.
+    expect(resolved).toEqual(['../packages/client']);
     expect(lockfile).not.toMatch(/https?:\/\/[^"]*\.tgz/);
   });
 
