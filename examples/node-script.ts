@@ -21,15 +21,15 @@ const server = {
 
 async function main(): Promise<number> {
   const file = await openAsBlob(path);
-  const sound = await uploadFile(server, file, {
+  const audio = await uploadFile(server, file, {
     kind: 'AUDIO',
     contentType: path.endsWith('.wav') ? 'audio/wav' : 'audio/mpeg',
     filename: basename(path),
     onProgress: ({ sentBytes }) => print(`sent ${Math.round((100 * sentBytes) / file.size)} %`),
   });
-  if (sound.__typename !== 'UploadReady') return printFailure(sound);
+  if (audio.__typename !== 'UploadReady') return printFailure(audio);
 
-  const input = { video: { id: videoId }, speech: { audioUploadId: sound.id } };
+  const input = { video: { id: videoId }, speech: { audioUploadId: audio.id } };
   const end = await makeLipsync(server, input, {
     deadlineMs: 30 * 60_000,
     onCreated: ({ id }) => print(`created ${id}`),

@@ -67,11 +67,9 @@ export async function watch(
 ): Promise<void> {
   const id = storage.getItem('lipsync');
   if (id === null) return;
+  const after = storage.getItem('cursor');
   try {
-    for await (const update of watchLipsync(server, id, {
-      after: storage.getItem('cursor'),
-      signal,
-    })) {
+    for await (const update of watchLipsync(server, id, { after, signal })) {
       if (update.__typename !== 'LipsyncProgress') return show({ text: update.message });
       storage.setItem('cursor', update.cursor);
       const { percent, status, failure, lipsync } = update;
