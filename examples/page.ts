@@ -45,6 +45,7 @@ export async function create(
     case 'CreateLipsyncSuccess':
     case 'OutcomeUnknownError':
       storage.setItem('lipsync', answer.lipsync.id);
+      storage.removeItem('cursor');
       return;
     case 'InvalidInputError':
       show({ text: answer.issues.map(({ message }) => message).join(' ') });

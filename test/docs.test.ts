@@ -88,8 +88,8 @@ const spansRunElsewhere: Record<string, { file: string; words: string }> = {
     words: "'node-script.ts'",
   },
   // Made for people to look at.
-  'node examples/web/test/pictures.ts <folder>': {
-    file: 'examples/web/test/pictures.ts',
+  'node examples/web/test/screenshots.ts <folder>': {
+    file: 'examples/web/test/screenshots.ts',
     words: '`node test/pictures.ts <folder>`',
   },
   // What it writes into a package, and what `npm run test:examples` and `npm run test:web` begin with.

@@ -202,6 +202,10 @@ describe('page.ts', () => {
     expect(shown.map(({ percent }) => percent)).toEqual(
       data?.lipsync.events.nodes.map(({ percent }) => percent),
     );
+
+    // A cursor belongs to one lip-sync: the next one starts without it.
+    await page.create(server, storage, { input, show });
+    expect(storage.getItem('cursor')).toBeNull();
   });
 
   test('shows the message of a failure', async () => {

@@ -18,8 +18,8 @@ import { useToken } from './session/token.ts';
 import { useViewer } from './session/viewer.ts';
 import { Studio } from './studio.tsx';
 import { resolveVariables, theme } from './theme.ts';
-import { FailureNotice } from './words/failure-notice.tsx';
-import { explainRead } from './words/reads.ts';
+import { FailureNotice } from './text/failure-notice.tsx';
+import { explainRead } from './text/query-error.ts';
 
 export function App() {
   const [token, setToken] = useToken();

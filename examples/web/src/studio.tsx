@@ -2,11 +2,11 @@ import { useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { useDraft } from './form/draft.ts';
 import { focusOn } from './form/focus.ts';
-import { MakeForm } from './form/make-form.tsx';
-import { PastLipsyncs } from './history/past-lipsyncs.tsx';
+import { MakeForm } from './form/create-form.tsx';
+import { PastLipsyncs } from './history/lipsync-list.tsx';
 import { LipsyncPanel } from './lipsync/lipsync-panel.tsx';
 import classes from './studio.module.css';
-import { useInView } from './use-in-view.ts';
+import { useInView } from './use-opened-lipsync.ts';
 
 /** The form, what was made with it, and the one that is looked at. */
 export function Studio({ onSignIn }: { onSignIn: () => void }) {

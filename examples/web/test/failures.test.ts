@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestAppOptions } from '../../../test/support/app.ts';
 import { openBrowser, videosOn } from './browser.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openStage, type Stage } from './test-page.ts';
 import { listJobs, type Visit, visit } from './visit.ts';
 
 let browser: Browser;

@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApiKeys } from '../../../test/support/api-keys.ts';
 import { openBrowser } from './browser.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openStage, type Stage } from './test-page.ts';
 import { visit } from './visit.ts';
 
 const keys = createApiKeys({

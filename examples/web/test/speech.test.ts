@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openBrowser, videosOn } from './browser.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openStage, type Stage } from './test-page.ts';
 import { listJobs, type Visit, visit } from './visit.ts';
 
 const media = join(import.meta.dirname, '../../../src');

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { videosOn } from './browser.ts';
-import type { Stage } from './stage.ts';
+import type { Stage } from './test-page.ts';
 
 export type Visit = {
   page: Page;

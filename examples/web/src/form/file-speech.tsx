@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { toWav } from '../media/wav.ts';
 import type { SentSound } from './draft.ts';
 import { FileArea } from './file-area.tsx';
-import { SoundReady } from './sound-ready.tsx';
+import { SoundReady } from './uploaded-audio.tsx';
 import { UploadProgress } from './upload-progress.tsx';
 import { useUpload } from './use-upload.ts';
 

@@ -3,10 +3,10 @@ import { useState } from 'react';
 import { Icon } from '../icon.tsx';
 import { mostSeconds, type Recording, useRecorder } from '../media/use-recorder.ts';
 import { toWav } from '../media/wav.ts';
-import { describeSeconds } from '../words/time.ts';
+import { describeSeconds } from '../text/time.ts';
 import type { SentSound } from './draft.ts';
 import classes from './recorded-speech.module.css';
-import { SoundReady } from './sound-ready.tsx';
+import { SoundReady } from './uploaded-audio.tsx';
 import { UploadProgress } from './upload-progress.tsx';
 import { useUpload } from './use-upload.ts';
 

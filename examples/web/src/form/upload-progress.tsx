@@ -1,5 +1,5 @@
 import { CloseButton, Group, Paper, Progress, Text } from '@mantine/core';
-import { FailureNotice } from '../words/failure-notice.tsx';
+import { FailureNotice } from '../text/failure-notice.tsx';
 import type { useUpload } from './use-upload.ts';
 
 /** A file on its way, or why it did not arrive. */

@@ -1,8 +1,8 @@
 import { type UploadKind, uploadFile } from 'lipsync-graphql-client';
 import { useEffect, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../words/explain.ts';
-import type { Words } from '../words/failures.ts';
+import { explain, explainThrown } from '../text/explain.ts';
+import type { Words } from '../text/notices.ts';
 
 export type Uploading =
   | { kind: 'IDLE' }

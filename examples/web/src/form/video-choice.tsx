@@ -1,7 +1,7 @@
 import { ActionIcon, Text } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { Icon } from '../icon.tsx';
-import { describeSeconds } from '../words/time.ts';
+import { describeSeconds } from '../text/time.ts';
 import classes from './video-choice.module.css';
 
 type Props = {

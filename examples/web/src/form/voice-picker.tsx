@@ -3,9 +3,9 @@ import { useQuery } from 'urql';
 import { Icon } from '../icon.tsx';
 import { usePreview } from '../media/use-preview.ts';
 import { graphql } from '../session/graphql.ts';
-import { explainFailure } from '../words/explain.ts';
-import { FailureNotice } from '../words/failure-notice.tsx';
-import { explainRead } from '../words/reads.ts';
+import { explainFailure } from '../text/explain.ts';
+import { FailureNotice } from '../text/failure-notice.tsx';
+import { explainRead } from '../text/query-error.ts';
 import classes from './voice-picker.module.css';
 
 const voicesQuery = graphql(`

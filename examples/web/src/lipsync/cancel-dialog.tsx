@@ -2,10 +2,10 @@ import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { type CancelLipsyncAnswer, cancelLipsync } from 'lipsync-graphql-client';
 import { useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../words/explain.ts';
-import { FailureNotice } from '../words/failure-notice.tsx';
-import type { Words } from '../words/failures.ts';
-import { warnOfCancelling } from './outcome.ts';
+import { explain, explainThrown } from '../text/explain.ts';
+import { FailureNotice } from '../text/failure-notice.tsx';
+import type { Words } from '../text/notices.ts';
+import { warnOfCancelling } from './status-text.ts';
 
 type Props = {
   id: string;

@@ -12,19 +12,19 @@ import {
 import type { LipsyncEvent } from 'lipsync-graphql-client';
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../words/explain.ts';
-import { FailureNotice } from '../words/failure-notice.tsx';
-import { type Words, wordsByCode } from '../words/failures.ts';
-import { isRunning, lookOf } from '../words/status.ts';
+import { explain, explainThrown } from '../text/explain.ts';
+import { FailureNotice } from '../text/failure-notice.tsx';
+import { type Words, wordsByCode } from '../text/notices.ts';
+import { isRunning, lookOf } from '../text/status.ts';
 import { CancelDialog } from './cancel-dialog.tsx';
 import { useDetails } from './details.ts';
-import { Ended, type EndSteps } from './ended.tsx';
+import { Ended, type EndSteps } from './finished-lipsync.tsx';
 import classes from './lipsync-panel.module.css';
-import { announce } from './outcome.ts';
-import { Running } from './running.tsx';
-import { Stage } from './stage.tsx';
+import { announce } from './status-text.ts';
+import { Running } from './running-lipsync.tsx';
+import { Stage } from './video-preview.tsx';
 import { useLipsync } from './use-lipsync.ts';
-import { eventOf, type Watched } from './watching.ts';
+import { eventOf, type Watched } from './lipsync-store.ts';
 
 type Props = EndSteps & {
   id: string;

@@ -1,6 +1,6 @@
 import type { LipsyncVideo } from 'lipsync-graphql-client';
 import { useEffect, useState } from 'react';
-import classes from './stage.module.css';
+import classes from './video-preview.module.css';
 
 type Props = { video: LipsyncVideo & { url: string }; text: string | null };
 

@@ -1,6 +1,6 @@
 import { useCallback, useSyncExternalStore } from 'react';
 import { useSession } from '../session/session.tsx';
-import type { Watched } from './watching.ts';
+import type { Watched } from './lipsync-store.ts';
 
 const idle: Watched = { kind: 'OPENING' };
 

@@ -2,8 +2,8 @@ import { retryExchange } from '@urql/exchange-retry';
 import { type WatchableServer, webSocket } from 'lipsync-graphql-client';
 import { createContext, type ReactNode, use, useMemo } from 'react';
 import { Client, cacheExchange, fetchExchange, Provider } from 'urql';
-import { createWatching, type Watching } from '../lipsync/watching.ts';
-import { type Connection, createConnection } from './connection.ts';
+import { createWatching, type Watching } from '../lipsync/lipsync-store.ts';
+import { type Connection, createConnection } from './connection-monitor.ts';
 
 export type Session = {
   /** For all that the kit does: making, watching, cancelling, uploading. */

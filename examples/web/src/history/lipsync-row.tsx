@@ -3,11 +3,11 @@ import { useEffect, useEffectEvent } from 'react';
 import { Icon } from '../icon.tsx';
 import { useEstimate } from '../lipsync/use-estimate.ts';
 import { useLipsync } from '../lipsync/use-lipsync.ts';
-import { eventOf } from '../lipsync/watching.ts';
+import { eventOf } from '../lipsync/lipsync-store.ts';
 import { graphql, type ResultOf } from '../session/graphql.ts';
-import { isRunning, lookOf } from '../words/status.ts';
-import { describeTime } from '../words/time.ts';
-import classes from './past-lipsync.module.css';
+import { isRunning, lookOf } from '../text/status.ts';
+import { describeTime } from '../text/time.ts';
+import classes from './lipsync-row.module.css';
 
 export const pastLipsyncFragment = graphql(`
   fragment PastLipsync on Lipsync {

@@ -1,7 +1,7 @@
 import { Group, Paper, Text } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { Icon } from '../icon.tsx';
-import { describeSeconds } from '../words/time.ts';
+import { describeSeconds } from '../text/time.ts';
 import type { SentSound } from './draft.ts';
 
 /** The server has it. After a reload it can't be heard any more, but still be used. */

@@ -3,7 +3,7 @@ import type { LipsyncEvent, LipsyncVideo } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
 import type { Details } from './details.ts';
 import { Player } from './player.tsx';
-import classes from './stage.module.css';
+import classes from './video-preview.module.css';
 
 type Props = { event: LipsyncEvent | null; details: Details | null };
 

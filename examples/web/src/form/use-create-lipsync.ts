@@ -5,9 +5,9 @@ import {
 } from 'lipsync-graphql-client';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../words/explain.ts';
-import type { Words } from '../words/failures.ts';
-import { forgetPending, keepPending, type Pending, readPending } from './pending.ts';
+import { explain, explainThrown } from '../text/explain.ts';
+import type { Words } from '../text/notices.ts';
+import { forgetPending, keepPending, type Pending, readPending } from './pending-request.ts';
 
 export type Making = { kind: 'IDLE' } | { kind: 'ASKING' } | { kind: 'FAILED'; words: Words };
 

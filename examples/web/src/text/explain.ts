@@ -8,7 +8,7 @@ import {
   type UploadAnswer,
   type WatchFailure,
 } from 'lipsync-graphql-client';
-import { type Words, wordsByCode } from './failures.ts';
+import { type Words, wordsByCode } from './notices.ts';
 
 type CreateRefusal = CreateFailure;
 type CancelRefusal = Exclude<

@@ -4,11 +4,11 @@ import type { LipsyncStatus } from 'lipsync-graphql-client';
 import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
 import { type CombinedError, useQuery } from 'urql';
 import { graphql, type ResultOf } from '../session/graphql.ts';
-import { FailureNotice } from '../words/failure-notice.tsx';
-import { explainRead } from '../words/reads.ts';
-import { runningStatuses } from '../words/status.ts';
+import { FailureNotice } from '../text/failure-notice.tsx';
+import { explainRead } from '../text/query-error.ts';
+import { runningStatuses } from '../text/status.ts';
 import { Pager } from './pager.tsx';
-import { PastLipsync, pastLipsyncFragment } from './past-lipsync.tsx';
+import { PastLipsync, pastLipsyncFragment } from './lipsync-row.tsx';
 import { usePages } from './use-pages.ts';
 
 const lipsyncsQuery = graphql(

@@ -2,12 +2,12 @@ import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
 import type { LipsyncEvent, LipsyncFailure } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
-import { explainFailure } from '../words/explain.ts';
-import { FailureNotice } from '../words/failure-notice.tsx';
-import { lookOf } from '../words/status.ts';
+import { explainFailure } from '../text/explain.ts';
+import { FailureNotice } from '../text/failure-notice.tsx';
+import { lookOf } from '../text/status.ts';
 import { download } from './download.ts';
-import { describeEndWithoutVideo } from './outcome.ts';
-import { isPlayable } from './stage.tsx';
+import { describeEndWithoutVideo } from './status-text.ts';
+import { isPlayable } from './video-preview.tsx';
 
 export type EndSteps = {
   /** Makes it the video whose person speaks next. */

@@ -2,7 +2,7 @@ import { Group, Progress, Stack, Text } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
 import type { LipsyncEvent } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
-import { describeRunning } from './outcome.ts';
+import { describeRunning } from './status-text.ts';
 import { useEstimate } from './use-estimate.ts';
 import { useIsLost } from './use-lipsync.ts';
 

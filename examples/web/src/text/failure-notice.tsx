@@ -1,6 +1,6 @@
 import { Alert, Button, Group, List, Text } from '@mantine/core';
 import { Icon } from '../icon.tsx';
-import type { Step, Words } from './failures.ts';
+import type { Step, Words } from './notices.ts';
 
 /** What can be offered here for a step; a step that is left out gets no button. */
 export type Steps = Partial<Record<Step, { label: string; act: () => void }>>;

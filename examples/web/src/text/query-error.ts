@@ -1,6 +1,6 @@
 import type { CombinedError } from 'urql';
 import { explainFailure } from './explain.ts';
-import type { Words } from './failures.ts';
+import type { Words } from './notices.ts';
 
 /** Why a read failed as a whole: what `errors[]` say, or that no answer came. */
 export function explainRead(error: CombinedError | undefined): Words {

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openBrowser } from './browser.ts';
-import { openStage, type Stage } from './stage.ts';
+import { openStage, type Stage } from './test-page.ts';
 import { listJobs, listLipsyncs, type Visit, visit } from './visit.ts';
 
 let browser: Browser;

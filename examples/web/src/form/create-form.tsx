@@ -1,12 +1,12 @@
 import { Button, Divider, Loader, Paper, Stack, Text, Title } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { Icon } from '../icon.tsx';
-import { FailureNotice, type Steps } from '../words/failure-notice.tsx';
+import { FailureNotice, type Steps } from '../text/failure-notice.tsx';
 import { type Change, type Draft, inputOf, type Problems, problemsOf } from './draft.ts';
 import { focusOn } from './focus.ts';
 import { Options } from './options.tsx';
 import { SpeechField } from './speech-field.tsx';
-import { type Made, useMaking } from './use-making.ts';
+import { type Made, useMaking } from './use-create-lipsync.ts';
 import { VideoPicker } from './video-picker.tsx';
 
 type Props = {
