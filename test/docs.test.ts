@@ -66,7 +66,7 @@ const runElsewhere: Record<string, { file: string; words: string }> = {
   ),
 };
 
-const linked = { file: 'examples/package.json', words: '"lipsync-graphql": "file:.."' };
+const linked = { file: 'examples/package.json', words: '"lipsync-graphql-client": "file:../packages/client"' };
 
 /** The same of commands in the middle of a sentence, where these are no short form of one in a block. */
 const spansRunElsewhere: Record<string, { file: string; words: string }> = {
@@ -90,7 +90,7 @@ const spansRunElsewhere: Record<string, { file: string; words: string }> = {
   // Made for people to look at.
   'node examples/web/test/screenshots.ts <folder>': {
     file: 'examples/web/test/screenshots.ts',
-    words: '`node test/pictures.ts <folder>`',
+    words: '`node test/screenshots.ts <folder>`',
   },
   // What it writes into a package, and what `npm run test:examples` and `npm run test:web` begin with.
   'npm install <folder of this repository>': linked,

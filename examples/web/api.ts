@@ -7,21 +7,27 @@ import { setTimeout as wait } from 'node:timers/promises';
 export type Api = {
   /** `http://127.0.0.1:PORT` */
   url: string;
-  /** Resolves when it has ended, by whatever. */
-  ended: Promise<unknown>;
+  /** Resolves when the process has exited. */
+  exited: Promise<unknown>;
   stop(): Promise<void>;
 };
 
-/** What would lead the page to a service that charges, or into somebody's data. */
-const notTaken = ['USEAPI_TOKEN', 'DATABASE_URL', 'TRUSTED_DOCUMENTS', 'NODE_ENV', 'SANDBOX_PORT'];
+/** Not inherited from the shell: they would lead to the paid service or to existing data. */
+const excludedVariables = [
+  'USEAPI_TOKEN',
+  'DATABASE_URL',
+  'TRUSTED_DOCUMENTS',
+  'NODE_ENV',
+  'SANDBOX_PORT',
+];
 
-const askEveryMs = 100;
+const pollIntervalMs = 100;
 
 /**
- * Starts the program of `npm start` in its sandbox, with data of its own, and waits until it is ready.
+ * Starts the server of `npm start` in sandbox mode, with a data folder of its own, and waits until it is ready.
  *
- * @param publicUrl of the page: uploads go there, and the sandbox calls back there
- * @param variables of the program, before those of the shell
+ * @param publicUrl the address of the page, which proxies uploads and callbacks to the server
+ * @param variables environment variables, which override those of the shell
  */
 export async function startApi(
   publicUrl: string,
@@ -29,7 +35,7 @@ export async function startApi(
 ): Promise<Api> {
   const port = await findPort(0);
   const url = `http://127.0.0.1:${port}`;
-  const shell = Object.entries(process.env).filter(([name]) => !notTaken.includes(name));
+  const shell = Object.entries(process.env).filter(([name]) => !excludedVariables.includes(name));
   const child = spawn(
     process.execPath,
     ['--liftoff-only', join(import.meta.dirname, '../../src/main.ts')],
@@ -46,23 +52,23 @@ export async function startApi(
       stdio: ['ignore', 'inherit', 'inherit'],
     },
   );
-  const ended = once(child, 'close');
+  const exited = once(child, 'close');
   while (child.exitCode === null && child.signalCode === null) {
-    const answer = await fetch(`${url}/readyz`).catch(() => null);
-    if (answer?.ok === true) break;
-    await wait(askEveryMs);
+    const response = await fetch(`${url}/readyz`).catch(() => null);
+    if (response?.ok === true) break;
+    await wait(pollIntervalMs);
   }
   return {
     url,
-    ended,
+    exited,
     async stop() {
       child.kill('SIGTERM');
-      await ended;
+      await exited;
     },
   };
 }
 
-/** The wanted port, or another where it is taken; with 0 any. */
+/** Returns the wanted port, or a free one if it is in use; 0 means any. */
 export async function findPort(wanted: number): Promise<number> {
   const server = createServer();
   const listening = once(server, 'listening').catch(() => null);
@@ -71,6 +77,6 @@ export async function findPort(wanted: number): Promise<number> {
   const address = server.address();
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('No port is free.');
+  if (address === null || typeof address === 'string') throw new Error('No free port was found.');
   return address.port;
 }

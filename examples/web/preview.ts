@@ -2,7 +2,7 @@ import { preview } from 'vite';
 import { findPort } from './api.ts';
 import { proxyTo } from './proxy.ts';
 
-/** Serves what `vite build` made, in front of the API. */
+/** Serves the output of `vite build`, with the API behind a proxy. */
 export async function previewPage(target: string, wanted = 0) {
   const port = await findPort(wanted);
   const server = await preview({

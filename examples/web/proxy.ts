@@ -1,8 +1,8 @@
 /**
- * What the page asks of its own origin and the API answers. One origin for both spares cross-origin rules, and is how a
- * reverse proxy would do it. The video service calls back on the same address.
+ * The paths that the page's origin forwards to the API. One origin for both needs no CORS, as with a reverse proxy in
+ * production. The video service sends its callbacks to the same origin.
  *
- * @param target of the API, as `http://127.0.0.1:4000`
+ * @param target the address of the API, such as `http://127.0.0.1:4000`
  */
 export function proxyTo(target: string) {
   const toApi = { target, ws: true };

@@ -3,13 +3,14 @@ import { findPort, startApi } from './api.ts';
 import { proxyTo } from './proxy.ts';
 
 /*
- * `npm run web`: the page, and a sandbox of its own beside it, on one address. PORT is the page's, and DATA_DIR the
- * sandbox's. With LIPSYNC_URL it is the page for that server instead, whose PUBLIC_URL has to be the page's address.
+ * `npm run web`: serves the page and starts a sandbox server behind it, on one address. PORT is the port of the page,
+ * DATA_DIR the data folder of the sandbox. With LIPSYNC_URL the page uses that server instead; its PUBLIC_URL must be the
+ * address of the page.
  */
 const port = await findPort(Number(process.env.PORT ?? 5173));
 const page = `http://127.0.0.1:${port}`;
-const given = process.env.LIPSYNC_URL;
-const api = given === undefined ? await startApi(page) : null;
+const apiUrl = process.env.LIPSYNC_URL;
+const api = apiUrl === undefined ? await startApi(page) : null;
 
 const vite = await createServer({
   root: import.meta.dirname,
@@ -18,7 +19,7 @@ const vite = await createServer({
     host: '127.0.0.1',
     port,
     strictPort: true,
-    proxy: proxyTo(given ?? api?.url ?? ''),
+    proxy: proxyTo(apiUrl ?? api?.url ?? ''),
     warmup: { clientFiles: ['src/main.tsx'] },
   },
 });
@@ -34,4 +35,4 @@ async function stop(code: number): Promise<void> {
 }
 process.on('SIGINT', () => void stop(0));
 process.on('SIGTERM', () => void stop(0));
-void api?.ended.then(() => stop(1));
+void api?.exited.then(() => stop(1));

@@ -6,7 +6,7 @@ const proxy = proxyTo(process.env.LIPSYNC_URL ?? 'http://127.0.0.1:4000');
 
 export default defineConfig({
   plugins: [react()],
-  // The kit is a link to the folder above, which Vite would not serve.
+  // The kit is a link to a folder outside this package, which Vite does not serve by default.
   server: { proxy, fs: { allow: ['../..'] } },
   preview: { proxy },
 });

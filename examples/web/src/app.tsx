@@ -17,9 +17,9 @@ import { SignIn } from './session/sign-in.tsx';
 import { useToken } from './session/token.ts';
 import { useViewer } from './session/viewer.ts';
 import { Studio } from './studio.tsx';
-import { resolveVariables, theme } from './theme.ts';
 import { FailureNotice } from './text/failure-notice.tsx';
-import { explainRead } from './text/query-error.ts';
+import { explainQueryError } from './text/query-error.ts';
+import { resolveVariables, theme } from './theme.ts';
 
 export function App() {
   const [token, setToken] = useToken();
@@ -66,35 +66,35 @@ function Page({ token, onToken }: PageProps) {
   );
 }
 
-/** Asks for a token where the server wants one. */
+/** Shows the sign-in form if the server requires a token. */
 function Gate({ token, onToken }: PageProps) {
-  const [{ data, error, fetching }, ask] = useViewer();
+  const [{ data, error, fetching }, refetch] = useViewer();
   if (data !== undefined) {
     if (data.viewer.scopes.length > 0) return <Studio onSignIn={() => onToken(null)} />;
-    return <SignIn wasRefused={token !== null} onToken={onToken} />;
+    return <SignIn isTokenRejected={token !== null} onToken={onToken} />;
   }
-  const isRefused = error?.graphQLErrors.some(
+  const needsToken = error?.graphQLErrors.some(
     ({ extensions }) => extensions.code === 'NOT_AUTHENTICATED',
   );
-  if (isRefused === true) return <SignIn wasRefused={token !== null} onToken={onToken} />;
+  if (needsToken === true) return <SignIn isTokenRejected={token !== null} onToken={onToken} />;
   if (fetching) {
     return (
       <Group justify="center" py="xl" role="status">
         <Loader size="sm" />
-        <Text c="dimmed">Looking for the server…</Text>
+        <Text c="dimmed">Connecting…</Text>
       </Group>
     );
   }
-  const again = () => ask({ requestPolicy: 'network-only' });
+  const retry = () => refetch({ requestPolicy: 'network-only' });
   return (
     <FailureNotice
-      words={explainRead(error)}
-      steps={{ TRY_AGAIN: { label: 'Try again', act: again } }}
+      notice={explainQueryError(error)}
+      steps={{ TRY_AGAIN: { label: 'Try again', act: retry } }}
     />
   );
 }
 
-/** What the system prefers, until somebody says otherwise. */
+/** Follows the system setting until the user chooses a scheme. */
 function SchemeToggle() {
   const { setColorScheme } = useMantineColorScheme();
   const scheme = useComputedColorScheme('light', { getInitialValueInEffect: false });
@@ -103,7 +103,7 @@ function SchemeToggle() {
     <ActionIcon
       variant="default"
       size="lg"
-      aria-label={`Use the ${other} colours`}
+      aria-label={`Switch to ${other} mode`}
       onClick={() => setColorScheme(other)}
     >
       <Icon name={other === 'dark' ? 'moon' : 'sun'} />

@@ -1,4 +1,4 @@
-/** Strokes in a square of 24. A package of icons would be larger than all the rest of this page. */
+/** Stroke paths in a 24 × 24 view box. An icon package would be larger than the rest of this page. */
 const paths = {
   play: 'M7 4.5v15l12-7.5z',
   pause: 'M8 5v14M16 5v14',

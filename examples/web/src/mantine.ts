@@ -1,4 +1,4 @@
-// Of the components that are used here, and of what those are made of: all of Mantine's styles are three times as much.
+// The styles of the components in use and of their dependencies. All of Mantine's styles would be three times as large.
 import '@mantine/core/styles/baseline.css';
 import '@mantine/core/styles/default-css-variables.css';
 import '@mantine/core/styles/global.css';

@@ -1,61 +1,61 @@
 import { useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
+import { CreateForm } from './form/create-form.tsx';
 import { useDraft } from './form/draft.ts';
-import { focusOn } from './form/focus.ts';
-import { MakeForm } from './form/create-form.tsx';
-import { PastLipsyncs } from './history/lipsync-list.tsx';
+import { focusPart } from './form/focus.ts';
+import { LipsyncList } from './history/lipsync-list.tsx';
 import { LipsyncPanel } from './lipsync/lipsync-panel.tsx';
 import classes from './studio.module.css';
-import { useInView } from './use-opened-lipsync.ts';
+import { useOpenedLipsync } from './use-opened-lipsync.ts';
 
-/** The form, what was made with it, and the one that is looked at. */
+/** The form, the list of lip-syncs, and the opened one. */
 export function Studio({ onSignIn }: { onSignIn: () => void }) {
-  const [inView, show] = useInView();
+  const [openedId, setOpenedId] = useOpenedLipsync();
   const [draft, change] = useDraft();
-  const [news, setNews] = useState(0);
-  const [unclear, setUnclear] = useState<string | null>(null);
+  const [revision, setRevision] = useState(0);
+  const [unknownId, setUnknownId] = useState<string | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
 
-  const tellNews = () => setNews((count) => count + 1);
+  const refreshList = () => setRevision((count) => count + 1);
   const open = (id: string) => {
-    flushSync(() => show(id));
+    flushSync(() => setOpenedId(id));
     heading.current?.focus();
     heading.current?.scrollIntoView({ block: 'center' });
   };
 
   return (
     <div className={classes.studio}>
-      {inView !== null && (
+      {openedId !== null && (
         <div className={classes.wide}>
           <LipsyncPanel
-            key={inView}
-            id={inView}
-            isUnclear={inView === unclear}
+            key={openedId}
+            id={openedId}
+            isOutcomeUnknown={openedId === unknownId}
             heading={heading}
             onClose={() => {
-              show(null);
-              focusOn('VIDEO');
+              setOpenedId(null);
+              focusPart('VIDEO');
             }}
             onUse={({ id, name }) => {
               change({ video: { source: 'LISTED', id, name } });
-              focusOn('SPEECH');
+              focusPart('SPEECH');
             }}
-            onChange={focusOn}
+            onChange={focusPart}
             onSignIn={onSignIn}
           />
         </div>
       )}
-      <MakeForm
+      <CreateForm
         draft={draft}
         change={change}
         onSignIn={onSignIn}
-        onMade={({ __typename, lipsync }) => {
-          setUnclear(__typename === 'OutcomeUnknownError' ? lipsync.id : null);
+        onCreated={({ __typename, lipsync }) => {
+          setUnknownId(__typename === 'OutcomeUnknownError' ? lipsync.id : null);
           open(lipsync.id);
-          tellNews();
+          refreshList();
         }}
       />
-      <PastLipsyncs inView={inView} onOpen={open} news={news} onNews={tellNews} />
+      <LipsyncList openedId={openedId} onOpen={open} revision={revision} onChange={refreshList} />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { type CSSVariablesResolver, createTheme } from '@mantine/core';
 
-/** White letters can be read on the two shades that buttons have: 6 in the dark, 7 in the light. */
+/** White text is legible on the two shades of buttons: 6 in dark mode, 7 in light mode. */
 const lagoon = [
   '#e7f6f3',
   '#cfeae5',
@@ -14,7 +14,7 @@ const lagoon = [
   '#063f3a',
 ] as const;
 
-/** Greys as warm as the paper, and as the night. */
+/** Warm greys. */
 const gray = [
   '#faf9f7',
   '#f3f1ec',
@@ -59,7 +59,7 @@ export const theme = createTheme({
   },
 });
 
-/** The page's own colours, beside those of Mantine: each reaches the contrast that its use asks for. */
+/** The page's own colours. Each has the contrast that WCAG AA requires for its use. */
 export const resolveVariables: CSSVariablesResolver = () => ({
   variables: {},
   light: {

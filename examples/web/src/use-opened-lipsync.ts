@@ -1,21 +1,21 @@
 import { useSyncExternalStore } from 'react';
 
-const name = 'lipsync';
+const parameter = 'lipsync';
 
-/** The lip-sync that is shown stands in the address: a reload shows it again, and so does whoever gets the link. */
-export function useInView(): [string | null, (id: string | null) => void] {
+/** The id of the opened lip-sync is in the URL, so that it survives a reload and can be shared as a link. */
+export function useOpenedLipsync(): [string | null, (id: string | null) => void] {
   const id = useSyncExternalStore(subscribe, read);
   return [id, show];
 }
 
 function read(): string | null {
-  return new URLSearchParams(location.search).get(name);
+  return new URLSearchParams(location.search).get(parameter);
 }
 
 function show(id: string | null): void {
   const url = new URL(location.href);
-  if (id === null) url.searchParams.delete(name);
-  else url.searchParams.set(name, id);
+  if (id === null) url.searchParams.delete(parameter);
+  else url.searchParams.set(parameter, id);
   if (url.href !== location.href) history.pushState(null, '', url);
   dispatchEvent(new PopStateEvent('popstate'));
 }

@@ -4,7 +4,7 @@ import type { AxeResults, RunOptions } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBrowser } from './browser.ts';
-import { openStage, type Stage } from './test-page.ts';
+import { startTestPage, type TestPage } from './test-page.ts';
 import { listJobs, type Visit, visit } from './visit.ts';
 
 const axePath = createRequire(import.meta.url).resolve('axe-core');
@@ -12,21 +12,21 @@ const axePath = createRequire(import.meta.url).resolve('axe-core');
 declare const axe: { run(options: RunOptions): Promise<AxeResults> };
 
 let browser: Browser;
-let stage: Stage;
+let testPage: TestPage;
 beforeAll(async () => {
   browser = await openBrowser();
-  stage = await openStage({
+  testPage = await startTestPage({
     sandbox: { accounts: [{ email: 'one@sandbox.example', maxJobs: 8 }] },
   });
 });
 afterAll(async () => {
   await browser.close();
-  await stage.close();
+  await testPage.close();
 });
 
-/** All that axe knows, best practices included; where, and what is wrong there. */
-async function examine(page: Page): Promise<string[]> {
-  // Colours on their way from one state to the next are neither.
+/** Runs every axe rule, best practices included, and returns the violations. */
+async function findViolations(page: Page): Promise<string[]> {
+  // Waits for running transitions, because axe would measure colours in between.
   await page.evaluate(() =>
     Promise.all(
       document
@@ -42,41 +42,41 @@ async function examine(page: Page): Promise<string[]> {
   );
 }
 
-/** How much wider the page is than the window. */
-const overflow = (page: Page) =>
+/** By how many pixels the page is wider than the window. */
+const measureOverflow = (page: Page) =>
   page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
-type State = { name: string; reach: (guest: Visit) => Promise<unknown> };
+type State = { name: string; reach: (visitor: Visit) => Promise<unknown> };
 
 const states: State[] = [
   { name: 'empty', reach: ({ see }) => see('Emily') },
   {
     name: 'with problems',
-    async reach({ page, make, see }) {
+    async reach({ page, submit, see }) {
       await page.getByText('More options').click();
-      await make();
-      await see('Type what shall be said.');
+      await submit();
+      await see('Enter the text to speak.');
     },
   },
   {
     name: 'with a failure',
-    async reach({ fill, make, see }) {
+    async reach({ fill, submit, see }) {
       await fill('[[422]]');
-      await make();
-      await see('The video service does not want to make this');
+      await submit();
+      await see('Content rejected');
     },
   },
   {
     name: 'running',
-    async reach({ fill, make, see }) {
-      await stage.app.turn({ endless: true });
+    async reach({ fill, submit, see }) {
+      await testPage.app.turn({ endless: true });
       await fill('Running.');
-      await make();
-      await see('Your video is being made');
+      await submit();
+      await see('Generating your video');
     },
   },
   {
-    name: 'asked whether to cancel',
+    name: 'cancel dialog',
     async reach({ page }) {
       await page.getByRole('button', { name: 'Cancel…' }).click();
       await page.getByRole('dialog').waitFor();
@@ -85,15 +85,15 @@ const states: State[] = [
   {
     name: 'ready',
     async reach({ page, see }) {
-      await page.getByRole('button', { name: 'Keep it' }).click();
+      await page.getByRole('button', { name: 'Keep lip-sync' }).click();
       await page.getByRole('dialog').waitFor({ state: 'hidden' });
-      await stage.app.turn({ endless: null });
-      await stage.app.finishJobs();
+      await testPage.app.turn({ endless: null });
+      await testPage.app.finishJobs();
       await see('Your video is ready');
     },
   },
   {
-    name: 'with something to upload',
+    name: 'audio upload',
     reach: ({ page, see }) =>
       page
         .getByText('Upload', { exact: true })
@@ -110,29 +110,32 @@ const states: State[] = [
   },
 ];
 
-describe('nobody is kept out', () => {
-  const looks = (['light', 'dark'] as const).flatMap((colorScheme) =>
+describe('every state of the page', () => {
+  const displays = (['light', 'dark'] as const).flatMap((colorScheme) =>
     [1280, 360].map((width) => ({ colorScheme, width })),
   );
-  test.each(looks)(
-    'axe finds nothing, and nothing sticks out: $colorScheme, $width pixels',
+  test.each(displays)(
+    'has no axe violations and no horizontal overflow: $colorScheme, $width pixels',
     async ({ colorScheme, width }) => {
-      const guest = await visit(browser, stage, { colorScheme, viewport: { width, height: 740 } });
+      const visitor = await visit(browser, testPage, {
+        colorScheme,
+        viewport: { width, height: 740 },
+      });
       for (const { name, reach } of states) {
-        await reach(guest);
-        expect(await examine(guest.page), name).toEqual([]);
-        expect(await overflow(guest.page), name).toBe(0);
+        await reach(visitor);
+        expect(await findViolations(visitor.page), name).toEqual([]);
+        expect(await measureOverflow(visitor.page), name).toBe(0);
       }
-      await guest.close();
+      await visitor.close();
     },
   );
 
-  test('the colours follow the system, until somebody says otherwise', async () => {
-    const { page, see, close } = await visit(browser, stage, { colorScheme: 'dark' });
+  test('follows the colour scheme of the system until the user changes it', async () => {
+    const { page, see, close } = await visit(browser, testPage, { colorScheme: 'dark' });
     await see('Emily');
     const scheme = () => page.evaluate(() => document.documentElement.dataset.mantineColorScheme);
     expect(await scheme()).toBe('dark');
-    await page.getByRole('button', { name: 'Use the light colours' }).click();
+    await page.getByRole('button', { name: 'Switch to light mode' }).click();
     expect(await scheme()).toBe('light');
     await page.reload();
     await see('Emily');
@@ -140,13 +143,13 @@ describe('nobody is kept out', () => {
     await close();
   });
 
-  test('nothing moves for those who do not want that', async () => {
-    const guest = await visit(browser, stage, { reducedMotion: 'reduce' });
-    const { page, fill, make, see, close } = guest;
-    await stage.app.turn({ endless: true });
-    await fill('Quietly.');
-    await make();
-    await see('Your video is being made');
+  test('runs no animation with reduced motion', async () => {
+    const visitor = await visit(browser, testPage, { reducedMotion: 'reduce' });
+    const { page, fill, submit, see, close } = visitor;
+    await testPage.app.turn({ endless: true });
+    await fill('Without motion.');
+    await submit();
+    await see('Generating your video');
     const running = await page.evaluate(() =>
       document
         .getAnimations()
@@ -154,28 +157,28 @@ describe('nobody is kept out', () => {
         .map((each) => String((each as CSSAnimation).animationName ?? each.id)),
     );
     expect(running).toEqual([]);
-    await stage.app.turn({ endless: null });
-    await stage.app.finishJobs();
+    await testPage.app.turn({ endless: null });
+    await testPage.app.finishJobs();
     await see('Your video is ready');
     await close();
   });
 });
 
 describe('with the keyboard alone', () => {
-  test('from the first key to the playing video, with every step read out', async () => {
-    const before = (await listJobs(stage)).length;
-    const { page, see, close } = await visit(browser, stage);
+  test('creates and plays a video, and announces each step', async () => {
+    const before = (await listJobs(testPage)).length;
+    const { page, see, close } = await visit(browser, testPage);
     await see('Emily');
-    await stage.app.turn({ endless: true });
+    await testPage.app.turn({ endless: true });
     const focused = () =>
       page.evaluate(() => {
         const { activeElement: it } = document;
         return it?.getAttribute('aria-label') ?? it?.id ?? '';
       });
-    /** Tabs on until this has the focus. */
-    const tabTo = async (isThere: () => Promise<boolean>) => {
-      for (let presses = 0; !(await isThere()); presses += 1) {
-        if (presses > 60) throw new Error(`Not reached; the focus is on ${await focused()}.`);
+    /** Presses Tab until the condition holds. */
+    const tabTo = async (isFocused: () => Promise<boolean>) => {
+      for (let presses = 0; !(await isFocused()); presses += 1) {
+        if (presses > 60) throw new Error(`Not reached. The focus is on ${await focused()}.`);
         await page.keyboard.press('Tab');
       }
     };
@@ -194,10 +197,10 @@ describe('with the keyboard alone', () => {
 
     await see('“Without a mouse.”', 'Voice: Emily');
     expect(await focused()).toBe('lipsync');
-    const said = page
+    const announcement = page
       .getByRole('region', { name: 'Your lip-sync', exact: true })
       .getByRole('status');
-    await said.filter({ hasText: /It is being made/ }).waitFor();
+    await announcement.filter({ hasText: /Generating/ }).waitFor();
 
     await tabTo(
       async () => (await page.evaluate(() => document.activeElement?.textContent)) === 'Cancel…',
@@ -208,16 +211,16 @@ describe('with the keyboard alone', () => {
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Cancel…');
 
-    await stage.app.turn({ endless: null });
-    await stage.app.finishJobs();
-    await said.filter({ hasText: 'Your video is ready.' }).waitFor();
+    await testPage.app.turn({ endless: null });
+    await testPage.app.finishJobs();
+    await announcement.filter({ hasText: 'Your video is ready.' }).waitFor();
     await page.getByLabel('Your video').focus();
     await page.keyboard.press('Space');
     await page.waitForFunction(
       () =>
         (document.querySelector('[aria-label="Your video"]') as HTMLVideoElement).currentTime > 0,
     );
-    expect((await listJobs(stage)).length).toBe(before + 1);
+    expect((await listJobs(testPage)).length).toBe(before + 1);
     await close();
   });
 });

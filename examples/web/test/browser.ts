@@ -1,12 +1,12 @@
 import type { Browser, Page } from 'playwright-core';
 import { launchBrowser } from '../../../test/support/browser.ts';
 
-/** With a microphone that hums. */
+/** With a fake microphone that plays a tone. */
 export function openBrowser(): Promise<Browser> {
   return launchBrowser('--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream');
 }
 
-/** The videos that can be chosen. */
+/** The radio buttons of the source videos. */
 export function videosOn(page: Page) {
-  return page.getByRole('group', { name: 'Who speaks?' }).getByRole('radio');
+  return page.getByRole('group', { name: 'Video', exact: true }).getByRole('radio');
 }

@@ -1,44 +1,44 @@
 import { describe, expect, test } from 'vitest';
-import { describeRest, percentAt } from '../src/lipsync/estimate.ts';
+import { describeRemaining, percentAt } from '../src/lipsync/estimate.ts';
 import { encodeWav } from '../src/media/wav.ts';
 
-describe('the bar between two events', () => {
-  const estimate = { percent: 10, toldAtMs: 1_000, endsAtMs: 11_000 };
+describe('the progress bar between two events', () => {
+  const estimate = { percent: 10, receivedAtMs: 1_000, endsAtMs: 11_000 };
 
   test.each([
     [0, 10],
     [1_000, 10],
     [6_000, 47.5],
     [11_000, 85],
-  ])('at %i ms it stands at %d', (nowMs, percent) => {
+  ])('at %i ms it shows %d percent', (nowMs, percent) => {
     expect(percentAt(estimate, nowMs)).toBe(percent);
   });
 
-  test('it creeps on behind the expected end, never falls, and never says that all is done', () => {
+  test('after the expected end it rises slowly, and never reaches 100', () => {
     const steps = Array.from({ length: 400 }, (_, at) => percentAt(estimate, at * 1_000));
     expect(steps).toEqual(steps.toSorted((a, b) => a - b));
     expect(steps.at(-1)).toBeLessThanOrEqual(95);
     expect(steps.at(30)).toBeGreaterThan(85);
   });
 
-  test('it stands still where nobody knows the end, or where it is far enough', () => {
+  test('it does not move without an expected end, from 95 percent on, or at the start', () => {
     expect(percentAt({ ...estimate, endsAtMs: null }, 9_000)).toBe(10);
     expect(percentAt({ ...estimate, percent: 95 }, 99_000)).toBe(95);
     expect(percentAt({ ...estimate, endsAtMs: 0 }, 1_000)).toBe(10);
   });
 
   test.each([
-    [-5_000, 'any moment now'],
+    [-5_000, 'almost done'],
     [4_000, 'a few seconds left'],
     [33_000, 'about 35 seconds left'],
     [58_000, 'about a minute left'],
     [95_000, 'about 2 minutes left'],
-  ])('%i ms are told as "%s"', (restMs, words) => {
-    expect(describeRest(restMs, 0)).toBe(words);
+  ])('%i ms are described as "%s"', (remainingMs, text) => {
+    expect(describeRemaining(remainingMs, 0)).toBe(text);
   });
 });
 
-test('samples become a mono WAV of 16 bits, cut off where they are too loud', async () => {
+test('encodeWav writes a 16-bit mono WAV and clips loud samples', async () => {
   const wav = Buffer.from(await encodeWav(new Float32Array([0, 0.5, -2, 2])).arrayBuffer());
   expect(wav.toString('latin1', 0, 16)).toMatch(/^RIFF....WAVEfmt $/s);
   expect(wav.readUInt32LE(4)).toBe(wav.length - 8);

@@ -1,37 +1,38 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openBrowser, videosOn } from './browser.ts';
-import { openStage, type Stage } from './test-page.ts';
+import { startTestPage, type TestPage } from './test-page.ts';
 import { type Visit, visit } from './visit.ts';
 
 let browser: Browser;
-let stage: Stage;
-let guest: Visit;
+let testPage: TestPage;
+let visitor: Visit;
 
 beforeAll(async () => {
   browser = await openBrowser();
-  stage = await openStage({
+  testPage = await startTestPage({
     sandbox: {
       accounts: ['a', 'b', 'c'].map((name) => ({ email: `${name}@x.example`, maxJobs: 8 })),
     },
   });
-  for (const at of [1, 2, 3, 4, 5, 6, 7]) await ask(`Number ${at}`, at % 2 ? 'odd' : 'even');
-  await ask('[[422]] [[moderated]]', 'none');
-  await ask('Wrong [[failed]]', 'odd');
+  for (const at of [1, 2, 3, 4, 5, 6, 7])
+    await createAndFinish(`Number ${at}`, at % 2 ? 'odd' : 'even');
+  await createAndFinish('[[422]] [[moderated]]', 'none');
+  await createAndFinish('Wrong [[failed]]', 'odd');
 });
 afterAll(async () => {
   await browser.close();
-  await stage.close();
+  await testPage.close();
 });
 beforeEach(async () => {
-  guest = await visit(browser, stage);
+  visitor = await visit(browser, testPage);
 });
-afterEach(() => guest.close());
+afterEach(() => visitor.close());
 
-/** Asks for one, and waits for its end. */
-async function ask(text: string, reference: string): Promise<void> {
-  const { ask: askApi } = stage.app;
-  const { data } = await askApi<{ videos: { nodes: { id: string }[] } }>(
+/** Creates a lip-sync and waits for its end. */
+async function createAndFinish(text: string, reference: string): Promise<void> {
+  const { ask } = testPage.app;
+  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
     '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   const input = {
@@ -39,31 +40,31 @@ async function ask(text: string, reference: string): Promise<void> {
     speech: { text: { text } },
     reference,
   };
-  const made = await askApi<{ createLipsync: { lipsync?: { id: string } } }>(
+  const created = await ask<{ createLipsync: { lipsync?: { id: string } } }>(
     `mutation ($input: CreateLipsyncInput!) {
       createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } }
     }`,
     { input },
   );
-  const id = made.data?.createLipsync.lipsync?.id;
+  const id = created.data?.createLipsync.lipsync?.id;
   if (id === undefined) return;
-  const events = stage.app.watchSse(
+  const events = testPage.app.watchSse(
     'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { status } } }',
     { id },
   );
   for await (const _ of events);
 }
 
-const section = () => guest.page.getByRole('region', { name: 'Your lip-syncs' });
+const section = () => visitor.page.getByRole('region', { name: 'Your lip-syncs' });
 const rows = () =>
   section()
     .getByRole('button')
     .filter({ hasText: /2\d{3}/ });
 const texts = async () => (await rows().allInnerTexts()).map((text) => text.split('\n')[0]);
 
-describe('what was made before', () => {
-  test('is read by pages, forth and back', async () => {
-    const { page } = guest;
+describe('the list of lip-syncs', () => {
+  test('pages forwards and backwards', async () => {
+    const { page } = visitor;
     await rows().first().waitFor();
     const first = ['Wrong [[failed]]', 'Number 7', 'Number 6', 'Number 5', 'Number 4'];
     await expect.poll(texts).toEqual(first);
@@ -76,51 +77,51 @@ describe('what was made before', () => {
     await expect.poll(texts).toEqual(first);
   });
 
-  test('is found by how it ended, and by its label', async () => {
+  test('filters by status and by label', async () => {
     await section().getByText('No video', { exact: true }).click();
     await section().getByText('Number 7').waitFor({ state: 'hidden' });
     await expect.poll(texts).toEqual(['Wrong [[failed]]']);
     await section().getByText('Ready', { exact: true }).first().click();
     await section().getByText('Number 7').waitFor();
-    await section().getByLabel('With the label').fill('even');
+    await section().getByLabel('Filter by label').fill('even');
     await section().getByText('Number 7').waitFor({ state: 'hidden' });
     await expect.poll(texts).toEqual(['Number 6', 'Number 4', 'Number 2']);
-    await section().getByLabel('With the label').fill('nothing');
-    await section().getByText('There is none here yet.').waitFor();
+    await section().getByLabel('Filter by label').fill('nothing');
+    await section().getByText('No lip-syncs here yet.').waitFor();
   });
 
-  test('is opened again, and the way back leads back', async () => {
-    const { page, see, miss } = guest;
+  test('opens a lip-sync, and the back button returns to the last one', async () => {
+    const { page, see, waitUntilGone } = visitor;
     await rows().filter({ hasText: 'Number 6' }).click();
     await see('“Number 6”', 'Your video is ready');
     await rows().filter({ hasText: 'Wrong' }).click();
-    await see('The video could not be made');
+    await see('The video could not be generated');
     await page.goBack();
     await see('“Number 6”', 'Your video is ready');
     await page.goBack();
-    await miss('“Number 6”');
+    await waitUntilGone('“Number 6”');
   });
 
-  test('shows what still runs, live', async () => {
-    const { fill, make } = guest;
-    await stage.app.turn({ endless: true });
-    await fill('Still at it.');
-    await make();
-    await section().getByText('Still at it.').waitFor();
+  test('updates running lip-syncs live', async () => {
+    const { fill, submit } = visitor;
+    await testPage.app.turn({ endless: true });
+    await fill('Still running.');
+    await submit();
+    await section().getByText('Still running.').waitFor();
     await section()
-      .getByText(/In the making \d+ %/)
+      .getByText(/Generating \d+ %/)
       .waitFor();
-    await section().getByText('Running', { exact: true }).click();
-    await expect.poll(texts).toEqual(['Still at it.']);
-    await stage.app.finishJobs();
-    await section().getByText('There is none here yet.').waitFor();
-    await stage.app.turn({ endless: null });
+    await section().getByText('In progress', { exact: true }).click();
+    await expect.poll(texts).toEqual(['Still running.']);
+    await testPage.app.finishJobs();
+    await section().getByText('No lip-syncs here yet.').waitFor();
+    await testPage.app.turn({ endless: null });
   });
 });
 
-describe('what can speak', () => {
-  test('is read by pages too, and the keyboard stays where the new ones begin', async () => {
-    const { page } = guest;
+describe('the source videos', () => {
+  test('load page by page, and the focus moves to the first new one', async () => {
+    const { page } = visitor;
     const cards = videosOn(page);
     await cards.first().waitFor();
     expect(await cards.count()).toBe(6);

@@ -8,38 +8,38 @@ import { previewPage } from '../preview.ts';
 import { openBrowser, videosOn } from './browser.ts';
 
 /*
- * `node test/pictures.ts <folder>`: a picture of each state of the page, on a desk and on a phone, light and dark, to be
- * looked at by people.
+ * `node test/screenshots.ts <folder>`: takes a screenshot of each state of the page, on desktop and phone, light and
+ * dark, for a visual review.
  */
 const [, , folder = join(tmpdir(), 'lipsync-pictures')] = process.argv;
 
 type Scene = { name: string; show: (page: Page) => Promise<unknown> };
 
-const say = async (page: Page, text: string) => {
+const fill = async (page: Page, text: string) => {
   await videosOn(page).first().check();
   await page.getByLabel('Text', { exact: true }).fill(text);
 };
-const make = (page: Page) => page.getByRole('button', { name: 'Make the video' }).click();
-const sayAndMake = async (page: Page, text: string) => {
-  await say(page, text);
-  await make(page);
+const submit = (page: Page) => page.getByRole('button', { name: 'Create video' }).click();
+const fillAndSubmit = async (page: Page, text: string) => {
+  await fill(page, text);
+  await submit(page);
 };
-const see = (page: Page, words: string) => page.getByText(words).first().waitFor();
+const see = (page: Page, text: string) => page.getByText(text).first().waitFor();
 
-/** In this order: what one leaves behind the next ones show. */
+/** In order: later scenes show the lip-syncs of earlier ones. */
 const scenes: Scene[] = [
-  { name: 'empty', show: (page) => page.getByText('There is none here yet').waitFor() },
+  { name: 'empty', show: (page) => page.getByText('No lip-syncs here yet').waitFor() },
   {
     name: 'problems',
     async show(page) {
-      await make(page);
-      await see(page, 'Choose a video, or');
+      await submit(page);
+      await see(page, 'Choose or upload a video.');
     },
   },
   {
     name: 'filled',
     async show(page) {
-      await say(
+      await fill(
         page,
         'Welcome to our little shop. Have a look around, and call me if you need me!',
       );
@@ -50,40 +50,40 @@ const scenes: Scene[] = [
   {
     name: 'running',
     async show(page) {
-      await sayAndMake(page, 'Welcome to our little shop. Have a look around! [[slow]]');
-      await see(page, 'Your video is being made');
+      await fillAndSubmit(page, 'Welcome to our little shop. Have a look around! [[slow]]');
+      await see(page, 'Generating your video');
       await see(page, ' %, ');
     },
   },
   {
     name: 'cancel',
     async show(page) {
-      await sayAndMake(page, 'Something that nobody wants any more. [[slow]]');
-      await see(page, 'Your video is being made');
+      await fillAndSubmit(page, 'This one will be cancelled. [[slow]]');
+      await see(page, 'Generating your video');
       await page.getByRole('button', { name: 'Cancel…' }).click();
-      await page.getByRole('dialog').getByText('The video service can not be stopped').waitFor();
+      await page.getByRole('dialog').getByText('The video service cannot stop').waitFor();
     },
   },
   {
     name: 'ready',
     async show(page) {
-      await sayAndMake(page, 'The new menu is here. Come and try it!');
+      await fillAndSubmit(page, 'The new menu is here. Come and try it!');
       await see(page, 'Your video is ready');
     },
   },
   {
     name: 'refused',
     async show(page) {
-      await sayAndMake(page, 'Something rude. [[422]]');
-      await see(page, 'does not want to make this');
+      await fillAndSubmit(page, 'Something rude. [[422]]');
+      await see(page, 'Content rejected');
       await page.getByRole('alert').scrollIntoViewIfNeeded();
     },
   },
   {
     name: 'failed',
     async show(page) {
-      await sayAndMake(page, 'Something that goes wrong. [[failed]]');
-      await see(page, 'The video could not be made');
+      await fillAndSubmit(page, 'Something that goes wrong. [[failed]]');
+      await see(page, 'The video could not be generated');
     },
   },
   {
@@ -98,22 +98,22 @@ const scenes: Scene[] = [
     name: 'upload',
     async show(page) {
       await page.getByText('Upload', { exact: true }).click();
-      const speech = join(import.meta.dirname, '../../../src/demo-media/speech.mp3');
-      await page.getByLabel('Choose an audio file').setInputFiles(speech);
+      const audioFile = join(import.meta.dirname, '../../../src/demo-media/speech.mp3');
+      await page.getByLabel('Choose an audio file').setInputFiles(audioFile);
       await see(page, 'speech.mp3, 0:');
     },
   },
 ];
 
-const looks = [
-  { name: 'desk-light', width: 1280, height: 940, colorScheme: 'light' },
-  { name: 'desk-dark', width: 1280, height: 940, colorScheme: 'dark' },
+const displays = [
+  { name: 'desktop-light', width: 1280, height: 940, colorScheme: 'light' },
+  { name: 'desktop-dark', width: 1280, height: 940, colorScheme: 'dark' },
   { name: 'phone-light', width: 360, height: 740, colorScheme: 'light' },
   { name: 'phone-dark', width: 360, height: 740, colorScheme: 'dark' },
 ] as const;
 
-async function takeAll(browser: Browser, url: string, look: (typeof looks)[number]) {
-  const { name, colorScheme, width, height } = look;
+async function takeScreenshots(browser: Browser, url: string, display: (typeof displays)[number]) {
+  const { name, colorScheme, width, height } = display;
   const context = await browser.newContext({ colorScheme, viewport: { width, height } });
   for (const scene of scenes) {
     const page = await context.newPage();
@@ -121,20 +121,20 @@ async function takeAll(browser: Browser, url: string, look: (typeof looks)[numbe
     await page.getByRole('radio', { name: 'Emily' }).waitFor();
     await scene.show(page);
     await page.evaluate(() => document.fonts.ready);
-    // What is in view then, since that is what people see first.
+    // Only the visible part: users see it first.
     await page.screenshot({ path: join(folder, `${name}-${scene.name}.png`) });
     await page.close();
   }
   await context.close();
 }
 
-async function takeLook(browser: Browser, look: (typeof looks)[number]) {
+async function takeDisplay(browser: Browser, display: (typeof displays)[number]) {
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-pictures-'));
   const port = await findPort(0);
   const api = await startApi(`http://127.0.0.1:${port}`, { DATA_DIR: dataDir });
   const served = await previewPage(api.url, port);
   try {
-    await takeAll(browser, served.url, look);
+    await takeScreenshots(browser, served.url, display);
   } finally {
     await served.close();
     await api.stop();
@@ -146,8 +146,8 @@ await mkdir(folder, { recursive: true });
 await build({ root: join(import.meta.dirname, '..'), logLevel: 'error' });
 const browser = await openBrowser();
 try {
-  for (const look of looks) await takeLook(browser, look);
+  for (const display of displays) await takeDisplay(browser, display);
 } finally {
   await browser.close();
 }
-process.stdout.write(`They are in ${folder}\n`);
+process.stdout.write(`The screenshots are in ${folder}\n`);

@@ -3,86 +3,86 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openBrowser, videosOn } from './browser.ts';
-import { openStage, type Stage } from './test-page.ts';
+import { startTestPage, type TestPage } from './test-page.ts';
 import { listJobs, type Visit, visit } from './visit.ts';
 
 const media = join(import.meta.dirname, '../../../src');
-const speech = join(media, 'demo-media/speech.mp3');
+const audioFile = join(media, 'demo-media/speech.mp3');
 
 let browser: Browser;
-let stage: Stage;
-let guest: Visit;
+let testPage: TestPage;
+let visitor: Visit;
 
 beforeAll(async () => {
   browser = await openBrowser();
-  stage = await openStage();
+  testPage = await startTestPage();
 });
 afterAll(async () => {
   await browser.close();
-  await stage.close();
+  await testPage.close();
 });
 beforeEach(async () => {
-  guest = await visit(browser, stage);
-  await videosOn(guest.page).first().check();
+  visitor = await visit(browser, testPage);
+  await videosOn(visitor.page).first().check();
 });
-afterEach(() => guest.close());
+afterEach(() => visitor.close());
 
-const choose = (kind: string) => guest.page.getByText(kind, { exact: true }).click();
+const chooseSource = (kind: string) => visitor.page.getByText(kind, { exact: true }).click();
 
 describe('works', () => {
-  test('an MP3 is sent as it is', async () => {
-    const { page, make, see } = guest;
-    await choose('Upload');
-    await page.getByLabel('Choose an audio file').setInputFiles(speech);
+  test('an MP3 is uploaded unchanged', async () => {
+    const { page, submit, see } = visitor;
+    await chooseSource('Upload');
+    await page.getByLabel('Choose an audio file').setInputFiles(audioFile);
     await see('speech.mp3, 0:07');
-    await make();
-    await see('Says what was recorded.', 'Your video is ready');
-    expect((await listJobs(stage)).at(-1)?.request.audioPath).toMatch(/\.mp3$/);
+    await submit();
+    await see('The speech is an audio file.', 'Your video is ready');
+    expect((await listJobs(testPage)).at(-1)?.request.audioPath).toMatch(/\.mp3$/);
   });
 
-  test('what is said into the microphone becomes a WAV, and a video', async () => {
-    const { page, make, see } = guest;
-    await choose('Record');
+  test('a recording from the microphone is uploaded as WAV and becomes a video', async () => {
+    const { page, submit, see } = visitor;
+    await chooseSource('Record');
     await page.getByRole('button', { name: 'Record', exact: true }).click();
     await see('0:02 of 1:00');
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByLabel('Listen to Your recording').waitFor();
-    await make();
-    await see('Says what was recorded.', 'Your video is ready');
-    expect((await listJobs(stage)).at(-1)?.request.audioPath).toMatch(/\.wav$/);
+    await submit();
+    await see('The speech is an audio file.', 'Your video is ready');
+    expect((await listJobs(testPage)).at(-1)?.request.audioPath).toMatch(/\.wav$/);
   });
 
-  test('any other sound that the browser can play becomes a WAV', async () => {
-    const { page, see } = guest;
-    await choose('Upload');
-    // By its name it is nothing that the video service takes; what it holds is for the browser to find out.
+  test('other audio that the browser can play is converted to WAV', async () => {
+    const { page, see } = visitor;
+    await chooseSource('Upload');
+    // The type is one that the video service rejects; the content decides whether the browser can decode it.
     await page.getByLabel('Choose an audio file').setInputFiles({
       name: 'voice.ogg',
       mimeType: 'audio/ogg',
-      buffer: await readFile(speech),
+      buffer: await readFile(audioFile),
     });
     await see('voice.wav, 0:0');
   });
 
-  test('a video from this machine speaks', async () => {
-    const { page, see, make } = guest;
+  test('an uploaded video is the source video', async () => {
+    const { page, see, submit } = visitor;
     await page
-      .getByLabel('Or upload your own')
+      .getByLabel('Upload a video')
       .setInputFiles(join(media, 'sandbox/media/source-2.mp4'));
-    await see('source-2.mp4 speaks');
+    await see('source-2.mp4 is selected');
     await page.getByLabel('Text', { exact: true }).fill('From my own video.');
-    await make();
+    await submit();
     await see('“From my own video.”', 'Your video is ready');
-    expect((await listJobs(stage)).at(-1)?.request.videoPath).toBeDefined();
+    expect((await listJobs(testPage)).at(-1)?.request.videoPath).toBeDefined();
   });
 
-  test('each voice and each video can be tried before it is chosen', async () => {
-    const { page } = guest;
+  test('voices and videos have previews', async () => {
+    const { page } = visitor;
     await page.getByRole('button', { name: 'Listen to Isabella' }).click();
     await page.getByRole('button', { name: 'Stop Isabella' }).waitFor();
     await page.getByRole('button', { name: 'Listen to James' }).click();
     await page.getByRole('button', { name: 'Listen to Isabella' }).waitFor();
-    // It ends by itself.
+    // The preview ends by itself.
     await page.getByRole('button', { name: 'Listen to James' }).waitFor();
     await page
       .getByRole('button', { name: /^Play a preview of / })
@@ -94,25 +94,25 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  test('a file that is no sound at all, before it is sent and after', async () => {
-    const { page, see } = guest;
-    await choose('Upload');
+  test('a file that is not audio, in the browser and on the server', async () => {
+    const { page, see } = visitor;
+    await chooseSource('Upload');
     const file = { name: 'notes.mp3', buffer: Buffer.from('Just some notes.') };
-    const send = (mimeType: string) =>
+    const choose = (mimeType: string) =>
       page.getByLabel('Choose an audio file').setInputFiles({ ...file, mimeType });
-    await send('audio/x-notes');
-    await see('This browser can not read the file');
-    await send('audio/mpeg');
-    await see('The file was not taken', 'By its content the file is no WAV or MP3 audio.');
+    await choose('audio/x-notes');
+    await see('Your browser cannot play this file');
+    await choose('audio/mpeg');
+    await see('The file was not accepted');
   });
 
-  test('to lose a file silently where the line breaks on the way', async () => {
-    const { page, see } = guest;
-    await choose('Upload');
+  test('to lose a file silently: a broken upload offers a retry', async () => {
+    const { page, see } = visitor;
+    await chooseSource('Upload');
     await page.route('**/uploads/**', (route) => route.abort('connectionreset'), { times: 1 });
-    await page.getByLabel('Choose an audio file').setInputFiles(speech);
-    await see('There is no connection');
-    await page.getByRole('button', { name: 'Send it again' }).click();
+    await page.getByLabel('Choose an audio file').setInputFiles(audioFile);
+    await see('No connection');
+    await page.getByRole('button', { name: 'Retry upload' }).click();
     await see('speech.mp3, 0:07');
   });
 });

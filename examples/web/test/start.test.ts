@@ -17,17 +17,17 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-test('`npm run web` serves the page with a sandbox, also where a token of the real service is set', async () => {
+test('`npm run web` serves the page with a sandbox, even if a token of the real service is set', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-web-'));
   const { PATH, HOME } = process.env;
   const program = spawn('npm', ['run', '-s', 'web'], {
     cwd: root,
     env: { PATH, HOME, PORT: '0', DATA_DIR: dataDir, USEAPI_TOKEN: 'user:1-never-used' },
     stdio: ['ignore', 'pipe', 'inherit'],
-    // npm hands a signal on to nobody: its whole group gets it.
+    // The signal goes to the process group, because npm may not forward it.
     detached: true,
   });
-  const ended = once(program, 'close');
+  const exited = once(program, 'close');
   const lines = createInterface({ input: program.stdout });
   let url = '';
   for await (const line of lines) {
@@ -36,10 +36,10 @@ test('`npm run web` serves the page with a sandbox, also where a token of the re
   }
   expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
 
-  const { page, fill, make, see, close } = await visit(browser, { line: { url } as never });
-  await see('There is none here yet.');
+  const { page, fill, submit, see, close } = await visit(browser, { line: { url } as never });
+  await see('No lip-syncs here yet.');
   await fill('Hello from the command line.');
-  await make();
+  await submit();
   await see('Your video is ready');
   await page.getByLabel('Your video').click();
   await page.waitForFunction(
@@ -48,6 +48,6 @@ test('`npm run web` serves the page with a sandbox, also where a token of the re
   await close();
 
   process.kill(-(program.pid ?? 0), 'SIGTERM');
-  await ended;
+  await exited;
   await rm(dataDir, { recursive: true, force: true });
 });

@@ -2,15 +2,15 @@ import { startTestApp, type TestApp, type TestAppOptions } from '../../../test/s
 import { type Line, openLine } from '../../../test/support/line.ts';
 import { previewPage } from '../preview.ts';
 
-export type Stage = {
+export type TestPage = {
   app: TestApp;
-  /** Between the browser and everything: the page is on `line.url`. */
+  /** The network between the browser and the page; the page is at `line.url`. */
   line: Line;
   close(): Promise<void>;
 };
 
-/** The built page with the program and its sandbox behind it, on one address that can be cut off. */
-export async function openStage({ env, ...options }: TestAppOptions = {}): Promise<Stage> {
+/** Serves the built page, with the server and its sandbox behind it, over a network that can be cut. */
+export async function startTestPage({ env, ...options }: TestAppOptions = {}): Promise<TestPage> {
   const line = await openLine('http://127.0.0.1:1');
   const app = await startTestApp({ ...options, env: { ...env, PUBLIC_URL: line.url } });
   const page = await previewPage(app.url);

@@ -1,50 +1,50 @@
 import { Button, Divider, Loader, Paper, Stack, Text, Title } from '@mantine/core';
 import { type SubmitEvent, useState } from 'react';
 import { Icon } from '../icon.tsx';
-import { FailureNotice, type Steps } from '../text/failure-notice.tsx';
+import { FailureNotice, type NextSteps } from '../text/failure-notice.tsx';
 import { type Change, type Draft, inputOf, type Problems, problemsOf } from './draft.ts';
-import { focusOn } from './focus.ts';
+import { focusPart } from './focus.ts';
 import { Options } from './options.tsx';
 import { SpeechField } from './speech-field.tsx';
-import { type Made, useMaking } from './use-create-lipsync.ts';
+import { type CreatedLipsync, useCreateLipsync } from './use-create-lipsync.ts';
 import { VideoPicker } from './video-picker.tsx';
 
 type Props = {
   draft: Draft;
   change: Change;
-  onMade: (made: Made) => void;
+  onCreated: (created: CreatedLipsync) => void;
   onSignIn: () => void;
 };
 
-export function MakeForm({ draft, change, onMade, onSignIn }: Props) {
-  const { making, make, dismiss } = useMaking(onMade);
+export function CreateForm({ draft, change, onCreated, onSignIn }: Props) {
+  const { state, create, dismiss } = useCreateLipsync(onCreated);
   const [isChecked, setChecked] = useState(false);
   const problems: Problems = isChecked ? problemsOf(draft) : {};
-  const isAsking = making.kind === 'ASKING';
+  const isSending = state.kind === 'SENDING';
 
-  // The button is not disabled meanwhile: that would take the focus from under the keyboard.
+  // The button stays enabled while sending: a disabled button would lose the keyboard focus.
   const submit = () => {
-    if (isAsking) return;
+    if (isSending) return;
     const found = problemsOf(draft);
     setChecked(true);
-    if (found.video !== undefined) return focusOn('VIDEO');
-    if (found.speech !== undefined) return focusOn('SPEECH');
+    if (found.video !== undefined) return focusPart('VIDEO');
+    if (found.speech !== undefined) return focusPart('SPEECH');
     setChecked(false);
-    make(inputOf(draft));
+    create(inputOf(draft));
   };
 
-  const steps: Steps = {
+  const steps: NextSteps = {
     TRY_AGAIN: { label: 'Try again', act: submit },
     SIGN_IN: { label: 'Sign in', act: onSignIn },
-    CHOOSE_VIDEO: { label: 'Choose another video', act: () => focusOn('VIDEO') },
+    CHOOSE_VIDEO: { label: 'Choose another video', act: () => focusPart('VIDEO') },
     CHANGE_SPEECH: {
-      label: draft.speech === 'TEXT' ? 'Change the text' : 'Change what is said',
-      act: () => focusOn('SPEECH'),
+      label: draft.speech === 'TEXT' ? 'Edit the text' : 'Change the speech',
+      act: () => focusPart('SPEECH'),
     },
   };
 
   return (
-    <Paper component="section" aria-labelledby="make" p={{ base: 'md', sm: 'xl' }} withBorder>
+    <Paper component="section" aria-labelledby="create" p={{ base: 'md', sm: 'xl' }} withBorder>
       <form
         noValidate
         onSubmit={(event: SubmitEvent) => {
@@ -53,8 +53,8 @@ export function MakeForm({ draft, change, onMade, onSignIn }: Props) {
         }}
       >
         <Stack gap="xl">
-          <Title order={2} id="make" size="h3">
-            Make a lip-sync
+          <Title order={2} id="create" size="h3">
+            Create a lip-sync
           </Title>
           <VideoPicker
             chosen={draft.video}
@@ -67,19 +67,19 @@ export function MakeForm({ draft, change, onMade, onSignIn }: Props) {
           <Divider />
           <SpeechField draft={draft} change={change} problem={problems.speech} />
           <Options draft={draft} change={change} />
-          {making.kind === 'FAILED' && <FailureNotice words={making.words} steps={steps} />}
+          {state.kind === 'FAILED' && <FailureNotice notice={state.notice} steps={steps} />}
           <Button
             type="submit"
             size="lg"
-            aria-busy={isAsking}
+            aria-busy={isSending}
             leftSection={
-              isAsking ? <Loader size={18} color="currentColor" /> : <Icon name="film" />
+              isSending ? <Loader size={18} color="currentColor" /> : <Icon name="film" />
             }
           >
-            Make the video
+            Create video
           </Button>
-          <Text className="said-only" role="status">
-            {isAsking && 'Asking for the video.'}
+          <Text className="visually-hidden" role="status">
+            {isSending && 'Sending the request.'}
           </Text>
         </Stack>
       </form>

@@ -3,27 +3,27 @@ import type { CreateLipsyncInput } from 'lipsync-graphql-client';
 
 export type SpeechKind = 'TEXT' | 'FILE' | 'RECORDING';
 
-/** Whose person shall speak. */
+/** The video whose person speaks. */
 export type ChosenVideo = {
   source: 'LISTED' | 'UPLOADED';
   id: string;
   name: string;
 };
 
-/** A sound that the server has. */
-export type SentSound = { uploadId: string; name: string; seconds: number | null };
+/** An audio file that the server has received. */
+export type UploadedAudio = { uploadId: string; name: string; seconds: number | null };
 
-/** What the form holds. It is kept for the tab, so that a reload loses no word. */
+/** The content of the form. It is stored for the tab, so that it survives a reload. */
 export type Draft = {
   video: ChosenVideo | null;
   speech: SpeechKind;
   text: string;
   voiceId: string | null;
-  file: SentSound | null;
-  recording: SentSound | null;
+  file: UploadedAudio | null;
+  recording: UploadedAudio | null;
   keepsOriginalSound: boolean;
   isOffPeak: boolean;
-  waitsInLine: boolean;
+  waitsInQueue: boolean;
   reference: string;
 };
 
@@ -36,7 +36,7 @@ const emptyDraft: Draft = {
   recording: null,
   keepsOriginalSound: false,
   isOffPeak: false,
-  waitsInLine: true,
+  waitsInQueue: true,
   reference: '',
 };
 
@@ -51,20 +51,20 @@ export function useDraft(): [Draft, Change] {
   return [draft, (part) => setDraft((before) => ({ ...before, ...part }))];
 }
 
-/** The video service speaks no more. */
-export const mostCharacters = 200;
+/** The limit of the video service. */
+export const maxCharacters = 200;
 
-/** As the server counts: an emoji is one character. */
+/** Counts like the server: an emoji is one character. */
 export function countCharacters(text: string): number {
   return [...text].length;
 }
 
-/** What is missing before it can be asked for, by field. */
+/** What is missing or invalid, by field. */
 export type Problems = { video?: string; speech?: string };
 
 export function problemsOf(draft: Draft): Problems {
   return {
-    ...(draft.video === null ? { video: 'Choose a video, or upload one of your own.' } : {}),
+    ...(draft.video === null ? { video: 'Choose or upload a video.' } : {}),
     ...speechProblem(draft),
   };
 }
@@ -72,30 +72,30 @@ export function problemsOf(draft: Draft): Problems {
 function speechProblem({ speech, text, file, recording }: Draft): Problems {
   if (speech === 'FILE') return file === null ? { speech: 'Choose an audio file.' } : {};
   if (speech === 'RECORDING') {
-    return recording === null ? { speech: 'Record what shall be said.' } : {};
+    return recording === null ? { speech: 'Record your speech.' } : {};
   }
-  if (text.trim() === '') return { speech: 'Type what shall be said.' };
-  const over = countCharacters(text) - mostCharacters;
-  return over > 0 ? { speech: `That is ${over} characters too long.` } : {};
+  if (text.trim() === '') return { speech: 'Enter the text to speak.' };
+  const over = countCharacters(text) - maxCharacters;
+  return over > 0 ? { speech: `The text is ${over} characters too long.` } : {};
 }
 
-/** @throws where `problemsOf` tells of any */
+/** @throws Error if `problemsOf` finds a problem */
 export function inputOf(draft: Draft): CreateLipsyncInput {
-  const { video, keepsOriginalSound, isOffPeak, waitsInLine, reference } = draft;
-  if (video === null) throw new Error('No video is chosen.');
+  const { video, keepsOriginalSound, isOffPeak, waitsInQueue, reference } = draft;
+  if (video === null) throw new Error('The draft has no video.');
   return {
     video: video.source === 'LISTED' ? { id: video.id } : { uploadId: video.id },
     speech: speechOf(draft),
     ...(keepsOriginalSound ? { keepOriginalSound: true } : {}),
     ...(isOffPeak ? { offPeak: true } : {}),
     ...(reference.trim() === '' ? {} : { reference: reference.trim() }),
-    whenBusy: waitsInLine ? 'QUEUE' : 'FAIL',
+    whenBusy: waitsInQueue ? 'QUEUE' : 'FAIL',
   };
 }
 
 function speechOf({ speech, text, voiceId, file, recording }: Draft): CreateLipsyncInput['speech'] {
   if (speech === 'TEXT') return { text: { text, voiceId } };
-  const sound = speech === 'FILE' ? file : recording;
-  if (sound === null) throw new Error('No sound is chosen.');
-  return { audioUploadId: sound.uploadId };
+  const audio = speech === 'FILE' ? file : recording;
+  if (audio === null) throw new Error('The draft has no audio.');
+  return { audioUploadId: audio.uploadId };
 }

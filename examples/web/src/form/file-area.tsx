@@ -10,7 +10,7 @@ type Props = {
   onFile: (file: File) => void;
 };
 
-/** The input itself covers the area, so that a click, the keyboard and a file that is dropped there all reach it. */
+/** The input covers the area, so that clicks, the keyboard and dropped files reach it. */
 export function FileArea({ label, hint, accept, onFile }: Props) {
   return (
     <label className={classes.area}>
@@ -20,7 +20,7 @@ export function FileArea({ label, hint, accept, onFile }: Props) {
         accept={accept}
         onChange={({ currentTarget }) => {
           const [file] = currentTarget.files ?? [];
-          // The same file may be chosen again, after it failed.
+          // Reset, so that the same file can be chosen again after a failure.
           currentTarget.value = '';
           if (file !== undefined) onFile(file);
         }}

@@ -1,11 +1,11 @@
-/** The first of them that is there: a text has a field of its own, a sound only the choice of how it comes. */
-const places = {
+/** By priority: text speech has a field of its own, audio has only the choice of its source. */
+const selectors = {
   VIDEO: ['input[name=video]:checked', 'input[name=video]'],
-  SPEECH: ['#text', '[aria-label="How it is said"] input:checked'],
+  SPEECH: ['#text', '[aria-label="Speech source"] input:checked'],
 };
 
-/** Leads people, and the keyboard, to the part of the form that they have to change. */
-export function focusOn(part: keyof typeof places): void {
-  const [place] = places[part].flatMap((selector) => document.querySelector(selector) ?? []);
-  if (place instanceof HTMLElement) place.focus();
+/** Moves the focus to the part of the form that must be changed. */
+export function focusPart(part: keyof typeof selectors): void {
+  const [element] = selectors[part].flatMap((selector) => document.querySelector(selector) ?? []);
+  if (element instanceof HTMLElement) element.focus();
 }

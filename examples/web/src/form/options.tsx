@@ -4,36 +4,35 @@ import classes from './options.module.css';
 
 type Props = { draft: Draft; change: Change };
 
-const mostReference = 100;
+const maxLabelLength = 100;
 
-/** What few people need stays shut until it is asked for. */
+/** Rarely used options, collapsed by default. */
 export function Options({ draft, change }: Props) {
   return (
-    <details className={classes.more}>
+    <details>
       <summary className={classes.summary}>More options</summary>
       <Stack gap="md" mt="md">
         <Switch
-          label="Keep the sound of the video"
-          description="What was heard before goes on beneath the new voice."
+          label="Keep the original sound"
+          description="Plays it under the new voice."
           checked={draft.keepsOriginalSound}
           onChange={({ currentTarget }) => change({ keepsOriginalSound: currentTarget.checked })}
         />
         <Switch
-          label="Make it when there is little to do"
-          description="Takes longer, and costs fewer credits."
+          label="Off-peak: slower, cheaper"
           checked={draft.isOffPeak}
           onChange={({ currentTarget }) => change({ isOffPeak: currentTarget.checked })}
         />
         <Switch
-          label="Wait in line when it is busy"
-          description="Otherwise you are told at once that there is no place free."
-          checked={draft.waitsInLine}
-          onChange={({ currentTarget }) => change({ waitsInLine: currentTarget.checked })}
+          label="Wait in the queue when busy"
+          description="If off, the request fails when no slot is free."
+          checked={draft.waitsInQueue}
+          onChange={({ currentTarget }) => change({ waitsInQueue: currentTarget.checked })}
         />
         <TextInput
           label="Label"
-          description="To find it again below."
-          maxLength={mostReference}
+          description="To filter your lip-syncs."
+          maxLength={maxLabelLength}
           value={draft.reference}
           onChange={({ currentTarget }) => change({ reference: currentTarget.value })}
         />

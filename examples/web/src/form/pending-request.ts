@@ -1,33 +1,33 @@
 import type { CreateLipsyncInput } from 'lipsync-graphql-client';
 
-/** What was asked for and not answered yet, with its key. */
-export type Pending = { idempotencyKey: string; input: CreateLipsyncInput };
+/** A request without an answer yet, and its key. */
+export type PendingRequest = { idempotencyKey: string; input: CreateLipsyncInput };
 
-const key = 'pending';
+const storageKey = 'pending';
 
-export function readPending(): Pending | null {
-  const kept = sessionStorage.getItem(key);
-  return kept === null ? null : (JSON.parse(kept) as Pending);
+export function readPendingRequest(): PendingRequest | null {
+  const stored = sessionStorage.getItem(storageKey);
+  return stored === null ? null : (JSON.parse(stored) as PendingRequest);
 }
 
 /**
- * Kept before it is sent, so that a reload before the answer asks for the same lip-sync, and pays for one. Where the same
- * is asked for again because no answer came, it keeps its key as well.
+ * Stores the request before it is sent, so that a reload before the answer repeats it with the same key and pays once.
+ * The same input keeps its key when the user tries again after a missing answer.
  */
-export function keepPending(input: CreateLipsyncInput): Pending {
-  const last = readPending();
+export function storePendingRequest(input: CreateLipsyncInput): PendingRequest {
+  const last = readPendingRequest();
   const isSame = last !== null && JSON.stringify(last.input) === JSON.stringify(input);
   const pending = isSame ? last : { idempotencyKey: makeKey(), input };
-  sessionStorage.setItem(key, JSON.stringify(pending));
+  sessionStorage.setItem(storageKey, JSON.stringify(pending));
   return pending;
 }
 
-/** The answer is there. */
-export function forgetPending(): void {
-  sessionStorage.removeItem(key);
+/** Call it when the answer has arrived. */
+export function clearPendingRequest(): void {
+  sessionStorage.removeItem(storageKey);
 }
 
-/** `randomUUID` is there on https and localhost only. */
+/** Browsers have `randomUUID` only in secure contexts: https and localhost. */
 function makeKey(): string {
   return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }

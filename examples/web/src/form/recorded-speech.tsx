@@ -1,29 +1,29 @@
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { Icon } from '../icon.tsx';
-import { mostSeconds, type Recording, useRecorder } from '../media/use-recorder.ts';
+import { maxSeconds, type Recording, useRecorder } from '../media/use-recorder.ts';
 import { toWav } from '../media/wav.ts';
 import { describeSeconds } from '../text/time.ts';
-import type { SentSound } from './draft.ts';
+import type { UploadedAudio } from './draft.ts';
 import classes from './recorded-speech.module.css';
-import { SoundReady } from './uploaded-audio.tsx';
 import { UploadProgress } from './upload-progress.tsx';
+import { AudioReady } from './uploaded-audio.tsx';
 import { useUpload } from './use-upload.ts';
 
-type Props = { sound: SentSound | null; onSound: (sound: SentSound | null) => void };
+type Props = { audio: UploadedAudio | null; onAudio: (audio: UploadedAudio | null) => void };
 
-export function RecordedSpeech({ sound, onSound }: Props) {
-  const [heard, setHeard] = useState<Blob | null>(null);
-  const upload = useUpload('AUDIO', onSound);
+export function RecordedSpeech({ audio, onAudio }: Props) {
+  const [playable, setPlayable] = useState<Blob | null>(null);
+  const upload = useUpload('AUDIO', onAudio);
   const send = async (recorded: Blob) => {
     const wav = await toWav(recorded);
-    setHeard(wav);
+    setPlayable(wav);
     upload.send(new File([wav], 'Your recording', { type: 'audio/wav' }));
   };
   const recorder = useRecorder((recorded) => void send(recorded));
   const { recording } = recorder;
   const start = () => {
-    onSound(null);
+    onAudio(null);
     recorder.start();
   };
   return (
@@ -39,28 +39,30 @@ export function RecordedSpeech({ sound, onSound }: Props) {
           </Button>
         ) : (
           <Button
-            variant={sound === null ? 'filled' : 'default'}
+            variant={audio === null ? 'filled' : 'default'}
             leftSection={<Icon name="microphone" />}
-            loading={recording.kind === 'ASKING'}
+            loading={recording.kind === 'REQUESTING'}
             onClick={start}
           >
-            {sound === null ? 'Record' : 'Record again'}
+            {audio === null ? 'Record' : 'Record again'}
           </Button>
         )}
-        <Length recording={recording} />
+        <RecordingTime recording={recording} />
       </Group>
       {recording.kind === 'DENIED' && <Alert color="red">{recording.reason}</Alert>}
       <UploadProgress upload={upload} />
-      {sound !== null && recording.kind === 'IDLE' && <SoundReady sound={sound} heard={heard} />}
+      {audio !== null && recording.kind === 'IDLE' && (
+        <AudioReady audio={audio} playable={playable} />
+      )}
     </Stack>
   );
 }
 
-function Length({ recording }: { recording: Recording }) {
+function RecordingTime({ recording }: { recording: Recording }) {
   if (recording.kind !== 'RUNNING') {
     return (
       <Text size="sm" c="dimmed">
-        Up to {mostSeconds} seconds
+        Up to {maxSeconds} seconds
       </Text>
     );
   }
@@ -69,9 +71,9 @@ function Length({ recording }: { recording: Recording }) {
     <Group gap={8}>
       <span className={classes.dot} />
       <Text size="sm" fw={600} className={classes.time}>
-        {describeSeconds(seconds)} of {describeSeconds(mostSeconds)}
+        {describeSeconds(seconds)} of {describeSeconds(maxSeconds)}
       </Text>
-      <span className="said-only" role="status">
+      <span className="visually-hidden" role="status">
         {seconds === 0 ? 'Recording' : ''}
       </span>
     </Group>

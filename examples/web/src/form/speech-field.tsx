@@ -13,15 +13,15 @@ const kinds: { value: SpeechKind; label: string }[] = [
 
 type Props = { draft: Draft; change: Change; problem: string | undefined };
 
-/** What is said: a text, a file, or what the microphone hears. */
+/** The speech: a text, an audio file, or a recording. */
 export function SpeechField({ draft, change, problem }: Props) {
   const { speech } = draft;
   return (
     <fieldset className={classes.field}>
-      <legend className={classes.legend}>What is said?</legend>
+      <legend className={classes.legend}>Speech</legend>
       <Stack gap="md">
         <SegmentedControl
-          aria-label="How it is said"
+          aria-label="Speech source"
           fullWidth
           data={kinds}
           value={speech}
@@ -29,10 +29,10 @@ export function SpeechField({ draft, change, problem }: Props) {
         />
         {speech === 'TEXT' && <TextSpeech draft={draft} change={change} problem={problem} />}
         {speech === 'FILE' && (
-          <FileSpeech sound={draft.file} onSound={(file) => change({ file })} />
+          <FileSpeech audio={draft.file} onAudio={(file) => change({ file })} />
         )}
         {speech === 'RECORDING' && (
-          <RecordedSpeech sound={draft.recording} onSound={(recording) => change({ recording })} />
+          <RecordedSpeech audio={draft.recording} onAudio={(recording) => change({ recording })} />
         )}
         {speech !== 'TEXT' && problem !== undefined && (
           <Input.Error size="sm" role="alert">

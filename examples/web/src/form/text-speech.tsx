@@ -1,15 +1,15 @@
 import { Text, Textarea } from '@mantine/core';
-import { type Change, countCharacters, type Draft, mostCharacters } from './draft.ts';
+import { type Change, countCharacters, type Draft, maxCharacters } from './draft.ts';
 import { VoicePicker } from './voice-picker.tsx';
 
 type Props = { draft: Draft; change: Change; problem: string | undefined };
 
-/** From here on the count is worth hearing. */
-const fewLeft = 20;
+/** Screen readers hear the count only below this many characters left. */
+const announceBelow = 20;
 
 export function TextSpeech({ draft: { text, voiceId }, change, problem }: Props) {
   const count = countCharacters(text);
-  const left = mostCharacters - count;
+  const left = maxCharacters - count;
   return (
     <>
       <div>
@@ -33,10 +33,10 @@ export function TextSpeech({ draft: { text, voiceId }, change, problem }: Props)
           c={left < 0 ? 'var(--bad)' : 'dimmed'}
           fw={left < 0 ? 600 : undefined}
         >
-          {count} of {mostCharacters} characters
+          {count} of {maxCharacters} characters
         </Text>
-        <Text className="said-only" aria-live="polite">
-          {left <= fewLeft && describeLeft(left)}
+        <Text className="visually-hidden" aria-live="polite">
+          {left <= announceBelow && describeCharactersLeft(left)}
         </Text>
       </div>
       <VoicePicker voiceId={voiceId} onVoice={(id) => change({ voiceId: id })} />
@@ -44,6 +44,6 @@ export function TextSpeech({ draft: { text, voiceId }, change, problem }: Props)
   );
 }
 
-function describeLeft(left: number): string {
-  return left < 0 ? `${-left} characters too many` : `${left} characters left`;
+function describeCharactersLeft(left: number): string {
+  return left < 0 ? `${-left} characters over the limit` : `${left} characters left`;
 }

@@ -2,29 +2,29 @@ import { CloseButton, Group, Paper, Progress, Text } from '@mantine/core';
 import { FailureNotice } from '../text/failure-notice.tsx';
 import type { useUpload } from './use-upload.ts';
 
-/** A file on its way, or why it did not arrive. */
+/** The progress of an upload, or the reason why it failed. */
 export function UploadProgress({ upload }: { upload: ReturnType<typeof useUpload> }) {
-  const { uploading, send, stop } = upload;
-  if (uploading.kind === 'IDLE') return null;
-  if (uploading.kind === 'FAILED') {
-    const { words, file } = uploading;
+  const { state, send, cancel } = upload;
+  if (state.kind === 'IDLE') return null;
+  if (state.kind === 'FAILED') {
+    const { notice, file } = state;
     return (
       <FailureNotice
-        words={words}
-        steps={{ TRY_AGAIN: { label: 'Send it again', act: () => send(file) } }}
+        notice={notice}
+        steps={{ TRY_AGAIN: { label: 'Retry upload', act: () => send(file) } }}
       />
     );
   }
-  const { name, percent } = uploading;
+  const { name, percent } = state;
   return (
     <Paper withBorder p="sm">
       <Group justify="space-between" wrap="nowrap" mb={6}>
         <Text size="sm" truncate>
-          Sending {name}
+          Uploading {name}
         </Text>
-        <CloseButton size="sm" aria-label={`Stop sending ${name}`} onClick={stop} />
+        <CloseButton size="sm" aria-label={`Cancel the upload of ${name}`} onClick={cancel} />
       </Group>
-      <Progress value={percent} aria-label={`Sending ${name}`} />
+      <Progress value={percent} aria-label={`Uploading ${name}`} />
     </Paper>
   );
 }

@@ -2,12 +2,12 @@ import { Group, Paper, Text } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { Icon } from '../icon.tsx';
 import { describeSeconds } from '../text/time.ts';
-import type { SentSound } from './draft.ts';
+import type { UploadedAudio } from './draft.ts';
 
-/** The server has it. After a reload it can't be heard any more, but still be used. */
-export function SoundReady({ sound, heard }: { sound: SentSound; heard: Blob | null }) {
-  const url = useObjectUrl(heard);
-  const { name, seconds } = sound;
+/** An uploaded audio file. After a reload it can still be used, but no longer be played. */
+export function AudioReady({ audio, playable }: { audio: UploadedAudio; playable: Blob | null }) {
+  const url = useObjectUrl(playable);
+  const { name, seconds } = audio;
   return (
     <Paper withBorder p="sm">
       <Group gap={6} wrap="nowrap" c="var(--mantine-primary-color-text)">
@@ -18,8 +18,8 @@ export function SoundReady({ sound, heard }: { sound: SentSound; heard: Blob | n
         </Text>
       </Group>
       {url !== null && (
-        // biome-ignore lint/a11y/useMediaCaption: what somebody has just said is no news to them.
-        <audio src={url} controls aria-label={`Listen to ${name}`} className="sound" />
+        // biome-ignore lint/a11y/useMediaCaption: users hear their own recording or file, without a transcript.
+        <audio src={url} controls aria-label={`Listen to ${name}`} className="audio-player" />
       )}
     </Paper>
   );
@@ -29,11 +29,11 @@ function useObjectUrl(blob: Blob | null): string | null {
   const [url, setUrl] = useState<string | null>(null);
   useEffect(() => {
     if (blob === null) return;
-    const made = URL.createObjectURL(blob);
-    setUrl(made);
+    const objectUrl = URL.createObjectURL(blob);
+    setUrl(objectUrl);
     return () => {
       setUrl(null);
-      URL.revokeObjectURL(made);
+      URL.revokeObjectURL(objectUrl);
     };
   }, [blob]);
   return url;

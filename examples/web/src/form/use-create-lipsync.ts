@@ -5,61 +5,66 @@ import {
 } from 'lipsync-graphql-client';
 import { useEffect, useEffectEvent, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../text/explain.ts';
-import type { Words } from '../text/notices.ts';
-import { forgetPending, keepPending, type Pending, readPending } from './pending-request.ts';
+import { explainError, explainRefusal } from '../text/explain.ts';
+import type { Notice } from '../text/notices.ts';
+import {
+  clearPendingRequest,
+  type PendingRequest,
+  readPendingRequest,
+  storePendingRequest,
+} from './pending-request.ts';
 
-export type Making = { kind: 'IDLE' } | { kind: 'ASKING' } | { kind: 'FAILED'; words: Words };
+export type CreateState =
+  | { kind: 'IDLE' }
+  | { kind: 'SENDING' }
+  | { kind: 'FAILED'; notice: Notice };
 
-type Input = Pending['input'];
+type Input = PendingRequest['input'];
 
-/** There is one now, though perhaps nobody knows whether the video service took it. */
-export type Made = Exclude<CreateLipsyncAnswer, CreateFailure>;
+/** The lip-sync exists. After `OutcomeUnknownError` it may or may not be running at the video service. */
+export type CreatedLipsync = Exclude<CreateLipsyncAnswer, CreateFailure>;
 
-/**
- * Asks for lip-syncs, one at a time, and each once: what a reload interrupted is asked for again by itself, with the
- * same key.
- */
-export function useMaking(onMade: (made: Made) => void) {
+/** Creates lip-syncs, one at a time. A request that a reload interrupted is repeated with the same key. */
+export function useCreateLipsync(onCreated: (created: CreatedLipsync) => void) {
   const { server } = useSession();
-  const [making, setMaking] = useState<Making>({ kind: 'IDLE' });
-  const asking = useRef<AbortController | null>(null);
+  const [state, setState] = useState<CreateState>({ kind: 'IDLE' });
+  const request = useRef<AbortController | null>(null);
 
-  const ask = async ({ input, idempotencyKey }: Pending) => {
+  const send = async ({ input, idempotencyKey }: PendingRequest) => {
     const abort = new AbortController();
-    asking.current?.abort();
-    asking.current = abort;
-    setMaking({ kind: 'ASKING' });
+    request.current?.abort();
+    request.current = abort;
+    setState({ kind: 'SENDING' });
     try {
       const answer = await createLipsync(
         server,
         { ...input, idempotencyKey },
         { signal: abort.signal },
       );
-      forgetPending();
+      clearPendingRequest();
       if (!('lipsync' in answer)) {
-        return setMaking({ kind: 'FAILED', words: explain(answer) });
+        return setState({ kind: 'FAILED', notice: explainRefusal(answer) });
       }
-      onMade(answer);
-      setMaking({ kind: 'IDLE' });
+      onCreated(answer);
+      setState({ kind: 'IDLE' });
     } catch (error) {
       if (abort.signal.aborted || !(error instanceof Error)) return;
-      setMaking({ kind: 'FAILED', words: explainThrown(error) });
+      setState({ kind: 'FAILED', notice: explainError(error) });
     }
   };
 
   const resume = useEffectEvent(() => {
-    const pending = readPending();
-    if (pending !== null) void ask(pending);
+    const pending = readPendingRequest();
+    if (pending !== null) void send(pending);
   });
   useEffect(() => {
     resume();
-    return () => asking.current?.abort();
+    return () => request.current?.abort();
   }, []);
 
   return {
-    making,
-    make: (input: Input) => void ask(keepPending(input)),
-    dismiss: () => setMaking({ kind: 'IDLE' }),
+    state,
+    create: (input: Input) => void send(storePendingRequest(input)),
+    dismiss: () => setState({ kind: 'IDLE' }),
   };
 }

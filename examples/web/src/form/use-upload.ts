@@ -1,54 +1,54 @@
 import { type UploadKind, uploadFile } from 'lipsync-graphql-client';
 import { useEffect, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../text/explain.ts';
-import type { Words } from '../text/notices.ts';
+import { explainError, explainRefusal } from '../text/explain.ts';
+import type { Notice } from '../text/notices.ts';
 
-export type Uploading =
+type Uploaded = { uploadId: string; name: string; seconds: number | null };
+
+export type UploadState =
   | { kind: 'IDLE' }
-  | { kind: 'SENDING'; name: string; percent: number }
-  | { kind: 'FAILED'; words: Words; file: File };
+  | { kind: 'UPLOADING'; name: string; percent: number }
+  | { kind: 'FAILED'; notice: Notice; file: File };
 
-type Sent = { uploadId: string; name: string; seconds: number | null };
-
-/** Sends one file at a time; another one, or leaving, ends the one before. */
-export function useUpload(kind: UploadKind, onSent: (sent: Sent) => void) {
+/** Uploads one file at a time. Another file, or unmounting, aborts the current upload. */
+export function useUpload(kind: UploadKind, onUploaded: (uploaded: Uploaded) => void) {
   const { server } = useSession();
-  const [uploading, setUploading] = useState<Uploading>({ kind: 'IDLE' });
-  const sending = useRef<AbortController | null>(null);
-  useEffect(() => () => sending.current?.abort(), []);
+  const [state, setState] = useState<UploadState>({ kind: 'IDLE' });
+  const upload = useRef<AbortController | null>(null);
+  useEffect(() => () => upload.current?.abort(), []);
 
   const send = async (file: File) => {
     const abort = new AbortController();
-    sending.current?.abort();
-    sending.current = abort;
+    upload.current?.abort();
+    upload.current = abort;
     const { name, size } = file;
-    setUploading({ kind: 'SENDING', name, percent: 0 });
+    setState({ kind: 'UPLOADING', name, percent: 0 });
     try {
       const answer = await uploadFile(server, file, {
         kind,
         signal: abort.signal,
         onProgress: ({ sentBytes }) =>
-          setUploading({ kind: 'SENDING', name, percent: (100 * sentBytes) / size }),
+          setState({ kind: 'UPLOADING', name, percent: (100 * sentBytes) / size }),
       });
       if (answer.__typename !== 'UploadReady') {
-        return setUploading({ kind: 'FAILED', words: explain(answer), file });
+        return setState({ kind: 'FAILED', notice: explainRefusal(answer), file });
       }
-      setUploading({ kind: 'IDLE' });
-      onSent({ uploadId: answer.id, name, seconds: answer.durationSeconds });
+      setState({ kind: 'IDLE' });
+      onUploaded({ uploadId: answer.id, name, seconds: answer.durationSeconds });
     } catch (error) {
       if (abort.signal.aborted || !(error instanceof Error)) return;
-      setUploading({ kind: 'FAILED', words: explainThrown(error), file });
+      setState({ kind: 'FAILED', notice: explainError(error), file });
     }
   };
 
   return {
-    uploading,
+    state,
     send: (file: File) => void send(file),
-    fail: (words: Words, file: File) => setUploading({ kind: 'FAILED', words, file }),
-    stop: () => {
-      sending.current?.abort();
-      setUploading({ kind: 'IDLE' });
+    fail: (notice: Notice, file: File) => setState({ kind: 'FAILED', notice, file }),
+    cancel: () => {
+      upload.current?.abort();
+      setState({ kind: 'IDLE' });
     },
   };
 }

@@ -12,12 +12,12 @@ type Props = {
     durationSeconds: number | null;
   };
   isChosen: boolean;
-  /** It came by a press of "more", which is gone now. */
+  /** True for the first video of a page that "Show more videos" loaded: the button is gone. */
   takesFocus: boolean;
   onChoose: () => void;
 };
 
-/** A radio button that looks like a picture. Beside it, not within it, is what plays the video. */
+/** A radio button with the look of a picture. The play button is a sibling, because controls must not be nested. */
 export function VideoChoice({ video, isChosen, takesFocus, onChoose }: Props) {
   const { prompt, url, durationSeconds } = video;
   const name = prompt ?? 'Untitled';
@@ -74,13 +74,13 @@ function Picture({
 }: Pick<Props, 'video'> & { isPlaying: boolean; onEnd: () => void }) {
   if (isPlaying && url !== null) {
     return (
-      // biome-ignore lint/a11y/useMediaCaption: nobody has a transcript of what people upload or let be made.
+      // biome-ignore lint/a11y/useMediaCaption: uploaded and generated videos have no transcript.
       <video className={classes.media} src={url} autoPlay playsInline onEnded={onEnd} />
     );
   }
   if (posterUrl !== null) return <img className={classes.media} src={posterUrl} alt="" />;
   if (url === null) return <Icon name="film" size={28} />;
-  // Its own first moment is the best poster that there is.
+  // Without a poster, the video's first frame is shown.
   return (
     <video className={classes.media} src={`${url}#t=0.1`} preload="metadata" muted playsInline />
   );

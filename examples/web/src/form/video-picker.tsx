@@ -5,7 +5,7 @@ import { Icon } from '../icon.tsx';
 import { graphql } from '../session/graphql.ts';
 import { explainFailure } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
-import { explainRead } from '../text/query-error.ts';
+import { explainQueryError } from '../text/query-error.ts';
 import type { ChosenVideo } from './draft.ts';
 import { VideoChoice } from './video-choice.tsx';
 import classes from './video-picker.module.css';
@@ -24,17 +24,20 @@ const videosQuery = graphql(`
   }
 `);
 
-type Choosing = {
+type Selection = {
   chosen: ChosenVideo | null;
   onChoose: (video: ChosenVideo) => void;
 };
 
-/** Whose person shall speak: one of those that are there, the newest first, or one from this machine. */
-export function VideoPicker({ problem, ...choosing }: Choosing & { problem: string | undefined }) {
+/** The source video: a listed one, newest first, or an uploaded file. */
+export function VideoPicker({
+  problem,
+  ...selection
+}: Selection & { problem: string | undefined }) {
   const [pages, setPages] = useState<(string | null)[]>([null]);
   return (
     <fieldset className={classes.field} aria-describedby={problem && 'video-problem'}>
-      <legend className={classes.legend}>Who speaks?</legend>
+      <legend className={classes.legend}>Video</legend>
       <div className={classes.grid}>
         {pages.map((after, index) => (
           <VideoPage
@@ -44,11 +47,11 @@ export function VideoPicker({ problem, ...choosing }: Choosing & { problem: stri
             onMore={
               index === pages.length - 1 ? (cursor) => setPages([...pages, cursor]) : undefined
             }
-            {...choosing}
+            {...selection}
           />
         ))}
       </div>
-      <VideoUpload {...choosing} />
+      <VideoUpload {...selection} />
       {problem !== undefined && (
         <Input.Error id="video-problem" mt="xs" size="sm">
           {problem}
@@ -58,26 +61,26 @@ export function VideoPicker({ problem, ...choosing }: Choosing & { problem: stri
   );
 }
 
-type PageProps = Choosing & {
+type PageProps = Selection & {
   after: string | null;
   isFirst: boolean;
-  /** Asks for the next page. It is the last page's to offer. */
+  /** Loads the next page. Only the last page has it. */
   onMore: ((cursor: string) => void) | undefined;
 };
 
 function VideoPage({ after, isFirst, onMore, chosen, onChoose }: PageProps) {
-  const [{ data, error, fetching }, ask] = useQuery({
+  const [{ data, error, fetching }, refetch] = useQuery({
     query: videosQuery,
     variables: { after },
     requestPolicy: 'cache-and-network',
   });
-  const again = () => ask({ requestPolicy: 'network-only' });
-  const steps = { TRY_AGAIN: { label: 'Try again', act: again } };
+  const retry = () => refetch({ requestPolicy: 'network-only' });
+  const steps = { TRY_AGAIN: { label: 'Try again', act: retry } };
   if (data === undefined) {
-    if (fetching) return <Waiting />;
+    if (fetching) return <LoadingVideos />;
     return (
       <div className={classes.wide}>
-        <FailureNotice words={explainRead(error)} steps={steps} />
+        <FailureNotice notice={explainQueryError(error)} steps={steps} />
       </div>
     );
   }
@@ -85,7 +88,7 @@ function VideoPage({ after, isFirst, onMore, chosen, onChoose }: PageProps) {
   if (videos.__typename !== 'VideoConnection') {
     return (
       <div className={classes.wide}>
-        <FailureNotice words={explainFailure(videos)} steps={steps} />
+        <FailureNotice notice={explainFailure(videos)} steps={steps} />
       </div>
     );
   }
@@ -106,7 +109,7 @@ function VideoPage({ after, isFirst, onMore, chosen, onChoose }: PageProps) {
       ))}
       {isFirst && nodes.length === 0 && !hasNextPage && (
         <Text className={classes.wide} c="dimmed">
-          There is no video yet. Upload one.
+          No videos yet. Upload one to start.
         </Text>
       )}
       {onMore !== undefined && hasNextPage && endCursor !== null && (
@@ -120,15 +123,15 @@ function VideoPage({ after, isFirst, onMore, chosen, onChoose }: PageProps) {
   );
 }
 
-function Waiting() {
+function LoadingVideos() {
   return (
     <>
       {['a', 'b', 'c'].map((name) => (
-        <Skeleton key={name} className={classes.waiting} aria-hidden="true" />
+        <Skeleton key={name} className={classes.loading} aria-hidden="true" />
       ))}
       <output className={classes.wide}>
         <Text c="dimmed" size="sm">
-          <Icon name="film" size={14} /> Looking for videos…
+          <Icon name="film" size={14} /> Loading videos…
         </Text>
       </output>
     </>

@@ -14,21 +14,21 @@ export function VideoUpload({ chosen, onChoose }: Props) {
   const upload = useUpload('VIDEO', ({ uploadId, name }) =>
     onChoose({ source: 'UPLOADED', id: uploadId, name }),
   );
-  const own = chosen?.source === 'UPLOADED' ? chosen.name : null;
+  const uploaded = chosen?.source === 'UPLOADED' ? chosen.name : null;
   return (
     <Stack gap="sm" mt="md">
       <FileArea
-        label={own === null ? 'Or upload your own' : 'Upload another one'}
-        hint="MP4, MOV or WebM, with one face that is seen well"
+        label={uploaded === null ? 'Upload a video' : 'Upload another video'}
+        hint="MP4, MOV or WebM with one clearly visible face"
         accept="video/*,.mkv,.flv,.ts"
         onFile={upload.send}
       />
       <UploadProgress upload={upload} />
-      {own !== null && (
+      {uploaded !== null && (
         <Group gap={6} wrap="nowrap" c="var(--mantine-primary-color-text)">
           <Icon name="check" />
           <Text size="sm" fw={600} truncate>
-            {own} speaks
+            {uploaded} is selected
           </Text>
         </Group>
       )}

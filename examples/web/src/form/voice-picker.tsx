@@ -5,7 +5,7 @@ import { usePreview } from '../media/use-preview.ts';
 import { graphql } from '../session/graphql.ts';
 import { explainFailure } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
-import { explainRead } from '../text/query-error.ts';
+import { explainQueryError } from '../text/query-error.ts';
 import classes from './voice-picker.module.css';
 
 const voicesQuery = graphql(`
@@ -20,16 +20,18 @@ const voicesQuery = graphql(`
 
 type Props = { voiceId: string | null; onVoice: (id: string | null) => void };
 
-/** Each voice can be heard before it is chosen. */
+/** Each voice has a preview. */
 export function VoicePicker(props: Props) {
-  const [{ data, error, fetching }, ask] = useQuery({ query: voicesQuery });
+  const [{ data, error, fetching }, refetch] = useQuery({ query: voicesQuery });
   if (data?.voices.__typename === 'VoiceList') {
     return <Voices voices={data.voices.nodes} {...props} />;
   }
   if (fetching) return <Skeleton h={160} aria-hidden="true" />;
-  const words = data === undefined ? explainRead(error) : explainFailure(data.voices);
-  const again = () => ask({ requestPolicy: 'network-only' });
-  return <FailureNotice words={words} steps={{ TRY_AGAIN: { label: 'Try again', act: again } }} />;
+  const notice = data === undefined ? explainQueryError(error) : explainFailure(data.voices);
+  const retry = () => refetch({ requestPolicy: 'network-only' });
+  return (
+    <FailureNotice notice={notice} steps={{ TRY_AGAIN: { label: 'Try again', act: retry } }} />
+  );
 }
 
 type Voice = { id: string; name: string | null; previewUrl: string | null };
@@ -42,7 +44,7 @@ function Voices({ voices, voiceId, onVoice }: Props & { voices: Voice[] }) {
       <div className={classes.grid}>
         <div className={classes.voice}>
           <VoiceRadio
-            label="Any that fits"
+            label="Automatic"
             isChosen={voiceId === null}
             onChoose={() => onVoice(null)}
           />
@@ -55,7 +57,7 @@ function Voices({ voices, voiceId, onVoice }: Props & { voices: Voice[] }) {
               onChoose={() => onVoice(id)}
             />
             {previewUrl !== null && (
-              <Listen
+              <PreviewButton
                 name={name ?? 'this voice'}
                 isPlaying={preview.playing === previewUrl}
                 onToggle={() => preview.toggle(previewUrl)}
@@ -65,7 +67,7 @@ function Voices({ voices, voiceId, onVoice }: Props & { voices: Voice[] }) {
         ))}
       </div>
       <Text size="sm" c="dimmed" role="status">
-        {preview.broken !== null && 'This voice can not be heard right now.'}
+        {preview.failed !== null && 'The preview could not be played.'}
       </Text>
     </fieldset>
   );
@@ -86,7 +88,7 @@ function VoiceRadio(props: { label: string; isChosen: boolean; onChoose: () => v
   );
 }
 
-function Listen(props: { name: string; isPlaying: boolean; onToggle: () => void }) {
+function PreviewButton(props: { name: string; isPlaying: boolean; onToggle: () => void }) {
   return (
     <ActionIcon
       variant={props.isPlaying ? 'filled' : 'subtle'}

@@ -5,56 +5,56 @@ import { type ReactNode, useEffect, useEffectEvent, useState } from 'react';
 import { type CombinedError, useQuery } from 'urql';
 import { graphql, type ResultOf } from '../session/graphql.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
-import { explainRead } from '../text/query-error.ts';
+import { explainQueryError } from '../text/query-error.ts';
 import { runningStatuses } from '../text/status.ts';
+import { LipsyncRow, lipsyncRowFragment } from './lipsync-row.tsx';
 import { Pager } from './pager.tsx';
-import { PastLipsync, pastLipsyncFragment } from './lipsync-row.tsx';
 import { usePages } from './use-pages.ts';
 
 const lipsyncsQuery = graphql(
   `
     query Lipsyncs($after: String, $filter: LipsyncFilter) {
       lipsyncs(first: 5, after: $after, filter: $filter) {
-        nodes { ...PastLipsync }
+        nodes { ...LipsyncRow }
         pageInfo { hasNextPage endCursor }
       }
     }
   `,
-  [pastLipsyncFragment],
+  [lipsyncRowFragment],
 );
 
-type Kind = 'ALL' | 'RUNNING' | 'READY' | 'OTHER';
+type StatusFilter = 'ALL' | 'RUNNING' | 'READY' | 'NO_VIDEO';
 
-const kinds: { value: Kind; label: string }[] = [
+const filters: { value: StatusFilter; label: string }[] = [
   { value: 'ALL', label: 'All' },
-  { value: 'RUNNING', label: 'Running' },
+  { value: 'RUNNING', label: 'In progress' },
   { value: 'READY', label: 'Ready' },
-  { value: 'OTHER', label: 'No video' },
+  { value: 'NO_VIDEO', label: 'No video' },
 ];
 
-const statusesOf: Record<Kind, readonly LipsyncStatus[] | null> = {
+const statusesOf: Record<StatusFilter, readonly LipsyncStatus[] | null> = {
   ALL: null,
   RUNNING: runningStatuses,
   READY: ['COMPLETED'],
-  OTHER: ['FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'],
+  NO_VIDEO: ['FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'],
 };
 
 type Props = {
-  inView: string | null;
+  openedId: string | null;
   onOpen: (id: string) => void;
-  /** Another number means that there is news to read. */
-  news: number;
-  onNews: () => void;
+  /** Each new value makes the list refetch. */
+  revision: number;
+  onChange: () => void;
 };
 
-/** All that there was, the newest first, by pages. What still runs is live here too. */
-export function PastLipsyncs({ inView, onOpen, news, onNews }: Props) {
-  const [kind, setKind] = useState<Kind>('ALL');
+/** All lip-syncs of the caller, newest first, in pages. Running ones are live. */
+export function LipsyncList({ openedId, onOpen, revision, onChange }: Props) {
+  const [statusFilter, setStatusFilter] = useState<StatusFilter>('ALL');
   const [label, setLabel] = useState('');
   const [reference] = useDebouncedValue(label.trim(), 300);
-  const pages = usePages(`${kind} ${reference}`);
-  const status = statusesOf[kind];
-  const [{ data, error, fetching }, ask] = useQuery({
+  const pages = usePages(`${statusFilter} ${reference}`);
+  const status = statusesOf[statusFilter];
+  const [{ data, error, fetching }, refetch] = useQuery({
     query: lipsyncsQuery,
     variables: {
       after: pages.after,
@@ -65,38 +65,38 @@ export function PastLipsyncs({ inView, onOpen, news, onNews }: Props) {
     },
     requestPolicy: 'cache-and-network',
   });
-  const again = () => ask({ requestPolicy: 'network-only' });
-  const readNews = useEffectEvent(again);
+  const refetchAll = () => refetch({ requestPolicy: 'network-only' });
+  const refetchChanged = useEffectEvent(refetchAll);
   useEffect(() => {
-    if (news > 0) readNews();
-  }, [news]);
+    if (revision > 0) refetchChanged();
+  }, [revision]);
 
   return (
-    <Paper component="section" aria-labelledby="past" p={{ base: 'md', sm: 'xl' }} withBorder>
+    <Paper component="section" aria-labelledby="lipsyncs" p={{ base: 'md', sm: 'xl' }} withBorder>
       <Stack gap="md">
-        <Title order={2} size="h3" id="past">
+        <Title order={2} size="h3" id="lipsyncs">
           Your lip-syncs
         </Title>
         <SegmentedControl
-          aria-label="Which ones"
+          aria-label="Filter by status"
           fullWidth
-          data={kinds}
-          value={kind}
-          onChange={setKind}
+          data={filters}
+          value={statusFilter}
+          onChange={setStatusFilter}
         />
         <TextInput
-          label="With the label"
+          label="Filter by label"
           value={label}
           onChange={({ currentTarget }) => setLabel(currentTarget.value)}
         />
-        <Rows data={data} error={error} isFetching={fetching} onAgain={again}>
+        <Rows data={data} error={error} isFetching={fetching} onRetry={refetchAll}>
           {(lipsync) => (
-            <PastLipsync
+            <LipsyncRow
               key={lipsync.id}
               lipsync={lipsync}
-              isInView={lipsync.id === inView}
+              isOpened={lipsync.id === openedId}
               onOpen={() => onOpen(lipsync.id)}
-              onEnded={onNews}
+              onFinished={onChange}
             />
           )}
         </Rows>
@@ -113,21 +113,21 @@ type RowsProps = {
   data: Data | undefined;
   error: CombinedError | undefined;
   isFetching: boolean;
-  onAgain: () => void;
+  onRetry: () => void;
   children: (row: Row) => ReactNode;
 };
 
-function Rows({ data, error, isFetching, onAgain, children }: RowsProps) {
+function Rows({ data, error, isFetching, onRetry, children }: RowsProps) {
   if (error !== undefined && data === undefined) {
-    const steps = { TRY_AGAIN: { label: 'Try again', act: onAgain } };
-    return <FailureNotice words={explainRead(error)} steps={steps} />;
+    const steps = { TRY_AGAIN: { label: 'Try again', act: onRetry } };
+    return <FailureNotice notice={explainQueryError(error)} steps={steps} />;
   }
   if (data === undefined) return isFetching ? <Skeleton h={220} aria-hidden="true" /> : null;
   const { nodes } = data.lipsyncs;
   if (nodes.length === 0) {
     return (
       <Text c="dimmed" role="status">
-        There is none here yet.
+        No lip-syncs here yet.
       </Text>
     );
   }

@@ -1,16 +1,16 @@
 import { Badge, Text, UnstyledButton } from '@mantine/core';
 import { useEffect, useEffectEvent } from 'react';
 import { Icon } from '../icon.tsx';
+import { eventOf } from '../lipsync/lipsync-store.ts';
 import { useEstimate } from '../lipsync/use-estimate.ts';
 import { useLipsync } from '../lipsync/use-lipsync.ts';
-import { eventOf } from '../lipsync/lipsync-store.ts';
 import { graphql, type ResultOf } from '../session/graphql.ts';
-import { isRunning, lookOf } from '../text/status.ts';
+import { badgeOf, isAtVideoService, isRunning } from '../text/status.ts';
 import { describeTime } from '../text/time.ts';
 import classes from './lipsync-row.module.css';
 
-export const pastLipsyncFragment = graphql(`
-  fragment PastLipsync on Lipsync {
+export const lipsyncRowFragment = graphql(`
+  fragment LipsyncRow on Lipsync {
     id status text reference createdAt
     result { posterUrl }
     sourceVideo { posterUrl }
@@ -18,35 +18,35 @@ export const pastLipsyncFragment = graphql(`
 `);
 
 type Props = {
-  lipsync: ResultOf<typeof pastLipsyncFragment>;
-  isInView: boolean;
+  lipsync: ResultOf<typeof lipsyncRowFragment>;
+  isOpened: boolean;
   onOpen: () => void;
-  onEnded: () => void;
+  onFinished: () => void;
 };
 
-/** Live for as long as it runs. */
-export function PastLipsync({ lipsync, isInView, onOpen, onEnded }: Props) {
+/** One lip-sync of the list, live while it is running. */
+export function LipsyncRow({ lipsync, isOpened, onOpen, onFinished }: Props) {
   const { id, text, reference, createdAt, result, sourceVideo } = lipsync;
-  const watched = useLipsync(isRunning(lipsync.status) ? id : null);
-  const event = eventOf(watched);
+  const state = useLipsync(isRunning(lipsync.status) ? id : null);
+  const event = eventOf(state);
   const { status } = event ?? lipsync;
   const { percent } = useEstimate(event);
-  const hasEnded = isRunning(lipsync.status) && !isRunning(status);
-  const tellEnd = useEffectEvent(onEnded);
+  const hasFinished = isRunning(lipsync.status) && !isRunning(status);
+  const notifyFinished = useEffectEvent(onFinished);
   useEffect(() => {
-    if (hasEnded) tellEnd();
-  }, [hasEnded]);
-  const { label, color } = lookOf(status);
+    if (hasFinished) notifyFinished();
+  }, [hasFinished]);
+  const { label, color } = badgeOf(status);
   return (
     <UnstyledButton
       className={classes.row}
       onClick={onOpen}
-      {...(isInView ? { 'aria-current': true } : {})}
+      {...(isOpened ? { 'aria-current': true } : {})}
     >
       <Thumbnail posterUrl={result?.posterUrl ?? sourceVideo?.posterUrl ?? null} />
-      <span className={classes.words}>
+      <span>
         <Text component="span" size="sm" fw={500} truncate className={classes.line}>
-          {text ?? 'A recording'}
+          {text ?? 'Audio file'}
         </Text>
         <Text component="span" size="xs" c="dimmed" truncate className={classes.line}>
           {describeTime(createdAt)}
@@ -55,14 +55,10 @@ export function PastLipsync({ lipsync, isInView, onOpen, onEnded }: Props) {
       </span>
       <Badge color={color} variant="light" className={classes.badge}>
         {label}
-        {event !== null && isMoving(status) && ` ${Math.floor(percent)} %`}
+        {event !== null && isAtVideoService(status) && ` ${Math.floor(percent)} %`}
       </Badge>
     </UnstyledButton>
   );
-}
-
-function isMoving(status: string): boolean {
-  return status === 'GENERATING' || status === 'SUBMITTED';
 }
 
 function Thumbnail({ posterUrl }: { posterUrl: string | null }) {

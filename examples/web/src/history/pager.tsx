@@ -7,7 +7,7 @@ type Props = {
   info: { hasNextPage: boolean; endCursor: string | null };
 };
 
-/** Buttons that lead nowhere stay focusable: a page that was turned to its end must not throw the keyboard out. */
+/** A button without a target is `aria-disabled`, not `disabled`: at the last page it must keep the keyboard focus. */
 export function Pager({ pages, info: { hasNextPage, endCursor } }: Props) {
   const isFirst = pages.number === 1;
   if (isFirst && !hasNextPage) return null;

@@ -3,19 +3,22 @@ import { useState } from 'react';
 export type Pages = ReturnType<typeof usePages>;
 
 /**
- * Where one is in a list that is read by cursors: they lead forward only, so the way back is remembered.
+ * The current page of a list with cursors. Cursors lead only forward, so the cursors of the earlier pages are kept.
  *
- * @param list with another one it begins again
+ * @param list identifies the list: a new value starts at the first page
  */
 export function usePages(list: string) {
-  const [at, setAt] = useState<{ list: string; way: string[] }>({ list, way: [] });
-  const way = at.list === list ? at.way : [];
-  const go = (next: string[]) => setAt({ list, way: next });
+  const [position, setPosition] = useState<{ list: string; cursors: string[] }>({
+    list,
+    cursors: [],
+  });
+  const cursors = position.list === list ? position.cursors : [];
+  const goTo = (next: string[]) => setPosition({ list, cursors: next });
   return {
-    /** Of the page, null for the first. */
-    after: way.at(-1) ?? null,
-    number: way.length + 1,
-    older: (cursor: string) => go([...way, cursor]),
-    newer: () => go(way.slice(0, -1)),
+    /** Null for the first page. */
+    after: cursors.at(-1) ?? null,
+    number: cursors.length + 1,
+    older: (cursor: string) => goTo([...cursors, cursor]),
+    newer: () => goTo(cursors.slice(0, -1)),
   };
 }

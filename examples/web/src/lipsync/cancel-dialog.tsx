@@ -2,44 +2,44 @@ import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { type CancelLipsyncAnswer, cancelLipsync } from 'lipsync-graphql-client';
 import { useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../text/explain.ts';
+import { explainError, explainRefusal } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
-import type { Words } from '../text/notices.ts';
-import { warnOfCancelling } from './status-text.ts';
+import type { Notice } from '../text/notices.ts';
+import { describeCancellation } from './status-text.ts';
 
 type Props = {
   id: string;
   status: string;
   isOpen: boolean;
   onClose: () => void;
-  /** The dialog is gone, and with it, after a success, the button that had opened it. */
+  /** Called when the dialog has closed. After a success, the button that opened it is gone too. */
   onClosed: () => void;
 };
 
-/** Says beforehand what it costs. How it went is seen where the lip-sync is. */
+/** States the cost before it cancels. The panel of the lip-sync shows the outcome. */
 export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
   const { server } = useSession();
-  const [isAsking, setAsking] = useState(false);
-  const [words, setWords] = useState<Words | null>(null);
+  const [isSending, setSending] = useState(false);
+  const [notice, setNotice] = useState<Notice | null>(null);
 
   const cancel = async () => {
-    setAsking(true);
-    setWords(null);
+    setSending(true);
+    setNotice(null);
     try {
-      const refusal = explainAnswer(await cancelLipsync(server, id));
-      setWords(refusal);
-      if (refusal === null) onClose();
+      const failure = explainAnswer(await cancelLipsync(server, id));
+      setNotice(failure);
+      if (failure === null) onClose();
     } catch (error) {
-      if (error instanceof Error) setWords(explainThrown(error));
+      if (error instanceof Error) setNotice(explainError(error));
     } finally {
-      setAsking(false);
+      setSending(false);
     }
   };
 
   return (
     <Modal.Root opened={isOpen} onClose={onClose} onExitTransitionEnd={onClosed} centered>
       <Modal.Overlay />
-      {/* Without Mantine's header: for screen readers it would be a second one of the page. */}
+      {/* Without Mantine's header: screen readers would announce a second page header. */}
       <Modal.Content>
         <Modal.Body p="lg">
           <Stack>
@@ -49,14 +49,18 @@ export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
               </Modal.Title>
               <Modal.CloseButton aria-label="Close" />
             </Group>
-            <Text>{warnOfCancelling(status)}</Text>
-            {words !== null && <FailureNotice words={words} />}
+            <Text>{describeCancellation(status)}</Text>
+            {notice !== null && <FailureNotice notice={notice} />}
             <Group justify="flex-end">
               <Button variant="default" data-autofocus onClick={onClose}>
-                Keep it
+                Keep lip-sync
               </Button>
-              <Button color="red.9" aria-busy={isAsking} onClick={() => !isAsking && void cancel()}>
-                Cancel it
+              <Button
+                color="red.9"
+                aria-busy={isSending}
+                onClick={() => !isSending && void cancel()}
+              >
+                Cancel lip-sync
               </Button>
             </Group>
           </Stack>
@@ -66,13 +70,13 @@ export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
   );
 }
 
-function explainAnswer(answer: CancelLipsyncAnswer): Words | null {
+function explainAnswer(answer: CancelLipsyncAnswer): Notice | null {
   switch (answer.__typename) {
     case 'LipsyncCancelled':
     case 'LipsyncTrackingStopped':
     case 'LipsyncAlreadyFinished':
       return null;
     default:
-      return explain(answer);
+      return explainRefusal(answer);
   }
 }

@@ -13,7 +13,7 @@ const lipsyncQuery = graphql(`
 
 export type Details = NonNullable<ResultOf<typeof lipsyncQuery>['lipsync']>;
 
-/** What was asked for, which does not change; what becomes of it is watched. */
+/** The input of a lip-sync. It never changes, so it is queried once. */
 export function useDetails(id: string): Details | null {
   const [{ data }] = useQuery({ query: lipsyncQuery, variables: { id } });
   return data?.lipsync ?? null;

@@ -1,19 +1,19 @@
 /**
- * Saves a file of another origin. `<a download>` would only open it there, so it is read first; where that origin does not
- * let pages read, opening it is what is left.
+ * Saves a file of another origin. `<a download>` would only open it, so it is fetched first. If CORS forbids that, it is
+ * opened in a new tab.
  */
 export async function download(url: string, name: string): Promise<void> {
-  const answer = await fetch(url).catch(() => null);
-  if (answer?.ok !== true) {
-    follow({ href: url, target: '_blank', rel: 'noreferrer' });
+  const response = await fetch(url).catch(() => null);
+  if (response?.ok !== true) {
+    clickLink({ href: url, target: '_blank', rel: 'noreferrer' });
     return;
   }
-  const href = URL.createObjectURL(await answer.blob());
-  follow({ href, download: name });
-  // The browser has begun by the next turn, and else keeps the whole file in memory.
+  const href = URL.createObjectURL(await response.blob());
+  clickLink({ href, download: name });
+  // Released after the download has started, because the browser keeps the whole file in memory.
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
-function follow(link: Partial<HTMLAnchorElement>): void {
-  Object.assign(document.createElement('a'), link).click();
+function clickLink(attributes: Partial<HTMLAnchorElement>): void {
+  Object.assign(document.createElement('a'), attributes).click();
 }

@@ -1,27 +1,27 @@
-/** Where a bar stands: the percentage that was told last, when that was, and when the end is expected. */
-export type Estimate = { percent: number; toldAtMs: number; endsAtMs: number | null };
+/** The percentage of the last event, when that event arrived, and when the end is expected. */
+export type Estimate = { percent: number; receivedAtMs: number; endsAtMs: number | null };
 
-/** At the expected end a bar stands here, and then creeps towards `ceiling`: as the server itself estimates. */
-const atExpectedEnd = 85;
-const ceiling = 95;
+/** The percentage at the expected end. After it the bar slowly approaches `maxPercent`, as the server's estimate does. */
+const percentAtExpectedEnd = 85;
+const maxPercent = 95;
 
 /**
- * What to show between two events, so that the bar moves although nothing is told. It never falls, and never says that
- * something is done before it is.
+ * The percentage to show between two events, so that the bar moves although nothing arrives. It never falls, and it
+ * stays below 100 until the lip-sync is completed.
  */
-export function percentAt({ percent, toldAtMs, endsAtMs }: Estimate, nowMs: number): number {
-  if (endsAtMs === null || percent >= ceiling) return percent;
-  const wholeMs = Math.max(endsAtMs - toldAtMs, 1);
-  const share = Math.max(0, nowMs - toldAtMs) / wholeMs;
-  const aim = Math.max(percent, atExpectedEnd);
-  if (share <= 1) return percent + (aim - percent) * share;
-  return ceiling - (ceiling - aim) * Math.exp(1 - share);
+export function percentAt({ percent, receivedAtMs, endsAtMs }: Estimate, nowMs: number): number {
+  if (endsAtMs === null || percent >= maxPercent) return percent;
+  const durationMs = Math.max(endsAtMs - receivedAtMs, 1);
+  const share = Math.max(0, nowMs - receivedAtMs) / durationMs;
+  const target = Math.max(percent, percentAtExpectedEnd);
+  if (share <= 1) return percent + (target - percent) * share;
+  return maxPercent - (maxPercent - target) * Math.exp(1 - share);
 }
 
-/** For people: never more exact than an estimate is. */
-export function describeRest(endsAtMs: number, nowMs: number): string {
+/** Rounded, because it is an estimate. */
+export function describeRemaining(endsAtMs: number, nowMs: number): string {
   const seconds = Math.round((endsAtMs - nowMs) / 1_000);
-  if (seconds <= 1) return 'any moment now';
+  if (seconds <= 1) return 'almost done';
   if (seconds <= 10) return 'a few seconds left';
   if (seconds < 55) return `about ${Math.round(seconds / 5) * 5} seconds left`;
   const minutes = Math.max(1, Math.round(seconds / 60));

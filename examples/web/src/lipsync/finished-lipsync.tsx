@@ -4,37 +4,37 @@ import type { LipsyncEvent, LipsyncFailure } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
 import { explainFailure } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
-import { lookOf } from '../text/status.ts';
+import { badgeOf } from '../text/status.ts';
 import { download } from './download.ts';
 import { describeEndWithoutVideo } from './status-text.ts';
 import { isPlayable } from './video-preview.tsx';
 
-export type EndSteps = {
-  /** Makes it the video whose person speaks next. */
+export type FinishedSteps = {
+  /** Selects the result as the source video in the form. */
   onUse: (video: { id: string; name: string }) => void;
-  /** Back to the form, to this part of it. */
+  /** Moves the focus to that part of the form. */
   onChange: (part: 'VIDEO' | 'SPEECH') => void;
   onSignIn: () => void;
 };
 
-export function Ended({ event, ...steps }: EndSteps & { event: LipsyncEvent }) {
+export function FinishedLipsync({ event, ...steps }: FinishedSteps & { event: LipsyncEvent }) {
   const { status, failure, lipsync } = event;
-  useDocumentTitle(`${lookOf(status).label} · Lip-sync studio`);
+  useDocumentTitle(`${badgeOf(status).label} · Lip-sync studio`);
   if (status === 'COMPLETED') return <Ready lipsync={lipsync} onUse={steps.onUse} />;
   if (failure !== null) return <Failed failure={failure} {...steps} />;
   return (
-    <Alert color="gray" variant="light" title={lookOf(status).label}>
+    <Alert color="gray" variant="light" title={badgeOf(status).label}>
       {describeEndWithoutVideo(status, lipsync.submittedAt)}
     </Alert>
   );
 }
 
-function Failed({ failure, onChange, onSignIn }: EndSteps & { failure: LipsyncFailure }) {
+function Failed({ failure, onChange, onSignIn }: FinishedSteps & { failure: LipsyncFailure }) {
   return (
     <FailureNotice
-      words={explainFailure(failure)}
+      notice={explainFailure(failure)}
       steps={{
-        CHANGE_SPEECH: { label: 'Change what is said', act: () => onChange('SPEECH') },
+        CHANGE_SPEECH: { label: 'Change the speech', act: () => onChange('SPEECH') },
         CHOOSE_VIDEO: { label: 'Choose another video', act: () => onChange('VIDEO') },
         TRY_AGAIN: { label: 'Back to the form', act: () => onChange('SPEECH') },
         SIGN_IN: { label: 'Sign in', act: onSignIn },
@@ -43,10 +43,13 @@ function Failed({ failure, onChange, onSignIn }: EndSteps & { failure: LipsyncFa
   );
 }
 
-function Ready({ lipsync, onUse }: Pick<EndSteps, 'onUse'> & { lipsync: LipsyncEvent['lipsync'] }) {
+function Ready({
+  lipsync,
+  onUse,
+}: Pick<FinishedSteps, 'onUse'> & { lipsync: LipsyncEvent['lipsync'] }) {
   const { result, text, creditsCharged } = lipsync;
   if (!isPlayable(result)) {
-    return <Alert color="gray">The video was deleted at the video service meanwhile.</Alert>;
+    return <Alert color="gray">The video was deleted from the video service.</Alert>;
   }
   return (
     <Stack gap="sm">
@@ -61,14 +64,14 @@ function Ready({ lipsync, onUse }: Pick<EndSteps, 'onUse'> & { lipsync: LipsyncE
         <Button
           variant="default"
           leftSection={<Icon name="again" />}
-          onClick={() => onUse({ id: result.id, name: text ?? 'The last result' })}
+          onClick={() => onUse({ id: result.id, name: text ?? 'Last result' })}
         >
-          Let it speak again
+          Use as source video
         </Button>
       </Group>
       {creditsCharged !== null && (
         <Text size="sm" c="dimmed">
-          {creditsCharged} credits were charged.
+          {creditsCharged} credits charged
         </Text>
       )}
     </Stack>

@@ -12,35 +12,35 @@ import {
 import type { LipsyncEvent } from 'lipsync-graphql-client';
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
 import { useSession } from '../session/session.tsx';
-import { explain, explainThrown } from '../text/explain.ts';
+import { explainError, explainRefusal } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
-import { type Words, wordsByCode } from '../text/notices.ts';
-import { isRunning, lookOf } from '../text/status.ts';
+import { type Notice, noticeByCode } from '../text/notices.ts';
+import { badgeOf, isRunning } from '../text/status.ts';
 import { CancelDialog } from './cancel-dialog.tsx';
 import { useDetails } from './details.ts';
-import { Ended, type EndSteps } from './finished-lipsync.tsx';
+import { FinishedLipsync, type FinishedSteps } from './finished-lipsync.tsx';
 import classes from './lipsync-panel.module.css';
-import { announce } from './status-text.ts';
-import { Running } from './running-lipsync.tsx';
-import { Stage } from './video-preview.tsx';
+import { eventOf, type LipsyncState } from './lipsync-store.ts';
+import { RunningLipsync } from './running-lipsync.tsx';
+import { announceStatus } from './status-text.ts';
 import { useLipsync } from './use-lipsync.ts';
-import { eventOf, type Watched } from './lipsync-store.ts';
+import { VideoPreview } from './video-preview.tsx';
 
-type Props = EndSteps & {
+type Props = FinishedSteps & {
   id: string;
-  /** Nobody knew whether the video service had taken it when it was asked for. */
-  isUnclear: boolean;
-  /** Takes the focus when a lip-sync has been made or opened. */
+  /** Whether `createLipsync` answered `OutcomeUnknownError`. */
+  isOutcomeUnknown: boolean;
+  /** Gets the focus when a lip-sync is created or opened. */
   heading: RefObject<HTMLHeadingElement | null>;
   onClose: () => void;
 };
 
-/** One lip-sync, live. It needs the id alone, and so a reload changes nothing. */
-export function LipsyncPanel({ id, isUnclear, heading, onClose, ...steps }: Props) {
-  const watched = useLipsync(id);
+/** One lip-sync, live. It needs only the id, so it survives a reload. */
+export function LipsyncPanel({ id, isOutcomeUnknown, heading, onClose, ...steps }: Props) {
+  const state = useLipsync(id);
   const details = useDetails(id);
-  const event = eventOf(watched);
-  const look = event === null ? null : lookOf(event.status);
+  const event = eventOf(state);
+  const badge = event === null ? null : badgeOf(event.status);
   return (
     <Paper component="section" aria-labelledby="lipsync" p={{ base: 'md', sm: 'xl' }} withBorder>
       <Group justify="space-between" wrap="nowrap" mb="md">
@@ -48,44 +48,46 @@ export function LipsyncPanel({ id, isUnclear, heading, onClose, ...steps }: Prop
           <Title order={2} size="h3" id="lipsync" ref={heading} tabIndex={-1}>
             Your lip-sync
           </Title>
-          {look !== null && (
-            <Badge color={look.color} variant="light">
-              {look.label}
+          {badge !== null && (
+            <Badge color={badge.color} variant="light">
+              {badge.label}
             </Badge>
           )}
         </Group>
         <CloseButton aria-label="Close this lip-sync" onClick={onClose} />
       </Group>
       <div className={classes.halves}>
-        <Stage event={event} details={details} />
+        <VideoPreview event={event} details={details} />
         <Stack gap="lg">
-          {details !== null && <Said text={details.text} by={details.voice?.name ?? null} />}
-          <Broken id={id} watched={watched} onSignIn={steps.onSignIn} />
-          {isUnclear && event?.status === 'SUBMITTING' && (
-            <FailureNotice words={wordsByCode.OUTCOME_UNKNOWN} />
+          {details !== null && <Speech text={details.text} voice={details.voice?.name ?? null} />}
+          <WatchFailureNotice id={id} state={state} onSignIn={steps.onSignIn} />
+          {isOutcomeUnknown && event?.status === 'SUBMITTING' && (
+            <FailureNotice notice={noticeByCode.OUTCOME_UNKNOWN} />
           )}
-          {watched.kind === 'OPENING' && <Skeleton h={80} aria-hidden="true" />}
-          {event !== null && <Now key={id} event={event} heading={heading} steps={steps} />}
+          {state.kind === 'CONNECTING' && <Skeleton h={80} aria-hidden="true" />}
+          {event !== null && (
+            <RunningOrFinished key={id} event={event} heading={heading} steps={steps} />
+          )}
         </Stack>
       </div>
-      <div className="said-only" role="status">
-        {event !== null && announce(event)}
+      <div className="visually-hidden" role="status">
+        {event !== null && announceStatus(event)}
       </div>
     </Paper>
   );
 }
 
-function Said({ text, by }: { text: string | null; by: string | null }) {
-  if (text === null) return <Text c="dimmed">Says what was recorded.</Text>;
+function Speech({ text, voice }: { text: string | null; voice: string | null }) {
+  if (text === null) return <Text c="dimmed">The speech is an audio file.</Text>;
   return (
     <figure className={classes.quote}>
       <blockquote>
         <Text size="lg">“{text}”</Text>
       </blockquote>
-      {by !== null && (
+      {voice !== null && (
         <figcaption>
           <Text size="sm" c="dimmed">
-            Voice: {by}
+            Voice: {voice}
           </Text>
         </figcaption>
       )}
@@ -93,66 +95,66 @@ function Said({ text, by }: { text: string | null; by: string | null }) {
   );
 }
 
-type BrokenProps = { id: string; watched: Watched; onSignIn: () => void };
+type WatchFailureProps = { id: string; state: LipsyncState; onSignIn: () => void };
 
-/** Why nothing more is told of it. */
-function Broken({ id, watched, onSignIn }: BrokenProps) {
-  const { watching } = useSession();
-  const words = wordsOf(watched);
-  if (words === null) return null;
+/** Shown when no more updates arrive. */
+function WatchFailureNotice({ id, state, onSignIn }: WatchFailureProps) {
+  const { lipsyncStore } = useSession();
+  const notice = noticeOf(state);
+  if (notice === null) return null;
   return (
     <FailureNotice
-      words={words}
+      notice={notice}
       steps={{
-        TRY_AGAIN: { label: 'Try again', act: () => watching.retry(id) },
+        TRY_AGAIN: { label: 'Try again', act: () => lipsyncStore.retry(id) },
         SIGN_IN: { label: 'Sign in', act: onSignIn },
       }}
     />
   );
 }
 
-function wordsOf(watched: Watched): Words | null {
-  if (watched.kind === 'BROKEN') return explainThrown(watched.error);
-  if (watched.kind !== 'REFUSED') return null;
-  const { failure } = watched;
-  if (failure.__typename !== 'NotFoundError') return explain(failure);
+function noticeOf(state: LipsyncState): Notice | null {
+  if (state.kind === 'DISCONNECTED') return explainError(state.error);
+  if (state.kind !== 'REFUSED') return null;
+  const { failure } = state;
+  if (failure.__typename !== 'NotFoundError') return explainRefusal(failure);
   return {
-    title: 'There is no such lip-sync',
-    advice: 'It was erased meanwhile, or it belongs to somebody else.',
+    title: 'Lip-sync not found',
+    advice: 'It was deleted, or it belongs to another user.',
     step: 'NOTHING',
   };
 }
 
-type NowProps = {
+type RunningOrFinishedProps = {
   event: LipsyncEvent;
   heading: RefObject<HTMLHeadingElement | null>;
-  steps: EndSteps;
+  steps: FinishedSteps;
 };
 
-function Now({ event, heading, steps }: NowProps) {
-  const [isAsked, setAsked] = useState(false);
-  const wasAsked = useRef(false);
+function RunningOrFinished({ event, heading, steps }: RunningOrFinishedProps) {
+  const [isDialogOpen, setDialogOpen] = useState(false);
+  const wasDialogOpened = useRef(false);
   const { id, status } = event.lipsync;
-  const runs = isRunning(event.status);
-  // The dialog and the button that had opened it go in any order, and whichever is last takes the focus along.
-  const keepFocus = useCallback(() => {
-    if (!wasAsked.current) return;
+  const running = isRunning(event.status);
+  // The dialog and the button that opened it disappear in any order, and the focus is lost with the last of them.
+  const restoreFocus = useCallback(() => {
+    if (!wasDialogOpened.current) return;
     setTimeout(() => {
       if (document.activeElement === document.body) heading.current?.focus();
     }, 50);
   }, [heading]);
   useEffect(() => {
-    if (!runs) keepFocus();
-  }, [runs, keepFocus]);
+    if (!running) restoreFocus();
+  }, [running, restoreFocus]);
   const openDialog = () => {
-    wasAsked.current = true;
-    setAsked(true);
+    wasDialogOpened.current = true;
+    setDialogOpen(true);
   };
   return (
     <>
-      {runs ? (
+      {running ? (
         <>
-          <Running event={event} />
+          <RunningLipsync event={event} />
           <Group>
             <Button variant="default" size="sm" onClick={openDialog}>
               Cancel…
@@ -160,14 +162,14 @@ function Now({ event, heading, steps }: NowProps) {
           </Group>
         </>
       ) : (
-        <Ended event={event} {...steps} />
+        <FinishedLipsync event={event} {...steps} />
       )}
       <CancelDialog
         id={id}
         status={status}
-        isOpen={isAsked}
-        onClose={() => setAsked(false)}
-        onClosed={keepFocus}
+        isOpen={isDialogOpen}
+        onClose={() => setDialogOpen(false)}
+        onClosed={restoreFocus}
       />
     </>
   );

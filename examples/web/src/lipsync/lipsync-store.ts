@@ -6,58 +6,62 @@ import {
   watchLipsync,
 } from 'lipsync-graphql-client';
 
-/** What is known of a lip-sync right now. */
-export type Watched =
-  | { kind: 'OPENING' }
-  | { kind: 'TOLD'; event: LipsyncEvent }
-  /** It can't be watched, and why. */
+/** What is known of a lip-sync at the moment. */
+export type LipsyncState =
+  | { kind: 'CONNECTING' }
+  | { kind: 'LIVE'; event: LipsyncEvent }
+  /** The server refused to let it be watched. */
   | { kind: 'REFUSED'; failure: WatchFailure }
-  /** The network is gone for good, or the server takes no such request. */
-  | { kind: 'BROKEN'; error: Error; last: LipsyncEvent | null };
+  /** The kit gave up: the network is down, or the server refused the request. */
+  | { kind: 'DISCONNECTED'; error: Error; last: LipsyncEvent | null };
 
-type Entry = { now: Watched; listeners: Set<() => void>; abort: AbortController };
+type Entry = { state: LipsyncState; listeners: Set<() => void>; abort: AbortController };
 
-export type Watching = ReturnType<typeof createWatching>;
+export type LipsyncStore = ReturnType<typeof createLipsyncStore>;
 
-const opening: Watched = { kind: 'OPENING' };
+const connecting: LipsyncState = { kind: 'CONNECTING' };
 
 /**
- * One watcher for each lip-sync, however many components show it: it begins with the first of them and ends after the
- * last. Made for `useSyncExternalStore`.
+ * One watcher per lip-sync, shared by all components that show it: it starts with the first of them and stops after the
+ * last. Its functions fit `useSyncExternalStore`.
  */
-export function createWatching(server: WatchableServer, onIdle: () => void) {
+export function createLipsyncStore(server: WatchableServer, onIdle: () => void) {
   const entries = new Map<string, Entry>();
 
-  const set = (entry: Entry, now: Watched) => {
-    entry.now = now;
+  const setState = (entry: Entry, state: LipsyncState) => {
+    entry.state = state;
     for (const listener of entry.listeners) listener();
   };
 
-  const run = async (id: string, entry: Entry) => {
+  const watch = async (id: string, entry: Entry) => {
     const { signal } = entry.abort;
-    const last = eventOf(entry.now);
+    const last = eventOf(entry.state);
     try {
       const after = last?.cursor ?? null;
       for await (const update of watchLipsync(server, id, { after, signal })) {
-        set(entry, read(update));
+        setState(entry, stateOf(update));
       }
     } catch (error) {
       if (signal.aborted || !(error instanceof Error)) return;
-      set(entry, { kind: 'BROKEN', error, last: eventOf(entry.now) });
+      setState(entry, { kind: 'DISCONNECTED', error, last: eventOf(entry.state) });
     }
   };
 
-  const open = (id: string): Entry => {
+  const findOrWatch = (id: string): Entry => {
     const known = entries.get(id);
     if (known !== undefined) return known;
-    const entry = { now: opening, listeners: new Set<() => void>(), abort: new AbortController() };
+    const entry = {
+      state: connecting,
+      listeners: new Set<() => void>(),
+      abort: new AbortController(),
+    };
     entries.set(id, entry);
-    void run(id, entry);
+    void watch(id, entry);
     return entry;
   };
 
-  /** A component may leave and come back within one turn, as React does in development. */
-  const closeSoon = (id: string, entry: Entry) =>
+  /** Deferred, because React in development unmounts a component and mounts it again in the same turn. */
+  const stopIfUnused = (id: string, entry: Entry) =>
     setTimeout(() => {
       if (entry.listeners.size > 0 || entries.get(id) !== entry) return;
       entry.abort.abort();
@@ -66,29 +70,29 @@ export function createWatching(server: WatchableServer, onIdle: () => void) {
     });
 
   return {
-    read: (id: string): Watched => entries.get(id)?.now ?? opening,
+    read: (id: string): LipsyncState => entries.get(id)?.state ?? connecting,
     subscribe(id: string, listener: () => void) {
-      const entry = open(id);
+      const entry = findOrWatch(id);
       entry.listeners.add(listener);
       return () => {
         entry.listeners.delete(listener);
-        closeSoon(id, entry);
+        stopIfUnused(id, entry);
       };
     },
-    /** Goes on after the last event, where the kit had given up. */
+    /** Continues after the last event when the kit has given up. */
     retry(id: string): void {
       const entry = entries.get(id);
-      if (entry !== undefined) void run(id, entry);
+      if (entry !== undefined) void watch(id, entry);
     },
   };
 }
 
-export function eventOf(watched: Watched): LipsyncEvent | null {
-  if (watched.kind === 'TOLD') return watched.event;
-  return watched.kind === 'BROKEN' ? watched.last : null;
+export function eventOf(state: LipsyncState): LipsyncEvent | null {
+  if (state.kind === 'LIVE') return state.event;
+  return state.kind === 'DISCONNECTED' ? state.last : null;
 }
 
-function read(update: LipsyncUpdate): Watched {
-  if (update.__typename === 'LipsyncProgress') return { kind: 'TOLD', event: update };
+function stateOf(update: LipsyncUpdate): LipsyncState {
+  if (update.__typename === 'LipsyncProgress') return { kind: 'LIVE', event: update };
   return { kind: 'REFUSED', failure: update };
 }

@@ -4,7 +4,7 @@ import classes from './video-preview.module.css';
 
 type Props = { video: LipsyncVideo & { url: string }; text: string | null };
 
-/** Where a text is spoken, it is the captions as well. */
+/** A spoken text is shown as captions too. */
 export function Player({ video: { url, posterUrl, durationSeconds }, text }: Props) {
   const captions = useCaptions(text, durationSeconds);
   return (
@@ -16,9 +16,7 @@ export function Player({ video: { url, posterUrl, durationSeconds }, text }: Pro
       playsInline
       aria-label="Your video"
     >
-      {captions !== null && (
-        <track kind="captions" src={captions} srcLang="und" label="What is said" />
-      )}
+      {captions !== null && <track kind="captions" src={captions} srcLang="und" label="Captions" />}
     </video>
   );
 }
@@ -27,14 +25,16 @@ function useCaptions(text: string | null, seconds: number | null): string | null
   const [url, setUrl] = useState<string | null>(null);
   useEffect(() => {
     if (text === null) return;
-    const made = URL.createObjectURL(new Blob([toVtt(text, seconds ?? 60)], { type: 'text/vtt' }));
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
+    const objectUrl = URL.createObjectURL(
+      new Blob([toVtt(text, seconds ?? 60)], { type: 'text/vtt' }),
+    );
+    setUrl(objectUrl);
+    return () => URL.revokeObjectURL(objectUrl);
   }, [text, seconds]);
   return url;
 }
 
-/** One caption from the beginning to the end: when which word is said nobody tells. */
+/** One caption for the whole video, because the timing of the words is unknown. */
 function toVtt(text: string, seconds: number): string {
   const end = new Date(seconds * 1_000).toISOString().slice(11, 23);
   const plain = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(/\s+/g, ' ');

@@ -1,71 +1,71 @@
 import type { LipsyncEvent } from 'lipsync-graphql-client';
 
-/** What a lip-sync is at, for a screen reader: said when it changes, and so not too often. */
-export function announce({ status, queuePosition, percent }: LipsyncEvent): string {
+/** The status for a screen reader. It reads each change aloud, so percentages change in steps of 25. */
+export function announceStatus({ status, queuePosition, percent }: LipsyncEvent): string {
   switch (status) {
     case 'QUEUED':
-      return queuePosition === null ? 'In line.' : `In line, at place ${queuePosition}.`;
+      return queuePosition === null ? 'Queued.' : `Queued at position ${queuePosition}.`;
     case 'SUBMITTING':
-      return 'It is being sent to the video service.';
+      return 'Sending to the video service.';
     case 'SUBMITTED':
-      return 'The video service has accepted it.';
+      return 'Accepted by the video service.';
     case 'GENERATING':
       return announcePercent(percent);
     case 'COMPLETED':
       return 'Your video is ready.';
     case 'FAILED':
     case 'MODERATED':
-      return 'There will be no video.';
+      return 'No video was made.';
     case 'CANCELLED':
       return 'Cancelled.';
     case 'EXPIRED':
-      return 'It was not sent in time.';
+      return 'Expired before it was sent.';
   }
 }
 
 function announcePercent(percent: number): string {
-  const quarter = Math.floor(percent / 25) * 25;
-  return quarter === 0 ? 'It is being made.' : `It is being made, ${quarter} percent.`;
+  const step = Math.floor(percent / 25) * 25;
+  return step === 0 ? 'Generating.' : `Generating, ${step} percent.`;
 }
 
-/** What is going on, as a headline and a line of text. */
+/** A headline, and a line of text below it. */
 export function describeRunning({ status, queuePosition }: LipsyncEvent): [string, string] {
   switch (status) {
     case 'QUEUED':
       return [
         queuePosition === null || queuePosition === 1
-          ? 'Next in line'
-          : `Number ${queuePosition} in line`,
-        'It goes out as soon as there is a place free. Nothing has been charged so far.',
+          ? 'Next in the queue'
+          : `Number ${queuePosition} in the queue`,
+        'It is sent when a slot is free. Nothing has been charged yet.',
       ];
     case 'SUBMITTING':
       return [
-        'Being sent to the video service',
-        'Should no clear answer come, it is looked for, and not asked and paid for twice.',
+        'Sending to the video service',
+        'If no clear answer comes back, it is not sent again: you never pay twice.',
       ];
     case 'SUBMITTED':
-      return ['Accepted by the video service', 'You can leave this page: it goes on by itself.'];
+      return ['Accepted by the video service', 'You can close this page. The video continues.'];
     default:
-      return ['Your video is being made', 'You can leave this page: it goes on by itself.'];
+      return ['Generating your video', 'You can close this page. The video continues.'];
   }
 }
 
-/** `submittedAt` tells whether it had gone out by then. */
+/** @param submittedAt null if it was never sent */
 export function describeEndWithoutVideo(status: string, submittedAt: string | null): string {
-  if (status === 'EXPIRED') return 'It was not sent in time. Nothing was charged.';
-  if (status !== 'CANCELLED') return 'This page does not know this end. Load it again.';
+  if (status === 'EXPIRED') return 'It expired before it was sent. Nothing was charged.';
+  if (status !== 'CANCELLED') return 'This page does not know this status. Reload it.';
   return submittedAt === null
-    ? 'It had not been sent yet. Nothing was charged.'
-    : 'The video service can not be stopped: it went on, and charges for it.';
+    ? 'It was cancelled before it was sent. Nothing was charged.'
+    : 'The video service cannot stop a running job: it continued and is charged.';
 }
 
-export function warnOfCancelling(status: string): string {
+export function describeCancellation(status: string): string {
   switch (status) {
     case 'QUEUED':
-      return 'It waits in line and has not been sent yet. Cancelling is free of charge.';
+      return 'It has not been sent yet. Cancelling is free of charge.';
     case 'SUBMITTING':
-      return 'It is being sent right now. If the video service takes it, it is charged all the same.';
+      return 'It is being sent now. If the video service accepts it, it is charged.';
     default:
-      return 'The video service can not be stopped: it goes on, and charges for the video all the same. You only would not get it.';
+      return 'The video service cannot stop a running job: it continues and is charged, but you will not get the video.';
   }
 }

@@ -1,40 +1,39 @@
 import type { LipsyncEvent } from 'lipsync-graphql-client';
 import { useEffect, useState } from 'react';
-import { describeRest, type Estimate, percentAt } from './estimate.ts';
+import { isAtVideoService } from '../text/status.ts';
+import { describeRemaining, type Estimate, percentAt } from './estimate.ts';
 
 const tickMs = 500;
 
-export type Shown = { percent: number; rest: string | null };
+export type DisplayedProgress = { percent: number; remaining: string | null };
 
-const moving = ['SUBMITTED', 'GENERATING'];
-
-/** The bar between the events. */
-export function useEstimate(event: LipsyncEvent | null): Shown {
-  const isMoving = event !== null && moving.includes(event.status);
-  const estimate = useToldEstimate(isMoving ? event : null);
+/** The progress bar, which moves between events. */
+export function useEstimate(event: LipsyncEvent | null): DisplayedProgress {
+  const isMoving = event !== null && isAtVideoService(event.status);
+  const estimate = useLatestEstimate(isMoving ? event : null);
   const nowMs = useNow(isMoving);
-  if (estimate === null) return { percent: event?.percent ?? 0, rest: null };
+  if (estimate === null) return { percent: event?.percent ?? 0, remaining: null };
   const { endsAtMs } = estimate;
   return {
     percent: percentAt(estimate, nowMs),
-    rest: endsAtMs === null ? null : describeRest(endsAtMs, nowMs),
+    remaining: endsAtMs === null ? null : describeRemaining(endsAtMs, nowMs),
   };
 }
 
-/** That of the last event; it begins where the bar stands already. */
-function useToldEstimate(event: LipsyncEvent | null): Estimate | null {
-  const [told, setTold] = useState<{ cursor: string; estimate: Estimate } | null>(null);
+/** The estimate of the last event. It starts at the displayed percentage, so that the bar never falls. */
+function useLatestEstimate(event: LipsyncEvent | null): Estimate | null {
+  const [latest, setLatest] = useState<{ cursor: string; estimate: Estimate } | null>(null);
   if (event === null) return null;
-  if (told !== null && told.cursor === event.cursor) return told.estimate;
+  if (latest !== null && latest.cursor === event.cursor) return latest.estimate;
   const { percent, estimatedCompletionAt } = event.lipsync.progress;
-  const toldAtMs = Date.now();
-  const shown = told === null ? 0 : percentAt(told.estimate, toldAtMs);
+  const receivedAtMs = Date.now();
+  const displayed = latest === null ? 0 : percentAt(latest.estimate, receivedAtMs);
   const estimate = {
-    percent: Math.max(percent, shown),
-    toldAtMs,
+    percent: Math.max(percent, displayed),
+    receivedAtMs,
     endsAtMs: estimatedCompletionAt === null ? null : Date.parse(estimatedCompletionAt),
   };
-  setTold({ cursor: event.cursor, estimate });
+  setLatest({ cursor: event.cursor, estimate });
   return estimate;
 }
 

@@ -1,21 +1,22 @@
 import { useCallback, useSyncExternalStore } from 'react';
 import { useSession } from '../session/session.tsx';
-import type { Watched } from './lipsync-store.ts';
+import type { LipsyncState } from './lipsync-store.ts';
 
-const idle: Watched = { kind: 'OPENING' };
+const idle: LipsyncState = { kind: 'CONNECTING' };
 
-/** A lip-sync as it is now, live. With null nothing is watched. */
-export function useLipsync(id: string | null): Watched {
-  const { watching } = useSession();
+/** The live state of a lip-sync. With null nothing is watched. */
+export function useLipsync(id: string | null): LipsyncState {
+  const { lipsyncStore } = useSession();
   const subscribe = useCallback(
-    (listener: () => void) => (id === null ? () => undefined : watching.subscribe(id, listener)),
-    [watching, id],
+    (listener: () => void) =>
+      id === null ? () => undefined : lipsyncStore.subscribe(id, listener),
+    [lipsyncStore, id],
   );
-  return useSyncExternalStore(subscribe, () => (id === null ? idle : watching.read(id)));
+  return useSyncExternalStore(subscribe, () => (id === null ? idle : lipsyncStore.read(id)));
 }
 
-/** Whether the connection on which all of them come is gone for now. */
-export function useIsLost(): boolean {
+/** Whether the shared connection is lost at the moment. */
+export function useIsConnectionLost(): boolean {
   const { connection } = useSession();
   return useSyncExternalStore(connection.subscribe, connection.read);
 }

@@ -7,13 +7,13 @@ import classes from './video-preview.module.css';
 
 type Props = { event: LipsyncEvent | null; details: Details | null };
 
-/** The video, or until there is one the picture of what it is made from. */
-export function Stage({ event, details }: Props) {
+/** The finished video; before that, the picture of the source video. */
+export function VideoPreview({ event, details }: Props) {
   const result = event?.lipsync.result ?? null;
   if (isPlayable(result)) return <Player video={result} text={event?.lipsync.text ?? null} />;
   return (
-    <div className={classes.waiting}>
-      <Source details={details} />
+    <div className={classes.placeholder}>
+      <SourcePicture details={details} />
     </div>
   );
 }
@@ -22,7 +22,7 @@ export function isPlayable(video: LipsyncVideo | null): video is LipsyncVideo & 
   return video !== null && video.url !== null;
 }
 
-function Source({ details }: { details: Details | null }) {
+function SourcePicture({ details }: { details: Details | null }) {
   if (details === null) return <Skeleton h="100%" aria-hidden="true" />;
   const { posterUrl = null, url = null } = details.sourceVideo ?? {};
   if (posterUrl !== null) return <img src={posterUrl} alt="" />;

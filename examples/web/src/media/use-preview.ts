@@ -1,39 +1,39 @@
 import { useEffect, useRef, useState } from 'react';
 
-/** Plays one sound at a time. */
+/** Plays one audio preview at a time. */
 export function usePreview() {
   const [playing, setPlaying] = useState<string | null>(null);
-  const [broken, setBroken] = useState<string | null>(null);
-  const sound = useRef<HTMLAudioElement | null>(null);
+  const [failed, setFailed] = useState<string | null>(null);
+  const audio = useRef<HTMLAudioElement | null>(null);
   const stop = () => {
-    sound.current?.pause();
-    sound.current = null;
+    audio.current?.pause();
+    audio.current = null;
     setPlaying(null);
   };
-  useEffect(() => () => sound.current?.pause(), []);
+  useEffect(() => () => audio.current?.pause(), []);
 
   const play = (url: string) => {
     stop();
     const next = new Audio(url);
-    const isNow = () => sound.current === next;
+    const isCurrent = () => audio.current === next;
     const fail = () => {
-      if (!isNow()) return;
-      setBroken(url);
+      if (!isCurrent()) return;
+      setFailed(url);
       stop();
     };
-    next.addEventListener('ended', () => isNow() && stop());
+    next.addEventListener('ended', () => isCurrent() && stop());
     next.addEventListener('error', fail);
-    sound.current = next;
-    setBroken(null);
+    audio.current = next;
+    setFailed(null);
     setPlaying(url);
     next.play().catch(fail);
   };
 
   return {
-    /** The address of what is heard now. */
+    /** The URL that is playing. */
     playing,
-    /** The address of what could not be played last. */
-    broken,
+    /** The URL of the last preview if it could not be played. */
+    failed,
     toggle: (url: string) => (playing === url ? stop() : play(url)),
   };
 }

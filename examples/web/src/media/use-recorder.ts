@@ -2,32 +2,32 @@ import { useEffect, useRef, useState } from 'react';
 
 export type Recording =
   | { kind: 'IDLE' }
-  | { kind: 'ASKING' }
+  | { kind: 'REQUESTING' }
   | { kind: 'RUNNING'; seconds: number }
   | { kind: 'DENIED'; reason: string };
 
-/** Longer speech makes the video fail in the end. */
-export const mostSeconds = 60;
+/** The video service fails jobs with longer speech. */
+export const maxSeconds = 60;
 
-/** Records with the microphone until `stop`, or for as long as a lip-sync may last. Leaving throws it away. */
-export function useRecorder(onRecorded: (sound: Blob) => void) {
+/** Records the microphone until `stop` or `maxSeconds`. Unmounting discards the recording. */
+export function useRecorder(onRecorded: (audio: Blob) => void) {
   const [recording, setRecording] = useState<Recording>({ kind: 'IDLE' });
   const recorder = useRef<MediaRecorder | null>(null);
-  const leaving = useRef<AbortController | null>(null);
-  useEffect(() => () => leaving.current?.abort(), []);
+  const unmount = useRef<AbortController | null>(null);
+  useEffect(() => () => unmount.current?.abort(), []);
 
   const start = async () => {
-    const left = new AbortController();
-    leaving.current = left;
-    setRecording({ kind: 'ASKING' });
+    const abort = new AbortController();
+    unmount.current = abort;
+    setRecording({ kind: 'REQUESTING' });
     try {
       const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
       recorder.current = record(stream, {
-        signal: left.signal,
+        signal: abort.signal,
         onSecond: (seconds) => setRecording({ kind: 'RUNNING', seconds }),
-        onEnd: (sound) => {
+        onEnd: (audio) => {
           setRecording({ kind: 'IDLE' });
-          onRecorded(sound);
+          onRecorded(audio);
         },
       });
     } catch (error) {
@@ -41,37 +41,37 @@ export function useRecorder(onRecorded: (sound: Blob) => void) {
 type Listeners = {
   signal: AbortSignal;
   onSecond: (seconds: number) => void;
-  onEnd: (sound: Blob) => void;
+  onEnd: (audio: Blob) => void;
 };
 
 function record(stream: MediaStream, { signal, onSecond, onEnd }: Listeners): MediaRecorder {
   const recorder = new MediaRecorder(stream);
-  const pieces: Blob[] = [];
+  const chunks: Blob[] = [];
   let seconds = 0;
   const timer = setInterval(() => {
     seconds += 1;
     onSecond(seconds);
-    if (seconds >= mostSeconds) recorder.stop();
+    if (seconds >= maxSeconds) recorder.stop();
   }, 1_000);
-  recorder.addEventListener('dataavailable', ({ data }) => pieces.push(data));
+  recorder.addEventListener('dataavailable', ({ data }) => chunks.push(data));
   recorder.addEventListener('stop', () => {
     clearInterval(timer);
     for (const track of stream.getTracks()) track.stop();
-    if (!signal.aborted) onEnd(new Blob(pieces, { type: recorder.mimeType }));
+    if (!signal.aborted) onEnd(new Blob(chunks, { type: recorder.mimeType }));
   });
   recorder.start();
   onSecond(0);
-  const leave = () => recorder.stop();
-  if (signal.aborted) leave();
-  else signal.addEventListener('abort', leave);
+  const stop = () => recorder.stop();
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop);
   return recorder;
 }
 
 function reasonOf(error: unknown): string {
   const name = error instanceof Error ? error.name : '';
   if (name === 'NotAllowedError') {
-    return 'This page may not use the microphone. Allow it in the address bar of your browser, and try again.';
+    return 'Microphone access is blocked. Allow it in your browser’s address bar, then try again.';
   }
-  if (name === 'NotFoundError') return 'No microphone was found. Connect one, and try again.';
-  return 'The microphone can not be used here. You can upload a recording instead.';
+  if (name === 'NotFoundError') return 'No microphone found. Connect one, then try again.';
+  return 'The microphone is not available. Upload a recording instead.';
 }

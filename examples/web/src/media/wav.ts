@@ -1,17 +1,17 @@
-/** Enough for speech, and half of what a microphone gives. */
+/** Enough for speech, and half the rate of most microphones. */
 const sampleRate = 24_000;
 
 const headerBytes = 44;
 
 /**
- * Any sound that this browser can play, as the mono WAV that the video service takes: it knows WAV and MP3 only, and
- * browsers record neither.
+ * Converts any audio that this browser can play to mono WAV. The video service accepts only WAV and MP3, and browsers
+ * record neither.
  *
- * @throws where the browser can't play it
+ * @throws if the browser cannot decode it
  */
-export async function toWav(sound: Blob): Promise<Blob> {
+export async function toWav(audio: Blob): Promise<Blob> {
   const decoder = new OfflineAudioContext(1, 1, sampleRate);
-  const decoded = await decoder.decodeAudioData(await sound.arrayBuffer());
+  const decoded = await decoder.decodeAudioData(await audio.arrayBuffer());
   return encodeWav(await mixDown(decoded));
 }
 
@@ -24,7 +24,7 @@ async function mixDown(decoded: AudioBuffer): Promise<Float32Array> {
   return (await context.startRendering()).getChannelData(0);
 }
 
-/** 16 bits a sample, behind the usual header. */
+/** 16 bits per sample, after a standard header. */
 export function encodeWav(samples: Float32Array): Blob {
   const dataBytes = samples.length * 2;
   const view = new DataView(new ArrayBuffer(headerBytes + dataBytes));

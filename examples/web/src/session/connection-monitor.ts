@@ -1,14 +1,14 @@
 import type { Transport } from 'lipsync-graphql-client';
 
-export type Connection = ReturnType<typeof createConnection>;
+export type ConnectionMonitor = ReturnType<typeof createConnectionMonitor>;
 
-/** Whether what is watched is out of reach. The kit comes back by itself, and only people need to know meanwhile. */
-export function createConnection() {
+/** Observes whether streams are disconnected, to show it on the page. The kit reconnects by itself. */
+export function createConnectionMonitor() {
   const listeners = new Set<() => void>();
   let isLost = false;
-  const tell = (now: boolean) => {
-    if (now === isLost) return;
-    isLost = now;
+  const setLost = (value: boolean) => {
+    if (value === isLost) return;
+    isLost = value;
     for (const listener of listeners) listener();
   };
   return {
@@ -17,28 +17,26 @@ export function createConnection() {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    /** The same transport, overheard. */
-    overhear:
+    /** Wraps a transport: events and heartbeats mean connected, a disconnect means lost. */
+    monitor:
       (transport: Transport): Transport =>
-      (server, operation, sink) => {
-        const close = transport(server, operation, {
+      (server, operation, sink) =>
+        transport(server, operation, {
           ...sink,
           next(result) {
-            tell(false);
+            setLost(false);
             sink.next(result);
           },
-          live() {
-            tell(false);
-            sink.live();
+          heartbeat() {
+            setLost(false);
+            sink.heartbeat();
           },
-          break(error) {
-            tell(true);
-            sink.break(error);
+          disconnect(error) {
+            setLost(true);
+            sink.disconnect(error);
           },
-        });
-        return close;
-      },
-    /** Nobody watches any more. */
-    forget: () => tell(false),
+        }),
+    /** For when nothing is watched any more. */
+    reset: () => setLost(false),
   };
 }

@@ -1,7 +1,7 @@
 import { initGraphQLTada } from 'gql.tada';
 import type { introspection } from '../graphql-env.ts';
 
-/** Reads are typed where they are written, from the server's schema. */
+/** Queries get their types from the server's schema. */
 export const graphql = initGraphQLTada<{
   introspection: introspection;
   disableMasking: true;

@@ -2,30 +2,30 @@ import { retryExchange } from '@urql/exchange-retry';
 import { type WatchableServer, webSocket } from 'lipsync-graphql-client';
 import { createContext, type ReactNode, use, useMemo } from 'react';
 import { Client, cacheExchange, fetchExchange, Provider } from 'urql';
-import { createWatching, type Watching } from '../lipsync/lipsync-store.ts';
-import { type Connection, createConnection } from './connection-monitor.ts';
+import { createLipsyncStore, type LipsyncStore } from '../lipsync/lipsync-store.ts';
+import { type ConnectionMonitor, createConnectionMonitor } from './connection-monitor.ts';
 
 export type Session = {
-  /** For all that the kit does: making, watching, cancelling, uploading. */
+  /** For the functions of the kit: create, watch, cancel, upload. */
   server: WatchableServer;
-  watching: Watching;
-  connection: Connection;
+  lipsyncStore: LipsyncStore;
+  connection: ConnectionMonitor;
 };
 
 const url = '/graphql';
 
-/** A dead line is found out within this time, and the page says so. */
+/** A dead connection is detected, and shown, within this time. */
 const silenceMs = 15_000;
 
 const SessionContext = createContext<Session | null>(null);
 
 export function useSession(): Session {
   const session = use(SessionContext);
-  if (session === null) throw new Error('There is no session around this component.');
+  if (session === null) throw new Error('useSession needs a SessionProvider above it.');
   return session;
 }
 
-/** Give it the token as its key as well: with another caller nothing of the last one stays. */
+/** Use the token as its `key` too, so that a new caller starts without the state of the last one. */
 export function SessionProvider({
   token,
   children,
@@ -43,13 +43,13 @@ export function SessionProvider({
 }
 
 function openSession(token: string | null): Session {
-  const connection = createConnection();
-  const transport = connection.overhear(webSocket({ silenceMs }));
+  const connection = createConnectionMonitor();
+  const transport = connection.monitor(webSocket({ silenceMs }));
   const server = { url, token, transport };
-  return { server, connection, watching: createWatching(server, connection.forget) };
+  return { server, connection, lipsyncStore: createLipsyncStore(server, connection.reset) };
 }
 
-/** For all that is only read. A read may be asked again without harm. */
+/** For queries, which are safe to retry. */
 function openClient(token: string | null): Client {
   const headers: Record<string, string> =
     token === null ? {} : { authorization: `Bearer ${token}` };

@@ -2,12 +2,12 @@ import { Button, Paper, PasswordInput, Stack, Text, Title } from '@mantine/core'
 import { type SubmitEvent, useState } from 'react';
 
 type Props = {
-  /** There is one already, and it does not hold. */
-  wasRefused: boolean;
+  /** The server rejected the current token. */
+  isTokenRejected: boolean;
   onToken: (token: string) => void;
 };
 
-export function SignIn({ wasRefused, onToken }: Props) {
+export function SignIn({ isTokenRejected, onToken }: Props) {
   const [token, setToken] = useState('');
   return (
     <Paper component="section" aria-labelledby="sign-in" p="xl" withBorder maw={460} mx="auto">
@@ -21,18 +21,16 @@ export function SignIn({ wasRefused, onToken }: Props) {
           <Title order={2} size="h3" id="sign-in">
             Sign in
           </Title>
-          <Text c="dimmed">
-            This server asks who you are. Those who run it give out access tokens.
-          </Text>
+          <Text c="dimmed">This server requires an access token. Ask its operator for one.</Text>
           <PasswordInput
             label="Access token"
-            description="Kept for this tab alone."
+            description="Stored for this tab only."
             autoComplete="off"
             data-autofocus
             value={token}
             onChange={({ currentTarget }) => setToken(currentTarget.value)}
-            error={wasRefused && 'This token does not hold. It may have expired.'}
-            visibilityToggleButtonProps={{ 'aria-label': 'Show the token' }}
+            error={isTokenRejected && 'This token is invalid or expired.'}
+            visibilityToggleButtonProps={{ 'aria-label': 'Show token' }}
           />
           <Button type="submit">Sign in</Button>
         </Stack>

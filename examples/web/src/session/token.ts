@@ -1,6 +1,6 @@
 import { useSessionStorage } from '@mantine/hooks';
 
-/** Kept for this tab alone, and gone with it. */
+/** Stored for this tab, until it is closed. */
 export function useToken() {
   return useSessionStorage<string | null>({
     key: 'token',

@@ -7,7 +7,7 @@ const viewerQuery = graphql(`
   }
 `);
 
-/** Who asks, which every server tells everybody. */
+/** The caller's name and scopes. The server answers this query without a token too. */
 export function useViewer() {
   return useQuery({ query: viewerQuery });
 }

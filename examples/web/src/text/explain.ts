@@ -8,26 +8,25 @@ import {
   type UploadAnswer,
   type WatchFailure,
 } from 'lipsync-graphql-client';
-import { type Words, wordsByCode } from './notices.ts';
+import { type Notice, noticeByCode } from './notices.ts';
 
-type CreateRefusal = CreateFailure;
-type CancelRefusal = Exclude<
+type CancelFailure = Exclude<
   CancelLipsyncAnswer,
   { __typename: 'LipsyncCancelled' | 'LipsyncTrackingStopped' | 'LipsyncAlreadyFinished' }
 >;
-type UploadRefusal = Exclude<UploadAnswer, { __typename: 'UploadReady' }>;
+type UploadFailure = Exclude<UploadAnswer, { __typename: 'UploadReady' }>;
 
-export type Refusal = CreateRefusal | CancelRefusal | UploadRefusal | WatchFailure;
+export type Refusal = CreateFailure | CancelFailure | UploadFailure | WatchFailure;
 
 /**
- * Words for whatever the kit gives back instead of a success. The switch is complete: where the kit learns a type, this
- * no longer compiles until there is an answer to it, and what only a newer server knows is a `FutureError`.
+ * The notice for a failure that the kit returns. The switch is exhaustive: a failure type that the kit adds is a type
+ * error here until it has a case. A type that only a newer server knows arrives as `FutureError`.
  */
-export function explain(refusal: Refusal): Words {
+export function explainRefusal(refusal: Refusal): Notice {
   switch (refusal.__typename) {
     case 'InvalidInputError':
       return {
-        ...wordsByCode.INVALID_INPUT,
+        ...noticeByCode.INVALID_INPUT,
         details: refusal.issues.map(({ message }) => message),
       };
     case 'RateLimitedError':
@@ -38,7 +37,7 @@ export function explain(refusal: Refusal): Words {
     case 'UploadRefused':
       return explainUpload(refusal);
     case 'FutureError':
-      return explainFuture(refusal);
+      return explainUnknown(refusal);
     case 'AccountPendingError':
     case 'ContentModeratedError':
     case 'IdempotencyConflictError':
@@ -53,78 +52,79 @@ export function explain(refusal: Refusal): Words {
   }
 }
 
-const line = 'Nothing was sent. You can also let it wait in line.';
+const queueHint = 'Nothing was sent. To queue it, turn on “Wait in the queue when busy”.';
 const busyAdvice = {
-  ACCOUNT_BUSY: `The account of this video has no place free. ${line}`,
-  ALL_ACCOUNTS_BUSY: `No account has a place free. ${line}`,
-  PROVIDER_LIMIT: `The company behind the video service takes no more right now. ${line}`,
+  ACCOUNT_BUSY: `The account of this video has no free slot. ${queueHint}`,
+  ALL_ACCOUNTS_BUSY: `No account has a free slot. ${queueHint}`,
+  PROVIDER_LIMIT: `The provider of the video service has reached its limit. ${queueHint}`,
 };
 
-/** A failure by its code alone, as a lip-sync keeps it and as `errors[]` tell it. */
-export function explainFailure(failure: Omit<LipsyncFailure, 'code'> & { code: string }): Words {
-  if (!isKnown(failure.code)) return explainFuture(failure);
-  return withAdvice(failure, wordsByCode[failure.code].advice);
+type FailureWithAnyCode = Omit<LipsyncFailure, 'code'> & { code: string };
+
+/** The notice for a failure by its code alone, as in `Lipsync.failure` and in `errors[]`. */
+export function explainFailure(failure: FailureWithAnyCode): Notice {
+  if (!isKnown(failure.code)) return explainUnknown(failure);
+  return withAdvice(failure, noticeByCode[failure.code].advice);
 }
 
 function withAdvice(
-  {
-    code,
-    retryable,
-    retryAfterSeconds,
-  }: Pick<LipsyncFailure, 'retryable' | 'retryAfterSeconds'> & {
-    code: string;
-  },
+  { code, retryable, retryAfterSeconds }: Omit<FailureWithAnyCode, 'message'>,
   advice: string,
-): Words {
-  const words = isKnown(code) ? wordsByCode[code] : unknown;
-  return { ...words, advice: retryable ? `${advice} ${when(retryAfterSeconds)}` : advice };
+): Notice {
+  const notice = isKnown(code) ? noticeByCode[code] : unknownFailure;
+  return {
+    ...notice,
+    advice: retryable ? `${advice} ${describeRetry(retryAfterSeconds)}` : advice,
+  };
 }
 
-const unknown: Words = { title: 'This did not work', advice: '', step: 'NOTHING' };
+const unknownFailure: Notice = { title: 'Something went wrong', advice: '', step: 'NOTHING' };
 
-/** From a server that is newer than this page: its own words are all there is. */
-function explainFuture({
+/** For a failure of a newer server: its message is the only explanation. */
+function explainUnknown({
   message,
   retryable,
   retryAfterSeconds,
-}: Omit<FutureError, '__typename'>): Words {
+}: Omit<FutureError, '__typename'>): Notice {
   return {
-    title: unknown.title,
-    advice: retryable ? `${message} ${when(retryAfterSeconds)}` : message,
+    title: unknownFailure.title,
+    advice: retryable ? `${message} ${describeRetry(retryAfterSeconds)}` : message,
     step: retryable ? 'TRY_AGAIN' : 'NOTHING',
   };
 }
 
-function explainUpload({ message, retryable, retryAfterSeconds }: LipsyncFailureOf): Words {
+function explainUpload({
+  message,
+  retryable,
+  retryAfterSeconds,
+}: Pick<LipsyncFailure, 'message' | 'retryable' | 'retryAfterSeconds'>): Notice {
   return {
-    title: 'The file was not taken',
-    advice: retryable ? when(retryAfterSeconds) : 'Choose another one.',
+    title: 'The file was not accepted',
+    advice: retryable ? describeRetry(retryAfterSeconds) : 'Choose another file.',
     step: retryable ? 'TRY_AGAIN' : 'NOTHING',
     details: [message],
   };
 }
 
-type LipsyncFailureOf = Pick<LipsyncFailure, 'message' | 'retryable' | 'retryAfterSeconds'>;
-
-/** What the kit throws: no answer came at all, or the server takes no such request. */
-export function explainThrown(error: Error): Words {
+/** The notice for an error that the kit throws: no answer arrived, or the server refused the request itself. */
+export function explainError(error: Error): Notice {
   if (error instanceof LipsyncConnectionError) {
     return {
-      title: 'There is no connection',
+      title: 'No connection',
       advice:
-        'Look after your network, and try again. What was asked for already goes on meanwhile, and nothing is made twice.',
+        'Check your network and try again. Lip-syncs that were already requested continue, and nothing is made twice.',
       step: 'TRY_AGAIN',
     };
   }
   return {
-    title: 'The server does not take what this page sends',
-    advice: 'Load the page again: it may be older than the server.',
+    title: 'The server rejected the request',
+    advice: 'This page may be out of date. Reload it.',
     step: 'NOTHING',
     details: [error.message],
   };
 }
 
-function when(seconds: number | null): string {
+function describeRetry(seconds: number | null): string {
   if (seconds === null) return 'Try again in a moment.';
   if (seconds < 90) return `Try again in ${seconds} seconds.`;
   if (seconds < 5_400) return `Try again in ${Math.round(seconds / 60)} minutes.`;
@@ -132,5 +132,5 @@ function when(seconds: number | null): string {
 }
 
 function isKnown(code: string): code is LipsyncErrorCode {
-  return Object.hasOwn(wordsByCode, code);
+  return Object.hasOwn(noticeByCode, code);
 }

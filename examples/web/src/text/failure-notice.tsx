@@ -1,14 +1,14 @@
 import { Alert, Button, Group, List, Text } from '@mantine/core';
 import { Icon } from '../icon.tsx';
-import type { Step, Words } from './notices.ts';
+import type { NextStep, Notice } from './notices.ts';
 
-/** What can be offered here for a step; a step that is left out gets no button. */
-export type Steps = Partial<Record<Step, { label: string; act: () => void }>>;
+/** The buttons that a page offers; a step without an entry has no button. */
+export type NextSteps = Partial<Record<NextStep, { label: string; act: () => void }>>;
 
-/** It is an alert for screen readers too: it reads itself out when it appears. */
-export function FailureNotice({ words, steps = {} }: { words: Words; steps?: Steps }) {
-  const { title, advice, details = [], step } = words;
-  const offer = steps[step];
+/** Its role `alert` makes screen readers read it when it appears. */
+export function FailureNotice({ notice, steps = {} }: { notice: Notice; steps?: NextSteps }) {
+  const { title, advice, details = [], step } = notice;
+  const button = steps[step];
   return (
     <Alert color="red" variant="light" title={title} icon={<Icon name="warning" />}>
       <Text size="sm">{advice}</Text>
@@ -19,10 +19,10 @@ export function FailureNotice({ words, steps = {} }: { words: Words; steps?: Ste
           ))}
         </List>
       )}
-      {offer !== undefined && (
+      {button !== undefined && (
         <Group mt="sm">
-          <Button size="xs" variant="default" onClick={offer.act}>
-            {offer.label}
+          <Button size="xs" variant="default" onClick={button.act}>
+            {button.label}
           </Button>
         </Group>
       )}

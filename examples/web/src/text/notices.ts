@@ -1,56 +1,55 @@
 import type { LipsyncErrorCode } from 'lipsync-graphql-client';
 
-/** What a person can do about a failure, besides reading of it. */
-export type Step = 'CHANGE_SPEECH' | 'CHOOSE_VIDEO' | 'TRY_AGAIN' | 'SIGN_IN' | 'NOTHING';
+/** The action that a notice offers. */
+export type NextStep = 'CHANGE_SPEECH' | 'CHOOSE_VIDEO' | 'TRY_AGAIN' | 'SIGN_IN' | 'NOTHING';
 
-export type Words = {
+export type Notice = {
   title: string;
   /** What it means, and what to do next. */
   advice: string;
-  step: Step;
-  /** What the server says in particular. */
+  step: NextStep;
+  /** Specific messages of the server. */
   details?: string[];
 };
 
-const operator =
-  'Nobody but the people who run this service can mend that. What you entered stays here.';
+const operator = 'Only the operator of this service can fix this. Your input is kept.';
 
-/** One entry for each code: TypeScript asks for a new one when the kit has one more. */
-export const wordsByCode: Record<LipsyncErrorCode, Words> = {
+/** One entry per code: a code that the kit adds is a type error here until it has an entry. */
+export const noticeByCode: Record<LipsyncErrorCode, Notice> = {
   INVALID_INPUT: {
-    title: 'Something needs to be changed',
-    advice: 'Nothing was sent, and nothing was charged. Change this, and try again:',
+    title: 'Check your input',
+    advice: 'Nothing was sent or charged. Change the following and try again:',
     step: 'CHANGE_SPEECH',
   },
   NOT_FOUND: {
-    title: 'That is not there any more',
-    advice: 'The video, the voice or the recording was deleted meanwhile. Choose another one.',
+    title: 'No longer available',
+    advice: 'The video, voice or audio was deleted. Choose another one.',
     step: 'CHOOSE_VIDEO',
   },
   CONTENT_MODERATED: {
-    title: 'The video service does not want to make this',
-    advice: 'Its moderation refused the content. Say it in another way, or choose another video.',
+    title: 'Content rejected',
+    advice:
+      'The moderation of the video service rejected the content. Change the speech or choose another video.',
     step: 'CHANGE_SPEECH',
   },
   GENERATION_FAILED: {
-    title: 'The video could not be made',
-    advice:
-      'The video service tried and failed. Another video or a clearer recording may do better.',
+    title: 'The video could not be generated',
+    advice: 'The video service failed. Another video or a clearer recording may work.',
     step: 'CHOOSE_VIDEO',
   },
   IDEMPOTENCY_CONFLICT: {
-    title: 'That was asked for already, with other content',
-    advice: 'Nothing new was sent. Try again: it then counts as a request of its own.',
+    title: 'Already requested with other content',
+    advice: 'Nothing was sent. Try again to send it as a new request.',
     step: 'TRY_AGAIN',
   },
   NOT_AUTHENTICATED: {
     title: 'You are not signed in',
-    advice: 'Your access token is missing, or it does not hold any more. Sign in with another one.',
+    advice: 'Your access token is missing or no longer valid. Sign in with another one.',
     step: 'SIGN_IN',
   },
   NOT_AUTHORIZED: {
-    title: 'Your access token does not allow that',
-    advice: 'Ask those who run this service for one that does, and sign in with it.',
+    title: 'Your access token does not allow this',
+    advice: 'Ask the operator of this service for a token that does, then sign in with it.',
     step: 'SIGN_IN',
   },
   RATE_LIMITED: {
@@ -59,8 +58,8 @@ export const wordsByCode: Record<LipsyncErrorCode, Words> = {
     step: 'TRY_AGAIN',
   },
   QUEUE_FULL: {
-    title: 'The waiting line is full',
-    advice: 'Too many videos are waiting at the moment, and nothing was sent.',
+    title: 'The queue is full',
+    advice: 'Too many videos are waiting. Nothing was sent.',
     step: 'TRY_AGAIN',
   },
   QUOTA_EXCEEDED: {
@@ -69,33 +68,33 @@ export const wordsByCode: Record<LipsyncErrorCode, Words> = {
     step: 'TRY_AGAIN',
   },
   UPSTREAM_UNAVAILABLE: {
-    title: 'The video service does not answer',
-    advice: 'That usually passes.',
+    title: 'The video service is unavailable',
+    advice: 'This is usually temporary.',
     step: 'TRY_AGAIN',
   },
   OUTCOME_UNKNOWN: {
-    title: 'Nobody knows yet whether this worked',
+    title: 'The result is not known yet',
     advice:
-      'It was sent, and no clear answer came: it may be running, and it may be charged. It is being looked for. Better not ask for it again, or you may pay twice.',
+      'The request was sent, but no clear answer came back. The video may be running and may be charged. The server is looking for it. Do not request it again, or you may pay twice.',
     step: 'NOTHING',
   },
   INSUFFICIENT_CREDITS: {
-    title: 'The account has no credits left',
-    advice: `Credits have to be bought first. ${operator}`,
+    title: 'Not enough credits',
+    advice: `The account needs more credits. ${operator}`,
     step: 'NOTHING',
   },
   SUBSCRIPTION_EXPIRED: {
-    title: 'The subscription to the video service has ended',
+    title: 'The video service subscription has expired',
     advice: operator,
     step: 'NOTHING',
   },
   UPSTREAM_UNAUTHORIZED: {
-    title: 'The video service does not know this server any more',
+    title: 'The video service rejected this server’s credentials',
     advice: operator,
     step: 'NOTHING',
   },
   ACCOUNT_PENDING: {
-    title: 'The account at the video service is on hold',
+    title: 'The video service account is on hold',
     advice: operator,
     step: 'NOTHING',
   },

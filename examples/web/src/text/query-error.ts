@@ -1,21 +1,21 @@
 import type { CombinedError } from 'urql';
 import { explainFailure } from './explain.ts';
-import type { Words } from './notices.ts';
+import type { Notice } from './notices.ts';
 
-/** Why a read failed as a whole: what `errors[]` say, or that no answer came. */
-export function explainRead(error: CombinedError | undefined): Words {
-  const [told] = error?.graphQLErrors ?? [];
-  if (told === undefined) {
+/** The notice for a query without data: the first of its `errors[]`, or a network error. */
+export function explainQueryError(error: CombinedError | undefined): Notice {
+  const [first] = error?.graphQLErrors ?? [];
+  if (first === undefined) {
     return {
-      title: 'The server can not be reached',
-      advice: 'Look after your network, and try again.',
+      title: 'The server cannot be reached',
+      advice: 'Check your network and try again.',
       step: 'TRY_AGAIN',
     };
   }
-  const { code, retryable, retryAfterSeconds } = told.extensions;
+  const { code, retryable, retryAfterSeconds } = first.extensions;
   return explainFailure({
     code: String(code),
-    message: told.message,
+    message: first.message,
     retryable: retryable === true,
     retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : null,
   });

@@ -1,22 +1,22 @@
 import type { LipsyncStatus } from 'lipsync-graphql-client';
 
-type Look = { label: string; color: string };
+type StatusBadge = { label: string; color: string };
 
-const looks: Record<LipsyncStatus, Look> = {
-  QUEUED: { label: 'In line', color: 'gray' },
-  SUBMITTING: { label: 'Being sent', color: 'blue' },
+const badges: Record<LipsyncStatus, StatusBadge> = {
+  QUEUED: { label: 'Queued', color: 'gray' },
+  SUBMITTING: { label: 'Sending', color: 'blue' },
   SUBMITTED: { label: 'Accepted', color: 'blue' },
-  GENERATING: { label: 'In the making', color: 'blue' },
+  GENERATING: { label: 'Generating', color: 'blue' },
   COMPLETED: { label: 'Ready', color: 'lagoon' },
-  FAILED: { label: 'Not made', color: 'red' },
-  MODERATED: { label: 'Refused', color: 'red' },
+  FAILED: { label: 'Failed', color: 'red' },
+  MODERATED: { label: 'Rejected', color: 'red' },
   CANCELLED: { label: 'Cancelled', color: 'gray' },
-  EXPIRED: { label: 'Too late', color: 'gray' },
+  EXPIRED: { label: 'Expired', color: 'gray' },
 };
 
-/** Also for a status that a newer server has. */
-export function lookOf(status: string): Look {
-  return status in looks ? looks[status as LipsyncStatus] : { label: status, color: 'gray' };
+/** An unknown status of a newer server is shown as it is. */
+export function badgeOf(status: string): StatusBadge {
+  return status in badges ? badges[status as LipsyncStatus] : { label: status, color: 'gray' };
 }
 
 const running = ['QUEUED', 'SUBMITTING', 'SUBMITTED', 'GENERATING'] satisfies LipsyncStatus[];
@@ -25,4 +25,9 @@ export const runningStatuses: readonly LipsyncStatus[] = running;
 
 export function isRunning(status: string): boolean {
   return running.some((each) => each === status);
+}
+
+/** Whether the progress bar moves: the video service has the job. */
+export function isAtVideoService(status: string): boolean {
+  return status === 'SUBMITTED' || status === 'GENERATING';
 }
