@@ -10,11 +10,11 @@ import { requestLipsync } from './lipsync.ts';
 type Kit = typeof import('../../packages/client/src/client.ts');
 type Update = { status: string; sequence: number };
 
-/** What the page below leaves for the tests: the kit, and the example that needs no library at all. */
+/** Globals of the page below: the kit, and the example without a library. */
 declare const kit: Kit;
 declare const eventSource: typeof import('../../examples/event-source.ts');
 
-const html = `<!doctype html><title>A page</title>
+const html = `<!doctype html><title>Test page</title>
   <script type="module">
     import { eventSource, kit } from './kit.js';
     Object.assign(globalThis, { eventSource, kit });
@@ -25,12 +25,12 @@ let browser: Browser;
 let line: Line;
 let app: TestApp;
 let page: Page;
-let complaints: string[];
+let pageErrors: string[];
 
 beforeAll(async () => {
-  // A page that a test makes up has no address, and so is not taken for one of this machine.
-  const pages = 'LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets';
-  browser = await launchBrowser(`--disable-features=${pages}`);
+  // A page from a fulfilled route has no IP address, so Chromium does not count it as local.
+  const localNetworkChecks = 'LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets';
+  browser = await launchBrowser(`--disable-features=${localNetworkChecks}`);
   const code = await bundle(`
     export * as kit from '${join(root, 'packages/client/src/client.ts')}';
     export * as eventSource from '${join(root, 'examples/event-source.ts')}';`);
@@ -42,12 +42,12 @@ beforeAll(async () => {
     route.fulfill({ body: code, contentType: 'text/javascript' }),
   );
   page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('pageerror', (error) => pageErrors.push(error.message));
 });
 afterAll(() => browser.close());
 
 beforeEach(async () => {
-  complaints = [];
+  pageErrors = [];
   line = await openLine('http://127.0.0.1:1');
   app = await startTestApp({ env: { PUBLIC_URL: line.url }, sandbox: { generatingMs: 1_500 } });
   line.leadTo(app.url);
@@ -57,11 +57,11 @@ beforeEach(async () => {
 afterEach(async () => {
   await line[Symbol.asyncDispose]();
   await app.stop();
-  expect(complaints).toEqual([]);
+  expect(pageErrors).toEqual([]);
 });
 
 describe('works', () => {
-  test('a file goes out with its progress, and comes back as a video, although the line is cut', async () => {
+  test('uploads a file with progress, and makes a video of it although each event cuts the connection', async () => {
     await page.exposeFunction('cut', () => line.cut());
     const result = await page.evaluate(
       async (video) => {
@@ -71,10 +71,10 @@ describe('works', () => {
           backOff: { firstMs: 10 },
         };
         // A WAV of twelve seconds.
-        const sound = new Uint8Array(200_044);
+        const audio = new Uint8Array(200_044);
         const header = 'UklGRmQNAwBXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YUANAwA=';
-        sound.set(Uint8Array.from(atob(header), (each) => each.charCodeAt(0)));
-        const file = new File([sound], 'hello.wav', { type: 'audio/wav' });
+        audio.set(Uint8Array.from(atob(header), (each) => each.charCodeAt(0)));
+        const file = new File([audio], 'hello.wav', { type: 'audio/wav' });
         const sent: number[] = [];
         const upload = await kit.uploadFile(server, file, {
           kind: 'AUDIO',
@@ -95,7 +95,7 @@ describe('works', () => {
         );
         return { end, sequences, sent };
       },
-      await anyVideo(),
+      await findVideoId(),
     );
     expect(result.end).toMatchObject({
       outcome: 'COMPLETED',
@@ -107,7 +107,7 @@ describe('works', () => {
     expect(result.sequences.length).toBeGreaterThan(1);
   });
 
-  test('the browser’s own EventSource comes back after a cut, without a gap or a repeat', async () => {
+  test('the EventSource of the browser resumes after a cut, without a gap or a repeat', async () => {
     await app.turn({ generatingMs: 4_000 });
     await page.exposeFunction('cutOnce', () => line.cut());
     const { outcome, sequences } = await page.evaluate(
@@ -123,39 +123,39 @@ describe('works', () => {
         );
         return { outcome: end, sequences: seen };
       },
-      await anyVideo(),
+      await findVideoId(),
     );
     expect(outcome).toMatchObject({ url: expect.stringContaining('.mp4') });
     expect(sequences.length).toBeGreaterThan(2);
     expect(sequences).toEqual(sequences.map((_, at) => (sequences[0] ?? 0) + at));
   });
 
-  test('an upload that a page gives up ends on the server too, and another one is taken', async () => {
+  test('an aborted upload fails on the server, and a second one succeeds', async () => {
     const outcomes = await page.evaluate(async () => {
       const server = { url: '/graphql', transport: kit.serverSentEvents() };
       const bytes = new Uint8Array(24 * 1024 ** 2);
       // The first bytes of an MP4.
       bytes.set(Uint8Array.from(atob('AAAAGGZ0eXBpc29tAAACAGlzb21pc28y'), (c) => c.charCodeAt(0)));
       const file = new File([bytes], 'face.mp4', { type: 'video/mp4' });
-      const leaving = new AbortController();
-      const left = await kit
+      const aborting = new AbortController();
+      const aborted = await kit
         .uploadFile(server, file, {
           kind: 'VIDEO',
-          signal: leaving.signal,
-          onProgress: () => leaving.abort(new Error('I have left.')),
+          signal: aborting.signal,
+          onProgress: () => aborting.abort(new Error('Aborted.')),
         })
         .catch((error: Error) => error.message);
-      const again = await kit.uploadFile(server, file, { kind: 'VIDEO' });
-      return [left, again.__typename];
+      const second = await kit.uploadFile(server, file, { kind: 'VIDEO' });
+      return [aborted, second.__typename];
     });
-    expect(outcomes).toEqual(['I have left.', 'UploadReady']);
+    expect(outcomes).toEqual(['Aborted.', 'UploadReady']);
     await vi.waitFor(async () => {
       const states = await app.app.db.query('select state from uploads order by created_at');
       expect(states).toEqual([{ state: 'FAILED' }, { state: 'READY' }]);
     }, 10_000);
   });
 
-  test('a page that is reloaded goes on over a WebSocket, with the id alone or from where it was', async () => {
+  test('continues over a WebSocket after a reload, from the id or from the cursor', async () => {
     await app.turn({ generatingMs: 3_600_000 });
     const id = await requestLipsync(app);
     const first = await page.evaluate(async (lipsync) => {
@@ -190,7 +190,7 @@ describe('works', () => {
   });
 });
 
-async function anyVideo(): Promise<string> {
+async function findVideoId(): Promise<string> {
   const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
     '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );

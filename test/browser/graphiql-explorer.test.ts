@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { schema } from '../../src/schema.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
-import { openGraphiql } from './graphiql-stage.ts';
+import { openGraphiql } from './graphiql-page.ts';
 
 let browser: Browser;
 let app: TestApp;
@@ -17,10 +17,10 @@ afterAll(async () => {
 });
 
 describe('works', () => {
-  test('the documentation begins with what this is about, and leads to every description', async () => {
-    await using it = await openGraphiql(browser, app.url);
-    await it.page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
-    const docs = it.page.locator('.graphiql-plugin');
+  test('the documentation explorer shows the schema description and links to every type', async () => {
+    await using graphiql = await openGraphiql(browser, app.url);
+    await graphiql.page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
+    const docs = graphiql.page.locator('.graphiql-plugin');
     await docs.getByText('Makes the person in a video speak.').waitFor();
 
     await docs.getByRole('link', { name: 'Mutation', exact: true }).click();
@@ -31,30 +31,36 @@ describe('works', () => {
     await docs.getByText('idempotencyKey').waitFor();
 
     await docs.getByRole('combobox').fill('QuotaExceeded');
-    await it.page.getByRole('option').filter({ hasText: 'QuotaExceededError' }).first().click();
+    await graphiql.page
+      .getByRole('option')
+      .filter({ hasText: 'QuotaExceededError' })
+      .first()
+      .click();
     const described = schema.getType('QuotaExceededError')?.description ?? 'nothing';
     await docs.getByText(described).waitFor();
   });
 
-  test('the query builder writes a query of what is ticked, and it answers', async () => {
-    await using it = await openGraphiql(browser, app.url);
-    await it.page.getByRole('button', { name: 'New tab' }).click();
-    await it.page.getByRole('button', { name: 'Show GraphiQL Explorer' }).click();
-    const builder = it.page.locator('.graphiql-plugin');
+  test('the query builder writes a query for the ticked fields, which runs', async () => {
+    await using graphiql = await openGraphiql(browser, app.url);
+    await graphiql.page.getByRole('button', { name: 'New tab' }).click();
+    await graphiql.page.getByRole('button', { name: 'Show GraphiQL Explorer' }).click();
+    const builder = graphiql.page.locator('.graphiql-plugin');
     await builder.getByText('viewer', { exact: true }).click();
     await builder.getByText('authenticated', { exact: true }).click();
-    await expect.poll(() => it.read('operation.graphql')).toMatch(/viewer \{\s+authenticated\s+\}/);
-    await it.run();
-    await it.seeResponse('"authenticated"');
+    await expect
+      .poll(() => graphiql.read('operation.graphql'))
+      .toMatch(/viewer \{\s+authenticated\s+\}/);
+    await graphiql.run();
+    await graphiql.seeResponse('"authenticated"');
   });
 
-  test('whoever points at a field in the editor reads what it is', async () => {
-    await using it = await openGraphiql(browser, app.url);
-    await it.page.locator('.view-line').getByText('previewUrl').hover();
+  test('hovering over a field in the editor shows its description', async () => {
+    await using graphiql = await openGraphiql(browser, app.url);
+    await graphiql.page.locator('.view-line').getByText('previewUrl').hover();
     const { previewUrl } = (
       schema.getType('Voice') as { getFields?: () => Record<string, { description: string }> }
     ).getFields?.() ?? { previewUrl: undefined };
-    await it.page
+    await graphiql.page
       .locator('.monaco-hover')
       .getByText(previewUrl?.description ?? 'nothing')
       .waitFor();

@@ -5,11 +5,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { openLine } from '../support/line.ts';
-import { openGraphiql } from './graphiql-stage.ts';
+import { openGraphiql } from './graphiql-page.ts';
 import { readLipsync, requestLipsync } from './lipsync.ts';
 
-const picture = join(import.meta.dirname, '../../docs/graphiql.png');
-const mostPictureBytes = 250_000;
+const screenshotPath = join(import.meta.dirname, '../../docs/graphiql.png');
+const maxScreenshotBytes = 250_000;
 
 let browser: Browser;
 let app: TestApp;
@@ -25,9 +25,9 @@ afterEach(() => app.stop());
 type Created = { createLipsync: { __typename: string; lipsync: { id: string } } };
 
 describe('works', () => {
-  test('every ready tab answers at one click, from an empty database on and without an id to copy', async () => {
-    await using it = await openGraphiql(browser, app.url);
-    expect(await it.tabs()).toEqual([
+  test('each default tab runs at one click, on an empty database and without copying ids', async () => {
+    await using graphiql = await openGraphiql(browser, app.url);
+    expect(await graphiql.tabs()).toEqual([
       'Voices',
       'Videos',
       'CreateLipsync',
@@ -36,141 +36,144 @@ describe('works', () => {
       'NoSuchPage',
     ]);
 
-    expect(await it.playAndRead('Voices')).toHaveProperty('data.voices.nodes.length', 14);
-    await it.seeResponse('"previewUrl"');
+    expect(await graphiql.playAndRead('Voices')).toHaveProperty('data.voices.nodes.length', 14);
+    await graphiql.seeResponse('"previewUrl"');
 
-    expect(await it.playAndRead('Videos')).toHaveProperty('data.videos.nodes.0.id');
-    await it.seeResponse('"durationSeconds"');
+    expect(await graphiql.playAndRead('Videos')).toHaveProperty('data.videos.nodes.0.id');
+    await graphiql.seeResponse('"durationSeconds"');
 
-    const { data } = await it.playAndRead('CreateLipsync');
+    const { data } = await graphiql.playAndRead('CreateLipsync');
     const { createLipsync } = data as Created;
     expect(createLipsync.__typename).toBe('CreateLipsyncSuccess');
-    await it.seeResponse('"CreateLipsyncSuccess"', '"SUBMITTED"');
+    await graphiql.seeResponse('"CreateLipsyncSuccess"', '"SUBMITTED"');
 
-    await it.play('Watch');
-    await it.seeResponse('"COMPLETED"', '"percent": 100', '"url"');
-    expect(JSON.parse(await it.read('variables.json'))).toEqual({
+    await graphiql.play('Watch');
+    await graphiql.seeResponse('"COMPLETED"', '"percent": 100', '"url"');
+    expect(JSON.parse(await graphiql.read('variables.json'))).toEqual({
       lipsync: createLipsync.lipsync.id,
     });
 
-    expect(await it.playAndRead('CreateUpload')).toHaveProperty('data.createUpload.uploadUrl');
-    await it.seeResponse('"CreateUploadSuccess"', '"WAITING"');
+    expect(await graphiql.playAndRead('CreateUpload')).toHaveProperty(
+      'data.createUpload.uploadUrl',
+    );
+    await graphiql.seeResponse('"CreateUploadSuccess"', '"WAITING"');
 
-    expect(await it.playAndRead('NoSuchPage')).toHaveProperty('data.videos.code', 'INVALID_INPUT');
-    await it.seeResponse('"InvalidInputError"');
+    expect(await graphiql.playAndRead('NoSuchPage')).toHaveProperty(
+      'data.videos.code',
+      'INVALID_INPUT',
+    );
+    await graphiql.seeResponse('"InvalidInputError"');
   });
 
-  test('watches the newest lip-sync live, over a WebSocket, at one click', async () => {
+  test('the Watch tab streams the newest lip-sync over a WebSocket at one click', async () => {
     await app.turn({ endless: true });
     const id = await requestLipsync(app);
-    await using it = await openGraphiql(browser, app.url);
-    const [socket] = await Promise.all([it.page.waitForEvent('websocket'), it.play('Watch')]);
+    await using graphiql = await openGraphiql(browser, app.url);
+    const [socket] = await Promise.all([
+      graphiql.page.waitForEvent('websocket'),
+      graphiql.play('Watch'),
+    ]);
     expect(new URL(socket.url()).pathname).toBe('/graphql');
-    await it.seeResponse('"GENERATING"');
+    await graphiql.seeResponse('"GENERATING"');
 
     await app.finishJobs();
-    await it.seeResponse('"COMPLETED"', '"percent": 100', '"url"');
+    await graphiql.seeResponse('"COMPLETED"', '"percent": 100', '"url"');
     expect(await readLipsync(app, id)).toMatchObject({ status: 'COMPLETED' });
-    if (process.env.PICTURES !== undefined) await takePicture(it.page);
+    if (process.env.PICTURES !== undefined) await takeScreenshot(graphiql.page);
   });
 
-  test('a socket that is closed behind a tab that is left', async () => {
+  test('closes the socket of a tab when another tab is opened', async () => {
     await app.turn({ endless: true });
     await requestLipsync(app);
-    await using it = await openGraphiql(browser, app.url);
-    const [socket] = await Promise.all([it.page.waitForEvent('websocket'), it.play('Watch')]);
-    await it.seeResponse('"GENERATING"');
-    await Promise.all([socket.waitForEvent('close'), it.openTab('Voices')]);
+    await using graphiql = await openGraphiql(browser, app.url);
+    const [socket] = await Promise.all([
+      graphiql.page.waitForEvent('websocket'),
+      graphiql.play('Watch'),
+    ]);
+    await graphiql.seeResponse('"GENERATING"');
+    await Promise.all([socket.waitForEvent('close'), graphiql.openTab('Voices')]);
   });
 
-  test('keeps its tabs over a reload, and the one that was open, and adds none', async () => {
-    await using it = await openGraphiql(browser, app.url);
-    const tabs = await it.tabs();
-    await it.reload();
-    expect(await it.tabs()).toEqual(tabs);
-    await it.playAndRead('Videos');
-    // It keeps its tabs half a second late.
-    await it.page.waitForFunction(
+  test('keeps the tabs and the open tab across a reload', async () => {
+    await using graphiql = await openGraphiql(browser, app.url);
+    const tabs = await graphiql.tabs();
+    await graphiql.reload();
+    expect(await graphiql.tabs()).toEqual(tabs);
+    await graphiql.playAndRead('Videos');
+    // GraphiQL stores its tabs half a second later.
+    await graphiql.page.waitForFunction(
       () => JSON.parse(localStorage.getItem('graphiql:tabState') ?? '{}').activeTabIndex === 1,
     );
-    await it.reload();
-    expect(await it.tabs()).toEqual(tabs);
-    await it.page.getByRole('tab', { selected: true, name: 'Videos' }).waitFor();
+    await graphiql.reload();
+    expect(await graphiql.tabs()).toEqual(tabs);
+    await graphiql.page.getByRole('tab', { selected: true, name: 'Videos' }).waitFor();
   });
 
-  test('a link with a query opens it before the ready tabs', async () => {
+  test('a link with a query opens a tab before the default tabs', async () => {
     const query = new URLSearchParams({ query: 'query Mine { viewer { name } }' });
-    await using it = await openGraphiql(browser, app.url, `?${query}`);
-    expect((await it.tabs()).slice(0, 2)).toEqual(['Mine', 'Voices']);
-    expect(await it.playAndRead('Mine')).toEqual(
+    await using graphiql = await openGraphiql(browser, app.url, `?${query}`);
+    expect((await graphiql.tabs()).slice(0, 2)).toEqual(['Mine', 'Voices']);
+    expect(await graphiql.playAndRead('Mine')).toEqual(
       expect.objectContaining({ data: { viewer: { name: expect.any(String) } } }),
     );
   });
 
-  test('knows @defer, and shows the whole answer at once', async () => {
-    const query = 'query Later { viewer { name } ... @defer { voices { __typename } } }';
-    await using it = await openGraphiql(browser, app.url, `?${new URLSearchParams({ query })}`);
-    expect(await it.runAndRead('Later')).toMatchObject({
-      data: { viewer: { name: 'anonymous' }, voices: { __typename: 'VoiceList' } },
-    });
-  });
-
-  test('the tabs of an earlier visit go on where the database is another now', async () => {
+  test('the stored tabs of an earlier visit work with a new database', async () => {
     await using line = await openLine(app.url);
-    await using it = await openGraphiql(browser, line.url);
-    await it.playAndRead('CreateLipsync');
-    await it.play('Watch');
-    await it.seeResponse('"COMPLETED"');
+    await using graphiql = await openGraphiql(browser, line.url);
+    await graphiql.playAndRead('CreateLipsync');
+    await graphiql.play('Watch');
+    await graphiql.seeResponse('"COMPLETED"');
     await using other = await startTestApp({ sandbox: { token: 'user:4242-another' } });
     line.cut();
     line.leadTo(other.url);
-    await it.reload();
-    const { data } = await it.playAndRead('CreateLipsync');
+    await graphiql.reload();
+    const { data } = await graphiql.playAndRead('CreateLipsync');
     expect((data as Created).createLipsync.__typename).toBe('CreateLipsyncSuccess');
-    await it.play('Watch');
-    await it.seeResponse('"COMPLETED"');
+    await graphiql.play('Watch');
+    await graphiql.seeResponse('"COMPLETED"');
   });
 
-  test('opens with less ready tabs where the video service is out of order, and mends them', async () => {
+  test('opens while the video service fails, and fills in the ids when it works again', async () => {
     await app.turn({ burst5xx: 1_000 });
-    await using it = await openGraphiql(browser, app.url);
-    await it.play('Voices');
-    await it.seeResponse('"UPSTREAM_UNAVAILABLE"');
-    await it.openTab('CreateLipsync');
-    expect(JSON.parse(await it.read('variables.json'))).toMatchObject({ video: '' });
+    await using graphiql = await openGraphiql(browser, app.url);
+    await graphiql.play('Voices');
+    await graphiql.seeResponse('"UPSTREAM_UNAVAILABLE"');
+    await graphiql.openTab('CreateLipsync');
+    expect(JSON.parse(await graphiql.read('variables.json'))).toMatchObject({ video: '' });
 
     await app.turn({ burst5xx: null });
-    await it.playAndRead('Videos');
-    const { data } = await it.playAndRead('CreateLipsync');
+    await graphiql.playAndRead('Videos');
+    const { data } = await graphiql.playAndRead('CreateLipsync');
     expect((data as Created).createLipsync.__typename).toBe('CreateLipsyncSuccess');
   });
 });
 
 describe('refuses', () => {
-  test('says with a typed error that there is no lip-sync to watch yet', async () => {
-    await using it = await openGraphiql(browser, app.url);
-    await it.play('Watch');
-    await it.seeResponse('"NOT_FOUND"', 'The lip-sync was not found');
+  test('the Watch tab without a lip-sync, with NotFoundError', async () => {
+    await using graphiql = await openGraphiql(browser, app.url);
+    await graphiql.play('Watch');
+    await graphiql.seeResponse('"NOT_FOUND"', 'The lip-sync was not found');
   });
 });
 
 describe('keeps out', () => {
-  test('an id of the newest from where somebody has written another', async () => {
-    await using it = await openGraphiql(browser, app.url);
-    await it.openTab('Watch');
-    await it.write('variables.json', '{ "lipsync": "mine" }');
-    // It keeps what is written in a tab a moment late.
-    await it.page.waitForFunction(() =>
+  test('the newest id from variables that the user has edited', async () => {
+    await using graphiql = await openGraphiql(browser, app.url);
+    await graphiql.openTab('Watch');
+    await graphiql.write('variables.json', '{ "lipsync": "mine" }');
+    // GraphiQL stores edits a moment later.
+    await graphiql.page.waitForFunction(() =>
       localStorage.getItem('graphiql:tabState')?.includes('mine'),
     );
-    await it.playAndRead('CreateLipsync');
-    await it.openTab('Watch');
-    expect(JSON.parse(await it.read('variables.json'))).toEqual({ lipsync: 'mine' });
+    await graphiql.playAndRead('CreateLipsync');
+    await graphiql.openTab('Watch');
+    expect(JSON.parse(await graphiql.read('variables.json'))).toEqual({ lipsync: 'mine' });
   });
 });
 
-async function takePicture(page: Page): Promise<void> {
-  await mkdir(join(picture, '..'), { recursive: true });
-  await page.screenshot({ path: picture });
-  expect((await stat(picture)).size).toBeLessThanOrEqual(mostPictureBytes);
+async function takeScreenshot(page: Page): Promise<void> {
+  await mkdir(join(screenshotPath, '..'), { recursive: true });
+  await page.screenshot({ path: screenshotPath });
+  expect((await stat(screenshotPath)).size).toBeLessThanOrEqual(maxScreenshotBytes);
 }

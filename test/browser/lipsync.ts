@@ -1,6 +1,6 @@
 import type { GraphQLClient } from '../support/graphql-client.ts';
 
-/** Asks for a lip-sync of the newest video. Returns its id. */
+/** Creates a lip-sync of the newest video and returns its id. */
 export async function requestLipsync({ ask }: GraphQLClient): Promise<string> {
   const listed = await ask<{ videos: { nodes: { id: string }[] } }>(
     '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
@@ -15,7 +15,7 @@ export async function requestLipsync({ ask }: GraphQLClient): Promise<string> {
     { video: listed.data?.videos.nodes[0]?.id },
   );
   const id = created.data?.createLipsync.lipsync?.id;
-  if (id === undefined) throw new Error(`no lip-sync but ${JSON.stringify(created)}`);
+  if (id === undefined) throw new Error(`No lip-sync was created: ${JSON.stringify(created)}`);
   return id;
 }
 

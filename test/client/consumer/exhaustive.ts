@@ -36,7 +36,7 @@ export function describeCreation(answer: CreateLipsyncAnswer): string {
       return `${answer.reason}, ${answer.retryAfterSeconds} s`;
     case 'QueueFullError':
     case 'QuotaExceededError':
-      return `Again in ${answer.retryAfterSeconds} s.`;
+      return `Try again in ${answer.retryAfterSeconds} s.`;
     case 'AccountPendingError':
     case 'ContentModeratedError':
     case 'IdempotencyConflictError':

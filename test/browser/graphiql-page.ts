@@ -6,28 +6,27 @@ type Result = { data?: Record<string, unknown>; errors?: unknown[] };
 export type Graphiql = Awaited<ReturnType<typeof openGraphiql>>;
 
 /**
- * GraphiQL of a server, as somebody sees it who was never there before: in a profile of its own. Closing it fails where
- * the page asked anybody else, or complained: of its content security policy, say.
+ * Opens GraphiQL in a new browser context, as on a first visit. Disposing it fails if the page sent a request to another
+ * host or logged an error, for example because of its content security policy.
  *
- * @param url of the server, without the path
- * @param search of the page, from its `?` on
+ * @param url the server, without the path
+ * @param search the query string, including the `?`
  */
 export async function openGraphiql(browser: Browser, url: string, search = '') {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
-  /** Everything that the page asked of anybody, and everything it complained of. */
-  const asked: URL[] = [];
-  const complaints: string[] = [];
-  page.on('request', (request) => asked.push(new URL(request.url())));
-  /** What it said over WebSockets. */
-  const sent: string[] = [];
+  const requestedUrls: URL[] = [];
+  const pageErrors: string[] = [];
+  page.on('request', (request) => requestedUrls.push(new URL(request.url())));
+  /** The frames that the page sent over WebSockets. */
+  const sentFrames: string[] = [];
   page.on('websocket', (socket) => {
-    asked.push(new URL(socket.url()));
-    socket.on('framesent', ({ payload }) => sent.push(String(payload)));
+    requestedUrls.push(new URL(socket.url()));
+    socket.on('framesent', ({ payload }) => sentFrames.push(String(payload)));
   });
-  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('pageerror', (error) => pageErrors.push(error.message));
   page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
+    if (message.type() === 'error') pageErrors.push(message.text());
   });
 
   const ready = () => page.getByRole('button', { name: /Execute query/ }).waitFor();
@@ -35,16 +34,16 @@ export async function openGraphiql(browser: Browser, url: string, search = '') {
   const openTab = (name: string) =>
     page.getByRole('tablist').getByRole('button', { name, exact: true }).click();
   const run = () => page.getByRole('button', { name: /Execute query/ }).click();
-  /** Opens a tab and presses its play button, at once, which is all that a newcomer does. */
+  /** Opens a tab and presses the play button without editing anything. */
   const play = async (name: string) => {
     await openTab(name);
     await run();
   };
 
-  const readAnswer = async (name: string, begin: () => Promise<void>) => {
+  const readResponse = async (name: string, start: () => Promise<void>) => {
     const [response] = await Promise.all([
-      page.waitForResponse((each) => nameIn(each.request()) === name),
-      begin(),
+      page.waitForResponse((each) => operationNameOf(each.request()) === name),
+      start(),
     ]);
     return (await response.json()) as Result;
   };
@@ -53,42 +52,42 @@ export async function openGraphiql(browser: Browser, url: string, search = '') {
   await ready();
   return {
     page,
-    asked,
-    sent,
+    requestedUrls,
+    sentFrames,
     openTab,
     run,
     play,
-    /** @returns the answer that it got over HTTP */
-    playAndRead: (name: string) => readAnswer(name, () => play(name)),
-    /** The same of the tab that is open. */
-    runAndRead: (name: string) => readAnswer(name, run),
-    /** Waits until the response pane shows these words. Its editor draws spaces as U+00A0, and only the lines in view. */
-    async seeResponse(...words: string[]): Promise<void> {
-      for (const each of words) {
+    /** Plays a tab and returns its HTTP response. */
+    playAndRead: (name: string) => readResponse(name, () => play(name)),
+    /** Runs the open tab and returns its HTTP response. */
+    runAndRead: (name: string) => readResponse(name, run),
+    /** Waits until the response pane shows each text. The editor renders spaces as U+00A0, and only visible lines. */
+    async seeResponse(...texts: string[]): Promise<void> {
+      for (const each of texts) {
         await pane.filter({ hasText: new RegExp(each.replaceAll(' ', '\\s')) }).waitFor();
       }
     },
     tabs: () => page.getByRole('tab').allInnerTexts(),
-    /** What stands in an editor of the tab that is open: `variables.json`, `request-headers.json`. */
+    /** The content of an editor of the open tab: `variables.json`, `request-headers.json`. */
     read: (name: string) => page.evaluate(readModel, name),
-    /** Puts a text into it, as pasting does. */
+    /** Replaces the content of an editor, as pasting does. */
     write: (name: string, text: string) => page.evaluate(writeModel, { name, text }),
     async reload(): Promise<void> {
       await page.reload();
       await ready();
     },
     async [Symbol.asyncDispose](): Promise<void> {
-      const hosts = asked.filter(({ protocol }) => !/^(blob|data):$/.test(protocol));
+      const hosts = requestedUrls.filter(({ protocol }) => !/^(blob|data):$/.test(protocol));
       await context.close();
       expect([...new Set(hosts.map(({ host }) => host))]).toEqual([new URL(url).host]);
-      expect(complaints).toEqual([]);
+      expect(pageErrors).toEqual([]);
     },
   };
 }
 
 type Model = { uri: { path: string }; getValue(): string; setValue(text: string): void };
 
-/** What the page leaves for whoever reads its editors, and the page is one of them. */
+/** The editors of the page, as a global that GraphiQL defines. */
 declare const monaco: { editor: { getModels(): Model[] } };
 
 function readModel(name: string): string {
@@ -101,7 +100,7 @@ function writeModel({ name, text }: { name: string; text: string }): void {
   model?.setValue(text);
 }
 
-function nameIn(request: Request): unknown {
+function operationNameOf(request: Request): unknown {
   const type = request.headers()['content-type'] ?? '';
   return type.startsWith('application/json') ? request.postDataJSON()?.operationName : undefined;
 }
