@@ -112,7 +112,7 @@ export async function startApp(options: AppOptions) {
 /** So that nobody waits for them later, and a token that is refused is told at the start and not by the first caller. */
 async function readAccounts({ log }: Parts, { accounts }: Services): Promise<void> {
   try {
-    await accounts.known();
+    await accounts.listPresent();
   } catch (thrown) {
     if (thrown instanceof Failure) {
       log.warn({ code: thrown.code }, `Nothing can be made now. ${thrown.message}`);

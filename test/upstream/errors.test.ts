@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type InvalidInputError, RateLimitedError } from '../../src/errors.ts';
-import { failureOfStatus, redact } from '../../src/upstream/errors.ts';
+import { failureOfStatus, redactForLog } from '../../src/upstream/errors.ts';
 import { secrets } from './servers.ts';
 
 describe('an upstream status as a failure', () => {
@@ -78,7 +78,7 @@ describe('how long to wait after a 429', () => {
 });
 
 describe("the upstream's words in an InvalidInputError", () => {
-  const fixed = 'The video service refused this input.';
+  const fixed = 'The video service rejected this input.';
   const issuesOf = (error: unknown) =>
     (failureOfStatus(400, { error }) as InvalidInputError).issues;
 
@@ -127,20 +127,20 @@ describe("the upstream's words in an InvalidInputError", () => {
 describe('what a log may hold of an answer', () => {
   test('200 characters without the token and e-mails', () => {
     const text = `{"a":"${secrets.token}","id":"user:1-pixverse:${secrets.email}-video:5","e":"x%40y.z"}`;
-    expect(redact(text.repeat(9), secrets.token)).not.toMatch(/@|%40|zyxw/);
-    expect(redact('x'.repeat(999), secrets.token)).toHaveLength(200);
+    expect(redactForLog(text.repeat(9), secrets.token)).not.toMatch(/@|%40|zyxw/);
+    expect(redactForLog('x'.repeat(999), secrets.token)).toHaveLength(200);
   });
 
   test('no piece of a token at the cut', () => {
     for (let start = 0; start < 1100; start += 1) {
       const text = `${'x@y.z '.repeat(1)}${' '.repeat(start)}${secrets.token}`;
-      expect(redact(text, secrets.token)).not.toContain('user:');
+      expect(redactForLog(text, secrets.token)).not.toContain('user:');
     }
   });
 
   test('is found quickly in a huge text', () => {
     const started = performance.now();
-    redact('a'.repeat(5_000_000), secrets.token);
+    redactForLog('a'.repeat(5_000_000), secrets.token);
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 });

@@ -4,7 +4,7 @@ import type {
   IncomingFile,
   Interruption,
   Reception,
-  RefusalReason,
+  RejectionReason,
   UploadService,
 } from '../../domains/uploads/service.ts';
 import { type Failure, type FailureCode, RateLimitedError } from '../../errors.ts';
@@ -30,7 +30,7 @@ export type UploadDoor = (
 
 type Answer = { status: number; body: object; headers?: Record<string, string> };
 
-const statusByReason: Record<Exclude<RefusalReason, 'UPSTREAM'>, number> = {
+const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   UNKNOWN: 404,
   EXPIRED: 410,
   USED: 409,
@@ -89,12 +89,12 @@ async function answerTo(
 }
 
 function answerOf(reception: Reception): Answer {
-  if (reception.kind === 'refused') return refusalAnswer(reception.reason, reception.failure);
+  if (reception.kind === 'rejected') return refusalAnswer(reception.reason, reception.failure);
   const { id, state, durationSeconds } = reception.upload;
   return { status: 200, body: { id: encodeId('Upload', id), state, durationSeconds } };
 }
 
-function refusalAnswer(reason: RefusalReason, failure: Failure): Answer {
+function refusalAnswer(reason: RejectionReason, failure: Failure): Answer {
   const { code, message, retryAfterSeconds } = failure;
   return {
     status: reason === 'UPSTREAM' ? upstreamStatus(failure) : statusByReason[reason],

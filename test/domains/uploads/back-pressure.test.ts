@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endlessWav, listen, openStage, type Stage } from './stage.ts';
+import { endlessWav, listen, openUploadHarness, type UploadHarness } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
 const size = 96 * megabyte;
@@ -13,9 +13,9 @@ const size = 96 * megabyte;
 /** Most that may be read from the client and not yet given to the upstream's connection. Some 200 KB were seen. */
 const mostHeld = 2 * megabyte;
 
-let stage: Stage;
+let stage: UploadHarness;
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openUploadHarness();
 });
 afterAll(() => stage.close());
 

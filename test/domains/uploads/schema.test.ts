@@ -5,7 +5,7 @@ import '../../../src/graphql/scalars.ts';
 import { builder } from '../../../src/graphql/builder.ts';
 import type { Scope, Services } from '../../../src/graphql/context.ts';
 import { silentLog } from '../../support/database.ts';
-import { openStage, put, type Stage, wav } from './stage.ts';
+import { openUploadHarness, put, type UploadHarness, wav } from './upload-harness.ts';
 
 // This slice alone; without a field its Subscription would be invalid.
 builder.subscriptionField('silence', (t) =>
@@ -13,9 +13,9 @@ builder.subscriptionField('silence', (t) =>
 );
 const schema = builder.toSchema();
 
-let stage: Stage;
+let stage: UploadHarness;
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openUploadHarness();
 });
 afterAll(() => stage.close());
 

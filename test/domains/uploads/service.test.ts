@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NewUpload } from '../../../src/domains/uploads/service.ts';
 import { InvalidInputError, RateLimitedError } from '../../../src/errors.ts';
-import { openStage, type Stage, until, wav } from './stage.ts';
+import { openUploadHarness, type UploadHarness, until, wav } from './upload-harness.ts';
 
-let stage: Stage;
+let stage: UploadHarness;
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openUploadHarness();
 });
 afterAll(() => stage.close());
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { accountEmailOf, isSameVideo, listVideos } from '../../../src/domains/videos/endpoints.ts';
-import { isUnclear, stateOf } from '../../../src/domains/videos/state.ts';
+import { isUnclear, statusOf } from '../../../src/domains/videos/status.ts';
 import { connect, serveAnswer } from '../../upstream/servers.ts';
 
 const url = 'https://media.example/v.mp4';
@@ -40,18 +40,18 @@ describe('the state of a video', () => {
   ])('%s, %s with url %j is %s', (...row) => {
     const [name, code, address, state] = row;
     for (const isFinal of [null, false]) {
-      expect(stateOf({ name, code, isFinal, url: address })).toBe(state);
+      expect(statusOf({ name, code, isFinal, url: address })).toBe(state);
     }
   });
 
   test('a finished video stayed UNKNOWN, as its item left out both name and code', () => {
     const told = { name: null, code: null, isFinal: true };
-    expect(stateOf({ ...told, url })).toBe('COMPLETED');
+    expect(statusOf({ ...told, url })).toBe('COMPLETED');
     // Nobody can say what ended without an address: it may be QUEUED as well as FAILED.
-    expect(stateOf({ ...told, url: null })).toBe('UNKNOWN');
-    expect(stateOf({ ...told, isFinal: false, url })).toBe('UNKNOWN');
-    expect(stateOf({ ...told, code: 42, url })).toBe('UNKNOWN');
-    expect(stateOf({ ...told, name: 'RENDERING', url })).toBe('UNKNOWN');
+    expect(statusOf({ ...told, url: null })).toBe('UNKNOWN');
+    expect(statusOf({ ...told, isFinal: false, url })).toBe('UNKNOWN');
+    expect(statusOf({ ...told, code: 42, url })).toBe('UNKNOWN');
+    expect(statusOf({ ...told, name: 'RENDERING', url })).toBe('UNKNOWN');
   });
 
   test.each([
@@ -85,7 +85,7 @@ describe('the state of a video', () => {
   });
 
   test('a url on a video that runs is not handed out', async () => {
-    expect(await readOne({})).toMatchObject({ state: 'GENERATING', isFinal: false, url: null });
+    expect(await readOne({})).toMatchObject({ status: 'GENERATING', isFinal: false, url: null });
     expect(await readOne({ video_status: 1, video_status_name: 'COMPLETED' })).toMatchObject({
       url,
     });

@@ -46,7 +46,7 @@ describe('an item of the list', () => {
     expect(await readOne({})).toEqual({
       id,
       accountEmail: 'ann-b+c@d.example',
-      state: 'GENERATING',
+      status: 'GENERATING',
       isFinal: false,
       isUnclear: false,
       url: null,

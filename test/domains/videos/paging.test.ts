@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredVideo, VideoPageRequest } from '../../../src/domains/videos/service.ts';
 import { InvalidInputError } from '../../../src/errors.ts';
-import { idOf, type OddAccount, type OddVideo } from '../accounts/odd-upstream.ts';
-import { openOddWorld } from '../accounts/world.ts';
+import { type FakeAccount, type FakeVideo, idOf } from '../accounts/fake-upstream.ts';
+import { openWithFakeUpstream } from '../accounts/slice-harness.ts';
 
-let world: Awaited<ReturnType<typeof openOddWorld>>;
+let world: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
-  world = await openOddWorld();
+  world = await openWithFakeUpstream();
 });
 afterAll(() => world.close());
 beforeEach(() => world.begin());
@@ -20,7 +20,7 @@ const numbers = (videos: StoredVideo[]) => videos.map(({ prompt }) => Number(pro
 const listCalls = () => world.odd.requests.filter((call) => call.startsWith('GET /videos/?'));
 
 /** So many videos, a minute apart, the newest first and with the highest number. */
-function videos(count: number, from = 1): OddVideo[] {
+function videos(count: number, from = 1): FakeVideo[] {
   return Array.from({ length: count }, (_, at) => {
     const number = from + count - 1 - at;
     return { number, createdAt: new Date(start + number * 60_000) };
@@ -57,7 +57,7 @@ const story: fc.Arbitrary<Story> = fc.record({
 });
 
 /** Accounts as in the story. Videos of one second stand in any order. */
-function accountsOf({ counts, seconds }: Story): OddAccount[] {
+function accountsOf({ counts, seconds }: Story): FakeAccount[] {
   return counts.map((count, account) => ({
     email: `a${account}@b.example`,
     videos: Array.from({ length: count }, (_, at) => {
@@ -83,7 +83,7 @@ function change(step: Change, nextNumber: () => number): number[] {
   return gone;
 }
 
-function allVideos(): OddVideo[] {
+function allVideos(): FakeVideo[] {
   return world.odd.accounts.flatMap((account) => account.videos);
 }
 
@@ -273,7 +273,7 @@ describe('tolerates', () => {
     await world.begin({ email: 'a@b.example', videos: videos(100) });
     const { pageInfo } = await list({ first: 10 });
     const [at, key] = JSON.parse(Buffer.from(pageInfo.endCursor ?? '', 'base64url').toString());
-    const [account] = await world.accounts.known();
+    const [account] = await world.accounts.listPresent();
     for (const offset of [0, 60, 99, 100, 9_999_999]) {
       const forged = JSON.stringify([at, key, { [account?.id ?? '']: offset }]);
       const after = Buffer.from(forged).toString('base64url');

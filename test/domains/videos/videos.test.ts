@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StoredVideo } from '../../../src/domains/videos/service.ts';
-import { idOf, type OddVideo } from '../accounts/odd-upstream.ts';
-import { insertLipsync, openOddWorld, openSandboxWorld } from '../accounts/world.ts';
+import { type FakeVideo, idOf } from '../accounts/fake-upstream.ts';
+import { insertLipsync, openWithFakeUpstream, openWithSandbox } from '../accounts/slice-harness.ts';
 
-let world: Awaited<ReturnType<typeof openOddWorld>>;
+let world: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
-  world = await openOddWorld();
+  world = await openWithFakeUpstream();
 });
 afterAll(() => world.close());
 beforeEach(() =>
@@ -21,7 +21,7 @@ const reader = { owner: 'key:me', scopes: ['videos:read'] };
 const me = { owner: 'key:me', canSeeAll: false };
 const all = { owner: 'key:me', canSeeAll: true };
 
-function videos(count: number, from = 1): OddVideo[] {
+function videos(count: number, from = 1): FakeVideo[] {
   return Array.from({ length: count }, (_, at) => {
     const number = from + count - 1 - at;
     return { number, createdAt: new Date(start + number * 60_000) };
@@ -398,9 +398,9 @@ it('keeps nobody out with a typed answer', async () => {
 });
 
 describe('on the sandbox', () => {
-  let real: Awaited<ReturnType<typeof openSandboxWorld>>;
+  let real: Awaited<ReturnType<typeof openWithSandbox>>;
   beforeAll(async () => {
-    real = await openSandboxWorld();
+    real = await openWithSandbox();
   });
   afterAll(() => real.close());
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openOddWorld, openSandboxWorld } from '../accounts/world.ts';
+import { openWithFakeUpstream, openWithSandbox } from '../accounts/slice-harness.ts';
 
-let real: Awaited<ReturnType<typeof openSandboxWorld>>;
-let odd: Awaited<ReturnType<typeof openOddWorld>>;
+let real: Awaited<ReturnType<typeof openWithSandbox>>;
+let odd: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
-  [real, odd] = await Promise.all([openSandboxWorld(), openOddWorld()]);
+  [real, odd] = await Promise.all([openWithSandbox(), openWithFakeUpstream()]);
 });
 afterAll(() => Promise.all([real.close(), odd.close()]));
 beforeEach(async () => {

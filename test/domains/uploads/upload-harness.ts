@@ -21,9 +21,9 @@ import { wavHeader } from '../../support/wav.ts';
 export const secrets = ['a secret of thirty-two characters', 'the secret before it, also long'];
 
 /** The slice and its door, over real HTTP, with a database and a sandbox of their own. */
-export type Stage = Awaited<ReturnType<typeof openStage>>;
+export type UploadHarness = Awaited<ReturnType<typeof openUploadHarness>>;
 
-export async function openStage(options: { timeoutMs?: number } = {}) {
+export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));

@@ -13,7 +13,7 @@ import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { schema } from '../../../src/schema.ts';
 import { createUpstream } from '../../../src/upstream/client.ts';
 import { testDatabase } from '../../support/database.ts';
-import { type OddAccount, startOddUpstream } from './odd-upstream.ts';
+import { type FakeAccount, startFakeUpstream } from './fake-upstream.ts';
 
 type Who = { owner?: string; scopes?: string[]; isNobody?: boolean };
 
@@ -24,7 +24,7 @@ function capturedLog() {
 }
 
 /** The three slices over one database, one upstream and a clock that stands still until it is moved. */
-async function openWorld(upstreamAt: { baseUrl: string; token: string }) {
+async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
   const { lines, log } = capturedLog();
   const db = await testDatabase();
   const clock = { now: new Date() };
@@ -100,15 +100,15 @@ async function openWorld(upstreamAt: { baseUrl: string; token: string }) {
   };
 }
 
-export type World = Awaited<ReturnType<typeof openWorld>>;
+export type SliceHarness = Awaited<ReturnType<typeof openHarness>>;
 
-export async function openOddWorld() {
-  const odd = await startOddUpstream([]);
-  const world = await openWorld({ baseUrl: odd.baseUrl, token: 'user:7-odd' });
+export async function openWithFakeUpstream() {
+  const odd = await startFakeUpstream([]);
+  const world = await openHarness({ baseUrl: odd.baseUrl, token: 'user:7-odd' });
   return Object.assign(world, {
     odd: odd.world,
     /** Everything as on the first start, with these accounts. */
-    async begin(...accounts: OddAccount[]) {
+    async begin(...accounts: FakeAccount[]) {
       await world.empty();
       odd.world.accounts = accounts;
       odd.world.requests.length = 0;
@@ -126,10 +126,10 @@ function both(first: () => Promise<void>, second: () => Promise<void>) {
   };
 }
 
-export async function openSandboxWorld() {
+export async function openWithSandbox() {
   const dataDir = await mkdtemp(join(tmpdir(), 'slices-'));
   const sandbox = await startSandbox({ dataDir, queuedMs: 600_000 });
-  const world = await openWorld(sandbox);
+  const world = await openHarness(sandbox);
   const control = (method: string, path: string, body?: object) =>
     fetch(`${sandbox.origin}/_sandbox/${path}`, {
       method,
@@ -174,7 +174,7 @@ export async function openSandboxWorld() {
 
 /** A lip-sync's row with nothing but what these slices look at. */
 export async function insertLipsync(
-  db: World['db'],
+  db: SliceHarness['db'],
   columns: Record<string, unknown> & { owner: string },
 ): Promise<string> {
   const row = {

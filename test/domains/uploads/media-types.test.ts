@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { detectMedia, readContentType } from '../../../src/domains/uploads/inspect.ts';
-import { wav } from './stage.ts';
+import { detectMediaType, readContentType } from '../../../src/domains/uploads/media-types.ts';
+import { wav } from './upload-harness.ts';
 
 const mp3 = await readFile(new URL('../../../src/demo-media/speech.mp3', import.meta.url));
 const mp4 = await readFile(new URL('../../../src/sandbox/media/source-1.mp4', import.meta.url));
@@ -33,13 +33,13 @@ describe('works', () => {
       { kind: 'VIDEO', contentType: 'video/x-flv' },
     ],
   ])('knows %s by its bytes', async (_, bytes, media) => {
-    expect(await detectMedia(bytes, 'audio/mpeg')).toEqual(media);
+    expect(await detectMediaType(bytes, 'audio/mpeg')).toEqual(media);
   });
 
   it('takes a JPEG for a video only where motion JPEG was declared', async () => {
     const media = { kind: 'VIDEO', contentType: 'video/x-motion-jpeg' };
-    expect(await detectMedia(jpegHead, 'video/x-motion-jpeg')).toEqual(media);
-    expect(await detectMedia(jpegHead, 'video/mp4')).toBeNull();
+    expect(await detectMediaType(jpegHead, 'video/x-motion-jpeg')).toEqual(media);
+    expect(await detectMediaType(jpegHead, 'video/mp4')).toBeNull();
   });
 });
 
@@ -63,6 +63,6 @@ describe('refuses', () => {
     ['one byte', Buffer.from('R')],
     ['nothing', Buffer.alloc(0)],
   ])('%s', async (_, bytes) => {
-    expect(await detectMedia(bytes, 'audio/mpeg')).toBeNull();
+    expect(await detectMediaType(bytes, 'audio/mpeg')).toBeNull();
   });
 });

@@ -2,20 +2,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 
 /** A video as this upstream keeps it; the list shows them in the order of the array. */
-export type OddVideo = { number: number; createdAt: Date; status?: number };
+export type FakeVideo = { number: number; createdAt: Date; status?: number };
 
-export type OddAccount = {
+export type FakeAccount = {
   email: string;
   maxJobs?: number;
   credits?: number | string | null;
   error?: string;
-  videos: OddVideo[];
+  videos: FakeVideo[];
 };
 
 type Answer = { status: number; body: unknown };
 
 /** An upstream that a test holds in its hands: what it lists, in which order, and what it refuses. */
-export async function startOddUpstream(accounts: OddAccount[]) {
+export async function startFakeUpstream(accounts: FakeAccount[]) {
   const requests: string[] = [];
   const world = {
     accounts,
@@ -67,7 +67,7 @@ function send(response: ServerResponse, { status, body }: Answer): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function answerReads(accounts: OddAccount[], { pathname, searchParams }: URL): Answer | undefined {
+function answerReads(accounts: FakeAccount[], { pathname, searchParams }: URL): Answer | undefined {
   if (!['/features/', '/videos/', '/videos/voices/'].includes(pathname)) return undefined;
   const email = searchParams.get('email');
   const account = accounts.find((it) => email === null || it.email === email);
@@ -80,7 +80,7 @@ function answerReads(accounts: OddAccount[], { pathname, searchParams }: URL): A
   );
 }
 
-function answerAccounts(accounts: OddAccount[], request: IncomingMessage): Answer {
+function answerAccounts(accounts: FakeAccount[], request: IncomingMessage): Answer {
   const email = decodeURIComponent(request.url?.slice('/accounts/'.length) ?? '');
   const found = accounts.find((account) => account.email === email);
   if (request.method === 'POST') {
@@ -93,13 +93,13 @@ function answerAccounts(accounts: OddAccount[], request: IncomingMessage): Answe
     : ok(Object.fromEntries(accounts.map(({ videos, ...account }) => [account.email, account])));
 }
 
-function pageOf({ email, videos }: OddAccount, query: URLSearchParams) {
+function pageOf({ email, videos }: FakeAccount, query: URLSearchParams) {
   const offset = Number(query.get('offset') ?? 0);
   const limit = Number(query.get('limit') ?? 40);
   return videos.slice(offset, offset + limit).map((video) => itemOf(email, video));
 }
 
-function answerOne(accounts: OddAccount[], request: IncomingMessage): Answer {
+function answerOne(accounts: FakeAccount[], request: IncomingMessage): Answer {
   const id = request.url?.slice('/videos/'.length) ?? '';
   for (const account of accounts) {
     const video = account.videos.find(({ number }) => idOf(account.email, number) === id);
@@ -115,7 +115,7 @@ function answerOne(accounts: OddAccount[], request: IncomingMessage): Answer {
   return notFound;
 }
 
-function itemOf(email: string, { number, createdAt, status = 1 }: OddVideo) {
+function itemOf(email: string, { number, createdAt, status = 1 }: FakeVideo) {
   return {
     video_id: idOf(email, number),
     video_status: status,

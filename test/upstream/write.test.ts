@@ -22,7 +22,7 @@ describe('a change', () => {
     [201, { email: 'x' }, { email: 'x' }],
   ])('takes %i with %j', async (status, body, given) => {
     const served = await serveAnswer(status, body);
-    expect(await connect(served.baseUrl).upstream.change(deletion)).toEqual(given);
+    expect(await connect(served.baseUrl).upstream.write(deletion)).toEqual(given);
     expect(served.requests).toMatchObject([{ method: 'DELETE', path: '/v2/pixverse/things/1' }]);
   });
 
@@ -35,7 +35,7 @@ describe('a change', () => {
     [596, { error: 'x' }, 'ACCOUNT_PENDING'],
   ])('throws for %i with %j, and is never sent twice', async (status, body, code) => {
     const served = await serveAnswer(status, body);
-    expect(await thrownBy(connect(served.baseUrl).upstream.change(deletion))).toMatchObject({
+    expect(await thrownBy(connect(served.baseUrl).upstream.write(deletion))).toMatchObject({
       code,
     });
     expect(served.requests).toHaveLength(1);
@@ -43,21 +43,21 @@ describe('a change', () => {
 
   test('says that it may be repeated only where it was not sent', async () => {
     const nobody = connect(`http://127.0.0.1:${await freePort()}`).upstream;
-    expect(await thrownBy(nobody.change(deletion))).toMatchObject({ retryable: true });
+    expect(await thrownBy(nobody.write(deletion))).toMatchObject({ retryable: true });
     const cutting = await serveTcp((socket) => socket.once('data', () => socket.destroy()));
-    expect(await thrownBy(connect(cutting.baseUrl).upstream.change(deletion))).toMatchObject({
+    expect(await thrownBy(connect(cutting.baseUrl).upstream.write(deletion))).toMatchObject({
       reason: 'CONNECTION_FAILED',
       retryable: false,
     });
     expect(cutting.connections).toBe(1);
     const silent = await serveBytes();
     const { upstream } = connect(silent.baseUrl, { timeoutMs: 60 });
-    expect(await thrownBy(upstream.change(deletion))).toMatchObject({ reason: 'TIMEOUT' });
+    expect(await thrownBy(upstream.write(deletion))).toMatchObject({ reason: 'TIMEOUT' });
   });
 
   test.each([403, 500, 503])('says so of %i too, which may have come too late', async (status) => {
     const served = await serveAnswer(status, { error: 'x' });
-    expect(await thrownBy(connect(served.baseUrl).upstream.change(deletion))).toMatchObject({
+    expect(await thrownBy(connect(served.baseUrl).upstream.write(deletion))).toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       retryable: false,
     });
@@ -68,7 +68,7 @@ describe('a change', () => {
     const { upstream } = connect(served.baseUrl);
     const failureOf = (status: number) =>
       status === 401 ? new InvalidInputError([{ path: [], message: 'mine' }]) : undefined;
-    expect(await thrownBy(upstream.change({ ...deletion, failureOf }))).toMatchObject({
+    expect(await thrownBy(upstream.write({ ...deletion, failureOf }))).toMatchObject({
       message: 'mine',
     });
   });
@@ -79,7 +79,7 @@ describe('what the log says', () => {
     const text = `{"error":"${secrets.token} of ${secrets.email} ${'x'.repeat(500)}"}`;
     const served = await serveAnswer(503, text);
     const { upstream, logged } = connect(served.baseUrl);
-    await thrownBy(upstream.change({ method: 'DELETE', path: `/accounts/${secrets.email}` }));
+    await thrownBy(upstream.write({ method: 'DELETE', path: `/accounts/${secrets.email}` }));
     expect(logged()).toContain('"status":503');
     expect(logged()).toContain('DELETE /accounts/[e-mail]');
     expect(logged()).not.toContain(secrets.token);
@@ -90,7 +90,7 @@ describe('what the log says', () => {
   test('nothing of an answer to something that may have held a password', async () => {
     const served = await serveAnswer(400, { error: 'bad password hunter2' });
     const { upstream, logged } = connect(served.baseUrl);
-    await thrownBy(upstream.change({ ...deletion, method: 'POST', json: { password: 'hunter2' } }));
+    await thrownBy(upstream.write({ ...deletion, method: 'POST', json: { password: 'hunter2' } }));
     expect(logged()).toContain('"status":400');
     expect(logged()).not.toContain('hunter2');
   });
@@ -98,7 +98,7 @@ describe('what the log says', () => {
   test('nothing about what went well', async () => {
     const served = await serveAnswer(200, {});
     const { upstream, logged } = connect(served.baseUrl);
-    await upstream.change(deletion);
+    await upstream.write(deletion);
     expect(logged()).toBe('');
   });
 });

@@ -125,7 +125,7 @@ describe('equal reads at the same time', () => {
     const { upstream, release, until } = await serveHeld();
     const before = upstream.read(request);
     await until(1);
-    const change = upstream.change({ method: 'DELETE', path: '/things/1' });
+    const change = upstream.write({ method: 'DELETE', path: '/things/1' });
     await until(2);
     release(1);
     await change;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
-import { endlessWav, listen, put, until, wav } from './stage.ts';
+import { endlessWav, listen, put, until, wav } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
 const hour = 3_600_000;
