@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A video as this upstream keeps it; the list shows them in the order of the array. */
+/** A video of this upstream. The list has the order of the array. */
 export type FakeVideo = { number: number; createdAt: Date; status?: number };
 
 export type FakeAccount = {
@@ -14,24 +14,24 @@ export type FakeAccount = {
 
 type Answer = { status: number; body: unknown };
 
-/** An upstream that a test holds in its hands: what it lists, in which order, and what it refuses. */
+/** An upstream whose accounts, videos, order and failures a test controls. */
 export async function startFakeUpstream(accounts: FakeAccount[]) {
   const requests: string[] = [];
-  const world = {
+  const control = {
     accounts,
     requests,
-    /** Answers instead of the usual; undefined = the usual. */
-    refuse: undefined as ((call: string) => Answer | undefined) | undefined,
+    /** Replaces the normal response; undefined = the normal response. */
+    override: undefined as ((call: string) => Answer | undefined) | undefined,
   };
 
   function answer(request: IncomingMessage): Answer {
-    const url = new URL(request.url ?? '/', 'http://odd');
+    const url = new URL(request.url ?? '/', 'http://fake');
     const call = `${request.method} ${decodeURIComponent(url.pathname)}${url.search}`;
     requests.push(call);
-    const refused = world.refuse?.(call);
-    if (refused !== undefined) return refused;
-    if (url.pathname.startsWith('/accounts')) return answerAccounts(world.accounts, request);
-    return answerReads(world.accounts, url) ?? answerOne(world.accounts, request);
+    const overridden = control.override?.(call);
+    if (overridden !== undefined) return overridden;
+    if (url.pathname.startsWith('/accounts')) return answerAccounts(control.accounts, request);
+    return answerReads(control.accounts, url) ?? answerOne(control.accounts, request);
   }
 
   const server = createServer((request, response) => {
@@ -39,7 +39,7 @@ export async function startFakeUpstream(accounts: FakeAccount[]) {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    world,
+    control,
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {
       server.closeAllConnections();
@@ -108,7 +108,7 @@ function answerOne(accounts: FakeAccount[], request: IncomingMessage): Answer {
       account.videos = account.videos.filter((other) => other !== video);
       return { status: 204, body: undefined };
     }
-    // A video that still runs answers 404, as the real one does.
+    // GET of a running video gives 404, as the real upstream does.
     const isFinal = [1, 7, 8].includes(video.status ?? 1);
     return isFinal ? ok(itemOf(account.email, video)) : notFound;
   }

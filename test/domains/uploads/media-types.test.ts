@@ -19,7 +19,7 @@ describe('works', () => {
     ['AUDIO', ' audio/mp3 ', 'audio/mpeg'],
     ['VIDEO', 'VIDEO/MP4', 'video/mp4'],
     ['VIDEO', 'video/mp2t', 'video/MP2T'],
-  ] as const)('takes for %s the type %s as %s', (kind, declared, read) => {
+  ] as const)('reads the %s type %s as %s', (kind, declared, read) => {
     expect(readContentType(kind, declared)).toBe(read);
   });
 
@@ -32,11 +32,11 @@ describe('works', () => {
       Buffer.from('464c56010500000009', 'hex'),
       { kind: 'VIDEO', contentType: 'video/x-flv' },
     ],
-  ])('knows %s by its bytes', async (_, bytes, media) => {
+  ])('detects %s by its bytes', async (_, bytes, media) => {
     expect(await detectMediaType(bytes, 'audio/mpeg')).toEqual(media);
   });
 
-  it('takes a JPEG for a video only where motion JPEG was declared', async () => {
+  it('detects a JPEG as a video only if motion JPEG was declared', async () => {
     const media = { kind: 'VIDEO', contentType: 'video/x-motion-jpeg' };
     expect(await detectMediaType(jpegHead, 'video/x-motion-jpeg')).toEqual(media);
     expect(await detectMediaType(jpegHead, 'video/mp4')).toBeNull();
@@ -52,13 +52,13 @@ describe('refuses', () => {
     ['VIDEO', 'image/png'],
     ['AUDIO', ''],
     ['AUDIO', 'constructor'],
-  ] as const)('for %s the type "%s"', (kind, declared) => {
+  ] as const)('the %s type "%s"', (kind, declared) => {
     expect(readContentType(kind, declared)).toBeNull();
   });
 
   it.each([
     ['a PNG', png],
-    ['a text', Buffer.from('This is a text and no sound at all.')],
+    ['a text', Buffer.from('This is a text, not audio.')],
     ['a FLAC', Buffer.from('664c614300000022', 'hex')],
     ['one byte', Buffer.from('R')],
     ['nothing', Buffer.alloc(0)],
