@@ -19,7 +19,7 @@ export function isVideoKey(text: string): boolean {
   return keyForm.test(text);
 }
 
-/** The upstream id of a key whose prefix was read already, as by `readVideoCopies` for many keys at once. */
+/** The upstream id of a key and its prefix, which `readVideoCopies` reads for many keys at once. */
 export function toUpstreamId(key: string, prefix: string): string {
   return `${prefix}${keyForm.exec(key)?.[2] ?? ''}`;
 }
