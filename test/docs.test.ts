@@ -10,7 +10,7 @@ import {
   lipsyncStatuses,
   mayFollow,
 } from '../src/domains/lipsyncs/lifecycle.ts';
-import { phrases } from '../src/sandbox/phrases.ts';
+import { phrases } from '../src/sandbox/faults/phrases.ts';
 import { schema } from '../src/schema.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import type { Result, Variables } from './support/graphql-client.ts';

@@ -2,20 +2,20 @@ import { mkdir } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type AccountDefaults, openAccounts } from './accounts.ts';
-import { createAnnouncer } from './callbacks.ts';
-import { isNeededByRunning, pictureOf, videoOfJob } from './catalog.ts';
-import { createDisk } from './disk.ts';
-import type { FinalStatus, Job, Status } from './job.ts';
-import { type JobHooks, openJobs } from './jobs.ts';
-import { createJournal } from './journal.ts';
-import { library } from './library.ts';
-import { createRender, type Render } from './render.ts';
-import { API_BASE, serve } from './router.ts';
-import { openShelf } from './shelf.ts';
-import { createSwitchBoard } from './switches.ts';
-import { toItem } from './video.ts';
-import type { World } from './world.ts';
+import { type AccountDefaults, openAccounts } from './storage/accounts.ts';
+import { createAnnouncer } from './jobs/callbacks.ts';
+import { isNeededByRunning, pictureOf, videoOfJob } from './jobs/find-video.ts';
+import { createDisk } from './storage/json-files.ts';
+import type { FinalStatus, Job, Status } from './jobs/job.ts';
+import { type JobHooks, openJobs } from './jobs/job-store.ts';
+import { createJournal } from './storage/request-log.ts';
+import { library } from './storage/library.ts';
+import { createRender, type Render } from './render/render-queue.ts';
+import { API_BASE, serve } from './http/app.ts';
+import { openShelf } from './storage/file-store.ts';
+import { createSwitchBoard } from './faults/switches.ts';
+import { toItem } from './jobs/video.ts';
+import type { World } from './state.ts';
 
 export type SandboxOptions = {
   /** Its own folder: jobs, accounts, uploads and results are kept here and survive a restart, also after `kill -9`. */

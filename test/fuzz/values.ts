@@ -6,7 +6,7 @@ import {
   isListType,
   isNonNullType,
 } from 'graphql';
-import { phrases } from '../../src/sandbox/phrases.ts';
+import { phrases } from '../../src/sandbox/faults/phrases.ts';
 import type { Draw } from './draw.ts';
 
 /** A value of an input type as JSON holds it, and what only a document can spell: the name of an enum value. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { phrases, readPhrases } from '../../src/sandbox/phrases.ts';
+import { phrases, readPhrases } from '../../src/sandbox/faults/phrases.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import {
   ask,

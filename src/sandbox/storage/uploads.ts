@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Refusal } from './answers.ts';
-import { syncFolder } from './disk.ts';
-import type { Shelf } from './shelf.ts';
+import { Refusal } from '../http/responses.ts';
+import { syncFolder } from './json-files.ts';
+import type { Shelf } from './file-store.ts';
 
 /** The documented content types, in lower case, and the extension each is kept under. */
 export const uploadTypes: ReadonlyMap<string, string> = new Map([

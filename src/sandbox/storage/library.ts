@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
-import { stableNumber } from './job.ts';
-import type { Picture } from './mux.ts';
+import { stableNumber } from '../jobs/job.ts';
+import type { Picture } from '../render/mux.ts';
 
-export const MEDIA_DIR = fileURLToPath(new URL('./media/', import.meta.url));
+export const MEDIA_DIR = fileURLToPath(new URL('../media/', import.meta.url));
 
 /** A finished video that every account owns from the start. */
 export type LibraryVideo = Picture & {

@@ -1,4 +1,4 @@
-import type { Twists } from './twists.ts';
+import type { Twists } from '../faults/job-effects.ts';
 
 export const statusCodes = {
   COMPLETED: 1,

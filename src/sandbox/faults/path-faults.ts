@@ -1,4 +1,4 @@
-import { type Answer, answerError, errorText, type Reply } from './answers.ts';
+import { type Answer, answerError, errorText, type Reply } from '../http/responses.ts';
 import type { Fault, SwitchBoard } from './switches.ts';
 
 /** Takes the first fault that is due for this request and counts it down. */

@@ -3,9 +3,9 @@ import { stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { MEDIA_DIR } from './library.ts';
-import { uploadTypes } from './uploads.ts';
-import type { World } from './world.ts';
+import { MEDIA_DIR } from '../storage/library.ts';
+import { uploadTypes } from '../storage/uploads.ts';
+import type { World } from '../state.ts';
 
 const contentTypes = new Map([
   ...[...uploadTypes].map(([type, extension]): [string, string] => [extension, type]),

@@ -1,10 +1,10 @@
-import { answerJson, answerNothing, Refusal, type Reply } from './answers.ts';
-import type { Call } from './call.ts';
-import { accountOfQuery, findVideo, pageOfVideos } from './catalog.ts';
-import { isFinal, readVideoId } from './job.ts';
-import { toItem, type Video } from './video.ts';
-import { listVoices } from './voices.ts';
-import type { Route, World } from './world.ts';
+import { answerJson, answerNothing, Refusal, type Reply } from './responses.ts';
+import type { Call } from './body.ts';
+import { accountOfQuery, findVideo, pageOfVideos } from '../jobs/find-video.ts';
+import { isFinal, readVideoId } from '../jobs/job.ts';
+import { toItem, type Video } from '../jobs/video.ts';
+import { listVoices } from '../render/voices.ts';
+import type { Route, World } from '../state.ts';
 
 const DEFAULT_LIMIT = 40;
 /** The real limit is not known. */

@@ -1,9 +1,9 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncFolder } from './disk.ts';
-import type { JobResult } from './job.ts';
+import { syncFolder } from '../storage/json-files.ts';
+import type { JobResult } from '../jobs/job.ts';
 import { muxLipsync, type Picture, probePicture } from './mux.ts';
-import type { Shelf } from './shelf.ts';
+import type { Shelf } from '../storage/file-store.ts';
 import { openSound, type Sound, soundOf } from './sound.ts';
 import { babble, SPEECH_RATE } from './speech.ts';
 

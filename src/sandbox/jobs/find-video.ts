@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import type { Account } from './accounts.ts';
-import { Refusal } from './answers.ts';
+import type { Account } from '../storage/accounts.ts';
+import { Refusal } from '../http/responses.ts';
 import { isFinal, type Job, readVideoId } from './job.ts';
-import { libraryNumber, MEDIA_DIR } from './library.ts';
+import { libraryNumber, MEDIA_DIR } from '../storage/library.ts';
 import { jobVideo, libraryVideo, type Video, videoIdOf } from './video.ts';
-import type { World } from './world.ts';
+import type { World } from '../state.ts';
 
 /** The account a listing is about: the one named, or the only one there is. */
 export function accountOfQuery(world: World, email: string | null): Account {

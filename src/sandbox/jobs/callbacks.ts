@@ -1,5 +1,5 @@
 import { isFinal, type Job, type Status } from './job.ts';
-import type { CallbackMode } from './twists.ts';
+import type { CallbackMode } from '../faults/job-effects.ts';
 
 type Body = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
-import type { Account } from './accounts.ts';
+import type { Account } from '../storage/accounts.ts';
 import { isFinal, type Job, type Status, statusCodes } from './job.ts';
-import { type LibraryVideo, libraryNumber } from './library.ts';
-import type { Twists } from './twists.ts';
+import { type LibraryVideo, libraryNumber } from '../storage/library.ts';
+import type { Twists } from '../faults/job-effects.ts';
 
 /** A video as the API shows it, be it from the library or made by a job. */
 export type Video = {

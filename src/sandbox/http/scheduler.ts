@@ -1,8 +1,8 @@
-import { answerJson, type Reply } from './answers.ts';
-import type { Call } from './call.ts';
-import type { Job } from './job.ts';
+import { answerJson, type Reply } from './responses.ts';
+import type { Call } from './body.ts';
+import type { Job } from '../jobs/job.ts';
 import { answerDeleted, readRawId } from './videos.ts';
-import type { Route, World } from './world.ts';
+import type { Route, World } from '../state.ts';
 
 export const schedulerRoutes: Route[] = [
   { method: 'GET', path: '/scheduler', handle: listExecuting },

@@ -1,12 +1,12 @@
-import type { Accounts } from './accounts.ts';
-import type { Reply } from './answers.ts';
-import type { Call } from './call.ts';
-import type { Announcer } from './callbacks.ts';
-import type { JobBoard } from './jobs.ts';
-import type { Journal } from './journal.ts';
-import type { LibraryVideo } from './library.ts';
-import type { Shelf } from './shelf.ts';
-import type { SwitchBoard } from './switches.ts';
+import type { Accounts } from './storage/accounts.ts';
+import type { Reply } from './http/responses.ts';
+import type { Call } from './http/body.ts';
+import type { Announcer } from './jobs/callbacks.ts';
+import type { JobBoard } from './jobs/job-store.ts';
+import type { Journal } from './storage/request-log.ts';
+import type { LibraryVideo } from './storage/library.ts';
+import type { Shelf } from './storage/file-store.ts';
+import type { SwitchBoard } from './faults/switches.ts';
 
 /** Everything one running sandbox consists of; what a route may use. */
 export type World = {

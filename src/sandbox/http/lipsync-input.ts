@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { Refusal } from './answers.ts';
-import type { LipsyncRequest } from './job.ts';
-import { voices } from './voices.ts';
+import { Refusal } from './responses.ts';
+import type { LipsyncRequest } from '../jobs/job.ts';
+import { voices } from '../render/voices.ts';
 
 const MAX_PROMPT = 200;
 const MAX_REPLY = 1024;

@@ -1,10 +1,10 @@
-import type { Account } from './accounts.ts';
-import { answerJson, PENDING_ERROR, Refusal, type Reply } from './answers.ts';
-import { type Call, readFields } from './call.ts';
-import { creditsOf, isPending } from './capacity.ts';
-import { accountOfQuery } from './catalog.ts';
+import type { Account } from '../storage/accounts.ts';
+import { answerJson, PENDING_ERROR, Refusal, type Reply } from './responses.ts';
+import { type Call, readFields } from './body.ts';
+import { creditsOf, isPending } from '../jobs/choose-account.ts';
+import { accountOfQuery } from '../jobs/find-video.ts';
 import { answerDeleted } from './videos.ts';
-import type { Route, World } from './world.ts';
+import type { Route, World } from '../state.ts';
 
 export const accountRoutes: Route[] = [
   { method: 'GET', path: '/accounts', handle: listAccounts },

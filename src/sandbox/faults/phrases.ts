@@ -1,4 +1,4 @@
-import type { Twists } from './twists.ts';
+import type { Twists } from './job-effects.ts';
 
 /**
  * A failure a person can ask for by writing `[[name]]` anywhere in the text to be spoken. Phrases

@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { accountRoutes } from './account-routes.ts';
-import { answerError, Refusal, type Reply } from './answers.ts';
-import { type Call, pause, sendReply } from './call.ts';
+import { accountRoutes } from './accounts.ts';
+import { answerError, Refusal, type Reply } from './responses.ts';
+import { type Call, pause, sendReply } from './body.ts';
 import { answerControl } from './control.ts';
-import { replyOfFault, takeFault } from './faults.ts';
+import { replyOfFault, takeFault } from '../faults/path-faults.ts';
 import { fileRoutes } from './files.ts';
-import { lipsyncRoutes } from './lipsync.ts';
+import { lipsyncRoutes } from './lipsyncs.ts';
 import { serveMedia } from './media.ts';
 import { schedulerRoutes } from './scheduler.ts';
 import { videoRoutes } from './videos.ts';
-import type { Route, World } from './world.ts';
+import type { Route, World } from '../state.ts';
 
 export const API_BASE = '/v2/pixverse';
 

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openShelf } from '../../src/sandbox/shelf.ts';
+import { openShelf } from '../../src/sandbox/storage/file-store.ts';
 import { temporaryFolder } from './client.ts';
 
 async function openSmallShelf(folder: string, needed: string[] = []) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { JobResult } from './job.ts';
+import type { JobResult } from '../jobs/job.ts';
 import type { Script } from './result.ts';
-import type { Shelf } from './shelf.ts';
+import type { Shelf } from '../storage/file-store.ts';
 
 export type Render = (script: Script) => Promise<JobResult>;
 

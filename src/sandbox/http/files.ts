@@ -1,10 +1,10 @@
-import { answerJson, PENDING_ERROR, Refusal, type Reply } from './answers.ts';
-import type { Call } from './call.ts';
-import { isPending } from './capacity.ts';
-import { accountOfQuery } from './catalog.ts';
-import { stableNumber } from './job.ts';
-import { receiveUpload, uploadTypes } from './uploads.ts';
-import type { Route, World } from './world.ts';
+import { answerJson, PENDING_ERROR, Refusal, type Reply } from './responses.ts';
+import type { Call } from './body.ts';
+import { isPending } from '../jobs/choose-account.ts';
+import { accountOfQuery } from '../jobs/find-video.ts';
+import { stableNumber } from '../jobs/job.ts';
+import { receiveUpload, uploadTypes } from '../storage/uploads.ts';
+import type { Route, World } from '../state.ts';
 
 export const fileRoutes: Route[] = [{ method: 'POST', path: '/files', handle: uploadFile }];
 

@@ -1,8 +1,8 @@
-import { type Account, LIPSYNC_CREDITS } from './accounts.ts';
-import { ALL_BUSY, NO_CREDITS, PENDING_ERROR, PROVIDER_LIMIT, Refusal } from './answers.ts';
-import { findVideo } from './catalog.ts';
+import { type Account, LIPSYNC_CREDITS } from '../storage/accounts.ts';
+import { ALL_BUSY, NO_CREDITS, PENDING_ERROR, PROVIDER_LIMIT, Refusal } from '../http/responses.ts';
+import { findVideo } from './find-video.ts';
 import { isFinal, type LipsyncRequest, readVideoId } from './job.ts';
-import type { World } from './world.ts';
+import type { World } from '../state.ts';
 
 export const busyText = (email: string, maxJobs: number) =>
   `Account ${email} is busy executing ${maxJobs} tasks.`;

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { type Answer, answerError, answerJson, Refusal } from './answers.ts';
-import { parseObject, readBody } from './call.ts';
-import type { FinalStatus, Job } from './job.ts';
-import type { World } from './world.ts';
+import { type Answer, answerError, answerJson, Refusal } from './responses.ts';
+import { parseObject, readBody } from './body.ts';
+import type { FinalStatus, Job } from '../jobs/job.ts';
+import type { World } from '../state.ts';
 
 /*
  * The control of the sandbox, for tests: `/_sandbox/…` on the sandbox's own port, outside the API

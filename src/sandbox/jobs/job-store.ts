@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Disk, readFolder } from './disk.ts';
+import { type Disk, readFolder } from '../storage/json-files.ts';
 import { type FinalStatus, isFinal, type Job, type JobResult } from './job.ts';
 
 export type JobBoard = {

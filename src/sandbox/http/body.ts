@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Answer, Refusal, type Reply } from './answers.ts';
-import type { JournalEntry } from './journal.ts';
+import { type Answer, Refusal, type Reply } from './responses.ts';
+import type { JournalEntry } from '../storage/request-log.ts';
 
 /** One request to the API on its way through the routes. */
 export type Call = {

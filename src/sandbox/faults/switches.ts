@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Twists, twistShape } from './twists.ts';
+import { type Twists, twistShape } from './job-effects.ts';
 
 /** "Answer this path so, that many times." The work horse of tests; see `faults.ts`. */
 const faultSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { type Account, LIPSYNC_CREDITS } from './accounts.ts';
+import { type Account, LIPSYNC_CREDITS } from '../storage/accounts.ts';
 import {
   type Answer,
   answerError,
@@ -6,14 +6,14 @@ import {
   errorText,
   PROVIDER_LIMIT,
   type Reply,
-} from './answers.ts';
-import { type Call, readFields } from './call.ts';
-import { busyText, chooseAccount, isUntracked } from './capacity.ts';
-import { type Job, type LipsyncRequest, readVideoId } from './job.ts';
+} from './responses.ts';
+import { type Call, readFields } from './body.ts';
+import { busyText, chooseAccount, isUntracked } from '../jobs/choose-account.ts';
+import { type Job, type LipsyncRequest, readVideoId } from '../jobs/job.ts';
 import { readLipsync } from './lipsync-input.ts';
-import { type Phrase, readPhrases } from './phrases.ts';
-import { videoIdOf } from './video.ts';
-import type { Route, World } from './world.ts';
+import { type Phrase, readPhrases } from '../faults/phrases.ts';
+import { videoIdOf } from '../jobs/video.ts';
+import type { Route, World } from '../state.ts';
 
 export const lipsyncRoutes: Route[] = [
   { method: 'POST', path: '/videos/lipsync', handle: createLipsync },

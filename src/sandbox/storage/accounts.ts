@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Disk, readOne } from './disk.ts';
-import { stableNumber } from './job.ts';
+import { type Disk, readOne } from './json-files.ts';
+import { stableNumber } from '../jobs/job.ts';
 
 const accountSchema = z.object({
   email: z.string(),
