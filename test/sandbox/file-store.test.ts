@@ -1,18 +1,18 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openShelf } from '../../src/sandbox/storage/file-store.ts';
+import { openFileStore } from '../../src/sandbox/storage/file-store.ts';
 import { temporaryFolder } from './client.ts';
 
-async function openSmallShelf(folder: string, needed: string[] = []) {
-  const shelf = await openShelf({
+async function openSmallStore(folder: string, needed: string[] = []) {
+  const shelf = await openFileStore({
     folder,
     maxBytes: 100,
     isNeeded: (name) => needed.includes(name),
   });
   const put = async (name: string, bytes: number) => {
     await writeFile(join(folder, name), 'x'.repeat(bytes));
-    await shelf.placed(name);
+    await shelf.add(name);
   };
   return { shelf, put };
 }
@@ -20,7 +20,7 @@ async function openSmallShelf(folder: string, needed: string[] = []) {
 describe('a shelf', () => {
   it('drops the oldest files when it is full', async () => {
     const folder = await temporaryFolder();
-    const { shelf, put } = await openSmallShelf(folder);
+    const { shelf, put } = await openSmallStore(folder);
     for (const name of ['a', 'b', 'c']) await put(name, 40);
     expect((await readdir(folder)).sort()).toEqual(['b', 'c']);
     expect([shelf.has('a'), shelf.has('b')]).toEqual([false, true]);
@@ -28,15 +28,15 @@ describe('a shelf', () => {
 
   it('keeps the newest, however large, and what a running job needs', async () => {
     const folder = await temporaryFolder();
-    const { put } = await openSmallShelf(folder, ['a']);
+    const { put } = await openSmallStore(folder, ['a']);
     for (const name of ['a', 'b', 'c']) await put(name, 120);
     expect((await readdir(folder)).sort()).toEqual(['a', 'c']);
   });
 
   it('counts what an earlier run left there', async () => {
     const folder = await temporaryFolder();
-    await (await openSmallShelf(folder)).put('old', 80);
-    const { shelf, put } = await openSmallShelf(folder);
+    await (await openSmallStore(folder)).put('old', 80);
+    const { shelf, put } = await openSmallStore(folder);
     expect(shelf.has('old')).toBe(true);
     await put('new', 80);
     expect(await readdir(folder)).toEqual(['new']);

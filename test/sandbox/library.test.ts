@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { library, MEDIA_DIR } from '../../src/sandbox/storage/library.ts';
 import { probePicture } from '../../src/sandbox/render/mux.ts';
+import { library, MEDIA_DIR } from '../../src/sandbox/storage/library.ts';
 
 describe('the library', () => {
   it('is every source video there is, with a poster each', async () => {

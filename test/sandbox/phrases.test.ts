@@ -78,6 +78,12 @@ const scenes: Record<string, (scene: Scene) => Promise<unknown>> = {
   ),
   '500': refuses(500),
   '503': refuses(503),
+  async unavailable({ sandbox, say }) {
+    expect((await say()).status).toBe(200);
+    await vi.waitFor(() => expect(listVideos(sandbox)).rejects.toThrow(), 1000);
+    const [job] = await vi.waitFor(() => jobs(sandbox), 5000);
+    await finalItem(sandbox, job?.video_id);
+  },
   async html({ sandbox, say }) {
     const reply = await say();
     expect(reply.status).toBe(200);
@@ -192,17 +198,17 @@ const scenes: Record<string, (scene: Scene) => Promise<unknown>> = {
 };
 
 describe('phrases', () => {
-  it.each(phrases.map(({ name, description }) => ({ name, description })))(
-    '[[$name]]: $description',
-    async ({ name }) => {
-      const scene = scenes[name];
-      if (!scene) throw new Error(`The phrase ${name} has no test.`);
-      const sandbox = await openSandbox();
+  it.each(phrases.map(({ phrase, effect }) => ({ phrase, effect })))(
+    '[[$phrase]]: $effect',
+    async ({ phrase }) => {
+      const scene = scenes[phrase];
+      if (!scene) throw new Error(`The phrase ${phrase} has no test.`);
+      const sandbox = await openSandbox({ outageMs: 300 });
       const receiver = await openReceiver();
       const video_id = await sourceId(sandbox);
       const body = {
         video_id,
-        prompt: `Good [[${name}]] evening.`,
+        prompt: `Good [[${phrase}]] evening.`,
         replyRef: 'mine',
         replyUrl: receiver.url,
       };
@@ -217,13 +223,13 @@ describe('phrases', () => {
   );
 
   it('has no test for a phrase that is not there, and a sentence for each that is', () => {
-    expect(Object.keys(scenes).sort()).toEqual(phrases.map(({ name }) => name).sort());
-    for (const { description } of phrases) expect(description).toMatch(/^[A-Z].*\.$/);
+    expect(Object.keys(scenes).sort()).toEqual(phrases.map(({ phrase }) => phrase).sort());
+    for (const { effect } of phrases) expect(effect).toMatch(/^[A-Z].*\.$/);
   });
 
   it('are left out of what is spoken, and unknown ones are spoken', () => {
     const { found, spoken } = readPhrases('Good [[slow]]  evening[[failed]]. [[what]]');
-    expect(found.map(({ name }) => name)).toEqual(['slow', 'failed']);
+    expect(found.map(({ phrase }) => phrase)).toEqual(['slow', 'failed']);
     expect(spoken).toBe('Good evening . [[what]]');
   });
 

@@ -3,8 +3,8 @@ import { request } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { ALL_FORMATS, BufferSource, EncodedPacketSink, Input } from 'mediabunny';
 import { describe, expect, it, vi } from 'vitest';
-import { MEDIA_DIR } from '../../src/sandbox/storage/library.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { MEDIA_DIR } from '../../src/sandbox/storage/library.ts';
 import {
   control,
   finalItem,

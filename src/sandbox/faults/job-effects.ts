@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * How callbacks of a job behave. `normal` is one on GENERATING and one at the end, each tried once.
- * `final-only` and `many` are the other readings of the documentation; the rest are faults.
+ * How the callbacks of a job behave. `normal` is one on GENERATING and one at the end, each tried once. `final-only`
+ * and `many` are other readings of the documentation; the rest are faults.
  */
 const callbackModes = [
   'normal',
@@ -16,11 +16,11 @@ const callbackModes = [
 ] as const;
 export type CallbackMode = (typeof callbackModes)[number];
 
-/** What can be bent in the life of one job, by a phrase in its text or by a switch for all jobs. */
-export const twistShape = {
-  /** How it ends, instead of COMPLETED. */
+/** Deviations of one job from its normal course: by a phrase in its text, or by a switch for all jobs. */
+export const jobEffectsShape = {
+  /** The final status. Default: COMPLETED. */
   outcome: z.enum(['COMPLETED', 'FAILED', 'MODERATED']).optional(),
-  /** Generating takes this many times as long. */
+  /** Multiplies the time of generating. */
   slowBy: z.number().positive().optional(),
   callbacks: z.enum(callbackModes).optional(),
   /** What GET one answers while the job runs: 404 (documented) or 200 with a status that is not final. */
@@ -29,10 +29,10 @@ export const twistShape = {
   queuedFinal: z.boolean().optional(),
   /** A running job shows a url, as the documentation's own example does. */
   urlWhileRunning: z.boolean().optional(),
-  /** While it generates it shows status 42, without name and final flag. */
+  /** While generating, the job shows status 42, without a name and a final flag. */
   unknownStatus: z.boolean().optional(),
-  /** It stays GENERATING for ever. */
+  /** The job stays GENERATING and never ends. */
   endless: z.boolean().optional(),
 };
 
-export type Twists = z.infer<z.ZodObject<typeof twistShape>>;
+export type JobEffects = z.infer<z.ZodObject<typeof jobEffectsShape>>;

@@ -1,49 +1,22 @@
-import { type Answer, answerError, errorText, type Reply } from '../http/responses.ts';
-import type { Fault, SwitchBoard } from './switches.ts';
+import type { PathFault, SwitchStore } from './switches.ts';
 
-/** Takes the first fault that is due for this request and counts it down. */
-export function takeFault(
-  switches: SwitchBoard,
+/** The first fault that matches this request. It is counted down, and removed after the last time. */
+export function takePathFault(
+  switches: SwitchStore,
   request: { method: string; path: string },
-): Fault | undefined {
-  const faults = switches.now.failPath ?? [];
-  const due = faults.find((fault) => matches(fault, request));
-  if (!due) return undefined;
-  const left = faults.flatMap((fault) => {
-    if (fault !== due) return [fault];
+): PathFault | undefined {
+  const faults = switches.current.failPath ?? [];
+  const match = faults.find((fault) => matches(fault, request));
+  if (!match) return undefined;
+  const remaining = faults.flatMap((fault) => {
+    if (fault !== match) return [fault];
     return fault.times > 1 ? [{ ...fault, times: fault.times - 1 }] : [];
   });
-  switches.change({ failPath: left.length > 0 ? left : null });
-  return due;
+  switches.set({ failPath: remaining.length > 0 ? remaining : null });
+  return match;
 }
 
-/** What a fault answers. Without a body of its own it is the documented error of its status. */
-export function replyOfFault(fault: Fault, isLipsync: boolean): Reply {
-  if (fault.action !== 'answer') return fault.action;
-  const answer =
-    fault.body === undefined
-      ? answerError(fault.status, errorText(fault.status), isLipsync)
-      : answerBody(fault.status, fault.body);
-  return {
-    ...answer,
-    headers: { ...answer.headers, ...fault.headers },
-    ...(fault.truncateAt === undefined ? {} : { truncateAt: fault.truncateAt }),
-  };
-}
-
-function answerBody(status: number, body: unknown): Answer {
-  const text = typeof body === 'string' ? body : JSON.stringify(body);
-  const type = typeof body === 'string' ? guessType(body) : 'application/json; charset=utf-8';
-  return { status, headers: { 'content-type': type }, body: text };
-}
-
-/** Half JSON is still sent as JSON: that is the lie a client must survive. */
-function guessType(text: string): string {
-  if (text.startsWith('<')) return 'text/html; charset=utf-8';
-  return /^\s*[[{"]/.test(text) ? 'application/json; charset=utf-8' : 'text/plain; charset=utf-8';
-}
-
-function matches(fault: Fault, request: { method: string; path: string }): boolean {
+function matches(fault: PathFault, request: { method: string; path: string }): boolean {
   if (fault.method !== undefined && fault.method !== request.method) return false;
   if (fault.path.endsWith('*')) return request.path.startsWith(fault.path.slice(0, -1));
   return fault.path.replace(/(.)\/$/, '$1') === request.path;

@@ -1,140 +1,250 @@
-import type { Twists } from './job-effects.ts';
+import type { JobEffects } from './job-effects.ts';
 
 /**
- * A failure a person can ask for by writing `[[name]]` anywhere in the text to be spoken. Phrases
- * concern that one request or job; the account stays healthy. A phrase that refuses or breaks the
- * request does so once per `replyRef`, so that a client which rightly tries again gets through.
+ * What `createLipsync` answers to a text with the phrase: the type of the error; or `CreateLipsyncSuccess`, told by the
+ * status in which the lip-sync ends. GENERATING: it does not end.
+ */
+export type PhraseAnswer =
+  | 'InvalidInputError'
+  | 'UpstreamUnauthorizedError'
+  | 'SubscriptionExpiredError'
+  | 'NotFoundError'
+  | 'InsufficientCreditsError'
+  | 'ContentModeratedError'
+  | 'RateLimitedError'
+  | 'AccountPendingError'
+  | 'OutcomeUnknownError'
+  | 'UpstreamUnavailableError'
+  | 'COMPLETED'
+  | 'MODERATED'
+  | 'FAILED'
+  | 'GENERATING';
+
+/**
+ * A failure on purpose: `[[phrase]]` anywhere in the text to speak. A phrase affects its own request or job only, with the
+ * exception of `unavailable`. A phrase that refuses the request or withholds its answer does so once per `replyRef`, so that
+ * a correct retry succeeds.
  */
 export type Phrase = {
-  name: string;
-  /** One sentence for the documentation. */
-  description: string;
-  /** No job is made, and this is answered. `busy` and `html` and the like have bodies of their own. */
+  phrase: string;
+  /** One or two sentences for the documentation. */
+  effect: string;
+  answer: PhraseAnswer;
+  /** No job is made. An HTTP status stands for its documented error; the others have a response of their own. */
   refuses?: number | 'account-busy' | 'provider-limit' | 'html' | 'empty' | 'cut';
-  /** The job is made, but the answer does not say so. */
-  hides?: 'no-id' | 'cut' | 'hang';
-  /** The job is made and lives differently. */
-  twists?: Twists;
+  /** The job is made, but the client does not get its id. */
+  withholds?: 'id' | 'answer-cut' | 'answer-hang';
+  /** The job is made, and connections are refused for a while afterwards. */
+  startsOutage?: true;
+  /** The job is made and deviates from its normal course. */
+  jobEffects?: JobEffects;
 };
 
 export const phrases: readonly Phrase[] = [
-  { name: '400', description: 'The request is refused as invalid (400).', refuses: 400 },
-  { name: '401', description: 'The API token is refused (401).', refuses: 401 },
-  { name: '402', description: 'The useapi.net subscription has expired (402).', refuses: 402 },
-  { name: '404', description: 'The source video is not found (404).', refuses: 404 },
-  { name: '412', description: 'The account has no credits left (412).', refuses: 412 },
-  { name: '422', description: 'The text is refused by the moderator (422).', refuses: 422 },
   {
-    name: '429',
-    description: 'The account is busy, once (429); the next try gets through.',
+    phrase: '400',
+    effect: 'The request is refused as invalid (400).',
+    answer: 'InvalidInputError',
+    refuses: 400,
+  },
+  {
+    phrase: '401',
+    effect: 'The API token is refused (401).',
+    answer: 'UpstreamUnauthorizedError',
+    refuses: 401,
+  },
+  {
+    phrase: '402',
+    effect: 'The useapi.net subscription has expired (402).',
+    answer: 'SubscriptionExpiredError',
+    refuses: 402,
+  },
+  {
+    phrase: '404',
+    effect: 'The source video is not found (404).',
+    answer: 'NotFoundError',
+    refuses: 404,
+  },
+  {
+    phrase: '412',
+    effect: 'The account has no credits left (412).',
+    answer: 'InsufficientCreditsError',
+    refuses: 412,
+  },
+  {
+    phrase: '422',
+    effect: 'The moderator refuses the text (422).',
+    answer: 'ContentModeratedError',
+    refuses: 422,
+  },
+  {
+    phrase: '429',
+    effect:
+      'The account is busy, once (429). With `whenBusy: FAIL` that is the answer; else the lip-sync waits, is sent again and completes.',
+    answer: 'RateLimitedError',
     refuses: 'account-busy',
   },
   {
-    name: '429-all',
-    description: 'All accounts are busy, once (429); the next try gets through.',
+    phrase: '429-all',
+    effect: 'All accounts are busy, once (429). Otherwise as `[[429]]`.',
+    answer: 'RateLimitedError',
     refuses: 429,
   },
   {
-    name: '429-provider',
-    description: 'PixVerse itself refuses another generation, once (429).',
+    phrase: '429-provider',
+    effect: 'PixVerse itself refuses another generation, once (429). Otherwise as `[[429]]`.',
+    answer: 'RateLimitedError',
     refuses: 'provider-limit',
   },
-  { name: '596', description: 'The account has a pending error (596).', refuses: 596 },
-  { name: '500', description: 'The upstream fails (500) and makes no job.', refuses: 500 },
-  { name: '503', description: 'The upstream is unavailable (503) and makes no job.', refuses: 503 },
   {
-    name: 'html',
-    description: 'The answer is 200 with an HTML page, and no job is made.',
+    phrase: '596',
+    effect: 'The account has a pending error (596).',
+    answer: 'AccountPendingError',
+    refuses: 596,
+  },
+  {
+    phrase: 'unavailable',
+    effect:
+      'The job is made and completes. But for ten seconds the sandbox refuses every connection, and the next `createLipsync` gets this answer.',
+    answer: 'UpstreamUnavailableError',
+    startsOutage: true,
+  },
+  {
+    phrase: '500',
+    effect: 'The upstream fails (500) and makes no job.',
+    answer: 'OutcomeUnknownError',
+    refuses: 500,
+  },
+  {
+    phrase: '503',
+    effect: 'The upstream is unavailable (503) and makes no job.',
+    answer: 'OutcomeUnknownError',
+    refuses: 503,
+  },
+  {
+    phrase: 'html',
+    effect: 'The response is 200 with an HTML page, and no job is made.',
+    answer: 'OutcomeUnknownError',
     refuses: 'html',
   },
   {
-    name: 'empty',
-    description: 'The answer is 200 with an empty body, and no job is made.',
+    phrase: 'empty',
+    effect: 'The response is 200 with an empty body, and no job is made.',
+    answer: 'OutcomeUnknownError',
     refuses: 'empty',
   },
   {
-    name: 'no-id',
-    description: 'The job is made, but the answer is 200 with JSON that lacks its video_id.',
-    hides: 'no-id',
-  },
-  {
-    name: 'cut',
-    description: 'The job is made, then the connection is cut without an answer.',
-    hides: 'cut',
-  },
-  {
-    name: 'cut-early',
-    description: 'The connection is cut without an answer, and no job is made.',
+    phrase: 'cut-early',
+    effect: 'The connection is cut without a response, and no job is made.',
+    answer: 'OutcomeUnknownError',
     refuses: 'cut',
   },
-  { name: 'hang', description: 'The job is made, but no answer ever comes.', hides: 'hang' },
-  { name: 'slow', description: 'Generating takes five times as long.', twists: { slowBy: 5 } },
   {
-    name: 'moderated',
-    description: 'The job is accepted and ends MODERATED; its credits come back.',
-    twists: { outcome: 'MODERATED' },
+    phrase: 'no-id',
+    effect: 'The job is made, but the response is 200 with JSON that lacks its `video_id`.',
+    answer: 'OutcomeUnknownError',
+    withholds: 'id',
   },
   {
-    name: 'failed',
-    description: 'The job is accepted and ends FAILED.',
-    twists: { outcome: 'FAILED' },
-  },
-  { name: 'no-callback', description: 'No callback is ever sent.', twists: { callbacks: 'none' } },
-  {
-    name: 'doubled',
-    description: 'Every callback is sent twice at once.',
-    twists: { callbacks: 'doubled' },
+    phrase: 'cut',
+    effect: 'The job is made, then the connection is cut without a response.',
+    answer: 'OutcomeUnknownError',
+    withholds: 'answer-cut',
   },
   {
-    name: 'reordered',
-    description: 'Callbacks come only at the end, the last one first.',
-    twists: { callbacks: 'reordered' },
+    phrase: 'hang',
+    effect: 'The job is made, but there is never a response: the answer comes after the timeout.',
+    answer: 'OutcomeUnknownError',
+    withholds: 'answer-hang',
   },
   {
-    name: 'early',
-    description: 'A first callback arrives before the request that made the job is answered.',
-    twists: { callbacks: 'early' },
+    phrase: 'moderated',
+    effect: 'The job is accepted and ends MODERATED; its credits are refunded.',
+    answer: 'MODERATED',
+    jobEffects: { outcome: 'MODERATED' },
   },
   {
-    name: 'forged',
-    description: 'Callbacks lie: another video id, another url, COMPLETED too early.',
-    twists: { callbacks: 'forged' },
+    phrase: 'failed',
+    effect: 'The job is accepted and ends FAILED.',
+    answer: 'FAILED',
+    jobEffects: { outcome: 'FAILED' },
   },
   {
-    name: 'running-200',
-    description: 'Reading the running video answers 200 with a status that is not final.',
-    twists: { getOne: '200' },
+    phrase: 'slow',
+    effect: 'Generating takes five times as long.',
+    answer: 'COMPLETED',
+    jobEffects: { slowBy: 5 },
   },
   {
-    name: 'queued-final',
-    description: 'While QUEUED the video says that its status is final.',
-    twists: { queuedFinal: true },
+    phrase: 'never',
+    effect: 'The job stays GENERATING and never ends.',
+    answer: 'GENERATING',
+    jobEffects: { endless: true },
   },
   {
-    name: 'url-early',
-    description: 'The video shows a url while it is still running.',
-    twists: { urlWhileRunning: true },
+    phrase: 'no-callback',
+    effect: 'No callback is ever sent.',
+    answer: 'COMPLETED',
+    jobEffects: { callbacks: 'none' },
   },
   {
-    name: 'unknown-status',
-    description: 'While generating the video has status 42 and no status name, then it completes.',
-    twists: { unknownStatus: true },
+    phrase: 'doubled',
+    effect: 'Every callback is sent twice at once.',
+    answer: 'COMPLETED',
+    jobEffects: { callbacks: 'doubled' },
   },
   {
-    name: 'never',
-    description: 'The job stays GENERATING for ever.',
-    twists: { endless: true },
+    phrase: 'reordered',
+    effect: 'Callbacks come only at the end, the last one first.',
+    answer: 'COMPLETED',
+    jobEffects: { callbacks: 'reordered' },
+  },
+  {
+    phrase: 'early',
+    effect: 'A first callback arrives before the request that made the job is answered.',
+    answer: 'COMPLETED',
+    jobEffects: { callbacks: 'early' },
+  },
+  {
+    phrase: 'forged',
+    effect: 'Callbacks are false: another video id, another url, COMPLETED too early.',
+    answer: 'COMPLETED',
+    jobEffects: { callbacks: 'forged' },
+  },
+  {
+    phrase: 'running-200',
+    effect: 'A read of the running video answers 200 with a status that is not final.',
+    answer: 'COMPLETED',
+    jobEffects: { getOne: '200' },
+  },
+  {
+    phrase: 'queued-final',
+    effect: 'While QUEUED, the video has a status that is marked as final.',
+    answer: 'COMPLETED',
+    jobEffects: { queuedFinal: true },
+  },
+  {
+    phrase: 'url-early',
+    effect: 'The video shows a url while it is still running.',
+    answer: 'COMPLETED',
+    jobEffects: { urlWhileRunning: true },
+  },
+  {
+    phrase: 'unknown-status',
+    effect: 'While generating, the video has status 42 and no status name; then it completes.',
+    answer: 'COMPLETED',
+    jobEffects: { unknownStatus: true },
   },
 ];
 
-const byName = new Map(phrases.map((phrase) => [phrase.name, phrase]));
+const byPhrase = new Map(phrases.map((each) => [each.phrase, each]));
 const marker = /\[\[([a-z0-9-]+)\]\]/g;
 
-/** The phrases in a text, in its order, and the text without them. Unknown ones are left to be spoken. */
+/** The phrases of a text in their order, and the text without them. An unknown phrase stays in the text. */
 export function readPhrases(text: string): { found: Phrase[]; spoken: string } {
   const found: Phrase[] = [];
   const rest = text.replace(marker, (whole, name: string) => {
-    const phrase = byName.get(name);
+    const phrase = byPhrase.get(name);
     if (!phrase) return whole;
     found.push(phrase);
     return ' ';

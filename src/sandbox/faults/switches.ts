@@ -1,107 +1,114 @@
 import { z } from 'zod';
-import { type Twists, twistShape } from './job-effects.ts';
+import { type JobEffects, jobEffectsShape } from './job-effects.ts';
 
-/** "Answer this path so, that many times." The work horse of tests; see `faults.ts`. */
-const faultSchema = z.strictObject({
-  /** Below the API base, `/videos/lipsync` say; a trailing slash is ignored, a trailing `*` matches the rest. */
+/** A response that a path gives instead of its own, a number of times. */
+const pathFaultSchema = z.strictObject({
+  /** Below the API base, such as `/videos/lipsync`. A trailing slash is ignored; a trailing `*` matches any rest. */
   path: z.string().startsWith('/'),
-  /** Any method when left out. */
+  /** Default: any method. */
   method: z.string().toUpperCase().optional(),
-  /** `answer` with status and body; `cut` the connection without a byte; `hang` for ever. */
+  /** `answer` with status and body, `cut` the connection without a byte, or `hang` without any answer. */
   action: z.enum(['answer', 'cut', 'hang']).default('answer'),
-  /** `before`: the request has no effect. `after`: it is carried out, and only its answer is replaced. */
+  /** `before`: the request has no effect. `after`: the request is carried out and only its answer is replaced. */
   effect: z.enum(['before', 'after']).default('before'),
   /** 200 to 599, 596 included. */
   status: z.number().int().min(200).max(599).default(500),
-  /** A string goes out as it is (text, HTML, half JSON, empty), anything else as JSON. Left out: the documented error. */
+  /** A string is sent as it is (text, HTML, half JSON, empty), any other value as JSON. Default: the documented error. */
   body: z.unknown().optional(),
-  /** Such as `retry-after`; they win over those the sandbox would send. */
+  /** Such as `retry-after`. They replace the sandbox's own headers of the same name. */
   headers: z.record(z.string(), z.string()).optional(),
-  /** The connection is cut after that many bytes of the body. */
+  /** The connection is cut after this many bytes of the body. */
   truncateAt: z.number().int().nonnegative().optional(),
-  /** The answer waits this long. */
+  /** Delay of the answer in milliseconds. */
   delayMs: z.number().nonnegative().optional(),
   times: z.number().int().positive().default(1),
 });
-export type Fault = z.infer<typeof faultSchema>;
+export type PathFault = z.infer<typeof pathFaultSchema>;
 
 const count = z.number().int().nonnegative();
 
-/** Every switch; each is off when absent. Counts go down as they are used. */
-const switchSchema = z.strictObject({
-  ...twistShape,
-  /** Every answer of the API waits this long. */
+/** Every switch; each is off when absent. A count goes down with every use. */
+const switchesSchema = z.strictObject({
+  ...jobEffectsShape,
+  /** Delay of every answer of the API in milliseconds. */
   delayMs: z.number().nonnegative().optional(),
   /** The next lip-sync POSTs are refused with these statuses, one each, with the documented bodies. */
   statusNext: z.array(z.number().int().min(200).max(599)).optional(),
-  failPath: z.union([faultSchema.transform((fault) => [fault]), z.array(faultSchema)]).optional(),
+  failPath: z
+    .union([pathFaultSchema.transform((fault) => [fault]), z.array(pathFaultSchema)])
+    .optional(),
   /** The next n requests of any kind answer 503. */
   burst5xx: count.optional(),
-  /** The next n lip-sync POSTs make their job, and are then cut without an answer. */
+  /** The next n lip-sync POSTs make their job and are then cut without an answer. */
   cutNext: count.optional(),
-  /** The next n lip-sync POSTs make their job, and are never answered. */
+  /** The next n lip-sync POSTs make their job and are never answered. */
   hangNext: count.optional(),
   /** The account with this e-mail has a pending error until POST /accounts/{email}. */
   account596: z.string().optional(),
   /** The account with this e-mail has no credits. */
   account412: z.string().optional(),
-  /** The next n lip-sync POSTs meet PixVerse's own limit: 429 (b). */
+  /** The next n lip-sync POSTs reach PixVerse's own limit: 429 (b). */
   providerLimitNext: count.optional(),
-  /** Items of GET /videos and of GET one carry `replyRef`. Default: no, nobody has seen it. */
+  /** Items of GET /videos and of GET one contain `replyRef`. Default: no, since no copy of the documentation shows it. */
   replyRefInLists: z.boolean().optional(),
-  /** Items of the scheduler carry `replyRef`. Default: yes, it is documented. */
+  /** Items of the scheduler contain `replyRef`. Default: yes, as documented. */
   replyRefInScheduler: z.boolean().optional(),
-  /** GET /videos says `next_offset` and `has_more`, as newer list endpoints do. */
+  /** GET /videos answers `next_offset` and `has_more`, as newer list endpoints do. */
   nextOffset: z.boolean().optional(),
-  /** A lip-sync's 200 says `cost_credits`, as /videos/create does. */
+  /** The 200 of a lip-sync contains `cost_credits`, as that of /videos/create does. */
   costCredits: z.boolean().optional(),
   /** `nested` adds `response.replyRef`, and `errCode` on failure, to callbacks. */
   callbackShape: z.enum(['flat', 'nested']).optional(),
   /** What a DELETE answers: 204 without a body (default), or 200 with JSON. */
   deleteBody: z.enum(['204', 'json']).optional(),
-  /** Uploads are read at this pace. */
+  /** The speed at which uploads are read. */
   trickleBytesPerSecond: z.number().positive().optional(),
   queuedMs: z.number().nonnegative().optional(),
   generatingMs: z.number().nonnegative().optional(),
   profile: z.enum(['2024-12', '2026']).optional(),
 });
-type Switches = z.infer<typeof switchSchema>;
+type Switches = z.infer<typeof switchesSchema>;
 
-/** The switches of one sandbox. They live in memory: a restart clears them. */
-export type SwitchBoard = {
-  readonly now: Switches;
-  /** Sets the given switches and leaves the others; null turns one off. Throws a ZodError. */
-  change(given: Record<string, unknown>): void;
+/** The switches of one sandbox. They are kept in memory: a restart turns all off. */
+export type SwitchStore = {
+  readonly current: Switches;
+  /** Sets the given switches and keeps the others; null turns one off. Throws a ZodError. */
+  set(given: Record<string, unknown>): void;
   clear(): void;
-  /** Uses up one of a counted switch. */
-  take(name: 'burst5xx' | 'cutNext' | 'hangNext' | 'providerLimitNext'): boolean;
-  /** What holds for a job: its own twists first, then the switches. */
-  twistsFor(own: Twists): Twists;
+  /** Whether a counted switch is on; takes one from its count. */
+  consume(name: 'burst5xx' | 'cutNext' | 'hangNext' | 'providerLimitNext'): boolean;
+  /** The effects on a job: its own, then those of the switches. */
+  effectsOn(own: JobEffects): JobEffects;
 };
 
-export function createSwitchBoard(): SwitchBoard {
-  let now: Switches = {};
+export function createSwitchStore(): SwitchStore {
+  let current: Switches = {};
   return {
-    get now() {
-      return now;
+    get current() {
+      return current;
     },
-    change(given) {
-      const parsed: Record<string, unknown> = switchSchema.parse(
+    set(given) {
+      const parsed: Record<string, unknown> = switchesSchema.parse(
         Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null)),
       );
-      const kept = Object.entries({ ...now, ...parsed }).filter(([name]) => given[name] !== null);
-      now = Object.fromEntries(kept);
+      const kept = Object.entries({ ...current, ...parsed }).filter(
+        ([name]) => given[name] !== null,
+      );
+      current = Object.fromEntries(kept);
     },
     clear() {
-      now = {};
+      current = {};
     },
-    take(name) {
-      const left = now[name] ?? 0;
-      if (left > 0) now = { ...now, [name]: left - 1 };
+    consume(name) {
+      const left = current[name] ?? 0;
+      if (left > 0) current = { ...current, [name]: left - 1 };
       return left > 0;
     },
-    twistsFor(own) {
-      const shared = Object.keys(twistShape).map((key) => [key, now[key as keyof Twists]]);
+    effectsOn(own) {
+      const shared = Object.keys(jobEffectsShape).map((key) => [
+        key,
+        current[key as keyof JobEffects],
+      ]);
       return { ...Object.fromEntries(shared), ...own };
     },
   };

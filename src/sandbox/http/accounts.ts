@@ -1,72 +1,68 @@
+import { Hono } from 'hono';
+import { ApiError, PENDING_ERROR } from '../api-error.ts';
+import { creditsOf, hasPendingError } from '../jobs/choose-account.ts';
+import type { SandboxState } from '../state.ts';
 import type { Account } from '../storage/accounts.ts';
-import { answerJson, PENDING_ERROR, Refusal, type Reply } from './responses.ts';
-import { type Call, readFields } from './body.ts';
-import { creditsOf, isPending } from '../jobs/choose-account.ts';
-import { accountOfQuery } from '../jobs/find-video.ts';
-import { answerDeleted } from './videos.ts';
-import type { Route, World } from '../state.ts';
+import { readFields } from './body.ts';
+import type { SandboxContext, SandboxEnv } from './context.ts';
+import { readAccount, readPathEmail } from './parameters.ts';
+import { deletedResponse, jsonResponse } from './responses.ts';
 
-export const accountRoutes: Route[] = [
-  { method: 'GET', path: '/accounts', handle: listAccounts },
-  { method: 'GET', path: '/accounts/:email', handle: getAccount },
-  { method: 'POST', path: '/accounts/:email', handle: putAccount },
-  { method: 'DELETE', path: '/accounts/:email', handle: deleteAccount },
-  { method: 'GET', path: '/features', handle: getFeatures },
-];
+export const accountRoutes = new Hono<SandboxEnv>()
+  .get('/accounts', getAccounts)
+  .get('/accounts/:email', getAccount)
+  .post('/accounts/:email', putAccount)
+  .delete('/accounts/:email', deleteAccount)
+  .get('/features', getFeatures);
 
 const DAY_MS = 86_400_000;
 
-/** An object keyed by e-mail, and 404 when there is none. */
-function listAccounts(_call: Call, world: World): Reply {
-  const all = world.accounts.list();
-  if (all.length === 0) throw new Refusal(404, 'No account is configured.');
-  return answerJson(
+/** An object keyed by e-mail; 404 when no account is configured. */
+function getAccounts(c: SandboxContext): Response {
+  const { state } = c.env;
+  const all = state.accounts.list();
+  if (all.length === 0) throw new ApiError(404, 'No account is configured.');
+  return jsonResponse(
     200,
-    Object.fromEntries(all.map((account) => [account.email, show(account, world)])),
+    Object.fromEntries(all.map((account) => [account.email, accountItem(account, state)])),
   );
 }
 
-function getAccount(call: Call, world: World): Reply {
-  const account = world.accounts.find(readEmail(call));
-  if (!account) throw new Refusal(404, 'The account is not configured.');
-  return answerJson(200, show(account, world));
+function getAccount(c: SandboxContext): Response {
+  const { state } = c.env;
+  const account = state.accounts.find(readPathEmail(c));
+  if (!account) throw new ApiError(404, 'The account is not configured.');
+  return jsonResponse(200, accountItem(account, state));
 }
 
-/** Adds the account or changes it, and clears its pending error. Any password will do. */
-async function putAccount(call: Call, world: World): Promise<Reply> {
-  const email = readEmail(call);
-  const fields = await readFields(call);
+/** Adds or changes the account, and clears its pending error. Any password is accepted. */
+async function putAccount(c: SandboxContext): Promise<Response> {
+  const { state } = c.env;
+  const email = readPathEmail(c);
+  const fields = await readFields(c);
   if (fields.email !== undefined && fields.email !== email) {
-    throw new Refusal(400, 'Parameter email differs from the path.');
+    throw new ApiError(400, 'Parameter email differs from the path.');
   }
-  if (!/^[^@\s/]+@[^@\s/]+$/.test(email)) throw new Refusal(400, 'Parameter email is malformed.');
-  if (!fields.password) throw new Refusal(400, 'Parameter password is required.');
+  if (!/^[^@\s/]+@[^@\s/]+$/.test(email)) throw new ApiError(400, 'Parameter email is malformed.');
+  if (!fields.password) throw new ApiError(400, 'Parameter password is required.');
   const maxJobs = Number(fields.maxJobs);
   if (!(Number.isInteger(maxJobs) && maxJobs >= 1 && maxJobs <= 8)) {
-    throw new Refusal(400, 'Parameter maxJobs must be from 1 to 8.');
+    throw new ApiError(400, 'Parameter maxJobs must be from 1 to 8.');
   }
-  const account = await world.accounts.put(email, maxJobs);
-  if (world.switches.now.account596 === email) world.switches.change({ account596: null });
-  return answerJson(201, show(account, world));
+  const account = await state.accounts.put(email, maxJobs);
+  if (state.switches.current.account596 === email) state.switches.set({ account596: null });
+  return jsonResponse(201, accountItem(account, state));
 }
 
-async function deleteAccount(call: Call, world: World): Promise<Reply> {
-  const email = readEmail(call);
-  const wasKnown = await world.accounts.remove(email);
-  if (!wasKnown) throw new Refusal(404, 'The account is not configured.');
-  return answerDeleted(world, { email });
+async function deleteAccount(c: SandboxContext): Promise<Response> {
+  const email = readPathEmail(c);
+  const wasConfigured = await c.env.state.accounts.remove(email);
+  if (!wasConfigured) throw new ApiError(404, 'The account is not configured.');
+  return deletedResponse(c, { email });
 }
 
-function readEmail(call: Call): string {
-  try {
-    return decodeURIComponent(call.parameter);
-  } catch {
-    throw new Refusal(400, 'The email in the path is malformed.');
-  }
-}
-
-/** The password is not kept and the token was never real; both are shown as the real API masks them. */
-function show(account: Account, world: World) {
+/** The password is not stored and there is no real token; both are shown as the upstream masks them. */
+function accountItem(account: Account, state: SandboxState) {
   const expiresAtMs = account.createdAtMs + 365 * DAY_MS;
   return {
     email: account.email,
@@ -79,18 +75,19 @@ function show(account: Account, world: World) {
       Username: account.email.split('@')[0],
       token: 'abc…secured…cde',
     },
-    // That a pending error is shown is documented, under which name is not.
-    ...(isPending(account, world) ? { error: PENDING_ERROR } : {}),
+    // The documentation says that a pending error is shown, but not the name of the field.
+    ...(hasPendingError(account, state) ? { error: PENDING_ERROR } : {}),
   };
 }
 
-function getFeatures(call: Call, world: World): Reply {
-  const account = accountOfQuery(world, call.query.get('email'));
-  if (isPending(account, world)) throw new Refusal(596, PENDING_ERROR);
-  return answerJson(200, { ...features(account, world), ...newFeatures(world) });
+function getFeatures(c: SandboxContext): Response {
+  const { state } = c.env;
+  const account = readAccount(c);
+  if (hasPendingError(account, state)) throw new ApiError(596, PENDING_ERROR);
+  return jsonResponse(200, { ...features(account, state), ...newFeatures(state) });
 }
 
-function features(account: Account, world: World) {
+function features(account: Account, state: SandboxState) {
   const renewal = new Date(Date.now() + 30 * DAY_MS).toISOString().replace(/\.\d+Z$/, 'Z');
   return {
     user_id: account.accountId,
@@ -101,11 +98,11 @@ function features(account: Account, world: World) {
     next_plan_type: 2,
     current_plan_type: 2,
     type: 2,
-    // No single balance is documented. All that can be spent is in one field, so a sum is right too.
+    // No single balance is documented. One field has all credits, so that a sum of the fields is right too.
     credit_daily: 0,
     credit_daily_gift: 0,
     initial_credit_gift: 0,
-    credit_monthly: creditsOf(account, world),
+    credit_monthly: creditsOf(account, state),
     credit_monthly_gift: account.credits,
     credit_package: 0,
     expired_date: renewal,
@@ -128,9 +125,9 @@ function features(account: Account, world: World) {
   };
 }
 
-/** Fields the 2026 page adds, as far as its copy goes. */
-function newFeatures(world: World) {
-  if (world.profile() === '2024-12') return {};
+/** Fields that the 2026 page adds; our copy of it is cut. */
+function newFeatures(state: SandboxState) {
+  if (state.profile() === '2024-12') return {};
   return {
     off_peak: 1,
     off_peak_discount: '0.5',

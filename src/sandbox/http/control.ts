@@ -1,100 +1,77 @@
-import type { IncomingMessage } from 'node:http';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
-import { type Answer, answerError, answerJson, Refusal } from './responses.ts';
-import { parseObject, readBody } from './body.ts';
+import { ApiError } from '../api-error.ts';
 import type { FinalStatus, Job } from '../jobs/job.ts';
-import type { World } from '../state.ts';
+import type { SandboxState } from '../state.ts';
+import { readJsonObject } from './body.ts';
+import type { SandboxContext, SandboxEnv } from './context.ts';
+import { errorResponse, jsonResponse } from './responses.ts';
 
-/*
- * The control of the sandbox, for tests: `/_sandbox/…` on the sandbox's own port, outside the API
- * base and without a token. Nothing like it exists upstream.
+/** Any web page can make a browser POST to a loopback port. Tests send no `Origin`. */
+const rejectBrowsers: MiddlewareHandler<SandboxEnv> = async (c, next) => {
+  const site = c.req.header('sec-fetch-site');
+  if (c.req.header('origin') !== undefined || (site !== undefined && site !== 'none')) {
+    throw new ApiError(403, 'The control is not for browsers.');
+  }
+  await next();
+};
+
+/**
+ * The control of the sandbox, for tests: `/_sandbox/…` on the sandbox's own port, outside the API base and without a
+ * token. The upstream has nothing like it. The switches are described in `faults/switches.ts`.
  *
- *   GET    /_sandbox/switches             the switches that are set, with what is left of counted ones
- *   PUT    /_sandbox/switches             sets those given and leaves the others; null turns one off
- *   DELETE /_sandbox/switches             turns all off
- *   GET    /_sandbox/requests             the last 1000 requests to the API, oldest first
- *   DELETE /_sandbox/requests             forgets them
- *   GET    /_sandbox/jobs                 { jobs, accounts }: every job, and each account's use of slots
- *   POST   /_sandbox/jobs/{id}/finish     { status: COMPLETED | FAILED | MODERATED }: ends it now
- *   POST   /_sandbox/reset                as on the first start: no jobs, uploads, results, switches
- *
- * The switches are described where they are defined, in switches.ts.
+ *     GET    /_sandbox/switches           the switches that are on, with the rest of each count
+ *     PUT    /_sandbox/switches           sets the given switches and keeps the others; null turns one off
+ *     DELETE /_sandbox/switches           turns all off
+ *     GET    /_sandbox/requests           the last 1000 requests to the API, oldest first
+ *     DELETE /_sandbox/requests           forgets them
+ *     GET    /_sandbox/jobs               { jobs, accounts }: every job, and the use of each account's slots
+ *     POST   /_sandbox/jobs/{id}/finish   { status: COMPLETED | FAILED | MODERATED }: ends the job now
+ *     POST   /_sandbox/reset              as at the first start: no jobs, uploads, results and switches
  */
-const PREFIX = '/_sandbox/';
+export const controlRoutes = new Hono<SandboxEnv>()
+  .onError((error, c) => {
+    const isInvalid = error instanceof z.ZodError;
+    return errorResponse(c, isInvalid ? new ApiError(400, z.prettifyError(error)) : error);
+  })
+  .use(rejectBrowsers)
+  .get('/switches', (c) => jsonResponse(200, c.env.state.switches.current))
+  .put('/switches', async (c) => {
+    const { incoming, state } = c.env;
+    state.switches.set(await readJsonObject(incoming));
+    return jsonResponse(200, state.switches.current);
+  })
+  .delete('/switches', (c) => {
+    c.env.state.switches.clear();
+    return jsonResponse(200, {});
+  })
+  .get('/requests', (c) => jsonResponse(200, c.env.state.requestLog.list()))
+  .delete('/requests', (c) => {
+    c.env.state.requestLog.clear();
+    return jsonResponse(200, []);
+  })
+  .get('/jobs', (c) => jsonResponse(200, describeJobs(c.env.state)))
+  .post('/jobs/:id/finish', finishJob)
+  .post('/reset', async (c) => {
+    await reset(c.env.state);
+    return jsonResponse(200, {});
+  })
+  .all('/*', (c) => {
+    throw new ApiError(404, `No such control: ${c.req.method} ${c.req.path}`);
+  });
 
-/** Null when the path is not one of the control's. */
-export async function answerControl(
-  request: IncomingMessage,
-  rawPath: string,
-  world: World,
-): Promise<Answer | null> {
-  if (!rawPath.startsWith(PREFIX)) return null;
-  try {
-    keepBrowsersOut(request);
-    const [name = '', id = '', action = ''] = rawPath.slice(PREFIX.length).split('/');
-    const work = `${request.method} ${[name, id && ':id', action].filter(Boolean).join('/')}`;
-    const answer = await act(work, { request, id }, world);
-    return answer ?? answerError(404, `No such control: ${work}`, false);
-  } catch (error) {
-    if (error instanceof z.ZodError) return answerError(400, z.prettifyError(error), false);
-    if (error instanceof Refusal) return answerError(error.status, error.message, false);
-    throw error;
-  }
-}
-
-/** Any web page may make a browser POST to a loopback port; a test has no `Origin`. */
-function keepBrowsersOut(request: IncomingMessage) {
-  const site = request.headers['sec-fetch-site'];
-  if (request.headers.origin !== undefined || (site !== undefined && site !== 'none')) {
-    throw new Refusal(403, 'The control is not for browsers.');
-  }
-}
-
-async function act(
-  work: string,
-  { request, id }: { request: IncomingMessage; id: string },
-  world: World,
-): Promise<Answer | null> {
-  switch (work) {
-    case 'GET switches':
-      return answerJson(200, world.switches.now);
-    case 'PUT switches':
-      world.switches.change(await readObject(request));
-      return answerJson(200, world.switches.now);
-    case 'DELETE switches':
-      world.switches.clear();
-      return answerJson(200, {});
-    case 'GET requests':
-      return answerJson(200, world.journal.list());
-    case 'DELETE requests':
-      world.journal.clear();
-      return answerJson(200, []);
-    case 'GET jobs':
-      return answerJson(200, describeJobs(world));
-    case 'POST jobs/:id/finish':
-      return finishJob(id, await readObject(request), world);
-    case 'POST reset':
-      await reset(world);
-      return answerJson(200, {});
-    default:
-      return null;
-  }
-}
-
-async function readObject(request: IncomingMessage) {
-  return parseObject((await readBody(request)).toString('utf8'));
-}
-
-async function finishJob(id: string, body: object, world: World): Promise<Answer> {
+async function finishJob(c: SandboxContext): Promise<Response> {
+  const { incoming, state } = c.env;
   const statuses = ['COMPLETED', 'FAILED', 'MODERATED'] satisfies FinalStatus[];
+  const body = await readJsonObject(incoming);
   const { status } = z.strictObject({ status: z.enum(statuses) }).parse(body);
-  const job = world.jobs.find(decodeURIComponent(id));
-  if (!job) throw new Refusal(404, 'No such job.');
-  await world.jobs.finish(job, status);
-  return answerJson(200, describeJob(job));
+  const job = state.jobs.find(c.req.param('id') ?? '');
+  if (!job) throw new ApiError(404, 'No such job.');
+  await state.jobs.finish(job, status);
+  return jsonResponse(200, describeJob(job));
 }
 
-/** A job in the API's words for ids, statuses and references. */
+/** Ids, statuses and references have the same names as in the API. */
 function describeJob(job: Job) {
   return {
     video_id: job.id,
@@ -105,7 +82,7 @@ function describeJob(job: Job) {
     created_at: new Date(job.createdAtMs).toISOString(),
     request: job.request,
     spoken: job.spoken,
-    twists: job.twists,
+    effects: job.effects,
     isTracked: job.isTracked,
     isAnnounced: job.isAnnounced,
     credits: job.credits,
@@ -114,28 +91,28 @@ function describeJob(job: Job) {
   };
 }
 
-function describeJobs(world: World) {
-  const accounts = world.accounts.list().map((account) => [
+function describeJobs(state: SandboxState) {
+  const accounts = state.accounts.list().map((account) => [
     account.email,
     {
       maxJobs: account.maxJobs,
-      executing: world.jobs.executing(account.email).length,
-      highWater: world.jobs.highWater(account.email),
+      executing: state.jobs.executing(account.email).length,
+      highWater: state.jobs.highWater(account.email),
       credits: account.credits,
     },
   ]);
   return {
-    jobs: [...world.jobs.list()].map(describeJob),
+    jobs: [...state.jobs.list()].map(describeJob),
     accounts: Object.fromEntries(accounts),
   };
 }
 
-async function reset(world: World) {
-  world.switches.clear();
-  world.firedPhrases.clear();
-  await world.jobs.reset();
-  await world.accounts.reset();
-  await world.uploads.clear();
-  await world.results.clear();
-  world.journal.clear();
+async function reset(state: SandboxState) {
+  state.switches.clear();
+  state.usedPhrases.clear();
+  await state.jobs.reset();
+  await state.accounts.reset();
+  await state.uploads.clear();
+  await state.results.clear();
+  state.requestLog.clear();
 }

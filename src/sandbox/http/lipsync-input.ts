@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { Refusal } from './responses.ts';
+import { ApiError } from '../api-error.ts';
 import type { LipsyncRequest } from '../jobs/job.ts';
 import { voices } from '../render/voices.ts';
 
-const MAX_PROMPT = 200;
-const MAX_REPLY = 1024;
+const MAX_PROMPT_LENGTH = 200;
+const MAX_REPLY_LENGTH = 1024;
 
-/** Multipart sends text, and the documentation gives speaker_id as a number here and as a string elsewhere. */
+/** Multipart sends every value as text. The documentation has speaker_id as a number here and as a string elsewhere. */
 const flag = z
   .union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')])
   .default(false);
@@ -15,48 +15,50 @@ const integer = z.preprocess(
   z.number().int(),
 );
 
-/** Units of the length limits are not documented; here they are code points. */
-const text = (most: number) =>
-  z.string().refine((value) => [...value].length <= most, `is too long, maximum is ${most}`);
+/** The unit of the length limits is not documented; the sandbox counts code points. */
+const text = (maxLength: number) =>
+  z
+    .string()
+    .refine((value) => [...value].length <= maxLength, `is too long, maximum is ${maxLength}`);
 
 const fieldsSchema = z.object({
   video_id: z.string().optional(),
   video_path: z.string().optional(),
   audio_path: z.string().optional(),
-  prompt: text(MAX_PROMPT).optional(),
+  prompt: text(MAX_PROMPT_LENGTH).optional(),
   speaker_id: integer.optional(),
   original_sound_switch: flag,
   off_peak_mode: flag,
   email: z.string().optional(),
-  replyUrl: text(MAX_REPLY)
+  replyUrl: text(MAX_REPLY_LENGTH)
     .refine((value) => /^https?:\/\//.test(value), 'is not an http(s) URL')
     .optional(),
-  replyRef: text(MAX_REPLY).optional(),
+  replyRef: text(MAX_REPLY_LENGTH).optional(),
   maxJobs: integer.pipe(z.number().min(1).max(8)).optional(),
 });
 
-/** Checks what the documentation limits, and what it implies: one source of picture and one of sound. */
-export function readLipsync(
+/** Applies the documented limits, and what the documentation implies: one source of picture and one of sound. */
+export function parseLipsync(
   fields: Record<string, unknown>,
   profile: '2024-12' | '2026',
 ): LipsyncRequest {
-  // Empty and null mean "not given": the documentation's own example is full of placeholders.
+  // Empty and null mean "not given", since the documentation's own example has such placeholders.
   const given = Object.entries(fields).filter(([, value]) => value !== null && value !== '');
   const parsed = fieldsSchema.safeParse(Object.fromEntries(given));
-  if (!parsed.success) throw new Refusal(400, describe(parsed.error));
+  if (!parsed.success) throw new ApiError(400, describe(parsed.error));
   const input = parsed.data;
   if (!input.video_id && (profile === '2024-12' || !input.video_path)) {
-    throw new Refusal(400, 'Parameter video_id is required.');
+    throw new ApiError(400, 'Parameter video_id is required.');
   }
   if (input.video_id && input.video_path) {
-    throw new Refusal(400, 'Parameters video_id and video_path exclude each other.');
+    throw new ApiError(400, 'Parameters video_id and video_path exclude each other.');
   }
   if (!(input.audio_path || input.prompt)) {
-    throw new Refusal(400, 'Parameter audio_path or prompt is required.');
+    throw new ApiError(400, 'Parameter audio_path or prompt is required.');
   }
   const speakerId = input.speaker_id === undefined ? undefined : String(input.speaker_id);
   if (speakerId && !voices.some((voice) => voice.id === speakerId)) {
-    throw new Refusal(400, `Parameter speaker_id ${speakerId} is not a known voice.`);
+    throw new ApiError(400, `Parameter speaker_id ${speakerId} is not a known voice.`);
   }
   return withoutUndefined({
     videoId: input.video_id,

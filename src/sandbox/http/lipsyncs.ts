@@ -1,115 +1,125 @@
-import { type Account, LIPSYNC_CREDITS } from '../storage/accounts.ts';
-import {
-  type Answer,
-  answerError,
-  answerJson,
-  errorText,
-  PROVIDER_LIMIT,
-  type Reply,
-} from './responses.ts';
-import { type Call, readFields } from './body.ts';
-import { busyText, chooseAccount, isUntracked } from '../jobs/choose-account.ts';
-import { type Job, type LipsyncRequest, readVideoId } from '../jobs/job.ts';
-import { readLipsync } from './lipsync-input.ts';
+import { Hono } from 'hono';
+import { ApiError, accountBusy, PROVIDER_LIMIT } from '../api-error.ts';
 import { type Phrase, readPhrases } from '../faults/phrases.ts';
-import { videoIdOf } from '../jobs/video.ts';
-import type { Route, World } from '../state.ts';
+import { chooseAccount, isUntracked } from '../jobs/choose-account.ts';
+import type { Job, LipsyncRequest } from '../jobs/job.ts';
+import { formatVideoId, parseVideoId } from '../jobs/video-id.ts';
+import type { SandboxState } from '../state.ts';
+import { type Account, LIPSYNC_CREDITS } from '../storage/accounts.ts';
+import { readFields } from './body.ts';
+import { cutConnection, neverAnswer } from './connection.ts';
+import type { SandboxContext, SandboxEnv } from './context.ts';
+import { parseLipsync } from './lipsync-input.ts';
+import { jsonResponse, textResponse } from './responses.ts';
 
-export const lipsyncRoutes: Route[] = [
-  { method: 'POST', path: '/videos/lipsync', handle: createLipsync },
-];
+export const lipsyncRoutes = new Hono<SandboxEnv>().post('/videos/lipsync', createLipsync);
 
-async function createLipsync(call: Call, world: World): Promise<Reply> {
-  const request = readLipsync(await readFields(call), world.profile());
+async function createLipsync(c: SandboxContext): Promise<Response> {
+  const { state } = c.env;
+  const request = parseLipsync(await readFields(c), state.profile());
   const { found, spoken } = readPhrases(request.prompt ?? '');
-  const status = takeStatus(world);
-  if (status !== undefined) return answerError(status, errorText(status), true);
-  const fresh = found.filter((phrase) => isFresh(world, phrase, request));
-  const refusing = fresh.find((phrase) => phrase.refuses !== undefined);
-  if (refusing) return refuse(refusing, request, world);
+  throwNextStatus(state);
+  const active = found.filter((phrase) => isActive(state, phrase, request));
+  const refusal = active.find((phrase) => phrase.refuses !== undefined)?.refuses;
+  if (refusal !== undefined) return refuse(c, refusal, request);
 
-  // From here to the job on the board nothing waits, so two requests can't share the last slot.
-  const account = chooseAccount(request, world);
-  const job = makeJob({ request, spoken, found }, account, world);
+  // Synchronous until the job is in the store, so that two requests can't acquire the last slot.
+  const account = chooseAccount(request, state);
+  const job = makeJob({ request, spoken, found }, account, state);
   account.credits -= job.credits;
   try {
-    await world.jobs.add(job);
+    await state.jobs.add(job);
   } catch (error) {
     account.credits += job.credits;
     throw error;
   }
-  world.accounts.saveSoon();
-  await world.announcer.accepted(job);
-  return hideAnswer(fresh, world) ?? answerJson(200, acceptance(job, world));
+  state.accounts.saveSoon();
+  await state.callbacks.onAccepted(job);
+  if (active.some((phrase) => phrase.startsOutage)) {
+    c.env.outgoing.once('close', () => state.startOutage());
+  }
+  return withheldResponse(c, active) ?? jsonResponse(200, acceptance(job, state));
 }
 
-function acceptance(job: Job, world: World) {
-  const cost = world.switches.now.costCredits ? { cost_credits: job.credits } : {};
+function acceptance(job: Job, state: SandboxState) {
+  const cost = state.switches.current.costCredits ? { cost_credits: job.credits } : {};
   return { video_id: job.id, ...cost };
 }
 
-function takeStatus(world: World): number | undefined {
-  const [status, ...rest] = world.switches.now.statusNext ?? [];
-  if (status !== undefined) world.switches.change({ statusNext: rest });
-  return status;
+function throwNextStatus(state: SandboxState) {
+  const [status, ...rest] = state.switches.current.statusNext ?? [];
+  if (status === undefined) return;
+  state.switches.set({ statusNext: rest });
+  throw new ApiError(status);
 }
 
-/** Whether it may still fire: those that refuse or break do so once per `replyRef`. */
-function isFresh(world: World, phrase: Phrase, request: LipsyncRequest): boolean {
-  if (!(phrase.refuses || phrase.hides) || request.replyRef === undefined) return true;
-  const key = `${phrase.name} ${request.replyRef}`;
-  const isFirst = !world.firedPhrases.has(key);
-  world.firedPhrases.add(key);
+/** A phrase that refuses the request or withholds its answer has effect once per `replyRef`. */
+function isActive(state: SandboxState, phrase: Phrase, request: LipsyncRequest): boolean {
+  if (phrase.jobEffects || request.replyRef === undefined) return true;
+  const key = `${phrase.phrase} ${request.replyRef}`;
+  const isFirst = !state.usedPhrases.has(key);
+  state.usedPhrases.add(key);
   return isFirst;
 }
 
-function refuse(phrase: Phrase, request: LipsyncRequest, world: World): Reply {
-  const { refuses } = phrase;
-  if (typeof refuses === 'number') return answerError(refuses, errorText(refuses), true);
-  if (refuses === 'account-busy') {
-    const email = readVideoId(request.videoId ?? '')?.email ?? request.email ?? '';
-    return busy(email, request.maxJobs ?? world.accounts.find(email)?.maxJobs ?? 1);
+function refuse(
+  c: SandboxContext,
+  refusal: NonNullable<Phrase['refuses']>,
+  request: LipsyncRequest,
+): Response {
+  switch (refusal) {
+    case 'account-busy': {
+      const email = parseVideoId(request.videoId ?? '')?.email ?? request.email ?? '';
+      const maxJobs = request.maxJobs ?? c.env.state.accounts.find(email)?.maxJobs ?? 1;
+      throw new ApiError(429, accountBusy(email, maxJobs));
+    }
+    case 'provider-limit':
+      throw new ApiError(429, PROVIDER_LIMIT);
+    case 'html':
+      return textResponse(200, '<!doctype html><title>One moment</title>', {
+        'content-type': 'text/html; charset=utf-8',
+      });
+    case 'empty':
+      return textResponse(200, '');
+    case 'cut':
+      return cutConnection(c);
+    default:
+      throw new ApiError(refusal);
   }
-  if (refuses === 'provider-limit') return answerError(429, PROVIDER_LIMIT, true);
-  if (refuses === 'html') {
-    const headers = { 'content-type': 'text/html; charset=utf-8' };
-    return { status: 200, headers, body: '<!doctype html><title>One moment</title>' };
-  }
-  return refuses === 'empty' ? { status: 200 } : 'cut';
 }
 
-function busy(email: string, maxJobs: number): Answer {
-  return answerError(429, busyText(email, maxJobs), true);
-}
-
-function hideAnswer(fresh: Phrase[], world: World): Reply | undefined {
-  const hides = fresh.find((phrase) => phrase.hides)?.hides;
-  if (hides === 'no-id') return answerJson(200, {});
-  if (hides) return hides;
-  if (world.switches.take('cutNext')) return 'cut';
-  return world.switches.take('hangNext') ? 'hang' : undefined;
+/** What is sent in place of the answer that names the job. */
+function withheldResponse(c: SandboxContext, active: Phrase[]): Response | undefined {
+  const { switches } = c.env.state;
+  const withholds = active.find((phrase) => phrase.withholds)?.withholds;
+  if (withholds === 'id') return jsonResponse(200, {});
+  if (withholds === 'answer-cut' || (!withholds && switches.consume('cutNext'))) {
+    return cutConnection(c);
+  }
+  if (withholds === 'answer-hang' || switches.consume('hangNext')) return neverAnswer(c);
+  return undefined;
 }
 
 function makeJob(
   from: { request: LipsyncRequest; spoken: string; found: Phrase[] },
   account: Account,
-  world: World,
+  state: SandboxState,
 ): Job {
-  const number = world.jobs.nextNumber();
+  const number = state.jobs.nextNumber();
   const now = Date.now();
   return {
-    id: videoIdOf(world.userId, account.email, number),
+    id: formatVideoId(state.userId, account.email, number),
     number,
     email: account.email,
     request: from.request,
     spoken: from.spoken,
-    twists: Object.assign({}, ...from.found.map((phrase) => phrase.twists ?? {})),
+    effects: Object.assign({}, ...from.found.map((phrase) => phrase.jobEffects ?? {})),
     status: 'QUEUED',
     createdAtMs: now,
     changedAtMs: now,
     isTracked: !isUntracked(from.request),
     isMuted: false,
-    // "up to 50 % credits saved"
+    // Documented as "up to 50 % credits saved".
     credits: from.request.offPeak ? LIPSYNC_CREDITS / 2 : LIPSYNC_CREDITS,
     isAnnounced: false,
   };

@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { createStreamBody } from '@hono/node-server/utils/stream';
+import { Hono } from 'hono';
+import type { SandboxState } from '../state.ts';
 import { MEDIA_DIR } from '../storage/library.ts';
 import { uploadTypes } from '../storage/uploads.ts';
-import type { World } from '../state.ts';
+import type { SandboxContext, SandboxEnv } from './context.ts';
 
 const contentTypes = new Map([
   ...[...uploadTypes].map(([type, extension]): [string, string] => [extension, type]),
@@ -13,8 +14,8 @@ const contentTypes = new Map([
   ['ts', 'video/MP2T'] as [string, string],
 ]);
 
-/** Browsers of any origin may play what lies here; nothing else on this port says so. */
-const openToAll = {
+/** Pages of any origin may play these files. No other response of this port allows that. */
+const corsHeaders = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, HEAD',
   'access-control-allow-headers': 'range',
@@ -23,71 +24,60 @@ const openToAll = {
   'x-content-type-options': 'nosniff',
 };
 
-/** Serves `/media/…`, `/uploads/…` and `/results/…`. False when the path is none of them. */
-export async function serveMedia(
-  exchange: { request: IncomingMessage; response: ServerResponse },
-  pathname: string,
-  world: World,
-): Promise<boolean> {
-  const [, shelf = '', ...rest] = pathname.split('/');
-  if (!['media', 'uploads', 'results'].includes(shelf)) return false;
-  const { request, response } = exchange;
-  if (request.method === 'OPTIONS') {
-    response.writeHead(204, openToAll).end();
-    return true;
+const path = '/:folder{media|uploads|results}/*';
+
+/** Source videos and voices, uploads, and finished videos. Without a token, as on the upstream's media host. */
+export const mediaRoutes = new Hono<SandboxEnv>()
+  .get(path, sendFile)
+  .options(path, () => emptyResponse(204))
+  .all(path, () => emptyResponse(405));
+
+async function sendFile(c: SandboxContext): Promise<Response> {
+  const [, folder = '', ...rest] = c.req.path.split('/');
+  const file = locate(folder, rest.join('/'), c.env.state);
+  const size = file ? await sizeOf(file) : null;
+  if (!file || size === null) return emptyResponse(404);
+  const type = contentTypes.get(file.split('.').at(-1) ?? '') ?? 'application/octet-stream';
+  const headers = { 'content-type': type, 'accept-ranges': 'bytes' };
+  const range = readRange(c.req.header('range'), size);
+  if (range === 'unsatisfiable') {
+    return emptyResponse(416, { ...headers, 'content-range': `bytes */${size}` });
   }
-  const path = locate(shelf, rest.join('/'), world);
-  const size = path ? await sizeOf(path) : null;
-  const isRead = request.method === 'GET' || request.method === 'HEAD';
-  if (!(path && size !== null && isRead)) {
-    response.writeHead(isRead ? 404 : 405, openToAll).end();
-    return true;
-  }
-  await sendFile(exchange, path, size);
-  return true;
+  const { start, end } = range ?? { start: 0, end: size - 1 };
+  const isBodiless = c.req.method === 'HEAD' || size === 0;
+  const body = isBodiless ? null : createStreamBody(createReadStream(file, { start, end }));
+  return new Response(body, {
+    status: range ? 206 : 200,
+    headers: {
+      ...corsHeaders,
+      ...headers,
+      'content-length': String(end - start + 1),
+      ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
+    },
+  });
 }
 
-/** Names only of letters, digits, dots and dashes, so no path leads out of the folder. */
-function locate(shelf: string, name: string, world: World): string | null {
+function emptyResponse(status: number, headers: Record<string, string> = {}): Response {
+  return new Response(null, { status, headers: { ...corsHeaders, ...headers } });
+}
+
+/** Names have only letters, digits, dots and dashes, so that no path leads out of its folder. */
+function locate(folder: string, name: string, state: SandboxState): string | null {
   if (!/^(voices\/)?[a-z0-9-]+\.[a-z0-9]+$/.test(name)) return null;
-  if (shelf === 'media') return join(MEDIA_DIR, name);
-  if (shelf === 'uploads') return world.uploads.has(name) ? join(world.uploads.folder, name) : null;
-  const file = world.jobs.findByNumber(name.replace(/\.mp4$/, ''))?.result?.file;
-  return file ? join(world.results.folder, file) : null;
+  if (folder === 'media') return join(MEDIA_DIR, name);
+  if (folder === 'uploads') {
+    return state.uploads.has(name) ? join(state.uploads.folder, name) : null;
+  }
+  const file = state.jobs.findByNumber(name.replace(/\.mp4$/, ''))?.result?.file;
+  return file ? join(state.results.folder, file) : null;
 }
 
-async function sizeOf(path: string): Promise<number | null> {
-  const found = await stat(path).catch(() => null);
+async function sizeOf(file: string): Promise<number | null> {
+  const found = await stat(file).catch(() => null);
   return found?.isFile() ? found.size : null;
 }
 
-async function sendFile(
-  { request, response }: { request: IncomingMessage; response: ServerResponse },
-  path: string,
-  size: number,
-) {
-  const range = readRange(request.headers.range, size);
-  const type = contentTypes.get(path.split('.').at(-1) ?? '') ?? 'application/octet-stream';
-  const headers = { ...openToAll, 'content-type': type, 'accept-ranges': 'bytes' };
-  if (range === 'unsatisfiable') {
-    response.writeHead(416, { ...headers, 'content-range': `bytes */${size}` }).end();
-    return;
-  }
-  const { start, end } = range ?? { start: 0, end: size - 1 };
-  response.writeHead(range ? 206 : 200, {
-    ...headers,
-    'content-length': String(end - start + 1),
-    ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
-  });
-  if (request.method === 'HEAD' || size === 0) {
-    response.end();
-    return;
-  }
-  // A browser that seeks leaves in the middle; that is no error.
-  await pipeline(createReadStream(path, { start, end }), response).catch(() => undefined);
-}
-
-/** One range, as players ask; several at once are answered with the whole file, which is allowed. */
+/** One range, as players ask for. Several ranges are answered with the whole file, which is allowed. */
 function readRange(header: string | undefined, size: number) {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
   const [, from = '', to = ''] = match ?? [];

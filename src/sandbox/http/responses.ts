@@ -1,63 +1,40 @@
-/** An HTTP answer as it will be written. `truncateAt` cuts the connection after that many bytes of the body. */
-export type Answer = {
-  status: number;
-  headers?: Record<string, string>;
-  body?: string;
-  truncateAt?: number;
-};
+import { ApiError } from '../api-error.ts';
+import type { SandboxContext } from './context.ts';
 
-/** `cut` destroys the connection without a byte, `hang` never answers, `sent` was written already. */
-export type Reply = Answer | 'cut' | 'hang' | 'sent';
+export const API_BASE = '/v2/pixverse';
 
-/** Thrown where a request can't be served; the router turns it into the endpoint's own error shape. */
-export class Refusal extends Error {
-  readonly status: number;
+/** A `Response` with one of these statuses must not have a body. */
+const bodilessStatuses = new Set([204, 205, 304]);
 
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
+export function jsonResponse(status: number, value: unknown): Response {
+  return textResponse(status, JSON.stringify(value), {
+    'content-type': 'application/json; charset=utf-8',
+  });
 }
 
-export function answerJson(status: number, value: unknown): Answer {
-  return {
-    status,
-    headers: { 'content-type': 'application/json; charset=utf-8' },
-    body: JSON.stringify(value),
-  };
-}
-
-export function answerNothing(): Answer {
-  return { status: 204 };
-}
-
-export const PENDING_ERROR =
-  'Your PixVerse account has pending error. Please address this issue at https://useapi.net/docs/api-pixverse-v2/post-pixverse-accounts-email before making any new API calls.';
-export const NO_CREDITS =
-  'All Credits have been used up. Please upgrade your membership or purchase credits.';
-const MODERATED_PROMPT = 'Your prompt has triggered our AI moderator, please re-enter your prompt';
-export const ALL_BUSY = 'All configured accounts are running at maximum capacity.';
-export const PROVIDER_LIMIT = 'Reached the limit for concurrent generations.';
-
-/** The documented text of a refusal by its status; an invented one where the documentation has none. */
-export function errorText(status: number): string {
-  return (
-    new Map([
-      [400, 'The request was refused on demand.'],
-      [401, 'Unauthorized'],
-      [402, 'Account has no subscription or subscription expired'],
-      [404, 'Video not found'],
-      [412, NO_CREDITS],
-      [422, MODERATED_PROMPT],
-      [429, ALL_BUSY],
-      [500, 'Internal Server Error'],
-      [503, 'Service Unavailable'],
-      [596, PENDING_ERROR],
-    ]).get(status) ?? `Error ${status}`
-  );
+/** Any text, also one that its content type does not allow. */
+export function textResponse(
+  status: number,
+  body: string,
+  headers: Record<string, string> = {},
+): Response {
+  if (bodilessStatuses.has(status)) return new Response(null, { status, headers });
+  // An empty body would be sent chunked.
+  const length = { 'content-length': String(Buffer.byteLength(body)) };
+  return new Response(body === '' ? null : body, { status, headers: { ...length, ...headers } });
 }
 
 /** Errors of the lip-sync endpoint have no `code`; those of every other endpoint do. */
-export function answerError(status: number, message: string, isLipsync: boolean): Answer {
-  return answerJson(status, isLipsync ? { error: message } : { error: message, code: status });
+export function errorResponse(c: SandboxContext, error: unknown): Response {
+  const status = error instanceof ApiError ? error.status : 500;
+  const message = error instanceof Error ? error.message : String(error);
+  const isLipsync = c.req.path === `${API_BASE}/videos/lipsync`;
+  return jsonResponse(status, { error: message, ...(isLipsync ? {} : { code: status }) });
+}
+
+/** The status of a successful DELETE is not documented: 204 by default, 200 with JSON by a switch. */
+export function deletedResponse(c: SandboxContext, value: object): Response {
+  return c.env.state.switches.current.deleteBody === 'json'
+    ? jsonResponse(200, value)
+    : new Response(null, { status: 204 });
 }

@@ -1,54 +1,56 @@
-import { answerJson, type Reply } from './responses.ts';
-import type { Call } from './body.ts';
+import { Hono } from 'hono';
 import type { Job } from '../jobs/job.ts';
-import { answerDeleted, readRawId } from './videos.ts';
-import type { Route, World } from '../state.ts';
+import type { SandboxState } from '../state.ts';
+import type { SandboxContext, SandboxEnv } from './context.ts';
+import { readRawId } from './parameters.ts';
+import { deletedResponse, jsonResponse } from './responses.ts';
 
-export const schedulerRoutes: Route[] = [
-  { method: 'GET', path: '/scheduler', handle: listExecuting },
-  { method: 'GET', path: '/scheduler/available', handle: listAvailable },
-  { method: 'DELETE', path: '/scheduler/:id', handle: stopTracking },
-];
+export const schedulerRoutes = new Hono<SandboxEnv>()
+  .get('/scheduler', getExecuting)
+  .get('/scheduler/available', getAvailable)
+  .delete('/scheduler/:id', stopTracking);
 
 /** A bare array. */
-function listExecuting(_call: Call, world: World): Reply {
-  const all = world.accounts.list().flatMap((account) => world.jobs.executing(account.email));
-  const idField = world.profile() === '2024-12' ? 'videoId' : 'id';
-  return answerJson(
-    200,
-    all.map((job) => show(job, idField, world)),
-  );
+function getExecuting(c: SandboxContext): Response {
+  const { state } = c.env;
+  const idField = state.profile() === '2024-12' ? 'videoId' : 'id';
+  return jsonResponse(200, listExecuting(state, idField));
 }
 
-function listAvailable(_call: Call, world: World): Reply {
-  const accounts = world.accounts.list();
-  const idField = world.profile() === '2024-12' ? 'video_id' : 'id';
-  const executing = accounts.flatMap((account) => world.jobs.executing(account.email));
-  const available = accounts.map(({ email, maxJobs }) => {
-    const busy = world.jobs.executing(email).length;
-    return { email, maxJobs, executing: busy, available: Math.max(0, maxJobs - busy) };
+function getAvailable(c: SandboxContext): Response {
+  const { state } = c.env;
+  const idField = state.profile() === '2024-12' ? 'video_id' : 'id';
+  const available = state.accounts.list().map(({ email, maxJobs }) => {
+    const executing = state.jobs.executing(email).length;
+    return { email, maxJobs, executing, available: Math.max(0, maxJobs - executing) };
   });
-  return answerJson(200, {
-    executing: executing.map((job) => show(job, idField, world)),
-    available,
-  });
+  return jsonResponse(200, { executing: listExecuting(state, idField), available });
 }
 
-/** Frees the slot and ends the callbacks. The job itself goes on and costs. */
-async function stopTracking(call: Call, world: World): Promise<Reply> {
-  const id = readRawId(call);
-  const job = world.jobs.find(id);
-  const isRunning = job && world.jobs.executing(job.email).includes(job);
+/** Releases the slot and stops the callbacks. The job itself continues and is charged. */
+async function stopTracking(c: SandboxContext): Promise<Response> {
+  const { jobs } = c.env.state;
+  const id = readRawId(c);
+  const job = jobs.find(id);
+  const isTracked = job && jobs.executing(job.email).includes(job);
   // Without `code`, as on the sibling page of another service.
-  if (!isRunning) return answerJson(404, { error: `Unable to locate running ${id}` });
-  await world.jobs.untrack(job);
-  return answerDeleted(world, { id });
+  if (!isTracked) return jsonResponse(404, { error: `Unable to locate running ${id}` });
+  await jobs.untrack(job);
+  return deletedResponse(c, { id });
+}
+
+function listExecuting(state: SandboxState, idField: string) {
+  return state.accounts
+    .list()
+    .flatMap((account) => state.jobs.executing(account.email))
+    .map((job) => itemOf(job, idField, state));
 }
 
 /** The id's name changed from `videoId` and `video_id` to `id` in March 2026. */
-function show(job: Job, idField: string, world: World) {
+function itemOf(job: Job, idField: string, state: SandboxState) {
   const { replyUrl, replyRef } = job.request;
-  const showsReplyRef = replyRef !== undefined && world.switches.now.replyRefInScheduler !== false;
+  const showsReplyRef =
+    replyRef !== undefined && state.switches.current.replyRefInScheduler !== false;
   return {
     [idField]: job.id,
     ...(idField === 'id' ? { type: 'video' } : {}),
@@ -59,7 +61,7 @@ function show(job: Job, idField: string, world: World) {
   };
 }
 
-/** MM:SS; minutes go on past 59, since no other form is documented. */
+/** MM:SS. Minutes continue past 59, since no other form is documented. */
 function elapsedSince(startedAtMs: number): string {
   const seconds = Math.max(0, Math.floor((Date.now() - startedAtMs) / 1000));
   const pad = (value: number) => String(value).padStart(2, '0');

@@ -1,91 +1,89 @@
-import { isFinal, type Job, type Status } from './job.ts';
 import type { CallbackMode } from '../faults/job-effects.ts';
+import { isFinal, type Job, type Status } from './job.ts';
 
 type Body = Record<string, unknown>;
 
-export type Announcer = {
-  /** Before the request that made the job is answered. Waits for the `early` callback, if one is asked for. */
-  accepted(job: Job): Promise<void>;
-  generating(job: Job): Promise<void>;
-  /** Resolves when every callback of the job has been tried. */
-  ended(job: Job): Promise<void>;
-  /** Gives up what is under way; a job whose last callback was not tried is announced by the next start. */
+/** Posts the callbacks of jobs: unsigned JSON, one attempt each, one after another per job unless a mode says otherwise. */
+export type CallbackSender = {
+  /** Called before the request that made the job is answered. Waits for the `early` callback where that is due. */
+  onAccepted(job: Job): Promise<void>;
+  onGenerating(job: Job): Promise<void>;
+  /** Resolves when every callback of the job was tried. */
+  onFinal(job: Job): Promise<void>;
+  /** Aborts running callbacks. The next start sends the final callback of a job if it was not tried. */
   close(): void;
 };
 
 const TIMEOUT_MS = 5000;
 const MANY = 5;
 
-/** Tells callers about their jobs: unsigned JSON, one try each, in order per job unless asked otherwise. */
-export function createAnnouncer(options: {
+export function createCallbackSender(options: {
   modeOf(job: Job): CallbackMode;
-  /** What a callback says, as if the job had this status. */
+  /** The body of a callback, as if the job had this status. */
   bodyOf(job: Job, status: Status): Body;
-}): Announcer {
+}): CallbackSender {
   const closing = new AbortController();
-  const tails = new Map<string, Promise<void>>();
+  const lastSends = new Map<string, Promise<void>>();
 
-  /** Each round is posted at once, the next after it. */
+  /** The bodies of a round are posted at the same time, and a round begins after the one before. */
   function send(job: Job, rounds: Body[][]): Promise<void> {
     const url = job.request.replyUrl;
-    if (!url || job.isMuted || rounds.length === 0) return tails.get(job.id) ?? Promise.resolve();
-    const done = (tails.get(job.id) ?? Promise.resolve()).then(async () => {
+    const previous = lastSends.get(job.id) ?? Promise.resolve();
+    if (!url || job.isMuted || rounds.length === 0) return previous;
+    const done = previous.then(async () => {
       for (const round of rounds) {
         await Promise.all(round.map((body) => post(url, body, closing.signal)));
       }
     });
-    tails.set(job.id, done);
+    lastSends.set(job.id, done);
     return done;
   }
 
   return {
-    async accepted(job) {
+    async onAccepted(job) {
       if (options.modeOf(job) === 'early') await send(job, [[options.bodyOf(job, 'QUEUED')]]);
     },
-    generating(job) {
+    onGenerating(job) {
       const body = options.bodyOf(job, 'GENERATING');
       const mode = options.modeOf(job);
-      if (mode === 'forged') return send(job, lies(job, options.bodyOf(job, 'COMPLETED')));
+      if (mode === 'forged') return send(job, forge(job, options.bodyOf(job, 'COMPLETED')));
       if (mode === 'many') return send(job, Array(MANY).fill([body]));
       if (mode === 'doubled') return send(job, [[body, body]]);
       return send(job, mode === 'normal' || mode === 'early' ? [[body]] : []);
     },
-    async ended(job) {
-      const body = options.bodyOf(job, job.status);
-      const mode = options.modeOf(job);
-      await send(job, lastRounds(mode, { job, body, bodyOf: options.bodyOf }));
-      tails.delete(job.id);
+    async onFinal(job) {
+      const bodyOf = (status: Status) => options.bodyOf(job, status);
+      await send(job, finalRounds(options.modeOf(job), { job, bodyOf }));
+      lastSends.delete(job.id);
     },
     close: () => closing.abort(),
   };
 }
 
-function lastRounds(
+function finalRounds(
   mode: CallbackMode,
-  about: { job: Job; body: Body; bodyOf(job: Job, status: Status): Body },
+  { job, bodyOf }: { job: Job; bodyOf(status: Status): Body },
 ): Body[][] {
-  const { job, body, bodyOf } = about;
+  const body = bodyOf(job.status);
   if (mode === 'none') return [];
   if (mode === 'doubled') return [[body, body]];
-  if (mode === 'reordered') {
-    return [[body], [bodyOf(job, 'GENERATING')], [bodyOf(job, 'QUEUED')]];
-  }
-  if (mode === 'forged') return lies(job, bodyOf(job, opposite(job.status)));
+  if (mode === 'reordered') return [[body], [bodyOf('GENERATING')], [bodyOf('QUEUED')]];
+  if (mode === 'forged') return forge(job, bodyOf(oppositeOf(job.status)));
   return [[body]];
 }
 
-function opposite(status: Status): Status {
+function oppositeOf(status: Status): Status {
   return isFinal(status) && status !== 'COMPLETED' ? 'COMPLETED' : 'FAILED';
 }
 
-/** The right video with a wrong status and a foreign url, and a video that does not exist. */
-function lies(job: Job, body: Body): Body[][] {
+/** The job's video with a wrong status and a foreign url, then a video that does not exist. */
+function forge(job: Job, body: Body): Body[][] {
   const url = 'http://198.51.100.7/forged.mp4';
-  const stranger = job.id.replace(/\d+$/, '999999999999999');
-  return [[{ ...body, url }], [{ ...body, url, video_id: stranger }]];
+  const unknownId = job.id.replace(/\d+$/, '999999999999999');
+  return [[{ ...body, url }], [{ ...body, url, video_id: unknownId }]];
 }
 
-/** Nobody documents a second try, so there is none: what goes wrong here is forgotten. */
+/** Never retried, and failures are ignored: no document mentions a second attempt. */
 async function post(url: string, body: Body, closing: AbortSignal) {
   try {
     const response = await fetch(url, {
@@ -97,6 +95,6 @@ async function post(url: string, body: Body, closing: AbortSignal) {
     });
     await response.body?.cancel();
   } catch {
-    // A receiver that is gone is the receiver's business.
+    // An unreachable receiver does not concern the job.
   }
 }

@@ -1,96 +1,83 @@
 import { join } from 'node:path';
+import type { SandboxState } from '../state.ts';
 import type { Account } from '../storage/accounts.ts';
-import { Refusal } from '../http/responses.ts';
-import { isFinal, type Job, readVideoId } from './job.ts';
 import { libraryNumber, MEDIA_DIR } from '../storage/library.ts';
-import { jobVideo, libraryVideo, type Video, videoIdOf } from './video.ts';
-import type { World } from '../state.ts';
+import { isFinal, type Job } from './job.ts';
+import { jobVideo, libraryVideo, type Video } from './video.ts';
+import { formatVideoId, parseVideoId } from './video-id.ts';
 
-/** The account a listing is about: the one named, or the only one there is. */
-export function accountOfQuery(world: World, email: string | null): Account {
-  const all = world.accounts.list();
-  if (email === null || email === '') {
-    const [only] = all;
-    if (only && all.length === 1) return only;
-    throw new Refusal(400, 'Parameter email is required when more than one account is configured.');
-  }
-  const account = world.accounts.find(email);
-  if (!account) throw new Refusal(404, `Account ${email} is not configured.`);
-  return account;
-}
-
-/** A page of the account's videos, newest first, and how many there are. */
+/** A page of the account's videos, newest first, and the number of all its videos. */
 export function pageOfVideos(
-  world: World,
+  state: SandboxState,
   account: Account,
   { offset, limit }: { offset: number; limit: number },
 ): { page: Video[]; total: number } {
-  const own = [...world.jobs.list()].filter((job) => job.email === account.email);
-  const all = [...own.reverse(), ...libraryOf(world, account).reverse()];
+  const own = [...state.jobs.list()].filter((job) => job.email === account.email);
+  const all = [...own.reverse(), ...libraryOf(state, account).reverse()];
   const page = all.slice(offset, offset + limit);
   return {
-    page: page.map((each) => ('request' in each ? videoOfJob(world, each) : each)),
+    page: page.map((each) => ('request' in each ? videoOfJob(state, each) : each)),
     total: all.length,
   };
 }
 
-export function findVideo(world: World, id: string): Video | undefined {
-  const parts = readVideoId(id);
-  const account = parts && world.accounts.find(parts.email);
+export function findVideo(state: SandboxState, id: string): Video | undefined {
+  const parts = parseVideoId(id);
+  const account = parts && state.accounts.find(parts.email);
   if (!account) return undefined;
-  const job = world.jobs.find(id);
-  return job ? videoOfJob(world, job) : libraryOf(world, account).find((video) => video.id === id);
+  const job = state.jobs.find(id);
+  return job ? videoOfJob(state, job) : libraryOf(state, account).find((video) => video.id === id);
 }
 
-export function videoOfJob(world: World, job: Job): Video {
+export function videoOfJob(state: SandboxState, job: Job): Video {
   return jobVideo(job, {
-    accountId: world.accounts.find(job.email)?.accountId ?? 0,
-    origin: world.origin,
-    posterUrl: posterOf(world, job),
-    twists: world.switches.twistsFor(job.twists),
+    accountId: state.accounts.find(job.email)?.accountId ?? 0,
+    origin: state.origin,
+    posterUrl: posterOf(state, job),
+    effects: state.switches.effectsOn(job.effects),
   });
 }
 
-/** Where the file of a finished video lies, to be the picture of another. */
-export function pictureOf(world: World, id: string): string | null {
-  const job = world.jobs.find(id);
-  if (job) return job.result ? join(world.results.folder, job.result.file) : null;
-  const item = libraryItem(world, id);
+/** The file of a finished video, for use as the picture of another one. */
+export function pictureFileOf(state: SandboxState, id: string): string | null {
+  const job = state.jobs.find(id);
+  if (job) return job.result ? join(state.results.folder, job.result.file) : null;
+  const item = libraryItem(state, id);
   return item ? join(MEDIA_DIR, item.file) : null;
 }
 
-function libraryOf(world: World, account: Account): Video[] {
-  const { origin, userId } = world;
-  return world.library
+function libraryOf(state: SandboxState, account: Account): Video[] {
+  const { origin, userId } = state;
+  return state.library
     .map((item, index) => libraryVideo({ account, userId, origin }, { item, index }))
     .filter((video) => !account.deletedVideos.includes(video.number));
 }
 
-function libraryItem(world: World, id: string) {
-  const email = readVideoId(id)?.email ?? '';
-  return world.library.find(
-    (_, index) => videoIdOf(world.userId, email, libraryNumber(email, index)) === id,
+function libraryItem(state: SandboxState, id: string) {
+  const email = parseVideoId(id)?.email ?? '';
+  return state.library.find(
+    (_, index) => formatVideoId(state.userId, email, libraryNumber(email, index)) === id,
   );
 }
 
-/** A result has the poster of the library video it goes back to, or none. */
-function posterOf(world: World, job: Job): string {
+/** The poster of the library video at the start of the chain of sources; empty when the chain starts with an upload. */
+function posterOf(state: SandboxState, job: Job): string {
   let sourceId = job.request.videoId;
   for (let source = job; sourceId; sourceId = source.request.videoId) {
-    const next = world.jobs.find(sourceId);
+    const next = state.jobs.find(sourceId);
     if (!next) break;
     source = next;
   }
-  const poster = sourceId && libraryItem(world, sourceId)?.poster;
-  return poster ? `${world.origin}/media/${poster}` : '';
+  const poster = sourceId && libraryItem(state, sourceId)?.poster;
+  return poster ? `${state.origin}/media/${poster}` : '';
 }
 
-/** Files of uploads and results that a job which has not ended will read. */
-export function isNeededByRunning(world: World, name: string): boolean {
-  for (const job of world.jobs.running()) {
+/** Whether a running job will read this file of the uploads or results. */
+export function isNeededByRunningJob(state: SandboxState, name: string): boolean {
+  for (const job of state.jobs.running()) {
     const { videoPath, audioPath, videoId } = job.request;
     if (videoPath?.endsWith(name) || audioPath?.endsWith(name)) return true;
-    const source = videoId && world.jobs.find(videoId);
+    const source = videoId && state.jobs.find(videoId);
     if (source && isFinal(source.status) && source.result?.file === name) return true;
   }
   return false;

@@ -1,23 +1,24 @@
 import { join } from 'node:path';
-import { type Disk, readFolder } from '../storage/json-files.ts';
+import { type JsonFiles, readFolder } from '../storage/json-files.ts';
 import { type FinalStatus, isFinal, type Job, type JobResult } from './job.ts';
 
-export type JobBoard = {
-  /** Lets the clocks of the jobs run that were read from the disk. Once, when all else is ready. */
+/** Every job of the sandbox: in memory, on disk, and with its timer. */
+export type JobStore = {
+  /** Starts the timers of the jobs that were read from the disk. Called once, when everything is ready. */
   start(): void;
   /** Oldest first. */
   list(): Iterable<Job>;
   find(id: string): Job | undefined;
   findByNumber(number: string): Job | undefined;
-  /** A new number: 15 digits, never used before. */
+  /** 15 digits, never used before. */
   nextNumber(): string;
-  /** Takes the slot at once; resolves when the job is on the disk and its clock runs. */
+  /** Acquires the slot synchronously. Resolves when the job is durable and its timer runs. */
   add(job: Job): Promise<void>;
-  /** Those that use a slot of the account now. */
+  /** Jobs that hold a slot of the account. */
   executing(email: string): Job[];
-  /** Every job that has not ended, tracked or not. */
+  /** Every job without a final status, tracked or not. */
   running(): Iterable<Job>;
-  /** The most slots the account used at one moment. */
+  /** The largest number of slots that the account used at the same time. */
   highWater(email: string): number;
   untrack(job: Job): Promise<void>;
   finish(job: Job, status: FinalStatus): Promise<void>;
@@ -27,42 +28,46 @@ export type JobBoard = {
 };
 
 export type JobHooks = {
-  /** How long it stays in its present status; null is for ever. */
-  staysMs(job: Job): number | null;
+  /** How long the job stays in its present status; null: it never leaves it. */
+  statusDurationMs(job: Job): number | null;
   outcomeOf(job: Job): FinalStatus;
-  /** Makes the finished video. What it throws makes the job FAILED. */
-  produce(job: Job): Promise<JobResult>;
-  generating(job: Job): Promise<void>;
-  ended(job: Job): Promise<void>;
+  /** Makes the finished video. An error makes the job FAILED. */
+  render(job: Job): Promise<JobResult>;
+  onGenerating(job: Job): Promise<void>;
+  onFinal(job: Job): Promise<void>;
   refund(job: Job): void;
 };
 
-/** Reads the jobs of a folder. Those that ran when the process died go on, and end, after `start`. */
-export async function openJobs(folder: string, disk: Disk, hooks: JobHooks): Promise<JobBoard> {
-  const board = new Board(folder, disk, hooks);
-  // The folder is our own writing; a file that is not JSON is a damaged disk and stops the start.
+/** Reads the jobs of a folder. Jobs that ran when the process died continue after `start`. */
+export async function openJobStore(
+  folder: string,
+  files: JsonFiles,
+  hooks: JobHooks,
+): Promise<JobStore> {
+  const store = new FileJobStore(folder, files, hooks);
+  // Only this store writes into the folder. A file that is not JSON means a damaged disk, and stops the start.
   const stored = (await readFolder(folder)) as Job[];
   stored.sort((a, b) => a.createdAtMs - b.createdAtMs || Number(a.number) - Number(b.number));
-  for (const job of stored) board.register(job);
-  return board;
+  for (const job of stored) store.register(job);
+  return store;
 }
 
-class Board implements JobBoard {
+class FileJobStore implements JobStore {
   readonly #folder: string;
-  readonly #disk: Disk;
+  readonly #files: JsonFiles;
   readonly #hooks: JobHooks;
   readonly #jobs = new Map<string, Job>();
   readonly #byNumber = new Map<string, Job>();
   readonly #running = new Set<Job>();
   readonly #timers = new Map<Job, NodeJS.Timeout>();
-  readonly #ending = new Set<Job>();
+  readonly #finishing = new Set<Job>();
   readonly #highWater = new Map<string, number>();
   #lastNumber = 0;
   #isClosed = false;
 
-  constructor(folder: string, disk: Disk, hooks: JobHooks) {
+  constructor(folder: string, files: JsonFiles, hooks: JobHooks) {
     this.#folder = folder;
-    this.#disk = disk;
+    this.#files = files;
     this.#hooks = hooks;
   }
 
@@ -73,7 +78,7 @@ class Board implements JobBoard {
   highWater = (email: string) => this.#highWater.get(email) ?? 0;
 
   nextNumber(): string {
-    // "37" and the milliseconds: 15 digits, like the documentation's example.
+    // 15 digits, like the documentation's example: "37" and the milliseconds.
     this.#lastNumber = Math.max(this.#lastNumber + 1, 370_000_000_000_000 + Date.now());
     return String(this.#lastNumber);
   }
@@ -96,7 +101,7 @@ class Board implements JobBoard {
   start() {
     for (const job of this.#jobs.values()) {
       if (!isFinal(job.status)) this.#schedule(job);
-      else if (!job.isAnnounced) this.#background(this.#announceEnd(job));
+      else if (!job.isAnnounced) this.#runInBackground(this.#announceEnd(job));
     }
   }
 
@@ -107,28 +112,28 @@ class Board implements JobBoard {
   }
 
   async finish(job: Job, status: FinalStatus) {
-    if (isFinal(job.status) || this.#ending.has(job)) return;
-    this.#ending.add(job);
+    if (isFinal(job.status) || this.#finishing.has(job)) return;
+    this.#finishing.add(job);
     clearTimeout(this.#timers.get(job));
     try {
-      const end = status === 'COMPLETED' ? await this.#complete(job) : { status };
+      const result = status === 'COMPLETED' ? await this.#render(job) : { status };
       if (this.#isClosed || !this.#jobs.has(job.id)) return;
       const isAnnounced = job.isMuted || job.request.replyUrl === undefined;
-      const ended = { ...end, changedAtMs: Date.now(), isAnnounced };
-      // On the disk first: whoever has seen the end must find it again after a crash.
-      await this.#disk.save(this.#path(job), { ...job, ...ended }, true);
-      Object.assign(job, ended);
+      const final = { ...result, changedAtMs: Date.now(), isAnnounced };
+      // Durable before it is visible: a client that saw the final status must see it again after a crash.
+      await this.#files.save(this.#path(job), { ...job, ...final }, true);
+      Object.assign(job, final);
       this.#stop(job);
       if (status === 'MODERATED') this.#hooks.refund(job);
     } finally {
-      this.#ending.delete(job);
+      this.#finishing.delete(job);
     }
-    if (!job.isAnnounced) this.#background(this.#announceEnd(job));
+    if (!job.isAnnounced) this.#runInBackground(this.#announceEnd(job));
   }
 
   async remove(job: Job) {
     this.#forget(job);
-    await this.#disk.remove(this.#path(job));
+    await this.#files.remove(this.#path(job));
   }
 
   async reset() {
@@ -142,7 +147,7 @@ class Board implements JobBoard {
   }
 
   #path = (job: Job) => join(this.#folder, `${job.number}.json`);
-  #save = (job: Job, isDurable: boolean) => this.#disk.save(this.#path(job), job, isDurable);
+  #save = (job: Job, isDurable: boolean) => this.#files.save(this.#path(job), job, isDurable);
 
   register(job: Job) {
     this.#jobs.set(job.id, job);
@@ -167,10 +172,10 @@ class Board implements JobBoard {
   }
 
   #schedule(job: Job) {
-    const staysMs = this.#hooks.staysMs(job);
-    if (staysMs === null || this.#isClosed || !this.#running.has(job)) return;
-    const next = () => this.#background(this.#advance(job));
-    const waitMs = Math.max(0, job.changedAtMs + staysMs - Date.now());
+    const durationMs = this.#hooks.statusDurationMs(job);
+    if (durationMs === null || this.#isClosed || !this.#running.has(job)) return;
+    const next = () => this.#runInBackground(this.#advance(job));
+    const waitMs = Math.max(0, job.changedAtMs + durationMs - Date.now());
     this.#timers.set(job, setTimeout(next, waitMs));
   }
 
@@ -178,29 +183,29 @@ class Board implements JobBoard {
     if (job.status !== 'QUEUED') return this.finish(job, this.#hooks.outcomeOf(job));
     job.status = 'GENERATING';
     job.changedAtMs = Date.now();
-    this.#background(this.#hooks.generating(job));
+    this.#runInBackground(this.#hooks.onGenerating(job));
     this.#schedule(job);
-    // Not waited for by the disk: after a crash it would merely be QUEUED a little longer.
+    // Without fsync: after a crash the job would only be QUEUED a little longer.
     await this.#save(job, false);
   }
 
-  async #complete(job: Job): Promise<Partial<Job>> {
+  async #render(job: Job): Promise<Partial<Job>> {
     try {
-      return { status: 'COMPLETED', result: await this.#hooks.produce(job) };
+      return { status: 'COMPLETED', result: await this.#hooks.render(job) };
     } catch (error) {
       return { status: 'FAILED', reason: error instanceof Error ? error.message : String(error) };
     }
   }
 
   async #announceEnd(job: Job) {
-    await this.#hooks.ended(job);
+    await this.#hooks.onFinal(job);
     if (this.#isClosed || !this.#jobs.has(job.id)) return;
     job.isAnnounced = true;
     await this.#save(job, false);
   }
 
-  /** Work nobody waits for. Only a full or vanished disk makes it fail, and then the next request says so. */
-  #background(work: Promise<unknown>) {
+  /** Only a full or missing disk makes this work fail, and then the next request fails too and reports it. */
+  #runInBackground(work: Promise<unknown>) {
     work.catch(() => undefined);
   }
 }

@@ -1,4 +1,4 @@
-import type { Twists } from '../faults/job-effects.ts';
+import type { JobEffects } from '../faults/job-effects.ts';
 
 export const statusCodes = {
   COMPLETED: 1,
@@ -14,7 +14,7 @@ export function isFinal(status: Status): status is FinalStatus {
   return status !== 'QUEUED' && status !== 'GENERATING';
 }
 
-/** A lip-sync request after validation. Exactly what was sent, phrases included. */
+/** A validated lip-sync request. The prompt still contains its phrases. */
 export type LipsyncRequest = {
   videoId?: string;
   videoPath?: string;
@@ -29,28 +29,28 @@ export type LipsyncRequest = {
   maxJobs?: number;
 };
 
-/** One accepted lip-sync, as it is kept in `jobs/<number>.json`. */
+/** One accepted lip-sync, stored in `jobs/<number>.json`. */
 export type Job = {
-  /** `user:<userid>-pixverse:<email>-video:<number>` */
+  /** See `video-id.ts`. */
   id: string;
   number: string;
   email: string;
   request: LipsyncRequest;
-  /** The text without phrases. */
+  /** The prompt without its phrases. */
   spoken: string;
-  twists: Twists;
+  effects: JobEffects;
   status: Status;
   createdAtMs: number;
   changedAtMs: number;
-  /** In the scheduler and using a slot. Off-peak jobs never are, and DELETE /scheduler/{id} ends it. */
+  /** Listed in the scheduler, with a slot of the account. False for off-peak jobs and after DELETE /scheduler/{id}. */
   isTracked: boolean;
-  /** DELETE /scheduler/{id} also ends its callbacks. */
+  /** True after DELETE /scheduler/{id}: no more callbacks. */
   isMuted: boolean;
   credits: number;
-  /** The final callback has been tried, or none is due. */
+  /** The final callback was tried, or none is due. */
   isAnnounced: boolean;
   result?: JobResult;
-  /** Why it failed, for the control API; upstream tells nobody. */
+  /** Why the job failed. Only the control API shows it: the upstream gives no reason. */
   reason?: string;
 };
 
@@ -61,19 +61,3 @@ export type JobResult = {
   height: number;
   durationSeconds: number;
 };
-
-/** Reads the account out of a video id. An e-mail may hold `-`, so the last `-video:` counts. */
-export function readVideoId(id: string): { email: string; number: string } | null {
-  const match = /^user:\d+-pixverse:(.+)-video:(\d+)$/.exec(id);
-  const [, email, number] = match ?? [];
-  return email && number ? { email, number } : null;
-}
-
-/** A number that is the same for the same text on every start. */
-export function stableNumber(text: string): number {
-  let hash = 2_166_136_261;
-  for (const byte of new TextEncoder().encode(text)) {
-    hash = Math.imul(hash ^ byte, 16_777_619) >>> 0;
-  }
-  return hash % 100_000_000;
-}

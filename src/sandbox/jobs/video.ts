@@ -1,9 +1,10 @@
+import type { JobEffects } from '../faults/job-effects.ts';
 import type { Account } from '../storage/accounts.ts';
-import { isFinal, type Job, type Status, statusCodes } from './job.ts';
 import { type LibraryVideo, libraryNumber } from '../storage/library.ts';
-import type { Twists } from '../faults/job-effects.ts';
+import { isFinal, type Job, type Status, statusCodes } from './job.ts';
+import { formatVideoId } from './video-id.ts';
 
-/** A video as the API shows it, be it from the library or made by a job. */
+/** A video of the API: from the library or made by a job. */
 export type Video = {
   id: string;
   number: string;
@@ -19,12 +20,8 @@ export type Video = {
   sourceId: string | null;
   replyRef: string | undefined;
   isOffPeak: boolean;
-  twists: Twists;
+  effects: JobEffects;
 };
-
-export function videoIdOf(userId: string, email: string, number: string): string {
-  return `user:${userId}-pixverse:${email}-video:${number}`;
-}
 
 export function libraryVideo(
   from: { account: Account; userId: string; origin: string },
@@ -32,7 +29,7 @@ export function libraryVideo(
 ): Video {
   const number = libraryNumber(from.account.email, index);
   return {
-    id: videoIdOf(from.userId, from.account.email, number),
+    id: formatVideoId(from.userId, from.account.email, number),
     number,
     accountId: from.account.accountId,
     status: 'COMPLETED',
@@ -46,16 +43,16 @@ export function libraryVideo(
     sourceId: null,
     replyRef: undefined,
     isOffPeak: false,
-    twists: {},
+    effects: {},
   };
 }
 
 export function jobVideo(
   job: Job,
-  from: { accountId: number; origin: string; posterUrl: string; twists: Twists },
+  from: { accountId: number; origin: string; posterUrl: string; effects: JobEffects },
 ): Video {
   const isDone = job.status === 'COMPLETED';
-  const showsUrl = isDone || (!isFinal(job.status) && from.twists.urlWhileRunning === true);
+  const showsUrl = isDone || (!isFinal(job.status) && from.effects.urlWhileRunning === true);
   return {
     id: job.id,
     number: job.number,
@@ -71,11 +68,11 @@ export function jobVideo(
     sourceId: job.request.videoId ?? null,
     replyRef: job.request.replyRef,
     isOffPeak: job.request.offPeak,
-    twists: from.twists,
+    effects: from.effects,
   };
 }
 
-/** The item of GET /videos/{id}, and with `inList` of GET /videos, whose example differs in two fields. */
+/** The item of GET /videos/{id}; with `inList` that of GET /videos, whose documented example differs in `lip_sync`. */
 export function toItem(
   video: Video,
   options: { profile: '2024-12' | '2026'; inList: boolean; withReplyRef: boolean },
@@ -115,23 +112,23 @@ export function toItem(
 }
 
 function statusFields(video: Video, profile: '2024-12' | '2026'): Record<string, unknown> {
-  if (video.status === 'GENERATING' && video.twists.unknownStatus) return { video_status: 42 };
+  if (video.status === 'GENERATING' && video.effects.unknownStatus) return { video_status: 42 };
   const video_status = statusCodes[video.status];
-  const isEnd = isFinal(video.status);
+  const isFinalStatus = isFinal(video.status);
   // In December 2024 moderated and failed were not in the documented map, so they have no name there.
-  if (profile === '2024-12' && isEnd && video.status !== 'COMPLETED') {
+  if (profile === '2024-12' && isFinalStatus && video.status !== 'COMPLETED') {
     return { video_status, video_status_final: true };
   }
-  const saysFinal =
-    video.status === 'QUEUED' && (video.twists.queuedFinal ?? profile === '2024-12');
+  const showsFinal =
+    video.status === 'QUEUED' && (video.effects.queuedFinal ?? profile === '2024-12');
   return {
     video_status,
     video_status_name: video.status,
-    video_status_final: isEnd || saysFinal,
+    video_status_final: isFinalStatus || showsFinal,
   };
 }
 
-/** Fields of the documented example that say nothing about a lip-sync. */
+/** Fields of the documented example that do not concern a lip-sync. */
 function unusedFields(profile: '2024-12' | '2026'): Record<string, unknown> {
   return {
     model: profile === '2026' ? 'v5' : 'v3',

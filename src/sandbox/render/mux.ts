@@ -12,12 +12,12 @@ import {
 } from 'mediabunny';
 import type { Sound } from './sound.ts';
 
-/** No common encoder shows pictures further out of decode order than this. */
+/** Common encoders move a picture by less than this between decode order and display order. */
 const REORDER_SECONDS = 1;
 
 export type Picture = { width: number; height: number; durationSeconds: number };
 
-/** Size and length of the first video track. Throws when there is none that can be read. */
+/** Size and length of the first video track. Throws when the file has no readable one. */
 export async function probePicture(path: string): Promise<Picture> {
   return withPicture(path, async (track) => ({
     width: await track.getCodedWidth(),
@@ -27,10 +27,9 @@ export async function probePicture(path: string): Promise<Picture> {
 }
 
 /**
- * Writes an MP4 of one picture track and one sound track to `resultPath`. The sound is heard whole:
- * the picture is repeated, or cut, to its length, by copying packets; nothing is re-encoded and no
- * lip is moved. The source's own sound is dropped, also with `original_sound_switch`: mixing would
- * need a decoder for it, which Node does not have.
+ * Writes an MP4 with one picture track and one sound track to `resultPath`. The sound is complete; the picture is
+ * repeated, or cut, to its length by copying packets. Nothing is re-encoded and no lip is moved. The source's own sound
+ * is dropped, also with `original_sound_switch`, because mixing needs a decoder, which Node does not have.
  */
 export async function muxLipsync(
   picturePath: string,
@@ -50,7 +49,7 @@ export async function muxLipsync(
       await Promise.all([sound.write(), repeatPackets(track, source, sound.durationSeconds)]);
       await output.finalize();
     } catch (error) {
-      // A cancel that fails must not hide why the mux did.
+      // A failed cancel must not hide the error of the mux.
       await output.cancel().catch(() => undefined);
       throw error;
     }
@@ -99,8 +98,8 @@ async function repeatPackets(
 }
 
 /**
- * Packets come in decode order, so a picture past the end may be what an earlier one refers to: it
- * is held back until one that is needed follows it.
+ * Packets come in decode order, so an earlier picture may refer to one past the end. Such a packet is held back, and
+ * yielded when a packet before the end follows it.
  */
 async function* packetsUntil(sink: EncodedPacketSink, endSeconds: number) {
   let held: EncodedPacket[] = [];

@@ -1,14 +1,14 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { syncFolder } from '../storage/json-files.ts';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { JobResult } from '../jobs/job.ts';
+import type { FileStore } from '../storage/file-store.ts';
+import { publishFile } from '../storage/json-files.ts';
 import { muxLipsync, type Picture, probePicture } from './mux.ts';
-import type { Shelf } from '../storage/file-store.ts';
-import { openSound, type Sound, soundOf } from './sound.ts';
-import { babble, SPEECH_RATE } from './speech.ts';
+import { openSound, type Sound, soundFromSamples } from './sound.ts';
+import { makePlaceholderSpeech, SPEECH_RATE } from './speech.ts';
 
-/** What a result is made of. Paths are of files that lie on this disk. */
-export type Script = {
+/** What a finished video is made of. The paths are local files. */
+export type RenderInput = {
   picturePath: string;
   soundPath: string | null;
   text: string;
@@ -17,22 +17,22 @@ export type Script = {
   maxSeconds: number;
 };
 
-/** Writes the finished video into `results` as `file`, where it is not there already. */
+/** Writes the finished video into `results` as `file`, unless it is there already. */
 export async function makeResult(
-  script: Script,
-  to: { results: Shelf; file: string },
+  input: RenderInput,
+  to: { results: FileStore; file: string },
 ): Promise<JobResult> {
   const { results, file } = to;
-  const sound = script.soundPath
-    ? await openSound(script.soundPath)
-    : soundOf(babble(script.text, script.speakerId), SPEECH_RATE);
+  const sound = input.soundPath
+    ? await openSound(input.soundPath)
+    : soundFromSamples(makePlaceholderSpeech(input.text, input.speakerId), SPEECH_RATE);
   try {
-    if (sound.durationSeconds > script.maxSeconds) {
-      throw new Error(`The audio is longer than ${script.maxSeconds} seconds.`);
+    if (sound.durationSeconds > input.maxSeconds) {
+      throw new Error(`The audio is longer than ${input.maxSeconds} seconds.`);
     }
     const picture = results.has(file)
       ? await probePicture(join(results.folder, file))
-      : await write(script, sound, to);
+      : await writeVideo(input, sound, to);
     const durationSeconds = sound.durationSeconds;
     return { file, width: picture.width, height: picture.height, durationSeconds };
   } finally {
@@ -40,20 +40,17 @@ export async function makeResult(
   }
 }
 
-/** Muxed under another name and renamed when it is whole and on the disk. */
-async function write(
-  script: Script,
+/** Muxes into a `.part` file, which gets its name only when it is complete and durable. */
+async function writeVideo(
+  input: RenderInput,
   sound: Sound,
-  to: { results: Shelf; file: string },
+  to: { results: FileStore; file: string },
 ): Promise<Picture> {
   const path = join(to.results.folder, to.file);
   try {
-    const picture = await muxLipsync(script.picturePath, sound, `${path}.part`);
-    const file = await open(`${path}.part`, 'r+');
-    await file.sync().finally(() => file.close());
-    await rename(`${path}.part`, path);
-    await syncFolder(dirname(path));
-    await to.results.placed(to.file);
+    const picture = await muxLipsync(input.picturePath, sound, `${path}.part`);
+    await publishFile(`${path}.part`, path);
+    await to.results.add(to.file);
     return picture;
   } catch (error) {
     await rm(`${path}.part`, { force: true });

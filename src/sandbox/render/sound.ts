@@ -14,7 +14,7 @@ import {
 
 registerMp3Encoder();
 
-/** An audio track on its way into a finished video. `write` may be called once, after the output has started. */
+/** The audio track of a finished video. `write` must be called once, after the output has started. */
 export type Sound = {
   source: AudioSource;
   durationSeconds: number;
@@ -22,14 +22,14 @@ export type Sound = {
   close(): void;
 };
 
-/** Sample rates an MP3 can have; anything else (96 kHz WAV, say) is resampled to 44.1 kHz first. */
+/** Sample rates that MP3 supports. Any other one, such as a 96 kHz WAV, is resampled to 44.1 kHz. */
 const MP3_RATES = new Set([8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000]);
-/** Codecs an MP4 may carry as they are and browsers play. */
-const COPIED = new Set(['mp3', 'aac', 'opus', 'flac']);
+/** Codecs that fit into an MP4 and that browsers play. */
+const COPIED_CODECS = new Set(['mp3', 'aac', 'opus', 'flac']);
 
 /**
- * Opens an uploaded file as the sound of a result: compressed audio is copied packet by packet, PCM
- * (WAV) is encoded as MP3. Throws when the file holds no audio that can be read.
+ * Opens an uploaded file as the sound of a result: compressed audio is copied packet by packet, PCM (WAV) is encoded as
+ * MP3. Throws when the file has no readable audio.
  */
 export async function openSound(path: string): Promise<Sound> {
   const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS });
@@ -40,7 +40,7 @@ export async function openSound(path: string): Promise<Sound> {
     const durationSeconds = (await track.computeDuration()) - (await track.getFirstTimestamp());
     if (!(durationSeconds > 0)) throw new Error('The audio track is empty.');
     const close = () => input.dispose();
-    if (codec && COPIED.has(codec)) {
+    if (codec && COPIED_CODECS.has(codec)) {
       const source = new EncodedAudioPacketSource(codec);
       return { source, durationSeconds, write: () => copyPackets(track, source), close };
     }
@@ -52,8 +52,8 @@ export async function openSound(path: string): Promise<Sound> {
   }
 }
 
-/** Raw mono samples, for speech made here. */
-export function soundOf(samples: Int16Array<ArrayBuffer>, sampleRate: number): Sound {
+/** A sound of raw mono samples. */
+export function soundFromSamples(samples: Int16Array<ArrayBuffer>, sampleRate: number): Sound {
   const source = new AudioSampleSource({ codec: 'mp3', bitrate: 64_000 });
   const write = async () => {
     const sample = new AudioSample({

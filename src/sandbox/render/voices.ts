@@ -1,6 +1,6 @@
 /**
- * The 14 voices. 1 to 5 are on useapi.net's own page; 6 to 14 are PixVerse's list and presumed to be
- * the same. `pitchHz` is ours: the placeholder speech is told apart by it.
+ * The 14 voices. 1 to 5 are on useapi.net's own page; 6 to 14 are from PixVerse's list and presumed to be the same.
+ * `pitchHz` is ours: it makes the placeholder speech of each voice sound different.
  */
 export const voices = [
   { id: '1', name: 'Emily', pitchHz: 205 },
@@ -24,7 +24,7 @@ export type TtsEntry = { speaker_id: string; url: string; display_name: string }
 export function listVoices(origin: string): TtsEntry[] {
   return voices.map(({ id, name }) => ({
     speaker_id: id,
-    // The real list has a newline behind the third url. Clients must trim, so it stays.
+    // The real list has a newline after the third url, which clients must trim.
     url: `${origin}/media/voices/${id}.mp3${id === '3' ? '\n' : ''}`,
     display_name: name,
   }));

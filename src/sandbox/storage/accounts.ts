@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Disk, readOne } from './json-files.ts';
-import { stableNumber } from '../jobs/job.ts';
+import { type JsonFiles, readJsonFile } from './json-files.ts';
+import { stableNumber } from './stable-number.ts';
 
 const accountSchema = z.object({
   email: z.string(),
@@ -10,26 +10,26 @@ const accountSchema = z.object({
   accountId: z.number(),
   createdAtMs: z.number(),
   hasPendingError: z.boolean(),
-  /** Numbers of the library's videos that were deleted: the library itself is not stored. */
+  /** Numbers of deleted library videos. The library itself is not stored. */
   deletedVideos: z.array(z.string()),
 });
 export type Account = z.infer<typeof accountSchema>;
 export type AccountDefaults = { email: string; maxJobs: number; credits?: number }[];
 
-/** Enough that nobody who plays with the sandbox for a year runs out without asking for it. */
+/** Enough for a year of manual use, so that an account has no credits only when a test asks for that. */
 const DEFAULT_CREDITS = 1_000_000;
-/** PixVerse's price is not documented; any whole number shows that credits go down. */
+/** The real price is not documented. Any positive number shows that credits go down. */
 export const LIPSYNC_CREDITS = 20;
 
 export type Accounts = {
   list(): Account[];
   find(email: string): Account | undefined;
-  /** Adds an account, or gives a known one a new limit and clears its pending error. */
+  /** Adds an account, or changes the limit of a known one and clears its pending error. */
   put(email: string, maxJobs: number): Promise<Account>;
   remove(email: string): Promise<boolean>;
-  /** Keeps what was changed in an account. */
+  /** Stores a change that was made to an account. */
   save(): Promise<void>;
-  /** Keeps credits, some time soon: a power cut may give a few back. */
+  /** Stores changed credits soon and without fsync: a power cut may lose a few changes. */
   saveSoon(): void;
   reset(): Promise<void>;
 };
@@ -37,25 +37,26 @@ export type Accounts = {
 export async function openAccounts(options: {
   dataDir: string;
   defaults: AccountDefaults;
-  disk: Disk;
+  files: JsonFiles;
 }): Promise<Accounts> {
   const path = join(options.dataDir, 'accounts.json');
-  const stored = await readOne(path);
-  let accounts = stored === null ? seed(options.defaults) : z.array(accountSchema).parse(stored);
-  const save = () => options.disk.save(path, accounts, true);
+  const stored = await readJsonFile(path);
+  let accounts =
+    stored === null ? createDefaults(options.defaults) : z.array(accountSchema).parse(stored);
+  const save = () => options.files.save(path, accounts, true);
   if (stored === null) await save();
   let isSaving = false;
-  let isStale = false;
-  // One write at a time and one more behind it, however many jobs are paid for meanwhile.
+  let isChangedAgain = false;
+  // Coalesced: one write in progress and at most one after it, however many jobs change the credits.
   function saveSoon() {
-    isStale = isSaving;
+    isChangedAgain = isSaving;
     if (isSaving) return;
     isSaving = true;
     const done = () => {
       isSaving = false;
-      if (isStale) saveSoon();
+      if (isChangedAgain) saveSoon();
     };
-    options.disk.save(path, accounts, false).then(done, done);
+    options.files.save(path, accounts, false).then(done, done);
   }
   const find = (email: string) => accounts.find((account) => account.email === email);
   return {
@@ -64,7 +65,7 @@ export async function openAccounts(options: {
     save,
     saveSoon,
     async put(email, maxJobs) {
-      const account = find(email) ?? create({ email, maxJobs });
+      const account = find(email) ?? createAccount({ email, maxJobs });
       account.maxJobs = maxJobs;
       account.hasPendingError = false;
       if (!accounts.includes(account)) accounts.push(account);
@@ -78,17 +79,17 @@ export async function openAccounts(options: {
       return isKnown;
     },
     async reset() {
-      accounts = seed(options.defaults);
+      accounts = createDefaults(options.defaults);
       await save();
     },
   };
 }
 
-function seed(defaults: AccountDefaults): Account[] {
-  return defaults.map(create);
+function createDefaults(defaults: AccountDefaults): Account[] {
+  return defaults.map(createAccount);
 }
 
-function create(given: AccountDefaults[number]): Account {
+function createAccount(given: AccountDefaults[number]): Account {
   return {
     email: given.email,
     maxJobs: given.maxJobs,

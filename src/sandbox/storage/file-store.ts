@@ -1,42 +1,42 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A folder of finished files with a limit in bytes: the oldest go first, the newest always stays. */
-export type Shelf = {
+/** A folder of complete files with a limit in bytes. The oldest files are deleted first; the newest always stays. */
+export type FileStore = {
   folder: string;
   has(name: string): boolean;
-  /** Says that a complete file now lies there, and makes room for it. */
-  placed(name: string): Promise<void>;
+  /** Registers a complete file that was written into the folder, and deletes old files to make room for it. */
+  add(name: string): Promise<void>;
   remove(name: string): Promise<void>;
   clear(): Promise<void>;
 };
 
-type Entry = { name: string; bytes: number; placedAtMs: number };
+type StoredFile = { name: string; bytes: number; addedAtMs: number };
 
-export async function openShelf(options: {
+export async function openFileStore(options: {
   folder: string;
   maxBytes: number;
-  /** Files a running job still needs are passed over. */
+  /** A file that a running job needs is not deleted. */
   isNeeded(name: string): boolean;
-}): Promise<Shelf> {
+}): Promise<FileStore> {
   const { folder, maxBytes, isNeeded } = options;
   await mkdir(folder, { recursive: true });
-  let entries = await readEntries(folder);
+  let files = await readFiles(folder);
 
   async function remove(name: string) {
-    entries = entries.filter((entry) => entry.name !== name);
+    files = files.filter((file) => file.name !== name);
     await rm(join(folder, name), { force: true });
   }
 
   return {
     folder,
-    has: (name) => entries.some((entry) => entry.name === name),
-    async placed(name) {
+    has: (name) => files.some((file) => file.name === name),
+    async add(name) {
       const { size } = await stat(join(folder, name));
-      const others = entries.filter((entry) => entry.name !== name);
-      entries = [...others, { name, bytes: size, placedAtMs: Date.now() }];
-      let total = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-      for (const old of entries.slice(0, -1)) {
+      const others = files.filter((file) => file.name !== name);
+      files = [...others, { name, bytes: size, addedAtMs: Date.now() }];
+      let total = files.reduce((sum, file) => sum + file.bytes, 0);
+      for (const old of files.slice(0, -1)) {
         if (total <= maxBytes) break;
         if (isNeeded(old.name)) continue;
         await remove(old.name);
@@ -45,23 +45,23 @@ export async function openShelf(options: {
     },
     remove,
     async clear() {
-      entries = [];
+      files = [];
       await rm(folder, { recursive: true, force: true });
       await mkdir(folder, { recursive: true });
     },
   };
 }
 
-/** A `.part` is what a crash or a broken upload left behind: nobody was told that it exists. */
-async function readEntries(folder: string): Promise<Entry[]> {
-  const entries: Entry[] = [];
+/** Deletes `.part` files: a crash or a broken upload left them, and no response has named them. */
+async function readFiles(folder: string): Promise<StoredFile[]> {
+  const files: StoredFile[] = [];
   for (const name of await readdir(folder)) {
     if (name.endsWith('.part')) {
       await rm(join(folder, name), { force: true });
       continue;
     }
     const { size, mtimeMs } = await stat(join(folder, name));
-    entries.push({ name, bytes: size, placedAtMs: mtimeMs });
+    files.push({ name, bytes: size, addedAtMs: mtimeMs });
   }
-  return entries.sort((a, b) => a.placedAtMs - b.placedAtMs);
+  return files.sort((a, b) => a.addedAtMs - b.addedAtMs);
 }

@@ -1,24 +1,24 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** JSON files that are either the old or the new version, never half of one, also after `kill -9`. */
-export type Disk = {
-  /** Writes in turn per path. `durable` waits for the disk itself, as an accepted job needs. */
+/** Writes JSON files atomically: also after `kill -9` a file holds either its old or its new version. */
+export type JsonFiles = {
+  /** Writes to the same path run one after another. `durable` waits for fsync, as an accepted job requires. */
   save(path: string, value: unknown, durable: boolean): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Resolves when everything asked for so far is done. */
+  /** Resolves when every write that was asked for is done. */
   settle(): Promise<void>;
 };
 
-export function createDisk(): Disk {
-  const tails = new Map<string, Promise<void>>();
+export function createJsonFiles(): JsonFiles {
+  const lastWrites = new Map<string, Promise<void>>();
 
   function inTurn(path: string, task: () => Promise<void>): Promise<void> {
-    const before = tails.get(path) ?? Promise.resolve();
-    const done = before.catch(() => undefined).then(task);
-    tails.set(path, done);
+    const previous = lastWrites.get(path) ?? Promise.resolve();
+    const done = previous.catch(() => undefined).then(task);
+    lastWrites.set(path, done);
     const forget = () => {
-      if (tails.get(path) === done) tails.delete(path);
+      if (lastWrites.get(path) === done) lastWrites.delete(path);
     };
     done.then(forget, forget);
     return done;
@@ -26,13 +26,13 @@ export function createDisk(): Disk {
 
   return {
     save(path, value, durable) {
-      // Printed now: by the time its turn comes the record may have moved on.
+      // Serialized now, because the value may have changed when its turn comes.
       const text = JSON.stringify(value, null, 2);
       return inTurn(path, () => replaceFile(path, text, durable));
     },
     remove: (path) => inTurn(path, () => rm(path, { force: true })),
     async settle() {
-      await Promise.allSettled(tails.values());
+      await Promise.allSettled(lastWrites.values());
     },
   };
 }
@@ -50,14 +50,22 @@ async function replaceFile(path: string, text: string, durable: boolean) {
   if (durable) await syncFolder(dirname(path));
 }
 
-/** A rename is only on the disk when its folder is. Windows can't open folders and does it by itself. */
+/** A rename is durable only after its folder is synced. Windows can't open folders and needs no sync. */
 export async function syncFolder(path: string) {
   const folder = await open(path, 'r').catch(() => null);
   await folder?.sync().catch(() => undefined);
   await folder?.close();
 }
 
-/** Every JSON file of a folder, which is made if missing. A leftover `.tmp` was never promised to anybody. */
+/** Makes a complete `.part` file durable and gives it its name. */
+export async function publishFile(partPath: string, path: string) {
+  const file = await open(partPath, 'r+');
+  await file.sync().finally(() => file.close());
+  await rename(partPath, path);
+  await syncFolder(dirname(path));
+}
+
+/** Every JSON file of a folder, which is created if missing. Leftover `.tmp` files were never acknowledged and go. */
 export async function readFolder(folder: string): Promise<unknown[]> {
   await mkdir(folder, { recursive: true });
   const names = await readdir(folder);
@@ -70,8 +78,8 @@ export async function readFolder(folder: string): Promise<unknown[]> {
   return values;
 }
 
-/** One JSON file, or null when there is none. */
-export async function readOne(path: string): Promise<unknown> {
+/** One JSON file; null when there is none. */
+export async function readJsonFile(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;

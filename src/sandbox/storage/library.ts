@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { stableNumber } from '../jobs/job.ts';
 import type { Picture } from '../render/mux.ts';
+import { stableNumber } from './stable-number.ts';
 
 export const MEDIA_DIR = fileURLToPath(new URL('../media/', import.meta.url));
 
-/** A finished video that every account owns from the start. */
+/** A finished video that every account has from the start. */
 export type LibraryVideo = Picture & {
   /** File name under `media/`. */
   file: string;
@@ -14,8 +14,8 @@ export type LibraryVideo = Picture & {
 };
 
 /**
- * What lies in `media/`. Size and length are written down, since reading them out of the files needs a demuxer, and that
- * is a tenth of a start.
+ * The source videos of `media/`. Size and length are constants here, because reading them from the files takes a demuxer,
+ * and loading that would be a tenth of a start.
  */
 export const library: readonly LibraryVideo[] = [
   {

@@ -1,47 +1,48 @@
-/** One request as it came, for tests to look at. The bearer token and passwords are left out. */
-export type JournalEntry = {
-  /** Counts up from 1 and goes on after old entries are dropped. */
+/** One request to the API, for tests. The bearer token and passwords are hidden. */
+export type LoggedRequest = {
+  /** Counts up from 1, also when old entries are dropped. */
   sequence: number;
   at: string;
   method: string;
   /** As written in the request line, with the query, below the API base. */
   path: string;
   headers: Record<string, string | string[] | undefined>;
-  /** The parsed body; `{ bytes }` for an upload; absent while it is not read. */
+  /** The parsed body; `{ bytes }` for an upload; absent until it is read. */
   body?: unknown;
-  /** What was answered; absent while it is under way. `aborted`: the client left first. */
+  /** The status that was sent; absent while the request is in progress. `aborted`: the client disconnected first. */
   status?: number | 'cut' | 'hang' | 'aborted';
 };
 
-const MAX_ENTRIES = 1000;
+const MAX_REQUESTS = 1000;
 
-export type Journal = {
-  begin(entry: Omit<JournalEntry, 'sequence' | 'at'>): JournalEntry;
-  list(): JournalEntry[];
+export type RequestLog = {
+  add(request: Omit<LoggedRequest, 'sequence' | 'at'>): LoggedRequest;
+  /** Oldest first. */
+  list(): LoggedRequest[];
   clear(): void;
 };
 
-export function createJournal(): Journal {
-  let entries: JournalEntry[] = [];
+export function createRequestLog(): RequestLog {
+  let requests: LoggedRequest[] = [];
   let sequence = 0;
   return {
-    begin(given) {
+    add(given) {
       sequence += 1;
       const { authorization, ...headers } = given.headers;
       const hidden = authorization === undefined ? {} : { authorization: 'Bearer …' };
-      const entry = {
+      const request = {
         sequence,
         at: new Date().toISOString(),
         ...given,
         headers: { ...headers, ...hidden },
       };
-      entries.push(entry);
-      if (entries.length > MAX_ENTRIES) entries = entries.slice(-MAX_ENTRIES);
-      return entry;
+      requests.push(request);
+      if (requests.length > MAX_REQUESTS) requests = requests.slice(-MAX_REQUESTS);
+      return request;
     },
-    list: () => entries,
+    list: () => requests,
     clear() {
-      entries = [];
+      requests = [];
     },
   };
 }

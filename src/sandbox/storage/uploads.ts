@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Refusal } from '../http/responses.ts';
-import { syncFolder } from './json-files.ts';
-import type { Shelf } from './file-store.ts';
+import { ApiError } from '../api-error.ts';
+import type { FileStore } from './file-store.ts';
+import { publishFile } from './json-files.ts';
 
-/** The documented content types, in lower case, and the extension each is kept under. */
+/** The documented content types in lower case, each with the extension of its files. */
 export const uploadTypes: ReadonlyMap<string, string> = new Map([
   ['image/png', 'png'],
   ['image/jpeg', 'jpg'],
@@ -32,15 +32,15 @@ export const uploadTypes: ReadonlyMap<string, string> = new Map([
   ['audio/mpeg', 'mp3'],
 ]);
 
-/** "Up to 5 GB". */
+/** Documented as "Up to 5 GB". */
 const MAX_UPLOAD_BYTES = 5 * 1024 ** 3;
 
 export type Upload = { name: string; bytes: number };
 
-/** Streams a request's body to the shelf; it has its name only when it is whole and on the disk. */
+/** Streams a request's body into the store. The file gets its name only when it is complete and durable. */
 export async function receiveUpload(
   request: IncomingMessage,
-  uploads: Shelf,
+  uploads: FileStore,
   options: { extension: string; bytesPerSecond: number | undefined },
 ): Promise<Upload> {
   const name = `${randomUUID()}.${options.extension}`;
@@ -48,12 +48,9 @@ export async function receiveUpload(
   const meter = createMeter(options.bytesPerSecond);
   try {
     await pipeline(request, meter.stream, createWriteStream(`${path}.part`));
-    if (meter.bytes() === 0) throw new Refusal(400, 'The request body is empty.');
-    const file = await open(`${path}.part`, 'r+');
-    await file.sync().finally(() => file.close());
-    await rename(`${path}.part`, path);
-    await syncFolder(uploads.folder);
-    await uploads.placed(name);
+    if (meter.bytes() === 0) throw new ApiError(400, 'The request body is empty.');
+    await publishFile(`${path}.part`, path);
+    await uploads.add(name);
     return { name, bytes: meter.bytes() };
   } catch (error) {
     await rm(`${path}.part`, { force: true });
@@ -61,18 +58,18 @@ export async function receiveUpload(
   }
 }
 
-/** Counts what passes, refuses too much of it, and can slow it down. */
+/** Counts the bytes, rejects too many of them, and can slow the stream down. */
 function createMeter(bytesPerSecond: number | undefined) {
   let bytes = 0;
   const closed = new AbortController();
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
-      if (bytes > MAX_UPLOAD_BYTES) return done(new Refusal(400, 'The file is larger than 5 GB.'));
+      if (bytes > MAX_UPLOAD_BYTES) return done(new ApiError(400, 'The file is larger than 5 GB.'));
       if (!bytesPerSecond) return done(null, chunk);
       wait((chunk.length / bytesPerSecond) * 1000, undefined, { signal: closed.signal }).then(
         () => done(null, chunk),
-        // The other end is gone; the pipeline reports it.
+        // The stream was destroyed; the pipeline rejects with the reason.
         () => done(),
       );
     },
