@@ -1,14 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { SandboxContext } from './context.ts';
-
-/** What a request gets instead of a whole response. It is applied last, after every delay. */
-export type ConnectionFault = {
-  /** The status that the request log shows. */
-  loggedAs: number | 'cut' | 'hang';
-  apply(response: ServerResponse): Promise<void> | void;
-};
+import type { ConnectionFault, SandboxContext } from './context.ts';
 
 /** Closes the connection without a byte. */
 export function cutConnection(c: SandboxContext): Response {

@@ -3,13 +3,13 @@ import { ApiError, accountBusy, PROVIDER_LIMIT } from '../api-error.ts';
 import { type Phrase, readPhrases } from '../faults/phrases.ts';
 import { chooseAccount, isUntracked } from '../jobs/choose-account.ts';
 import type { Job, LipsyncRequest } from '../jobs/job.ts';
+import { parseLipsync } from '../jobs/lipsync-request.ts';
 import { formatVideoId, parseVideoId } from '../jobs/video-id.ts';
 import type { SandboxState } from '../state.ts';
 import { type Account, LIPSYNC_CREDITS } from '../storage/accounts.ts';
 import { readFields } from './body.ts';
 import { cutConnection, neverAnswer } from './connection.ts';
 import type { SandboxContext, SandboxEnv } from './context.ts';
-import { parseLipsync } from './lipsync-input.ts';
 import { jsonResponse, textResponse } from './responses.ts';
 
 export const lipsyncRoutes = new Hono<SandboxEnv>().post('/videos/lipsync', createLipsync);

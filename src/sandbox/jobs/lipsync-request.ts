@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ApiError } from '../api-error.ts';
-import type { LipsyncRequest } from '../jobs/job.ts';
 import { voices } from '../render/voices.ts';
+import type { LipsyncRequest } from './job.ts';
 
 const MAX_PROMPT_LENGTH = 200;
 const MAX_REPLY_LENGTH = 1024;
