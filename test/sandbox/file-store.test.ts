@@ -5,39 +5,39 @@ import { openFileStore } from '../../src/sandbox/storage/file-store.ts';
 import { temporaryFolder } from './client.ts';
 
 async function openSmallStore(folder: string, needed: string[] = []) {
-  const shelf = await openFileStore({
+  const store = await openFileStore({
     folder,
     maxBytes: 100,
     isNeeded: (name) => needed.includes(name),
   });
   const put = async (name: string, bytes: number) => {
     await writeFile(join(folder, name), 'x'.repeat(bytes));
-    await shelf.add(name);
+    await store.add(name);
   };
-  return { shelf, put };
+  return { store, put };
 }
 
-describe('a shelf', () => {
-  it('drops the oldest files when it is full', async () => {
+describe('a file store', () => {
+  it('deletes the oldest files when it is full', async () => {
     const folder = await temporaryFolder();
-    const { shelf, put } = await openSmallStore(folder);
+    const { store, put } = await openSmallStore(folder);
     for (const name of ['a', 'b', 'c']) await put(name, 40);
     expect((await readdir(folder)).sort()).toEqual(['b', 'c']);
-    expect([shelf.has('a'), shelf.has('b')]).toEqual([false, true]);
+    expect([store.has('a'), store.has('b')]).toEqual([false, true]);
   });
 
-  it('keeps the newest, however large, and what a running job needs', async () => {
+  it('keeps the newest file of any size, and files that a running job needs', async () => {
     const folder = await temporaryFolder();
     const { put } = await openSmallStore(folder, ['a']);
     for (const name of ['a', 'b', 'c']) await put(name, 120);
     expect((await readdir(folder)).sort()).toEqual(['a', 'c']);
   });
 
-  it('counts what an earlier run left there', async () => {
+  it('counts the files of an earlier run', async () => {
     const folder = await temporaryFolder();
     await (await openSmallStore(folder)).put('old', 80);
-    const { shelf, put } = await openSmallStore(folder);
-    expect(shelf.has('old')).toBe(true);
+    const { store, put } = await openSmallStore(folder);
+    expect(store.has('old')).toBe(true);
     await put('new', 80);
     expect(await readdir(folder)).toEqual(['new']);
   });

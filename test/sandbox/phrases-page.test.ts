@@ -6,7 +6,7 @@ const page = fileURLToPath(new URL('../../docs/sandbox-phrases.md', import.meta.
 
 describe('docs/sandbox-phrases.md', () => {
   /** After a change of the phrases: `npx vitest run test/sandbox/phrases-page.test.ts --update` writes the page. */
-  it('is the printed table of phrases', async () => {
+  it('is the generated table of phrases', async () => {
     await expect(printPage()).toMatchFileSnapshot(page);
   });
 });

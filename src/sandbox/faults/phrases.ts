@@ -1,8 +1,8 @@
 import type { JobEffects } from './job-effects.ts';
 
 /**
- * What `createLipsync` answers to a text with the phrase: the type of the error; or `CreateLipsyncSuccess`, told by the
- * status in which the lip-sync ends. GENERATING: it does not end.
+ * What `createLipsync` answers to a text with the phrase: the type of the error. A status means `CreateLipsyncSuccess` and
+ * is the last status of the lip-sync.
  */
 export type PhraseAnswer =
   | 'InvalidInputError'

@@ -78,8 +78,8 @@ export const app = new Hono<SandboxEnv>({
   .onError((error, c) => errorResponse(c, error));
 
 /**
- * The path as it was sent, since ids are written raw and a percent-encoded one must be told apart. With or without a
- * trailing slash, and never a redirect: a redirected POST would lose its body.
+ * The undecoded path, because ids are sent raw and a percent-encoded id must be refused. A trailing slash is removed and
+ * never redirected: a redirected POST would lose its body.
  */
 function readRawPath(incoming: HttpBindings['incoming'] | undefined): string {
   const [path = '/'] = (incoming?.url ?? '/').split('?');
