@@ -194,7 +194,10 @@ describe('lip-syncs', () => {
       const stopped = await ask(`DELETE /scheduler/${id}`);
       expect(stopped.status).toSatisfy((status: number) => status >= 200 && status < 300);
       expect((await ask(`DELETE /scheduler/${id}`)).status).toBe(404);
-      await vi.waitFor(async () => expect((await ask(`GET /videos/${id}`)).status).toBe(200));
+      await vi.waitFor(
+        async () => expect((await ask(`GET /videos/${id}`)).status).toBe(200),
+        untilFinal,
+      );
       await ask(`DELETE /videos/${id}`);
     },
   );
