@@ -36,7 +36,7 @@ module.exports = {
     forbid('the-client-imports-only-itself-and-two-packages',
       { path: '^packages/client/src/' },
       { pathNot: '^packages/client/src/|(^|node_modules/)(graphql-ws|eventsource-parser)(/|$)' }),
-    forbid('the-server-does-not-import-the-client', { path: '^src/' }, { path: '^packages/' }),
+    forbid('the-server-does-not-import-the-client', { path: '^src/', pathNot: '^src/demo' }, { path: '^packages/' }),
     forbid('browser-files-of-graphiql-import-only-each-other',
       { path: '^src/server/graphiql/browser/' },
       { pathNot: '^src/server/graphiql/browser/' }),

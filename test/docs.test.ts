@@ -10,7 +10,7 @@ import {
   lipsyncStatuses,
   mayFollow,
 } from '../src/domains/lipsyncs/lifecycle.ts';
-import { phrases } from '../src/sandbox/phrases.ts';
+import { phrases } from '../src/sandbox/faults/phrases.ts';
 import { schema } from '../src/schema.ts';
 import { startTestApp, type TestApp } from './support/app.ts';
 import type { Result, Variables } from './support/graphql-client.ts';
@@ -320,7 +320,7 @@ describe('names', () => {
     const known = new Set<string>([
       ...variableNames,
       ...enums.flatMap((type) => type.getValues().map(({ name }) => name)),
-      ...phrases.map(({ name }) => name),
+      ...phrases.map(({ phrase }) => phrase),
       // Of single documents, and of the doors.
       ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL_SERVER_ERROR'],
       ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
@@ -345,8 +345,12 @@ describe('names', () => {
   });
 
   test('the phrases are those of the sandbox', () => {
-    const shown = pageOf('README.md').rows.filter(([cell]) => cell?.startsWith('`[['));
-    expect(shown).toEqual(phrases.map(({ name, description }) => [`\`[[${name}]]\``, description]));
+    const shown = pageOf('docs/sandbox-phrases.md').rows.filter(([cell]) =>
+      cell?.startsWith('`[['),
+    );
+    expect(shown).toEqual(
+      phrases.map(({ phrase, effect, answer }) => [`\`[[${phrase}]]\``, effect, `\`${answer}\``]),
+    );
   });
 
   test('each type of failure has its section', () => {

@@ -34,9 +34,9 @@ export type TestApp = GraphQLClient & {
   app: App;
   /** @throws where `upstream` was given */
   sandbox: Sandbox;
-  /** Sets switches of the sandbox (`src/sandbox/switches.ts`); null turns one off. */
+  /** Sets switches of the sandbox (`src/sandbox/faults/switches.ts`); null turns one off. */
   turn(switches: Record<string, unknown>): Promise<unknown>;
-  /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/control.ts`). */
+  /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/http/control.ts`). */
   readSandbox<T>(path: 'requests' | 'jobs' | 'switches'): Promise<T>;
   /** Ends every job that runs at the sandbox, now. */
   finishJobs(status?: 'COMPLETED' | 'FAILED' | 'MODERATED'): Promise<void>;
