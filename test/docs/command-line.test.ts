@@ -15,19 +15,15 @@ const run = promisify(execFile);
 type Step = { line: number; command: string; answer: unknown };
 
 function stepsOf(file: string): Step[] {
-  const steps: Step[] = [];
-  for (const block of pageOf(file).blocks) {
-    const { language, role, text, line } = block;
-    if (language === 'sh') {
-      const commands = commandsIn(block).filter((command) => command.startsWith('curl '));
-      steps.push(...commands.map((command) => ({ line, command, answer: undefined })));
-    }
-    const last = steps.at(-1);
-    if (language === 'json' && role === 'answer' && last?.answer === undefined && last) {
-      last.answer = JSON.parse(text);
-    }
-  }
-  return steps;
+  const { blocks } = pageOf(file);
+  return blocks.flatMap((block, at) => {
+    if (block.language !== 'sh') return [];
+    const { language, role, text } = blocks[at + 1] ?? block;
+    const answer: unknown = language === 'json' && role === 'answer' ? JSON.parse(text) : undefined;
+    return commandsIn(block)
+      .filter((command) => command.startsWith('curl '))
+      .map((command) => ({ line: block.line, command, answer }));
+  });
 }
 
 const documents = files.filter((file) => stepsOf(file).length > 0);
