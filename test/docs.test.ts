@@ -82,6 +82,7 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inACopy('npm start'),
   inACopy('npm run dev'),
   inACopy('npm run bench:client'),
+  ['npm run test:all', { file: 'package.json', words: '"test:all":' }],
   ['npm ci', { file: '.ci/run', words: 'npm ci --no-audit' }],
   ['npm run bench', { file: '.ci/run', words: 'npm run -s bench' }],
   ['npm run sandbox', { file: 'package.json', words: '"sandbox": "node src/sandbox/main.ts"' }],
@@ -248,7 +249,7 @@ describe('commands', () => {
     },
   );
 
-  test('npm scripts that are named exist', () => {
+  test('the npm scripts that documents name exist, and CONTRIBUTING.md lists those that test', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
@@ -256,6 +257,11 @@ describe('commands', () => {
       [...text.matchAll(/npm run ([\w:]+)/g)].flatMap(([, name]) => name ?? []),
     );
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+    const listed = pageOf('CONTRIBUTING.md').rows.flatMap(
+      ([cell]) => /^`(test[\w:]*)`$/.exec(cell ?? '')?.[1] ?? [],
+    );
+    const tests = Object.keys(scripts).filter((name) => name.startsWith('test'));
+    expect(listed.toSorted()).toEqual(tests.toSorted());
   });
 });
 
@@ -270,6 +276,17 @@ describe('names', () => {
     });
     expect(broken).toEqual([]);
   });
+
+  test.each(['listening', 'the upstream could not be read', 'Nothing can be made now'])(
+    'docs/operations.md names the log message "%s" of the code',
+    (message) => {
+      expect(pageOf('docs/operations.md').spans).toContain(message);
+      const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => readFileSync(join(root, 'src', name), 'utf8'));
+      expect(sources.some((text) => text.includes(message))).toBe(true);
+    },
+  );
 
   test('paths that are named are there', () => {
     const paths = allSpans().filter((span) => /^(src|test|docs)\//.test(span));
