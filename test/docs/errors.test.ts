@@ -21,7 +21,7 @@ const requestErrors = new Map(
 
 /** Words in capitals in these folders that are not codes of request errors. */
 const otherWords = [
-  ...['CLIENT_LEFT', 'SERVER_STOPS', 'CONNECTION_FAILED', 'INVALID_INPUT'],
+  ...['CLIENT_LEFT', 'SERVER_STOPS', 'SIGNED_OUT', 'CONNECTION_FAILED', 'INVALID_INPUT'],
   ...['ERR_HTTP_REQUEST_TIMEOUT', 'HPE_HEADER_OVERFLOW'],
 ];
 
