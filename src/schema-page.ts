@@ -19,7 +19,7 @@ const head = `# The schema
 
 Written by \`npm run schema\` from [\`schema.graphql\`](../schema.graphql); a test holds it true. A client that asks this
 server directly finds \`node(id: ID!)\` and \`nodes(ids: [ID!]!)\` as well, and
-[federation.md](federation.md#what-may-meet-a-neighbours) says why they are not published. What each failure means, and
+[federation.md](federation.md#name-conflicts) says why they are not published. What each failure means, and
 what to do about it, is in [errors.md](errors.md).
 `;
 

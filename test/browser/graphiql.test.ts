@@ -8,7 +8,7 @@ import { openLine } from '../support/line.ts';
 import { openGraphiql } from './graphiql-stage.ts';
 import { readLipsync, requestLipsync } from './lipsync.ts';
 
-const picture = join(import.meta.dirname, '../../docs/graphiql.png');
+const picture = join(import.meta.dirname, '../../docs/pictures/graphiql.png');
 const mostPictureBytes = 250_000;
 
 let browser: Browser;

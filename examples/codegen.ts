@@ -1,0 +1,16 @@
+export default {
+  schema: 'http://127.0.0.1:4000/graphql',
+  documents: ['src/**/*.{ts,tsx}'],
+  generates: {
+    'src/graphql/': {
+      preset: 'client',
+      config: {
+        scalars: {
+          BigInt: 'number',
+          DateTime: 'string',
+          File: { input: 'File | Blob', output: 'never' },
+        },
+      },
+    },
+  },
+};
