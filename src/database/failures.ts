@@ -7,7 +7,7 @@ function fieldOf(error: unknown, field: 'code' | 'constraint' | 'severity'): str
 }
 
 /** Such as `ECONNREFUSED`, or `28P01` for a wrong password; never a message, which may hold part of a URL. */
-export function codeOf(error: unknown): string | undefined {
+export function databaseErrorCode(error: unknown): string | undefined {
   const code = fieldOf(error, 'code');
   return code !== undefined && /^\w+$/.test(code) ? code : undefined;
 }
@@ -16,7 +16,7 @@ export function codeOf(error: unknown): string | undefined {
  * True when the server itself said no and the connection goes on. Everything else (a cut connection, a timeout of ours,
  * a server that shuts down) leaves open whether the statement ran.
  */
-export function isRefusal(error: unknown): boolean {
+export function isStatementRejected(error: unknown): boolean {
   return fieldOf(error, 'severity') === 'ERROR';
 }
 
@@ -24,7 +24,7 @@ export function isRefusal(error: unknown): boolean {
  * True where the server said no to what it may well take a moment later: two met (40), it was short of something (53), a
  * lock was not to be had (55P03), it stopped, or broke off a statement that had waited for too long (57).
  */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return /^(?:40|53|55P03|57)/.test(fieldOf(error, 'code') ?? '');
 }
 

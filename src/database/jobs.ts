@@ -8,7 +8,7 @@ import {
   type WorkOptions,
 } from 'pg-boss';
 import type { Log } from '../log.ts';
-import { isRefusal, isUniqueViolation } from './failures.ts';
+import { isStatementRejected, isUniqueViolation } from './failures.ts';
 import type { Database, Sql } from './sql.ts';
 
 export type { Job } from 'pg-boss';
@@ -111,7 +111,7 @@ class BossJobs implements Jobs {
   }
 
   #logError(error: Error): void {
-    if (!isRefusal(error)) {
+    if (!isStatementRejected(error)) {
       if (performance.now() - this.#outageLoggedAt < outageLogMs) return;
       this.#outageLoggedAt = performance.now();
     }

@@ -1,6 +1,6 @@
 import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { Log } from '../log.ts';
-import { codeOf, isRefusal } from './failures.ts';
+import { databaseErrorCode, isStatementRejected } from './failures.ts';
 import { Notifications } from './notifications.ts';
 import type { Database, Listener, Row, Sql } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
@@ -84,7 +84,7 @@ class Postgres implements Database {
       return rows;
     } catch (error) {
       // A text without parameters may have opened a transaction before it failed.
-      const isReusable = isRefusal(error) && params !== undefined && params.length > 0;
+      const isReusable = isStatementRejected(error) && params !== undefined && params.length > 0;
       client.release(!isReusable);
       throw error;
     }
@@ -165,7 +165,7 @@ export async function openPostgres(options: {
     await database.ping();
   } catch (error) {
     await database.close();
-    const code = codeOf(error) ?? 'no answer';
+    const code = databaseErrorCode(error) ?? 'no answer';
     throw new Error(`The database of DATABASE_URL cannot be used: ${code}.`, { cause: error });
   }
   return database;

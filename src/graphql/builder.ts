@@ -5,11 +5,10 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import FederationPlugin from '@pothos/plugin-federation';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import { accessFailure, isAdmitted, nodeAccessFailure } from './access.ts';
 import type { Caller, Context, Scope } from './context.ts';
 import { decodeId, encodeId } from './ids.ts';
-import { nodeRefusal } from './node-rules.ts';
-import { call, type ListSize } from './prices.ts';
-import { isSomebody, refusalOf } from './refusal.ts';
+import { type ListSize, upstreamCallCost } from './prices.ts';
 
 export type SchemaTypes = {
   Context: Context;
@@ -59,7 +58,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     authScopes: ({ caller }) => ({ scope: (scope) => caller.scopes.has(scope) }),
     // Meant failures do not extend Error; the errors plugin takes whatever was thrown.
     unauthorizedError: (...[, { caller }, , { failure }]) =>
-      refusalOf(caller, missingScope(failure)) as unknown as Error,
+      accessFailure(caller, missingScope(failure)) as unknown as Error,
   },
   relay: {
     cursorType: 'String',
@@ -75,8 +74,8 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     idFieldOptions: { description: 'Opaque, stable, and unique among all types.' },
     nodeQueryOptions: {
       nullable: true,
-      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
-      directives: { cost: call },
+      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isAdmitted(caller),
+      directives: { cost: upstreamCallCost },
       args: { id: { description: 'Its id.' } },
       resolve: (...[, { id }, { caller }, , resolveNode]) => {
         const refused = refusalOfNode(id, caller);
@@ -88,8 +87,8 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     },
     nodesQueryOptions: {
       nullable: { list: false, items: true },
-      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
-      directives: { cost: call },
+      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isAdmitted(caller),
+      directives: { cost: upstreamCallCost },
       args: { ids: { description: 'Their ids.' } },
       resolve: async (...[, { ids }, { caller }, , resolveNodes]) => {
         const nodes = await resolveNodes(ids);
@@ -112,7 +111,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
 
 /** Rubbish is missing for everybody, and so is an account for whoever is no operator. */
 function refusalOfNode({ typename, id }: { typename: string; id: string }, caller: Caller) {
-  return id === '' || typename === 'Account' ? null : nodeRefusal(typename, caller);
+  return id === '' || typename === 'Account' ? null : nodeAccessFailure(typename, caller);
 }
 
 /** One item of a list that failed. Whoever executes the list hears of it, a moment later than Node would wait. */

@@ -39,7 +39,7 @@ export type PricedOperation = {
  * Fields that an operation may have once its fragments are spread out. Beyond this it costs Infinity: to go on counting
  * would be the very work that a limit is to spare us.
  */
-const mostFields = 20_000;
+const maxFields = 20_000;
 
 /**
  * What the operation costs at most, by the `@cost` and `@listSize` of the schema. A field costs its weight and that of
@@ -47,7 +47,7 @@ const mostFields = 20_000;
  * written is 1 for what has fields, and 0 for the rest. Of an abstract type the dearest object counts.
  */
 export function estimateCost(operation: PricedOperation): number {
-  return costOfRoot({ ...operation, fieldsLeft: mostFields, collected: new Map() });
+  return costOfRoot({ ...operation, fieldsLeft: maxFields, collected: new Map() });
 }
 
 /** What it came to, by the same weights and the items that there were. `data` is the result's own. */

@@ -18,20 +18,20 @@ export type Page = {
   before: string | null;
 };
 
-const defaultSize = 20;
-const mostItems = 100;
+const defaultPageSize = 20;
+const maxPageSize = 100;
 
 /** @throws InvalidInputError for sizes outside 1 to 100, and where both directions are asked for. */
 export function pageOf({ first, after, last, before }: PageArgs): Page {
   const issues = Object.entries({ first, last })
-    .filter(([, size]) => size != null && (size < 1 || size > mostItems))
-    .map(([name]) => ({ path: [name], message: `${name} is a number from 1 to ${mostItems}.` }));
+    .filter(([, size]) => size != null && (size < 1 || size > maxPageSize))
+    .map(([name]) => ({ path: [name], message: `${name} is a number from 1 to ${maxPageSize}.` }));
   if (first != null && last != null) {
     issues.push({ path: ['last'], message: 'first and last exclude each other.' });
   }
   if (issues.length > 0) throw new InvalidInputError(issues);
   return {
-    limit: first ?? last ?? defaultSize,
+    limit: first ?? last ?? defaultPageSize,
     // A page before a cursor is the one right before it.
     isBackwards: last != null || (first == null && before != null),
     after: after ?? null,

@@ -66,7 +66,7 @@ export function listOf(assumedSize: number): ListSize {
 }
 
 /** Of a field that may ask the upstream for the sake of one thing, or that changes something. */
-export const call = { weight: 10 };
+export const upstreamCallCost = { weight: 10 };
 
 /** For every paged list: what `pageOf` in `paging.ts` gives where no size is asked for. */
 export const pageSize: ListSize = {

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { isSuccess } from './answer.ts';
+import { connectOnce } from './connect-once.ts';
 import { withoutToken } from './errors.ts';
 import { type Answer, exchange, type Fault, type Patience } from './exchange.ts';
 
@@ -107,20 +108,4 @@ export class Connection {
       headers: { ...this.#headers, ...request.headers },
     };
   }
-}
-
-/**
- * undici connects again by itself when a connection ends before the request was written to it, for as long as that
- * happens. One attempt is enough to know that this upstream can't be reached.
- */
-function connectOnce(connector: buildConnector.connector): buildConnector.connector {
-  let isUsed = false;
-  return (options, callback) => {
-    if (isUsed) {
-      callback(new Error('The connection ended before the request was written.'), null);
-      return;
-    }
-    isUsed = true;
-    connector(options, callback);
-  };
 }

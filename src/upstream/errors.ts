@@ -12,6 +12,7 @@ import {
   UpstreamUnauthorizedError,
   UpstreamUnavailableError,
 } from '../errors.ts';
+import { parseRetryAfterSeconds } from './retry-after.ts';
 
 // The upstream's own page asks clients to wait "at least 10..30 seconds" after a 429.
 const minRetryAfterSeconds = 10;
@@ -85,26 +86,12 @@ function busyReasonOf(body: unknown): RateLimitReason {
 }
 
 function retryAfterSecondsOf(body: unknown, header: string | undefined): number {
-  const told = secondsOf(header) ?? secondsOf(fieldOf(body, 'retryAfter'));
+  const told =
+    parseRetryAfterSeconds(header) ?? parseRetryAfterSeconds(fieldOf(body, 'retryAfter'));
   // Random where nothing was told, or all who were refused together would come back together.
   return told === undefined
     ? randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1)
     : Math.min(maxRetryAfterSeconds, Math.max(minRetryAfterSeconds, Math.ceil(told)));
-}
-
-function secondsOf(value: unknown): number | undefined {
-  if (typeof value === 'number') {
-    return Number.isFinite(value) ? value : undefined;
-  }
-  if (typeof value !== 'string' || value.trim() === '') {
-    return undefined;
-  }
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) {
-    return seconds;
-  }
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : (date - Date.now()) / 1000;
 }
 
 /** The upstream's own words where they can do no harm, because they alone say which input it disliked. */

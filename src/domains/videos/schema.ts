@@ -1,11 +1,11 @@
 import { Failure } from '../../errors.ts';
+import { isAdmitted } from '../../graphql/access.ts';
 import { builder } from '../../graphql/builder.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call, listOf, pageSize } from '../../graphql/prices.ts';
-import { isSomebody } from '../../graphql/refusal.ts';
+import { listOf, pageSize, upstreamCallCost } from '../../graphql/prices.ts';
 import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -104,7 +104,7 @@ export const VideoRef = builder.loadableNode('Video', {
 });
 
 // Everybody may ask for what its own lip-syncs used or made.
-defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isSomebody });
+defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isAdmitted });
 
 const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').implement({
   description: 'A video in a page, with its cursor.',
@@ -153,8 +153,8 @@ builder.queryFields((t) => ({
     type: VideoConnectionRef,
     description:
       "Videos of all accounts, the newest first; without the scope videos:read only those that the caller's lip-syncs used or made. A page may hold fewer than asked for and still say hasNextPage, where a filter matches little: go on from its endCursor.",
-    authScopes: (_root, _args, { caller }) => isSomebody(caller),
-    directives: { cost: call },
+    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
+    directives: { cost: upstreamCallCost },
     // Composition takes sizedFields of objects only, and this is a union: the supergraph assumes whole pages.
     extensions: { listSize: pageSize },
     args: {
@@ -178,8 +178,8 @@ builder.queryFields((t) => ({
     nullable: true,
     description:
       'One video by its id, or null where there is none for the caller. A failure of the video service is null with an entry in errors.',
-    authScopes: (_root, _args, { caller }) => isSomebody(caller),
-    directives: { cost: call },
+    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
+    directives: { cost: upstreamCallCost },
     args: { id: t.arg.id({ required: true, description: 'The id of the video.' }) },
     resolve: (_root, { id }) => keyOf('Video', id),
   }),
@@ -202,7 +202,7 @@ const DeleteSuccessRef = builder
 builder.mutationField('deleteVideo', (t) =>
   t.field({
     type: DeleteSuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
       "Deletes a video at the video service for good. Needs the scope lipsync:write for what the caller's lip-syncs made, and videos:write for any other. Lip-syncs that used or made it stay, without its addresses.",
     // Named in the refusal: the lesser one.
