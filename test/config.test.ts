@@ -296,7 +296,10 @@ describe('refuses', () => {
     [{ TRUSTED_DOCUMENTS: folder }, /^TRUSTED_DOCUMENTS must/],
     [{ TRUSTED_DOCUMENTS: file('list.json', '["{ a }"]') }, /^TRUSTED_DOCUMENTS must/],
     [{ TRUSTED_DOCUMENTS: file('numbers.json', '{ "a": 1 }') }, /^TRUSTED_DOCUMENTS must/],
-    [{ TRUSTED_DOCUMENTS: file('broken.json', '{ "a": "{ nope" }') }, /^TRUSTED_DOCUMENTS contains/],
+    [
+      { TRUSTED_DOCUMENTS: file('broken.json', '{ "a": "{ nope" }') },
+      /^TRUSTED_DOCUMENTS contains/,
+    ],
     [{ DATA_DIR: file('no-folder', '') }, /^DATA_DIR must be a folder/],
     [{ API_KEYS_FILE: join(folder, 'nowhere.txt') }, /^API_KEYS_FILE must/],
     [{ API_KEYS_FILE: keysFile, API_KEYS: `file:${hash('x')}:admin` }, /^API_KEYS_FILE contains/],

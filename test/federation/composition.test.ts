@@ -8,7 +8,7 @@ import { buildASTSchema, Kind, parse, print } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { readMarkdown } from '../support/markdown.ts';
 import { composers, type Subgraph } from './compose.ts';
-import { neighbourSdl } from './neighbour.ts';
+import { neighbourSdl } from './projects-subgraph.ts';
 
 // What is committed, since that is what a registry is given: test/schema.test.ts holds that it is the program's.
 const sdl = await readFile('schema.graphql', 'utf8');

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createGraphQLClient } from '../support/graphql-client.ts';
-import { callers, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 let graph: Graph;
 let source: string;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callers, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 /** The other composer's supergraph, so that each of them has been run. */
 let graph: Graph;

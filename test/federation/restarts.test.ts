@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 import { testStorage } from '../support/database.ts';
-import { callers, callersEnv, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, callersEnv, findSource, type Graph, startGraph } from './graph.ts';
 
 type Event = { cursor: string; sequence: number; status: string };
 

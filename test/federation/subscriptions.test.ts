@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Result } from '../support/graphql-client.ts';
-import { callers, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 type Event = {
   __typename: string;

@@ -3,7 +3,7 @@ import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
 import { composers, type Subgraph } from './compose.ts';
 import { startGateway } from './gateway.ts';
-import { type Neighbour, startNeighbour } from './neighbour.ts';
+import { type Neighbour, startNeighbour } from './projects-subgraph.ts';
 
 const scopes = ['lipsync:read', 'lipsync:write', 'videos:read'] as const;
 
