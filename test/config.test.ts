@@ -103,9 +103,9 @@ describe('works', () => {
     ['true', 'everyone'],
     ['authenticated', 'authenticated'],
     ['false', 'nobody'],
-  ])('INTROSPECTION=%s lets %s ask for the schema', (INTROSPECTION, who) => {
-    expect(readConfig({ INTROSPECTION }).server.introspection).toBe(who);
-    expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(who);
+  ])('INTROSPECTION=%s allows introspection to %s', (INTROSPECTION, access) => {
+    expect(readConfig({ INTROSPECTION }).server.introspection).toBe(access);
+    expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(access);
   });
 
   test('NODE_ENV=production runs the sandbox with SANDBOX=true', () => {
@@ -226,7 +226,7 @@ describe('a file of API keys', () => {
   test.each([
     [`${line('web')}\n${line('ops')}\n`, ['web', 'ops']],
     [`${line('web')},${line('ops')}`, ['web', 'ops']],
-    [`# whose they are\r\n${line('web')} # the web\r\n\r\n,${line('ops')},\r\n`, ['web', 'ops']],
+    [`# the keys\r\n${line('web')} # the web\r\n\r\n,${line('ops')},\r\n`, ['web', 'ops']],
     [`\ufeff${line('web')}`, ['web']],
     [`# ${line('web')}\n`, []],
     ['', []],
