@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from './app.ts';
-import { type Config, ConfigError, readConfig } from './config.ts';
+import { ConfigError } from './config/error.ts';
+import { type Config, readConfig } from './config.ts';
 import { connectDatabase } from './database/connect.ts';
 import { DataDirInUseError } from './database/lock.ts';
 import { createLog, type Log } from './log.ts';

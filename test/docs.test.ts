@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { isEnumType, Kind, OperationTypeNode, parse } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readConfig, variableNames } from '../src/config.ts';
+import { variableNames } from '../src/config/variables.ts';
+import { readConfig } from '../src/config.ts';
 import {
   type LipsyncStatus,
   lipsyncStatuses,

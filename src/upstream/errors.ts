@@ -12,7 +12,7 @@ import {
   UpstreamUnauthorizedError,
   UpstreamUnavailableError,
 } from '../errors.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfterSeconds } from './retry-after.ts';
 
 // The upstream's own page asks clients to wait "at least 10..30 seconds" after a 429.
 const minRetryAfterSeconds = 10;
@@ -86,7 +86,7 @@ function rateLimitReasonOf(body: unknown): RateLimitReason {
 }
 
 function retryAfterSecondsOf(body: unknown, header: string | undefined): number {
-  const seconds = parseRetryAfter(header) ?? parseRetryAfter(fieldOf(body, 'retryAfter'));
+  const seconds = parseRetryAfterSeconds(header) ?? parseRetryAfterSeconds(fieldOf(body, 'retryAfter'));
   // Random by default, so that requests that were rejected together do not retry together.
   return seconds === undefined
     ? randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1)

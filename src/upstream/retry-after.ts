@@ -4,7 +4,7 @@
  *
  * @returns undefined for anything else, such as a header that came twice
  */
-export function parseRetryAfter(value: unknown): number | undefined {
+export function parseRetryAfterSeconds(value: unknown): number | undefined {
   if (typeof value === 'number') {
     return Number.isFinite(value) ? value : undefined;
   }

@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { parseApiKeyFile } from '../../src/config.ts';
+import { parseApiKeyFile } from '../../src/config/api-keys.ts';
 import { scopes } from '../../src/graphql/context.ts';
 import { schema } from '../../src/schema.ts';
 import { startTestApp } from '../support/app.ts';

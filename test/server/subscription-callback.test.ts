@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openReceiver, type Receiver } from '../domains/webhooks/receiver.ts';
+import { openReceiver, type Receiver } from '../domains/webhooks/webhook-receiver.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 

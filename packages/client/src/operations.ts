@@ -54,39 +54,39 @@ export type LipsyncBusyPolicy =
   /** Wait here, and be sent when there is room. */
   | 'QUEUE';
 
-/** What went wrong: the type's name without `Error`. */
+/** The kind of a failure: the name of its type without `Error`, in capitals. */
 export type LipsyncErrorCode =
-  /** The account is on hold until its operator reconnects it. */
+  /** The account is on hold until the operator reconnects it. */
   | 'ACCOUNT_PENDING'
-  /** The video service's moderation refused the content. */
+  /** The video service's moderation rejected the content. */
   | 'CONTENT_MODERATED'
-  /** The video service tried and failed. */
+  /** The video service failed to generate the video. */
   | 'GENERATION_FAILED'
-  /** The idempotencyKey was used before with another input. */
+  /** The idempotencyKey was used before with a different input. */
   | 'IDEMPOTENCY_CONFLICT'
   /** The account has no credits left. */
   | 'INSUFFICIENT_CREDITS'
-  /** The input breaks a rule; the issues say which. Nothing was sent or charged. */
+  /** The input is not valid; `issues` lists the reasons. Nothing was sent to the video service or charged. */
   | 'INVALID_INPUT'
-  /** The caller is nobody: no token, or one that is not valid. */
+  /** The request has no valid token. */
   | 'NOT_AUTHENTICATED'
-  /** The caller lacks a scope. */
+  /** The caller does not have the required scope. */
   | 'NOT_AUTHORIZED'
-  /** What the request refers to does not exist, or not for this caller. */
+  /** The object does not exist, or it belongs to another owner. */
   | 'NOT_FOUND'
-  /** The request was sent and no clear answer came. It is never sent again. */
+  /** The request was sent, but its outcome is unknown. It is never sent again. */
   | 'OUTCOME_UNKNOWN'
   /** This server's queue is full. */
   | 'QUEUE_FULL'
-  /** A limit of this server is used up. */
+  /** A limit of this server is exhausted. */
   | 'QUOTA_EXCEEDED'
-  /** There is no room at the video service right now. */
+  /** The video service has no free capacity right now. */
   | 'RATE_LIMITED'
   /** The operator's subscription to the video service has expired. */
   | 'SUBSCRIPTION_EXPIRED'
-  /** The video service refused this server's own credentials. */
+  /** The video service rejected this server's credentials. */
   | 'UPSTREAM_UNAUTHORIZED'
-  /** The video service could not be reached or gave no usable answer. */
+  /** The video service could not be reached or did not return a usable response. */
   | 'UPSTREAM_UNAVAILABLE';
 
 /** What made us look when we learnt of a change. */
@@ -141,13 +141,13 @@ export type LipsyncVideoInput =
   |  { id?: never;   /** A finished upload of kind VIDEO. */
   uploadId: string; };
 
-/** Which limit was met at the video service. */
+/** The limit of the video service that was reached. */
 export type RateLimitReason =
-  /** The account that this video belongs to has no free slot. */
+  /** The account of the source video has no free slot. */
   | 'ACCOUNT_BUSY'
   /** No account has a free slot. */
   | 'ALL_ACCOUNTS_BUSY'
-  /** The provider behind the video service refused more jobs. */
+  /** The provider behind the video service accepts no more concurrent jobs. */
   | 'PROVIDER_LIMIT';
 
 /** The use of an uploaded file. */
@@ -157,13 +157,13 @@ export type UploadKind =
   /** The video of the person that will speak: MP4, MOV, WebM and others. */
   | 'VIDEO';
 
-/** What of a lip-sync the caller's own server may be told. */
+/** An event of a lip-sync that can be sent as a webhook to its `callbackUrl`. */
 export type WebhookEvent =
-  /** Its end, whichever it is: `lipsync.completed`, `lipsync.failed`, `lipsync.moderated`, `lipsync.cancelled` or `lipsync.expired`. */
+  /** The lip-sync reached a final status. Sent as `lipsync.completed`, `lipsync.failed`, `lipsync.moderated`, `lipsync.cancelled` or `lipsync.expired`. */
   | 'FINISHED'
-  /** The video service is making the video: `lipsync.generating`. A short job may end before that is seen, and then it is not told. */
+  /** The video service is generating the video. Sent as `lipsync.generating`; not sent for a short job that ends before this status is observed. */
   | 'GENERATING'
-  /** The video service has taken it: `lipsync.submitted`, once. */
+  /** The video service accepted the job. Sent once, as `lipsync.submitted`. */
   | 'SUBMITTED';
 
 export type CancelLipsyncMutationVariables = Exact<{

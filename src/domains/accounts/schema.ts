@@ -7,7 +7,7 @@ import {
   upstreamErrors,
 } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call, listOf } from '../../graphql/prices.ts';
+import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import type { AccountOverview, AccountService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -108,7 +108,7 @@ builder.queryField('accounts', (t) =>
   t.field({
     type: AccountListRef,
     ...forAdmins,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
       'The accounts at the video service, with their load and credits. Needs the scope admin.',
     authScopes: { scope: 'admin' },
@@ -159,7 +159,7 @@ builder.mutationField('reconnectAccount', (t) =>
   t.field({
     type: ReconnectSuccessRef,
     ...forAdmins,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
       'Signs an account in again at the video service, which ends its pending error there and its pause here. Needs the scope admin.',
     authScopes: { scope: 'admin' },

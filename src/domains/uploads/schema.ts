@@ -3,7 +3,7 @@ import { builder } from '../../graphql/builder.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, LipsyncErrorRef, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call } from '../../graphql/prices.ts';
+import { upstreamCallCost } from '../../graphql/prices.ts';
 import type { Upload, UploadKind, UploadService, UploadState } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -160,7 +160,7 @@ const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').im
 builder.mutationFields((t) => ({
   createUpload: t.field({
     type: CreateSuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     authScopes: { scope: 'lipsync:write' },
     description: 'Creates an upload of up to 5 GB. The file itself is sent to the returned URL.',
     args: {
@@ -173,7 +173,7 @@ builder.mutationFields((t) => ({
     resolve: (_, { input }, { caller, services }) => services.uploads.create(caller.owner, input),
   }),
   uploadAudio: t.field({
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     type: UploadAudioSuccessRef,
     authScopes: { scope: 'lipsync:write' },
     description:

@@ -4,8 +4,8 @@ import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call, listOf, pageSize } from '../../graphql/prices.ts';
-import { isSomebody } from '../../graphql/refusal.ts';
+import { upstreamCallCost, listOf, pageSize } from '../../graphql/prices.ts';
+import { isAdmitted } from '../../graphql/access.ts';
 import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -109,7 +109,7 @@ export const VideoRef = builder.loadableNode('Video', {
 });
 
 // Any authenticated caller may read the videos that its own lip-syncs used or made.
-defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isSomebody });
+defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isAdmitted });
 
 const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').implement({
   description: 'A video in a page, with its cursor.',
@@ -167,8 +167,8 @@ builder.queryFields((t) => ({
     type: VideoConnectionRef,
     description:
       "The videos of all accounts, newest first. Without the scope videos:read only the videos that the caller's lip-syncs used or made. With a filter that matches few videos, a page can be incomplete and still have hasNextPage: continue from its endCursor.",
-    authScopes: (_root, _args, { caller }) => isSomebody(caller),
-    directives: { cost: call },
+    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
+    directives: { cost: upstreamCallCost },
     // Composition accepts sizedFields on object types only, and this is a union: the supergraph assumes full pages.
     extensions: { listSize: pageSize },
     args: {
@@ -198,8 +198,8 @@ builder.queryFields((t) => ({
     nullable: true,
     description:
       'One video by its id, or null if it does not exist for the caller. If the video service fails, the field is null with an entry in errors.',
-    authScopes: (_root, _args, { caller }) => isSomebody(caller),
-    directives: { cost: call },
+    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
+    directives: { cost: upstreamCallCost },
     args: { id: t.arg.id({ required: true, description: 'The id of the video.' }) },
     resolve: (_root, { id }) => keyOf('Video', id),
   }),
@@ -222,7 +222,7 @@ const DeleteSuccessRef = builder
 builder.mutationField('deleteVideo', (t) =>
   t.field({
     type: DeleteSuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
       "Deletes a video permanently at the video service. Needs the scope lipsync:write for videos that the caller's lip-syncs made, and videos:write for all others. Lip-syncs that used or made the video stay, without its URLs.",
     // A NotAuthorizedError then names the lesser scope.

@@ -2,8 +2,8 @@ import { builder } from '../../graphql/builder.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call, listOf } from '../../graphql/prices.ts';
-import { share } from '../../graphql/sharing.ts';
+import { upstreamCallCost, listOf } from '../../graphql/prices.ts';
+import { setCacheHint } from '../../graphql/cache-hints.ts';
 import type { Voice, VoiceService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -54,7 +54,7 @@ const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implemen
 builder.queryFields((t) => ({
   voices: t.field({
     type: VoiceListRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description: 'The voices that can speak the text of a lip-sync. Needs the scope lipsync:read.',
     authScopes: { scope: 'lipsync:read' },
     errors: {
@@ -64,7 +64,7 @@ builder.queryFields((t) => ({
     resolve: async (...[, , context, info]) => {
       const nodes = await context.services.voices.list(context.signal);
       // The upstream sometimes gives an empty list by mistake, which must not be cached.
-      if (nodes.length > 0) share(context, info, maxAgeSeconds);
+      if (nodes.length > 0) setCacheHint(context, info, maxAgeSeconds);
       return { nodes };
     },
   }),
@@ -74,10 +74,10 @@ builder.queryFields((t) => ({
     description:
       'One voice by its id, or null if there is none. Needs the scope lipsync:read. If the video service fails, the field is null with an entry in errors.',
     authScopes: { scope: 'lipsync:read' },
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     args: { id: t.arg.id({ required: true, description: 'The id of the voice.' }) },
     resolve: (...[, { id }, context, info]) => {
-      share(context, info, maxAgeSeconds);
+      setCacheHint(context, info, maxAgeSeconds);
       return keyOf('Voice', id);
     },
   }),

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { type Plugin as EnvelopPlugin, isAsyncIterable } from '@envelop/core';
 import type { ExecutionResult } from 'graphql';
 import type { FetchAPI, Plugin } from 'graphql-yoga';
+import { sharedMaxAge } from '../../graphql/cache-hints.ts';
 import type { Context } from '../../graphql/context.ts';
-import { secondsShared } from '../../graphql/sharing.ts';
 
 /** What an answer depends on, beside the address: a cache keeps one for each. */
 const variants = 'Origin, Authorization, Accept';
@@ -31,7 +31,7 @@ export function useSharedAnswers(): { hold: EnvelopPlugin<Context & Yogas>; tell
             if (isAsyncIterable(result)) return;
             const { data, errors } = result as ExecutionResult;
             if (errors !== undefined || data === null || data === undefined) return;
-            const keepFor = secondsShared(contextValue, data);
+            const keepFor = sharedMaxAge(contextValue, data);
             if (keepFor === 0) return;
             seconds.set(request, keepFor);
             setResult({ data });

@@ -124,7 +124,7 @@ async function settle(
 ): Promise<void> {
   const measured = measureCost(operation, result.data);
   const actual = Math.min(requested, Math.max(leastCost, measured));
-  await services.quotas.giveBack(owner, requested - actual).catch((error: unknown) => {
+  await services.quotas.refund(owner, requested - actual).catch((error: unknown) => {
     log.warn({ err: error }, 'cost that was not needed could not be given back');
   });
   const left = remaining === null ? null : Math.floor(remaining + requested - actual);

@@ -5,9 +5,9 @@ import type { FetchAPI, Plugin } from 'graphql-yoga';
 import { z } from 'zod';
 import type { WebhookService } from '../../domains/webhooks/service.ts';
 import { NotAuthenticatedError } from '../../errors.ts';
+import { isAdmitted } from '../../graphql/access.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
-import { isSomebody } from '../../graphql/refusal.ts';
 import type { Log } from '../../log.ts';
 import { nobody } from '../auth/authenticate.ts';
 import { mask } from '../operation/masking.ts';
@@ -53,7 +53,7 @@ const farewellMs = 1_000;
 
 type Parts = {
   streams: Pick<EventStreams, 'enter'>;
-  webhooks: Pick<WebhookService, 'checkUrl' | 'call'>;
+  webhooks: Pick<WebhookService, 'checkUrl' | 'sendOnce'>;
   log: Log;
 };
 
@@ -118,7 +118,7 @@ async function open(
 
 /** Nobody may make us call: whoever watches nothing would have a POST to anywhere for the asking. */
 function admit({ webhooks }: Parts, asked: unknown, caller: Caller) {
-  if (!isSomebody(caller)) {
+  if (!isAdmitted(caller)) {
     return { data: null, refusal: toGraphQLError(new NotAuthenticatedError()) };
   }
   const { data } = targetShape.safeParse(asked);
@@ -220,7 +220,7 @@ class Courier {
     const { callbackUrl, subscriptionId: id, verifier } = this.#target;
     const headers = { 'content-type': 'application/json', ...protocol };
     const body = JSON.stringify({ kind: 'subscription', ...message, id, verifier });
-    return this.#parts.webhooks.call({ url: callbackUrl, headers, body }, signal);
+    return this.#parts.webhooks.sendOnce({ url: callbackUrl, headers, body }, signal);
   }
 
   /** The caller's time is over, or the process stops: whoever watches has to ask again, from its last cursor. */

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { isPassing, isRefusal } from '../../../database/failures.ts';
+import { isStatementRejected, isTransient } from '../../../database/failures.ts';
 import type { Engine } from '../dependencies.ts';
 
 /** How long to wait before the database is asked again; it doubles. */
@@ -23,7 +23,7 @@ export async function outlast<T>(
       return await write();
     } catch (error) {
       const isLate = until !== null && engine.now() >= until;
-      if (isLate || (isRefusal(error) && !isPassing(error))) throw error;
+      if (isLate || (isStatementRejected(error) && !isTransient(error))) throw error;
       engine.log.warn({ err: error, lipsyncId }, 'a submission waits for the database');
       await wait(delayMs, undefined, { signal: engine.stopping });
     }

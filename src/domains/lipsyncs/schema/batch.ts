@@ -5,7 +5,7 @@ import {
   NotAuthorizedError,
 } from '../../../errors.ts';
 import { builder } from '../../../graphql/builder.ts';
-import { call, type ListSize, listOf } from '../../../graphql/prices.ts';
+import { type ListSize, listOf, upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Creation } from '../service.ts';
 import { CreateInputRef, CreateResultRef, toCreateInput } from './create.ts';
 
@@ -34,7 +34,7 @@ const SuccessRef = builder
 builder.mutationField('createLipsyncs', (t) =>
   t.field({
     type: SuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     extensions: { listSize: asInputs },
     authScopes: { scope: 'lipsync:write' },
     description:

@@ -2,7 +2,7 @@ import { IdempotencyConflictError, OutcomeUnknownError, QueueFullError } from '.
 import { builder } from '../../../graphql/builder.ts';
 import { accessErrors, upstreamErrors } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
-import { call } from '../../../graphql/prices.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
 import { WebhookEventRef } from '../../webhooks/schema.ts';
 import type { WebhookEvent } from '../../webhooks/service.ts';
 import type { CreateInput, Creation } from '../service.ts';
@@ -119,7 +119,7 @@ export const CreateResultRef = builder.errorUnion('CreateLipsyncResult', {
 builder.mutationField('createLipsync', (t) =>
   t.field({
     type: CreateResultRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     authScopes: { scope: 'lipsync:write' },
     description:
       'Makes the person in a video speak. Where there is room it answers when the video service has: with the lip-sync, or with its refusal, which leaves nothing behind. At most one job is ever billed.',

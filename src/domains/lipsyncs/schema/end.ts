@@ -2,7 +2,7 @@ import { InvalidInputError, NotFoundError } from '../../../errors.ts';
 import { builder } from '../../../graphql/builder.ts';
 import { accessErrors } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
-import { call } from '../../../graphql/prices.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Cancellation } from '../service.ts';
 import { LipsyncRef } from './lipsync.ts';
 
@@ -63,7 +63,7 @@ const cancellationTypes = {
 
 builder.mutationField('cancelLipsync', (t) =>
   t.errorUnionField({
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     types: [
       CancelledRef,
       TrackingStoppedRef,
@@ -104,7 +104,7 @@ const DeleteSuccessRef = builder
 builder.mutationField('deleteLipsync', (t) =>
   t.field({
     type: DeleteSuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     authScopes: { scope: 'lipsync:write' },
     description: 'Erases a finished lip-sync. The video that it made stays: see `deleteVideo`.',
     args: { input: t.arg({ type: DeleteInputRef, required: true, description: 'Which one.' }) },

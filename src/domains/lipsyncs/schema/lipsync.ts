@@ -79,7 +79,7 @@ const LipsyncEventRef = builder.objectRef<LipsyncEvent>('LipsyncEvent').implemen
 
 const LipsyncEventConnectionRef = defineConnection(LipsyncEventRef, {
   name: 'LipsyncEvent',
-  things: 'events',
+  plural: 'events',
 });
 
 const EstimateRef = builder.objectRef<Lipsync>('LipsyncEstimate').implement({

@@ -14,7 +14,7 @@ const LipsyncFilterRef = builder.inputType('LipsyncFilter', {
   }),
 });
 
-const LipsyncConnectionRef = defineConnection(LipsyncRef, { name: 'Lipsync', things: 'lip-syncs' });
+const LipsyncConnectionRef = defineConnection(LipsyncRef, { name: 'Lipsync', plural: 'lip-syncs' });
 
 builder.queryField('lipsyncs', (t) =>
   t.field({

@@ -1,10 +1,10 @@
 import { Failure, InvalidInputError, NotFoundError, restoreFailure } from '../../../errors.ts';
+import { accessFailure } from '../../../graphql/access.ts';
 import { builder } from '../../../graphql/builder.ts';
 import type { Context } from '../../../graphql/context.ts';
 import { accessErrors, LipsyncErrorRef } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
-import { call } from '../../../graphql/prices.ts';
-import { refusalOf } from '../../../graphql/refusal.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Progress } from '../service.ts';
 import { EventSourceRef, LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
 
@@ -110,7 +110,7 @@ async function open(
   begin: () => Promise<Events>,
 ): Promise<AsyncIterable<Progress | Failure>> {
   try {
-    if (!caller.scopes.has('lipsync:read')) throw refusalOf(caller, 'lipsync:read');
+    if (!caller.scopes.has('lipsync:read')) throw accessFailure(caller, 'lipsync:read');
     return await services.quotas.holdStream(caller.owner, await begin(), signal);
   } catch (thrown) {
     if (thrown instanceof Failure) return tellOnce(thrown);
@@ -129,7 +129,7 @@ async function* tellOnce(failure: Failure): AsyncGenerator<Failure> {
 builder.subscriptionField('lipsyncProgress', (t) =>
   t.field({
     type: LipsyncProgressResultRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
       'The log of a lip-sync, live. It begins with the last event, or with what follows `after`, and completes after the terminal event. Over SSE each event carries its cursor as `id:`, and `Last-Event-ID` wins over `after`.',
     args: {
@@ -144,7 +144,7 @@ builder.subscriptionField('lipsyncProgress', (t) =>
 builder.subscriptionField('lipsyncsProgress', (t) =>
   t.field({
     type: LipsyncsProgressResultRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
       'The logs of up to 100 lip-syncs in one stream with one cursor, each in its order. It begins with the last event of each, or with what follows `after`, and completes when all have ended. Where one of the ids names no lip-sync of the caller, the whole is refused with `NotFoundError`; one that is erased after the first event has ended. It costs as many times as there are ids.',
     args: {

@@ -13,10 +13,10 @@ export type Received = {
   body: string;
 };
 
-/** A caller's own server: it keeps what it gets, and answers as it is told. */
+/** A caller's webhook server: it records the requests and responds as the test specifies. */
 export type Receiver = Awaited<ReturnType<typeof openReceiver>>;
 
-/** @param answer how to answer the n-th request, from 1. Default: 204. */
+/** @param answer responds to the n-th request, counted from 1. Default: status 204. */
 export async function openReceiver(
   answer: (response: ServerResponse, n: number) => void = (response) =>
     void response.writeHead(204).end(),
@@ -41,7 +41,8 @@ export async function openReceiver(
     until: (count: number) =>
       vi.waitFor(
         () => {
-          if (received.length < count) throw new Error(`${received.length} of ${count} came.`);
+          if (received.length < count)
+            throw new Error(`Received ${received.length} of ${count} requests.`);
         },
         { timeout: 15_000, interval: 10 },
       ),
@@ -52,7 +53,7 @@ export async function openReceiver(
   };
 }
 
-/** As a receiver would, with the library of Standard Webhooks. @throws where the signature does not hold */
+/** Verifies a request as a receiver does, with the Standard Webhooks library. @throws if the signature is not valid */
 export function verify(secret: string, { body, headers }: Received): unknown {
   return new Webhook(secret).verify(body, headers as Record<string, string>);
 }

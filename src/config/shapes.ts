@@ -4,17 +4,17 @@ import { resolve } from 'node:path';
 import { parse } from 'graphql';
 import { z } from 'zod';
 
-/** What the values of variables look like. Messages never repeat a value, which may be a secret in the wrong place. */
+/** The formats of variables. Messages never contain the value, which can be a secret in the wrong variable. */
 
-export const oneOf = <const Word extends string>(...words: Word[]) =>
-  z.enum(words, { error: `must be one of ${words.join(', ')}` });
+export const oneOf = <const Value extends string>(...values: Value[]) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` });
 
-export const boolean = oneOf('true', 'false', '1', '0').transform((word) => /true|1/.test(word));
+export const boolean = oneOf('true', 'false', '1', '0').transform((text) => /true|1/.test(text));
 
-/** The default ceiling is that of a Node timer and of a PostgreSQL integer: above it both go wrong. */
-export function wholeNumber(from = 1, to = 2 ** 31 - 1) {
-  const fits = (text: string) => /^\d{1,10}$/.test(text) && +text >= from && +text <= to;
-  return z.string().refine(fits, `must be a whole number from ${from} to ${to}`).transform(Number);
+/** The default maximum is that of Node timers and of PostgreSQL's integer type, which fail above it. */
+export function wholeNumber(min = 1, max = 2 ** 31 - 1) {
+  const fits = (text: string) => /^\d{1,10}$/.test(text) && +text >= min && +text <= max;
+  return z.string().refine(fits, `must be a whole number from ${min} to ${max}`).transform(Number);
 }
 
 export function isHttpUrl(text: string): boolean {
@@ -22,29 +22,29 @@ export function isHttpUrl(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.username + url.password === '';
 }
 
-/** Normalised: no default port, no trailing slash. */
+/** Normalized: without default port and trailing slash. */
 export const baseUrl = z
   .string()
   .refine((text) => isHttpUrl(text) && !/[?#]/.test(text), 'must be an http(s) URL without a query')
   .transform((text) => new URL(text).origin + new URL(text).pathname.replace(/\/+$/, ''));
 
-/** Absolute from here on, whatever the process does to its working directory. */
+/** Resolved to an absolute path, so that a later change of the working directory has no effect. */
 export const path = z.string().transform((text) => resolve(text));
 
 export const folder = path.refine(
   (at) => statSync(at, { throwIfNoEntry: false })?.isDirectory() !== false,
-  'must be a folder, and is something else',
+  'must be a folder, but the path exists and is no folder',
 );
 
-const noDocuments = 'must be the path of a JSON map from ids to documents';
+const notDocuments = 'must be the path of a JSON object from document ids to documents';
 
-/** Read here, and not by who uses it, so that what is wrong with it is told with all other mistakes. */
+/** The file is read here, so that its problems are reported together with all others. */
 export const documents = path
   .transform(readJson)
-  .pipe(z.record(z.string(), z.string(noDocuments), noDocuments))
+  .pipe(z.record(z.string(), z.string(notDocuments), notDocuments))
   .refine(
     (given) => Object.values(given).every(isDocument),
-    'holds a document that does not parse',
+    'contains a document that is not valid GraphQL syntax',
   );
 
 function isDocument(text: string): boolean {
@@ -83,11 +83,11 @@ export const secrets = list.refine(
 const isNetwork = (entry: string) => {
   const [address = '', length, ...more] = entry.split('/');
   if (length === undefined) return isIP(address) > 0 || /^[\w-]+(\.[\w-]+)*\.?$/.test(address);
-  const most = isIPv6(address) ? 128 : 32;
-  return isIP(address) > 0 && more.length === 0 && /^\d{1,3}$/.test(length) && +length <= most;
+  const maxLength = isIPv6(address) ? 128 : 32;
+  return isIP(address) > 0 && more.length === 0 && /^\d{1,3}$/.test(length) && +length <= maxLength;
 };
 
 export const networks = list.refine(
   (entries) => entries.every(isNetwork),
-  'must be a comma-separated list of networks such as 10.0.0.0/8, addresses and host names',
+  'must be a comma-separated list of networks such as 10.0.0.0/8, IP addresses and host names',
 );

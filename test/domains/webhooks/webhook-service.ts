@@ -6,7 +6,7 @@ import { migrate } from '../../../src/database/migrate.ts';
 import {
   createWebhookService,
   type Delivery,
-  type ToldLipsync,
+  type LipsyncChange,
   type WebhookEvent,
   type WebhookOptions,
 } from '../../../src/domains/webhooks/service.ts';
@@ -16,36 +16,36 @@ import { testStorage } from '../../support/database.ts';
 
 export const secrets = ['a secret of thirty-two characters', 'the secret before it, also long'];
 
-export type Stage = Awaited<ReturnType<typeof openStage>>;
-export type StageOptions = Partial<Pick<WebhookOptions, 'timeoutMs' | 'resolve'>> & {
-  /** `usual` is what the program itself waits between attempts. Default: not at all, four attempts. */
-  delaysMs?: readonly number[] | 'usual';
+export type TestWebhooks = Awaited<ReturnType<typeof startWebhooks>>;
+export type TestWebhookOptions = Partial<Pick<WebhookOptions, 'timeoutMs' | 'resolve'>> & {
+  /** `default` is the schedule of the product. Without it: four attempts without a delay. */
+  delaysMs?: readonly number[] | 'default';
   allowedNetworks?: string[];
   secrets?: string[];
 };
 
-export type Told = {
+type ChangeOptions = {
   owner?: string;
   status?: string;
   events?: WebhookEvent[];
   row?: Record<string, unknown>;
 };
 
-/** Makes the attempt that a delivery waits for due now. */
+/** Makes the waiting attempt of a delivery due now. */
 export async function makeDue(db: Pick<Database, 'query'>, jobId: string): Promise<void> {
   await db.query('update pgboss.job set start_after = now() where id = $1', [jobId]);
 }
 
-/** Only some of a row's columns matter here. */
-async function insertLipsync(db: Database, told: ToldLipsync, row: Record<string, unknown>) {
+/** Inserts a lip-sync and its last event, with the columns that webhooks read. */
+async function insertLipsync(db: Database, change: LipsyncChange, row: Record<string, unknown>) {
   const all = {
-    id: told.id,
-    owner: told.owner,
-    status: told.status,
-    sequence: told.sequence,
+    id: change.id,
+    owner: change.owner,
+    status: change.status,
+    sequence: change.sequence,
     fingerprint: 'none',
     created_at: new Date(),
-    callback_url: told.callbackUrl,
+    callback_url: change.callbackUrl,
     ...row,
   };
   const names = Object.keys(all);
@@ -56,20 +56,23 @@ async function insertLipsync(db: Database, told: ToldLipsync, row: Record<string
   await db.query(
     `insert into lipsync_events (lipsync_id, sequence, status, percent, source, failure, occurred_at)
      select id, sequence, status, 100, 'GATEWAY', failure, $2 from lipsyncs where id = $1`,
-    [told.id, new Date('2026-11-23T12:00:00Z')],
+    [change.id, new Date('2026-11-23T12:00:00Z')],
   );
 }
 
-/** The slice over a database of its own, which outlives it: `restart` is another process on the same rows. */
-export async function openStage(options: StageOptions = {}) {
+/** The webhook service on a database of its own. `restart` starts another process on the same rows. */
+export async function startWebhooks(options: TestWebhookOptions = {}) {
   const storage = await testStorage();
   const lines: string[] = [];
   const log = createLog('trace', { write: (line) => void lines.push(line) });
   const clock = { offsetMs: 0 };
   const now = () => new Date(Date.now() + clock.offsetMs);
-  let process = await begin(options);
+  let process = await startProcess(options);
 
-  async function begin(own: StageOptions, damage?: (db: Database) => Promise<unknown>) {
+  async function startProcess(
+    own: TestWebhookOptions,
+    damage?: (db: Database) => Promise<unknown>,
+  ) {
     const db = await connectDatabase({ ...storage, log });
     await migrate(db);
     await damage?.(db);
@@ -80,7 +83,7 @@ export async function openStage(options: StageOptions = {}) {
     return { db, jobs, webhooks };
   }
 
-  function build(db: Database, jobs: WebhookOptions['jobs'], given: StageOptions) {
+  function build(db: Database, jobs: WebhookOptions['jobs'], given: TestWebhookOptions) {
     const { delaysMs = [0, 0, 0], ...own } = given;
     return createWebhookService({
       db,
@@ -90,19 +93,19 @@ export async function openStage(options: StageOptions = {}) {
       secrets,
       allowedNetworks: ['127.0.0.1'],
       publicId: encodeId,
-      ...(delaysMs === 'usual' ? {} : { delaysMs }),
+      ...(delaysMs === 'default' ? {} : { delaysMs }),
       ...own,
     });
   }
 
-  async function end() {
+  async function stop() {
     await process.webhooks.stop();
     await process.jobs.stop();
     await process.db.close();
   }
 
-  const find = async (owner: string, lipsyncId: string) =>
-    (await process.webhooks.listOf(owner, [lipsyncId]))[0]?.[0];
+  const findDelivery = async (owner: string, lipsyncId: string) =>
+    (await process.webhooks.listByLipsyncs(owner, [lipsyncId]))[0]?.[0];
 
   return {
     lines,
@@ -116,8 +119,8 @@ export async function openStage(options: StageOptions = {}) {
     get webhooks() {
       return process.webhooks;
     },
-    /** Another instance beside the first; on PostgreSQL with connections of its own. */
-    async join() {
+    /** Starts a second instance; on PostgreSQL with its own connections. @returns stops it */
+    async startSecondInstance() {
       const db =
         storage.url === undefined ? process.db : await connectDatabase({ ...storage, log });
       const jobs = createJobs(db, log);
@@ -130,17 +133,17 @@ export async function openStage(options: StageOptions = {}) {
         if (db !== process.db) await db.close();
       };
     },
-    end,
-    /** @param damage what the end of the last process left behind in the database */
-    async restart(other: StageOptions = {}, damage?: (db: Database) => Promise<unknown>) {
-      process = await begin(other, damage);
+    stop,
+    /** @param damage puts the database into the state that a crash leaves behind */
+    async restart(other: TestWebhookOptions = {}, damage?: (db: Database) => Promise<unknown>) {
+      process = await startProcess(other, damage);
     },
-    /** A lip-sync with its last event, told to a receiver as its own slice does it. */
-    async tell(
+    /** Creates a lip-sync with its last event and queues the webhook for it, as the lip-sync slice does. */
+    async changeLipsync(
       callbackUrl: string | null,
-      { owner = 'key:ann', status, events, row = {} }: Told = {},
+      { owner = 'key:ann', status, events, row = {} }: ChangeOptions = {},
     ) {
-      const told: ToldLipsync = {
+      const change: LipsyncChange = {
         id: randomUUID(),
         owner,
         callbackUrl,
@@ -148,34 +151,34 @@ export async function openStage(options: StageOptions = {}) {
         sequence: 4,
         status: status ?? 'COMPLETED',
       };
-      await insertLipsync(process.db, told, row);
-      await process.db.transaction((tx) => process.webhooks.enqueue(tx, told));
-      return told;
+      await insertLipsync(process.db, change, row);
+      await process.db.transaction((tx) => process.webhooks.enqueue(tx, change));
+      return change;
     },
-    find,
-    /** The delivery of a lip-sync's event, once it is so. */
-    settled: (told: ToldLipsync, isSo: (delivery: Delivery) => boolean) =>
+    findDelivery,
+    /** Waits until the delivery for the change meets the condition. */
+    waitForDelivery: (change: LipsyncChange, condition: (delivery: Delivery) => boolean) =>
       vi.waitFor(
         async () => {
-          const delivery = await find(told.owner, told.id);
-          if (delivery === undefined || !isSo(delivery)) {
-            throw new Error(`It is not so: ${JSON.stringify(delivery)}`);
+          const delivery = await findDelivery(change.owner, change.id);
+          if (delivery === undefined || !condition(delivery)) {
+            throw new Error(`The delivery is still ${JSON.stringify(delivery)}`);
           }
           return delivery;
         },
         { timeout: 15_000, interval: 20 },
       ),
     async close() {
-      await end();
+      await stop();
       await storage.remove();
     },
   };
 }
 
-/** Its n-th attempt has failed, and another one is planned. */
-export const isWaiting =
+/** The delivery's n-th attempt has failed and the next one is planned. */
+export const isWaitingAfter =
   (attempts: number) =>
   (delivery: Delivery): boolean =>
     delivery.attempts === attempts && delivery.nextAttemptAt !== null;
 
-export const isEnded = ({ state }: Delivery) => state !== 'PENDING';
+export const isFinished = ({ state }: Delivery) => state !== 'PENDING';

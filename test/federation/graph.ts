@@ -3,19 +3,19 @@ import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
 import { composers, type Subgraph } from './compose.ts';
 import { startGateway } from './gateway.ts';
-import { type Neighbour, startNeighbour } from './neighbour.ts';
+import { type ProjectsSubgraph, startProjectsSubgraph } from './projects-subgraph.ts';
 
 const scopes = ['lipsync:read', 'lipsync:write', 'videos:read'] as const;
 
-/** Two callers who own different things, and one who may only look. */
+/** Two owners, and one caller with read access only. */
 const keys = createApiKeys({ first: scopes, second: scopes, reader: ['lipsync:read'] });
 export const callers = keys.headers;
 export const callersEnv = keys.env;
 
 export type Graph = GraphQLClient & {
   app: TestApp;
-  neighbour: Neighbour;
-  /** Of the gateway. */
+  projects: ProjectsSubgraph;
+  /** The URL of the gateway. */
   url: string;
   killGateway(): void;
   stop(): Promise<void>;
@@ -23,13 +23,13 @@ export type Graph = GraphQLClient & {
 
 export type GraphOptions = {
   app?: TestAppOptions;
-  /** Who composes. */
+  /** The name of the composer, a key of `composers`. */
   composer?: string;
   /** Variables of `gateway.config.ts`. */
   env?: Record<string, string>;
 };
 
-/** Our program, a neighbour, and a gateway before both, with the SDL that each of them tells. Asks are of the gateway. */
+/** Starts our program, another subgraph and a gateway in front of both, composed from their SDLs. Queries go to the gateway. */
 export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
   const { composer = 'Hive', env = {} } = options;
   const closers: (() => Promise<void>)[] = [];
@@ -39,11 +39,11 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
   try {
     const app = await startTestApp({ ...options.app, env: { ...keys.env, ...options.app?.env } });
     closers.push(app.stop);
-    const neighbour = await startNeighbour();
-    closers.push(neighbour.close);
+    const projects = await startProjectsSubgraph();
+    closers.push(projects.close);
     const subgraphs: Subgraph[] = [
       { name: 'lipsync', url: `${app.url}/graphql`, sdl: await readSdl(app) },
-      { name: 'projects', url: neighbour.url, sdl: neighbour.sdl },
+      { name: 'projects', url: projects.url, sdl: projects.sdl },
     ];
     const composition = composers[composer]?.(subgraphs);
     if (composition?.supergraph === undefined) {
@@ -53,7 +53,7 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
     closers.push(gateway.stop);
     return {
       ...createGraphQLClient(gateway.url),
-      ...{ app, neighbour, url: gateway.url, killGateway: gateway.kill, stop },
+      ...{ app, projects, url: gateway.url, killGateway: gateway.kill, stop },
     };
   } catch (error) {
     await stop();
@@ -61,7 +61,7 @@ export async function startGraph(options: GraphOptions = {}): Promise<Graph> {
   }
 }
 
-/** What a registry would be given by `rover subgraph introspect` and its like. */
+/** Reads the SDL as `rover subgraph introspect` and similar tools do. */
 async function readSdl(app: TestApp): Promise<string> {
   const { data } = await app.ask<{ _service: { sdl: string } }>(
     '{ _service { sdl } }',
@@ -71,7 +71,7 @@ async function readSdl(app: TestApp): Promise<string> {
   return data?._service.sdl ?? '';
 }
 
-/** The id of a finished video that may be used. */
+/** The id of a finished video that can be a source. */
 export async function findSource({ ask }: Pick<Graph, 'ask'>): Promise<string> {
   const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
     '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',

@@ -6,10 +6,10 @@ import { parse } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 
 /**
- * Somebody else's subgraph: project management, written SDL first, with numbers for ids and a Relay `node` of its own.
- * It knows nothing of lip-syncs but that a video and a lip-sync have ids.
+ * Another team's subgraph: project management, written SDL first, with numeric ids and its own Relay `node`. All it knows of
+ * our types is that a video and a lip-sync have ids.
  */
-export const neighbourSdl = /* GraphQL */ `
+export const projectsSdl = /* GraphQL */ `
   extend schema
     @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])
 
@@ -87,24 +87,24 @@ type Project = {
 type CreateProject = { name: string; videoIds?: string[] | null; lipsyncId?: string | null };
 type Context = { request: Request };
 
-export type Neighbour = {
+export type ProjectsSubgraph = {
   url: string;
   sdl: string;
-  /** How many requests it has had. */
+  /** The number of requests so far. */
   countRequests(): number;
   close(): Promise<void>;
 };
 
-/** Whose a request is: the neighbour takes any token for a name. */
+/** The owner of a request: this subgraph uses the token itself as the name. */
 function ownerOf({ request }: Context): string {
   return request.headers.get('authorization') ?? 'nobody';
 }
 
-export async function startNeighbour(): Promise<Neighbour> {
+export async function startProjectsSubgraph(): Promise<ProjectsSubgraph> {
   let requests = 0;
   const yoga = createYoga({
     schema: buildSubgraphSchema({
-      typeDefs: parse(neighbourSdl),
+      typeDefs: parse(projectsSdl),
       resolvers: createResolvers() as GraphQLResolverMap<unknown>,
     }),
     logging: false,
@@ -121,7 +121,7 @@ export async function startNeighbour(): Promise<Neighbour> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/graphql`,
-    sdl: neighbourSdl,
+    sdl: projectsSdl,
     countRequests: () => requests,
     close: () =>
       new Promise((resolve) => {

@@ -5,32 +5,32 @@ import { vi } from 'vitest';
 import type { Database, Sql } from '../../src/database/connect.ts';
 import type { TestApp } from '../support/app.ts';
 
-export type Effort = { statements: string[]; calls: string[] };
+export type RequestCosts = { statements: string[]; calls: string[] };
 
 type Started = { request: IncomingMessage };
 type Called = { request: { method: string; path: string } };
 
 /**
- * Every statement and every call upstream that is made on behalf of the GraphQL requests of `work`, wherever in the
- * program. What happens beside them, such as polls, the clock and other requests, is not theirs.
+ * Records every SQL statement and upstream call that the GraphQL requests in `work` cause anywhere in the program. Polls,
+ * timers and other requests are not recorded.
  */
-export async function measureEffort(
+export async function measureRequests(
   { app: { db } }: TestApp,
   work: () => Promise<unknown>,
-): Promise<Effort> {
-  const effort: Effort = { statements: [], calls: [] };
-  const own = new AsyncLocalStorage<true>();
+): Promise<RequestCosts> {
+  const costs: RequestCosts = { statements: [], calls: [] };
+  const isMeasured = new AsyncLocalStorage<true>();
   const begin = (message: unknown) => {
-    if ((message as Started).request.url === '/graphql') own.enterWith(true);
+    if ((message as Started).request.url === '/graphql') isMeasured.enterWith(true);
   };
   const call = (message: unknown) => {
     const { method, path } = (message as Called).request;
-    if (own.getStore() === true) effort.calls.push(`${method} ${path}`);
+    if (isMeasured.getStore() === true) costs.calls.push(`${method} ${path}`);
   };
   const counted =
     (query: Sql['query']): Sql['query'] =>
     (text, params) => {
-      if (own.getStore() === true) effort.statements.push(text);
+      if (isMeasured.getStore() === true) costs.statements.push(text);
       return query(text, params);
     };
   const { query, transaction } = db;
@@ -47,7 +47,7 @@ export async function measureEffort(
   subscribe('undici:request:create', call);
   try {
     await work();
-    return effort;
+    return costs;
   } finally {
     unsubscribe('http.server.request.start', begin);
     unsubscribe('undici:request:create', call);

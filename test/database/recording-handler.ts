@@ -2,8 +2,10 @@ import { expect, vi } from 'vitest';
 
 export type Note = { note: string };
 
-/** A handler that remembers what it was given, and when. */
-export function recorder(act: (note: string) => Promise<void> | void = () => undefined) {
+/** A job handler that records the notes of its jobs and when they ran. */
+export function createRecordingHandler(
+  act: (note: string) => Promise<void> | void = () => undefined,
+) {
   const notes: string[] = [];
   const times: number[] = [];
   const handler = async ({ data }: { data: Note }) => {

@@ -1,15 +1,18 @@
 import { Webhook } from 'standardwebhooks';
-import type { WebhookEngine } from './engine.ts';
-import type { Letter } from './post.ts';
-import type { Delivery, ToldEvent } from './store.ts';
+import type { WebhookDependencies } from './dependencies.ts';
+import type { WebhookRequest } from './sender.ts';
+import type { Delivery, LipsyncEvent } from './store.ts';
 
-/** What an owner may ask to be told of. */
+/** The events that a lip-sync can be created with in `callbackEvents`. */
 export type WebhookEvent = 'SUBMITTED' | 'GENERATING' | 'FINISHED';
 
-type Told = { event: WebhookEvent; type: string };
+type EventOfStatus = { event: WebhookEvent; type: string };
 
-/** The statuses that can be told. Waiting and being sent are known from the answer to `createLipsync`, and go back and forth. */
-const toldByStatus: Readonly<Record<string, Told>> = {
+/**
+ * The statuses that send a webhook. QUEUED and SUBMITTING do not: the answer to `createLipsync` contains them already, and
+ * a lip-sync can change between the two several times.
+ */
+const eventByStatus: Readonly<Record<string, EventOfStatus>> = {
   SUBMITTED: { event: 'SUBMITTED', type: 'lipsync.submitted' },
   GENERATING: { event: 'GENERATING', type: 'lipsync.generating' },
   COMPLETED: { event: 'FINISHED', type: 'lipsync.completed' },
@@ -19,18 +22,18 @@ const toldByStatus: Readonly<Record<string, Told>> = {
   EXPIRED: { event: 'FINISHED', type: 'lipsync.expired' },
 };
 
-/** How a change to this status is called in a webhook; null where its owner did not ask to be told of it. */
-export function eventTypeOf(status: string, asked: readonly WebhookEvent[]): string | null {
-  const told = toldByStatus[status];
-  return told !== undefined && asked.includes(told.event) ? told.type : null;
+/** The `type` of the webhook for a change to this status; null if the lip-sync did not subscribe to it. */
+export function eventTypeOf(status: string, subscribed: readonly WebhookEvent[]): string | null {
+  const found = eventByStatus[status];
+  return found !== undefined && subscribed.includes(found.event) ? found.type : null;
 }
 
-/** The request of one attempt. Its `webhook-id` is the same in every attempt, so that a receiver can tell a repetition. */
-export function writeLetter(
-  { publicId, now }: Pick<WebhookEngine, 'publicId' | 'now'>,
-  { delivery, event }: { delivery: Delivery; event: ToldEvent },
+/** The request of one attempt. All attempts of a delivery have the same `webhook-id`, so that a receiver can deduplicate. */
+export function buildWebhookRequest(
+  { publicId, now }: Pick<WebhookDependencies, 'publicId' | 'now'>,
+  { delivery, event }: { delivery: Delivery; event: LipsyncEvent },
   secrets: readonly string[],
-): Letter {
+): WebhookRequest {
   const id = publicId('WebhookDelivery', delivery.id);
   const sentAt = now();
   const body = JSON.stringify({
@@ -60,12 +63,12 @@ export function writeLetter(
   };
 }
 
-function resultOf({ status, resultUrl, resultSeconds }: ToldEvent) {
+function resultOf({ status, resultUrl, resultSeconds }: LipsyncEvent) {
   if (status !== 'COMPLETED') return null;
   return { url: resultUrl, durationSeconds: resultSeconds };
 }
 
-function failureOf({ failure }: ToldEvent) {
+function failureOf({ failure }: LipsyncEvent) {
   if (failure === null) return null;
   const { code, message, retryable } = failure;
   return { code, message, retryable };

@@ -2,9 +2,9 @@ import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import { connectOnce } from '../../upstream/connect-once.ts';
-import type { AddressRules } from './address.ts';
+import type { AddressRules } from './address-rules.ts';
 
-/** Asks the name servers, as `dns.lookup` with `all` does. */
+/** Resolves a host name, with the signature of `dns.lookup` with `all: true`. */
 export type Resolve = (
   name: string,
   options: LookupAllOptions,
@@ -13,20 +13,20 @@ export type Resolve = (
 
 const resolveBySystem: Resolve = (name, options, done) => lookup(name, options, done);
 
-/** The host is, or leads to, nothing that may be called. It names no address. */
+/** The host is not, or does not resolve to, an allowed address. The message contains no address. */
 export class NoPublicAddressError extends Error {
   override readonly name = 'NoPublicAddressError';
 
   constructor() {
-    super('The host has no address that may be called.');
+    super('The host has no address that webhooks can be sent to.');
   }
 }
 
 /**
- * Opens the connection of one attempt. What a name resolves to is checked and used in one step: a check that is done
- * apart is answered with one address, and the connection made to another.
+ * The connector of one attempt. The resolved address is checked inside the lookup of the connection itself: with a
+ * separate check, DNS rebinding could return a public address to the check and a private one to the connection.
  */
-export function createDialer(
+export function createWebhookConnector(
   rules: AddressRules,
   timeoutMs: number,
   resolve: Resolve = resolveBySystem,
@@ -34,7 +34,7 @@ export function createDialer(
   const lookupAllowed: LookupFunction = (name, options, done) => {
     resolve(name, { ...options, all: true }, (error, found) => {
       const host = name.toLowerCase().replace(/\.+$/, '');
-      const addresses = found?.filter(({ address }) => rules.mayReach(host, address)) ?? [];
+      const addresses = found?.filter(({ address }) => rules.isAllowed(host, address)) ?? [];
       const [first] = addresses;
       if (error !== null || first === undefined) done(new NoPublicAddressError(), '', 0);
       else if (options.all === true) done(null, addresses);
@@ -44,8 +44,8 @@ export function createDialer(
   const connect = buildConnector({ allowH2: false, timeout: timeoutMs, lookup: lookupAllowed });
   return connectOnce((options, done) => {
     const { hostname } = options;
-    // Node does not look up an IP address, so it is checked here.
-    if (isIP(hostname) !== 0 && !rules.mayReach(hostname, hostname)) {
+    // Node skips the lookup for a literal IP address.
+    if (isIP(hostname) !== 0 && !rules.isAllowed(hostname, hostname)) {
       done(new NoPublicAddressError(), null);
     } else connect(options, done);
   });

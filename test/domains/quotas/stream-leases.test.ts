@@ -12,7 +12,7 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
-/** A counter whose five seconds pass when they are told to. */
+/** A counter on fake timers: its renewal interval passes only by `pass`. */
 async function open() {
   const db = await testDatabase();
   closing.push(() => db.close());
@@ -32,14 +32,14 @@ async function open() {
   };
 }
 
-/** A source of which nothing ever comes. */
-function quiet(): AsyncIterableIterator<never> {
-  const left = Promise.withResolvers<IteratorResult<never>>();
+/** A source without events. */
+function silentSource(): AsyncIterableIterator<never> {
+  const returned = Promise.withResolvers<IteratorResult<never>>();
   return {
-    next: () => left.promise,
+    next: () => returned.promise,
     async return() {
-      left.resolve({ done: true, value: undefined });
-      return left.promise;
+      returned.resolve({ done: true, value: undefined });
+      return returned.promise;
     },
     [Symbol.asyncIterator]() {
       return this;
@@ -52,12 +52,12 @@ async function leases(db: Database): Promise<number[]> {
   return rows.map(({ until }) => until.getTime() - start);
 }
 
-const forever = new AbortController().signal;
+const neverAborted = new AbortController().signal;
 
 describe('works', () => {
-  it('a stream that lasts is leased anew every five seconds, until it ends', async () => {
+  it('renews the lease of an open stream every five seconds, until it ends', async () => {
     const { db, counter, pass } = await open();
-    const stream = await counter.hold('ann', quiet(), forever);
+    const stream = await counter.hold('ann', silentSource(), neverAborted);
     expect(await leases(db)).toEqual([15_000]);
     pass(5_000);
     await vi.waitFor(async () => expect(await leases(db)).toEqual([20_000]), patient);
@@ -67,9 +67,9 @@ describe('works', () => {
     expect(await leases(db)).toEqual([]);
   });
 
-  it('a stream that was taken for dead while the database was away counts again', async () => {
+  it('restores a lease that was deleted while the database was unavailable', async () => {
     const { db, counter, pass } = await open();
-    await counter.hold('ann', quiet(), forever);
+    await counter.hold('ann', silentSource(), neverAborted);
     await db.query('delete from open_streams');
     pass(5_000);
     await vi.waitFor(async () => expect(await counter.count('ann')).toBe(1), patient);
@@ -77,18 +77,18 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  it('a stream whose caller had left before it was counted', async () => {
+  it('a stream whose client disconnected before it was counted', async () => {
     const { db, counter } = await open();
-    await counter.hold('ann', quiet(), AbortSignal.abort());
+    await counter.hold('ann', silentSource(), AbortSignal.abort());
     await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
   });
 
-  it('a stream that broke', async () => {
+  it('a stream that failed', async () => {
     const { db, counter } = await open();
-    const broken = quiet();
-    broken.next = () => Promise.reject(new Error('The log can not be read.'));
-    const stream = await counter.hold('ann', broken, forever);
-    await expect(stream.next()).rejects.toThrow('The log can not be read.');
+    const broken = silentSource();
+    broken.next = () => Promise.reject(new Error('The source failed.'));
+    const stream = await counter.hold('ann', broken, neverAborted);
+    await expect(stream.next()).rejects.toThrow('The source failed.');
     await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
   });
 });
