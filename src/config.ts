@@ -18,7 +18,7 @@ import {
 
 const scopes = ['lipsync:read', 'lipsync:write', 'videos:read', 'videos:write', 'admin'] as const;
 
-const readers = { true: 'everyone', authenticated: 'authenticated', false: 'nobody' } as const;
+const readers = { true: 'everyone', authenticated: 'authenticated', false: 'none' } as const;
 
 const apiKey = z
   .string()
@@ -98,7 +98,7 @@ const variables = z.object({
   CALLBACK_SECRET: secrets.nullable().default(null),
   /** Path of a JSON map id → document; nothing else is executed then. Default: unset, any document is. */
   TRUSTED_DOCUMENTS: documents.nullable().default(null),
-  /** Who may ask for the schema: true (everyone), authenticated, false (nobody). Default: true in the sandbox and with ALLOW_ANONYMOUS, else authenticated. */
+  /** Who may ask for the schema: true (everyone), authenticated, false (none). Default: true in the sandbox and with ALLOW_ANONYMOUS, else authenticated. */
   INTROSPECTION: oneOf('true', 'authenticated', 'false')
     .transform((who) => readers[who])
     .nullable()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Sql } from '../database/connect.ts';
 
-/** The configured secrets, or one that is made up once and kept, so that URLs given out before a restart still hold. */
+/** The configured secrets, or one that is generated once and stored, so that URLs stay valid after a restart. */
 export async function readCallbackSecrets(
   sql: Sql,
   configured: readonly string[] | null,
@@ -14,6 +14,6 @@ export async function readCallbackSecrets(
   const [row] = await sql.query<{ value: string }>(
     "select value from settings where name = 'callback_secret'",
   );
-  if (row === undefined) throw new Error('The callback secret was not kept.');
+  if (row === undefined) throw new Error('The callback secret was not stored.');
   return [row.value];
 }

@@ -55,7 +55,7 @@ const graphiqlsOwn = q(
 export const schemaTricks: Row[] = [
   {
     name: 'a subscription of which nothing is left',
-    verdict: invalid("A subscription's own field can not have @skip."),
+    verdict: invalid('The root field of a subscription can not have @skip.'),
     hostile: onlySubscription(
       q(
         'subscription ($b: Boolean!) { ...F } fragment F on Subscription { lipsyncProgress(id: "x") @skip(if: $b) { __typename } }',
