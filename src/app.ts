@@ -100,7 +100,7 @@ export async function startApp(options: AppOptions) {
     url: publicUrlAt(config.server.host, port),
     services,
     db,
-    /** Drains: no new work, POSTs in progress finish, clients of streams are told to reconnect. */
+    /** Drains: no new work, POSTs in progress finish, clients of streams get the signal to reconnect. */
     close: () => {
       closing ??= close();
       return closing;

@@ -10,7 +10,7 @@ import type { Sandbox } from './sandbox/sandbox.ts';
 /** After this time the process exits in any case. Supervisors commonly kill a process ten seconds after SIGTERM. */
 const maxStopMs = 9_500;
 
-/** Runs the program: reads the configuration, builds the app, listens, and stops on signals. No other file may exit. */
+/** Runs the program: reads the configuration, builds the app, listens, and stops on signals. Only this file ends the process. */
 export async function runProcess(): Promise<void> {
   try {
     await start();

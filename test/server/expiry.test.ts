@@ -132,7 +132,7 @@ describe('works', () => {
     expect(events[0]?.lastEventId).not.toBe('');
   });
 
-  // A timer of Node holds 25 days, and fires at once for more.
+  // A timer of Node holds 25 days, and fires immediately for longer delays.
   test('a connection with a token of sixty days stays open until the token expires', async () => {
     const connection = { url: it.url, token: await tokenFor(60 * day), id: '' };
     const socket = await openStream('an idle WebSocket', connection);

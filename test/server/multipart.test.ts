@@ -186,7 +186,7 @@ describe('refuses', () => {
         ]),
     ],
     [
-      'with a map whose value is not a list',
+      'with a map of values that are not lists',
       () =>
         formOf([
           ['operations', operations],
@@ -194,7 +194,7 @@ describe('refuses', () => {
         ]),
     ],
     [
-      'with a map whose paths are not texts',
+      'with a map of paths that are not texts',
       () =>
         formOf([
           ['operations', operations],

@@ -273,7 +273,7 @@ describe('works', () => {
     );
   });
 
-  test('retries the first check after 404: the router may still be storing the subscription', async () => {
+  test('retries the first check after 404: the router can still be storing the subscription', async () => {
     await openRouter((_, n) => (n === 1 ? 404 : 204));
     const { status } = await subscribe(await create('[[never]] Late.'));
     expect(status).toBe(200);
@@ -365,7 +365,7 @@ describe('keeps out', () => {
     expect(messages().map(({ action }) => action)).toEqual(['check', 'next']);
   });
 
-  test('a quiet subscription whose router has stopped', async () => {
+  test('a quiet subscription after its router has stopped', async () => {
     await openRouter();
     await subscribe(await create('[[never]] Gone.'), { target: { heartbeatIntervalMs: 200 } });
     await router.until(2);
@@ -374,7 +374,7 @@ describe('keeps out', () => {
     await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
   });
 
-  test('a caller whose token expires: the router is told, and the source ends', async () => {
+  test('a caller with an expired token: the router gets an error, and the source ends', async () => {
     await openRouter();
     const token = await new SignJWT({ scope: 'lipsync:read lipsync:write videos:read' })
       .setProtectedHeader({ alg: 'HS256' })
@@ -391,7 +391,7 @@ describe('keeps out', () => {
     await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
   });
 
-  test('silence when the server stops: it tells the router', async () => {
+  test('subscriptions without an end when the server stops: the router gets an error', async () => {
     await openRouter();
     const original = app;
     await using other = await startTestApp({

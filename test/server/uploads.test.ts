@@ -53,8 +53,8 @@ async function brokenUpstream(onRequest: Parameters<typeof createServer>[1]) {
   return { ...(await stage.openDoor(stage.connect(`http://127.0.0.1:${port}`))), server };
 }
 
-async function create(input: NewUpload, door: Pick<Stage, 'uploads'> = stage) {
-  return await door.uploads.create('key:ann', input);
+async function create(input: NewUpload, receiver: Pick<Stage, 'uploads'> = stage) {
+  return await receiver.uploads.create('key:ann', input);
 }
 
 describe('works', () => {
@@ -248,11 +248,11 @@ describe('refuses', () => {
   });
 
   it('to continue when the server stops', async () => {
-    const door = await stage.openDoor(stage.upstream);
-    const { upload, uploadUrl } = await create(audio, door);
+    const server = await stage.openDoor(stage.upstream);
+    const { upload, uploadUrl } = await create(audio, server);
     const request = await openRequest(uploadUrl, { bytes: wav(10), length: 10 * megabyte });
     await until(stage.sentFiles, (all) => all.at(-1)?.status === undefined);
-    door.stop();
+    server.stop();
     const [response] = await once(request, 'response');
     expect(response.statusCode).toBe(503);
     expect(await stage.find(upload.id)).toMatchObject({
@@ -286,11 +286,11 @@ describe('keeps out', () => {
   it('tokens of another endpoint, of another secret, and of a deleted upload', async () => {
     const { upload } = await create(audio);
     const { id, expiresAt } = upload;
-    const gone = '00000000-0000-4000-8000-000000000000';
+    const deleted = '00000000-0000-4000-8000-000000000000';
     const tokens = [
       signToken(secrets, { purpose: 'callback', id, expiresAt }),
       signToken(['another secret, never configured'], { purpose: 'upload', id, expiresAt }),
-      signToken(secrets, { purpose: 'upload', id: gone, expiresAt }),
+      signToken(secrets, { purpose: 'upload', id: deleted, expiresAt }),
       signToken(secrets, { purpose: 'upload', id: 'no-uuid', expiresAt }),
       '',
       '%00',

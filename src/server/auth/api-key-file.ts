@@ -3,7 +3,7 @@ import type { Log } from '../../log.ts';
 import type { ApiKey } from './authenticate.ts';
 
 /**
- * How often the file is read. A new version is used when two reads in a row find the same text: the first may find it
+ * How often the file is read. A new version is used when two reads in a row find the same text: the first can find it
  * half written, or empty just before it is written.
  */
 const readEveryMs = 2_000;

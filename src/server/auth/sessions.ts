@@ -25,7 +25,7 @@ type Session = {
 export type Sessions = ReturnType<typeof createSessions>;
 
 /**
- * Ends long-lived connections whose credential is not valid any more. A connection outlives the request that signed in:
+ * Ends long-lived connections when their credential is not valid any more. A connection outlives the request that signed in:
  * it ends when its token expires or is revoked, or when its scopes change. The client then reconnects with a new token.
  */
 export function createSessions(parts: { authenticate: Authenticate; now: () => Date; log: Log }) {

@@ -8,7 +8,7 @@ import type { ContextFactory } from '../auth/context.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
 import { createTabs, speakAudio } from './tabs.ts';
 
-/** The ids for the variables of the prepared tabs. Executed as the visitor, so that it returns only what the visitor may see. */
+/** The ids for the variables of the prepared tabs. Executed as the visitor, so that it returns only data of the visitor. */
 const newestQuery = `{
   videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
   lipsyncs(first: 1) { edges { node { id } } }

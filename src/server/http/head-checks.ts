@@ -12,7 +12,7 @@ const contentTypes =
 
 type HeadRules = { origins: OriginRules; hasGraphiql: boolean };
 
-/** Checks the URL and headers before the body is read. Null: the request may go on. */
+/** Checks the URL and headers before the body is read. Null: the request is accepted. */
 export function checkHead(request: IncomingMessage, rules: HeadRules): HeadRejection | null {
   const { method, headers, url = '' } = request;
   const isPost = method === 'POST';

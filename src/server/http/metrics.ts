@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MetricSources } from './metric-registry.ts';
 
-/** The values of the label `door`. A fixed list, so that requests to unknown paths do not create new series. */
+/** The values of the label `door`, which dashboards use. A fixed list, so that requests to unknown paths do not create new series. */
 const endpoints = ['/graphql', '/callbacks', '/uploads', '/livez', '/readyz'];
 
 export type Metrics = ReturnType<typeof createMetrics>;

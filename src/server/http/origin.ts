@@ -3,9 +3,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 export type OriginRules = {
   /** The public URL of this server, such as `https://lipsync.example`. */
   publicUrl: () => string;
-  /** Origins of other sites whose pages may use the API. */
+  /** Origins of other sites with access to the API. */
   corsOrigins: readonly string[];
-  /** Sandbox: pages from any port of this machine may use the API, as a development server of a frontend does. */
+  /** Sandbox: pages from any port of this machine have access too, such as a frontend on its development server. */
   allowsLoopbackOrigins: boolean;
 };
 

@@ -15,7 +15,7 @@ import {
 } from './responses.ts';
 import { type ClientTimeouts, defaultClientTimeouts, enforceTimeouts } from './timeouts.ts';
 
-/** Handles a request whose path ends in a token, which is its only credential. */
+/** Handles a request with a token in its path, which is its only credential. */
 type TokenHandler = (
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sendRequestTimeout } from './responses.ts';
 
-/** How long a client may take to send each part of a request. */
+/** The time limits for each part of a request. */
 export type ClientTimeouts = {
   /** The URL and the headers. */
   headersMs: number;

@@ -18,7 +18,7 @@ const maxDiscardedBytes = 1024 ** 2;
 export type UploadHandlerOptions = {
   uploads: Pick<UploadService, 'receive'>;
   log: Log;
-  /** Aborts when the process stops: running uploads end at once, and their clients are told to retry. */
+  /** Aborts when the process stops: running uploads end at once, and their clients get 503. */
   stopping?: AbortSignal | undefined;
 };
 

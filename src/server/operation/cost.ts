@@ -21,7 +21,7 @@ import { rejectedResult, requestError } from './request-error.ts';
  */
 const maxCost = 12_000;
 
-/** The lowest cost of an operation, also of one whose fields are free. */
+/** The lowest cost of an operation, also of one with free fields only. */
 const minCost = 1;
 
 /** The same limit as in graphql-js's own execution: more errors than this do not help a caller. */

@@ -8,7 +8,7 @@ import {
 import type { PipelinePlugin } from './plugin.ts';
 import { rejectedResult, requestError } from './request-error.ts';
 
-/** The callers that may read the schema. */
+/** The callers that are allowed to read the schema. */
 export type Introspection = 'everyone' | 'authenticated' | 'none';
 
 /**

@@ -51,7 +51,7 @@ const maxHeartbeatMs = 3_000;
 /** Pauses between attempts. A router can answer 404 while it is still storing the subscription, and 5xx for a moment. */
 const retryPausesMs = [50, 200, 1_000];
 
-/** How long the notice that this server ends the subscription may take. Without it the missing heartbeats say the same. */
+/** Timeout of the notice that this server ends the subscription. Without it the missing heartbeats say the same. */
 const endNoticeTimeoutMs = 1_000;
 
 type Parts = {
@@ -84,7 +84,7 @@ export function createRouterCallbacks(parts: Parts) {
   };
   return {
     plugin,
-    /** Resolves when the routers have been told that this server ends their subscriptions, or did not answer in time. */
+    /** Resolves when every router has received the notice that its subscription ends, or did not answer in time. */
     close: () => Promise.allSettled(endNotices),
   };
 }
@@ -213,7 +213,7 @@ class EventPublisher {
     return this.#parts.webhooks.call({ url: callbackUrl, headers, body }, signal);
   }
 
-  /** Ends the subscription and tells the router why. Its clients can subscribe again from their last cursor. */
+  /** Ends the subscription and sends the router the reason. Its clients can subscribe again from their last cursor. */
   #endByServer(reason: EndReason): void {
     const error =
       reason === 'SIGNED_OUT'

@@ -11,7 +11,7 @@ import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 /** How long an EventSource waits before it reconnects. */
 const retryMs = 1_000;
 
-/** The comment at the end of a stream whose credential expired. Without `complete` the client reconnects. */
+/** The comment at the end of a stream after its credential expired. Without `complete` the client reconnects. */
 const signInAgain = ': sign in again\n\n';
 
 const streamHeaders = {

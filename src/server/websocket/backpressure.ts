@@ -36,7 +36,7 @@ export class Backpressure {
     socket.once('close', () => this.#wake());
   }
 
-  /** Waits until this operation may start. False: the connection closed first, and it must not start. */
+  /** Waits until this operation can start. False: the connection closed first, and it must not start. */
   async waitForTurn(id: string): Promise<boolean> {
     this.#lastInLine = this.#lastInLine.then(() => this.#waitForCapacity());
     await this.#lastInLine;

@@ -107,7 +107,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   acceptUpgrades(server, sockets, parts);
 
   return {
-    /** Tells every client to reconnect: 1012 is "service restart". */
+    /** Signals every client to reconnect: 1012 is "service restart". */
     async close(): Promise<void> {
       for (const socket of sockets.clients) closeSocket(socket, 1012, 'Service restart');
       await protocol.dispose();
