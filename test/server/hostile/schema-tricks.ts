@@ -158,7 +158,7 @@ export const schemaTricks: Row[] = [
   {
     name: 'the SDL of the subgraph, where nobody may ask for it',
     at: 'closed',
-    verdict: { code: 'INTROSPECTION_REFUSED', message: 'The schema of this subgraph is not told.' },
+    verdict: { code: 'INTROSPECTION_REFUSED', message: 'The SDL of this subgraph is not public.' },
     hostile: onlyQuery(q('{ a: _service { sdl } }'), noSchema),
     allowed: viewer,
     doors: everywhere,
