@@ -111,7 +111,7 @@ export async function startApp(options: AppOptions) {
 /** Reads the accounts at the start, so that an invalid upstream token is logged now and no caller waits for the first read. */
 async function readAccounts({ log }: Parts, { accounts }: Services): Promise<void> {
   try {
-    await accounts.known();
+    await accounts.listPresent();
   } catch (thrown) {
     if (thrown instanceof Failure) {
       log.warn({ code: thrown.code }, `No lip-sync can be created now. ${thrown.message}`);

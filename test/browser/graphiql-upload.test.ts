@@ -105,7 +105,7 @@ describe('refuses', () => {
     await open(it);
     const text = { name: 'notes.mp3', mimeType: 'audio/mpeg', buffer: Buffer.alloc(9_000, 'no ') };
     await dialogOf(it).getByLabel('Choose a file').setInputFiles(text);
-    await dialogOf(it).getByText('By its content the file is no WAV or MP3 audio.').waitFor();
+    await dialogOf(it).getByText('The content of the file is not WAV or MP3 audio.').waitFor();
     await it.page.keyboard.press('Escape');
     await dialogOf(it).waitFor({ state: 'hidden' });
     expect(await it.tabs()).toEqual(tabs);

@@ -186,7 +186,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       const { code, stderr } = await runDemo(['--audio', 'bad.mp3']).end;
       expect(code).toBe(1);
       expect(stderr).toBe(
-        '✗ bad.mp3: By its content the file is no WAV or MP3 audio. [INVALID_INPUT]\n',
+        '✗ bad.mp3: The content of the file is not WAV or MP3 audio. [INVALID_INPUT]\n',
       );
     });
 

@@ -4,7 +4,7 @@ import { isInterfaceType, isUnionType } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeId, keyOf } from '../../src/graphql/ids.ts';
 import { schema } from '../../src/schema.ts';
-import { insertLipsync } from '../domains/accounts/world.ts';
+import { insertLipsync } from '../domains/accounts/slice-harness.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { measureEffort } from './effort.ts';

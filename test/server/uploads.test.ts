@@ -9,13 +9,13 @@ import type { NewUpload } from '../../src/domains/uploads/service.ts';
 import {
   endlessWav,
   listen,
-  openStage,
+  openUploadHarness,
   put,
-  type Stage,
   secrets,
+  type UploadHarness,
   until,
   wav,
-} from '../domains/uploads/stage.ts';
+} from '../domains/uploads/upload-harness.ts';
 
 const mp3 = await readFile(new URL('../../src/demo-media/speech.mp3', import.meta.url));
 const mp4 = await readFile(new URL('../../src/sandbox/media/source-1.mp4', import.meta.url));
@@ -27,9 +27,9 @@ const png = Buffer.from(
 const megabyte = 1024 ** 2;
 const audio: NewUpload = { kind: 'AUDIO', contentType: 'audio/mpeg' };
 
-let stage: Stage;
+let stage: UploadHarness;
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openUploadHarness();
 });
 afterAll(() => stage.close());
 beforeEach(() => {
@@ -53,7 +53,7 @@ async function brokenUpstream(onRequest: Parameters<typeof createServer>[1]) {
   return { ...(await stage.openDoor(stage.connect(`http://127.0.0.1:${port}`))), server };
 }
 
-async function create(input: NewUpload, receiver: Pick<Stage, 'uploads'> = stage) {
+async function create(input: NewUpload, receiver: Pick<UploadHarness, 'uploads'> = stage) {
   return await receiver.uploads.create('key:ann', input);
 }
 
@@ -332,7 +332,7 @@ describe('keeps out', () => {
   );
 
   it('a client that stops sending: its upload times out', async () => {
-    const shortTimeout = await openStage({ timeoutMs: 300 });
+    const shortTimeout = await openUploadHarness({ timeoutMs: 300 });
     const { upload, uploadUrl } = await shortTimeout.create(audio);
     const request = await openRequest(uploadUrl, { bytes: wav(10), length: 50 * megabyte });
     const [response] = await once(request, 'response');

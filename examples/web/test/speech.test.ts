@@ -103,7 +103,7 @@ describe('refuses', () => {
     await send('audio/x-notes');
     await see('This browser can not read the file');
     await send('audio/mpeg');
-    await see('The file was not taken', 'By its content the file is no WAV or MP3 audio.');
+    await see('The file was not taken', 'The content of the file is not WAV or MP3 audio.');
   });
 
   test('to lose a file silently where the line breaks on the way', async () => {

@@ -35,15 +35,15 @@ export type CreateLipsyncInput = {
   whenBusy?: LipsyncBusyPolicy | null | undefined;
 };
 
-/** The file that shall be sent. */
+/** The file to upload. */
 export type CreateUploadInput = {
-  /** Its media type, as in `audio/mpeg`, `audio/wav` or `video/mp4`. The content itself is looked at when it arrives. */
+  /** The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives. */
   contentType: string;
-  /** The caller's own name for it, at most 255 characters. It is only given back. */
+  /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
   filename?: string | null | undefined;
-  /** What it is for. */
+  /** The use of the file. */
   kind: UploadKind;
-  /** In bytes, from 1 to 5 GB. Where it is given, a file of any other size is refused. */
+  /** The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected. */
   size?: number | null | undefined;
 };
 
@@ -150,11 +150,11 @@ export type RateLimitReason =
   /** The provider behind the video service refused more jobs. */
   | 'PROVIDER_LIMIT';
 
-/** What an uploaded file is for. */
+/** The use of an uploaded file. */
 export type UploadKind =
-  /** Speech to be put into a mouth: WAV or MP3. */
+  /** Speech for the lip-sync: WAV or MP3. */
   | 'AUDIO'
-  /** A video whose person shall speak: MP4, MOV, WebM and others. */
+  /** The video of the person that will speak: MP4, MOV, WebM and others. */
   | 'VIDEO';
 
 /** What of a lip-sync the caller's own server may be told. */

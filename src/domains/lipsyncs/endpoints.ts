@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { type Failure, NotFoundError, UpstreamUnavailableError } from '../../errors.ts';
 import type { ReadOptions, Upstream } from '../../upstream/client.ts';
+import {
+  lenientId,
+  lenientList,
+  lenientNumber,
+  lenientText,
+  readItems,
+} from '../../upstream/lenient-shapes.ts';
 import { rawSegment } from '../../upstream/path.ts';
-import { looseId, looseList, looseNumber, looseText, readItems } from '../../upstream/wire.ts';
 
 /** What starts a lip-sync. Exactly one of `videoId` and `videoPath`, and of `audioPath` and `prompt`: not checked here. */
 export type PostLipsyncInput = {
@@ -45,11 +51,11 @@ export type Capacity = { executing: RunningJob[]; accounts: AccountCapacity[] };
 // of this API mentions.
 const refusals: ReadonlySet<number> = new Set([400, 401, 402, 404, 412, 422, 429, 596]);
 
-const acceptance = z.object({ video_id: looseId, cost_credits: looseNumber });
+const acceptance = z.object({ video_id: lenientId, cost_credits: lenientNumber });
 
 // The id's name differs by endpoint and year: videoId, video_id, id.
 const runningJob = z
-  .object({ videoId: looseId, video_id: looseId, id: looseId, replyRef: looseText })
+  .object({ videoId: lenientId, video_id: lenientId, id: lenientId, replyRef: lenientText })
   .transform((job, context): RunningJob => {
     const upstreamVideoId = job.videoId ?? job.video_id ?? job.id;
     if (upstreamVideoId === null) {
@@ -61,12 +67,12 @@ const runningJob = z
 
 const accountCapacity = z.object({
   email: z.string().min(1),
-  maxJobs: looseNumber,
-  executing: looseNumber,
-  available: looseNumber,
+  maxJobs: lenientNumber,
+  executing: lenientNumber,
+  available: lenientNumber,
 });
 
-const scheduled = looseList('data', 'executing');
+const scheduled = lenientList('data', 'executing');
 
 const capacity = z
   .object({ executing: z.array(z.unknown()).nullish(), available: z.array(z.unknown()).nullish() })
@@ -129,7 +135,7 @@ export async function listAvailable(
 export async function stopTracking(upstream: Upstream, upstreamVideoId: string): Promise<void> {
   try {
     const id = rawSegment(upstreamVideoId, 'The video');
-    await upstream.change({ method: 'DELETE', path: `/scheduler/${id}` });
+    await upstream.write({ method: 'DELETE', path: `/scheduler/${id}` });
   } catch (thrown) {
     if (!(thrown instanceof NotFoundError)) {
       throw thrown;

@@ -1,3 +1,5 @@
+import type { VideoStatus } from '../videos/service.ts';
+
 /** Which state may follow which. The whole truth about a lip-sync's life is this table and the functions below. */
 
 export const lipsyncStatuses = [
@@ -48,16 +50,7 @@ export function mayFollow(
   return followers[from].includes(to);
 }
 
-/** What the upstream says of a job, in the words of its own list. */
-export type UpstreamState =
-  | 'QUEUED'
-  | 'GENERATING'
-  | 'COMPLETED'
-  | 'FAILED'
-  | 'MODERATED'
-  | 'UNKNOWN';
-
-const statusOfUpstream: Record<UpstreamState, LipsyncStatus | null> = {
+const statusOfUpstream: Record<VideoStatus, LipsyncStatus | null> = {
   QUEUED: 'SUBMITTED',
   GENERATING: 'GENERATING',
   COMPLETED: 'COMPLETED',
@@ -69,7 +62,7 @@ const statusOfUpstream: Record<UpstreamState, LipsyncStatus | null> = {
 /** The status an observation leads to, or null where it says nothing new (also when it comes out of order). */
 export function statusAfter(
   current: LipsyncStatus,
-  observed: UpstreamState,
+  observed: VideoStatus,
   isOutcomeUnknown = false,
 ): LipsyncStatus | null {
   const next = statusOfUpstream[observed];

@@ -1,7 +1,8 @@
 import type { Sql } from '../../database/connect.ts';
-import type { StoredVideo, VideoStatus } from './stored.ts';
+import type { VideoStatus } from './status.ts';
+import type { StoredVideo } from './stored-video.ts';
 
-/** Null for a key that was never given out. */
+/** Null for a key that was never created. */
 export async function findPrefix(sql: Sql, key: string): Promise<string | null> {
   const [row] = await sql.query<{ prefix: string }>(
     'select prefix from id_prefixes where key = $1',
@@ -10,12 +11,12 @@ export async function findPrefix(sql: Sql, key: string): Promise<string | null> 
   return row?.prefix ?? null;
 }
 
-/** The key that each prefix has, which is the offered one where it had none. */
-export async function keepPrefixes(
+/** The key of each prefix: an existing one, otherwise the offered one. */
+export async function insertPrefixes(
   sql: Sql,
   offered: readonly { key: string; prefix: string }[],
 ): Promise<{ key: string; prefix: string }[]> {
-  // The update changes nothing; it makes a row that another instance added meanwhile come back too.
+  // The update changes nothing; without it a row that another instance has inserted would not be returned.
   return sql.query<{ key: string; prefix: string }>(
     `insert into id_prefixes (key, prefix)
      select key, prefix from unnest($1::text[], $2::text[]) as offered (key, prefix)
@@ -26,22 +27,22 @@ export async function keepPrefixes(
 }
 
 /**
- * What lip-syncs keep of a video, whoever they belong to, and whether one of them belongs to the owner. `prefix` is what
- * stands in front of its number upstream; null for a key that was never given out.
+ * The copy of a video stored with lip-syncs of any owner, and whether one of these lip-syncs belongs to the given owner.
+ * `prefix` is the part of the upstream id before the number; null for a key that was never created.
  */
-export type Snapshot = {
+export type VideoCopy = {
   key: string;
   prefix: string | null;
   video: StoredVideo | null;
   isOwn: boolean;
 };
 
-export async function readSnapshots(
+export async function readVideoCopies(
   sql: Sql,
   owner: string,
   keys: readonly string[],
-): Promise<Snapshot[]> {
-  return sql.query<Snapshot>(
+): Promise<VideoCopy[]> {
+  return sql.query<VideoCopy>(
     `select wanted.key, kept.video,
        (select prefix from id_prefixes where key = substr(wanted.key, 1, 8)) as prefix,
        exists (select 1 from lipsyncs where owner = $1 and result_video_id = wanted.key)
@@ -60,9 +61,9 @@ export async function readSnapshots(
   );
 }
 
-export type OwnRange = {
+export type OwnVideosRange = {
   owner: string;
-  /** Null = from the newest, or to it. Exclusive. */
+  /** Exclusive. Null = from the newest on, or up to the newest. */
   position: { at: Date; number: string; key: string } | null;
   direction: 'older' | 'newer';
   limit: number;
@@ -72,10 +73,10 @@ export type OwnRange = {
 };
 
 /**
- * Videos that the owner's lip-syncs used or made, from the position on in the direction: the nearest come first. The
- * order is that of `order.ts`: time, number, key.
+ * Videos that the owner's lip-syncs used or made, in the given direction from the position, the nearest first. Ordered as
+ * in `order.ts`: time, number, key.
  */
-export async function readOwnVideos(sql: Sql, range: OwnRange): Promise<StoredVideo[]> {
+export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<StoredVideo[]> {
   const [than, order] = range.direction === 'older' ? ['<', 'desc'] : ['>', 'asc'];
   const rows = await sql.query<{ video: StoredVideo }>(
     `with kept as (
@@ -119,7 +120,7 @@ export async function isMadeBy(sql: Sql, owner: string, key: string): Promise<bo
   return rows.length > 0;
 }
 
-/** After a deletion: what lip-syncs keep of the video stays, without the addresses that lead nowhere now. */
+/** After a deletion: removes the dead URLs from the copies that lip-syncs keep of the video. */
 export async function eraseAddresses(sql: Sql, key: string): Promise<void> {
   await sql.query(
     `update lipsyncs set

@@ -1,6 +1,7 @@
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
+import { connectOnce } from '../../upstream/connect-once.ts';
 import type { AddressRules } from './address.ts';
 
 /** Asks the name servers, as `dns.lookup` with `all` does. */
@@ -41,16 +42,11 @@ export function createDialer(
     });
   };
   const connect = buildConnector({ allowH2: false, timeout: timeoutMs, lookup: lookupAllowed });
-  let isUsed = false;
-  return (options, done) => {
-    // undici connects again, as often as it takes, where a connection ends before the request was written.
-    const isRepeated = isUsed;
-    isUsed = true;
+  return connectOnce((options, done) => {
     const { hostname } = options;
-    if (isRepeated) done(new Error('The connection ended before the request was written.'), null);
-    // Node looks up no number.
-    else if (isIP(hostname) !== 0 && !rules.mayReach(hostname, hostname)) {
+    // Node does not look up an IP address, so it is checked here.
+    if (isIP(hostname) !== 0 && !rules.mayReach(hostname, hostname)) {
       done(new NoPublicAddressError(), null);
     } else connect(options, done);
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { Client, errors } from 'undici';
+import { parseRetryAfter } from '../../upstream/retry-after.ts';
 import type { AddressRules } from './address.ts';
 import { createDialer, NoPublicAddressError, type Resolve } from './dial.ts';
 
@@ -87,12 +88,9 @@ function problemOf(status: number): WebhookProblem | null {
 /** With any other status `Retry-After` means something else, or nothing. */
 const busyStatuses: ReadonlySet<number> = new Set([429, 503]);
 
-/** Seconds or a date (RFC 9110, 10.2.3). A header that came twice is none. */
 function readRetryAfter(header: string | string[] | undefined): number | undefined {
-  if (typeof header !== 'string') return undefined;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
+  const seconds = parseRetryAfter(header);
+  return seconds === undefined ? undefined : Math.max(0, seconds * 1_000);
 }
 
 const timeouts = [

@@ -4,7 +4,7 @@ import type {
   IncomingFile,
   Interruption,
   Reception,
-  RefusalReason,
+  RejectionReason,
   UploadService,
 } from '../../domains/uploads/service.ts';
 import { type Failure, type FailureCode, RateLimitedError } from '../../errors.ts';
@@ -30,7 +30,7 @@ export type UploadHandler = (
 
 type UploadResponse = { status: number; body: object; headers?: Record<string, string> };
 
-const statusByReason: Record<Exclude<RefusalReason, 'UPSTREAM'>, number> = {
+const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   UNKNOWN: 404,
   EXPIRED: 410,
   USED: 409,
@@ -93,12 +93,12 @@ async function receiveFile(
 }
 
 function toResponse(reception: Reception): UploadResponse {
-  if (reception.kind === 'refused') return toErrorResponse(reception.reason, reception.failure);
+  if (reception.kind === 'rejected') return toErrorResponse(reception.reason, reception.failure);
   const { id, state, durationSeconds } = reception.upload;
   return { status: 200, body: { id: encodeId('Upload', id), state, durationSeconds } };
 }
 
-function toErrorResponse(reason: RefusalReason, failure: Failure): UploadResponse {
+function toErrorResponse(reason: RejectionReason, failure: Failure): UploadResponse {
   const { code, message, retryAfterSeconds } = failure;
   return {
     status: reason === 'UPSTREAM' ? statusOfUpstreamFailure(failure) : statusByReason[reason],

@@ -6,7 +6,6 @@ import {
   lipsyncStatuses,
   mayFollow,
   statusAfter,
-  type UpstreamState,
 } from '../../../src/domains/lipsyncs/lifecycle.ts';
 import {
   expectedMs,
@@ -16,8 +15,9 @@ import {
   runningPercent,
 } from '../../../src/domains/lipsyncs/progress/estimate.ts';
 import { pollDelayMs } from '../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
+import type { VideoStatus } from '../../../src/domains/videos/service.ts';
 
-const states: UpstreamState[] = [
+const states: VideoStatus[] = [
   'QUEUED',
   'GENERATING',
   'COMPLETED',
@@ -92,7 +92,7 @@ describe('a life', () => {
 type Entry = { status: LipsyncStatus; percent: number; at: number };
 
 /** A submitted lip-sync that is looked at again and again, thinned as the log is. */
-function play(observations: { state: UpstreamState; afterMs: number }[], expected: number) {
+function play(observations: { state: VideoStatus; afterMs: number }[], expected: number) {
   const log: Entry[] = [{ status: 'SUBMITTED', percent: 0, at: 0 }];
   let now = 0;
   for (const { state, afterMs } of observations) {

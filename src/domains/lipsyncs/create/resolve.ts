@@ -13,7 +13,7 @@ export async function resolve(
 ): Promise<Draft> {
   const { owner, input, fingerprint } = request;
   // How many jobs each account takes must be known before one is sent there, and whether it can pay for one.
-  const accounts = await engine.accounts.known();
+  const accounts = await engine.accounts.listPresent();
   const [source, speech] = await Promise.all([
     resolveVideo(engine, request),
     resolveSpeech(engine, request),

@@ -15,9 +15,9 @@ export async function learnCapacity(engine: Engine): Promise<void> {
   const waiting = await engine.db.query("select 1 from lipsyncs where status = 'QUEUED' limit 1");
   if (waiting.length === 0) return;
   const before = later(engine.now(), -engine.timing.pollMs);
-  if (!(await engine.accounts.claimOthers(before))) return;
+  if (!(await engine.accounts.claimExternalLoadCheck(before))) return;
   try {
-    await engine.accounts.known();
+    await engine.accounts.listPresent();
     await noteOthers(engine, await listAvailable(engine.upstream));
   } catch (thrown) {
     // Then a 429 tells.
@@ -37,7 +37,7 @@ async function noteOthers(engine: Engine, { executing, accounts }: Capacity): Pr
     const listed = (own?.listed ?? 0) + (tellsOwn ? 0 : (own?.unlisted ?? 0));
     const all = available === null ? running : (maxJobs ?? assumedMaxJobs) - available;
     if (all === null) continue;
-    await engine.accounts.noteOthers(email, Math.max(0, Math.trunc(all) - listed));
+    await engine.accounts.recordExternalLoad(email, Math.max(0, Math.trunc(all) - listed));
   }
 }
 

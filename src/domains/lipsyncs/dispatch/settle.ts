@@ -176,7 +176,7 @@ async function tellAccount(
   }
   if (failure.code === 'RATE_LIMITED' || answer.kind === 'not-sent') {
     const seconds = failure.retryAfterSeconds ?? randomInt(10, 31);
-    await engine.accounts.cool(tx, lipsync.accountId, later(occasion.at, seconds * 1000));
+    await engine.accounts.coolDown(tx, lipsync.accountId, later(occasion.at, seconds * 1000));
   }
   return false;
 }

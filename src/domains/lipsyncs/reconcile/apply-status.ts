@@ -21,7 +21,7 @@ export async function observe(
     const ours = lipsync?.upstreamVideoId ?? null;
     if (lipsync === null || ours === null || !isSameVideo(ours, video.id)) return;
     const isUnknown = lipsync.failure?.code === 'OUTCOME_UNKNOWN';
-    const status = statusAfter(lipsync.status, video.state, isUnknown);
+    const status = statusAfter(lipsync.status, video.status, isUnknown);
     if (status !== null) {
       await changeStatus(tx, lipsync, { status, set: endOf(status, key, video), occasion });
       if (isTerminal(status)) await notifyQueue(tx);

@@ -30,7 +30,7 @@ export function createInstance(parts: {
   const timeoutMs = leaseMs - 10_000;
   const upstream = createUpstream({ ...parts.upstream, timeoutMs, log: silentLog });
   upstream.read = counted(upstream.read.bind(upstream)) as typeof upstream.read;
-  upstream.change = counted(upstream.change.bind(upstream));
+  upstream.write = counted(upstream.write.bind(upstream));
   const { toKey, toUpstream } = videos.ids;
   const engine: Engine = {
     ...services,
@@ -44,7 +44,7 @@ export function createInstance(parts: {
     },
     jobs,
     upstream,
-    accounts: { ...accounts, known: counted(accounts.known) },
+    accounts: { ...accounts, listPresent: counted(accounts.listPresent) },
     videos: {
       ...videos,
       ids: { ...videos.ids, toKey: counted(toKey), toUpstream: counted(toUpstream) },

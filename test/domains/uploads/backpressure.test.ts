@@ -5,21 +5,21 @@ import type { Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endlessWav, listen, openStage, type Stage } from './stage.ts';
+import { endlessWav, listen, openUploadHarness, type UploadHarness } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
 const size = 96 * megabyte;
 
-/** Most that may be read from the client and not yet given to the upstream's connection. Some 200 KB were seen. */
-const mostHeld = 2 * megabyte;
+/** The most bytes read from the client but not yet sent to the upstream. About 200 KB were measured. */
+const maxHeldBytes = 2 * megabyte;
 
-let stage: Stage;
+let harness: UploadHarness;
 beforeAll(async () => {
-  stage = await openStage();
+  harness = await openUploadHarness();
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
-/** What this process has handed to its connections to a port, as node's own channel knows them. */
+/** The bytes that this process has sent to a port; Node's diagnostics channel reports its connections. */
 function countSentTo(port: number) {
   const sockets: Socket[] = [];
   subscribe('net.client.socket', (message) => {
@@ -31,7 +31,7 @@ function countSentTo(port: number) {
       .reduce((sum, { bytesWritten, writableLength }) => sum + bytesWritten - writableLength, 0);
 }
 
-/** Takes as much of a file as it was allowed to, and waits. */
+/** An upstream that reads only as many bytes as the test allows. */
 async function openMeteredUpstream() {
   let taken = 0;
   let allowed = 0;
@@ -52,7 +52,7 @@ async function openMeteredUpstream() {
     url: `http://127.0.0.1:${port}`,
     sent: countSentTo(port),
     taken: () => taken,
-    /** Resolves when it has taken that much. */
+    /** Allows that many bytes, and resolves when they were read. */
     async take(bytes: number): Promise<void> {
       allowed = bytes;
       wake();
@@ -60,7 +60,7 @@ async function openMeteredUpstream() {
         .poll(() => taken, { timeout: 20_000, interval: 5 })
         .toBeGreaterThanOrEqual(bytes);
     },
-    takeTheRest() {
+    takeRest() {
       allowed = Number.POSITIVE_INFINITY;
       wake();
     },
@@ -68,8 +68,8 @@ async function openMeteredUpstream() {
   };
 }
 
-/** Resolves once a number has stayed the same for a while: everything that may move has moved. */
-async function standsStill(read: () => number): Promise<number> {
+/** Resolves once a number has stayed the same for a while, so that no more bytes are moving. */
+async function readWhenStable(read: () => number): Promise<number> {
   let before = Number.NaN;
   let times = 0;
   await expect
@@ -86,10 +86,10 @@ async function standsStill(read: () => number): Promise<number> {
 }
 
 describe('works', () => {
-  it('holds next to nothing of 96 MB, however long the upstream makes it wait', async () => {
+  it('holds at most 2 MB of a 96 MB file while the upstream is slow', async () => {
     const slow = await openMeteredUpstream();
-    const door = await stage.openDoor(stage.connect(slow.url));
-    const { uploadUrl } = await door.uploads.create('key:ann', {
+    const handler = await harness.openDoor(harness.connect(slow.url));
+    const { uploadUrl } = await handler.uploads.create('key:ann', {
       kind: 'AUDIO',
       contentType: 'audio/wav',
       size,
@@ -103,11 +103,11 @@ describe('works', () => {
     const step = 16 * megabyte;
     for (let bytes = step; bytes <= size - step; bytes += step) {
       await slow.take(bytes);
-      const read = await standsStill(door.bytesRead);
+      const read = await readWhenStable(handler.bytesRead);
       expect(slow.sent()).toBeGreaterThanOrEqual(slow.taken());
-      expect(read - slow.sent()).toBeLessThan(mostHeld);
+      expect(read - slow.sent()).toBeLessThan(maxHeldBytes);
     }
-    slow.takeTheRest();
+    slow.takeRest();
     await sent;
     const [response] = await answered;
     expect(await json(response)).toMatchObject({ state: 'READY', durationSeconds: 6291.453 });

@@ -6,24 +6,24 @@ import { connect, type Received, serveAnswer, serveHttp, thrownBy } from './serv
 const schema = z.object({ n: z.number() });
 const request = { path: '/things', schema };
 
-type Held = {
+type HeldServer = {
   upstream: Upstream;
   received: Received[];
-  /** Waits until that many requests have come. */
+  /** Waits until that many requests have arrived. */
   until: (calls: number) => Promise<void>;
-  /** Answers one request by its place in `received`, or all. */
+  /** Responds to one request, by its index in `received`, or to all. */
   release: (index?: number) => void;
-  /** Whether a request was given up before its answer. */
-  left: () => boolean;
+  /** Whether a request was aborted before its response. */
+  isAborted: () => boolean;
 };
 
-async function serveHeld(): Promise<Held> {
+async function serveHeld(): Promise<HeldServer> {
   const held: (() => void)[] = [];
-  let hasLeft = false;
+  let wasAborted = false;
   const served = await serveHttp((_received, response) => {
     held.push(() => response.end('{"n":1}'));
     response.on('close', () => {
-      hasLeft ||= !response.writableFinished;
+      wasAborted ||= !response.writableFinished;
     });
   });
   return {
@@ -35,12 +35,12 @@ async function serveHeld(): Promise<Held> {
         answer();
       }
     },
-    left: () => hasLeft,
+    isAborted: () => wasAborted,
   };
 }
 
 describe('equal reads at the same time', () => {
-  test('share one call, and each gets its own copy', async () => {
+  test('share one call, and each caller gets its own copy', async () => {
     const { upstream, received, release, until } = await serveHeld();
     const reads = Array.from({ length: 100 }, () => upstream.read(request));
     await until(1);
@@ -50,7 +50,7 @@ describe('equal reads at the same time', () => {
     expect(results[0]).not.toBe(results[1]);
   });
 
-  test('that ask for what is true from now on wait for the one under way, and share the next', async () => {
+  test('with isFresh wait for the read in progress, and share the next one', async () => {
     const { upstream, received, release, until } = await serveHeld();
     const early = upstream.read(request);
     await until(1);
@@ -65,7 +65,7 @@ describe('equal reads at the same time', () => {
     expect(received).toHaveLength(2);
   });
 
-  test('are two calls where path or query differ, and nothing is kept once they have settled', async () => {
+  test('are separate calls if path or query differ, and nothing is kept after they settle', async () => {
     const { upstream, received, release, until } = await serveHeld();
     const reads = [upstream.read(request), upstream.read({ ...request, query: { a: 1 } })];
     await until(2);
@@ -78,7 +78,7 @@ describe('equal reads at the same time', () => {
     expect(received).toHaveLength(3);
   });
 
-  test('share a failure too', async () => {
+  test('share a failure', async () => {
     const served = await serveAnswer(404, {});
     const { upstream } = connect(served.baseUrl);
     const [one, two] = [upstream.read(request), upstream.read(request)];
@@ -87,45 +87,45 @@ describe('equal reads at the same time', () => {
     expect(served.requests).toHaveLength(1);
   });
 
-  test('go on for the others when one caller leaves, who is let go at once', async () => {
-    const { upstream, received, release, until, left } = await serveHeld();
+  test('continue when one caller aborts, which is rejected at once', async () => {
+    const { upstream, received, release, until, isAborted } = await serveHeld();
     const caller = new AbortController();
     const leaving = upstream.read(request, { signal: caller.signal });
     const staying = upstream.read(request, { signal: new AbortController().signal });
     await until(1);
     caller.abort(new Error('gone'));
     expect(await thrownBy(leaving)).toEqual(new Error('gone'));
-    expect(left()).toBe(false);
+    expect(isAborted()).toBe(false);
     release();
     expect(await staying).toEqual({ n: 1 });
     expect(received).toHaveLength(1);
   });
 
-  test('end upstream when all callers have left; who comes then starts anew', async () => {
-    const { upstream, release, until, left } = await serveHeld();
+  test('abort the call when all callers have aborted; a later caller starts a new one', async () => {
+    const { upstream, release, until, isAborted } = await serveHeld();
     const caller = new AbortController();
     const reads = [1, 2].map(() => thrownBy(upstream.read(request, { signal: caller.signal })));
     await until(1);
     caller.abort();
     await Promise.all(reads);
     const next = upstream.read(request);
-    await expect.poll(left).toBe(true);
+    await expect.poll(isAborted).toBe(true);
     await until(2);
     release();
     expect(await next).toEqual({ n: 1 });
   });
 
-  test('are not joined by a caller who has left already', async () => {
+  test('are not started for an aborted signal', async () => {
     const { upstream, received } = await serveHeld();
     await thrownBy(upstream.read(request, { signal: AbortSignal.abort() }));
     expect(received).toHaveLength(0);
   });
 
-  test('are not joined across a change: who reads after it must see what it did', async () => {
+  test('are not shared across a write: a read after the write must see its effect', async () => {
     const { upstream, release, until } = await serveHeld();
     const before = upstream.read(request);
     await until(1);
-    const change = upstream.change({ method: 'DELETE', path: '/things/1' });
+    const change = upstream.write({ method: 'DELETE', path: '/things/1' });
     await until(2);
     release(1);
     await change;
@@ -135,7 +135,7 @@ describe('equal reads at the same time', () => {
     expect(await Promise.all([before, after])).toEqual([{ n: 1 }, { n: 1 }]);
   });
 
-  test('end with CONNECTION_FAILED when the upstream is closed', async () => {
+  test('fail with CONNECTION_FAILED when the upstream is closed', async () => {
     const { upstream, until } = await serveHeld();
     const read = thrownBy(upstream.read(request));
     await until(1);

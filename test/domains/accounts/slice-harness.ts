@@ -13,19 +13,19 @@ import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { schema } from '../../../src/schema.ts';
 import { createUpstream } from '../../../src/upstream/client.ts';
 import { testDatabase } from '../../support/database.ts';
-import { type OddAccount, startOddUpstream } from './odd-upstream.ts';
+import { type FakeAccount, startFakeUpstream } from './fake-upstream.ts';
 
-type Who = { owner?: string; scopes?: string[]; isNobody?: boolean };
+type CallerOptions = { owner?: string; scopes?: string[]; isAnonymous?: boolean };
 
-/** What a test looks for in the log. */
-function capturedLog() {
+/** Collects the lines of the log. */
+function captureLog() {
   const lines: string[] = [];
   return { lines, log: createLog('debug', { write: (line) => lines.push(line) }) };
 }
 
-/** The three slices over one database, one upstream and a clock that stands still until it is moved. */
-async function openWorld(upstreamAt: { baseUrl: string; token: string }) {
-  const { lines, log } = capturedLog();
+/** Accounts, videos and voices over one database, one upstream and a clock that only `advance` moves. */
+async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
+  const { lines, log } = captureLog();
   const db = await testDatabase();
   const clock = { now: new Date() };
   const upstream = createUpstream({ ...upstreamAt, timeoutMs: 5_000, log, retryBaseMs: 1 });
@@ -37,18 +37,22 @@ async function openWorld(upstreamAt: { baseUrl: string; token: string }) {
     return { accounts, videos, voices };
   };
 
-  async function ask(document: string, who: Who = {}, variables: Record<string, unknown> = {}) {
-    const { owner = 'key:test', scopes = [], isNobody = false } = who;
+  async function ask(
+    document: string,
+    caller: CallerOptions = {},
+    variables: Record<string, unknown> = {},
+  ) {
+    const { owner = 'key:test', scopes = [], isAnonymous = false } = caller;
     const contextValue = {
       ...initContextCache(),
       caller: {
-        owner: isNobody ? 'nobody' : owner,
+        owner: isAnonymous ? 'nobody' : owner,
         name: owner,
-        isAuthenticated: !isNobody,
+        isAuthenticated: !isAnonymous,
         scopes: new Set(scopes),
         expiresAt: null,
       },
-      services: world.services as unknown as Services,
+      services: slices.services as unknown as Services,
       requestId: 'test',
       log,
       lastEventId: null,
@@ -59,39 +63,39 @@ async function openWorld(upstreamAt: { baseUrl: string; token: string }) {
       variableValues: variables,
       contextValue,
     });
-    // Prototypes of graphql-js' objects get in the way of comparing.
+    // graphql-js creates objects without a prototype, which toEqual would report as different.
     return JSON.parse(JSON.stringify(result)) as {
       data: Record<string, never>;
       errors?: { message: string; path: string[] }[];
     };
   }
 
-  const world = { services: open() };
+  const slices = { services: open() };
   return {
     db,
     clock,
     ask,
     lines,
     get accounts() {
-      return world.services.accounts;
+      return slices.services.accounts;
     },
     get videos() {
-      return world.services.videos;
+      return slices.services.videos;
     },
     get voices() {
-      return world.services.voices;
+      return slices.services.voices;
     },
     advance(ms: number) {
       clock.now = new Date(clock.now.getTime() + ms);
     },
-    /** Another instance over the same rows, which remembers nothing. */
+    /** A new instance over the same rows, with empty caches. */
     restart() {
-      world.services = open();
+      slices.services = open();
     },
-    /** As on the first start. */
+    /** The state of a first start. */
     async empty() {
       await db.query('truncate accounts, id_prefixes, lipsyncs cascade');
-      world.services = open();
+      slices.services = open();
     },
     async close() {
       await upstream.close();
@@ -100,36 +104,33 @@ async function openWorld(upstreamAt: { baseUrl: string; token: string }) {
   };
 }
 
-export type World = Awaited<ReturnType<typeof openWorld>>;
+export type SliceHarness = Awaited<ReturnType<typeof openHarness>>;
 
-export async function openOddWorld() {
-  const odd = await startOddUpstream([]);
-  const world = await openWorld({ baseUrl: odd.baseUrl, token: 'user:7-odd' });
-  return Object.assign(world, {
-    odd: odd.world,
-    /** Everything as on the first start, with these accounts. */
-    async begin(...accounts: OddAccount[]) {
-      await world.empty();
-      odd.world.accounts = accounts;
-      odd.world.requests.length = 0;
-      odd.world.refuse = undefined;
-      world.lines.length = 0;
+export async function openWithFakeUpstream() {
+  const fake = await startFakeUpstream([]);
+  const harness = await openHarness({ baseUrl: fake.baseUrl, token: 'user:7-fake' });
+  const closeHarness = harness.close;
+  return Object.assign(harness, {
+    upstream: fake.control,
+    /** The state of a first start, with these accounts. */
+    async reset(...accounts: FakeAccount[]) {
+      await harness.empty();
+      fake.control.accounts = accounts;
+      fake.control.requests.length = 0;
+      fake.control.override = undefined;
+      harness.lines.length = 0;
     },
-    close: both(world.close, odd.close),
+    async close() {
+      await closeHarness();
+      await fake.close();
+    },
   });
 }
 
-function both(first: () => Promise<void>, second: () => Promise<void>) {
-  return async () => {
-    await first();
-    await second();
-  };
-}
-
-export async function openSandboxWorld() {
+export async function openWithSandbox() {
   const dataDir = await mkdtemp(join(tmpdir(), 'slices-'));
   const sandbox = await startSandbox({ dataDir, queuedMs: 600_000 });
-  const world = await openWorld(sandbox);
+  const harness = await openHarness(sandbox);
   const control = (method: string, path: string, body?: object) =>
     fetch(`${sandbox.origin}/_sandbox/${path}`, {
       method,
@@ -137,11 +138,11 @@ export async function openSandboxWorld() {
         ? {}
         : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
-  const closeWorld = world.close;
-  return Object.assign(world, {
+  const closeHarness = harness.close;
+  return Object.assign(harness, {
     sandbox,
     control,
-    /** As `GET /videos/?offset=0`, since the last `forgetRequests`. */
+    /** Such as `GET /videos/?offset=0`, since the last `forgetRequests`. */
     async requests(): Promise<string[]> {
       const journal = (await (await control('GET', 'requests')).json()) as {
         method: string;
@@ -152,7 +153,7 @@ export async function openSandboxWorld() {
     async forgetRequests() {
       await control('DELETE', 'requests');
     },
-    /** Starts a job, past our own submission: this is not its test. */
+    /** Starts a job directly at the sandbox: submitting lip-syncs is tested elsewhere. */
     async startJob(videoId: string): Promise<string> {
       const response = await fetch(`${sandbox.baseUrl}/videos/lipsync`, {
         method: 'POST',
@@ -165,16 +166,16 @@ export async function openSandboxWorld() {
       return ((await response.json()) as { video_id: string }).video_id;
     },
     async close() {
-      await closeWorld();
+      await closeHarness();
       await sandbox.close();
       await rm(dataDir, { recursive: true, force: true });
     },
   });
 }
 
-/** A lip-sync's row with nothing but what these slices look at. */
+/** A lip-sync's row with only the columns that these slices read. */
 export async function insertLipsync(
-  db: World['db'],
+  db: SliceHarness['db'],
   columns: Record<string, unknown> & { owner: string },
 ): Promise<string> {
   const row = {

@@ -20,10 +20,10 @@ import { wavHeader } from '../../support/wav.ts';
 
 export const secrets = ['a secret of thirty-two characters', 'the secret before it, also long'];
 
-/** The slice and its door, over real HTTP, with a database and a sandbox of their own. */
-export type Stage = Awaited<ReturnType<typeof openStage>>;
+/** The upload slice and its HTTP handler, over real HTTP, with a database and a sandbox of their own. */
+export type UploadHarness = Awaited<ReturnType<typeof openUploadHarness>>;
 
-export async function openStage(options: { timeoutMs?: number } = {}) {
+export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));
@@ -46,7 +46,7 @@ export async function openStage(options: { timeoutMs?: number } = {}) {
       tokens: uploadTokens(secrets),
     });
 
-  /** Another upstream, such as one that breaks. */
+  /** A second handler with another upstream, such as one that fails. */
   async function openDoor(toUpstream: Upstream) {
     const stopping = new AbortController();
     const uploads: UploadService = build(toUpstream, () => origin);
@@ -62,7 +62,7 @@ export async function openStage(options: { timeoutMs?: number } = {}) {
       uploads,
       origin,
       stop: () => stopping.abort(),
-      /** What this side has taken from its clients, heads included. */
+      /** The bytes read from all clients, request heads included. */
       bytesRead: () => clients.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
     };
   }
@@ -100,13 +100,13 @@ export type SentFile = {
   status?: number | string;
 };
 
-async function control(sandbox: Sandbox, work: string, body?: object) {
-  const [method = '', name] = work.split(' ');
+async function control(sandbox: Sandbox, call: string, body?: object) {
+  const [method = '', name] = call.split(' ');
   const response = await fetch(`${sandbox.origin}/_sandbox/${name}`, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  if (!response.ok) throw new Error(`${work}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`${call}: ${await response.text()}`);
   return await response.json();
 }
 
@@ -116,17 +116,17 @@ export async function listen(server: ReturnType<typeof createServer>): Promise<n
   return (server.address() as AddressInfo).port;
 }
 
-/** Asks until it is so; fails by the test's own timeout. */
-export async function until<T>(ask: () => Promise<T>, isSo: (answer: T) => boolean): Promise<T> {
+/** Reads until the condition holds; otherwise the test's own timeout fails it. */
+export async function until<T>(read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
   for (;;) {
-    const answer = await ask();
-    if (isSo(answer)) return answer;
-    // PGlite answers without ever letting a socket be read.
+    const value = await read();
+    if (holds(value)) return value;
+    // PGlite resolves without yielding to the event loop, so sockets would never be read.
     await setImmediate();
   }
 }
 
-/** PCM, 16 bits, mono, 8 kHz: 16,000 bytes a second. `dataBytes` is what the header claims. */
+/** PCM, 16 bits, mono, 8 kHz: 16,000 bytes a second. `dataBytes` is the length in the header. */
 export function wavHead(dataBytes: number): Buffer<ArrayBuffer> {
   return wavHeader(dataBytes);
 }
@@ -136,7 +136,7 @@ export function wav(seconds: number): Buffer<ArrayBuffer> {
   return Buffer.concat([wavHead(sound.byteLength), sound]);
 }
 
-/** As much of a WAV as is asked for, made while it is read. */
+/** A WAV of any length, generated while it is read. */
 export async function* endlessWav(totalBytes: number): AsyncGenerator<Uint8Array> {
   yield wavHead(totalBytes - 44);
   const piece = Buffer.alloc(64 * 1024);

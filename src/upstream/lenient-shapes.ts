@@ -1,29 +1,29 @@
 import { z } from 'zod';
 
 /**
- * Loose shapes for an API that documents every field as optional and writes 0/1 for booleans, strings for numbers, ''
- * for "none" and year 1 for "never". Each accepts anything, also a missing key, and answers null where there is nothing
- * to be had, so that one odd field can't cost a whole item.
+ * Lenient shapes for an API that documents every field as optional and writes 0/1 for booleans, strings for numbers, ''
+ * for "none" and year 1 for "never". Each accepts any value, also a missing key, and gives null where nothing can be
+ * read, so that one malformed field does not drop the whole item.
  */
-function loose<T>(read: (value: unknown) => T) {
+function lenient<T>(read: (value: unknown) => T) {
   return z.unknown().optional().transform(read);
 }
 
-/** A trimmed text that isn't empty. */
-export const looseText = loose(readText);
+/** Trimmed, never empty. */
+export const lenientText = lenient(readText);
 
-/** An id as text. A number past 2^53 has already lost digits in `JSON.parse` and is no id any more. */
-export const looseId = loose(readId);
+/** An id as text. A number past 2^53 has lost digits in `JSON.parse` and cannot be used as an id. */
+export const lenientId = lenient(readId);
 
-export const looseNumber = loose(readNumber);
+export const lenientNumber = lenient(readNumber);
 
 /** A number above 0: sizes and lengths are 0 until they are known. */
-export const loosePositive = loose((value) => {
+export const lenientPositive = lenient((value) => {
   const number = readNumber(value);
   return number !== null && number > 0 ? number : null;
 });
 
-export const looseBoolean = loose((value): boolean | null => {
+export const lenientBoolean = lenient((value): boolean | null => {
   if (typeof value === 'boolean') {
     return value;
   }
@@ -34,31 +34,31 @@ export const looseBoolean = loose((value): boolean | null => {
   return text === '0' || text === 'false' ? false : null;
 });
 
-/** An http(s) address; anything else (`javascript:`, a relative path) is nothing to hand to a browser. */
-export const looseUrl = loose((value) => {
+/** An http(s) URL. Anything else (`javascript:`, a relative path) must not reach a browser. */
+export const lenientUrl = lenient((value) => {
   const text = readText(value);
   return text !== null && /^https?:\/\/\S+$/i.test(text) ? text : null;
 });
 
-/** ISO with or without milliseconds and zone (none means UTC). Year 1 is Go's zero time: none. */
-export const looseDate = loose(readDate);
+/** ISO 8601 with or without milliseconds and zone; without a zone it is UTC. Year 1 is Go's zero time and gives null. */
+export const lenientDate = lenient(readDate);
 
-/** The object in a field that may also be null, missing, a list or something else. */
-export const looseRecord = loose(
+/** The object in a field, or {} where the field is missing or not an object. */
+export const lenientRecord = lenient(
   (value): Record<string, unknown> =>
     typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {},
 );
 
 /**
- * A list under one of `keys` of the answer, or the answer itself where that is a list. The items are not looked at:
- * see `readItems`. A null list is an empty one, except in an answer that says `error`.
+ * The list under one of `keys` of the body, or the body itself if it is a list. The items are not checked: see
+ * `readItems`. A null list is an empty one, except in a body with an `error`.
  */
-export function looseList(...keys: string[]) {
-  return z.unknown().transform((answer, context): unknown[] => {
-    if (Array.isArray(answer)) {
-      return answer;
+export function lenientList(...keys: string[]) {
+  return z.unknown().transform((body, context): unknown[] => {
+    if (Array.isArray(body)) {
+      return body;
     }
-    const record = typeof answer === 'object' && answer !== null ? answer : {};
+    const record = typeof body === 'object' && body !== null ? body : {};
     const fields = new Map(Object.entries(record));
     const key = keys.find((name) => fields.has(name));
     const list = key === undefined ? undefined : fields.get(key);
@@ -73,7 +73,7 @@ export function looseList(...keys: string[]) {
   });
 }
 
-/** The items that fit the schema. The others are counted to `onDropped`: they must not kill the whole list. */
+/** The items that match the schema. The others are dropped and reported by number: they must not fail the whole list. */
 export function readItems<T>(
   items: unknown[],
   schema: z.ZodType<T>,
@@ -101,7 +101,7 @@ function readId(value: unknown): string | null {
     return Number.isSafeInteger(value) && value > 0 ? String(value) : null;
   }
   const text = readText(value);
-  // `original_video_id` is 0 where there is no original.
+  // `original_video_id` is 0 for a video without an original.
   return text === '0' ? null : text;
 }
 

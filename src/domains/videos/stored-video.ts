@@ -1,19 +1,9 @@
 import type { UpstreamVideo } from './endpoints.ts';
-
-export const videoStatuses = [
-  'QUEUED',
-  'GENERATING',
-  'COMPLETED',
-  'FAILED',
-  'MODERATED',
-  'UNKNOWN',
-] as const;
-
-export type VideoStatus = (typeof videoStatuses)[number];
+import type { VideoStatus } from './status.ts';
 
 /**
- * A video as we keep it and show it: plain JSON, which a lip-sync keeps in its row. No upstream id and no e-mail is in
- * it, so it may be shown to whoever may see the video.
+ * A video as it is stored with lip-syncs and shown to callers: plain JSON, without upstream ids and e-mails, so that it
+ * can be shown to every caller that may see the video.
  */
 export type StoredVideo = {
   /** `<prefix key>-<digits>`, see `ids.ts`. */
@@ -31,7 +21,7 @@ export type StoredVideo = {
   height: number | null;
   durationSeconds: number | null;
   seed: number | null;
-  /** RFC 3339 in UTC, with milliseconds; null where the upstream does not tell. */
+  /** RFC 3339 in UTC, with milliseconds; null if the upstream gives no time. */
   createdAt: string | null;
   isOffPeak: boolean;
 };
@@ -39,9 +29,8 @@ export type StoredVideo = {
 export function toStored(key: string, video: UpstreamVideo): StoredVideo {
   return {
     key,
-    status: video.state,
-    // A url on a video that still runs is no finished video.
-    url: video.state === 'COMPLETED' ? video.url : null,
+    status: video.status,
+    url: video.status === 'COMPLETED' ? video.url : null,
     posterUrl: video.posterUrl ?? video.previewUrl,
     lastFrameUrl: video.lastFrameUrl,
     prompt: video.prompt,
@@ -58,7 +47,7 @@ export function toStored(key: string, video: UpstreamVideo): StoredVideo {
   };
 }
 
-/** A deleted video keeps its snapshot for the history of the lip-syncs that used it, without its addresses. */
-export function isGone(video: StoredVideo): boolean {
+/** After a deletion the stored copy stays for the history of the lip-syncs that used the video, without its URLs. */
+export function isDeleted(video: StoredVideo): boolean {
   return video.status === 'COMPLETED' && video.url === null;
 }

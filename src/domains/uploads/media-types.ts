@@ -1,7 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import type { UploadKind } from './store.ts';
 
-/** What the first bytes are looked at in: file-type's own sample. */
+/** The number of first bytes that are checked: file-type's own sample size. */
 export const headBytes = 4_100;
 
 /** "Up to 5 GB", as the upstream documents POST /files. */
@@ -9,7 +9,7 @@ export const maxUploadBytes = 5 * 1024 ** 3;
 
 export type MediaType = { kind: UploadKind; contentType: string };
 
-// What the upstream documents for POST /files, with the names that browsers and tools use for the same.
+// The types that the upstream documents for POST /files, with other names that browsers and tools use for them.
 const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
   AUDIO: new Map([
     ['audio/wav', 'audio/wav'],
@@ -28,7 +28,7 @@ const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
       'video/x-matroska',
       'video/x-flv',
       'video/mpeg',
-      // The only one that the upstream's page writes in mixed case.
+      // The only type that the upstream's documentation writes in mixed case.
       'video/MP2T',
       'video/x-msvideo',
       'video/x-motion-jpeg',
@@ -38,7 +38,7 @@ const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
   ),
 };
 
-/** Both names of a container where file-type and the upstream differ; the extension, since one MIME type may mean several. */
+/** From file-type's extension to the upstream's type. Not from its MIME type, which is ambiguous for some containers. */
 const detectable: ReadonlyMap<string, MediaType> = new Map([
   ['wav', { kind: 'AUDIO', contentType: 'audio/wav' }],
   ['mp3', { kind: 'AUDIO', contentType: 'audio/mpeg' }],
@@ -58,24 +58,27 @@ const detectable: ReadonlyMap<string, MediaType> = new Map([
 
 const motionJpeg = 'video/x-motion-jpeg';
 
-/** The one name we use for a declared type, or null where the upstream takes no such thing for this kind. */
+/** The upstream's name for a declared type, or null if the upstream does not accept it for this kind. */
 export function readContentType(kind: UploadKind, declared: string): string | null {
   const [type = ''] = declared.split(';');
   return declarable[kind].get(type.trim().toLowerCase()) ?? null;
 }
 
-/** For messages: what may be declared. */
+/** The accepted types, for messages. */
 export function listContentTypes(kind: UploadKind): string {
   return [...new Set(declarable[kind].values())].join(', ');
 }
 
 /**
- * What a file is by its first bytes, whatever its name or declared type say; null for all that the upstream takes no lip-sync
- * from. A raw motion JPEG begins like any photo, so there the declared type has to help.
+ * The type of a file by its first bytes, not by its name or declared type; null for types that the upstream does not accept
+ * for a lip-sync. A raw motion JPEG begins like a photo, so there the declared type decides.
  *
  * @param head the first `headBytes`, or the whole of a shorter file
  */
-export async function detectMedia(head: Uint8Array, declared: string): Promise<MediaType | null> {
+export async function detectMediaType(
+  head: Uint8Array,
+  declared: string,
+): Promise<MediaType | null> {
   const found = await fileTypeFromBuffer(head).catch(() => undefined);
   if (found === undefined) return null;
   if (found.ext === 'jpg' && declared === motionJpeg) {

@@ -4,8 +4,8 @@ import type { Upstream } from '../../upstream/client.ts';
 import type { AccountService } from '../accounts/service.ts';
 import type { VideoIds } from './ids.ts';
 
-/** What the verbs of this slice work with. */
-export type Library = {
+/** What the functions of this slice need. */
+export type VideoDependencies = {
   readonly db: Database;
   readonly upstream: Upstream;
   readonly accounts: AccountService;
@@ -13,5 +13,5 @@ export type Library = {
   readonly log: Log;
 };
 
-/** Without `canSeeAll` only videos that the owner's lip-syncs used or made exist. */
+/** Without `canSeeAll` only the videos that the owner's lip-syncs used or made are visible. */
 export type Viewer = { owner: string; canSeeAll: boolean };

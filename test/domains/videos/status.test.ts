@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { accountEmailOf, isSameVideo, listVideos } from '../../../src/domains/videos/endpoints.ts';
-import { isUnclear, stateOf } from '../../../src/domains/videos/state.ts';
+import { isUnclear, statusOf } from '../../../src/domains/videos/status.ts';
 import { connect, serveAnswer } from '../../upstream/servers.ts';
 
 const url = 'https://media.example/v.mp4';
@@ -12,7 +12,7 @@ async function readOne(item: object) {
   return page.items[0];
 }
 
-describe('the state of a video', () => {
+describe('the status of a video', () => {
   test.each([
     // The documented pairs.
     ['COMPLETED', 1, url, 'COMPLETED'],
@@ -21,7 +21,7 @@ describe('the state of a video', () => {
     ['FAILED', 8, '', 'FAILED'],
     ['GENERATING', 9, '', 'GENERATING'],
     ['GENERATING', 10, url, 'GENERATING'],
-    // The name decides, in any case; the code where there is no known name.
+    // The name decides, in any letter case; without a known name the code decides.
     ['QUEUED', 1, url, 'QUEUED'],
     ['completed ', 10, url, 'COMPLETED'],
     [null, 1, url, 'COMPLETED'],
@@ -29,7 +29,7 @@ describe('the state of a video', () => {
     [null, 7, '', 'MODERATED'],
     ['RENDERING', 9, url, 'GENERATING'],
     [null, 10, url, 'GENERATING'],
-    // COMPLETED needs an address.
+    // COMPLETED needs a URL.
     ['COMPLETED', 1, '', 'GENERATING'],
     ['COMPLETED', 1, null, 'GENERATING'],
     // Unknown.
@@ -38,20 +38,21 @@ describe('the state of a video', () => {
     ['UNKNOWN', null, url, 'UNKNOWN'],
     ['__proto__', 0, url, 'UNKNOWN'],
   ])('%s, %s with url %j is %s', (...row) => {
-    const [name, code, address, state] = row;
+    const [name, code, address, status] = row;
     for (const isFinal of [null, false]) {
-      expect(stateOf({ name, code, isFinal, url: address })).toBe(state);
+      expect(statusOf({ name, code, isFinal, url: address })).toBe(status);
     }
   });
 
-  test('a finished video stayed UNKNOWN, as its item left out both name and code', () => {
-    const told = { name: null, code: null, isFinal: true };
-    expect(stateOf({ ...told, url })).toBe('COMPLETED');
-    // Nobody can say what ended without an address: it may be QUEUED as well as FAILED.
-    expect(stateOf({ ...told, url: null })).toBe('UNKNOWN');
-    expect(stateOf({ ...told, isFinal: false, url })).toBe('UNKNOWN');
-    expect(stateOf({ ...told, code: 42, url })).toBe('UNKNOWN');
-    expect(stateOf({ ...told, name: 'RENDERING', url })).toBe('UNKNOWN');
+  // Such a video once stayed UNKNOWN.
+  test('is COMPLETED for a final item with a URL but without name and code', () => {
+    const reported = { name: null, code: null, isFinal: true };
+    expect(statusOf({ ...reported, url })).toBe('COMPLETED');
+    // Without a URL the video may be FAILED, or even QUEUED.
+    expect(statusOf({ ...reported, url: null })).toBe('UNKNOWN');
+    expect(statusOf({ ...reported, isFinal: false, url })).toBe('UNKNOWN');
+    expect(statusOf({ ...reported, code: 42, url })).toBe('UNKNOWN');
+    expect(statusOf({ ...reported, name: 'RENDERING', url })).toBe('UNKNOWN');
   });
 
   test.each([
@@ -61,7 +62,7 @@ describe('the state of a video', () => {
     ['RENDERING', 42, null, true],
     ['QUEUED', 5, null, false],
     ['FAILED', null, null, false],
-  ])('%s, %s with url %j: whether GET one may say more is %s', (...row) => {
+  ])('%s, %s with url %j is unclear: %s', (...row) => {
     const [name, code, address, expected] = row;
     expect(isUnclear({ name, code, isFinal: null, url: address })).toBe(expected);
   });
@@ -73,19 +74,19 @@ describe('the state of a video', () => {
     ['COMPLETED', 1, true],
     ['MODERATED', 7, true],
     ['FAILED', 8, true],
-  ])('%s is never made final or running by video_status_final', async (name, code, isFinal) => {
-    for (const told of [true, false, 1, 0, 'true', null, undefined]) {
+  ])('whether %s is final does not depend on video_status_final', async (name, code, isFinal) => {
+    for (const reported of [true, false, 1, 0, 'true', null, undefined]) {
       const video = await readOne({
         video_status_name: name,
         video_status: code,
-        video_status_final: told,
+        video_status_final: reported,
       });
       expect(video?.isFinal).toBe(isFinal);
     }
   });
 
-  test('a url on a video that runs is not handed out', async () => {
-    expect(await readOne({})).toMatchObject({ state: 'GENERATING', isFinal: false, url: null });
+  test('hides the URL of a running video', async () => {
+    expect(await readOne({})).toMatchObject({ status: 'GENERATING', isFinal: false, url: null });
     expect(await readOne({ video_status: 1, video_status_name: 'COMPLETED' })).toMatchObject({
       url,
     });

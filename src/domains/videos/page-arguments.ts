@@ -10,28 +10,28 @@ export type VideoPageRequest = {
   filter?: { [Name in keyof VideoFilter]?: VideoFilter[Name] | undefined } | null | undefined;
 };
 
-/** `older` than the cursor (or all) from the newest on; `newer` than it, those nearest to it. */
-export type Range =
+/** `older`: the newest videos after the cursor, or of the whole list. `newer`: the videos nearest before the cursor. */
+export type PageRange =
   | { direction: 'older'; count: number; cursor: Cursor | null }
   | { direction: 'newer'; count: number; cursor: Cursor };
 
 const defaultCount = 20;
 const maxCount = 100;
 
-/** @throws {InvalidInputError} with every rule that is broken, or for a cursor that is none */
-export function readRange({ first, after, last, before }: VideoPageRequest): Range {
+/** @throws {InvalidInputError} with every invalid argument, or for an invalid cursor */
+export function parsePageArguments({ first, after, last, before }: VideoPageRequest): PageRange {
   const isBackward = isGiven(last) || isGiven(before);
   const issues: InputIssue[] = [...checkCount('first', first), ...checkCount('last', last)];
   if (isBackward && (isGiven(first) || isGiven(after))) {
     issues.push({
-      path: nameBackward(last),
-      message: 'Ask with first and after, or with last and before.',
+      path: [backwardArgument(last)],
+      message: 'Use first and after, or last and before, but not both.',
     });
   }
   if (isGiven(last) && !isGiven(before)) {
     issues.push({
       path: ['last'],
-      message: 'last needs before: this list is read from the newest.',
+      message: 'last requires before: the list is read from the newest video.',
     });
   }
   if (issues.length > 0) throw new InvalidInputError(issues);
@@ -43,9 +43,9 @@ export function readRange({ first, after, last, before }: VideoPageRequest): Ran
   return { direction: 'older', count: first ?? defaultCount, cursor };
 }
 
-/** Of those that ask backwards, the one that was given. */
-function nameBackward(last: VideoPageRequest['last']): string[] {
-  return [isGiven(last) ? 'last' : 'before'];
+/** The given argument of `last` and `before`; `last` if both are. */
+function backwardArgument(last: VideoPageRequest['last']): string {
+  return isGiven(last) ? 'last' : 'before';
 }
 
 function checkCount(name: 'first' | 'last', count: number | null | undefined): InputIssue[] {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
-import { endlessWav, listen, put, until, wav } from './stage.ts';
+import { endlessWav, listen, put, until, wav } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
 const hour = 3_600_000;
@@ -44,8 +44,8 @@ async function read(id: string): Promise<Upload | undefined> {
   return data?.upload;
 }
 
-/** A client that has sent the beginning of its file. */
-async function begin(uploadUrl: string) {
+/** A client that has sent the first megabyte of its file. */
+async function beginUpload(uploadUrl: string) {
   const bytes = Buffer.concat(await Array.fromAsync(endlessWav(megabyte)));
   const request = httpRequest(uploadUrl, {
     method: 'PUT',
@@ -64,32 +64,32 @@ async function begin(uploadUrl: string) {
   };
 }
 
-const isNow = (state: string) => (upload: Upload | undefined) => upload?.state === state;
+const hasState = (state: string) => (upload: Upload | undefined) => upload?.state === state;
 
-describe('an upload says where it is', () => {
+describe('an upload becomes', () => {
   it('WAITING, RECEIVING and READY', async () => {
     const { upload, uploadUrl } = await create(4 * megabyte);
     expect(await read(upload.id)).toMatchObject({
       state: 'WAITING',
       expiresAt: expect.any(String),
     });
-    const client = await begin(uploadUrl);
-    const receiving = await until(() => read(upload.id), isNow('RECEIVING'));
+    const client = await beginUpload(uploadUrl);
+    const receiving = await until(() => read(upload.id), hasState('RECEIVING'));
     expect(receiving).toMatchObject({ size: 4 * megabyte, expiresAt: null, failure: null });
     expect(await client.finish()).toBe(200);
     expect(await read(upload.id)).toMatchObject({ state: 'READY', failure: null });
   });
 
-  it('FAILED with the reason, once its client has left', async () => {
+  it('FAILED with the reason, when its client disconnects', async () => {
     const { upload, uploadUrl } = await create();
-    const client = await begin(uploadUrl);
-    await until(() => read(upload.id), isNow('RECEIVING'));
+    const client = await beginUpload(uploadUrl);
+    await until(() => read(upload.id), hasState('RECEIVING'));
     client.leave();
-    const failed = await until(() => read(upload.id), isNow('FAILED'));
+    const failed = await until(() => read(upload.id), hasState('FAILED'));
     expect(failed?.failure).toEqual({ code: 'INVALID_INPUT' });
   });
 
-  it('EXPIRED, for ever', async () => {
+  it('EXPIRED an hour after its creation, permanently', async () => {
     const { upload, uploadUrl } = await create();
     aheadMs = hour + 1;
     expect(await read(upload.id)).toMatchObject({ state: 'EXPIRED', failure: null });
@@ -100,32 +100,32 @@ describe('an upload says where it is', () => {
   });
 });
 
-describe('a broken upload starts again', () => {
-  it('under a new address: the old one is used up, and the whole file arrives', async () => {
+describe('a failed upload', () => {
+  it('is repeated under a new URL, since the old one is used', async () => {
     const first = await create(4 * megabyte);
-    const client = await begin(first.uploadUrl);
-    await until(() => read(first.upload.id), isNow('RECEIVING'));
+    const client = await beginUpload(first.uploadUrl);
+    await until(() => read(first.upload.id), hasState('RECEIVING'));
     client.leave();
-    await until(() => read(first.upload.id), isNow('FAILED'));
-    // Bytes that have arrived are kept nowhere: there is nothing to go on from.
+    await until(() => read(first.upload.id), hasState('FAILED'));
+    // Received bytes are not stored, so an upload cannot be resumed.
     expect(await put(first.uploadUrl, Buffer.alloc(4 * megabyte))).toMatchObject({ status: 409 });
 
     const second = await create(4 * megabyte);
     expect(second.uploadUrl).not.toBe(first.uploadUrl);
-    expect(await (await begin(second.uploadUrl)).finish()).toBe(200);
+    expect(await (await beginUpload(second.uploadUrl)).finish()).toBe(200);
     expect(await read(second.upload.id)).toMatchObject({ state: 'READY', size: 4 * megabyte });
     const files =
       await app.readSandbox<{ path: string; status: unknown; body?: { bytes: number } }[]>(
         'requests',
       );
     const sent = files.filter(({ path }) => path.startsWith('/files')).slice(-2);
-    // Of the first one the video service has taken nothing, in whichever words its journal says so.
+    // The video service stored nothing of the first file; how its journal records that does not matter.
     expect(sent[0]?.status).not.toBe(200);
     expect(sent[0]?.body).toBeUndefined();
     expect(sent[1]).toMatchObject({ status: 200, body: { bytes: 4 * megabyte } });
   });
 
-  it('also where the video service broke it, and both of its ends are closed', async () => {
+  it('closes both connections if the video service failed it, and is repeated under a new URL', async () => {
     let isBroken = true;
     const service = createServer((request, response) => {
       if (request.method === 'GET') {

@@ -1,37 +1,37 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A video as this upstream keeps it; the list shows them in the order of the array. */
-export type OddVideo = { number: number; createdAt: Date; status?: number };
+/** A video of this upstream. The list has the order of the array. */
+export type FakeVideo = { number: number; createdAt: Date; status?: number };
 
-export type OddAccount = {
+export type FakeAccount = {
   email: string;
   maxJobs?: number;
   credits?: number | string | null;
   error?: string;
-  videos: OddVideo[];
+  videos: FakeVideo[];
 };
 
 type Answer = { status: number; body: unknown };
 
-/** An upstream that a test holds in its hands: what it lists, in which order, and what it refuses. */
-export async function startOddUpstream(accounts: OddAccount[]) {
+/** An upstream whose accounts, videos, order and failures a test controls. */
+export async function startFakeUpstream(accounts: FakeAccount[]) {
   const requests: string[] = [];
-  const world = {
+  const control = {
     accounts,
     requests,
-    /** Answers instead of the usual; undefined = the usual. */
-    refuse: undefined as ((call: string) => Answer | undefined) | undefined,
+    /** Replaces the normal response; undefined = the normal response. */
+    override: undefined as ((call: string) => Answer | undefined) | undefined,
   };
 
   function answer(request: IncomingMessage): Answer {
-    const url = new URL(request.url ?? '/', 'http://odd');
+    const url = new URL(request.url ?? '/', 'http://fake');
     const call = `${request.method} ${decodeURIComponent(url.pathname)}${url.search}`;
     requests.push(call);
-    const refused = world.refuse?.(call);
-    if (refused !== undefined) return refused;
-    if (url.pathname.startsWith('/accounts')) return answerAccounts(world.accounts, request);
-    return answerReads(world.accounts, url) ?? answerOne(world.accounts, request);
+    const overridden = control.override?.(call);
+    if (overridden !== undefined) return overridden;
+    if (url.pathname.startsWith('/accounts')) return answerAccounts(control.accounts, request);
+    return answerReads(control.accounts, url) ?? answerOne(control.accounts, request);
   }
 
   const server = createServer((request, response) => {
@@ -39,7 +39,7 @@ export async function startOddUpstream(accounts: OddAccount[]) {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    world,
+    control,
     baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {
       server.closeAllConnections();
@@ -67,7 +67,7 @@ function send(response: ServerResponse, { status, body }: Answer): void {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-function answerReads(accounts: OddAccount[], { pathname, searchParams }: URL): Answer | undefined {
+function answerReads(accounts: FakeAccount[], { pathname, searchParams }: URL): Answer | undefined {
   if (!['/features/', '/videos/', '/videos/voices/'].includes(pathname)) return undefined;
   const email = searchParams.get('email');
   const account = accounts.find((it) => email === null || it.email === email);
@@ -80,7 +80,7 @@ function answerReads(accounts: OddAccount[], { pathname, searchParams }: URL): A
   );
 }
 
-function answerAccounts(accounts: OddAccount[], request: IncomingMessage): Answer {
+function answerAccounts(accounts: FakeAccount[], request: IncomingMessage): Answer {
   const email = decodeURIComponent(request.url?.slice('/accounts/'.length) ?? '');
   const found = accounts.find((account) => account.email === email);
   if (request.method === 'POST') {
@@ -93,13 +93,13 @@ function answerAccounts(accounts: OddAccount[], request: IncomingMessage): Answe
     : ok(Object.fromEntries(accounts.map(({ videos, ...account }) => [account.email, account])));
 }
 
-function pageOf({ email, videos }: OddAccount, query: URLSearchParams) {
+function pageOf({ email, videos }: FakeAccount, query: URLSearchParams) {
   const offset = Number(query.get('offset') ?? 0);
   const limit = Number(query.get('limit') ?? 40);
   return videos.slice(offset, offset + limit).map((video) => itemOf(email, video));
 }
 
-function answerOne(accounts: OddAccount[], request: IncomingMessage): Answer {
+function answerOne(accounts: FakeAccount[], request: IncomingMessage): Answer {
   const id = request.url?.slice('/videos/'.length) ?? '';
   for (const account of accounts) {
     const video = account.videos.find(({ number }) => idOf(account.email, number) === id);
@@ -108,14 +108,14 @@ function answerOne(accounts: OddAccount[], request: IncomingMessage): Answer {
       account.videos = account.videos.filter((other) => other !== video);
       return { status: 204, body: undefined };
     }
-    // A video that still runs answers 404, as the real one does.
+    // GET of a running video gives 404, as the real upstream does.
     const isFinal = [1, 7, 8].includes(video.status ?? 1);
     return isFinal ? ok(itemOf(account.email, video)) : notFound;
   }
   return notFound;
 }
 
-function itemOf(email: string, { number, createdAt, status = 1 }: OddVideo) {
+function itemOf(email: string, { number, createdAt, status = 1 }: FakeVideo) {
   return {
     video_id: idOf(email, number),
     video_status: status,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { detectMedia, readContentType } from '../../../src/domains/uploads/inspect.ts';
-import { wav } from './stage.ts';
+import { detectMediaType, readContentType } from '../../../src/domains/uploads/media-types.ts';
+import { wav } from './upload-harness.ts';
 
 const mp3 = await readFile(new URL('../../../src/demo-media/speech.mp3', import.meta.url));
 const mp4 = await readFile(new URL('../../../src/sandbox/media/source-1.mp4', import.meta.url));
@@ -19,7 +19,7 @@ describe('works', () => {
     ['AUDIO', ' audio/mp3 ', 'audio/mpeg'],
     ['VIDEO', 'VIDEO/MP4', 'video/mp4'],
     ['VIDEO', 'video/mp2t', 'video/MP2T'],
-  ] as const)('takes for %s the type %s as %s', (kind, declared, read) => {
+  ] as const)('reads the %s type %s as %s', (kind, declared, read) => {
     expect(readContentType(kind, declared)).toBe(read);
   });
 
@@ -32,14 +32,14 @@ describe('works', () => {
       Buffer.from('464c56010500000009', 'hex'),
       { kind: 'VIDEO', contentType: 'video/x-flv' },
     ],
-  ])('knows %s by its bytes', async (_, bytes, media) => {
-    expect(await detectMedia(bytes, 'audio/mpeg')).toEqual(media);
+  ])('detects %s by its bytes', async (_, bytes, media) => {
+    expect(await detectMediaType(bytes, 'audio/mpeg')).toEqual(media);
   });
 
-  it('takes a JPEG for a video only where motion JPEG was declared', async () => {
+  it('detects a JPEG as a video only if motion JPEG was declared', async () => {
     const media = { kind: 'VIDEO', contentType: 'video/x-motion-jpeg' };
-    expect(await detectMedia(jpegHead, 'video/x-motion-jpeg')).toEqual(media);
-    expect(await detectMedia(jpegHead, 'video/mp4')).toBeNull();
+    expect(await detectMediaType(jpegHead, 'video/x-motion-jpeg')).toEqual(media);
+    expect(await detectMediaType(jpegHead, 'video/mp4')).toBeNull();
   });
 });
 
@@ -52,17 +52,17 @@ describe('refuses', () => {
     ['VIDEO', 'image/png'],
     ['AUDIO', ''],
     ['AUDIO', 'constructor'],
-  ] as const)('for %s the type "%s"', (kind, declared) => {
+  ] as const)('the %s type "%s"', (kind, declared) => {
     expect(readContentType(kind, declared)).toBeNull();
   });
 
   it.each([
     ['a PNG', png],
-    ['a text', Buffer.from('This is a text and no sound at all.')],
+    ['a text', Buffer.from('This is a text, not audio.')],
     ['a FLAC', Buffer.from('664c614300000022', 'hex')],
     ['one byte', Buffer.from('R')],
     ['nothing', Buffer.alloc(0)],
   ])('%s', async (_, bytes) => {
-    expect(await detectMedia(bytes, 'audio/mpeg')).toBeNull();
+    expect(await detectMediaType(bytes, 'audio/mpeg')).toBeNull();
   });
 });
