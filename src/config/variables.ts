@@ -18,7 +18,7 @@ import {
 const introspectionAccess = {
   true: 'everyone',
   authenticated: 'authenticated',
-  false: 'nobody',
+  false: 'none',
 } as const;
 
 const isHost = (host: string) => /^[\w.:-]+$/.test(host) && URL.canParse(publicUrlAt(host, 1));

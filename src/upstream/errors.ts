@@ -86,7 +86,8 @@ function rateLimitReasonOf(body: unknown): RateLimitReason {
 }
 
 function retryAfterSecondsOf(body: unknown, header: string | undefined): number {
-  const seconds = parseRetryAfterSeconds(header) ?? parseRetryAfterSeconds(fieldOf(body, 'retryAfter'));
+  const seconds =
+    parseRetryAfterSeconds(header) ?? parseRetryAfterSeconds(fieldOf(body, 'retryAfter'));
   // Random by default, so that requests that were rejected together do not retry together.
   return seconds === undefined
     ? randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1)

@@ -117,7 +117,7 @@ describe('refuses', () => {
     await open(it);
     await gone.stop();
     await dialogOf(it).getByRole('button', { name: 'Take a sample sentence' }).click();
-    await dialogOf(it).getByText('The connection broke.').waitFor();
+    await dialogOf(it).getByText('The connection failed.').waitFor();
     await it.page.context().close();
   });
 });

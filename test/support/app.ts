@@ -21,8 +21,7 @@ export type TestAppOptions = {
   now?: () => Date;
   /** How often a quiet connection gives a sign of life. */
   heartbeatMs?: number;
-  /** How long slow clients are waited for. */
-  patience?: AppOptions['patience'];
+  clientTimeouts?: AppOptions['clientTimeouts'];
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -79,7 +78,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       openUpstream: async () => options.upstream ?? needed(sandbox),
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
-      ...(options.patience === undefined ? {} : { patience: options.patience }),
+      ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
     });
     closers.push(app.close);
     return {

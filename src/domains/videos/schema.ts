@@ -1,11 +1,11 @@
 import { Failure } from '../../errors.ts';
+import { isAdmitted } from '../../graphql/access.ts';
 import { builder } from '../../graphql/builder.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { upstreamCallCost, listOf, pageSize } from '../../graphql/prices.ts';
-import { isAdmitted } from '../../graphql/access.ts';
+import { listOf, pageSize, upstreamCallCost } from '../../graphql/prices.ts';
 import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
 
 declare module '../../graphql/context.ts' {

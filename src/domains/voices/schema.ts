@@ -1,9 +1,9 @@
 import { builder } from '../../graphql/builder.ts';
+import { setCacheHint } from '../../graphql/cache-hints.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { upstreamCallCost, listOf } from '../../graphql/prices.ts';
-import { setCacheHint } from '../../graphql/cache-hints.ts';
+import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import type { Voice, VoiceService } from './service.ts';
 
 declare module '../../graphql/context.ts' {

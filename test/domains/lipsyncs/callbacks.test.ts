@@ -106,7 +106,7 @@ describe('works', () => {
     const before = (await reads()).length;
     expect(await post(await urlOf(idOf(made)), '{"video_id":"a\\u0000b"}')).toBe(200);
     await vi.waitFor(async () => expect((await reads()).length).toBeGreaterThan(before), patient);
-    expect(stage.test.logs.filter(({ msg }) => msg === 'a callback could not be taken')).toEqual(
+    expect(stage.test.logs.filter(({ msg }) => msg === 'a callback could not be handled')).toEqual(
       [],
     );
     await stage.cancel(idOf(made));

@@ -13,7 +13,7 @@ import {
   type UploadService,
 } from '../../../src/domains/uploads/service.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
-import { createUploadDoor } from '../../../src/server/http/uploads.ts';
+import { createUploadHandler } from '../../../src/server/http/uploads.ts';
 import { createUpstream, type Upstream } from '../../../src/upstream/client.ts';
 import { silentLog, testDatabase } from '../../support/database.ts';
 import { wavHeader } from '../../support/wav.ts';
@@ -50,7 +50,7 @@ export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
   async function openDoor(toUpstream: Upstream) {
     const stopping = new AbortController();
     const uploads: UploadService = build(toUpstream, () => origin);
-    const door = createUploadDoor({ uploads, log: silentLog, stopping: stopping.signal });
+    const door = createUploadHandler({ uploads, log: silentLog, stopping: stopping.signal });
     const server = createServer({ requestTimeout: 0 }, (request, response) => {
       void door(request, response, (request.url ?? '').slice('/uploads/'.length));
     });

@@ -11,57 +11,65 @@ beforeAll(async () => {
 });
 afterAll(() => it?.stop());
 
-describe('an instant outside of the years that the database has', () => {
+describe('an instant outside the years that the database can store', () => {
   const instants = [
     '0000-01-01T00:00:00Z',
     '9999-12-31T23:59:59-23:59',
     '0001-01-01T00:00:00+00:01',
   ];
-  const places = [
+  const operations = [
     '{ lipsyncs(filter: { createdAfter: $at }) { nodes { id } } }',
     '{ videos(filter: { createdBefore: $at }) { __typename } }',
     'mutation { createLipsync(input: { video: { id: "x" }, speech: { text: { text: "x" } }, expiresAt: $at }) { __typename } }',
   ];
 
-  test.each(instants)('%s was an error of ours', async (at) => {
-    for (const place of places) {
-      const written = await it.ask(place.replace('$at', JSON.stringify(at)));
-      const [kind, rest] = place.startsWith('{') ? ['query', place] : ['mutation', place.slice(8)];
-      const sent = await it.ask(`${kind} ($at: DateTime) ${rest}`, { at });
-      for (const { data, errors } of [written, sent]) {
-        expect(data ?? null).toBeNull();
-        expect(errors?.[0]?.extensions?.code).toMatch(/BAD_USER_INPUT|VALIDATION_FAILED/);
-        expect(errors?.[0]?.message).toContain('years 1 to 9999');
+  test.each(instants)(
+    '%s is rejected with the allowed years, as a literal and as a variable',
+    async (at) => {
+      for (const operation of operations) {
+        const written = await it.ask(operation.replace('$at', JSON.stringify(at)));
+        const [kind, rest] = operation.startsWith('{')
+          ? ['query', operation]
+          : ['mutation', operation.slice(8)];
+        const sent = await it.ask(`${kind} ($at: DateTime) ${rest}`, { at });
+        for (const { data, errors } of [written, sent]) {
+          expect(data ?? null).toBeNull();
+          expect(errors?.[0]?.extensions?.code).toMatch(/BAD_USER_INPUT|VALIDATION_FAILED/);
+          expect(errors?.[0]?.message).toContain('years 1 to 9999');
+        }
       }
-    }
-  });
+    },
+  );
 
-  test.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z'])('%s is one', async (at) => {
+  test.each(['0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z'])('%s is accepted', async (at) => {
     const query =
       'query ($at: DateTime) { lipsyncs(filter: { createdAfter: $at }) { nodes { id } } }';
     expect(await it.ask(query, { at })).toMatchObject({ data: { lipsyncs: { nodes: [] } } });
   });
 });
 
-describe('a null that only a variable brings', () => {
+describe('a null from a variable', () => {
   const secret = 'a password in the document';
   test.each<[string, string]>([
-    ['an id that is needed', 'query ($a: ID = "x") { lipsync(id: $a) { id } }'],
+    ['for a required id', 'query ($a: ID = "x") { lipsync(id: $a) { id } }'],
     [
-      'one of an input',
+      'in an input object',
       'mutation ($a: ID) { createLipsync(input: { video: { id: $a }, speech: { text: { text: "x" } } }) { __typename } }',
     ],
     [
-      'one beside a secret',
+      'beside a secret',
       `mutation ($a: ID = "x") { reconnectAccount(input: { accountId: $a, password: "${secret}" }) { __typename } }`,
     ],
-  ])('%s is refused with a code, and without what was written', async (_, query) => {
-    const { errors } = await it.ask(query, { a: null });
-    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
-    expect(JSON.stringify([errors, it.logs])).not.toContain(secret);
-  });
+  ])(
+    '%s is rejected with a code, and the message does not quote the argument',
+    async (_, query) => {
+      const { errors } = await it.ask(query, { a: null });
+      expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
+      expect(JSON.stringify([errors, it.logs])).not.toContain(secret);
+    },
+  );
 
-  test('also where it is watched', async () => {
+  test('is rejected in a subscription too', async () => {
     const query = 'subscription ($a: ID = "x") { lipsyncProgress(id: $a) { __typename } }';
     const events = await Array.fromAsync(it.watchSse(query, { a: null }));
     expect(events.map(({ data }) => data.errors?.[0]?.extensions?.code)).toEqual([
@@ -70,10 +78,10 @@ describe('a null that only a variable brings', () => {
   });
 });
 
-describe('an id of a type that the caller may not ask for', () => {
+describe('an id of a type that the caller has no scope for', () => {
   const voice = Buffer.from('Voice:1').toString('base64url');
 
-  test('is told apart from a missing one', async () => {
+  test('is NOT_AUTHORIZED, and a missing one is null', async () => {
     const query = `{ node(id: "${voice}") { id } nodes(ids: ["${voice}", "rubbish"]) { id } }`;
     const { data, errors } = await it.ask(query, {}, keys.headers.videos);
     expect(data).toEqual({ node: null, nodes: [null, null] });
@@ -87,8 +95,8 @@ describe('an id of a type that the caller may not ask for', () => {
   });
 });
 
-describe('a request of an answer’s type', () => {
-  test('is refused in words', async () => {
+describe('a request with the content type of a response', () => {
+  test('is rejected with UNSUPPORTED_CONTENT_TYPE', async () => {
     const { status, text } = await send(it.url, {
       method: 'POST',
       path: '/graphql',
@@ -110,7 +118,7 @@ describe('a link from another site', () => {
   const follow = (headers: Record<string, string>, url = it.url) =>
     send(url, { method: 'GET', path: '/graphql', headers });
 
-  test('leads to GraphiQL, and no frame, picture or program does', async () => {
+  test('opens GraphiQL; frames, images and scripts of another site do not', async () => {
     const page = await follow(link);
     expect([page.status, page.headers['content-type']]).toEqual([
       200,
@@ -121,7 +129,7 @@ describe('a link from another site', () => {
     expect((await follow({ ...link, accept: 'application/json' })).status).toBe(403);
   });
 
-  test('leads nowhere where there is no GraphiQL', async () => {
+  test('is rejected if GraphiQL is off', async () => {
     await using other = await startTestApp({ env: { GRAPHIQL: 'false' } });
     expect((await follow(link, other.url)).status).toBe(403);
   });

@@ -12,7 +12,7 @@ let it: TestApp;
 beforeAll(async () => {
   it = await startTestApp({
     env: { CALLBACK_SECRET: secret },
-    patience: { headersMs: 200, bodyMs: 200, filesMs: 300 },
+    clientTimeouts: { headersMs: 200, bodyMs: 200, filesMs: 300 },
   });
 });
 afterAll(() => it?.stop());
@@ -25,13 +25,13 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
-/** All that is said until the other side has closed. */
-async function hear(socket: Socket): Promise<string> {
+/** Everything received until the server has closed the connection. */
+async function readAll(socket: Socket): Promise<string> {
   let text = '';
   socket.on('data', (part: Buffer) => {
     text += part.toString();
   });
-  // Not `once` of node:events, for which an error would be the end.
+  // Not `once` of node:events, which rejects on an error.
   await new Promise((resolve) => socket.once('close', resolve));
   return text;
 }
@@ -58,37 +58,33 @@ describe('keeps out', () => {
         `${head('POST /graphql', `${json}\r\ntransfer-encoding: chunked`)}9\r\n${partOfJson}\r\n`,
     ],
     [
-      'an operation for a reserved stream',
-      () => `${head('POST /graphql/stream', `${json}\r\ncontent-length: 9999`)}${partOfJson}`,
-    ],
-    [
       'a file',
       () =>
         `${head('POST /graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1\r\ncontent-length: 90')}--x\r\n`,
     ],
     ['a callback', () => `${head(`POST ${callbackPath()}`, `${json}\r\ncontent-length: 9999`)}{`],
     ['a forged callback', () => `${head('POST /callbacks/x', 'content-length: 99999')}{`],
-    ['the body of what is nowhere', () => `${head('POST /nowhere', 'content-length: 99999')}{`],
-    ['the body of a probe', () => `${head('GET /livez', 'content-length: 99999')}{`],
-  ])('a client that sends %s without end: it held its connection for ever', async (_, text) => {
+    ['a body to an unknown path', () => `${head('POST /nowhere', 'content-length: 99999')}{`],
+    ['a body to a probe', () => `${head('GET /livez', 'content-length: 99999')}{`],
+  ])('a client that sends %s without end: its connection is closed', async (_, text) => {
     const socket = await open();
     socket.write(text());
-    // A byte now and then: some limits begin again with each.
+    // One byte now and then: an idle timeout would start again with each.
     const trickle = setInterval(() => socket.write('1'), 50);
-    const told = await hear(socket);
+    const received = await readAll(socket);
     clearInterval(trickle);
-    expect(told).toMatch(/^HTTP\/1\.1 (408|404|200) /);
-    expect(told).toMatch(/x-content-type-options: nosniff/i);
+    expect(received).toMatch(/^HTTP\/1\.1 (408|404|200) /);
+    expect(received).toMatch(/x-content-type-options: nosniff/i);
   });
 
-  test('a client that keeps its half of a connection open that was refused', async () => {
+  test('a client that keeps its side of a rejected connection open', async () => {
     const { port, hostname } = new URL(it.url);
     const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
     socket.on('error', () => undefined);
     const ended = once(socket, 'end');
     socket.resume().write('this is nothing\r\n\r\n');
     await ended;
-    // The server's side is gone, and with it ours: nothing takes what we send.
+    // The server has destroyed the connection: a write fails.
     while (!socket.destroyed) {
       socket.write('more');
       await new Promise((resolve) => setImmediate(resolve));
@@ -98,26 +94,25 @@ describe('keeps out', () => {
 
   test.each([
     ['an operation', '/graphql', json],
-    ['an operation for a reserved stream', '/graphql/stream', json],
     ['a form', '/graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1'],
-  ])('a client that leaves within %s from writing errors into the log', async (_, path, type) => {
+  ])('errors from the log when a client disconnects while sending %s', async (_, path, type) => {
     const requests = () => it.logs.filter(({ msg }) => msg === 'request').length;
     const before = requests();
     const socket = await open();
     socket.write(`${head(`POST ${path}`, `${type}\r\ncontent-length: 9999`)}--x\r\n`);
-    // Taken, and not yet too late.
+    // The request is accepted, and has not timed out yet.
     await fetch(`${it.url}/livez`);
     socket.resetAndDestroy();
     await vi.waitFor(() => expect(requests() - before).toBeGreaterThanOrEqual(2));
   });
 
-  test('defects: none of this was an error of ours', () => {
+  test('errors of this server: the tests above logged none', () => {
     expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });
 
 describe('works', () => {
-  test('a file by its own address may take as long as it moves', async () => {
+  test('an upload has no time limit while it makes progress', async () => {
     const { data } = await it.ask<{ createUpload: { uploadUrl: string } }>(
       'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
     );
@@ -126,11 +121,11 @@ describe('works', () => {
     const socket = await open();
     socket.write(head(`PUT ${pathname}`, `connection: close\r\ncontent-length: ${sound.length}`));
     socket.write(sound.subarray(0, 8_000));
-    // Until a client that sends an operation as slowly has been sent away.
+    // Wait until an operation that is as slow has timed out.
     const other = await open();
     other.write(`${head('POST /graphql', `${json}\r\ncontent-length: 9999`)}${partOfJson}`);
-    expect(await hear(other)).toContain(' 408 ');
+    expect(await readAll(other)).toContain(' 408 ');
     socket.write(sound.subarray(8_000));
-    expect(await hear(socket)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 200 /);
   });
 });

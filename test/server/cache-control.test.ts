@@ -28,7 +28,7 @@ const { env: keys, headers: as } = createApiKeys({
 });
 
 let it: TestApp;
-/** Of its clock. */
+/** How far the clock of `it` is ahead. */
 let aheadMs = 0;
 let guarded: TestApp;
 beforeAll(async () => {
@@ -47,7 +47,7 @@ const cacheOf = ({ headers }: Received) => headers['cache-control'];
 const tagOf = ({ headers }: Received) => String(headers.etag);
 
 describe('works', () => {
-  test('voices may be kept by everybody, with a strong tag, and tell no cost', async () => {
+  test('voices are cacheable for everyone, with a strong ETag and without cost', async () => {
     const answer = await get(voices);
     expect(answer.headers).toMatchObject({
       'cache-control': 'public, max-age=300',
@@ -66,16 +66,16 @@ describe('works', () => {
     `{ __typename a: voices { __typename } b: voice(id: "${voiceId}") { id } }`,
     `query { ...F } fragment F on Query { voices { __typename } }`,
     '{ voice(id: "nothing") { name } }',
-  ])('so may %s', async (query) => {
+  ])('%s is cacheable too', async (query) => {
     expect(cacheOf(await get(query))).toBe('public, max-age=300');
   });
 
   test.each([
     ['the tag', (tag: string) => tag],
     ['one of several', (tag: string) => `"other", ${tag}`],
-    ['the tag as a proxy that compresses writes it', (tag: string) => `W/${tag}`],
+    ['the weak tag of a proxy that compresses', (tag: string) => `W/${tag}`],
     ['any', () => '*'],
-  ])('whoever has it already is told so: %s', async (_, name) => {
+  ])('a conditional request gets 304: %s', async (_, name) => {
     const first = await get(voices);
     const again = await get(voices, { 'if-none-match': name(tagOf(first)) });
     expect([again.status, again.text]).toEqual([304, '']);
@@ -83,12 +83,12 @@ describe('works', () => {
     expect(again.headers).toMatchObject({ etag, vary, 'cache-control': cache });
   });
 
-  test('whoever has another one gets this one', async () => {
+  test('a conditional request with other tags gets the whole response', async () => {
     const answer = await get(voices, { 'if-none-match': '"other", W/"another"' });
     expect([answer.status, answer.text.length > 0]).toEqual([200, true]);
   });
 
-  test('the tag is of the text and its type, and of nothing else', async () => {
+  test('the tag depends on the text and its content type, and on nothing else', async () => {
     const [one, same, typed, other] = await Promise.all([
       get(voices),
       get(voices),
@@ -100,7 +100,7 @@ describe('works', () => {
     const text = JSON.parse(one.text).data.voices.nodes[0].name;
     const body = { tts_list: [{ speaker_id: '1', display_name: `Not ${text}` }] };
     await it.turn({ failPath: { path: '/videos/voices', status: 200, body } });
-    // What was read just now is told for a moment longer.
+    // The upstream's list is cached for a moment.
     const changed = await vi.waitFor(async () => {
       const answer = await get(voices, { 'if-none-match': tagOf(one) });
       expect(answer.status).toBe(200);
@@ -109,7 +109,7 @@ describe('works', () => {
     expect(tagOf(changed)).not.toBe(tagOf(one));
   });
 
-  test('to whoever sends a token it is their own to keep', async () => {
+  test('a response to a request with a token is private', async () => {
     const answer = await get(voices, as.reader, guarded);
     expect(JSON.parse(answer.text).data.voices.nodes).toHaveLength(14);
     expect(answer.headers).toMatchObject({
@@ -118,12 +118,12 @@ describe('works', () => {
     });
     const again = await get(voices, { ...as.reader, 'if-none-match': tagOf(answer) }, guarded);
     expect(again.status).toBe(304);
-    // Also where everybody may ask: a cache that others use must not keep what came for a token.
+    // Also where anonymous callers are allowed: a shared cache must not store responses to tokens.
     const needless = await get(voices, { authorization: 'Bearer wrong' });
     expect(cacheOf(needless)).not.toContain('public');
   });
 
-  test('a page of another origin that is let in may keep it too', async () => {
+  test('a response to a page of an allowed origin is cacheable too', async () => {
     const answer = await get(voices, { origin: friend });
     expect(answer.headers).toMatchObject({
       'access-control-allow-origin': friend,
@@ -132,7 +132,7 @@ describe('works', () => {
     });
   });
 
-  test('a trusted document is kept by its id, in our way and in the way of Apollo', async () => {
+  test('a trusted document is cacheable by its documentId and by the hash of persisted queries', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'lipsync-trusted-'));
     const path = join(folder, 'documents.json');
     const hash = createHash('sha256').update(voices).digest('hex');
@@ -162,7 +162,7 @@ describe('works', () => {
   });
 });
 
-/** The smallest question for a field: its required arguments, and the name of what comes back. */
+/** The smallest query of a field: with its required arguments and `__typename`. */
 function ask({ name, args, type }: GraphQLField<unknown, unknown>): string {
   const given = args
     .filter((arg) => isNonNullType(arg.type) && arg.defaultValue === undefined)
@@ -171,7 +171,7 @@ function ask({ name, args, type }: GraphQLField<unknown, unknown>): string {
   return isLeafType(getNamedType(type)) ? `{ ${call} }` : `{ ${call} { __typename } }`;
 }
 
-/** All types that an answer of this one may lead to. */
+/** All types that are reachable from this one. */
 function reachable(type: GraphQLNamedType, found = new Set<string>()): Set<string> {
   if (found.has(type.name) || isLeafType(type)) return found;
   found.add(type.name);
@@ -187,7 +187,7 @@ function reachable(type: GraphQLNamedType, found = new Set<string>()): Set<strin
 describe('keeps out', () => {
   const fields = Object.values(schema.getQueryType()?.getFields() ?? {});
 
-  test('of all that can be asked, nothing but the voices is kept', async () => {
+  test('every query field but the voices from caches', async () => {
     const answers = await Promise.all(
       fields.map(async (field) => [field.name, cacheOf(await get(ask(field)))] as const),
     );
@@ -199,7 +199,7 @@ describe('keeps out', () => {
     ]);
   });
 
-  test('from what is kept no way leads to what is somebody’s own', () => {
+  test('data of one caller: no cacheable type leads to it', () => {
     const shared = fields.filter(({ name }) => name === 'voice' || name === 'voices');
     const types = shared.flatMap(({ type }) => [...reachable(getNamedType(type))]);
     const others = [...new Set(types)].filter((name) => !/Error$|^InputIssue$/.test(name));
@@ -213,7 +213,7 @@ describe('keeps out', () => {
     '{ voices { __typename } lipsyncs { nodes { id } } }',
     '{ voices { __typename } __schema { queryType { name } } }',
     '{ voices { __typename } lipsyncs(first: 1000) { nodes { id } } }',
-  ])('what comes together with it: %s', async (query) => {
+  ])('other fields beside cacheable ones: %s', async (query) => {
     const answer = await get(query, { 'if-none-match': '*' });
     expect([answer.status, cacheOf(answer), answer.headers.etag]).toEqual([
       200,
@@ -222,14 +222,14 @@ describe('keeps out', () => {
     ]);
   });
 
-  test('a failure, whether it is data or an error', async () => {
+  test('failures, as data and as errors', async () => {
     const failing = (query: string) =>
       it
         .turn({ failPath: { path: '/videos/voices', status: 401, times: 1 } })
         .then(() => get(query));
     const inUnion = await failing(voices);
     expect(JSON.parse(inUnion.text).data.voices.__typename).toBe('UpstreamUnauthorizedError');
-    // Else the list that was read before would say that there is no such voice.
+    // Otherwise the cached list would answer that the voice does not exist.
     aheadMs += 3_600_000;
     const inErrors = await failing(`{ voice(id: "${encodeId('Voice', 'new')}") { name } }`);
     expect(JSON.parse(inErrors.text).errors).toHaveLength(1);
@@ -241,7 +241,7 @@ describe('keeps out', () => {
     expect(cacheOf(await get(voices))).toContain('public');
   });
 
-  test('the refusal of who may not ask', async () => {
+  test('the failure of a caller without the scope', async () => {
     for (const headers of [{}, as.writer, { authorization: 'Bearer wrong' }] as Headers[]) {
       const answer = await get(voices, headers, guarded);
       expect(JSON.parse(answer.text).data.voices.__typename).toMatch(/^NotAuth/);
@@ -249,7 +249,7 @@ describe('keeps out', () => {
     }
   });
 
-  test('another way of asking than GET with JSON for an answer', async () => {
+  test('responses to POST, event streams and pages', async () => {
     const body = JSON.stringify({ query: voices });
     const headers = { 'content-type': 'application/json' };
     const post = await send(it.url, { method: 'POST', path: '/graphql', headers, body });

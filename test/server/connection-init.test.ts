@@ -12,39 +12,40 @@ beforeAll(async () => {
 });
 afterAll(() => it?.stop());
 
-/** As whom a socket is signed in that begins with this payload. */
+/** The name of the caller after `connection_init` with this payload. */
 async function nameOf(payload: unknown): Promise<string> {
   const socket = new WebSocket(`${it.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   await once(socket, 'open');
-  const hear = async () => JSON.parse(String((await once(socket, 'message'))[0]));
-  const acknowledged = hear();
+  const nextMessage = async () => JSON.parse(String((await once(socket, 'message'))[0]));
+  const acknowledged = nextMessage();
   socket.send(JSON.stringify({ type: 'connection_init', payload }));
   await acknowledged;
-  const result = hear();
+  const result = nextMessage();
   const query = '{ viewer { name } }';
   socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-  const { payload: told } = await result;
+  const { payload: data } = await result;
   socket.terminate();
-  return told.data.viewer.name;
+  return data.data.viewer.name;
 }
 
-describe('connection_init', () => {
+describe('works', () => {
+  // `nobody` is the name of an unauthenticated caller.
   test.each([
     ['without a payload', undefined, 'anonymous'],
     ['without a token', {}, 'anonymous'],
-    ['with null for a token', { authorization: null }, 'anonymous'],
+    ['with null as the token', { authorization: null }, 'anonymous'],
     ['with a token', { authorization: 'Bearer web' }, 'web'],
-    ['with a token as a header is written', { Authorization: 'Bearer web' }, 'web'],
-    ['with a bad token', { authorization: 'Bearer wrong' }, 'nobody'],
+    ['with the name in capitals, like a header', { Authorization: 'Bearer web' }, 'web'],
+    ['with an invalid token', { authorization: 'Bearer wrong' }, 'nobody'],
     ['with an empty token', { authorization: '' }, 'nobody'],
-    ['with a number for a token', { authorization: 5 }, 'nobody'],
-    ['with a list for a token', { authorization: ['Bearer web'] }, 'nobody'],
+    ['with a number as the token', { authorization: 5 }, 'nobody'],
+    ['with a list as the token', { authorization: ['Bearer web'] }, 'nobody'],
     [
-      'with a token among headers, where none is looked for',
+      'with a token in a nested object, which is ignored',
       { headers: { authorization: 'Bearer web' } },
       'anonymous',
     ],
-  ])('%s', async (_, payload, name) => {
+  ])('connection_init %s', async (_, payload, name) => {
     expect(await nameOf(payload)).toBe(name);
   });
 });
