@@ -8,7 +8,7 @@ import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
-import { createLipsyncService } from './domains/lipsyncs/service.ts';
+import { createLipsyncService, eraseVideoUrls } from './domains/lipsyncs/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
@@ -112,7 +112,7 @@ export async function startApp(options: AppOptions) {
 /** So that nobody waits for them later, and a token that is refused is told at the start and not by the first caller. */
 async function readAccounts({ log }: Parts, { accounts }: Services): Promise<void> {
   try {
-    await accounts.known();
+    await accounts.listPresent();
   } catch (thrown) {
     if (thrown instanceof Failure) {
       log.warn({ code: thrown.code }, `Nothing can be made now. ${thrown.message}`);
@@ -147,7 +147,11 @@ async function createServices(parts: Parts): Promise<Services> {
   const { config, log, now, db, jobs, upstream, secrets, address } = parts;
   const shared = { db, upstream, now, log };
   const accounts = createAccountService(shared);
-  const videos = createVideoService({ ...shared, accounts });
+  const videos = createVideoService({
+    ...shared,
+    accounts,
+    eraseStoredUrls: (key) => eraseVideoUrls(db, key),
+  });
   const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
   const uploads = createUploadService({
@@ -180,7 +184,7 @@ async function createServices(parts: Parts): Promise<Services> {
       pollMs: config.timing.pollIntervalMs,
       upstreamTimeoutMs: config.upstream.timeoutMs,
       maxJobMs: config.timing.maxJobMs,
-      firstGuessMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
+      defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
   });
   const quotas = await createQuotaService({
@@ -222,7 +226,7 @@ function createDoors(parts: Parts, services: Services) {
     hasGraphiql: graphiql,
     patience: parts.patience,
     metrics: createMetrics({
-      countLipsyncs: () => countLipsyncs(db),
+      countLipsyncs: lipsyncs.countByStatus,
       countEventStreams: streams.count,
       countUnreadBytes: () => sockets.countUnreadBytes(),
     }),
@@ -246,10 +250,6 @@ function createDoors(parts: Parts, services: Services) {
       await endConnections(server, { drained: drain(), farewells });
     },
   };
-}
-
-function countLipsyncs(db: Database): Promise<{ status: string; count: number }[]> {
-  return db.query('select status, count(*)::int as count from lipsyncs group by status');
 }
 
 /** The upstream's users report one to two minutes a job. A choice, not a fact; past jobs soon tell better. */

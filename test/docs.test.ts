@@ -8,7 +8,7 @@ import { readConfig, variableNames } from '../src/config.ts';
 import {
   type LipsyncStatus,
   lipsyncStatuses,
-  mayFollow,
+  canTransition,
 } from '../src/domains/lipsyncs/lifecycle.ts';
 import { phrases } from '../src/sandbox/phrases.ts';
 import { schema } from '../src/schema.ts';
@@ -384,9 +384,9 @@ function toArrow(from: string | undefined, to: string | undefined, isLate: boole
 function allArrows(): string[] {
   const pairs = lipsyncStatuses.flatMap((from) => lipsyncStatuses.map((to) => [from, to] as const));
   const isLate = (from: LipsyncStatus, to: LipsyncStatus) =>
-    from !== to && mayFollow(from, to, true) && !mayFollow(from, to);
+    from !== to && canTransition(from, to, true) && !canTransition(from, to);
   return pairs.flatMap(([from, to]) => {
-    if (mayFollow(from, to)) return [toArrow(from, to, false)];
+    if (canTransition(from, to)) return [toArrow(from, to, false)];
     return isLate(from, to) ? [toArrow(from, to, true)] : [];
   });
 }

@@ -86,10 +86,14 @@ function busyReasonOf(body: unknown): RateLimitReason {
 
 function retryAfterSecondsOf(body: unknown, header: string | undefined): number {
   const told = secondsOf(header) ?? secondsOf(fieldOf(body, 'retryAfter'));
-  // Random where nothing was told, or all who were refused together would come back together.
   return told === undefined
-    ? randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1)
+    ? randomRetryAfterSeconds()
     : Math.min(maxRetryAfterSeconds, Math.max(minRetryAfterSeconds, Math.ceil(told)));
+}
+
+/** Random, so that clients rejected at the same time do not all retry at the same time. */
+export function randomRetryAfterSeconds(): number {
+  return randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1);
 }
 
 function secondsOf(value: unknown): number | undefined {

@@ -11,16 +11,20 @@ import { isHealed } from './probe.ts';
 import { type ReconnectInput, reconnectAccount } from './reconnect.ts';
 import {
   type Account,
+  type AccountAvailability,
   claimOthers,
   claimProbes,
   coolAccount,
+  emailOf,
   endCooldown,
   healAccount,
+  isSpentEverywhere,
   keepEmail,
   noteOthers,
   notifyQueue,
   type Probe,
   pauseAccount,
+  readAvailability,
   readByIds,
   readPresent,
   replacePresent,
@@ -28,7 +32,7 @@ import {
 
 export type { AccountOverview } from './overview.ts';
 export type { ReconnectInput } from './reconnect.ts';
-export type { Account } from './store.ts';
+export type { Account, AccountAvailability } from './store.ts';
 
 export type AccountServiceOptions = {
   db: Database;
@@ -51,22 +55,28 @@ export type AccountService = {
    *
    * @throws {UpstreamUnavailableError} NO_ACCOUNT where the upstream has none; else its failure
    */
-  known(): Promise<Account[]>;
+  listPresent(): Promise<Account[]>;
   /** The row of an e-mail met in a video id. Not present where the upstream never listed it. */
   ensure(email: string): Promise<Account>;
   /** Nothing is sent there until a read says that it healed. False where it was paused by the same already. */
   pause(tx: Sql, accountId: string, code: FailureCode): Promise<boolean>;
   /** Pauses those that are known to have nothing to spend, as of a minute ago at most. Doesn't throw failures. */
   guardCredits(accounts: readonly Account[]): Promise<void>;
-  cool(tx: Sql, accountId: string, until: Date): Promise<void>;
+  coolDown(tx: Sql, accountId: string, until: Date): Promise<void>;
   /** It took a job after its cooldown, and may be sent as many as it takes again. */
   endCooldown(tx: Sql, accountId: string, at: Date): Promise<void>;
   /** Asks the upstream about the paused accounts whose time has come; whether any healed. Doesn't throw failures. */
   probeDue(): Promise<boolean>;
-  /** Whether it is this instance's turn to ask what others run in the accounts: nobody has since `before`. */
-  claimOthers(before: Date): Promise<boolean>;
-  /** The upstream told how many places of this account jobs of others take. */
-  noteOthers(email: string, count: number): Promise<void>;
+  /** True if no instance has checked the external load since `before`; then this instance must. */
+  claimExternalLoadCheck(before: Date): Promise<boolean>;
+  /** Stores how many slots of the account jobs of other clients take. */
+  recordExternalLoad(email: string, count: number): Promise<void>;
+  /** Null for an unknown id. */
+  emailOf(sql: Sql, accountId: string): Promise<string | null>;
+  /** What decides whether jobs can be sent: one entry for every account, in the order of their ids. */
+  readAvailability(sql: Sql, now: Date): Promise<AccountAvailability[]>;
+  /** Whether waiting is useless because every account that could do the job is out of credits. Null = any account. */
+  isSpentEverywhere(sql: Sql, accountId: string | null): Promise<boolean>;
   /** The e-mail for POST /files: of an account in order, else of any. Throws as `known` does. */
   pickForUpload(): Promise<string | undefined>;
   /** For admins: every present account with its load and credits. One features call each for all who ask at once. */
@@ -83,7 +93,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   const { refresh, known } = createList(options);
   return {
     refresh,
-    known,
+    listPresent: known,
     async ensure(email) {
       const account = await keepEmail(db, { id: freshId(), email });
       if (account === null) throw new Error('An account vanished while it was read.');
@@ -91,11 +101,14 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     },
     pause: (tx, accountId, code) => pauseAccount(tx, accountId, { code, at: now() }),
     guardCredits: createCreditGuard(options),
-    cool: coolAccount,
+    coolDown: coolAccount,
     endCooldown,
     probeDue: () => probeDue(options),
-    claimOthers: (before) => claimOthers(db, { before, at: now() }),
-    noteOthers: (email, count) => noteOthers(db, { email, count, at: now() }),
+    claimExternalLoadCheck: (before) => claimOthers(db, { before, at: now() }),
+    recordExternalLoad: (email, count) => noteOthers(db, { email, count, at: now() }),
+    emailOf,
+    readAvailability,
+    isSpentEverywhere,
     async pickForUpload() {
       return inOrderFirst(await known())[0]?.email;
     },

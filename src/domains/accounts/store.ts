@@ -23,6 +23,19 @@ export type Account = {
 /** A paused account whose probe this instance has claimed. */
 export type Probe = { id: string; email: string; pausedBy: FailureCode; probedAt: Date };
 
+/** What decides whether jobs can be sent to an account now. */
+export type AccountAvailability = Pick<
+  Account,
+  'id' | 'email' | 'maxJobs' | 'isPresent' | 'hasPendingError' | 'cooldownUntil'
+> & {
+  isPaused: boolean;
+  /** Slots that jobs of other clients take; 0 where the last reading is older than a minute. */
+  externalLoad: number;
+};
+
+/** Other clients' jobs end and begin without notice, so a reading is used only this long. */
+const externalLoadMs = 60_000;
+
 export type Load = { id: string; inFlight: number; waiting: number };
 
 const columns = `id, email, max_jobs as "maxJobs", is_present as "isPresent",
@@ -201,10 +214,37 @@ export async function notifyQueue(sql: Sql): Promise<void> {
 /** What each account has to do. A waiting lip-sync counts for the account that it is bound to, if any. */
 export async function readLoads(sql: Sql, ids: readonly string[]): Promise<Load[]> {
   return sql.query<Load>(
-    `select account_id as id, (count(*) filter (where holds_slot))::int as "inFlight",
-       (count(*) filter (where status = 'QUEUED'))::int as waiting
-     from lipsyncs
-     where finished_at is null and account_id = any($1::text[]) group by account_id`,
+    `select account_id as id, in_flight as "inFlight", waiting from account_load
+     where account_id = any($1::text[])`,
     [ids],
   );
+}
+
+export async function emailOf(sql: Sql, id: string): Promise<string | null> {
+  const [row] = await sql.query<{ email: string }>('select email from accounts where id = $1', [
+    id,
+  ]);
+  return row?.email ?? null;
+}
+
+/** Every account, also those that the upstream no longer lists: lip-syncs can be bound to them. */
+export async function readAvailability(sql: Sql, now: Date): Promise<AccountAvailability[]> {
+  return sql.query<AccountAvailability>(
+    `select id, email, max_jobs as "maxJobs", is_present as "isPresent",
+       has_pending_error as "hasPendingError", cooldown_until as "cooldownUntil",
+       paused_by is not null as "isPaused",
+       case when others_at > $1 then others else 0 end as "externalLoad"
+     from accounts order by id`,
+    [new Date(now.getTime() - externalLoadMs)],
+  );
+}
+
+/** @param id null = all present accounts; false if there is none */
+export async function isSpentEverywhere(sql: Sql, id: string | null): Promise<boolean> {
+  const [row] = await sql.query<{ isSpent: boolean | null }>(
+    `select bool_and(is_spent) as "isSpent" from accounts
+     where case when $1::text is null then is_present else id = $1 end`,
+    [id],
+  );
+  return row?.isSpent === true;
 }

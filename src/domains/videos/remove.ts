@@ -1,7 +1,7 @@
 import { NotAuthorizedError, NotFoundError } from '../../errors.ts';
 import { deleteVideo } from './endpoints.ts';
 import type { Library, Viewer } from './library.ts';
-import { eraseAddresses, isMadeBy, readSnapshots } from './store.ts';
+import { isMadeBy, readSnapshots } from './store.ts';
 
 /** Without `canDeleteAll` only what the owner's lip-syncs made. */
 export type Remover = Viewer & { canDeleteAll: boolean };
@@ -23,7 +23,7 @@ export async function removeVideo(
     // The endpoint says the same of any path; here it is known what was missing.
     throw thrown instanceof NotFoundError ? new NotFoundError('The video') : thrown;
   });
-  await eraseAddresses(library.db, key);
+  await library.eraseStoredUrls(key);
 }
 
 async function isVisible(library: Library, viewer: Viewer, key: string): Promise<boolean> {

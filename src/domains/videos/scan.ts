@@ -36,7 +36,7 @@ export async function scanAccounts(
   search: Search,
   signal?: AbortSignal,
 ): Promise<Scan[]> {
-  const accounts = await library.accounts.known();
+  const accounts = await library.accounts.listPresent();
   return Promise.all(
     accounts.map(async ({ id, email }) => {
       const window = new Window(createReader(library, email, signal));

@@ -34,7 +34,7 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
 
   const list = (signal?: AbortSignal) => crowd.join(read, signal);
   const read = async (signal: AbortSignal) => {
-    const present = inOrderFirst(await accounts.known());
+    const present = inOrderFirst(await accounts.listPresent());
     // The voices are the same everywhere; which account's they are must be said where there are several.
     const emails = present.length > 1 ? present.map(({ email }) => email) : [undefined];
     const fresh = await listFromAny(emails, signal);

@@ -29,7 +29,7 @@ async function shown(): Promise<Shown[]> {
 }
 
 async function first() {
-  const [account] = await world.accounts.known();
+  const [account] = await world.accounts.listPresent();
   if (account === undefined) throw new Error('There is no account.');
   return account;
 }
@@ -47,7 +47,7 @@ const unavailable = { status: 401, body: { error: 'Unauthorized' } };
 
 describe('the list', () => {
   it('keeps the id of an account for ever, also while the upstream does not list it', async () => {
-    const before = await world.accounts.known();
+    const before = await world.accounts.listPresent();
     expect(before.map(({ id }) => id)).toEqual([
       expect.stringMatching(/^[\w-]{12}$/),
       expect.stringMatching(/^[\w-]{12}$/),
@@ -64,34 +64,34 @@ describe('the list', () => {
   });
 
   it('is read once a minute, whoever asks', async () => {
-    await Promise.all(Array.from({ length: 50 }, () => world.accounts.known()));
+    await Promise.all(Array.from({ length: 50 }, () => world.accounts.listPresent()));
     world.advance(59_999);
-    await world.accounts.known();
+    await world.accounts.listPresent();
     expect(calls('/accounts')).toBe(1);
     world.advance(1);
-    await Promise.all(Array.from({ length: 50 }, () => world.accounts.known()));
+    await Promise.all(Array.from({ length: 50 }, () => world.accounts.listPresent()));
     expect(calls('/accounts')).toBe(2);
   });
 
   it('is an older one while the upstream fails, and does not ask each time', async () => {
-    await world.accounts.known();
+    await world.accounts.listPresent();
     world.advance(60_000);
     world.odd.refuse = () => unavailable;
-    expect(await world.accounts.known()).toHaveLength(2);
-    expect(await world.accounts.known()).toHaveLength(2);
+    expect(await world.accounts.listPresent()).toHaveLength(2);
+    expect(await world.accounts.listPresent()).toHaveLength(2);
     expect(calls('/accounts')).toBe(2);
     world.advance(10_000);
-    await world.accounts.known();
+    await world.accounts.listPresent();
     expect(calls('/accounts')).toBe(3);
     world.restart();
-    expect(await world.accounts.known()).toHaveLength(2);
+    expect(await world.accounts.listPresent()).toHaveLength(2);
   });
 
   it('throws the failure where there is no older one, and says where there is no account', async () => {
     world.odd.refuse = () => unavailable;
-    await expect(world.accounts.known()).rejects.toMatchObject({ code: 'UPSTREAM_UNAUTHORIZED' });
+    await expect(world.accounts.listPresent()).rejects.toMatchObject({ code: 'UPSTREAM_UNAUTHORIZED' });
     await world.begin();
-    await expect(world.accounts.known()).rejects.toMatchObject({ reason: 'NO_ACCOUNT' });
+    await expect(world.accounts.listPresent()).rejects.toMatchObject({ reason: 'NO_ACCOUNT' });
   });
 
   it('makes one row of an e-mail that many meet at once, not present', async () => {
@@ -106,7 +106,7 @@ describe('the list', () => {
     expect(await world.accounts.pickForUpload()).toBe('a@b.example');
     await pause((await first()).id, 'INSUFFICIENT_CREDITS');
     expect(await world.accounts.pickForUpload()).toBe('c+d@e.example');
-    for (const { id } of await world.accounts.known()) await pause(id, 'ACCOUNT_PENDING');
+    for (const { id } of await world.accounts.listPresent()) await pause(id, 'ACCOUNT_PENDING');
     expect(await world.accounts.pickForUpload()).toBe('a@b.example');
   });
 });
@@ -212,8 +212,8 @@ describe('a paused account', () => {
   it('cools until the later of two answers', async () => {
     const { id } = await first();
     const at = (seconds: number) => new Date(world.clock.now.getTime() + seconds * 1000);
-    await world.db.transaction((tx) => world.accounts.cool(tx, id, at(30)));
-    await world.db.transaction((tx) => world.accounts.cool(tx, id, at(10)));
+    await world.db.transaction((tx) => world.accounts.coolDown(tx, id, at(30)));
+    await world.db.transaction((tx) => world.accounts.coolDown(tx, id, at(10)));
     expect((await first()).cooldownUntil).toEqual(at(30));
   });
 });

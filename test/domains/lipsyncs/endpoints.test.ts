@@ -53,7 +53,7 @@ describe('a POST is refused', () => {
     const error = `Account ${secrets.email} of ${secrets.token}: ${secrets.url} ${secrets.path}`;
     for (const body of [{ error }, { error, code: status }, error, '<html>', '', 'null', '{"err']) {
       const posted = await post(status, body);
-      expect(posted).toMatchObject({ kind: 'refused', failure: { code } });
+      expect(posted).toMatchObject({ kind: 'rejected', failure: { code } });
       for (const secret of Object.values(secrets)) {
         expect(JSON.stringify(posted)).not.toContain(secret);
       }

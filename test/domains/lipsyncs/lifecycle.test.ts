@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  canTransition,
   isTerminal,
   type LipsyncStatus,
   lipsyncStatuses,
-  mayFollow,
   statusAfter,
   type UpstreamState,
 } from '../../../src/domains/lipsyncs/lifecycle.ts';
 import {
   expectedMs,
-  isPositionWorthTelling,
-  isWorthTelling,
+  isPercentWorthLogging,
+  isPositionWorthLogging,
   kindOf,
   runningPercent,
 } from '../../../src/domains/lipsyncs/progress/estimate.ts';
@@ -41,16 +41,16 @@ const steps: Record<LipsyncStatus, string> = {
 
 describe('a life', () => {
   it.each(lipsyncStatuses)('goes on from %s as the table says', (from) => {
-    const followers = lipsyncStatuses.filter((to) => mayFollow(from, to));
+    const followers = lipsyncStatuses.filter((to) => canTransition(from, to));
     expect(followers.toSorted()).toEqual(steps[from].split(' ').filter(Boolean).toSorted());
     expect(isTerminal(from)).toBe(steps[from] === '');
   });
 
   it('has one late truth after an unknown outcome, and only an end', () => {
-    const late = lipsyncStatuses.filter((to) => mayFollow('FAILED', to, true));
+    const late = lipsyncStatuses.filter((to) => canTransition('FAILED', to, true));
     expect(late.toSorted()).toEqual(['COMPLETED', 'FAILED', 'MODERATED']);
     for (const from of ['COMPLETED', 'MODERATED', 'CANCELLED', 'EXPIRED'] as const) {
-      expect(lipsyncStatuses.filter((to) => mayFollow(from, to, true))).toEqual([]);
+      expect(lipsyncStatuses.filter((to) => canTransition(from, to, true))).toEqual([]);
     }
   });
 
@@ -104,7 +104,11 @@ function play(observations: { state: UpstreamState; afterMs: number }[], expecte
       log.push({ status: next, percent: next === 'COMPLETED' ? 100 : running, at: now });
     } else if (
       !isTerminal(last.status) &&
-      isWorthTelling({ percent: last.percent, at: new Date(last.at) }, running, new Date(now))
+      isPercentWorthLogging(
+        { percent: last.percent, at: new Date(last.at) },
+        running,
+        new Date(now),
+      )
     ) {
       log.push({ status: last.status, percent: running, at: now });
     }
@@ -158,7 +162,7 @@ describe('an estimate', () => {
 
   it('tells a place in the queue when it halved or is among the first three', () => {
     const told = (last: number | null) =>
-      [8, 7, 6, 5, 4, 3, 2, 1].filter((place) => isPositionWorthTelling(last, place));
+      [8, 7, 6, 5, 4, 3, 2, 1].filter((place) => isPositionWorthLogging(last, place));
     expect(told(null)).toHaveLength(8);
     expect(told(9)).toEqual([4, 3, 2, 1]);
     expect(told(3)).toEqual([2, 1]);
@@ -167,7 +171,7 @@ describe('an estimate', () => {
     let last: number | null = null;
     let count = 0;
     for (let place = 10_000; place >= 1; place -= 1) {
-      if (!isPositionWorthTelling(last, place)) continue;
+      if (!isPositionWorthLogging(last, place)) continue;
       last = place;
       count += 1;
     }

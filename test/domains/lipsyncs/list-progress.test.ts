@@ -254,7 +254,7 @@ describe('works', () => {
     const ids = await createSome(['[[never]] quiet one', '[[never]] quiet two']);
     const keys = ids.map((id) => keyOf('Lipsync', id));
     const { lipsyncs } = stage.test.app.services;
-    const follower = await lipsyncs.followAll({ owner: 'anonymous', keys, cursor: null });
+    const follower = await lipsyncs.subscribeToMany({ owner: 'anonymous', keys, cursor: null });
     expect(watched()).toBe(0);
     for (const _ of ids) await follower.next();
     expect(watched()).toBe(2);

@@ -110,7 +110,7 @@ describe('works', () => {
     // At once, and not with the next event: here nothing but `return` happens.
     const [lipsync] = await lipsyncs.findOwn('anonymous', [keyOf('Lipsync', id) ?? '']);
     if (lipsync == null) throw new Error('It is gone.');
-    const follower = await lipsyncs.follow(lipsync, null);
+    const follower = await lipsyncs.subscribe(lipsync, null);
     await follower.next();
     const quiet = follower.next();
     await follower.return?.();

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Watch } from '../../../src/domains/lipsyncs/progress/log-watcher.ts';
+import { LogWatcher } from '../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import { keyOf } from '../../../src/graphql/ids.ts';
 import { silentLog } from '../../support/database.ts';
 import { readEvents } from '../../support/graphql-client.ts';
@@ -164,7 +164,7 @@ describe('works', () => {
     const reading = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
     let isSlow = false;
-    const watch = new Watch(
+    const watch = new LogWatcher(
       {
         kind: db.kind,
         query: async (text, params) => {
@@ -180,7 +180,7 @@ describe('works', () => {
       silentLog,
     );
     await watch.open();
-    const follower = watch.follow(key, null);
+    const follower = watch.subscribe(key, null);
     await follower.next();
     const quiet = follower.next();
     isSlow = true;
@@ -198,16 +198,16 @@ describe('tells the end', () => {
   it('left who reads slowly without it, as the lip-sync was erased before he came to it', async () => {
     const id = await create('[[never]] Erased');
     const key = keyOf('Lipsync', id) ?? '';
-    const watch = new Watch(stage.test.app.db, silentLog);
+    const watch = new LogWatcher(stage.test.app.db, silentLog);
     await watch.open();
-    const [fast, slow] = [watch.follow(key, null), watch.follow(key, null)];
+    const [fast, slow] = [watch.subscribe(key, null), watch.subscribe(key, null)];
     for (const follower of [fast, slow]) await follower.next();
     await stage.cancel(id);
     expect(await fast.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
     expect(await fast.next()).toMatchObject({ done: true });
     await stage.remove(id);
     // Whoever comes now is told that there is nothing, and makes the log be read again.
-    expect(await watch.follow(key, null).next()).toMatchObject({ done: true });
+    expect(await watch.subscribe(key, null).next()).toMatchObject({ done: true });
     expect(await slow.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
     expect(await slow.next()).toMatchObject({ done: true });
     expect(watch.watchedCount).toBe(0);
@@ -219,9 +219,9 @@ describe('keeps nothing', () => {
   /** Watches `ids` with one who stays, while thousands come and go and nothing happens. @returns by how much that grew */
   async function comeAndGo(ids: string[], times: number): Promise<number> {
     const keys = ids.map((id) => keyOf('Lipsync', id) ?? '');
-    const watch = new Watch(stage.test.app.db, silentLog);
+    const watch = new LogWatcher(stage.test.app.db, silentLog);
     await watch.open();
-    const follow = () => watch.followAll(new Map(keys.map((key) => [key, null])), () => '');
+    const follow = () => watch.subscribeToMany(new Map(keys.map((key) => [key, null])), () => '');
     const begin = async () => {
       const follower = follow();
       for (const _ of keys) await follower.next();

@@ -1,4 +1,4 @@
-import { createListener } from '../../../../src/domains/lipsyncs/reconcile/callbacks.ts';
+import { createCallbackHandler } from '../../../../src/domains/lipsyncs/reconcile/callbacks.ts';
 import { Command } from './commands.ts';
 import { callBack, cancel, type Model, type Story, settle } from './plain-model.ts';
 import { type JobState, type Outcome, outcomes } from './scripted-upstream.ts';
@@ -55,7 +55,7 @@ export class Callback extends OfOne {
       rubbish: 'user:7-pixverse:nobody@example.com-video:5',
       nothing: null,
     }[this.names];
-    const listener = createListener(world.instance.engine);
+    const listener = createCallbackHandler(world.instance.engine);
     await listener.onCallback(story.id, hint);
     await listener.close();
     await world.settle();

@@ -1,14 +1,16 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type fc from 'fast-check';
 import { expect } from 'vitest';
-import { dispatch, expireDue, takeOver } from '../../../../src/domains/lipsyncs/dispatch/submit.ts';
+import { expireDue } from '../../../../src/domains/lipsyncs/dispatch/expiry.ts';
+import { dispatch } from '../../../../src/domains/lipsyncs/dispatch/submit.ts';
+import { takeOver } from '../../../../src/domains/lipsyncs/dispatch/takeover.ts';
 import {
-  lookAtAccount,
-  lookAtLipsync,
+  reconcileAccount,
+  reconcileLipsync,
 } from '../../../../src/domains/lipsyncs/reconcile/find-job.ts';
 import {
   createGiveUp,
-  freeForgottenSlots,
+  freeAbandonedSlots,
 } from '../../../../src/domains/lipsyncs/reconcile/give-up.ts';
 import { claim, lookAtAll, type Model, newStory, type Story, settle, tick } from './plain-model.ts';
 import { expectRules } from './rules.ts';
@@ -160,10 +162,11 @@ export class Crash extends Command {
 async function passTick(model: Model, world: World, areLeasesVoid: boolean): Promise<void> {
   const { engine } = world.instance;
   await expireDue(engine);
-  for (const id of await takeOver(engine, areLeasesVoid)) await lookAtLipsync(engine, id, 'POLL');
+  for (const id of await takeOver(engine, { areLeasesVoid }))
+    await reconcileLipsync(engine, id, 'POLL');
   await world.settle();
   await createGiveUp(engine)();
-  await freeForgottenSlots(engine);
+  await freeAbandonedSlots(engine);
   await engine.accounts.probeDue();
   await world.settle();
   tick(model, areLeasesVoid);
@@ -180,7 +183,7 @@ export class Poll extends Command {
   readonly name = 'Poll';
   async act(model: Model, world: World): Promise<void> {
     const [account] = await world.db.query<{ id: string }>('select id from accounts');
-    await lookAtAccount(world.instance.engine, account?.id ?? '');
+    await reconcileAccount(world.instance.engine, account?.id ?? '');
     lookAtAll(model);
   }
 }

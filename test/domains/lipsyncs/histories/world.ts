@@ -5,10 +5,10 @@ import { createJobs } from '../../../../src/database/jobs.ts';
 import { cancelLipsync } from '../../../../src/domains/lipsyncs/cancel.ts';
 import { createLipsync } from '../../../../src/domains/lipsyncs/create/create.ts';
 import type { CreateInput } from '../../../../src/domains/lipsyncs/create/input.ts';
-import type { Engine } from '../../../../src/domains/lipsyncs/dependencies.ts';
-import { Watch } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
+import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/dependencies.ts';
+import { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import { pollQueue } from '../../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
-import { type LipsyncEvent, readEvents } from '../../../../src/domains/lipsyncs/store/lipsyncs.ts';
+import { type LipsyncEvent, readEvents } from '../../../../src/domains/lipsyncs/store/events.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { startTestApp, type TestApp } from '../../../support/app.ts';
 import { silentLog } from '../../../support/database.ts';
@@ -21,7 +21,7 @@ const token = 'user:7-scripted';
 /** The real thing: the lip-sync slice over a real database, moved by hand, with a clock that stands still. */
 export class World {
   readonly upstream: ScriptedUpstream;
-  readonly watch: Watch;
+  readonly watch: LogWatcher;
   readonly db: Database;
   now: Date;
   instance: RealInstance;
@@ -39,7 +39,7 @@ export class World {
     this.now = parts.now;
     this.db = parts.app.app.db;
     this.#jobs = createJobs(this.db, silentLog);
-    this.watch = new Watch(this.db, silentLog);
+    this.watch = new LogWatcher(this.db, silentLog);
     this.instance = this.#newInstance();
   }
 
@@ -97,7 +97,7 @@ export class World {
   }
 
   /** A process to which the upstream is not there. */
-  async withoutUpstream(work: (engine: Engine) => Promise<void>): Promise<void> {
+  async withoutUpstream(work: (engine: LipsyncDependencies) => Promise<void>): Promise<void> {
     const { engine } = this.instance;
     const upstream = createUpstream({
       ...{ baseUrl: 'http://127.0.0.1:9/v2/pixverse', token, timeoutMs: 1_000, log: silentLog },
@@ -137,7 +137,7 @@ export class World {
   }
 
   async #collect(id: string, after: number | null): Promise<LipsyncEvent[]> {
-    return Array.fromAsync(this.watch.follow(id, after), ({ event }) => event);
+    return Array.fromAsync(this.watch.subscribe(id, after), ({ event }) => event);
   }
 
   /** That whoever watched saw every event up to the end, and who comes back after it what came later. */
