@@ -1,14 +1,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { questionsOf } from '../../e2e/instances/questions.ts';
-import { startTestApp } from '../../support/app.ts';
-import { type TestStorage, testStorage } from '../../support/database.ts';
+import { questionsOf } from '../../../e2e/instances/questions.ts';
+import { startTestApp } from '../../../support/app.ts';
+import { type TestStorage, testStorage } from '../../../support/database.ts';
 import {
   type OtherUpstream,
   otherToken,
   startOtherUpstream,
-} from '../../support/other-upstream.ts';
-import { expectSoundLog, idOf } from './stage.ts';
+} from '../../../support/other-upstream.ts';
+import { expectSoundLog, idOf } from '../stage.ts';
 
 const email = 'studio@back.example';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeCursor } from '../../../src/domains/lipsyncs/progress/cursor.ts';
-import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
+import { encodeCursor } from '../../../../src/domains/lipsyncs/progress/cursor.ts';
+import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
 import {
   expectSoundLog,
   idOf,
@@ -10,7 +10,7 @@ import {
   progressSubscription,
   type Stage,
   terminal,
-} from './stage.ts';
+} from '../stage.ts';
 
 let stage: Stage;
 let video: string;

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
-import { apiKeys, as, idOf, idsOf, type Made, openStage, patient, type Stage } from './stage.ts';
+import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
+import { apiKeys, as, idOf, idsOf, type Made, openStage, patient, type Stage } from '../stage.ts';
 
 let stage: Stage;
 let video: string;

@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { LogWatcher } from '../../../src/domains/lipsyncs/progress/log-watcher.ts';
-import { keyOf } from '../../../src/graphql/ids.ts';
-import { silentLog } from '../../support/database.ts';
-import { readEvents } from '../../support/graphql-client.ts';
-import { RawWebSocket } from '../../support/raw-websocket.ts';
-import { idOf, listSubscription, openStage, patient, type Stage } from './stage.ts';
+import { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
+import { keyOf } from '../../../../src/graphql/ids.ts';
+import { silentLog } from '../../../support/database.ts';
+import { readEvents } from '../../../support/graphql-client.ts';
+import { RawWebSocket } from '../../../support/raw-websocket.ts';
+import { idOf, listSubscription, openStage, patient, type Stage } from '../stage.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { keyOf } from '../../../src/graphql/ids.ts';
-import { expectSoundLog, idOf, openStage, patient, type Stage } from './stage.ts';
+import { keyOf } from '../../../../src/graphql/ids.ts';
+import { expectSoundLog, idOf, openStage, patient, type Stage } from '../stage.ts';
 
 let stage: Stage;
 let video: string;

@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startTestApp, type TestApp } from '../../support/app.ts';
+import { startTestApp, type TestApp } from '../../../support/app.ts';
 import {
   type Habits,
   type OtherUpstream,
   otherToken,
   type Reply,
   startOtherUpstream,
-} from '../../support/other-upstream.ts';
-import { progressSubscription } from './stage.ts';
+} from '../../../support/other-upstream.ts';
+import { progressSubscription } from '../stage.ts';
 
 /** The upstream's documents can be read in several ways. Each of these readings once led to a wrong end. */
 

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { keyOf } from '../../../src/graphql/ids.ts';
-import { type TestStorage, testStorage } from '../../support/database.ts';
-import { createGraphQLClient } from '../../support/graphql-client.ts';
+import { keyOf } from '../../../../src/graphql/ids.ts';
+import { type TestStorage, testStorage } from '../../../support/database.ts';
+import { createGraphQLClient } from '../../../support/graphql-client.ts';
 import {
   createAllMutation,
   type Event,
@@ -16,9 +16,9 @@ import {
   type Job,
   type MadeAll,
   terminal,
-} from './stage.ts';
+} from '../stage.ts';
 
-const root = join(import.meta.dirname, '../../..');
+const root = join(import.meta.dirname, '../../../..');
 const patient = { timeout: 45_000, interval: 100 };
 
 let storage: TestStorage;

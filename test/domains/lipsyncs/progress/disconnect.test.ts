@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RawWebSocket } from '../../support/raw-websocket.ts';
+import { RawWebSocket } from '../../../support/raw-websocket.ts';
 import {
   idsOf,
   listSubscription,
@@ -8,7 +8,7 @@ import {
   patient,
   progressSubscription,
   type Stage,
-} from './stage.ts';
+} from '../stage.ts';
 
 const many = 50;
 

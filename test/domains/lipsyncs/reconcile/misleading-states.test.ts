@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { expectSoundLog, idOf, openStage, type Stage } from './stage.ts';
+import { expectSoundLog, idOf, openStage, type Stage } from '../stage.ts';
 
 let stage: Stage;
 let video: string;

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
-import { idOf, openStage, patient, type Stage } from './stage.ts';
+import { type Sandbox, startSandbox } from '../../../../src/sandbox/sandbox.ts';
+import { idOf, openStage, patient, type Stage } from '../stage.ts';
 
 const [big, small] = ['big@sandbox.example', 'small@sandbox.example'];
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { expectSoundLog, idOf, openStage, patient, type Stage } from './stage.ts';
+import { expectSoundLog, idOf, openStage, patient, type Stage } from '../stage.ts';
 
 const pollMs = 600_000;
 const maxJobMs = 3_600_000;

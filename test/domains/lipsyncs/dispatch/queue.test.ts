@@ -8,7 +8,7 @@ import {
   openStage,
   patient,
   type Stage,
-} from './stage.ts';
+} from '../stage.ts';
 
 const studio = 'studio@sandbox.example';
 const owners = ['ann', 'bob', 'cat', 'dan'];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
-import { wavHeader } from '../../support/wav.ts';
-import { apiKeys, as, expectSoundLog, idOf, openStage, type Stage } from './stage.ts';
+import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
+import { wavHeader } from '../../../support/wav.ts';
+import { apiKeys, as, expectSoundLog, idOf, openStage, type Stage } from '../stage.ts';
 
 let stage: Stage;
 let video: string;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startTestApp } from '../../support/app.ts';
-import { otherToken, startOtherUpstream } from '../../support/other-upstream.ts';
-import { RawWebSocket } from '../../support/raw-websocket.ts';
-import { idOf, openStage, patient, progressSubscription, type Stage } from './stage.ts';
+import { startTestApp } from '../../../support/app.ts';
+import { otherToken, startOtherUpstream } from '../../../support/other-upstream.ts';
+import { RawWebSocket } from '../../../support/raw-websocket.ts';
+import { idOf, openStage, patient, progressSubscription, type Stage } from '../stage.ts';
 
 const [left, right] = ['left@sandbox.example', 'right@sandbox.example'];
 const intervalMs = 1_000;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { keyOf } from '../../../src/graphql/ids.ts';
-import { idOf, openStage, patient, type Stage } from './stage.ts';
+import { keyOf } from '../../../../src/graphql/ids.ts';
+import { idOf, openStage, patient, type Stage } from '../stage.ts';
 
 const email = 'studio@sandbox.example';
 const pollMs = 15_000;

@@ -4,8 +4,8 @@ import {
   decodeCursor,
   encodeCursor,
   maxSequence,
-} from '../../../src/domains/lipsyncs/progress/cursor.ts';
-import { listCursorsOf } from '../../../src/domains/lipsyncs/progress/list-cursor.ts';
+} from '../../../../src/domains/lipsyncs/progress/cursor.ts';
+import { listCursorsOf } from '../../../../src/domains/lipsyncs/progress/list-cursor.ts';
 
 const seed = 20_261_107;
 const runs = { seed, numRuns: 300 };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { apiKeys, as, idOf, openStage, type Stage } from './stage.ts';
+import { apiKeys, as, idOf, openStage, type Stage } from '../stage.ts';
 
 let stage: Stage;
 let video: string;

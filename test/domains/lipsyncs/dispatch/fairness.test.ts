@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { apiKeys, as, idOf, openStage, patient, type Stage } from './stage.ts';
+import { apiKeys, as, idOf, openStage, patient, type Stage } from '../stage.ts';
 
 const owners = ['ann', 'bob', 'cat', 'dan'];
 

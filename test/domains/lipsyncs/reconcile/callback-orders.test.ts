@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectSoundLog, idOf, type Job, openStage, type Stage } from './stage.ts';
+import { expectSoundLog, idOf, type Job, openStage, type Stage } from '../stage.ts';
 
 const seed = 20_260_503;
 const stories = 7;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { apiKeys, as, idOf, type Made, openStage, patient, type Stage } from './stage.ts';
+import { apiKeys, as, idOf, type Made, openStage, patient, type Stage } from '../stage.ts';
 
 const hour = 3_600_000;
 const owners = ['ann', 'bob', 'cat', 'dan', 'eve'];

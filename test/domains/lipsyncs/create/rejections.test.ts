@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { idOf, openStage, type Stage } from './stage.ts';
+import { idOf, openStage, type Stage } from '../stage.ts';
 
 const busy = 'Account a@sandbox.example is busy executing 3 tasks.';
 const allBusy = 'All configured accounts are running at maximum capacity.';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Held, openHeld } from '../../e2e/instances/held.ts';
-import { RawWebSocket } from '../../support/raw-websocket.ts';
-import { createMutation, expectSoundLog, patient } from './stage.ts';
+import { type Held, openHeld } from '../../../e2e/instances/held.ts';
+import { RawWebSocket } from '../../../support/raw-websocket.ts';
+import { createMutation, expectSoundLog, patient } from '../stage.ts';
 
 let held: Held;
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { idOf, openStage, type Stage } from './stage.ts';
+import { idOf, openStage, type Stage } from '../stage.ts';
 
 /** About a minute, as the upstream's users report it, with two stragglers: milliseconds, the shortest first. */
 const shortTexts = [

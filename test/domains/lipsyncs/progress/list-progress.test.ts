@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeCursor } from '../../../src/domains/lipsyncs/progress/cursor.ts';
-import { listCursorsOf } from '../../../src/domains/lipsyncs/progress/list-cursor.ts';
-import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
-import type { Result } from '../../support/graphql-client.ts';
+import { encodeCursor } from '../../../../src/domains/lipsyncs/progress/cursor.ts';
+import { listCursorsOf } from '../../../../src/domains/lipsyncs/progress/list-cursor.ts';
+import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
+import type { Result } from '../../../support/graphql-client.ts';
 import {
   apiKeys,
   as,
@@ -17,7 +17,7 @@ import {
   type Stage,
   terminal,
   type Update,
-} from './stage.ts';
+} from '../stage.ts';
 
 const seed = 20_261_108;
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { keyOf } from '../../../src/graphql/ids.ts';
-import { expectSoundLog, idOf, openStage, patient, type Stage } from './stage.ts';
+import { keyOf } from '../../../../src/graphql/ids.ts';
+import { expectSoundLog, idOf, openStage, patient, type Stage } from '../stage.ts';
 
 let stage: Stage;
 let video: string;
