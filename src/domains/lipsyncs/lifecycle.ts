@@ -1,3 +1,5 @@
+import type { VideoStatus } from '../videos/service.ts';
+
 /**
  * The life of a lip-sync: which status may follow which, and in which stage a submission is. All other code asks the
  * functions below and does not compare the columns itself. Queries repeat some of these rules in SQL: see `store/`.
@@ -51,16 +53,7 @@ export function canTransition(
   return nextStatuses[from].includes(to);
 }
 
-/** A job's state in the upstream's list of videos. */
-export type UpstreamState =
-  | 'QUEUED'
-  | 'GENERATING'
-  | 'COMPLETED'
-  | 'FAILED'
-  | 'MODERATED'
-  | 'UNKNOWN';
-
-const statusOfUpstream: Record<UpstreamState, LipsyncStatus | null> = {
+const statusOfUpstream: Record<VideoStatus, LipsyncStatus | null> = {
   QUEUED: 'SUBMITTED',
   GENERATING: 'GENERATING',
   COMPLETED: 'COMPLETED',
@@ -72,7 +65,7 @@ const statusOfUpstream: Record<UpstreamState, LipsyncStatus | null> = {
 /** The status that an upstream state leads to. Null if it changes nothing, which includes states seen out of order. */
 export function statusAfter(
   current: LipsyncStatus,
-  observed: UpstreamState,
+  observed: VideoStatus,
   isOutcomeUnknown = false,
 ): LipsyncStatus | null {
   const next = statusOfUpstream[observed];

@@ -8,14 +8,14 @@ beforeAll(async () => {
 });
 afterAll(() => stage.stop());
 
-it('fifty lip-syncs cost no upstream call for their voices, sources and results, in a list and by their ids', async () => {
+it('reads fifty lip-syncs with voices, sources and results without an upstream call, as a list and by ids', async () => {
   const sources = await stage.sources();
   type Voices = { voices: { nodes: { id: string; name: string }[] } };
   const { voices } = await stage.ask<Voices>(
     '{ voices { ... on VoiceList { nodes { id name } } } }',
   );
   const made: string[] = [];
-  // Three have places: those end, and the others wait behind three that never do.
+  // Three get slots and end; the others wait behind three that never end.
   for (let n = 0; n < 50; n += 1) {
     const text = { text: n < 3 ? 'Short.' : '[[never]]', voiceId: voices.nodes[n % 14]?.id };
     const id = idOf(

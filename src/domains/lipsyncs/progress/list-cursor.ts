@@ -13,7 +13,7 @@ export type ListCursors = {
   decode(cursor: string): Sequences | null;
 };
 
-/** 96 bits. A collision would only give positions in other logs, which subscribers may read only as their owner. */
+/** 96 bits. A collision would only give sequences for other logs, and only their owner can read these logs. */
 const digestBytes = 12;
 
 const maxBytesEach = 5;

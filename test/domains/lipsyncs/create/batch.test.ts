@@ -29,9 +29,9 @@ const numbered = (count: number, input: (n: number) => Record<string, unknown>) 
 
 const statusesOf = (made: readonly Made[] = []) => made.map(({ lipsync }) => lipsync?.status);
 
-/** So that the next test has all the room. */
+/** Frees all slots for the next test. */
 async function endAll(ids: readonly string[], headers = {}): Promise<void> {
-  // Those that wait first: else each would be sent when one before it ends.
+  // Waiting ones first, or each would be sent when an earlier one ends.
   for (const id of ids.toReversed()) await stage.cancel(id, headers);
   await vi.waitFor(async () => {
     const [account] = Object.values(await stage.accounts());
@@ -40,7 +40,7 @@ async function endAll(ids: readonly string[], headers = {}): Promise<void> {
 }
 
 describe('works', () => {
-  it('sends what there is room for, in the order of the inputs, and lets the rest wait in it', async () => {
+  it('sends as many as there are free slots, in the order of the inputs, and queues the others in that order', async () => {
     const texts = numbered(8, (n) => say(`[[never]] in order ${n}`));
     const { __typename, results = [] } = await stage.createAll(texts);
     expect(__typename).toBe('CreateLipsyncsSuccess');
@@ -66,9 +66,9 @@ describe('works', () => {
     await endAll(ids);
   });
 
-  it('answers each as createLipsync would: the refusal of one hides no job of another', async () => {
+  it('answers each as createLipsync would: a rejected input does not affect the others', async () => {
     const upload = encodeId('Upload', '00000000-0000-4000-8000-000000000000');
-    // So that what is refused upstream keeps its place until all of them have theirs.
+    // The upstream's rejection comes only after all inputs are placed.
     await stage.test.turn({ delayMs: 300 });
     const answer = await stage.createAll([
       say('[[never]] first'),
@@ -98,7 +98,7 @@ describe('works', () => {
     expect(made).toHaveLength(3);
     await stage.test.turn({ delayMs: null });
     for (const id of made.slice(0, 2)) expect(await stage.postsOf(id)).toHaveLength(1);
-    // What was refused has left nothing, and is refused as when it is asked for alone.
+    // A rejected input leaves nothing, and is rejected in the same way when sent alone.
     expect(await stage.create(say(''))).toEqual(results[1]);
     const listed = await stage.ask<{ lipsyncs: { nodes: { id: string; text: string }[] } }>(
       '{ lipsyncs(first: 100) { nodes { id text } } }',
@@ -108,7 +108,7 @@ describe('works', () => {
     await endAll(made);
   });
 
-  it('asked again with the same keys it answers with the same lip-syncs, in whatever order', async () => {
+  it('answers a repeated request with the same lip-syncs, in any order of the inputs', async () => {
     const inputs = numbered(6, (n) =>
       say(`[[never]] again ${n}`, { idempotencyKey: `again ${n}` }),
     );
@@ -117,7 +117,7 @@ describe('works', () => {
     const again = await stage.createAll(inputs.toReversed());
     expect(idsOf(again)).toEqual(ids.toReversed());
     expect(again.results?.every(({ replayed }) => replayed === true)).toBe(true);
-    // One that is new among them is made, and one whose input has changed is refused for itself.
+    // A new input among them is created, and only the changed input is rejected.
     const mixed = await stage.createAll([
       ...inputs.slice(0, 1),
       say('[[never]] another text', { idempotencyKey: 'again 1' }),
@@ -135,7 +135,7 @@ describe('works', () => {
     await endAll([...ids, idOf(mixed.results?.[2] as Made)]);
   });
 
-  it('makes each once where the same request comes five times at once', async () => {
+  it('creates each once if the same request comes five times at once', async () => {
     await stage.test.turn({ delayMs: 100 });
     const inputs = numbered(5, (n) =>
       say(`[[never]] twins ${n}`, { idempotencyKey: `twins ${n}` }),
@@ -148,13 +148,13 @@ describe('works', () => {
     const fresh = [...all.flatMap(({ results = [] }) => results), ...(await Promise.all(alone))];
     expect(fresh.filter(({ replayed }) => replayed === false)).toHaveLength(5);
     await stage.test.turn({ delayMs: null });
-    // Which of them came first is nobody's to say: those that were asked for alone may overtake.
+    // Their order is not defined: single requests may overtake.
     const posts = await Promise.all(ids.map((id) => stage.postsOf(id)));
     expect(posts.map(({ length }) => length).toSorted()).toEqual([0, 0, 1, 1, 1]);
     await endAll(ids);
   });
 
-  it('lets nobody wait longer: whoever asks for one behind thirty is next', async () => {
+  it('does not delay other owners: a single request after a batch of thirty is next', async () => {
     const thirty = numbered(30, (n) => say(`[[never]] many ${n}`));
     const ids = idsOf(await stage.createAll(thirty, as('ann')));
     expect(new Set(ids).size).toBe(30);
@@ -166,7 +166,7 @@ describe('works', () => {
     await endAll(ids, as('ann'));
   });
 
-  it('has 24 POSTs under way at a time, and no more', async () => {
+  it('has at most 24 POSTs under way at a time', async () => {
     const underWay = new Set<string>();
     const idIn = (message: unknown) => (message as { lipsyncId: string }).lipsyncId;
     const begin = (message: unknown) => underWay.add(idIn(message));
@@ -174,7 +174,7 @@ describe('works', () => {
     channel('lipsync:post-started').subscribe(begin);
     channel('lipsync:answer-read').subscribe(end);
     await stage.test.turn({ delayMs: 1_500, outcome: 'FAILED' });
-    // Jobs off-peak take no slot: there is room for every one of them.
+    // Off-peak jobs take no slot, so all of them can be sent.
     const calm = numbered(60, (n) => say(`calm ${n}`, { offPeak: true }));
     const all = stage.createAll(calm, as('cat'));
     await vi.waitFor(() => expect(underWay.size).toBe(24), patient);
@@ -192,7 +192,7 @@ describe('works', () => {
     }, patient);
   });
 
-  it('reads upstream for eight of them at a time, and no more', async () => {
+  it('checks at most eight inputs at a time upstream', async () => {
     const underWay = new Set<object>();
     let most = 0;
     const begin = (message: unknown) => {
@@ -204,7 +204,7 @@ describe('works', () => {
     const end = (message: unknown) => underWay.delete((message as { request: object }).request);
     channel('undici:request:create').subscribe(begin);
     channel('undici:request:headers').subscribe(end);
-    // It may hold hyphens itself.
+    // The key may contain hyphens itself.
     const prefix = keyOf('Video', video)?.replace(/-\d+$/, '');
     await stage.test.turn({ delayMs: 50 });
     const { results = [] } = await stage.createAll(
@@ -220,7 +220,7 @@ describe('works', () => {
     expect(most).toBeLessThanOrEqual(8);
   });
 
-  it('goes on when its caller leaves', async () => {
+  it('continues when the caller disconnects', async () => {
     await stage.test.turn({ delayMs: 200 });
     const inputs = numbered(12, (n) => say(`[[never]] left ${n}`, { idempotencyKey: `left ${n}` }));
     const leaving = new AbortController();
@@ -251,7 +251,7 @@ describe('works', () => {
     await endAll(idsOf(again));
   });
 
-  it('answered by an error of ours in the middle it lost nothing: asked again it is whole', async () => {
+  it('loses nothing by an unexpected error in the middle: repeating the request completes it', async () => {
     const { db } = stage.test.app;
     const transaction = db.transaction.bind(db);
     let left = 3;
@@ -300,15 +300,15 @@ describe('refuses', () => {
   };
   const countRows = async () => (await stage.test.app.db.query('select 1 from lipsyncs')).length;
 
-  it('a list of nothing, and one of more than a hundred', async () => {
-    const message = 'inputs holds 1 to 100 lip-syncs.';
+  it('an empty list, and one of more than a hundred', async () => {
+    const message = 'inputs must have 1 to 100 lip-syncs.';
     expect(await refused([])).toEqual([{ path: ['inputs'], message }]);
     expect(await refused(numbered(101, (n) => say(`${n}`)))).toEqual([
       { path: ['inputs'], message },
     ]);
   });
 
-  it('a key that is there twice, also of the same input, and makes none of them', async () => {
+  it('a list with the same key twice, also with equal inputs, and creates none of it', async () => {
     const keyed = (key: string | null) => say('Hello', { idempotencyKey: key });
     const message = (first: number) => `inputs[${first}] has the same idempotencyKey.`;
     const issues = await refused(['a', 'b', null, 'a', null, 'b', 'a'].map(keyed));
@@ -319,7 +319,7 @@ describe('refuses', () => {
     ]);
   });
 
-  it('exactly what is over a limit, and takes those in the order of the inputs', async () => {
+  it('exactly the inputs over a limit, counted in their order', async () => {
     const limited = await openStage({ env: { LIPSYNCS_IN_FLIGHT: '5' } });
     try {
       const [id = ''] = await limited.sources();
@@ -333,7 +333,7 @@ describe('refuses', () => {
         ...Array(5).fill('CreateLipsyncSuccess'),
         ...Array(3).fill('QuotaExceededError'),
       ]);
-      // The same again: what there is, although the limit is used up, and what there is none of.
+      // Repeated: existing lip-syncs are returned although the limit is used up; the others are rejected again.
       const again = await limited.createAll(inputs);
       expect(again.results?.map(({ __typename, replayed }) => replayed ?? __typename)).toEqual([
         ...Array(5).fill(true),
@@ -358,7 +358,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it("another owner's things: they are missing for that input, and the others are made", async () => {
+  it("another owner's videos and uploads: that input is rejected as if they did not exist, the others are created", async () => {
     const foreign = idOf(await stage.create(say('Mine'), as('ann')));
     await stage.end(foreign, as('ann'));
     const { createUpload } = await stage.ask<{ createUpload: { upload: { id: string } } }>(

@@ -19,7 +19,7 @@ const speech = (text: string, voiceId?: string) => ({
   text: { text, ...(voiceId === undefined ? {} : { voiceId }) },
 });
 
-/** A WAV of silence: 8000 bytes a second. */
+/** A silent WAV with 8000 bytes per second. */
 function wav(seconds: number): Uint8Array<ArrayBuffer> {
   const size = Math.round(seconds * 8_000);
   const header = wavHeader(size, { bytesPerSample: 1 });
@@ -101,7 +101,7 @@ describe('works', () => {
     );
   });
 
-  it('leaves out what was not said', async () => {
+  it('leaves out options that the request left out', async () => {
     const made = await stage.create({ video: { id: video }, speech: speech('Plain') });
     const [post] = await stage.postsOf(idOf(made));
     expect(Object.keys(post?.body ?? {}).toSorted()).toEqual(
@@ -110,7 +110,7 @@ describe('works', () => {
     await stage.end(idOf(made));
   });
 
-  it('speaks an uploaded audio in an uploaded video, at an account of our choice', async () => {
+  it('uses an uploaded audio and an uploaded video, in an account that the server chooses', async () => {
     const audioUploadId = await upload('AUDIO', 'audio/wav', wav(1));
     const uploadId = await upload('VIDEO', 'video/mp4', await sourceBytes());
     const made = await stage.create({
@@ -132,20 +132,20 @@ describe('works', () => {
     expect((await stage.end(idOf(made))).status).toBe('COMPLETED');
   });
 
-  it('lowers maxJobs to the account and never raises it', async () => {
+  it('lowers maxJobs for the account and never raises it', async () => {
     const made = await stage.create({ video: { id: video }, speech: speech('Many'), maxJobs: 8 });
     const [post] = await stage.postsOf(idOf(made));
     expect(post?.body?.maxJobs).toBe(5);
     await stage.end(idOf(made));
   });
 
-  it('counts characters as people do: 200 code points of text are taken, also beyond 16 bits', async () => {
+  it('counts code points: accepts 200 characters of text, also characters beyond 16 bits', async () => {
     const made = await stage.create({ video: { id: video }, speech: speech('😀'.repeat(200)) });
     expect(made.__typename).toBe('CreateLipsyncSuccess');
     await stage.end(idOf(made));
   });
 
-  it('speaks in the result of an earlier lip-sync', async () => {
+  it('uses the result of an earlier lip-sync as source', async () => {
     const first = await stage.create({ video: { id: video }, speech: speech('First') });
     const { result } = await stage.end(idOf(first));
     const second = await stage.create({ video: { id: result?.id }, speech: speech('Second') });
@@ -153,7 +153,7 @@ describe('works', () => {
     expect((await stage.end(idOf(second))).status).toBe('COMPLETED');
   });
 
-  it('takes a cost with a fraction for what it is, and does not lose the job over it', async () => {
+  it('accepts a cost with a fraction and does not lose the job', async () => {
     await stage.test.turn({
       failPath: {
         path: '/videos/lipsync',
@@ -206,7 +206,7 @@ describe('refuses', () => {
       at('speech', 'text', 'voiceId'),
     ],
     [
-      'rubbish for a voice',
+      'an invalid voice id',
       () => ({ speech: speech('Hi', 'rubbish') }),
       at('speech', 'text', 'voiceId'),
     ],
@@ -224,12 +224,12 @@ describe('refuses', () => {
     expect(await stage.posts()).toHaveLength(before);
   });
 
-  it('all that is wrong at once', async () => {
+  it('several mistakes at once, all reported together', async () => {
     const made = await stage.create({ ...fine(), maxJobs: 0, idempotencyKey: '' });
     expect(made.issues?.map(({ path }) => path.at(-1))).toEqual(['maxJobs', 'idempotencyKey']);
   });
 
-  it('uploads that are unknown, unfinished, of somebody else, or of the wrong kind', async () => {
+  it('uploads that are unknown, unfinished, of another owner or of the wrong kind', async () => {
     const before = (await stage.posts()).length;
     const audio = await upload('AUDIO', 'audio/wav', wav(1));
     const waiting = (await promiseUpload('AUDIO', 'audio/wav')).upload.id;
@@ -262,7 +262,7 @@ describe('refuses', () => {
     expect(await stage.posts()).toHaveLength(before);
   });
 
-  it('videos that are unknown, of another kind of id, or still being made', async () => {
+  it('videos that are unknown, named by another kind of id, or not finished', async () => {
     for (const id of ['rubbish', encodeId('Video', 'AAAAAAAA-1'), encodeId('Voice', '1')]) {
       expect(await stage.create({ video: { id }, speech: speech('Hi') })).toMatchObject({
         __typename: 'NotFoundError',
@@ -284,7 +284,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it("another owner's lip-syncs: they answer like missing ones, whoever asks for what", async () => {
+  it("another owner's lip-syncs: every operation answers as if they did not exist", async () => {
     const made = await stage.create(
       { video: { id: video }, speech: speech('[[never]] mine') },
       as('ann'),

@@ -11,8 +11,8 @@ afterEach(() => held.stop());
 
 const countEnded = () => held.instance.logs.filter(({ msg }) => msg === 'request').length;
 
-/** Each asks for a lip-sync, and cuts its connection when it is told to. */
-const ways: [string, (input: object) => Promise<() => Promise<unknown>>][] = [
+/** Each sends a create request and returns a function that cuts its connection. */
+const transports: [string, (input: object) => Promise<() => Promise<unknown>>][] = [
   [
     'an HTTP request',
     async (input) => {
@@ -44,20 +44,20 @@ const ways: [string, (input: object) => Promise<() => Promise<unknown>>][] = [
   ],
 ];
 
-describe('a caller that leaves', () => {
-  it.each(ways)('does not stop the POST, by %s that is cut', async (text, ask) => {
+describe('a caller that disconnects', () => {
+  it.each(transports)('does not stop the POST: %s that is cut', async (text, create) => {
     const { instance, upstream } = held;
     const video = { id: await instance.source() };
     const input = { video, speech: { text: { text } }, idempotencyKey: text };
     const answer = upstream.hold('POST /videos/lipsync');
-    const leave = await ask(input);
+    const disconnect = await create(input);
     await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(1), patient);
-    await leave();
+    await disconnect();
     answer();
     const job = await upstream.nextJob();
     const [{ id = '' } = {}] = await instance.list();
     await instance.reach(id, 'SUBMITTED');
-    // It comes back for its lip-sync.
+    // The caller repeats the request.
     expect(await instance.create(input)).toMatchObject({ replayed: true, lipsync: { id } });
     await job.become(8);
     expect((await instance.end(id)).status).toBe('FAILED');

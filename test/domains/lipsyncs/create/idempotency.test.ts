@@ -26,8 +26,8 @@ const times = <T>(count: number, work: () => Promise<T>) =>
   Promise.all(Array.from({ length: count }, work));
 
 describe('works', () => {
-  it('sends one POST for a hundred who ask at once, and gives all the same lip-sync', async () => {
-    // Whoever comes while the POST is under way waits for its answer.
+  it('sends one POST for a hundred concurrent requests, and answers all with the same lip-sync', async () => {
+    // A request that comes while the POST is under way waits for its answer.
     await stage.test.turn({ delayMs: 100 });
     const made = await times(100, () => ask('hundred'));
     await stage.test.turn({ delayMs: null });
@@ -39,7 +39,7 @@ describe('works', () => {
     expect(await stage.postsOf(first === undefined ? '' : idOf(first))).toHaveLength(1);
   });
 
-  it('gives the same lip-sync when it waits, when it has ended, and for ever', async () => {
+  it('answers with the same lip-sync while it waits, after it ended and at any later time', async () => {
     const made = await ask('ended');
     await stage.end(idOf(made));
     const again = await ask('ended');
@@ -50,7 +50,7 @@ describe('works', () => {
     expect(await stage.postsOf(idOf(made))).toHaveLength(1);
   });
 
-  it('gave no answer to a repeated request whose expiresAt had passed since', async () => {
+  it('answers a repeated request also after its expiresAt', async () => {
     const expiresAt = new Date(Date.now() + stage.clock.aheadMs + 60_000).toISOString();
     const made = await ask('expiring', 'Soon', { expiresAt });
     expect(made.replayed).toBe(false);
@@ -61,7 +61,7 @@ describe('works', () => {
     });
   });
 
-  it('keeps owners apart', async () => {
+  it('keeps the keys of owners apart', async () => {
     const made = await Promise.all(
       [as('ann'), as('bob')].map((headers) => stage.create(inputOf('shared', 'Hi'), headers)),
     );
@@ -69,7 +69,7 @@ describe('works', () => {
     expect(new Set(made.map(idOf)).size).toBe(2);
   });
 
-  it('frees the key with the lip-sync', async () => {
+  it('frees the key when the lip-sync is erased', async () => {
     const made = await ask('deleted');
     await stage.end(idOf(made));
     expect((await stage.remove(idOf(made))).__typename).toBe('DeleteLipsyncSuccess');
@@ -79,9 +79,9 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('all who ask at once by the one refusal of one POST', async () => {
+  it('all concurrent requests with the rejection of their one POST', async () => {
     const before = (await stage.posts()).length;
-    // All of them have come before it is refused, also on a machine that is busy.
+    // All of them must have arrived before the rejection, also on a busy machine.
     const refusal = { path: '/videos/lipsync', status: 422, delayMs: 4_000 };
     await stage.test.turn({ failPath: refusal });
     const refused = await times(50, () => ask('refused', 'Rude'));
@@ -89,11 +89,11 @@ describe('refuses', () => {
       new Set(['ContentModeratedError']),
     );
     expect(await stage.posts()).toHaveLength(before + 1);
-    // The key is free again.
+    // The key can be used again.
     expect(await ask('refused', 'Polite')).toMatchObject({ replayed: false });
   });
 
-  it('another input under the same key, also while the first is being sent', async () => {
+  it('another input with the same key, also while the first is being sent', async () => {
     await stage.test.turn({ delayMs: 100 });
     const [first, second] = await Promise.all([ask('conflict', 'One'), ask('conflict', 'Two')]);
     await stage.test.turn({ delayMs: null });

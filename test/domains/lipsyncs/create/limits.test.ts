@@ -19,7 +19,7 @@ function kindsOf(made: readonly Made[]) {
 const hundred = (create: (at: number) => Promise<Made>) =>
   Promise.all(Array.from({ length: 100 }, (_, at) => create(at)));
 
-describe('the lip-syncs of a day', () => {
+describe('the daily limit', () => {
   let stage: Stage;
   let video: string;
   beforeAll(async () => {
@@ -40,7 +40,7 @@ describe('the lip-syncs of a day', () => {
     return data.viewer.lipsyncsPerDay.remaining;
   };
 
-  it('are as many as allowed, exactly, when a hundred ask at once', async () => {
+  it('is exact when a hundred requests come at once', async () => {
     const made = await hundred((at) => stage.create(speak(video, `Number ${at}`), as('ann')));
     expect(kindsOf(made)).toEqual({ CreateLipsyncSuccess: 7, QuotaExceededError: 93 });
     const over = made.filter(({ code }) => code === 'QUOTA_EXCEEDED');
@@ -51,7 +51,8 @@ describe('the lip-syncs of a day', () => {
     expect(await remaining('bob')).toBe(7);
   });
 
-  it('were given back to whoever erased them', async () => {
+  // Erasing once gave the allowance back.
+  it('counts erased lip-syncs too', async () => {
     const numbers = Array.from({ length: 7 }, (_, at) => at);
     const made = await Promise.all(
       numbers.map((at) => stage.create(speak(video, `Erased ${at}`), as('bob'))),
@@ -64,7 +65,7 @@ describe('the lip-syncs of a day', () => {
     const again = await stage.create(speak(video, 'Once more'), as('bob'));
     expect(again).toMatchObject({ __typename: 'QuotaExceededError', retryable: true });
     expect(again.retryAfterSeconds).toBeGreaterThan(86_000);
-    // Nothing else of them is kept.
+    // Nothing else of an erased lip-sync is kept.
     const kept = await stage.test.app.db.query('select * from erasures');
     expect(Object.keys(kept[0] ?? {}).toSorted()).toEqual([
       'created_at',
@@ -74,7 +75,7 @@ describe('the lip-syncs of a day', () => {
     ]);
   });
 
-  it('over the limit cost no call upstream, whatever they name', async () => {
+  it('rejects without an upstream call, whatever the request names', async () => {
     await stage.forgetRequests();
     const unknown = Buffer.from('Voice:4711').toString('base64url');
     const speech = { text: { text: 'Too much', voiceId: unknown } };
@@ -85,7 +86,8 @@ describe('the lip-syncs of a day', () => {
     expect(await stage.requests()).toEqual([]);
   });
 
-  it('told a twin that the limit was used up, by its own twin', async () => {
+  // The second request was once rejected because the first had used up the limit.
+  it('answers concurrent requests with the same key alike, also with the last of the limit', async () => {
     const numbers = Array.from({ length: 6 }, (_, at) => at);
     await Promise.all(numbers.map((at) => stage.create(speak(video, `First ${at}`), as('cat'))));
     const twins = await hundred(() =>
@@ -95,7 +97,7 @@ describe('the lip-syncs of a day', () => {
     expect(twins.filter(({ replayed }) => !replayed)).toHaveLength(1);
   });
 
-  it('come back a day later, and what was erased is forgotten then', async () => {
+  it('is free again a day later, when the records of erased lip-syncs are deleted', async () => {
     stage.clock.aheadMs += 24 * hour;
     expect(await remaining('ann')).toBe(7);
     expect(await remaining('bob')).toBe(7);
@@ -104,8 +106,8 @@ describe('the lip-syncs of a day', () => {
   });
 });
 
-describe('the lip-syncs in flight', () => {
-  it('are as many as allowed, exactly, when a hundred ask at once, and free when they end', async () => {
+describe('the limit of unfinished lip-syncs', () => {
+  it('is exact when a hundred requests come at once, and free again when they end', async () => {
     const env = { API_KEYS: apiKeys(...owners), LIPSYNCS_IN_FLIGHT: '5', ALLOW_ANONYMOUS: 'true' };
     const stage = await openStage({ env });
     try {
@@ -147,12 +149,12 @@ describe('credits', () => {
 
   const features = () => stage.requests('GET /features');
 
-  it('that are none are known before anything is sent: what can go nowhere else is refused', async () => {
+  it('of an account without any reject a request bound to it, before anything is sent', async () => {
     const made = await hundred((at) => stage.create(speak(ofPoor, `Number ${at}`)));
     expect(kindsOf(made)).toEqual({ InsufficientCreditsError: 100 });
     expect(made[0]).toMatchObject({ code: 'INSUFFICIENT_CREDITS', retryable: false });
     expect(await stage.posts()).toEqual([]);
-    // One of each account for all hundred, and perhaps already the one that asks whether it has some again.
+    // One read per account for all hundred requests, and perhaps one probe of the paused account.
     expect((await features()).length).toBeLessThanOrEqual(3);
     const fail = await stage.create(speak(ofPoor, 'Now', { whenBusy: 'FAIL' }));
     expect(fail.__typename).toBe('InsufficientCreditsError');
@@ -162,13 +164,13 @@ describe('credits', () => {
     expect(lipsyncs.nodes).toEqual([]);
   });
 
-  it('of one account are no matter of another', async () => {
+  it('of one account do not affect another account', async () => {
     const made = await stage.create(speak(ofRich, 'Rich'));
     expect(made.__typename).toBe('CreateLipsyncSuccess');
     await stage.end(idOf(made));
   });
 
-  it('ran out while it waited: it is not sent, and goes when there are some', async () => {
+  it('that run out while a lip-sync waits keep it waiting until there are some again', async () => {
     const blocking = await Promise.all(
       [1, 2, 3].map((at) => stage.create(speak(ofRich, `[[never]] ${at}`))),
     );
@@ -190,7 +192,7 @@ describe('credits', () => {
     expect((await stage.postsOf(idOf(waiting))).map(({ status }) => status)).toEqual([200]);
   });
 
-  it('that are not known refuse nobody', async () => {
+  it('that the upstream does not report reject no request', async () => {
     const fault = { path: '/features', action: 'answer', status: 400, times: 100 };
     await stage.test.turn({ failPath: fault });
     stage.clock.aheadMs += 61_000;
@@ -201,7 +203,7 @@ describe('credits', () => {
     await stage.end(idOf(made));
   });
 
-  it('that nobody tells hold nobody up', async () => {
+  it('that the upstream is slow to report delay no request for long', async () => {
     await stage.test.turn({ failPath: { path: '/features', action: 'hang', times: 100 } });
     stage.clock.aheadMs += 61_000;
     const made = await stage.create(speak(ofRich, 'Silence'));

@@ -5,7 +5,7 @@ const busy = 'Account a@sandbox.example is busy executing 3 tasks.';
 const allBusy = 'All configured accounts are running at maximum capacity.';
 const limit = 'Reached the limit for concurrent generations.';
 
-/** What the upstream answers the POST, and what the caller gets. The second column is the `reason` of a 429. */
+/** The upstream's answer to the POST, and the caller's result. The second column is the `reason` of a 429. */
 const table: [number, string | null, string, string][] = [
   [400, null, 'InvalidInputError', 'INVALID_INPUT'],
   [401, null, 'UpstreamUnauthorizedError', 'UPSTREAM_UNAUTHORIZED'],
@@ -25,7 +25,7 @@ const texts: Record<string, string> = {
   PROVIDER_LIMIT: limit,
 };
 
-/** An account for each, so that one which is paused does not decide what another answers. */
+/** One account per case, so that a paused account does not change the result of another case. */
 const emailOf = (at: number) => `case-${at}@sandbox.example`;
 
 let stage: Stage;
@@ -78,11 +78,11 @@ describe('refuses', () => {
     expect(await countLipsyncs(reference)).toBe(0);
     expect(await stage.posts()).toHaveLength(before + 1);
 
-    // What the account was held back for is over; the same key may be used again, and is answered by a POST of its own.
+    // After the pause or cooldown the same key can be used again, and gets a POST of its own.
     stage.clock.aheadMs += 31_000;
     const again = await stage.create({ ...input, whenBusy: 'FAIL', video: { id } });
     if (again.__typename === 'RateLimitedError') {
-      // Paused: its healing is noticed within a tick.
+      // A paused account: its recovery is noticed within a tick.
       const made = await stage.create({ ...input, whenBusy: 'QUEUE', idempotencyKey: null });
       expect((await stage.end(idOf(made))).status).toBe('COMPLETED');
       const last = await stage.create(input);
@@ -94,7 +94,7 @@ describe('refuses', () => {
     }
   });
 
-  it('what waited in the queue is refused as its failure, and stays', async () => {
+  it('a lip-sync that had waited stays, with the rejection as its failure', async () => {
     const [id] = await stage.sources(emailOf(0));
     const cases = [
       ['[[400]]', 'FAILED', 'INVALID_INPUT'],
@@ -121,7 +121,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it('what the upstream wrote into its refusal', async () => {
+  it("the text of the upstream's rejection", async () => {
     const [id] = await stage.sources(emailOf(3));
     const error = 'The account spy@secret.example with user:1001-sandbox is no good, see /etc/x';
     await stage.test.turn({

@@ -52,7 +52,7 @@ const say = (video: object, text: string, more: object = {}) =>
 const accountOf = async (id: string) => (await stage.jobOf(id))?.email;
 
 describe('works', () => {
-  it('knows how many jobs an account takes before it is sent anything', async () => {
+  it('sends no more jobs than an account takes, from the first request on', async () => {
     const made = [
       await say({ id: ofSmall }, '[[never]] one'),
       await say({ id: ofSmall }, '[[never]] two'),
@@ -62,18 +62,19 @@ describe('works', () => {
     expect((await stage.posts()).map(({ status }) => status)).not.toContain(429);
   });
 
-  it('sends what may go anywhere where there is most room', async () => {
+  it('sends a lip-sync without a fixed account to the account with the most free slots', async () => {
     const made = [];
     for (const n of [1, 2, 3, 4, 5]) made.push(await say({ uploadId }, `[[never]] room ${n}`));
     const emails = await Promise.all(made.slice(0, 4).map((each) => accountOf(idOf(each))));
-    // Three to one, then two to one; one to one is as good here as there.
+    // 3 free slots against 1, then 2 against 1; at 1 against 1 either account may be chosen.
     expect(emails.slice(0, 2)).toEqual([big, big]);
     expect(emails.slice(2).toSorted()).toEqual([big, small]);
     expect(made.at(-1)?.lipsync?.status).toBe('QUEUED');
     for (const each of made.toReversed()) await stage.cancel(idOf(each));
   });
 
-  it('raised the maxJobs of the account that was chosen, as another takes more', async () => {
+  // Once the limit of another account was sent, which raised that of the chosen one.
+  it('limits maxJobs to what the chosen account takes', async () => {
     const blocking = await Promise.all([1, 2, 3].map((n) => say({ id: ofBig }, `[[never]] ${n}`)));
     const made = await say({ uploadId }, 'Anywhere', { maxJobs: 3 });
     const [post] = await stage.postsOf(idOf(made));
@@ -86,7 +87,7 @@ describe('works', () => {
     ['account412', 'InsufficientCreditsError'],
     ['account596', 'AccountPendingError'],
   ])(
-    'holds an account back after %s: others go elsewhere or wait until it healed',
+    'pauses an account after %s: other lip-syncs use another account or wait until it recovers',
     async (name, type) => {
       await stage.test.turn({ [name]: big });
       expect(await say({ id: ofBig }, 'Meets it')).toMatchObject({ __typename: type });
@@ -99,7 +100,7 @@ describe('works', () => {
       expect(fail).toMatchObject({ __typename: 'RateLimitedError', reason: 'ACCOUNT_BUSY' });
       expect(await stage.postsOf(idOf(bound))).toEqual([]);
       await stage.test.turn({ [name]: null });
-      // It is asked once a minute whether it healed; for once that did not hold, in time longer.
+      // Recovery is probed once a minute, and less often after a relapse.
       await vi.waitFor(
         async () => {
           stage.clock.aheadMs += 61_000;
@@ -112,7 +113,7 @@ describe('works', () => {
     },
   );
 
-  it('sent an upload to an account that the upstream did not list any more', async () => {
+  it('sends an upload only to accounts that the upstream still lists', async () => {
     const { baseUrl, token } = stage.test.sandbox;
     const response = await fetch(`${baseUrl}/accounts/${big}`, {
       method: 'DELETE',
@@ -128,7 +129,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('what could not be sent, and leaves nothing; what waited is sent when the upstream is back', async () => {
+  it('a lip-sync that could not be sent, and keeps nothing of it; a waiting one is sent when the upstream is back', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-away-'));
     const options = { dataDir, queuedMs: 20, generatingMs: 50 };
     const accounts = [{ email: 'studio@sandbox.example', maxJobs: 3 }];
@@ -137,7 +138,7 @@ describe('refuses', () => {
     try {
       const [id = ''] = await away.sources();
       const input = { video: { id }, speech: { text: { text: 'Hello' } } };
-      // What a lip-sync has used is known without the upstream.
+      // A video that a lip-sync has used is known without the upstream.
       await away.end(idOf(await away.create(input)));
       const { port } = away.test.sandbox;
       await away.test.sandbox.close();

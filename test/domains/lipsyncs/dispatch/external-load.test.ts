@@ -34,14 +34,14 @@ async function callUpstream(method: string, path: string, body: object): Promise
   expect(response.ok).toBe(true);
 }
 
-/** A job of somebody else who uses the same account, which we know nothing of. */
-async function occupyOne(): Promise<void> {
+/** A job of another client in the same account, which the product does not know. */
+async function occupySlot(): Promise<void> {
   const key = keyOf('Video', video) ?? '';
   const videoId = await stage.test.app.services.videos.ids.toUpstream(key);
   await callUpstream('POST', '/videos/lipsync', { video_id: videoId, prompt: 'stranger' });
 }
 
-async function endStrangers(): Promise<void> {
+async function endForeignJobs(): Promise<void> {
   for (const { video_id, replyRef } of await stage.jobs()) {
     if (replyRef !== undefined) continue;
     const path = `jobs/${encodeURIComponent(video_id)}/finish`;
@@ -52,7 +52,7 @@ async function endStrangers(): Promise<void> {
   }
 }
 
-async function countOthers(): Promise<number | undefined> {
+async function readExternalLoad(): Promise<number | undefined> {
   type Data = { accounts: { nodes: { others: number }[] } };
   const { accounts } = await stage.ask<Data>(
     '{ accounts { ... on AccountList { nodes { others } } } }',
@@ -60,7 +60,7 @@ async function countOthers(): Promise<number | undefined> {
   return accounts.nodes[0]?.others;
 }
 
-/** Everything that comes due has been looked at so many times more. */
+/** Waits for this many further ticks of the scheduler. */
 async function passTicks(count: number): Promise<void> {
   const probe = vi.spyOn(stage.test.app.services.accounts, 'probeDue');
   await vi.waitFor(() => expect(probe.mock.calls.length).toBeGreaterThan(count), patient);
@@ -72,30 +72,31 @@ const statusesOf = async (ids: string[]) =>
 
 const ownPosts = async () => (await stage.posts()).filter(({ body }) => body?.replyRef);
 
-describe('what there is room for', () => {
-  it('was found out by one 429 after another, as somebody else used the same account', async () => {
-    await occupyOne();
+describe('the slots of an account', () => {
+  // They were once found out by one 429 after another.
+  it('exclude those taken by other clients, which cost one 429 at most', async () => {
+    await occupySlot();
     const ids = [await say(1), await say(2), await say(3)];
     expect(await stage.find(ids[2] ?? '')).toMatchObject({ status: 'QUEUED' });
-    await vi.waitFor(async () => expect(await countOthers()).toBe(1), patient);
+    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), patient);
     for (let half = 0; half < 2; half += 1) {
       stage.clock.aheadMs += 31_000;
       await passTicks(1);
     }
     expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 429]);
-    // The stranger's end is told by nobody but the scheduler.
-    await endStrangers();
+    // Only the scheduler's list shows that the other client's job ended.
+    await endForeignJobs();
     stage.clock.aheadMs += pollMs;
     await stage.reach(ids[2] ?? '', ['SUBMITTED', 'GENERATING']);
     expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 429, 200]);
     expect((await stage.accounts())[email]?.highWater).toBe(3);
   });
 
-  it('is ours again when nothing was heard of others for a minute', async () => {
-    await occupyOne();
+  it('are all used again if the load of other clients could not be read for a minute', async () => {
+    await occupySlot();
     const ids = [await say(1), await say(2), await say(3)];
-    await vi.waitFor(async () => expect(await countOthers()).toBe(1), patient);
-    await endStrangers();
+    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), patient);
+    await endForeignJobs();
     await stage.test.turn({
       failPath: { path: '/scheduler/available', status: 503, times: 1_000 },
     });
@@ -104,34 +105,34 @@ describe('what there is room for', () => {
   });
 
   it.each([
-    ['tells all', {}],
-    ['tells no replyRef', { replyRefInScheduler: false }],
-    ['is of 2024', { profile: '2024-12' }],
-  ])('is all that the account has where it is all ours, and the scheduler %s', async (_, how) => {
+    ['shows everything', {}],
+    ['shows no replyRef', { replyRefInScheduler: false }],
+    ['is that of 2024', { profile: '2024-12' }],
+  ])('are all used if only our jobs run, and the scheduler %s', async (_, how) => {
     await stage.test.turn(how);
     const ids = [await say(1), await say(2), await say(3), await say(4), await say(5)];
     const asked = () => stage.requests('GET /scheduler/available');
     await vi.waitFor(async () => expect(await asked()).toHaveLength(1), patient);
-    // One more POST is under way while it is asked again.
+    // One more POST is under way during the next read.
     await stage.test.turn({ hangNext: 1 });
     await stage.finish(ids[0] ?? '', 'FAILED');
     stage.clock.aheadMs += pollMs;
     await vi.waitFor(async () => expect(await asked()).toHaveLength(2), patient);
     await passTicks(1);
-    expect(await countOthers()).toBe(0);
+    expect(await readExternalLoad()).toBe(0);
     expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 200, 'hang']);
   });
 
-  it('is read with care', async () => {
+  it('are computed from any values that the scheduler may report', async () => {
     const ids = [await say(1), await say(2), await say(3), await say(4)];
-    for (const [told, others] of [
-      // As in the documented example: less is available than is free.
+    for (const [reported, load] of [
+      // As in the documented example: fewer are available than are free.
       [{ executing: 0, available: 1 }, 2],
       [{ executing: 0, available: 3 }, 0],
       [{ executing: '2' }, 2],
       [{ executing: 0, available: 7 }, 0],
       [{ maxJobs: null, available: 2 }, 1],
-      // Says nothing, and changes nothing.
+      // Without values nothing changes.
       [{}, 1],
     ] as const) {
       await stage.forgetRequests();
@@ -139,20 +140,20 @@ describe('what there is room for', () => {
         failPath: {
           path: '/scheduler/available',
           status: 200,
-          body: { executing: [null, {}], available: [null, { email, maxJobs: 3, ...told }] },
+          body: { executing: [null, {}], available: [null, { email, maxJobs: 3, ...reported }] },
           times: 1_000,
         },
       });
       stage.clock.aheadMs += pollMs;
       await vi.waitFor(async () => {
         expect(await stage.requests('GET /scheduler/available')).not.toEqual([]);
-        expect(await countOthers()).toBe(others);
+        expect(await readExternalLoad()).toBe(load);
       }, patient);
     }
     expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED']);
   });
 
-  it('was not seen to have grown while lip-syncs waited and nobody asked for another one', async () => {
+  it('are used as soon as the account takes more, while lip-syncs wait and no request comes', async () => {
     const ids = [await say(1), await say(2), await say(3), await say(4), await say(5)];
     expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED', 'QUEUED']);
     await callUpstream('POST', `/accounts/${email}`, { email, password: 'any', maxJobs: 5 });
@@ -161,7 +162,7 @@ describe('what there is room for', () => {
     expect((await ownPosts()).map(({ status }) => status)).toEqual(Array(5).fill(200));
   });
 
-  it('costs no call where nothing waits', async () => {
+  it('cost no upstream call while nothing waits', async () => {
     await say(1);
     await stage.forgetRequests();
     stage.clock.aheadMs += pollMs;

@@ -15,7 +15,7 @@ beforeEach(async () => {
 });
 afterEach(() => stage.stop());
 
-/** It runs until it is told to end. */
+/** Creates a lip-sync that runs until `end` is called. */
 const ask = async (owner: string, text: string, more: object = {}) =>
   idOf(
     await stage.create(
@@ -34,7 +34,7 @@ async function end(owner: string, id: string): Promise<void> {
 }
 
 describe('works', () => {
-  it('an off-peak job, which takes no slot, cost its owner the turn for one', async () => {
+  it('an off-peak job, which takes no slot, does not cost its owner a turn', async () => {
     const blocking = await ask('dan', 'Blocking');
     const offPeak = await ask('ann', 'Off-peak', { offPeak: true });
     await isSent(offPeak);
@@ -47,7 +47,8 @@ describe('works', () => {
     await end('bob', second);
   });
 
-  it('whoever erased what had ended was served as if never before', async () => {
+  // Once an owner without finished lip-syncs was served first again.
+  it('erasing finished lip-syncs does not give an owner its turn back', async () => {
     const ended: string[] = [];
     for (const owner of ['ann', 'bob', 'cat']) {
       const id = await ask(owner, 'Before');

@@ -33,7 +33,7 @@ beforeEach(async () => {
   await stage.forgetRequests();
 });
 
-/** Fills the three slots until `free` is called. */
+/** Fills the three slots until the returned function is called. */
 async function block(at = stage, id = video) {
   const made = await Promise.all(
     [1, 2, 3].map((n) => at.create(speak(id, `[[never]] ${n}`), as('dan'))),
@@ -50,7 +50,7 @@ async function block(at = stage, id = video) {
   };
 }
 
-/** Time passes, and what it frees is noticed at once. */
+/** Moves the clock and runs the scheduler's tick. */
 async function pass(ms: number, at = stage) {
   at.clock.aheadMs += ms;
   await at.test.app.db.query("select pg_notify('queue_changed', '')");
@@ -63,8 +63,8 @@ const kindsOf = (made: Made[]) => {
 };
 
 describe('works', () => {
-  it('takes fifty on three slots: no client sees 429, never more than three run, all finish', async () => {
-    // To end so costs the sandbox no rendering.
+  it('runs fifty on three slots: no client gets a 429, never more than three run, all finish', async () => {
+    // FAILED costs the sandbox no rendering.
     await stage.test.turn({ outcome: 'FAILED', generatingMs: 3_600_000 });
     const made = await Promise.all(
       Array.from({ length: 50 }, (_, n) => stage.create(speak(video, `Number ${n}`))),
@@ -87,7 +87,7 @@ describe('works', () => {
     for (const each of made) expectSoundLog(await stage.events(idOf(each)));
   }, 60_000);
 
-  it('counts those who wait, not those who are being sent, and a 429 puts nobody further back', async () => {
+  it('counts waiting lip-syncs only, and a 429 moves no position back', async () => {
     const refusal = { path: '/videos/lipsync', status: 429, delayMs: 1_000, times: 3 };
     await stage.test.turn({ outcome: 'FAILED', failPath: refusal });
     const ask = (n: number) => stage.create(speak(video, `Place ${n}`), as('ann'));
@@ -116,7 +116,7 @@ describe('works', () => {
     }
   });
 
-  it('serves owners in turn, however many each has waiting', async () => {
+  it('serves owners in turn, however many lip-syncs each has waiting', async () => {
     const blocked = await block();
     await stage.forgetRequests();
     await stage.test.turn({ outcome: 'FAILED' });
@@ -144,7 +144,7 @@ describe('works', () => {
     for (const [id, owner] of all) expectSoundLog(await stage.events(id, as(owner)));
   });
 
-  it('puts back what a busy upstream refused, and goes on when it has room', async () => {
+  it('requeues after a 429, and sends again when the account has a free slot', async () => {
     await stage.test.turn({ statusNext: Array(10).fill(429) });
     const made = await Promise.all(
       Array.from({ length: 6 }, (_, n) => stage.create(speak(video, `Storm ${n}`))),
@@ -161,7 +161,7 @@ describe('works', () => {
     }
   });
 
-  it('keeps the log of one that is refused forty times short', async () => {
+  it('keeps the log short after forty rejections with 429', async () => {
     await stage.test.turn({ statusNext: Array(40).fill(429) });
     const id = idOf(await stage.create(speak(video, 'Patience')));
     await vi.waitFor(async () => {
@@ -174,7 +174,7 @@ describe('works', () => {
     expect(events.length).toBeLessThan(20);
   });
 
-  it('sends what is off-peak without a slot', async () => {
+  it('sends an off-peak lip-sync without a free slot', async () => {
     const blocked = await block();
     const made = await stage.create(speak(video, 'Cheap', { offPeak: true }));
     expect(made.lipsync?.status).toBe('SUBMITTED');
@@ -182,7 +182,7 @@ describe('works', () => {
     await blocked.free();
   });
 
-  it('gives up what was not sent in time: EXPIRED, without a failure or a POST', async () => {
+  it('ends a lip-sync not sent by its expiresAt as EXPIRED, without a failure or a POST', async () => {
     const blocked = await block();
     const expiresAt = new Date(Date.now() + stage.clock.aheadMs + 60_000).toISOString();
     const id = idOf(await stage.create(speak(video, 'Late', { expiresAt })));
@@ -200,7 +200,8 @@ describe('works', () => {
     await stage.end(idOf(behind));
   });
 
-  it('refused a newcomer with room, as one that asked for a calmer account waited before it', async () => {
+  // It once had to wait behind one that allowed fewer jobs beside it.
+  it('sends a new lip-sync at once when a slot is free', async () => {
     const running = await stage.create(speak(video, '[[never]] one'), as('dan'));
     const calm = await stage.create(speak(video, 'Calm', { maxJobs: 1 }));
     expect(calm.lipsync?.status).toBe('QUEUED');
@@ -210,7 +211,8 @@ describe('works', () => {
     expect((await stage.end(idOf(calm))).status).toBe('COMPLETED');
   });
 
-  it('sent the next one into the place of a cancelled one before the upstream had freed it', async () => {
+  // It was once sent too early, and answered with 429.
+  it('sends the next lip-sync only after the upstream freed the slot of a cancelled one', async () => {
     const blocked = await block();
     const waiting = idOf(await stage.create(speak(video, 'Next')));
     await stage.test.turn({
@@ -232,7 +234,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('with FAIL what there is no room for, and leaves nothing', async () => {
+  it('a lip-sync with whenBusy FAIL if no slot is free, and keeps nothing of it', async () => {
     const blocked = await block();
     const before = (await stage.posts()).length;
     const made = await stage.create(
@@ -254,7 +256,7 @@ describe('refuses', () => {
     }, patient);
   });
 
-  it('exactly what is over a limit, also when fifty ask at once', async () => {
+  it('exactly the requests over a limit, also when fifty come at once', async () => {
     const limited = await openStage({
       env: {
         API_KEYS: apiKeys(...owners),
@@ -270,7 +272,7 @@ describe('refuses', () => {
         Promise.all(Array.from({ length: 50 }, () => limited.create(speak(id, text), as(owner))));
       const first = await fifty('ann', '[[never]] ann');
       expect(kindsOf(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
-      // Two of them wait, so two places of the queue are left.
+      // Two of them wait, so the queue takes two more.
       const second = await fifty('bob', 'bob');
       expect(kindsOf(second)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
       expect(second.find(({ code }) => code === 'QUEUE_FULL')?.retryable).toBe(true);
@@ -285,7 +287,7 @@ describe('refuses', () => {
       const over = third.find(({ code }) => code === 'QUOTA_EXCEEDED');
       expect(over?.retryable).toBe(true);
       expect(over?.retryAfterSeconds).toBeGreaterThan(86_000);
-      // The limits are each owner's own.
+      // The limits apply per owner.
       expect((await limited.create(speak(id, 'cat'), as('cat'))).__typename).toBe(
         'CreateLipsyncSuccess',
       );

@@ -38,7 +38,7 @@ async function start(clock = { aheadMs: 0 }) {
   return Object.assign(test, questionsOf(test));
 }
 
-/** Between the claim and the POST. Resolves when all is done. */
+/** Runs `act` between the claim and the POST. */
 function onceClaimed(act: () => unknown): Promise<unknown> {
   return new Promise((resolve) => {
     const listener = () => {
@@ -51,8 +51,9 @@ function onceClaimed(act: () => unknown): Promise<unknown> {
 
 const countPosts = () => upstream.countOf('POST /videos/lipsync');
 
-describe('what was claimed and not sent', () => {
-  it('stayed claimed until its lease ended, as the process was told to stop', async () => {
+describe('a claimed lip-sync whose POST has not started', () => {
+  // It once stayed claimed until the lease ended.
+  it('is requeued at once when the process stops', async () => {
     const stopping = await start();
     const input = { video: { id: await stopping.source() }, speech: { text: { text: 'Later' } } };
     const stopped = onceClaimed(() => stopping.stop());
@@ -71,7 +72,7 @@ describe('what was claimed and not sent', () => {
     expectSoundLog(await next.events(idOf(made)));
   });
 
-  it('leaves nothing where it was not to wait', async () => {
+  it('is rejected and deleted at a stop with whenBusy FAIL', async () => {
     const stopping = await start();
     const input = {
       video: { id: await stopping.source() },
@@ -88,7 +89,7 @@ describe('what was claimed and not sent', () => {
     expect(countPosts()).toBe(0);
   });
 
-  it('was sent although its expiresAt had passed since', async () => {
+  it('is not sent after its expiresAt', async () => {
     const clock = { aheadMs: 0 };
     const instance = await start(clock);
     void onceClaimed(() => {

@@ -33,7 +33,7 @@ afterEach(async () => {
 
 const assassin = pathToFileURL(join(root, 'test/chaos/die-at.ts')).href;
 
-/** The program as `npm start` runs it, with its own sandbox, until it listens. */
+/** Starts the program as `npm start` does, with its own sandbox, and waits until it listens. */
 async function start(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: root,
@@ -104,7 +104,7 @@ async function create(client: Client, videoId: string, text: string) {
 }
 
 describe('works', { timeout: 90_000 }, () => {
-  it('ends every lip-sync once after kill -9: being sent, waiting and running', async () => {
+  it('ends every lip-sync exactly once after kill -9: those being sent, waiting and running', async () => {
     const before = await start();
     await sandbox('PUT', 'switches', { queuedMs: 100, generatingMs: 20_000 });
     const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
@@ -113,7 +113,7 @@ describe('works', { timeout: 90_000 }, () => {
     const videoId = data?.videos.nodes[0]?.id ?? '';
     await create(before, videoId, 'first');
     await create(before, videoId, 'second');
-    // Taken by the upstream, and nobody was ever told: the process dies while it waits for the answer.
+    // Accepted by the upstream, but the process dies while it waits for the answer.
     create(before, videoId, '[[hang]] third').catch(() => undefined);
     await vi.waitFor(async () => {
       const { jobs } = (await sandbox('GET', 'jobs')) as { jobs: Job[] };
@@ -141,7 +141,7 @@ describe('works', { timeout: 90_000 }, () => {
       expect(jobs.filter(({ replyRef }) => replyRef === keyOf('Lipsync', id))).toHaveLength(1);
     }
     expect(jobs).toHaveLength(5);
-    // Nobody who repeats himself after the crash makes another one.
+    // Requests repeated after the crash create no other lip-sync.
     await create(after, videoId, 'first');
     expect(await list(after)).toHaveLength(5);
   }, 90_000);
@@ -150,7 +150,7 @@ describe('works', { timeout: 90_000 }, () => {
     { point: 'after the row', nth: 4 },
     { point: 'bytes sent', nth: 3 },
   ])(
-    'makes a batch whole that kill -9 cut short $point, number $nth',
+    'completes a batch that kill -9 interrupted $point, number $nth, when the request is repeated',
     async ({ point, nth }) => {
       const before = await start({
         NODE_OPTIONS: `--import=${assassin}`,
@@ -184,7 +184,7 @@ describe('works', { timeout: 90_000 }, () => {
       for (const { id, failure, events } of ended) {
         expectSoundLog(events.nodes);
         const own = jobs.filter(({ replyRef }) => replyRef === keyOf('Lipsync', id));
-        // What was announced and died before the upstream saw it is looked for, and not sent again.
+        // A POST marked as started that never reached the upstream is searched for and not sent again.
         expect(own).toHaveLength(failure?.code === 'OUTCOME_UNKNOWN' ? 0 : 1);
       }
     },

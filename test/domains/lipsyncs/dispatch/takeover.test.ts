@@ -5,21 +5,21 @@ import { idOf, openStage, patient, type Stage } from '../stage.ts';
 let stage: Stage;
 let video: string;
 beforeAll(async () => {
-  // A read that hangs does so for longer than this test lasts.
+  // A read that hangs lasts longer than this test.
   stage = await openStage({ env: { UPSTREAM_TIMEOUT_MS: '120000', POLL_INTERVAL_MS: '3600000' } });
   [video = ''] = await stage.sources();
 });
 afterAll(() => stage.stop());
 
 async function readRow(id: string) {
-  const [row] = await stage.test.app.db.query<{ lostAt: Date | null; status: string }>(
-    'select outcome_unknown_at as "lostAt", status from lipsyncs where id = $1',
+  const [row] = await stage.test.app.db.query<{ unknownAt: Date | null; status: string }>(
+    'select outcome_unknown_at as "unknownAt", status from lipsyncs where id = $1',
     [keyOf('Lipsync', id)],
   );
   return row;
 }
 
-/** As an instance leaves it that dies in the middle of its POST, once its lease is over. */
+/** The row that an instance leaves which died during its POST, after its lease is over. */
 async function abandon(id: string): Promise<void> {
   await stage.test.app.db.query(
     'update lipsyncs set outcome_unknown_at = null, lease_until = $2 where id = $1',
@@ -28,13 +28,16 @@ async function abandon(id: string): Promise<void> {
 }
 
 const isTakenOver = (id: string) =>
-  vi.waitFor(async () => expect((await readRow(id))?.lostAt).toEqual(expect.any(Date)), patient);
+  vi.waitFor(async () => expect((await readRow(id))?.unknownAt).toEqual(expect.any(Date)), patient);
 
 describe('works', () => {
-  it('nothing more was taken over from the dead while the upstream did not answer for the first of them', async () => {
-    const lose = async (text: string) =>
+  it('takes over the claims of dead instances also while the upstream hangs', async () => {
+    const makeUnknown = async (text: string) =>
       idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
-    const [first, second] = [await lose('[[503]] first'), await lose('[[503]] second')];
+    const [first, second] = [
+      await makeUnknown('[[503]] first'),
+      await makeUnknown('[[503]] second'),
+    ];
     await vi.waitFor(async () => {
       const { db } = stage.test.app;
       expect(await db.query('select 1 from lipsyncs where holds_slot')).toEqual([]);

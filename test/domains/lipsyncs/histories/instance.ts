@@ -6,10 +6,10 @@ import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';
 import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
 
-/** A process that sends and looks, and may die: from then on nothing that it writes arrives. */
-export type RealInstance = Instance & { engine: LipsyncDependencies; stopping: AbortController };
+/** A process of the slice. After its death none of its calls succeed. */
+export type RealInstance = Instance & { deps: LipsyncDependencies; stopping: AbortController };
 
-/** Puts something around all that an instance does outside itself. */
+/** Wraps every call of an instance to the outside. */
 export type Wrap = (
   isAlive: () => boolean,
 ) => <A extends unknown[], T>(work: (...args: A) => Promise<T>) => (...args: A) => Promise<T>;
@@ -32,7 +32,7 @@ export function createInstance(parts: {
   upstream.read = counted(upstream.read.bind(upstream)) as typeof upstream.read;
   upstream.change = counted(upstream.change.bind(upstream));
   const { toKey, toUpstream } = videos.ids;
-  const engine: LipsyncDependencies = {
+  const deps: LipsyncDependencies = {
     ...services,
     db: {
       kind: db.kind,
@@ -60,5 +60,5 @@ export function createInstance(parts: {
     submissions: new Map(),
     stopping: stopping.signal,
   };
-  return Object.assign(state, { stopping, engine });
+  return Object.assign(state, { stopping, deps });
 }

@@ -15,7 +15,7 @@ const many = 50;
 let stage: Stage;
 let ids: string[];
 beforeAll(async () => {
-  // Nothing is looked at and nobody calls back: all is quiet for as long as these tests take.
+  // No polls and no callbacks, so that no event comes during these tests.
   stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
   await stage.test.turn({ callbacks: 'none' });
   const [video = ''] = await stage.sources();
@@ -31,16 +31,16 @@ async function openStreams(): Promise<number> {
   return Number(/^lipsync_event_streams (\d+)$/m.exec(text)?.[1]);
 }
 
-/** What is watched in the test that runs: one lip-sync, or a list. */
+/** The subscription of the current test: to one lip-sync or a list. */
 let query: string;
 let variables: { id: string } | { ids: string[] };
-/** How many events it begins with, and how many logs it watches. */
+/** How many lip-syncs it subscribes to, which is also the number of its first events. */
 let logs: number;
 
 const operation = () => JSON.stringify({ query, variables, extensions: {} });
 
-/** An event stream over a connection of its own, which a test may cut at any point. */
-function askForStream(method: 'GET' | 'POST') {
+/** Requests an event stream over its own connection, which the test can cut at any point. */
+function requestStream(method: 'GET' | 'POST') {
   const search = new URLSearchParams({ query, variables: JSON.stringify(variables) });
   const asked = request(`${stage.test.url}/graphql${method === 'GET' ? `?${search}` : ''}`, {
     method,
@@ -65,157 +65,102 @@ function askForStream(method: 'GET' | 'POST') {
   return { sent, firstEvent, cut: () => asked.destroy() };
 }
 
-/** Requests whose connection is over. */
+/** Finished requests. */
 const countEnded = () => stage.test.logs.filter(({ msg }) => msg === 'request').length;
-
-/** The two requests and the one stream of graphql-sse's single connection mode. */
-async function openSingleConnection() {
-  const endpoint = `${stage.test.url}/graphql/stream`;
-  const token = await (
-    await fetch(endpoint, { method: 'PUT', headers: { 'content-type': 'application/json' } })
-  ).text();
-  const headers = {
-    'content-type': 'application/json',
-    'x-graphql-event-stream-token': token,
-  };
-  const leaving = new AbortController();
-  return {
-    headers,
-    async open() {
-      const response = await fetch(endpoint, {
-        headers: { ...headers, accept: 'text/event-stream' },
-        signal: leaving.signal,
-      });
-      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-      let text = '';
-      return async (fits: (text: string) => boolean) => {
-        while (!fits(text)) text += (await reader?.read())?.value ?? '';
-      };
-    },
-    subscribe: (operationId: string) =>
-      fetch(endpoint, {
-        method: 'POST',
-        headers,
-        body: JSON.stringify({ query, variables, extensions: { operationId } }),
-      }),
-    complete: (operationId: string) =>
-      fetch(`${endpoint}?operationId=${operationId}`, { method: 'DELETE', headers }),
-    leave: () => leaving.abort(),
-  };
-}
 
 afterEach(async () => {
   await vi.waitFor(async () => expect([watched(), await openStreams()]).toEqual([0, 0]), patient);
-  // Nothing happened that could have told anybody to leave.
+  // No event was logged that could have ended a stream.
   for (const id of ids) expect(await stage.events(id)).toHaveLength(2);
 });
 
-describe.each(['one lip-sync', 'a list'])('keeps nobody who leaves %s that is quiet', (of) => {
-  beforeEach(() => {
-    const [id = ''] = ids;
-    query = of === 'a list' ? listSubscription : progressSubscription;
-    variables = of === 'a list' ? { ids } : { id };
-    logs = of === 'a list' ? ids.length : 1;
-  });
+describe.each(['one lip-sync', 'a list'])(
+  'ends the subscription to %s without events when the client disconnects',
+  (of) => {
+    beforeEach(() => {
+      const [id = ''] = ids;
+      query = of === 'a list' ? listSubscription : progressSubscription;
+      variables = of === 'a list' ? { ids } : { id };
+      logs = of === 'a list' ? ids.length : 1;
+    });
 
-  it('over a WebSocket that stays: complete', async () => {
-    const client = await RawWebSocket.open(stage.test.url);
-    for (let n = 0; n < many; n += 1) client.subscribe(`${n}`, query, variables);
-    await client.message((message) => message.id === `${many - 1}` && message.type === 'next');
-    expect(watched()).toBe(logs);
-    for (let n = 0; n < many; n += 1) client.complete(`${n}`);
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
-    client.socket.close();
-    await client.closed;
-  });
+    it('by complete over a WebSocket that stays open', async () => {
+      const client = await RawWebSocket.open(stage.test.url);
+      for (let n = 0; n < many; n += 1) client.subscribe(`${n}`, query, variables);
+      await client.message((message) => message.id === `${many - 1}` && message.type === 'next');
+      expect(watched()).toBe(logs);
+      for (let n = 0; n < many; n += 1) client.complete(`${n}`);
+      await vi.waitFor(() => expect(watched()).toBe(0), patient);
+      client.socket.close();
+      await client.closed;
+    });
 
-  it('over a WebSocket that stays: complete right behind subscribe', async () => {
-    const client = await RawWebSocket.open(stage.test.url);
-    for (let n = 0; n < many; n += 1) {
-      client.subscribe(`${n}`, query, variables);
-      client.complete(`${n}`);
-    }
-    client.subscribe('last', query, variables);
-    await client.message((message) => message.id === 'last' && message.type === 'next');
-    client.complete('last');
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
-    client.socket.close();
-    await client.closed;
-  });
+    it('by complete right after subscribe over a WebSocket that stays open', async () => {
+      const client = await RawWebSocket.open(stage.test.url);
+      for (let n = 0; n < many; n += 1) {
+        client.subscribe(`${n}`, query, variables);
+        client.complete(`${n}`);
+      }
+      client.subscribe('last', query, variables);
+      await client.message((message) => message.id === 'last' && message.type === 'next');
+      client.complete('last');
+      await vi.waitFor(() => expect(watched()).toBe(0), patient);
+      client.socket.close();
+      await client.closed;
+    });
 
-  it.each(['close', 'terminate'] as const)('over a WebSocket: %s', async (how) => {
-    const clients = await Promise.all(
-      Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
-    );
-    for (const client of clients) client.subscribe('one', query, variables);
-    await Promise.all(clients.map((client) => client.message(({ type }) => type === 'next')));
-    expect(watched()).toBe(logs);
-    for (const client of clients) client.socket[how]();
-    await Promise.all(clients.map(({ closed }) => closed));
-  });
+    it.each(['close', 'terminate'] as const)('over a WebSocket: %s', async (how) => {
+      const clients = await Promise.all(
+        Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+      );
+      for (const client of clients) client.subscribe('one', query, variables);
+      await Promise.all(clients.map((client) => client.message(({ type }) => type === 'next')));
+      expect(watched()).toBe(logs);
+      for (const client of clients) client.socket[how]();
+      await Promise.all(clients.map(({ closed }) => closed));
+    });
 
-  it('over a WebSocket that is cut before its subscription began', async () => {
-    const clients = await Promise.all(
-      Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
-    );
-    await Promise.all(
-      clients.map(async ({ socket, closed }) => {
-        const payload = { query, variables };
-        socket.send(JSON.stringify({ id: 'one', type: 'subscribe', payload }), () =>
-          socket.terminate(),
-        );
-        await closed;
-      }),
-    );
-  });
+    it('over a WebSocket that is cut before the subscription started', async () => {
+      const clients = await Promise.all(
+        Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+      );
+      await Promise.all(
+        clients.map(async ({ socket, closed }) => {
+          const payload = { query, variables };
+          socket.send(JSON.stringify({ id: 'one', type: 'subscribe', payload }), () =>
+            socket.terminate(),
+          );
+          await closed;
+        }),
+      );
+    });
 
-  it.each(['GET', 'POST'] as const)('over SSE by %s', async (method) => {
-    const streams = Array.from({ length: many }, () => askForStream(method));
-    await Promise.all(streams.map(({ firstEvent }) => firstEvent));
-    expect([watched(), await openStreams()]).toEqual([logs, many]);
-    for (const { cut } of streams) cut();
-  });
-
-  it.each(['GET', 'POST'] as const)(
-    'over SSE by %s that is cut while its lip-sync is looked up',
-    async (method) => {
-      const asked = vi.spyOn(stage.test.app.db, 'query');
-      const release = await stage.holdLipsyncs();
-      const streams = Array.from({ length: many }, () => askForStream(method));
-      const countLookups = () =>
-        asked.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;
-      await vi.waitFor(() => expect(countLookups()).toBe(many), patient);
-      const before = countEnded();
+    it.each(['GET', 'POST'] as const)('over SSE by %s', async (method) => {
+      const streams = Array.from({ length: many }, () => requestStream(method));
+      await Promise.all(streams.map(({ firstEvent }) => firstEvent));
+      expect([watched(), await openStreams()]).toEqual([logs, many]);
       for (const { cut } of streams) cut();
-      await vi.waitFor(() => expect(countEnded() - before).toBe(many), patient);
-      asked.mockRestore();
-      await release();
-      // Whoever asks next is served after all of them.
-      const last = askForStream(method);
-      await last.firstEvent;
-      last.cut();
-    },
-  );
+    });
 
-  it('over the single connection of graphql-sse: its stream cut', async () => {
-    const connection = await openSingleConnection();
-    const read = await connection.open();
-    for (let n = 0; n < many; n += 1) {
-      expect((await connection.subscribe(`${n}`)).status).toBe(202);
-    }
-    await read((text) => text.split('event: next').length > many * logs);
-    expect(watched()).toBe(logs);
-    connection.leave();
-  });
-
-  it('over the single connection of graphql-sse: an operation deleted', async () => {
-    const connection = await openSingleConnection();
-    const read = await connection.open();
-    await connection.subscribe('one');
-    await read((text) => text.includes('event: next'));
-    expect(watched()).toBe(logs);
-    expect((await connection.complete('one')).status).toBe(200);
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
-    connection.leave();
-  });
-});
+    it.each(['GET', 'POST'] as const)(
+      'over SSE by %s that is cut while the lip-sync is being read',
+      async (method) => {
+        const asked = vi.spyOn(stage.test.app.db, 'query');
+        const release = await stage.holdLipsyncs();
+        const streams = Array.from({ length: many }, () => requestStream(method));
+        const countLookups = () =>
+          asked.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;
+        await vi.waitFor(() => expect(countLookups()).toBe(many), patient);
+        const before = countEnded();
+        for (const { cut } of streams) cut();
+        await vi.waitFor(() => expect(countEnded() - before).toBe(many), patient);
+        asked.mockRestore();
+        await release();
+        // The next request is served after all of them.
+        const last = requestStream(method);
+        await last.firstEvent;
+        last.cut();
+      },
+    );
+  },
+);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { idOf, openStage, type Stage } from '../stage.ts';
 
-/** About a minute, as the upstream's users report it, with two stragglers: milliseconds, the shortest first. */
+/** Milliseconds, shortest first. About a minute, as the upstream's users report, with two outliers. */
 const shortTexts = [
   58_400, 59_800, 61_200, 61_900, 63_000, 64_900, 66_100, 72_300, 240_000, 512_000,
 ];
@@ -10,7 +10,7 @@ const medianOfShort = 63_950;
 const longTexts = [118_000, 131_000, 125_500];
 const medianOfLong = 125_500;
 
-/** The clock moves only when it is told to, so that what was recorded is exact. */
+/** The test moves the clock, so that the recorded durations are exact. */
 let now = Date.parse('2026-05-01T12:00:00Z');
 let stage: Stage;
 let video: string;
@@ -44,7 +44,7 @@ async function readEstimate(id: string): Promise<Estimate & { expectedMs: number
   return { ...progress, expectedMs };
 }
 
-/** Has jobs of this text take these times. Those of a batch run side by side. */
+/** Runs jobs with this text that take these times. Jobs of a batch run concurrently. */
 async function record(text: string, durations: readonly number[]): Promise<void> {
   for (let at = 0; at < durations.length; at += 8) {
     const batch = durations.slice(at, at + 8);
@@ -59,7 +59,7 @@ async function record(text: string, durations: readonly number[]): Promise<void>
 }
 
 describe('an estimate', () => {
-  it('is a first guess while nothing is known, then the median of what was recorded of the same kind', async () => {
+  it('is the default until jobs have finished, then the median of jobs of the same kind', async () => {
     const first = await create(short);
     expect((await readEstimate(first)).expectedMs).toBe(5_000);
     await stage.cancel(first);
@@ -67,7 +67,7 @@ describe('an estimate', () => {
     await record(short, shortTexts);
     const like = await create(short);
     expect((await readEstimate(like)).expectedMs).toBe(medianOfShort);
-    // Of its own length there are none yet: what others took is nearer than a guess.
+    // No job of this length has finished, so other lengths are used before the default.
     const other = await create(long);
     expect((await readEstimate(other)).expectedMs).toBe(medianOfShort);
     await Promise.all([stage.cancel(like), stage.cancel(other)]);
@@ -79,7 +79,7 @@ describe('an estimate', () => {
     await Promise.all([stage.cancel(again), stage.cancel(longer)]);
   });
 
-  it('never falls while a job takes ten times as long, stays at most 95, and is 100 when it completed', async () => {
+  it('never falls and stays at most 95 while a job takes ten times as long, and is 100 when COMPLETED', async () => {
     const id = await create(short);
     const start = now;
     const seen: number[] = [];

@@ -10,7 +10,7 @@ import { listCursorsOf } from '../../../../src/domains/lipsyncs/progress/list-cu
 const seed = 20_261_107;
 const runs = { seed, numRuns: 300 };
 
-/** A list with the place of each, as far as logs go and beyond. */
+/** A list with a sequence for each lip-sync, within the length of a log and beyond it. */
 const place = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: maxSequence }));
 const lists = fc
   .uniqueArray(fc.uuid(), { minLength: 1, maxLength: 100 })
@@ -22,7 +22,7 @@ const placesOf = (ids: readonly string[], at: readonly number[]) =>
   new Map(ids.map((id, n) => [id, at[n] ?? 0]));
 
 describe('works', () => {
-  it('whatever places a list has, its cursor leads back to them, in any order of the ids', () => {
+  it('decodes to the encoded sequences, in any order of the ids', () => {
     fc.assert(
       fc.property(lists, fc.nat(), ([ids, at], turn) => {
         const places = placesOf(ids, at);
@@ -37,7 +37,7 @@ describe('works', () => {
     );
   });
 
-  it('moves with each place: no two states of a list have the same cursor', () => {
+  it('differs for different sequences', () => {
     fc.assert(
       fc.property(lists, lists, ([ids, at], [, other]) => {
         const [one, two] = [placesOf(ids, at), placesOf(ids, other)];
@@ -49,7 +49,7 @@ describe('works', () => {
     );
   });
 
-  it('is short: a character and a half for each log, and fit for a header and the id of an event', () => {
+  it('takes a character and a half per lip-sync, and is valid in a header and as the id of an event', () => {
     fc.assert(
       fc.property(lists, ([ids, at]) => {
         const cursor = listCursorsOf(ids).encode(placesOf(ids, at));
@@ -69,7 +69,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('the cursor of any other list, of a part of it, and of more than it', () => {
+  it('the cursor of another list, of a part of the list, and of a longer list', () => {
     fc.assert(
       fc.property(lists, fc.uuid(), ([ids, at], stranger) => {
         const cursor = listCursorsOf(ids).encode(placesOf(ids, at));
@@ -84,7 +84,7 @@ describe('refuses', () => {
     );
   });
 
-  it('the cursor of a single log, which in turn refuses that of a list', () => {
+  it('the cursor of a single lip-sync, and the other way round', () => {
     fc.assert(
       fc.property(fc.uuid(), fc.integer({ min: 1, max: maxSequence }), (id, sequence) => {
         const single = encodeCursor(id, sequence);
@@ -96,7 +96,7 @@ describe('refuses', () => {
     );
   });
 
-  it('whatever it did not give out: other bytes, fewer, more, longer spellings, and rubbish', () => {
+  it('forged cursors: changed, missing or extra bytes, longer encodings and garbage', () => {
     const spoilt = (bytes: Buffer, how: string, at: number) => {
       const middle = at % bytes.length;
       switch (how) {
@@ -105,7 +105,7 @@ describe('refuses', () => {
         case 'grown':
           return Buffer.concat([bytes, Buffer.from([at % 256])]);
         case 'longer':
-          // The same number with one more byte, which adds nothing to it.
+          // The same number with one superfluous byte.
           return Buffer.concat([
             bytes.subarray(0, -1),
             Buffer.from([(bytes.at(-1) ?? 0) + 128, 0]),
@@ -143,7 +143,7 @@ describe('refuses', () => {
     );
   });
 
-  it('a number that no log reaches', () => {
+  it('a sequence beyond the range of the database', () => {
     const [id] = fc.sample(fc.uuid(), { seed, numRuns: 1 });
     const { encode, decode } = listCursorsOf([id ?? '']);
     const at = (sequence: number) => encode(new Map([[id ?? '', sequence]]));

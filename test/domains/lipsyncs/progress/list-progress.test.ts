@@ -42,7 +42,7 @@ const say = (text: string) => ({ video: { id: video }, speech: { text: { text } 
 const createSome = async (texts: string[], headers = {}) =>
   idsOf(await stage.createAll(texts.map(say), headers));
 
-/** Of lip-syncs that cost the sandbox no rendering: here only that they end matters. */
+/** Creates lip-syncs that cost the sandbox no rendering: only their end matters here. */
 async function createEnded(texts: string[]): Promise<string[]> {
   await stage.test.turn({ outcome: 'FAILED' });
   const ids = await createSome(texts);
@@ -53,7 +53,7 @@ async function createEnded(texts: string[]): Promise<string[]> {
 const cursorsOf = (ids: readonly string[]) =>
   listCursorsOf([...new Set(ids)].map((id) => keyOf('Lipsync', id) ?? ''));
 
-/** Of each of the list, the same place. */
+/** A cursor with the same sequence for each lip-sync of the list. */
 const cursorAt = (ids: readonly string[], sequence: number) =>
   cursorsOf(ids).encode(new Map(ids.map((id) => [keyOf('Lipsync', id) ?? '', sequence])));
 
@@ -66,7 +66,7 @@ async function collect(ids: string[], after: string | null = null, headers = {})
   return seen;
 }
 
-/** All that comes, up to the first that fits. */
+/** All events up to the first that matches. */
 async function readUntil(
   stream: AsyncIterator<Result<ListProgress>>,
   fits: (update: Update) => boolean,
@@ -88,7 +88,7 @@ const sequencesOf = (updates: readonly Update[], id: string) =>
 const watched = () => stage.test.app.services.lipsyncs.watchedCount();
 
 describe('works', () => {
-  it('begins with the last event of each, tells every one after it, and completes when all have ended', async () => {
+  it('starts with the newest event of each, sends every later one, and completes when all have ended', async () => {
     const [ended = ''] = await createEnded(['Ended before']);
     await stage.beBrief();
     const ids = [
@@ -106,7 +106,7 @@ describe('works', () => {
     await begun.promise;
     expect(new Set(seen.slice(0, 4).map(({ lipsync }) => lipsync.id))).toEqual(new Set(ids));
     for (const id of ids.slice(2)) await stage.end(id);
-    // One of them still runs, and so does the stream.
+    // One of them still runs, so the stream stays open.
     expect(seen.filter(({ lipsync }) => lipsync.id === ids[1]).at(-1)?.status).not.toBe(
       'CANCELLED',
     );
@@ -123,7 +123,7 @@ describe('works', () => {
     expect(watched()).toBe(0);
   });
 
-  it('from each of its cursors it tells exactly the rest, whatever order the ids are in', async () => {
+  it('continues from each of its cursors with exactly the remaining events, in any order of the ids', async () => {
     const ids = await createEnded(['a', 'b', 'c', 'd', 'e']);
     const logs = new Map(
       await Promise.all(ids.map(async (id) => [id, await stage.events(id)] as const)),
@@ -143,14 +143,14 @@ describe('works', () => {
         );
       }
     }
-    // The oldest first, over all of them.
+    // Oldest first across all lip-syncs.
     const times = await Promise.all(whole.map(({ cursor }) => timeOf(cursor, whole, logs)));
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
 
-  it('follows a hundred in one stream, cut again and again, and goes on by either transport', async () => {
+  it('sends the logs of a hundred in one stream that is cut repeatedly and resumed over either transport', async () => {
     await stage.test.turn({ outcome: 'FAILED', queuedMs: 10, generatingMs: 40 });
-    // Some wait for a place; the others need none, so that this takes seconds.
+    // Some wait for a slot; the others need none, so that the test takes seconds.
     const inputs = Array.from({ length: 100 }, (_, n) => ({
       ...say(`hundred ${n}`),
       offPeak: n % 5 !== 0,
@@ -176,7 +176,7 @@ describe('works', () => {
     expect(watched()).toBe(0);
   }, 90_000);
 
-  it('tells the late truth to who comes back, and to who is there for the sake of another', async () => {
+  it('sends the event of a job found late to resumed streams and to streams still open for another lip-sync', async () => {
     await stage.test.turn({
       callbacks: 'none',
       replyRefInScheduler: false,
@@ -206,14 +206,14 @@ describe('works', () => {
     expect(sequencesOf(await collect(ids, late?.cursor), lost)).toEqual([]);
   });
 
-  it('takes an id that is named twice for one', async () => {
+  it('counts a duplicate id once', async () => {
     const [id = '', other = ''] = await createEnded(['twice', 'once']);
     const seen = await collect([id, other, id]);
     expect(seen).toHaveLength(2);
     expect(await collect([other, id], seen.at(-1)?.cursor)).toEqual([]);
   });
 
-  it('goes on without one that is erased, also for who comes back', async () => {
+  it('continues without an erased lip-sync, also in a resumed stream', async () => {
     const [gone = '', stays = ''] = await createSome(['[[never]] gone', '[[never]] stays']);
     const stream = stage.watchAll([gone, stays]);
     const first = (await stream.next()).value?.data?.lipsyncsProgress;
@@ -225,13 +225,13 @@ describe('works', () => {
     expect(seen.at(-1)).toMatchObject({ lipsync: { id: stays }, status: 'CANCELLED' });
     const back = await collect([stays, gone], first?.cursor);
     expect(new Set(back.map(({ lipsync }) => lipsync.id))).toEqual(new Set([stays]));
-    // Whoever was never told of it has to leave it out.
+    // A stream without a cursor must leave it out.
     expect(await collect([stays, gone])).toMatchObject([{ code: 'NOT_FOUND' }]);
     await stage.remove(stays);
     expect(await collect([stays, gone], first?.cursor)).toMatchObject([{ code: 'NOT_FOUND' }]);
   });
 
-  it('writes the cursor as the id of each event, and Last-Event-ID wins over after', async () => {
+  it('sends the cursor as the id of each event, and Last-Event-ID overrides after', async () => {
     const ids = await createEnded(['by SSE one', 'by SSE two']);
     const variables = { ids, after: cursorAt(ids, 0) };
     const whole = [];
@@ -250,7 +250,7 @@ describe('works', () => {
     expect(rest).toEqual(whole.slice(2));
   });
 
-  it('ends for who leaves while all are quiet, at once', async () => {
+  it('ends at once when the client disconnects, also without events', async () => {
     const ids = await createSome(['[[never]] quiet one', '[[never]] quiet two']);
     const keys = ids.map((id) => keyOf('Lipsync', id));
     const { lipsyncs } = stage.test.app.services;
@@ -273,7 +273,7 @@ describe('refuses', () => {
     return answers[0];
   };
 
-  it('no ids at all, and more than a hundred', async () => {
+  it('an empty list of ids, and more than a hundred', async () => {
     for (const ids of [[], Array(101).fill(encodeId('Lipsync', 'x'))]) {
       expect(await refused(ids)).toMatchObject({
         __typename: 'InvalidInputError',
@@ -282,7 +282,7 @@ describe('refuses', () => {
     }
   });
 
-  it('the whole where one of the ids leads to nothing, and says which', async () => {
+  it('the subscription if one of the ids is unknown, and names it', async () => {
     const [id = ''] = await createEnded(['Here']);
     const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
     for (const nothing of ['', 'rubbish', missing, video, encodeId('Lipsync', 'no uuid')]) {
@@ -291,14 +291,14 @@ describe('refuses', () => {
         message: 'The lip-sync at ids[2] was not found.',
       });
     }
-    // A cursor that names it changes nothing for what never was an id.
+    // A cursor does not make an invalid id acceptable.
     for (const nothing of ['rubbish', encodeId('Lipsync', 'no uuid')]) {
       const after = cursorAt([id, nothing], 0);
       expect(await refused([id, nothing], after)).toMatchObject({ code: 'NOT_FOUND' });
     }
   });
 
-  it('cursors that are none of this list, and completes', async () => {
+  it('cursors that do not belong to this list, and completes', async () => {
     const [one = '', two = '', three = ''] = await createEnded(['1', '2', '3']);
     const ids = [one, two];
     const [whole] = await collect([one, two, three]);
@@ -321,7 +321,7 @@ describe('refuses', () => {
         issues: [{ path: ['after'] }],
       });
     }
-    // Nor is one of a list a cursor of a single lip-sync, also where it is a list of that alone.
+    // A list cursor is not valid for a single lip-sync, not even that of a list of this lip-sync alone.
     const answers = [];
     for await (const { data } of stage.watch(one, alone?.cursor))
       answers.push(data?.lipsyncProgress);
@@ -331,7 +331,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it("another owner's lip-syncs, also of one who makes a cursor up", async () => {
+  it("another owner's lip-syncs, also with a forged cursor", async () => {
     const [foreign = ''] = await createSome(['[[never]] of Ann'], as('ann'));
     const [own = ''] = await createSome(['[[never]] of Bob'], as('bob'));
     expect(await collect([own, foreign], null, as('bob'))).toMatchObject([{ code: 'NOT_FOUND' }]);
@@ -346,7 +346,7 @@ describe('keeps out', () => {
     await stage.cancel(own, as('bob'));
     await over;
     expect(new Set(seen.map(({ lipsync }) => lipsync.id))).toEqual(new Set([own]));
-    // Exactly as one that never was.
+    // Exactly as for an id that never existed.
     const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
     const asMissing = await collect([own, missing], cursorAt([own, missing], 0), as('bob'));
     expect(asMissing.map(({ sequence }) => sequence)).toEqual(seen.map(({ sequence }) => sequence));
@@ -355,7 +355,7 @@ describe('keeps out', () => {
 
 type Taking = { order: string[]; after: string | null; most: number };
 
-/** So many events, and then the connection is cut. */
+/** Reads this many events and then cuts the connection. */
 async function takeByWebSocket(seen: Update[], { order, after, most }: Taking): Promise<void> {
   let left = most;
   for await (const { data } of stage.watchAll(order, after)) {
@@ -368,7 +368,7 @@ async function takeByWebSocket(seen: Update[], { order, after, most }: Taking): 
 async function takeBySse(seen: Update[], { order, after, most }: Taking): Promise<void> {
   let left = most;
   const headers: Record<string, string> = after === null ? {} : { 'last-event-id': after };
-  // By the URL, which a hundred ids have to fit into, as a browser's `EventSource` asks.
+  // In the URL, as a browser's `EventSource` requests it: a hundred ids must fit.
   const options = { headers, method: 'GET' } as const;
   const variables = { ids: order };
   for await (const { data } of stage.test.watchSse<ListProgress>(
@@ -382,7 +382,7 @@ async function takeBySse(seen: Update[], { order, after, most }: Taking): Promis
   }
 }
 
-/** When the event behind a cursor was written down. */
+/** When the event of a cursor was recorded. */
 async function timeOf(
   cursor: string,
   whole: readonly Update[],

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectSoundLog, idOf, type Job, openStage, type Stage } from '../stage.ts';
 
 const seed = 20_260_503;
-const stories = 7;
+const count = 7;
 
 let stage: Stage;
 let video: string;
@@ -11,14 +11,14 @@ beforeAll(async () => {
   stage = await openStage({
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
   });
-  // The upstream calls nobody: this test does, as badly as a network can.
+  // The upstream sends no callbacks; this test sends them: lost, duplicate, early, late and forged.
   await stage.test.turn({ callbacks: 'none' });
   [video = ''] = await stage.sources();
 });
 afterAll(() => stage.stop());
 
 type Callback = {
-  /** `early`: before the job moves; `due`: as it ends; `late`: when we know its end long since. */
+  /** `early`: before the job runs; `due`: when it ends; `late`: after its end is known. */
   when: 'early' | 'due' | 'late';
   status: 'QUEUED' | 'GENERATING' | 'COMPLETED' | 'FAILED' | 'MODERATED';
   about: 'itself' | 'another' | 'nothing that exists';
@@ -56,8 +56,8 @@ async function call(job: Job, others: Job[], { status, about, times }: Callback)
   for (const { status: answered } of answers) expect(answered).toBe(200);
 }
 
-/** What a caller is told in the end, without what is each one's own. */
-async function tell(id: string) {
+/** What a caller finally sees, without the values that differ between lip-syncs. */
+async function readOutcome(id: string) {
   const lipsync = await stage.find(id);
   const events = await stage.events(id);
   expectSoundLog(events);
@@ -73,15 +73,15 @@ async function tell(id: string) {
 
 describe('works', () => {
   it.each(['COMPLETED', 'FAILED', 'MODERATED'])(
-    `tells one story of ${stories} that end ${'%s'}, whatever their callbacks did (seed ${seed})`,
+    `${count} lip-syncs that end ${'%s'} have the same log and result after any callbacks (seed ${seed})`,
     async (end) => {
-      const given = fc.sample(callbacks, { numRuns: stories, seed });
+      const given = fc.sample(callbacks, { numRuns: count, seed });
       const ids: string[] = [];
       for (const [n] of given.entries()) {
         const text = `[[never]] ${end} ${n}`;
         ids.push(idOf(await stage.create({ video: { id: video }, speech: { text: { text } } })));
       }
-      // The one whom nobody calls back.
+      // The one without callbacks.
       const text = `[[never]] ${end} and no callback`;
       const plain = idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
       const jobs = await Promise.all([...ids, plain].map((id) => stage.jobOf(id)));
@@ -99,18 +99,18 @@ describe('works', () => {
       for (const id of [...ids, plain]) await stage.reach(id, 'GENERATING');
       await Promise.all([callAll('due'), ...[...ids, plain].map((id) => stage.finish(id, end))]);
       for (const id of [...ids, plain]) expect((await stage.end(id)).status).toBe(end);
-      const story = await tell(plain);
-      expect(story.statuses).toEqual(['SUBMITTING', 'SUBMITTED', 'GENERATING', end]);
+      const outcome = await readOutcome(plain);
+      expect(outcome.statuses).toEqual(['SUBMITTING', 'SUBMITTED', 'GENERATING', end]);
       const logs = await Promise.all(ids.map((id) => stage.events(id)));
 
       await callAll('late');
-      // What was called for late is looked at before anything that is called for now.
+      // A new lip-sync reaches GENERATING only after the late callbacks were processed.
       const next = idOf(
         await stage.create({ video: { id: video }, speech: { text: { text: '[[never]] next' } } }),
       );
       await stage.reach(next, 'GENERATING');
       for (const [n, id] of ids.entries()) {
-        expect(await tell(id)).toEqual(story);
+        expect(await readOutcome(id)).toEqual(outcome);
         expect(await stage.events(id)).toEqual(logs[n]);
       }
       await stage.cancel(next);

@@ -6,7 +6,7 @@ import { expectSoundLog, idOf, openStage, patient, type Stage } from '../stage.t
 let stage: Stage;
 let video: string;
 beforeAll(async () => {
-  // Nothing but callbacks tells anything soon: the poll is the net below them.
+  // Only callbacks lead to quick reads; polls are rare.
   stage = await openStage({
     env: { POLL_INTERVAL_MS: '1200', UPSTREAM_TIMEOUT_MS: '5000' },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
@@ -41,11 +41,11 @@ async function rowOf(id: string) {
   return row;
 }
 
-/** Another character in one place, of those that a token is made of. */
+/** Replaces one character by another character that a token may contain. */
 const flip = (token: string, at: number) =>
   `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`;
 
-/** The poll may tell of them meanwhile; nobody else has anything to say. */
+/** A poll may add events meanwhile; nothing else may. */
 const countRows = () =>
   stage.test.app.db.query(
     `select (select count(*)::int from lipsyncs) as lipsyncs,
@@ -54,7 +54,7 @@ const countRows = () =>
 
 describe('works', () => {
   it.each(['[[no-callback]]', '[[doubled]]', '[[reordered]]', '[[early]]', '[[forged]]'])(
-    'tells the same story in the end with %s',
+    'leads to the same log with %s',
     async (phrase) => {
       for (const [outcome, code] of [
         ['', undefined],
@@ -85,7 +85,7 @@ describe('works', () => {
       { ...lie, video_id: 'a\0b' },
       { ...lie, replyRef: 'somebody else', video_id: 12 },
       { video_id: { deep: [] } },
-      'no JSON at all',
+      'invalid JSON',
       '',
       'x'.repeat(300_000),
     ];
@@ -100,7 +100,8 @@ describe('works', () => {
     expectSoundLog(await stage.events(id));
   });
 
-  it('lost the look of a callback whose body held U+0000', async () => {
+  // The database rejects it, and the callback once had no effect.
+  it('reads the upstream also if the body contains U+0000', async () => {
     await stage.test.turn({ callbacks: 'none', cutNext: 1, replyRefInScheduler: false });
     const made = await stage.create({ video: { id: video }, speech: { text: { text: 'zero' } } });
     const before = (await reads()).length;
@@ -112,7 +113,7 @@ describe('works', () => {
     await stage.cancel(idOf(made));
   });
 
-  it('are answered at once, whatever the look comes to that they lead to', async () => {
+  it('answers at once, also while the read that follows hangs', async () => {
     await stage.test.turn({ callbacks: 'none' });
     const id = await say('[[never]] at once');
     const url = await urlOf(id);
@@ -134,7 +135,7 @@ describe('works', () => {
     await stage.cancel(id);
   });
 
-  it('joins a burst of fifty to a read at once and one more', async () => {
+  it('joins a burst of fifty to one read at once and one more', async () => {
     await stage.test.turn({ callbacks: 'none', queuedMs: 60_000 });
     const id = await say('burst');
     const url = await urlOf(id);
@@ -145,13 +146,13 @@ describe('works', () => {
       async () => expect((await reads()).length - before).toBeGreaterThanOrEqual(2),
       patient,
     );
-    // One at once and one each second since; polls come in between.
+    // One at once and one per second since; polls come in between.
     const seconds = (performance.now() - startedAt) / 1_000;
     expect((await reads()).length - before).toBeLessThanOrEqual(3 + 2 * seconds);
     await stage.cancel(id);
   });
 
-  it('answers 200 for one that has ended or is gone, and changes nothing', async () => {
+  it('answers 200 for a finished or erased lip-sync, and changes nothing', async () => {
     const id = await say('[[no-callback]] over');
     const url = await urlOf(id);
     await stage.end(id);
@@ -172,9 +173,9 @@ describe('keeps out', () => {
     const [token, foreign] = [await tokenOf(id), await tokenOf(other)];
     const parts = token.split('.');
     const forgeries: ((n: number) => string)[] = [
-      // A mac of the right length, by whoever knows no secret.
+      // A signature of the right length with a wrong secret.
       () => [...parts.slice(0, -1), randomBytes(32).toString('base64url')].join('.'),
-      // What another lip-sync was given, with this one's name.
+      // The token of another lip-sync with this one's id.
       () => [...parts.slice(0, -1), foreign.split('.').at(-1)].join('.'),
       (n) => token.slice(0, n % token.length || 1),
       (n) => parts.map((part, at) => (at === n % parts.length ? 'x'.repeat(43) : part)).join('.'),
@@ -198,7 +199,7 @@ describe('keeps out', () => {
     expect(await countRows()).toEqual([counted]);
     const { status, hinted_video_ids, upstream_video_id } = row ?? {};
     expect(await rowOf(id)).toMatchObject({ status, hinted_video_ids, upstream_video_id });
-    // The poll may look meanwhile; nothing else has.
+    // Polls may read meanwhile; nothing else does.
     const after = (await stage.requests()).slice(before.length);
     expect(after.filter(({ path }) => !path.startsWith('/videos/?'))).toEqual([]);
     await Promise.all([stage.cancel(id), stage.cancel(other)]);

@@ -7,7 +7,7 @@ const maxJobMs = 3_600_000;
 let stage: Stage;
 let video: string;
 beforeAll(async () => {
-  // Nobody calls back and no poll comes, on the clock of pg-boss: only that its time is over makes us look.
+  // No callbacks, and no polls on pg-boss's clock: only the deadline leads to a read.
   stage = await openStage({
     env: { POLL_INTERVAL_MS: String(pollMs), MAX_JOB_MS: String(maxJobMs) },
     sandbox: { queuedMs: 10 },
@@ -31,15 +31,15 @@ const unreadable = [
 ];
 const reads = () => stage.requests('GET /videos/?');
 
-/** Everything that comes due has been looked at so many times more. */
+/** Waits for this many further ticks of the scheduler. */
 async function passTicks(count: number): Promise<void> {
   const probe = vi.spyOn(stage.test.app.services.accounts, 'probeDue');
   await vi.waitFor(() => expect(probe.mock.calls.length).toBeGreaterThan(count), patient);
   probe.mockRestore();
 }
 
-describe('a job that nobody has heard of for MAX_JOB_MS', () => {
-  it('ends FAILED, with its own type, after one last look', async () => {
+describe('a job without an end after MAX_JOB_MS', () => {
+  it('ends as FAILED with its own error type, after one last read', async () => {
     const id = await say('[[never]] Silent');
     stage.clock.aheadMs += maxJobMs;
     expect(await stage.end(id)).toMatchObject({
@@ -51,27 +51,28 @@ describe('a job that nobody has heard of for MAX_JOB_MS', () => {
     const events = await stage.events(id);
     expectSoundLog(events);
     expect(events.at(-1)).toMatchObject({ status: 'FAILED', source: 'GATEWAY' });
-    // Its place is free again.
+    // Its slot is free again.
     const held = await stage.test.app.db.query('select 1 from lipsyncs where holds_slot');
     expect(held).toEqual([]);
     expect(await stage.postsOf(id)).toHaveLength(1);
   });
 
-  it('ends as the last look shows it, where it had an end that nobody told', async () => {
+  it('ends with the status that the last read shows', async () => {
     const id = await say('[[never]] Made meanwhile');
     await stage.finish(id);
     stage.clock.aheadMs += maxJobMs;
     expect((await stage.end(id)).status).toBe('COMPLETED');
   });
 
-  it('was looked for every second while the upstream could not be read', async () => {
+  // It was once read every second.
+  it('is read once per poll interval while the upstream cannot be read', async () => {
     const id = await say('[[never]] Unreadable');
     await stage.finish(id);
     await stage.test.turn({ failPath: unreadable });
     stage.clock.aheadMs += maxJobMs;
     await vi.waitFor(async () => expect((await reads()).length).toBe(3), patient);
     await passTicks(3);
-    // One look, which tries three times.
+    // One read with two retries.
     expect(await reads()).toHaveLength(3);
     expect((await stage.find(id))?.finishedAt).toBeNull();
     stage.clock.aheadMs += pollMs;
@@ -84,7 +85,7 @@ describe('a job that nobody has heard of for MAX_JOB_MS', () => {
     expect((await stage.end(id)).status).toBe('COMPLETED');
   });
 
-  it('is given up, unread, when the last look was waited for two intervals', async () => {
+  it('is given up if the upstream cannot be read for two intervals', async () => {
     const id = await say('[[never]] Never read');
     await stage.test.turn({ failPath: unreadable });
     stage.clock.aheadMs += maxJobMs;

@@ -28,26 +28,26 @@ describe('works', () => {
   it.each([
     ['QUEUED that says it is final', '[[queued-final]]'],
     ['a url on a video that still runs', '[[url-early]]'],
-    ['a running video that GET one shows', '[[running-200]]'],
-    ['a status nobody knows', '[[unknown-status]]'],
+    ['a running video that GET by id shows', '[[running-200]]'],
+    ['an unknown status', '[[unknown-status]]'],
     [
       'all of them, without a callback',
       '[[queued-final]] [[url-early]] [[running-200]] [[no-callback]]',
     ],
-  ])('is not led astray by %s', async (_, phrase) => {
+  ])('waits for the real end with %s', async (_, phrase) => {
     await expectEnd(await say(`${phrase} trap`));
   });
 
   it.each([
     ['failed', 'FAILED', 'GENERATION_FAILED'],
     ['moderated', 'MODERATED', 'CONTENT_MODERATED'],
-  ])('tells an end as [[%s]]', async (phrase, status, code) => {
+  ])('ends with the failure of [[%s]]', async (phrase, status, code) => {
     const id = await say(`[[${phrase}]] end`);
     await expectEnd(id, status);
     expect((await stage.find(id))?.failure?.code).toBe(code);
   });
 
-  it('does not take COMPLETED without a url for an end', async () => {
+  it('does not count COMPLETED without a url as the end', async () => {
     await stage.test.turn({ callbacks: 'none', generatingMs: 60_000 });
     const id = await say('no url');
     await stage.reach(id, 'GENERATING');
@@ -65,14 +65,14 @@ describe('works', () => {
     await expectEnd(id);
   });
 
-  it('finds the end by GET one where the list does not show the job', async () => {
+  it('finds the end by GET by id if the list does not show the job', async () => {
     await stage.test.turn({
       failPath: { path: '/videos', method: 'GET', status: 200, body: { data: [] }, times: 1000 },
     });
     await expectEnd(await say('not listed'));
   });
 
-  it('bears a list that fails, and a page of rubbish', async () => {
+  it('tolerates a failing list and invalid pages', async () => {
     await stage.test.turn({
       failPath: [
         { path: '/videos', method: 'GET', status: 503, times: 3 },
@@ -89,7 +89,8 @@ describe('works', () => {
     await expectEnd(await say('bad weather'));
   });
 
-  it('ended neither this lip-sync nor its neighbours, as a text from upstream held U+0000', async () => {
+  // jsonb rejects it, which once kept all lip-syncs of the account from ending.
+  it('ends lip-syncs also when an upstream text contains U+0000', async () => {
     await stage.test.turn({ callbacks: 'none', generatingMs: 60_000 });
     const poisoned = await say('poisoned');
     const neighbour = await say('neighbour');

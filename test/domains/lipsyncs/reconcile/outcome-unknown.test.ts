@@ -17,7 +17,7 @@ afterEach(() => stage.clearSwitches());
 const say = (text: string, more: object = {}) =>
   stage.create({ video: { id: video }, speech: { text: { text } }, ...more });
 
-const isLost = async (id: string) =>
+const isStillUnknown = async (id: string) =>
   expect(await stage.find(id)).toMatchObject({ status: 'SUBMITTING', failure: null });
 
 async function expectFound(id: string) {
@@ -30,7 +30,7 @@ async function expectFound(id: string) {
   );
 }
 
-/** What an instance that died in the middle of a POST leaves behind. */
+/** The row that an instance leaves which died during its POST. */
 async function abandon(id: string) {
   const { db } = stage.test.app;
   await db.query("delete from pgboss.job where name = 'poll-account'");
@@ -52,9 +52,9 @@ const callBack = async (id: string, body: object) => {
 
 describe('works', () => {
   it.each(['cut', 'hang', 'no-id'])(
-    'finds the job of a POST that was answered by [[%s]] in the scheduler',
+    'finds the job of a POST answered by [[%s]] in the scheduler',
     async (phrase) => {
-      // A job that has ended is in no scheduler: this one outlives the POST that hangs.
+      // The scheduler lists no finished job: this one runs longer than the POST hangs.
       if (phrase === 'hang') await stage.test.turn({ generatingMs: 2_500 });
       const made = await say(`[[${phrase}]] [[no-callback]] hello`, { idempotencyKey: phrase });
       expect(made).toMatchObject({ __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN' });
@@ -67,16 +67,16 @@ describe('works', () => {
     },
   );
 
-  it('finds it under the old spelling of the id', async () => {
+  it('finds it under the old name of the id field', async () => {
     await stage.test.turn({ profile: '2024-12' });
     await expectFound(idOf(await say('[[cut]] [[no-callback]] old')));
   });
 
-  it('finds it under the third spelling of the id', async () => {
+  it('finds it under the third name of the id field', async () => {
     await stage.test.turn({ cutNext: 1, callbacks: 'none', replyRefInScheduler: false });
     const made = await say('third');
     const id = idOf(made);
-    await isLost(id);
+    await isStillUnknown(id);
     const replyRef = keyOf('Lipsync', id);
     const job = await stage.jobOf(id);
     await stage.test.turn({
@@ -90,40 +90,41 @@ describe('works', () => {
     await expectFound(id);
   });
 
-  it('finds it in the list where that shows replyRef', async () => {
+  it('finds it in the list if that shows replyRef', async () => {
     await stage.test.turn({ callbacks: 'none', replyRefInScheduler: false, replyRefInLists: true });
     await expectFound(idOf(await say('[[cut]] listed')));
   });
 
-  it("finds it by a callback's hint where nothing shows replyRef", async () => {
+  it("finds it by a callback's hint if nothing shows replyRef", async () => {
     await stage.test.turn({ replyRefInScheduler: false });
     await expectFound(idOf(await say('[[cut]] hinted')));
   });
 
-  it('finds one that is off-peak, which no scheduler lists', async () => {
+  it('finds an off-peak job, which the scheduler does not list', async () => {
     await expectFound(idOf(await say('[[cut]] off peak', { offPeak: true })));
   });
 
-  it('is not led to the job of another lip-sync by a hint', async () => {
+  it('does not take the job of another lip-sync because of a hint', async () => {
     await stage.test.turn({ callbacks: 'none', replyRefInScheduler: false, generatingMs: 60_000 });
     const mine = idOf(await say('[[503]] mine is never made, once'));
     const other = idOf(await say('[[cut]] other'));
     const hint = { video_id: (await stage.jobOf(other))?.video_id };
     const [post] = await stage.postsOf(mine);
-    // From here on the scheduler tells whose it is.
+    // From here on the scheduler shows to which lip-sync the job belongs.
     await stage.test.turn({ replyRefInScheduler: true });
     await fetch(String(post?.body?.replyUrl), { method: 'POST', body: JSON.stringify(hint) });
     await stage.reach(other, ['SUBMITTED', 'GENERATING']);
-    await isLost(mine);
+    await isStillUnknown(mine);
     await stage.finish(other);
     expect((await stage.end(other)).status).toBe('COMPLETED');
   });
 
-  it('found one at the next poll that an instance had lost while it died: the takeover had set no poll', async () => {
+  // The takeover once scheduled no poll.
+  it('finds the job of a dead instance at the next poll after the takeover', async () => {
     await stage.test.turn({ callbacks: 'none', replyRefInScheduler: false });
     const id = idOf(await say('[[cut]] orphan'));
     await abandon(id);
-    // Taken over, and not to be seen yet: from here on only a poll can find it.
+    // Taken over, and not visible yet: from here on only a poll can find it.
     await vi.waitFor(async () => {
       const [row] = await stage.test.app.db.query<{ at: Date | null }>(
         'select outcome_unknown_at as at from lipsyncs where id = $1',
@@ -131,7 +132,7 @@ describe('works', () => {
       );
       expect(row?.at).not.toBeNull();
     }, patient);
-    await isLost(id);
+    await isStillUnknown(id);
     await stage.test.turn({ replyRefInScheduler: true, replyRefInLists: true });
     await expectFound(id);
   });
@@ -139,7 +140,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   it.each(['500', '503', 'html', 'empty', 'cut-early'])(
-    'to send again what was answered by [[%s]]',
+    'to repeat a POST answered by [[%s]]',
     async (phrase) => {
       const made = await say(`[[${phrase}]] once`, { idempotencyKey: `lost ${phrase}` });
       expect(made).toMatchObject({
@@ -155,7 +156,7 @@ describe('refuses', () => {
     },
   );
 
-  it('to hold a slot for what the scheduler does not run', async () => {
+  it('to hold a slot for a POST whose job the scheduler does not list', async () => {
     const [row] = await stage.test.app.db.query<{ n: number }>(
       "select count(*)::int as n from lipsyncs where status = 'SUBMITTING'",
     );
@@ -168,7 +169,7 @@ describe('refuses', () => {
     }, patient);
   });
 
-  it('to look for ever: after MAX_JOB_MS it is FAILED, and a late truth adds one more end', async () => {
+  it('to search without end: FAILED after MAX_JOB_MS, and a job found later adds one more terminal event', async () => {
     await stage.test.turn({
       callbacks: 'none',
       replyRefInScheduler: false,
@@ -185,7 +186,7 @@ describe('refuses', () => {
     });
     const failed = (await stage.events(id)).at(-1);
     expect(failed?.status).toBe('FAILED');
-    // Nobody has to be there: a stream without anything new completes at once.
+    // A stream without new events completes at once.
     for await (const { data } of stage.watch(id, failed?.cursor)) expect(data).toBeUndefined();
 
     await callBack(id, { video_status_name: 'COMPLETED' });
@@ -208,7 +209,7 @@ describe('refuses', () => {
     expect(await stage.postsOf(id)).toHaveLength(1);
   });
 
-  it('the six that were never made too, with nothing charged', async () => {
+  it('the six without a job too: FAILED with nothing charged', async () => {
     await vi.waitFor(async () => {
       const rows = await stage.test.app.db.query<{ code: string; n: number }>(
         `select failure->>'code' as code, count(*)::int as n from lipsyncs

@@ -36,7 +36,7 @@ async function run(email: string, count: number): Promise<string[]> {
 
 type Read = { sequence: number; at: string; path: string; status: number };
 
-/** Reads of an account's list of videos, the oldest first. */
+/** The reads of an account's list of videos, oldest first. */
 async function listReads(email: string): Promise<Read[]> {
   const reads = (await stage.requests('GET /videos/?')) as unknown as Read[];
   return reads.filter(({ path }) => path.includes(encodeURIComponent(email)));
@@ -46,7 +46,7 @@ async function lastSequence(): Promise<number> {
   return (await stage.requests()).at(-1)?.sequence ?? 0;
 }
 
-/** That all of them were seen to have ended by the first read that could have shown it, and no later one. */
+/** Checks that the first read after each end showed it. */
 async function expectEndedByFirstRead(ids: string[], after: { email: string; sequence: number }) {
   const reads = (await listReads(after.email)).filter(
     ({ sequence, status }) => sequence > after.sequence && status === 200,
@@ -63,7 +63,7 @@ async function expectEndedByFirstRead(ids: string[], after: { email: string; seq
   }
 }
 
-/** What is told of the next look at an account: how long it waits, in milliseconds, of each pace. */
+/** The delays in milliseconds of the polls that are scheduled for an account, by pace. */
 async function nextLooks(): Promise<number[]> {
   const rows = await stage.test.app.db.query<{ ms: number }>(
     `select extract(epoch from start_after - created_on)::float8 * 1000 as ms from pgboss.job
@@ -73,7 +73,7 @@ async function nextLooks(): Promise<number[]> {
 }
 
 describe('without any callback', () => {
-  it('the first read after the end of a job is the one that ends it', async () => {
+  it('the first poll after the end of a job ends the lip-sync', async () => {
     const ids = await run(left, 4);
     for (const [n, id] of ids.entries()) {
       const status = ['COMPLETED', 'FAILED', 'MODERATED', 'COMPLETED'][n] ?? '';
@@ -84,7 +84,7 @@ describe('without any callback', () => {
     }
   });
 
-  it('one read of an account in an interval serves all that runs there and all who watch', async () => {
+  it('one read per account and interval serves all of its lip-syncs and subscribers', async () => {
     const ofLeft = await run(left, 8);
     const ofRight = await run(right, 8);
     const sockets = await Promise.all(
@@ -98,7 +98,7 @@ describe('without any callback', () => {
     await vi.waitFor(async () => expect((await listReads(right)).length).toBeGreaterThan(3), {
       ...patient,
     });
-    // The shortest pause between two looks of one pace; the first may have been due.
+    // The shortest pause between two polls of one pace; the first may have been due.
     const most = 3 + (performance.now() - startedAt) / (0.425 * intervalMs);
     for (const email of [left, right]) {
       expect((await listReads(email)).length).toBeLessThanOrEqual(most);
@@ -107,7 +107,7 @@ describe('without any callback', () => {
       [],
     );
 
-    // All of them end between two looks.
+    // All of them end between two polls.
     await stage.test.turn({
       failPath: { path: '/videos', method: 'GET', status: 503, times: 1_000 },
     });
@@ -125,7 +125,7 @@ describe('without any callback', () => {
     await expectEndedByFirstRead(ofRight, { email: right, sequence });
   });
 
-  it('nothing is read where nothing runs', async () => {
+  it('nothing is read while nothing runs', async () => {
     await vi.waitFor(async () => expect(await nextLooks()).toEqual([]), patient);
     const [id = ''] = await run(left, 1);
     await stage.forgetRequests();
@@ -136,7 +136,7 @@ describe('without any callback', () => {
     await vi.waitFor(async () => expect(await nextLooks()).toEqual([]), patient);
   });
 
-  it('what is old is looked at less often, until something young runs beside it', async () => {
+  it('older jobs are polled less often, until a new job runs in the same account', async () => {
     const ids = await run(right, 1);
     const aheadMs = stage.clock.aheadMs;
     for (const [minutes, factor] of [
@@ -160,7 +160,7 @@ describe('without any callback', () => {
 });
 
 describe('pages', () => {
-  it('are read as far as a job was pushed back by newer videos, and no further', async () => {
+  it('are read until a job is found behind newer videos, and no further', async () => {
     const email = 'busy@example.com';
     const upstream = await startOtherUpstream({
       accounts: [{ email, maxJobs: 3 }],
@@ -186,7 +186,7 @@ describe('pages', () => {
         { input },
       );
       const job = await upstream.nextJob();
-      // A page has forty: from now on it is on the third of five.
+      // A page has forty, so the job is now on the third of five pages.
       for (let n = 0; n < 100; n += 1) upstream.addVideo(email, `newer ${n}`);
       const before = upstream.requests.length;
       await job.become(1);
@@ -198,7 +198,7 @@ describe('pages', () => {
         statuses.push(result.data?.lipsyncProgress.status ?? '');
       }
       expect(statuses.at(-1)).toBe('COMPLETED');
-      // The look that saw it has come to its own end.
+      // The read that found the job is complete.
       await test.stop();
       const urls = upstream.requests.slice(before).map(({ url }) => url);
       const offsets = urls.map((url) => /offset=(\d+)/.exec(url)?.[1]);

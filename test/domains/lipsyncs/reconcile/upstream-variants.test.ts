@@ -9,7 +9,7 @@ import {
 } from '../../../support/other-upstream.ts';
 import { progressSubscription } from '../stage.ts';
 
-/** The upstream's documents can be read in several ways. Each of these readings once led to a wrong end. */
+/** The upstream's documents can be interpreted in several ways. Each of these interpretations once led to a wrong end. */
 
 const email = 'one+reading@studio.example';
 
@@ -52,7 +52,7 @@ async function create(): Promise<string> {
   return data?.createLipsync.lipsync.id ?? '';
 }
 
-/** Its statuses to the end, and what it made. */
+/** Subscribes to the end. Returns the last status and the result. */
 async function follow(id: string) {
   const statuses: string[] = [];
   type Event = { lipsyncProgress: { status: string } };
@@ -68,13 +68,13 @@ async function follow(id: string) {
 }
 
 describe('a list', () => {
-  it('was cut after 20, by an upstream that gives no more at once and does not say that there are', async () => {
+  it('is read to its end if the upstream gives 20 per page and does not say that there are more', async () => {
     await start({ pageLimit: 20, tells: 'nothing' }, 45);
     const prompts = (await listVideos()).map(({ prompt }) => prompt);
     expect(prompts).toEqual(Array.from({ length: 45 }, (_, at) => `number ${45 - at}`));
   });
 
-  it('is not asked for more where it ended, once it has shown that it gives more', async () => {
+  it('is not read past its end once the size of a page is known', async () => {
     await start({ pageLimit: 100, tells: 'nothing' }, 45 + 15);
     expect(await listVideos()).toHaveLength(60);
     const before = upstream.countOf('GET /videos');
@@ -85,30 +85,31 @@ describe('a list', () => {
 
 describe('a lip-sync', () => {
   it.each<[string, Partial<Habits>]>([
-    ['the list left out the url of what is COMPLETED', { omitsInList: ['url'] }],
+    ['the list leaves out the url of COMPLETED videos', { omitsInList: ['url'] }],
     [
-      'the list told no status at all',
+      'the list shows no status',
       { omitsInList: ['video_status', 'video_status_name', 'video_status_final'] },
     ],
     [
-      'every item left out both name and code',
+      'items have neither name nor code of the status',
       { omits: ['video_status', 'video_status_name'], running: 200 },
     ],
-    ['the list named it by its number', { bareNumbers: 'in lists' }],
-    ['GET one left out the id', { omits: ['video_id'] }],
-  ])('never ended, as %s', async (_, habits) => {
+    ['the list shows only the number of the id', { bareNumbers: 'in lists' }],
+    ['GET by id leaves out the id', { omits: ['video_id'] }],
+  ])('ends when %s', async (_, habits) => {
     await start({ callbacks: 'none' });
     const id = await create();
     Object.assign(upstream.habits, habits);
     await expectEnd(id);
   });
 
-  it('never ended, as the POST was answered with the number alone', async () => {
+  it('ends when the answer to the POST has only the number of the id', async () => {
     await start({ callbacks: 'none', bareNumbers: 'in the answer to POST' });
     await expectEnd(await create());
   });
 
-  it('ended with the next poll only, as its callback got the answer to one from before its end', async () => {
+  // Two reads were once joined, and the second got an answer from before the callback.
+  it('ends by its callback also while an older read of the account is under way', async () => {
     await start({ callbacks: 'once' }, 1, { POLL_INTERVAL_MS: '60000' });
     const [id, other] = [await create(), await create()];
     const [job, otherJob] = [await upstream.nextJob(), await upstream.nextJob()];
@@ -117,7 +118,7 @@ describe('a lip-sync', () => {
     await otherJob.become(10);
     await vi.waitFor(() => expect(upstream.countOf('GET /videos')).toBe(before + 1));
     await job.become(1);
-    // The look has begun by then: its questions to the database came before this one.
+    // The reconciliation has begun by then: its database queries came before this one.
     expect(await statusOf(id)).toBe('SUBMITTED');
     release();
     await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
@@ -125,9 +126,9 @@ describe('a lip-sync', () => {
   });
 
   it.each<[string, Reply]>([
-    ['could not be read', { status: 500, body: '{"error":"x"}' }],
-    ['knew its account no more', { status: 404, body: '{"error":"x"}' }],
-  ])('never ended, as the list %s, though it could be read by its id', async (_, reply) => {
+    ['cannot be read', { status: 500, body: '{"error":"x"}' }],
+    ['does not know the account', { status: 404, body: '{"error":"x"}' }],
+  ])('ends by a read of its id when the list %s', async (_, reply) => {
     await start({ callbacks: 'once' });
     const id = await create();
     const job = await upstream.nextJob();
@@ -137,7 +138,7 @@ describe('a lip-sync', () => {
     await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
   });
 
-  it('was never found where its POST had no answer, as the list could not be read', async () => {
+  it('is found after a POST without an answer also when the list cannot be read', async () => {
     await start({ callbacks: 'once', schedulerId: 'id' });
     const [video] = await listVideos();
     upstream.reply('GET /videos', { status: 500, body: '{"error":"x"}' });
