@@ -10,7 +10,7 @@ import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
-import { createLipsyncService } from './domains/lipsyncs/service.ts';
+import { createLipsyncService, eraseVideoUrls } from './domains/lipsyncs/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
@@ -148,7 +148,11 @@ async function createServices(parts: Parts): Promise<Services> {
   const { config, log, now, db, jobs, upstream, secrets, address } = parts;
   const shared = { db, upstream, now, log };
   const accounts = createAccountService(shared);
-  const videos = createVideoService({ ...shared, accounts });
+  const videos = createVideoService({
+    ...shared,
+    accounts,
+    eraseStoredUrls: (key) => eraseVideoUrls(db, key),
+  });
   const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
   const uploads = createUploadService({
@@ -181,7 +185,7 @@ async function createServices(parts: Parts): Promise<Services> {
       pollMs: config.timing.pollIntervalMs,
       upstreamTimeoutMs: config.upstream.timeoutMs,
       maxJobMs: config.timing.maxJobMs,
-      firstGuessMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
+      defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
   });
   const quotas = await createQuotaService({
@@ -218,7 +222,7 @@ function createTransports(parts: Parts, services: Services) {
     hasGraphiql: graphiql,
     clientTimeouts: parts.clientTimeouts,
     metrics: createMetrics({
-      countLipsyncs: () => countLipsyncs(db),
+      countLipsyncs: lipsyncs.countByStatus,
       countEventStreams: streams.count,
       countUnreadBytes: () => sockets.countUnreadBytes(),
     }),
@@ -250,10 +254,6 @@ function createTransports(parts: Parts, services: Services) {
       await closeConnections(server, { drained: drain(), shutdownSteps });
     },
   };
-}
-
-function countLipsyncs(db: Database): Promise<{ status: string; count: number }[]> {
-  return db.query('select status, count(*)::int as count from lipsyncs group by status');
 }
 
 /** Users of the upstream report one to two minutes a job. An assumption: estimates use past jobs as soon as there are some. */

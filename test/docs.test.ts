@@ -7,9 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { variableNames } from '../src/config/variables.ts';
 import { readConfig } from '../src/config.ts';
 import {
+  canTransition,
   type LipsyncStatus,
   lipsyncStatuses,
-  mayFollow,
 } from '../src/domains/lipsyncs/lifecycle.ts';
 import { phrases } from '../src/sandbox/faults/phrases.ts';
 import { schema } from '../src/schema.ts';
@@ -362,9 +362,9 @@ function toArrow(from: string | undefined, to: string | undefined, isLate: boole
 function allArrows(): string[] {
   const pairs = lipsyncStatuses.flatMap((from) => lipsyncStatuses.map((to) => [from, to] as const));
   const isLate = (from: LipsyncStatus, to: LipsyncStatus) =>
-    from !== to && mayFollow(from, to, true) && !mayFollow(from, to);
+    from !== to && canTransition(from, to, true) && !canTransition(from, to);
   return pairs.flatMap(([from, to]) => {
-    if (mayFollow(from, to)) return [toArrow(from, to, false)];
+    if (canTransition(from, to)) return [toArrow(from, to, false)];
     return isLate(from, to) ? [toArrow(from, to, true)] : [];
   });
 }

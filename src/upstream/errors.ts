@@ -88,10 +88,14 @@ function rateLimitReasonOf(body: unknown): RateLimitReason {
 function retryAfterSecondsOf(body: unknown, header: string | undefined): number {
   const seconds =
     parseRetryAfterSeconds(header) ?? parseRetryAfterSeconds(fieldOf(body, 'retryAfter'));
-  // Random by default, so that requests that were rejected together do not retry together.
   return seconds === undefined
-    ? randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1)
+    ? randomRetryAfterSeconds()
     : Math.min(maxRetryAfterSeconds, Math.max(minRetryAfterSeconds, Math.ceil(seconds)));
+}
+
+/** Random, so that requests that were rejected together do not retry together. */
+export function randomRetryAfterSeconds(): number {
+  return randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1);
 }
 
 /** The upstream's own message if it is safe to show, because only that says which input it rejected. */

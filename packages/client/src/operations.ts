@@ -5,33 +5,33 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 /** Which lip-sync to cancel. */
 export type CancelLipsyncInput = {
-  /** Its id. */
+  /** The id of the lip-sync. */
   id: string;
 };
 
-/** What to make, and how. */
+/** The lip-sync to create, and its options. */
 export type CreateLipsyncInput = {
-  /** What to tell the `callbackUrl`, at least one. Each is told by its own webhook. */
+  /** Which events are sent to `callbackUrl`, at least one. Each event is a webhook of its own. */
   callbackEvents?: Array<WebhookEvent> | null | undefined;
-  /** Where to tell the caller's own server of the `callbackEvents`, signed by Standard Webhooks. */
+  /** The URL of the caller's server to which webhooks for the `callbackEvents` are sent, signed as Standard Webhooks specifies. */
   callbackUrl?: string | null | undefined;
-  /** Gives up, free of charge, if it has not been submitted by then. */
+  /** The lip-sync ends as EXPIRED, free of charge, if it was not submitted by this time. */
   expiresAt?: string | null | undefined;
-  /** 1 to 255 characters. The same key with the same input gives the same lip-sync, however often it is sent. */
+  /** 1 to 255 characters. Repeating a request with the same key and input returns the same lip-sync and creates no other. */
   idempotencyKey?: string | null | undefined;
-  /** Keeps the video's own sound under the new one. Default: the service decides. */
+  /** Keeps the video's own sound in the background. Default: the video service decides. */
   keepOriginalSound?: boolean | null | undefined;
-  /** How many jobs the account may run for this to be sent: 1 to 8. Lowers only. */
+  /** How many jobs the account may run at a time, this one included: 1 to 8. It can lower the limit of the account, not raise it. */
   maxJobs?: number | null | undefined;
-  /** Waits for a time of low demand, for fewer credits. Default false. */
+  /** Off-peak: slower and cheaper. Default false. */
   offPeak?: boolean | null | undefined;
-  /** The caller's own reference, at most 1024 characters. It is given back everywhere. */
+  /** The caller's own reference, at most 1024 characters. Every read of the lip-sync returns it. */
   reference?: string | null | undefined;
-  /** What is said. */
+  /** The audio or text. */
   speech: LipsyncSpeechInput;
-  /** Who speaks. */
+  /** The source video. */
   video: LipsyncVideoInput;
-  /** What to do when there is no room now. */
+  /** What to do if no slot is free. */
   whenBusy?: LipsyncBusyPolicy | null | undefined;
 };
 
@@ -47,11 +47,11 @@ export type CreateUploadInput = {
   size?: number | null | undefined;
 };
 
-/** What to do when the video service has no room now. */
+/** What to do if no account of the video service has a free slot. */
 export type LipsyncBusyPolicy =
-  /** Answer `RateLimitedError`, and leave nothing behind. */
+  /** Answer `RateLimitedError` and create no lip-sync. */
   | 'FAIL'
-  /** Wait here, and be sent when there is room. */
+  /** Wait in the queue of this server, and be sent when a slot is free. */
   | 'QUEUE';
 
 /** The kind of a failure: the name of its type without `Error`, in capitals. */
@@ -89,52 +89,52 @@ export type LipsyncErrorCode =
   /** The video service could not be reached or did not return a usable response. */
   | 'UPSTREAM_UNAVAILABLE';
 
-/** What made us look when we learnt of a change. */
+/** What led this server to notice a change. */
 export type LipsyncEventSource =
-  /** The video service called us back. */
+  /** A callback of the video service. */
   | 'CALLBACK'
-  /** It was our own doing, such as sending or cancelling. */
+  /** An action of this server, such as sending or cancelling. */
   | 'GATEWAY'
-  /** We looked by ourselves. */
+  /** Regular polling of the video service. */
   | 'POLL';
 
-/** What shall be said: exactly one of these. */
+/** What the person says: exactly one of these fields. */
 export type LipsyncSpeechInput =
   {   /** A finished upload of kind AUDIO, at most 60 seconds long. */
   audioUploadId: string; text?: never; }
   |  { audioUploadId?: never;   /** A text to be spoken. */
   text: LipsyncTextInput; };
 
-/** Where a lip-sync is in its life. The last five are ends: nothing follows them. */
+/** The status of a lip-sync. COMPLETED, FAILED, MODERATED, CANCELLED and EXPIRED are terminal: no status follows them. */
 export type LipsyncStatus =
-  /** It was cancelled. Where it ran already, the service still charges. */
+  /** Cancelled. If the job was already running, the video service still charges for it. */
   | 'CANCELLED'
   /** The video is ready: see `result`. */
   | 'COMPLETED'
-  /** It was not submitted by its `expiresAt`. Nothing was charged. */
+  /** Not submitted by its `expiresAt`. Nothing was charged. */
   | 'EXPIRED'
-  /** It could not be made: see `failure`. */
+  /** The video could not be generated: see `failure`. */
   | 'FAILED'
-  /** The video service is making the video. */
+  /** The video service is generating the video. */
   | 'GENERATING'
-  /** The video service's moderation refused it: see `failure`. */
+  /** Rejected by the video service's moderation: see `failure`. */
   | 'MODERATED'
-  /** It waits in our queue. Nothing has been sent or charged. */
+  /** Waiting in the queue of this server. Nothing has been sent or charged. */
   | 'QUEUED'
-  /** The video service has taken it, and may charge for it. */
+  /** Accepted by the video service, which may charge for it. */
   | 'SUBMITTED'
-  /** It is being sent to the video service. */
+  /** Being sent to the video service. */
   | 'SUBMITTING';
 
 /** A text and the voice that speaks it. */
 export type LipsyncTextInput = {
-  /** What to say: 1 to 200 characters. */
+  /** The text to speak: 1 to 200 characters. */
   text: string;
-  /** A voice from `voices`. Left out, the video service chooses one. */
+  /** A voice from `voices`. Default: the video service chooses one. */
   voiceId?: string | null | undefined;
 };
 
-/** The video whose person shall speak: exactly one of these. */
+/** The video of the person who is to speak: exactly one of these fields. */
 export type LipsyncVideoInput =
   {   /** A video from `videos`, or the result of an earlier lip-sync. */
   id: string; uploadId?: never; }

@@ -217,10 +217,8 @@ export async function notifyQueue(sql: Sql): Promise<void> {
 /** The load of each account. A queued lip-sync counts only for the account that it is bound to. */
 export async function readLoads(sql: Sql, ids: readonly string[]): Promise<AccountLoad[]> {
   return sql.query<AccountLoad>(
-    `select account_id as id, (count(*) filter (where holds_slot))::int as "inFlight",
-       (count(*) filter (where status = 'QUEUED'))::int as waiting
-     from lipsyncs
-     where finished_at is null and account_id = any($1::text[]) group by account_id`,
+    `select account_id as id, in_flight as "inFlight", waiting from account_load
+     where account_id = any($1::text[])`,
     [ids],
   );
 }

@@ -45,17 +45,11 @@ export async function readVideoCopies(
   return sql.query<VideoCopy>(
     `select wanted.key, kept.video,
        (select prefix from id_prefixes where key = substr(wanted.key, 1, 8)) as prefix,
-       exists (select 1 from lipsyncs where owner = $1 and result_video_id = wanted.key)
-         or exists (select 1 from lipsyncs where owner = $1 and source_video_id = wanted.key)
-         as "isOwn"
+       exists (select 1 from lipsync_videos where owner = $1 and key = wanted.key) as "isOwn"
      from unnest($2::text[]) as wanted (key)
      left join lateral (
-       (select result_video as video from lipsyncs
-        where result_video_id = wanted.key and result_video is not null limit 1)
-       union all
-       (select source_video from lipsyncs
-        where source_video_id = wanted.key and source_video is not null limit 1)
-       limit 1
+       select video from lipsync_videos
+       where key = wanted.key and video is not null limit 1
      ) kept on true`,
     [owner, keys],
   );
@@ -79,17 +73,11 @@ export type OwnVideosRange = {
 export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<StoredVideo[]> {
   const [than, order] = range.direction === 'older' ? ['<', 'desc'] : ['>', 'asc'];
   const rows = await sql.query<{ video: StoredVideo }>(
-    `with kept as (
-       select result_video_id as key, result_video as video from lipsyncs
-       where owner = $1 and result_video is not null
-       union all
-       select source_video_id, source_video from lipsyncs
-       where owner = $1 and source_video is not null
-     ), own as (
+    `with own as (
        select distinct on (key) key collate "C" as key, video, video ->> 'status' as status,
          coalesce((video ->> 'createdAt')::timestamptz, 'epoch') as at,
          coalesce(nullif(substr(key, 10), ''), '0')::numeric as number
-       from kept where key is not null
+       from lipsync_videos where owner = $1 and video is not null
      )
      select video from own
      where not (status = 'COMPLETED' and video ->> 'url' is null)
@@ -114,23 +102,8 @@ export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<St
 /** Whether one of the owner's lip-syncs made the video. */
 export async function isMadeBy(sql: Sql, owner: string, key: string): Promise<boolean> {
   const rows = await sql.query(
-    'select 1 from lipsyncs where owner = $1 and result_video_id = $2 limit 1',
+    "select 1 from lipsync_videos where owner = $1 and key = $2 and role = 'RESULT' limit 1",
     [owner, key],
   );
   return rows.length > 0;
-}
-
-/** After a deletion: removes the dead URLs from the copies that lip-syncs keep of the video. */
-export async function eraseAddresses(sql: Sql, key: string): Promise<void> {
-  await sql.query(
-    `update lipsyncs set
-       result_video = case when result_video_id = $1
-         then result_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
-         else result_video end,
-       source_video = case when source_video_id = $1
-         then source_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
-         else source_video end
-     where result_video_id = $1 or source_video_id = $1`,
-    [key],
-  );
 }

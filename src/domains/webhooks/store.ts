@@ -192,11 +192,8 @@ export async function releaseAllClaims(sql: Sql): Promise<void> {
 
 export async function readLipsyncEvent(sql: Sql, delivery: Delivery): Promise<LipsyncEvent | null> {
   const [row] = await sql.query(
-    `select e.status, e.failure, e.occurred_at, l.reference,
-       l.result_video ->> 'url' as result_url,
-       (l.result_video ->> 'durationSeconds')::float8 as result_seconds
-     from lipsync_events e join lipsyncs l on l.id = e.lipsync_id
-     where e.lipsync_id = $1 and e.sequence = $2`,
+    `select status, failure, occurred_at, reference, result_url, result_seconds
+     from lipsync_webhook_events where lipsync_id = $1 and sequence = $2`,
     [delivery.lipsyncId, delivery.eventSequence],
   );
   return row === undefined ? null : mapRow<LipsyncEvent>(row);

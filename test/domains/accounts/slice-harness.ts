@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { initContextCache } from '@pothos/core';
 import { graphql } from 'graphql';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
+import { eraseVideoUrls } from '../../../src/domains/lipsyncs/service.ts';
 import { createVideoService } from '../../../src/domains/videos/service.ts';
 import { createVoiceService } from '../../../src/domains/voices/service.ts';
 import type { Context, Services } from '../../../src/graphql/context.ts';
@@ -32,7 +33,11 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
   const open = () => {
     const shared = { db, upstream, log, now: () => clock.now };
     const accounts = createAccountService(shared);
-    const videos = createVideoService({ ...shared, accounts });
+    const videos = createVideoService({
+      ...shared,
+      accounts,
+      eraseStoredUrls: (key) => eraseVideoUrls(db, key),
+    });
     const voices = createVoiceService({ ...shared, accounts });
     return { accounts, videos, voices };
   };

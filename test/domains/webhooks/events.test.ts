@@ -162,7 +162,7 @@ describe('refuses', () => {
     expect(await create({ callbackEvents: [] })).toEqual({
       __typename: 'InvalidInputError',
       issues: [
-        { path: ['input', 'callbackEvents'], message: 'callbackEvents names at least one event.' },
+        { path: ['input', 'callbackEvents'], message: 'callbackEvents must name an event.' },
       ],
     });
   });

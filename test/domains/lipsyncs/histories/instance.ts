@@ -1,15 +1,15 @@
 import type { Database } from '../../../../src/database/connect.ts';
 import type { Jobs } from '../../../../src/database/jobs.ts';
-import type { Engine } from '../../../../src/domains/lipsyncs/dependencies.ts';
+import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/dependencies.ts';
 import type { Services } from '../../../../src/graphql/context.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';
 import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
 
-/** A process that sends and looks, and may die: from then on nothing that it writes arrives. */
-export type RealInstance = Instance & { engine: Engine; stopping: AbortController };
+/** A process of the slice. After its death none of its calls succeed. */
+export type RealInstance = Instance & { deps: LipsyncDependencies; stopping: AbortController };
 
-/** Puts something around all that an instance does outside itself. */
+/** Wraps every call of an instance to the outside. */
 export type Wrap = (
   isAlive: () => boolean,
 ) => <A extends unknown[], T>(work: (...args: A) => Promise<T>) => (...args: A) => Promise<T>;
@@ -32,7 +32,7 @@ export function createInstance(parts: {
   upstream.read = counted(upstream.read.bind(upstream)) as typeof upstream.read;
   upstream.write = counted(upstream.write.bind(upstream));
   const { toKey, toUpstream } = videos.ids;
-  const engine: Engine = {
+  const deps: LipsyncDependencies = {
     ...services,
     db: {
       kind: db.kind,
@@ -56,9 +56,9 @@ export function createInstance(parts: {
     now,
     callbackUrl: (id) => `http://127.0.0.1:9/callbacks/${id}`,
     limits: { perDay: null, inFlight: null, queue: 1_000 },
-    timing: { pollMs: 3_600_000, upstreamTimeoutMs: timeoutMs, maxJobMs, firstGuessMs: 90_000 },
+    timing: { pollMs: 3_600_000, upstreamTimeoutMs: timeoutMs, maxJobMs, defaultJobMs: 90_000 },
     submissions: new Map(),
     stopping: stopping.signal,
   };
-  return Object.assign(state, { stopping, engine });
+  return Object.assign(state, { stopping, deps });
 }
