@@ -1,10 +1,10 @@
 /**
- * How much memory the passing on of a large file takes: the program, live, between a client that sends as fast as it may
- * and an upstream that reads slowly. Both are in this process; the program is a child, and its resident memory is read
- * from /proc, so this needs Linux. Beside it, in the same way, what a plain pipe and an endpoint that reads the whole file
- * first take. It exits with 1 where the program adds `mostAddedMb` or more.
+ * Measures the memory that forwarding a large file takes: the program in live mode, between a client that sends as fast as
+ * possible and an upstream that reads slowly. Both are in this process; the program is a child process whose resident memory
+ * is read from /proc, so this needs Linux. For comparison it also measures a plain pipe and an endpoint that buffers the
+ * whole file. Exits with 1 if the program's memory grows by `maxAddedMb` or more.
  *
- *     node bench/upload.ts [--size 1024] [--rate 150]      megabytes, and megabytes a second
+ *     node bench/upload.ts [--size 1024] [--rate 150]      megabytes, and megabytes per second
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,8 +19,8 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-/** What the program promises for 1 GB. */
-const mostAddedMb = 64;
+/** The promised maximum for a file of 1 GB. */
+const maxAddedMb = 64;
 const megabyte = 1024 ** 2;
 const sampleMs = 25;
 const points = 12;
@@ -29,7 +29,7 @@ const root = join(import.meta.dirname, '..');
 const { values } = parseArgs({
   options: { size: { type: 'string', default: '1024' }, rate: { type: 'string', default: '150' } },
 });
-// 5 GB is what the program takes, and more than most machines could buffer for the peer.
+// 5 GB is the program's upload limit, and more than most machines can buffer for the comparison.
 const size = Math.min(5 * 1024, Math.max(1, Number(values.size))) * megabyte;
 const rate = Number(values.rate) * megabyte;
 
@@ -51,11 +51,11 @@ async function compare(): Promise<void> {
   const whole = await measure('whole file first', [peer, 'buffer', upstream.url], (url) => url);
   write(`ratio to a plain pipe ${(product / piped).toFixed(2)}`);
   write(`ratio to the whole file first ${(product / whole).toFixed(2)}`);
-  write(`added ${product.toFixed(0)} MB, less than ${mostAddedMb} promised`);
-  if (product >= mostAddedMb) process.exitCode = 1;
+  write(`added ${product.toFixed(0)} MB, less than ${maxAddedMb} promised`);
+  if (product >= maxAddedMb) process.exitCode = 1;
 }
 
-/** @returns the peak less what was resident before, in MB */
+/** @returns the peak minus the resident memory before it, in MB */
 async function measure(
   name: string,
   script: string[],
@@ -64,11 +64,11 @@ async function measure(
   const child = start(script);
   const exited = once(child, 'exit');
   try {
-    const url = await listening(child);
-    // What is read or compiled with the first upload is not what an upload takes.
+    const url = await readUrl(child);
+    // The first upload loads and compiles code, which does not count.
     await put(await addressOf(url), megabyte);
     const before = await readMemory(child);
-    await forgetPeak(child);
+    await resetPeak(child);
     const address = await addressOf(url);
     const took = upstream.taken;
     const done = new AbortController();
@@ -103,8 +103,8 @@ function start(script: string[]): ChildProcess {
   });
 }
 
-/** Where it listens, as its log says. What it logs afterwards is read and dropped. */
-async function listening(child: ChildProcess): Promise<string> {
+/** The URL from the child's log. Later log lines are read and discarded. */
+async function readUrl(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('Its output is not read.');
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -138,7 +138,7 @@ async function put(url: string, bytes: number): Promise<void> {
   await sent;
 }
 
-/** A WAV of that many bytes, made while it is sent. */
+/** A WAV stream of that many bytes, generated while it is sent. */
 async function* sound(bytes: number): AsyncGenerator<Uint8Array> {
   const head = Buffer.alloc(44);
   head.write('RIFF', 0).toString();
@@ -160,7 +160,7 @@ async function* sound(bytes: number): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Reads files no faster than `rate`, and knows one account. */
+/** An upstream with one account that reads files at `rate`. */
 async function openSlowUpstream() {
   const state = { taken: 0 };
   const server = createServer({ requestTimeout: 0 }, async (request, response) => {
@@ -188,7 +188,7 @@ async function openSlowUpstream() {
   return {
     server,
     url: `http://127.0.0.1:${port}`,
-    /** Bytes of all files so far. */
+    /** The bytes received so far, over all files. */
     get taken() {
       return state.taken;
     },
@@ -210,7 +210,7 @@ async function sample(
   return samples;
 }
 
-/** The highest of each stretch of the file. */
+/** The peak memory for each part of the file. */
 function describe(samples: readonly Sample[]): string {
   return Array.from({ length: points }, (_, at) => {
     const [from, to] = [(at * size) / points, ((at + 1) * size) / points];
@@ -229,8 +229,8 @@ async function readMemory(child: ChildProcess): Promise<{ resident: number; peak
   return { resident: read('VmRSS'), peak: read('VmHWM') };
 }
 
-/** From here on the kernel keeps the peak anew, between our samples too. */
-async function forgetPeak(child: ChildProcess): Promise<void> {
+/** Resets the kernel's peak value, which also covers the time between our samples. */
+async function resetPeak(child: ChildProcess): Promise<void> {
   await writeFile(`/proc/${child.pid}/clear_refs`, '5');
 }
 

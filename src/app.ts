@@ -1,14 +1,16 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createCallbackDoor } from './callbacks/route.ts';
+import { createCallbackHandler } from './callbacks/route.ts';
 import { readCallbackSecrets } from './callbacks/secrets.ts';
 import { signToken, uploadTokens } from './callbacks/token.ts';
-import { type Config, parseApiKeyFile, publicUrlAt } from './config.ts';
+import { parseApiKeyFile } from './config/api-keys.ts';
+import { publicUrlAt } from './config/public-url.ts';
+import type { Config } from './config.ts';
 import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
-import { createLipsyncService } from './domains/lipsyncs/service.ts';
+import { createLipsyncService, eraseVideoUrls } from './domains/lipsyncs/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
@@ -20,40 +22,40 @@ import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
 import { startRetention } from './retention.ts';
 import { schema } from './schema.ts';
-import { type KeyFile, openKeyFile } from './server/auth/api-key-file.ts';
+import { type ApiKeyFile, openApiKeyFile } from './server/auth/api-key-file.ts';
 import { createAuthenticator } from './server/auth/authenticate.ts';
 import { createContextFactory } from './server/auth/context.ts';
 import { createSessions } from './server/auth/sessions.ts';
 import { createMetrics } from './server/http/metrics.ts';
 import { createHttpServer } from './server/http/server.ts';
-import { endConnections } from './server/http/shutdown.ts';
-import type { Patience } from './server/http/timeouts.ts';
-import { createUploadDoor } from './server/http/uploads.ts';
-import { createGraphQL } from './server/operation/pipeline.ts';
+import { closeConnections } from './server/http/shutdown.ts';
+import type { ClientTimeouts } from './server/http/timeouts.ts';
+import { createUploadHandler } from './server/http/uploads.ts';
+import { createPipeline } from './server/operation/pipeline.ts';
 import type { TrustedDocuments } from './server/operation/trusted-documents.ts';
-import { createSubscriptionCallbacks } from './server/sse/router-callbacks.ts';
+import { createRouterCallbacks } from './server/sse/router-callbacks.ts';
 import { createEventStreams } from './server/sse/streams.ts';
-import { openWebSocketDoor } from './server/websocket/server.ts';
+import { attachWebSocketServer } from './server/websocket/server.ts';
 import { createUpstream } from './upstream/client.ts';
 
 export type AppOptions = {
   config: Config;
   log: Log;
-  /** The upstream to speak to. Asked for once the database is ours: the sandbox keeps its files beside it. */
+  /** Opens the upstream. Called when the database is open and its lock is held: the sandbox keeps its files beside it. */
   openUpstream: () => Promise<{ baseUrl: string; token: string }>;
-  /** The configured database, where it is being opened already. */
+  /** The configured database, if it is being opened already. */
   database?: Promise<Database>;
   /** The clock, for tests. */
   now?: () => Date;
-  /** How often a quiet connection gives a sign of life, for tests. */
+  /** The interval of heartbeats on quiet connections, for tests. */
   heartbeatMs?: number | undefined;
-  /** How long slow clients are waited for, for tests. */
-  patience?: Patience;
+  /** For tests. */
+  clientTimeouts?: ClientTimeouts;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
 
-/** Puts the parts together and listens. Main and every test start here. */
+/** Builds all parts, connects them and listens. The process and every test start here. */
 export async function startApp(options: AppOptions) {
   const { config, log, openUpstream, database, heartbeatMs, now = () => new Date() } = options;
   const keyFile = await openConfiguredKeyFile({ config, now, log });
@@ -67,27 +69,26 @@ export async function startApp(options: AppOptions) {
   ]);
   const { timeoutMs } = config.upstream;
   const upstream = createUpstream({ ...upstreamAt, timeoutMs, log });
-  // Known once we listen: with PORT=0 the port is the system's choice.
+  // Set after listening: with PORT=0 the system chooses the port.
   const address = { publicUrl: config.server.publicUrl ?? '' };
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
-  const read = { secrets, trustedDocuments, keyFile };
-  const { patience } = options;
-  const connections = { heartbeatMs, patience };
-  const parts = { config, log, now, db, jobs, upstream, address, ...connections, ...read };
+  const credentials = { secrets, trustedDocuments, keyFile };
+  const connections = { heartbeatMs, clientTimeouts: options.clientTimeouts };
+  const parts = { config, log, now, db, jobs, upstream, address, ...connections, ...credentials };
   const services = await createServices(parts);
-  const doors = createDoors(parts, services);
+  const transports = createTransports(parts, services);
 
-  // Before the first request: an end that nobody could be told of would be rolled back.
+  // Before the first request: without webhooks the transaction that finishes a lip-sync would be rolled back.
   await services.webhooks.start();
-  const port = await listen(doors.server, config.server);
+  const port = await listen(transports.server, config.server);
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
   await startRetention({ jobs, now, db, retentionDays: config.timing.retentionDays }, services);
 
   async function close(): Promise<void> {
-    await doors.close(() => services.lipsyncs.drain());
+    await transports.close(() => services.lipsyncs.drain());
     await services.webhooks.stop();
     await jobs.stop();
     await services.lipsyncs.close();
@@ -101,7 +102,7 @@ export async function startApp(options: AppOptions) {
     url: publicUrlAt(config.server.host, port),
     services,
     db,
-    /** Drains: no new work, POSTs under way finished, streams told to come back. */
+    /** Drains: no new work, POSTs in progress finish, clients of streams get the signal to reconnect. */
     close: () => {
       closing ??= close();
       return closing;
@@ -109,13 +110,13 @@ export async function startApp(options: AppOptions) {
   };
 }
 
-/** So that nobody waits for them later, and a token that is refused is told at the start and not by the first caller. */
+/** Reads the accounts at the start, so that an invalid upstream token is logged now and no caller waits for the first read. */
 async function readAccounts({ log }: Parts, { accounts }: Services): Promise<void> {
   try {
-    await accounts.known();
+    await accounts.listPresent();
   } catch (thrown) {
     if (thrown instanceof Failure) {
-      log.warn({ code: thrown.code }, `Nothing can be made now. ${thrown.message}`);
+      log.warn({ code: thrown.code }, `No lip-sync can be created now. ${thrown.message}`);
     } else {
       log.error({ err: thrown }, 'the accounts could not be read at the start');
     }
@@ -125,7 +126,7 @@ async function readAccounts({ log }: Parts, { accounts }: Services): Promise<voi
 async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' | 'now' | 'log'>) {
   const { apiKeys, apiKeysFile: path } = config.auth;
   if (path === null) return null;
-  return openKeyFile({ path, parse: (text) => parseApiKeyFile(text, apiKeys), now, log });
+  return openApiKeyFile({ path, parse: (text) => parseApiKeyFile(text, apiKeys), now, log });
 }
 
 type Parts = {
@@ -138,16 +139,20 @@ type Parts = {
   upstream: ReturnType<typeof createUpstream>;
   secrets: readonly string[];
   trustedDocuments: TrustedDocuments;
-  keyFile: KeyFile | null;
+  keyFile: ApiKeyFile | null;
   address: { publicUrl: string };
-  patience: Patience | undefined;
+  clientTimeouts: ClientTimeouts | undefined;
 };
 
 async function createServices(parts: Parts): Promise<Services> {
   const { config, log, now, db, jobs, upstream, secrets, address } = parts;
   const shared = { db, upstream, now, log };
   const accounts = createAccountService(shared);
-  const videos = createVideoService({ ...shared, accounts });
+  const videos = createVideoService({
+    ...shared,
+    accounts,
+    eraseStoredUrls: (key) => eraseVideoUrls(db, key),
+  });
   const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
   const uploads = createUploadService({
@@ -180,7 +185,7 @@ async function createServices(parts: Parts): Promise<Services> {
       pollMs: config.timing.pollIntervalMs,
       upstreamTimeoutMs: config.upstream.timeoutMs,
       maxJobMs: config.timing.maxJobMs,
-      firstGuessMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
+      defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
   });
   const quotas = await createQuotaService({
@@ -190,39 +195,34 @@ async function createServices(parts: Parts): Promise<Services> {
   return { accounts, videos, voices, uploads, webhooks, lipsyncs, quotas };
 }
 
-function createDoors(parts: Parts, services: Services) {
+function createTransports(parts: Parts, services: Services) {
   const { config, log, now, heartbeatMs, db, secrets, address } = parts;
   const { trustedDocuments, keyFile } = parts;
   const { uploads, lipsyncs } = services;
   const authenticate = createAuthenticator({ ...config.auth, keyFile, now, log });
   const sessions = createSessions({ authenticate, now, log });
-  const contextOf = createContextFactory({ sessions, services, log });
+  const createContext = createContextFactory({ sessions, services, log });
   const streams = createEventStreams(sessions, heartbeatMs);
-  const callbacks = createSubscriptionCallbacks({ streams, webhooks: services.webhooks, log });
+  const callbacks = createRouterCallbacks({ streams, webhooks: services.webhooks, log });
   const { graphiql, introspection, corsOrigins } = config.server;
-  const yoga = createGraphQL({
-    schema,
-    contextOf,
-    sessions,
-    streams,
-    callbacks,
-    log,
-    graphiql,
-    introspection,
-    trustedDocuments,
-    heartbeatMs,
-  });
-  const origins = { publicUrl: () => address.publicUrl, corsOrigins };
+  const policies = { graphiql, introspection, trustedDocuments };
+  const pipelineParts = { schema, createContext, sessions, streams, callbacks, log };
+  const pipeline = createPipeline({ ...pipelineParts, ...policies });
+  const origins = {
+    publicUrl: () => address.publicUrl,
+    corsOrigins,
+    allowsLoopbackOrigins: config.mode === 'sandbox',
+  };
   const stopping = new AbortController();
   const server = createHttpServer({
-    yoga,
-    callbacks: createCallbackDoor({ secrets, now, log, onCallback: lipsyncs.onCallback }),
-    uploads: createUploadDoor({ uploads, log, stopping: stopping.signal }),
+    pipeline,
+    callbacks: createCallbackHandler({ secrets, now, log, onCallback: lipsyncs.onCallback }),
+    uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
     origins,
     hasGraphiql: graphiql,
-    patience: parts.patience,
+    clientTimeouts: parts.clientTimeouts,
     metrics: createMetrics({
-      countLipsyncs: () => countLipsyncs(db),
+      countLipsyncs: lipsyncs.countByStatus,
       countEventStreams: streams.count,
       countUnreadBytes: () => sockets.countUnreadBytes(),
     }),
@@ -232,30 +232,34 @@ function createDoors(parts: Parts, services: Services) {
       await db.ping();
     },
   });
-  const socketParts = { yoga, contextOf, sessions, origins, trustedDocuments, heartbeatMs, log };
-  const sockets = openWebSocketDoor(server, socketParts);
+  const socketParts = {
+    pipeline,
+    createContext,
+    sessions,
+    origins,
+    trustedDocuments,
+    heartbeatMs,
+    log,
+  };
+  const sockets = attachWebSocketServer(server, socketParts);
   return {
     server,
-    /** Takes no new request, lets `drain` finish what runs, and then ends every connection. */
+    /** Accepts no new request, waits for `drain`, and then closes every connection. */
     async close(drain: () => Promise<void>): Promise<void> {
       stopping.abort();
       sessions.stop();
       keyFile?.stop();
-      // Until then /readyz says 503 to whoever still asks.
-      const farewells = [streams.end, callbacks.close, sockets.close];
-      await endConnections(server, { drained: drain(), farewells });
+      // Until the server is closed, /readyz answers 503.
+      const shutdownSteps = [streams.endAll, callbacks.close, sockets.close];
+      await closeConnections(server, { drained: drain(), shutdownSteps });
     },
   };
 }
 
-function countLipsyncs(db: Database): Promise<{ status: string; count: number }[]> {
-  return db.query('select status, count(*)::int as count from lipsyncs group by status');
-}
-
-/** The upstream's users report one to two minutes a job. A choice, not a fact; past jobs soon tell better. */
+/** Users of the upstream report one to two minutes a job. An assumption: estimates use past jobs as soon as there are some. */
 const liveGuessMs = 90_000;
 
-/** The sandbox's default is a second of waiting and four of generating. */
+/** By default a job of the sandbox waits one second and generates for four. */
 const sandboxGuessMs = 5_000;
 
 function listen(server: Server, at: { host: string; port: number }): Promise<number> {

@@ -1,27 +1,41 @@
 import { createHash } from 'node:crypto';
 import { basename, resolve } from 'node:path';
-import { type DemoArguments, help, readArguments } from './demo/arguments.ts';
-import { type Client, connect } from './demo/client.ts';
-import { DemoFailure, Interrupted } from './demo/failure.ts';
+import { LipsyncConnectionError, LipsyncRequestError, webSocket } from 'lipsync-graphql-client';
+import { type DemoArguments, help, parseArguments } from './demo/arguments.ts';
+import { DemoFailure, Interrupted, reasonOf } from './demo/failure.ts';
 import { checkReadable, checkWritable, download, measure } from './demo/files.ts';
-import { bytes, openProgress, seconds, tell, tellFailure, tellStep } from './demo/screen.ts';
+import {
+  formatBytes,
+  formatSeconds,
+  openProgress,
+  print,
+  printFailure,
+  printStep,
+} from './demo/screen.ts';
 import { type DemoServer, isLive, startServer } from './demo/server.ts';
-import { create, findNewestVideo, follow, type Source, upload } from './demo/steps.ts';
+import {
+  type Client,
+  create,
+  findNewestVideo,
+  type Source,
+  upload,
+  waitForVideo,
+} from './demo/steps.ts';
 
-/** `npm run demo`: the whole job, done over HTTP and WebSocket as any stranger would do it. */
+/** `npm run demo`: the whole job over HTTP and WebSocket, as any client does it. */
 async function main(): Promise<number> {
-  const reading = readArguments(process.argv.slice(2));
-  if (reading.kind === 'help') {
-    tell(help);
+  const parsed = parseArguments(process.argv.slice(2));
+  if (parsed.kind === 'help') {
+    print(help);
     return 0;
   }
-  if (reading.kind === 'wrong') {
-    tellFailure(`${reading.problem}. See --help.`);
+  if (parsed.kind === 'invalid') {
+    printFailure(`${parsed.problem}. See --help.`);
     return 2;
   }
   const interruption = interruptOnSignals();
   try {
-    await runDemo(reading.given, interruption);
+    await runDemo(parsed.given, interruption);
     return 0;
   } catch (error) {
     return explain(error);
@@ -36,15 +50,21 @@ function interruptOnSignals(): AbortSignal {
   return controller.signal;
 }
 
+/** Prints the failure and returns the exit code. An unexpected error is thrown, with its stack. */
 function explain(error: unknown): number {
   if (error instanceof Interrupted) {
-    tellFailure(
-      isLive ? 'Stopped. What was submitted goes on upstream and is charged.' : 'Stopped.',
+    printFailure(
+      isLive ? 'Stopped. A submitted lip-sync continues upstream and is charged.' : 'Stopped.',
     );
     return 130;
   }
+  if (error instanceof LipsyncConnectionError || error instanceof LipsyncRequestError) {
+    const reason = error.cause === undefined ? '' : ` (${reasonOf(error.cause)})`;
+    printFailure(error.message + reason);
+    return 1;
+  }
   if (!(error instanceof DemoFailure)) throw error;
-  tellFailure(error.message);
+  printFailure(error.message);
   return 1;
 }
 
@@ -52,59 +72,60 @@ async function runDemo(given: DemoArguments, interruption: AbortSignal): Promise
   const { audio, video, out } = given;
   for (const path of [audio, ...(video === null ? [] : [video])]) await checkReadable(path);
   await checkWritable(out ?? 'lipsync.mp4');
-  if (isLive) tell('USEAPI_TOKEN is set: this runs live, and the lip-sync will cost credits.');
+  if (isLive) print('USEAPI_TOKEN is set: this runs live, and the lip-sync will cost credits.');
 
   const server = await startServer(interruption);
   try {
-    const signal = AbortSignal.any([interruption, server.lost]);
-    tellServer(server);
-    await makeVideo(given, connect(server, signal), signal);
+    printServer(server);
+    const { url, token, unexpectedEnd } = server;
+    await makeVideo(given, {
+      server: { url: `${url}/graphql`, token, transport: webSocket() },
+      signal: AbortSignal.any([interruption, unexpectedEnd]),
+    });
   } finally {
     await server.stop();
   }
 }
 
-function tellServer({ url, isTemporary }: DemoServer): void {
+function printServer({ url, isTemporary }: DemoServer): void {
   const mode = isLive ? 'live' : 'sandbox';
   const data = isTemporary ? 'a temporary database' : 'the database of DATA_DIR';
-  tellStep('Server', `${url}/graphql, ${mode}, with ${data}`);
+  printStep('Server', `${url}/graphql, ${mode}, with ${data}`);
 }
 
-async function makeVideo(given: DemoArguments, client: Client, signal: AbortSignal): Promise<void> {
+async function makeVideo(given: DemoArguments, client: Client): Promise<void> {
   const { audio, out } = given;
-  const sound = await upload(client, { path: audio, kind: 'AUDIO' }, signal);
-  tellStep('Audio', `${basename(audio)}, ${bytes(sound.bytes)}, ${seconds(sound.seconds)}`);
+  const sound = await upload(client, { path: audio, kind: 'AUDIO' });
+  const length = formatSeconds(sound.seconds);
+  printStep('Audio', `${basename(audio)}, ${formatBytes(sound.bytes)}, ${length}`);
 
-  const video = await chooseVideo(given, client, signal);
-  const { lipsync, message } = await create(client, { video, audioUploadId: sound.id });
-  tellStep('Lip-sync', message ?? `${lipsync.id}, ${lipsync.status}`);
+  const video = await chooseVideo(given, client);
+  const { lipsync, warning } = await create(client, { video, audioUploadId: sound.id });
+  printStep('Lip-sync', warning ?? `${lipsync.id}, ${lipsync.status}`);
 
   const display = openProgress();
-  const resultUrl = await follow(client, lipsync.id, display.show).finally(display.close);
+  const resultUrl = await waitForVideo(client, lipsync.id, display.show).finally(display.close);
 
   const path = resolve(out ?? `lipsync-${shorten(lipsync.id)}.mp4`);
-  await download(resultUrl, path, signal);
+  await download(resultUrl, path, client.signal);
   const result = await measure(path);
-  tellStep('Result', `${path}, ${bytes(result.bytes)}, ${seconds(result.seconds)}`);
+  printStep('Result', `${path}, ${formatBytes(result.bytes)}, ${formatSeconds(result.seconds)}`);
 }
 
-async function chooseVideo(
-  { video }: DemoArguments,
-  client: Client,
-  signal: AbortSignal,
-): Promise<Source> {
+async function chooseVideo({ video }: DemoArguments, client: Client): Promise<Source> {
   if (video === null) {
     const { id, prompt, width, height, durationSeconds } = await findNewestVideo(client);
-    const size = `${width ?? '?'} × ${height ?? '?'}, ${seconds(durationSeconds)}`;
-    tellStep('Video', `“${prompt ?? 'without a prompt'}”, ${size}`);
+    const size = `${width ?? '?'} × ${height ?? '?'}, ${formatSeconds(durationSeconds)}`;
+    printStep('Video', `“${prompt ?? 'without a prompt'}”, ${size}`);
     return { id };
   }
-  const picture = await upload(client, { path: video, kind: 'VIDEO' }, signal);
-  tellStep('Video', `${basename(video)}, ${bytes(picture.bytes)}, ${seconds(picture.seconds)}`);
+  const picture = await upload(client, { path: video, kind: 'VIDEO' });
+  const length = formatSeconds(picture.seconds);
+  printStep('Video', `${basename(video)}, ${formatBytes(picture.bytes)}, ${length}`);
   return { uploadId: picture.id };
 }
 
-/** Ids are long, and alike at their beginning. */
+/** Ids are long and begin alike, so a file name gets a hash. */
 function shorten(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, 8);
 }

@@ -1,9 +1,10 @@
 /**
- * The closed list of meant failures. Each is an answer a caller can act on and a member of the GraphQL unions.
+ * The closed list of failures that callers can act on. Each is a member of the GraphQL result unions. All other errors are
+ * defects and are masked.
  *
- * They are plain classes that do not extend `Error`: graphql-js takes any returned `Error` for a thrown one, and then a
- * field such as `Lipsync.failure` would become null plus an entry in `errors[]`. They are thrown all the same.
- * Messages are read by callers: no token, e-mail, file path or upstream address belongs in one.
+ * They do not extend `Error`: graphql-js treats a returned `Error` as a thrown one, so a field such as `Lipsync.failure`
+ * would become null plus an entry in `errors[]`. They can still be thrown.
+ * Callers read the messages: they must not contain tokens, e-mail addresses, file paths or upstream addresses.
  */
 
 export const failureCodes = [
@@ -31,7 +32,7 @@ export abstract class Failure {
   abstract readonly code: FailureCode;
   readonly message: string;
   readonly retryable: boolean;
-  /** Whole seconds after which trying again makes sense; null where time alone does not heal it. */
+  /** Whole seconds to wait before a retry; null if waiting alone does not help or the time is unknown. */
   readonly retryAfterSeconds: number | null;
 
   constructor(message: string, retry: { retryable?: boolean; afterSeconds?: number } = {}) {
@@ -40,13 +41,13 @@ export abstract class Failure {
     this.retryAfterSeconds = retry.afterSeconds ?? null;
   }
 
-  /** Executors other than graphql-js make an `Error` of what was thrown, which has its message and its cause. */
+  /** Other executors than graphql-js wrap a thrown value in an `Error`, from which `failureOf` reads it back as `cause`. */
   get cause(): this {
     return this;
   }
 }
 
-/** `path` leads to the offending input field, as in `['input', 'speech', 'text', 'text']`. */
+/** `path` is the path to the invalid input field, such as `['input', 'speech', 'text', 'text']`. */
 export type InputIssue = { path: string[]; message: string };
 
 export class InvalidInputError extends Failure {
@@ -114,7 +115,7 @@ export class RateLimitedError extends Failure {
   override readonly code = 'RATE_LIMITED';
   readonly reason: RateLimitReason;
 
-  /** @param afterSeconds 10 to 30, the range that the upstream's own page asks clients to wait. */
+  /** @param afterSeconds 10 to 30, the range that the upstream's documentation asks clients to wait */
   constructor(reason: RateLimitReason, afterSeconds: number) {
     super(busyMessages[reason], { retryable: true, afterSeconds });
     this.reason = reason;
@@ -142,9 +143,9 @@ export type UnavailableReason = (typeof unavailableReasons)[number];
 const unavailableMessages: Record<UnavailableReason, string> = {
   TIMEOUT: 'The video service did not answer in time.',
   CONNECTION_FAILED: 'The video service could not be reached.',
-  SERVER_ERROR: 'The video service failed to answer.',
-  INVALID_ANSWER: 'The video service gave an answer that could not be read.',
-  UNKNOWN_STATUS: 'The video service gave an answer of an unknown kind.',
+  SERVER_ERROR: 'The video service responded with a server error.',
+  INVALID_ANSWER: 'The video service returned a response that could not be read.',
+  UNKNOWN_STATUS: 'The video service returned an undocumented status.',
   NO_ACCOUNT: 'No account is configured at the video service.',
 };
 
@@ -152,7 +153,7 @@ export class UpstreamUnavailableError extends Failure {
   override readonly code = 'UPSTREAM_UNAVAILABLE';
   readonly reason: UnavailableReason;
 
-  /** Retryable unless said otherwise: reads change nothing, and a POST that was never sent cost nothing. */
+  /** Retryable by default: a read changes nothing, and a POST that was not sent costs nothing. */
   constructor(reason: UnavailableReason, retryable = true) {
     super(unavailableMessages[reason], { retryable });
     this.reason = reason;
@@ -173,7 +174,7 @@ export class OutcomeUnknownError extends Failure {
 
   constructor(lipsyncId: string) {
     super(
-      'The request was sent and no clear answer came. It is looked for and never sent again: watch this lip-sync.',
+      'The request was sent, but its outcome is unknown. The server searches for its job and never sends it again: follow this lip-sync.',
     );
     this.lipsyncId = lipsyncId;
   }
@@ -199,7 +200,7 @@ export class IdempotencyConflictError extends Failure {
   override readonly code = 'IDEMPOTENCY_CONFLICT';
 
   constructor() {
-    super('This idempotencyKey was already used with another input.');
+    super('This idempotencyKey was already used with a different input.');
   }
 }
 
@@ -217,12 +218,13 @@ export class QueueFullError extends Failure {
 export class QuotaExceededError extends Failure {
   override readonly code = 'QUOTA_EXCEEDED';
 
-  constructor(what: string, afterSeconds: number) {
-    super(`The limit of ${what} is used up.`, { retryable: true, afterSeconds });
+  /** @param limit such as `3 open subscriptions` */
+  constructor(limit: string, afterSeconds: number) {
+    super(`The limit of ${limit} is used up.`, { retryable: true, afterSeconds });
   }
 }
 
-/** A failure as JSON, the way it is kept in a row: everything but what can be said again from the code alone. */
+/** A failure as JSON, as it is stored in a row. */
 export type StoredFailure = {
   code: FailureCode;
   message: string;
@@ -267,7 +269,7 @@ const prototypes: Record<FailureCode, Failure> = {
   QUOTA_EXCEEDED: QuotaExceededError.prototype,
 };
 
-/** The failure that was stored: of the same class, so that it resolves to the same member of a union. */
+/** Restores a stored failure with its class, so that it resolves to the same member of a union. */
 export function restoreFailure(stored: StoredFailure): Failure {
   return Object.assign(Object.create(prototypes[stored.code]) as Failure, stored);
 }

@@ -6,8 +6,8 @@ export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 's
 export type LogLevel = (typeof logLevels)[number];
 
 /**
- * Only what is ours or harmless: what else an error carries may quote callers, as a database does in `detail` with every
- * column of a row that it refused.
+ * Logs only safe fields of an error. Others can contain data of callers: a database error quotes every column of the
+ * rejected row in `detail`.
  */
 function serializeError(thrown: unknown) {
   if (!(thrown instanceof Error)) return typeof thrown;

@@ -1,6 +1,7 @@
 import { enableCompileCache } from 'node:module';
 
-// What Node compiled once it keeps, and the next start is a quarter sooner. It works for what is imported after it.
+// Only a bootstrap: the compile cache makes the next start a quarter faster, and works only for modules that are imported
+// after this call. The program itself is in process.ts.
 enableCompileCache();
 const { runProcess } = await import('./process.ts');
 await runProcess();

@@ -1,16 +1,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from './app.ts';
-import { type Config, ConfigError, readConfig } from './config.ts';
+import { ConfigError } from './config/error.ts';
+import { type Config, readConfig } from './config.ts';
 import { connectDatabase } from './database/connect.ts';
 import { DataDirInUseError } from './database/lock.ts';
 import { createLog, type Log } from './log.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
-/** Past this a stop is forced: promised to whoever runs this at night. */
-const mostStopMs = 9_500;
+/** After this time the process exits in any case. Supervisors commonly kill a process ten seconds after SIGTERM. */
+const maxStopMs = 9_500;
 
-/** The process: reads the configuration, builds the app, listens, and stops on signals. It alone may exit. */
+/** Runs the program: reads the configuration, builds the app, listens, and stops on signals. Only this file ends the process. */
 export async function runProcess(): Promise<void> {
   try {
     await start();
@@ -24,7 +25,7 @@ export async function runProcess(): Promise<void> {
 async function start(): Promise<void> {
   const config = readConfigOrExit();
   const log = createLog(config.logLevel);
-  // The database opens while the rest of the program is read: together that is a third of the start.
+  // Opened while the modules of the app are loaded: done one after the other, the two take a third of the start.
   const database = connectDatabase({ ...config.database, log });
   database.catch(() => undefined);
   const { startApp } = await import('./app.ts');
@@ -44,7 +45,7 @@ async function start(): Promise<void> {
   log.info({ url: `${app.url}/graphql`, mode: config.mode }, 'listening');
   if (config.mode === 'live' && config.server.publicUrlIsLoopback) {
     log.warn(
-      'PUBLIC_URL is a loopback address: the upstream can not call back, so lip-syncs end at the next poll.',
+      'PUBLIC_URL is a loopback address: the upstream can not call back, so results are found by polling.',
     );
   }
 }
@@ -59,16 +60,16 @@ function readConfigOrExit(): Config {
   }
 }
 
-/** The sandbox keeps its port, so that the addresses of its videos still hold after a restart. */
+/** The sandbox keeps its port, so that the URLs of its videos stay valid after a restart. */
 async function startOwnSandbox(config: Config): Promise<Sandbox> {
   const { startSandbox } = await import('./sandbox/sandbox.ts');
   const { dataDir } = config.database;
   await mkdir(dataDir, { recursive: true });
   const file = join(dataDir, 'sandbox-port');
-  const remembered = Number(await readFile(file, 'utf8').catch(() => '0'));
-  const wanted = config.sandboxPort ?? (Number.isInteger(remembered) ? remembered : 0);
+  const lastPort = Number(await readFile(file, 'utf8').catch(() => '0'));
+  const port = config.sandboxPort ?? (Number.isInteger(lastPort) ? lastPort : 0);
   const options = { dataDir: join(dataDir, 'sandbox') };
-  const sandbox = await startSandbox({ ...options, port: wanted }).catch((error: unknown) => {
+  const sandbox = await startSandbox({ ...options, port }).catch((error: unknown) => {
     if (config.sandboxPort !== null) throw error;
     return startSandbox({ ...options, port: 0 });
   });
@@ -82,8 +83,8 @@ function stopOnSignals(running: { app: App; sandbox: Sandbox | null; log: Log })
     if (isStopping) return;
     isStopping = true;
     running.log.info({ signal }, 'stopping');
-    // What is still being sent then is looked for after the next start, and never sent again.
-    setTimeout(() => process.exit(0), mostStopMs).unref();
+    // A POST that is still in progress then is looked up after the next start, and never sent again.
+    setTimeout(() => process.exit(0), maxStopMs).unref();
     await running.app.close();
     await running.sandbox?.close();
     running.log.info('stopped');

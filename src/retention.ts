@@ -6,13 +6,13 @@ type Parts = { jobs: Jobs; now: () => Date; db: Database; retentionDays: number 
 
 const retentionQueue = 'retention';
 
-/** An upload that moved no byte for this long has lost its process. */
-const quietUploadMs = 3_600_000;
+/** An upload without progress for this long was abandoned by its process. */
+const abandonedUploadMs = 3_600_000;
 
-/** What an owner spent this long ago has long come back. */
-const quietOwnerMs = 3_600_000;
+/** A budget per minute is full again long before this: the row of an idle owner can be erased. */
+const idleOwnerMs = 3_600_000;
 
-/** Erases, every hour and on one instance, what has been kept long enough. */
+/** Erases old rows, every hour and on one instance. */
 export async function startRetention(
   { jobs, now, db, retentionDays }: Parts,
   services: Pick<Services, 'uploads' | 'lipsyncs' | 'quotas'>,
@@ -24,8 +24,8 @@ export async function startRetention(
   await jobs.work(retentionQueue, async () => {
     await lipsyncs.eraseFinishedBefore(ago(retentionDays * 86_400_000));
     await uploads.expireDue();
-    await uploads.failAbandoned(ago(quietUploadMs));
-    await quotas.eraseBefore(ago(quietOwnerMs));
+    await uploads.failAbandoned(ago(abandonedUploadMs));
+    await quotas.eraseBefore(ago(idleOwnerMs));
   });
   await jobs.schedule(retentionQueue, '17 * * * *');
 }

@@ -13,6 +13,7 @@ import './domains/lipsyncs/schema/progress.ts';
 import './domains/lipsyncs/schema/viewer.ts';
 import './domains/quotas/schema.ts';
 import './domains/webhooks/schema.ts';
+import './domains/webhooks/key-schema.ts';
 import { toSubgraph } from './graphql/subgraph.ts';
 
 export const { schema, printSdl } = toSubgraph();

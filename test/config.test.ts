@@ -3,13 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import {
-  ConfigError,
-  parseApiKeyFile,
-  publicUrlAt,
-  readConfig,
-  variableNames,
-} from '../src/config.ts';
+import { parseApiKeyFile } from '../src/config/api-keys.ts';
+import { ConfigError } from '../src/config/error.ts';
+import { publicUrlAt } from '../src/config/public-url.ts';
+import { variableNames } from '../src/config/variables.ts';
+import { readConfig } from '../src/config.ts';
 import { scopes } from '../src/graphql/context.ts';
 import { createLog, logLevels } from '../src/log.ts';
 import { createAuthenticator } from '../src/server/auth/authenticate.ts';
@@ -19,7 +17,7 @@ const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 const folder = mkdtempSync(join(tmpdir(), 'lipsync-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The path of a file that holds this. */
+/** Writes a file. @returns its path */
 function file(name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text);
@@ -41,7 +39,7 @@ function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
 }
 
 describe('works', () => {
-  test('with nothing set it is the sandbox of the README: open, on port 4000, with GraphiQL', () => {
+  test('without variables it is an open sandbox on port 4000 with GraphiQL, as in the README', () => {
     expect(readConfig({})).toEqual({
       mode: 'sandbox',
       logLevel: 'info',
@@ -81,7 +79,7 @@ describe('works', () => {
     });
   });
 
-  test('a token makes it live, closed to anonymous callers, without GraphiQL', () => {
+  test('USEAPI_TOKEN selects live mode, without anonymous callers and GraphiQL', () => {
     const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', AUTH_JWT_SECRET: 's'.repeat(32) });
     expect(config.mode).toBe('live');
     expect(config.upstream.token).toBe('user:1-secret');
@@ -89,13 +87,13 @@ describe('works', () => {
     expect(config.server).toMatchObject({ graphiql: false, introspection: 'authenticated' });
   });
 
-  test('a file of API keys is a way to sign in, which a live service needs', () => {
+  test('API_KEYS_FILE satisfies the required authentication of live mode', () => {
     const API_KEYS_FILE = relative('.', keysFile);
     const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', API_KEYS_FILE });
     expect(config.auth).toMatchObject({ allowAnonymous: false, apiKeysFile: keysFile });
   });
 
-  test('live with ALLOW_ANONYMOUS=true shows its schema to everyone and makes nobody admin', () => {
+  test('live with ALLOW_ANONYMOUS=true allows introspection to all and gives no caller the admin scope', () => {
     const config = readConfig(live);
     expect(config.auth).toMatchObject({ allowAnonymous: true, anonymousIsAdmin: false });
     expect(config.server.introspection).toBe('everyone');
@@ -105,12 +103,12 @@ describe('works', () => {
     ['true', 'everyone'],
     ['authenticated', 'authenticated'],
     ['false', 'nobody'],
-  ])('INTROSPECTION=%s lets %s ask for the schema', (INTROSPECTION, who) => {
-    expect(readConfig({ INTROSPECTION }).server.introspection).toBe(who);
-    expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(who);
+  ])('INTROSPECTION=%s allows introspection to %s', (INTROSPECTION, access) => {
+    expect(readConfig({ INTROSPECTION }).server.introspection).toBe(access);
+    expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(access);
   });
 
-  test('production runs the sandbox where SANDBOX=true says that it is meant', () => {
+  test('NODE_ENV=production runs the sandbox with SANDBOX=true', () => {
     expect(readConfig({ NODE_ENV: 'production', SANDBOX: 'true' }).mode).toBe('sandbox');
     expect(readConfig({ NODE_ENV: 'production', ...live }).mode).toBe('live');
   });
@@ -136,19 +134,19 @@ describe('works', () => {
     expect(readConfig(env).server).toMatchObject({ publicUrl, publicUrlIsLoopback });
   });
 
-  test('PORT=0 leaves the public URL to be known after listening', () => {
+  test('PORT=0 leaves the public URL unknown until the server listens', () => {
     const { server } = readConfig({ PORT: '0', HOST: '::' });
     expect(server).toMatchObject({ port: 0, publicUrl: null, publicUrlIsLoopback: true });
     expect(publicUrlAt(server.host, 51_234)).toBe('http://127.0.0.1:51234');
   });
 
-  test('an empty value counts as unset, and white space around a value is dropped', () => {
+  test('an empty value counts as unset, and white space around a value is removed', () => {
     const empty = Object.fromEntries(variableNames.map((name) => [name, '  ']));
     expect(readConfig(empty)).toEqual(readConfig({}));
     expect(readConfig({ PORT: ' 4100\r' }).server.port).toBe(4100);
   });
 
-  test('lists are split at commas', () => {
+  test('lists are comma-separated', () => {
     const config = readConfig({
       API_KEYS: `web:${hash('a').toUpperCase()}:lipsync:read lipsync:write, ops.2:${hash('b')}:admin,`,
       CALLBACK_SECRET: `${'n'.repeat(16)}, ${'o'.repeat(16)}`,
@@ -162,7 +160,7 @@ describe('works', () => {
     expect(config.server.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173']);
   });
 
-  test('every other variable arrives where it is used', () => {
+  test('all other variables are read', () => {
     const config = readConfig({
       ...live,
       USEAPI_BASE_URL: 'http://127.0.0.1:9/v2/',
@@ -209,7 +207,7 @@ describe('works', () => {
     });
   });
 
-  test('it fits the log and the authenticator, whose words it restates', async () => {
+  test('it matches the log levels and scopes, which it repeats because it cannot import them', async () => {
     for (const LOG_LEVEL of logLevels) expect(readConfig({ LOG_LEVEL }).logLevel).toBe(LOG_LEVEL);
     const config = readConfig({
       LOG_LEVEL: 'silent',
@@ -228,7 +226,7 @@ describe('a file of API keys', () => {
   test.each([
     [`${line('web')}\n${line('ops')}\n`, ['web', 'ops']],
     [`${line('web')},${line('ops')}`, ['web', 'ops']],
-    [`# whose they are\r\n${line('web')} # the web\r\n\r\n,${line('ops')},\r\n`, ['web', 'ops']],
+    [`# the keys\r\n${line('web')} # the web\r\n\r\n,${line('ops')},\r\n`, ['web', 'ops']],
     [`\ufeff${line('web')}`, ['web']],
     [`# ${line('web')}\n`, []],
     ['', []],
@@ -238,11 +236,14 @@ describe('a file of API keys', () => {
 
   test.each([
     [`${line('web')}\nweb:hunter2:admin`, 'API_KEYS_FILE entry 2 must be name:'],
-    [line('web', 'web', 'lipsync:read hunter2'), 'API_KEYS_FILE entry 1 must name scopes'],
-    [`${line('web')}\n${line('web', 'x')}`, 'API_KEYS_FILE repeats a name'],
-    [`${line('web')}\n${line('ops', 'web')}`, 'API_KEYS_FILE repeats a key'],
-    [line('env', 'x'), 'API_KEYS_FILE repeats a name or key of API_KEYS'],
-    [line('x', 'env'), 'API_KEYS_FILE repeats a name or key of API_KEYS'],
+    [
+      line('web', 'web', 'lipsync:read hunter2'),
+      'API_KEYS_FILE entry 1 must contain only the scopes',
+    ],
+    [`${line('web')}\n${line('web', 'x')}`, 'API_KEYS_FILE contains a name twice'],
+    [`${line('web')}\n${line('ops', 'web')}`, 'API_KEYS_FILE contains a key twice'],
+    [line('env', 'x'), 'API_KEYS_FILE contains a name or key of API_KEYS'],
+    [line('x', 'env'), 'API_KEYS_FILE contains a name or key of API_KEYS'],
   ])('is refused whole, without a word of it: %j', (text, problem) => {
     const { apiKeys } = readConfig({ API_KEYS: line('env') }).auth;
     expect(() => parseApiKeyFile(text, apiKeys)).toThrow(problem);
@@ -251,7 +252,7 @@ describe('a file of API keys', () => {
 });
 
 describe('refuses', () => {
-  test('everything that is wrong at once, each by its name', () => {
+  test('all invalid variables together, each with its name', () => {
     const problems = problemsOf({
       PORT: '70000',
       QUEUE_LIMIT: '0',
@@ -267,16 +268,16 @@ describe('refuses', () => {
     expect(new ConfigError(problems).message.split('\n')).toHaveLength(5);
   });
 
-  test('values that contradict each other also beside values that are wrong', () => {
+  test('contradicting values, also together with invalid values', () => {
     const problems = problemsOf({ PORT: 'x', AUTH_JWKS_URL: 'https://id.example.com/keys' });
     expect(problems).toEqual([
       'PORT must be a whole number from 0 to 65535',
-      'AUTH_ISSUER must be set with AUTH_JWKS_URL',
-      'AUTH_AUDIENCE must be set with AUTH_JWKS_URL',
+      'AUTH_ISSUER is required with AUTH_JWKS_URL',
+      'AUTH_AUDIENCE is required with AUTH_JWKS_URL',
     ]);
   });
 
-  test('what is wrong with files together with everything else, and before anything is opened', () => {
+  test('invalid files, together with all other problems', () => {
     const problems = problemsOf({
       PORT: 'x',
       TRUSTED_DOCUMENTS: file('half.json', '{ "a": "{ viewer { name } }"'),
@@ -285,7 +286,7 @@ describe('refuses', () => {
     });
     expect(problems).toEqual([
       'PORT must be a whole number from 0 to 65535',
-      'TRUSTED_DOCUMENTS must be the path of a JSON map from ids to documents',
+      'TRUSTED_DOCUMENTS must be the path of a JSON object from document ids to documents',
       'API_KEYS_FILE entry 1 must be name:sha256-of-the-key-in-hex:scope scope',
     ]);
   });
@@ -295,14 +296,17 @@ describe('refuses', () => {
     [{ TRUSTED_DOCUMENTS: folder }, /^TRUSTED_DOCUMENTS must/],
     [{ TRUSTED_DOCUMENTS: file('list.json', '["{ a }"]') }, /^TRUSTED_DOCUMENTS must/],
     [{ TRUSTED_DOCUMENTS: file('numbers.json', '{ "a": 1 }') }, /^TRUSTED_DOCUMENTS must/],
-    [{ TRUSTED_DOCUMENTS: file('broken.json', '{ "a": "{ nope" }') }, /^TRUSTED_DOCUMENTS holds/],
+    [
+      { TRUSTED_DOCUMENTS: file('broken.json', '{ "a": "{ nope" }') },
+      /^TRUSTED_DOCUMENTS contains/,
+    ],
     [{ DATA_DIR: file('no-folder', '') }, /^DATA_DIR must be a folder/],
     [{ API_KEYS_FILE: join(folder, 'nowhere.txt') }, /^API_KEYS_FILE must/],
-    [{ API_KEYS_FILE: keysFile, API_KEYS: `file:${hash('x')}:admin` }, /^API_KEYS_FILE repeats/],
-    [{ NODE_ENV: 'production' }, /^USEAPI_TOKEN must be set with NODE_ENV=production/],
-    [{ SANDBOX: 'false' }, /^SANDBOX=false needs USEAPI_TOKEN/],
-    [{ NODE_ENV: 'production', SANDBOX: 'false' }, /^SANDBOX=false needs USEAPI_TOKEN/],
-    [{ ...live, SANDBOX: 'true' }, /^SANDBOX=true and USEAPI_TOKEN exclude each other/],
+    [{ API_KEYS_FILE: keysFile, API_KEYS: `file:${hash('x')}:admin` }, /^API_KEYS_FILE contains/],
+    [{ NODE_ENV: 'production' }, /^USEAPI_TOKEN is required with NODE_ENV=production/],
+    [{ SANDBOX: 'false' }, /^SANDBOX=false requires USEAPI_TOKEN/],
+    [{ NODE_ENV: 'production', SANDBOX: 'false' }, /^SANDBOX=false requires USEAPI_TOKEN/],
+    [{ ...live, SANDBOX: 'true' }, /^SANDBOX=true cannot be combined with USEAPI_TOKEN/],
     [{ USEAPI_TOKEN: 't' }, /ALLOW_ANONYMOUS=true/],
     [{ USEAPI_TOKEN: 't', ALLOW_ANONYMOUS: 'false' }, /ALLOW_ANONYMOUS=true/],
     [{ ...live, USEAPI_TOKEN: 'Bearer t' }, /^USEAPI_TOKEN must/],
@@ -324,20 +328,20 @@ describe('refuses', () => {
     [{ RETENTION_DAYS: '36501' }, /^RETENTION_DAYS must/],
     [{ STREAMS_PER_CALLER: '0' }, /^STREAMS_PER_CALLER must/],
     [{ INTROSPECTION: 'yes' }, /^INTROSPECTION must/],
-    [{ API_KEYS: ',' }, /^API_KEYS must hold a key/],
+    [{ API_KEYS: ',' }, /^API_KEYS must contain at least one key/],
     [{ API_KEYS: `a:${hash('a')}:admin,b:${hash('b')}:` }, /^API_KEYS entry 2 must be name:/],
-    [{ API_KEYS: `a:${hash('a')}:admin root` }, /^API_KEYS entry 1 must name scopes/],
-    [{ API_KEYS: `a:${hash('a')}:admin:x` }, /^API_KEYS entry 1 must name scopes/],
+    [{ API_KEYS: `a:${hash('a')}:admin root` }, /^API_KEYS entry 1 must contain only the scopes/],
+    [{ API_KEYS: `a:${hash('a')}:admin:x` }, /^API_KEYS entry 1 must contain only the scopes/],
     [{ API_KEYS: `a/b:${hash('a')}:admin` }, /^API_KEYS entry 1 must be name:/],
-    [{ API_KEYS: `a:${hash('a')}:admin,a:${hash('b')}:admin` }, /^API_KEYS repeats a name/],
-    [{ API_KEYS: `a:${hash('a')}:admin,b:${hash('a')}:admin` }, /^API_KEYS repeats a key/],
+    [{ API_KEYS: `a:${hash('a')}:admin,a:${hash('b')}:admin` }, /^API_KEYS contains a name twice/],
+    [{ API_KEYS: `a:${hash('a')}:admin,b:${hash('a')}:admin` }, /^API_KEYS contains a key twice/],
   ])('%o', (env, problem) => {
     expect(problemsOf(env)).toEqual([expect.stringMatching(problem)]);
   });
 });
 
 describe('keeps out', () => {
-  // Any text is right for NODE_ENV.
+  // Any text is valid for NODE_ENV.
   test.each(variableNames.filter((name) => name !== 'NODE_ENV'))(
     'what %s was set to stays out of the message',
     (name) => {

@@ -8,11 +8,11 @@ import { entityRules, type Rule, rules } from './e2e/owners/fields.ts';
 const sdl = printSdl();
 
 describe('works', () => {
-  test('the committed schema.graphql is the schema: `npm run schema` writes it', async () => {
+  test('the committed schema.graphql is up to date; `npm run schema` writes it', async () => {
     expect(await readFile('schema.graphql', 'utf8')).toBe(sdl);
   });
 
-  test('every code has its own error type, named after it', () => {
+  test('every error code has a type, named after it', () => {
     const words = (code: string) =>
       code.split('_').map((word) => word.charAt(0) + word.slice(1).toLowerCase());
     const names = failureCodes.map((code) => `${words(code).join('')}Error`);
@@ -21,7 +21,7 @@ describe('works', () => {
     expect(kinds.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
   });
 
-  test('exactly one field of the oneOf inputs can be given', () => {
+  test('the oneOf inputs are declared in the schema and in the SDL', () => {
     for (const name of ['LipsyncVideoInput', 'LipsyncSpeechInput']) {
       expect(schema.getType(name)).toMatchObject({ isOneOf: true });
       expect(sdl).toContain(`input ${name} @oneOf {`);
@@ -31,15 +31,17 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('nothing is without a description', () => {
-    expect(parse(sdl).definitions.flatMap((definition) => bareNames(definition))).toEqual([]);
+  test('definitions without a description', () => {
+    expect(
+      parse(sdl).definitions.flatMap((definition) => pathsWithoutDescription(definition)),
+    ).toEqual([]);
   });
 
-  // `rules` and `entityRules` are held complete, and asked over every door.
-  test('exactly what only operators may ask for is tagged, so that a contract can leave it out', () => {
-    const isForOperators = ({ needs }: Rule) => needs.length === 1 && needs[0] === 'admin';
+  // Other tests verify that `rules` and `entityRules` are complete and enforced on every transport.
+  test('fields for operators from contracts: exactly these are tagged admin', () => {
+    const needsAdmin = ({ needs }: Rule) => needs.length === 1 && needs[0] === 'admin';
     const forOperators = Object.entries({ ...rules, ...entityRules }).flatMap(([path, rule]) =>
-      isForOperators(rule) ? [path] : [],
+      needsAdmin(rule) ? [path] : [],
     );
     expect(forOperators).toContain('Query.accounts');
     const tagged = parse(sdl).definitions.flatMap((definition) => taggedPaths(definition));
@@ -55,7 +57,7 @@ function taggedPaths(node: object, owner = ''): string[] {
   return [...(isTagged ? [path] : []), ...fields.flatMap((field) => taggedPaths(field, path))];
 }
 
-/** Type, field, argument and value definitions, as far as this walk needs them. */
+/** The parts of type, field, argument and value definitions that these functions read. */
 type Described = {
   kind: string;
   name?: { value: string };
@@ -66,13 +68,13 @@ type Described = {
   arguments?: readonly Described[];
 };
 
-function bareNames(node: object, owner = ''): string[] {
+function pathsWithoutDescription(node: object, owner = ''): string[] {
   const { kind, name, description, fields, values, arguments: args } = node as Described;
   if (kind === Kind.SCHEMA_EXTENSION) return [];
   const path = `${owner}.${name?.value}`;
   const inside = [fields, values, args].flatMap((nodes) => nodes ?? []);
   return [
     ...(description === undefined ? [path] : []),
-    ...inside.flatMap((child) => bareNames(child, path)),
+    ...inside.flatMap((child) => pathsWithoutDescription(child, path)),
   ];
 }

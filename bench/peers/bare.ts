@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { enableCompileCache } from 'node:module';
 
-// The least that such a program can be: graphql-yoga and the embedded database, with one field and no table.
+// A minimal program for comparison: graphql-yoga and the embedded database, with one field and no table.
 enableCompileCache();
 const [{ PGlite }, { createSchema, createYoga }] = await Promise.all([
   import('@electric-sql/pglite'),

@@ -4,13 +4,13 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 /*
- * Two ways to pass a file on that a weekend would bring: `buffer` reads the whole file and then sends it, `pipe` connects
- * two requests and does nothing else. No database, no look at the bytes, no states.
+ * Two simple ways to forward a file, for comparison: `buffer` reads the whole file and then sends it, `pipe` connects two
+ * requests. Neither uses a database, inspects the bytes or has states.
  */
-const [, , way, upstreamUrl = ''] = process.argv;
+const [, , mode, upstreamUrl = ''] = process.argv;
 
 const server = createServer({ requestTimeout: 0 }, async (request, response) => {
-  const answer = await passOn(await bodyOf(request));
+  const answer = await forward(await bodyOf(request));
   response.writeHead(answer.statusCode ?? 502);
   await pipeline(answer, response);
 });
@@ -23,13 +23,13 @@ server.listen(0, '127.0.0.1', () => {
 process.once('SIGTERM', () => process.exit(0));
 
 async function bodyOf(request: IncomingMessage): Promise<Readable> {
-  if (way === 'pipe') return request;
+  if (mode === 'pipe') return request;
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Readable.from(chunks);
 }
 
-async function passOn(body: Readable): Promise<IncomingMessage> {
+async function forward(body: Readable): Promise<IncomingMessage> {
   const { promise, resolve } = Promise.withResolvers<IncomingMessage>();
   const outgoing = send(
     `${upstreamUrl}/files/`,

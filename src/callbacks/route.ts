@@ -3,19 +3,19 @@ import { z } from 'zod';
 import type { Log } from '../log.ts';
 import { verifyToken } from './token.ts';
 
-/** What a callback says is a hint, and a hint is short. */
-const mostBytes = 262_144;
+/** A callback's body is only a hint, and real ones are short. */
+const maxBytes = 262_144;
 
-/** It is sent in one piece with its head; whoever has not sent it by then is answered without. */
-const mostWaitMs = 1_000;
+/** How long the body is waited for. A real callback arrives together with its headers. */
+const maxWaitMs = 1_000;
 
-const hint = z.looseObject({ video_id: z.union([z.string(), z.number()]).transform(String) });
+const hintShape = z.looseObject({ video_id: z.union([z.string(), z.number()]).transform(String) });
 
 /**
- * POST /callbacks/<token>. A token that holds is answered 200 at once, whatever the body says, and what it is about
- * is read again with our own credentials. A token that does not hold costs a hash: no row, no call.
+ * POST /callbacks/<token>. A valid token is answered 200 at once, with any body, and the lip-sync's state is then read from
+ * the upstream with our own credentials. An invalid token costs one hash: no database access and no upstream call.
  */
-export function createCallbackDoor(parts: {
+export function createCallbackHandler(parts: {
   secrets: readonly string[];
   now: () => Date;
   log: Log;
@@ -32,32 +32,32 @@ export function createCallbackDoor(parts: {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
       return;
     }
-    const body = await readBody(request, AbortSignal.timeout(mostWaitMs));
-    answer(response, body);
+    const body = await readBody(request, AbortSignal.timeout(maxWaitMs));
+    sendOk(response, body);
     try {
-      await parts.onCallback(verified.id, claimOf(body));
+      await parts.onCallback(verified.id, readVideoId(body));
     } catch (error) {
-      // The poller sees what this callback would have told.
-      parts.log.error({ err: error, lipsyncId: verified.id }, 'a callback could not be taken');
+      // Nothing is lost: the next poll reads the same state.
+      parts.log.error({ err: error, lipsyncId: verified.id }, 'a callback could not be handled');
     }
   };
 }
 
-/** Of a body that was too long or too slow the rest is not waited for. */
-function answer(response: ServerResponse, body: string | null): void {
+/** A body that is too long or too slow is not read to its end, so its connection can't be used again. */
+function sendOk(response: ServerResponse, body: string | null): void {
   if (response.headersSent) return;
   if (body === null) response.setHeader('connection', 'close');
   response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
 }
 
-/** The body, or null where it breaks off, is longer than anything worth reading, or is not there in time. */
-function readBody(request: IncomingMessage, late: AbortSignal): Promise<string | null> {
+/** The body; null if it is cut off, too long or too slow. */
+function readBody(request: IncomingMessage, timeout: AbortSignal): Promise<string | null> {
   const { promise, resolve } = Promise.withResolvers<string | null>();
   const chunks: Buffer[] = [];
   let length = 0;
   request.on('data', (chunk: Buffer) => {
     length += chunk.length;
-    if (length <= mostBytes) {
+    if (length <= maxBytes) {
       chunks.push(chunk);
       return;
     }
@@ -66,13 +66,13 @@ function readBody(request: IncomingMessage, late: AbortSignal): Promise<string |
   });
   request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
   request.once('close', () => resolve(null));
-  late.addEventListener('abort', () => resolve(null), { once: true });
+  timeout.addEventListener('abort', () => resolve(null), { once: true });
   return promise;
 }
 
-function claimOf(body: string | null): string | null {
+function readVideoId(body: string | null): string | null {
   try {
-    return hint.safeParse(JSON.parse(body ?? '')).data?.video_id ?? null;
+    return hintShape.safeParse(JSON.parse(body ?? '')).data?.video_id ?? null;
   } catch {
     return null;
   }

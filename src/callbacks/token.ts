@@ -1,41 +1,41 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
-/** What a token opens. It is part of what is signed, so that the token of one door never opens the other. */
+/** The endpoint that a token is for. It is part of the signed text, so that a token is valid at one endpoint only. */
 export type TokenPurpose = 'callback' | 'upload';
 
 export type TokenClaim = {
   purpose: TokenPurpose;
   /** 1 to 128 letters, digits, `_` and `-`: the id of the lip-sync or upload. */
   id: string;
-  /** From this moment on the token is refused; null: never. */
+  /** From this moment on the token is invalid; null: never. */
   expiresAt?: Date | null;
 };
 
 export type VerifiedToken = {
   id: string;
   expiresAt: Date | null;
-  /** Which secret signed: the first 8 hexadecimal digits of its SHA-256. */
+  /** Identifies the secret: the first 8 hexadecimal digits of its SHA-256. */
   keyId: string;
 };
 
-/** 8 + 128 + 11 + 43 characters and three dots are the longest that `signToken` makes. */
+/** The longest token of `signToken` has 8 + 128 + 11 + 43 characters and three dots. */
 const maxLength = 200;
 
 const shape = /^([0-9a-f]{8})\.([\w-]{1,128})(?:\.([0-9a-z]{1,11}))?\.([\w-]{43})$/;
 
 /**
- * Makes the part of a callback or upload URL that cannot be guessed: `keyId.id.mac`, or `keyId.id.expiry.mac` with the
- * expiry in milliseconds since 1970, in base 36. At most 200 characters, all of them safe in a path, since the upstream
- * takes URLs up to 1024. The id is in clear: it is no secret, and the row must be found by it.
+ * Creates the unguessable part of a callback or upload URL: `keyId.id.mac`, or `keyId.id.expiry.mac` with the expiry in
+ * milliseconds since 1970, in base 36. It has at most 200 characters, because the upstream accepts URLs up to 1024, and
+ * needs no escaping in a path. The id is readable: it is not secret, and identifies the row.
  *
- * @param secrets the first signs.
- * @throws RangeError without a secret, and on an id or expiry that the token can't carry.
+ * @param secrets the first signs
+ * @throws RangeError without a secret, and on an id or expiry that does not fit into a token
  */
 export function signToken(secrets: readonly string[], claim: TokenClaim): string {
   const [secret] = secrets;
-  // Before the parts are joined: the id `a.b` would read as the id `a` with the expiry `b`.
+  // Checked before the parts are joined: the id `a.b` would be parsed as the id `a` with the expiry `b`.
   if (!/^[\w-]{1,128}$/.test(claim.id))
-    throw new RangeError('The id cannot be carried by a token.');
+    throw new RangeError('The id of a token has 1 to 128 letters, digits, _ and -.');
   if (secret === undefined) throw new RangeError('There is no secret to sign with.');
   const expiresAtMs = claim.expiresAt?.getTime();
   if (expiresAtMs !== undefined && !(expiresAtMs >= 0)) {
@@ -47,10 +47,10 @@ export function signToken(secrets: readonly string[], claim: TokenClaim): string
 }
 
 /**
- * Null for a token that is malformed, forged, expired, of another purpose, or of a secret that is no longer listed:
- * whoever holds it learns nothing about which.
+ * Null for a token that is malformed, forged, expired, for another purpose, or signed with a secret that is not listed any
+ * more. The reason is not returned, so that an attacker can't learn it.
  *
- * @param secrets all verify.
+ * @param secrets all of them verify
  */
 export function verifyToken(
   secrets: readonly string[],
@@ -76,12 +76,12 @@ function keyIdOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex').slice(0, 8);
 }
 
-/** No part holds a dot, so no two claims join to the same text. */
+/** No part contains a dot, so different claims never give the same text. */
 function macOf(secret: string, purpose: TokenPurpose, body: string): string {
   return createHmac('sha256', secret).update(`${purpose}.${body}`).digest('base64url');
 }
 
-/** For the slice that gives upload URLs out: it knows no secret. Expiry is told by the upload's row. */
+/** For the uploads slice, which must not know the secrets. The expiry is checked there, on the upload's row. */
 export function uploadTokens(secrets: readonly string[]) {
   return {
     sign: (id: string, expiresAt: Date) => signToken(secrets, { purpose: 'upload', id, expiresAt }),

@@ -6,7 +6,7 @@ export function quoteChannel(channel: string): string {
   return `"${channel.replaceAll('"', '""')}"`;
 }
 
-/** Who listens to which channel of one connection. */
+/** The listeners of one connection, by channel. */
 export class Channels {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #log: Log;
@@ -20,8 +20,8 @@ export class Channels {
   }
 
   /**
-   * Messages are read off the wire in the context of whatever was running then, perhaps somebody's transaction;
-   * the listener gets its own context back.
+   * The driver reads messages in the async context of an unrelated caller, possibly inside its transaction. Each listener
+   * therefore runs in the context in which it was added.
    */
   add(channel: string, listener: Listener): Listener {
     const restore = AsyncLocalStorage.snapshot();
@@ -35,7 +35,7 @@ export class Channels {
     return entry;
   }
 
-  /** True when nobody listens to the channel any more. */
+  /** @returns true if the channel has no listener left */
   remove(channel: string, entry: Listener): boolean {
     const listeners = this.#listeners.get(channel);
     if (listeners?.delete(entry) !== true || listeners.size > 0) return false;
@@ -47,13 +47,13 @@ export class Channels {
     for (const listener of [...(this.#listeners.get(channel) ?? [])]) listener.onMessage(payload);
   }
 
-  tellReconnected(): void {
+  notifyReconnected(): void {
     for (const listeners of [...this.#listeners.values()]) {
       for (const listener of [...listeners]) listener.onReconnected();
     }
   }
 
-  // One listener that throws must not cost the others their message, nor the driver its connection.
+  // A listener that throws must not keep the message from the others or break the driver's connection.
   #call(handler: () => void): void {
     try {
       handler();

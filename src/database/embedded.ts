@@ -10,17 +10,17 @@ import { encodeParam, parsers, serializers } from './values.ts';
 
 const inMemory = 'memory://';
 
-/** PostgreSQL's default of 128 MB is for a server of its own: it would be most of what this process holds. */
+/** PostgreSQL's default of 128 MB suits a dedicated server; here it would be most of the process's memory. */
 const sharedBuffers = '16MB';
 
-// A text with its own BEGIN and COMMIT, as pg-boss sends them. Run as it is, a failure in the middle leaves the one connection
-// in an aborted transaction, and whoever comes next dies of it. Inside a transaction of PGlite's, BEGIN and COMMIT
-// are no more than a warning, and a failure is rolled back before anybody else has a turn.
-const batch = /^\s*(begin|start\s+transaction)\b/i;
+// A script with its own BEGIN and COMMIT, as pg-boss sends them. If it fails halfway, the only connection is left in an
+// aborted transaction and the next query fails. It therefore runs inside a PGlite transaction, where its BEGIN and COMMIT
+// only cause a warning, and a failure is rolled back before the next query.
+const scriptWithTransaction = /^\s*(begin|start\s+transaction)\b/i;
 
 type Connection = Pick<PGlite, 'query' | 'exec'>;
 
-/** PGlite adds the parameters to its errors, and with them texts and keys of callers to our log. */
+/** PGlite adds the parameters to its errors. Without this, texts and keys of callers would appear in the log. */
 function withoutParams(error: unknown): unknown {
   if (error instanceof Error && 'params' in error) delete error.params;
   return error;
@@ -54,8 +54,8 @@ async function startPglite(directory: string, loadDataDir?: Blob): Promise<PGlit
   return pglite;
 }
 
-/** What `initdb` makes, made beforehand: PGlite would need 3 s and 400 MB for it. */
-async function newCluster(): Promise<Blob> {
+/** A prebuilt empty cluster: running `initdb` in PGlite takes 3 s and 400 MB. */
+async function loadEmptyCluster(): Promise<Blob> {
   const { dataDir } = await import('@electric-sql/pglite-prepopulatedfs');
   return await dataDir();
 }
@@ -67,13 +67,13 @@ function exists(path: string): Promise<boolean> {
   );
 }
 
-/** A folder that a crash left half made holds nothing of anybody's and no database that would start: it is made anew. */
+/** Recreates a folder that a crash left half initialized: PGlite cannot start in it, and it contains no data yet. */
 async function startInFolder(directory: string): Promise<PGlite> {
   const unfinished = `${directory}.unfinished`;
   if (await exists(unfinished)) await rm(directory, { recursive: true, force: true });
   if (await exists(join(directory, 'PG_VERSION'))) return await startPglite(directory);
   await writeFile(unfinished, '');
-  const pglite = await startPglite(directory, await newCluster());
+  const pglite = await startPglite(directory, await loadEmptyCluster());
   await rm(unfinished);
   return pglite;
 }
@@ -94,15 +94,15 @@ class Embedded implements Database {
   }
 
   async query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
-    this.#scope.refuseInside('query()');
-    if (batch.test(text)) {
+    this.#scope.assertOutside('query()');
+    if (scriptWithTransaction.test(text)) {
       return await this.#pglite.transaction((connection) => runQuery<R>(connection, text, params));
     }
     return await runQuery<R>(this.#pglite, text, params);
   }
 
   async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
-    this.#scope.refuseInside('transaction()');
+    this.#scope.assertOutside('transaction()');
     return await retryConflicts(() =>
       this.#pglite.transaction((connection) =>
         this.#scope.run((text, params) => runQuery(connection, text, params), work),
@@ -111,9 +111,9 @@ class Embedded implements Database {
   }
 
   async listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
-    this.#scope.refuseInside('listen()');
+    this.#scope.assertOutside('listen()');
     const entry = this.#channels.add(channel, listener);
-    // Also when somebody listens already: that LISTEN may still be waiting, and this call may not resolve before it.
+    // Also if the channel has a listener already: its LISTEN can still be in progress, and this call must not resolve earlier.
     await this.#pglite.exec(`listen ${quoteChannel(channel)}`).catch((error: unknown) => {
       this.#channels.remove(channel, entry);
       throw error;
@@ -131,7 +131,7 @@ class Embedded implements Database {
   }
 
   async close(): Promise<void> {
-    this.#scope.refuseInside('close()');
+    this.#scope.assertOutside('close()');
     this.#closing ??= this.#shutDown();
     await this.#closing;
   }
@@ -145,11 +145,11 @@ class Embedded implements Database {
   }
 }
 
-/** @param dataDir `memory://` keeps nothing and needs no lock */
+/** @param dataDir `memory://` keeps the data in memory only and needs no lock */
 export async function openEmbedded(dataDir: string, log: Log): Promise<Database> {
   if (dataDir === inMemory) {
     return new Embedded(
-      await startPglite(inMemory, await newCluster()),
+      await startPglite(inMemory, await loadEmptyCluster()),
       log,
       async () => undefined,
     );

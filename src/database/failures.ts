@@ -1,4 +1,4 @@
-/** What the database answered when it refused something. Both drivers put the same fields on their errors. */
+/** Classifies database errors. Both drivers set the same fields on them. */
 
 function fieldOf(error: unknown, field: 'code' | 'constraint' | 'severity'): string | undefined {
   if (!(error instanceof Error)) return;
@@ -6,29 +6,29 @@ function fieldOf(error: unknown, field: 'code' | 'constraint' | 'severity'): str
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Such as `ECONNREFUSED`, or `28P01` for a wrong password; never a message, which may hold part of a URL. */
-export function codeOf(error: unknown): string | undefined {
+/** For example `ECONNREFUSED`, or `28P01` for a wrong password. Safe to log, unlike the message, which can contain a URL. */
+export function errorCodeOf(error: unknown): string | undefined {
   const code = fieldOf(error, 'code');
   return code !== undefined && /^\w+$/.test(code) ? code : undefined;
 }
 
 /**
- * True when the server itself said no and the connection goes on. Everything else (a cut connection, a timeout of ours,
- * a server that shuts down) leaves open whether the statement ran.
+ * True if the server rejected the statement and the connection is still usable. After any other error (a lost connection,
+ * our own timeout, a server that shuts down) it is unknown whether the statement ran.
  */
-export function isRefusal(error: unknown): boolean {
+export function isStatementRejected(error: unknown): boolean {
   return fieldOf(error, 'severity') === 'ERROR';
 }
 
 /**
- * True where the server said no to what it may well take a moment later: two met (40), it was short of something (53), a
- * lock was not to be had (55P03), it stopped, or broke off a statement that had waited for too long (57).
+ * True if the same statement can succeed a moment later: a conflict between transactions (40), insufficient resources (53),
+ * a lock that was not available (55P03), or a shutdown or statement timeout (57).
  */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return /^(?:40|53|55P03|57)/.test(fieldOf(error, 'code') ?? '');
 }
 
-/** @param constraint only this one, by name, as in `lipsyncs_owner_idempotency_key_key` */
+/** @param constraint matches only this constraint, by name, such as `lipsyncs_owner_idempotency_key_key` */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
   if (fieldOf(error, 'code') !== '23505') return false;
   return constraint === undefined || fieldOf(error, 'constraint') === constraint;
@@ -37,7 +37,7 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
 const serializationFailure = '40001';
 const deadlockDetected = '40P01';
 
-/** Two transactions met, one was undone, and running it again is the documented answer. */
+/** A serialization failure or deadlock: the transaction was rolled back, and PostgreSQL's documented answer is to retry it. */
 export function isConflict(error: unknown): boolean {
   const code = fieldOf(error, 'code');
   return code === serializationFailure || code === deadlockDetected;

@@ -8,59 +8,60 @@ import {
   type WorkOptions,
 } from 'pg-boss';
 import type { Log } from '../log.ts';
-import { isRefusal, isUniqueViolation } from './failures.ts';
+import { isStatementRejected, isUniqueViolation } from './failures.ts';
 import type { Database, Sql } from './sql.ts';
 
 export type { Job } from 'pg-boss';
 
 const schema = 'pgboss';
-// The shortest that pg-boss allows. Jobs that are due when they are sent do not wait for it: NOTIFY wakes the worker. It is
-// what delayed and retried jobs may be late by.
+// The shortest that pg-boss allows. Delayed and retried jobs can start this much late. A job that is due when it is sent
+// does not wait: NOTIFY wakes the worker.
 const pollingSeconds = 0.5;
-// How often jobs of dead instances, and those that outlived their time, are looked for. The embedded database has one instance.
+// How often pg-boss searches for jobs of dead instances and for expired jobs. The embedded database has only one instance.
 const supervisionSeconds = { embedded: 30, postgres: 2 };
 const stopTimeoutMs = 1_500;
-// While the database is away, every worker fails twice a second.
-const outageLogMs = 10_000;
-// Without a sign of life for this long, the shortest that pg-boss allows, a running job is another instance's: with the
-// interval above it has it within 15 s. pg-boss itself would wait for 15 minutes.
+// While the database is unavailable, every worker fails twice a second: log that at most this often.
+const outageLogIntervalMs = 10_000;
+// A running job without a heartbeat for this long, the shortest that pg-boss allows, is taken over by another instance. With
+// the interval above that happens within 15 s; pg-boss's default is 15 minutes.
 const heartbeatSeconds = 10;
 
 export type QueueOptions = Omit<Queue, 'name' | 'partition'>;
 export type JobOptions = Omit<SendOptions, 'db'> & {
-  /** Sends as part of this transaction: the job exists if, and from the moment that, it commits. */
+  /** Sends the job as part of this transaction: it exists once the transaction commits. */
   tx?: Sql;
 };
 export type WorkerOptions = Omit<WorkOptions, 'batchSize' | 'perJobResults' | 'transactional'>;
 
-/** Background work that outlives the process: delayed, retried, and shared by all instances on one database. */
+/** A durable job queue in the database: jobs can be delayed, are retried, and are shared by all instances. */
 export type Jobs = {
-  /** Creates or updates pg-boss's own tables on the way. */
+  /** Also creates or updates pg-boss's own tables. */
   start(): Promise<void>;
-  /** Waits for running handlers, at most `timeoutMs` (default 1500); what still runs then is retried later. */
+  /** Waits up to `timeoutMs` (default 1500) for running handlers. Jobs that still run then are retried later. */
   stop(timeoutMs?: number): Promise<void>;
-  /** Creates the queue, or brings an existing one to these options (but for `policy`, which stays). */
+  /** Creates the queue, or updates the options of an existing one, except `policy`, which cannot change. */
   define(queue: string, options?: QueueOptions): Promise<void>;
   /**
-   * Runs `handler` for each job of a defined queue; when it throws, the job is retried as the queue says. A job may run twice
-   * (after a crash, or when it outlives `expireInSeconds`, or blocks the process for 10 s); on PostgreSQL that counts as one
-   * of its retries.
+   * Runs `handler` for each job of a defined queue. If it throws, the job is retried by the queue's options. A job can run
+   * twice: after a crash, if it exceeds `expireInSeconds`, or if it blocks the process for 10 s. On PostgreSQL that counts
+   * as one of its retries.
    *
-   * `localConcurrency` jobs run at once (default 1), and as many pollers ask the database every `pollingIntervalSeconds`.
+   * `localConcurrency` jobs run at the same time (default 1). Each has its own poller, which queries the database every
+   * `pollingIntervalSeconds`.
    */
   work<Data extends object>(
     queue: string,
     handler: (job: Job<Data>) => Promise<void>,
     options?: WorkerOptions,
   ): Promise<void>;
-  /** Resolves to the job's id, or to null where `singletonKey` or the queue's policy says that there is one already. */
+  /** @returns the job's id, or null if `singletonKey` or the queue's policy allows no further job */
   send(queue: string, data: object, options?: JobOptions): Promise<string | null>;
   /** @param cron five fields, in UTC unless `tz` says otherwise */
   schedule(queue: string, cron: string, options?: ScheduleOptions): Promise<void>;
 };
 
-/** How pg-boss reaches us: through our own connections, so that it needs none of its own. */
-function throughDatabase(db: Database): Db {
+/** The adapter by which pg-boss uses our connections instead of opening its own. */
+function adaptDatabase(db: Database): Db {
   return {
     async executeSql(text, values) {
       return { rows: await db.query(text, values) };
@@ -73,15 +74,15 @@ function throughDatabase(db: Database): Db {
   };
 }
 
-/** The embedded database has no other process: what is marked as running there was cut off by the end of the last one. */
-async function releaseCutOffJobs(db: Database, boss: PgBoss): Promise<void> {
+/** The embedded database has one process, so a job that is marked as running at the start was interrupted by the last stop. */
+async function requeueInterruptedJobs(db: Database, boss: PgBoss): Promise<void> {
   const jobs = await db.query<{ name: string; id: string }>(
     `select name, id from ${schema}.job where state = 'active'`,
   );
   for (const { name, id } of jobs) {
     await boss.cancel(name, id);
     await boss.resume(name, id).catch((error: unknown) => {
-      // A queue that keeps one waiting job per key has the next one already: that does the work.
+      // In a queue with one waiting job per key, the next job exists already and replaces this one.
       if (!isUniqueViolation(error)) throw error;
     });
   }
@@ -97,30 +98,30 @@ class BossJobs implements Jobs {
     this.#db = db;
     this.#log = log;
     this.#boss = new PgBoss({
-      db: throughDatabase(db),
+      db: adaptDatabase(db),
       backend: db.kind === 'embedded' ? 'pglite' : 'postgres',
       schema,
       useListenNotify: true,
       superviseIntervalSeconds: supervisionSeconds[db.kind],
       monitorIntervalSeconds: supervisionSeconds[db.kind],
-      // A table of instances with the load of their machines: our metrics tell that.
+      // pg-boss's table of instances and their machine load: our metrics contain that.
       registerInstance: false,
     });
     this.#boss.on('error', (error) => this.#logError(error));
-    this.#boss.on('warning', (warning) => log.warn(warning, 'background work is not well'));
+    this.#boss.on('warning', (warning) => log.warn(warning, 'pg-boss reports a problem'));
   }
 
   #logError(error: Error): void {
-    if (!isRefusal(error)) {
-      if (performance.now() - this.#outageLoggedAt < outageLogMs) return;
+    if (!isStatementRejected(error)) {
+      if (performance.now() - this.#outageLoggedAt < outageLogIntervalMs) return;
       this.#outageLoggedAt = performance.now();
     }
-    this.#log.error({ err: error }, 'background work cannot go on');
+    this.#log.error({ err: error }, 'background jobs cannot continue');
   }
 
   async start(): Promise<void> {
     await this.#boss.start();
-    if (this.#db.kind === 'embedded') await releaseCutOffJobs(this.#db, this.#boss);
+    if (this.#db.kind === 'embedded') await requeueInterruptedJobs(this.#db, this.#boss);
   }
 
   async stop(timeoutMs = stopTimeoutMs): Promise<void> {
@@ -133,7 +134,7 @@ class BossJobs implements Jobs {
       queue,
       policy === undefined ? changeable : { policy, ...changeable },
     );
-    // For a queue that exists from an earlier start, with other options.
+    // Updates a queue that an earlier version created with other options.
     await this.#boss.updateQueue(queue, changeable);
   }
 
@@ -158,21 +159,21 @@ class BossJobs implements Jobs {
       queue,
       {
         pollingIntervalSeconds: pollingSeconds,
-        // While NOTIFY works, pg-boss would ask every 30 s only, and find delayed jobs that late.
+        // With NOTIFY enabled, pg-boss would poll only every 30 s and start delayed jobs that late.
         notifyPollingIntervalSeconds: options.pollingIntervalSeconds ?? pollingSeconds,
         ...options,
         batchSize: 1,
       },
       async (jobs) => {
-        // After a job pg-boss pauses for the rest of the interval: two jobs a second, however many wait. Where there was one
-        // there may be more, so it is told to look again at once.
+        // After a job pg-boss sleeps for the rest of the interval, which limits a worker to two jobs per second. Waking it makes
+        // it fetch the next waiting job without a pause.
         if (id !== undefined) this.#boss.notifyWorker(id);
         for (const job of jobs) await this.#run(handler, job);
       },
     );
   }
 
-  // pg-boss keeps what a handler threw in the job's row and tells nobody.
+  // pg-boss stores a handler's error in the job's row and does not log it.
   async #run<Data>(handler: (job: Job<Data>) => Promise<void>, job: Job<Data>): Promise<void> {
     try {
       await handler(job);
@@ -196,7 +197,7 @@ class BossJobs implements Jobs {
   }
 }
 
-/** Works through `db`, which must outlive it: stop first, then close the database. */
+/** Uses the connections of `db`: stop the jobs before you close the database. */
 export function createJobs(db: Database, log: Log): Jobs {
   return new BossJobs(db, log);
 }

@@ -9,10 +9,10 @@ type Applied = { name: string; checksum: string };
 
 const ownMigrations = join(import.meta.dirname, 'migrations');
 const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
-// Any number, as long as every version of this program takes the same one.
+// An arbitrary number that must stay the same in all versions of this program.
 const lockKey = 7_204_118_310;
 const lockPauseMs = 100;
-const lockPatienceMs = 120_000;
+const lockTimeoutMs = 120_000;
 
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
@@ -38,7 +38,7 @@ function checkHistory(migrations: Migration[], applied: Applied[]): void {
     const expected = known.get(name);
     if (expected === undefined) {
       throw new MigrationError(
-        `The database is newer than this program: migration ${name} is applied and unknown here. Start the version that applied it.`,
+        `The database is newer than this program: it contains the unknown migration ${name}. Start the version that applied it.`,
       );
     }
     if (expected !== checksum) {
@@ -52,13 +52,13 @@ function checkHistory(migrations: Migration[], applied: Applied[]): void {
   const late = migrations.find(({ name }) => name < last && !done.has(name));
   if (late !== undefined) {
     throw new MigrationError(
-      `Migration ${late.name} is not applied although the later ${last} is. Give it a higher number.`,
+      `Migration ${late.name} is not applied, although the later ${last} is. Give it a higher number.`,
     );
   }
 }
 
 async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 'done' | 'locked'> {
-  // Asked for and not waited for: waiting would run into the statement timeout while another process does its work.
+  // Does not block: waiting for another process's migrations could exceed the statement timeout.
   const [lock] = await tx.query<{ held: boolean }>('select pg_try_advisory_xact_lock($1) as held', [
     lockKey,
   ]);
@@ -77,7 +77,7 @@ async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 
   try {
     await tx.query(next.text);
   } catch (error) {
-    throw new MigrationError(`Migration ${next.name} failed; nothing of it was kept.`, {
+    throw new MigrationError(`Migration ${next.name} failed and was rolled back.`, {
       cause: error,
     });
   }
@@ -89,14 +89,14 @@ async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 
 }
 
 /**
- * Applies `NNNN-name.sql` files in the order of their names, each in a transaction of its own. Any number of processes may
- * call it at once: one works, the others wait.
+ * Applies `NNNN-name.sql` files in the order of their names, each in its own transaction. Several processes can call it at
+ * the same time: one migrates, the others wait.
  *
- * @throws {MigrationError} when a file fails or was changed, or when the database is newer than the files
+ * @throws {MigrationError} if a file fails or was changed, or if the database is newer than the files
  */
 export async function migrate(db: Database, directory: string = ownMigrations): Promise<void> {
   const migrations = await readMigrations(directory);
-  const giveUpAt = Date.now() + lockPatienceMs;
+  const giveUpAt = Date.now() + lockTimeoutMs;
   for (;;) {
     const outcome = await db.transaction((tx) => applyNext(tx, migrations));
     if (outcome === 'done') return;

@@ -5,12 +5,12 @@ import { Channels, quoteChannel } from './channels.ts';
 import type { Listener } from './sql.ts';
 
 const firstDelayMs = 100;
-const longestDelayMs = 5_000;
-// A connection that died without a word (a firewall, a pulled cable) is noticed by asking.
+const maxDelayMs = 5_000;
+// Detects a connection that died silently, for example behind a firewall or after a pulled cable.
 const heartbeatMs = 10_000;
 const answerTimeoutMs = 5_000;
 
-/** The one connection to PostgreSQL that only listens. Opened when first needed, then kept until `close`. */
+/** The one PostgreSQL connection for LISTEN. Opened for the first listener, then kept open until `close`. */
 export class Notifications {
   readonly #config: ClientConfig;
   readonly #log: Log;
@@ -19,7 +19,7 @@ export class Notifications {
   #client: Client | undefined;
   #wasConnected = false;
   #heartbeat: NodeJS.Timeout | undefined;
-  #lastTurn: Promise<unknown> = Promise.resolve();
+  #lastTask: Promise<unknown> = Promise.resolve();
 
   constructor(config: ClientConfig, log: Log) {
     this.#config = { ...config, query_timeout: answerTimeoutMs };
@@ -27,19 +27,19 @@ export class Notifications {
     this.#channels = new Channels(log);
   }
 
-  /** Resolves once the server knows the channel: where it is away, once it is back. */
+  /** Resolves once the server has accepted LISTEN. Waits for a server that is unavailable. */
   async listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
     const entry = this.#channels.add(channel, listener);
     try {
-      await this.#inTurn(() => this.#subscribe(channel));
+      await this.#enqueue(() => this.#subscribe(channel));
     } catch (error) {
       this.#channels.remove(channel, entry);
       throw error;
     }
     return async () => {
       if (!this.#channels.remove(channel, entry)) return;
-      // Not waited for, since the server may be away. A connection made later does not listen to this channel anyway.
-      this.#inTurn(async () => {
+      // Not awaited, because the server can be unavailable. A later connection does not listen to this channel anyway.
+      this.#enqueue(async () => {
         if (this.#channels.names.includes(channel)) return;
         await this.#client?.query(`unlisten ${quoteChannel(channel)}`);
       }).catch(() => undefined);
@@ -52,17 +52,17 @@ export class Notifications {
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => undefined);
-    await this.#lastTurn;
+    await this.#lastTask;
   }
 
-  /** One task at a time uses the connection: node-postgres is giving up its own queue. */
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.#lastTurn.then(() => {
+  /** Runs one task at a time on the connection: node-postgres has deprecated its own queue of queries. */
+  #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#lastTask.then(() => {
       this.#closed.signal.throwIfAborted();
       return task();
     });
-    this.#lastTurn = turn.catch(() => undefined);
-    return turn;
+    this.#lastTask = result.catch(() => undefined);
+    return result;
   }
 
   async #subscribe(channel: string): Promise<void> {
@@ -79,13 +79,16 @@ export class Notifications {
 
   async #connectUntilDone(): Promise<Client> {
     const { signal } = this.#closed;
-    for (let delayMs = firstDelayMs; ; delayMs = Math.min(2 * delayMs, longestDelayMs)) {
+    for (let delayMs = firstDelayMs; ; delayMs = Math.min(2 * delayMs, maxDelayMs)) {
       signal.throwIfAborted();
       try {
         return await this.#connect();
       } catch (error) {
         signal.throwIfAborted();
-        this.#log.warn({ err: error, retryAfterMs: delayMs }, 'cannot listen to the database');
+        this.#log.warn(
+          { err: error, retryAfterMs: delayMs },
+          'cannot open the LISTEN connection to the database',
+        );
         await wait(delayMs, undefined, { signal });
       }
     }
@@ -110,8 +113,8 @@ export class Notifications {
       throw error;
     }
     if (this.#wasConnected) {
-      this.#log.info('listening to the database again');
-      this.#channels.tellReconnected();
+      this.#log.info('reconnected the LISTEN connection to the database');
+      this.#channels.notifyReconnected();
     }
     this.#wasConnected = true;
     this.#heartbeat ??= setInterval(() => this.#checkAlive(), heartbeatMs).unref();
@@ -119,7 +122,7 @@ export class Notifications {
   }
 
   #checkAlive(): void {
-    this.#inTurn(async () => {
+    this.#enqueue(async () => {
       const client = this.#client;
       await client?.query('select 1').catch((error: unknown) => this.#drop(client, error));
     }).catch(() => undefined);
@@ -128,9 +131,9 @@ export class Notifications {
   #drop(client: Client, error: unknown): void {
     if (this.#client !== client || this.#closed.signal.aborted) return;
     this.#client = undefined;
-    this.#log.warn({ err: error }, 'lost the connection that listens to the database');
+    this.#log.warn({ err: error }, 'lost the LISTEN connection to the database');
     client.end().catch(() => undefined);
-    this.#inTurn(async () => {
+    this.#enqueue(async () => {
       if (this.#client === undefined) await this.#connectUntilDone();
     }).catch(() => undefined);
   }

@@ -1,20 +1,20 @@
 import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { Log } from '../log.ts';
-import { codeOf, isRefusal } from './failures.ts';
+import { errorCodeOf, isStatementRejected } from './failures.ts';
 import { Notifications } from './notifications.ts';
 import type { Database, Listener, Row, Sql } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
 import { elementTypes, encodeParam, parsers } from './values.ts';
 
 const defaultPoolSize = 10;
-// Our statements touch few rows by index: one that takes this long waits for a lock or has gone astray.
+// Our statements read few rows by index. One that takes this long waits for a lock or has a bad plan.
 const statementTimeoutMs = 30_000;
-// For a server that no longer answers at all; longer, so that the server's own refusal comes first.
+// For a server that does not respond. Longer than the statement timeout, so that the server's own error arrives first.
 const answerTimeoutMs = 40_000;
-// An instance that stands still inside a transaction must not hold its row locks for ever.
+// An instance that hangs inside a transaction must not hold its row locks forever.
 const idleTransactionTimeoutMs = 60_000;
 
-// The library's parser of text[]: lists, perhaps of lists, of strings and nulls.
+// The library's parser of text[]: nested lists of strings and nulls.
 const textArray = 1009 as Parameters<typeof types.getTypeParser>[0];
 const splitArray = types.getTypeParser(textArray) as (text: string) => unknown;
 
@@ -30,9 +30,9 @@ function parserOf(oid: number): (text: string) => unknown {
   return (text) => parseElements(splitArray(text), parse);
 }
 
-/** By SET and not as connection options, which poolers such as PgBouncer refuse. */
+/** Uses SET because poolers such as PgBouncer reject connection options. */
 async function configureSession(client: ClientBase): Promise<void> {
-  // While a client is checked out its errors are nobody's, and an unheard one ends the process. The query in flight gets it too.
+  // The pool does not handle errors of a checked-out client, and an unhandled one would end the process. The running query gets the error too.
   client.on('error', () => undefined);
   await client.query(
     `set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex';
@@ -47,7 +47,7 @@ async function runQuery<R extends Row>(
   params: readonly unknown[] = [],
 ): Promise<R[]> {
   if (params.length === 0) {
-    // Several statements give a list of results, which the types do not tell.
+    // Several statements return a list of results, which the types do not declare.
     const results: unknown = await client.query<R>(text);
     return [results].flat().flatMap((result) => (result as { rows: R[] }).rows);
   }
@@ -55,11 +55,11 @@ async function runQuery<R extends Row>(
   return result.rows;
 }
 
-/** COMMIT of a transaction in which a statement failed is answered "ROLLBACK", without an error. */
+/** PostgreSQL answers COMMIT of a failed transaction with "ROLLBACK" and without an error. */
 async function commit(client: ClientBase): Promise<void> {
   const { command } = await client.query('commit');
   if (command !== 'COMMIT') {
-    throw new Error('The transaction was rolled back: a statement in it had failed.');
+    throw new Error('The transaction was rolled back because one of its statements failed.');
   }
 }
 
@@ -76,22 +76,22 @@ class Postgres implements Database {
   }
 
   async query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
-    this.#scope.refuseInside('query()');
+    this.#scope.assertOutside('query()');
     const client = await this.#pool.connect();
     try {
       const rows = await runQuery<R>(client, text, params);
       client.release();
       return rows;
     } catch (error) {
-      // A text without parameters may have opened a transaction before it failed.
-      const isReusable = isRefusal(error) && params !== undefined && params.length > 0;
+      // A script without parameters can have opened a transaction before it failed.
+      const isReusable = isStatementRejected(error) && params !== undefined && params.length > 0;
       client.release(!isReusable);
       throw error;
     }
   }
 
   async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
-    this.#scope.refuseInside('transaction()');
+    this.#scope.assertOutside('transaction()');
     return await retryConflicts(() => this.#attempt(work));
   }
 
@@ -109,7 +109,7 @@ class Postgres implements Database {
     }
   }
 
-  // A connection that cannot be rolled back is thrown away, and the server rolls back with it.
+  // If ROLLBACK fails, the connection is closed, which makes the server roll back.
   async #rollBack(client: PoolClient): Promise<void> {
     try {
       await client.query('rollback');
@@ -120,7 +120,7 @@ class Postgres implements Database {
   }
 
   async listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
-    this.#scope.refuseInside('listen()');
+    this.#scope.assertOutside('listen()');
     return await this.#notifications.listen(channel, listener);
   }
 
@@ -129,7 +129,7 @@ class Postgres implements Database {
   }
 
   async close(): Promise<void> {
-    this.#scope.refuseInside('close()');
+    this.#scope.assertOutside('close()');
     this.#closing ??= Promise.all([this.#notifications.close(), this.#pool.end()]).then(
       () => undefined,
     );
@@ -137,7 +137,7 @@ class Postgres implements Database {
   }
 }
 
-/** @throws where the server cannot be reached or refuses us; the message holds no part of the URL */
+/** @throws if the server cannot be reached or rejects the login; the message contains no part of the URL */
 export async function openPostgres(options: {
   url: string;
   log: Log;
@@ -165,8 +165,8 @@ export async function openPostgres(options: {
     await database.ping();
   } catch (error) {
     await database.close();
-    const code = codeOf(error) ?? 'no answer';
-    throw new Error(`The database of DATABASE_URL cannot be used: ${code}.`, { cause: error });
+    const code = errorCodeOf(error) ?? 'no response';
+    throw new Error(`Cannot connect to the database in DATABASE_URL: ${code}.`, { cause: error });
   }
   return database;
 }

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isConflict } from './failures.ts';
 import type { Row, Sql } from './sql.ts';
 
-const retries = 3;
+const maxRetries = 3;
 
 /** Runs `attempt` again after a serialization failure or deadlock, up to 3 times. */
 export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
@@ -11,35 +11,35 @@ export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if (retry === retries || !isConflict(error)) throw error;
-      // Random, so that the two which met do not meet again.
+      if (retry === maxRetries || !isConflict(error)) throw error;
+      // A random delay, so that the same two transactions do not conflict again.
       await wait(Math.random() * 10 * 2 ** retry);
     }
   }
 }
 
 /**
- * Knows whether the running code was called from inside `work` of a transaction. On PGlite, `db.query` there would wait
- * for the one connection that its own transaction holds: for ever. On PostgreSQL it would run, outside the transaction.
+ * Detects database calls from inside `work` of a transaction. On PGlite, `db.query` there would deadlock: it waits for the
+ * one connection, which its own transaction holds. On PostgreSQL it would run outside the transaction.
  */
 export class TransactionScope {
   readonly #storage = new AsyncLocalStorage<{ isOpen: boolean }>();
 
-  /** @throws where a transaction of this database is open around the caller */
-  refuseInside(name: string): void {
+  /** @throws if the caller runs inside a transaction of this database */
+  assertOutside(name: string): void {
     if (this.#storage.getStore()?.isOpen === true) {
-      throw new Error(`${name} was called inside transaction(): only tx may be used there.`);
+      throw new Error(`${name} was called inside transaction(): use only tx there.`);
     }
   }
 
-  /** `run` executes one statement; statements of one transaction are sent one after the other. */
+  /** @param run executes one statement. The statements of a transaction are sent one at a time. */
   async run<T>(run: Sql['query'], work: (tx: Sql) => Promise<T>): Promise<T> {
-    // Code that `work` started and did not wait for keeps this store; it may use the database once we are through.
+    // Code that `work` started without awaiting it keeps this store. It can use the database again after the transaction.
     const store = { isOpen: true };
     let last: Promise<unknown> = Promise.resolve();
     const tx: Sql = {
       query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
-        if (!store.isOpen) return Promise.reject(new Error('This transaction is over.'));
+        if (!store.isOpen) return Promise.reject(new Error('This transaction has ended.'));
         const result = last.then(() => run<R>(text, params));
         last = result.catch(() => undefined);
         return result;
@@ -49,7 +49,7 @@ export class TransactionScope {
       return await this.#storage.run(store, () => work(tx));
     } finally {
       store.isOpen = false;
-      // A statement that `work` did not wait for must not slip behind the COMMIT.
+      // A statement that `work` did not await must not run after the COMMIT.
       await last;
     }
   }

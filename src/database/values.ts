@@ -1,21 +1,21 @@
 /**
- * Which JavaScript value each SQL type becomes, the same from both drivers (left alone, they differ on int8, date,
- * numeric[], bytea and more):
+ * The JavaScript type for each SQL type, the same with both drivers. By default they differ on int8, date, numeric[], bytea
+ * and more.
  *
  * | SQL | JavaScript |
  * |---|---|
  * | int2, int4, oid, float4, float8 | number |
- * | int8, so also `count(*)` | number where it is safe (±2^53), else string: exact, and it can be written as JSON |
+ * | int8, also of `count(*)` | number within ±2^53, otherwise string: exact, and it can be written as JSON |
  * | numeric | string |
  * | bool | boolean |
  * | timestamptz | Date (milliseconds; PostgreSQL keeps microseconds) |
- * | json, jsonb | what it says |
+ * | json, jsonb | the parsed value |
  * | bytea | Uint8Array |
- * | everything else: text, uuid, date, timestamp, interval, enums … | string, as PostgreSQL prints it |
+ * | all others: text, uuid, date, timestamp, interval, enums … | string, as PostgreSQL prints it |
  *
- * and an array of any of these is a list. Parameters: Date, null, boolean, number, bigint, string, Uint8Array, lists for
- * SQL arrays, plain objects for json. A list or a bare string for json must be passed as `JSON.stringify(value)`, since
- * node-postgres does not know the column's type and would send a list as an SQL array.
+ * An SQL array of these becomes a list. Parameters: Date, null, boolean, number, bigint, string, Uint8Array, lists for SQL
+ * arrays, plain objects for json. Pass a list or a bare string for json as `JSON.stringify(value)`: node-postgres does not
+ * know the column's type and would send a list as an SQL array.
  */
 
 type Parse = (text: string) => unknown;
@@ -44,7 +44,7 @@ function parseInt8(text: string): number | string {
 function parseTimestamp(text: string): Date | number {
   if (text === 'infinity') return Number.POSITIVE_INFINITY;
   if (text === '-infinity') return Number.NEGATIVE_INFINITY;
-  // "2026-01-02 03:04:05.678901+00": only the T, and minutes in the offset, are missing from what ECMAScript promises to read.
+  // "2026-01-02 03:04:05.678901+00" lacks only the T and the minutes of the offset to be a format that ECMAScript defines.
   return new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
 }
 
@@ -64,12 +64,12 @@ export const parsers: Record<number, Parse> = {
   [json]: (text) => JSON.parse(text),
   [jsonb]: (text) => JSON.parse(text),
   [timestamptz]: parseTimestamp,
-  // PGlite would make Dates of them; without a time zone they are no points in time.
+  // date and timestamp. PGlite would return Dates, but without a time zone they are not instants.
   1082: parseText,
   1114: parseText,
 };
 
-/** Array type → type of its elements: the built-in ones. PGlite finds these, and those of enums, by itself. */
+/** Array type → element type, for built-in types. PGlite resolves these, and arrays of enums, by itself. */
 export const elementTypes: Record<number, number> = {
   1000: oids.bool,
   1001: oids.bytea,
@@ -92,7 +92,7 @@ export const elementTypes: Record<number, number> = {
   3807: jsonb,
 };
 
-/** Values that node-postgres and PGlite would write differently are written here, for both. */
+/** Encodes values that node-postgres and PGlite would encode differently. */
 export function encodeParam(value: unknown): unknown {
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map(encodeParam);
@@ -101,12 +101,12 @@ export function encodeParam(value: unknown): unknown {
 
 function writeJson(value: unknown): string {
   if (typeof value === 'string') return value;
-  // PGlite would take it, node-postgres not: refuse it here, before it works in one and fails in the other.
+  // PGlite would accept it, node-postgres would not: reject it here, so that both behave the same.
   if (Array.isArray(value)) throw new TypeError('Pass a list for json as JSON.stringify(list).');
   return JSON.stringify(value);
 }
 
-/** For PGlite, which asks the server for the type of each parameter first. */
+/** For PGlite only, which first asks the server for the type of each parameter. */
 export const serializers: Record<number, (value: unknown) => string> = {
   [json]: writeJson,
   [jsonb]: writeJson,

@@ -7,7 +7,7 @@ import { DemoFailure, reasonOf } from './failure.ts';
 
 export type UploadKind = 'AUDIO' | 'VIDEO';
 
-/** By the name alone: the server looks at the content and has the last word. */
+/** By the file name only: the server checks the content. */
 const contentTypes: Record<UploadKind, Record<string, string>> = {
   AUDIO: { '.wav': 'audio/wav', '.mp3': 'audio/mpeg' },
   VIDEO: {
@@ -24,7 +24,7 @@ export function contentTypeOf(path: string, kind: UploadKind): string {
   return byName ?? (kind === 'AUDIO' ? 'audio/mpeg' : 'video/mp4');
 }
 
-/** Asked before anything is started, so that no wrong name is found out about after a job was paid for. */
+/** Called before the server starts, so that a wrong file name costs nothing. */
 export async function checkReadable(path: string): Promise<void> {
   try {
     const file = await open(path);
@@ -32,7 +32,7 @@ export async function checkReadable(path: string): Promise<void> {
     await file.close();
     if (isFile) return;
   } catch (error) {
-    throw new DemoFailure(`${path} can not be read: ${reasonOf(error)}`);
+    throw new DemoFailure(`${path} cannot be read: ${reasonOf(error)}`);
   }
   throw new DemoFailure(`${path} is not a file.`);
 }
@@ -44,11 +44,11 @@ export async function checkWritable(path: string): Promise<void> {
   );
   if (isFolder) throw new DemoFailure(`${path} is a folder: the result needs a file name.`);
   await access(dirname(resolve(path)), constants.W_OK).catch((error: unknown) => {
-    throw new DemoFailure(`The result can not be written there: ${reasonOf(error)}`);
+    throw new DemoFailure(`The result cannot be written there: ${reasonOf(error)}`);
   });
 }
 
-/** Writes beside the target first, so that a download that breaks leaves no half video under its name. */
+/** Writes to a temporary file first, so that a broken download leaves no partial video under the final name. */
 export async function download(url: string, path: string, signal: AbortSignal): Promise<void> {
   const part = `${path}.part`;
   try {
@@ -59,7 +59,7 @@ export async function download(url: string, path: string, signal: AbortSignal): 
   } catch (error) {
     await rm(part, { force: true });
     signal.throwIfAborted();
-    throw new DemoFailure(`The video is finished, but could not be fetched: ${reasonOf(error)}`);
+    throw new DemoFailure(`The video is finished, but could not be downloaded: ${reasonOf(error)}`);
   }
 }
 
@@ -68,7 +68,7 @@ export async function measure(path: string): Promise<{ bytes: number; seconds: n
   try {
     return { bytes: (await stat(path)).size, seconds: await input.computeDuration() };
   } catch (error) {
-    throw new DemoFailure(`${path} is no video that can be read: ${reasonOf(error)}`);
+    throw new DemoFailure(`${path} is not a readable video: ${reasonOf(error)}`);
   } finally {
     input.dispose();
   }

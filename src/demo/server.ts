@@ -11,11 +11,11 @@ import { DemoFailure } from './failure.ts';
 export type DemoServer = {
   /** `http://127.0.0.1:PORT` */
   url: string;
-  /** For `Authorization`, over HTTP and WebSocket. */
-  authorization: string;
+  /** The bearer token. */
+  token: string;
   isTemporary: boolean;
-  /** Aborts when the server ends although nobody stopped it; its reason is a DemoFailure. */
-  lost: AbortSignal;
+  /** Aborts with a DemoFailure when the server process ends without `stop`. */
+  unexpectedEnd: AbortSignal;
   stop(): Promise<void>;
 };
 
@@ -26,20 +26,20 @@ const shell: Variables = process.env;
 
 export const isLive = (shell.USEAPI_TOKEN ?? '').trim() !== '';
 
-/** A first start makes a database, which takes seconds, and a laptop may be busy. */
-const patienceMs = 60_000;
-const askEveryMs = 100;
+/** The first start creates a database, which takes seconds, or longer on a busy laptop. */
+const readyTimeoutMs = 60_000;
+const readyPollMs = 100;
 
-/** A server that drains takes up to 10 s. */
-const stopMs = 12_000;
+/** Draining takes the server up to 10 s. */
+const killAfterMs = 12_000;
 
-/** What a server says last is why it ended. */
-const keptLines = 20;
+/** The last lines of the server's output say why it ended. */
+const maxKeptLines = 20;
 
 /**
- * Starts `npm start`'s own process and waits until it is ready.
+ * Starts the same process as `npm start` and waits until it is ready.
  *
- * @throws DemoFailure with the server's own words where it does not start
+ * @throws DemoFailure with the server's last output when it does not start
  */
 export async function startServer(signal: AbortSignal): Promise<DemoServer> {
   const port = shell.PORT ?? String(await findFreePort());
@@ -53,12 +53,12 @@ export async function startServer(signal: AbortSignal): Promise<DemoServer> {
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
-  const { lost, expectEnd } = watchEnd(child);
+  const { unexpectedEnd, expectEnd } = watchEnd(child);
   const server: DemoServer = {
     url: `http://127.0.0.1:${port}`,
-    authorization: `Bearer ${key}`,
+    token: key,
     isTemporary: ownDataDir !== null,
-    lost,
+    unexpectedEnd,
     async stop() {
       expectEnd();
       await end(child);
@@ -66,7 +66,7 @@ export async function startServer(signal: AbortSignal): Promise<DemoServer> {
     },
   };
   try {
-    await waitUntilReady(server.url, AbortSignal.any([signal, lost]));
+    await waitUntilReady(server.url, AbortSignal.any([signal, unexpectedEnd]));
     return server;
   } catch (error) {
     await server.stop();
@@ -75,8 +75,7 @@ export async function startServer(signal: AbortSignal): Promise<DemoServer> {
 }
 
 /**
- * Nothing that would lead the demo into the user's own database, or to another server than the one it starts: beside a
- * running one, the addresses in the shell are that one's.
+ * Leaves out variables that would make the demo use the user's own database, or the address of another running server.
  */
 function variablesFor(ownDataDir: string | null): Variables {
   const { DATABASE_URL, TRUSTED_DOCUMENTS, NODE_ENV, PUBLIC_URL, SANDBOX_PORT, ...rest } = shell;
@@ -89,7 +88,7 @@ function variablesFor(ownDataDir: string | null): Variables {
   };
 }
 
-/** One key, known to nobody else: on a live server no neighbour on this machine can spend the credits. */
+/** One random key, so that no other process on this machine can spend the credits of a live server. */
 function grant(key: string): string {
   const hash = createHash('sha256').update(key).digest('hex');
   return `demo:${hash}:lipsync:read lipsync:write videos:read`;
@@ -106,35 +105,35 @@ async function findFreePort(): Promise<number> {
 
 function watchEnd(child: ChildProcess) {
   const controller = new AbortController();
-  const said: string[] = [];
+  const lastLines: string[] = [];
   let isExpected = false;
-  const listen = (chunk: Buffer) => {
-    said.push(...chunk.toString().split('\n').filter(Boolean));
-    said.splice(0, said.length - keptLines);
+  const keepLines = (chunk: Buffer) => {
+    lastLines.push(...chunk.toString().split('\n').filter(Boolean));
+    lastLines.splice(0, lastLines.length - maxKeptLines);
   };
-  child.stdout?.on('data', listen);
-  child.stderr?.on('data', listen);
-  const lose = (what: string) => {
-    if (!isExpected) controller.abort(new DemoFailure([what, ...said].join('\n')));
+  child.stdout?.on('data', keepLines);
+  child.stderr?.on('data', keepLines);
+  const reportEnd = (message: string) => {
+    if (!isExpected) controller.abort(new DemoFailure([message, ...lastLines].join('\n')));
   };
-  child.once('error', (error) => lose(`The server could not be started: ${error.message}`));
+  child.once('error', (error) => reportEnd(`The server could not be started: ${error.message}`));
   child.once('close', (code) =>
-    lose(`The server ended by itself (exit ${code ?? 'by a signal'}).`),
+    reportEnd(`The server ended by itself (exit ${code ?? 'by a signal'}).`),
   );
   const expectEnd = () => {
     isExpected = true;
   };
-  return { lost: controller.signal, expectEnd };
+  return { unexpectedEnd: controller.signal, expectEnd };
 }
 
 async function waitUntilReady(url: string, signal: AbortSignal): Promise<void> {
-  const until = performance.now() + patienceMs;
-  while (performance.now() < until) {
+  const deadline = performance.now() + readyTimeoutMs;
+  while (performance.now() < deadline) {
     signal.throwIfAborted();
     const answer = await fetch(`${url}/readyz`, { signal }).catch(() => null);
     if (answer?.ok === true) return;
-    // An abort meanwhile is seen in the next round, with its own reason.
-    await wait(askEveryMs, undefined, { signal }).catch(() => undefined);
+    // The next round throws the reason of an abort.
+    await wait(readyPollMs, undefined, { signal }).catch(() => undefined);
   }
   throw new DemoFailure('The server was not ready within a minute.');
 }
@@ -142,7 +141,7 @@ async function waitUntilReady(url: string, signal: AbortSignal): Promise<void> {
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const closed = once(child, 'close');
-  const force = setTimeout(() => child.kill('SIGKILL'), stopMs);
+  const force = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   child.kill('SIGTERM');
   await closed;
   clearTimeout(force);

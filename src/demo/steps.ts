@@ -1,59 +1,48 @@
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
+import {
+  createLipsync,
+  type Lipsync,
+  uploadFile,
+  type WatchableServer,
+  waitForLipsync,
+} from 'lipsync-graphql-client';
 import { z } from 'zod';
-import { type Client, onFailure, wordsOf } from './client.ts';
 import { DemoFailure, reasonOf } from './failure.ts';
 import { contentTypeOf, type UploadKind } from './files.ts';
 import type { Progress } from './screen.ts';
 
+/** The server as the client kit needs it. The signal ends every step. */
+export type Client = { server: WatchableServer & { token: string }; signal: AbortSignal };
+
 export type Uploaded = { id: string; bytes: number; seconds: number | null };
 
-const createUpload = `mutation ($input: CreateUploadInput!) {
-  answer: createUpload(input: $input) {
-    ... on CreateUploadSuccess { uploadUrl }
-    ${onFailure}
-  }
-}`;
-
-const uploadShape = z.object({ uploadUrl: z.string() });
-const putShape = z.union([
-  z.object({ id: z.string(), durationSeconds: z.number().nullable() }),
-  z.object({ code: z.string(), message: z.string() }),
-]);
-
-/** Asks for an address and PUTs the file there: the way for files of any size. */
 export async function upload(
-  client: Client,
-  file: { path: string; kind: UploadKind },
-  signal: AbortSignal,
+  { server, signal }: Client,
+  { path, kind }: { path: string; kind: UploadKind },
 ): Promise<Uploaded> {
-  const { path, kind } = file;
-  const body = await openAsBlob(path);
-  const input = {
+  const file = await openAsBlob(path);
+  const options = {
     kind,
     contentType: contentTypeOf(path, kind),
-    size: body.size,
     filename: basename(path),
+    signal,
   };
-  const { uploadUrl } = await client.ask(createUpload, { input }, uploadShape);
-  const response = await fetch(uploadUrl, { method: 'PUT', body, signal }).catch(
-    (error: unknown) => {
-      signal.throwIfAborted();
-      throw new DemoFailure(`${path} could not be sent: ${reasonOf(error)}`);
-    },
-  );
-  const answer = putShape.parse(await response.json());
-  if ('code' in answer) throw new DemoFailure(`${path}: ${answer.message} [${answer.code}]`);
-  return { id: answer.id, bytes: body.size, seconds: answer.durationSeconds };
+  const answer = await uploadFile(server, file, options);
+  if (answer.__typename !== 'UploadReady') {
+    throw new DemoFailure(`${path}: ${describeFailure(answer)}`);
+  }
+  return { id: answer.id, bytes: file.size, seconds: answer.durationSeconds };
 }
 
-const videos = `query ($after: String) {
-  answer: videos(first: 20, after: $after, filter: { status: [COMPLETED] }) {
+/** The client kit has no list of videos. */
+const videosQuery = `query ($after: String) {
+  videos(first: 20, after: $after, filter: { status: [COMPLETED] }) {
     ... on VideoConnection {
       nodes { id prompt width height durationSeconds }
       pageInfo { hasNextPage endCursor }
     }
-    ${onFailure}
+    ... on LipsyncError { code message retryAfterSeconds }
   }
 }`;
 
@@ -64,91 +53,93 @@ const videoShape = z.object({
   height: z.number().nullable(),
   durationSeconds: z.number().nullable(),
 });
-const videosShape = z.object({
-  nodes: z.array(videoShape),
-  pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
-});
+type Video = z.infer<typeof videoShape>;
 
-/** A page may hold none and still not be the last: a filter is applied after the pages are cut. */
-export async function findNewestVideo(client: Client): Promise<z.infer<typeof videoShape>> {
+const videosShape = z.union([
+  z.object({
+    nodes: z.array(videoShape),
+    pageInfo: z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() }),
+  }),
+  z.object({
+    code: z.string(),
+    message: z.string(),
+    retryAfterSeconds: z.number().nullable(),
+  }),
+]);
+const resultShape = z.object({ data: z.object({ videos: videosShape }) });
+
+/** A page can be empty without being the last one, because the filter is applied after paging. */
+export async function findNewestVideo({ server, signal }: Client): Promise<Video> {
   let after: string | null = null;
   do {
-    const { nodes, pageInfo }: z.infer<typeof videosShape> = await client.ask(
-      videos,
-      { after },
-      videosShape,
-    );
+    const response: Response = await fetch(server.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${server.token}` },
+      body: JSON.stringify({ query: videosQuery, variables: { after } }),
+      signal,
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      throw new DemoFailure(`The server does not answer: ${reasonOf(error)}`);
+    });
+    const { videos } = resultShape.parse(await response.json()).data;
+    if ('code' in videos) throw new DemoFailure(describeFailure(videos));
+    const { nodes, pageInfo } = videos;
     if (nodes[0] !== undefined) return nodes[0];
     after = pageInfo.hasNextPage ? pageInfo.endCursor : null;
   } while (after !== null);
   throw new DemoFailure('The account has no finished video yet. Give one: --video my.mp4');
 }
 
-const createLipsync = `mutation ($input: CreateLipsyncInput!) {
-  answer: createLipsync(input: $input) {
-    ... on CreateLipsyncSuccess { lipsync { id status } }
-    ... on OutcomeUnknownError { lipsync { id status } }
-    ${onFailure}
-  }
-}`;
-
-const creationShape = z.object({
-  lipsync: z.object({ id: z.string(), status: z.string() }),
-  /** Only of an outcome that is not known: the lip-sync can be watched all the same. */
-  message: z.string().optional(),
-});
-
 export type Source = { id: string } | { uploadId: string };
 
-export function create(
-  client: Client,
+/** `warning`: the lip-sync exists, but the video service has not confirmed it. */
+export async function create(
+  { server, signal }: Client,
   { video, audioUploadId }: { video: Source; audioUploadId: string },
-): Promise<z.infer<typeof creationShape>> {
+): Promise<{ lipsync: Lipsync; warning: string | null }> {
   const input = { video, speech: { audioUploadId }, reference: 'demo' };
-  return client.ask(createLipsync, { input }, creationShape);
+  const answer = await createLipsync(server, input, { signal });
+  switch (answer.__typename) {
+    case 'CreateLipsyncSuccess':
+      return { lipsync: answer.lipsync, warning: null };
+    case 'OutcomeUnknownError':
+      return { lipsync: answer.lipsync, warning: answer.message };
+    default:
+      throw new DemoFailure(describeFailure(answer));
+  }
 }
 
-const watchLipsync = `subscription ($id: ID!) {
-  answer: lipsyncProgress(id: $id) {
-    ... on LipsyncProgress {
-      status percent queuePosition
-      failure { code message retryAfterSeconds }
-      lipsync { progress { estimatedCompletionAt } result { url } }
-    }
-    ${onFailure}
-  }
-}`;
-
-const progressShape = z.object({
-  status: z.string(),
-  percent: z.number(),
-  queuePosition: z.number().nullable(),
-  failure: z
-    .object({ code: z.string(), message: z.string(), retryAfterSeconds: z.number().nullable() })
-    .nullable(),
-  lipsync: z.object({
-    progress: z.object({ estimatedCompletionAt: z.coerce.date().nullable() }),
-    result: z.object({ url: z.string().nullable() }).nullable(),
-  }),
-});
-
 /**
- * Watches a lip-sync to its end.
+ * Waits until the lip-sync ends.
  *
  * @returns the address of the finished video
  */
-export async function follow(
-  client: Client,
+export async function waitForVideo(
+  { server, signal }: Client,
   id: string,
   onProgress: (progress: Progress) => void,
 ): Promise<string> {
-  let status = 'not started';
-  for await (const event of client.watch(watchLipsync, { id }, progressShape)) {
-    const { progress, result } = event.lipsync;
-    status = event.status;
-    onProgress({ ...event, estimatedCompletionAt: progress.estimatedCompletionAt });
-    if (event.failure !== null) throw new DemoFailure(wordsOf(event.failure));
-    if (status === 'COMPLETED' && result?.url != null) return result.url;
-  }
-  throw new DemoFailure(`The lip-sync ended without a video: it is ${status}.`);
+  const end = await waitForLipsync(server, id, {
+    signal,
+    onProgress: ({ status, percent, queuePosition, lipsync }) => {
+      const { estimatedCompletionAt } = lipsync.progress;
+      const expectedAt = estimatedCompletionAt === null ? null : new Date(estimatedCompletionAt);
+      onProgress({ status, percent, queuePosition, expectedAt });
+    },
+  });
+  if ('failure' in end) throw new DemoFailure(describeFailure(end.failure));
+  if (end.outcome === 'COMPLETED' && end.video.url !== null) return end.video.url;
+  throw new DemoFailure(
+    `The lip-sync ended without a video: its status is ${end.lipsync?.status}.`,
+  );
+}
+
+function describeFailure(failure: {
+  code: string;
+  message: string;
+  retryAfterSeconds: number | null;
+}): string {
+  const { code, message, retryAfterSeconds } = failure;
+  const retry = retryAfterSeconds === null ? '' : ` Try again in ${retryAfterSeconds} s.`;
+  return `${message} [${code}]${retry}`;
 }

@@ -5,11 +5,10 @@ import ErrorsPlugin from '@pothos/plugin-errors';
 import FederationPlugin from '@pothos/plugin-federation';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import { accessFailure, isAdmitted, nodeAccessFailure } from './access.ts';
 import type { Caller, Context, Scope } from './context.ts';
 import { decodeId, encodeId } from './ids.ts';
-import { nodeRefusal } from './node-rules.ts';
-import { call, type ListSize } from './prices.ts';
-import { isSomebody, refusalOf } from './refusal.ts';
+import { type ListSize, upstreamCallCost } from './prices.ts';
 
 export type SchemaTypes = {
   Context: Context;
@@ -29,7 +28,7 @@ export type SchemaTypes = {
   };
 };
 
-/** The types that `node` can fetch. */
+/** The types that `node` can load. */
 const nodeTypes: ReadonlySet<string> = new Set([
   'Account',
   'Lipsync',
@@ -40,8 +39,8 @@ const nodeTypes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The order is the order of wrapping: errors outermost, so that a refusal of scope-auth becomes a member of the
- * field's union like any other meant failure.
+ * Plugins wrap resolvers in this order. The errors plugin is the outermost, so that a failure of the scope-auth plugin
+ * becomes a member of the field's result union, like other failures.
  */
 export const builder = new SchemaBuilder<SchemaTypes>({
   plugins: [
@@ -57,80 +56,89 @@ export const builder = new SchemaBuilder<SchemaTypes>({
   scopeAuth: {
     authorizeOnSubscribe: true,
     authScopes: ({ caller }) => ({ scope: (scope) => caller.scopes.has(scope) }),
-    // Meant failures do not extend Error; the errors plugin takes whatever was thrown.
+    // A `Failure` does not extend Error; the errors plugin accepts any thrown value.
     unauthorizedError: (...[, { caller }, , { failure }]) =>
-      refusalOf(caller, missingScope(failure)) as unknown as Error,
+      accessFailure(caller, missingScope(failure)) as unknown as Error,
   },
   relay: {
     cursorType: 'String',
     encodeGlobalID: encodeId,
-    // Pothos would throw on rubbish and null the whole answer: it becomes an id that none has.
+    // Pothos would throw on a malformed id, which would null the whole response. It becomes an id that no object has.
     decodeGlobalID: (id) => {
       const decoded = decodeId(id);
       return decoded !== null && nodeTypes.has(decoded.typename)
         ? decoded
         : { typename: 'Lipsync', id: '' };
     },
-    nodeTypeOptions: { description: 'Anything with an identity that can be fetched again by it.' },
-    idFieldOptions: { description: 'Opaque, stable, and unique among all types.' },
+    nodeTypeOptions: { description: 'An object with an id, which `node` loads.' },
+    idFieldOptions: { description: 'Opaque, stable and unique across all types.' },
     nodeQueryOptions: {
       nullable: true,
-      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
-      directives: { cost: call },
-      args: { id: { description: 'Its id.' } },
+      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isAdmitted(caller),
+      directives: { cost: upstreamCallCost },
+      args: { id: { description: 'The id of the object.' } },
       resolve: (...[, { id }, { caller }, , resolveNode]) => {
-        const refused = refusalOfNode(id, caller);
-        if (refused !== null) throw refused;
+        const failure = accessFailureForId(id, caller);
+        if (failure !== null) throw failure;
         return resolveNode(id);
       },
       description:
-        'Fetches anything by its id. Null when there is nothing for the caller under it.',
+        'Loads an object by its id. Null if it does not exist or belongs to another owner.',
     },
     nodesQueryOptions: {
       nullable: { list: false, items: true },
-      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isSomebody(caller),
-      directives: { cost: call },
-      args: { ids: { description: 'Their ids.' } },
+      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isAdmitted(caller),
+      directives: { cost: upstreamCallCost },
+      args: { ids: { description: 'The ids of the objects.' } },
       resolve: async (...[, { ids }, { caller }, , resolveNodes]) => {
         const nodes = await resolveNodes(ids);
         return ids.map((id, at) => {
-          const refused = refusalOfNode(id, caller);
-          return refused === null ? nodes[at] : rejected(refused);
+          const failure = accessFailureForId(id, caller);
+          return failure === null ? nodes[at] : rejectLater(failure);
         });
       },
-      description: 'Fetches things by their ids, in their order; null where there is nothing.',
+      description:
+        'Loads objects by their ids, in the same order. An entry is null if the object does not exist or belongs to another owner.',
     },
-    pageInfoTypeOptions: { description: 'Where a page of a connection stands.', shareable: true },
-    hasNextPageFieldOptions: { description: 'Whether more follow this page.' },
-    hasPreviousPageFieldOptions: { description: 'Whether some come before this page.' },
+    pageInfoTypeOptions: { description: 'The position of a page in its list.', shareable: true },
+    hasNextPageFieldOptions: { description: 'Whether the list has items after this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether the list has items before this page.' },
     startCursorFieldOptions: {
-      description: 'The cursor of its first item; null where it is empty.',
+      description: 'The cursor of the first item. Null if the page is empty.',
     },
-    endCursorFieldOptions: { description: 'The cursor of its last item; null where it is empty.' },
+    endCursorFieldOptions: {
+      description: 'The cursor of the last item. Null if the page is empty.',
+    },
   },
 });
 
-/** Rubbish is missing for everybody, and so is an account for whoever is no operator. */
-function refusalOfNode({ typename, id }: { typename: string; id: string }, caller: Caller) {
-  return id === '' || typename === 'Account' ? null : nodeRefusal(typename, caller);
+/**
+ * Null for a malformed id, which resolves to null for every caller, and for an account: a caller that is not an operator
+ * must not learn whether it exists.
+ */
+function accessFailureForId({ typename, id }: { typename: string; id: string }, caller: Caller) {
+  return id === '' || typename === 'Account' ? null : nodeAccessFailure(typename, caller);
 }
 
-/** One item of a list that failed. Whoever executes the list hears of it, a moment later than Node would wait. */
-function rejected(reason: unknown): Promise<never> {
+/**
+ * A failed item of a list. The executor handles the rejection only when it completes the list; until then Node would report
+ * it as unhandled.
+ */
+function rejectLater(reason: unknown): Promise<never> {
   const promise = Promise.reject(reason);
   promise.catch(() => undefined);
   return promise;
 }
 
-/** The scope in a failure of scope-auth, which wraps even a single one. */
+/** The scope in a failure of scope-auth, which nests it in a list. */
 function missingScope(failure: unknown): string {
-  if (typeof failure !== 'object' || failure === null) return 'of an operator';
+  if (typeof failure !== 'object' || failure === null) return 'admin';
   if ('parameter' in failure) return String(failure.parameter);
   return 'failures' in failure && Array.isArray(failure.failures)
     ? missingScope(failure.failures[0])
-    : 'of an operator';
+    : 'admin';
 }
 
-builder.queryType({ description: 'What can be asked.' });
-builder.mutationType({ description: 'What can be done.' });
-builder.subscriptionType({ description: 'What can be watched.' });
+builder.queryType({ description: 'The operations that read.' });
+builder.mutationType({ description: 'The operations that change something.' });
+builder.subscriptionType({ description: 'The operations that stream events.' });

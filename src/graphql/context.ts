@@ -9,25 +9,25 @@ export const scopes = [
 ] as const;
 export type Scope = (typeof scopes)[number];
 
-/** Who asks. */
+/** The caller of an operation. */
 export type Caller = {
   /**
-   * Whose rows these are: `jwt:<iss>:<sub>`, `key:<name>`, `anonymous`, or `nobody`, who owns nothing. A `:` or `%` in
-   * the `sub` is percent-encoded, so that no two pairs of issuer and subject make the same owner.
+   * Owner of the rows that the caller can read: `jwt:<iss>:<sub>`, `key:<name>`, `anonymous`, or `nobody`, which owns no
+   * rows. A `:` or `%` in `sub` is percent-encoded, so that two pairs of issuer and subject never make the same owner.
    */
   owner: string;
-  /** For people to read; two callers may share it. */
+  /** For display only; not unique. */
   name: string;
-  /** False for the anonymous caller and for nobody. */
+  /** False for `anonymous` and `nobody`. */
   isAuthenticated: boolean;
   scopes: ReadonlySet<Scope>;
-  /** From when on a connection of this caller must sign in again; null: never. */
+  /** When a connection of this caller must authenticate again; null = never. */
   expiresAt: Date | null;
   /** The JWT's `jti`, or null. */
   tokenId: string | null;
 };
 
-/** What the product does, by slice. Each slice's `schema.ts` adds its own service here; `app.ts` builds them all. */
+/** The services of all slices. Each slice's `schema.ts` declares its own here; `app.ts` creates them. */
 // biome-ignore lint/suspicious/noEmptyInterface: slices extend it by declaration merging.
 export interface Services {}
 
@@ -35,9 +35,9 @@ export type Context = {
   caller: Caller;
   services: Services;
   requestId: string;
-  /** Aborts when the caller leaves: reads for nobody are given up. */
+  /** Aborts when the client disconnects, so that its reads are cancelled. */
   signal: AbortSignal;
   log: Log;
-  /** What an EventSource that came back says it saw last; null on other transports. */
+  /** The `Last-Event-ID` header of a reconnecting EventSource; null on other transports. */
   lastEventId: string | null;
 };

@@ -23,11 +23,11 @@ import {
   priceOf,
   type Sizes,
   weightOfArguments,
-  weightOfMeta,
+  weightOfMetaField,
   weightOfType,
 } from './prices.ts';
 
-/** An operation that was validated, with its variables coerced. */
+/** A validated operation with coerced variables. */
 export type PricedOperation = {
   schema: GraphQLSchema;
   operation: OperationDefinitionNode;
@@ -36,21 +36,21 @@ export type PricedOperation = {
 };
 
 /**
- * Fields that an operation may have once its fragments are spread out. Beyond this it costs Infinity: to go on counting
- * would be the very work that a limit is to spare us.
+ * Maximum number of fields after fragments are expanded. A larger operation costs Infinity: counting it to the end would be
+ * the work that the cost limit prevents.
  */
-const mostFields = 20_000;
+const maxFields = 20_000;
 
 /**
- * What the operation costs at most, by the `@cost` and `@listSize` of the schema. A field costs its weight and that of
- * its arguments, and what is selected of it; a list so many times that as it may have items. A weight that is not
- * written is 1 for what has fields, and 0 for the rest. Of an abstract type the dearest object counts.
+ * The maximum cost of the operation, by `@cost` and `@listSize` in the schema. A field costs its own weight, the weight of
+ * its arguments and the cost of its selection; a list costs that for each item that it can have. Without `@cost` the weight
+ * is 1 for a field with a selection and 0 for other fields. An abstract type costs as much as its most expensive object.
  */
 export function estimateCost(operation: PricedOperation): number {
-  return costOfRoot({ ...operation, fieldsLeft: mostFields, collected: new Map() });
+  return costOfRoot({ ...operation, fieldsLeft: maxFields, collected: new Map() });
 }
 
-/** What it came to, by the same weights and the items that there were. `data` is the result's own. */
+/** The actual cost: the same weights, with the list items and types in `data`, the result of the operation. */
 export function measureCost(operation: PricedOperation, data: unknown): number {
   if (!isData(data)) return 0;
   return costOfRoot({ ...operation, fieldsLeft: Infinity, collected: new Map() }, data);
@@ -58,18 +58,18 @@ export function measureCost(operation: PricedOperation, data: unknown): number {
 
 type Data = Record<string, unknown>;
 type Selections = readonly SelectionSetNode[];
-/** A field as it is executed: once, for all places that select it under its response key. */
+/** A field as it is executed: once for all selections under the same response key. */
 type Selected = { node: FieldNode; selections: SelectionSetNode[] };
 type Collected = Map<string, Selected>;
 
 type Walk = PricedOperation & {
   fieldsLeft: number;
-  /** By the identity of the selections, which all items of a list share. */
+  /** Cache of collected fields, by the identity of the selections, which all items of a list share. */
   collected: Map<Selections, Map<GraphQLObjectType, Collected>>;
 };
 
-/** What is known of an object beside its type; without data the cost is an estimate. */
-type Known = { sizes: Sizes; data: Data | undefined };
+/** Sizes of the object's lists, and its data; without data the cost is an estimate. */
+type ObjectInfo = { sizes: Sizes; data: Data | undefined };
 
 function costOfRoot(walk: Walk, data?: Data): number {
   const root = walk.schema.getRootType(walk.operation.operation);
@@ -81,7 +81,7 @@ function costOfRoot(walk: Walk, data?: Data): number {
 function costOfObject(
   walk: Walk,
   [type, selections]: [GraphQLObjectType, Selections],
-  { sizes, data }: Known,
+  { sizes, data }: ObjectInfo,
 ): number {
   const collected = collect(walk, type, selections);
   walk.fieldsLeft -= collected.size;
@@ -101,26 +101,26 @@ function costOfField(
   known: { size: number | undefined; value: unknown },
 ): number {
   const field = parent.getFields()[node.name.value];
-  if (field === undefined) return weightOfMeta(node.name.value);
+  if (field === undefined) return weightOfMetaField(node.name.value);
   const type = getNamedType(field.type);
   const args = argumentsOf(walk, field, node);
   const { items, sizes } = countItems(field, args);
   const { weight } = priceOf(field);
-  const costOfOne = (data?: Data | null) =>
+  const costOfItem = (data?: Data | null) =>
     isCompositeType(type)
       ? costOf(walk, [type, selections], { weight, sizes, data })
       : (weight ?? weightOfType(type));
-  const once = weightOfArguments(field, node, args);
+  const ownCost = weightOfArguments(field, node, args);
   if (known.value !== undefined) {
     const values = Array.isArray(known.value) ? known.value.flat(Infinity) : [known.value];
-    return values.reduce((sum, each) => sum + costOfOne(isData(each) ? each : null), once);
+    return values.reduce((sum, each) => sum + costOfItem(isData(each) ? each : null), ownCost);
   }
   const count = isListType(getNullableType(field.type)) ? (known.size ?? items) : 1;
-  // Zero times Infinity would be no number.
-  return once + (count === 0 ? 0 : count * costOfOne());
+  // 0 * Infinity is NaN.
+  return ownCost + (count === 0 ? 0 : count * costOfItem());
 }
 
-/** Of an abstract type what the dearest object costs, of those that it may be. Null is none, and was looked for. */
+/** An abstract type costs as much as the most expensive object that it can be. A null value costs the weight of the field. */
 function costOf(
   walk: Walk,
   [type, selections]: [GraphQLCompositeType, Selections],
@@ -130,10 +130,12 @@ function costOf(
     data,
   }: { weight: number | undefined; sizes: Sizes; data: Data | null | undefined },
 ): number {
-  const all = isAbstractType(type) ? walk.schema.getPossibleTypes(type) : [type];
-  const fitting =
-    data == null ? all : all.filter((each) => mayBe(data, collect(walk, each, selections), each));
-  const costs = fitting.map(
+  const types = isAbstractType(type) ? walk.schema.getPossibleTypes(type) : [type];
+  const possible =
+    data == null
+      ? types
+      : types.filter((each) => couldBe(data, collect(walk, each, selections), each));
+  const costs = possible.map(
     (each) =>
       (weight ?? weightOfType(each)) +
       (data === null ? 0 : costOfObject(walk, [each, selections], { sizes, data })),
@@ -141,8 +143,8 @@ function costOf(
   return Math.max(0, ...costs);
 }
 
-/** Whether this may be an object of the type: a result needn't tell, but it has exactly the fields that were selected. */
-function mayBe(data: Data, collected: Collected, type: GraphQLObjectType): boolean {
+/** Whether the data can be of this type. A result need not contain `__typename`, but has exactly the selected fields. */
+function couldBe(data: Data, collected: Collected, type: GraphQLObjectType): boolean {
   return (
     collected.size === Object.keys(data).length &&
     [...collected].every(
@@ -160,7 +162,7 @@ function argumentsOf(
   try {
     return getArgumentValues(field, node, variables);
   } catch {
-    // A required argument whose variable has no value: the field fails, and that is told by its execution.
+    // A required argument whose variable has no value. Execution reports the error.
     return {};
   }
 }
@@ -195,7 +197,7 @@ function add(collected: Collected, node: FieldNode): void {
   collected.set(key, selected);
 }
 
-/** What a spread names, the first time; later ones in the same selection add nothing. */
+/** The fragment of a spread; undefined if this selection contains it already, since it adds nothing then. */
 function fragmentOf(
   { fragments }: Walk,
   visited: Set<string>,

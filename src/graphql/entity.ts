@@ -1,8 +1,8 @@
 import type { ObjectRef } from '@pothos/core';
+import { type NodeRule, nodeAccessFailure, setNodeRule } from './access.ts';
 import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { keyOf } from './ids.ts';
-import { type NodeRule, nodeRefusal, setNodeRule } from './node-rules.ts';
 
 type Extended = typeof builder.$inferSchemaTypes;
 
@@ -12,18 +12,18 @@ type Loadable<T extends object> = ObjectRef<Extended, unknown, T> & {
 };
 
 /**
- * Lets other subgraphs refer to a node by its id. However many references a request has, they are loaded at once; an id
- * that is malformed, unknown or another owner's is null. A caller that may ask for none gets null with an entry in
- * `errors[]`, which tells it apart from a missing one.
+ * Makes a node a federation entity, which other subgraphs can refer to by its id. All references of a request are loaded
+ * in one batch. A malformed or unknown id, or one of another owner, resolves to null. A caller without access to the type
+ * gets null plus an entry in `errors[]`, so that it can tell missing access from a missing object.
  */
 export function defineEntity<T extends object>(ref: Loadable<T>, rule: NodeRule): void {
   setNodeRule(ref.name, rule);
   builder.asEntity(ref, {
     key: builder.selection<{ id: string }>('id'),
     resolveReference: async ({ id }, context) => {
-      const refused = nodeRefusal(ref.name, context.caller);
-      if (refused !== null) throw refused;
-      // What a stranger sends is of any shape.
+      const failure = nodeAccessFailure(ref.name, context.caller);
+      if (failure !== null) throw failure;
+      // The type `_Any` of a reference is not validated: `id` can be any JSON value.
       const key = typeof id === 'string' ? keyOf(ref.name, id) : null;
       return key === null ? null : ref.getDataloader(context).load(key);
     },

@@ -26,26 +26,28 @@ import { builder } from './builder.ts';
 import { listOf } from './prices.ts';
 
 const codeDescriptions: Record<FailureCode, string> = {
-  INVALID_INPUT: 'The input breaks a rule; the issues say which. Nothing was sent or charged.',
-  UPSTREAM_UNAUTHORIZED: "The video service refused this server's own credentials.",
+  INVALID_INPUT:
+    'The input is not valid; `issues` lists the reasons. Nothing was sent to the video service or charged.',
+  UPSTREAM_UNAUTHORIZED: "The video service rejected this server's credentials.",
   SUBSCRIPTION_EXPIRED: "The operator's subscription to the video service has expired.",
-  NOT_FOUND: 'What the request refers to does not exist, or not for this caller.',
+  NOT_FOUND: 'The object does not exist, or it belongs to another owner.',
   INSUFFICIENT_CREDITS: 'The account has no credits left.',
-  CONTENT_MODERATED: "The video service's moderation refused the content.",
-  RATE_LIMITED: 'There is no room at the video service right now.',
-  ACCOUNT_PENDING: 'The account is on hold until its operator reconnects it.',
-  UPSTREAM_UNAVAILABLE: 'The video service could not be reached or gave no usable answer.',
-  GENERATION_FAILED: 'The video service tried and failed.',
-  OUTCOME_UNKNOWN: 'The request was sent and no clear answer came. It is never sent again.',
-  NOT_AUTHENTICATED: 'The caller is nobody: no token, or one that is not valid.',
-  NOT_AUTHORIZED: 'The caller lacks a scope.',
-  IDEMPOTENCY_CONFLICT: 'The idempotencyKey was used before with another input.',
+  CONTENT_MODERATED: "The video service's moderation rejected the content.",
+  RATE_LIMITED: 'The video service has no free capacity right now.',
+  ACCOUNT_PENDING: 'The account is on hold until the operator reconnects it.',
+  UPSTREAM_UNAVAILABLE:
+    'The video service could not be reached or did not return a usable response.',
+  GENERATION_FAILED: 'The video service failed to generate the video.',
+  OUTCOME_UNKNOWN: 'The request was sent, but its outcome is unknown. It is never sent again.',
+  NOT_AUTHENTICATED: 'The request has no valid token.',
+  NOT_AUTHORIZED: 'The caller does not have the required scope.',
+  IDEMPOTENCY_CONFLICT: 'The idempotencyKey was used before with a different input.',
   QUEUE_FULL: "This server's queue is full.",
-  QUOTA_EXCEEDED: 'A limit of this server is used up.',
+  QUOTA_EXCEEDED: 'A limit of this server is exhausted.',
 };
 
 export const ErrorCodeRef = builder.enumType('LipsyncErrorCode', {
-  description: "What went wrong: the type's name without `Error`.",
+  description: 'The kind of a failure: the name of its type without `Error`, in capitals.',
   values: Object.fromEntries(
     failureCodes.map((code) => [code, { description: codeDescriptions[code] }]),
   ) as Record<FailureCode, { description: string }>,
@@ -57,25 +59,28 @@ function typeNameOf(code: FailureCode): string {
   return `${words.join('')}Error`;
 }
 
-/** What every failure tells. Exported for the fields that return any of them. */
+/** The fields of every failure. Exported for fields that can return any of them. */
 export const LipsyncErrorRef = builder.interfaceRef<Failure>('LipsyncError').implement({
-  description: 'A failure that was foreseen. Each kind is a type of its own.',
+  description: 'A documented failure. Each kind is a type of its own.',
   resolveType: ({ code }) => typeNameOf(code),
   fields: (t) => ({
     code: t.field({
       type: ErrorCodeRef,
-      description: "The kind of failure, for programs: the type's name without `Error`.",
+      description:
+        'The kind of failure, for programs: the name of the type without `Error`, in capitals.',
       resolve: (failure) => failure.code,
     }),
     message: t.exposeString('message', {
-      description: 'What went wrong, for people. Its wording may change.',
+      description:
+        'A description of the failure, for display. The wording can change between versions.',
     }),
     retryable: t.exposeBoolean('retryable', {
-      description: 'Whether the same request may succeed later without any change.',
+      description: 'Whether the same request can succeed later without a change.',
     }),
     retryAfterSeconds: t.exposeInt('retryAfterSeconds', {
       nullable: true,
-      description: 'Seconds to wait before trying again. Null where time alone does not help.',
+      description:
+        'Seconds to wait before a retry. Null if waiting alone does not help, or if the time is unknown.',
     }),
   }),
 });
@@ -83,45 +88,48 @@ export const LipsyncErrorRef = builder.interfaceRef<Failure>('LipsyncError').imp
 const InputIssueRef = builder
   .objectRef<{ path: string[]; message: string }>('InputIssue')
   .implement({
-    description: 'One rule that the input breaks.',
+    description: 'A reason why the input is not valid.',
     fields: (t) => ({
       path: t.exposeStringList('path', {
-        description: 'The way to the field, from the argument inwards.',
+        description:
+          'The path to the invalid field, from the argument inwards, such as `["input", "speech", "text"]`.',
       }),
-      message: t.exposeString('message', { description: 'What is wrong with it.' }),
+      message: t.exposeString('message', { description: 'The rule that the field violates.' }),
     }),
   });
 
 const RateLimitReasonRef = builder.enumType('RateLimitReason', {
-  description: 'Which limit was met at the video service.',
+  description: 'The limit of the video service that was reached.',
   values: {
-    ACCOUNT_BUSY: { description: 'The account that this video belongs to has no free slot.' },
+    ACCOUNT_BUSY: { description: 'The account of the source video has no free slot.' },
     ALL_ACCOUNTS_BUSY: { description: 'No account has a free slot.' },
-    PROVIDER_LIMIT: { description: 'The provider behind the video service refused more jobs.' },
+    PROVIDER_LIMIT: {
+      description: 'The provider behind the video service accepts no more concurrent jobs.',
+    },
   } satisfies Record<RateLimitReason, object>,
 });
 
 const UnavailableReasonRef = builder.enumType('UpstreamUnavailableReason', {
-  description: 'Why the video service could not be used.',
+  description: 'Why the video service was not available.',
   values: {
-    TIMEOUT: { description: 'It did not answer in time.' },
-    CONNECTION_FAILED: { description: 'No connection could be made, or it broke.' },
-    SERVER_ERROR: { description: 'It answered with a server error.' },
-    INVALID_ANSWER: { description: 'It answered with something that is not what it documents.' },
-    UNKNOWN_STATUS: { description: 'It answered with a status that it does not document.' },
-    NO_ACCOUNT: { description: 'It has no account configured that could do the work.' },
+    TIMEOUT: { description: 'It did not respond in time.' },
+    CONNECTION_FAILED: { description: 'No connection could be made, or it was lost.' },
+    SERVER_ERROR: { description: 'It responded with a server error.' },
+    INVALID_ANSWER: { description: 'Its response does not match its documentation.' },
+    UNKNOWN_STATUS: { description: 'It responded with an undocumented status.' },
+    NO_ACCOUNT: { description: 'It has no configured account.' },
   } satisfies Record<UnavailableReason, object>,
 });
 
 builder.objectType(InvalidInputError, {
   name: 'InvalidInputError',
-  description: 'The input breaks a rule, of this server or of the video service.',
+  description: 'The input violates a rule of this server or of the video service.',
   interfaces: [LipsyncErrorRef],
   fields: (t) => ({
     issues: t.field({
       type: [InputIssueRef],
       directives: { listSize: listOf(5) },
-      description: 'Every rule that is broken.',
+      description: 'All reasons why the input is not valid.',
       resolve: (failure) => failure.issues,
     }),
   }),
@@ -129,12 +137,12 @@ builder.objectType(InvalidInputError, {
 
 builder.objectType(RateLimitedError, {
   name: 'RateLimitedError',
-  description: 'The video service has no room now, and the request asked not to wait.',
+  description: 'The video service has no free capacity, and the request does not allow waiting.',
   interfaces: [LipsyncErrorRef],
   fields: (t) => ({
     reason: t.field({
       type: RateLimitReasonRef,
-      description: 'Which limit was met.',
+      description: 'The limit that was reached.',
       resolve: (failure) => failure.reason,
     }),
   }),
@@ -142,18 +150,18 @@ builder.objectType(RateLimitedError, {
 
 builder.objectType(UpstreamUnavailableError, {
   name: 'UpstreamUnavailableError',
-  description: 'The video service could not be reached or gave no usable answer.',
+  description: 'The video service could not be reached or did not return a usable response.',
   interfaces: [LipsyncErrorRef],
   fields: (t) => ({
     reason: t.field({
       type: UnavailableReasonRef,
-      description: 'What happened.',
+      description: 'What failed.',
       resolve: (failure) => failure.reason,
     }),
   }),
 });
 
-/** Kinds that tell no more than every failure does. `lipsyncs/schema.ts` adds `lipsync` to the unknown outcome. */
+/** Failures without fields of their own. `lipsyncs/schema/` adds `lipsync` to `OutcomeUnknownError`. */
 const plainKinds: [new (...args: never[]) => Failure, string, string][] = [
   [UpstreamUnauthorizedError, 'UpstreamUnauthorizedError', codeDescriptions.UPSTREAM_UNAUTHORIZED],
   [SubscriptionExpiredError, 'SubscriptionExpiredError', codeDescriptions.SUBSCRIPTION_EXPIRED],
@@ -178,10 +186,10 @@ for (const [kind, name, description] of plainKinds) {
   });
 }
 
-/** What any field behind authentication can meet. */
+/** The failures of every field that needs authentication. */
 export const accessErrors = [NotAuthenticatedError, NotAuthorizedError, QuotaExceededError];
 
-/** What anything that asks the upstream can meet: it documents no list that could be relied on. */
+/** The failures of every field that calls the upstream. Its documentation does not reliably list the errors of an endpoint. */
 export const upstreamErrors = [
   InvalidInputError,
   UpstreamUnauthorizedError,
@@ -194,7 +202,7 @@ export const upstreamErrors = [
   UpstreamUnavailableError,
 ];
 
-/** What was thrown, if it is a meant failure: executors wrap a thrown value that is no `Error`, each in its own way. */
+/** The `Failure` in a thrown value, or null. Executors wrap thrown values that are not an `Error`, each in its own way. */
 export function failureOf(thrown: unknown): Failure | null {
   if (thrown instanceof Failure) return thrown;
   if (thrown instanceof GraphQLError) return failureOf(thrown.originalError);
@@ -203,7 +211,7 @@ export function failureOf(thrown: unknown): Failure | null {
   return wrapped instanceof Failure ? wrapped : null;
 }
 
-/** The entry in `errors[]` for a meant failure of a field without a union. */
+/** The entry in `errors[]` for a failure of a field without a result union. */
 export function toGraphQLError(failure: Failure, at?: GraphQLError): GraphQLError {
   const { code, retryable, retryAfterSeconds } = failure;
   return new GraphQLError(failure.message, {

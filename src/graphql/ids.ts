@@ -1,10 +1,10 @@
-/** Ids as callers see them: opaque, URL-safe, and free of anything but the type and our own key. */
+/** Public ids: opaque and URL-safe. They contain only the type and our own key. */
 
 export function encodeId(typename: string, id: string | number | bigint): string {
   return Buffer.from(`${typename}:${id}`).toString('base64url');
 }
 
-/** The type and key of an id, or null for rubbish. Only the one canonical spelling of an id is taken. */
+/** The type and key of an id, or null if it is malformed. Accepts only the canonical encoding, so that an id is unique. */
 export function decodeId(globalId: string): { typename: string; id: string } | null {
   if (globalId.length > 512) return null;
   const text = Buffer.from(globalId, 'base64url').toString('utf8');
@@ -13,7 +13,7 @@ export function decodeId(globalId: string): { typename: string; id: string } | n
   return { typename: text.slice(0, at), id: text.slice(at + 1) };
 }
 
-/** The key of an id that must be of this type, or null. */
+/** The key of an id of this type; null if the id is malformed or of another type. */
 export function keyOf(typename: string, globalId: string): string | null {
   const decoded = decodeId(globalId);
   return decoded?.typename === typename ? decoded.id : null;

@@ -18,28 +18,31 @@ export type Page = {
   before: string | null;
 };
 
-const defaultSize = 20;
-const mostItems = 100;
+const defaultPageSize = 20;
+const maxPageSize = 100;
 
-/** @throws InvalidInputError for sizes outside 1 to 100, and where both directions are asked for. */
+/** @throws InvalidInputError for a size outside 1 to 100, and if `first` and `last` are both given */
 export function pageOf({ first, after, last, before }: PageArgs): Page {
   const issues = Object.entries({ first, last })
-    .filter(([, size]) => size != null && (size < 1 || size > mostItems))
-    .map(([name]) => ({ path: [name], message: `${name} is a number from 1 to ${mostItems}.` }));
+    .filter(([, size]) => size != null && (size < 1 || size > maxPageSize))
+    .map(([name]) => ({
+      path: [name],
+      message: `${name} must be a number from 1 to ${maxPageSize}.`,
+    }));
   if (first != null && last != null) {
-    issues.push({ path: ['last'], message: 'first and last exclude each other.' });
+    issues.push({ path: ['last'], message: 'first and last cannot be combined.' });
   }
   if (issues.length > 0) throw new InvalidInputError(issues);
   return {
-    limit: first ?? last ?? defaultSize,
-    // A page before a cursor is the one right before it.
+    limit: first ?? last ?? defaultPageSize,
+    // `before` without `last` means the page that ends right before the cursor.
     isBackwards: last != null || (first == null && before != null),
     after: after ?? null,
     before: before ?? null,
   };
 }
 
-/** A connection from up to `limit + 1` items in the page's own direction: the extra one shows that there are more. */
+/** Builds a connection from up to `limit + 1` items in the page's direction. The extra item shows that there are more. */
 export function connectionOf<T>(
   items: readonly T[],
   page: Page,
@@ -70,40 +73,42 @@ export type Connection<T> = {
   };
 };
 
-/** Defines `<name>Connection` and `<name>Edge`. `things` is the plural in their descriptions, such as "lip-syncs". */
+/** Defines the types `<name>Connection` and `<name>Edge`. `plural` is used in their descriptions, such as "lip-syncs". */
 export function defineConnection<T>(
   node: ObjectRef<Extended, string | T, T> | ObjectRef<Extended, T>,
-  { name, things }: { name: string; things: string },
+  { name, plural }: { name: string; plural: string },
 ) {
-  // The two kinds of reference differ only in what else they take: both take what the edges hold.
+  // The two kinds of reference differ only in the other inputs that they accept; both accept a node.
   const type = node as ObjectRef<Extended, T>;
   const EdgeRef = builder.objectRef<Connection<T>['edges'][number]>(`${name}Edge`).implement({
-    description: `One of the ${things} of a page, with its cursor.`,
+    description: `An item of a page of ${plural}, with its cursor.`,
     fields: (t) => ({
-      cursor: t.exposeString('cursor', { description: 'Its place, for `after` and `before`.' }),
+      cursor: t.exposeString('cursor', {
+        description: 'The position of the item, for `after` and `before`.',
+      }),
       node: t.field({
         type,
-        description: 'The thing itself.',
+        description: 'The item.',
         resolve: (edge) => edge.node as never,
       }),
     }),
   });
   return builder.objectRef<Connection<T>>(`${name}Connection`).implement({
-    description: `A page of ${things}.`,
+    description: `A page of ${plural}.`,
     fields: (t) => ({
       edges: t.field({
         type: [EdgeRef],
-        description: `The ${things} of this page, each with its cursor.`,
+        description: `The ${plural} of this page, each with its cursor.`,
         resolve: ({ edges }) => edges,
       }),
       nodes: t.field({
         type: [type],
-        description: `The ${things} of this page, without their cursors.`,
+        description: `The ${plural} of this page, without cursors.`,
         resolve: ({ edges }) => edges.map((edge) => edge.node) as never,
       }),
       pageInfo: t.field({
         type: builder.pageInfoRef(),
-        description: 'Where this page stands in the list.',
+        description: 'The position of this page in the list.',
         resolve: ({ pageInfo }) => pageInfo,
       }),
     }),

@@ -19,8 +19,8 @@ import {
 } from 'graphql';
 
 /*
- * IBM's GraphQL Cost Directives (https://ibm.github.io/graphql-specs/cost-spec.html) as Apollo Federation took them in
- * 2.9, where a weight is a whole number: so they reach a supergraph, and its router counts as we do.
+ * IBM's GraphQL Cost Directives (https://ibm.github.io/graphql-specs/cost-spec.html) in the form of Apollo Federation 2.9,
+ * where a weight is an integer. In this form they become part of a supergraph, whose router computes the same costs.
  */
 
 const costDirective = new GraphQLDirective({
@@ -50,8 +50,8 @@ const listSizeDirective = new GraphQLDirective({
 });
 
 /**
- * As a slice writes it at a field. One slicing argument is never required: `first` and `last` have a default. In a
- * field's extensions, which are ours alone, one may also be a list, and is as large as that is long.
+ * `@listSize` of a field. `requireOneSlicingArgument` is always false, because `first` and `last` have a default. In a
+ * field's extensions, which only this server reads, a slicing argument can also be a list: its length is the size.
  */
 export type ListSize = {
   assumedSize?: number;
@@ -60,15 +60,15 @@ export type ListSize = {
   requireOneSlicingArgument: false;
 };
 
-/** Of a list whose length nobody chooses: about as many, rather too many than too few. */
+/** The size of a list without size arguments. An estimate, rather too high than too low. */
 export function listOf(assumedSize: number): ListSize {
   return { assumedSize, requireOneSlicingArgument: false };
 }
 
-/** Of a field that may ask the upstream for the sake of one thing, or that changes something. */
-export const call = { weight: 10 };
+/** For a field that can cause an upstream call for one object, and for mutations. */
+export const upstreamCallCost = { weight: 10 };
 
-/** For every paged list: what `pageOf` in `paging.ts` gives where no size is asked for. */
+/** For paged lists. The assumed size is the default page size of `pageOf` in `paging.ts`. */
 export const pageSize: ListSize = {
   assumedSize: 20,
   slicingArguments: ['first', 'last'],
@@ -76,14 +76,14 @@ export const pageSize: ListSize = {
   requireOneSlicingArgument: false,
 };
 
-/** How many items the fields of an object have, by their names: the list of a connection is sized by its parent. */
+/** Field name → number of items, for the lists of a connection, whose size is an argument of the parent field. */
 export type Sizes = { readonly [field: string]: number };
 
 /**
- * Fields that GraphQL and federation add, so that there is no place to write their cost at. The schema as a whole is
- * 100 kB of answer; an entity may have to be asked for upstream.
+ * Weights of fields that GraphQL and federation add, which cannot have `@cost`. `__schema` returns up to 100 kB; an entity
+ * can cause an upstream call.
  */
-const unwritten: Record<string, number> = {
+const builtInWeights: Record<string, number> = {
   __typename: 0,
   __schema: 500,
   __type: 10,
@@ -94,7 +94,7 @@ const unwritten: Record<string, number> = {
 type Field = GraphQLField<unknown, unknown>;
 type Arguments = Record<string, unknown>;
 
-/** No weight of its own: that of the type counts. */
+/** Without a weight, the weight of the field's type applies. */
 type Price = { weight: number | undefined; listSize: Partial<ListSize> | undefined };
 const prices = new WeakMap<Field, Price>();
 
@@ -102,7 +102,7 @@ export function priceOf(field: Field): Price {
   const known = prices.get(field);
   if (known !== undefined) return known;
   const price = {
-    weight: weightAt(field) ?? unwritten[field.name],
+    weight: weightAt(field) ?? builtInWeights[field.name],
     listSize: (field.extensions.listSize ??
       valuesAt(field, listSizeDirective)) as Price['listSize'],
   };
@@ -110,42 +110,42 @@ export function priceOf(field: Field): Price {
   return price;
 }
 
-/** Of a field that is in no type of the schema, such as `__schema`. */
-export function weightOfMeta(name: string): number {
-  return unwritten[name] ?? 0;
+/** The weight of a field that no type declares, such as `__schema`. */
+export function weightOfMetaField(name: string): number {
+  return builtInWeights[name] ?? 0;
 }
 
 /**
- * What the arguments that are given weigh, and within them the fields of inputs: nothing unless it is written. A list
- * that leads to no list, as `createLipsyncs(inputs:)` takes one, is the field's own work again for each further item.
+ * The weight of the given arguments and of their input fields: 0 without `@cost`. If a field that returns no list takes a
+ * list, such as `createLipsyncs(inputs:)`, each item after the first costs the weight of the field again.
  */
 export function weightOfArguments(field: Field, node: FieldNode, args: Arguments): number {
-  const given = new Set(node.arguments?.map(({ name }) => name.value));
+  const givenNames = new Set(node.arguments?.map(({ name }) => name.value));
   const isList = isListType(getNullableType(field.type));
-  const again = isList ? 0 : Math.max(0, (lengthOfLists(args) ?? 1) - 1);
+  const repetitions = isList ? 0 : Math.max(0, (lengthOfLists(args) ?? 1) - 1);
   return field.args
-    .filter(({ name }) => given.has(name))
+    .filter(({ name }) => givenNames.has(name))
     .reduce(
       (sum, arg) => sum + (weightAt(arg) ?? 0) + weightOfInput(arg.type, args[arg.name]),
-      again * (priceOf(field).weight ?? 0),
+      repetitions * (priceOf(field).weight ?? 0),
     );
 }
 
 /**
- * How many items the field may have, where it is a list, and how many the fields of what it returns.
+ * The maximum number of items of the field, if it is a list, and of the lists in the object that it returns.
  *
- * A list without a size of its own that takes a list, as `nodes(ids:)` does, is as long as that. The directives can't
- * say this: a slicing argument is a number.
+ * A list without `@listSize` whose argument is a list, such as `nodes(ids:)`, has the length of the argument. The directives
+ * cannot express this, because a slicing argument is a number.
  */
 export function countItems(field: Field, args: Arguments): { items: number; sizes: Sizes } {
   const { listSize } = priceOf(field);
   if (listSize === undefined) return { items: lengthOfLists(args) ?? 1, sizes: {} };
   const { assumedSize, slicingArguments = [], sizedFields = [] } = listSize;
-  const asked = slicingArguments
+  const sizes = slicingArguments
     .map((path) => valueAt(args, path.split('.')))
     .map((value) => (Array.isArray(value) ? value.length : value))
     .filter((size) => typeof size === 'number');
-  const size = asked.length > 0 ? Math.max(0, ...asked) : (assumedSize ?? 1);
+  const size = sizes.length > 0 ? Math.max(0, ...sizes) : (assumedSize ?? 1);
   return sizedFields.length > 0
     ? { items: 1, sizes: Object.fromEntries(sizedFields.map((name) => [name, size])) }
     : { items: size, sizes: {} };

@@ -3,50 +3,52 @@ import { GraphQLDateTime } from 'graphql-scalars';
 import { builder } from './builder.ts';
 
 builder.scalarType('DateTime', {
-  description: 'An instant in RFC 3339, in UTC: `2026-01-31T12:34:56.789Z`.',
+  description:
+    'An instant in RFC 3339 format, in UTC, in the years 1 to 9999: `2026-01-31T12:34:56.789Z`. Inputs can have another offset.',
   serialize: (value) => GraphQLDateTime.serialize(value) as Date,
-  parseValue: (value) => withinYears(GraphQLDateTime.parseValue(value)),
-  parseLiteral: (node) => withinYears(GraphQLDateTime.parseLiteral(node, {})),
+  parseValue: (value) => checkYear(GraphQLDateTime.parseValue(value)),
+  parseLiteral: (node) => checkYear(GraphQLDateTime.parseLiteral(node, {})),
 });
 
-/** RFC 3339 has the years 0 to 9999. PostgreSQL knows no year 0, and an offset can lead out of them. */
-function withinYears(instant: Date): Date {
+/** RFC 3339 has the years 0 to 9999. PostgreSQL has no year 0, and an offset can move the UTC year out of this range. */
+function checkYear(instant: Date): Date {
   const year = instant.getUTCFullYear();
   if (year >= 1 && year <= 9999) return instant;
-  throw new GraphQLError('A DateTime is in the years 1 to 9999, in UTC.');
+  throw new GraphQLError('A DateTime must be in the years 1 to 9999, in UTC.');
 }
 
 builder.scalarType('BigInt', {
   description:
-    'A whole number from -2^53 to 2^53, since 32 bits do not hold the size of a large file.',
-  serialize: (value) => toWhole(value),
-  parseValue: (value) => toWhole(value),
+    'An integer from -(2^53 - 1) to 2^53 - 1, for values beyond 32 bits such as file sizes in bytes. Inputs can be a number or a string of digits.',
+  serialize: (value) => toSafeInteger(value),
+  parseValue: (value) => toSafeInteger(value),
   parseLiteral: (node) =>
-    toWhole(node.kind === Kind.INT || node.kind === Kind.STRING ? node.value : null),
+    toSafeInteger(node.kind === Kind.INT || node.kind === Kind.STRING ? node.value : null),
 });
 
-/** Clients whose integers end at 32 bits may send it as a string. */
-function toWhole(value: unknown): number {
+/** Accepts a string, for clients with 32-bit integers. */
+function toSafeInteger(value: unknown): number {
   const isDigits = typeof value === 'string' && /^-?\d{1,16}$/.test(value);
-  const whole = isDigits ? Number(value) : value;
-  if (typeof whole !== 'number' || !Number.isSafeInteger(whole)) {
-    throw new GraphQLError('A BigInt is a whole number from -2^53 to 2^53.');
+  const integer = isDigits ? Number(value) : value;
+  if (typeof integer !== 'number' || !Number.isSafeInteger(integer)) {
+    throw new GraphQLError('A BigInt must be an integer from -(2^53 - 1) to 2^53 - 1.');
   }
-  return whole;
+  return integer;
 }
 
 builder.scalarType('File', {
-  description: 'A file sent with the GraphQL multipart request format.',
+  description:
+    'A file, sent as a part of a request in the GraphQL multipart request format. Input only.',
   serialize: () => {
-    throw new TypeError('A File is only ever sent to the server.');
+    throw new TypeError('A File can only be an input.');
   },
   parseValue: (value) => {
     if (isFile(value)) return value;
-    throw new GraphQLError('A File is a part of a multipart request.');
+    throw new GraphQLError('A File must be a part of a multipart request.');
   },
 });
 
-/** Not by its class: each implementation of `fetch` has its own. What came as JSON has no methods. */
+/** Not checked with instanceof, because each `fetch` implementation has its own class. JSON values have no methods. */
 function isFile(value: unknown): value is File {
   return typeof (value as Partial<File> | null)?.arrayBuffer === 'function';
 }

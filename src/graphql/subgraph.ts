@@ -18,65 +18,64 @@ import {
 } from 'graphql';
 import { builder } from './builder.ts';
 
-/** The highest that both `@apollo/composition` and `@theguild/federation-composition` take. */
+/** The highest version that `@apollo/composition` and `@theguild/federation-composition` both support. */
 const federation = 'https://specs.apollo.dev/federation/v2.9';
 
-/** Told here, since Pothos knows no directive by itself but those of its own options. */
+/** Listed explicitly, because Pothos imports only the directives of its own options. */
 const federationDirectives = ['@cost', '@key', '@listSize', '@shareable', '@tag'];
 
 /**
- * A registry needs that of `@oneOf`. It knows the others, of federation 2.9 and the GraphQL Cost Directives Specification,
- * and takes them as long as they are these; they are here for clients.
+ * Schema registries require the definition of `@oneOf`. They know the other two from federation 2.9 and the Cost Directives
+ * Specification and accept exactly these definitions; they are published for clients.
  */
 const definitions = `
-"""Exactly one field of the input is given."""
+"""Exactly one field of the input must be given."""
 directive @oneOf on INPUT_OBJECT
 
 """
-What this adds to the cost of an operation. Where it is not written, a field that returns something with fields adds 1, and any other 0.
+The cost that this adds to an operation. The default is 1 for a field that returns an object and 0 for other fields.
 """
 directive @cost(
-  """How much, each time."""
+  """The cost of each occurrence."""
   weight: Int!
 ) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
 
-"""How many items a list counts for, since each of them costs what is selected of it."""
+"""The number of list items that the cost is computed for. Each item costs its selected fields."""
 directive @listSize(
-  """As many, where no argument says otherwise."""
+  """The number of items if no slicing argument is given."""
   assumedSize: Int
-  """The arguments that say how many; the largest counts."""
+  """The arguments that set the number of items; the largest value counts."""
   slicingArguments: [String!]
-  """The fields of what is returned that hold the list. Without them the field itself does."""
+  """The fields of the returned object that contain the list. Default: the field itself is the list."""
   sizedFields: [String!]
-  """Whether exactly one of the arguments must be given."""
+  """Whether exactly one of the slicing arguments must be given."""
   requireOneSlicingArgument: Boolean = true
 ) on FIELD_DEFINITION
 `;
 
-/** Inputs of which exactly one field is given. */
+/** Inputs that get `@oneOf`. */
 const oneOfInputs = ['LipsyncVideoInput', 'LipsyncSpeechInput'];
 
 /**
- * Fields of `Query` that are answered here and left out of the published SDL. A field that two subgraphs have must be
- * shareable in both and mean the same in both, and a `node` that knows only our types means something else than a
- * neighbour's: with ours in it, no graph that has a `node` already would compose. A gateway reaches our types by
- * `_entities`.
+ * Fields of `Query` that this server resolves but that the published SDL omits. A field of two subgraphs must be shareable
+ * and mean the same in both. Our `node` resolves only our types, so a supergraph with another subgraph's `node` would not
+ * compose. A gateway resolves our types by `_entities` instead.
  */
 const unpublishedFields: ReadonlySet<string> = new Set(['node', 'nodes']);
 
-/** The first that GraphiQL's documentation shows. */
-const about = `Makes the person in a video speak. \`videos\` and \`voices\` list what there is, \`createLipsync\` makes a lip-sync, and \`lipsyncProgress\` follows it to its end.
+/** Shown at the top of GraphiQL's documentation. */
+const schemaDescription = `Creates lip-sync videos: the person in a video speaks a text or an audio file. \`videos\` and \`voices\` list what is available, \`createLipsync\` creates a lip-sync, and \`lipsyncProgress\` streams its progress until it ends.
 
-Where something can fail on purpose the result is a union. Its failures implement \`LipsyncError\`, so \`... on LipsyncError { code message }\` reads each of them, also those of later versions.`;
+An operation with documented failures returns a union. Its failures implement \`LipsyncError\`, so \`... on LipsyncError { code message }\` reads all of them, including those that later versions add.`;
 
 /**
- * The schema as it runs, and its SDL as a registry takes it. Pothos' federation plugin can't print `@oneOf`, and
- * `@apollo/composition` refuses it undeclared: the inputs get it after the build, and the SDL with its definition.
+ * The executable schema, and its SDL for a schema registry. Pothos's federation plugin cannot print `@oneOf`, and
+ * `@apollo/composition` rejects it without a definition, so both are added after the build.
  */
 export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } {
   const published = builder.toSubGraphSchema({ linkUrl: federation, federationDirectives });
   let sdl: string | undefined;
-  // When it is first asked for: it takes a tenth of what a start has.
+  // Printed lazily: it would take a tenth of the start time.
   const printSdl = () => {
     sdl ??= printWithOneOf(published);
     return sdl;
@@ -85,22 +84,24 @@ export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } 
   const schema = new GraphQLSchema(published.toConfig());
   for (const name of oneOfInputs) {
     const input = schema.getType(name);
-    if (!(input instanceof GraphQLInputObjectType)) throw new Error(`There is no input ${name}.`);
+    if (!(input instanceof GraphQLInputObjectType))
+      throw new Error(`The schema has no input ${name}.`);
     input.isOneOf = true;
   }
   const { _service: service, _entities: entities } = schema.getQueryType()?.getFields() ?? {};
-  if (service === undefined || entities === undefined) throw new Error('This is no subgraph.');
-  // Of the schema as it runs alone: what a graph is about is not for one subgraph to say.
-  schema.description = about;
+  if (service === undefined || entities === undefined)
+    throw new Error('The schema has no _service or _entities field.');
+  // Only for the executable schema: a subgraph must not set the description of a supergraph.
+  schema.description = schemaDescription;
   service.resolve = () => ({ sdl: printSdl() });
-  tolerateStrangers(entities);
+  skipUnknownTypes(entities);
   return { schema, printSdl };
 }
 
 type Reference = { __typename?: unknown };
 
-/** Apollo's resolver fails the whole list, as a defect of ours, over one reference that is to no entity. */
-function tolerateStrangers(entities: GraphQLField<unknown, unknown>): void {
+/** Resolves a reference to an unknown type to null. Apollo's resolver would fail the whole list with an internal error. */
+function skipUnknownTypes(entities: GraphQLField<unknown, unknown>): void {
   const { resolve = defaultFieldResolver } = entities;
   const union = getNamedType(entities.type);
   const names = new Set<unknown>(
@@ -129,7 +130,7 @@ function isPublished(type: ObjectTypeDefinitionNode, { name }: FieldDefinitionNo
   return type.name.value !== 'Query' || !unpublishedFields.has(name.value);
 }
 
-/** The same document whatever order the types were built in, so that a change shows only what changed. */
+/** Sorts the document, so that the order in which types are built does not show up in a diff. */
 function sort(document: DocumentNode): DocumentNode {
   const isExtension = ({ kind }: DefinitionNode) => kind === Kind.SCHEMA_EXTENSION;
   const sorted = visit(document, {

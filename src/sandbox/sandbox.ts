@@ -1,56 +1,63 @@
 import { mkdir } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type AccountDefaults, openAccounts } from './accounts.ts';
-import { createAnnouncer } from './callbacks.ts';
-import { isNeededByRunning, pictureOf, videoOfJob } from './catalog.ts';
-import { createDisk } from './disk.ts';
-import type { FinalStatus, Job, Status } from './job.ts';
-import { type JobHooks, openJobs } from './jobs.ts';
-import { createJournal } from './journal.ts';
-import { library } from './library.ts';
-import { createRender, type Render } from './render.ts';
-import { API_BASE, serve } from './router.ts';
-import { openShelf } from './shelf.ts';
-import { createSwitchBoard } from './switches.ts';
-import { toItem } from './video.ts';
-import type { World } from './world.ts';
+import { getRequestListener } from '@hono/node-server';
+import { createSwitchStore } from './faults/switches.ts';
+import { app } from './http/app.ts';
+import type { SandboxEnv } from './http/context.ts';
+import { API_BASE } from './http/responses.ts';
+import { createCallbackSender } from './jobs/callbacks.ts';
+import { isNeededByRunningJob, pictureFileOf, videoOfJob } from './jobs/find-video.ts';
+import type { FinalStatus, Job, Status } from './jobs/job.ts';
+import { type JobHooks, openJobStore } from './jobs/job-store.ts';
+import { toItem } from './jobs/video.ts';
+import { openPort } from './port.ts';
+import { createRenderQueue, type Render } from './render/render-queue.ts';
+import type { RenderInput } from './render/result.ts';
+import type { SandboxState } from './state.ts';
+import { type AccountDefaults, openAccounts } from './storage/accounts.ts';
+import { openFileStore } from './storage/file-store.ts';
+import { createJsonFiles } from './storage/json-files.ts';
+import { library } from './storage/library.ts';
+import { createRequestLog } from './storage/request-log.ts';
 
 export type SandboxOptions = {
-  /** Its own folder: jobs, accounts, uploads and results are kept here and survive a restart, also after `kill -9`. */
+  /** The sandbox's own folder. Jobs, accounts, uploads and results survive a restart there, also after `kill -9`. */
   dataDir: string;
-  /** 0, the default, is any free one. The host is always 127.0.0.1. */
+  /** 0, the default, is any free port. The host is always 127.0.0.1. */
   port?: number;
-  /** The one bearer token it accepts. Default `user:1001-sandbox`. */
+  /** The only bearer token that is accepted. Default `user:1001-sandbox`. */
   token?: string;
-  /** Those of the first start; later ones remember. Default two with three jobs each. */
+  /** The accounts of the first start; a later start reads the stored ones. Default two with three jobs each. */
   accounts?: AccountDefaults;
   /** How long a job is QUEUED, in milliseconds. Default 1000. */
   queuedMs?: number;
   /** How long a job is GENERATING, in milliseconds. Default 4000. */
   generatingMs?: number;
-  /** Which revision of the documentation it follows. Default `2026`. */
+  /** How long the phrase `[[unavailable]]` has connections refused, in milliseconds. Default 10 000. */
+  outageMs?: number;
+  /** Which revision of the documentation the sandbox follows. Default `2026`. */
   profile?: '2024-12' | '2026';
 };
 
 export type Sandbox = {
   /** `http://127.0.0.1:PORT/v2/pixverse` */
   baseUrl: string;
-  /** `http://127.0.0.1:PORT`, where media and `/_sandbox` are. */
+  /** `http://127.0.0.1:PORT`, with the media and `/_sandbox`. */
   origin: string;
   token: string;
   port: number;
-  /** Ends within a second, with requests under way cut. Running jobs go on at the next start. */
+  /** Ends within a second and cuts running requests. Running jobs continue at the next start. */
   close(): Promise<void>;
 };
 
 const GIB = 1024 ** 3;
-/** Kept uploads: enough for many real ones, little enough for a laptop. The newest always stays. */
+/** Enough for many real uploads, and little enough for a laptop. The newest file always stays. */
 const MAX_UPLOADS_BYTES = 2 * GIB;
 const MAX_RESULTS_BYTES = 1 * GIB;
 /** In the revisions that state a limit; December 2024 states none. */
 const MAX_AUDIO_SECONDS = 60;
+/** Long enough to send another lip-sync by hand. */
+const DEFAULT_OUTAGE_MS = 10_000;
 
 const DEFAULT_ACCOUNTS: AccountDefaults = [
   { email: 'studio@sandbox.example', maxJobs: 3 },
@@ -59,128 +66,127 @@ const DEFAULT_ACCOUNTS: AccountDefaults = [
 
 /** Starts a stand-in for useapi.net's PixVerse API. Throws when the port is taken. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 });
-  const port = await listen(server, options.port ?? 0);
-  // A client of the last run may be asking already: it waits for the disk to be read.
-  const opening = openWorld(options, `http://127.0.0.1:${port}`);
-  server.on('request', (request, response) => {
-    opening
-      .then(({ world }) => serve({ request, response }, world))
-      .catch(() => response.destroy());
-  });
+  const { promise: opened, resolve: setOpened } = Promise.withResolvers<SandboxState>();
+  // A client of the last run may send requests already: they wait until the disk is read.
+  const listener = getRequestListener(
+    async (request, env) =>
+      app.fetch(request, { ...(env as SandboxEnv['Bindings']), state: await opened }),
+    // By default the adapter replaces the global Request and Response, which the server in this process uses too, and
+    // ends connections with an unread body.
+    { hostname: '127.0.0.1', overrideGlobalObjects: false, autoCleanupIncoming: false },
+  );
+  const port = await openPort(options.port ?? 0, listener);
   try {
-    const { world, close } = await opening;
-    world.jobs.start();
+    const origin = `http://127.0.0.1:${port.number}`;
+    const { outageMs = DEFAULT_OUTAGE_MS } = options;
+    const { state, close } = await openState(options, {
+      origin,
+      startOutage: () => port.startOutage(outageMs),
+    });
+    setOpened(state);
+    state.jobs.start();
     return {
-      baseUrl: `${world.origin}${API_BASE}`,
-      origin: world.origin,
-      token: world.token,
-      port,
+      baseUrl: `${origin}${API_BASE}`,
+      origin,
+      token: state.token,
+      port: port.number,
       async close() {
-        const closed = new Promise((resolve) => server.close(resolve));
-        server.closeAllConnections();
-        await Promise.all([closed, close()]);
+        await Promise.all([port.close(), close()]);
       },
     };
   } catch (error) {
-    server.close();
-    server.closeAllConnections();
+    await port.close();
     throw error;
   }
 }
 
-async function openWorld(options: SandboxOptions, origin: string) {
+async function openState(
+  options: SandboxOptions,
+  network: Pick<SandboxState, 'origin' | 'startOutage'>,
+) {
   const { dataDir, token = 'user:1001-sandbox' } = options;
   await mkdir(dataDir, { recursive: true });
-  const disk = createDisk();
-  const switches = createSwitchBoard();
-  const isNeeded = (name: string) => isNeededByRunning(world, name);
-  const shelf = (name: string, maxBytes: number) =>
-    openShelf({ folder: join(dataDir, name), maxBytes, isNeeded });
-  const results = await shelf('results', MAX_RESULTS_BYTES);
-  const uploads = await shelf('uploads', MAX_UPLOADS_BYTES);
+  const files = createJsonFiles();
+  const switches = createSwitchStore();
+  const isNeeded = (name: string) => isNeededByRunningJob(state, name);
+  const openStore = (name: string, maxBytes: number) =>
+    openFileStore({ folder: join(dataDir, name), maxBytes, isNeeded });
+  const results = await openStore('results', MAX_RESULTS_BYTES);
+  const uploads = await openStore('uploads', MAX_UPLOADS_BYTES);
   const defaults = options.accounts ?? DEFAULT_ACCOUNTS;
-  const accounts = await openAccounts({ dataDir, defaults, disk });
-  const announcer = createAnnouncer({
-    modeOf: (job) => switches.twistsFor(job.twists).callbacks ?? 'normal',
-    bodyOf: (job, status) => callbackBody(world, job, status),
+  const accounts = await openAccounts({ dataDir, defaults, files });
+  const callbacks = createCallbackSender({
+    modeOf: (job) => switches.effectsOn(job.effects).callbacks ?? 'normal',
+    bodyOf: (job, status) => callbackBody(state, job, status),
   });
-  const parts = {
+  const hooks = jobHooks(() => state, options, createRenderQueue(results));
+  const jobs = await openJobStore(join(dataDir, 'jobs'), files, hooks);
+  const state: SandboxState = {
+    ...network,
     token,
     userId: /^user:(\d+)-/.exec(token)?.[1] ?? '1001',
-    origin,
-    profile: () => switches.now.profile ?? options.profile ?? '2026',
+    profile: () => switches.current.profile ?? options.profile ?? '2026',
     accounts,
     library,
-    announcer,
+    jobs,
+    callbacks,
     uploads,
     results,
     switches,
-    journal: createJournal(),
-    firedPhrases: new Set<string>(),
+    requestLog: createRequestLog(),
+    usedPhrases: new Set<string>(),
   };
-  const hooks = jobHooks(() => world, options, createRender(results));
-  const world: World = { ...parts, jobs: await openJobs(join(dataDir, 'jobs'), disk, hooks) };
   const close = async () => {
-    world.jobs.close();
-    announcer.close();
-    // The folder may be gone already, with the test it belonged to.
+    jobs.close();
+    callbacks.close();
+    // A test may have deleted the folder already.
     await accounts.save().catch(() => undefined);
-    await disk.settle();
+    await files.settle();
   };
-  return { world, close };
+  return { state, close };
 }
 
-function jobHooks(world: () => World, options: SandboxOptions, render: Render): JobHooks {
-  const twistsOf = (job: Job) => world().switches.twistsFor(job.twists);
+function jobHooks(state: () => SandboxState, options: SandboxOptions, render: Render): JobHooks {
+  const effectsOn = (job: Job) => state().switches.effectsOn(job.effects);
   return {
-    staysMs(job) {
-      const { now } = world().switches;
-      const twists = twistsOf(job);
-      if (job.status === 'QUEUED') return now.queuedMs ?? options.queuedMs ?? 1000;
-      const generatingMs = now.generatingMs ?? options.generatingMs ?? 4000;
-      return twists.endless ? null : generatingMs * (twists.slowBy ?? 1);
+    statusDurationMs(job) {
+      const { current } = state().switches;
+      if (job.status === 'QUEUED') return current.queuedMs ?? options.queuedMs ?? 1000;
+      const { endless, slowBy = 1 } = effectsOn(job);
+      return endless ? null : (current.generatingMs ?? options.generatingMs ?? 4000) * slowBy;
     },
-    outcomeOf: (job): FinalStatus => twistsOf(job).outcome ?? 'COMPLETED',
-    produce: (job) => render(scriptOf(job, world())),
-    generating: (job) => world().announcer.generating(job),
-    ended: (job) => world().announcer.ended(job),
+    outcomeOf: (job): FinalStatus => effectsOn(job).outcome ?? 'COMPLETED',
+    render: (job) => render(renderInputOf(job, state())),
+    onGenerating: (job) => state().callbacks.onGenerating(job),
+    onFinal: (job) => state().callbacks.onFinal(job),
     refund(job) {
-      const account = world().accounts.find(job.email);
+      const account = state().accounts.find(job.email);
       if (account) account.credits += job.credits;
-      world().accounts.saveSoon();
+      state().accounts.saveSoon();
     },
   };
 }
 
-/** Sound wins over text when both were sent. What happens upstream then is not documented. */
-function scriptOf(job: Job, world: World) {
+/** The sound is used when both sound and text were sent. What the upstream does then is not documented. */
+function renderInputOf(job: Job, state: SandboxState): RenderInput {
   const { videoId, videoPath, audioPath, speakerId } = job.request;
-  const upload = (path: string) => join(world.uploads.folder, path.slice('upload/'.length));
-  const picturePath = videoPath ? upload(videoPath) : pictureOf(world, videoId ?? '');
-  if (!picturePath) throw new Error('The source video is gone.');
+  const upload = (path: string) => join(state.uploads.folder, path.slice('upload/'.length));
+  const picturePath = videoPath ? upload(videoPath) : pictureFileOf(state, videoId ?? '');
+  if (!picturePath) throw new Error('The source video was deleted.');
   return {
     picturePath,
     soundPath: audioPath ? upload(audioPath) : null,
     text: job.spoken,
     speakerId,
-    maxSeconds: world.profile() === '2026' ? MAX_AUDIO_SECONDS : Number.POSITIVE_INFINITY,
+    maxSeconds: state.profile() === '2026' ? MAX_AUDIO_SECONDS : Number.POSITIVE_INFINITY,
   };
 }
 
-/** Nothing documents it; useapi.net's own receivers read the item of GET /videos/{id} plus `replyRef`. */
-function callbackBody(world: World, job: Job, status: Status) {
-  const video = videoOfJob(world, { ...job, status });
-  const item = toItem(video, { profile: world.profile(), inList: false, withReplyRef: true });
-  if (world.switches.now.callbackShape !== 'nested') return item;
+/** Not documented. useapi.net's own receivers read the item of GET /videos/{id} plus `replyRef`. */
+function callbackBody(state: SandboxState, job: Job, status: Status) {
+  const video = videoOfJob(state, { ...job, status });
+  const item = toItem(video, { profile: state.profile(), inList: false, withReplyRef: true });
+  if (state.switches.current.callbackShape !== 'nested') return item;
   const { replyRef } = job.request;
   return { ...item, response: { replyRef }, ...(status === 'FAILED' ? { errCode: 8 } : {}) };
-}
-
-async function listen(server: Server, port: number): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve());
-  });
-  return (server.address() as AddressInfo).port;
 }

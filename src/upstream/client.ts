@@ -1,13 +1,19 @@
 import type { z } from 'zod';
 import { type Failure, UpstreamUnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { answerOf, bodyOf, isSuccess, jsonOf, throwIfSourceFailed } from './answer.ts';
+import { CoalescedReads } from './coalesced-reads.ts';
 import { Connection } from './connection.ts';
-import { errorTextOf, failureOfStatus, redact, unrepeatable } from './errors.ts';
-import { type Answer, codeOf, type Fault } from './exchange.ts';
+import { errorTextOf, failureOfStatus, markNotRetryable, redactForLog } from './errors.ts';
+import { type HttpResponse, type NoResponse, networkErrorCode } from './exchange.ts';
 import { type Query, queryText } from './path.ts';
+import {
+  isSuccess,
+  parseJson,
+  parseSuccess,
+  responseOrThrow,
+  throwIfSourceFailed,
+} from './response.ts';
 import { retryRead } from './retry.ts';
-import { SingleFlight } from './single-flight.ts';
 import { toUploadBody } from './upload-body.ts';
 
 const defaultRetryBaseMs = 250;
@@ -16,27 +22,30 @@ export type UpstreamOptions = {
   /** Such as `https://api.useapi.net/v2/pixverse`. */
   baseUrl: string;
   token: string;
-  /** For each try of a read, a change or a post: from its start to the last byte. For uploads: between two moves. */
+  /** For each attempt of a read or write: from its start to the last byte. For uploads: between two transfers of bytes. */
   timeoutMs: number;
   log: Log;
-  /** Bound of the first wait before a read is tried again. Default 250 ms; it doubles. */
+  /** Bound of the first wait before a read is retried; it doubles each time. Default 250 ms. */
   retryBaseMs?: number;
 };
 
 export type ReadRequest<T> = { path: string; query?: Query; schema: z.ZodType<T> };
 
-/** `signal`: its caller has left and wants no answer any more. */
+/** `signal` is aborted when the caller no longer needs the result. */
 export type ReadOptions = {
   signal?: AbortSignal | undefined;
-  /** Never an answer that was asked for before this call: something has just changed. Default false. */
+  /**
+   * Never shares a response that was requested before this call, which may lack a recent change, such as a terminal
+   * status. Default false.
+   */
   isFresh?: boolean | undefined;
 };
 
-export type ChangeRequest = {
+export type WriteRequest = {
   method: 'DELETE' | 'POST';
   path: string;
   json?: object;
-  /** What an answer other than 2xx means here, where it differs from the common table. */
+  /** The failure for a response other than 2xx, where it differs from `failureOfStatus`. */
   failureOf?: (status: number, body: unknown) => Failure | undefined;
 };
 
@@ -44,33 +53,33 @@ export type UploadRequest<T> = {
   path: string;
   query?: Query;
   schema: z.ZodType<T>;
-  /** Any source of bytes, a `Readable` too. It is read with back-pressure and never closed, not even on failure. */
+  /** Any source of bytes, such as a `Readable`. Read with backpressure and never closed, not even on failure. */
   body: AsyncIterable<Uint8Array>;
   contentType: string;
-  /** In bytes; without it the body goes out chunked. */
+  /** In bytes; without it the body is sent chunked. */
   contentLength?: number | undefined;
   signal?: AbortSignal | undefined;
 };
 
-/** What became of a POST that must never be sent twice. */
+/** The outcome of a POST that must never be sent twice. */
 export type PostOutcome =
-  /** `failure` is null exactly for a 2xx; `body` is parsed JSON, or undefined where an error came without any. */
+  /** `failure` is null exactly for a 2xx. `body` is parsed JSON, or undefined for an error response without JSON. */
   | { kind: 'answered'; status: number; body: unknown; failure: Failure | null }
-  /** No byte of it was written to any connection: it may be sent again. */
+  /** No byte was written to any connection: it may be sent again. */
   | { kind: 'not-sent'; failure: UpstreamUnavailableError }
-  /** It may have been acted upon. */
+  /** The upstream may have processed it. */
   | { kind: 'unknown'; failure: UpstreamUnavailableError };
 
 export function createUpstream(options: UpstreamOptions): Upstream {
   return new Upstream(options);
 }
 
-/** The upstream over HTTP. Throws the failures of `src/errors.ts`; an aborted signal's reason is thrown as it is. */
+/** The upstream over HTTP. Throws the failures of `src/errors.ts`, and the reason of an aborted signal unchanged. */
 export class Upstream {
   readonly log: Log;
   readonly #options: UpstreamOptions;
   readonly #connection: Connection;
-  readonly #reads = new SingleFlight<unknown>();
+  readonly #reads = new CoalescedReads<unknown>();
 
   constructor(options: UpstreamOptions) {
     this.log = options.log;
@@ -79,14 +88,14 @@ export class Upstream {
   }
 
   /**
-   * GET. Equal reads at the same time are one upstream call, which ends when all who wait for it have left. Up to 3
-   * tries where the failure may be over in a moment, each with the whole timeout.
+   * GET. Equal reads at the same time share one upstream call, which is aborted when all its callers have left. Transient
+   * failures are retried up to 3 times, each attempt with the whole timeout.
    */
   async read<T>(request: ReadRequest<T>, options: ReadOptions = {}): Promise<T> {
     const path = request.path + queryText(request.query);
     const baseMs = this.#options.retryBaseMs ?? defaultRetryBaseMs;
-    const join = options.isFresh === true ? 'joinNext' : 'join';
-    const body = await this.#reads[join](
+    const read = options.isFresh === true ? 'readFresh' : 'read';
+    const body = await this.#reads[read](
       path,
       (signal) => retryRead(() => this.#get(path, signal), { baseMs, signal }),
       options.signal,
@@ -94,22 +103,24 @@ export class Upstream {
     return this.#parse(request, body);
   }
 
-  /** A change, sent once. Gives the answer's JSON, or undefined: a 204 and other answers without JSON are fine. */
-  async change(request: ChangeRequest): Promise<unknown> {
+  /** Sends a write once. Gives the response's JSON, or undefined: a 204 and other responses without JSON are valid. */
+  async write(request: WriteRequest): Promise<unknown> {
     const { method, path, json } = request;
-    const outcome = await this.#connection.overFresh(
+    const outcome = await this.#connection.sendOverNewConnection(
       { method, path, ...jsonBody(json) },
       { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
     );
-    // Also after a failure: half a change may have happened.
+    // Also after a failure: the write may have taken effect in part.
     this.#reads.forgetAll();
-    // What was sent may come back in the answer, and it may be a password.
-    this.#note(`${method} ${path}`, outcome, { isTextLogged: json === undefined });
-    const answer = answerOf(outcome, { isRepeatable: false });
-    const body = jsonOf(answer.text);
-    if (!isSuccess(answer.status)) {
-      const meant = request.failureOf?.(answer.status, body);
-      throw meant ?? unrepeatable(failureOfStatus(answer.status, body, answer.retryAfter));
+    // A response may repeat the request, which may hold a password.
+    this.#logOutcome(`${method} ${path}`, outcome, { isTextLogged: json === undefined });
+    const response = responseOrThrow(outcome, { isRepeatable: false });
+    const body = parseJson(response.text);
+    if (!isSuccess(response.status)) {
+      const failure = request.failureOf?.(response.status, body);
+      throw (
+        failure ?? markNotRetryable(failureOfStatus(response.status, body, response.retryAfter))
+      );
     }
     if (errorTextOf(body) !== undefined) {
       throw new UpstreamUnavailableError('INVALID_ANSWER', false);
@@ -117,21 +128,21 @@ export class Upstream {
     return body;
   }
 
-  /** Sends a POST at most once, whoever leaves meanwhile, and tells what is known about it. Doesn't throw. */
+  /** Sends a POST at most once, also when its caller leaves, and reports what is known of its outcome. Doesn't throw. */
   async postOnce(path: string, json: object): Promise<PostOutcome> {
-    const outcome = await this.#connection.overFresh(
+    const outcome = await this.#connection.sendOverNewConnection(
       { method: 'POST', path, ...jsonBody(json) },
       { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
     );
     this.#reads.forgetAll();
-    this.#note(`POST ${path}`, outcome);
-    if (outcome.kind === 'fault') {
+    this.#logOutcome(`POST ${path}`, outcome);
+    if (outcome.kind === 'no-response') {
       return outcome.isSent
         ? { kind: 'unknown', failure: new UpstreamUnavailableError(outcome.reason, false) }
         : { kind: 'not-sent', failure: new UpstreamUnavailableError(outcome.reason) };
     }
     const { status, retryAfter } = outcome;
-    const body = jsonOf(outcome.text);
+    const body = parseJson(outcome.text);
     if (!isSuccess(status)) {
       return { kind: 'answered', status, body, failure: failureOfStatus(status, body, retryAfter) };
     }
@@ -141,8 +152,8 @@ export class Upstream {
   }
 
   /**
-   * POST of raw bytes, streamed and sent once. Source and upstream share the idle timeout: whoever stops ends it. An
-   * error of the source is thrown as it is; another length than announced is an `InvalidInputError`.
+   * POST of raw bytes, streamed and sent once. The idle timeout covers the source and the upstream. An error of the
+   * source is thrown unchanged; a length other than `contentLength` is an `InvalidInputError`.
    */
   async upload<T>(request: UploadRequest<T>): Promise<T> {
     request.signal?.throwIfAborted();
@@ -152,36 +163,36 @@ export class Upstream {
     });
     const path = request.path + queryText(request.query);
     const outcome = await this.#connection
-      .overFresh(
+      .sendOverNewConnection(
         { method: 'POST', path, body, headers: bodyHeaders(request) },
         { timeoutMs: this.#options.timeoutMs, measure: 'idle', signal: request.signal },
       )
       .finally(() => body.destroy());
-    this.#note(`POST ${path}`, outcome);
-    if (outcome.kind === 'fault') {
+    this.#logOutcome(`POST ${path}`, outcome);
+    if (outcome.kind === 'no-response') {
       throwIfSourceFailed(sourceFailure, outcome);
     }
-    const answer = answerOf(outcome, { isRepeatable: false });
+    const response = responseOrThrow(outcome, { isRepeatable: false });
     try {
-      return this.#parse(request, bodyOf(answer));
+      return this.#parse(request, parseSuccess(response));
     } catch (thrown) {
-      throw unrepeatable(thrown);
+      throw markNotRetryable(thrown);
     }
   }
 
-  /** Ends the reads with CONNECTION_FAILED; waits for the changes, posts and uploads that are under way. */
+  /** Ends the reads with CONNECTION_FAILED; waits for the writes, posts and uploads in progress. */
   async close(): Promise<void> {
     this.#reads.end(new UpstreamUnavailableError('CONNECTION_FAILED'));
     await this.#connection.close();
   }
 
   async #get(path: string, signal: AbortSignal): Promise<unknown> {
-    const outcome = await this.#connection.overKept(
+    const outcome = await this.#connection.sendOverPool(
       { method: 'GET', path },
       { timeoutMs: this.#options.timeoutMs, measure: 'whole', signal },
     );
-    this.#note(`GET ${path}`, outcome);
-    return bodyOf(answerOf(outcome, { isRepeatable: true }));
+    this.#logOutcome(`GET ${path}`, outcome);
+    return parseSuccess(responseOrThrow(outcome, { isRepeatable: true }));
   }
 
   #parse<T>(request: { path: string; schema: z.ZodType<T> }, body: unknown): T {
@@ -191,24 +202,37 @@ export class Upstream {
     }
     const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`);
     const path = this.#redact(request.path);
-    this.log.debug({ path, issues: issues.slice(0, 5) }, 'upstream answer has another shape');
+    this.log.debug(
+      { path, issues: issues.slice(0, 5) },
+      'upstream response has an unexpected shape',
+    );
     throw new UpstreamUnavailableError('INVALID_ANSWER');
   }
 
-  /** Says in the log what a caller must not see; nothing about a 2xx. */
-  #note(label: string, outcome: Answer | Fault, { isTextLogged = true } = {}): void {
+  /** Logs details that callers must not see; nothing about a 2xx. */
+  #logOutcome(
+    label: string,
+    outcome: HttpResponse | NoResponse,
+    { isTextLogged = true } = {},
+  ): void {
     const request = this.#redact(label);
-    if (outcome.kind === 'fault') {
+    if (outcome.kind === 'no-response') {
       const { reason, isSent, cause } = outcome;
-      this.log.debug({ request, reason, isSent, code: codeOf(cause) }, 'upstream gave no answer');
+      this.log.debug(
+        { request, reason, isSent, code: networkErrorCode(cause) },
+        'no response from upstream',
+      );
     } else if (!isSuccess(outcome.status)) {
       const text = isTextLogged ? this.#redact(outcome.text) : undefined;
-      this.log.debug({ request, status: outcome.status, text }, 'upstream answered a failure');
+      this.log.debug(
+        { request, status: outcome.status, text },
+        'upstream responded with a failure',
+      );
     }
   }
 
   #redact(text: string): string {
-    return redact(text, this.#options.token);
+    return redactForLog(text, this.#options.token);
   }
 }
 

@@ -1,17 +1,18 @@
 import type { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { isSuccess } from './answer.ts';
-import { withoutToken } from './errors.ts';
-import { type Answer, exchange, type Fault, type Patience } from './exchange.ts';
+import { connectOnce } from './connect-once.ts';
+import { redactToken } from './errors.ts';
+import { type ExchangeTimeout, exchange, type HttpResponse, type NoResponse } from './exchange.ts';
+import { isSuccess } from './response.ts';
 
-// Reads are single-flighted and polls are lists, so more than this at once means that the upstream hangs.
-const maxKeptConnections = 32;
-// Most servers close an idle connection after 5 s or later; leaving first avoids resets on reuse.
+// Equal reads are coalesced and polls read lists, so more connections than this at once mean that the upstream hangs.
+const maxPooledConnections = 32;
+// Most servers close an idle connection after 5 s or later; closing it first avoids a reset on reuse.
 const keepAliveTimeoutMs = 4_000;
 
 type Headers = Record<string, string>;
 
-/** `path` is below the base URL and goes out as it is: ids must not be percent-encoded (upstream.md, trap 9). */
+/** `path` is relative to the base URL and is sent as it is: ids must not be percent-encoded (upstream.md, trap 9). */
 export type OutgoingRequest = {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
@@ -19,7 +20,7 @@ export type OutgoingRequest = {
   body?: string | Readable;
 };
 
-/** The ways to the upstream: kept connections for reads, a fresh one for whatever must not be sent twice. */
+/** The connections to the upstream: a pool for reads, and a new connection for each request that must be sent once. */
 export class Connection {
   readonly #origin: string;
   readonly #prefix: string;
@@ -27,13 +28,13 @@ export class Connection {
   readonly #headers: Headers;
   readonly #connector: buildConnector.connector;
   readonly #pool: Pool;
-  readonly #fresh = new Set<Promise<unknown>>();
+  readonly #unpooled = new Set<Promise<unknown>>();
   #isClosed = false;
 
   constructor(options: { baseUrl: string; token: string; timeoutMs: number }) {
     const { origin, pathname } = new URL(options.baseUrl);
     if (!/^[\x21-\x7e]+$/.test(options.token)) {
-      throw new TypeError('The upstream token is empty or holds characters that no header can.');
+      throw new TypeError('The upstream token is empty or holds characters that a header cannot.');
     }
     this.#origin = origin;
     this.#prefix = pathname.replace(/\/+$/, '');
@@ -44,83 +45,73 @@ export class Connection {
       'accept-encoding': 'identity',
       'user-agent': 'lipsync-graphql',
     };
-    // HTTP/1.1 only: over HTTP/2 a stream can be refused and repeated below us, and 596 is no status it promises.
+    // HTTP/1.1 only: over HTTP/2 undici may repeat a refused stream by itself, and the status 596 is not valid there.
     this.#connector = buildConnector({ allowH2: false, timeout: options.timeoutMs });
     this.#pool = new Pool(origin, {
       allowH2: false,
       connect: this.#connector,
-      connections: maxKeptConnections,
+      connections: maxPooledConnections,
       keepAliveTimeout: keepAliveTimeoutMs,
     });
   }
 
-  /** Over a kept connection. A reset may only mean that the connection was stale, so only for what may be repeated. */
-  overKept(request: OutgoingRequest, patience: Patience): Promise<Answer | Fault> {
-    return this.#exchange(this.#pool, this.#dress(request), patience);
+  /** Only for requests that may be repeated: a reset can simply mean that the pooled connection was stale. */
+  sendOverPool(
+    request: OutgoingRequest,
+    timeout: ExchangeTimeout,
+  ): Promise<HttpResponse | NoResponse> {
+    return this.#exchange(this.#pool, this.#addHeaders(request), timeout);
   }
 
   /** Over a connection of its own, closed afterwards. */
-  async overFresh(request: OutgoingRequest, patience: Patience): Promise<Answer | Fault> {
+  async sendOverNewConnection(
+    request: OutgoingRequest,
+    timeout: ExchangeTimeout,
+  ): Promise<HttpResponse | NoResponse> {
     if (this.#isClosed) {
-      return { kind: 'fault', isSent: false, reason: 'CONNECTION_FAILED', cause: undefined };
+      return { kind: 'no-response', isSent: false, reason: 'CONNECTION_FAILED', cause: undefined };
     }
     const client = new Client(this.#origin, {
       allowH2: false,
       connect: connectOnce(this.#connector),
     });
-    const dressed = { ...this.#dress(request), reset: true };
-    const running = this.#exchange(client, dressed, patience).finally(() => client.destroy());
+    const options = { ...this.#addHeaders(request), reset: true };
+    const running = this.#exchange(client, options, timeout).finally(() => client.destroy());
     const settled = running.then(
       () => {},
       () => {},
     );
-    this.#fresh.add(settled);
+    this.#unpooled.add(settled);
     try {
       return await running;
     } finally {
-      this.#fresh.delete(settled);
+      this.#unpooled.delete(settled);
     }
   }
 
-  /** Cuts the kept connections and waits for the fresh ones: what may have been billed must be heard out. */
+  /** Aborts the reads and waits for the other requests: a POST may have been billed, so its response is needed. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#pool.destroy();
-    await Promise.all(this.#fresh);
+    await Promise.all(this.#unpooled);
   }
 
-  /** A refusal is heard without our token: its words go to callers, into rows and into the log. */
+  /** Redacts our token in error responses: their text reaches callers, rows and the log. */
   async #exchange(
     dispatcher: Dispatcher,
     request: Dispatcher.DispatchOptions,
-    patience: Patience,
-  ): Promise<Answer | Fault> {
-    const outcome = await exchange(dispatcher, request, patience);
-    if (outcome.kind === 'fault' || isSuccess(outcome.status)) return outcome;
-    return { ...outcome, text: withoutToken(outcome.text, this.#token) };
+    timeout: ExchangeTimeout,
+  ): Promise<HttpResponse | NoResponse> {
+    const outcome = await exchange(dispatcher, request, timeout);
+    if (outcome.kind === 'no-response' || isSuccess(outcome.status)) return outcome;
+    return { ...outcome, text: redactToken(outcome.text, this.#token) };
   }
 
-  #dress(request: OutgoingRequest): Dispatcher.DispatchOptions {
+  #addHeaders(request: OutgoingRequest): Dispatcher.DispatchOptions {
     return {
       ...request,
       path: this.#prefix + request.path,
       headers: { ...this.#headers, ...request.headers },
     };
   }
-}
-
-/**
- * undici connects again by itself when a connection ends before the request was written to it, for as long as that
- * happens. One attempt is enough to know that this upstream can't be reached.
- */
-function connectOnce(connector: buildConnector.connector): buildConnector.connector {
-  let isUsed = false;
-  return (options, callback) => {
-    if (isUsed) {
-      callback(new Error('The connection ended before the request was written.'), null);
-      return;
-    }
-    isUsed = true;
-    connector(options, callback);
-  };
 }

@@ -12,12 +12,13 @@ import {
   UpstreamUnauthorizedError,
   UpstreamUnavailableError,
 } from '../errors.ts';
+import { parseRetryAfterSeconds } from './retry-after.ts';
 
 // The upstream's own page asks clients to wait "at least 10..30 seconds" after a 429.
 const minRetryAfterSeconds = 10;
 const maxRetryAfterSeconds = 30;
 
-/** useapi's own status for a PixVerse account on hold. Above 500 and yet not transient: only its operator heals it. */
+/** useapi's own status for a PixVerse account on hold. Not transient although above 500: an operator must reconnect it. */
 const accountPendingStatus = 596;
 
 const busyPhrases: [phrase: RegExp, reason: RateLimitReason][] = [
@@ -29,25 +30,25 @@ const busyPhrases: [phrase: RegExp, reason: RateLimitReason][] = [
 const plainFailures: Record<number, () => Failure> = {
   401: () => new UpstreamUnauthorizedError(),
   402: () => new SubscriptionExpiredError(),
-  404: () => new NotFoundError('What was asked for'),
+  404: () => new NotFoundError('The requested resource'),
   412: () => new InsufficientCreditsError(),
   422: () => new ContentModeratedError(),
   [accountPendingStatus]: () => new AccountPendingError(),
 };
 
 /**
- * What an upstream answer other than 2xx means to a caller (design.md, section 3). The HTTP status alone decides:
- * `code` is absent from the bodies of the lipsync endpoint.
+ * The failure that an upstream response other than 2xx means to a caller (design.md, section 3). The HTTP status alone
+ * decides: the bodies of the lipsync endpoint have no `code`.
  *
- * @param body the parsed JSON, or undefined where there was none
+ * @param body the parsed JSON, or undefined without JSON
  * @param retryAfter the `Retry-After` header, as seconds or as an HTTP date
  */
 export function failureOfStatus(status: number, body: unknown, retryAfter?: string): Failure {
   if (status === 400) {
-    return new InvalidInputError([{ path: ['input'], message: refusalOf(body) }]);
+    return new InvalidInputError([{ path: ['input'], message: inputMessageOf(body) }]);
   }
   if (status === 429) {
-    return new RateLimitedError(busyReasonOf(body), retryAfterSecondsOf(body, retryAfter));
+    return new RateLimitedError(rateLimitReasonOf(body), retryAfterSecondsOf(body, retryAfter));
   }
   const plain = plainFailures[status];
   if (plain) {
@@ -57,14 +58,14 @@ export function failureOfStatus(status: number, body: unknown, retryAfter?: stri
   return new UpstreamUnavailableError(isServerError ? 'SERVER_ERROR' : 'UNKNOWN_STATUS');
 }
 
-/** The same of something that was sent and may have happened: whoever sends it again may do it twice. */
-export function unrepeatable(thrown: unknown): unknown {
+/** For a request that was sent and may have taken effect: repeating it could do the work twice. */
+export function markNotRetryable(thrown: unknown): unknown {
   return thrown instanceof UpstreamUnavailableError && thrown.retryable
     ? new UpstreamUnavailableError(thrown.reason, false)
     : thrown;
 }
 
-/** The `error` of a JSON body, where it says anything: every field of an error body is documented as optional. */
+/** The `error` of a JSON body, unless empty: every field of an error body is documented as optional. */
 export function errorTextOf(body: unknown): string | undefined {
   const error = fieldOf(body, 'error');
   if (typeof error === 'string') {
@@ -79,47 +80,37 @@ function fieldOf(body: unknown, name: string): unknown {
     : undefined;
 }
 
-function busyReasonOf(body: unknown): RateLimitReason {
+function rateLimitReasonOf(body: unknown): RateLimitReason {
   const text = errorTextOf(body) ?? '';
   return busyPhrases.find(([phrase]) => phrase.test(text))?.[1] ?? 'ALL_ACCOUNTS_BUSY';
 }
 
 function retryAfterSecondsOf(body: unknown, header: string | undefined): number {
-  const told = secondsOf(header) ?? secondsOf(fieldOf(body, 'retryAfter'));
-  // Random where nothing was told, or all who were refused together would come back together.
-  return told === undefined
-    ? randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1)
-    : Math.min(maxRetryAfterSeconds, Math.max(minRetryAfterSeconds, Math.ceil(told)));
+  const seconds =
+    parseRetryAfterSeconds(header) ?? parseRetryAfterSeconds(fieldOf(body, 'retryAfter'));
+  return seconds === undefined
+    ? randomRetryAfterSeconds()
+    : Math.min(maxRetryAfterSeconds, Math.max(minRetryAfterSeconds, Math.ceil(seconds)));
 }
 
-function secondsOf(value: unknown): number | undefined {
-  if (typeof value === 'number') {
-    return Number.isFinite(value) ? value : undefined;
-  }
-  if (typeof value !== 'string' || value.trim() === '') {
-    return undefined;
-  }
-  const seconds = Number(value);
-  if (Number.isFinite(seconds)) {
-    return seconds;
-  }
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : (date - Date.now()) / 1000;
+/** Random, so that requests that were rejected together do not retry together. */
+export function randomRetryAfterSeconds(): number {
+  return randomInt(minRetryAfterSeconds, maxRetryAfterSeconds + 1);
 }
 
-/** The upstream's own words where they can do no harm, because they alone say which input it disliked. */
-function refusalOf(body: unknown): string {
+/** The upstream's own message if it is safe to show, because only that says which input it rejected. */
+function inputMessageOf(body: unknown): string {
   const error = fieldOf(body, 'error');
-  return typeof error === 'string' && isHarmless(error)
+  return typeof error === 'string' && isSafeToShow(error)
     ? error.trim()
-    : 'The video service refused this input.';
+    : 'The video service rejected this input.';
 }
 
-// Its texts quote ids, e-mails, URLs and file paths. Refusing the whole text is safer than cutting pieces out, and a
-// long word may be a token. Format characters (category Cf) could reverse or hide what a reader sees.
-const maxHarmlessLength = 200;
-const maxHarmlessWord = 24;
-const harmful = [
+// The upstream's messages quote ids, e-mails, URLs and file paths. Rejecting the whole message is safer than cutting
+// pieces out. A long word may be a token. Format characters (category Cf) could reverse or hide text.
+const maxShownLength = 200;
+const maxShownWordLength = 24;
+const unsafePatterns = [
   /@/,
   /%40/,
   /[/\\]/,
@@ -129,29 +120,29 @@ const harmful = [
   /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u,
 ];
 
-function isHarmless(text: string): boolean {
+function isSafeToShow(text: string): boolean {
   return (
     text.trim() !== '' &&
-    text.length <= maxHarmlessLength &&
-    text.split(' ').every((word) => word.length <= maxHarmlessWord) &&
-    !harmful.some((pattern) => pattern.test(text))
+    text.length <= maxShownLength &&
+    text.split(' ').every((word) => word.length <= maxShownWordLength) &&
+    !unsafePatterns.some((pattern) => pattern.test(text))
   );
 }
 
 const maxLoggedLength = 200;
 
-/** A text of the upstream without our token, also where it quotes only that part which makes the token a secret. */
-export function withoutToken(text: string, token: string): string {
+/** Replaces our token in the upstream's text, also where only the secret part of the token is quoted. */
+export function redactToken(text: string, token: string): string {
   const [, unique] = /^user:\d+-(.{8,})$/.exec(token) ?? [];
-  const bare = text.replaceAll(token, '[token]');
-  return unique === undefined ? bare : bare.replaceAll(unique, '[token]');
+  const redacted = text.replaceAll(token, '[token]');
+  return unique === undefined ? redacted : redacted.replaceAll(unique, '[token]');
 }
 
-/** The beginning of a text, fit for a log: without our token, without e-mails and without long encoded words. */
-export function redact(text: string, token: string): string {
-  // Tokens first and in the whole text: one that is cut in half would no longer be recognised. Then cut, because the
+/** The beginning of a text for the log, with our token, e-mails and long encoded words replaced. */
+export function redactForLog(text: string, token: string): string {
+  // Tokens first and in the whole text: a token cut in half would not be recognised. Then the text is cut, because the
   // e-mail pattern takes quadratic time on a long word.
-  return withoutToken(text, token)
+  return redactToken(text, token)
     .slice(0, 5 * maxLoggedLength)
     .replace(/[^\s"'<>,;:()[\]{}/\\?=&]+(?:@|%40)[^\s"'<>,;:()[\]{}/\\?=&]+/gi, '[e-mail]')
     .replace(/(?=[\w+=-]*\d)[\w+=-]{40,}/g, '[…]')

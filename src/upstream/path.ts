@@ -3,9 +3,9 @@ import { NotFoundError } from '../errors.ts';
 export type Query = Record<string, string | number | undefined>;
 
 /**
- * A text from outside as one segment of a path, raw because the upstream refuses percent-encoded ids. What could leave
- * its segment is answered as missing without asking. So is a plain word: every id holds a digit or an '@', and `voices`
- * or `available` would name another endpoint.
+ * Text from outside as one path segment, unencoded because the upstream rejects percent-encoded ids. Text that could
+ * leave its segment is reported as not found without a request. So is text without a digit or '@', which every id has:
+ * `voices` or `available` would address another endpoint.
  *
  * @param what begins the failure's message, as in "The video was not found."
  */
@@ -16,7 +16,7 @@ export function rawSegment(text: string, what: string): string {
   return text;
 }
 
-/** `?email=a%2Bb%40c.d`, or nothing. Unlike paths, queries are encoded: a raw '+' would arrive as a space. */
+/** `?email=a%2Bb%40c.d`, or ''. Queries are encoded, unlike paths: a raw '+' would arrive as a space. */
 export function queryText(query: Query = {}): string {
   const pairs = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],

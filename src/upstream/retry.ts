@@ -4,8 +4,8 @@ import { type UnavailableReason, UpstreamUnavailableError } from '../errors.ts';
 const maxTries = 3;
 const maxDelayMs = 2_000;
 
-// What may be over in a moment. An answer that can't be read or has an unknown status will be the same again; 429 and
-// 596 are not in here at all, since the first asks for 10 s and more and the second for an operator.
+// Failures that can be over within seconds. An unreadable response or an unknown status would come again. 429 and 596
+// are failures of other classes and never retried: the first asks for 10 s or more, the second for an operator.
 const transient: ReadonlySet<UnavailableReason> = new Set([
   'TIMEOUT',
   'CONNECTION_FAILED',
@@ -13,10 +13,10 @@ const transient: ReadonlySet<UnavailableReason> = new Set([
 ]);
 
 /**
- * Tries a read up to 3 times, as long as its failure is transient, with full jitter: a random wait between 0 and a
- * bound that doubles (AWS's "exponential backoff and jitter"), so that readers who failed together don't return together.
+ * Tries a read up to 3 times while its failure is transient. It backs off with full jitter: a random wait between 0 and a
+ * bound that doubles (AWS's "exponential backoff and jitter"), so that reads that failed together do not retry together.
  *
- * @param options `baseMs` is the bound of the first wait; `signal` ends the waiting by rejecting with its reason
+ * @param options `baseMs` is the bound of the first wait; an aborted `signal` ends the wait and rejects with its reason
  */
 export async function retryRead<T>(
   read: () => Promise<T>,

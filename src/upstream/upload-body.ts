@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 
-// Bounds how long one piece may take to leave: the idle timeout sees whole pieces only.
+// The idle timeout is reset by whole pieces only, so this bounds how long one piece may take to be sent.
 const pieceBytes = 64 * 1024;
 
 /**
- * A source of bytes as a stream that undici can send with back-pressure. The source is never closed: an HTTP body that
- * is destroyed takes its caller's answer with it, so that stays with its owner.
+ * A source of bytes as a stream that undici sends with backpressure. The source is never closed: destroying the body of
+ * a client's HTTP request also destroys the connection for the response, so closing it is left to its owner.
  *
- * @param onSourceError told the source's own error, which must not be taken for the upstream's
+ * @param onSourceError receives an error of the source itself, which must not be reported as the upstream's
  */
 export function toUploadBody(
   source: AsyncIterable<Uint8Array>,
@@ -23,10 +23,10 @@ async function* inPieces(
   source: AsyncIterable<Uint8Array>,
   onSourceError: (error: unknown) => void,
 ): AsyncGenerator<Uint8Array> {
-  // By hand, because `for await` closes its source when it is left early.
+  // Not `for await`, which closes its source on an early exit.
   const chunks = source[Symbol.asyncIterator]();
   for (;;) {
-    const chunk = await nextOf(chunks, onSourceError);
+    const chunk = await readNext(chunks, onSourceError);
     if (chunk === undefined) {
       return;
     }
@@ -36,7 +36,7 @@ async function* inPieces(
   }
 }
 
-async function nextOf(
+async function readNext(
   chunks: AsyncIterator<Uint8Array>,
   onSourceError: (error: unknown) => void,
 ): Promise<Uint8Array | undefined> {

@@ -8,7 +8,7 @@ import { openLine } from '../support/line.ts';
 import { openGraphiql } from './graphiql-page.ts';
 import { readLipsync, requestLipsync } from './lipsync.ts';
 
-const screenshotPath = join(import.meta.dirname, '../../docs/graphiql.png');
+const screenshotPath = join(import.meta.dirname, '../../docs/pictures/graphiql.png');
 const maxScreenshotBytes = 250_000;
 
 let browser: Browser;

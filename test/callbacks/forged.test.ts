@@ -11,11 +11,11 @@ const count = 10_000;
 
 let stage: Stage;
 let pool: Pool;
-/** Keys of lip-syncs in every state that a callback might move. */
+/** Keys of lip-syncs in every state that a callback can change. */
 let targets: string[];
 
 beforeAll(async () => {
-  // What is not looked at by a poll is looked at for a callback only.
+  // No polls: only a callback makes the server read a job.
   stage = await openStage({ env: { CALLBACK_SECRET: secret, POLL_INTERVAL_MS: '3600000' } });
   pool = new Pool(stage.test.url, { connections: 8 });
   await stage.test.turn({ callbacks: 'none', replyRefInScheduler: false });
@@ -30,12 +30,12 @@ beforeAll(async () => {
   const waiting = await say('waiting');
   const ids = [cancelled, lost, running, alsoRunning, waiting];
   targets = ids.map((id) => keyOf('Lipsync', id) ?? '');
-  // As one waits, it is asked what others run: once in an interval.
+  // While one waits, the server reads the load of other users once per interval.
   await vi.waitFor(async () => {
-    const told = await stage.test.app.db.query(
+    const rows = await stage.test.app.db.query(
       'select 1 from accounts where others_at is not null',
     );
-    expect(told).toHaveLength(1);
+    expect(rows).toHaveLength(1);
   }, patient);
 });
 afterAll(async () => {
@@ -45,7 +45,7 @@ afterAll(async () => {
 
 const genuine = (id: string) => signToken([secret], { purpose: 'callback', id });
 
-/** Tokens that come as near as an attacker can get, and some that do not. */
+/** Tokens that an attacker can build, from near misses to random texts. */
 function forgeries(): fc.Arbitrary<string> {
   const target = fc.constantFrom(...targets);
   const parts = (id: string) => genuine(id).split('.') as [string, string, string];
@@ -53,7 +53,7 @@ function forgeries(): fc.Arbitrary<string> {
     ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_09.',
   );
   return fc.oneof(
-    // Signed by somebody who guessed, under the name of the true secret.
+    // Signed with a guessed secret, under the key id of the real one.
     fc.tuple(target, fc.string({ minLength: 1 })).map(([id, guess]) => {
       const mac = signToken([guess], { purpose: 'callback', id }).split('.').at(-1);
       return [parts(id)[0], id, mac].join('.');
@@ -61,17 +61,17 @@ function forgeries(): fc.Arbitrary<string> {
     fc
       .tuple(target, fc.string({ minLength: 1 }))
       .map(([id, guess]) => signToken([guess], { purpose: 'callback', id })),
-    // Ours, for the other door.
+    // Genuine, for another endpoint.
     target.map((id) => signToken([secret], { purpose: 'upload', id })),
     fc
       .tuple(target, fc.date({ min: new Date('2100-01-01'), noInvalidDate: true }))
       .map(([id, expiresAt]) => signToken([secret], { purpose: 'upload', id, expiresAt })),
-    // Another's.
+    // With the MAC of another lip-sync.
     fc
       .tuple(target, target)
       .filter(([id, other]) => id !== other)
       .map(([id, other]) => [...parts(id).slice(0, 2), parts(other)[2]].join('.')),
-    // Genuine until somebody touched it.
+    // Genuine, then changed.
     fc
       .tuple(target, fc.integer({ min: 1, max: 88 }))
       .map(([id, length]) => genuine(id).slice(0, length)),
@@ -87,7 +87,7 @@ function forgeries(): fc.Arbitrary<string> {
   );
 }
 
-/** A lone surrogate can be sent by nobody. */
+/** A lone surrogate can't be encoded in a URL. */
 const isPath = (text: string) => text.isWellFormed() && !/^\.{1,2}$/.test(text);
 
 function bodies(): fc.Arbitrary<string | Buffer> {
@@ -119,7 +119,7 @@ async function send(token: string, body: string | Buffer) {
   return `${statusCode} ${await answer.text()}`;
 }
 
-/** Everything that a callback might ever write to. */
+/** All rows that a callback can change. */
 async function readAll() {
   const { db } = stage.test.app;
   const tables = ['lipsyncs', 'lipsync_events', 'refusals', 'uploads', 'accounts', 'settings'];
@@ -139,7 +139,7 @@ describe('keeps out', () => {
     expect(await readAll()).toEqual(before);
     expect(await stage.requests()).toEqual(requests);
 
-    // None of that was for nothing: the genuine one moves it.
+    // The genuine token does change the lip-sync.
     const id = targets[2] ?? '';
     await stage.test.finishJobs();
     expect(await send(genuine(id), '')).toBe('200 ok\n');

@@ -19,7 +19,7 @@ const valid = () => signToken([secret], { purpose: 'callback', id });
 
 describe('works', () => {
   test.each(['', '{', '[]', 'null', '{"video_id":{}}', '<html>', '{"video_id":"x"}'])(
-    'a token that holds is answered 200 whatever the body says: %s',
+    'a valid token gets 200 with any body: %s',
     async (body) => {
       const response = await callback(valid(), body);
       expect([response.status, await response.text()]).toEqual([200, 'ok\n']);
@@ -28,7 +28,7 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('a thousand forged callbacks, without a call upstream', async () => {
+  test('a thousand forged callbacks, without an upstream call', async () => {
     const before = await it.readSandbox<unknown[]>('requests');
     const forged = Array.from({ length: 1_000 }, (_, at) => `${valid().slice(0, -4)}${at + 1000}`);
     const statuses = await Promise.all(
@@ -38,7 +38,7 @@ describe('keeps out', () => {
     expect(await it.readSandbox<unknown[]>('requests')).toEqual(before);
   });
 
-  test('a body without end: it is answered, and the rest not waited for', async () => {
+  test('an endless body: the callback is answered before its end', async () => {
     const answered = Promise.withResolvers<number | undefined>();
     const endless = request(`${it.url}/callbacks/${valid()}`, { method: 'POST' }, (response) =>
       answered.resolve(response.statusCode),
@@ -54,7 +54,7 @@ describe('keeps out', () => {
     endless.destroy();
   });
 
-  test('a body that never comes: it is answered all the same', async () => {
+  test('a body that never arrives: the callback is answered without it', async () => {
     const headers = { 'content-length': 500 };
     const slow = request(`${it.url}/callbacks/${valid()}`, { method: 'POST', headers });
     slow.on('error', () => undefined);
@@ -64,7 +64,7 @@ describe('keeps out', () => {
     slow.destroy();
   });
 
-  test('methods that are no callback', async () => {
+  test('other methods than POST', async () => {
     const response = await fetch(`${it.url}/callbacks/${valid()}`);
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
   });

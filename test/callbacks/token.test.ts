@@ -14,7 +14,7 @@ const expiries = fc.option(
 const purposes = fc.constantFrom<TokenPurpose>('callback', 'upload');
 
 describe('works', () => {
-  test('what was signed is what is read', () => {
+  test('verifying returns the signed id and expiry', () => {
     fc.assert(
       fc.property(ids, purposes, expiries, (id, purpose, expiresAt) => {
         const token = signToken(secrets, { purpose, id, expiresAt });
@@ -27,11 +27,11 @@ describe('works', () => {
     );
   });
 
-  test('a token is the same each time, so that asking again gives the same URL', () => {
+  test('signing twice gives the same token, so that a URL stays the same', () => {
     expect(signToken(secrets, lipsync)).toBe(signToken(secrets, lipsync));
   });
 
-  test('a token needs no escaping in a path and leaves a callback URL far below 1024 characters', () => {
+  test('a token needs no escaping in a path and has at most 200 characters', () => {
     fc.assert(
       fc.property(ids, purposes, expiries, (id, purpose, expiresAt) => {
         const token = signToken(secrets, { purpose, id, expiresAt });
@@ -42,7 +42,7 @@ describe('works', () => {
     );
   });
 
-  test('a new secret signs at once, while the old one still verifies', () => {
+  test('after a rotation the new secret signs and the old one still verifies', () => {
     const old = signToken(['old secret, old secret'], lipsync);
     const rotated = ['new secret, new secret', 'old secret, old secret'];
     const fresh = signToken(rotated, lipsync);
@@ -53,7 +53,7 @@ describe('works', () => {
     expect(old).not.toBe(fresh);
   });
 
-  test('a token holds until the moment it expires', () => {
+  test('a token is valid until the moment it expires', () => {
     const token = signToken(secrets, { purpose: 'upload', id: 'u1', expiresAt: inAnHour });
     const at = (ms: number) =>
       verifyToken(secrets, token, { purpose: 'upload', now: new Date(inAnHour.getTime() + ms) });
@@ -67,7 +67,7 @@ describe('refuses', () => {
     expect(() => signToken(secrets, { purpose: 'callback', id })).toThrow(RangeError);
   });
 
-  test.each([new Date(Number.NaN), new Date(-1)])('to sign an expiry that is none', (expiresAt) => {
+  test.each([new Date(Number.NaN), new Date(-1)])('to sign an invalid expiry', (expiresAt) => {
     expect(() => signToken(secrets, { ...lipsync, expiresAt })).toThrow(RangeError);
   });
 
@@ -75,7 +75,7 @@ describe('refuses', () => {
     expect(() => signToken([], lipsync)).toThrow(RangeError);
   });
 
-  test('to believe a token without a secret', () => {
+  test('to verify a token without a secret', () => {
     expect(verifyToken([], signToken(secrets, lipsync), { purpose: 'callback', now })).toBeNull();
   });
 });
@@ -100,7 +100,7 @@ describe('keeps out', () => {
     }
   });
 
-  test('any one changed character of any token', () => {
+  test('any token with one changed character', () => {
     fc.assert(
       fc.property(
         ids,
@@ -121,7 +121,7 @@ describe('keeps out', () => {
     );
   });
 
-  test('the token of one purpose from the door of the other', () => {
+  test('the token of one purpose at the endpoint of the other', () => {
     fc.assert(
       fc.property(ids, expiries, (id, expiresAt) => {
         const callback = signToken(secrets, { purpose: 'callback', id, expiresAt });
@@ -132,7 +132,7 @@ describe('keeps out', () => {
     );
   });
 
-  test('an expiry put into, or taken out of, a token that was signed', () => {
+  test('a signed token with an expiry added or removed', () => {
     const token = signToken(secrets, { purpose: 'upload', id: 'u1', expiresAt: inAnHour });
     const [keyId, id, , mac] = token.split('.');
     const without = `${keyId}.${id}.${mac}`;
@@ -142,16 +142,16 @@ describe('keeps out', () => {
     }
   });
 
-  test('a secret that is guessed, under the key id of the true one', () => {
+  test('a token with a guessed secret, under the key id of the real one', () => {
     const [keyId] = signToken(secrets, lipsync).split('.');
     const forged = signToken(['some other secret'], lipsync).replace(/^\w+/, keyId ?? '');
     expect(verifyToken(secrets, forged, { purpose: 'callback', now })).toBeNull();
   });
 
-  test('rubbish of any kind and length, without throwing', () => {
-    const rubbish = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[\w.-]*$/));
+  test('invalid text of any kind and length, without throwing', () => {
+    const invalidText = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[\w.-]*$/));
     fc.assert(
-      fc.property(rubbish, purposes, (token, purpose) => {
+      fc.property(invalidText, purposes, (token, purpose) => {
         expect(verifyToken(secrets, token, { purpose, now })).toBeNull();
       }),
     );

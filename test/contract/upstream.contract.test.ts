@@ -9,9 +9,9 @@ import {
   isLive,
   list,
   mustNotSpend,
-  patience,
   post,
   read,
+  untilFinal,
   uploadSpeech,
 } from './upstream.ts';
 
@@ -37,10 +37,10 @@ describe('reads', () => {
       expect((account as Item).maxJobs).toSatisfy((jobs: number) => jobs >= 1 && jobs <= 8);
     }
     expect(read(await ask(`GET /accounts/${email}`)).email).toBe(email);
-    expect((await ask('GET /accounts/nobody@contract.example')).status).toBe(404);
+    expect((await ask('GET /accounts/unknown@contract.example')).status).toBe(404);
   });
 
-  it('features tell credits as numbers', async () => {
+  it('features have credits as numbers', async () => {
     const reply = await ask(`GET /features/?email=${encodeURIComponent(email)}`);
     expect(reply.status).toBe(200);
     for (const field of ['credit_daily', 'credit_monthly', 'credit_package']) {
@@ -103,20 +103,20 @@ describe('reads', () => {
     });
   });
 
-  it('stopping a job that does not run answers 404', async () => {
+  it('stopping a job that is not running answers 404', async () => {
     const { video_id } = await finishedVideo();
     expect((await ask(`DELETE /scheduler/${video_id}`)).status).toBe(404);
   });
 });
 
 describe('uploads', () => {
-  it('of sound answer flat, with a path', async () => {
+  it('of audio are answered with a path', async () => {
     const { path, url } = await uploadSpeech();
     expect(path).toMatch(/\S/);
     expect(URL.canParse(String(url))).toBe(true);
   });
 
-  it('of a type that is not listed are refused', async () => {
+  it('of an unlisted type are refused', async () => {
     const reply = await ask(`POST /files?email=${encodeURIComponent(email)}`, {
       body: 'text',
       type: 'text/plain',
@@ -137,8 +137,8 @@ describe('lip-syncs', () => {
   });
 
   it.skipIf(mustNotSpend)(
-    'of an uploaded sound are listed at once, end, and are deleted',
-    { timeout: patience.timeout * 2 },
+    'with uploaded audio are listed at once, complete and can be deleted',
+    { timeout: untilFinal.timeout * 2 },
     async () => {
       const source = await finishedVideo();
       const { path } = await uploadSpeech();
@@ -160,7 +160,7 @@ describe('lip-syncs', () => {
         expect(reply.status).toBe(200);
         expect(['COMPLETED', 'FAILED', 'MODERATED']).toContain(read(reply).video_status_name);
         return read(reply);
-      }, patience);
+      }, untilFinal);
       expectItem(item);
       expect(item.video_status_name).toBe('COMPLETED');
       expect(item.output_width).toBeGreaterThan(0);
@@ -176,13 +176,13 @@ describe('lip-syncs', () => {
       expect(gone.status).toSatisfy((status: number) => status >= 200 && status < 300);
       await vi.waitFor(async () => {
         expect((await list()).map((each) => each.video_id)).not.toContain(id);
-      }, patience);
+      }, untilFinal);
     },
   );
 
   it.skipIf(mustNotSpend)(
-    'of a text, sent as multipart, free their slot when tracking stops',
-    { timeout: patience.timeout * 2 },
+    'with a text, sent as multipart, release their slot when tracking stops',
+    { timeout: untilFinal.timeout * 2 },
     async () => {
       const form = new FormData();
       form.set('video_id', String((await finishedVideo()).video_id));
@@ -196,13 +196,13 @@ describe('lip-syncs', () => {
       expect((await ask(`DELETE /scheduler/${id}`)).status).toBe(404);
       await vi.waitFor(
         async () => expect((await ask(`GET /videos/${id}`)).status).toBe(200),
-        patience,
+        untilFinal,
       );
       await ask(`DELETE /videos/${id}`);
     },
   );
 
-  /** While it runs it is in the scheduler; the id's name differs by revision. */
+  /** A running job is in the scheduler. The name of its id differs by revision. */
   async function expectTracked(id: string, replyRef: string) {
     const running = JSON.parse((await ask('GET /scheduler/')).text) as Item[];
     const own = running.find((job) => [job.id, job.videoId, job.video_id].includes(id));
@@ -213,7 +213,7 @@ describe('lip-syncs', () => {
 });
 
 describe.skipIf(isLive)('accounts', () => {
-  it('are made with 201, changed, and removed', async () => {
+  it('are created with 201 and removed', async () => {
     const path = '/accounts/contract@sandbox.example';
     expectError(await post(path, { email: 'contract@sandbox.example' }), 400);
     const made = await post(path, {

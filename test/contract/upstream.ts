@@ -7,16 +7,15 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
 
 /*
- * Holds any implementation of the upstream to what its documentation says, and to no more: whatever
- * is optional or unknown there is not asked for here. It runs against the sandbox, or against the
- * one named by CONTRACT_UPSTREAM_URL (with /v2/pixverse) and CONTRACT_UPSTREAM_TOKEN. On the latter
- * nothing that costs credits is done without CONTRACT_UPSTREAM_SPEND=true, and accounts are never
- * changed; what it makes, it deletes.
+ * Checks an implementation of the upstream against the documentation, and against nothing more: fields and behaviour that
+ * are optional or unknown there are not required here. It runs against the sandbox, or against the upstream of
+ * CONTRACT_UPSTREAM_URL (with /v2/pixverse) and CONTRACT_UPSTREAM_TOKEN. That one is charged no credits without
+ * CONTRACT_UPSTREAM_SPEND=true; its accounts are never changed, and videos made by the test are deleted.
  */
 const { CONTRACT_UPSTREAM_URL, CONTRACT_UPSTREAM_TOKEN, CONTRACT_UPSTREAM_SPEND } = env;
 export const isLive = CONTRACT_UPSTREAM_URL !== undefined;
 export const mustNotSpend = isLive && CONTRACT_UPSTREAM_SPEND !== 'true';
-export const patience = isLive
+export const untilFinal = isLive
   ? { timeout: 900_000, interval: 10_000 }
   : { timeout: 15_000, interval: 50 };
 
@@ -96,7 +95,7 @@ export function expectError(reply: Reply, status: number) {
   expect(typeof read(reply).error).toBe('string');
 }
 
-/** Every field is documented as optional, so a field is held to its type only where it is there. */
+/** Every field is documented as optional, so a field is checked only if it is present. */
 export function expectItem(item: Item) {
   expect(item.video_id).toMatch(/^user:\d+-pixverse:.+-\w+:\d+$/);
   const types: [string, string][] = [

@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** What `initdb` decides about a cluster, but for what is random or a time. */
+/** The cluster settings that `initdb` chooses, without random values and times. */
 const identity = `select
   (select md5(string_agg(p::text, ',' order by oid)) from pg_proc p) as functions,
   (select md5(string_agg(t::text, ',' order by oid)) from pg_type t) as types,
@@ -31,17 +31,19 @@ const identity = `select
     where name not in ('timezone', 'log_timezone')) as settings`;
 
 describe('the folder of an embedded database', () => {
-  it('holds what initdb of this very PGlite makes', { timeout: 120_000 }, async () => {
+  it('starts from the same cluster as initdb of the installed PGlite creates', {
+    timeout: 120_000,
+  }, async () => {
     const prepared = await connectDatabase({ dataDir, log: silentLog });
     const [ours] = await prepared.query(identity);
     await prepared.close();
-    const made = await PGlite.create(join(dataDir, 'made'));
-    const { rows } = await made.query(identity);
-    await made.close();
+    const created = await PGlite.create(join(dataDir, 'created'));
+    const { rows } = await created.query(identity);
+    await created.close();
     expect(rows).toEqual([ours]);
   });
 
-  it('is made anew where a crash left it half made', async () => {
+  it('is recreated if a crash left it half initialized', async () => {
     const folder = join(dataDir, 'database');
     await mkdir(join(folder, 'base'), { recursive: true });
     await writeFile(join(folder, 'PG_VERSION'), '18\n');
@@ -52,7 +54,7 @@ describe('the folder of an embedded database', () => {
     expect(await readdir(dataDir)).toEqual(['database']);
   });
 
-  it('is made by the next start where a kill -9 cut the first one off', async () => {
+  it('is initialized by the next start after kill -9 during the first one', async () => {
     const connect = `
       const { connectDatabase } = await import('./src/database/connect.ts');
       const { createLog } = await import('./src/log.ts');

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { createJobs, type Jobs } from '../../src/database/jobs.ts';
 import { postgresUrl, silentLog, type TestStorage, testStorage } from '../support/database.ts';
-import { type Note, recorder } from './recorder.ts';
+import { createRecordingHandler, type Note } from './recording-handler.ts';
 
 let storage: TestStorage;
 let db: Database;
@@ -21,10 +21,10 @@ afterAll(async () => {
   await storage.remove();
 });
 
-describe('survives', () => {
-  it('a batch that fails: the application goes on', async () => {
+describe('works after', () => {
+  it('a failed script: later queries work', async () => {
     await db.query("alter table pgboss.queue add constraint not_this check (name <> 'refused')");
-    // Creating a queue is a text with BEGIN and COMMIT.
+    // pg-boss creates a queue with a script that contains BEGIN and COMMIT.
     await expect(jobs.define('refused')).rejects.toMatchObject({ code: '23514' });
     expect(await db.query('select 1 as a')).toEqual([{ a: 1 }]);
     await expect(db.query('begin; select 1; select nonsense; commit')).rejects.toThrow('nonsense');
@@ -32,7 +32,7 @@ describe('survives', () => {
     await db.transaction((tx) => tx.query('create table after_failure ()'));
   });
 
-  it('a restart: waiting jobs are found', async () => {
+  it('a restart: runs the waiting jobs', async () => {
     await jobs.define('kept');
     await jobs.send('kept', { note: 'a' });
     await jobs.send('kept', { note: 'b' }, { startAfter: 1 });
@@ -41,14 +41,14 @@ describe('survives', () => {
     db = await connectDatabase(storage);
     jobs = createJobs(db, silentLog);
     await jobs.start();
-    const { notes, handler, until } = recorder();
+    const { notes, handler, until } = createRecordingHandler();
     await jobs.work<Note>('kept', handler);
     await until(2);
     expect(notes).toEqual(['a', 'b']);
   });
 
-  it('a stop in the middle of a job: it is quick, and the job runs again', async () => {
-    const stuck = recorder(() => wait(60_000, undefined, { ref: false }));
+  it('a stop during a job: stops quickly, and the job runs again', async () => {
+    const stuck = createRecordingHandler(() => wait(60_000, undefined, { ref: false }));
     await jobs.define('stuck', { retryLimit: 3 });
     await jobs.work<Note>('stuck', stuck.handler);
     await jobs.send('stuck', { note: 'a' });
@@ -58,14 +58,14 @@ describe('survives', () => {
     expect(performance.now() - started).toBeLessThan(2_000);
     jobs = createJobs(db, silentLog);
     await jobs.start();
-    const { handler, until } = recorder();
+    const { handler, until } = createRecordingHandler();
     await jobs.work<Note>('stuck', handler);
     await until(1);
   });
 
-  it('a stop waits for a handler that is nearly done, and nothing starts after it', async () => {
+  it('a stop during a short job: waits for it, and starts no other', async () => {
     const ended: string[] = [];
-    const { notes, handler, until } = recorder(async (note) => {
+    const { notes, handler, until } = createRecordingHandler(async (note) => {
       await wait(300);
       ended.push(note);
     });
@@ -82,8 +82,8 @@ describe('survives', () => {
   });
 });
 
-describe.skipIf(postgresUrl)('after a crash of the embedded database', () => {
-  const crashInTheMiddleOf = async (queue: string) => {
+describe.skipIf(postgresUrl)('works after a crash of the embedded database', () => {
+  const crashDuringJobOf = async (queue: string) => {
     await db.query("update pgboss.job set state = 'active', started_on = now() where name = $1", [
       queue,
     ]);
@@ -94,24 +94,24 @@ describe.skipIf(postgresUrl)('after a crash of the embedded database', () => {
     await jobs.start();
   };
 
-  it('runs the job that was cut off at once', async () => {
+  it('runs the interrupted job at once', async () => {
     await jobs.define('cut');
     await jobs.send('cut', { note: 'a' });
-    await crashInTheMiddleOf('cut');
+    await crashDuringJobOf('cut');
     await startAgain();
-    const { notes, handler, until } = recorder();
+    const { notes, handler, until } = createRecordingHandler();
     await jobs.work<Note>('cut', handler);
     await until(1);
     expect(notes).toEqual(['a']);
   });
 
-  it('goes on where the same job waits already', async () => {
+  it('starts if the next job with the same key waits already', async () => {
     await jobs.define('short', { policy: 'short' });
     await jobs.send('short', { note: 'a' }, { singletonKey: 'x' });
-    await crashInTheMiddleOf('short');
+    await crashDuringJobOf('short');
     expect(await jobs.send('short', { note: 'b' }, { singletonKey: 'x' })).not.toBeNull();
     await startAgain();
-    const { notes, handler, until } = recorder();
+    const { notes, handler, until } = createRecordingHandler();
     await jobs.work<Note>('short', handler);
     await until(1);
     expect(notes).toEqual(['b']);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { createJobs, type Jobs } from '../../src/database/jobs.ts';
 import { postgresUrl, silentLog, type TestStorage, testStorage } from '../support/database.ts';
-import { type Note, recorder } from './recorder.ts';
+import { createRecordingHandler, type Note } from './recording-handler.ts';
 
 let storage: TestStorage;
 let db: Database;
@@ -23,10 +23,10 @@ afterAll(async () => {
 
 describe('works', () => {
   it('runs a job as soon as it is sent', async () => {
-    const { notes, times, handler, until } = recorder();
+    const { notes, times, handler, until } = createRecordingHandler();
     await jobs.define('now');
     await jobs.work<Note>('now', handler, { pollingIntervalSeconds: 20 });
-    // The first fetch of a worker finds nothing; from then on only NOTIFY can be this fast.
+    // Lets the worker's first fetch find nothing, so that only NOTIFY can start the job this fast.
     await wait(200);
     const sentAt = Date.now();
     await jobs.send('now', { note: 'a' });
@@ -35,8 +35,8 @@ describe('works', () => {
     expect((times[0] ?? 0) - sentAt).toBeLessThan(400);
   });
 
-  it('runs a delayed job when it is due, not before and not much later', async () => {
-    const { times, handler, until } = recorder();
+  it('runs a delayed job when it is due', async () => {
+    const { times, handler, until } = createRecordingHandler();
     await jobs.define('later');
     await jobs.work<Note>('later', handler);
     const dueAt = Date.now() + 1_500;
@@ -46,8 +46,8 @@ describe('works', () => {
     expect(times[0]).toBeLessThan(dueAt + 1_500);
   });
 
-  it('runs a failed job again, as often as its queue says', async () => {
-    const { notes, handler, until } = recorder(() => {
+  it('retries a failed job up to the retryLimit of its queue', async () => {
+    const { notes, handler, until } = createRecordingHandler(() => {
       throw new Error('not today');
     });
     await jobs.define('retried', { retryLimit: 2, retryDelay: 0 });
@@ -62,8 +62,8 @@ describe('works', () => {
     expect(notes).toEqual(['a', 'a', 'a']);
   });
 
-  it('works off a backlog without pausing after each job', async () => {
-    const { notes, times, handler, until } = recorder();
+  it('processes a backlog without a pause after each job', async () => {
+    const { notes, times, handler, until } = createRecordingHandler();
     await jobs.define('backlog');
     for (let n = 0; n < 20; n += 1) await jobs.send('backlog', { note: `${n}` });
     await jobs.work<Note>('backlog', handler);
@@ -72,12 +72,12 @@ describe('works', () => {
     expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeLessThan(4_000);
   });
 
-  it('runs as many jobs at once as it is told', async () => {
+  it('runs localConcurrency jobs at the same time', async () => {
     let running = 0;
-    let most = 0;
-    const { handler, until } = recorder(async () => {
+    let maxRunning = 0;
+    const { handler, until } = createRecordingHandler(async () => {
       running += 1;
-      most = Math.max(most, running);
+      maxRunning = Math.max(maxRunning, running);
       await wait(300);
       running -= 1;
     });
@@ -85,11 +85,11 @@ describe('works', () => {
     await jobs.work<Note>('wide', handler, { localConcurrency: 3 });
     for (let n = 0; n < 6; n += 1) await jobs.send('wide', { note: `${n}` });
     await until(6);
-    expect(most).toBe(3);
+    expect(maxRunning).toBe(3);
   });
 
   it('keeps a single waiting job per singletonKey', async () => {
-    const { notes, handler, until } = recorder();
+    const { notes, handler, until } = createRecordingHandler();
     await jobs.define('single', { policy: 'short' });
     expect(await jobs.send('single', { note: 'a' }, { singletonKey: 'x' })).toEqual(
       expect.any(String),
@@ -103,8 +103,8 @@ describe('works', () => {
     expect(notes.sort()).toEqual(['a', 'c']);
   });
 
-  it('sends with a transaction: at its commit, and not at all when it rolls back', async () => {
-    const { notes, handler, until } = recorder();
+  it('sends a job when its transaction commits, and never if it rolls back', async () => {
+    const { notes, handler, until } = createRecordingHandler();
     await jobs.define('outbox');
     await jobs.work<Note>('outbox', handler);
     const lost = db.transaction(async (tx) => {
@@ -119,13 +119,13 @@ describe('works', () => {
     expect(notes).toEqual(['kept']);
   });
 
-  it('refuses to send inside a transaction without it, instead of hanging', async () => {
+  it('rejects a send inside a transaction without tx, instead of deadlocking', async () => {
     await jobs.define('outside');
     const attempt = db.transaction(() => jobs.send('outside', { note: 'a' }));
     await expect(attempt).rejects.toThrow('inside transaction()');
   });
 
-  it('lets a handler use transactions', async () => {
+  it('allows transactions in a handler', async () => {
     await db.query('create table done (note text)');
     await jobs.define('writing');
     await jobs.work<Note>('writing', ({ data }) =>
@@ -139,7 +139,7 @@ describe('works', () => {
     );
   });
 
-  it('defines a queue again with other options', async () => {
+  it('updates the options of an existing queue', async () => {
     await jobs.define('changed', { retryLimit: 1 });
     await jobs.define('changed', { retryLimit: 7, policy: 'standard' });
     expect(
@@ -147,7 +147,7 @@ describe('works', () => {
     ).toEqual([{ retry_limit: 7, notify: true }]);
   });
 
-  it('keeps schedules', async () => {
+  it('stores schedules', async () => {
     await jobs.define('nightly');
     await jobs.schedule('nightly', '0 3 * * *');
     await jobs.schedule('nightly', '0 4 * * *');
@@ -158,11 +158,11 @@ describe('works', () => {
 });
 
 describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
-  it('shares the work: each job runs once', async () => {
+  it('runs each job once', async () => {
     const otherDb = await connectDatabase(storage);
     const other = createJobs(otherDb, silentLog);
     await other.start();
-    const [a, b] = [recorder(() => wait(20)), recorder(() => wait(20))];
+    const [a, b] = [createRecordingHandler(() => wait(20)), createRecordingHandler(() => wait(20))];
     await jobs.define('shared');
     await other.define('shared');
     await jobs.work<Note>('shared', a.handler);
@@ -177,13 +177,13 @@ describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
     await otherDb.close();
   });
 
-  it('takes over the job of an instance that died, within 15 s', async () => {
+  it('takes over the job of a dead instance within 15 s', async () => {
     await jobs.define('orphaned');
     await jobs.send('orphaned', { note: 'a' });
     await db.query(
       "update pgboss.job set state = 'active', started_on = now(), heartbeat_on = now() where name = 'orphaned'",
     );
-    const { handler, until, times } = recorder();
+    const { handler, until, times } = createRecordingHandler();
     const started = Date.now();
     await jobs.work<Note>('orphaned', handler);
     await until(1);

@@ -29,7 +29,7 @@ describe('listen', () => {
     };
   };
 
-  it('delivers what is notified from the moment it resolves, in order', async () => {
+  it('delivers all notifications after it resolves, in order', async () => {
     const { listener, until } = collect();
     const stop = await db.listen('orders', listener);
     for (const n of [1, 2, 3]) await db.query('select pg_notify($1, $2)', ['orders', `${n}`]);
@@ -37,7 +37,7 @@ describe('listen', () => {
     await stop();
   });
 
-  it('delivers at commit, and nothing of what was rolled back', async () => {
+  it('delivers notifications at commit, and none after a rollback', async () => {
     const { listener, messages, until } = collect();
     const stop = await db.listen('commits', listener);
     await db
@@ -55,7 +55,7 @@ describe('listen', () => {
     await stop();
   });
 
-  it('lets a listener use the database, also when its message came out of a transaction', async () => {
+  it('allows a listener to use the database, also for a message from a transaction', async () => {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const stop = await db.listen('reader', {
       onMessage: () => void db.query('select 1 as a').then(resolve, reject),
@@ -66,7 +66,7 @@ describe('listen', () => {
     await stop();
   });
 
-  it('gives a listener the context in which it began to listen', async () => {
+  it('runs a listener in the async context in which it was added', async () => {
     const storage = new AsyncLocalStorage<string>();
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     const stop = await storage.run('mine', () =>
@@ -80,7 +80,7 @@ describe('listen', () => {
     await stop();
   });
 
-  it('serves several listeners and channels, odd names too, and stops each alone', async () => {
+  it('serves several listeners and channels with unusual names, and stops each separately', async () => {
     const [a, b, other] = [collect(), collect(), collect()];
     const name = 'Odd "name"; drop';
     const stopA = await db.listen(name, a.listener);
@@ -101,7 +101,7 @@ describe('listen', () => {
     await stopOther();
   });
 
-  it('goes on when a listener throws', async () => {
+  it('delivers to the other listeners if one throws', async () => {
     const { listener, until } = collect();
     const stopBad = await db.listen('bad', {
       onMessage: () => {

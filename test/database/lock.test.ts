@@ -27,7 +27,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-async function holdInAnotherProcess(
+async function lockInAnotherProcess(
   path: string,
 ): Promise<{ child: ChildProcess; answer: string }> {
   const child = spawn(process.execPath, [program, path], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -48,18 +48,18 @@ describe.each(places)('a data folder at %s', (_, place) => {
     await mkdir(path, { recursive: true });
   });
 
-  it('has one holder at a time', async () => {
+  it('is locked by one process at a time', async () => {
     const unlock = await lockDataDir(path, silentLog);
     await expect(lockDataDir(path, silentLog)).rejects.toThrow(DataDirInUseError);
-    expect((await holdInAnotherProcess(path)).answer).toBe('refused');
+    expect((await lockInAnotherProcess(path)).answer).toBe('refused');
     await unlock();
     expect(await readdir(path)).toEqual([]);
     const unlockAgain = await lockDataDir(path, silentLog);
     await unlockAgain();
   });
 
-  it('is free again as soon as its holder is killed, though the socket file stays', async () => {
-    const { child, answer } = await holdInAnotherProcess(path);
+  it('is released when its process is killed, although the socket file remains', async () => {
+    const { child, answer } = await lockInAnotherProcess(path);
     expect(answer).toBe('held');
     await expect(lockDataDir(path, silentLog)).rejects.toThrow(DataDirInUseError);
     await kill(child);
@@ -70,9 +70,9 @@ describe.each(places)('a data folder at %s', (_, place) => {
     expect(await readdir(path)).toEqual([]);
   });
 
-  it('goes to one of several that start at once after a crash', async () => {
-    await kill((await holdInAnotherProcess(path)).child);
-    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => holdInAnotherProcess(path)));
+  it('is locked by exactly one of several processes that start together after a crash', async () => {
+    await kill((await lockInAnotherProcess(path)).child);
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => lockInAnotherProcess(path)));
     expect(answers.map(({ answer }) => answer).sort()).toEqual([
       'held',
       'refused',
@@ -84,7 +84,7 @@ describe.each(places)('a data folder at %s', (_, place) => {
 });
 
 describe('a data folder', () => {
-  it('is the same under another name', async () => {
+  it('is the same folder under another path', async () => {
     const real = join(directory, 'real');
     const other = join(directory, 'other');
     await mkdir(real);
@@ -94,7 +94,7 @@ describe('a data folder', () => {
     await unlock();
   });
 
-  it('is refused with a message that names the variable', async () => {
+  it('reports the variable if the folder is in use', async () => {
     const unlock = await lockDataDir(directory, silentLog);
     await expect(lockDataDir(directory, silentLog)).rejects.toThrow(
       /DATA_DIR .* in use by another process/,
@@ -102,7 +102,7 @@ describe('a data folder', () => {
     await unlock();
   });
 
-  it('is made where it is missing, and refused while a database is open in it', async () => {
+  it('is created if it is missing, and locked while a database is open in it', async () => {
     const dataDir = join(directory, 'not/there/yet');
     const db = await connectDatabase({ dataDir, log: silentLog });
     await expect(connectDatabase({ dataDir, log: silentLog })).rejects.toThrow(DataDirInUseError);
@@ -110,7 +110,7 @@ describe('a data folder', () => {
     await db.close();
   });
 
-  it('is free again after a database in it could not be opened', async () => {
+  it('is released after the database in it failed to open', async () => {
     await writeFile(join(directory, 'database'), 'no folder');
     await expect(connectDatabase({ dataDir: directory, log: silentLog })).rejects.not.toThrow(
       DataDirInUseError,

@@ -28,7 +28,7 @@ const applied = async () =>
   );
 
 describe('works', () => {
-  it('applies files of several statements in order, each once', async () => {
+  it('applies files with several statements in order, each once', async () => {
     await write(
       '0002-fill.sql',
       "insert into things values (1, 'a;b'); insert into things values (2, '$$');",
@@ -53,7 +53,7 @@ describe('works', () => {
     });
   });
 
-  it('applies only what is new to a database with data', async () => {
+  it('applies only new files to a database with data', async () => {
     await write('0001-start.sql', 'create table things (id int)');
     await migrate(db, directory);
     await db.query('insert into things values (1)');
@@ -62,15 +62,15 @@ describe('works', () => {
     expect(await db.query('select * from things')).toEqual([{ id: 1, size: 3 }]);
   });
 
-  it('takes a file that another system saved with other line ends for the same', async () => {
+  it('ignores a difference in line endings', async () => {
     await write('0001-start.sql', 'create table things (\r\n  id int\r\n)');
     await migrate(db, directory);
     await write('0001-start.sql', 'create table things (\n  id int\n)');
     await migrate(db, directory);
   });
 
-  it('applies each file once when several processes start at once', async () => {
-    // A second connection to PGlite is not possible: there, the same process asks several times.
+  it('applies each file once if several processes start together', async () => {
+    // PGlite has one connection: there the same process migrates several times.
     const others = postgresUrl
       ? await Promise.all([1, 2, 3].map(() => connectDatabase(storage)))
       : [db, db, db];
@@ -82,14 +82,14 @@ describe('works', () => {
     if (postgresUrl) await Promise.all(others.map((other) => other.close()));
   });
 
-  it("brings an empty database to the project's own schema", async () => {
+  it("creates the project's schema in an empty database", async () => {
     await migrate(db);
     expect((await applied()).length).toBeGreaterThan(0);
   });
 });
 
 describe('refuses', () => {
-  it('a file that fails, of which nothing stays, while those before it do', async () => {
+  it('a file that fails: it is rolled back, and the files before it stay applied', async () => {
     await write('0001-start.sql', 'create table things (id int)');
     await write('0002-bad.sql', 'create table more (id int); create table more (id int)');
     const attempt = migrate(db, directory);

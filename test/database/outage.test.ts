@@ -6,8 +6,8 @@ import { createJobs } from '../../src/database/jobs.ts';
 import { postgresUrl, silentLog } from '../support/database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 
-// A server of its own: the one of the run must not go down under the other tests.
-describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
+// Uses a separate server, because the shared one must not stop during other tests.
+describe.runIf(postgresUrl)('while PostgreSQL is unavailable', () => {
   let server: PostgresServer;
   let url: string;
   let db: Database;
@@ -22,20 +22,20 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
     await server.remove();
   });
 
-  const untilItAnswers = () => vi.waitFor(() => db.ping(), { timeout: 10_000, interval: 50 });
+  const untilAvailable = () => vi.waitFor(() => db.ping(), { timeout: 10_000, interval: 50 });
 
-  it('queries fail and are not repeated, then work again', async () => {
+  it('queries fail without a retry, and work after it', async () => {
     await db.query('create table counted (n int)');
     await Promise.all([1, 2, 3].map(() => db.query('select pg_sleep(0.05)')));
     await server.stop();
     await expect(db.query('insert into counted values (1)')).rejects.toThrow();
     await expect(db.ping()).rejects.toThrow();
     await server.start();
-    await untilItAnswers();
+    await untilAvailable();
     expect(await db.query('select * from counted')).toEqual([]);
   });
 
-  it('a query and a transaction that are cut off in the middle reject, and nothing of them stays', async () => {
+  it('an interrupted query and an interrupted transaction reject and are rolled back', async () => {
     const slow = db.query('select pg_sleep(20)').catch((error: unknown) => error);
     const attempt = db.transaction(async (tx) => {
       await tx.query('insert into counted values (2)');
@@ -46,11 +46,11 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
     await server.restart();
     expect(await slow).toBeInstanceOf(Error);
     expect(await outcome).toBeInstanceOf(Error);
-    await untilItAnswers();
+    await untilAvailable();
     expect(await db.query('select * from counted')).toEqual([]);
   });
 
-  it('a transaction that is idle while the server restarts rejects at its next statement', async () => {
+  it('a transaction that is idle during a restart of the server rejects at its next statement', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const attempt = db.transaction(async (tx) => {
       await tx.query('insert into counted values (3)');
@@ -63,10 +63,10 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
     await wait(200);
     resolve();
     expect(await outcome).toBeInstanceOf(Error);
-    await untilItAnswers();
+    await untilAvailable();
   });
 
-  it('listeners are told when their connection is back, and hear again', async () => {
+  it('listeners are notified of the reconnect and receive messages again', async () => {
     const heard: string[] = [];
     let reconnects = 0;
     const listener = (name: string) => ({
@@ -78,12 +78,12 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
     const stopA = await db.listen('a', listener('a'));
     const stopB = await db.listen('b', listener('b'));
     await server.stop();
-    // Asked for during the outage: waits for the server, without an error.
+    // Added during the outage: waits for the server without an error.
     const stopLater = db.listen('later', listener('later'));
     await wait(500);
     await server.start();
     await vi.waitFor(() => expect(reconnects).toBeGreaterThanOrEqual(2), { timeout: 10_000 });
-    await untilItAnswers();
+    await untilAvailable();
     const stopC = await stopLater;
     for (const channel of ['a', 'b', 'later'])
       await db.query('select pg_notify($1, $2)', [channel, 'x']);
@@ -91,7 +91,7 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
     await Promise.all([stopA(), stopB(), stopC()]);
   });
 
-  it('one connection listens to everything, and is replaced when the server ends it', async () => {
+  it('one connection serves all listeners, and is replaced if the server closes it', async () => {
     let reconnects = 0;
     const heard: string[] = [];
     const listener = {
@@ -112,7 +112,7 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
     await Promise.all(stops.map((stop) => stop()));
   });
 
-  it('jobs go on afterwards', async () => {
+  it('jobs continue after it', async () => {
     const jobs = createJobs(db, silentLog);
     await jobs.start();
     await jobs.define('outage');
@@ -121,13 +121,13 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
       done.push(data.note);
     });
     await server.restart();
-    await untilItAnswers();
+    await untilAvailable();
     await jobs.send('outage', { note: 'a' });
     await vi.waitFor(() => expect(done).toEqual(['a']), { timeout: 10_000 });
     await jobs.stop();
   });
 
-  it('close is quick, also with listeners that wait for the server', async () => {
+  it('close is fast, also with listeners that wait for the server', async () => {
     const own = await connectDatabase({ url, dataDir: 'unused', log: silentLog });
     const listener = { onMessage: () => undefined, onReconnected: () => undefined };
     await own.listen('x', listener);
@@ -139,10 +139,10 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
     expect(performance.now() - started).toBeLessThan(1_000);
     expect(await waiting).toBeInstanceOf(Error);
     await server.start();
-    await untilItAnswers();
+    await untilAvailable();
   });
 
-  it('a start says so, without a word of the url', async () => {
+  it('a failed start reports the error code and no part of the URL', async () => {
     const wrong = new URL(url);
     wrong.password = 'top-secret';
     const error = await connectDatabase({
@@ -151,7 +151,7 @@ describe.runIf(postgresUrl)('while PostgreSQL is away', () => {
       log: silentLog,
     }).catch((e: unknown) => e);
     expect(error).toMatchObject({
-      message: 'The database of DATABASE_URL cannot be used: 28P01.',
+      message: 'Cannot connect to the database in DATABASE_URL: 28P01.',
       cause: { code: '28P01' },
     });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('top-secret');

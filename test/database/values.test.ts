@@ -12,7 +12,7 @@ afterAll(() => db.close());
 const when = new Date('2026-02-03T04:05:06.789Z');
 const uuid = '0198a8a2-3b1c-7000-8000-000000000001';
 
-describe('values of the same SQL are the same on both databases', () => {
+describe('returns the same JavaScript values on both databases', () => {
   const table: [string, unknown][] = [
     ['null::text', null],
     ['1::int2', 1],
@@ -80,13 +80,13 @@ describe('values of the same SQL are the same on both databases', () => {
     expect(extended?.value).toStrictEqual(expected);
   });
 
-  it('bytes are a plain Uint8Array, not a Buffer', async () => {
+  it('bytea as a plain Uint8Array, not a Buffer', async () => {
     const [row] = await db.query("select '\\x01'::bytea as value");
     expect(Object.getPrototypeOf(row?.value)).toBe(Uint8Array.prototype);
   });
 });
 
-describe('parameters come back as they went in', () => {
+describe('parameters keep their values', () => {
   const table: [string, unknown, unknown?][] = [
     ['text', null],
     ['text', undefined, null],
@@ -129,18 +129,18 @@ describe('parameters come back as they went in', () => {
     expect(row?.value).toStrictEqual(expected);
   });
 
-  it('a list for json is refused on both, instead of working on one only', async () => {
+  it('rejects a list for json on both databases', async () => {
     await expect(db.query('select $1::jsonb', [[1, 2]])).rejects.toThrow();
     await expect(db.query('select $1::jsonb', [['a']])).rejects.toThrow();
   });
 
-  it('a bare string for json is refused on both', async () => {
+  it('rejects a bare string for json on both databases', async () => {
     await expect(db.query('select $1::jsonb', ['no json'])).rejects.toMatchObject({
       code: '22P02',
     });
   });
 
-  it('a list picks rows with any()', async () => {
+  it('accepts a list for any()', async () => {
     const rows = await db.query('select x from generate_series(1, 5) x where x = any($1)', [
       [2, 4],
     ]);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ALL_FORMATS, FilePathSource, Input } from 'mediabunny';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createPace } from '../../src/demo/pace.ts';
+import { createSmoothProgress } from '../../src/demo/smooth-progress.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -29,43 +29,45 @@ afterEach(async () => {
 
 type Run = {
   child: ChildProcess;
-  /** Resolves with all of stdout so far once it has these words. */
-  said(words: string): Promise<string>;
+  /** Resolves with the whole of stdout so far when it contains the text. */
+  waitForOutput(text: string): Promise<string>;
   end: Promise<{ code: number | null; stdout: string; stderr: string }>;
 };
 
-function runDemo(words: string[], variables: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, [join(root, 'src/demo.ts'), ...words], {
+function runDemo(args: string[], variables: Record<string, string> = {}): Run {
+  const child = spawn(process.execPath, [join(root, 'src/demo.ts'), ...args], {
     cwd,
-    // Nothing of the shell that runs the tests may lead it elsewhere.
+    // Without the variables of the shell that runs the tests.
     env: { PATH: process.env.PATH, TMPDIR: temporary, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
-  const heard = { stdout: '', stderr: '' };
+  const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => {
-    heard.stdout += chunk;
+    output.stdout += chunk;
   });
   child.stderr.on('data', (chunk) => {
-    heard.stderr += chunk;
+    output.stderr += chunk;
   });
   const end = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
     child.once('close', (code) => {
       running.delete(child);
-      resolve({ code, ...heard });
+      resolve({ code, ...output });
     });
   });
-  const said = (wanted: string) =>
+  const waitForOutput = (text: string) =>
     new Promise<string>((resolve, reject) => {
-      const look = () => heard.stdout.includes(wanted) && resolve(heard.stdout);
-      look();
-      child.stdout.on('data', look);
-      child.once('close', () => reject(new Error(`It never said “${wanted}”: ${heard.stderr}`)));
+      const check = () => output.stdout.includes(text) && resolve(output.stdout);
+      check();
+      child.stdout.on('data', check);
+      child.once('close', () =>
+        reject(new Error(`The demo ended without printing “${text}”: ${output.stderr}`)),
+      );
     });
-  return { child, said, end };
+  return { child, waitForOutput, end };
 }
 
-/** Node keeps its compiled code there too, which is no leftover of ours. */
+/** Only the demo's own files: Node keeps compiled code in the same folder. */
 async function findLeftovers(): Promise<string[]> {
   return (await readdir(temporary)).filter((name) => name.startsWith('lipsync-'));
 }
@@ -110,7 +112,7 @@ async function findFreePort(): Promise<string> {
 
 describe('npm run demo', { timeout: 120_000 }, () => {
   describe('works', () => {
-    test('makes a video of the sound that comes with it, says where, and leaves nothing else', async () => {
+    test('makes a video from the included audio, prints its path and leaves no other file', async () => {
       const { code, stdout, stderr } = await runDemo([]).end;
       expect(stderr).toBe('');
       expect(code).toBe(0);
@@ -128,11 +130,11 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       expect(await findLeftovers()).toEqual([]);
     });
 
-    test("takes the user's own sound and video, and writes where it is told", async () => {
+    test("uses the user's own audio and video, and writes to --out", async () => {
       await writeFile(join(cwd, 'tone.wav'), makeWav(3));
       const video = join(root, 'src/sandbox/media/source-1.mp4');
-      const words = ['--audio', 'tone.wav', '--video', video, '--out', 'mine.mp4'];
-      const { code, stdout, stderr } = await runDemo(words).end;
+      const args = ['--audio', 'tone.wav', '--video', video, '--out', 'mine.mp4'];
+      const { code, stdout, stderr } = await runDemo(args).end;
       expect(stderr).toBe('');
       expect(code).toBe(0);
       expect(stdout).toContain('tone.wav, 132 kB, 3.0 s');
@@ -144,11 +146,11 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       expect((await readdir(cwd)).toSorted()).toEqual(['mine.mp4', 'tone.wav']);
     });
 
-    test('keeps to PORT and DATA_DIR, and says in words why a lip-sync failed', async () => {
+    test('uses PORT and DATA_DIR, and prints the reason of a failed lip-sync', async () => {
       const [port, sandboxPort] = [await findFreePort(), await findFreePort()];
       const variables = { PORT: port, SANDBOX_PORT: sandboxPort, DATA_DIR: join(home, 'data') };
       const demo = runDemo([], variables);
-      await demo.said('✓ Server');
+      await demo.waitForOutput('✓ Server');
       const switched = await fetch(`http://127.0.0.1:${sandboxPort}/_sandbox/switches`, {
         method: 'PUT',
         body: JSON.stringify({ outcome: 'FAILED', generatingMs: 100 }),
@@ -166,9 +168,9 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       expect(await readdir(cwd)).toEqual([]);
     });
 
-    test('stops its server and clears up on Ctrl-C', async () => {
+    test('stops its server and deletes its temporary files on Ctrl-C', async () => {
       const demo = runDemo([]);
-      const stdout = await demo.said('✓ Lip-sync');
+      const stdout = await demo.waitForOutput('✓ Lip-sync');
       demo.child.kill('SIGINT');
       const { code, stderr } = await demo.end;
       expect(code).toBe(130);
@@ -181,38 +183,38 @@ describe('npm run demo', { timeout: 120_000 }, () => {
   });
 
   describe('refuses', () => {
-    test('a file that is no audio, in words and without a stack', async () => {
-      await writeFile(join(cwd, 'bad.mp3'), 'This is no sound at all.');
+    test('a file without audio, with one line and no stack', async () => {
+      await writeFile(join(cwd, 'bad.mp3'), 'This is not audio.');
       const { code, stderr } = await runDemo(['--audio', 'bad.mp3']).end;
       expect(code).toBe(1);
       expect(stderr).toBe(
-        '✗ bad.mp3: By its content the file is no WAV or MP3 audio. [INVALID_INPUT]\n',
+        '✗ bad.mp3: The content of the file is not WAV or MP3 audio. [INVALID_INPUT]\n',
       );
     });
 
-    test('to start a server where the files are wrong', async () => {
-      for (const [words, complaint] of [
-        [['--audio', 'none.mp3'], '✗ none.mp3 can not be read: no such file or directory\n'],
+    test('unreadable files and unwritable targets, before it starts a server', async () => {
+      for (const [args, complaint] of [
+        [['--audio', 'none.mp3'], '✗ none.mp3 cannot be read: no such file or directory\n'],
         [['--video', '.'], '✗ . is not a file.\n'],
-        [['--out', 'none/x.mp4'], '✗ The result can not be written there: no such file'],
+        [['--out', 'none/x.mp4'], '✗ The result cannot be written there: no such file'],
         [['--out', '.'], '✗ . is a folder: the result needs a file name.\n'],
       ] as const) {
-        const { code, stdout, stderr } = await runDemo([...words]).end;
+        const { code, stdout, stderr } = await runDemo([...args]).end;
         expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
         expect(stderr).toContain(complaint);
         expect(stderr.trimEnd().split('\n')).toHaveLength(1);
       }
     });
 
-    test('arguments it does not know, with one line and exit code 2', async () => {
-      for (const words of [['--colour'], ['--audio'], ['--audio='], ['my.mp3']]) {
-        const { code, stdout, stderr } = await runDemo(words).end;
+    test('unknown or incomplete arguments, with one line and exit code 2', async () => {
+      for (const args of [['--colour'], ['--audio'], ['--audio='], ['my.mp3']]) {
+        const { code, stdout, stderr } = await runDemo(args).end;
         expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
         expect(stderr).toMatch(/^✗ .+\. See --help\.\n$/);
       }
     });
 
-    test("to go on when the server can not start, with the server's own words", async () => {
+    test("a setting that the server refuses, with the server's own message", async () => {
       const { code, stderr } = await runDemo([], { QUEUE_LIMIT: 'many' }).end;
       expect(code).toBe(1);
       expect(stderr).toContain('The server ended by itself');
@@ -222,42 +224,42 @@ describe('npm run demo', { timeout: 120_000 }, () => {
   });
 });
 
-describe('the bar between two events', () => {
+describe('the progress bar between two events', () => {
   const start = Date.parse('2026-01-01T00:00:00Z');
   const after = (seconds: number) => new Date(start + seconds * 1000);
 
-  test('goes on evenly to 85 at the expected end, and waits there', () => {
-    const pace = createPace();
-    expect(pace.percentAt(after(0))).toBe(0);
-    pace.tell({ status: 'GENERATING', percent: 5, estimatedCompletionAt: after(80) }, after(0));
-    expect(pace.percentAt(after(40))).toBe(45);
-    expect(pace.percentAt(after(80))).toBe(85);
-    expect(pace.percentAt(after(800))).toBe(85);
+  test('moves evenly to 85 % at the expected end, and waits there', () => {
+    const progress = createSmoothProgress();
+    expect(progress.percentAt(after(0))).toBe(0);
+    progress.update({ status: 'GENERATING', percent: 5, expectedAt: after(80) }, after(0));
+    expect(progress.percentAt(after(40))).toBe(45);
+    expect(progress.percentAt(after(80))).toBe(85);
+    expect(progress.percentAt(after(800))).toBe(85);
   });
 
-  test('never falls, also where the next event tells less', () => {
-    const pace = createPace();
-    pace.tell({ status: 'GENERATING', percent: 0, estimatedCompletionAt: after(10) }, after(0));
-    expect(pace.percentAt(after(10))).toBe(85);
-    pace.tell({ status: 'GENERATING', percent: 60, estimatedCompletionAt: after(90) }, after(10));
-    expect(pace.percentAt(after(11))).toBe(85);
+  test('never moves back, also when the next event has a lower percentage', () => {
+    const progress = createSmoothProgress();
+    progress.update({ status: 'GENERATING', percent: 0, expectedAt: after(10) }, after(0));
+    expect(progress.percentAt(after(10))).toBe(85);
+    progress.update({ status: 'GENERATING', percent: 60, expectedAt: after(90) }, after(10));
+    expect(progress.percentAt(after(11))).toBe(85);
   });
 
-  test('stands still while nobody knows the end, and is full only when it is COMPLETED', () => {
-    const pace = createPace();
-    pace.tell({ status: 'QUEUED', percent: 0, estimatedCompletionAt: null }, after(0));
-    expect(pace.percentAt(after(99))).toBe(0);
-    pace.tell({ status: 'GENERATING', percent: 100, estimatedCompletionAt: null }, after(99));
-    expect(pace.percentAt(after(99))).toBe(99);
-    pace.tell({ status: 'COMPLETED', percent: 100, estimatedCompletionAt: null }, after(100));
-    expect(pace.percentAt(after(100))).toBe(100);
+  test('stands still without an expected end, and reaches 100 % only with COMPLETED', () => {
+    const progress = createSmoothProgress();
+    progress.update({ status: 'QUEUED', percent: 0, expectedAt: null }, after(0));
+    expect(progress.percentAt(after(99))).toBe(0);
+    progress.update({ status: 'GENERATING', percent: 100, expectedAt: null }, after(99));
+    expect(progress.percentAt(after(99))).toBe(99);
+    progress.update({ status: 'COMPLETED', percent: 100, expectedAt: null }, after(100));
+    expect(progress.percentAt(after(100))).toBe(100);
   });
 
-  test('stays where it was when the job failed', () => {
-    const pace = createPace();
-    pace.tell({ status: 'GENERATING', percent: 40, estimatedCompletionAt: null }, after(0));
-    pace.percentAt(after(1));
-    pace.tell({ status: 'FAILED', percent: 40, estimatedCompletionAt: null }, after(2));
-    expect(pace.percentAt(after(3))).toBe(40);
+  test('stands still when the lip-sync failed', () => {
+    const progress = createSmoothProgress();
+    progress.update({ status: 'GENERATING', percent: 40, expectedAt: null }, after(0));
+    progress.percentAt(after(1));
+    progress.update({ status: 'FAILED', percent: 40, expectedAt: null }, after(2));
+    expect(progress.percentAt(after(3))).toBe(40);
   });
 });

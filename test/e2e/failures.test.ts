@@ -350,7 +350,7 @@ describe('createLipsync', () => {
 
   test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
     expect(stage.answers.length).toBeGreaterThan(table.length);
-    expect(JSON.stringify(stage.app.logs)).toContain('upstream answered a failure');
+    expect(JSON.stringify(stage.app.logs)).toContain('upstream responded with a failure');
     expectNoSecret(stage, emails);
   });
 });
@@ -425,7 +425,7 @@ describe.each([
 
   test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
     expect(stage.answers.length).toBeGreaterThan(table.length);
-    expect(JSON.stringify(stage.app.logs)).toContain('upstream answered a failure');
+    expect(JSON.stringify(stage.app.logs)).toContain('upstream responded with a failure');
     expectNoSecret(stage, [email]);
   });
 });

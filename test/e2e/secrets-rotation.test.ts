@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openReceiver, type Receiver, verify } from '../domains/webhooks/receiver.ts';
+import { openReceiver, type Receiver, verify } from '../domains/webhooks/webhook-receiver.ts';
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts';
 import { type TestStorage, testStorage } from '../support/database.ts';
 import { wavHeader } from '../support/wav.ts';

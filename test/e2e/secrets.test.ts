@@ -96,7 +96,7 @@ describe('the search', () => {
     expect(session.told.map(({ text }) => text).join()).toContain(
       'Something went wrong on our side.',
     );
-    expect(output).toContain('an unmeant error');
+    expect(output).toContain('unexpected error');
     expect(world.receiver.received.length).toBeGreaterThan(1);
   });
 });

@@ -6,7 +6,7 @@ import { parse } from 'graphql';
 export type Subgraph = { name: string; url: string; sdl: string };
 
 type Composition = {
-  /** By the join spec. Cosmo's router has a format of its own. */
+  /** In the format of the join specification. Cosmo's router uses another format. */
   supergraph: string | undefined;
   errors: string[];
 };
@@ -32,7 +32,7 @@ function composeByCosmo(subgraphs: readonly Subgraph[]): Composition {
   return toComposition(composed.success ? {} : { errors: composed.errors });
 }
 
-/** Every composer there is, by the name of its registry. */
+/** The composers, by the name of their schema registry. */
 export const composers: Record<string, (subgraphs: readonly Subgraph[]) => Composition> = {
   GraphOS: (subgraphs) => toComposition(composeByApollo(toServices(subgraphs))),
   Hive: (subgraphs) => toComposition(composeByGuild(toServices(subgraphs))),

@@ -1,9 +1,9 @@
 import { defineConfig, MemPubSub } from '@graphql-hive/gateway';
 
-/** Where subscriptions go on from the gateway: `sse` is what it does by itself. */
+/** The transport of subscriptions between the gateway and the subgraph. `sse` is the gateway's default. */
 const { SUBGRAPH_SUBSCRIPTIONS = 'sse', PUBLIC_URL = '' } = process.env;
 
-// Of the caller, not of the gateway: so each of them has a connection of its own.
+// The caller's token, not the gateway's, so that each caller has its own connection.
 const authorization = '{context.headers.authorization}';
 
 const transports: Record<string, object> = {
@@ -12,7 +12,7 @@ const transports: Record<string, object> = {
     kind: 'http-callback',
     location: '/graphql',
     headers: [['authorization', authorization]],
-    // How soon the gateway notices that nobody calls any more: by itself only after 50 s.
+    // How fast the gateway detects that the subgraph is gone. Its default is 50 s.
     options: {
       public_url: `${PUBLIC_URL}/callback`,
       path: '/callback',
@@ -23,7 +23,7 @@ const transports: Record<string, object> = {
 const subscriptions = transports[SUBGRAPH_SUBSCRIPTIONS];
 
 export const gatewayConfig = defineConfig({
-  // `context.headers` is the header of HTTP and, over WebSocket, what `connection_init` brought.
+  // `context.headers` contains the HTTP headers or, over WebSocket, the payload of `connection_init`.
   propagateHeaders: {
     fromClientToSubgraphs: ({ context }) => ({ authorization: context.headers.authorization }),
   },

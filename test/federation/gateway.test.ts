@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createGraphQLClient } from '../support/graphql-client.ts';
-import { callers, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 let graph: Graph;
 let source: string;
@@ -51,7 +51,7 @@ async function createProject(input: object, headers = callers.first) {
   return data?.createProject as Data['createProject'];
 }
 
-/** How often the gateway asks us while the work is done. */
+/** Counts the gateway's requests to our program during the work. */
 async function countRequests(work: () => Promise<unknown>): Promise<number> {
   const { logs } = graph.app;
   const isRequest = ({ msg, path }: (typeof logs)[number]) =>
@@ -62,7 +62,7 @@ async function countRequests(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe('works', () => {
-  test("the neighbour's objects lead to ours, and ours to the neighbour's", async () => {
+  test('objects of the other subgraph link to ours, and ours to theirs', async () => {
     const made = await create('There and back.');
     await vi.waitFor(
       async () => {
@@ -113,7 +113,7 @@ describe('works', () => {
     });
   });
 
-  test("the neighbour's Relay node is the graph's", async () => {
+  test('Query.node is resolved by the other subgraph', async () => {
     const { project } = await createProject({ name: 'By its id' });
     const { data } = await graph.ask(
       'query ($id: ID!, $ids: [ID!]!) { node(id: $id) { id ... on Project { name } } nodes(ids: $ids) { id } }',
@@ -126,15 +126,15 @@ describe('works', () => {
     });
   });
 
-  test('a hundred lip-syncs and a hundred videos that the neighbour names take one request each', async () => {
+  test('a hundred lip-syncs and a hundred videos of the other subgraph take one request each', async () => {
     const { lipsync } = await create('A hundred times.', {}, callers.second);
     const input = `videoIds: [${JSON.stringify(source)}], lipsyncId: ${JSON.stringify(lipsync?.id)}`;
     const fields = Array.from(
       { length: 100 },
       (_, at) => `p${at}: createProject(input: { name: "${at}", ${input} }) { __typename }`,
     );
-    const neighbour = createGraphQLClient(new URL(graph.neighbour.url).origin);
-    const { errors } = await neighbour.ask(`mutation { ${fields.join(' ')} }`, {}, callers.second);
+    const projects = createGraphQLClient(new URL(graph.projects.url).origin);
+    const { errors } = await projects.ask(`mutation { ${fields.join(' ')} }`, {}, callers.second);
     expect(errors).toBeUndefined();
     const list = async (headers: Record<string, string>) => {
       const { data } = await graph.ask<{ projects: { edges: { node: Project }[] } }>(
@@ -154,14 +154,14 @@ describe('works', () => {
     expect(requests).toBeLessThanOrEqual(2);
   });
 
-  test('mutations are done once, and the same key gives the same lip-sync', async () => {
+  test('mutations run once, and the same idempotencyKey returns the same lip-sync', async () => {
     const input = { idempotencyKey: 'through-the-gateway' };
     const [one, other] = [await create('Once.', input), await create('Once.', input)];
     expect(one).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
     expect(other).toMatchObject({ replayed: true, lipsync: { id: one.lipsync?.id } });
   });
 
-  test('an upload that was prepared through the gateway takes its file', async () => {
+  test('an upload created through the gateway accepts its file', async () => {
     const { data } = await graph.ask<{
       createUpload: { uploadUrl: string; upload: { id: string } };
     }>(
@@ -197,8 +197,8 @@ describe('refuses', () => {
     },
   );
 
-  test('two ways to say who speaks', async () => {
-    // How many there are: those of other tests go on meanwhile.
+  test('both fields of a oneOf input', async () => {
+    // Compares ids before and after, because lip-syncs of other tests change meanwhile.
     const count = async () =>
       (await graph.app.readSandbox<{ jobs: unknown[] }>('jobs')).jobs.length;
     const before = await count();

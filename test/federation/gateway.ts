@@ -15,14 +15,14 @@ export type GatewayOptions = {
 export type Gateway = {
   url: string;
   stop(): Promise<void>;
-  /** Without a farewell to anybody. */
+  /** Kills the process without closing its connections. */
   kill(): void;
 };
 
 const hiveGateway = join(import.meta.dirname, 'node_modules/@graphql-hive/gateway/dist/bin.js');
 const config = join(import.meta.dirname, 'gateway.config.ts');
 
-/** Hive Gateway as anybody runs it: its own program, with a supergraph in a file. */
+/** Starts Hive Gateway as a separate program with a supergraph file. */
 export async function startGateway({ supergraph, env = {} }: GatewayOptions): Promise<Gateway> {
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-gateway-'));
   const file = join(folder, 'supergraph.graphql');
@@ -37,10 +37,10 @@ export async function startGateway({ supergraph, env = {} }: GatewayOptions): Pr
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
-  let told = '';
+  let output = '';
   for (const stream of [program.stdout, program.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
-      told += text;
+      output += text;
     });
   }
   const ended = once(program, 'exit');
@@ -49,8 +49,8 @@ export async function startGateway({ supergraph, env = {} }: GatewayOptions): Pr
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
-  const early = ended.then(() => Promise.reject(new Error(`The gateway did not start: ${told}`)));
-  // Whoever stops it later is not waiting for the start any more.
+  const early = ended.then(() => Promise.reject(new Error(`The gateway did not start: ${output}`)));
+  // A later stop must not cause an unhandled rejection.
   early.catch(() => undefined);
   const ready = vi.waitFor(() => checkReady(url), { timeout: 180_000, interval: 50 });
   await Promise.race([ready, early]);

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callers, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
-/** The other composer's supergraph, so that each of them has been run. */
+/** Uses the other composer, so that the supergraphs of both are tested. */
 let graph: Graph;
-/** One of `first`'s. */
+/** A lip-sync of `first`. */
 let lipsync: string;
-/** What that lip-sync made. */
+/** The result of that lip-sync. */
 let video: string;
 
 beforeAll(async () => {
@@ -46,14 +46,14 @@ async function readResult(): Promise<string> {
   return id;
 }
 
-/** What the graph tells of an answer: messages and codes, not where. */
+/** The data, messages and codes of a response, without paths and locations. */
 async function ask(query: string, variables: object = {}, headers: Headers = {}) {
   const { status, data, errors } = await graph.ask(query, { ...variables }, headers);
   return { status, data, codes: errors?.map(({ extensions }) => extensions?.code), errors };
 }
 
 describe('works', () => {
-  test('each caller is itself at every subgraph', async () => {
+  test('every subgraph receives the identity of the caller', async () => {
     const query = '{ viewer { name authenticated } lipsyncs { nodes { id } } }';
     const { data } = await ask(query, {}, callers.first);
     expect(data).toEqual({
@@ -79,7 +79,7 @@ describe('refuses', () => {
     });
   });
 
-  test('nobody where there is no union, with the code as it left us', async () => {
+  test('unauthenticated callers of a field without a union, with our error code', async () => {
     const answer = await ask('{ lipsync(id: "x") { id } viewer { authenticated } }');
     expect(answer).toMatchObject({
       data: { lipsync: null, viewer: { authenticated: false } },
@@ -88,7 +88,7 @@ describe('refuses', () => {
     expect(answer.errors?.[0]).toMatchObject({ path: ['lipsync'] });
   });
 
-  test('a caller without the scope, by its name', async () => {
+  test('a caller without the scope, and names the scope', async () => {
     const answer = await ask(mutation, {}, callers.reader);
     expect(answer.data).toMatchObject({
       createLipsync: {
@@ -98,7 +98,7 @@ describe('refuses', () => {
     });
   });
 
-  test('without telling where we are', async () => {
+  test('without revealing the address of a subgraph', async () => {
     const answers = await Promise.all([
       ask('{ lipsync(id: "x") { id } }'),
       ask(mutation),
@@ -115,7 +115,7 @@ describe('keeps out', () => {
     lipsync(id: $lipsync) { id } video(id: $video) { id }
   }`;
 
-  test("another owner's ids answer like missing ones", async () => {
+  test('objects of another owner: their ids resolve like missing ones', async () => {
     const found = await ask(readAll, { lipsync, video }, callers.first);
     expect(found.data).toEqual({ lipsync: { id: lipsync }, video: { id: video } });
     const missing = lipsync.replace(/.{4}$/, (end) => (end === 'AAAA' ? 'BBBB' : 'AAAA'));
@@ -130,7 +130,7 @@ describe('keeps out', () => {
     expect(none).toEqual(theirs);
   });
 
-  test("another owner's lip-sync in a neighbour's object is the same as a missing one", async () => {
+  test('a lip-sync of another owner in an object of the other subgraph: it resolves like a missing one', async () => {
     const refer = async (id: string, name: string) => {
       const { data, errors } = await graph.ask(
         `mutation ($id: ID!, $name: String!) { createProject(input: { name: $name, lipsyncId: $id }) {
@@ -145,7 +145,7 @@ describe('keeps out', () => {
     expect(await refer('rubbish', 'Rubbish')).toEqual(theirs);
   });
 
-  test('one caller from the answers of another, however many ask at once', async () => {
+  test('data of other callers under concurrent requests', async () => {
     const query =
       '{ viewer { name } lipsyncs(first: 100) { nodes { id } } projects { edges { node { id } } } }';
     const pair = ['first', 'second'] as const;

@@ -1,25 +1,25 @@
 import { describe, expect, test, vi } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 import { testStorage } from '../support/database.ts';
-import { callers, callersEnv, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, callersEnv, findSource, type Graph, startGraph } from './graph.ts';
 
 type Event = { cursor: string; sequence: number; status: string };
 
 const progress = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
   ... on LipsyncProgress { cursor sequence status } } }`;
 
-const patient = { timeout: 60_000, interval: 100 };
+const longWait = { timeout: 60_000, interval: 100 };
 const env = { ...callersEnv, POLL_INTERVAL_MS: '600000' };
 
 /**
- * As docs/federation.md tells clients to: what came before is passed over, and where an event is missing or the stream
- * ends before the lip-sync does, it is asked for again from the last cursor.
+ * Follows a lip-sync as docs/federation.md recommends: skips repeated events, and subscribes again from the last cursor if
+ * an event is missing or the stream ends before the lip-sync does.
  *
- * @param seen what came, each once
+ * @param seen collects the events, each once
  */
 async function follow(graph: Graph, id: string, seen: Event[]): Promise<void> {
   while (seen.at(-1)?.status !== 'COMPLETED') {
-    await vi.waitFor(() => askViewer(graph), patient);
+    await vi.waitFor(() => askViewer(graph), longWait);
     await watch(graph, id, seen);
   }
 }
@@ -37,7 +37,7 @@ async function watch(graph: Graph, id: string, seen: Event[]): Promise<void> {
   }
 }
 
-/** Whether nothing is missing before it. */
+/** Adds an event unless it is a repetition. @returns false if an event before it is missing */
 function keep(seen: Event[], event: Event): boolean {
   const next = (seen.at(-1)?.sequence ?? event.sequence - 1) + 1;
   if (event.sequence === next) seen.push(event);
@@ -64,8 +64,8 @@ async function create({ ask }: Graph, video: string): Promise<string> {
   return data?.createLipsync.lipsync.id ?? '';
 }
 
-describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and us', (kind) => {
-  test('who watches goes on from the last cursor after a restart of ours, without a gap or a repeat', async () => {
+describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and the subgraph', (kind) => {
+  test('a subscriber resumes from the last cursor after a restart of the subgraph, without a gap or a repetition', async () => {
     const storage = await testStorage();
     const graph = await startGraph({
       env: { SUBGRAPH_SUBSCRIPTIONS: kind },
@@ -75,7 +75,7 @@ describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and us', (
       const id = await create(graph, await findSource(graph));
       const seen: Event[] = [];
       const followed = follow(graph, id, seen);
-      await vi.waitFor(() => expect(seen.at(-1)?.status).toBe('GENERATING'), patient);
+      await vi.waitFor(() => expect(seen.at(-1)?.status).toBe('GENERATING'), longWait);
       const { app, sandbox, finishJobs } = graph.app;
       await app.close();
       await using _again = await startTestApp({

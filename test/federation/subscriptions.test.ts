@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Result } from '../support/graphql-client.ts';
-import { callers, findSource, type Graph, startGraph } from './stage.ts';
+import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 type Event = {
   __typename: string;
@@ -35,23 +35,23 @@ const createMutation = `mutation ($video: ID!, $text: String!) {
 const projectMutation = `mutation ($name: String!, $video: ID!) {
   createProject(input: { name: $name, videoIds: [$video] }) { __typename } }`;
 
-/** The heartbeats that bound it are held by test/server/subscription-callback.test.ts, without a clock on the wall. */
+/** test/server/subscription-callback.test.ts verifies the heartbeats that limit this time, with a fake clock. */
 const patient = { timeout: 20_000, interval: 50 };
 
-/** With room for all that these tests leave running: what waits for room would not be finished with the rest. */
+/** Has slots for all lip-syncs that the tests leave running: a queued one would not be finished with the others. */
 const accounts = [{ email: 'studio@sandbox.example', maxJobs: 8 }];
 
 describe.each([
   ['sse', 'SSE'],
   ['ws', 'WebSocket'],
   ['callback', 'callbacks'],
-])('with %s between the gateway and us', (kind) => {
+])('with %s between the gateway and the subgraph', (kind) => {
   let graph: Graph;
   let source: string;
   beforeAll(async () => {
     graph = await startGraph({
       env: { SUBGRAPH_SUBSCRIPTIONS: kind },
-      // Nothing is looked at in between: what makes no callback is quiet.
+      // Without polls: only upstream callbacks cause events.
       app: {
         env: { POLL_INTERVAL_MS: '600000' },
         sandbox: { queuedMs: 50, generatingMs: 200, accounts },
@@ -77,12 +77,12 @@ describe.each([
     if (door === 'SSE') {
       for await (const { data } of graph.watchSse<Data>(progress, input, { headers })) yield data;
     } else {
-      // As a browser: the upgrade itself brings nothing.
+      // Like a browser: the upgrade request has no authorization header.
       yield* graph.watchWs<Data>(progress, input, { payload: headers });
     }
   }
 
-  /** Any operation by the same door: an event stream or a socket may carry the one answer of a question too. */
+  /** Runs any operation on the same transport: an event stream or a WebSocket can also carry a query's single response. */
   async function exchange(
     door: Door,
     { query, variables = {} }: { query: string; variables?: object },
@@ -103,9 +103,9 @@ describe.each([
 
   const watched = () => graph.app.app.services.lipsyncs.watchedCount();
 
-  describe.each<Door>(['SSE', 'WebSocket'])('and %s before it', (door) => {
+  describe.each<Door>(['SSE', 'WebSocket'])('and %s between the client and the gateway', (door) => {
     describe('works', () => {
-      test("a lip-sync is followed to its end, with the neighbour's part of what it made", async () => {
+      test("streams a lip-sync to its end, with the other subgraph's fields of its result", async () => {
         const events = await collect(door, { id: await create('From one end to the other.') });
         const [first] = events;
         expect(events.map(({ sequence }) => sequence)).toEqual(
@@ -117,7 +117,7 @@ describe.each([
         });
       });
 
-      test('questions across both subgraphs, and a refusal beside data, pass there as well', async () => {
+      test('returns queries across both subgraphs, and errors beside data', async () => {
         const name = `${kind} and ${door}`;
         await graph.ask(projectMutation, { name, video: source }, callers.first);
         const query = `query ($video: ID!) {
@@ -141,7 +141,7 @@ describe.each([
         ]);
       });
 
-      test('a mutation and what it can meet pass there, or at least beside it', async () => {
+      test('runs mutations and returns their failures, over HTTP if the transport cannot', async () => {
         const make = (text: string) => ({
           query: createMutation,
           variables: { video: source, text },
@@ -149,7 +149,7 @@ describe.each([
         const mutate = async (text: string): Promise<Result[]> => {
           const results = await exchange(door, make(text));
           if (door === 'SSE') return results;
-          // Hive Gateway 2.15 takes the upgrade of a socket for a GET, over which there are no mutations.
+          // Hive Gateway 2.15 treats a WebSocket upgrade as a GET request, which cannot run mutations.
           expect(results[0]?.errors?.[0]?.message).toMatch(/mutation operation from a POST/);
           const { data, errors } = await graph.ask(
             createMutation,
@@ -176,7 +176,7 @@ describe.each([
         });
       });
 
-      test('it goes on from any cursor, without a gap or a repeat', async () => {
+      test('resumes from any cursor, without a gap or a repetition', async () => {
         const id = await create('In two parts.');
         const whole = await collect(door, { id });
         for await (const { data } of watch(door, { id, after: whole[0]?.cursor ?? '' })) {
@@ -192,7 +192,7 @@ describe.each([
       });
     });
 
-    test('a list is followed in one stream to its end, and goes on from one cursor', async () => {
+    test('streams a list to its end, and resumes it from one cursor', async () => {
       const ids = await Promise.all(['One.', 'Two.', 'Three.'].map(create));
       const follow = async (after: string | null) => {
         const variables = { ids, after };
@@ -222,28 +222,28 @@ describe.each([
       ])('%s, and then it is over', async (_, headers) => {
         const id = await create('Not for you.');
         const results = await Array.fromAsync(watch(door, { id }, headers));
-        // Nobody makes us call a router: there it is an error of the request.
+        // Without authentication the server makes no callback: there it is a request error.
         const codes = results.map(({ data, errors }) =>
           kind === 'callback' ? errors?.[0]?.extensions?.code : data?.lipsyncProgress.code,
         );
         expect(codes).toEqual(['NOT_AUTHENTICATED']);
       });
 
-      test("another lip-sync's cursor, with a typed event, and then it is over", async () => {
+      test('the cursor of another lip-sync with a typed failure as the last event', async () => {
         const [one, other] = [await create('One.'), await create('Other.')];
         const [first] = await collect(door, { id: one });
         const events = await collect(door, { id: other, after: first?.cursor ?? '' });
         expect(events.map((event) => event.code)).toEqual(['INVALID_INPUT']);
       });
 
-      test('another owner, with a typed event, and then it is over', async () => {
+      test('another owner with a typed failure as the last event', async () => {
         const events = await collect(door, { id: await create('Not for you.') }, callers.second);
         expect(events.map((event) => event.code)).toEqual(['NOT_FOUND']);
       });
     });
 
     describe('keeps out', () => {
-      test('watching what nobody watches: the source ends with its last watcher, however quiet it is', async () => {
+      test('event sources without a subscriber: a silent source ends with its last subscriber', async () => {
         const id = await create('[[never]] Hush.');
         const [one, other] = [watch(door, { id }), watch(door, { id })];
         await Promise.all([one.next(), other.next()]);
@@ -264,8 +264,8 @@ describe.each([
     });
   });
 
-  // The last of them: there is no gateway after it.
-  test('a gateway that dies has left: nothing is watched for it any more', async () => {
+  // This test must be the last one, because it kills the gateway.
+  test('subscriptions of a killed gateway', async () => {
     const id = await create('[[never]] To the last.');
     const both = (['SSE', 'WebSocket'] as const).map((door) => watch(door, { id }));
     await Promise.all(both.map((events) => events.next()));

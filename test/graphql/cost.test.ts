@@ -22,7 +22,7 @@ const schema = buildSchema(`
 
   type Query {
     name: String
-    dearName: String @cost(weight: 3)
+    expensiveName: String @cost(weight: 3)
     book: Book
     poem: Poem
     any: Work
@@ -34,7 +34,7 @@ const schema = buildSchema(`
     shelf(first: Int): Shelf @listSize(assumedSize: 5, slicingArguments: ["first"], sizedFields: ["books", "titles"])
     byIds(ids: [ID!]!): [Book]! @cost(weight: 10)
     unsized: [Book!]!
-    dearArgument(of: Int @cost(weight: 6), by: [Filter!]): String
+    expensiveArgument(of: Int @cost(weight: 6), by: [Filter!]): String
     grid: [[Book!]!]! @listSize(assumedSize: 9)
     stamp: Stamp
   }
@@ -55,7 +55,7 @@ const schema = buildSchema(`
   type Subscription { added: Book, anyAdded(titles: [String!]!): Book @cost(weight: 10) }
 `);
 
-/** What the directives can't say, as the domains' fields say it. */
+/** A slicing argument that is a list, which the directive cannot express and the domains set in the extensions. */
 Object.assign(schema.getMutationType()?.getFields().addAll?.extensions ?? {}, {
   listSize: { slicingArguments: ['titles'], sizedFields: ['books'] },
 });
@@ -64,7 +64,7 @@ function price(source: string, inputs: Record<string, unknown> = {}): PricedOper
   const document = parse(source);
   expect(validate(schema, document)).toEqual([]);
   const operation = getOperationAST(document);
-  if (operation == null) throw new Error('There is no operation.');
+  if (operation == null) throw new Error('The document has no operation.');
   const { coerced, errors } = getVariableValues(
     schema,
     operation.variableDefinitions ?? [],
@@ -77,112 +77,121 @@ function price(source: string, inputs: Record<string, unknown> = {}): PricedOper
   return { schema, operation, fragments: new Map(fragments), variables: coerced ?? {} };
 }
 
-type Row = [what: string, cost: number, source: string, variables?: Record<string, unknown>];
+type Row = [title: string, cost: number, source: string, variables?: Record<string, unknown>];
 
 describe('works', () => {
   const estimates: Row[] = [
-    ['what has no fields is free', 0, '{ name __typename }'],
-    ['what has fields costs 1', 1, '{ book { title } }'],
-    ['and what is in it too', 3, '{ book { author { name } next { title } } }'],
-    ['a weight at a field counts instead', 3, '{ dearName }'],
-    ['a weight at a type counts wherever the type is', 5, '{ poem { title } }'],
-    ['a weight at a scalar', 2, '{ stamp }'],
-    ['a mutation costs what is written at it', 10, 'mutation { add { title } }'],
+    ['a field without a selection is free', 0, '{ name __typename }'],
+    ['a field with a selection costs 1', 1, '{ book { title } }'],
+    ['and so do the fields in its selection', 3, '{ book { author { name } next { title } } }'],
+    ['the weight of a field replaces the default', 3, '{ expensiveName }'],
+    ['the weight of a type applies to all fields of the type', 5, '{ poem { title } }'],
+    ['a scalar can have a weight', 2, '{ stamp }'],
+    ['a mutation costs its weight', 10, 'mutation { add { title } }'],
     ['a subscription costs as one event', 1, 'subscription { added { title } }'],
     ['each alias counts', 2, '{ a: book { title } b: book { title } }'],
     [
-      'a field that is named twice is executed once',
+      'a field that is selected twice is executed and counted once',
       3,
       '{ book { author { name } } book { title next { title } } }',
     ],
     [
-      'also from fragments',
+      'also if it is selected in fragments',
       1,
       '{ ...F ... { book { title } } } fragment F on Query { book { title } }',
     ],
-    ['a list counts for the size that is asked for', 3, '{ books(first: 3) { title } }'],
+    ['a list costs its items for the requested size', 3, '{ books(first: 3) { title } }'],
     ['the default of a slicing argument counts', 2, '{ books { title } }'],
-    ['of two slicing arguments the larger', 6, '{ books(first: 6, last: 5) { title } }'],
-    ['a size may be within an input', 8, '{ filtered(by: { most: 8 }) { title } }'],
-    ['a size may be a variable', 9, 'query ($n: Int) { books(first: $n) { title } }', { n: 9 }],
+    ['the larger of two slicing arguments counts', 6, '{ books(first: 6, last: 5) { title } }'],
+    ['a slicing argument can be an input field', 8, '{ filtered(by: { most: 8 }) { title } }'],
     [
-      'a variable that is not given is no size',
+      'a slicing argument can be a variable',
+      9,
+      'query ($n: Int) { books(first: $n) { title } }',
+      { n: 9 },
+    ],
+    [
+      'a variable without a value is ignored',
       7,
       'query ($n: Int) { assumed(first: $n) { title } }',
     ],
-    ['the assumed size counts where none is asked for', 7, '{ assumed { title } }'],
-    ['an argument wins over the assumed size', 1, '{ assumed(first: 1) { title } }'],
-    ['nothing is asked for', 0, '{ books(first: 0, last: 0) { author { name } } }'],
-    ['a negative size is none', 0, '{ books(first: -5, last: -9) { title } }'],
+    ['the assumed size counts without a slicing argument', 7, '{ assumed { title } }'],
+    ['a slicing argument overrides the assumed size', 1, '{ assumed(first: 1) { title } }'],
+    ['a size of 0 costs nothing', 0, '{ books(first: 0, last: 0) { author { name } } }'],
+    ['a negative size costs nothing', 0, '{ books(first: -5, last: -9) { title } }'],
     [
       'sizes multiply',
       3 * (1 + 1 + 4 * 2),
       '{ books(first: 3) { author { books(first: 4) { author { name } } } } }',
     ],
     [
-      'sized fields take the size of their parent',
+      'sized fields take the size from their parent',
       1 + 3,
       '{ shelf(first: 3) { books { title } titles } }',
     ],
-    ['and the others do not', 1 + 5 + 1, '{ shelf { books { title } label { text } } }'],
-    ['a list by a list is as long', 30, '{ byIds(ids: ["a", "b", "c"]) { title } }'],
+    ['and other fields do not', 1 + 5 + 1, '{ shelf { books { title } label { text } } }'],
+    ['a list for a list argument has its length', 30, '{ byIds(ids: ["a", "b", "c"]) { title } }'],
     [
-      'also in a variable',
+      'also if the argument is a variable',
       40,
       'query ($i: [ID!]!) { byIds(ids: $i) { title } }',
       { i: ['a', 'b', 'c', 'd'] },
     ],
     [
-      'a list that leads to one thing is the work of the field each time',
+      'a field that takes a list and returns one object costs its weight per item',
       3 * 10 + 3 * (1 + 1) + 1,
       'mutation { addAll(titles: ["a", "b", "c"]) { books { author { name } } label { text } } }',
     ],
     [
-      'also where a subscription begins, which costs as one event',
+      'also for a subscription, which otherwise costs one event',
       2 * 10 + 1,
       'subscription ($t: [String!]!) { anyAdded(titles: $t) { author { name } } }',
       { t: ['a', 'b'] },
     ],
-    ['and an empty one once', 10, 'mutation { addAll(titles: []) { books { title } } }'],
-    ['a list of no known size counts once', 1, '{ unsized { title } }'],
-    ['a list of lists has one size', 9, '{ grid { title } }'],
-    ['of an abstract type the dearest object', 5, '{ any { title } }'],
     [
-      'with what each alone would select',
+      'and its weight once for an empty list',
+      10,
+      'mutation { addAll(titles: []) { books { title } } }',
+    ],
+    ['a list without a size counts as one item', 1, '{ unsized { title } }'],
+    ['a list of lists has one size', 9, '{ grid { title } }'],
+    ['an abstract type costs as much as its most expensive object', 5, '{ any { title } }'],
+    [
+      'each with the fragments that apply to it',
       5 + 1,
       '{ found { ... on Book { next { title } author { name } } ... on Poem { author { name } } } }',
     ],
     [
-      'through the interface and beside it',
+      'with fields of the interface and of the object',
       4 * (5 + 1),
       '{ works { author { name } ... on Book { title } } }',
     ],
-    ['an argument may have a weight', 6, '{ dearArgument(of: 1) }'],
-    ['which counts only where it is given', 0, '{ dearArgument }'],
+    ['an argument can have a weight', 6, '{ expensiveArgument(of: 1) }'],
+    ['which counts only if the argument is given', 0, '{ expensiveArgument }'],
     [
-      'so may the fields of inputs, each time',
+      'input fields can have a weight, which counts for each occurrence',
       4 + 4 + 4,
-      '{ dearArgument(by: [{ word: "a" }, { within: { word: "b" }, word: "c" }]) }',
+      '{ expensiveArgument(by: [{ word: "a" }, { within: { word: "b" }, word: "c" }]) }',
     ],
     [
-      'what is skipped is free',
+      'skipped fields are free',
       0,
       '{ book @skip(if: true) { title } poem @include(if: false) { title } }',
     ],
     [
-      'what is skipped by a variable too',
+      'also if a variable skips them',
       1,
       'query ($b: Boolean!) { book { title } poem @include(if: $b) { title } }',
       { b: false },
     ],
     [
-      'and what is not skipped counts',
+      'included fields count',
       6,
       'query ($b: Boolean!) { book { title } ... @include(if: $b) { poem { title } } }',
       { b: true },
     ],
     [
-      'the schema has its price, by any name',
+      'introspection has a fixed cost, also under an alias',
       500 + 10,
       '{ s: __schema { types { name } } __type(name: "Book") { fields { name } } }',
     ],
@@ -193,20 +202,14 @@ describe('works', () => {
 
   const measures: [...Row, data: unknown][] = [
     [
-      'a list comes to its items',
+      'a list by its actual items',
       2,
       '{ books(first: 50) { title } }',
       {},
       { books: [{ title: 'a' }, { title: 'b' }] },
     ],
-    ['an empty list to nothing', 0, '{ books(first: 50) { title } }', {}, { books: [] }],
-    [
-      'what is null still had to be looked for',
-      1,
-      '{ book { author { name } } }',
-      {},
-      { book: null },
-    ],
+    ['an empty list as free', 0, '{ books(first: 50) { title } }', {}, { books: [] }],
+    ['null with the weight of the field', 1, '{ book { author { name } } }', {}, { book: null }],
     [
       'null in a list too',
       10 + 11,
@@ -221,8 +224,14 @@ describe('works', () => {
       {},
       { found: { next: { title: 'a' } } },
     ],
-    ['or by its name', 1, '{ found { __typename } }', {}, { found: { __typename: 'Book' } }],
-    ['the dearest where it may be either', 5, '{ any { title } }', {}, { any: { title: 'a' } }],
+    ['or by its __typename', 1, '{ found { __typename } }', {}, { found: { __typename: 'Book' } }],
+    [
+      'an object of unknown type as the most expensive one',
+      5,
+      '{ any { title } }',
+      {},
+      { any: { title: 'a' } },
+    ],
     [
       'a list of lists by all items',
       3,
@@ -238,21 +247,21 @@ describe('works', () => {
       { shelf: { books: [{ title: 'a' }] } },
     ],
     [
-      'a list that leads to one thing by the work and what came of it',
+      'a field that takes a list by its inputs and its result',
       3 * 10 + 1,
       'mutation { addAll(titles: ["a", "b", "c"]) { books { title } } }',
       {},
       { addAll: { books: [{ title: 'a' }] } },
     ],
-    ['nothing was executed', 0, '{ book { title } }', {}, null],
+    ['no data as free', 0, '{ book { title } }', {}, null],
   ];
-  test.each(measures)('measured: %s', (...[, cost, source, variables, data]) => {
+  test.each(measures)('measures %s', (...[, cost, source, variables, data]) => {
     expect(measureCost(price(source, variables), data)).toBe(cost);
   });
 });
 
-describe('refuses to count on', () => {
-  test('where fragments in fragments make a million fields of a few lines', () => {
+describe('refuses', () => {
+  test('to count nested fragments that expand to a million fields', () => {
     const level = (n: number) =>
       `fragment F${n} on Book { ${Array.from({ length: 10 }, (_, i) => `a${i}: next { ...F${n + 1} }`).join(' ')} }`;
     const source = `{ book { ...F0 } } ${[0, 1, 2, 3, 4, 5].map(level).join(' ')} fragment F6 on Book { title }`;
@@ -261,7 +270,7 @@ describe('refuses to count on', () => {
 });
 
 describe('keeps out', () => {
-  test('an estimate below what an execution comes to', () => {
+  test('an estimate below the actual cost', () => {
     const source =
       '{ shelf(first: 2) { books { author { name } } } any { title } byIds(ids: ["a", "b"]) { title } }';
     const book = { __typename: 'Book', title: 'a', author: { name: 'b' } };

@@ -4,12 +4,12 @@ import { isInterfaceType, isUnionType } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeId, keyOf } from '../../src/graphql/ids.ts';
 import { schema } from '../../src/schema.ts';
-import { insertLipsync } from '../domains/accounts/world.ts';
+import { insertLipsync } from '../domains/accounts/slice-harness.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { measureEffort } from './effort.ts';
+import { measureRequests } from './measure-requests.ts';
 
-/** What a gateway sends for objects of ours that it met in a neighbour's answer. */
+/** A reference to one of our objects, as a gateway sends it for an object in another subgraph's response. */
 type Reference = { __typename?: unknown; id?: unknown };
 type Entities = { _entities: (Record<string, unknown> | null)[] };
 
@@ -17,10 +17,10 @@ const everything = ['lipsync:read', 'lipsync:write', 'videos:read', 'admin'] as 
 const keys = createApiKeys({
   first: everything,
   second: everything,
-  own: ['lipsync:read'],
+  reader: ['lipsync:read'],
   writer: ['lipsync:write'],
 });
-const { first, second, own, writer } = keys.headers;
+const { first, second, reader, writer } = keys.headers;
 
 const resolveQuery = `query ($representations: [_Any!]!) {
   _entities(representations: $representations) { __typename ... on Node { id } }
@@ -29,7 +29,7 @@ const resolveQuery = `query ($representations: [_Any!]!) {
 const kinds = ['Account', 'Lipsync', 'Upload', 'Video', 'Voice', 'WebhookDelivery'] as const;
 type Kind = (typeof kinds)[number];
 
-/** Two accounts with three videos each, beside those that lip-syncs made. */
+/** Two accounts with three videos each, not counting the results of lip-syncs. */
 const accounts = ['a', 'b'].map((name) => ({
   email: `${name}@sandbox.test`,
   password: '',
@@ -37,21 +37,21 @@ const accounts = ['a', 'b'].map((name) => ({
 }));
 
 let app: TestApp;
-/** One of each kind: `first`'s own, where it has an owner. */
+/** One object of each kind; those with an owner belong to `first`. */
 let ids: Record<Kind, string>;
-/** All videos of the accounts, which no lip-sync has used. */
+/** All videos of the accounts; no lip-sync has used them. */
 let libraryIds: string[];
 
 beforeAll(async () => {
   app = await startTestApp({ env: keys.env, sandbox: { accounts } });
-  ids = await makeOneOfEach();
+  ids = await createOneOfEach();
 });
 afterAll(() => app.stop());
 beforeEach(() => {
   app.logs.length = 0;
 });
 
-async function makeOneOfEach(): Promise<Record<Kind, string>> {
+async function createOneOfEach(): Promise<Record<Kind, string>> {
   const { data } = await app.ask<{
     voices: { nodes: { id: string }[] };
     videos: { nodes: { id: string }[] };
@@ -69,7 +69,7 @@ async function makeOneOfEach(): Promise<Record<Kind, string>> {
     {},
     first,
   );
-  const made = await makeLipsync('key:first');
+  const made = await insertFinishedLipsync('key:first');
   libraryIds = data?.videos.nodes.map(({ id }) => id) ?? [];
   return {
     Account: data?.accounts.nodes[0]?.id ?? '',
@@ -77,12 +77,12 @@ async function makeOneOfEach(): Promise<Record<Kind, string>> {
     Upload: uploaded.data?.createUpload.upload.id ?? '',
     Video: made.video,
     Voice: data?.voices.nodes[0]?.id ?? '',
-    WebhookDelivery: await tellOf(made.lipsync),
+    WebhookDelivery: await insertDelivery(made.lipsync),
   };
 }
 
-/** A finished lip-sync with a result of its own, as if it had been made. */
-async function makeLipsync(owner: string): Promise<{ lipsync: string; video: string }> {
+/** Inserts a finished lip-sync with a result. */
+async function insertFinishedLipsync(owner: string): Promise<{ lipsync: string; video: string }> {
   const number = String(Math.trunc(Math.random() * 1e15));
   const key = `made0000-${number}`;
   const video = { key, status: 'COMPLETED', url: 'https://media.example/v.mp4', isOffPeak: false };
@@ -94,7 +94,7 @@ async function makeLipsync(owner: string): Promise<{ lipsync: string; video: str
   return { lipsync: encodeId('Lipsync', id), video: encodeId('Video', key) };
 }
 
-async function tellOf(lipsyncId: string): Promise<string> {
+async function insertDelivery(lipsyncId: string): Promise<string> {
   const [id, lipsync] = [randomUUID(), keyOf('Lipsync', lipsyncId)];
   await app.app.db.query(
     `insert into lipsync_events (lipsync_id, sequence, status, percent, occurred_at, source)
@@ -113,7 +113,7 @@ function refer(representations: Reference[], headers: Record<string, string> = f
   return app.ask<Entities>(resolveQuery, { representations }, headers);
 }
 
-/** As much as a gateway may ask of each. */
+/** Selects nearly all fields of each type. */
 const richQuery = `query ($representations: [_Any!]!) { _entities(representations: $representations) {
   __typename
   ... on Lipsync { id status reference text voice { name } result { id url } failure { code } progress { percent queuePosition } }
@@ -121,11 +121,11 @@ const richQuery = `query ($representations: [_Any!]!) { _entities(representation
   ... on Voice { id name previewUrl }
 } }`;
 
-/** A hundred references at once, and what all of them cost. Every one of `found` is there. */
+/** Resolves a hundred references and returns their cost. Expects the references in `found` to exist and the others to be null. */
 async function measure(asked: Reference[], found = asked, from = app) {
   expect(asked).toHaveLength(100);
   let answer: Entities['_entities'] = [];
-  const effort = await measureEffort(from, async () => {
+  const costs = await measureRequests(from, async () => {
     const { data, errors } = await from.ask<Entities>(richQuery, { representations: asked }, first);
     expect(errors).toBeUndefined();
     answer = data?._entities ?? [];
@@ -133,14 +133,14 @@ async function measure(asked: Reference[], found = asked, from = app) {
   const names = (entities: (Reference | null)[]) =>
     entities.map((entity) => entity && { __typename: entity.__typename, id: entity.id });
   expect(names(answer)).toEqual(names(asked.map((each) => (found.includes(each) ? each : null))));
-  return effort;
+  return costs;
 }
 
 const toReferences = (__typename: Kind, list: readonly string[]): Reference[] =>
   list.map((id) => ({ __typename, id }));
 
-/** Running ones that are not ours: somebody made them on the website. Off-peak jobs take no place. */
-async function makeOnWebsite(email: string, count: number): Promise<void> {
+/** Starts jobs that this server does not know, as if created on the website. Off-peak jobs occupy no slot. */
+async function createForeignJobs(email: string, count: number): Promise<void> {
   const { baseUrl, token } = app.sandbox;
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
   const list = await fetch(`${baseUrl}/videos/?email=${email}`, { headers });
@@ -170,7 +170,7 @@ async function listVideos(): Promise<string[]> {
 }
 
 describe('works', () => {
-  test('everything that has an identity is an entity', () => {
+  test('every type with an id is an entity', () => {
     const Node = schema.getType('Node');
     const nodes = isInterfaceType(Node) ? schema.getPossibleTypes(Node) : [];
     const Entity = schema.getType('_Entity');
@@ -180,27 +180,33 @@ describe('works', () => {
     expect(names(entities)).toEqual([...kinds]);
   });
 
-  test('the SDL that gateways are told is the committed one', async () => {
-    const { data } = await app.ask<{ _service: { sdl: string } }>('{ _service { sdl } }', {}, own);
+  test('_service returns the committed SDL', async () => {
+    const { data } = await app.ask<{ _service: { sdl: string } }>(
+      '{ _service { sdl } }',
+      {},
+      reader,
+    );
     expect(data?._service.sdl).toBe(await readFile('schema.graphql', 'utf8'));
   });
 
-  test.each(kinds)('a reference to a %s gives it', async (__typename) => {
+  test.each(kinds)('resolves a reference to a %s', async (__typename) => {
     const id = ids[__typename];
     const { data, errors } = await refer([{ __typename, id }]);
     expect(errors).toBeUndefined();
     expect(data?._entities).toEqual([{ __typename, id }]);
   });
 
-  test('references are answered in their order, whatever they are mixed with', async () => {
+  test('resolves references of mixed types in their order', async () => {
     const asked = [...kinds, ...kinds].map((__typename) => ({ __typename, id: ids[__typename] }));
     const { data } = await refer(asked);
     expect(data?._entities).toEqual(asked);
   });
 
-  describe('a hundred references cost at most two statements, and one call and one for each account:', () => {
-    test('to lip-syncs and to the videos they made one statement and no call', async () => {
-      const made = await Promise.all(Array.from({ length: 100 }, () => makeLipsync('key:first')));
+  describe('resolves a hundred references with at most two statements, one call and one call per account:', () => {
+    test('lip-syncs and their results: one statement and no call', async () => {
+      const made = await Promise.all(
+        Array.from({ length: 100 }, () => insertFinishedLipsync('key:first')),
+      );
       for (const asked of [
         toReferences(
           'Lipsync',
@@ -217,7 +223,7 @@ describe('works', () => {
       }
     });
 
-    test('to videos of which most are gone one statement and the lists, or nothing where their accounts are unknown', async () => {
+    test('mostly deleted videos: one statement and a list per account; no call if the accounts are unknown', async () => {
       const gone = Array.from({ length: 94 }, (_, at) => {
         const prefix = keyOf('Video', libraryIds[at % 6] ?? '')?.slice(0, 9);
         return encodeId('Video', `${prefix}${at + 1}`);
@@ -231,15 +237,15 @@ describe('works', () => {
       expect(calls).toHaveLength(2);
     });
 
-    test('to videos that no lip-sync knows, running ones too, one statement and a page of each list', async () => {
-      for (const { email } of accounts) await makeOnWebsite(email, 47);
+    test('videos of no lip-sync, including running ones: one statement and one page per account', async () => {
+      for (const { email } of accounts) await createForeignJobs(email, 47);
       const { statements, calls } = await measure(toReferences('Video', await listVideos()));
       expect(statements).toHaveLength(1);
       expect(calls).toHaveLength(2);
       expect(new Set(calls.map((path) => /email=\w/.exec(path)?.[0])).size).toBe(2);
     });
 
-    test('to voices, also when none was ever asked for', async () => {
+    test('voices, before any other request', async () => {
       await using fresh = await startTestApp({ env: keys.env, sandbox: { accounts } });
       const asked = toReferences(
         'Voice',
@@ -251,8 +257,10 @@ describe('works', () => {
       expect(calls.filter((path) => path.includes('/voices'))).toHaveLength(1);
     });
 
-    test('to all of them at once', async () => {
-      const made = await Promise.all(Array.from({ length: 30 }, () => makeLipsync('key:first')));
+    test('all types in one request', async () => {
+      const made = await Promise.all(
+        Array.from({ length: 30 }, () => insertFinishedLipsync('key:first')),
+      );
       const asked = [
         ...made.flatMap(({ lipsync, video }) => [
           ...toReferences('Lipsync', [lipsync]),
@@ -270,7 +278,7 @@ describe('works', () => {
     });
   });
 
-  test('the accounts cost one call each for what only the provider knows', async () => {
+  test('resolves accounts with one call each, for the fields that only the provider knows', async () => {
     const { data } = await app.ask<{ accounts: { nodes: { id: string }[] } }>(
       '{ accounts { ... on AccountList { nodes { id } } } }',
       {},
@@ -282,7 +290,7 @@ describe('works', () => {
       __typename: 'Account',
       id: listed[at % 2]?.id,
     }));
-    const { statements, calls } = await measureEffort(app, async () => {
+    const { statements, calls } = await measureRequests(app, async () => {
       expect((await refer(asked)).data?._entities).toEqual(asked);
     });
     expect(statements.length).toBeLessThanOrEqual(2);
@@ -291,36 +299,36 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  test('nobody, and whoever lacks the scope, with a code for each reference', async () => {
+  test('unauthenticated callers and callers without the scope, with a code for each reference', async () => {
     const asked = kinds.map((__typename) => ({ __typename, id: ids[__typename] }));
-    const refusals = async (headers: Record<string, string>) => {
+    const failuresFor = async (headers: Record<string, string>) => {
       const { data, errors } = await refer(asked, headers);
       const codes = errors?.map(({ path, extensions }) => [path?.[1], extensions?.code]);
       return { data, codes: Object.fromEntries(codes ?? []) };
     };
     const nothing = { _entities: asked.map(() => null) };
-    expect(await refusals({})).toEqual({
+    expect(await failuresFor({})).toEqual({
       data: nothing,
       codes: Object.fromEntries(kinds.map((_, at) => [at, 'NOT_AUTHENTICATED'])),
     });
     const at = (kind: Kind) => kinds.indexOf(kind);
-    expect(await refusals(writer)).toEqual({
+    expect(await failuresFor(writer)).toEqual({
       data: nothing,
       codes: Object.fromEntries(
         kinds.filter((kind) => kind !== 'Video').map((kind) => [at(kind), 'NOT_AUTHORIZED']),
       ),
     });
-    expect((await refusals(own)).codes).toEqual({ [at('Account')]: 'NOT_AUTHORIZED' });
+    expect((await failuresFor(reader)).codes).toEqual({ [at('Account')]: 'NOT_AUTHORIZED' });
   });
 });
 
 describe('keeps out', () => {
   test.each(['Lipsync', 'Upload', 'WebhookDelivery', 'Video'] as const)(
-    "another owner's %s answers like a missing one",
+    "another owner's %s: it resolves like a missing one",
     async (__typename) => {
       const id = ids[__typename];
       const missing = encodeId(__typename, __typename === 'Video' ? 'made0000-1' : randomUUID());
-      const headers = __typename === 'Video' ? own : second;
+      const headers = __typename === 'Video' ? reader : second;
       const [theirs, none] = await Promise.all(
         [id, missing].map(async (each) => {
           const { data, errors } = await refer([{ __typename, id: each }], headers);
@@ -332,7 +340,7 @@ describe('keeps out', () => {
     },
   );
 
-  test('references that are none are null, spoil no other one, and are no defect of ours', async () => {
+  test('malformed references: they resolve to null, without an effect on others and without a log entry', async () => {
     const good = { __typename: 'Voice', id: ids.Voice };
     const rubbish: Reference[] = [
       ...kinds.flatMap((__typename) => [

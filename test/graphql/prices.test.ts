@@ -12,7 +12,7 @@ import { priceOf } from '../../src/graphql/prices.ts';
 import { schema as ownSchema } from '../../src/schema.ts';
 
 describe('works', () => {
-  test('every list of objects in the schema says its size, or takes a list', () => {
+  test('every list of objects in the schema has @listSize or a list argument', () => {
     const bare = Object.values(ownSchema.getTypeMap())
       .filter((type) => isObjectType(type) && !isIntrospectionType(type))
       .flatMap((type) =>
@@ -28,7 +28,7 @@ describe('works', () => {
   });
 });
 
-/** By its own directive, a list that it takes, or the field that leads to its object. */
+/** By its own directive, by a list argument, or by the parent field of its object. */
 function isSized(typeName: string, fieldName: string): boolean {
   const types = Object.values(ownSchema.getTypeMap()).filter((type) => isObjectType(type));
   const own = types.find(({ name }) => name === typeName)?.getFields()[fieldName];
@@ -42,7 +42,7 @@ function isSized(typeName: string, fieldName: string): boolean {
 }
 
 describe('keeps out', () => {
-  test('interfaces whose fields lead on: the depth of what is below them would not be counted', () => {
+  test('interfaces with object fields, whose depth would not be counted', () => {
     const leading = Object.values(ownSchema.getTypeMap())
       .filter((type) => isInterfaceType(type))
       .flatMap((type) => (isInterfaceType(type) ? Object.values(type.getFields()) : []))

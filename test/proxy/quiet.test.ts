@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { usualHeartbeatMs } from '../../src/server/sse/heartbeat.ts';
+import { defaultHeartbeatMs } from '../../src/server/sse/heartbeat.ts';
 import { idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
-import { type OpenStream, openStream, ways } from '../server/streams.ts';
+import { connectionKinds, type OpenStream, openStream } from '../server/streams.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startNginx } from './nginx.ts';
 
@@ -40,7 +40,7 @@ let alive: Side;
 /** The same, but for the signs of life: it gives none for as long as this takes. */
 let silent: Side;
 beforeAll(async () => {
-  [alive, silent] = await Promise.all([openSide(usualHeartbeatMs / faster), openSide(3_600_000)]);
+  [alive, silent] = await Promise.all([openSide(defaultHeartbeatMs / faster), openSide(3_600_000)]);
 });
 afterAll(() => Promise.all([alive?.close(), silent?.close()]));
 
@@ -50,22 +50,27 @@ const watching = ({ url, id }: Side) => ({ url, id, token });
 const cut = (stream: OpenStream) => stream.ended.catch(() => null);
 
 test('every quiet stream survives five minutes behind a proxy that cuts after one, and hears the end', async () => {
-  const streams = await Promise.all(ways.map((way) => openStream(way, watching(alive))));
+  const streams = await Promise.all(
+    connectionKinds.map((kind) => openStream(kind, watching(alive))),
+  );
   for (let minute = 0; minute < cuts; minute += 1) {
     await cut(await openStream('SSE by GET', watching(silent)));
   }
-  expect(streams.map((stream, at) => [ways[at], stream.isOpen()])).toEqual(
-    ways.map((way) => [way, true]),
+  expect(streams.map((stream, at) => [connectionKinds[at], stream.isOpen()])).toEqual(
+    connectionKinds.map((kind) => [kind, true]),
   );
   await alive.stage.cancel(alive.id, headers.watcher);
-  const told = streams.filter((_, at) => ways[at] !== 'an idle WebSocket');
-  await Promise.all(told.map((stream) => stream.sees('complete')));
-  for (const stream of streams) stream.leave();
+  const told = streams.filter((_, at) => connectionKinds[at] !== 'an idle WebSocket');
+  await Promise.all(told.map((stream) => stream.receives('complete')));
+  for (const stream of streams) stream.disconnect();
 });
 
-test.concurrent.each(ways)('without signs of life the same proxy cuts %s', async (way) => {
-  const stream = await openStream(way, watching(silent));
-  await cut(stream);
-  expect(stream.isOpen()).toBe(false);
-  expect(stream.text()).not.toContain('complete');
-});
+test.concurrent.each(connectionKinds)(
+  'without signs of life the same proxy cuts %s',
+  async (kind) => {
+    const stream = await openStream(kind, watching(silent));
+    await cut(stream);
+    expect(stream.isOpen()).toBe(false);
+    expect(stream.text()).not.toContain('complete');
+  },
+);

@@ -13,11 +13,12 @@ import {
   upload,
 } from './client.ts';
 
-const AT_EASE = { queuedMs: 60_000 };
+/** Jobs stay QUEUED for the whole test. */
+const QUEUED_ONLY = { queuedMs: 60_000 };
 
-describe('capacity', () => {
-  it('takes no more jobs than the account runs, also when all ask at once', async () => {
-    const sandbox = await openSandbox(AT_EASE);
+describe('slots of an account', () => {
+  it('limit the number of jobs, also with simultaneous requests', async () => {
+    const sandbox = await openSandbox(QUEUED_ONLY);
     const video_id = await sourceId(sandbox);
     const replies = await Promise.all(
       Array.from({ length: 20 }, () => lipsync(sandbox, { video_id })),
@@ -35,8 +36,8 @@ describe('capacity', () => {
     });
   });
 
-  it("is lowered, never raised, by a request's maxJobs", async () => {
-    const sandbox = await openSandbox(AT_EASE);
+  it("are lowered, never raised, by a request's maxJobs", async () => {
+    const sandbox = await openSandbox(QUEUED_ONLY);
     expect((await lipsync(sandbox, { maxJobs: 1 })).status).toBe(200);
     const second = await lipsync(sandbox, { maxJobs: 1 });
     expect(second.json.error).toBe(`Account ${STUDIO} is busy executing 1 tasks.`);
@@ -45,8 +46,8 @@ describe('capacity', () => {
     expect((await lipsync(sandbox, { maxJobs: 8 })).status).toBe(429);
   });
 
-  it('spreads uploaded videos over the accounts, and says when all are full', async () => {
-    const sandbox = await openSandbox(AT_EASE);
+  it('are used across accounts for uploaded videos, until all accounts are full', async () => {
+    const sandbox = await openSandbox(QUEUED_ONLY);
     const [source] = await listVideos(sandbox);
     const bytes = new Uint8Array(await (await fetch(String(source?.url))).arrayBuffer());
     const video_path = await upload(sandbox, bytes, 'video/mp4');
@@ -58,9 +59,9 @@ describe('capacity', () => {
     expect((json.available as Json[]).map((each) => each.available)).toEqual([0, 0]);
   });
 
-  it('is not used by off-peak jobs, and is free again after the end', async () => {
+  it('are not used by off-peak jobs, and are free again after the job ended', async () => {
     const sandbox = await openSandbox({ accounts: [{ email: STUDIO, maxJobs: 1 }] });
-    await control(sandbox, 'PUT /switches', AT_EASE);
+    await control(sandbox, 'PUT /switches', QUEUED_ONLY);
     const { video_id } = (await lipsync(sandbox)).json;
     expect((await lipsync(sandbox)).status).toBe(429);
     expect((await lipsync(sandbox, { off_peak_mode: true })).status).toBe(200);
@@ -70,12 +71,12 @@ describe('capacity', () => {
 });
 
 describe('credits', () => {
-  it('run out, and come back from what was moderated', async () => {
+  it('run out, and are refunded for a moderated job', async () => {
     const sandbox = await openSandbox({ accounts: [{ email: STUDIO, maxJobs: 8, credits: 30 }] });
     const { video_id } = (await lipsync(sandbox, { prompt: '[[moderated]]' })).json;
-    const broke = await lipsync(sandbox);
-    expect(broke.status).toBe(412);
-    expect(broke.text).toBe(
+    const refused = await lipsync(sandbox);
+    expect(refused.status).toBe(412);
+    expect(refused.text).toBe(
       '{"error":"All Credits have been used up. Please upgrade your membership or purchase credits."}',
     );
     await finalItem(sandbox, video_id);

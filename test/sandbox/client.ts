@@ -14,7 +14,7 @@ export const STUDIO = 'studio@sandbox.example';
 export const BACKLOT = 'backlot@sandbox.example';
 export const QUICK = { queuedMs: 20, generatingMs: 60 };
 
-/** A sandbox of a test's own, gone with its folder when the test is done. */
+/** A sandbox for one test. It and its folder are removed after the test. */
 export async function openSandbox(options: Partial<SandboxOptions> = {}): Promise<Sandbox> {
   const sandbox = await startSandbox({ dataDir: await temporaryFolder(), ...QUICK, ...options });
   onTestFinished(() => sandbox.close());
@@ -78,7 +78,7 @@ export async function listVideos(sandbox: Sandbox, email = STUDIO): Promise<Json
   return json.data as Json[];
 }
 
-/** The id of a finished video that the account owns from the start. */
+/** The id of a finished video that the account has from the start. */
 export async function sourceId(sandbox: Sandbox, email = STUDIO): Promise<string> {
   const videos = await listVideos(sandbox, email);
   return String(videos.find((video) => String(video.url).includes('/media/'))?.video_id);
@@ -90,7 +90,7 @@ export async function lipsync(sandbox: Sandbox, fields: Json = {}): Promise<Repl
   return ask(sandbox, 'POST /videos/lipsync', { body: { ...video, ...text, ...fields } });
 }
 
-/** Waits until GET one shows the video, which by default is when it is final. */
+/** Waits until the video has a final status. */
 export async function finalItem(sandbox: Sandbox, id: unknown): Promise<Json> {
   return vi.waitFor(
     async () => {
@@ -130,7 +130,7 @@ export async function upload(
 
 export type Receiver = { url: string; bodies: Json[]; requests: IncomingMessage[] };
 
-/** A server that takes callbacks and keeps what they said. */
+/** A server that receives callbacks and keeps their bodies. */
 export async function openReceiver(): Promise<Receiver> {
   const bodies: Json[] = [];
   const requests: IncomingMessage[] = [];

@@ -18,7 +18,7 @@ import {
 const email = `?email=${encodeURIComponent(STUDIO)}`;
 
 describe('lip-syncs', () => {
-  it("carries out the seed page's own request", async () => {
+  it("accepts the request of the documentation's example", async () => {
     const sandbox = await openSandbox();
     const video_id = await sourceId(sandbox);
     const audio_path = await upload(sandbox, makeWav(1), 'audio/wav');
@@ -37,7 +37,7 @@ describe('lip-syncs', () => {
     expect(item.lip_sync).toBeNull();
   });
 
-  it('takes multipart, where numbers and booleans are text', async () => {
+  it('accepts multipart, with numbers and booleans as text', async () => {
     const sandbox = await openSandbox();
     const form = new FormData();
     form.set('video_id', await sourceId(sandbox));
@@ -59,7 +59,7 @@ describe('lip-syncs', () => {
     ['maxJobs of 0', { maxJobs: 0 }],
     ['maxJobs of 9', { maxJobs: 9 }],
     ['an unknown voice', { speaker_id: 12345 }],
-    ['an upload that is not there', { audio_path: 'upload/none.mp3' }],
+    ['an unknown upload', { audio_path: 'upload/none.mp3' }],
     ['a malformed video_id', { video_id: 'video:1' }],
   ])('refuses %s with 400 and an error without code', async (_, fields) => {
     const sandbox = await openSandbox();
@@ -69,7 +69,7 @@ describe('lip-syncs', () => {
     expect(await jobs(sandbox)).toEqual([]);
   });
 
-  it('refuses half JSON, and a video that is unknown or not finished', async () => {
+  it('refuses incomplete JSON, and a video that is unknown or not finished', async () => {
     const sandbox = await openSandbox({ generatingMs: 60_000 });
     const headers = { 'content-type': 'application/json' };
     const body = new TextEncoder().encode('{"video_id": ');
@@ -80,7 +80,7 @@ describe('lip-syncs', () => {
     expect((await lipsync(sandbox, { video_id: json.video_id })).status).toBe(400);
   });
 
-  it('needs the token, and says so without a code', async () => {
+  it('refuses a wrong token: without a code at the lip-sync endpoint, with one elsewhere', async () => {
     const sandbox = await openSandbox();
     const reply = await lipsync({ ...sandbox, token: 'user:1-wrong' }, { video_id: 'x' });
     expect(reply.status).toBe(401);
@@ -89,7 +89,7 @@ describe('lip-syncs', () => {
     expect(other.text).toBe('{"error":"Unauthorized","code":401}');
   });
 
-  it('uses an uploaded video as the picture, in any account or the one asked for', async () => {
+  it('uses an uploaded video as the picture, in any account or the requested one', async () => {
     const sandbox = await openSandbox();
     const [source] = await listVideos(sandbox);
     const bytes = new Uint8Array(await (await fetch(String(source?.url))).arrayBuffer());
@@ -106,7 +106,7 @@ describe('lip-syncs', () => {
 });
 
 describe('accounts and features', () => {
-  it('keys accounts by e-mail and masks the secrets', async () => {
+  it('list accounts by e-mail with masked secrets', async () => {
     const sandbox = await openSandbox();
     const { json } = await ask(sandbox, 'GET /accounts');
     expect(Object.keys(json)).toEqual([STUDIO, BACKLOT]);
@@ -116,7 +116,7 @@ describe('accounts and features', () => {
     expect((await ask(sandbox, 'GET /accounts/no@one.example')).status).toBe(404);
   });
 
-  it('adds, changes and removes an account', async () => {
+  it('add, change and remove an account', async () => {
     const sandbox = await openSandbox({ accounts: [] });
     const path = '/accounts/new+one@sandbox.example';
     expect((await ask(sandbox, 'GET /accounts')).status).toBe(404);
@@ -134,7 +134,7 @@ describe('accounts and features', () => {
     expect((await ask(sandbox, `DELETE ${path}`)).status).toBe(404);
   });
 
-  it('shows credits that go down with each lip-sync', async () => {
+  it('show credits that decrease with each lip-sync', async () => {
     const sandbox = await openSandbox();
     const credits = async () => {
       const { json } = await ask(sandbox, `GET /features${email}`);
@@ -148,7 +148,7 @@ describe('accounts and features', () => {
 });
 
 describe('scheduler', () => {
-  it('tracks a running job with its reference, in the words of the profile', async () => {
+  it('lists a running job with its reference, with the field names of the profile', async () => {
     const sandbox = await openSandbox({ queuedMs: 60_000, profile: '2024-12' });
     const { video_id } = (await lipsync(sandbox, { replyRef: 'mine' })).json;
     const old = await ask(sandbox, 'GET /scheduler/');
@@ -169,7 +169,7 @@ describe('scheduler', () => {
     ]);
   });
 
-  it('frees the slot when tracking is stopped, and the job goes on', async () => {
+  it('releases the slot when tracking is stopped, and the job continues', async () => {
     const sandbox = await openSandbox({ queuedMs: 60_000 });
     const { video_id } = (await lipsync(sandbox)).json;
     expect((await ask(sandbox, `DELETE /scheduler/${video_id}`)).status).toBe(204);
@@ -190,15 +190,15 @@ describe('scheduler', () => {
   });
 });
 
-describe('the rest', () => {
-  it('answers 404 to a path it does not know and 405 to a wrong method', async () => {
+describe('the port', () => {
+  it('answers 404 to an unknown path and 405 to a wrong method', async () => {
     const sandbox = await openSandbox();
     expect((await ask(sandbox, 'GET /nothing')).status).toBe(404);
     expect((await ask(sandbox, 'PUT /videos')).status).toBe(405);
     expect((await fetch(`${sandbox.origin}/`)).status).toBe(404);
   });
 
-  it('closes within a second, with a request and a job under way', async () => {
+  it('closes within a second, with a running request and job', async () => {
     const sandbox = await openSandbox({ generatingMs: 60_000 });
     await lipsync(sandbox);
     const hanging = lipsync(sandbox, { prompt: '[[hang]]' }).catch(() => 'cut');

@@ -27,7 +27,7 @@ const main = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url)
 
 /** `npm run sandbox` as a process of its own. */
 async function spawnSandbox(dataDir: string) {
-  // No PATH and no NODE_OPTIONS of the test runner's: the process stands on its own.
+  // Without the test runner's PATH and NODE_OPTIONS.
   const env = { DATA_DIR: dataDir, SANDBOX_PORT: '0' };
   const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => {
@@ -47,7 +47,7 @@ async function exitOf(child: ChildProcess, signal: NodeJS.Signals) {
 }
 
 describe('a restart', () => {
-  it('after kill -9 forgets no accepted job: each ends and calls back', async () => {
+  it('after kill -9 continues every accepted job to its end and its callback', async () => {
     const dataDir = await temporaryFolder();
     const receiver = await openReceiver();
     const first = await spawnSandbox(dataDir);
@@ -64,13 +64,13 @@ describe('a restart', () => {
     const ends = await Promise.all(accepted.map((id) => finalItem(second, id)));
     expect(ends.map((item) => item.video_status)).toEqual([1, 1, 8]);
     await vi.waitFor(() => {
-      const told = receiver.bodies.filter((body) => body.video_status_final);
-      expect(told.map((body) => body.video_id).sort()).toEqual(accepted.toSorted());
+      const final = receiver.bodies.filter((body) => body.video_status_final);
+      expect(final.map((body) => body.video_id).sort()).toEqual(accepted.toSorted());
     }, 5000);
     expect((await fetch(String(ends[0]?.url))).status).toBe(200);
   });
 
-  it('ends with SIGTERM at once and with code 0', async () => {
+  it('follows a SIGTERM that ends the process at once with code 0', async () => {
     const { child, sandbox } = await spawnSandbox(await temporaryFolder());
     await lipsync(sandbox);
     expect(await exitOf(child, 'SIGTERM')).toEqual([0, null]);
@@ -116,7 +116,7 @@ describe('a restart', () => {
     );
   });
 
-  it('removes what a crash left half written', async () => {
+  it('deletes incomplete files of a crash', async () => {
     const dataDir = await temporaryFolder();
     await (await startSandbox({ dataDir })).close();
     await writeFile(join(dataDir, 'jobs', '371.json.tmp'), '{"id": "us');
@@ -127,7 +127,7 @@ describe('a restart', () => {
     expect(await readdir(join(dataDir, 'uploads'))).toEqual([]);
   });
 
-  it('refuses a port that is taken', async () => {
+  it('fails on a port that is taken', async () => {
     const sandbox = await openSandbox();
     const dataDir = await temporaryFolder();
     await expect(startSandbox({ dataDir, port: sandbox.port })).rejects.toThrow('EADDRINUSE');

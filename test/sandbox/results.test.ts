@@ -3,8 +3,8 @@ import { request } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { ALL_FORMATS, BufferSource, EncodedPacketSink, Input } from 'mediabunny';
 import { describe, expect, it, vi } from 'vitest';
-import { MEDIA_DIR } from '../../src/sandbox/library.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { MEDIA_DIR } from '../../src/sandbox/storage/library.ts';
 import {
   control,
   finalItem,
@@ -25,7 +25,7 @@ type Demuxed = {
   soundSeconds: number;
 };
 
-/** What a player would find: exactly one track of each kind, every packet readable and in order. */
+/** Reads the video as a player does: exactly one track of each kind, with every packet readable. */
 async function demux(url: unknown): Promise<Demuxed> {
   const bytes = await (await fetch(String(url))).arrayBuffer();
   const input = new Input({ source: new BufferSource(bytes), formats: ALL_FORMATS });
@@ -52,15 +52,15 @@ async function finish(sandbox: Sandbox, fields: Json) {
 }
 
 const MEBIBYTE = 1024 ** 2;
-/** Several times the longest source, so that the picture has to be repeated. */
+/** Several times the longest source video, so that the picture must be repeated. */
 const LONG_SECONDS = 20;
 
 describe('a finished video', () => {
   it.each([
     ['shorter than the picture', 1.5, 44_100],
     ['longer than the picture', LONG_SECONDS, 44_100],
-    ['of a rate that MP3 does not have', 2, 96_000],
-  ])('carries a whole WAV %s', async (_, seconds, sampleRate) => {
+    ['with a sample rate that MP3 does not support', 2, 96_000],
+  ])('contains a whole WAV %s', async (_, seconds, sampleRate) => {
     const sandbox = await openSandbox();
     const audio_path = await upload(sandbox, makeWav(seconds, sampleRate), 'audio/wav');
     const item = await finish(sandbox, { audio_path });
@@ -71,7 +71,7 @@ describe('a finished video', () => {
     expect(item.duration).toBe(Math.round(seconds));
   });
 
-  it('carries an MP3 packet for packet, on every source of the library', async () => {
+  it('contains an MP3 unchanged, with every source video of the library', async () => {
     const sandbox = await openSandbox();
     const mp3 = await readFile(`${MEDIA_DIR}/voices/1.mp3`);
     const sent = new Input({ source: new BufferSource(mp3), formats: ALL_FORMATS });
@@ -90,7 +90,7 @@ describe('a finished video', () => {
     }
   });
 
-  it('carries a placeholder for speech, as long as its text', async () => {
+  it('contains placeholder speech as long as its text', async () => {
     const sandbox = await openSandbox();
     const prompt = 'The quick brown fox jumps over the lazy dog, again and again.';
     const found = await demux((await finish(sandbox, { prompt, speaker_id: '2' })).url);
@@ -98,7 +98,7 @@ describe('a finished video', () => {
     expect(Math.abs(found.seconds - prompt.length / 14)).toBeLessThan(0.3);
   });
 
-  it('can be the source of another', async () => {
+  it('can be the source of another video', async () => {
     const sandbox = await openSandbox();
     const first = await finish(sandbox, {});
     const second = await finish(sandbox, { video_id: first.video_id, prompt: 'And once more.' });
@@ -106,7 +106,7 @@ describe('a finished video', () => {
     expect(second).toMatchObject({ original_video_id: first.video_id, img_url: first.img_url });
   });
 
-  it('is made once for the same picture and sound', async () => {
+  it('is rendered once for the same picture and sound', async () => {
     const sandbox = await openSandbox();
     const [first, second] = [await finish(sandbox, {}), await finish(sandbox, {})];
     expect(first.url).not.toBe(second.url);
@@ -114,9 +114,9 @@ describe('a finished video', () => {
     expect(new Set(files).size).toBe(1);
   });
 
-  it('never comes of audio over 60 seconds, of no audio, or of no video: the job is FAILED', async () => {
+  it('is not made from audio over 60 seconds or unreadable files: the job is FAILED', async () => {
     const sandbox = await openSandbox();
-    const text = new TextEncoder().encode('this is no media file at all');
+    const text = new TextEncoder().encode('this is not a media file');
     const broken: Json[] = [
       { audio_path: await upload(sandbox, makeWav(61, 8000), 'audio/wav') },
       { audio_path: await upload(sandbox, text, 'audio/mpeg') },
@@ -132,8 +132,8 @@ describe('a finished video', () => {
   });
 });
 
-describe('media', () => {
-  it('is served to any origin, whole, in part and as a head', async () => {
+describe('media files', () => {
+  it('are served to any origin: whole, by range and with HEAD', async () => {
     const sandbox = await openSandbox();
     const [video] = await listVideos(sandbox);
     const url = String(video?.url);
@@ -154,7 +154,7 @@ describe('media', () => {
     expect((await fetch(url, { method: 'OPTIONS' })).status).toBe(204);
   });
 
-  it('leads out of its folders by no path', async () => {
+  it('are served from their folders only', async () => {
     const sandbox = await openSandbox();
     for (const path of ['/media/..%2fsandbox.ts', '/media/README.md', '/uploads/a.mp3']) {
       expect((await fetch(`${sandbox.origin}${path}`)).status).toBe(404);
@@ -163,7 +163,7 @@ describe('media', () => {
 });
 
 describe('uploads', () => {
-  it('answer flat for sound and video, nested for images, and are served again', async () => {
+  it('are answered flat for audio and video, nested for images, and are served again', async () => {
     const sandbox = await openSandbox({ accounts: [{ email: 'a@b.example', maxJobs: 1 }] });
     const send = (type: string, body: Uint8Array<ArrayBuffer>) =>
       fetch(`${sandbox.baseUrl}/files/`, {
@@ -187,7 +187,7 @@ describe('uploads', () => {
     }
   });
 
-  it('are streamed: a slow disk slows the sender, and a broken upload leaves nothing', async () => {
+  it('are streamed with backpressure, and a broken upload leaves no file', async () => {
     const dataDir = await temporaryFolder();
     const sandbox = await openSandbox({
       dataDir,
@@ -212,7 +212,7 @@ describe('uploads', () => {
       return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
     };
     await vi.waitFor(async () => expect(await bytesOnDisk()).toBeGreaterThan(2 * MEBIBYTE), 5000);
-    // An endless body read without back-pressure would be hundreds of megabytes ahead by now.
+    // Without backpressure the endless body would be hundreds of megabytes ahead.
     expect(sent).toBeLessThan(40);
     sending.destroy();
     await broken;

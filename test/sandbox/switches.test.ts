@@ -15,7 +15,7 @@ import {
 } from './client.ts';
 
 describe('switches', () => {
-  it('are set one by one, shown, and turned off by null or all at once', async () => {
+  it('are set one by one, listed, and turned off by null or all at once', async () => {
     const sandbox = await openSandbox();
     await control(sandbox, 'PUT /switches', { delayMs: 5, burst5xx: 2 });
     expect((await control(sandbox, 'PUT /switches', { delayMs: null })).json).toEqual({
@@ -30,14 +30,14 @@ describe('switches', () => {
   it.each<[string, Json]>([
     ['an unknown name', { nothing: true }],
     ['a wrong value', { delayMs: 'long' }],
-    ['an unknown word in a fault', { failPath: { path: '/videos', satus: 500 } }],
+    ['an unknown field in a fault', { failPath: { path: '/videos', satus: 500 } }],
   ])('refuse %s', async (_, given) => {
     const sandbox = await openSandbox();
     expect((await control(sandbox, 'PUT /switches', given)).status).toBe(400);
     expect((await control(sandbox, 'GET /switches')).json).toEqual({});
   });
 
-  it('make a path fail in any way, so many times', async () => {
+  it('make a path fail in every way', async () => {
     const sandbox = await openSandbox();
     const once = async (failPath: Json) => {
       await control(sandbox, 'PUT /switches', { failPath: { path: '/accounts', ...failPath } });
@@ -60,7 +60,7 @@ describe('switches', () => {
     expect((await ask(sandbox, 'GET /accounts')).status).toBe(200);
   });
 
-  it('count faults down, and leave other methods and paths alone', async () => {
+  it('count faults down, and do not affect other methods and paths', async () => {
     const sandbox = await openSandbox();
     const failPath = [
       { path: '/videos/lipsync', method: 'post', status: 500, times: 2 },
@@ -75,7 +75,7 @@ describe('switches', () => {
     expect((await control(sandbox, 'GET /switches')).json).toEqual({});
   });
 
-  it('can carry the request out and lose its answer', async () => {
+  it('can make the job and lose the answer', async () => {
     const sandbox = await openSandbox();
     const failPath = { path: '/videos/lipsync', status: 502, body: '<h1>', effect: 'after' };
     await control(sandbox, 'PUT /switches', { failPath });
@@ -91,7 +91,7 @@ describe('switches', () => {
     expect(await hanging).toBe('cut');
   });
 
-  it('answer the next lip-syncs with given statuses, and meet the limit of PixVerse', async () => {
+  it('answer the next lip-syncs with given statuses and with the limit of PixVerse', async () => {
     const sandbox = await openSandbox();
     const switches = { statusNext: [412, 596], providerLimitNext: 1 };
     await control(sandbox, 'PUT /switches', switches);
@@ -101,7 +101,7 @@ describe('switches', () => {
     expect((await lipsync(sandbox)).status).toBe(200);
   });
 
-  it('put an account into its pending error until it is connected again', async () => {
+  it('give an account a pending error until it is connected again', async () => {
     const sandbox = await openSandbox();
     await control(sandbox, 'PUT /switches', { account596: STUDIO });
     expect((await lipsync(sandbox)).status).toBe(596);
@@ -117,7 +117,7 @@ describe('switches', () => {
     expect((await lipsync(sandbox)).status).toBe(200);
   });
 
-  it('empty an account of its credits', async () => {
+  it('take all credits from an account', async () => {
     const sandbox = await openSandbox();
     await control(sandbox, 'PUT /switches', { account412: STUDIO });
     expect((await lipsync(sandbox)).status).toBe(412);
@@ -127,7 +127,7 @@ describe('switches', () => {
     expect((await lipsync(sandbox)).status).toBe(200);
   });
 
-  it('bend every job as its phrases would, and give the other readings of the documentation', async () => {
+  it('have the effects of phrases on every job, and select other readings of the documentation', async () => {
     const sandbox = await openSandbox();
     const receiver = await openReceiver();
     await control(sandbox, 'PUT /switches', {
@@ -180,8 +180,8 @@ describe('switches', () => {
   });
 });
 
-describe('the journal', () => {
-  it('keeps what was asked and answered, without secrets', async () => {
+describe('the request log', () => {
+  it('has each request and its status, without secrets', async () => {
     const sandbox = await openSandbox();
     await lipsync(sandbox, { video_id: await sourceId(sandbox), replyRef: 'seen' });
     await ask(sandbox, `POST /accounts/${STUDIO}`, { body: { password: 'hush', maxJobs: 3 } });
@@ -206,7 +206,7 @@ describe('the journal', () => {
 });
 
 describe('the control', () => {
-  it('ends a job at will', async () => {
+  it('ends a job with a given status', async () => {
     const sandbox = await openSandbox({ queuedMs: 60_000 });
     for (const status of ['COMPLETED', 'FAILED', 'MODERATED']) {
       const { video_id } = (await lipsync(sandbox)).json;
@@ -219,7 +219,7 @@ describe('the control', () => {
     );
   });
 
-  it('resets to the first start', async () => {
+  it('resets to the state of the first start', async () => {
     const sandbox = await openSandbox();
     const before = await listVideos(sandbox);
     await lipsync(sandbox);
@@ -235,7 +235,7 @@ describe('the control', () => {
     expect((await control(sandbox, 'GET /switches')).json).toEqual({});
   });
 
-  it('keeps web pages out', async () => {
+  it('rejects requests of web pages', async () => {
     const sandbox = await openSandbox();
     const reply = await fetch(`${sandbox.origin}/_sandbox/reset`, {
       method: 'POST',

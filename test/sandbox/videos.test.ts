@@ -13,7 +13,7 @@ import {
 const email = `?email=${encodeURIComponent(STUDIO)}`;
 
 describe('videos', () => {
-  it('lists newest first, forty by default, by position', async () => {
+  it('are listed newest first, forty by default, with offset as a position', async () => {
     const sandbox = await openSandbox({ accounts: [{ email: STUDIO, maxJobs: 8 }] });
     const made: string[] = [];
     for (let n = 0; n < 6; n++) made.unshift(String((await lipsync(sandbox)).json.video_id));
@@ -27,7 +27,7 @@ describe('videos', () => {
     expect((await ask(sandbox, 'GET /videos?limit=x')).status).toBe(400);
   });
 
-  it('shows the library with playable urls and posters', async () => {
+  it('of the library have playable urls and posters', async () => {
     const sandbox = await openSandbox();
     const videos = await listVideos(sandbox);
     expect(videos.length).toBeGreaterThanOrEqual(3);
@@ -40,7 +40,7 @@ describe('videos', () => {
     }
   });
 
-  it('answers 404 to GET one until the end, while the list shows the video from the start', async () => {
+  it('are listed from the start, and GET one answers 404 until they are final', async () => {
     const sandbox = await openSandbox({ queuedMs: 60_000 });
     const { video_id } = (await lipsync(sandbox)).json;
     const reply = await ask(sandbox, `GET /videos/${video_id}`);
@@ -57,7 +57,7 @@ describe('videos', () => {
     });
   });
 
-  it('refuses an id that is percent-encoded', async () => {
+  it('are not found by a percent-encoded id, but refused with 400', async () => {
     const sandbox = await openSandbox();
     const id = encodeURIComponent(await sourceId(sandbox));
     expect((await ask(sandbox, `GET /videos/${id}`)).status).toBe(400);
@@ -65,7 +65,7 @@ describe('videos', () => {
     expect((await ask(sandbox, `DELETE /scheduler/${id}`)).status).toBe(400);
   });
 
-  it('deletes a made video and one of the library with an empty 204', async () => {
+  it('are deleted with an empty 204, made ones and those of the library', async () => {
     const sandbox = await openSandbox();
     const made = (await lipsync(sandbox)).json.video_id;
     const item = await finalItem(sandbox, made);
@@ -79,7 +79,7 @@ describe('videos', () => {
     expect((await fetch(String(item.url))).status).toBe(404);
   });
 
-  it('needs an e-mail where there are two accounts, and none where there is one', async () => {
+  it('are listed without an e-mail only while one account is configured', async () => {
     const sandbox = await openSandbox();
     for (const path of ['/videos', '/videos/voices', '/features']) {
       const reply = await ask(sandbox, `GET ${path}`);
@@ -90,8 +90,10 @@ describe('videos', () => {
     expect((await ask(single, 'GET /videos/')).status).toBe(200);
     expect((await ask(single, 'GET /features')).status).toBe(200);
   });
+});
 
-  it('lists fourteen voices with string ids, and a newline behind the third url', async () => {
+describe('voices', () => {
+  it('are fourteen with string ids, and a newline after the third url', async () => {
     const sandbox = await openSandbox();
     const { json } = await ask(sandbox, `GET /videos/voices/${email}`);
     const voices = json.tts_list as Json[];

@@ -82,7 +82,7 @@ describe('works', () => {
     },
   );
 
-  test('a JWT says who, until when, and what it may; scopes unknown to us are passed over', async () => {
+  test('a JWT gives the owner, the expiry and the scopes; unknown scopes are ignored', async () => {
     const scope = 'openid lipsync:read admin:all lipsync:write';
     expect(await authenticateHs256({ ...claims, name: 'Ada L.', scope, jti: 'j1' })).toEqual({
       owner: 'jwt:https://id.example.com:ada',
@@ -94,20 +94,34 @@ describe('works', () => {
     });
   });
 
-  test('a JWT without exp says who for as long as it is signed by a secret or key that holds', async () => {
+  test.each<[string, JWTPayload]>([
+    ['scope as a text', { scope: 'lipsync:read videos:read' }],
+    ['scope as an array', { scope: ['lipsync:read', 'videos:read'] }],
+    ['scp as a text', { scp: 'lipsync:read videos:read' }],
+    ['scp as an array', { scp: ['lipsync:read', 'videos:read', 7, null] }],
+    ['permissions as an array', { permissions: ['videos:read', 'lipsync:read', 'read:all'] }],
+    ['an array of texts with spaces', { scope: ['openid lipsync:read', 'videos:read'] }],
+    ['several claims, all of which count', { scope: 'openid lipsync:read', scp: ['videos:read'] }],
+  ])('a JWT has its scopes in %s', async (_, scopeClaims) => {
+    const caller = await authenticateHs256({ ...claims, ...scopeClaims });
+    expect(caller.scopes).toEqual(new Set(['lipsync:read', 'videos:read']));
+  });
+
+  test('a JWT without exp is valid until its secret or key changes', async () => {
     const { exp: _, ...lasting } = claims;
     expect(await authenticateHs256(lasting)).toMatchObject({ name: 'ada', expiresAt: null });
   });
 
-  test.each([{ name: 7, scope: ['admin'], scp: 'admin', jti: 7 }, { name: '' }, {}])(
-    'a JWT with %o is named by its sub and may do nothing',
-    async (odd) => {
-      const caller = await authenticateHs256({ ...claims, ...(odd as JWTPayload) });
-      expect(caller).toMatchObject({ name: 'ada', scopes: new Set(), tokenId: null });
-    },
-  );
+  test.each([
+    { name: 7, scope: 7, scp: { admin: true }, permissions: [['admin']], jti: 7 },
+    { name: '', scope: '', scp: 'admin:all' },
+    {},
+  ])('a JWT with %o has its sub as the name, and no scopes', async (odd) => {
+    const caller = await authenticateHs256({ ...claims, ...(odd as JWTPayload) });
+    expect(caller).toMatchObject({ name: 'ada', scopes: new Set(), tokenId: null });
+  });
 
-  test('issuer and audience are checked on HS256 tokens too where they are configured', async () => {
+  test('issuer and audience are checked on HS256 tokens too, if they are configured', async () => {
     const strict = { ...bySecret, issuer: claims.iss, audience: 'lipsync' };
     const caller = await authenticateHs256({ ...claims, aud: ['other', 'lipsync'] }, strict);
     expect(caller.name).toBe('ada');
@@ -116,7 +130,7 @@ describe('works', () => {
     await expect(authenticateHs256(foreign, strict)).rejects.toEqual(refusal);
   });
 
-  test('clocks may differ by five seconds', async () => {
+  test('clocks can differ by five seconds', async () => {
     const late = { ...claims, exp: nowSeconds - 4 };
     expect((await authenticateHs256(late)).expiresAt).toEqual(new Date(late.exp * 1000));
     await expect(authenticateHs256({ ...claims, exp: nowSeconds - 5 })).rejects.toEqual(refusal);
@@ -124,14 +138,15 @@ describe('works', () => {
     await expect(authenticateHs256({ ...claims, nbf: nowSeconds + 6 })).rejects.toEqual(refusal);
   });
 
-  test('a token that never really expires still has a date', async () => {
+  test('an exp past the last date of JavaScript becomes that date', async () => {
     const { expiresAt } = await authenticateHs256({ ...claims, exp: 1e300 });
     expect(expiresAt?.getTime()).toBe(8.64e15);
   });
 });
 
 describe('refuses', () => {
-  test('nobody is no owner and may do nothing, but is no error: viewer answers everyone', async () => {
+  // Not an error: `viewer` must answer every caller.
+  test('every field to a caller without a token, by giving it no scopes and an owner of nothing', async () => {
     expect(await createAuthenticator(closed)(null)).toEqual({
       owner: 'nobody',
       name: 'nobody',
@@ -147,7 +162,7 @@ describe('refuses', () => {
     ...['Bearerweb-key', 'Bearer web-ke', 'Bearer web-key2', `Bearer ${sha256('web-key')}`],
     ...['Bearer a.b.c', 'Bearer ..', 'Bearer e30.e30.', 'Bearer undefined', 'Bearer null'],
     `Bearer ${'a'.repeat(20_000)}`,
-  ])('"%s", also where no token would be needed', async (header) => {
+  ])('"%s", also where anonymous callers are allowed', async (header) => {
     const options = { ...bySecret, apiKeys };
     await expect(createAuthenticator(options)(header)).rejects.toEqual(refusal);
     const open = createAuthenticator({ ...options, allowAnonymous: true });
@@ -168,7 +183,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  test('a JWT signed with another secret, with none, or where no secret is configured', async () => {
+  test('a JWT with another secret, without a signature, or while no secret is configured', async () => {
     const forged = await signHs256(claims, 'another secret of thirty-two bytes');
     const unsigned = new UnsecuredJWT(claims).encode();
     for (const token of [forged, unsigned]) {
@@ -178,7 +193,7 @@ describe('keeps out', () => {
     await expect(createAuthenticator(closed)(`Bearer ${token}`)).rejects.toEqual(refusal);
   });
 
-  test('one owner from being another: no two pairs of issuer and subject make the same', async () => {
+  test('one owner from the data of another: no two pairs of issuer and subject give the same owner', async () => {
     const parts = ['a', ':', '%', '3A', '%3A', '%253A', 'a:', ':a', 'a:a', 'a%3Aa', 'a:a:a'];
     const owners = new Set<string>();
     for (const iss of parts) {

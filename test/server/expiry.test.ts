@@ -5,21 +5,21 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { openStream, ways } from './streams.ts';
+import { connectionKinds, openStream } from './streams.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
 const day = 86_400_000;
 
 let it: TestApp;
 let video: string;
-/** It stands still until it is moved: whatever ends has ended within a second of its expiry. */
+/** Stands still until a test moves it. */
 const clock = { startMs: Date.now(), aheadMs: 0 };
 const now = () => new Date(clock.startMs + clock.aheadMs);
 
 beforeAll(async () => {
   it = await startTestApp({
     env: { AUTH_JWT_SECRET: jwtSecret, ALLOW_ANONYMOUS: 'false' },
-    // Nothing ends by itself.
+    // No job finishes by itself.
     sandbox: { generatingMs: 3_600_000, accounts: [{ email: 'a@sandbox.example', maxJobs: 8 }] },
     now,
   });
@@ -61,44 +61,44 @@ const progress =
   'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';
 
 describe('works', () => {
-  test.each(ways)(
-    '%s ends when its token expires, and says to come back; beside it one that holds longer goes on',
-    async (way) => {
+  test.each(connectionKinds)(
+    '%s ends when its token expires and makes its client reconnect; one with a later expiry goes on',
+    async (kind) => {
       const id = await createLipsync();
-      const short = await openStream(way, { url: it.url, token: await tokenFor(60_000), id });
-      const long = await openStream(way, { url: it.url, token: await tokenFor(600_000), id });
+      const short = await openStream(kind, { url: it.url, token: await tokenFor(60_000), id });
+      const long = await openStream(kind, { url: it.url, token: await tokenFor(600_000), id });
       clock.aheadMs += 60_000;
-      expect(await short.ended).toBe(way.includes('WebSocket') ? 4403 : null);
+      expect(await short.ended).toBe(kind.includes('WebSocket') ? 4403 : null);
       expect(short.text()).not.toContain('complete');
-      if (!way.includes('WebSocket')) expect(short.text()).toMatch(/\n: sign in again\n\n$/);
-      // Both were looked at in the same moment.
+      if (!kind.includes('WebSocket')) expect(short.text()).toMatch(/\n: sign in again\n\n$/);
+      // Both are checked at the same time.
       expect(long.isOpen()).toBe(true);
       await cancel(id);
-      if (way !== 'an idle WebSocket') await long.sees('complete');
-      long.leave();
+      if (kind !== 'an idle WebSocket') await long.receives('complete');
+      long.disconnect();
     },
   );
 
-  test('a client of graphql-ws comes back by itself, with the token that it has then', async () => {
+  test('a graphql-ws client reconnects by itself, with its new token', async () => {
     const id = await createLipsync();
     const tokens = [await tokenFor(60_000), await tokenFor(600_000)];
     const codes: number[] = [];
-    const back = Promise.withResolvers<void>();
+    const reconnected = Promise.withResolvers<void>();
     const client = createClient({
       url: `${it.url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WebSocket,
       connectionParams: () => {
-        if (tokens.length === 1) back.resolve();
+        if (tokens.length === 1) reconnected.resolve();
         return as(tokens.shift() ?? '');
       },
-      // By default it waits for some seconds; that it comes back at all is its own choice.
+      // By default it waits for some seconds.
       retryWait: async () => undefined,
       on: { closed: (event) => codes.push((event as CloseEvent).code) },
     });
     const events = client.iterate({ query: progress, variables: { id } });
     await events.next();
     clock.aheadMs += 60_000;
-    await back.promise;
+    await reconnected.promise;
     expect(codes).toEqual([4403]);
     await cancel(id);
     let last: unknown;
@@ -107,7 +107,7 @@ describe('works', () => {
     await client.dispose();
   });
 
-  test('an event source comes back by itself too, and goes on behind its last event', async () => {
+  test('an EventSource reconnects by itself, and continues after its last event', async () => {
     const id = await createLipsync();
     const tokens = [await tokenFor(60_000), await tokenFor(600_000)];
     const search = new URLSearchParams({ query: progress, variables: JSON.stringify({ id }) });
@@ -118,21 +118,22 @@ describe('works', () => {
     const events: MessageEvent[] = [];
     source.addEventListener('next', (event) => events.push(event));
     await once(source, 'next');
-    const back = once(source, 'open');
+    const reopened = once(source, 'open');
     clock.aheadMs += 60_000;
-    await back;
+    await reopened;
     expect(tokens).toEqual([]);
     const complete = once(source, 'complete');
     await cancel(id);
     await complete;
     source.close();
-    const told = events.map(({ data }) => JSON.parse(data).data.lipsyncProgress);
-    expect(new Set(told.map(({ sequence }) => sequence)).size).toBe(told.length);
-    expect(told.at(-1)).toMatchObject({ status: 'CANCELLED' });
+    const updates = events.map(({ data }) => JSON.parse(data).data.lipsyncProgress);
+    expect(new Set(updates.map(({ sequence }) => sequence)).size).toBe(updates.length);
+    expect(updates.at(-1)).toMatchObject({ status: 'CANCELLED' });
     expect(events[0]?.lastEventId).not.toBe('');
   });
 
-  test('a token of sixty days did not end its connection at once, for a timer holds 25', async () => {
+  // A timer of Node holds 25 days, and fires immediately for longer delays.
+  test('a connection with a token of sixty days stays open until the token expires', async () => {
     const connection = { url: it.url, token: await tokenFor(60 * day), id: '' };
     const socket = await openStream('an idle WebSocket', connection);
     const short = { ...connection, token: await tokenFor(60_000) };
@@ -146,7 +147,7 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('what still comes over a socket that is being closed: nobody is signed in there', async () => {
+  test('operations on a socket that is being closed: they have no signed-in caller', async () => {
     const id = await createLipsync();
     const token = await tokenFor(60_000);
     const socket = new WebSocket(`${it.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
@@ -154,11 +155,11 @@ describe('keeps out', () => {
     await once(socket, 'open');
     socket.send(JSON.stringify({ type: 'connection_init', payload: as(token) }));
     await once(socket, 'message');
-    const watching = await openStream('SSE by GET', { url: it.url, token, id });
-    // It does not hear that it is closed.
+    const stream = await openStream('SSE by GET', { url: it.url, token, id });
+    // The client does not read the close frame yet.
     socket.pause();
     clock.aheadMs += 60_000;
-    await watching.ended;
+    await stream.ended;
     const query =
       'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }';
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));

@@ -12,12 +12,12 @@ const rsa = await generateKeyPair('RS256', { extractable: true });
 const ec = await generateKeyPair('ES256', { extractable: true });
 const oct = new TextEncoder().encode('a secret of at least thirty-two bytes');
 
-let answer: { status: number; keys: JWK[] } = { status: 200, keys: [] };
+let issuerResponse: { status: number; keys: JWK[] } = { status: 200, keys: [] };
 let fetches = 0;
 const identityProvider = createServer((_, response) => {
   fetches += 1;
-  response.writeHead(answer.status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ keys: answer.keys }));
+  response.writeHead(issuerResponse.status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ keys: issuerResponse.keys }));
 });
 
 let now = new Date();
@@ -39,7 +39,7 @@ beforeEach(async () => {
   lines = [];
   now = new Date();
   const { port } = identityProvider.address() as AddressInfo;
-  answer = {
+  issuerResponse = {
     status: 200,
     keys: [
       { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', use: 'sig' },
@@ -63,7 +63,7 @@ function sign(alg: string, kid: string, key: CryptoKey | Uint8Array) {
 }
 
 describe('works', () => {
-  test('tokens of each key of the set hold, and the set is asked for once', async () => {
+  test('accepts tokens of every key in the set, and reads the set once', async () => {
     const verify = createJwtVerifier(options);
     expect(await verify(await sign('RS256', 'rsa', rsa.privateKey))).toMatchObject({ sub: 'ada' });
     expect(await verify(await sign('PS512', 'rsa', await reimport('PS512')))).toMatchObject({
@@ -73,7 +73,7 @@ describe('works', () => {
     expect(fetches).toBe(1);
   });
 
-  test('a secret and a key set can be used side by side', async () => {
+  test('accepts tokens of a secret and of a key set side by side', async () => {
     const verify = createJwtVerifier({ ...options, jwtSecret: Buffer.from(oct).toString() });
     expect(await verify(await sign('HS256', 'any', oct))).toMatchObject({ sub: 'ada' });
     expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toMatchObject({ sub: 'ada' });
@@ -88,8 +88,8 @@ describe('refuses', () => {
     expect(lines.map((line) => line.level)).toEqual(['debug', 'debug']);
   });
 
-  test('everyone while the key set cannot be had, and says so once a minute, as an error', async () => {
-    answer = { status: 503, keys: [] };
+  test('every token while the key set can not be read, and logs that once a minute as an error', async () => {
+    issuerResponse = { status: 503, keys: [] };
     const verify = createJwtVerifier(options);
     const token = await sign('ES256', 'ec', ec.privateKey);
     const outages = () => lines.filter((line) => line.level === 'error');
@@ -102,17 +102,17 @@ describe('refuses', () => {
     expect(JSON.stringify(lines)).not.toContain('eyJ');
   });
 
-  test('nobody any longer, once the key set is back', async () => {
-    const { keys } = answer;
-    answer = { status: 503, keys: [] };
+  test('tokens only until the key set can be read again', async () => {
+    const { keys } = issuerResponse;
+    issuerResponse = { status: 503, keys: [] };
     const verify = createJwtVerifier(options);
     const token = await sign('ES256', 'ec', ec.privateKey);
     expect(await verify(token)).toBeNull();
-    answer = { status: 200, keys };
+    issuerResponse = { status: 200, keys };
     expect(await verify(token)).toMatchObject({ sub: 'ada' });
   });
 
-  test('everyone while the address answers to nobody', async () => {
+  test('every token while the issuer does not answer', async () => {
     const verify = createJwtVerifier({ ...options, jwksUrl: 'http://127.0.0.1:1/keys' });
     expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toBeNull();
     expect(lines.filter((line) => line.level === 'error')).toHaveLength(1);
@@ -120,7 +120,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  test('an HS256 token made with the text of a public key', async () => {
+  test('an HS256 token that is signed with the text of a public key', async () => {
     const text = new TextEncoder().encode(await exportSPKI(rsa.publicKey));
     const verify = createJwtVerifier(options);
     expect(await verify(await sign('HS256', 'rsa', text))).toBeNull();
@@ -129,7 +129,7 @@ describe('keeps out', () => {
   });
 
   test.each(['HS256', 'HS512'])(
-    'an %s token made with a secret found in the key set',
+    'an %s token that is signed with a symmetric key of the set',
     async (alg) => {
       const verify = createJwtVerifier(options);
       const key = alg === 'HS512' ? new Uint8Array(64) : oct;
@@ -137,18 +137,18 @@ describe('keeps out', () => {
     },
   );
 
-  test('a stranger, who cannot make us ask for the key set with every token', async () => {
+  test('unknown tokens from reading the key set again each time', async () => {
     const verify = createJwtVerifier(options);
-    const stranger = await generateKeyPair('ES256');
+    const unknown = await generateKeyPair('ES256');
     for (const kid of ['one', 'two', 'three', 'ec']) {
-      expect(await verify(await sign('ES256', kid, stranger.privateKey))).toBeNull();
+      expect(await verify(await sign('ES256', kid, unknown.privateKey))).toBeNull();
     }
     expect(fetches).toBe(1);
     expect(lines.filter((line) => line.level === 'error')).toEqual([]);
   });
 });
 
-/** The same RSA key, for another algorithm: WebCrypto binds a key to one. */
+/** The same RSA key for another algorithm: WebCrypto binds a key to one algorithm. */
 async function reimport(alg: 'PS512') {
   const jwk = await exportJWK(rsa.privateKey);
   const algorithm = { name: 'RSA-PSS', hash: `SHA-${alg.slice(2)}` };

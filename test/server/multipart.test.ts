@@ -52,9 +52,9 @@ async function post(body: Buffer, more: Record<string, string> = {}) {
   return { status, data, code: errors?.[0]?.extensions?.code, text };
 }
 
-const sound = (bytes: number) => Buffer.concat([wavHeader(bytes), Buffer.alloc(bytes)]);
-const nobody = { authorization: 'Bearer nobody' };
-const whole = (file: Buffer): Part[] => [
+const wavFile = (bytes: number) => Buffer.concat([wavHeader(bytes), Buffer.alloc(bytes)]);
+const invalidToken = { authorization: 'Bearer invalid' };
+const partsWith = (file: Buffer): Part[] => [
   ['operations', operations],
   ['map', map],
   ['0', file],
@@ -62,21 +62,21 @@ const whole = (file: Buffer): Part[] => [
 const tooLarge = [413, 'REQUEST_TOO_LARGE'];
 
 describe('works', () => {
-  test('a file of 25 MB is taken whole', async () => {
+  test('accepts a file of 25 MB', async () => {
     const bytes = 25 * 1024 ** 2 - 44;
-    const { data } = await post(formOf(whole(sound(bytes))));
+    const { data } = await post(formOf(partsWith(wavFile(bytes))));
     expect(data.uploadAudio).toEqual({ __typename: 'UploadAudioSuccess' });
   });
 
-  test('nobody is told so, with a file that is small', async () => {
-    const { data } = await post(formOf(whole(sound(megabyte / 2))), nobody);
+  test('answers NOT_AUTHENTICATED to an unauthenticated caller with a small file', async () => {
+    const { data } = await post(formOf(partsWith(wavFile(megabyte / 2))), invalidToken);
     expect(data.uploadAudio).toMatchObject({ code: 'NOT_AUTHENTICATED' });
   });
 });
 
 describe('refuses', () => {
-  test('more of them at once than memory is for, until there is room', async () => {
-    const form = formOf(whole(sound(megabyte)));
+  test('more than 16 requests at once with 503, until one of them ends', async () => {
+    const form = formOf(partsWith(wavFile(megabyte)));
     const slow = Array.from({ length: 16 }, () => {
       const request = http.request(`${it.url}/graphql`, {
         method: 'POST',
@@ -90,17 +90,17 @@ describe('refuses', () => {
       request.write(form.subarray(0, megabyte / 2));
       return { request, answered: once(request, 'response') };
     });
-    const small = formOf(whole(sound(10)));
+    const small = formOf(partsWith(wavFile(10)));
     await vi.waitFor(async () => {
       const { status, code } = await post(small);
       expect([status, code]).toEqual([503, 'TOO_MANY_FILES']);
     }, 10_000);
-    expect((await post(small, nobody)).code ?? 'executed').toBe('executed');
-    const [left, ...staying] = slow;
-    left?.answered.catch(() => undefined);
-    left?.request.destroy();
+    expect((await post(small, invalidToken)).code ?? 'executed').toBe('executed');
+    const [disconnecting, ...others] = slow;
+    disconnecting?.answered.catch(() => undefined);
+    disconnecting?.request.destroy();
     await vi.waitFor(async () => expect((await post(small)).status).toBe(200), 10_000);
-    for (const { request, answered } of staying) {
+    for (const { request, answered } of others) {
       request.end(form.subarray(megabyte / 2));
       const [response] = (await answered) as [http.IncomingMessage];
       expect(response.statusCode).toBe(200);
@@ -117,28 +117,28 @@ describe('refuses', () => {
       ],
     ],
     [
-      'places for its files of more',
+      'a map of more than a megabyte',
       () => [
         ['operations', operations],
         ['map', `${map}${' '.repeat(megabyte)}`],
       ],
     ],
     [
-      'texts of more, which nobody reads',
+      'unused fields of more than a megabyte',
       () => [
-        ...whole(sound(100)),
+        ...partsWith(wavFile(100)),
         ['y', 'y'.repeat(megabyte / 2)],
         ['z', 'z'.repeat(megabyte / 2)],
       ],
     ],
-    ['files of more than 25 MB', () => whole(Buffer.alloc(27 * 1024 ** 2))],
-  ])('%s, as too large', async (_, parts) => {
+    ['files of more than 25 MB', () => partsWith(Buffer.alloc(27 * 1024 ** 2))],
+  ])('%s with REQUEST_TOO_LARGE', async (_, parts) => {
     const { status, code } = await post(formOf(parts()));
     expect([status, code]).toEqual(tooLarge);
   });
 
-  test('files of more than 25 MB whose length is told by nobody', async () => {
-    const form = formOf(whole(Buffer.alloc(27 * 1024 ** 2)));
+  test('files of more than 25 MB without a content-length', async () => {
+    const form = formOf(partsWith(Buffer.alloc(27 * 1024 ** 2)));
     const { status, code } = await post(form, { 'transfer-encoding': 'chunked' });
     expect([status, code]).toEqual(tooLarge);
   });
@@ -149,7 +149,7 @@ describe('refuses', () => {
       () =>
         formOf([
           ['map', map],
-          ['0', sound(10)],
+          ['0', wavFile(10)],
         ]),
     ],
     [
@@ -161,7 +161,7 @@ describe('refuses', () => {
         ]),
     ],
     [
-      'with operations that are no JSON',
+      'with operations that are not JSON',
       () =>
         formOf([
           ['operations', '{"password":"hunter2"'],
@@ -169,16 +169,16 @@ describe('refuses', () => {
         ]),
     ],
     [
-      'with operations that are nothing',
+      'with null as operations',
       () =>
         formOf([
           ['operations', 'null'],
           ['map', map],
-          ['0', sound(10)],
+          ['0', wavFile(10)],
         ]),
     ],
     [
-      'with a map that is no JSON',
+      'with a map that is not JSON',
       () =>
         formOf([
           ['operations', operations],
@@ -186,7 +186,7 @@ describe('refuses', () => {
         ]),
     ],
     [
-      'with a map of what is no list',
+      'with a map of values that are not lists',
       () =>
         formOf([
           ['operations', operations],
@@ -194,16 +194,16 @@ describe('refuses', () => {
         ]),
     ],
     [
-      'with places that are no text',
+      'with a map of paths that are not texts',
       () =>
         formOf([
           ['operations', operations],
           ['map', '{"0":[{}]}'],
-          ['0', sound(10)],
+          ['0', wavFile(10)],
         ]),
     ],
     [
-      'that breaks off',
+      'that is cut off',
       () =>
         formOf(
           [
@@ -213,8 +213,8 @@ describe('refuses', () => {
           '--x\r\ncontent-disp',
         ),
     ],
-    ['of nothing', () => Buffer.from('hunter2')],
-  ])('a form %s, in words of its own', async (_, form) => {
+    ['without parts', () => Buffer.from('hunter2')],
+  ])('a form %s, with a message that does not quote it', async (_, form) => {
     const { status, code, text } = await post(form());
     expect([status, code]).toEqual([400, 'BAD_REQUEST']);
     expect(text).not.toContain('hunter2');
@@ -223,25 +223,25 @@ describe('refuses', () => {
 
 describe('keeps out', () => {
   test.each(['""', '"a"', '7', 'true', '[]'])(
-    'operations that are %s: they were an unmeant error of ours',
+    'operations that are %s, as BAD_REQUEST and not as an error of this server',
     async (text) => {
-      for (const places of ['{}', '1e308', '{"0":["variables.file"]}']) {
+      for (const map of ['{}', '1e308', '{"0":["variables.file"]}']) {
         const { status, code } = await post(
           formOf([
             ['operations', text],
-            ['map', places],
-            ['0', sound(10)],
+            ['map', map],
+            ['0', wavFile(10)],
           ]),
         );
-        expect([status, code], places).toEqual([400, expect.stringMatching(/^BA/)]);
+        expect([status, code], map).toEqual([400, expect.stringMatching(/^BA/)]);
       }
       expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);
     },
   );
 
-  test('a megabyte of whoever may upload nothing: 25 were held in memory for each', async () => {
-    for (const authorization of [nobody.authorization, 'Basic x']) {
-      const { status, code } = await post(formOf(whole(sound(megabyte))), { authorization });
+  test('more than a megabyte from a caller that is not allowed to upload', async () => {
+    for (const authorization of [invalidToken.authorization, 'Basic x']) {
+      const { status, code } = await post(formOf(partsWith(wavFile(megabyte))), { authorization });
       expect([status, code]).toEqual(tooLarge);
     }
   });

@@ -5,13 +5,20 @@ import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type Sent, send } from './send.ts';
 
-const friend = 'https://app.example.com';
+const configured = 'https://app.example.com';
 
-let it: TestApp;
+/** The rules of live mode. In the sandbox the origins of this machine are allowed too. */
+let live: TestApp;
+let sandbox: TestApp;
 beforeAll(async () => {
-  it = await startTestApp({ env: { CORS_ORIGINS: friend } });
+  const token = 'user:1-x';
+  live = await startTestApp({
+    env: { USEAPI_TOKEN: token, ALLOW_ANONYMOUS: 'true', CORS_ORIGINS: configured },
+    upstream: { baseUrl: 'http://127.0.0.1:1', token },
+  });
+  sandbox = await startTestApp();
 });
-afterAll(() => it?.stop());
+afterAll(() => Promise.all([live?.stop(), sandbox?.stop()]));
 
 const query = '{ viewer { name } }';
 const search = new URLSearchParams({ query });
@@ -19,138 +26,190 @@ const asStream = { accept: 'text/event-stream' };
 const json = { 'content-type': 'application/json' };
 const body = JSON.stringify({ query });
 
-type Case = { headers: OutgoingHttpHeaders; isLetIn: boolean };
+/** The headers of a page's request as browsers send them. */
+type Page = { headers: OutgoingHttpHeaders; isAllowed: boolean };
 
-/** Where a page is asked for from, as browsers say it. `own` and `port` are ours. */
-function pages(): Case[] {
-  const own = it.url;
+const developmentServers = ['http://127.0.0.1:1', 'http://localhost:5173', 'https://[::1]:8443'];
+
+function pagesOf({ url: own }: TestApp): Page[] {
   const { port } = new URL(own);
-  const letIn: OutgoingHttpHeaders[] = [
+  const isSandbox = own === sandbox.url;
+  const allowed: OutgoingHttpHeaders[] = [
     {},
     { origin: own },
     { origin: own, 'sec-fetch-site': 'same-origin' },
-    { origin: friend },
-    { origin: friend, 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-origin' },
     { 'sec-fetch-site': 'same-site' },
     { 'sec-fetch-site': 'none' },
   ];
-  const keptOut: OutgoingHttpHeaders[] = [
+  const foreign: OutgoingHttpHeaders[] = [
     { origin: 'https://evil.example' },
     { origin: 'null' },
     { origin: '' },
-    { origin: `${friend}:8443` },
-    { origin: friend.replace('https', 'http') },
-    { origin: `${friend}.evil.example` },
-    { origin: own.replace('http', 'https') },
-    { origin: 'http://127.0.0.1:1' },
+    { origin: `${configured}:8443` },
+    { origin: configured.replace('https', 'http') },
+    { origin: `${configured}.evil.example` },
     { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
+    { origin: 'http://localhost.evil.example' },
+    { origin: 'http://127.0.0.1:1.evil.example' },
+    { origin: 'http://evil.example/http://localhost' },
     { 'sec-fetch-site': 'cross-site' },
-    // A name of theirs that they made lead here.
+    // DNS rebinding: a foreign name that resolves to this machine.
     { origin: `http://evil.example:${port}`, host: `evil.example:${port}` },
   ];
+  const local: OutgoingHttpHeaders[] = [
+    { origin: own.replace('http', 'https') },
+    ...developmentServers.map((origin) => ({ origin, 'sec-fetch-site': 'cross-site' })),
+  ];
+  const listed: OutgoingHttpHeaders[] = [
+    { origin: configured },
+    { origin: configured, 'sec-fetch-site': 'cross-site' },
+  ];
   return [
-    ...letIn.map((headers) => ({ headers, isLetIn: true })),
-    ...keptOut.map((headers) => ({ headers, isLetIn: false })),
+    ...allowed.map((headers) => ({ headers, isAllowed: true })),
+    ...foreign.map((headers) => ({ headers, isAllowed: false })),
+    ...local.map((headers) => ({ headers, isAllowed: isSandbox })),
+    ...listed.map((headers) => ({ headers, isAllowed: !isSandbox })),
   ];
 }
 
-/** @returns the status of an upgrade that was refused, 101 where it was not */
-async function upgrade(headers: OutgoingHttpHeaders): Promise<number> {
+/** @returns the status of a rejected upgrade, or 101 */
+async function upgrade(url: string, headers: OutgoingHttpHeaders): Promise<number> {
   const { origin, ...others } = headers;
-  const socket = new WebSocket(`${it.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
     headers: { ...others, ...(origin === undefined ? {} : { origin }) } as Record<string, string>,
   });
-  const refused = once(socket, 'unexpected-response').then(([, response]) => response.statusCode);
-  const status: number = await Promise.race([once(socket, 'open').then(() => 101), refused]);
+  const rejected = once(socket, 'unexpected-response').then(([, response]) => response.statusCode);
+  const status: number = await Promise.race([once(socket, 'open').then(() => 101), rejected]);
   socket.on('error', () => undefined);
   socket.terminate();
   return status;
 }
 
-type Door = [string, (headers: OutgoingHttpHeaders) => Promise<number>];
+const statusOf = async (url: string, sent: Sent) => (await send(url, sent)).status;
 
-const statusOf = async (sent: Parameters<typeof send>[1]) => (await send(it.url, sent)).status;
+/** Requests without a preflight: the server itself must check where they come from. */
+const withoutPreflight: [string, (url: string, headers: OutgoingHttpHeaders) => Promise<number>][] =
+  [
+    ['GET', (url, headers) => statusOf(url, { path: `/graphql?${search}`, headers })],
+    [
+      'HEAD',
+      (url, headers) => statusOf(url, { method: 'HEAD', path: `/graphql?${search}`, headers }),
+    ],
+    [
+      'SSE by GET',
+      (url, headers) =>
+        statusOf(url, { path: `/graphql?${search}`, headers: { ...asStream, ...headers } }),
+    ],
+    ['WebSocket', upgrade],
+  ];
 
-/** What needs no preflight: here the server itself has to look where a request comes from. */
-const unguarded: Door[] = [
-  ['GET', (headers) => statusOf({ path: `/graphql?${search}`, headers })],
-  ['HEAD', (headers) => statusOf({ method: 'HEAD', path: `/graphql?${search}`, headers })],
-  [
-    'SSE by GET',
-    (headers) => statusOf({ path: `/graphql?${search}`, headers: { ...asStream, ...headers } }),
-  ],
-  [
-    '/graphql/stream by GET',
-    (headers) =>
-      statusOf({ path: `/graphql/stream?${search}`, headers: { ...asStream, ...headers } }),
-  ],
-  ['WebSocket', upgrade],
+/** The CORS headers for each page with an origin, and those that it should get. */
+async function corsHeaders(app: TestApp, sent: Sent) {
+  const pages = pagesOf(app).filter(({ headers }) => typeof headers.origin === 'string');
+  const granted = pages.map(async ({ headers }) => {
+    const response = await send(app.url, { ...sent, headers: { ...sent.headers, ...headers } });
+    expect(response.headers['access-control-allow-credentials']).toBeUndefined();
+    expect(response.headers.vary).toContain('origin');
+    const origin = response.headers['access-control-allow-origin'];
+    const exposed = origin && 'x-request-id, retry-after';
+    expect(response.headers['access-control-expose-headers']).toBe(exposed);
+    return origin;
+  });
+  const expected = pages.map(({ headers, isAllowed }) => (isAllowed ? headers.origin : undefined));
+  return { granted: await Promise.all(granted), expected };
+}
+
+const modes: [string, () => TestApp][] = [
+  ['live', () => live],
+  ['the sandbox', () => sandbox],
 ];
 
-describe('pages', () => {
-  test.each(unguarded)(
-    'over %s: our own and our friends’ are let in, and no others',
-    async (_, door) => {
-      for (const { headers, isLetIn } of pages()) {
-        const status = await door(headers);
-        expect([headers, status === 403], `${status}`).toEqual([headers, !isLetIn]);
-      }
-    },
-  );
+describe('keeps out', () => {
+  describe.each(modes)('in %s mode', (_, appOf) => {
+    test.each(withoutPreflight)(
+      'foreign pages by %s, and admits allowed ones',
+      async (_, request) => {
+        const app = appOf();
+        for (const { headers, isAllowed } of pagesOf(app)) {
+          const status = await request(app.url, headers);
+          expect([headers, status === 403], `${status}`).toEqual([headers, !isAllowed]);
+        }
+      },
+    );
 
-  /** To which of them `access-control-allow-origin` is said, and who should have it. */
-  async function leavesGiven(sent: Sent) {
-    const named = pages().filter(({ headers }) => typeof headers.origin === 'string');
-    const given = named.map(async ({ headers }) => {
-      const answer = await send(it.url, { ...sent, headers: { ...sent.headers, ...headers } });
-      expect(answer.headers['access-control-allow-credentials']).toBeUndefined();
-      expect(answer.headers.vary).toContain('origin');
-      const leave = answer.headers['access-control-allow-origin'];
-      const readable = leave && 'x-request-id, retry-after';
-      expect(answer.headers['access-control-expose-headers']).toBe(readable);
-      return leave;
+    test.each(['/graphql', '/uploads/x'])(
+      'foreign pages by a preflight to %s, and grants it to allowed ones',
+      async (path) => {
+        const headers = { 'access-control-request-method': 'POST' };
+        const { granted, expected } = await corsHeaders(appOf(), {
+          method: 'OPTIONS',
+          path,
+          headers,
+        });
+        expect(granted).toEqual(expected);
+      },
+    );
+
+    test('foreign pages from reading the response to a POST', async () => {
+      const sent = { method: 'POST', path: '/graphql', headers: { ...json, ...asStream }, body };
+      const { granted, expected } = await corsHeaders(appOf(), sent);
+      expect(granted).toEqual(expected);
     });
-    const due = named.map(({ headers, isLetIn }) => (isLetIn ? headers.origin : undefined));
-    return { given: await Promise.all(given), due };
-  }
+  });
+});
 
-  test.each(['/graphql', '/graphql/stream', '/uploads/x'])(
-    'a request to %s that needs leave: our own and our friends’ get it',
-    async (path) => {
-      const headers = { 'access-control-request-method': 'POST' };
-      const { given, due } = await leavesGiven({ method: 'OPTIONS', path, headers });
-      expect(given).toEqual(due);
-    },
-  );
+describe('works', () => {
+  test('a page of a development server on this machine uses the sandbox without CORS_ORIGINS', async () => {
+    for (const origin of developmentServers) {
+      const headers = { ...json, origin, 'sec-fetch-site': 'cross-site' };
+      const post = { method: 'POST', path: '/graphql', headers, body };
+      const { headers: received, text } = await send(sandbox.url, post);
+      expect(received['access-control-allow-origin']).toBe(origin);
+      expect(JSON.parse(text).data).toEqual({ viewer: { name: 'anonymous' } });
+      expect((await send(live.url, post)).headers['access-control-allow-origin']).toBeUndefined();
+    }
+  });
 
-  test.each(['/graphql', '/graphql/stream'])(
-    'the answer to a POST at %s is for no foreign page to read',
-    async (path) => {
-      const sent = { method: 'POST', path, headers: { ...json, ...asStream }, body };
-      const { given, due } = await leavesGiven(sent);
-      expect(given).toEqual(due);
-    },
-  );
+  test.each([
+    ...['content-type', 'authorization', 'last-event-id', 'x-request-id', 'x-csrf'],
+    ...['apollo-require-preflight', 'graphql-require-preflight'],
+    ...['graphql-preflight', 'x-apollo-operation-name'],
+  ])('a preflight allows the request header %s', async (name) => {
+    const { headers } = await send(live.url, {
+      method: 'OPTIONS',
+      path: '/graphql',
+      headers: {
+        origin: configured,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': name,
+      },
+    });
+    const allowed = String(headers['access-control-allow-headers']).split(', ');
+    expect(allowed).toContain(name);
+  });
 });
 
 const boundary = 'xx';
 const multipart = `--${boundary}\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${body}\r\n--${boundary}\r\ncontent-disposition: form-data; name="map"\r\n\r\n{}\r\n--${boundary}--\r\n`;
 const multipartType = `multipart/form-data; boundary=${boundary}`;
 
-describe('content types of a POST', () => {
-  const cases: [string | undefined, OutgoingHttpHeaders, boolean][] = [
+describe('refuses', () => {
+  const cases: [type: string | undefined, OutgoingHttpHeaders, isAccepted: boolean][] = [
     ['application/json', {}, true],
     ['application/json; charset=utf-8', {}, true],
     ['application/graphql+json', {}, true],
     ['application/graphql-response+json', {}, false],
     [multipartType, { 'x-csrf': '1' }, true],
     [multipartType, { 'apollo-require-preflight': 'true' }, true],
+    [multipartType, { 'x-apollo-operation-name': 'Viewer' }, true],
+    [multipartType, { 'graphql-preflight': '1' }, true],
     [multipartType, { 'graphql-require-preflight': '1' }, true],
     [multipartType, { 'x-requested-with': 'fetch' }, true],
     [multipartType, {}, false],
     [multipartType, { 'x-other': '1' }, false],
     ['text/plain', { 'x-csrf': '1' }, false],
+    ['text/plain', { 'graphql-preflight': '1' }, false],
     ['application/x-www-form-urlencoded', { 'x-csrf': '1' }, false],
     ['application/graphql', {}, false],
     ['text/plain; application/json', {}, false],
@@ -158,22 +217,22 @@ describe('content types of a POST', () => {
     [undefined, {}, false],
   ];
 
-  /** Whether the query was run. */
-  async function isRun(path: string, type: string | undefined, headers: OutgoingHttpHeaders) {
-    const { text } = await send(it.url, {
+  async function isExecuted(type: string | undefined, headers: OutgoingHttpHeaders) {
+    const { status, text } = await send(live.url, {
       method: 'POST',
-      path,
+      path: '/graphql',
       headers: { ...headers, ...(type === undefined ? {} : { 'content-type': type }) },
       body: type === multipartType ? multipart : body,
     });
+    expect([200, 415]).toContain(status);
     return text.includes('"anonymous"');
   }
 
-  test.each(cases)('%s with %o: %s', async (type, headers, isTaken) => {
-    expect(await isRun('/graphql', type, headers)).toBe(isTaken);
-    expect(await isRun('/graphql', type, { ...headers, ...asStream })).toBe(isTaken);
-    expect(await isRun('/graphql/stream', type, { ...headers, ...asStream })).toBe(isTaken);
-    // There a result needs a stream to come through.
-    expect(await isRun('/graphql/stream', type, headers)).toBe(false);
-  });
+  test.each(cases)(
+    'a POST that a form could send: content type %s with %o is executed: %s',
+    async (type, headers, isAccepted) => {
+      expect(await isExecuted(type, headers)).toBe(isAccepted);
+      expect(await isExecuted(type, { ...headers, ...asStream })).toBe(isAccepted);
+    },
+  );
 });

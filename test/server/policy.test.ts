@@ -38,7 +38,7 @@ describe('works', () => {
       body: JSON.stringify(body),
     }).then((response) => response.json());
 
-  test('a trusted document is named by documentId, or in the way of Apollo, over POST and GET', async () => {
+  test('executes a trusted document by documentId or by the hash of persisted queries, over POST and GET', async () => {
     const answer = { data: { viewer: { name: 'anonymous' } } };
     expect(await post({ documentId: 'name' })).toMatchObject(answer);
     expect(
@@ -48,7 +48,7 @@ describe('works', () => {
     expect(await get.json()).toMatchObject(answer);
   });
 
-  test('a trusted document is named over a WebSocket too', async () => {
+  test('executes a trusted document by its hash over a WebSocket', async () => {
     const client = createClient({
       url: `${it.url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WebSocket,
@@ -63,8 +63,8 @@ describe('works', () => {
     await client.dispose();
   });
 
-  test('no other document is executed, on any door', async () => {
-    const refusal = { message: 'This document is not one of those that this server executes.' };
+  test('rejects every other document, on every transport', async () => {
+    const refusal = { message: 'This document is not in the list of trusted documents.' };
     const code = { extensions: { code: 'DOCUMENT_NOT_TRUSTED' } };
     const foreign = '{ viewer { scopes } }';
     expect(await post({ query: foreign })).toMatchObject({ errors: [{ ...refusal, ...code }] });
@@ -79,13 +79,13 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  test('the schema to callers who are not signed in, where only those may ask', async () => {
+  test('the schema to callers without a token, if INTROSPECTION=authenticated', async () => {
     await using it = await startTestApp({
       env: { INTROSPECTION: 'authenticated', AUTH_JWT_SECRET: jwtSecret },
     });
     const token = await new SignJWT({ scope: '' })
       .setProtectedHeader({ alg: 'HS256' })
-      .setSubject('somebody')
+      .setSubject('ada')
       .setExpirationTime('1h')
       .sign(new TextEncoder().encode(jwtSecret));
     for (const query of ['{ __schema { queryType { name } } }', '{ _service { sdl } }']) {
@@ -97,7 +97,7 @@ describe('refuses', () => {
     expect((await it.ask('{ __typename }')).data).toEqual({ __typename: 'Query' });
   });
 
-  test('a bad token by making the caller nobody, whose fields say so in their own types', async () => {
+  test('an invalid token with NotAuthenticatedError from each field', async () => {
     const key = createHash('sha256').update('right').digest('hex');
     await using it = await startTestApp({ env: { API_KEYS: `studio:${key}:lipsync:read` } });
     const query = '{ viewer { authenticated name } voices { __typename } }';
@@ -113,7 +113,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  test('reads for a caller who has left: the upstream call ends with it', async () => {
+  test('reads for a client that has disconnected: the upstream call is aborted', async () => {
     const asked = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<void>();
     const silent = createServer((request, response) => {
@@ -130,18 +130,18 @@ describe('keeps out', () => {
     await using it = await startTestApp({
       upstream: { baseUrl: `http://127.0.0.1:${port}`, token: 'user:1-x' },
     });
-    const leaving = new AbortController();
+    const disconnecting = new AbortController();
     const query = encodeURIComponent('{ voices { __typename } }');
-    const answer = fetch(`${it.url}/graphql?query=${query}`, { signal: leaving.signal });
-    const hasLeft = expect(answer).rejects.toThrow();
+    const response = fetch(`${it.url}/graphql?query=${query}`, { signal: disconnecting.signal });
+    const isAborted = expect(response).rejects.toThrow();
     await asked.promise;
-    leaving.abort();
-    await hasLeft;
+    disconnecting.abort();
+    await isAborted;
     await ended.promise;
     silent.close();
   });
 
-  test('secrets and names from the numbers of /metrics', async () => {
+  test('secrets and account names from /metrics', async () => {
     await using it = await startTestApp();
     await it.ask('{ viewer { name } }');
     const text = await (await fetch(`${it.url}/metrics`)).text();
@@ -153,15 +153,18 @@ describe('keeps out', () => {
   });
 });
 
-describe('works where a field has no union', () => {
+describe('works', () => {
   test.each([
     ['{ lipsyncs(first: 1000) { nodes { id } } }', 'INVALID_INPUT'],
     ['{ lipsyncs(after: "rubbish") { nodes { id } } }', 'INVALID_INPUT'],
-  ])('a meant failure is null and one entry in errors, with its code: %s', async (query, code) => {
-    await using it = await startTestApp();
-    const answer = await it.ask(query);
-    expect(answer.data ?? null).toBeNull();
-    expect(answer.errors).toHaveLength(1);
-    expect(answer.errors?.[0]?.extensions).toMatchObject({ code, retryable: false });
-  });
+  ])(
+    'a failure of a field without a union is null and one entry in errors with its code: %s',
+    async (query, code) => {
+      await using it = await startTestApp();
+      const answer = await it.ask(query);
+      expect(answer.data ?? null).toBeNull();
+      expect(answer.errors).toHaveLength(1);
+      expect(answer.errors?.[0]?.extensions).toMatchObject({ code, retryable: false });
+    },
+  );
 });

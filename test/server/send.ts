@@ -15,11 +15,11 @@ export type Sent = {
 
 export type Received = { status: number; headers: IncomingHttpHeaders; text: string };
 
-/** Sends it as it is: `fetch` adds and withholds headers of its own. */
+/** Sends exactly these headers: `fetch` adds some of its own and withholds others. */
 export async function send(url: string, sent: Sent): Promise<Received> {
   const { method = 'GET', path = '/', headers = {}, body } = sent;
   const request = httpRequest(url, { method, path, headers, agent: false });
-  // An answer that comes before all was sent may close the connection under the rest.
+  // An early response can close the connection while the rest of the body is being sent.
   request.on('error', () => undefined);
   request.end(body);
   const [response] = (await once(request, 'response')) as [IncomingMessage];

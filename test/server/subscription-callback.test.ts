@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openReceiver, type Receiver } from '../domains/webhooks/receiver.ts';
+import { openReceiver, type Receiver } from '../domains/webhooks/webhook-receiver.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 
-/** Where names lead, for the dialer: the system's own look-up has none that are the same on every machine. */
+/** DNS for the dialer: the system's own lookup is not the same on every machine. */
 const names: Record<string, string> = {
   'router.example': '127.0.0.1',
   'inside.example': '10.0.0.1',
@@ -45,13 +45,13 @@ const clock = { aheadMs: 0 };
 
 let app: TestApp;
 let source: string;
-/** One of `first`'s, of which nothing is heard. */
+/** A lip-sync of `first` without events. */
 let quiet: string;
 let router: Receiver;
 
 beforeAll(async () => {
   app = await startTestApp({
-    // Nothing is looked at in between, so that what makes no callback is quiet.
+    // No polls: a lip-sync without callbacks has no events.
     env: {
       ...keys.env,
       AUTH_JWT_SECRET: secret,
@@ -87,29 +87,29 @@ async function create(text: string, headers: Record<string, string> = first): Pr
   return data?.createLipsync.lipsync.id ?? '';
 }
 
-const watched = () => app.app.services.lipsyncs.watchedCount();
+const subscribedCount = () => app.app.services.lipsyncs.watchedCount();
 
 const progress = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
   __typename ... on LipsyncProgress { sequence status } ... on LipsyncError { code } } }`;
 
-/** A list, under the same name. */
+/** Of several lip-syncs, under the same response key. */
 const listProgress = `subscription ($id: ID!, $other: ID!, $after: String) {
   lipsyncProgress: lipsyncsProgress(ids: [$id, $other], after: $after) {
     __typename ... on LipsyncProgress { cursor sequence status lipsync { id } }
     ... on LipsyncError { code } } }`;
 
-type Asking = {
+type Options = {
   query?: string;
   variables?: Record<string, unknown>;
   headers?: Record<string, string>;
-  /** Of `extensions.subscription`. */
+  /** Overrides of `extensions.subscription`. */
   target?: Record<string, unknown>;
 };
 
-/** As Apollo Router and Hive Gateway ask. */
+/** Subscribes as Apollo Router and Hive Gateway do. */
 async function subscribe(
   id: string,
-  { query = progress, variables = {}, headers = first, target = {} }: Asking = {},
+  { query = progress, variables = {}, headers = first, target = {} }: Options = {},
 ) {
   const response = await fetch(`${app.url}/graphql`, {
     method: 'POST',
@@ -140,9 +140,9 @@ async function subscribe(
 }
 
 const messages = () => router.received.map(({ body }) => JSON.parse(body) as Message);
-const told = (action: Message['action']) => messages().filter((each) => each.action === action);
+const sent = (action: Message['action']) => messages().filter((each) => each.action === action);
 
-/** Answers each message with the status that the function gives for it; by itself 204. */
+/** Opens a router that answers each message with this status. Default: 204. */
 async function openRouter(statusOf: (message: Message, n: number) => number = () => 204) {
   router = await openReceiver((response: ServerResponse, n) => {
     response.writeHead(statusOf(messages()[n - 1] as Message, n)).end();
@@ -150,12 +150,12 @@ async function openRouter(statusOf: (message: Message, n: number) => number = ()
 }
 
 describe('works', () => {
-  test('the router is asked first, and then told of every event to the end', async () => {
+  test('sends a check to the router first, and then every event to the end', async () => {
     await openRouter();
     const answer = await subscribe(await create('To the end.'));
     expect(answer).toMatchObject({ status: 200, body: { data: null } });
     expect(answer.headers.get('subscription-protocol')).toBe('callback/1.0');
-    await vi.waitFor(() => expect(told('complete')).toHaveLength(1), patient);
+    await vi.waitFor(() => expect(sent('complete')).toHaveLength(1), patient);
     const all = messages();
     expect(all[0]).toEqual({
       kind: 'subscription',
@@ -164,13 +164,13 @@ describe('works', () => {
       verifier: 'XXX',
     });
     expect(all.at(-1)).toEqual({ ...all[0], action: 'complete' });
-    const events = told('next').map(({ payload }) => payload?.data.lipsyncProgress);
+    const events = sent('next').map(({ payload }) => payload?.data.lipsyncProgress);
     expect(all.slice(1, -1)).toHaveLength(events.length);
     expect(events.map((event) => event?.sequence)).toEqual(
       events.map((_, at) => (events[0]?.sequence ?? 0) + at),
     );
     expect(events.at(-1)?.status).toBe('COMPLETED');
-    // The router knows by these whose it is, and that it is ours.
+    // By these the router recognizes the subscription and verifies the sender.
     const { kind, id, verifier } = all[0] as Message;
     for (const each of all) expect(each).toMatchObject({ kind, id, verifier });
     for (const { method, headers } of router.received) {
@@ -179,85 +179,85 @@ describe('works', () => {
       expect(headers['content-type']).toBe('application/json');
       expect(headers['subscription-protocol']).toBe('callback/1.0');
     }
-    expect(watched()).toBe(0);
+    expect(subscribedCount()).toBe(0);
   });
 
-  test('a list is told in one subscription, ends where the router says 404, and goes on from its cursor', async () => {
+  test('sends several lip-syncs in one subscription, ends on 404, and resumes from a cursor', async () => {
     const [one, other] = [await create('[[never]] one.'), await create('[[never]] other.')];
-    const asking = { query: listProgress, variables: { other } };
-    let most = Number.POSITIVE_INFINITY;
+    const options = { query: listProgress, variables: { other } };
+    let maxAccepted = Number.POSITIVE_INFINITY;
     await openRouter((message) =>
-      message.payload === undefined || told('next').length <= most ? 204 : 404,
+      message.payload === undefined || sent('next').length <= maxAccepted ? 204 : 404,
     );
-    await subscribe(one, asking);
-    await vi.waitFor(() => expect(told('next').length).toBeGreaterThanOrEqual(2), patient);
-    expect(watched()).toBe(2);
-    most = told('next').length;
+    await subscribe(one, options);
+    await vi.waitFor(() => expect(sent('next').length).toBeGreaterThanOrEqual(2), patient);
+    expect(subscribedCount()).toBe(2);
+    maxAccepted = sent('next').length;
     await app.finishJobs('FAILED');
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
-    type Told = { cursor: string; sequence: number; status: string; lipsync: { id: string } };
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
+    type Update = { cursor: string; sequence: number; status: string; lipsync: { id: string } };
     const updates = () =>
-      told('next').map(({ payload }) => payload?.data.lipsyncProgress as unknown as Told);
-    // The next one was refused with 404.
-    const taken = updates().slice(0, most);
+      sent('next').map(({ payload }) => payload?.data.lipsyncProgress as unknown as Update);
+    // The next one was rejected with 404.
+    const accepted = updates().slice(0, maxAccepted);
     router.close();
 
     await openRouter();
-    const variables = { other: one, after: taken.at(-1)?.cursor };
+    const variables = { other: one, after: accepted.at(-1)?.cursor };
     await subscribe(other, { query: listProgress, variables });
-    await vi.waitFor(() => expect(told('complete')).toHaveLength(1), patient);
+    await vi.waitFor(() => expect(sent('complete')).toHaveLength(1), patient);
     for (const id of [one, other]) {
-      const sequences = [...taken, ...updates()].flatMap(({ lipsync, sequence }) =>
+      const sequences = [...accepted, ...updates()].flatMap(({ lipsync, sequence }) =>
         lipsync.id === id ? sequence : [],
       );
       expect(sequences).toEqual(sequences.map((_, at) => (sequences[0] ?? 0) + at));
       expect(updates().findLast(({ lipsync }) => lipsync.id === id)?.status).toBe('FAILED');
     }
-    expect(watched()).toBe(0);
+    expect(subscribedCount()).toBe(0);
   });
 
-  test('heartbeats go on while the job is quiet, and none is sent where none is wanted', async () => {
+  test('sends heartbeats while a job has no events, and none with an interval of 0', async () => {
     await openRouter();
     const id = await create('[[never]] Quiet.');
     await subscribe(id, { target: { subscriptionId: 'without' } });
     await subscribe(id, { target: { subscriptionId: 'with', heartbeatIntervalMs: 200 } });
-    const checksOf = (name: string) => told('check').filter((each) => each.id === name);
+    const checksOf = (name: string) => sent('check').filter((each) => each.id === name);
     await vi.waitFor(() => expect(checksOf('with').length).toBeGreaterThan(3), patient);
     expect(checksOf('without')).toHaveLength(1);
     await app.finishJobs();
-    await vi.waitFor(() => expect(told('complete')).toHaveLength(2), patient);
+    await vi.waitFor(() => expect(sent('complete')).toHaveLength(2), patient);
   });
 
-  test('a heartbeat goes out within five seconds, with time for its answer, however seldom the router asks for one', async () => {
+  test('sends a heartbeat within five seconds, also if the router asks for a longer interval', async () => {
     await openRouter();
     const id = await create('[[never]] Rare.');
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     try {
-      // As Hive Gateway asks by itself.
+      // The default of Hive Gateway.
       await subscribe(id, { target: { heartbeatIntervalMs: 50_000 } });
       await router.until(2);
-      expect(told('check')).toHaveLength(1);
+      expect(sent('check')).toHaveLength(1);
       vi.advanceTimersByTime(4_000);
-      await vi.waitFor(() => expect(told('check')).toHaveLength(2), patient);
+      await vi.waitFor(() => expect(sent('check')).toHaveLength(2), patient);
       router.close();
       vi.advanceTimersByTime(4_000);
     } finally {
       vi.useRealTimers();
     }
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
   });
 
-  test('a router is found by its name', async () => {
+  test('resolves the host name of a router', async () => {
     await openRouter();
     const callbackUrl = router.url.replace('127.0.0.1', 'router.example');
     const target = { callbackUrl, heartbeatIntervalMs: 200 };
     expect((await subscribe(quiet, { target })).status).toBe(200);
     expect(router.received.at(0)?.headers.host).toMatch(/^router\.example:/);
     router.close();
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
   });
 
-  test('a router that is away for a moment is told again, and misses nothing', async () => {
+  test('retries messages that a router answers with 503, so that none is lost', async () => {
     const failed = new Set<string>();
     await openRouter((message) => {
       const name = `${message.action} ${message.payload?.data.lipsyncProgress.sequence}`;
@@ -266,23 +266,23 @@ describe('works', () => {
       return isFirst && message.action !== 'check' ? 503 : 204;
     });
     await subscribe(await create('Again.'));
-    await vi.waitFor(() => expect(told('complete')).toHaveLength(2), patient);
-    const sequences = told('next').map(({ payload }) => payload?.data.lipsyncProgress.sequence);
+    await vi.waitFor(() => expect(sent('complete')).toHaveLength(2), patient);
+    const sequences = sent('next').map(({ payload }) => payload?.data.lipsyncProgress.sequence);
     expect(sequences.filter((_, at) => at % 2 === 0)).toEqual(
       sequences.filter((_, at) => at % 2 === 1),
     );
   });
 
-  test('a router that is still writing down what it asked for may take the second check', async () => {
+  test('retries the first check after 404: the router can still be storing the subscription', async () => {
     await openRouter((_, n) => (n === 1 ? 404 : 204));
     const { status } = await subscribe(await create('[[never]] Late.'));
     expect(status).toBe(200);
-    expect(told('check')).toHaveLength(2);
+    expect(sent('check')).toHaveLength(2);
     await app.finishJobs();
-    await vi.waitFor(() => expect(told('complete')).toHaveLength(1), patient);
+    await vi.waitFor(() => expect(sent('complete')).toHaveLength(1), patient);
   });
 
-  test('queries and other subscriptions are what they always are beside it', async () => {
+  test('executes a query with extensions.subscription as usual', async () => {
     await openRouter();
     const query = '{ viewer { name } }';
     expect((await subscribe('', { query })).body.data).toEqual({ viewer: { name: 'first' } });
@@ -291,31 +291,31 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  test.each<[string, Asking]>([
-    ['nobody', { headers: {} }],
-    ['a key that is none', { headers: { authorization: 'Bearer nonsense' } }],
-  ])('%s, and calls nobody for it', async (_, asking) => {
+  test.each<[string, Options]>([
+    ['a caller without a token', { headers: {} }],
+    ['an invalid token', { headers: { authorization: 'Bearer nonsense' } }],
+  ])('%s, without a request to the callbackUrl', async (_, options) => {
     await openRouter();
-    const { body } = await subscribe(quiet, asking);
+    const { body } = await subscribe(quiet, options);
     expect(body.data ?? null).toBeNull();
     expect(body.errors?.[0]?.extensions.code).toBe('NOT_AUTHENTICATED');
     expect(router.received).toEqual([]);
-    expect(watched()).toBe(0);
+    expect(subscribedCount()).toBe(0);
   });
 
   test.each<[string, Record<string, unknown>, string]>([
     ['a private address', { callbackUrl: 'http://10.0.0.1/callback' }, 'CALLBACK_REFUSED'],
     [
-      'the address of machine secrets',
+      'the metadata address of cloud machines',
       { callbackUrl: 'http://169.254.169.254/' },
       'CALLBACK_REFUSED',
     ],
-    ['a name that leads inside', { callbackUrl: 'http://inside.example/' }, 'CALLBACK_REFUSED'],
-    ['a name that leads to them', { callbackUrl: 'http://secrets.example/' }, 'CALLBACK_REFUSED'],
+    ['a name of a private address', { callbackUrl: 'http://inside.example/' }, 'CALLBACK_REFUSED'],
+    ['a name of that address', { callbackUrl: 'http://secrets.example/' }, 'CALLBACK_REFUSED'],
     ['another scheme', { callbackUrl: 'file:///etc/passwd' }, 'CALLBACK_REFUSED'],
     ['credentials in the address', { callbackUrl: 'http://a:b@127.0.0.1/' }, 'CALLBACK_REFUSED'],
     ['no address', { callbackUrl: undefined }, 'BAD_REQUEST'],
-    ['a heartbeat of another kind', { heartbeatIntervalMs: 'often' }, 'BAD_REQUEST'],
+    ['a heartbeat that is not a number', { heartbeatIntervalMs: 'often' }, 'BAD_REQUEST'],
     ['no id', { subscriptionId: '' }, 'BAD_REQUEST'],
   ])('%s', async (_, target, code) => {
     await openRouter();
@@ -323,11 +323,11 @@ describe('refuses', () => {
     expect(status).toBe(400);
     expect(body.errors?.map(({ extensions }) => extensions.code)).toEqual([code]);
     expect(router.received).toEqual([]);
-    expect(watched()).toBe(0);
+    expect(subscribedCount()).toBe(0);
   });
 
-  // 200 is what anybody's server says to anything: the protocol has 204 for yes.
-  test.each([200, 302, 400])('to watch for who answers its check with %i', async (status) => {
+  // The protocol's answer is 204. An unrelated server answers 200 to anything.
+  test.each([200, 302, 400])('a router that answers the check with %i', async (status) => {
     await openRouter(() => status);
     const answer = await subscribe(quiet);
     expect(answer).toMatchObject({
@@ -335,7 +335,7 @@ describe('refuses', () => {
       body: { errors: [{ extensions: { code: 'CALLBACK_REFUSED' } }] },
     });
     expect(router.received).toHaveLength(1);
-    expect(watched()).toBe(0);
+    expect(subscribedCount()).toBe(0);
   });
 });
 
@@ -343,38 +343,38 @@ describe('keeps out', () => {
   test("another owner's lip-sync, with a typed event", async () => {
     await openRouter();
     await subscribe(quiet, { headers: second });
-    await vi.waitFor(() => expect(told('complete')).toHaveLength(1), patient);
-    expect(told('next').map(({ payload }) => payload?.data.lipsyncProgress)).toEqual([
+    await vi.waitFor(() => expect(sent('complete')).toHaveLength(1), patient);
+    expect(sent('next').map(({ payload }) => payload?.data.lipsyncProgress)).toEqual([
       { __typename: 'NotFoundError', code: 'NOT_FOUND' },
     ]);
   });
 
-  test('watching what the router wants no more: a 404 to a heartbeat ends the source, however quiet', async () => {
+  test('subscriptions that the router has ended: a 404 to a heartbeat ends the source of a quiet job', async () => {
     await openRouter((message, n) => (message.action === 'check' && n > 3 ? 404 : 204));
     await subscribe(await create('[[never]] Quiet.'), { target: { heartbeatIntervalMs: 200 } });
     await router.until(3);
-    await vi.waitFor(() => expect(watched()).toBe(0), { timeout: 5_000, interval: 10 });
-    expect(told('complete')).toEqual([]);
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), { timeout: 5_000, interval: 10 });
+    expect(sent('complete')).toEqual([]);
   });
 
-  test('events from a router that wants no more: after a 404 to one of them nothing is sent', async () => {
+  test('events after the router has ended the subscription with 404', async () => {
     await openRouter((message) => (message.action === 'next' ? 404 : 204));
-    await subscribe(await create('To nobody.'));
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await subscribe(await create('Ended.'));
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
     await app.finishJobs();
     expect(messages().map(({ action }) => action)).toEqual(['check', 'next']);
   });
 
-  test('a quiet job from a router that is gone for good', async () => {
+  test('a quiet subscription after its router has stopped', async () => {
     await openRouter();
     await subscribe(await create('[[never]] Gone.'), { target: { heartbeatIntervalMs: 200 } });
     await router.until(2);
-    expect(watched()).toBe(1);
+    expect(subscribedCount()).toBe(1);
     router.close();
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
   });
 
-  test('a caller whose time is over: the router is told, and the source ends', async () => {
+  test('a caller with an expired token: the router gets an error, and the source ends', async () => {
     await openRouter();
     const token = await new SignJWT({ scope: 'lipsync:read lipsync:write videos:read' })
       .setProtectedHeader({ alg: 'HS256' })
@@ -385,24 +385,24 @@ describe('keeps out', () => {
     await subscribe(await create('[[never]] Mine.', headers), { headers });
     await router.until(2);
     clock.aheadMs = 601_000;
-    await vi.waitFor(() => expect(told('complete')).toHaveLength(1), patient);
+    await vi.waitFor(() => expect(sent('complete')).toHaveLength(1), patient);
     clock.aheadMs = 0;
-    expect(told('complete')[0]?.errors?.[0]?.extensions.code).toBe('NOT_AUTHENTICATED');
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    expect(sent('complete')[0]?.errors?.[0]?.extensions.code).toBe('NOT_AUTHENTICATED');
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
   });
 
-  test('events that nobody sends any more: who stops says so', async () => {
+  test('subscriptions without an end when the server stops: the router gets an error', async () => {
     await openRouter();
-    const mine = app;
+    const original = app;
     await using other = await startTestApp({
       env: { ...keys.env, WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32' },
     });
     [app, source] = [other, await findSource(other)];
     await subscribe(await create('[[never]] Quiet.'));
-    app = mine;
+    app = original;
     source = await findSource(app);
     await router.until(2);
     await other.app.close();
-    expect(told('complete')[0]?.errors?.[0]?.extensions.code).toBe('SERVER_STOPPING');
+    expect(sent('complete')[0]?.errors?.[0]?.extensions.code).toBe('SERVER_STOPPING');
   });
 });

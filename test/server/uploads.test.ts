@@ -9,13 +9,13 @@ import type { NewUpload } from '../../src/domains/uploads/service.ts';
 import {
   endlessWav,
   listen,
-  openStage,
+  openUploadHarness,
   put,
-  type Stage,
   secrets,
+  type UploadHarness,
   until,
   wav,
-} from '../domains/uploads/stage.ts';
+} from '../domains/uploads/upload-harness.ts';
 
 const mp3 = await readFile(new URL('../../src/demo-media/speech.mp3', import.meta.url));
 const mp4 = await readFile(new URL('../../src/sandbox/media/source-1.mp4', import.meta.url));
@@ -27,16 +27,16 @@ const png = Buffer.from(
 const megabyte = 1024 ** 2;
 const audio: NewUpload = { kind: 'AUDIO', contentType: 'audio/mpeg' };
 
-let stage: Stage;
+let stage: UploadHarness;
 beforeAll(async () => {
-  stage = await openStage();
+  stage = await openUploadHarness();
 });
 afterAll(() => stage.close());
 beforeEach(() => {
   stage.clock.now = new Date('2026-11-23T12:00:00Z');
 });
 
-/** A client that announces `length` bytes, sends `bytes`, and then does what the test makes it do. */
+/** Starts an upload with this content-length, and sends the first bytes. */
 async function openRequest(url: string, { bytes, length }: { bytes: Uint8Array; length: number }) {
   const request = httpRequest(url, { method: 'PUT', headers: { 'content-length': length } });
   request.on('error', () => undefined);
@@ -46,15 +46,15 @@ async function openRequest(url: string, { bytes, length }: { bytes: Uint8Array; 
   return request;
 }
 
-/** An upstream that takes some bytes of a file and then does something wrong. */
+/** An upstream that fails while it receives a file. */
 async function brokenUpstream(onRequest: Parameters<typeof createServer>[1]) {
   const server = createServer(onRequest);
   const port = await listen(server);
   return { ...(await stage.openDoor(stage.connect(`http://127.0.0.1:${port}`))), server };
 }
 
-async function create(input: NewUpload, door: Pick<Stage, 'uploads'> = stage) {
-  return await door.uploads.create('key:ann', input);
+async function create(input: NewUpload, receiver: Pick<UploadHarness, 'uploads'> = stage) {
+  return await receiver.uploads.create('key:ann', input);
 }
 
 describe('works', () => {
@@ -63,7 +63,7 @@ describe('works', () => {
     ['audio/mpeg', { ...audio, size: mp3.byteLength }, mp3],
     ['video/mp4', { kind: 'VIDEO', contentType: 'video/quicktime' }, mp4],
   ] satisfies [string, NewUpload, Buffer][])(
-    'passes on a file as the %s that it is',
+    'sends a file to the upstream as %s, its real type',
     async (contentType, input, bytes) => {
       const { upload, uploadUrl } = await create(input);
       const answer = await put(uploadUrl, bytes);
@@ -85,14 +85,14 @@ describe('works', () => {
     },
   );
 
-  it('takes a body whose length is told by nobody', async () => {
+  it('accepts a body without content-length', async () => {
     const { upload, uploadUrl } = await create(audio);
     const answer = await put(uploadUrl, Readable.from([wav(1), Buffer.alloc(100)]));
     expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
     expect(await stage.find(upload.id)).toMatchObject({ state: 'READY', size: 16_144 });
   });
 
-  it('takes a token that the secret before this one signed', async () => {
+  it('accepts a token that was signed with the previous secret', async () => {
     const { upload } = await create(audio);
     const { id, expiresAt } = upload;
     const token = signToken(secrets.slice(1), { purpose: 'upload', id, expiresAt });
@@ -102,12 +102,12 @@ describe('works', () => {
 
 describe('refuses', () => {
   it.each([
-    ['a PNG that calls itself MP3', audio, png],
+    ['a PNG that is declared as MP3', audio, png],
     ['a text', audio, Buffer.from('Once upon a time. '.repeat(10_000))],
     ['a video where audio was declared', audio, mp4],
     ['audio where a video was declared', { kind: 'VIDEO', contentType: 'video/mp4' }, mp3],
   ] satisfies [string, NewUpload, Buffer][])(
-    '%s before anything is sent',
+    '%s before anything is sent to the upstream',
     async (_, input, bytes) => {
       const before = (await stage.sentFiles()).length;
       const { upload, uploadUrl } = await create({ ...input, filename: 'speech.mp3' });
@@ -120,7 +120,7 @@ describe('refuses', () => {
     },
   );
 
-  it('another length than declared, and waits for the right one', async () => {
+  it('another length than declared, and then accepts the declared one', async () => {
     const { upload, uploadUrl } = await create({ ...audio, size: 16_044 });
     expect(await put(uploadUrl, wav(2))).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
     expect(await put(uploadUrl, Buffer.alloc(0))).toMatchObject({ status: 400 });
@@ -131,7 +131,7 @@ describe('refuses', () => {
   it.each([
     ['more', 5 * megabyte],
     ['fewer', 3 * megabyte],
-  ])('%s bytes than declared where only the stream shows it', async (_, sent) => {
+  ])('%s bytes than declared in a body without content-length', async (_, sent) => {
     const { upload, uploadUrl } = await create({ ...audio, size: 4 * megabyte });
     const answer = await put(uploadUrl, Readable.from(endlessWav(sent)));
     expect(answer).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
@@ -140,7 +140,7 @@ describe('refuses', () => {
     expect(files.at(-1)?.status).toBe('aborted');
   });
 
-  it('more than 5 GB at the first look', async () => {
+  it('more than 5 GB by its content-length', async () => {
     const { uploadUrl } = await create(audio);
     const request = httpRequest(uploadUrl, {
       method: 'PUT',
@@ -172,14 +172,14 @@ describe('refuses', () => {
     expect(await put(uploadUrl, bytes)).toMatchObject({ status: 409 });
   });
 
-  it('all but one of many that come at once', async () => {
+  it('all but one of several concurrent uploads to one URL', async () => {
     const { uploadUrl } = await create(audio);
     const answers = await Promise.all(Array.from({ length: 10 }, () => put(uploadUrl, wav(1))));
     const statuses = answers.map(({ status }) => status).sort();
     expect(statuses).toEqual([200, ...Array.from({ length: 9 }, () => 409)]);
   });
 
-  it('a file that comes too late', async () => {
+  it('a file after the URL has expired', async () => {
     const { uploadUrl } = await create(audio);
     stage.clock.now = new Date(stage.clock.now.getTime() + 3_600_000);
     expect(await put(uploadUrl, wav(1))).toMatchObject({ status: 410, code: 'NOT_FOUND' });
@@ -200,7 +200,7 @@ describe('refuses', () => {
     [429, 429, 'RATE_LIMITED'],
     [503, 502, 'UPSTREAM_UNAVAILABLE'],
     [596, 502, 'ACCOUNT_PENDING'],
-  ])('with %i of the upstream: %i %s', async (status, expected, code) => {
+  ])('a file that the upstream rejects: %i becomes %i %s', async (status, expected, code) => {
     const { upload, uploadUrl } = await create(audio);
     await stage.switches({ failPath: { path: '/files', status, body: { error: 'No.' } } });
     const answer = await put(uploadUrl, wav(1));
@@ -209,7 +209,7 @@ describe('refuses', () => {
     expect(await stage.find(upload.id)).toMatchObject({ state: 'FAILED', failure: { code } });
   });
 
-  it('the rest of the file at once when the upstream breaks', async () => {
+  it('the rest of the file at once when the upstream fails', async () => {
     const broken = await brokenUpstream((request) => {
       request.once('data', () => request.socket.destroy());
     });
@@ -234,7 +234,7 @@ describe('refuses', () => {
     broken.server.close();
   });
 
-  it('half a file that the upstream calls whole', async () => {
+  it('a file that the upstream confirms before it has received all of it', async () => {
     const hasty = await brokenUpstream((request, response) => {
       request.once('data', () => {
         response.end(JSON.stringify({ path: 'upload/half.wav' }));
@@ -247,12 +247,12 @@ describe('refuses', () => {
     hasty.server.close();
   });
 
-  it('to go on when the server stops', async () => {
-    const door = await stage.openDoor(stage.upstream);
-    const { upload, uploadUrl } = await create(audio, door);
+  it('to continue when the server stops', async () => {
+    const server = await stage.openDoor(stage.upstream);
+    const { upload, uploadUrl } = await create(audio, server);
     const request = await openRequest(uploadUrl, { bytes: wav(10), length: 10 * megabyte });
     await until(stage.sentFiles, (all) => all.at(-1)?.status === undefined);
-    door.stop();
+    server.stop();
     const [response] = await once(request, 'response');
     expect(response.statusCode).toBe(503);
     expect(await stage.find(upload.id)).toMatchObject({
@@ -264,16 +264,16 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it('tokens that nobody gave out, and says no more than that', async () => {
+  it('forged tokens, without revealing whether the upload exists', async () => {
     const { upload, uploadUrl } = await create(audio);
     const token = uploadUrl.slice(`${stage.origin}/uploads/`.length);
-    const letter = fc.constantFrom(...'abcXYZ019-_.');
+    const character = fc.constantFrom(...'abcXYZ019-_.');
     const tampering = fc
-      .tuple(fc.nat(token.length - 1), letter)
+      .tuple(fc.nat(token.length - 1), character)
       .filter(([at, put]) => token[at] !== put);
     await fc.assert(
-      fc.asyncProperty(tampering, async ([at, character]) => {
-        const forged = token.slice(0, at) + character + token.slice(at + 1);
+      fc.asyncProperty(tampering, async ([at, replacement]) => {
+        const forged = token.slice(0, at) + replacement + token.slice(at + 1);
         const answer = await put(`${stage.origin}/uploads/${forged}`, wav(1));
         expect(answer).toMatchObject({ status: 404, code: 'NOT_FOUND' });
         expect(JSON.stringify(answer)).not.toContain(upload.id);
@@ -283,14 +283,14 @@ describe('keeps out', () => {
     expect(await stage.find(upload.id)).toMatchObject({ state: 'WAITING' });
   });
 
-  it('a token of another door, of another secret, and of an upload that is gone', async () => {
+  it('tokens of another endpoint, of another secret, and of a deleted upload', async () => {
     const { upload } = await create(audio);
     const { id, expiresAt } = upload;
-    const gone = '00000000-0000-4000-8000-000000000000';
+    const deleted = '00000000-0000-4000-8000-000000000000';
     const tokens = [
       signToken(secrets, { purpose: 'callback', id, expiresAt }),
-      signToken(['another secret that we never had'], { purpose: 'upload', id, expiresAt }),
-      signToken(secrets, { purpose: 'upload', id: gone, expiresAt }),
+      signToken(['another secret, never configured'], { purpose: 'upload', id, expiresAt }),
+      signToken(secrets, { purpose: 'upload', id: deleted, expiresAt }),
       signToken(secrets, { purpose: 'upload', id: 'no-uuid', expiresAt }),
       '',
       '%00',
@@ -304,38 +304,41 @@ describe('keeps out', () => {
   });
 
   it.each([
-    ['the head', 100],
+    ['the file header', 100],
     ['the file', 2 * megabyte],
-  ])('a client that leaves within %s from the rest of us', async (_, bytes) => {
-    const { upload, uploadUrl } = await create(audio);
-    const before = (await stage.sentFiles()).length;
-    const sound = Buffer.concat([wav(1), Buffer.alloc(2 * megabyte)]).subarray(0, bytes);
-    const request = await openRequest(uploadUrl, { bytes: sound, length: 50 * megabyte });
-    const reached = (all: unknown[]) => all.length > before || bytes === 100;
-    await until(stage.sentFiles, reached);
-    await until(
-      () => stage.find(upload.id),
-      (found) => found?.state === 'RECEIVING',
-    );
-    request.destroy();
-    const found = await until(
-      () => stage.find(upload.id),
-      (now) => now?.state === 'FAILED',
-    );
-    expect(found).toMatchObject({ path: null, failure: { code: 'INVALID_INPUT' } });
-    const files = await until(stage.sentFiles, (all) => all.at(-1)?.status !== undefined);
-    const news = files.slice(before).map(({ status }) => status);
-    expect(news).toEqual(bytes === 100 ? [] : ['aborted']);
-  });
+  ])(
+    'partial files: a client that disconnects within %s makes the upload FAILED',
+    async (_, bytes) => {
+      const { upload, uploadUrl } = await create(audio);
+      const before = (await stage.sentFiles()).length;
+      const sound = Buffer.concat([wav(1), Buffer.alloc(2 * megabyte)]).subarray(0, bytes);
+      const request = await openRequest(uploadUrl, { bytes: sound, length: 50 * megabyte });
+      const hasArrived = (all: unknown[]) => all.length > before || bytes === 100;
+      await until(stage.sentFiles, hasArrived);
+      await until(
+        () => stage.find(upload.id),
+        (found) => found?.state === 'RECEIVING',
+      );
+      request.destroy();
+      const found = await until(
+        () => stage.find(upload.id),
+        (now) => now?.state === 'FAILED',
+      );
+      expect(found).toMatchObject({ path: null, failure: { code: 'INVALID_INPUT' } });
+      const files = await until(stage.sentFiles, (all) => all.at(-1)?.status !== undefined);
+      const statuses = files.slice(before).map(({ status }) => status);
+      expect(statuses).toEqual(bytes === 100 ? [] : ['aborted']);
+    },
+  );
 
-  it('a client that falls silent from waiting for ever', async () => {
-    const impatient = await openStage({ timeoutMs: 300 });
-    const { upload, uploadUrl } = await impatient.create(audio);
+  it('a client that stops sending: its upload times out', async () => {
+    const shortTimeout = await openUploadHarness({ timeoutMs: 300 });
+    const { upload, uploadUrl } = await shortTimeout.create(audio);
     const request = await openRequest(uploadUrl, { bytes: wav(10), length: 50 * megabyte });
     const [response] = await once(request, 'response');
     expect(response.statusCode).toBe(408);
-    expect(await impatient.find(upload.id)).toMatchObject({ state: 'FAILED' });
+    expect(await shortTimeout.find(upload.id)).toMatchObject({ state: 'FAILED' });
     request.destroy();
-    await impatient.close();
+    await shortTimeout.close();
   });
 });

@@ -21,8 +21,7 @@ export type TestAppOptions = {
   now?: () => Date;
   /** How often a quiet connection gives a sign of life. */
   heartbeatMs?: number;
-  /** How long slow clients are waited for. */
-  patience?: AppOptions['patience'];
+  clientTimeouts?: AppOptions['clientTimeouts'];
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -34,9 +33,9 @@ export type TestApp = GraphQLClient & {
   app: App;
   /** @throws where `upstream` was given */
   sandbox: Sandbox;
-  /** Sets switches of the sandbox (`src/sandbox/switches.ts`); null turns one off. */
+  /** Sets switches of the sandbox (`src/sandbox/faults/switches.ts`); null turns one off. */
   turn(switches: Record<string, unknown>): Promise<unknown>;
-  /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/control.ts`). */
+  /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/http/control.ts`). */
   readSandbox<T>(path: 'requests' | 'jobs' | 'switches'): Promise<T>;
   /** Ends every job that runs at the sandbox, now. */
   finishJobs(status?: 'COMPLETED' | 'FAILED' | 'MODERATED'): Promise<void>;
@@ -79,7 +78,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       openUpstream: async () => options.upstream ?? needed(sandbox),
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
-      ...(options.patience === undefined ? {} : { patience: options.patience }),
+      ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
     });
     closers.push(app.close);
     return {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type InvalidInputError, RateLimitedError } from '../../src/errors.ts';
-import { failureOfStatus, redact } from '../../src/upstream/errors.ts';
+import { failureOfStatus, redactForLog } from '../../src/upstream/errors.ts';
 import { secrets } from './servers.ts';
 
 describe('an upstream status as a failure', () => {
@@ -42,7 +42,7 @@ describe('an upstream status as a failure', () => {
   });
 });
 
-describe('how long to wait after a 429', () => {
+describe('retryAfterSeconds after a 429', () => {
   const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toUTCString();
   test.each([
     ['seconds', { header: '12' }, [12, 12]],
@@ -58,7 +58,7 @@ describe('how long to wait after a 429', () => {
     ['nothing', {}, [10, 30]],
     ['nonsense', { header: '', body: {} }, [10, 30]],
   ] as [string, { header?: string; body?: unknown }, [number, number]][])(
-    'told by %s',
+    'from %s',
     (_name, { header, body }, [least, most]) => {
       const failure = failureOfStatus(429, { retryAfter: body }, header);
       expect(failure).toBeInstanceOf(RateLimitedError);
@@ -67,7 +67,7 @@ describe('how long to wait after a 429', () => {
     },
   );
 
-  test('is a whole number from 10 to 30, whatever is told', () => {
+  test('is a whole number from 10 to 30 for any header and body', () => {
     fc.assert(
       fc.property(fc.option(fc.string(), { nil: undefined }), fc.anything(), (header, value) => {
         const seconds = failureOfStatus(429, { retryAfter: value }, header).retryAfterSeconds ?? 0;
@@ -77,8 +77,8 @@ describe('how long to wait after a 429', () => {
   });
 });
 
-describe("the upstream's words in an InvalidInputError", () => {
-  const fixed = 'The video service refused this input.';
+describe("the upstream's message in an InvalidInputError", () => {
+  const fixed = 'The video service rejected this input.';
   const issuesOf = (error: unknown) =>
     (failureOfStatus(400, { error }) as InvalidInputError).issues;
 
@@ -86,7 +86,7 @@ describe("the upstream's words in an InvalidInputError", () => {
     'Parameter prompt is too long (maximum 200).',
     'Missing required parameter: audio_path',
     'Größe ungültig',
-  ])('are shown: %s', (text) => {
+  ])('is shown: %s', (text) => {
     expect(issuesOf(text)).toEqual([{ path: ['input'], message: text }]);
   });
 
@@ -108,11 +108,11 @@ describe("the upstream's words in an InvalidInputError", () => {
     ['blanks', '  '],
     ['an object', { message: 'x' }],
     ['a number', 7],
-  ])('are replaced where they hold %s', (_name, error) => {
+  ])('is replaced if it holds %s', (_name, error) => {
     expect(issuesOf(error)).toEqual([{ path: ['input'], message: fixed }]);
   });
 
-  test('never hold anything that was planted', () => {
+  test('never holds a planted secret', () => {
     const planted = fc.constantFrom(...Object.values(secrets));
     fc.assert(
       fc.property(fc.string(), planted, fc.string(), (before, secret, after) => {
@@ -124,23 +124,23 @@ describe("the upstream's words in an InvalidInputError", () => {
   });
 });
 
-describe('what a log may hold of an answer', () => {
-  test('200 characters without the token and e-mails', () => {
+describe('a response text in the log', () => {
+  test('has at most 200 characters, without the token and e-mails', () => {
     const text = `{"a":"${secrets.token}","id":"user:1-pixverse:${secrets.email}-video:5","e":"x%40y.z"}`;
-    expect(redact(text.repeat(9), secrets.token)).not.toMatch(/@|%40|zyxw/);
-    expect(redact('x'.repeat(999), secrets.token)).toHaveLength(200);
+    expect(redactForLog(text.repeat(9), secrets.token)).not.toMatch(/@|%40|zyxw/);
+    expect(redactForLog('x'.repeat(999), secrets.token)).toHaveLength(200);
   });
 
-  test('no piece of a token at the cut', () => {
+  test('has no piece of a token at its end', () => {
     for (let start = 0; start < 1100; start += 1) {
       const text = `${'x@y.z '.repeat(1)}${' '.repeat(start)}${secrets.token}`;
-      expect(redact(text, secrets.token)).not.toContain('user:');
+      expect(redactForLog(text, secrets.token)).not.toContain('user:');
     }
   });
 
-  test('is found quickly in a huge text', () => {
+  test('is redacted quickly in a huge text', () => {
     const started = performance.now();
-    redact('a'.repeat(5_000_000), secrets.token);
+    redactForLog('a'.repeat(5_000_000), secrets.token);
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 });

@@ -20,7 +20,7 @@ function postTo(baseUrl: string, timeoutMs = 5_000) {
   return connect(baseUrl, { timeoutMs }).upstream.postOnce('/videos/lipsync', body);
 }
 
-describe('what is told of a POST that was answered', () => {
+describe('the outcome of a POST is answered for', () => {
   test.each([
     [200, { video_id: 'v' }, null],
     [201, { any: 1 }, null],
@@ -41,7 +41,7 @@ describe('what is told of a POST that was answered', () => {
   test.each([
     ['HTML', '<html>Bad gateway</html>'],
     ['nothing', undefined],
-    ['half of a JSON', '{"error":'],
+    ['half of a JSON text', '{"error":'],
   ])('an error with %s', async (_name, text) => {
     const served = await serveAnswer(502, text);
     expect(await postTo(served.baseUrl)).toMatchObject({
@@ -63,7 +63,7 @@ describe('what is told of a POST that was answered', () => {
     expect(target.connections).toBe(0);
   });
 
-  test('a JSON that calls itself text, begins with a byte order mark and follows early hints', async () => {
+  test('JSON that is labelled as text, begins with a byte order mark and follows early hints', async () => {
     const served = await serveBytes(
       'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n',
       'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\n\uFEFF{"a":1}',
@@ -71,7 +71,8 @@ describe('what is told of a POST that was answered', () => {
     expect(await postTo(served.baseUrl)).toMatchObject({ kind: 'answered', body: { a: 1 } });
   });
 
-  test('an id that was compressed was lost, and its lip-sync looked for', async () => {
+  // The id in a compressed response was once lost.
+  test('a compressed response', async () => {
     const served = await serveHttp((_received, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"video_id":"v"}'));
     });
@@ -81,7 +82,7 @@ describe('what is told of a POST that was answered', () => {
     });
   });
 
-  test('a refusal by its status, where the body is not coded as it says', async () => {
+  test('an error status whose body is not encoded as announced', async () => {
     const served = await serveAnswer(402, { error: 'x' }, { 'content-encoding': 'gzip' });
     expect(await postTo(served.baseUrl)).toMatchObject({
       kind: 'answered',
@@ -94,7 +95,7 @@ describe('what is told of a POST that was answered', () => {
   test.each([
     ['is cut', (socket: Socket) => socket.destroy()],
     ['never comes', () => undefined],
-  ])('a refusal by its status, where the body %s', async (_, then) => {
+  ])('an error status whose body %s', async (_, then) => {
     const served = await serveTcp((socket) =>
       socket.once('data', () => {
         socket.write(
@@ -111,7 +112,7 @@ describe('what is told of a POST that was answered', () => {
     expect(served.connections).toBe(1);
   });
 
-  test('what goes out: our headers, the JSON, and a connection that is closed afterwards', async () => {
+  test('a request with our headers and the JSON, over a connection that is closed afterwards', async () => {
     const served = await serveAnswer(200, { video_id: 'v' });
     const { upstream } = connect(served.baseUrl);
     await upstream.postOnce('/videos/lipsync', body);
@@ -129,8 +130,8 @@ describe('what is told of a POST that was answered', () => {
   });
 });
 
-describe('not sent', () => {
-  test('a port that refuses', async () => {
+describe('the outcome of a POST is not-sent for', () => {
+  test('a port without a listener', async () => {
     expect(await postTo(`http://127.0.0.1:${await freePort()}`)).toMatchObject({
       kind: 'not-sent',
       failure: { reason: 'CONNECTION_FAILED', retryable: true },
@@ -138,10 +139,10 @@ describe('not sent', () => {
   });
 
   test('a host that does not exist', async () => {
-    expect(await postTo('http://nobody.invalid')).toMatchObject({ kind: 'not-sent' });
+    expect(await postTo('http://unknown.invalid')).toMatchObject({ kind: 'not-sent' });
   });
 
-  test('a server that speaks no TLS', async () => {
+  test('a server without TLS', async () => {
     const served = await serveTcp((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     expect(await postTo(`https://127.0.0.1:${served.port}`)).toMatchObject({ kind: 'not-sent' });
     expect(served.connections).toBe(1);
@@ -153,7 +154,7 @@ describe('not sent', () => {
     expect(served.connections).toBe(1);
   });
 
-  test('a TLS handshake that never ends, and would end later', async () => {
+  test('a TLS handshake that does not end before the timeout', async () => {
     const served = await serveTcp(() => {});
     expect(await postTo(`https://127.0.0.1:${served.port}`, 100)).toMatchObject({
       kind: 'not-sent',
@@ -161,7 +162,7 @@ describe('not sent', () => {
     });
   });
 
-  test('a certificate that nobody signed: the token never leaves', async () => {
+  test('an untrusted certificate, so that the token is not sent', async () => {
     let received = '';
     const server = tls.createServer(selfSigned, (socket) => {
       socket.on('error', () => {});
@@ -174,7 +175,7 @@ describe('not sent', () => {
     expect(received).toBe('');
   });
 
-  test('after close', async () => {
+  test('a closed upstream', async () => {
     const served = await serveAnswer(200, { video_id: 'v' });
     const { upstream } = connect(served.baseUrl);
     await upstream.close();
@@ -183,7 +184,7 @@ describe('not sent', () => {
   });
 });
 
-test('closing waits for a POST that is under way', async () => {
+test('close waits for a POST in progress', async () => {
   const { promise: arrived, resolve: arrive } = Promise.withResolvers<() => void>();
   const served = await serveHttp((_request, response) => {
     arrive(() => response.end('{"video_id":"v"}'));

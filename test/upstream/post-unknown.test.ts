@@ -9,7 +9,7 @@ function postTo(baseUrl: string, timeoutMs = 5_000) {
 
 const head = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n';
 
-describe('what is not known to be done or undone', () => {
+describe('the outcome of a POST is unknown for', () => {
   test.each([
     ['closes at once', () => serveTcp((socket) => socket.end())],
     ['closes after reading', () => serveTcp((s) => s.once('data', () => s.end()))],
@@ -44,10 +44,10 @@ describe('what is not known to be done or undone', () => {
   });
 
   test.each([
-    ['says nothing', []],
+    ['sends nothing', []],
     ['stops after its headers', [`${head}content-length: 90\r\n\r\n`]],
     ['stops in the middle of its body', [`${head}content-length: 90\r\n\r\n{"video_id"`]],
-    ['promises more and no more comes', ['HTTP/1.1 102 Processing\r\n\r\n']],
+    ['sends 102 Processing and nothing more', ['HTTP/1.1 102 Processing\r\n\r\n']],
   ])('a server that %s, after the timeout', async (_name, pieces) => {
     const served = await serveBytes(...pieces);
     expect(await postTo(served.baseUrl, 100)).toMatchObject({
@@ -56,7 +56,7 @@ describe('what is not known to be done or undone', () => {
     });
   });
 
-  test('a body that trickles is cut by the timeout for the whole', async () => {
+  test('a body that trickles past the timeout for the whole exchange', async () => {
     const served = await serveTcp((socket) => {
       socket.once('data', () => {
         socket.write(`${head}content-length: 9000\r\n\r\n`);
@@ -73,7 +73,7 @@ describe('what is not known to be done or undone', () => {
   test.each([
     ['HTML', '<html>ok</html>'],
     ['nothing', ''],
-    ['half of a JSON', '{"video_id":'],
+    ['half of a JSON text', '{"video_id":'],
   ])('a 200 with %s', async (_name, text) => {
     const served = await serveAnswer(200, text);
     expect(await postTo(served.baseUrl)).toMatchObject({
@@ -87,7 +87,7 @@ describe('what is not known to be done or undone', () => {
     expect(await postTo(served.baseUrl)).toMatchObject({ kind: 'unknown' });
   });
 
-  test('what is no HTTP', async () => {
+  test('a response that is not HTTP', async () => {
     const served = await serveBytes('220 smtp.example ESMTP\r\n');
     expect(await postTo(served.baseUrl)).toMatchObject({
       kind: 'unknown',
@@ -95,14 +95,14 @@ describe('what is not known to be done or undone', () => {
     });
   });
 
-  test('a server that resets at once is not told as an answer, and is not asked again', async () => {
+  test('a server that resets at once, unless nothing was sent; the POST is not repeated', async () => {
     const served = await serveTcp((socket) => socket.resetAndDestroy());
-    // Whether the reset or our first byte comes first is a race, and the outcome follows what happened.
+    // The outcome depends on a race between the reset and our first byte.
     expect(['not-sent', 'unknown']).toContain((await postTo(served.baseUrl)).kind);
     expect(served.connections).toBe(1);
   });
 
-  test('a server that speaks before it is asked, where undici would connect again and again', async () => {
+  test('a server that sends a response before the request, where undici would reconnect without limit', async () => {
     const served = await serveTcp((socket) =>
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'),
     );
@@ -111,8 +111,8 @@ describe('what is not known to be done or undone', () => {
     expect(served.connections).toBe(1);
   });
 
-  // undici 8 takes a 100 that it did not ask for as a broken answer: safe, since the job is then looked for.
-  test('a 100 Continue that nobody asked for', async () => {
+  // undici 8 treats an unrequested 100 as an invalid response. That is safe: the job is then searched for.
+  test('an unrequested 100 Continue', async () => {
     const served = await serveBytes(
       'HTTP/1.1 100 Continue\r\n\r\n',
       `${head}content-length: 16\r\n\r\n{"video_id":"v"}`,
@@ -120,7 +120,7 @@ describe('what is not known to be done or undone', () => {
     expect(await postTo(served.baseUrl)).toMatchObject({ kind: 'unknown' });
   });
 
-  test('an answer past 10 MB, which is not read on', async () => {
+  test('a response of more than 10 MB, whose rest is not read', async () => {
     let isCut = false;
     const served = await serveHttp((_request, response) => {
       response.writeHead(200);

@@ -20,14 +20,14 @@ function failureFrom(baseUrl: string, timeoutMs = 5_000): Promise<unknown> {
 }
 
 describe('a read', () => {
-  test('gives what its schema makes of the JSON, over kept connections', async () => {
+  test('gives the JSON as parsed by its schema, over pooled connections', async () => {
     const served = await serveAnswer(200, { n: 1, more: 2 });
     const { upstream } = connect(served.baseUrl);
     expect(await upstream.read(request)).toEqual({ n: 1 });
     for (let reads = 1; reads < 10; reads += 1) {
       await upstream.read(request);
     }
-    // Not just one: undici rests a connection for a moment after each answer.
+    // Not exactly one: undici does not reuse a connection immediately after a response.
     expect(served.connections).toBeLessThanOrEqual(3);
     expect(served.requests[0]?.headers).toMatchObject({
       authorization: `Bearer ${secrets.token}`,
@@ -35,7 +35,7 @@ describe('a read', () => {
     });
   });
 
-  test('sends its path as it is and its query encoded', async () => {
+  test('sends its path unchanged and its query encoded', async () => {
     const served = await serveAnswer(200, { n: 1 });
     const { upstream } = connect(`${served.baseUrl}/`);
     const path = '/videos/user:1-pixverse:a+b@c.d-video:2';
@@ -50,7 +50,7 @@ describe('a read', () => {
     ['another shape', '{"n":"one"}'],
     ['null', 'null'],
     ['a deep nest', '['.repeat(100_000)],
-  ])('answers INVALID_ANSWER to a 200 with %s, and asks once', async (_name, text) => {
+  ])('throws INVALID_ANSWER for a 200 with %s, and does not retry', async (_name, text) => {
     const served = await serveAnswer(200, text, { 'content-type': 'text/html' });
     expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'INVALID_ANSWER' });
     expect(served.requests).toHaveLength(1);
@@ -64,28 +64,31 @@ describe('a read', () => {
     ['zstd', zstdCompressSync],
     ['identity', (text: string) => text],
     ['gzip, br', (text: string) => brotliCompressSync(gzipSync(text))],
-  ])('an answer that was %s all the same could not be read', async (coding, encode) => {
-    const served = await serveHttp((_received, response) => {
-      response.writeHead(200, { 'content-encoding': coding }).end(encode('{"n":1}'));
-    });
-    const { upstream } = connect(served.baseUrl);
-    expect(await upstream.read(request)).toEqual({ n: 1 });
-    expect(served.requests[0]?.headers['accept-encoding']).toBe('identity');
-  });
+  ])(
+    'decodes a response in the encoding %s, although it asked for identity',
+    async (coding, encode) => {
+      const served = await serveHttp((_received, response) => {
+        response.writeHead(200, { 'content-encoding': coding }).end(encode('{"n":1}'));
+      });
+      const { upstream } = connect(served.baseUrl);
+      expect(await upstream.read(request)).toEqual({ n: 1 });
+      expect(served.requests[0]?.headers['accept-encoding']).toBe('identity');
+    },
+  );
 
   test.each([
-    ['is not coded as it says', 'gzip', () => '{"n":1}'],
-    ['is half of its coding', 'gzip', () => gzipSync('{"n":1}').subarray(0, -9)],
-    ['swells past 10 MB', 'gzip', () => gzipSync(`{"n":1}${' '.repeat(11 * 1024 * 1024)}`)],
-    ['is coded in a way nobody knows', 'x-secret', () => 'abc'],
-  ])('answers INVALID_ANSWER to a 200 that %s', async (_name, coding, body) => {
+    ['is not encoded as announced', 'gzip', () => '{"n":1}'],
+    ['is cut within its encoding', 'gzip', () => gzipSync('{"n":1}').subarray(0, -9)],
+    ['expands past 10 MB', 'gzip', () => gzipSync(`{"n":1}${' '.repeat(11 * 1024 * 1024)}`)],
+    ['has an unknown encoding', 'x-secret', () => 'abc'],
+  ])('throws INVALID_ANSWER for a 200 that %s', async (_name, coding, body) => {
     const served = await serveHttp((_received, response) => {
       response.writeHead(200, { 'content-encoding': coding }).end(body());
     });
     expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'INVALID_ANSWER' });
   });
 
-  test('does not read on past 10 MB', async () => {
+  test('throws INVALID_ANSWER for a body of more than 10 MB', async () => {
     const served = await serveAnswer(200, `"${'x'.repeat(11 * 1024 * 1024)}"`);
     expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'INVALID_ANSWER' });
   });
@@ -101,7 +104,7 @@ describe('a read', () => {
     [503, 'UPSTREAM_UNAVAILABLE', 3],
     [596, 'ACCOUNT_PENDING', 1],
     [999, 'UPSTREAM_UNAVAILABLE', 1],
-  ])('answers %i with %s after %i calls', async (status, code, calls) => {
+  ])('gives for a response %i the failure %s after %i calls', async (status, code, calls) => {
     for (const body of [{ error: 'x', code: status }, '<html>', '']) {
       const served = await serveAnswer(status, body, { location: '/elsewhere' });
       expect(await failureFrom(served.baseUrl)).toMatchObject({ code });
@@ -109,12 +112,12 @@ describe('a read', () => {
     }
   });
 
-  test('hands on Retry-After', async () => {
+  test('passes Retry-After on', async () => {
     const served = await serveAnswer(429, { error: 'x' }, { 'retry-after': '23' });
     expect(await failureFrom(served.baseUrl)).toMatchObject({ retryAfterSeconds: 23 });
   });
 
-  test('succeeds when the third try does', async () => {
+  test('succeeds if the third attempt does', async () => {
     const served = await serveHttp((_received, response) => {
       response.writeHead(served.requests.length < 3 ? 502 : 200);
       response.end('{"n":1}');
@@ -134,13 +137,13 @@ describe('a read', () => {
           socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{')),
         ),
     ],
-  ])('tries three times where the upstream %s', async (_name, serve) => {
+  ])('is tried three times if the upstream %s', async (_name, serve) => {
     const served = await serve();
     expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'CONNECTION_FAILED' });
     expect(served.connections).toBe(3);
   });
 
-  test('fails where nobody listens', async () => {
+  test('fails with CONNECTION_FAILED at a port without a listener', async () => {
     const baseUrl = `http://127.0.0.1:${await freePort()}`;
     expect(await failureFrom(baseUrl)).toMatchObject({ reason: 'CONNECTION_FAILED' });
   });
@@ -155,7 +158,7 @@ describe('a read', () => {
     expect(served.connections).toBe(3);
   });
 
-  test('goes on over a new connection when the kept one has died', async () => {
+  test('uses a new connection if the pooled one was reset', async () => {
     const served = await serveHttp((_received, response) => {
       response.end('{"n":1}', () => response.socket?.resetAndDestroy());
     });

@@ -1,4 +1,4 @@
-/** A key pair for servers in tests on localhost, trusted by nobody. It guards nothing. */
+/** A key pair for test servers on localhost. It is not trusted and protects nothing. */
 export const selfSigned = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7Oao9TaYB/1YlvBI

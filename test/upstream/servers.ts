@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { createUpstream, type Upstream, type UpstreamOptions } from '../../src/upstream/client.ts';
 
-/** Planted wherever something could leak; `expectNothingSecret` looks for each. */
+/** Planted wherever text could leak. */
 export const secrets = {
   token: 'user:4711-zyxwvutsrqponmlk',
   email: 'ann.secret+1@mail.example.org',
@@ -14,7 +14,7 @@ export const secrets = {
 
 export type Received = {
   method: string;
-  /** As it stood in the request line. */
+  /** As in the request line, not decoded. */
   path: string;
   headers: IncomingHttpHeaders;
   body: Buffer;
@@ -24,7 +24,7 @@ export type Received = {
 
 export type Served = { baseUrl: string; port: number; requests: Received[]; connections: number };
 
-/** A real HTTP server that answers when the whole request has arrived. Ends with the test. */
+/** An HTTP server that responds once the whole request has arrived. Closed with the test. */
 export async function serveHttp(
   answer: (request: Received, response: ServerResponse) => void,
 ): Promise<Served> {
@@ -54,7 +54,7 @@ export async function serveHttp(
   return served;
 }
 
-/** Answers every request with one status and body; an object goes out as JSON. */
+/** Responds to every request with one status and body; an object is sent as JSON. */
 export function serveAnswer(
   status: number,
   body: unknown = undefined,
@@ -66,7 +66,7 @@ export function serveAnswer(
   });
 }
 
-/** A bare TCP server, for answers that no HTTP server would give. */
+/** A TCP server, for responses that an HTTP server would not send. */
 export async function serveTcp(onSocket: (socket: Socket) => void): Promise<Served> {
   const served: Served = { baseUrl: '', port: 0, requests: [], connections: 0 };
   const server = net.createServer((socket) => {
@@ -79,7 +79,7 @@ export async function serveTcp(onSocket: (socket: Socket) => void): Promise<Serv
   return served;
 }
 
-/** Writes an answer's bytes as soon as the request's head has come. */
+/** Writes the bytes of a response as soon as the head of the request has arrived. */
 export function serveBytes(...pieces: string[]): Promise<Served> {
   return serveTcp((socket) => {
     socket.once('data', () => {
@@ -90,7 +90,7 @@ export function serveBytes(...pieces: string[]): Promise<Served> {
   });
 }
 
-/** Listens on a free port and ends with the test, open connections too. */
+/** Listens on a free port. Closed with the test, including open connections. */
 export async function listen(server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
@@ -107,7 +107,7 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 export async function freePort(): Promise<number> {
   const server = net.createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -118,7 +118,7 @@ export async function freePort(): Promise<number> {
 
 export type Connected = { upstream: Upstream; logged: () => string };
 
-/** An upstream with short patience. `logged` is all that it ever wrote, at the lowest level. */
+/** An upstream with short retry waits. `logged` is its whole log, from the lowest level on. */
 export function connect(baseUrl: string, options: Partial<UpstreamOptions> = {}): Connected {
   const lines: string[] = [];
   const upstream = createUpstream({
@@ -133,11 +133,11 @@ export function connect(baseUrl: string, options: Partial<UpstreamOptions> = {})
   return { upstream, logged: () => lines.join('') };
 }
 
-/** The settled value of a promise that must reject. */
+/** The reason of a promise that must reject. */
 export async function thrownBy(promise: Promise<unknown>): Promise<unknown> {
   return await promise.then(
     (value) => {
-      throw new Error(`Nothing was thrown, but this was given: ${JSON.stringify(value)}`);
+      throw new Error(`The promise did not reject, but resolved to: ${JSON.stringify(value)}`);
     },
     (thrown: unknown) => thrown,
   );

@@ -23,7 +23,7 @@ async function serveTls(onSocket: (socket: Socket) => void): Promise<string> {
 
 const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 16\r\n\r\n{"video_id":"v"}';
 
-test('a post and a read go over TLS with HTTP/1.1, also where HTTP/2 is offered', async () => {
+test('posts and reads use HTTP/1.1 over TLS, also if the server offers HTTP/2', async () => {
   const protocols: unknown[] = [];
   const baseUrl = await serveTls((socket) => {
     protocols.push((socket as tls.TLSSocket).alpnProtocol);
@@ -36,14 +36,14 @@ test('a post and a read go over TLS with HTTP/1.1, also where HTTP/2 is offered'
   expect(protocols).toEqual(['http/1.1', 'http/1.1']);
 });
 
-test('a post is unknown as soon as the handshake is done', async () => {
+test('the outcome of a post is unknown if the connection ends after the handshake', async () => {
   const baseUrl = await serveTls((socket) => socket.once('data', () => socket.destroy()));
   expect(await connect(baseUrl).upstream.postOnce('/videos/lipsync', {})).toMatchObject({
     kind: 'unknown',
   });
 });
 
-test('what was told as not sent is not sent later, when the handshake ends after the timeout', async () => {
+test('a post reported as not sent is not sent later, when the handshake ends after the timeout', async () => {
   let received = '';
   const { promise: isOver, resolve: over } = Promise.withResolvers<void>();
   const { promise: isTimedOut, resolve: timeOut } = Promise.withResolvers<void>();

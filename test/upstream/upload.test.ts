@@ -23,7 +23,7 @@ describe('an upload', () => {
     ['a generator', () => pieces(3)],
     ['a stream', () => Readable.from([piece, piece, piece])],
     ['one large piece', () => Readable.from([Buffer.alloc(3 * piece.length, 7)])],
-  ])('sends the bytes of %s as they are', async (_name, body) => {
+  ])('sends the bytes of %s unchanged', async (_name, body) => {
     const served = await serveAnswer(200, { path: 'upload/1' });
     const { upstream } = connect(served.baseUrl);
     const request = { ...uploadOf(body()), contentLength: 3 * piece.length };
@@ -40,7 +40,7 @@ describe('an upload', () => {
     ]);
   });
 
-  test('without a length goes out chunked, also when it is empty', async () => {
+  test('is sent chunked without a length, also when it is empty', async () => {
     const served = await serveAnswer(200, { path: 'upload/1' });
     const { upstream } = connect(served.baseUrl);
     await upstream.upload(uploadOf(pieces(2)));
@@ -49,7 +49,7 @@ describe('an upload', () => {
     expect(served.requests[0]?.headers['transfer-encoding']).toBe('chunked');
   });
 
-  test('takes no more from its source than the upstream takes', async () => {
+  test('reads no more from its source than the upstream accepts', async () => {
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<() => void>();
     const server = createServer((request, response) => {
       arrive(() => request.resume().on('end', () => response.end('{"path":"p"}')));
@@ -65,7 +65,7 @@ describe('an upload', () => {
       ),
     );
     const takeAll = await arrived;
-    // The kernel's buffers fill up, and then it stands still.
+    // The kernel's buffers fill up, then no more bytes move.
     let before = -1;
     await expect
       .poll(
@@ -83,7 +83,7 @@ describe('an upload', () => {
     expect(pulled).toBe(total);
   });
 
-  test('may take far longer than the timeout as long as bytes move', async () => {
+  test('can last far longer than the timeout as long as bytes move', async () => {
     const served = await serveAnswer(200, { path: 'p' });
     const { upstream } = connect(served.baseUrl, { timeoutMs: 150 });
     const slow = Readable.from(
@@ -98,8 +98,8 @@ describe('an upload', () => {
   });
 
   test.each([
-    ['the upstream takes no more', 4_000],
-    ['no answer comes', 1],
+    ['the upstream stops reading', 4_000],
+    ['no response comes', 1],
   ])('times out when %s', async (_name, count) => {
     const served = await serveTcp((socket) => socket.pause());
     const { upstream } = connect(served.baseUrl, { timeoutMs: 100 });
@@ -110,7 +110,7 @@ describe('an upload', () => {
     expect(served.connections).toBe(1);
   });
 
-  test('times out when its source stops, and leaves the source to its owner', async () => {
+  test('times out when its source stops, and does not close the source', async () => {
     const served = await serveAnswer(200, { path: 'p' });
     const { upstream } = connect(served.baseUrl, { timeoutMs: 100 });
     const source = new Readable({ read() {} });
@@ -120,7 +120,7 @@ describe('an upload', () => {
     source.destroy();
   });
 
-  test('throws its source’s own error', async () => {
+  test('throws an error of its source unchanged', async () => {
     const served = await serveAnswer(200, { path: 'p' });
     const broken = (async function* () {
       yield piece;
@@ -132,14 +132,14 @@ describe('an upload', () => {
     );
   });
 
-  test.each([1, 3])('is InvalidInput where 2 pieces come instead of %i', async (announced) => {
+  test.each([1, 3])('throws InvalidInputError for 2 pieces instead of %i', async (announced) => {
     const served = await serveAnswer(200, { path: 'p' });
     const { upstream } = connect(served.baseUrl);
     const request = { ...uploadOf(pieces(2)), contentLength: announced * piece.length };
     expect(await thrownBy(upstream.upload(request))).toMatchObject({ code: 'INVALID_INPUT' });
   });
 
-  test('ends with its signal, upstream too', async () => {
+  test('is aborted by its signal, and closes the connection', async () => {
     const caller = new AbortController();
     const { promise: cut, resolve: onCut } = Promise.withResolvers<void>();
     const served = await serveTcp((socket) => {
@@ -159,14 +159,14 @@ describe('an upload', () => {
     [400, { error: 'x' }, 'INVALID_INPUT'],
     [413, '', 'UPSTREAM_UNAVAILABLE'],
     [596, '', 'ACCOUNT_PENDING'],
-  ])('answered %i with %j throws, and is never sent twice', async (status, body, code) => {
+  ])('throws for a response %i with %j, and is not sent twice', async (status, body, code) => {
     const served = await serveAnswer(status, body);
     const { upstream } = connect(served.baseUrl);
     expect(await thrownBy(upstream.upload(uploadOf(pieces(1))))).toMatchObject({ code });
     expect(served.requests).toHaveLength(1);
   });
 
-  test('takes a refusal that comes before the body has gone', async () => {
+  test('accepts an error response that comes before the body was sent', async () => {
     const served = await serveTcp((socket) => {
       socket.once('data', () =>
         socket.write('HTTP/1.1 401 Unauthorized\r\ncontent-length: 2\r\n\r\n{}'),
@@ -178,7 +178,7 @@ describe('an upload', () => {
     });
   });
 
-  test('is not begun for a caller who has left', async () => {
+  test('is not started with an aborted signal', async () => {
     const served = await serveHttp((_request, response) => response.end());
     const { upstream } = connect(served.baseUrl);
     const request = { ...uploadOf(pieces(1)), signal: AbortSignal.abort() };

@@ -5,165 +5,165 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 /** Which lip-sync to cancel. */
 export type CancelLipsyncInput = {
-  /** Its id. */
+  /** The id of the lip-sync. */
   id: string;
 };
 
-/** What to make, and how. */
+/** The lip-sync to create, and its options. */
 export type CreateLipsyncInput = {
-  /** What to tell the `callbackUrl`, at least one. Each is told by its own webhook. */
+  /** Which events are sent to `callbackUrl`, at least one. Each event is a webhook of its own. */
   callbackEvents?: Array<WebhookEvent> | null | undefined;
-  /** Where to tell the caller's own server of the `callbackEvents`, signed by Standard Webhooks. */
+  /** The URL of the caller's server to which webhooks for the `callbackEvents` are sent, signed as Standard Webhooks specifies. */
   callbackUrl?: string | null | undefined;
-  /** Gives up, free of charge, if it has not been submitted by then. */
+  /** The lip-sync ends as EXPIRED, free of charge, if it was not submitted by this time. */
   expiresAt?: string | null | undefined;
-  /** 1 to 255 characters. The same key with the same input gives the same lip-sync, however often it is sent. */
+  /** 1 to 255 characters. Repeating a request with the same key and input returns the same lip-sync and creates no other. */
   idempotencyKey?: string | null | undefined;
-  /** Keeps the video's own sound under the new one. Default: the service decides. */
+  /** Keeps the video's own sound in the background. Default: the video service decides. */
   keepOriginalSound?: boolean | null | undefined;
-  /** How many jobs the account may run for this to be sent: 1 to 8. Lowers only. */
+  /** How many jobs the account may run at a time, this one included: 1 to 8. It can lower the limit of the account, not raise it. */
   maxJobs?: number | null | undefined;
-  /** Waits for a time of low demand, for fewer credits. Default false. */
+  /** Off-peak: slower and cheaper. Default false. */
   offPeak?: boolean | null | undefined;
-  /** The caller's own reference, at most 1024 characters. It is given back everywhere. */
+  /** The caller's own reference, at most 1024 characters. Every read of the lip-sync returns it. */
   reference?: string | null | undefined;
-  /** What is said. */
+  /** The audio or text. */
   speech: LipsyncSpeechInput;
-  /** Who speaks. */
+  /** The source video. */
   video: LipsyncVideoInput;
-  /** What to do when there is no room now. */
+  /** What to do if no slot is free. */
   whenBusy?: LipsyncBusyPolicy | null | undefined;
 };
 
-/** The file that shall be sent. */
+/** The file to upload. */
 export type CreateUploadInput = {
-  /** Its media type, as in `audio/mpeg`, `audio/wav` or `video/mp4`. The content itself is looked at when it arrives. */
+  /** The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives. */
   contentType: string;
-  /** The caller's own name for it, at most 255 characters. It is only given back. */
+  /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
   filename?: string | null | undefined;
-  /** What it is for. */
+  /** The use of the file. */
   kind: UploadKind;
-  /** In bytes, from 1 to 5 GB. Where it is given, a file of any other size is refused. */
+  /** The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected. */
   size?: number | null | undefined;
 };
 
-/** What to do when the video service has no room now. */
+/** What to do if no account of the video service has a free slot. */
 export type LipsyncBusyPolicy =
-  /** Answer `RateLimitedError`, and leave nothing behind. */
+  /** Answer `RateLimitedError` and create no lip-sync. */
   | 'FAIL'
-  /** Wait here, and be sent when there is room. */
+  /** Wait in the queue of this server, and be sent when a slot is free. */
   | 'QUEUE';
 
-/** What went wrong: the type's name without `Error`. */
+/** The kind of a failure: the name of its type without `Error`, in capitals. */
 export type LipsyncErrorCode =
-  /** The account is on hold until its operator reconnects it. */
+  /** The account is on hold until the operator reconnects it. */
   | 'ACCOUNT_PENDING'
-  /** The video service's moderation refused the content. */
+  /** The video service's moderation rejected the content. */
   | 'CONTENT_MODERATED'
-  /** The video service tried and failed. */
+  /** The video service failed to generate the video. */
   | 'GENERATION_FAILED'
-  /** The idempotencyKey was used before with another input. */
+  /** The idempotencyKey was used before with a different input. */
   | 'IDEMPOTENCY_CONFLICT'
   /** The account has no credits left. */
   | 'INSUFFICIENT_CREDITS'
-  /** The input breaks a rule; the issues say which. Nothing was sent or charged. */
+  /** The input is not valid; `issues` lists the reasons. Nothing was sent to the video service or charged. */
   | 'INVALID_INPUT'
-  /** The caller is nobody: no token, or one that is not valid. */
+  /** The request has no valid token. */
   | 'NOT_AUTHENTICATED'
-  /** The caller lacks a scope. */
+  /** The caller does not have the required scope. */
   | 'NOT_AUTHORIZED'
-  /** What the request refers to does not exist, or not for this caller. */
+  /** The object does not exist, or it belongs to another owner. */
   | 'NOT_FOUND'
-  /** The request was sent and no clear answer came. It is never sent again. */
+  /** The request was sent, but its outcome is unknown. It is never sent again. */
   | 'OUTCOME_UNKNOWN'
   /** This server's queue is full. */
   | 'QUEUE_FULL'
-  /** A limit of this server is used up. */
+  /** A limit of this server is exhausted. */
   | 'QUOTA_EXCEEDED'
-  /** There is no room at the video service right now. */
+  /** The video service has no free capacity right now. */
   | 'RATE_LIMITED'
   /** The operator's subscription to the video service has expired. */
   | 'SUBSCRIPTION_EXPIRED'
-  /** The video service refused this server's own credentials. */
+  /** The video service rejected this server's credentials. */
   | 'UPSTREAM_UNAUTHORIZED'
-  /** The video service could not be reached or gave no usable answer. */
+  /** The video service could not be reached or did not return a usable response. */
   | 'UPSTREAM_UNAVAILABLE';
 
-/** What made us look when we learnt of a change. */
+/** What led this server to notice a change. */
 export type LipsyncEventSource =
-  /** The video service called us back. */
+  /** A callback of the video service. */
   | 'CALLBACK'
-  /** It was our own doing, such as sending or cancelling. */
+  /** An action of this server, such as sending or cancelling. */
   | 'GATEWAY'
-  /** We looked by ourselves. */
+  /** Regular polling of the video service. */
   | 'POLL';
 
-/** What shall be said: exactly one of these. */
+/** What the person says: exactly one of these fields. */
 export type LipsyncSpeechInput =
   {   /** A finished upload of kind AUDIO, at most 60 seconds long. */
   audioUploadId: string; text?: never; }
   |  { audioUploadId?: never;   /** A text to be spoken. */
   text: LipsyncTextInput; };
 
-/** Where a lip-sync is in its life. The last five are ends: nothing follows them. */
+/** The status of a lip-sync. COMPLETED, FAILED, MODERATED, CANCELLED and EXPIRED are terminal: no status follows them. */
 export type LipsyncStatus =
-  /** It was cancelled. Where it ran already, the service still charges. */
+  /** Cancelled. If the job was already running, the video service still charges for it. */
   | 'CANCELLED'
   /** The video is ready: see `result`. */
   | 'COMPLETED'
-  /** It was not submitted by its `expiresAt`. Nothing was charged. */
+  /** Not submitted by its `expiresAt`. Nothing was charged. */
   | 'EXPIRED'
-  /** It could not be made: see `failure`. */
+  /** The video could not be generated: see `failure`. */
   | 'FAILED'
-  /** The video service is making the video. */
+  /** The video service is generating the video. */
   | 'GENERATING'
-  /** The video service's moderation refused it: see `failure`. */
+  /** Rejected by the video service's moderation: see `failure`. */
   | 'MODERATED'
-  /** It waits in our queue. Nothing has been sent or charged. */
+  /** Waiting in the queue of this server. Nothing has been sent or charged. */
   | 'QUEUED'
-  /** The video service has taken it, and may charge for it. */
+  /** Accepted by the video service, which may charge for it. */
   | 'SUBMITTED'
-  /** It is being sent to the video service. */
+  /** Being sent to the video service. */
   | 'SUBMITTING';
 
 /** A text and the voice that speaks it. */
 export type LipsyncTextInput = {
-  /** What to say: 1 to 200 characters. */
+  /** The text to speak: 1 to 200 characters. */
   text: string;
-  /** A voice from `voices`. Left out, the video service chooses one. */
+  /** A voice from `voices`. Default: the video service chooses one. */
   voiceId?: string | null | undefined;
 };
 
-/** The video whose person shall speak: exactly one of these. */
+/** The video of the person who is to speak: exactly one of these fields. */
 export type LipsyncVideoInput =
   {   /** A video from `videos`, or the result of an earlier lip-sync. */
   id: string; uploadId?: never; }
   |  { id?: never;   /** A finished upload of kind VIDEO. */
   uploadId: string; };
 
-/** Which limit was met at the video service. */
+/** The limit of the video service that was reached. */
 export type RateLimitReason =
-  /** The account that this video belongs to has no free slot. */
+  /** The account of the source video has no free slot. */
   | 'ACCOUNT_BUSY'
   /** No account has a free slot. */
   | 'ALL_ACCOUNTS_BUSY'
-  /** The provider behind the video service refused more jobs. */
+  /** The provider behind the video service accepts no more concurrent jobs. */
   | 'PROVIDER_LIMIT';
 
-/** What an uploaded file is for. */
+/** The use of an uploaded file. */
 export type UploadKind =
-  /** Speech to be put into a mouth: WAV or MP3. */
+  /** Speech for the lip-sync: WAV or MP3. */
   | 'AUDIO'
-  /** A video whose person shall speak: MP4, MOV, WebM and others. */
+  /** The video of the person that will speak: MP4, MOV, WebM and others. */
   | 'VIDEO';
 
-/** What of a lip-sync the caller's own server may be told. */
+/** An event of a lip-sync that can be sent as a webhook to its `callbackUrl`. */
 export type WebhookEvent =
-  /** Its end, whichever it is: `lipsync.completed`, `lipsync.failed`, `lipsync.moderated`, `lipsync.cancelled` or `lipsync.expired`. */
+  /** The lip-sync reached a final status. Sent as `lipsync.completed`, `lipsync.failed`, `lipsync.moderated`, `lipsync.cancelled` or `lipsync.expired`. */
   | 'FINISHED'
-  /** The video service is making the video: `lipsync.generating`. A short job may end before that is seen, and then it is not told. */
+  /** The video service is generating the video. Sent as `lipsync.generating`; not sent for a short job that ends before this status is observed. */
   | 'GENERATING'
-  /** The video service has taken it: `lipsync.submitted`, once. */
+  /** The video service accepted the job. Sent once, as `lipsync.submitted`. */
   | 'SUBMITTED';
 
 export type CancelLipsyncMutationVariables = Exact<{

@@ -2,8 +2,14 @@ import { z } from 'zod';
 import { type Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
 import type { ReadOptions, Upstream } from '../../upstream/client.ts';
 import { errorTextOf } from '../../upstream/errors.ts';
+import {
+  lenientDate,
+  lenientNumber,
+  lenientRecord,
+  lenientText,
+  readItems,
+} from '../../upstream/lenient-shapes.ts';
 import { rawSegment } from '../../upstream/path.ts';
-import { looseDate, looseNumber, looseRecord, looseText, readItems } from '../../upstream/wire.ts';
 
 export type UpstreamAccount = {
   email: string;
@@ -14,95 +20,102 @@ export type UpstreamAccount = {
 };
 
 export type UpstreamFeatures = {
-  /** What can be spent; null where none of its parts was told. There is no such field upstream: a sum of three. */
+  /** Credits that can be spent: the sum of three upstream fields. Null where all three are missing. */
   credits: number | null;
-  /** Whether nothing can be spent for sure: each part of the sum was told. */
+  /** True only if all three fields are given and their sum is 0 or less. */
   isSpent: boolean;
   planName: string | null;
-  /** PixVerse's own limit, which answers 429 before `maxJobs` does where it is lower. */
+  /** PixVerse's own limit; it causes a 429 before `maxJobs` does where it is lower. */
   concurrentGenerations: number | null;
 };
 
-const wireAccount = z.looseObject({
-  email: looseText,
-  maxJobs: looseNumber,
-  jwt: looseRecord.pipe(z.object({ ExpireTimeUTC: looseDate, ExpireTime: looseNumber })),
+const accountShape = z.looseObject({
+  email: lenientText,
+  maxJobs: lenientNumber,
+  jwt: lenientRecord.pipe(z.object({ ExpireTimeUTC: lenientDate, ExpireTime: lenientNumber })),
 });
 
-const account = wireAccount.transform((body, context): UpstreamAccount => {
+const account = accountShape.transform((body, context): UpstreamAccount => {
   if (body.email === null) {
-    context.addIssue({ code: 'custom', message: 'There is no e-mail.' });
+    context.addIssue({ code: 'custom', message: 'The e-mail is missing.' });
     return z.NEVER;
   }
   return {
     email: body.email,
     maxJobs: body.maxJobs,
     pendingError: Object.entries(body).some(
-      ([key, value]) => /error|pending/i.test(key) && isSaid(value),
+      ([key, value]) => /error|pending/i.test(key) && isMeaningful(value),
     ),
     sessionExpiresAt: body.jwt.ExpireTimeUTC ?? fromUnixTime(body.jwt.ExpireTime),
   };
 });
 
-// A map keyed by e-mail is documented; the key also serves where an entry doesn't repeat it.
+// A map keyed by e-mail is documented; the key is used because an entry may not repeat the e-mail.
 const accounts = z.unknown().transform((body, context): unknown[] => {
   if (Array.isArray(body)) {
     return body;
   }
-  const map = looseRecord.parse(body);
+  const map = lenientRecord.parse(body);
   const entries = Object.entries(map).filter(([key]) => key.includes('@'));
-  if (typeof body !== 'object' || body === null || (entries.length === 0 && isSaid(map.error))) {
-    context.addIssue({ code: 'custom', message: 'There are no accounts.' });
+  if (
+    typeof body !== 'object' ||
+    body === null ||
+    (entries.length === 0 && isMeaningful(map.error))
+  ) {
+    context.addIssue({ code: 'custom', message: 'The accounts are missing.' });
     return z.NEVER;
   }
-  return entries.map(([email, entry]) => ({ ...looseRecord.parse(entry), email }));
+  return entries.map(([email, entry]) => ({ ...lenientRecord.parse(entry), email }));
 });
 
 const features = z
   .object({
-    credit_daily: looseNumber,
-    credit_monthly: looseNumber,
-    credit_package: looseNumber,
-    plan_name: looseText,
-    gen_simultaneously: looseNumber,
+    credit_daily: lenientNumber,
+    credit_monthly: lenientNumber,
+    credit_package: lenientNumber,
+    plan_name: lenientText,
+    gen_simultaneously: lenientNumber,
   })
   .refine(
     (body) => Object.values(body).some((value) => value !== null),
-    'There is no known field.',
+    'No known field is given.',
   );
 
-/** GET /accounts, without a call to PixVerse. None configured is a 404 there and an empty list here. */
+/** GET /accounts, which makes no call to PixVerse. The upstream's 404 for no configured accounts becomes an empty list. */
 export async function listAccounts(
   upstream: Upstream,
   options: ReadOptions = {},
 ): Promise<UpstreamAccount[]> {
   const path = '/accounts';
-  const items = await orNull(() => upstream.read({ path, schema: accounts }, options));
+  const items = await nullIfNotFound(() => upstream.read({ path, schema: accounts }, options));
   return readItems(items ?? [], account, (dropped) =>
     upstream.log.debug({ path, dropped }, 'upstream accounts without an e-mail'),
   );
 }
 
-/** GET /accounts/{email}. Null where it isn't configured. */
+/** GET /accounts/{email}. Null for an account that is not configured. */
 export async function getAccount(
   upstream: Upstream,
   email: string,
   options: ReadOptions = {},
 ): Promise<UpstreamAccount | null> {
-  return await orNull(() => upstream.read({ path: accountPath(email), schema: account }, options));
+  return await nullIfNotFound(() =>
+    upstream.read({ path: accountPath(email), schema: account }, options),
+  );
 }
 
 /**
- * POST /accounts/{email}: signs in to PixVerse again, which clears a 596. A wrong password is an `InvalidInputError`.
+ * POST /accounts/{email}: signs the account in to PixVerse again, which ends its 596. A wrong password is an
+ * `InvalidInputError`.
  *
- * @param account `maxJobs` 1…8 is required upstream
+ * @param account the upstream requires `maxJobs`, 1…8
  */
 export async function reconnect(
   upstream: Upstream,
   email: string,
   account: { password: string; maxJobs: number },
 ): Promise<void> {
-  await upstream.change({
+  await upstream.write({
     method: 'POST',
     path: accountPath(email),
     json: { email, password: account.password, maxJobs: account.maxJobs },
@@ -110,7 +123,7 @@ export async function reconnect(
   });
 }
 
-/** GET /features/. `email` is required where there is more than one account. */
+/** GET /features/. The upstream requires `email` if it has more than one account. */
 export async function getFeatures(
   upstream: Upstream,
   email?: string,
@@ -121,23 +134,23 @@ export async function getFeatures(
     options,
   );
   const parts = [body.credit_daily, body.credit_monthly, body.credit_package];
-  const told = parts.filter((part) => part !== null);
-  const credits = told.length > 0 ? told.reduce((sum, part) => sum + part, 0) : null;
+  const given = parts.filter((part) => part !== null);
+  const credits = given.length > 0 ? given.reduce((sum, part) => sum + part, 0) : null;
   return {
     credits,
-    isSpent: told.length === parts.length && credits !== null && credits <= 0,
+    isSpent: given.length === parts.length && credits !== null && credits <= 0,
     planName: body.plan_name,
     concurrentGenerations: body.gen_simultaneously,
   };
 }
 
 /**
- * The 401 of our own token says "Unauthorized"; any other text is PixVerse refusing the e-mail and password. The
- * upstream's words are never shown here: they may repeat the password.
+ * A 401 for our own token has the text "Unauthorized"; with any other text PixVerse rejected the e-mail and password. The
+ * upstream's text is never shown here: it may repeat the password.
  */
 function signInFailureOf(status: number, body: unknown): Failure | undefined {
   if (status === 400) {
-    const message = 'The video service refused to reconnect the account with this input.';
+    const message = 'The video service rejected this input for reconnecting the account.';
     return new InvalidInputError([{ path: ['input'], message }]);
   }
   const text = errorTextOf(body);
@@ -152,7 +165,7 @@ function accountPath(email: string): string {
   return `/accounts/${rawSegment(email, 'The account')}`;
 }
 
-async function orNull<T>(read: () => Promise<T>): Promise<T | null> {
+async function nullIfNotFound<T>(read: () => Promise<T>): Promise<T | null> {
   try {
     return await read();
   } catch (thrown) {
@@ -163,8 +176,8 @@ async function orNull<T>(read: () => Promise<T>): Promise<T | null> {
   }
 }
 
-/** True for what a field of unknown type holds when it says something: not for false, 0, '', 'false', {} or []. */
-function isSaid(value: unknown): boolean {
+/** False for the empty values of a field of unknown type: false, 0, '', 'false', 'none', {}, [] and the like. */
+function isMeaningful(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) {
     return Object.keys(value).length > 0;
   }

@@ -3,15 +3,15 @@ import { getAccount, getFeatures } from './endpoints.ts';
 import type { Probe } from './store.ts';
 
 /**
- * Whether a read with our own token shows that what paused the account is over. An answer that fails or does not say
- * heals nothing.
+ * Whether the cause of an account's pause is gone, checked by a read that costs no credits. A failed or incomplete
+ * response counts as not recovered.
  */
-export async function isHealed(upstream: Upstream, probe: Probe): Promise<boolean> {
+export async function isRecovered(upstream: Upstream, probe: Probe): Promise<boolean> {
   if (probe.pausedBy === 'ACCOUNT_PENDING') {
     const account = await getAccount(upstream, probe.email);
     return account !== null && !account.pendingError;
   }
   const { credits } = await getFeatures(upstream, probe.email);
-  // Any good read shows that the token and the subscription are good again; only for credits it must say how many.
+  // Any successful read proves that token and subscription are valid; INSUFFICIENT_CREDITS also needs a positive number.
   return probe.pausedBy !== 'INSUFFICIENT_CREDITS' || (credits !== null && credits > 0);
 }

@@ -1,29 +1,38 @@
+import { z } from 'zod';
+import { checkInput } from '../../check-input.ts';
 import type { Database } from '../../database/connect.ts';
-import { InvalidInputError, NotFoundError } from '../../errors.ts';
+import { NotFoundError } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import { reconnect } from './endpoints.ts';
 import { type AccountOverview, describeAccounts } from './overview.ts';
 import { notifyQueue, readByIds, reopenAccount } from './store.ts';
 
 export type ReconnectInput = {
-  /** Null for an id that is none. */
+  /** Null for an invalid id. */
   accountId: string | null;
   password: string;
-  /** 1…8; null keeps what the account has. */
+  /** 1…8; null keeps the account's present number. */
   maxJobs: number | null;
 };
 
-/** Where neither the caller nor the upstream says: the middle of what the upstream's own examples show. */
+/** Where neither the caller nor the upstream gives a number: the middle of the upstream's own examples. */
 const defaultMaxJobs = 3;
+
+const maxJobsMessage = 'maxJobs must be from 1 to 8.';
+
+const inputShape = z.object({
+  password: z.string().min(1, 'The password is empty.'),
+  maxJobs: z.int().min(1, maxJobsMessage).max(8, maxJobsMessage).nullable(),
+});
 
 export async function reconnectAccount(
   { db, upstream }: { db: Database; upstream: Upstream },
   input: ReconnectInput,
 ): Promise<AccountOverview> {
-  checkInput(input);
+  const { password, maxJobs: wantedMaxJobs } = checkInput(inputShape, input);
   const account = await findAccount(db, input.accountId);
-  const maxJobs = input.maxJobs ?? account.maxJobs ?? defaultMaxJobs;
-  await reconnect(upstream, account.email, { password: input.password, maxJobs });
+  const maxJobs = wantedMaxJobs ?? account.maxJobs ?? defaultMaxJobs;
+  await reconnect(upstream, account.email, { password, maxJobs });
   await db.transaction(async (tx) => {
     await reopenAccount(tx, account.id, maxJobs);
     await notifyQueue(tx);
@@ -31,17 +40,6 @@ export async function reconnectAccount(
   const [overview] = await describeAccounts({ db, upstream }, await readByIds(db, [account.id]));
   if (overview === undefined) throw new Error('An account vanished while it was reconnected.');
   return overview;
-}
-
-function checkInput({ password, maxJobs }: ReconnectInput): void {
-  const issues = [];
-  if (password === '') {
-    issues.push({ path: ['input', 'password'], message: 'The password is empty.' });
-  }
-  if (maxJobs !== null && (maxJobs < 1 || maxJobs > 8)) {
-    issues.push({ path: ['input', 'maxJobs'], message: 'maxJobs must be from 1 to 8.' });
-  }
-  if (issues.length > 0) throw new InvalidInputError(issues);
 }
 
 async function findAccount(db: Database, id: string | null) {

@@ -7,7 +7,7 @@ import {
   upstreamErrors,
 } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call, listOf } from '../../graphql/prices.ts';
+import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import type { AccountOverview, AccountService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -16,12 +16,12 @@ declare module '../../graphql/context.ts' {
   }
 }
 
-/** By it a graph can leave out what is for our own operators. Pothos prints it on unions too, though not by its types. */
+/** Lets a gateway hide the fields for our own operators. Pothos also prints the tag on unions, although not in its types. */
 const forAdmins = { tag: 'admin' };
 
 export const AccountRef = builder.loadableNode('Account', {
   ...forAdmins,
-  description: 'An account at the video service, in which videos are made. Only for admins.',
+  description: 'An account at the video service, in which videos are made. Visible to admins only.',
   id: { resolve: ({ id }: AccountOverview) => id, description: 'Opaque and stable.' },
   load: (ids: string[], { caller, services }): Promise<(AccountOverview | null)[]> =>
     caller.scopes.has('admin')
@@ -29,58 +29,61 @@ export const AccountRef = builder.loadableNode('Account', {
       : Promise.resolve(ids.map(() => null)),
   fields: (t) => ({
     email: t.exposeString('email', {
-      description: 'The e-mail that the account is registered with at the video service.',
+      description: 'The e-mail under which the account is registered at the video service.',
     }),
     maxJobs: t.exposeInt('maxJobs', {
       nullable: true,
-      description: 'How many jobs it may run at once. Null where the video service does not tell.',
+      description:
+        'How many jobs it can run at once. Null if the video service does not report it.',
     }),
     inFlight: t.exposeInt('inFlight', {
-      description: 'How many lip-syncs of this server hold one of its places now.',
+      description: 'How many lip-syncs of this server hold one of its slots now.',
     }),
-    others: t.exposeInt('others', {
+    others: t.exposeInt('externalLoad', {
       description:
-        'How many of its places jobs of others take, as the video service told when something last waited.',
+        'How many of its slots are taken by jobs that were not started by this server. Read from the video service while lip-syncs wait.',
     }),
     waiting: t.exposeInt('waiting', {
       description:
-        'How many lip-syncs wait for this very account, because their source video is in it.',
+        'How many lip-syncs wait for this account in particular, because their source video is in it.',
     }),
     credits: t.exposeFloat('credits', {
       nullable: true,
-      description: 'The credits that can be spent. Null where the video service did not tell.',
+      description: 'The credits that can be spent. Null if the video service did not report them.',
     }),
     planName: t.exposeString('planName', {
       nullable: true,
-      description: 'The name of its plan. Null where the video service did not tell.',
+      description: 'The name of its plan. Null if the video service did not report it.',
     }),
     failure: t.field({
       type: LipsyncErrorRef,
       nullable: true,
-      description: 'Why credits and plan are not known. Null where they were read.',
+      description: 'Why credits and plan could not be read. Null if they were read.',
       resolve: ({ failure }) => failure,
     }),
     isPresent: t.exposeBoolean('isPresent', {
-      description: 'Whether the video service still lists it. One that it does not is kept here.',
+      description:
+        'Whether the video service still lists the account. Unlisted accounts are kept here.',
     }),
     isPaused: t.boolean({
-      description: 'Whether nothing is sent to it, until a read shows that it is in order again.',
+      description:
+        'Whether the account is paused: no job is sent to it until a read shows that it has recovered.',
       resolve: ({ pausedBy }) => pausedBy !== null,
     }),
     pausedBy: t.field({
       type: ErrorCodeRef,
       nullable: true,
-      description: 'The failure that paused it. Null where it is not paused.',
+      description: 'The failure that paused it. Null if it is not paused.',
       resolve: ({ pausedBy }) => pausedBy,
     }),
     hasPendingError: t.exposeBoolean('hasPendingError', {
-      description: 'Whether the video service holds it until it is reconnected.',
+      description: 'Whether the video service blocks the account until it is reconnected.',
     }),
     cooldownUntil: t.field({
       type: 'DateTime',
       nullable: true,
       description:
-        'Nothing is sent to it before this, because it was busy. Null where it took one since.',
+        'No job is sent to it before this time, because it was busy. Null if it has accepted a job since.',
       resolve: ({ cooldownUntil }) => cooldownUntil,
     }),
   }),
@@ -95,7 +98,7 @@ const AccountListRef = builder.objectRef<{ nodes: AccountOverview[] }>('AccountL
     nodes: t.field({
       type: [AccountRef],
       directives: { listSize: listOf(10) },
-      description: 'Those that the video service lists now.',
+      description: 'The accounts that the video service lists now.',
       resolve: ({ nodes }) => nodes,
     }),
   }),
@@ -105,7 +108,7 @@ builder.queryField('accounts', (t) =>
   t.field({
     type: AccountListRef,
     ...forAdmins,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
       'The accounts at the video service, with their load and credits. Needs the scope admin.',
     authScopes: { scope: 'admin' },
@@ -125,15 +128,15 @@ builder.queryField('accounts', (t) =>
 
 const ReconnectInputRef = builder.inputType('ReconnectAccountInput', {
   ...forAdmins,
-  description: 'Which account to sign in again, and how.',
+  description: 'The account to sign in again, and its credentials.',
   fields: (t) => ({
     accountId: t.id({ required: true, description: 'The id of the account.' }),
     password: t.string({
       required: true,
-      description: 'Its password at the provider. It is passed on, and neither kept nor logged.',
+      description: 'Its password at the provider. It is passed on, and neither stored nor logged.',
     }),
     maxJobs: t.int({
-      description: 'How many jobs it may run at once, 1 to 8. Default: as many as before.',
+      description: 'How many jobs it can run at once, 1 to 8. Default: as before.',
     }),
   }),
 });
@@ -142,11 +145,11 @@ const ReconnectSuccessRef = builder
   .objectRef<{ account: AccountOverview }>('ReconnectAccountSuccess')
   .implement({
     ...forAdmins,
-    description: 'The account is signed in again, and its pause has ended.',
+    description: 'The account is signed in again and no longer paused.',
     fields: (t) => ({
       account: t.field({
         type: AccountRef,
-        description: 'The account as it is now.',
+        description: 'The account after signing in.',
         resolve: ({ account }) => account,
       }),
     }),
@@ -156,9 +159,9 @@ builder.mutationField('reconnectAccount', (t) =>
   t.field({
     type: ReconnectSuccessRef,
     ...forAdmins,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
-      'Signs an account in again at the video service, which ends a pending error and its pause here. Needs the scope admin.',
+      'Signs an account in again at the video service, which ends its pending error there and its pause here. Needs the scope admin.',
     authScopes: { scope: 'admin' },
     args: {
       input: t.arg({

@@ -3,32 +3,36 @@ import type { Database, Sql } from '../../database/connect.ts';
 import { Failure, type FailureCode, UpstreamUnavailableError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Upstream } from '../../upstream/client.ts';
-import { SingleFlight } from '../../upstream/single-flight.ts';
-import { createCreditGuard } from './credits.ts';
+import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import { createCreditGuard } from './credit-guard.ts';
 import { listAccounts } from './endpoints.ts';
 import { type AccountOverview, describeAccounts } from './overview.ts';
-import { isHealed } from './probe.ts';
+import { isRecovered } from './probe.ts';
 import { type ReconnectInput, reconnectAccount } from './reconnect.ts';
 import {
   type Account,
-  claimOthers,
+  type AccountAvailability,
+  claimExternalLoadCheck,
   claimProbes,
-  coolAccount,
+  coolDownAccount,
+  emailOf,
   endCooldown,
-  healAccount,
-  keepEmail,
-  noteOthers,
+  findOrInsertByEmail,
+  isSpentEverywhere,
   notifyQueue,
   type Probe,
   pauseAccount,
+  readAvailability,
   readByIds,
   readPresent,
+  recordExternalLoad,
   replacePresent,
+  resumeAccount,
 } from './store.ts';
 
 export type { AccountOverview } from './overview.ts';
 export type { ReconnectInput } from './reconnect.ts';
-export type { Account } from './store.ts';
+export type { Account, AccountAvailability } from './store.ts';
 
 export type AccountServiceOptions = {
   db: Database;
@@ -37,70 +41,80 @@ export type AccountServiceOptions = {
   log: Log;
 };
 
-/** Accounts come and go by hand; a new one may wait a minute to be used. */
+/** Accounts are added and removed by hand; a new account may wait a minute before it is used. */
 const freshMs = 60_000;
 
-/** While the upstream fails, callers live with the older list and do not each wait for another failure. */
+/** While the upstream fails, callers get the older list instead of waiting for another failure. */
 const retryMs = 10_000;
 
 export type AccountService = {
-  /** Reads the upstream's list and takes it over; those present. Throws the upstream's failure. */
+  /** Reads the upstream's list and stores it. @returns the present accounts @throws the upstream's failure */
   refresh(): Promise<Account[]>;
   /**
-   * Those present, as of a minute ago at most; an older list where the upstream fails and there is one.
+   * The present accounts, at most a minute old. While the upstream fails, an older list, if there is one.
    *
-   * @throws {UpstreamUnavailableError} NO_ACCOUNT where the upstream has none; else its failure
+   * @throws {UpstreamUnavailableError} NO_ACCOUNT if the upstream has none; the upstream's failure without an older list
    */
-  known(): Promise<Account[]>;
-  /** The row of an e-mail met in a video id. Not present where the upstream never listed it. */
+  listPresent(): Promise<Account[]>;
+  /** The account with an e-mail found in a video id; inserted as not present if the upstream never listed it. */
   ensure(email: string): Promise<Account>;
-  /** Nothing is sent there until a read says that it healed. False where it was paused by the same already. */
+  /** Nothing is sent to the account until a probe finds it recovered. False if it was already paused by this code. */
   pause(tx: Sql, accountId: string, code: FailureCode): Promise<boolean>;
-  /** Pauses those that are known to have nothing to spend, as of a minute ago at most. Doesn't throw failures. */
+  /** Pauses the accounts without credits, from readings at most a minute old. Doesn't throw failures. */
   guardCredits(accounts: readonly Account[]): Promise<void>;
-  cool(tx: Sql, accountId: string, until: Date): Promise<void>;
-  /** It took a job after its cooldown, and may be sent as many as it takes again. */
+  /** Nothing is sent to the account before `until`, or before the end of a longer cooldown. */
+  coolDown(tx: Sql, accountId: string, until: Date): Promise<void>;
+  /** The account accepted a job after its cooldown, so it may get as many as its slots allow. */
   endCooldown(tx: Sql, accountId: string, at: Date): Promise<void>;
-  /** Asks the upstream about the paused accounts whose time has come; whether any healed. Doesn't throw failures. */
+  /** Probes the paused accounts whose probe is due. True if any recovered. Doesn't throw failures. */
   probeDue(): Promise<boolean>;
-  /** Whether it is this instance's turn to ask what others run in the accounts: nobody has since `before`. */
-  claimOthers(before: Date): Promise<boolean>;
-  /** The upstream told how many places of this account jobs of others take. */
-  noteOthers(email: string, count: number): Promise<void>;
-  /** The e-mail for POST /files: of an account in order, else of any. Throws as `known` does. */
+  /** True if no instance has checked the external load since `before`; then this instance must. */
+  claimExternalLoadCheck(before: Date): Promise<boolean>;
+  /** Stores how many slots of the account jobs of other clients take. */
+  recordExternalLoad(email: string, count: number): Promise<void>;
+  /** Null for an unknown id. */
+  emailOf(sql: Sql, accountId: string): Promise<string | null>;
+  /** What decides whether jobs can be sent: one entry for every account, in the order of their ids. */
+  readAvailability(sql: Sql, now: Date): Promise<AccountAvailability[]>;
+  /** Whether waiting is useless because every account that could do the job is out of credits. Null = any account. */
+  isSpentEverywhere(sql: Sql, accountId: string | null): Promise<boolean>;
+  /** The e-mail for POST /files: of a healthy account if there is one. Throws as `listPresent` does. */
   pickForUpload(): Promise<string | undefined>;
-  /** For admins: every present account with its load and credits. One features call each for all who ask at once. */
+  /** For admins: every present account with its load and credits. Concurrent callers share one read per account. */
   listWithCredits(): Promise<AccountOverview[]>;
-  /** For admins: by id, also those not present any more; null for an unknown id. */
+  /** For admins: by id, also accounts that are no longer present; null for an unknown id. */
   loadWithCredits(ids: readonly string[]): Promise<(AccountOverview | null)[]>;
-  /** For admins: signs the account in again, and ends its pause. The password is handed on and forgotten. */
+  /** For admins: signs the account in again and ends its pause. The password is passed on and not kept. */
   reconnectAccount(input: ReconnectInput): Promise<AccountOverview>;
 };
 
 export function createAccountService(options: AccountServiceOptions): AccountService {
   const { db, upstream, now } = options;
-  const listings = new SingleFlight<AccountOverview[]>();
-  const { refresh, known } = createList(options);
+  const listings = new CoalescedReads<AccountOverview[]>();
+  const { refresh, listPresent } = createList(options);
   return {
     refresh,
-    known,
+    listPresent,
     async ensure(email) {
-      const account = await keepEmail(db, { id: freshId(), email });
+      const account = await findOrInsertByEmail(db, { id: createId(), email });
       if (account === null) throw new Error('An account vanished while it was read.');
       return account;
     },
     pause: (tx, accountId, code) => pauseAccount(tx, accountId, { code, at: now() }),
     guardCredits: createCreditGuard(options),
-    cool: coolAccount,
+    coolDown: coolDownAccount,
     endCooldown,
     probeDue: () => probeDue(options),
-    claimOthers: (before) => claimOthers(db, { before, at: now() }),
-    noteOthers: (email, count) => noteOthers(db, { email, count, at: now() }),
+    claimExternalLoadCheck: (before) => claimExternalLoadCheck(db, { before, at: now() }),
+    recordExternalLoad: (email, count) => recordExternalLoad(db, { email, count, at: now() }),
+    emailOf,
+    readAvailability,
+    isSpentEverywhere,
     async pickForUpload() {
-      return inOrderFirst(await known())[0]?.email;
+      return sortHealthyFirst(await listPresent())[0]?.email;
     },
     listWithCredits: () =>
-      listings.join('all', async () => describeAccounts(options, await refresh())),
+      listings.read('all', async () => describeAccounts(options, await refresh())),
     async loadWithCredits(ids) {
       const accounts = await readByIds(db, ids.filter(isAccountId));
       const overviews = await describeAccounts(options, accounts);
@@ -110,30 +124,30 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   };
 }
 
-/** Those that nothing is known against before the others. */
-export function inOrderFirst(accounts: readonly Account[]): Account[] {
-  const isInOrder = (it: Account) => it.pausedBy === null && !it.hasPendingError;
-  return accounts.toSorted((a, b) => Number(isInOrder(b)) - Number(isInOrder(a)));
+/** Accounts without a pause or a pending error come first. */
+export function sortHealthyFirst(accounts: readonly Account[]): Account[] {
+  const isHealthy = (it: Account) => it.pausedBy === null && !it.hasPendingError;
+  return accounts.toSorted((a, b) => Number(isHealthy(b)) - Number(isHealthy(a)));
 }
 
 function createList({ db, upstream, now, log }: AccountServiceOptions) {
-  const flights = new SingleFlight<Account[]>();
+  const reads = new CoalescedReads<Account[]>();
   let readAt = Number.NEGATIVE_INFINITY;
   let failedAt = Number.NEGATIVE_INFINITY;
-  const isOld = (at: number, ms: number) => now().getTime() - at >= ms;
+  const isOlderThan = (at: number, ms: number) => now().getTime() - at >= ms;
 
   const refresh = () =>
-    flights.join('refresh', async () => {
+    reads.read('refresh', async () => {
       const listed = await listAccounts(upstream);
       const accounts = await replacePresent(
         db,
-        listed.map((account) => ({ ...account, freshId: freshId() })),
+        listed.map((account) => ({ ...account, freshId: createId() })),
       );
       readAt = now().getTime();
       return accounts;
     });
 
-  async function refreshOrOlder(): Promise<Account[]> {
+  async function refreshOrUseOlder(): Promise<Account[]> {
     try {
       return await refresh();
     } catch (thrown) {
@@ -141,44 +155,44 @@ function createList({ db, upstream, now, log }: AccountServiceOptions) {
       const older = await readPresent(db);
       if (older.length === 0) throw thrown;
       failedAt = now().getTime();
-      log.warn({ code: thrown.code }, 'the accounts could not be read; an older list is used');
+      log.warn({ code: thrown.code }, 'could not read the accounts; using an older list');
       return older;
     }
   }
 
-  async function known(): Promise<Account[]> {
-    const isDue = isOld(readAt, freshMs) && isOld(failedAt, retryMs);
+  async function listPresent(): Promise<Account[]> {
+    const isDue = isOlderThan(readAt, freshMs) && isOlderThan(failedAt, retryMs);
     const accounts = isDue
-      ? await flights.join('known', refreshOrOlder)
-      : await flights.join('read', () => readPresent(db));
+      ? await reads.read('refresh-or-older', refreshOrUseOlder)
+      : await reads.read('stored', () => readPresent(db));
     if (accounts.length === 0) throw new UpstreamUnavailableError('NO_ACCOUNT');
     return accounts;
   }
 
-  return { refresh, known };
+  return { refresh, listPresent };
 }
 
 async function probeDue(options: AccountServiceOptions): Promise<boolean> {
   const { db, now } = options;
   const probes = await claimProbes(db, now());
-  const healed = await Promise.all(probes.map((probe) => probeOne(options, probe)));
-  if (!healed.includes(true)) return false;
+  const resumed = await Promise.all(probes.map((probe) => resumeIfRecovered(options, probe)));
+  if (!resumed.includes(true)) return false;
   await notifyQueue(db);
   return true;
 }
 
-async function probeOne(options: AccountServiceOptions, probe: Probe): Promise<boolean> {
+async function resumeIfRecovered(options: AccountServiceOptions, probe: Probe): Promise<boolean> {
   const { db, upstream, now, log } = options;
   try {
-    if (!(await isHealed(upstream, probe))) return false;
+    if (!(await isRecovered(upstream, probe))) return false;
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    log.debug({ accountId: probe.id, code: thrown.code }, 'a paused account has not healed');
+    log.debug({ accountId: probe.id, code: thrown.code }, 'paused account has not recovered');
     return false;
   }
-  const isOpen = await healAccount(db, probe, now());
-  if (isOpen) log.info({ accountId: probe.id, was: probe.pausedBy }, 'a paused account healed');
-  return isOpen;
+  const isResumed = await resumeAccount(db, probe, now());
+  if (isResumed) log.info({ accountId: probe.id, was: probe.pausedBy }, 'account resumed');
+  return isResumed;
 }
 
 function isAccountId(text: string): boolean {
@@ -186,6 +200,6 @@ function isAccountId(text: string): boolean {
 }
 
 /** 72 random bits, 12 URL-safe characters. */
-function freshId(): string {
+function createId(): string {
   return randomBytes(9).toString('base64url');
 }

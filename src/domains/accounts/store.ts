@@ -3,30 +3,44 @@ import type { FailureCode } from '../../errors.ts';
 import type { UpstreamAccount } from './endpoints.ts';
 
 export type Account = {
-  /** 12 random characters, kept for ever: a row is never deleted. */
+  /** 12 random characters. Permanent: a row is never deleted. */
   id: string;
   email: string;
-  /** Null where the upstream did not tell. */
+  /** Null where the upstream does not report it. */
   maxJobs: number | null;
   /** Whether the upstream still lists it. */
   isPresent: boolean;
-  /** What the upstream's list says: it answers 596 until it is reconnected. */
+  /** From the upstream's list: the account responds with 596 until it is reconnected. */
   hasPendingError: boolean;
-  /** The failure after which nothing is sent there; null = open. */
+  /** The failure that paused the account, so that nothing is sent to it; null = open. */
   pausedBy: FailureCode | null;
-  /** Nothing is sent there before this: the upstream was busy. */
+  /** Nothing is sent before this time, because the account was busy. */
   cooldownUntil: Date | null;
-  /** Places that jobs of others take, as the upstream told when something last waited. */
-  others: number;
+  /** Slots that jobs of other clients take. Read from the upstream while a lip-sync waits. */
+  externalLoad: number;
 };
 
 /** A paused account whose probe this instance has claimed. */
 export type Probe = { id: string; email: string; pausedBy: FailureCode; probedAt: Date };
 
-export type Load = { id: string; inFlight: number; waiting: number };
+/** What decides whether jobs can be sent to an account now. */
+export type AccountAvailability = Pick<
+  Account,
+  'id' | 'email' | 'maxJobs' | 'isPresent' | 'hasPendingError' | 'cooldownUntil'
+> & {
+  isPaused: boolean;
+  /** Slots that jobs of other clients take; 0 where the last reading is older than a minute. */
+  externalLoad: number;
+};
+
+/** Other clients' jobs end and begin without notice, so a reading is used only this long. */
+const externalLoadMs = 60_000;
+
+export type AccountLoad = { id: string; inFlight: number; waiting: number };
 
 const columns = `id, email, max_jobs as "maxJobs", is_present as "isPresent",
-  has_pending_error as "hasPendingError", paused_by as "pausedBy", cooldown_until as "cooldownUntil", others`;
+  has_pending_error as "hasPendingError", paused_by as "pausedBy", cooldown_until as "cooldownUntil",
+  others as "externalLoad"`;
 
 export async function readPresent(sql: Sql): Promise<Account[]> {
   return sql.query<Account>(
@@ -38,7 +52,7 @@ export async function readByIds(sql: Sql, ids: readonly string[]): Promise<Accou
   return sql.query<Account>(`select ${columns} from accounts where id = any($1::text[])`, [ids]);
 }
 
-/** Takes over what the upstream lists: new ones with their fresh ids, the others as not present. */
+/** Stores the upstream's list: inserts new accounts with their `freshId`, and marks unlisted accounts as not present. */
 export async function replacePresent(
   db: Database,
   listed: readonly (UpstreamAccount & { freshId: string })[],
@@ -50,7 +64,7 @@ export async function replacePresent(
     has_pending_error: pendingError,
   }));
   return db.transaction(async (tx) => {
-    // Ordered, so that two instances that refresh at once lock the rows in the same order.
+    // Ordered, so that two instances that refresh at once lock the rows in the same order and cannot deadlock.
     await tx.query(
       `with listed as (
          insert into accounts (id, email, max_jobs, has_pending_error)
@@ -69,8 +83,8 @@ export async function replacePresent(
   });
 }
 
-/** The row of an e-mail. One that the upstream never listed is made as not present. */
-export async function keepEmail(
+/** The account with this e-mail. An unknown e-mail is inserted as not present. */
+export async function findOrInsertByEmail(
   sql: Sql,
   fresh: { id: string; email: string },
 ): Promise<Account | null> {
@@ -87,8 +101,10 @@ export async function keepEmail(
 }
 
 /**
- * Paused again by what it was healed of within ten minutes: the read that healed it can't be trusted, so the next
- * probes wait one minute, then two, up to ten. Else it is probed at once, but at most once a minute.
+ * Probes start after a second, at most once a minute. If the same failure returns within ten minutes after a probe resumed
+ * the account, that probe was wrong, so the next probes back off: one minute, then two, up to ten.
+ *
+ * @returns false if the account was already paused by this failure
  */
 export async function pauseAccount(
   tx: Sql,
@@ -114,7 +130,7 @@ export async function pauseAccount(
   return rows.length > 0;
 }
 
-/** Of an account that features told of: nothing is sent there, and what can go nowhere else is refused. */
+/** Pauses an account without credits. Lip-syncs that no other account can take are rejected instead of queued. */
 export async function pauseSpent(sql: Sql, id: string, at: Date): Promise<void> {
   await pauseAccount(sql, id, { code: 'INSUFFICIENT_CREDITS', at });
   await sql.query(
@@ -123,14 +139,14 @@ export async function pauseSpent(sql: Sql, id: string, at: Date): Promise<void> 
   );
 }
 
-export async function coolAccount(tx: Sql, id: string, until: Date): Promise<void> {
+export async function coolDownAccount(tx: Sql, id: string, until: Date): Promise<void> {
   await tx.query(
     'update accounts set cooldown_until = greatest(cooldown_until, $2::timestamptz) where id = $1',
     [id, until],
   );
 }
 
-/** Of a cooldown whose time is over: one that began meanwhile stays. */
+/** Ends a cooldown that has elapsed; a newer one stays. */
 export async function endCooldown(tx: Sql, id: string, at: Date): Promise<void> {
   await tx.query(
     'update accounts set cooldown_until = null where id = $1 and cooldown_until <= $2',
@@ -138,8 +154,8 @@ export async function endCooldown(tx: Sql, id: string, at: Date): Promise<void> 
   );
 }
 
-/** Whether what others run was last asked for before `before`. One statement, so that of several instances only one asks. */
-export async function claimOthers(
+/** True if the external load was last checked before `before`. One statement, so that only one instance gets true. */
+export async function claimExternalLoadCheck(
   sql: Sql,
   { before, at }: { before: Date; at: Date },
 ): Promise<boolean> {
@@ -151,18 +167,18 @@ export async function claimOthers(
   return rows.length > 0;
 }
 
-export async function noteOthers(
+export async function recordExternalLoad(
   sql: Sql,
-  told: { email: string; count: number; at: Date },
+  reading: { email: string; count: number; at: Date },
 ): Promise<void> {
   await sql.query('update accounts set others = $2, others_at = $3 where email = $1', [
-    told.email,
-    told.count,
-    told.at,
+    reading.email,
+    reading.count,
+    reading.at,
   ]);
 }
 
-/** One statement, so that of several instances only one probes. */
+/** The paused accounts whose probe is due. One statement, so that each is claimed by one instance only. */
 export async function claimProbes(sql: Sql, now: Date): Promise<Probe[]> {
   return sql.query<Probe>(
     `update accounts set probed_at = $1::timestamptz,
@@ -173,8 +189,8 @@ export async function claimProbes(sql: Sql, now: Date): Promise<Probe[]> {
   );
 }
 
-/** False where it was paused by something else meanwhile. */
-export async function healAccount(sql: Sql, probe: Probe, now: Date): Promise<boolean> {
+/** @returns false if another failure has paused the account since the probe */
+export async function resumeAccount(sql: Sql, probe: Probe, now: Date): Promise<boolean> {
   const rows = await sql.query(
     `update accounts set paused_by = null, paused_at = null, probe_at = null, is_spent = false,
        healed_code = $2, healed_at = $3
@@ -184,7 +200,7 @@ export async function healAccount(sql: Sql, probe: Probe, now: Date): Promise<bo
   return rows.length > 0;
 }
 
-/** An operator set it right: nothing of what was is held against it. */
+/** After an operator reconnected the account: clears its pause, its pending error and its history of relapses. */
 export async function reopenAccount(sql: Sql, id: string, maxJobs: number): Promise<void> {
   await sql.query(
     `update accounts set paused_by = null, paused_at = null, probe_at = null, healed_code = null,
@@ -198,13 +214,40 @@ export async function notifyQueue(sql: Sql): Promise<void> {
   await sql.query("select pg_notify('queue_changed', '')");
 }
 
-/** What each account has to do. A waiting lip-sync counts for the account that it is bound to, if any. */
-export async function readLoads(sql: Sql, ids: readonly string[]): Promise<Load[]> {
-  return sql.query<Load>(
-    `select account_id as id, (count(*) filter (where holds_slot))::int as "inFlight",
-       (count(*) filter (where status = 'QUEUED'))::int as waiting
-     from lipsyncs
-     where finished_at is null and account_id = any($1::text[]) group by account_id`,
+/** The load of each account. A queued lip-sync counts only for the account that it is bound to. */
+export async function readLoads(sql: Sql, ids: readonly string[]): Promise<AccountLoad[]> {
+  return sql.query<AccountLoad>(
+    `select account_id as id, in_flight as "inFlight", waiting from account_load
+     where account_id = any($1::text[])`,
     [ids],
   );
+}
+
+export async function emailOf(sql: Sql, id: string): Promise<string | null> {
+  const [row] = await sql.query<{ email: string }>('select email from accounts where id = $1', [
+    id,
+  ]);
+  return row?.email ?? null;
+}
+
+/** Every account, also those that the upstream no longer lists: lip-syncs can be bound to them. */
+export async function readAvailability(sql: Sql, now: Date): Promise<AccountAvailability[]> {
+  return sql.query<AccountAvailability>(
+    `select id, email, max_jobs as "maxJobs", is_present as "isPresent",
+       has_pending_error as "hasPendingError", cooldown_until as "cooldownUntil",
+       paused_by is not null as "isPaused",
+       case when others_at > $1 then others else 0 end as "externalLoad"
+     from accounts order by id`,
+    [new Date(now.getTime() - externalLoadMs)],
+  );
+}
+
+/** @param id null = all present accounts; false if there is none */
+export async function isSpentEverywhere(sql: Sql, id: string | null): Promise<boolean> {
+  const [row] = await sql.query<{ isSpent: boolean | null }>(
+    `select bool_and(is_spent) as "isSpent" from accounts
+     where case when $1::text is null then is_present else id = $1 end`,
+    [id],
+  );
+  return row?.isSpent === true;
 }

@@ -1,93 +1,88 @@
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
-import type { Engine } from './dependencies.ts';
-import { lockQueue, notifyQueue } from './dispatch/queue.ts';
+import type { LipsyncDependencies } from './dependencies.ts';
 import { stopTracking } from './endpoints.ts';
-import { isTerminal } from './lifecycle.ts';
-import type { Watch } from './progress/log-watcher.ts';
-import { changeStatus, occasionOf } from './progress/transition.ts';
-import { type Lipsync, lockOwn, updateLipsync } from './store/lipsyncs.ts';
-import { tellPositions } from './store/positions.ts';
+import { isOutcomePending, isTerminal } from './lifecycle.ts';
+import type { LogWatcher } from './progress/log-watcher.ts';
+import { changeContext, changeStatus } from './progress/transition.ts';
+import { type Lipsync, lockOwnLipsync, updateLipsync } from './store/lipsyncs.ts';
+import { appendPositionEvents } from './store/positions.ts';
+import { lockQueue, notifyQueue } from './store/queue.ts';
 
 export type Cancellation = {
   kind: 'cancelled' | 'tracking-stopped' | 'already-finished';
   lipsync: Lipsync;
 };
 
+type Attempt = { cancellation: Cancellation; isRunning: boolean };
+
 /**
- * Waiting: it ends, free of charge. Running: we stop looking, the upstream goes on and charges. Being submitted: the
- * answer of the POST is waited for, as nothing can call it back. A second time gives the first answer again.
+ * A waiting lip-sync ends free of charge. A running one is no longer tracked, but the upstream continues and charges. For
+ * one that is being submitted, the outcome of the POST is awaited, because a POST can't be undone. Repeating gives the
+ * first answer again.
  */
 export async function cancelLipsync(
-  engine: Engine,
-  watch: Watch,
+  deps: LipsyncDependencies,
+  watcher: LogWatcher,
   request: { owner: string; id: string },
 ): Promise<Cancellation> {
   if (!isUuid(request.id)) throw new NotFoundError('The lip-sync');
-  let answer = await tryToCancel(engine, request);
-  while (answer === null) {
-    await watch.nextChange(request.id);
-    answer = await tryToCancel(engine, request);
-    // It was accepted meanwhile, and cancelled in the same step.
-    if (answer?.cancellation.kind === 'tracking-stopped') answer.isRunning = true;
+  let attempt = await tryToCancel(deps, request);
+  while (attempt === null) {
+    await watcher.nextChange(request.id);
+    attempt = await tryToCancel(deps, request);
+    // It was accepted meanwhile, and cancelled in the same transaction.
+    if (attempt?.cancellation.kind === 'tracking-stopped') attempt.isRunning = true;
   }
-  if (answer.isRunning) await freeSlot(engine, answer.cancellation.lipsync);
-  return answer.cancellation;
+  if (attempt.isRunning) await freeSlot(deps, attempt.cancellation.lipsync);
+  return attempt.cancellation;
 }
 
 /** Null while the POST has no answer. */
 async function tryToCancel(
-  engine: Engine,
+  deps: LipsyncDependencies,
   { owner, id }: { owner: string; id: string },
-): Promise<{ cancellation: Cancellation; isRunning: boolean } | null> {
-  return engine.db.transaction(async (tx) => {
+): Promise<Attempt | null> {
+  return deps.db.transaction(async (tx) => {
     await lockQueue(tx);
-    const lipsync = await lockOwn(tx, { owner, id });
+    const lipsync = await lockOwnLipsync(tx, { owner, id });
     if (lipsync === null) throw new NotFoundError('The lip-sync');
-    if (isTerminal(lipsync.status)) return { cancellation: answerOf(lipsync), isRunning: false };
-    const occasion = occasionOf(engine, 'GATEWAY');
-    if (lipsync.status === 'SUBMITTING' && lipsync.outcomeUnknownAt === null) {
-      await updateLipsync(tx, id, { cancelRequestedAt: occasion.at });
+    if (isTerminal(lipsync.status)) {
+      return { cancellation: toCancellation(lipsync), isRunning: false };
+    }
+    const context = changeContext(deps, 'GATEWAY');
+    if (isOutcomePending(lipsync)) {
+      await updateLipsync(tx, id, { cancelRequestedAt: context.at });
       return null;
     }
     const isTrackingStopped = lipsync.status !== 'QUEUED';
-    // The upstream counts it until it is told: one that is sent into its place too early is answered 429.
+    // The upstream counts the job until its tracking is stopped: a POST sent into the slot before is answered with 429.
     const holdsSlot = lipsync.holdsSlot && lipsync.upstreamVideoId !== null;
     const cancelled = await changeStatus(tx, lipsync, {
       status: 'CANCELLED',
-      set: { cancelRequestedAt: occasion.at, isTrackingStopped, holdsSlot },
-      occasion,
+      set: { cancelRequestedAt: context.at, isTrackingStopped, holdsSlot },
+      context,
     });
-    await tellPositions(tx, owner, occasion.at);
+    await appendPositionEvents(tx, owner, context.at);
     await notifyQueue(tx);
-    return { cancellation: answerOf(cancelled), isRunning: isTrackingStopped };
+    return { cancellation: toCancellation(cancelled), isRunning: isTrackingStopped };
   });
 }
 
-function answerOf(lipsync: Lipsync): Cancellation {
+function toCancellation(lipsync: Lipsync): Cancellation {
   if (lipsync.status !== 'CANCELLED') return { kind: 'already-finished', lipsync };
   return { kind: lipsync.isTrackingStopped ? 'tracking-stopped' : 'cancelled', lipsync };
 }
 
-/** The upstream frees the slot when it stops tracking. Where that fails it is free there when the job has ended. */
-async function freeSlot(engine: Engine, lipsync: Lipsync): Promise<void> {
-  if (lipsync.upstreamVideoId === null || lipsync.offPeak) return;
-  await tellUpstream(engine, lipsync, lipsync.upstreamVideoId);
-  await updateLipsync(engine.db, lipsync.id, { holdsSlot: false });
-  await notifyQueue(engine.db);
-}
-
-async function tellUpstream(
-  engine: Engine,
-  lipsync: Lipsync,
-  upstreamVideoId: string,
-): Promise<void> {
+/** Stops the upstream's tracking, which frees the slot there. If that fails, the slot is free there when the job ends. */
+async function freeSlot(deps: LipsyncDependencies, lipsync: Lipsync): Promise<void> {
+  const { id, upstreamVideoId, offPeak } = lipsync;
+  if (upstreamVideoId === null || offPeak) return;
   try {
-    await stopTracking(engine.upstream, upstreamVideoId);
+    await stopTracking(deps.upstream, upstreamVideoId);
   } catch (error) {
-    engine.log.warn(
-      { err: error, lipsyncId: lipsync.id },
-      'the upstream still tracks a cancelled job',
-    );
+    deps.log.warn({ err: error, lipsyncId: id }, 'the upstream still tracks a cancelled job');
   }
+  await updateLipsync(deps.db, id, { holdsSlot: false });
+  await notifyQueue(deps.db);
 }

@@ -8,8 +8,8 @@ import type { VideoService } from '../videos/service.ts';
 import type { VoiceService } from '../voices/service.ts';
 import type { WebhookService } from '../webhooks/service.ts';
 
-/** What the verbs of this slice work with. */
-export type Engine = {
+/** What the functions of this slice work with. */
+export type LipsyncDependencies = {
   readonly db: Database;
   readonly jobs: Jobs;
   readonly upstream: Upstream;
@@ -20,11 +20,12 @@ export type Engine = {
   readonly webhooks: Pick<WebhookService, 'checkUrl' | 'enqueue'>;
   readonly log: Log;
   readonly now: () => Date;
-  /** Where the upstream tells us that a lip-sync moved. */
+  /** The `replyUrl` to which the upstream sends callbacks about a lip-sync. */
   readonly callbackUrl: (lipsyncId: string) => string;
   readonly limits: {
-    /** Null = no limit. Per owner. */
+    /** Per owner in 24 hours. Null = no limit. */
     readonly perDay: number | null;
+    /** Unfinished ones per owner. Null = no limit. */
     readonly inFlight: number | null;
     /** Waiting, all owners together. */
     readonly queue: number;
@@ -32,22 +33,22 @@ export type Engine = {
   readonly timing: {
     readonly pollMs: number;
     readonly upstreamTimeoutMs: number;
-    /** After this long without an end, or without a trace of a POST whose outcome is unknown, it has failed. */
+    /** A lip-sync without an end, or without a trace of its POST, FAILS after this time. */
     readonly maxJobMs: number;
-    /** What a job is expected to take until one of its kind has finished. */
-    readonly firstGuessMs: number;
+    /** How long a job is expected to take until one of its kind has finished. */
+    readonly defaultJobMs: number;
   };
-  /** POSTs under way in this process: a stop waits for them. */
+  /** POSTs under way in this process, by lip-sync id. Shutdown waits for them. */
   readonly submissions: Map<string, Promise<unknown>>;
-  /** Aborted when the process stops: nothing is sent from then on, and what is asked for waits for the next start. */
+  /** Aborted at shutdown: no POST starts from then on. */
   readonly stopping: AbortSignal;
 };
 
-/** How long a claim may go without an answer: the POST's own bound and some air. */
-export function leaseMs(engine: Engine): number {
-  return engine.timing.upstreamTimeoutMs + 10_000;
+/** How long a claim may go without an answer: the timeout of a POST and a margin. */
+export function leaseMs(deps: LipsyncDependencies): number {
+  return deps.timing.upstreamTimeoutMs + 10_000;
 }
 
-export function later(at: Date, ms: number): Date {
+export function addMs(at: Date, ms: number): Date {
   return new Date(at.getTime() + ms);
 }

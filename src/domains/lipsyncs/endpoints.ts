@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { type Failure, NotFoundError, UpstreamUnavailableError } from '../../errors.ts';
 import type { ReadOptions, Upstream } from '../../upstream/client.ts';
+import {
+  lenientId,
+  lenientList,
+  lenientNumber,
+  lenientText,
+  readItems,
+} from '../../upstream/lenient-shapes.ts';
 import { rawSegment } from '../../upstream/path.ts';
-import { looseId, looseList, looseNumber, looseText, readItems } from '../../upstream/wire.ts';
 
-/** What starts a lip-sync. Exactly one of `videoId` and `videoPath`, and of `audioPath` and `prompt`: not checked here. */
+/** Requires exactly one of `videoId` and `videoPath`, and one of `audioPath` and `prompt`; not checked here. */
 export type PostLipsyncInput = {
   videoId?: string | undefined;
   videoPath?: string | undefined;
@@ -22,16 +28,16 @@ export type PostLipsyncInput = {
   maxJobs?: number | undefined;
 };
 
-/** Promise 1 of design.md: `refused` and `not-sent` cost nothing; `unknown` may be running and billed. */
-export type LipsyncPost =
+/** `rejected` and `not-sent` cost nothing. After `unknown` a job may run and be charged, so the POST is never repeated. */
+export type PostOutcome =
   | { kind: 'accepted'; upstreamVideoId: string; creditsCharged: number | null }
-  | { kind: 'refused'; failure: Failure }
+  | { kind: 'rejected'; failure: Failure }
   | { kind: 'not-sent'; failure: UpstreamUnavailableError }
   | { kind: 'unknown'; failure: UpstreamUnavailableError };
 
 export type RunningJob = { upstreamVideoId: string; replyRef: string | null };
 
-/** `available` is not always `maxJobs` less `executing`: the documented example has 8, 3 and 2. */
+/** `available` is not always `maxJobs` minus `executing`: the documented example has 8, 3 and 2. */
 type AccountCapacity = {
   email: string;
   maxJobs: number | null;
@@ -39,21 +45,21 @@ type AccountCapacity = {
   available: number | null;
 };
 
-export type Capacity = { executing: RunningJob[]; accounts: AccountCapacity[] };
+export type SchedulerLoad = { executing: RunningJob[]; accounts: AccountCapacity[] };
 
-// The documented refusals. All else may have started a job before it failed: also 5xx, and 403 and 409, which no page
-// of this API mentions.
-const refusals: ReadonlySet<number> = new Set([400, 401, 402, 404, 412, 422, 429, 596]);
+// The documented rejections. With any other status a job may have been started: also 5xx, and 403 and 409, which the
+// documents of this API do not mention.
+const rejectionStatuses: ReadonlySet<number> = new Set([400, 401, 402, 404, 412, 422, 429, 596]);
 
-const acceptance = z.object({ video_id: looseId, cost_credits: looseNumber });
+const acceptedBody = z.object({ video_id: lenientId, cost_credits: lenientNumber });
 
-// The id's name differs by endpoint and year: videoId, video_id, id.
+// The name of the id differs between endpoints, and changed over the years: videoId, video_id, id.
 const runningJob = z
-  .object({ videoId: looseId, video_id: looseId, id: looseId, replyRef: looseText })
+  .object({ videoId: lenientId, video_id: lenientId, id: lenientId, replyRef: lenientText })
   .transform((job, context): RunningJob => {
     const upstreamVideoId = job.videoId ?? job.video_id ?? job.id;
     if (upstreamVideoId === null) {
-      context.addIssue({ code: 'custom', message: 'There is no id.' });
+      context.addIssue({ code: 'custom', message: 'The id is missing.' });
       return z.NEVER;
     }
     return { upstreamVideoId, replyRef: job.replyRef };
@@ -61,28 +67,28 @@ const runningJob = z
 
 const accountCapacity = z.object({
   email: z.string().min(1),
-  maxJobs: looseNumber,
-  executing: looseNumber,
-  available: looseNumber,
+  maxJobs: lenientNumber,
+  executing: lenientNumber,
+  available: lenientNumber,
 });
 
-const scheduled = looseList('data', 'executing');
+const scheduled = lenientList('data', 'executing');
 
 const capacity = z
   .object({ executing: z.array(z.unknown()).nullish(), available: z.array(z.unknown()).nullish() })
-  .refine((body) => body.executing ?? body.available, 'There is neither list.');
+  .refine((body) => body.executing ?? body.available, 'Both lists are missing.');
 
-/** POST /videos/lipsync: starts a job, never twice for one call. Doesn't throw. */
+/** POST /videos/lipsync: starts a job. Sends at most one request. Doesn't throw. */
 export async function postLipsync(
   upstream: Upstream,
   input: PostLipsyncInput,
-): Promise<LipsyncPost> {
+): Promise<PostOutcome> {
   const outcome = await upstream.postOnce('/videos/lipsync', toWire(input));
   if (outcome.kind !== 'answered') {
     return outcome;
   }
   if (outcome.failure === null) {
-    const accepted = acceptance.safeParse(outcome.body).data;
+    const accepted = acceptedBody.safeParse(outcome.body).data;
     return accepted?.video_id
       ? {
           kind: 'accepted',
@@ -91,15 +97,15 @@ export async function postLipsync(
         }
       : { kind: 'unknown', failure: new UpstreamUnavailableError('INVALID_ANSWER', false) };
   }
-  if (refusals.has(outcome.status)) {
-    return { kind: 'refused', failure: outcome.failure };
+  if (rejectionStatuses.has(outcome.status)) {
+    return { kind: 'rejected', failure: outcome.failure };
   }
   const isServerError = outcome.status >= 500 && outcome.status <= 599;
   const reason = isServerError ? 'SERVER_ERROR' : 'UNKNOWN_STATUS';
   return { kind: 'unknown', failure: new UpstreamUnavailableError(reason, false) };
 }
 
-/** GET /scheduler/: the jobs that useapi tracks. Off-peak jobs and those of the website are not among them. */
+/** GET /scheduler/: the jobs that useapi tracks, without off-peak jobs and jobs of PixVerse's website. */
 export async function listScheduled(
   upstream: Upstream,
   options: ReadOptions = {},
@@ -108,28 +114,26 @@ export async function listScheduled(
   return readJobs(upstream, jobs);
 }
 
-/** GET /scheduler/available: the same jobs, and each account's room. */
+/** GET /scheduler/available: the same jobs, and the capacity of each account. */
 export async function listAvailable(
   upstream: Upstream,
   options: ReadOptions = {},
-): Promise<Capacity> {
+): Promise<SchedulerLoad> {
   const path = '/scheduler/available';
   const body = await upstream.read({ path, schema: capacity }, options);
   return {
     executing: readJobs(upstream, body.executing ?? []),
     accounts: readItems(body.available ?? [], accountCapacity, (dropped) =>
-      upstream.log.debug({ path, dropped }, 'upstream accounts without an e-mail'),
+      upstream.log.debug({ path, dropped }, 'upstream accounts without an e-mail were dropped'),
     ),
   };
 }
 
-/**
- * DELETE /scheduler/{id}: frees the slot. The job itself goes on and is charged. An id that isn't tracked (404) is fine.
- */
+/** DELETE /scheduler/{id}: frees the slot. The job continues and is charged. Untracked ids (404) are ignored. */
 export async function stopTracking(upstream: Upstream, upstreamVideoId: string): Promise<void> {
   try {
     const id = rawSegment(upstreamVideoId, 'The video');
-    await upstream.change({ method: 'DELETE', path: `/scheduler/${id}` });
+    await upstream.write({ method: 'DELETE', path: `/scheduler/${id}` });
   } catch (thrown) {
     if (!(thrown instanceof NotFoundError)) {
       throw thrown;
@@ -139,11 +143,14 @@ export async function stopTracking(upstream: Upstream, upstreamVideoId: string):
 
 function readJobs(upstream: Upstream, jobs: unknown[]): RunningJob[] {
   return readItems(jobs, runningJob, (dropped) =>
-    upstream.log.debug({ path: '/scheduler/', dropped }, 'upstream jobs without an id'),
+    upstream.log.debug(
+      { path: '/scheduler/', dropped },
+      'upstream jobs without an id were dropped',
+    ),
   );
 }
 
-// JSON.stringify leaves out what is undefined.
+// JSON.stringify leaves out undefined properties.
 function toWire(input: PostLipsyncInput) {
   return {
     video_id: input.videoId,
@@ -160,7 +167,7 @@ function toWire(input: PostLipsyncInput) {
   };
 }
 
-/** A number here, and a string in the list of voices. What isn't decimal (`auto`?) goes as it is, for the upstream to judge. */
+/** This endpoint takes a number; the list of voices has strings. Other values (`auto`?) are passed on unchanged. */
 function toSpeakerId(speakerId: string | undefined): string | number | undefined {
   return speakerId !== undefined && /^\d{1,15}$/.test(speakerId) ? Number(speakerId) : speakerId;
 }

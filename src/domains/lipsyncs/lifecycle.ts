@@ -1,4 +1,9 @@
-/** Which state may follow which. The whole truth about a lip-sync's life is this table and the functions below. */
+import type { VideoStatus } from '../videos/service.ts';
+
+/**
+ * The life of a lip-sync: which status may follow which, and in which stage a submission is. All other code asks the
+ * functions below and does not compare the columns itself. Queries repeat some of these rules in SQL: see `store/`.
+ */
 
 export const lipsyncStatuses = [
   'QUEUED',
@@ -17,14 +22,14 @@ export type LipsyncStatus = (typeof lipsyncStatuses)[number];
 export const eventSources = ['CALLBACK', 'POLL', 'GATEWAY'] as const;
 export type EventSource = (typeof eventSources)[number];
 
-const running: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED'];
+const nextOfRunning: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED'];
 
-const followers: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
+const nextStatuses: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
   QUEUED: ['SUBMITTING', 'CANCELLED', 'EXPIRED'],
-  // Back to QUEUED only where the upstream surely has no job: it answered 429, or no byte was sent.
+  // Back to QUEUED only if the upstream certainly has no job: it answered 429, or no byte was sent.
   SUBMITTING: ['QUEUED', 'SUBMITTED', 'FAILED', 'MODERATED', 'CANCELLED'],
-  SUBMITTED: ['GENERATING', ...running],
-  GENERATING: running,
+  SUBMITTED: ['GENERATING', ...nextOfRunning],
+  GENERATING: nextOfRunning,
   COMPLETED: [],
   FAILED: [],
   MODERATED: [],
@@ -32,32 +37,23 @@ const followers: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
   EXPIRED: [],
 };
 
-/** What one that ended as OUTCOME_UNKNOWN may still turn out to be, once. */
-const lateTruths: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED'];
+/** FAILED because the outcome was unknown may be corrected once, when the job is found after all. */
+const lateOutcomes: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED'];
 
 export function isTerminal(status: LipsyncStatus): boolean {
-  return followers[status].length === 0;
+  return nextStatuses[status].length === 0;
 }
 
-export function mayFollow(
+export function canTransition(
   from: LipsyncStatus,
   to: LipsyncStatus,
   isOutcomeUnknown = false,
 ): boolean {
-  if (from === 'FAILED' && isOutcomeUnknown) return lateTruths.includes(to);
-  return followers[from].includes(to);
+  if (from === 'FAILED' && isOutcomeUnknown) return lateOutcomes.includes(to);
+  return nextStatuses[from].includes(to);
 }
 
-/** What the upstream says of a job, in the words of its own list. */
-export type UpstreamState =
-  | 'QUEUED'
-  | 'GENERATING'
-  | 'COMPLETED'
-  | 'FAILED'
-  | 'MODERATED'
-  | 'UNKNOWN';
-
-const statusOfUpstream: Record<UpstreamState, LipsyncStatus | null> = {
+const statusOfUpstream: Record<VideoStatus, LipsyncStatus | null> = {
   QUEUED: 'SUBMITTED',
   GENERATING: 'GENERATING',
   COMPLETED: 'COMPLETED',
@@ -66,12 +62,94 @@ const statusOfUpstream: Record<UpstreamState, LipsyncStatus | null> = {
   UNKNOWN: null,
 };
 
-/** The status an observation leads to, or null where it says nothing new (also when it comes out of order). */
+/** The status that an upstream state leads to. Null if it changes nothing, which includes states seen out of order. */
 export function statusAfter(
   current: LipsyncStatus,
-  observed: UpstreamState,
+  observed: VideoStatus,
   isOutcomeUnknown = false,
 ): LipsyncStatus | null {
   const next = statusOfUpstream[observed];
-  return next !== null && mayFollow(current, next, isOutcomeUnknown) ? next : null;
+  return next !== null && canTransition(current, next, isOutcomeUnknown) ? next : null;
+}
+
+/**
+ * The stages of SUBMITTING:
+ *
+ * | stage | the POST | a crash or an expired lease leads to |
+ * |---|---|---|
+ * | `claimed` | has not started | `claim-abandoned` |
+ * | `posting` | may have left this process: it is never sent again | `post-abandoned` |
+ * | `claim-abandoned` | was certainly not sent | takeover requeues the lip-sync |
+ * | `post-abandoned` | may have been sent | takeover marks the outcome as unknown |
+ * | `outcome-unknown` | may have started a job, which is searched for | the search goes on |
+ */
+export type SubmissionStage =
+  | 'claimed'
+  | 'posting'
+  | 'claim-abandoned'
+  | 'post-abandoned'
+  | 'outcome-unknown';
+
+/** The columns of a row that say how far its submission is. */
+export type SubmissionState = {
+  readonly status: LipsyncStatus;
+  /** Until when the claim belongs to the process that made it. */
+  readonly leaseUntil: Date | null;
+  /** Committed before the first byte of the POST can leave. */
+  readonly postStartedAt: Date | null;
+  /** When the POST ended without a clear answer, or was taken over. */
+  readonly outcomeUnknownAt: Date | null;
+};
+
+/** Null if the status is not SUBMITTING. `now` null: all leases count as over. */
+export function submissionStage(row: SubmissionState, now: Date | null): SubmissionStage | null {
+  if (row.status !== 'SUBMITTING') return null;
+  if (row.outcomeUnknownAt !== null) return 'outcome-unknown';
+  const isLeaseOver = now === null || (row.leaseUntil?.getTime() ?? 0) <= now.getTime();
+  if (row.postStartedAt === null) return isLeaseOver ? 'claim-abandoned' : 'claimed';
+  return isLeaseOver ? 'post-abandoned' : 'posting';
+}
+
+/** SUBMITTING, and the search for the job of its POST has begun. */
+export function isOutcomeUnknown(row: SubmissionState): boolean {
+  return submissionStage(row, null) === 'outcome-unknown';
+}
+
+/** SUBMITTING, and the outcome of the POST is still expected from the process that claimed the row. */
+export function isOutcomePending(row: SubmissionState): boolean {
+  return row.status === 'SUBMITTING' && !isOutcomeUnknown(row);
+}
+
+/** SUBMITTING, and nothing was sent: the claim can be released. */
+export function isUnsentClaim(row: SubmissionState): boolean {
+  return submissionStage(row, null) === 'claim-abandoned';
+}
+
+/**
+ * Whether the createLipsync request that made this row has not been answered yet: the row was claimed in the transaction
+ * that inserted it and never waited. A rejection is then the answer to that request, and the row is deleted. A row that
+ * waited has `loggedPosition`, which its first QUEUED event sets and nothing clears; a rejection becomes its failure.
+ */
+export function isCreateRequestWaiting(
+  row: SubmissionState & { readonly loggedPosition: number | null },
+): boolean {
+  return row.status === 'SUBMITTING' && row.loggedPosition === null;
+}
+
+/** A cancel request came during the submission. It takes effect when the outcome of the POST is known. */
+export function isCancelRequested(row: { readonly cancelRequestedAt: Date | null }): boolean {
+  return row.cancelRequestedAt !== null;
+}
+
+/** FAILED because its outcome was unknown: the job may still be found, and its end is then added to the log. */
+export function hasFailedAsUnknown(row: { readonly failure: { code: string } | null }): boolean {
+  return row.failure?.code === 'OUTCOME_UNKNOWN';
+}
+
+/** Since when a job may run upstream: since it was accepted, else since its POST started. */
+export function runningSince(row: {
+  readonly submittedAt: Date | null;
+  readonly postStartedAt: Date | null;
+}): Date | null {
+  return row.submittedAt ?? row.postStartedAt;
 }

@@ -5,22 +5,22 @@ type Step = keyof typeof steps;
 type StepMessage = { lipsyncId: string; status?: LipsyncStatus };
 
 /**
- * The steps of a lip-sync as channels of `node:diagnostics_channel`, for an operator's own tracing (a module given to
- * `node --import` subscribes to them by name) and for the kill loop of the tests. A step that nobody subscribed to
- * costs a call that does nothing. A subscriber runs inside the step, sometimes inside its transaction: it must not wait.
+ * The steps of a lip-sync as channels of `node:diagnostics_channel`: for an operator's own tracing (a module given to
+ * `node --import` subscribes by name) and for the kill tests. A step without subscribers costs almost nothing. A
+ * subscriber runs synchronously inside the step, sometimes inside a transaction, so it must not block.
  */
 const steps = {
-  /** In the transaction that creates it, before anything of it is written. */
+  /** Inside the transaction that creates the lip-sync, before anything is written. */
   'row-writing': channel('lipsync:row-writing'),
-  /** Its row is committed, as waiting or as claimed by this process. Nothing was sent. */
+  /** The row is committed, as waiting or as claimed by this process. Nothing was sent. */
   'row-written': channel('lipsync:row-written'),
-  /** That its POST starts is committed. No byte was sent; undici's own channels tell when they are. */
+  /** The start of the POST is committed. No byte was sent yet; undici's own channels publish that. */
   'post-started': channel('lipsync:post-started'),
-  /** What the POST led to is known to this process and to nobody else. */
+  /** The outcome of the POST is known to this process and not stored yet. */
   'answer-read': channel('lipsync:answer-read'),
-  /** A new status and its event are written, and not committed. The message tells the status. */
+  /** A new status and its event are written but not committed. The message contains the status. */
   'status-written': channel('lipsync:status-written'),
-  /** Word of a committed change has come, of this process or of another one. */
+  /** A notification of a committed change arrived, from any instance. */
   notified: channel('lipsync:notified'),
 };
 

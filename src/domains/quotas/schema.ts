@@ -12,7 +12,7 @@ declare module '../../graphql/context.ts' {
 type SchemaTypes = typeof builder.$inferSchemaTypes;
 type Allowance = { limit: number; remaining: number };
 
-// By their names: a slice shows its `schema.ts` and `service.ts`, and these are defined in another file.
+// Referenced by name: other slices can import only `schema.ts` and `service.ts`, and these are defined in another file.
 const viewerRef = 'Viewer' as unknown as ObjectRef<SchemaTypes, Caller>;
 const allowanceRef = 'Allowance' as unknown as ObjectRef<SchemaTypes, Allowance>;
 
@@ -21,20 +21,20 @@ builder.objectFields(viewerRef, (t) => ({
     type: allowanceRef,
     nullable: true,
     description:
-      'The cost of operations in a minute, as `@cost` and `@listSize` tell it. What is spent comes back evenly. Null where there is no limit.',
+      'The cost of operations that can be spent per minute, computed from `@cost` and `@listSize`. The budget refills evenly: the full limit within a minute. Null if there is no limit.',
     resolve: async ({ owner }, _, { services: { quotas } }) =>
-      allowanceOf(quotas.limits.costPerMinute, await quotas.readSpent(owner)),
+      toAllowance(quotas.limits.costPerMinute, await quotas.readSpentCost(owner)),
   }),
   openStreams: t.field({
     type: allowanceRef,
     nullable: true,
     description:
-      'Subscriptions that are open, over all transports together. Null where there is no limit.',
+      'The number of subscriptions that can be open at the same time, over all transports and connections. Null if there is no limit.',
     resolve: async ({ owner }, _, { services: { quotas } }) =>
-      allowanceOf(quotas.limits.streams, await quotas.countStreams(owner)),
+      toAllowance(quotas.limits.streams, await quotas.countStreams(owner)),
   }),
 }));
 
-function allowanceOf(limit: number | null, used: number): Allowance | null {
+function toAllowance(limit: number | null, used: number): Allowance | null {
   return limit === null ? null : { limit, remaining: Math.max(0, Math.floor(limit - used)) };
 }

@@ -1,15 +1,20 @@
 import type { Sql } from '../../database/connect.ts';
 
-export type Charge = { owner: string; cost: number; perMinute: number; at: Date };
+export type CostCharge = { owner: string; cost: number; perMinute: number; at: Date };
 
-/** What is still spent at $2 of what was spent before, where $3 leaks away in a minute. An earlier moment leaks nothing. */
+/** A leaky bucket: what is left at $2 of the stored cost when $3 drains per minute. Nothing drains if $2 is in the past. */
 const stillSpent = `greatest(0, query_costs.spent - $3::float8 / 60
   * greatest(0, extract(epoch from $2::timestamptz - query_costs.counted_at)::float8))`;
 
-/** Adds the cost where it fits, which `cost` by itself must. @returns what is spent then, or null where it doesn't fit */
+/**
+ * Adds the cost if the sum stays within the limit. The caller must check that `cost` alone does: an owner's first row is
+ * inserted without a check.
+ *
+ * @returns the spent cost after it, or null if the limit would be exceeded
+ */
 export async function addCost(
   sql: Sql,
-  { owner, cost, perMinute, at }: Charge,
+  { owner, cost, perMinute, at }: CostCharge,
 ): Promise<number | null> {
   const [row] = await sql.query<{ spent: number }>(
     `insert into query_costs (owner, spent, counted_at) values ($1, $4::float8, $2)
@@ -25,7 +30,7 @@ export async function addCost(
 
 export async function readCost(
   sql: Sql,
-  { owner, perMinute, at }: Omit<Charge, 'cost'>,
+  { owner, perMinute, at }: Omit<CostCharge, 'cost'>,
 ): Promise<number> {
   const [row] = await sql.query<{ spent: number }>(
     `select ${stillSpent} as spent from query_costs where owner = $1`,
@@ -34,24 +39,24 @@ export async function readCost(
   return row?.spent ?? 0;
 }
 
-export async function takeCostBack(sql: Sql, owner: string, cost: number): Promise<void> {
+export async function refundCost(sql: Sql, owner: string, cost: number): Promise<void> {
   await sql.query(
     'update query_costs set spent = greatest(0, spent - $2::float8) where owner = $1',
     [owner, cost],
   );
 }
 
-export async function eraseCostsBefore(sql: Sql, moment: Date): Promise<void> {
+export async function deleteCostsBefore(sql: Sql, moment: Date): Promise<void> {
   await sql.query('delete from query_costs where counted_at < $1', [moment]);
 }
 
-export type Lease = { id: string; owner: string; until: Date };
+export type StreamLease = { id: string; owner: string; until: Date };
 
-/** Any number, as long as nothing else of this program takes an advisory lock with two keys under it. */
+/** First key of the advisory lock. Any number that no other two-key advisory lock of this program uses. */
 const streamsLock = 7_204;
 
-/** Until the transaction ends, no other stream of the owner is counted or added. */
-export async function lockStreams(tx: Sql, owner: string): Promise<void> {
+/** Until the transaction ends, no other transaction counts or adds streams of this owner. */
+export async function lockStreamsOf(tx: Sql, owner: string): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1::int, hashtext($2))', [streamsLock, owner]);
 }
 
@@ -63,8 +68,8 @@ export async function countStreams(sql: Sql, owner: string, at: Date): Promise<n
   return row?.count ?? 0;
 }
 
-/** Also brings back a lease that was taken for dead while the database was away. */
-export async function holdStreams(sql: Sql, leases: readonly Lease[]): Promise<void> {
+/** Creates or renews leases. Also restores one that expired and was deleted while the database was unavailable. */
+export async function upsertStreamLeases(sql: Sql, leases: readonly StreamLease[]): Promise<void> {
   await sql.query(
     `insert into open_streams (id, owner, lease_until)
      select * from unnest($1::uuid[], $2::text[], $3::timestamptz[])
@@ -77,14 +82,14 @@ export async function holdStreams(sql: Sql, leases: readonly Lease[]): Promise<v
   );
 }
 
-export async function removeStream(sql: Sql, id: string): Promise<void> {
+export async function deleteStreamLease(sql: Sql, id: string): Promise<void> {
   await sql.query('delete from open_streams where id = $1', [id]);
 }
 
-export async function eraseStreams(sql: Sql): Promise<void> {
+export async function deleteAllStreamLeases(sql: Sql): Promise<void> {
   await sql.query('delete from open_streams');
 }
 
-export async function eraseStreamsBefore(sql: Sql, moment: Date): Promise<void> {
+export async function deleteStreamLeasesBefore(sql: Sql, moment: Date): Promise<void> {
   await sql.query('delete from open_streams where lease_until < $1', [moment]);
 }

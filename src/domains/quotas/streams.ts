@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type { Database } from '../../database/connect.ts';
 import { QuotaExceededError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { countStreams, holdStreams, lockStreams, removeStream } from './store.ts';
+import { countStreams, deleteStreamLease, lockStreamsOf, upsertStreamLeases } from './store.ts';
 
-/** How long the streams of an instance that died still count, as any other work of it: 15 s. */
+/** The streams of an instance that died still count this long. Other work of a dead instance is taken over in the same time. */
 const leaseMs = 15_000;
 const renewalMs = 5_000;
 
-/** A place may come free at any moment, and nobody knows when. */
+/** An arbitrary wait: it is unknown when one of the open streams ends. */
 const retryAfterSeconds = 10;
 
 type Options = { db: Database; now: () => Date; log: Log; limit: number | null };
 
-/** The subscriptions of each owner that are open, counted over all instances: a lease in the database for each. */
+/** Counts each owner's open subscriptions over all instances: every open stream has a lease in the database. */
 export function createStreamCounter({ db, now, log, limit }: Options) {
-  const held = new Map<string, string>();
-  const ending = new Set<Promise<void>>();
+  const ownersById = new Map<string, string>();
+  const releases = new Set<Promise<void>>();
   let renewal = Promise.resolve();
 
   const leaseOf = (id: string, owner: string) => ({
@@ -26,22 +26,21 @@ export function createStreamCounter({ db, now, log, limit }: Options) {
   });
 
   async function renew(): Promise<void> {
-    if (held.size === 0) return;
-    try {
-      await holdStreams(
-        db,
-        [...held].map(([id, owner]) => leaseOf(id, owner)),
-      );
-    } catch (error) {
-      log.warn({ err: error }, 'the open streams could not be counted');
-    }
+    const leases = [...ownersById].map(([id, owner]) => leaseOf(id, owner));
+    if (leases.length === 0) return;
+    await upsertStreamLeases(db, leases).catch((error: unknown) => {
+      log.warn({ err: error }, 'cannot renew the leases of open streams');
+    });
   }
 
-  async function end(id: string): Promise<void> {
-    // A renewal on its way would bring the lease back.
+  async function release(id: string): Promise<void> {
+    // A renewal in progress would restore the lease.
     await renewal;
-    await removeStream(db, id).catch((error: unknown) => {
-      log.warn({ err: error }, 'a stream that ended counts until its lease is over');
+    await deleteStreamLease(db, id).catch((error: unknown) => {
+      log.warn(
+        { err: error },
+        'cannot delete the lease of an ended stream: it counts until the lease expires',
+      );
     });
   }
 
@@ -49,29 +48,29 @@ export function createStreamCounter({ db, now, log, limit }: Options) {
     renewal = renewal.then(renew);
   }, renewalMs).unref();
 
-  async function begin(owner: string, most: number): Promise<() => void> {
+  async function acquire(owner: string, max: number): Promise<() => void> {
     const id = randomUUID();
     await db.transaction(async (tx) => {
-      await lockStreams(tx, owner);
-      if ((await countStreams(tx, owner, now())) >= most) {
-        throw new QuotaExceededError(`${most} open subscriptions`, retryAfterSeconds);
+      await lockStreamsOf(tx, owner);
+      if ((await countStreams(tx, owner, now())) >= max) {
+        throw new QuotaExceededError(`${max} open subscriptions`, retryAfterSeconds);
       }
-      await holdStreams(tx, [leaseOf(id, owner)]);
+      await upsertStreamLeases(tx, [leaseOf(id, owner)]);
     });
-    held.set(id, owner);
+    ownersById.set(id, owner);
     return () => {
-      if (!held.delete(id)) return;
-      const ended = end(id).finally(() => ending.delete(ended));
-      ending.add(ended);
+      if (!ownersById.delete(id)) return;
+      const released = release(id).finally(() => releases.delete(released));
+      releases.add(released);
     };
   }
 
   return {
     /**
-     * The same source, which counts until it ends, is left, or the caller's connection is gone: a source that nobody
-     * has begun to read is never left.
+     * Counts the stream until it ends, is closed with `return`, or `signal` aborts. The signal is needed for a stream that
+     * was never read: its `return` is not called when the client disconnects.
      *
-     * @throws QuotaExceededError
+     * @returns the source, wrapped @throws QuotaExceededError
      */
     async hold<T>(
       owner: string,
@@ -79,10 +78,10 @@ export function createStreamCounter({ db, now, log, limit }: Options) {
       signal: AbortSignal,
     ): Promise<AsyncIterableIterator<T>> {
       if (limit === null) return source;
-      const stop = await begin(owner, limit);
+      const stop = await acquire(owner, limit);
       signal.addEventListener('abort', stop, { once: true });
       if (signal.aborted) stop();
-      return endingWith(source, () => {
+      return notifyOnEnd(source, () => {
         signal.removeEventListener('abort', stop);
         stop();
       });
@@ -90,13 +89,13 @@ export function createStreamCounter({ db, now, log, limit }: Options) {
     count: async (owner: string) => (limit === null ? 0 : countStreams(db, owner, now())),
     async stop(): Promise<void> {
       clearInterval(timer);
-      await Promise.all(ending);
+      await Promise.all(releases);
     },
   };
 }
 
-/** Not a generator, which would be left only at its next event. */
-function endingWith<T>(
+/** Calls `onEnd` when the source ends. Not a generator: `return` on a waiting generator takes effect only at its next event. */
+function notifyOnEnd<T>(
   source: AsyncIterableIterator<T>,
   onEnd: () => void,
 ): AsyncIterableIterator<T> {

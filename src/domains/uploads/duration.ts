@@ -1,14 +1,14 @@
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What the parser may allocate at once. A tag or chunk may claim gigabytes; real covers and sample tables are below this. */
+/** The largest single allocation of the parser. A tag or chunk can claim gigabytes; real covers and sample tables are smaller. */
 const maxParserBytes = 8 * 1024 ** 2;
-/** How long an upload waits for its parser in all. Reading is far faster than any network; this is for hostile files. */
-const patienceMs = 5_000;
+/** The total time an upload waits for its parser. Parsing is far faster than any network; this limits hostile files. */
+const maxWaitMs = 5_000;
 /** An MP3 up to this size is counted frame by frame, which takes a second; a larger one is estimated from its bit rate. */
 const maxCountedBytes = 64 * 1024 ** 2;
 
-/** Which parser reads which of our content types. All others have no duration: their parsers would have to see everything. */
+/** The parser for each of our content types. Other types get no duration: their parsers need the whole file. */
 const parsable: ReadonlyMap<string, string> = new Map([
   ['audio/wav', 'audio/wav'],
   ['audio/mpeg', 'audio/mpeg'],
@@ -17,35 +17,35 @@ const parsable: ReadonlyMap<string, string> = new Map([
   ['video/3gpp', 'audio/mp4'],
 ]);
 
-/** Listens to a file that passes by, and learns how long it plays. It never fails and never holds it up for long. */
+/** Reads the duration of a file while it is forwarded. Never throws, and delays the file by `maxWaitMs` at most. */
 export type DurationProbe = {
-  /** Waits while the parser is behind, within limits. */
+  /** Waits while the parser is behind, up to the limit. */
   offer(chunk: Uint8Array): Promise<void>;
-  /** Seconds; null where the file does not say or could not be read. */
+  /** Seconds; null if the file has no readable duration. */
   finish(): Promise<number | null>;
   stop(): void;
 };
 
-const deafProbe: DurationProbe = {
+const nullProbe: DurationProbe = {
   offer: async () => undefined,
   finish: async () => null,
   stop: () => undefined,
 };
 
-/** @param size in bytes, null = not known yet */
+/** @param size in bytes, null = unknown */
 export function startProbe(contentType: string, size: number | null): DurationProbe {
   const mimeType = parsable.get(contentType);
-  return mimeType === undefined ? deafProbe : new ParserProbe(mimeType, size);
+  return mimeType === undefined ? nullProbe : new ParserProbe(mimeType, size);
 }
 
 class ParserProbe implements DurationProbe {
   readonly #feed = new PassThrough();
   readonly #result: Promise<number | null>;
   readonly #over = new AbortController();
-  #patienceLeftMs = patienceMs;
+  #waitLeftMs = maxWaitMs;
 
   constructor(mimeType: string, size: number | null) {
-    // Destroying the feed is how the parser is stopped, and its error is nobody's.
+    // The feed is destroyed to stop the parser; the error of that is expected.
     this.#feed.on('error', () => undefined);
     this.#result = parseDuration(this.#feed, { mimeType, ...sizeHint(mimeType, size) })
       .catch(() => null)
@@ -56,14 +56,14 @@ class ParserProbe implements DurationProbe {
     if (this.#feed.destroyed || this.#feed.write(chunk)) return;
     const startedAt = performance.now();
     await this.#waitUntilDrained();
-    this.#patienceLeftMs -= performance.now() - startedAt;
-    if (this.#patienceLeftMs <= 0) this.stop();
+    this.#waitLeftMs -= performance.now() - startedAt;
+    if (this.#waitLeftMs <= 0) this.stop();
   }
 
   async finish(): Promise<number | null> {
     if (!this.#feed.destroyed) this.#feed.end();
     const waiting = new AbortController();
-    const tooLong = delay(Math.max(1, this.#patienceLeftMs), null, { signal: waiting.signal });
+    const tooLong = delay(Math.max(1, this.#waitLeftMs), null, { signal: waiting.signal });
     try {
       return await Promise.race([this.#result, tooLong]);
     } finally {
@@ -80,7 +80,7 @@ class ParserProbe implements DurationProbe {
 
   #waitUntilDrained(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#patienceLeftMs);
+    const timer = setTimeout(resolve, this.#waitLeftMs);
     const done = () => resolve();
     this.#feed.once('drain', done);
     this.#over.signal.addEventListener('abort', done, { once: true });
@@ -93,8 +93,8 @@ class ParserProbe implements DurationProbe {
 }
 
 /**
- * With a size the parser stops at the fourth frame of an MP3 and extrapolates. Without one it counts them all, which is right
- * also where the bit rate varies or the header was copied from another file.
+ * With a size the parser stops at the fourth frame of an MP3 and extrapolates. Without one it counts all frames, which is
+ * correct also for a variable bit rate or a header copied from another file.
  */
 function sizeHint(mimeType: string, size: number | null): { size?: number } {
   if (size === null) return {};
@@ -105,15 +105,15 @@ async function parseDuration(
   feed: PassThrough,
   fileInfo: { mimeType: string; size?: number },
 ): Promise<number | null> {
-  // Read when the first upload comes: a start is quicker without them.
+  // Loaded lazily: the server starts faster without them.
   const [{ parseFromTokenizer }, { fromStream }] = await Promise.all([
     import('music-metadata'),
     import('strtok3'),
   ]);
   const tokenizer = await fromStream(feed, { maxBufferSize: maxParserBytes, fileInfo });
   const { format } = await parseFromTokenizer(tokenizer, { duration: true, skipCovers: true });
-  // A film without sound has a duration only in its tracks.
-  const inTracks = (format.trackInfo ?? []).map((track) => track.duration ?? 0);
-  const seconds = format.duration ?? Math.max(0, ...inTracks);
+  // A video without sound has a duration only in its tracks.
+  const trackSeconds = (format.trackInfo ?? []).map((track) => track.duration ?? 0);
+  const seconds = format.duration ?? Math.max(0, ...trackSeconds);
   return Number.isFinite(seconds) && seconds > 0 ? Math.round(seconds * 1000) / 1000 : null;
 }

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import type { Upstream } from '../../upstream/client.ts';
-import { looseText, looseUrl } from '../../upstream/wire.ts';
+import { lenientText, lenientUrl } from '../../upstream/lenient-shapes.ts';
 
 export type FileToPost = {
-  /** Read with back-pressure, never closed. */
+  /** Read with backpressure, never closed. */
   body: AsyncIterable<Uint8Array>;
-  /** Selects the kind upstream, as in `audio/mpeg`. */
+  /** Decides the kind of file upstream, such as `audio/mpeg`. */
   contentType: string;
   /** In bytes, at most 5 GB. */
   contentLength?: number | undefined;
-  /** Required where there is more than one account; the file can be used from all of them. */
+  /** Required if the upstream has more than one account. All accounts can use the file. */
   email?: string | undefined;
   signal?: AbortSignal | undefined;
 };
@@ -17,15 +17,15 @@ export type FileToPost = {
 /** `path` is opaque and goes into `audioPath` or `videoPath`. */
 export type UpstreamFile = { path: string; url: string | null };
 
-const flat = z.object({ path: looseText, url: looseUrl, err_msg: looseText });
+const flat = z.object({ path: lenientText, url: lenientUrl, err_msg: lenientText });
 
-// Two documented shapes: an image's fields stand in `result[0]`, those of audio and video at the top.
+// Two documented shapes: the fields of an image are in `result[0]`, those of audio and video at the top level.
 const posted = flat
   .extend({ result: z.array(flat).nullish().catch(null) })
   .transform((body, context): UpstreamFile => {
     const file = body.result?.[0] ?? body;
     if (file.path === null || file.err_msg !== null) {
-      context.addIssue({ code: 'custom', message: 'There is no path, or an err_msg.' });
+      context.addIssue({ code: 'custom', message: 'path is missing, or err_msg is set.' });
       return z.NEVER;
     }
     return { path: file.path, url: file.url };

@@ -1,14 +1,7 @@
 import { type Failure, NotFoundError, restoreFailure, storeFailure } from '../../errors.ts';
-import type { UploadEngine } from './engine.ts';
-import { maxUploadBytes } from './inspect.ts';
-import {
-  interruptedFailure,
-  Refusal,
-  type RefusalReason,
-  refuseEmpty,
-  refuseSize,
-  refuseTooLarge,
-} from './refusal.ts';
+import type { UploadDependencies } from './dependencies.ts';
+import { maxUploadBytes } from './media-types.ts';
+import { interruptedFailure, type RejectionReason, UploadRejection } from './rejection.ts';
 import {
   claimUpload,
   failUpload,
@@ -19,110 +12,112 @@ import {
 } from './store.ts';
 import { type Transfer, transferFile } from './transfer.ts';
 
-/** How often the row says that bytes still arrive; rows are given up only after many times that. */
-const touchEveryMs = 60_000;
+/** How often a receiving upload updates its row. Rows count as abandoned only after many times this interval. */
+const touchIntervalMs = 60_000;
 
 export type IncomingFile = Pick<Transfer, 'body' | 'signal'> & {
-  /** In bytes, as its client announced it; null = not told. */
+  /** In bytes, as the client announced it; null = not announced. */
   contentLength: number | null;
 };
 
 export type Reception =
   | { kind: 'ready'; upload: Upload }
-  | { kind: 'refused'; reason: RefusalReason; failure: Failure };
+  | { kind: 'rejected'; reason: RejectionReason; failure: Failure };
 
 /**
- * Takes the bytes of an upload that waits for them.
+ * Receives the file of a waiting upload.
  *
- * @param id null for one that cannot exist
- * @throws only what nobody foresaw: every refusal is an outcome
+ * @param id null for an invalid token
+ * @throws only unexpected errors: every rejection is a result
  */
 export async function receiveFile(
-  engine: UploadEngine,
+  deps: UploadDependencies,
   id: string | null,
   file: IncomingFile,
 ): Promise<Reception> {
   try {
-    const upload = await claim(engine, id, file.contentLength);
-    return { kind: 'ready', upload: await receiveClaimed(engine, upload, file) };
+    const upload = await claim(deps, id, file.contentLength);
+    return { kind: 'ready', upload: await receiveClaimed(deps, upload, file) };
   } catch (thrown) {
-    if (!(thrown instanceof Refusal)) throw thrown;
-    return { kind: 'refused', reason: thrown.reason, failure: thrown.failure };
+    if (!(thrown instanceof UploadRejection)) throw thrown;
+    return { kind: 'rejected', reason: thrown.reason, failure: thrown.failure };
   }
 }
 
-/** What can be refused before any byte leaves the upload waiting: the client may correct itself. */
+/** A rejection before the first byte leaves the upload WAITING, so that the client can correct its request. */
 async function claim(
-  engine: UploadEngine,
+  deps: UploadDependencies,
   id: string | null,
   contentLength: number | null,
 ): Promise<Upload> {
-  const upload = id === null ? null : await findUpload(engine.db, id);
-  if (upload === null) throw new Refusal('UNKNOWN', new NotFoundError('The upload'));
-  checkState(upload, engine.now());
+  const upload = id === null ? null : await findUpload(deps.db, id);
+  if (upload === null) throw new UploadRejection('UNKNOWN', new NotFoundError('The upload'));
+  checkState(upload, deps.now());
   checkLength(upload.size, contentLength);
-  const now = engine.now();
-  if (!(await claimUpload(engine.db, upload.id, now))) {
+  const now = deps.now();
+  if (!(await claimUpload(deps.db, upload.id, now))) {
     checkState(upload, now);
-    throw refuseUsed();
+    throw UploadRejection.used();
   }
   return { ...upload, size: upload.size ?? contentLength };
 }
 
 function checkState(upload: Upload, now: Date): void {
-  if (upload.state === 'EXPIRED' || isOverdue(upload, now)) {
-    throw new Refusal('EXPIRED', new NotFoundError('The upload has expired; a file for it'));
+  if (upload.state === 'EXPIRED' || isExpired(upload, now)) {
+    throw new UploadRejection(
+      'EXPIRED',
+      new NotFoundError('The upload has expired; a file for it'),
+    );
   }
-  if (upload.state !== 'WAITING') throw refuseUsed();
+  if (upload.state !== 'WAITING') throw UploadRejection.used();
 }
 
-export function isOverdue(upload: Upload, now: Date): boolean {
+/** Also before the row is marked as EXPIRED. */
+export function isExpired(upload: Upload, now: Date): boolean {
   return upload.state === 'WAITING' && upload.expiresAt <= now;
-}
-
-function refuseUsed(): Refusal {
-  return new Refusal('USED', 'An upload URL takes one file, once. Create another upload.');
 }
 
 function checkLength(declared: number | null, announced: number | null): void {
   if (announced === null) return;
-  if (announced === 0) throw refuseEmpty();
-  if (announced > maxUploadBytes) throw refuseTooLarge();
-  if (declared !== null && declared !== announced) throw refuseSize(declared);
+  if (announced === 0) throw UploadRejection.empty();
+  if (announced > maxUploadBytes) throw UploadRejection.tooLarge();
+  if (declared !== null && declared !== announced) throw UploadRejection.wrongSize(declared);
 }
 
 async function receiveClaimed(
-  engine: UploadEngine,
+  deps: UploadDependencies,
   upload: Upload,
   { body, signal }: IncomingFile,
 ): Promise<Upload> {
   try {
-    const onPiece = createToucher(engine, upload.id);
-    const arrival = await transferFile(engine, upload, { body, signal, onPiece });
-    await finishUpload(engine.db, upload.id, arrival);
-    return { ...upload, ...arrival, state: 'READY' };
+    const onPiece = createToucher(deps, upload.id);
+    const file = await transferFile(deps, upload, { body, signal, onPiece });
+    await finishUpload(deps.db, upload.id, file);
+    return { ...upload, ...file, state: 'READY' };
   } catch (thrown) {
-    const failure = failureOf(thrown);
-    await failUpload(engine.db, upload.id, failure);
-    throw thrown instanceof Refusal ? new Refusal(thrown.reason, restoreFailure(failure)) : thrown;
+    const failure = failureToStore(thrown);
+    await failUpload(deps.db, upload.id, failure);
+    throw thrown instanceof UploadRejection
+      ? new UploadRejection(thrown.reason, restoreFailure(failure))
+      : thrown;
   }
 }
 
-function failureOf(thrown: unknown) {
-  return thrown instanceof Refusal && thrown.reason !== 'SERVER_STOPS'
+function failureToStore(thrown: unknown) {
+  return thrown instanceof UploadRejection && thrown.reason !== 'SERVER_STOPS'
     ? storeFailure(thrown.failure)
     : interruptedFailure;
 }
 
-/** Keeps a long upload from being taken for one whose process is gone. */
-function createToucher(engine: UploadEngine, id: string): () => void {
-  let touchedAt = engine.now().getTime();
+/** Keeps a long upload from being failed as abandoned. */
+function createToucher(deps: UploadDependencies, id: string): () => void {
+  let touchedAt = deps.now().getTime();
   return () => {
-    const now = engine.now();
-    if (now.getTime() - touchedAt < touchEveryMs) return;
+    const now = deps.now();
+    if (now.getTime() - touchedAt < touchIntervalMs) return;
     touchedAt = now.getTime();
-    touchUpload(engine.db, id, now).catch((error: unknown) => {
-      engine.log.warn({ err: error, uploadId: id }, 'an upload could not be kept alive');
+    touchUpload(deps.db, id, now).catch((error: unknown) => {
+      deps.log.warn({ err: error, uploadId: id }, 'could not update the row of a running upload');
     });
   };
 }

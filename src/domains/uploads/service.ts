@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { checkInput } from '../../check-input.ts';
 import { isUuid } from '../../database/uuid.ts';
-import { type InputIssue, InvalidInputError } from '../../errors.ts';
-import type { UploadEngine } from './engine.ts';
-import { listContentTypes, maxUploadBytes, readContentType } from './inspect.ts';
-import { type IncomingFile, isOverdue, type Reception, receiveFile } from './receive.ts';
-import { interruptedFailure, Refusal } from './refusal.ts';
+import { InvalidInputError } from '../../errors.ts';
+import type { UploadDependencies } from './dependencies.ts';
+import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
+import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
+import { interruptedFailure, UploadRejection } from './rejection.ts';
 import {
   expireWaiting,
   failReceiving,
@@ -16,13 +18,13 @@ import {
 import { transferFile } from './transfer.ts';
 
 export type { IncomingFile, Reception } from './receive.ts';
-export type { Interruption, RefusalReason } from './refusal.ts';
+export type { Interruption, RejectionReason } from './rejection.ts';
 export type { Upload, UploadKind, UploadState } from './store.ts';
 
 /** How long an upload URL can be used. */
-const urlLifeMs = 3_600_000;
-/** GraphQL multipart is held in memory; whatever is larger goes by its own URL. */
-const maxWholeBytes = 25 * 1024 ** 2;
+const urlLifetimeMs = 3_600_000;
+/** A file in a GraphQL multipart request is held in memory; larger files need an upload URL. */
+const maxInlineBytes = 25 * 1024 ** 2;
 const maxFilenameLength = 255;
 
 export type NewUpload = {
@@ -34,162 +36,161 @@ export type NewUpload = {
 
 export type ReadyUpload = { path: string; kind: UploadKind; durationSeconds: number | null };
 
-/** What of a web `File` is used. */
-export type WholeFile = Pick<File, 'name' | 'size' | 'arrayBuffer'>;
+/** The used part of a web `File` that came within a GraphQL request. */
+export type InlineFile = Pick<File, 'name' | 'size' | 'arrayBuffer'>;
 
 export type UploadService = {
-  /** Promises to take a file. Nothing is sent upstream yet. @throws {InvalidInputError} */
+  /** Creates an upload and its URL. Nothing is sent upstream yet. @throws {InvalidInputError} */
   create(owner: string, input: NewUpload): Promise<{ upload: Upload; uploadUrl: string }>;
-  /** Sends a small audio file on at once. @throws {InvalidInputError} and what the upstream's failures are */
-  sendAudio(owner: string, file: WholeFile): Promise<Upload>;
-  /** Takes the file for which a token was given out. Every refusal is an outcome. */
+  /** Sends a small audio file on at once. @throws {InvalidInputError} and the upstream's failures */
+  sendAudio(owner: string, file: InlineFile): Promise<Upload>;
+  /** Receives the file for the upload of a token. Every rejection is a result. */
   receive(token: string, file: IncomingFile): Promise<Reception>;
-  /** In the order of the keys, null for what is not this owner's. One query; none for keys that cannot exist. */
+  /** In the order of the keys, null for uploads of other owners. One query; none for invalid keys. */
   findByKeys(owner: string, keys: readonly string[]): Promise<(Upload | null)[]>;
-  /** What a lip-sync can be made of; null for everything else, and for what is not this owner's. */
+  /** An upload that a lip-sync can use; null if it is not READY or belongs to another owner. */
   findReady(owner: string, key: string): Promise<ReadyUpload | null>;
-  /** Marks those that waited in vain. @returns how many */
+  /** Marks uploads whose URL expired unused. @returns their number */
   expireDue(): Promise<number>;
-  /** Gives up uploads for which nothing has arrived since then: their process is gone. @returns how many */
+  /** Fails uploads without new bytes since `quietSince`, because their process has ended. @returns their number */
   failAbandoned(quietSince: Date): Promise<number>;
 };
 
-export function createUploadService(engine: UploadEngine): UploadService {
+export function createUploadService(deps: UploadDependencies): UploadService {
   return {
-    create: (owner, input) => create(engine, owner, input),
-    sendAudio: (owner, file) => sendAudio(engine, owner, file),
-    receive: (token, file) => receiveFile(engine, readToken(engine, token), file),
-    findByKeys: (owner, keys) => findByKeys(engine, owner, keys),
+    create: (owner, input) => create(deps, owner, input),
+    sendAudio: (owner, file) => sendAudio(deps, owner, file),
+    receive: (token, file) => receiveFile(deps, readToken(deps, token), file),
+    findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
     async findReady(owner, key) {
-      const [upload] = await findByKeys(engine, owner, [key]);
+      const [upload] = await findByKeys(deps, owner, [key]);
       if (upload?.state !== 'READY' || upload.path === null) return null;
       const { path, kind, durationSeconds } = upload;
       return { path, kind, durationSeconds };
     },
-    expireDue: () => expireWaiting(engine.db, engine.now()),
-    failAbandoned: (quietSince) => failReceiving(engine.db, quietSince, interruptedFailure),
+    expireDue: () => expireWaiting(deps.db, deps.now()),
+    failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
   };
 }
 
-async function create(engine: UploadEngine, owner: string, input: NewUpload) {
-  const contentType = readContentType(input.kind, input.contentType);
-  const issues = [
-    ...(contentType === null ? [contentTypeIssue(input.kind)] : []),
-    ...findSizeIssues(input.size),
-    ...findFilenameIssues(input.filename),
-  ];
-  if (contentType === null || issues.length > 0) throw new InvalidInputError(issues);
-  const { kind, filename, size } = input;
-  const createdAt = engine.now();
+const sizeMessage = 'size must be between 1 byte and 5 GB.';
+
+/** `contentType` becomes the name that the upstream uses. */
+function inputShape(kind: UploadKind) {
+  return z.object({
+    contentType: z.string().transform((declared, context) => {
+      const contentType = readContentType(kind, declared);
+      if (contentType !== null) return contentType;
+      const message = `contentType must be one of ${listContentTypes(kind)}.`;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    }),
+    size: z.coerce.number().min(1, sizeMessage).max(maxUploadBytes, sizeMessage).nullish(),
+    filename: z
+      .string()
+      .refine((name) => !hasControlCharacters(name), {
+        message: 'filename must not contain control characters.',
+        abort: true,
+      })
+      .refine((name) => name !== '' && [...name].length <= maxFilenameLength, {
+        message: `filename must have 1 to ${maxFilenameLength} characters.`,
+      })
+      .nullish(),
+  });
+}
+
+async function create(deps: UploadDependencies, owner: string, input: NewUpload) {
+  const { contentType, size, filename } = checkInput(inputShape(input.kind), input);
+  const createdAt = deps.now();
   const upload: Upload = {
     ...emptyUpload,
     id: randomUUID(),
     owner,
-    kind,
+    kind: input.kind,
     state: 'WAITING',
     contentType,
-    size: size === null || size === undefined ? null : Number(size),
+    size: size ?? null,
     filename: filename ?? null,
     createdAt,
-    expiresAt: new Date(createdAt.getTime() + urlLifeMs),
+    expiresAt: new Date(createdAt.getTime() + urlLifetimeMs),
   };
-  await insertUpload(engine.db, upload);
-  const token = engine.tokens.sign(upload.id, upload.expiresAt);
-  return { upload, uploadUrl: `${engine.publicUrl()}/uploads/${token}` };
+  await insertUpload(deps.db, upload);
+  const token = deps.tokens.sign(upload.id, upload.expiresAt);
+  return { upload, uploadUrl: `${deps.publicUrl()}/uploads/${token}` };
 }
 
 const emptyUpload = { durationSeconds: null, failure: null, path: null, receivingAt: null };
 
-function issue(path: string[], message: string): InputIssue {
-  return { path, message };
-}
-
-function contentTypeIssue(kind: UploadKind): InputIssue {
-  const accepted = listContentTypes(kind);
-  return issue(['input', 'contentType'], `contentType must be one of ${accepted}.`);
-}
-
-function findSizeIssues(size: NewUpload['size']): InputIssue[] {
-  const isFine =
-    size === null || size === undefined || (Number(size) >= 1 && Number(size) <= maxUploadBytes);
-  return isFine ? [] : [issue(['input', 'size'], 'size must be between 1 byte and 5 GB.')];
-}
-
-function findFilenameIssues(filename: NewUpload['filename']): InputIssue[] {
-  const path = ['input', 'filename'];
-  if (filename === null || filename === undefined) return [];
-  if (hasControls(filename)) return [issue(path, 'filename must not hold control characters.')];
-  const isFine = filename.length >= 1 && [...filename].length <= maxFilenameLength;
-  return isFine ? [] : [issue(path, `filename must have 1 to ${maxFilenameLength} characters.`)];
-}
-
-/** Lone surrogates too: no database takes them. */
-function hasControls(text: string): boolean {
+/** Lone surrogates count too, because the database rejects them. */
+function hasControlCharacters(text: string): boolean {
   return /\p{Cc}/u.test(text) || !text.isWellFormed();
 }
 
 /**
- * The upload that a token was made for, or null. Its expiry is not looked at here: the row has it too, and a URL that was
- * real once is told that it has expired.
+ * The id of the upload that a token was signed for, or null. The token's expiry is not checked here, so that an expired
+ * URL gives "has expired" instead of "not found"; the row has the expiry too.
  */
-function readToken(engine: UploadEngine, token: string): string | null {
-  const id = engine.tokens.readId(token);
+function readToken(deps: UploadDependencies, token: string): string | null {
+  const id = deps.tokens.readId(token);
   return id !== null && isUuid(id) ? id : null;
 }
 
 async function findByKeys(
-  engine: UploadEngine,
+  deps: UploadDependencies,
   owner: string,
   keys: readonly string[],
 ): Promise<(Upload | null)[]> {
   const ids = keys.filter(isUuid);
-  const found = ids.length === 0 ? [] : await findUploads(engine.db, owner, ids);
-  const now = engine.now();
-  const byId = new Map(found.map((upload) => [upload.id, asOf(upload, now)]));
+  const found = ids.length === 0 ? [] : await findUploads(deps.db, owner, ids);
+  const now = deps.now();
+  const byId = new Map(found.map((upload) => [upload.id, applyExpiry(upload, now)]));
   return keys.map((key) => byId.get(key) ?? null);
 }
 
-/** Whether an upload has expired does not depend on when somebody marks its row. */
-function asOf(upload: Upload, now: Date): Upload {
-  return isOverdue(upload, now) ? { ...upload, state: 'EXPIRED' } : upload;
+/** Shows an expired upload as EXPIRED, even before its row is marked. */
+function applyExpiry(upload: Upload, now: Date): Upload {
+  return isExpired(upload, now) ? { ...upload, state: 'EXPIRED' } : upload;
 }
 
-async function sendAudio(engine: UploadEngine, owner: string, file: WholeFile): Promise<Upload> {
-  if (file.size > maxWholeBytes) {
-    throw new InvalidInputError([
-      issue(['file'], 'The file is larger than 25 MB. Use createUpload, which takes up to 5 GB.'),
-    ]);
+async function sendAudio(
+  deps: UploadDependencies,
+  owner: string,
+  file: InlineFile,
+): Promise<Upload> {
+  if (file.size > maxInlineBytes) {
+    const message = 'The file is larger than 25 MB. Use createUpload, which takes up to 5 GB.';
+    throw new InvalidInputError([{ path: ['file'], message }]);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const expected = { kind: 'AUDIO', contentType: 'audio/wav', size: bytes.byteLength } as const;
-  const arrival = await transferWhole(engine, expected, bytes);
-  const now = engine.now();
+  const transferred = await transferBytes(deps, expected, bytes);
+  const now = deps.now();
   const upload: Upload = {
     ...emptyUpload,
-    ...arrival,
+    ...transferred,
     id: randomUUID(),
     owner,
     kind: 'AUDIO',
     state: 'READY',
-    filename: tidyFilename(file.name),
+    filename: cleanFilename(file.name),
     createdAt: now,
-    // There never was a URL.
+    // This upload never had a URL.
     expiresAt: now,
   };
-  await insertUpload(engine.db, upload);
+  await insertUpload(deps.db, upload);
   return upload;
 }
 
-/** Here nobody typed the name: a bad one is no reason to refuse the file. */
-function tidyFilename(name: string): string | null {
-  const tidy = [...name.toWellFormed().replace(/\p{Cc}/gu, '')]
+/** The name comes from the client's file system, so an invalid one is corrected instead of rejected. */
+function cleanFilename(name: string): string | null {
+  const cleaned = [...name.toWellFormed().replace(/\p{Cc}/gu, '')]
     .slice(0, maxFilenameLength)
     .join('');
-  return tidy === '' ? null : tidy;
+  return cleaned === '' ? null : cleaned;
 }
 
-async function transferWhole(
-  engine: UploadEngine,
+async function transferBytes(
+  deps: UploadDependencies,
   expected: Pick<Upload, 'kind' | 'contentType' | 'size'>,
   bytes: Uint8Array,
 ) {
@@ -198,15 +199,15 @@ async function transferWhole(
   })();
   try {
     const { signal } = new AbortController();
-    return await transferFile(engine, expected, { body, signal });
+    return await transferFile(deps, expected, { body, signal });
   } catch (thrown) {
-    throw thrown instanceof Refusal ? atFile(thrown) : thrown;
+    throw thrown instanceof UploadRejection ? atFileArgument(thrown) : thrown;
   }
 }
 
-/** The upstream speaks of its own input; here the input is the file. */
-function atFile({ failure }: Refusal) {
+/** Issues of the upstream refer to its own input; here the input is the argument `file`. */
+function atFileArgument({ failure }: UploadRejection) {
   return failure instanceof InvalidInputError
-    ? new InvalidInputError(failure.issues.map(({ message }) => issue(['file'], message)))
+    ? new InvalidInputError(failure.issues.map(({ message }) => ({ path: ['file'], message })))
     : failure;
 }

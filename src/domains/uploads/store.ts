@@ -7,29 +7,31 @@ export type UploadKind = (typeof uploadKinds)[number];
 const uploadStates = ['WAITING', 'RECEIVING', 'READY', 'FAILED', 'EXPIRED'] as const;
 export type UploadState = (typeof uploadStates)[number];
 
-/** One row of `uploads`, with the columns named as our code speaks. */
+/** A row of `uploads`, with its columns in camelCase. */
 export type Upload = {
   id: string;
   owner: string;
   kind: UploadKind;
   state: UploadState;
-  /** As declared while nothing has arrived, then what the bytes turned out to be. */
+  /** As declared, until the file has arrived; then as detected. */
   contentType: string;
-  /** In bytes. As declared, null = not told; then what arrived. */
+  /** In bytes. As declared, null = not declared; then as received. */
   size: number | null;
   filename: string | null;
   durationSeconds: number | null;
   failure: StoredFailure | null;
-  /** The upstream's name for the file. Opaque, and never shown to a caller. */
+  /** The upstream's path of the file. Opaque, and never shown to callers. */
   path: string | null;
   createdAt: Date;
   expiresAt: Date;
-  /** When bytes were last known to arrive; null before the first. */
+  /** When bytes last arrived, to the minute; null before the first. */
   receivingAt: Date | null;
 };
 
-/** What the bytes turned out to be and where they went. */
-export type Arrival = Pick<Upload, 'contentType' | 'size' | 'durationSeconds'> & { path: string };
+/** The detected properties of a received file, and its path upstream. */
+export type TransferredFile = Pick<Upload, 'contentType' | 'size' | 'durationSeconds'> & {
+  path: string;
+};
 
 function fromRow(row: Row): Upload {
   const entries = Object.entries(row).map(([column, value]) => [
@@ -55,7 +57,7 @@ export async function insertUpload(
   );
 }
 
-/** Whoever holds the signed token may ask without being the owner. */
+/** Not restricted to an owner: for the holder of a signed token. */
 export async function findUpload(sql: Sql, id: string): Promise<Upload | null> {
   const [row] = await sql.query('select * from uploads where id = $1::uuid', [id]);
   return row === undefined ? null : fromRow(row);
@@ -73,7 +75,7 @@ export async function findUploads(
   return rows.map(fromRow);
 }
 
-/** Only one of those who ask at the same time gets true: the row lock decides. */
+/** True for only one of several concurrent calls: the row lock decides. */
 export async function claimUpload(sql: Sql, id: string, now: Date): Promise<boolean> {
   const rows = await sql.query(
     `update uploads set state = 'RECEIVING', receiving_at = $2::timestamptz
@@ -87,13 +89,13 @@ export async function touchUpload(sql: Sql, id: string, now: Date): Promise<void
   await sql.query(`update uploads set receiving_at = $2 where id = $1::uuid`, [id, now]);
 }
 
-/** Also where it was given up meanwhile: the file has arrived, whatever somebody believed. */
-export async function finishUpload(sql: Sql, id: string, arrival: Arrival): Promise<void> {
+/** Also if the upload was failed as abandoned meanwhile: the file has arrived. */
+export async function finishUpload(sql: Sql, id: string, file: TransferredFile): Promise<void> {
   await sql.query(
     `update uploads set state = 'READY', failure = null, path = $2, content_type = $3, size = $4,
        duration_seconds = $5
      where id = $1::uuid`,
-    [id, arrival.path, arrival.contentType, arrival.size, arrival.durationSeconds],
+    [id, file.path, file.contentType, file.size, file.durationSeconds],
   );
 }
 
@@ -105,7 +107,7 @@ export async function failUpload(sql: Sql, id: string, failure: StoredFailure): 
   );
 }
 
-/** @returns how many rows changed */
+/** @returns the number of changed rows */
 export async function expireWaiting(sql: Sql, now: Date): Promise<number> {
   const rows = await sql.query(
     `update uploads set state = 'EXPIRED' where state = 'WAITING' and expires_at <= $1 returning id`,
@@ -114,7 +116,7 @@ export async function expireWaiting(sql: Sql, now: Date): Promise<number> {
   return rows.length;
 }
 
-/** @returns how many rows changed */
+/** @returns the number of changed rows */
 export async function failReceiving(
   sql: Sql,
   quietSince: Date,

@@ -1,60 +1,61 @@
 import { Failure, UpstreamUnavailableError } from '../../errors.ts';
+import type { UploadDependencies } from './dependencies.ts';
 import { type DurationProbe, startProbe } from './duration.ts';
 import { postFile } from './endpoints.ts';
-import type { UploadEngine } from './engine.ts';
-import { detectMedia, headBytes } from './inspect.ts';
-import { Refusal, refuseInterrupted, refuseKind, refuseStalled } from './refusal.ts';
-import { readHead, Source } from './source.ts';
-import type { Arrival, Upload } from './store.ts';
+import { IncomingBody, readHead } from './incoming-body.ts';
+import { detectMediaType, headBytes } from './media-types.ts';
+import { UploadRejection } from './rejection.ts';
+import type { TransferredFile, Upload } from './store.ts';
 
 export type Transfer = {
-  /** Taken piece by piece and never closed. */
+  /** Read piece by piece and never closed. */
   body: AsyncIterator<Uint8Array>;
-  /** Aborted when the outcome is of no use any more, with an `Interruption` as its reason. */
+  /** Aborted when the outcome is no longer needed, with an `Interruption` as its reason. */
   signal: AbortSignal;
   /** Called for each piece that arrives. */
   onPiece?: () => void;
 };
 
 /**
- * Looks at the first bytes, then passes all of them on as they come. About a hundred kilobytes are in memory at a time,
- * whatever the size of the file and the pace of either end; only the duration's parser may hold some megabytes.
+ * Checks the first bytes, then forwards the whole file as it arrives. Memory use is about a hundred kilobytes, independent
+ * of the size of the file and the speed of either end; only the parser for the duration may hold some megabytes.
  *
- * @param expected its `size` is in bytes, null = not told; its content type only helps where bytes are ambiguous
- * @throws {Refusal}
+ * @param expected its `size` is in bytes, null = not announced; its content type is used only where the bytes are
+ * ambiguous
+ * @throws {UploadRejection}
  */
 export async function transferFile(
-  engine: UploadEngine,
+  deps: UploadDependencies,
   expected: Pick<Upload, 'kind' | 'contentType' | 'size'>,
   { body, signal, onPiece }: Transfer,
-): Promise<Arrival> {
-  const source = new Source(body, expected.size);
-  const head = await readHead(source, signal);
-  const media = await detectMedia(head.subarray(0, headBytes), expected.contentType);
-  if (media?.kind !== expected.kind) throw refuseKind(expected.kind);
+): Promise<TransferredFile> {
+  const incoming = new IncomingBody(body, expected.size);
+  const head = await readHead(incoming, signal);
+  const media = await detectMediaType(head.subarray(0, headBytes), expected.contentType);
+  if (media?.kind !== expected.kind) throw UploadRejection.wrongKind(expected.kind);
   const { contentType } = media;
   const probe = startProbe(contentType, expected.size);
   try {
-    const { path } = await postFile(engine.upstream, {
-      body: pour({ head, source, probe, onPiece }),
+    const { path } = await postFile(deps.upstream, {
+      body: forward({ head, incoming, probe, onPiece }),
       contentType,
       contentLength: expected.size ?? undefined,
-      email: await engine.accounts.pickForUpload(),
+      email: await deps.accounts.pickForUpload(),
       signal,
     });
-    // An upstream that says yes to half a file has not understood.
-    if (!source.isWhole) throw new UpstreamUnavailableError('INVALID_ANSWER');
-    return { path, contentType, size: source.bytes, durationSeconds: await probe.finish() };
+    // A success for a part of the file cannot be trusted.
+    if (!incoming.isWhole) throw new UpstreamUnavailableError('INVALID_ANSWER');
+    return { path, contentType, size: incoming.bytes, durationSeconds: await probe.finish() };
   } catch (thrown) {
-    throw explain(thrown, source, signal);
+    throw findCause(thrown, incoming, signal);
   } finally {
     probe.stop();
   }
 }
 
-async function* pour(from: {
+async function* forward(from: {
   head: Uint8Array;
-  source: Source;
+  incoming: IncomingBody;
   probe: DurationProbe;
   onPiece: (() => void) | undefined;
 }): AsyncGenerator<Uint8Array> {
@@ -63,18 +64,18 @@ async function* pour(from: {
     from.onPiece?.();
     await from.probe.offer(piece);
     yield piece;
-    piece = await from.source.next();
+    piece = await from.incoming.next();
   }
 }
 
-/** Several things break at once when one end goes: finds the one that was first. */
-function explain(thrown: unknown, source: Source, signal: AbortSignal): unknown {
-  if (thrown instanceof Refusal) return thrown;
-  if (signal.aborted) return refuseInterrupted(signal.reason);
-  if (source.isBroken) return refuseInterrupted('CLIENT_LEFT');
-  // Client and upstream share one idle timeout.
-  if (source.isWaiting && isTimeout(thrown)) return refuseStalled();
-  return thrown instanceof Failure ? new Refusal('UPSTREAM', thrown) : thrown;
+/** When one end fails, the other fails too: finds the first cause. */
+function findCause(thrown: unknown, incoming: IncomingBody, signal: AbortSignal): unknown {
+  if (thrown instanceof UploadRejection) return thrown;
+  if (signal.aborted) return UploadRejection.interrupted(signal.reason);
+  if (incoming.isBroken) return UploadRejection.interrupted('CLIENT_LEFT');
+  // One idle timeout covers the client and the upstream.
+  if (incoming.isWaiting && isTimeout(thrown)) return UploadRejection.stalled();
+  return thrown instanceof Failure ? new UploadRejection('UPSTREAM', thrown) : thrown;
 }
 
 function isTimeout(thrown: unknown): boolean {

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { InvalidInputError } from '../../errors.ts';
-import type { Position } from './order.ts';
+import type { VideoPosition } from './order.ts';
 
 /**
- * Where a page ends. The position names a video and decides; the offsets, by account, are hints where to read on and
- * may be wrong, since videos come and go. Nothing in it is secret, and nothing in it is believed.
+ * A place in the list. The position decides. The offsets, by account id, only hint where to continue reading: they may be
+ * outdated, since videos are added and deleted. A cursor holds no secrets and is not trusted.
  */
-export type Cursor = { position: Position; offsets: Readonly<Record<string, number>> };
+export type Cursor = { position: VideoPosition; offsets: Readonly<Record<string, number>> };
 
-const maxLength = 8_192;
+const maxCursorLength = 8_192;
 
-const wireCursor = z.tuple([
+const cursorShape = z.tuple([
   z.int().min(0).max(8.64e15),
   z.string().regex(/^(?:[A-Za-z0-9_-]{8}-\d{0,64})?$/),
   z.record(z.string().regex(/^[A-Za-z0-9_-]{1,32}$/), z.int().min(0).max(10_000_000)),
@@ -20,11 +20,11 @@ export function writeCursor({ position, offsets }: Cursor): string {
   return Buffer.from(JSON.stringify([position.at, position.key, offsets])).toString('base64url');
 }
 
-/** @throws {InvalidInputError} for anything that `writeCursor` did not write */
+/** @throws {InvalidInputError} for a text that `writeCursor` cannot have written */
 export function readCursor(argument: 'after' | 'before', text: string): Cursor {
-  const parsed = text.length <= maxLength ? wireCursor.safeParse(parseJson(text)) : null;
+  const parsed = text.length <= maxCursorLength ? cursorShape.safeParse(parseJson(text)) : null;
   if (!parsed?.success) {
-    const message = `This is no cursor of this list: ${argument} takes one that it gave out.`;
+    const message = `The cursor does not belong to this list: ${argument} takes a cursor from an earlier page.`;
     throw new InvalidInputError([{ path: [argument], message }]);
   }
   const [at, key, offsets] = parsed.data;

@@ -1,31 +1,31 @@
 import { z } from 'zod';
 import { NotFoundError } from '../../errors.ts';
 import type { ReadOptions, Upstream } from '../../upstream/client.ts';
-import { rawSegment } from '../../upstream/path.ts';
 import {
-  looseBoolean,
-  looseDate,
-  looseId,
-  looseList,
-  looseNumber,
-  loosePositive,
-  looseRecord,
-  looseText,
-  looseUrl,
+  lenientBoolean,
+  lenientDate,
+  lenientId,
+  lenientList,
+  lenientNumber,
+  lenientPositive,
+  lenientRecord,
+  lenientText,
+  lenientUrl,
   readItems,
-} from '../../upstream/wire.ts';
-import { isFinalState, isUnclear, stateOf, type VideoState } from './state.ts';
+} from '../../upstream/lenient-shapes.ts';
+import { rawSegment } from '../../upstream/path.ts';
+import { isFinalStatus, isUnclear, statusOf, type VideoStatus } from './status.ts';
 
 export type UpstreamVideo = {
-  /** `user:<userid>-pixverse:<email>-video:<number>`: for us only, since it carries an e-mail. */
+  /** `user:<userid>-pixverse:<email>-video:<number>`. Internal, because it holds an e-mail. */
   id: string;
-  /** From the id; null where it isn't of the documented form. */
+  /** From the id; null for an id of another form. */
   accountEmail: string | null;
-  state: VideoState;
+  status: VideoStatus;
   isFinal: boolean;
-  /** The item says too little to know how far the video is: GET one may say more. */
+  /** This item is not enough to know the status; GET of the single video may say more. */
   isUnclear: boolean;
-  /** Only of a COMPLETED video: the upstream also writes addresses into items that still run. */
+  /** Only of a COMPLETED video: the upstream also writes URLs into running items. */
   url: string | null;
   posterUrl: string | null;
   lastFrameUrl: string | null;
@@ -50,7 +50,7 @@ export type UpstreamVideo = {
 
 export type VideoPage = {
   items: UpstreamVideo[];
-  /** How many items the page had, also those that could not be read: what an offset counts. */
+  /** Number of items on the page, including unreadable items, which an offset counts too. */
   rawCount: number;
   nextOffset: number;
   hasMore: boolean;
@@ -58,76 +58,78 @@ export type VideoPage = {
 
 export type VideoQuery = { email?: string | undefined; limit: number; offset: number };
 
-// A page shorter than what was asked for may be a full one of an upstream that allows less; no maximum is documented.
-// It is believed to allow at least its own default, unless its longest page so far is as long as such limits usually are:
-// asking once more where a list really ends there costs little.
+// A page shorter than requested may still be full, if the upstream allows less; no maximum is documented. A page of at
+// least the upstream's default limit counts as full, and so does the longest page so far if its length is a common limit.
+// If the list really ends there, the cost is one more call.
 const defaultLimit = 40;
-const usualLimits: ReadonlySet<number> = new Set([10, 20, 25, 30]);
+const commonLimits: ReadonlySet<number> = new Set([10, 20, 25, 30]);
 const longestPages = new WeakMap<Upstream, number>();
 
-const wireVideo = z.object({
-  video_id: looseId,
-  id: looseId,
-  video_status: looseNumber,
-  video_status_name: looseText,
-  video_status_final: looseBoolean,
-  url: looseUrl,
-  first_frame: looseUrl,
-  last_frame: looseUrl,
-  img_url: looseUrl,
-  prompt: looseText,
-  negative_prompt: looseText,
-  model: looseText,
-  quality: looseText,
-  aspect_ratio: looseText,
-  output_width: loosePositive,
-  output_height: loosePositive,
-  video_duration: loosePositive,
-  duration: loosePositive,
-  seed: looseNumber,
-  created_at: looseDate,
-  off_peak: looseBoolean,
-  replyRef: looseText,
-  response: looseRecord.pipe(z.object({ replyRef: looseText })),
-  original_video_id: looseId,
+const videoShape = z.object({
+  video_id: lenientId,
+  id: lenientId,
+  video_status: lenientNumber,
+  video_status_name: lenientText,
+  video_status_final: lenientBoolean,
+  url: lenientUrl,
+  first_frame: lenientUrl,
+  last_frame: lenientUrl,
+  img_url: lenientUrl,
+  prompt: lenientText,
+  negative_prompt: lenientText,
+  model: lenientText,
+  quality: lenientText,
+  aspect_ratio: lenientText,
+  output_width: lenientPositive,
+  output_height: lenientPositive,
+  video_duration: lenientPositive,
+  duration: lenientPositive,
+  seed: lenientNumber,
+  created_at: lenientDate,
+  off_peak: lenientBoolean,
+  replyRef: lenientText,
+  response: lenientRecord.pipe(z.object({ replyRef: lenientText })),
+  original_video_id: lenientId,
 });
 
-const video = wireVideo.transform((item, context): UpstreamVideo => {
+const video = videoShape.transform((item, context): UpstreamVideo => {
   const id = item.video_id ?? item.id;
   if (id === null) {
-    context.addIssue({ code: 'custom', message: 'There is no id.' });
+    context.addIssue({ code: 'custom', message: 'The id is missing.' });
     return z.NEVER;
   }
-  return describe(item, id);
+  return toVideo(item, id);
 });
 
-/** Whoever asks for one by its id knows the id: the answer may leave it out, or write its number alone. */
-function videoUnder(id: string) {
-  return wireVideo.transform((item, context): UpstreamVideo => {
+/** For GET by id, where the response may omit the id or give only its number: the requested id is used. */
+function videoWithId(id: string) {
+  return videoShape.transform((item, context): UpstreamVideo => {
     const { video_id, video_status, video_status_name, url } = item;
-    if ([video_id, item.id, video_status, video_status_name, url].every((told) => told === null)) {
-      context.addIssue({ code: 'custom', message: 'There is no video.' });
+    if (
+      [video_id, item.id, video_status, video_status_name, url].every((value) => value === null)
+    ) {
+      context.addIssue({ code: 'custom', message: 'The video is missing.' });
       return z.NEVER;
     }
-    return describe(item, id);
+    return toVideo(item, id);
   });
 }
 
-function describe(item: z.output<typeof wireVideo>, id: string): UpstreamVideo {
-  const told = {
+function toVideo(item: z.output<typeof videoShape>, id: string): UpstreamVideo {
+  const reported = {
     name: item.video_status_name,
     code: item.video_status,
     isFinal: item.video_status_final,
     url: item.url,
   };
-  const state = stateOf(told);
+  const status = statusOf(reported);
   return {
     id,
     accountEmail: accountEmailOf(id),
-    state,
-    isFinal: isFinalState(state),
-    isUnclear: isUnclear(told),
-    ...lookOf(item, state),
+    status,
+    isFinal: isFinalStatus(status),
+    isUnclear: isUnclear(reported),
+    ...mediaOf(item, status),
     prompt: item.prompt,
     negativePrompt: item.negative_prompt,
     model: item.model,
@@ -143,19 +145,19 @@ function describe(item: z.output<typeof wireVideo>, id: string): UpstreamVideo {
 }
 
 const page = z
-  .object({ next_offset: looseNumber, has_more: looseBoolean })
+  .object({ next_offset: lenientNumber, has_more: lenientBoolean })
   .catch({ next_offset: null, has_more: null });
 
-const videoPage = z.unknown().transform((answer, context) => {
-  const list = looseList('data').safeParse(answer);
+const videoPage = z.unknown().transform((body, context) => {
+  const list = lenientList('data').safeParse(body);
   if (!list.success) {
-    context.addIssue({ code: 'custom', message: 'There is no list of videos.' });
+    context.addIssue({ code: 'custom', message: 'The list of videos is missing.' });
     return z.NEVER;
   }
-  return { list: list.data, ...page.parse(answer) };
+  return { list: list.data, ...page.parse(body) };
 });
 
-/** GET /videos/: the account's videos, running ones too. `email` is required where there is more than one account. */
+/** GET /videos/: the account's videos, also running ones. The upstream requires `email` if it has several accounts. */
 export async function listVideos(
   upstream: Upstream,
   query: VideoQuery,
@@ -171,31 +173,33 @@ export async function listVideos(
     upstream.log.debug({ path, dropped }, 'upstream videos without an id'),
   );
   const rawCount = body.list.length;
-  const mayBeFull = isPerhapsFull(upstream, rawCount);
-  const toldOffset = body.next_offset;
+  const isAtCommonLimit = recordLength(upstream, rawCount);
+  const reportedOffset = body.next_offset;
   return {
     items,
     rawCount,
-    // An offset that doesn't move on, or a next page after an empty one, would be read for ever.
-    nextOffset: toldOffset !== null && toldOffset > offset ? toldOffset : offset + rawCount,
+    // An offset that does not advance, or a next page after an empty page, would cause an endless loop.
+    nextOffset:
+      reportedOffset !== null && reportedOffset > offset ? reportedOffset : offset + rawCount,
     hasMore:
       rawCount > 0 &&
       (body.has_more ??
-        ((toldOffset !== null && toldOffset > offset) ||
+        ((reportedOffset !== null && reportedOffset > offset) ||
           rawCount >= Math.min(limit, defaultLimit) ||
-          mayBeFull)),
+          isAtCommonLimit)),
   };
 }
 
-function isPerhapsFull(upstream: Upstream, rawCount: number): boolean {
+/** Whether this is the longest page so far and its length is a common limit. */
+function recordLength(upstream: Upstream, rawCount: number): boolean {
   const longest = Math.max(rawCount, longestPages.get(upstream) ?? 0);
   longestPages.set(upstream, longest);
-  return rawCount === longest && usualLimits.has(rawCount);
+  return rawCount === longest && commonLimits.has(rawCount);
 }
 
 /**
- * GET /videos/{id}. Null on 404, which a video that still runs answers as well as one that never was: `listVideos` tells
- * them apart.
+ * GET /videos/{id}. Null on 404, which the upstream gives for a running video and for an unknown id; only `listVideos`
+ * distinguishes them.
  */
 export async function getVideo(
   upstream: Upstream,
@@ -204,7 +208,7 @@ export async function getVideo(
 ): Promise<UpstreamVideo | null> {
   try {
     const path = `/videos/${rawSegment(id, 'The video')}`;
-    return await upstream.read({ path, schema: videoUnder(id) }, options);
+    return await upstream.read({ path, schema: videoWithId(id) }, options);
   } catch (thrown) {
     if (thrown instanceof NotFoundError) {
       return null;
@@ -213,26 +217,26 @@ export async function getVideo(
   }
 }
 
-/** DELETE /videos/{id}: for good. */
+/** DELETE /videos/{id}: permanent. */
 export async function deleteVideo(upstream: Upstream, id: string): Promise<void> {
   const path = `/videos/${rawSegment(id, 'The video')}`;
-  await upstream.change({ method: 'DELETE', path });
+  await upstream.write({ method: 'DELETE', path });
 }
 
-/** E-mails may hold '-', '+' and even the markers themselves: from the first `-pixverse:` to the last `-video:`. */
+/** E-mails can contain '-', '+' and even the markers, so the e-mail runs from the first `-pixverse:` to the last `-video:`. */
 export function accountEmailOf(id: string): string | null {
   return /^user:.*?-pixverse:(.+)-video:\d+$/.exec(id)?.[1] ?? null;
 }
 
-/** The upstream writes an id whole, and sometimes its number alone. Within one account both mean the same video. */
+/** The upstream writes an id in full or as its number alone. Within one account both mean the same video. */
 export function isSameVideo(one: string, other: string): boolean {
   const [short, long] = one.length < other.length ? [one, other] : [other, one];
   return short === long || (/^\d+$/.test(short) && long.endsWith(`-video:${short}`));
 }
 
-function lookOf(item: z.output<typeof wireVideo>, state: VideoState) {
+function mediaOf(item: z.output<typeof videoShape>, status: VideoStatus) {
   return {
-    url: state === 'COMPLETED' ? item.url : null,
+    url: status === 'COMPLETED' ? item.url : null,
     posterUrl: item.first_frame ?? item.img_url,
     lastFrameUrl: item.last_frame,
     previewUrl: item.img_url,

@@ -1,35 +1,35 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../../database/connect.ts';
-import { findPrefix, keepPrefixes } from './store.ts';
+import { findPrefix, insertPrefixes } from './store.ts';
 
 export type VideoIds = {
-  /** The key of an upstream id: `<8 random characters>-<digits>`, the same one for ever. */
+  /** The key of an upstream id: `<8 random characters>-<digits>`. Permanent. */
   toKey(upstreamId: string): Promise<string>;
-  /** The same for many, with one statement at most. */
+  /** `toKey` for many ids, with at most one statement. */
   toKeys(upstreamIds: readonly string[]): Promise<string[]>;
-  /** Null for a key that was never given out in this database. */
+  /** Null for a key that was never created in this database. */
   toUpstream(key: string): Promise<string | null>;
 };
 
-/** Ids reach 15 digits today; a thousand times longer ones are somebody's rubbish. */
+/** Real numbers have up to 15 digits. The limit bounds what a made-up id can store. */
 const keyForm = /^([A-Za-z0-9_-]{8})-(\d{0,64})$/;
 
-/** Anything else was never given out, and may not even be a text that the database takes. */
+/** Other texts were never given out as keys; the database may even reject them, as with U+0000. */
 export function isVideoKey(text: string): boolean {
   return keyForm.test(text);
 }
 
-/** The upstream id of a key whose prefix has been read, as `readSnapshots` does for many at once. */
+/** The upstream id of a key and its prefix, which `readVideoCopies` reads for many keys at once. */
 export function toUpstreamId(key: string, prefix: string): string {
   return `${prefix}${keyForm.exec(key)?.[2] ?? ''}`;
 }
 
 /**
- * An upstream id carries the account's e-mail and its owner's number. What callers see instead is a random key of all
- * that stands in front of the number, and the number. The key is kept, so ids survive every rotation of secrets.
+ * An upstream id holds the account's e-mail and user number. Callers get instead a random key for the part before the
+ * video's number, followed by that number. Keys are stored, not derived from a secret, so rotating secrets keeps ids valid.
  */
 export function createVideoIds(db: Database): VideoIds {
-  // As many entries as there are accounts, so never emptied.
+  // One entry per account, so nothing is evicted.
   const keys = new Map<string, string>();
   const prefixes = new Map<string, string>();
 
@@ -38,18 +38,20 @@ export function createVideoIds(db: Database): VideoIds {
     prefixes.set(row.key, row.prefix);
   }
 
-  async function learn(unknown: readonly string[]): Promise<void> {
+  async function addPrefixes(unknown: readonly string[]): Promise<void> {
     if (unknown.length === 0) return;
     const fresh = unknown.map((prefix) => ({
       key: randomBytes(6).toString('base64url'),
       prefix,
     }));
-    for (const row of await keepPrefixes(db, fresh)) remember(row);
+    for (const row of await insertPrefixes(db, fresh)) remember(row);
   }
 
   async function toKeys(upstreamIds: readonly string[]): Promise<string[]> {
     const parts = upstreamIds.map(splitId);
-    await learn([...new Set(parts.map(({ prefix }) => prefix))].filter((it) => !keys.has(it)));
+    await addPrefixes(
+      [...new Set(parts.map(({ prefix }) => prefix))].filter((it) => !keys.has(it)),
+    );
     return parts.map(({ prefix, digits }) => `${keys.get(prefix)}-${digits}`);
   }
 
@@ -71,7 +73,7 @@ export function createVideoIds(db: Database): VideoIds {
   };
 }
 
-/** Any text has a front and the digits at its end; either may be empty. */
+/** Splits off the digits at the end. Either part may be empty. */
 function splitId(upstreamId: string): { prefix: string; digits: string } {
   const digits = /\d{0,64}$/.exec(upstreamId)?.[0] ?? '';
   return { prefix: upstreamId.slice(0, upstreamId.length - digits.length), digits };

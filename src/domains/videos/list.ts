@@ -1,32 +1,32 @@
-import { SingleFlight } from '../../upstream/single-flight.ts';
-import type { Library, Viewer } from './library.ts';
+import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import type { VideoDependencies, Viewer } from './dependencies.ts';
+import { mergePage, type VideoPage } from './merge-page.ts';
 import type { VideoFilter } from './order.ts';
-import { listOwn } from './own.ts';
-import { readRange, type VideoPageRequest } from './range.ts';
+import { listOwnVideos } from './own-videos.ts';
+import { parsePageArguments, type VideoPageRequest } from './page-arguments.ts';
 import { scanAccounts } from './scan.ts';
-import { cutPage, type VideoPage } from './slice.ts';
 
-export type { VideoPageRequest } from './range.ts';
-export type { VideoPage } from './slice.ts';
+export type { VideoPage } from './merge-page.ts';
+export type { VideoPageRequest } from './page-arguments.ts';
 
 /** See `VideoService.list`. */
-export function createVideoList(library: Library) {
-  const flights = new SingleFlight<VideoPage>();
+export function createVideoList(deps: VideoDependencies) {
+  const reads = new CoalescedReads<VideoPage>();
   return async (
     viewer: Viewer,
     request: VideoPageRequest,
     signal?: AbortSignal,
   ): Promise<VideoPage> => {
-    const range = readRange(request);
+    const range = parsePageArguments(request);
     const filter: VideoFilter = {
       status: request.filter?.status ?? null,
       createdAfter: request.filter?.createdAfter ?? null,
       createdBefore: request.filter?.createdBefore ?? null,
     };
-    if (!viewer.canSeeAll) return listOwn(library.db, viewer.owner, { range, filter });
-    // What those with this scope see does not depend on who they are.
+    if (!viewer.canSeeAll) return listOwnVideos(deps.db, viewer.owner, { range, filter });
+    // All viewers that can see everything get the same page, so they share one read.
     const scan = async (shared: AbortSignal) =>
-      cutPage(await scanAccounts(library, { range, filter }, shared), { range, filter });
-    return flights.join(JSON.stringify([range, filter]), scan, signal);
+      mergePage(await scanAccounts(deps, { range, filter }, shared), { range, filter });
+    return reads.read(JSON.stringify([range, filter]), scan, signal);
   };
 }

@@ -1,4 +1,6 @@
+import pLimit, { type LimitFunction } from 'p-limit';
 import { Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
+import type { VideoDependencies, Viewer } from './dependencies.ts';
 import {
   accountEmailOf,
   getVideo,
@@ -8,133 +10,135 @@ import {
   type VideoQuery,
 } from './endpoints.ts';
 import { isVideoKey, toUpstreamId } from './ids.ts';
-import type { Library, Viewer } from './library.ts';
-import { readSnapshots, type Snapshot } from './store.ts';
-import { isGone, type StoredVideo, toStored } from './stored.ts';
+import { readVideoCopies, type VideoCopy } from './store.ts';
+import { isDeleted, type StoredVideo, toStored } from './stored-video.ts';
 
 type Loaded = StoredVideo | Failure | null;
 type Found = UpstreamVideo | Failure | null;
 
-/** GETs of single videos at once, for one request: enough to be quick, few enough to leave room for others. */
-const readsAtOnce = 4;
+/** Concurrent GETs of single videos for one request: fast enough, without taking all pooled connections. */
+const maxConcurrentGets = 4;
 
 /**
- * A video that is still made answers 404 to GET one, and stands near the top of the list. Accounts run 8 jobs at
- * most, so two pages have all of them, unless somebody floods the account from outside.
+ * GET of a running video gives 404; it is found near the top of the list. Accounts run at most 8 jobs, so two pages
+ * contain all of them, unless another client floods the account.
  */
 const pageSize = 40;
 const pagesToSearch = 2;
 
 /**
- * Where several are asked for at once, as gateways do, one large page is worth many calls. No maximum is documented: an
- * upstream that refuses this is asked for less.
+ * Gateways ask for many videos at once, and one large page replaces many GETs. No maximum is documented; an upstream that
+ * rejects this size is asked for `pageSize` instead.
  */
-const largestPage = 100;
+const largePageSize = 100;
 
 /** See `VideoService.load`. */
 export async function loadVideos(
-  library: Library,
+  deps: VideoDependencies,
   viewer: Viewer,
   keys: readonly string[],
 ): Promise<Loaded[]> {
-  const snapshots = await readSnapshots(library.db, viewer.owner, keys.filter(isVideoKey));
-  const visible = snapshots.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
-  const isKept = ({ video }: Snapshot) => video !== null && !isGone(video);
-  const missing = visible.filter((snapshot) => !isKept(snapshot));
+  const copies = await readVideoCopies(deps.db, viewer.owner, keys.filter(isVideoKey));
+  const visible = copies.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
+  const isStored = ({ video }: VideoCopy) => video !== null && !isDeleted(video);
+  const missing = visible.filter((copy) => !isStored(copy));
   const loaded = new Map<string, Loaded>(visible.map(({ key, video }) => [key, video]));
-  for (const [key, video] of await readMissing(library, missing)) loaded.set(key, video);
+  for (const [key, video] of await readMissing(deps, missing)) loaded.set(key, video);
   return keys.map((key) => loaded.get(key) ?? null);
 }
 
 async function readMissing(
-  library: Library,
-  snapshots: readonly Snapshot[],
+  deps: VideoDependencies,
+  copies: readonly VideoCopy[],
 ): Promise<[string, Loaded][]> {
   const ids = new Map(
-    snapshots.flatMap(({ key, prefix }) =>
+    copies.flatMap(({ key, prefix }) =>
       prefix === null ? [] : [[key, toUpstreamId(key, prefix)] as const],
     ),
   );
-  const found = await findUpstream(library, [...ids.values()]);
-  return snapshots.map(({ key }) => {
+  const found = await findUpstream(deps, [...ids.values()]);
+  return copies.map(({ key }) => {
     const video = found.get(ids.get(key) ?? '') ?? null;
     return [key, video instanceof Failure || video === null ? video : toStored(key, video)];
   });
 }
 
-/** One video by its upstream id; null where there is none. Throws the upstream's failure. */
+/** One video by its upstream id; null if there is none. Throws the upstream's failure. */
 export async function findVideo(
-  library: Library,
+  deps: VideoDependencies,
   upstreamId: string,
 ): Promise<UpstreamVideo | null> {
-  const found = (await findUpstream(library, [upstreamId])).get(upstreamId) ?? null;
+  const found = (await findUpstream(deps, [upstreamId])).get(upstreamId) ?? null;
   if (found instanceof Failure) throw found;
   return found;
 }
 
 async function findUpstream(
-  library: Library,
+  deps: VideoDependencies,
   upstreamIds: readonly string[],
 ): Promise<Map<string, Found>> {
   const byAccount = Map.groupBy(new Set(upstreamIds), accountEmailOf);
-  const bounded = createBound(readsAtOnce);
+  const limit = pLimit(maxConcurrentGets);
   const found = await Promise.all(
-    [...byAccount].map(([email, ids]) => findInAccount(library, { email, ids }, bounded)),
+    [...byAccount].map(([email, ids]) => findInAccount(deps, { email, ids }, limit)),
   );
   return new Map(found.flatMap((entries) => [...entries]));
 }
 
 /**
- * Pages of the list serve many, as long as each of them spares more than one GET, and GETs serve the rest. A single one
- * is asked for directly, since the list would be the larger answer. What is not in a list that was read whole is not
- * there at all: whoever sends a thousand ids of nothing causes no thousand calls.
+ * For several ids, reads pages of the list as long as each page replaces more than one GET, then reads the rest by GET. A
+ * single id is read by GET first, since a page is the larger response. If the whole list was read, the missing ids do not
+ * exist: a caller that sends a thousand made-up ids causes no thousand calls.
  */
 async function findInAccount(
-  library: Library,
+  deps: VideoDependencies,
   { email, ids }: { email: string | null; ids: readonly string[] },
-  bounded: Bound,
+  limitGets: LimitFunction,
 ): Promise<Map<string, Found>> {
   const found = new Map<string, Found>();
   const missing = () => ids.filter((id) => (found.get(id) ?? null) === null);
-  const limit = ids.length > 1 ? largestPage : pageSize;
-  const search = createSearch(library, { email, limit }, found);
-  let spared = ids.length;
-  for (let pages = 1; spared > 1 && missing().length > 1; pages += 1) {
+  const limit = ids.length > 1 ? largePageSize : pageSize;
+  const search = createPageSearch(deps, { email, limit }, found);
+  let savedGets = ids.length;
+  for (let pages = 1; savedGets > 1 && missing().length > 1; pages += 1) {
     const before = missing().length;
     await search(pages);
-    spared = before - missing().length;
+    savedGets = before - missing().length;
   }
   if (search.isWhole()) return found;
   await Promise.all(
     missing().map((id) =>
-      bounded(async () => found.set(id, await settled(getVideo(library.upstream, id)))),
+      limitGets(async () => found.set(id, await readOrFailure(getVideo(deps.upstream, id)))),
     ),
   );
   for (let pages = 1; pages <= pagesToSearch && missing().length > 0; pages += 1) {
     await search(pages);
   }
-  // Only the list could have told whether these are being made.
+  // Only the list shows running videos, so without it a missing video may still exist.
   if (search.failure() !== null) for (const id of missing()) found.set(id, search.failure());
   return found;
 }
 
-/** Reads pages of the list up to the given number of them, each once; remembers a failure, and whether it was all. */
-function createSearch(
-  library: Library,
+/**
+ * Reads the list up to the given number of pages, each page once, and adds the videos to `found`. Remembers a failure, and
+ * whether the whole list was read.
+ */
+function createPageSearch(
+  deps: VideoDependencies,
   { email, limit }: { email: string | null; limit: number },
   found: Map<string, Found>,
 ) {
   let offset = 0;
   let pagesRead = 0;
-  let isOver = email === null;
+  let isAtEnd = email === null;
   let isWhole = false;
   let failure: Failure | null = null;
 
   async function search(pages: number): Promise<void> {
-    if (isOver || pagesRead >= pages || email === null) return;
+    if (isAtEnd || pagesRead >= pages || email === null) return;
     pagesRead += 1;
-    const page = await settled(readPage(library, { email, limit, offset }));
-    isOver = page === null || page instanceof Failure || !page.hasMore;
+    const page = await readOrFailure(readPage(deps, { email, limit, offset }));
+    isAtEnd = page === null || page instanceof Failure || !page.hasMore;
     if (page instanceof Failure) failure = page;
     if (page === null || page instanceof Failure) return;
     isWhole = !page.hasMore;
@@ -145,7 +149,7 @@ function createSearch(
   return Object.assign(search, { failure: () => failure, isWhole: () => isWhole });
 }
 
-async function readPage({ upstream }: Library, query: VideoQuery): Promise<VideoPage> {
+async function readPage({ upstream }: VideoDependencies, query: VideoQuery): Promise<VideoPage> {
   try {
     return await listVideos(upstream, query);
   } catch (thrown) {
@@ -154,32 +158,13 @@ async function readPage({ upstream }: Library, query: VideoQuery): Promise<Video
   }
 }
 
-/** What the upstream knows nothing of (404), or takes for no id at all (400), is missing. */
-async function settled<T>(work: Promise<T>): Promise<T | Failure | null> {
+/** Null where the upstream does not know the id (404) or does not accept it as an id (400). */
+async function readOrFailure<T>(read: Promise<T>): Promise<T | Failure | null> {
   try {
-    return await work;
+    return await read;
   } catch (thrown) {
     if (thrown instanceof NotFoundError || thrown instanceof InvalidInputError) return null;
     if (thrown instanceof Failure) return thrown;
     throw thrown;
   }
-}
-
-type Bound = <T>(work: () => Promise<T>) => Promise<T>;
-
-/** Runs at most so many at once, the others in the order they came. */
-function createBound(most: number): Bound {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
-  };
 }

@@ -1,30 +1,31 @@
-import type { StoredVideo, VideoStatus } from './stored.ts';
+import type { VideoStatus } from './status.ts';
+import type { StoredVideo } from './stored-video.ts';
 
 /**
- * Newest first: by time, then number, then key. The time may be the same for many (the upstream writes whole seconds),
- * the number hardly, and the key never.
+ * Sort key of the list: by time, then number, then key, newest first. Many videos share a time, because the upstream
+ * writes whole seconds; numbers are rarely equal, and keys are unique.
  */
-export type Position = {
-  /** Milliseconds since 1970; 0 where the upstream does not tell. */
+export type VideoPosition = {
+  /** Milliseconds since 1970; 0 if the upstream gives no time. */
   at: number;
-  /** Empty = behind all videos of that millisecond. */
+  /** Empty = after all videos of that millisecond. */
   key: string;
 };
 
 export type VideoFilter = {
   status: readonly VideoStatus[] | null;
-  /** Later than. */
+  /** Exclusive. */
   createdAfter: Date | null;
-  /** Earlier than. */
+  /** Exclusive. */
   createdBefore: Date | null;
 };
 
-export function positionOf(video: StoredVideo): Position {
+export function positionOf(video: StoredVideo): VideoPosition {
   return { at: video.createdAt === null ? 0 : Date.parse(video.createdAt), key: video.key };
 }
 
-/** Negative where `a` stands before `b` in the list, so is newer. */
-export function comparePositions(a: Position, b: Position): number {
+/** Negative if `a` comes before `b` in the list, so is newer. */
+export function comparePositions(a: VideoPosition, b: VideoPosition): number {
   if (a.at !== b.at) return b.at - a.at;
   const [first, second] = [numberOf(a), numberOf(b)];
   if (first !== second) return first > second ? -1 : 1;
@@ -32,12 +33,12 @@ export function comparePositions(a: Position, b: Position): number {
   return a.key > b.key ? -1 : 1;
 }
 
-/** The number that an upstream id ends in, out of our key. It exceeds what a double holds exactly. */
-export function numberOf({ key }: Position): bigint {
+/** The number at the end of the upstream id, taken from our key. Too large for a double. */
+export function numberOf({ key }: VideoPosition): bigint {
   return key === '' ? -1n : BigInt(key.slice(9));
 }
 
-export function isWanted(video: StoredVideo, filter: VideoFilter): boolean {
+export function matchesFilter(video: StoredVideo, filter: VideoFilter): boolean {
   const { status, createdAfter, createdBefore } = filter;
   const { at } = positionOf(video);
   if (status !== null && !status.includes(video.status)) return false;

@@ -1,33 +1,30 @@
 import { NotAuthorizedError, NotFoundError } from '../../errors.ts';
+import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { deleteVideo } from './endpoints.ts';
-import type { Library, Viewer } from './library.ts';
-import { eraseAddresses, isMadeBy, readSnapshots } from './store.ts';
+import { isMadeBy, readVideoCopies } from './store.ts';
 
-/** Without `canDeleteAll` only what the owner's lip-syncs made. */
-export type Remover = Viewer & { canDeleteAll: boolean };
-
-/** See `VideoService.remove`. Twice gives NotFoundError the second time, as the upstream does. */
+/** See `VideoService.remove`. A second call throws NotFoundError, as the upstream does. */
 export async function removeVideo(
-  library: Library,
-  remover: Remover,
-  key: string | null,
+  deps: VideoDependencies,
+  viewer: Viewer,
+  { key, canDeleteAll }: { key: string | null; canDeleteAll: boolean },
 ): Promise<void> {
-  const upstreamId = key === null ? null : await library.ids.toUpstream(key);
+  const upstreamId = key === null ? null : await deps.ids.toUpstream(key);
   if (key === null || upstreamId === null) throw new NotFoundError('The video');
-  if (!remover.canDeleteAll && !(await isMadeBy(library.db, remover.owner, key))) {
-    throw (await isVisible(library, remover, key))
+  if (!canDeleteAll && !(await isMadeBy(deps.db, viewer.owner, key))) {
+    throw (await isVisible(deps, viewer, key))
       ? new NotAuthorizedError('videos:write')
       : new NotFoundError('The video');
   }
-  await deleteVideo(library.upstream, upstreamId).catch((thrown: unknown) => {
-    // The endpoint says the same of any path; here it is known what was missing.
+  await deleteVideo(deps.upstream, upstreamId).catch((thrown: unknown) => {
+    // The endpoint's 404 does not say what is missing.
     throw thrown instanceof NotFoundError ? new NotFoundError('The video') : thrown;
   });
-  await eraseAddresses(library.db, key);
+  await deps.eraseStoredUrls(key);
 }
 
-async function isVisible(library: Library, viewer: Viewer, key: string): Promise<boolean> {
+async function isVisible(deps: VideoDependencies, viewer: Viewer, key: string): Promise<boolean> {
   if (viewer.canSeeAll) return true;
-  const [snapshot] = await readSnapshots(library.db, viewer.owner, [key]);
-  return snapshot?.isOwn === true;
+  const [copy] = await readVideoCopies(deps.db, viewer.owner, [key]);
+  return copy?.isOwn === true;
 }

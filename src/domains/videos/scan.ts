@@ -1,102 +1,114 @@
+import type { VideoDependencies } from './dependencies.ts';
 import { listVideos } from './endpoints.ts';
-import type { Library } from './library.ts';
+import { type ListItem, ListWindow, pageSize, type ReadPage } from './list-window.ts';
 import {
   comparePositions,
-  isWanted,
-  type Position,
+  matchesFilter,
   positionOf,
   type VideoFilter,
+  type VideoPosition,
 } from './order.ts';
-import type { Range } from './range.ts';
-import { toStored } from './stored.ts';
-import { type Item, pageSize, type ReadPage, Window } from './window.ts';
+import type { PageRange } from './page-arguments.ts';
+import { toStored } from './stored-video.ts';
 
-/** What a range asks of the list: how many, which, and on which side of which video. */
-export type Search = { range: Range; filter: VideoFilter };
+/** Which videos a page must contain: how many, matching which filter, on which side of which cursor. */
+export type ListQuery = { range: PageRange; filter: VideoFilter };
 
-/** What one account's list has for a range. */
-export type Scan = {
+/** The part of one account's list that was read for a query. */
+export type AccountScan = {
   accountId: string;
-  /** Newest first, without holes; also those that were only read on the way. */
-  items: Item[];
-  /** The offset behind the last of them. */
+  /** Newest first, without gaps; also items that do not match the query. */
+  items: ListItem[];
+  /** The offset after the last item. */
   bottom: number;
   reachesStart: boolean;
   reachesEnd: boolean;
-  /** Items of this time and beyond it may be missing; null = it has all that the range can want. */
-  edge: number | null;
+  /** From this time on, in reading direction, items may be missing. Null = no item that the query wants is missing. */
+  incompleteFrom: number | null;
 };
 
 /**
- * Every present account's part of a page. One account's failure is the page's: a page that silently lacks an
- * account's videos would be wrong, and its cursor would skip them for ever.
+ * Scans every present account. The failure of one account fails the page: a page that silently lacks an account's videos
+ * would be wrong, and its cursor would skip those videos on all later pages.
  */
 export async function scanAccounts(
-  library: Library,
-  search: Search,
+  deps: VideoDependencies,
+  query: ListQuery,
   signal?: AbortSignal,
-): Promise<Scan[]> {
-  const accounts = await library.accounts.known();
+): Promise<AccountScan[]> {
+  const accounts = await deps.accounts.listPresent();
   return Promise.all(
     accounts.map(async ({ id, email }) => {
-      const window = new Window(createReader(library, email, signal));
-      const offset = search.range.cursor?.offsets[id] ?? 0;
-      const edge =
-        search.range.direction === 'older'
-          ? await scanOlder(window, offset, search)
-          : await scanNewer(window, offset, search);
+      const window = new ListWindow(createReader(deps, email, signal));
+      const offset = query.range.cursor?.offsets[id] ?? 0;
+      const incompleteFrom =
+        query.range.direction === 'older'
+          ? await scanOlder(window, offset, query)
+          : await scanNewer(window, offset, query);
       const { items, bottom, reachesStart, reachesEnd } = window;
-      return { accountId: id, items, bottom, reachesStart, reachesEnd, edge };
+      return { accountId: id, items, bottom, reachesStart, reachesEnd, incompleteFrom };
     }),
   );
 }
 
-/** Whether the item is on the asked side of the cursor and passes the filter. */
-export function isAnswer({ video, position }: Item, { range, filter }: Search): boolean {
-  if (!isWanted(video, filter)) return false;
+/** Whether the item is on the wanted side of the cursor and passes the filter. */
+export function matchesQuery({ video, position }: ListItem, { range, filter }: ListQuery): boolean {
+  if (!matchesFilter(video, filter)) return false;
   if (range.cursor === null) return true;
   const order = comparePositions(range.cursor.position, position);
   return range.direction === 'older' ? order < 0 : order > 0;
 }
 
-async function scanOlder(window: Window, offset: number, search: Search): Promise<number | null> {
-  const from = search.range.cursor?.position ?? null;
+async function scanOlder(
+  window: ListWindow,
+  offset: number,
+  query: ListQuery,
+): Promise<number | null> {
+  const from = query.range.cursor?.position ?? null;
   await window.openAbove(offset);
   while (!window.reachesStart && !startsAbove(window, from)) await window.growUp();
-  const { createdAfter } = search.filter;
+  const { createdAfter } = query.filter;
   const isDone = () =>
     window.reachesEnd || (createdAfter !== null && window.oldestAt <= createdAfter.getTime());
   const count = () =>
-    window.items.filter((item) => item.position.at > window.oldestAt && isAnswer(item, search))
+    window.items.filter((item) => item.position.at > window.oldestAt && matchesQuery(item, query))
       .length;
-  while (!isDone() && window.mayRead && count() <= search.range.count) await window.growDown();
+  while (!isDone() && window.canReadMore && count() <= query.range.count) await window.growDown();
   return isDone() ? null : window.oldestAt;
 }
 
-async function scanNewer(window: Window, offset: number, search: Search): Promise<number | null> {
-  const from = search.range.cursor?.position ?? null;
+async function scanNewer(
+  window: ListWindow,
+  offset: number,
+  query: ListQuery,
+): Promise<number | null> {
+  const from = query.range.cursor?.position ?? null;
   await window.openBelow(offset);
   while (!window.reachesEnd && !endsBelow(window, from)) await window.growDown();
-  const { createdBefore } = search.filter;
+  const { createdBefore } = query.filter;
   const isDone = () =>
     window.reachesStart || (createdBefore !== null && window.newestAt >= createdBefore.getTime());
   const count = () =>
-    window.items.filter((item) => item.position.at < window.newestAt && isAnswer(item, search))
+    window.items.filter((item) => item.position.at < window.newestAt && matchesQuery(item, query))
       .length;
-  while (!isDone() && window.mayRead && count() <= search.range.count) await window.growUp();
+  while (!isDone() && window.canReadMore && count() <= query.range.count) await window.growUp();
   return isDone() ? null : window.newestAt;
 }
 
-// Strictly: those of the cursor's own time may stand in any order, on both sides of the window's end.
-function startsAbove(window: Window, from: Position | null): boolean {
+// Strict comparison: videos with the cursor's own time may be in any order, on both sides of the window's edge.
+function startsAbove(window: ListWindow, from: VideoPosition | null): boolean {
   return from === null || window.newestAt > from.at;
 }
 
-function endsBelow(window: Window, from: Position | null): boolean {
+function endsBelow(window: ListWindow, from: VideoPosition | null): boolean {
   return from === null || window.oldestAt < from.at;
 }
 
-function createReader({ upstream, ids }: Library, email: string, signal?: AbortSignal): ReadPage {
+function createReader(
+  { upstream, ids }: VideoDependencies,
+  email: string,
+  signal?: AbortSignal,
+): ReadPage {
   return async (offset) => {
     const page = await listVideos(upstream, { email, limit: pageSize, offset }, { signal });
     const keys = await ids.toKeys(page.items.map(({ id }) => id));

@@ -1,11 +1,11 @@
 import { Failure } from '../../errors.ts';
+import { isAdmitted } from '../../graphql/access.ts';
 import { builder } from '../../graphql/builder.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call, listOf, pageSize } from '../../graphql/prices.ts';
-import { isSomebody } from '../../graphql/refusal.ts';
+import { listOf, pageSize, upstreamCallCost } from '../../graphql/prices.ts';
 import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -15,20 +15,20 @@ declare module '../../graphql/context.ts' {
 }
 
 const VideoStatusRef = builder.enumType('VideoStatus', {
-  description: 'What the video service says of a video.',
+  description: 'The status of a video at the video service.',
   values: {
-    QUEUED: { description: 'It waits to be made.' },
-    GENERATING: { description: 'It is being made.' },
-    COMPLETED: { description: 'It is ready.' },
-    FAILED: { description: 'It could not be made.' },
-    MODERATED: { description: "The video service's moderation refused it." },
-    UNKNOWN: { description: 'The video service says something that this server does not know.' },
+    QUEUED: { description: 'The video waits to be generated.' },
+    GENERATING: { description: 'The video is being generated.' },
+    COMPLETED: { description: 'The video is ready.' },
+    FAILED: { description: 'The video could not be generated.' },
+    MODERATED: { description: "The video service's moderation rejected the video." },
+    UNKNOWN: { description: 'The video service reports a status that this server does not know.' },
   } satisfies Record<VideoStatus, object>,
 });
 
 export const VideoRef = builder.loadableNode('Video', {
   description:
-    'A video at the video service. A caller without the scope videos:read sees only those that its own lip-syncs used or made.',
+    'A video at the video service. A caller without the scope videos:read sees only the videos that its own lip-syncs used or made.',
   id: { resolve: ({ key }: StoredVideo) => key, description: 'Opaque and stable.' },
   load: async (keys: string[], { caller, services }: Context) => {
     const loaded = await services.videos.load(viewerOf(caller), keys);
@@ -37,87 +37,92 @@ export const VideoRef = builder.loadableNode('Video', {
   fields: (t) => ({
     status: t.field({
       type: VideoStatusRef,
-      description: 'Whether it is ready.',
+      description: 'The status of the video.',
       resolve: ({ status }) => status,
     }),
     url: t.string({
       nullable: true,
-      description: 'Where the MP4 is. Null unless the video is COMPLETED, and after its deletion.',
+      description:
+        'The URL of the MP4. Null unless the video is COMPLETED, and after its deletion.',
       resolve: ({ status, url }) => (status === 'COMPLETED' ? url : null),
     }),
     posterUrl: t.exposeString('posterUrl', {
       nullable: true,
-      description: 'A picture of its first frame. Null where there is none.',
+      description: 'The URL of an image of the first frame. Null if there is none.',
     }),
     lastFrameUrl: t.exposeString('lastFrameUrl', {
       nullable: true,
-      description: 'A picture of its last frame. Null where there is none.',
+      description: 'The URL of an image of the last frame. Null if there is none.',
     }),
     prompt: t.exposeString('prompt', {
       nullable: true,
-      description: 'The text that it was made from. Null where the video service does not tell.',
+      description:
+        'The text from which the video was generated. Null if the video service does not report it.',
     }),
     negativePrompt: t.exposeString('negativePrompt', {
       nullable: true,
-      description: 'What it was told not to show. Null where the video service does not tell.',
+      description:
+        'The text that describes what the video must not show. Null if the video service does not report it.',
     }),
     width: t.exposeInt('width', {
       nullable: true,
-      description: 'Its width in pixels. Null while it is being made.',
+      description: 'The width in pixels. Null while the video is being generated.',
     }),
     height: t.exposeInt('height', {
       nullable: true,
-      description: 'Its height in pixels. Null while it is being made.',
+      description: 'The height in pixels. Null while the video is being generated.',
     }),
     durationSeconds: t.exposeFloat('durationSeconds', {
       nullable: true,
-      description: 'Its length in seconds. Null where the video service does not tell.',
+      description: 'The length in seconds. Null if the video service does not report it.',
     }),
     createdAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it was asked for. Null where the video service does not tell.',
+      description: 'When the video was requested. Null if the video service does not report it.',
       resolve: ({ createdAt }) => (createdAt === null ? null : new Date(createdAt)),
     }),
     model: t.exposeString('model', {
       nullable: true,
-      description: 'The model that made it, such as `v5`. Null where it is not told.',
+      description:
+        'The model that generated the video, such as `v5`. Null if the video service does not report it.',
     }),
     quality: t.exposeString('quality', {
       nullable: true,
-      description: 'Its quality, such as `540p`. Null where it is not told.',
+      description: 'The quality, such as `540p`. Null if the video service does not report it.',
     }),
     aspectRatio: t.exposeString('aspectRatio', {
       nullable: true,
-      description: 'Width to height, such as `3:4`. Null where it is not told.',
+      description: 'Width to height, such as `3:4`. Null if the video service does not report it.',
     }),
     seed: t.field({
       type: 'BigInt',
       nullable: true,
-      description: 'The number that its randomness began with. Null where it is not told.',
+      description:
+        'The seed of the random generator. Null if the video service does not report it.',
       resolve: ({ seed }) => seed,
     }),
     isOffPeak: t.exposeBoolean('isOffPeak', {
-      description: 'Whether it is made in hours of low demand, for fewer credits.',
+      description: 'Whether the video is generated off-peak: slower, for fewer credits.',
     }),
   }),
 });
 
-// Everybody may ask for what its own lip-syncs used or made.
-defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isSomebody });
+// Any authenticated caller may read the videos that its own lip-syncs used or made.
+defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isAdmitted });
 
 const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').implement({
   description: 'A video in a page, with its cursor.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', {
-      description: 'The place of this video, for `after` and `before`.',
+      description: 'The position of this video, for `after` and `before`.',
     }),
     node: t.field({ type: VideoRef, description: 'The video.', resolve: ({ node }) => node }),
   }),
 });
 
 const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').implement({
-  description: 'A page of videos, the newest first.',
+  description: 'A page of videos, newest first.',
   fields: (t) => ({
     edges: t.field({
       type: [VideoEdgeRef],
@@ -133,18 +138,27 @@ const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').imple
     }),
     pageInfo: t.field({
       type: builder.pageInfoRef(),
-      description: 'Where this page stands in the list.',
+      description: 'The position of this page in the list.',
       resolve: ({ pageInfo }) => pageInfo,
     }),
   }),
 });
 
 const VideoFilterRef = builder.inputType('VideoFilter', {
-  description: 'Which videos are listed. All that is given must hold.',
+  description: 'Which videos are listed: those that match every given condition.',
   fields: (t) => ({
-    status: t.field({ type: [VideoStatusRef], description: 'Only those with one of these.' }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Only those created later.' }),
-    createdBefore: t.field({ type: 'DateTime', description: 'Only those created earlier.' }),
+    status: t.field({
+      type: [VideoStatusRef],
+      description: 'Only videos with one of these statuses.',
+    }),
+    createdAfter: t.field({
+      type: 'DateTime',
+      description: 'Only videos created after this time.',
+    }),
+    createdBefore: t.field({
+      type: 'DateTime',
+      description: 'Only videos created before this time.',
+    }),
   }),
 });
 
@@ -152,23 +166,29 @@ builder.queryFields((t) => ({
   videos: t.field({
     type: VideoConnectionRef,
     description:
-      "Videos of all accounts, the newest first; without the scope videos:read only those that the caller's lip-syncs used or made. A page may hold fewer than asked for and still say hasNextPage, where a filter matches little: go on from its endCursor.",
-    authScopes: (_root, _args, { caller }) => isSomebody(caller),
-    directives: { cost: call },
-    // Composition takes sizedFields of objects only, and this is a union: the supergraph assumes whole pages.
+      "The videos of all accounts, newest first. Without the scope videos:read only the videos that the caller's lip-syncs used or made. With a filter that matches few videos, a page can be incomplete and still have hasNextPage: continue from its endCursor.",
+    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
+    directives: { cost: upstreamCallCost },
+    // Composition accepts sizedFields on object types only, and this is a union: the supergraph assumes full pages.
     extensions: { listSize: pageSize },
     args: {
       first: t.arg.int({
-        description: 'How many from the start or after `after`. 1 to 100, default 20.',
+        description:
+          'How many videos from the start of the list, or after `after`. 1 to 100, default 20.',
       }),
-      after: t.arg.string({ description: 'A cursor: only older videos than this one.' }),
-      last: t.arg.int({ description: 'How many before `before`, which it needs. 1 to 100.' }),
-      before: t.arg.string({ description: 'A cursor: only newer videos than this one.' }),
+      after: t.arg.string({ description: 'A cursor: only videos older than it.' }),
+      last: t.arg.int({
+        description: 'How many videos before `before`, which is then required. 1 to 100.',
+      }),
+      before: t.arg.string({ description: 'A cursor: only videos newer than it.' }),
       filter: t.arg({ type: VideoFilterRef, description: 'Which videos are listed.' }),
     },
     errors: {
       types: [...upstreamErrors, ...accessErrors],
-      union: { name: 'VideosResult', description: 'A page of videos, or why there is none.' },
+      union: {
+        name: 'VideosResult',
+        description: 'A page of videos, or why it could not be read.',
+      },
     },
     resolve: (_root, args, { caller, services, signal }) =>
       services.videos.list(viewerOf(caller), args, signal),
@@ -177,16 +197,16 @@ builder.queryFields((t) => ({
     type: VideoRef,
     nullable: true,
     description:
-      'One video by its id, or null where there is none for the caller. A failure of the video service is null with an entry in errors.',
-    authScopes: (_root, _args, { caller }) => isSomebody(caller),
-    directives: { cost: call },
+      'One video by its id, or null if it does not exist for the caller. If the video service fails, the field is null with an entry in errors.',
+    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
+    directives: { cost: upstreamCallCost },
     args: { id: t.arg.id({ required: true, description: 'The id of the video.' }) },
     resolve: (_root, { id }) => keyOf('Video', id),
   }),
 }));
 
 const DeleteInputRef = builder.inputType('DeleteVideoInput', {
-  description: 'Which video to delete.',
+  description: 'The video to delete.',
   fields: (t) => ({ id: t.id({ required: true, description: 'The id of the video.' }) }),
 });
 
@@ -195,30 +215,35 @@ const DeleteSuccessRef = builder
   .implement({
     description: 'The video is deleted at the video service.',
     fields: (t) => ({
-      deletedVideoId: t.exposeID('deletedVideoId', { description: 'The id that it had.' }),
+      deletedVideoId: t.exposeID('deletedVideoId', { description: 'The id of the deleted video.' }),
     }),
   });
 
 builder.mutationField('deleteVideo', (t) =>
   t.field({
     type: DeleteSuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
-      "Deletes a video at the video service for good. Needs the scope lipsync:write for what the caller's lip-syncs made, and videos:write for any other. Lip-syncs that used or made it stay, without its addresses.",
-    // Named in the refusal: the lesser one.
+      "Deletes a video permanently at the video service. Needs the scope lipsync:write for videos that the caller's lip-syncs made, and videos:write for all others. Lip-syncs that used or made the video stay, without its URLs.",
+    // A NotAuthorizedError then names the lesser scope.
     authScopes: (_root, _args, { caller }) => ({
       scope: caller.scopes.has('videos:write') ? 'videos:write' : 'lipsync:write',
     }),
     args: {
-      input: t.arg({ type: DeleteInputRef, required: true, description: 'Which video to delete.' }),
+      input: t.arg({ type: DeleteInputRef, required: true, description: 'The video to delete.' }),
     },
     errors: {
       types: [...upstreamErrors, ...accessErrors],
-      union: { name: 'DeleteVideoResult', description: 'That it is deleted, or why it is not.' },
+      union: {
+        name: 'DeleteVideoResult',
+        description: 'The deleted video, or why it was not deleted.',
+      },
     },
     resolve: async (_root, { input }, { caller, services }) => {
-      const remover = { ...viewerOf(caller), canDeleteAll: caller.scopes.has('videos:write') };
-      await services.videos.remove(remover, keyOf('Video', input.id));
+      await services.videos.remove(viewerOf(caller), {
+        key: keyOf('Video', input.id),
+        canDeleteAll: caller.scopes.has('videos:write'),
+      });
       return { deletedVideoId: input.id };
     },
   }),

@@ -1,4 +1,5 @@
 import type { Failure } from '../../errors.ts';
+import type { VideoDependencies, Viewer } from './dependencies.ts';
 import {
   getVideo,
   isSameVideo,
@@ -8,54 +9,60 @@ import {
   type VideoQuery,
 } from './endpoints.ts';
 import { createVideoIds, type VideoIds } from './ids.ts';
-import type { Library, Viewer } from './library.ts';
 import { createVideoList, type VideoPage, type VideoPageRequest } from './list.ts';
 import { loadVideos } from './load.ts';
-import { type Remover, removeVideo } from './remove.ts';
-import { resolveSource, type VideoSource } from './source.ts';
-import { type StoredVideo, toStored } from './stored.ts';
+import { removeVideo } from './remove.ts';
+import { resolveSource, type VideoSource } from './resolve-source.ts';
+import { type StoredVideo, toStored } from './stored-video.ts';
 
+export type { Viewer } from './dependencies.ts';
 export type { UpstreamVideo } from './endpoints.ts';
 export type { VideoIds } from './ids.ts';
-export type { Viewer } from './library.ts';
 export type { VideoPage, VideoPageRequest } from './list.ts';
-export type { Remover } from './remove.ts';
-export type { VideoSource } from './source.ts';
-export type { StoredVideo, VideoStatus } from './stored.ts';
+export type { VideoSource } from './resolve-source.ts';
+export type { VideoStatus } from './status.ts';
+export type { StoredVideo } from './stored-video.ts';
 export { isSameVideo, toStored };
 
 export type VideoService = {
   ids: VideoIds;
   /**
-   * One answer for each key, in order: null for what does not exist for this viewer, a failure where the upstream
-   * could not say. What lip-syncs keep answers without the upstream.
+   * One result for each key, in order: null for a video that does not exist for this viewer, a failure if the upstream
+   * could not be read. Copies stored with lip-syncs are returned without an upstream call.
    */
   load(viewer: Viewer, keys: readonly string[]): Promise<(StoredVideo | Failure | null)[]>;
-  /** One page of an account's list as the upstream gives it from now on; equal reads at the same time are one call. */
+  /** One page of an account's list, requested from now on. Concurrent equal reads share one call. */
   readPage(query: VideoQuery): Promise<UpstreamPage>;
-  /** GET of one by its upstream id, as of now; null on 404, which a video that still runs answers too. */
+  /** GET by upstream id, requested from now on. Null on 404, which the upstream also gives for a running video. */
   readOne(upstreamId: string): Promise<UpstreamVideo | null>;
-  /** Newest first, of all accounts or of the viewer's own lip-syncs. Throws failures. `signal`: the caller left. */
+  /**
+   * Newest first, of all accounts or of the viewer's own lip-syncs. Throws failures. `signal` is aborted when the caller
+   * leaves.
+   */
   list(viewer: Viewer, request: VideoPageRequest, signal?: AbortSignal): Promise<VideoPage>;
   /**
-   * The video as the source of a lip-sync; null for what does not exist for this viewer.
+   * The video as the source of a lip-sync; null if it does not exist for this viewer.
    *
-   * @throws {InvalidInputError} where it is not finished
+   * @throws {InvalidInputError} if it is not finished
    */
   resolveSource(viewer: Viewer, key: string): Promise<VideoSource | null>;
-  /** Deletes it upstream for good, and its addresses from every lip-sync that used or made it. Throws failures. */
-  remove(remover: Remover, key: string | null): Promise<void>;
+  /**
+   * Deletes the video permanently upstream, and its URLs from every lip-sync that used or made it. Throws failures.
+   *
+   * @param video a null key is not found; without `canDeleteAll` only videos that the owner's lip-syncs made
+   */
+  remove(viewer: Viewer, video: { key: string | null; canDeleteAll: boolean }): Promise<void>;
 };
 
-export function createVideoService(options: Omit<Library, 'ids'>): VideoService {
-  const library: Library = { ...options, ids: createVideoIds(options.db) };
+export function createVideoService(options: Omit<VideoDependencies, 'ids'>): VideoService {
+  const deps: VideoDependencies = { ...options, ids: createVideoIds(options.db) };
   return {
-    ids: library.ids,
+    ids: deps.ids,
     readPage: (query) => listVideos(options.upstream, query, { isFresh: true }),
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
-    load: (viewer, keys) => loadVideos(library, viewer, keys),
-    list: createVideoList(library),
-    resolveSource: (viewer, key) => resolveSource(library, viewer, key),
-    remove: (remover, key) => removeVideo(library, remover, key),
+    load: (viewer, keys) => loadVideos(deps, viewer, keys),
+    list: createVideoList(deps),
+    resolveSource: (viewer, key) => resolveSource(deps, viewer, key),
+    remove: (viewer, video) => removeVideo(deps, viewer, video),
   };
 }

@@ -1,7 +1,8 @@
 import type { Sql } from '../../database/connect.ts';
-import type { StoredVideo, VideoStatus } from './stored.ts';
+import type { VideoStatus } from './status.ts';
+import type { StoredVideo } from './stored-video.ts';
 
-/** Null for a key that was never given out. */
+/** Null for a key that was never created. */
 export async function findPrefix(sql: Sql, key: string): Promise<string | null> {
   const [row] = await sql.query<{ prefix: string }>(
     'select prefix from id_prefixes where key = $1',
@@ -10,12 +11,12 @@ export async function findPrefix(sql: Sql, key: string): Promise<string | null> 
   return row?.prefix ?? null;
 }
 
-/** The key that each prefix has, which is the offered one where it had none. */
-export async function keepPrefixes(
+/** The key of each prefix: an existing one, otherwise the offered one. */
+export async function insertPrefixes(
   sql: Sql,
   offered: readonly { key: string; prefix: string }[],
 ): Promise<{ key: string; prefix: string }[]> {
-  // The update changes nothing; it makes a row that another instance added meanwhile come back too.
+  // The update changes nothing; without it a row that another instance has inserted would not be returned.
   return sql.query<{ key: string; prefix: string }>(
     `insert into id_prefixes (key, prefix)
      select key, prefix from unnest($1::text[], $2::text[]) as offered (key, prefix)
@@ -26,43 +27,37 @@ export async function keepPrefixes(
 }
 
 /**
- * What lip-syncs keep of a video, whoever they belong to, and whether one of them belongs to the owner. `prefix` is what
- * stands in front of its number upstream; null for a key that was never given out.
+ * The copy of a video stored with lip-syncs of any owner, and whether one of these lip-syncs belongs to the given owner.
+ * `prefix` is the part of the upstream id before the number; null for a key that was never created.
  */
-export type Snapshot = {
+export type VideoCopy = {
   key: string;
   prefix: string | null;
   video: StoredVideo | null;
   isOwn: boolean;
 };
 
-export async function readSnapshots(
+export async function readVideoCopies(
   sql: Sql,
   owner: string,
   keys: readonly string[],
-): Promise<Snapshot[]> {
-  return sql.query<Snapshot>(
+): Promise<VideoCopy[]> {
+  return sql.query<VideoCopy>(
     `select wanted.key, kept.video,
        (select prefix from id_prefixes where key = substr(wanted.key, 1, 8)) as prefix,
-       exists (select 1 from lipsyncs where owner = $1 and result_video_id = wanted.key)
-         or exists (select 1 from lipsyncs where owner = $1 and source_video_id = wanted.key)
-         as "isOwn"
+       exists (select 1 from lipsync_videos where owner = $1 and key = wanted.key) as "isOwn"
      from unnest($2::text[]) as wanted (key)
      left join lateral (
-       (select result_video as video from lipsyncs
-        where result_video_id = wanted.key and result_video is not null limit 1)
-       union all
-       (select source_video from lipsyncs
-        where source_video_id = wanted.key and source_video is not null limit 1)
-       limit 1
+       select video from lipsync_videos
+       where key = wanted.key and video is not null limit 1
      ) kept on true`,
     [owner, keys],
   );
 }
 
-export type OwnRange = {
+export type OwnVideosRange = {
   owner: string;
-  /** Null = from the newest, or to it. Exclusive. */
+  /** Exclusive. Null = from the newest on, or up to the newest. */
   position: { at: Date; number: string; key: string } | null;
   direction: 'older' | 'newer';
   limit: number;
@@ -72,23 +67,17 @@ export type OwnRange = {
 };
 
 /**
- * Videos that the owner's lip-syncs used or made, from the position on in the direction: the nearest come first. The
- * order is that of `order.ts`: time, number, key.
+ * Videos that the owner's lip-syncs used or made, in the given direction from the position, the nearest first. Ordered as
+ * in `order.ts`: time, number, key.
  */
-export async function readOwnVideos(sql: Sql, range: OwnRange): Promise<StoredVideo[]> {
+export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<StoredVideo[]> {
   const [than, order] = range.direction === 'older' ? ['<', 'desc'] : ['>', 'asc'];
   const rows = await sql.query<{ video: StoredVideo }>(
-    `with kept as (
-       select result_video_id as key, result_video as video from lipsyncs
-       where owner = $1 and result_video is not null
-       union all
-       select source_video_id, source_video from lipsyncs
-       where owner = $1 and source_video is not null
-     ), own as (
+    `with own as (
        select distinct on (key) key collate "C" as key, video, video ->> 'status' as status,
          coalesce((video ->> 'createdAt')::timestamptz, 'epoch') as at,
          coalesce(nullif(substr(key, 10), ''), '0')::numeric as number
-       from kept where key is not null
+       from lipsync_videos where owner = $1 and video is not null
      )
      select video from own
      where not (status = 'COMPLETED' and video ->> 'url' is null)
@@ -113,23 +102,8 @@ export async function readOwnVideos(sql: Sql, range: OwnRange): Promise<StoredVi
 /** Whether one of the owner's lip-syncs made the video. */
 export async function isMadeBy(sql: Sql, owner: string, key: string): Promise<boolean> {
   const rows = await sql.query(
-    'select 1 from lipsyncs where owner = $1 and result_video_id = $2 limit 1',
+    "select 1 from lipsync_videos where owner = $1 and key = $2 and role = 'RESULT' limit 1",
     [owner, key],
   );
   return rows.length > 0;
-}
-
-/** After a deletion: what lip-syncs keep of the video stays, without the addresses that lead nowhere now. */
-export async function eraseAddresses(sql: Sql, key: string): Promise<void> {
-  await sql.query(
-    `update lipsyncs set
-       result_video = case when result_video_id = $1
-         then result_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
-         else result_video end,
-       source_video = case when source_video_id = $1
-         then source_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
-         else source_video end
-     where result_video_id = $1 or source_video_id = $1`,
-    [key],
-  );
 }

@@ -1,24 +1,30 @@
 import { z } from 'zod';
 import type { ReadOptions, Upstream } from '../../upstream/client.ts';
-import { looseId, looseList, looseText, looseUrl, readItems } from '../../upstream/wire.ts';
+import {
+  lenientId,
+  lenientList,
+  lenientText,
+  lenientUrl,
+  readItems,
+} from '../../upstream/lenient-shapes.ts';
 
 export type UpstreamVoice = { speakerId: string; name: string; previewUrl: string | null };
 
-const voices = looseList('tts_list', 'data');
+const voices = lenientList('tts_list', 'data');
 
 const voice = z
-  // The loose shapes trim: the address of voice 3 ends in a line break.
-  .object({ speaker_id: looseId, display_name: looseText, url: looseUrl })
+  // The lenient shapes trim: the URL of voice 3 ends in a line break.
+  .object({ speaker_id: lenientId, display_name: lenientText, url: lenientUrl })
   .transform((item, context): UpstreamVoice => {
     if (item.speaker_id === null) {
-      context.addIssue({ code: 'custom', message: 'There is no speaker_id.' });
+      context.addIssue({ code: 'custom', message: 'speaker_id is missing.' });
       return z.NEVER;
     }
     const speakerId = item.speaker_id;
     return { speakerId, name: item.display_name ?? `Voice ${speakerId}`, previewUrl: item.url };
   });
 
-/** GET /videos/voices/. `email` is required where there is more than one account. */
+/** GET /videos/voices/. The upstream requires `email` if it has more than one account. */
 export async function listVoices(
   upstream: Upstream,
   query: { email?: string | undefined } = {},

@@ -1,9 +1,9 @@
 import { builder } from '../../graphql/builder.ts';
+import { setCacheHint } from '../../graphql/cache-hints.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { call, listOf } from '../../graphql/prices.ts';
-import { share } from '../../graphql/sharing.ts';
+import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import type { Voice, VoiceService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -13,10 +13,10 @@ declare module '../../graphql/context.ts' {
 }
 
 /**
- * The upstream gets a new voice a few times a year. Nobody misses one for five minutes, and asking for one that has just
- * gone is refused as such, before anything is charged.
+ * The upstream adds a voice a few times a year, so a list that is five minutes old is good enough. A lip-sync with a
+ * removed voice is rejected before it is charged.
  */
-const keptSeconds = 300;
+const maxAgeSeconds = 300;
 
 export const VoiceRef = builder.loadableNode('Voice', {
   description: 'A voice that can speak the text of a lip-sync.',
@@ -28,11 +28,11 @@ export const VoiceRef = builder.loadableNode('Voice', {
   fields: (t) => ({
     name: t.exposeString('name', {
       nullable: true,
-      description: 'The name of the voice. Null where the video service does not tell.',
+      description: 'The name of the voice. Null if the video service gives none.',
     }),
     previewUrl: t.exposeString('previewUrl', {
       nullable: true,
-      description: 'A sound file in which the voice speaks. Null where there is none.',
+      description: 'A sound file in which the voice speaks. Null if there is none.',
     }),
   }),
 });
@@ -40,7 +40,7 @@ export const VoiceRef = builder.loadableNode('Voice', {
 defineEntity(VoiceRef, { scope: 'lipsync:read' });
 
 const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implement({
-  description: 'All voices there are.',
+  description: 'All voices of the video service.',
   fields: (t) => ({
     nodes: t.field({
       type: [VoiceRef],
@@ -54,7 +54,7 @@ const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implemen
 builder.queryFields((t) => ({
   voices: t.field({
     type: VoiceListRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description: 'The voices that can speak the text of a lip-sync. Needs the scope lipsync:read.',
     authScopes: { scope: 'lipsync:read' },
     errors: {
@@ -63,8 +63,8 @@ builder.queryFields((t) => ({
     },
     resolve: async (...[, , context, info]) => {
       const nodes = await context.services.voices.list(context.signal);
-      // None at all is a mood of the upstream.
-      if (nodes.length > 0) share(context, info, keptSeconds);
+      // The upstream sometimes gives an empty list by mistake, which must not be cached.
+      if (nodes.length > 0) setCacheHint(context, info, maxAgeSeconds);
       return { nodes };
     },
   }),
@@ -72,12 +72,12 @@ builder.queryFields((t) => ({
     type: VoiceRef,
     nullable: true,
     description:
-      'One voice by its id, or null where there is none. Needs the scope lipsync:read. A failure of the video service is null with an entry in errors.',
+      'One voice by its id, or null if there is none. Needs the scope lipsync:read. If the video service fails, the field is null with an entry in errors.',
     authScopes: { scope: 'lipsync:read' },
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     args: { id: t.arg.id({ required: true, description: 'The id of the voice.' }) },
     resolve: (...[, { id }, context, info]) => {
-      share(context, info, keptSeconds);
+      setCacheHint(context, info, maxAgeSeconds);
       return keyOf('Voice', id);
     },
   }),

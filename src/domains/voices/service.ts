@@ -1,10 +1,10 @@
 import { AccountPendingError } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
-import { Crowd } from '../../upstream/crowd.ts';
-import { type AccountService, inOrderFirst } from '../accounts/service.ts';
+import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import { type AccountService, sortHealthyFirst } from '../accounts/service.ts';
 import { listVoices } from './endpoints.ts';
 
-/** Plain JSON: a lip-sync keeps it in its row. */
+/** Plain JSON: a lip-sync stores it in its row. */
 export type Voice = { speakerId: string; name: string | null; previewUrl: string | null };
 
 export type VoiceServiceOptions = {
@@ -13,29 +13,29 @@ export type VoiceServiceOptions = {
   now: () => Date;
 };
 
-/** A voice that is not in a list this young does not exist. */
+/** A voice that is missing from a list younger than this does not exist. */
 const freshMs = 60_000;
 
 export type VoiceService = {
   /**
-   * One upstream call for all who ask at the same time, which ends when all of them have left (`signal`). Throws the
-   * upstream's failure: nothing older answers, but to a crowd.
+   * All voices, read now; a burst of callers shares one upstream call, which is aborted when all of them have left
+   * (`signal`). Throws the upstream's failure: an older list is never used instead.
    */
   list(signal?: AbortSignal): Promise<Voice[]>;
-  /** From the list read last, where it has the voice or is young; else from a new one. Null = there is no such voice. */
+  /** Null for an unknown voice. Reads a new list only if the last one lacks the voice and is not fresh. */
   find(speakerId: string): Promise<Voice | null>;
 };
 
 export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   const { upstream, accounts, now } = options;
-  const crowd = new Crowd<Voice[]>(now);
+  const reads = new CoalescedReads<Voice[]>({ keepForBursts: { now } });
   let voices = new Map<string, Voice>();
   let readAt = Number.NEGATIVE_INFINITY;
 
-  const list = (signal?: AbortSignal) => crowd.join(read, signal);
-  const read = async (signal: AbortSignal) => {
-    const present = inOrderFirst(await accounts.known());
-    // The voices are the same everywhere; which account's they are must be said where there are several.
+  const list = (signal?: AbortSignal) => reads.read('voices', readList, signal);
+  const readList = async (signal: AbortSignal) => {
+    const present = sortHealthyFirst(await accounts.listPresent());
+    // All accounts have the same voices, but the upstream requires an e-mail if it has more than one account.
     const emails = present.length > 1 ? present.map(({ email }) => email) : [undefined];
     const fresh = await listFromAny(emails, signal);
     voices = new Map(fresh.map((voice) => [voice.speakerId, voice]));
@@ -43,7 +43,7 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
     return fresh;
   };
 
-  /** An account may be on hold without anybody having been told: then the next one is asked. */
+  /** Tries the next account if one turns out to be on hold. */
   async function listFromAny(
     [email, ...others]: readonly (string | undefined)[],
     signal: AbortSignal,
@@ -59,8 +59,8 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   return {
     list,
     async find(speakerId) {
-      const isYoung = now().getTime() - readAt < freshMs;
-      if (!voices.has(speakerId) && !isYoung) await list();
+      const isFresh = now().getTime() - readAt < freshMs;
+      if (!voices.has(speakerId) && !isFresh) await list();
       return voices.get(speakerId) ?? null;
     },
   };

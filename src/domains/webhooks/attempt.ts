@@ -1,35 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import type { Sql } from '../../database/connect.ts';
-import type { WebhookEngine } from './engine.ts';
+import type { WebhookDependencies } from './dependencies.ts';
 import { readSecrets } from './keys.ts';
-import { writeLetter } from './letter.ts';
-import { type Answer, post } from './post.ts';
+import { buildWebhookRequest } from './request.ts';
+import type { AttemptOutcome } from './sender.ts';
 import {
   claimDelivery,
   type Delivery,
   isDue,
-  readToldEvent,
+  type LipsyncEvent,
+  readLipsyncEvent,
   releaseDelivery,
   settleDelivery,
-  type ToldEvent,
 } from './store.ts';
 
 export const deliveryQueue = 'deliver-webhook';
 
 export type DeliveryJob = { id: string; data: { deliveryId: string } };
 
-/** Beyond the attempt's own time: what the database may take around it. */
+/** Added to the time limit of the attempt, for the database writes before and after it. */
 const leaseMarginMs = 2_000;
 
-/** Of the same day, so that receivers which broke together are not called together. */
+/** Share of the delay that is added at random, so that receivers that failed together are not retried together. */
 const jitter = 0.1;
 
-/** A receiver may ask for a longer pause than planned, not for one that outlasts the day. */
-const longestAskedMs = 3_600_000;
+/** The longest `Retry-After` that is followed. A longer one would push the last attempts past the 24 hours. */
+const maxRetryAfterMs = 3_600_000;
 
-/** Puts an attempt on the queue under the id that its row knows it by. */
-export async function sendAttempt(
-  { jobs }: WebhookEngine,
+/** Queues an attempt. The job gets the id that its delivery's row stores: a job with another id is obsolete. */
+export async function queueAttempt(
+  { jobs }: WebhookDependencies,
   tx: Sql,
   attempt: { delivery: Pick<Delivery, 'id' | 'owner' | 'jobId'>; delayMs: number },
 ): Promise<void> {
@@ -47,69 +47,74 @@ export async function sendAttempt(
 }
 
 /**
- * Makes the attempt that a job stands for, once: also where the job runs twice.
+ * Makes the attempt of a job. A job that runs twice still makes one attempt: the claim on the row decides.
  *
- * @throws where it has to be tried later, as another process seems to be at it or this one is stopping
+ * @throws if the job must run again later, because another process holds the claim or this process is stopping
  */
-export async function attemptDelivery(engine: WebhookEngine, job: DeliveryJob): Promise<void> {
-  if (engine.stopping.aborted) throw new Error('This process is stopping.');
-  const at = engine.now();
-  const until = new Date(at.getTime() + engine.postman.timeoutMs + leaseMarginMs);
+export async function attemptDelivery(deps: WebhookDependencies, job: DeliveryJob): Promise<void> {
+  if (deps.stopping.aborted) throw new Error('This process is stopping.');
+  const at = deps.now();
+  const until = new Date(at.getTime() + deps.sender.timeoutMs + leaseMarginMs);
   const due = { id: job.data.deliveryId, jobId: job.id };
-  const delivery = await claimDelivery(engine.db, due, { at, until });
+  const delivery = await claimDelivery(deps.db, due, { at, until });
   if (delivery === null) {
-    if (await isDue(engine.db, due.id, due.jobId)) {
+    if (await isDue(deps.db, due.id, due.jobId)) {
       throw new Error('Another process is making this attempt, or died in it.');
     }
     return;
   }
-  const event = await readToldEvent(engine.db, delivery);
-  // Erased since the claim, and the delivery with it.
+  const event = await readLipsyncEvent(deps.db, delivery);
+  // Retention deleted the lip-sync, and the delivery with it, after the claim.
   if (event === null) return;
-  const answer = await deliver(engine, delivery, event);
-  if (answer === null) {
-    await releaseDelivery(engine.db, delivery, engine.now());
-    throw new Error('The attempt was cut off: this process is stopping.');
+  const outcome = await deliver(deps, delivery, event);
+  if (outcome === null) {
+    await releaseDelivery(deps.db, delivery, deps.now());
+    throw new Error('The attempt was aborted: this process is stopping.');
   }
-  await settle(engine, delivery, answer);
+  await settle(deps, delivery, outcome);
 }
 
-/** Null where a stop cut it off. */
+/** Null if the process stopped during the attempt. */
 async function deliver(
-  engine: WebhookEngine,
+  deps: WebhookDependencies,
   delivery: Delivery,
-  event: ToldEvent,
-): Promise<Answer | null> {
-  const secrets = await readSecrets(engine, delivery.owner);
+  event: LipsyncEvent,
+): Promise<AttemptOutcome | null> {
+  const secrets = await readSecrets(deps, delivery.owner);
   if (secrets === null) return { status: null, problem: 'SECRET_UNREADABLE' };
-  const letter = writeLetter(engine, { delivery, event }, secrets);
-  return post(engine.postman, letter, engine.stopping);
+  return deps.sender.send(buildWebhookRequest(deps, { delivery, event }, secrets), deps.stopping);
 }
 
-async function settle(engine: WebhookEngine, delivery: Delivery, answer: Answer): Promise<void> {
-  const at = engine.now();
-  const result = { ...delivery, lastStatus: answer.status, lastProblem: answer.problem };
-  const delayMs = answer.problem === 'GONE' ? undefined : engine.delaysMs[delivery.retries];
-  if (answer.problem === null) {
-    const delivered = { ...result, state: 'DELIVERED', deliveredAt: at } as const;
-    await settleDelivery(engine.db, delivery, delivered);
+async function settle(
+  deps: WebhookDependencies,
+  delivery: Delivery,
+  outcome: AttemptOutcome,
+): Promise<void> {
+  const { status, problem, retryAfterSeconds = 0 } = outcome;
+  const result = { ...delivery, lastStatus: status, lastProblem: problem };
+  const delayMs = problem === 'GONE' ? undefined : deps.delaysMs[delivery.retries];
+  if (problem === null) {
+    const delivered = { ...result, state: 'DELIVERED', deliveredAt: deps.now() } as const;
+    await settleDelivery(deps.db, delivery, delivered);
   } else if (delayMs === undefined) {
-    await settleDelivery(engine.db, delivery, { ...result, state: 'FAILED' });
+    await settleDelivery(deps.db, delivery, { ...result, state: 'FAILED' });
     const { id: deliveryId, lipsyncId } = delivery;
-    const { status, problem } = answer;
-    engine.log.warn({ deliveryId, lipsyncId, status, problem }, 'a webhook was given up');
+    deps.log.warn(
+      { deliveryId, lipsyncId, status, problem },
+      'a webhook delivery failed and is not retried',
+    );
   } else {
-    const askedMs = Math.min(answer.retryAfterMs ?? 0, longestAskedMs);
-    await tryLater(
-      engine,
+    const retryAfterMs = Math.min(retryAfterSeconds * 1_000, maxRetryAfterMs);
+    await retryLater(
+      deps,
       { delivery, result },
-      Math.max(delayMs, askedMs) * (1 + jitter * Math.random()),
+      Math.max(delayMs, retryAfterMs) * (1 + jitter * Math.random()),
     );
   }
 }
 
-async function tryLater(
-  engine: WebhookEngine,
+async function retryLater(
+  deps: WebhookDependencies,
   { delivery, result }: { delivery: Delivery; result: Delivery },
   delayMs: number,
 ): Promise<void> {
@@ -117,10 +122,10 @@ async function tryLater(
     ...result,
     retries: delivery.retries + 1,
     jobId: randomUUID(),
-    nextAttemptAt: new Date(engine.now().getTime() + delayMs),
+    nextAttemptAt: new Date(deps.now().getTime() + delayMs),
   };
-  await engine.db.transaction(async (tx) => {
-    const isOurs = await settleDelivery(tx, delivery, next);
-    if (isOurs) await sendAttempt(engine, tx, { delivery: next, delayMs });
+  await deps.db.transaction(async (tx) => {
+    const isClaimHeld = await settleDelivery(tx, delivery, next);
+    if (isClaimHeld) await queueAttempt(deps, tx, { delivery: next, delayMs });
   });
 }

@@ -1,103 +1,111 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { WebhookEngine } from './engine.ts';
+import type { WebhookDependencies } from './dependencies.ts';
 import {
+  type EncryptedKey,
   findAllKeys,
   findLiveKeys,
   insertKey,
   lockKeys,
-  resealKey,
+  replaceEncryptedSecret,
   retireKeys,
-  type SealedKey,
 } from './key-store.ts';
 
-/** What an owner may see of a key at any time. */
+/** A key without its secret, as its owner can list it. */
 export type WebhookKey = {
   id: string;
   /** The last four characters of the secret. */
   hint: string;
   createdAt: Date;
-  /** Null for the newest. */
+  /** Null for the newest key. */
   expiresAt: Date | null;
 };
 
-/** Standard Webhooks asks for 24 to 64; a multiple of three needs no padding in base64. */
+/** Standard Webhooks requires 24 to 64 bytes; a multiple of three needs no padding in base64. */
 const secretBytes = 30;
 
-/** How long the secret before the newest still signs: a working day on every side of the world. */
+/** How long the previous secret still signs after a rotation: one working day in every time zone. */
 const overlapMs = 24 * 3_600_000;
 
-export async function listKeys(engine: WebhookEngine, owner: string): Promise<WebhookKey[]> {
-  return (await findLiveKeys(engine.db, owner, engine.now())).map(withoutSecret);
+export async function listKeys(deps: WebhookDependencies, owner: string): Promise<WebhookKey[]> {
+  return (await findLiveKeys(deps.db, owner, deps.now())).map(withoutSecret);
 }
 
-/** A new secret, told here and never again. The one before it signs for another day, and any older one no more. */
+/** Creates a new secret, which only this call returns. The previous secret signs for 24 more hours, older ones stop now. */
 export async function rotateSecret(
-  engine: WebhookEngine,
+  deps: WebhookDependencies,
   owner: string,
 ): Promise<{ key: WebhookKey; secret: string }> {
-  const now = engine.now();
-  const { key, secret } = makeKey(engine, owner);
-  await engine.db.transaction(async (tx) => {
+  const now = deps.now();
+  const { key, secret } = createKey(deps, owner);
+  await deps.db.transaction(async (tx) => {
     await lockKeys(tx, owner);
     await retireKeys(tx, owner, new Date(now.getTime() + overlapMs));
-    const isKept = await insertKey(tx, key);
-    if (!isKept) throw new Error('A new webhook secret was not kept.');
+    const isInserted = await insertKey(tx, key);
+    if (!isInserted) throw new Error('The new webhook secret was not stored.');
   });
   return { key: withoutSecret(key), secret };
 }
 
 /**
- * The secrets that sign for an owner now. Who never asked for one gets one here: a webhook is always signed, and the
- * secret for a receiver comes with the next rotation. Null where one is there and none of ours opens it.
+ * The secrets that sign an owner's webhooks now. Creates the first one if the owner has none, because every webhook is
+ * signed; the owner gets a secret to verify with by `rotateSecret`. Null if no CALLBACK_SECRET decrypts any of them.
  */
-export async function readSecrets(engine: WebhookEngine, owner: string): Promise<string[] | null> {
-  const found = await findLiveKeys(engine.db, owner, engine.now());
-  const keys = found.length > 0 ? found : await createFirst(engine, owner);
-  const opened = keys.map((key) => ({
+export async function readSecrets(
+  deps: WebhookDependencies,
+  owner: string,
+): Promise<string[] | null> {
+  const found = await findLiveKeys(deps.db, owner, deps.now());
+  const keys = found.length > 0 ? found : await createFirstKey(deps, owner);
+  const decrypted = keys.map((key) => ({
     keyId: key.id,
-    secret: engine.vault.open(key.sealed, placeOf(key)),
+    secret: deps.encryption.decrypt(key.encryptedSecret, bindingOf(key)),
   }));
-  const lost = opened.filter(({ secret }) => secret === null).map(({ keyId }) => keyId);
-  if (lost.length > 0) {
-    // Not the owner: a token's subject may be an e-mail.
-    engine.log.error(
-      { keyIds: lost },
-      'a webhook secret was sealed under a CALLBACK_SECRET that is not listed any more',
+  const unreadable = decrypted.filter(({ secret }) => secret === null).map(({ keyId }) => keyId);
+  if (unreadable.length > 0) {
+    // Does not log the owner: the subject of a JWT can be an e-mail address.
+    deps.log.error(
+      { keyIds: unreadable },
+      'cannot decrypt a webhook secret: the CALLBACK_SECRET that encrypted it is no longer listed',
     );
   }
-  const secrets = opened.flatMap(({ secret }) => secret ?? []);
+  const secrets = decrypted.flatMap(({ secret }) => secret ?? []);
   return secrets.length === 0 ? null : secrets;
 }
 
-async function createFirst(engine: WebhookEngine, owner: string): Promise<SealedKey[]> {
-  return engine.db.transaction(async (tx) => {
+async function createFirstKey(deps: WebhookDependencies, owner: string): Promise<EncryptedKey[]> {
+  return deps.db.transaction(async (tx) => {
     await lockKeys(tx, owner);
-    await insertKey(tx, makeKey(engine, owner).key);
-    return findLiveKeys(tx, owner, engine.now());
+    await insertKey(tx, createKey(deps, owner).key);
+    return findLiveKeys(tx, owner, deps.now());
   });
 }
 
-/** Seals all under the first CALLBACK_SECRET, so that the older ones can be dropped from the list. */
-export async function resealKeys({ db, vault }: WebhookEngine): Promise<void> {
+/** Encrypts every secret under the first CALLBACK_SECRET, so that the older ones can be removed from the list. */
+export async function reencryptSecrets({ db, encryption }: WebhookDependencies): Promise<void> {
   for (const key of await findAllKeys(db)) {
-    if (vault.isCurrent(key.sealed)) continue;
-    const secret = vault.open(key.sealed, placeOf(key));
-    if (secret !== null) await resealKey(db, key, vault.seal(secret, placeOf(key)));
+    if (encryption.isCurrent(key.encryptedSecret)) continue;
+    const secret = encryption.decrypt(key.encryptedSecret, bindingOf(key));
+    if (secret === null) continue;
+    await replaceEncryptedSecret(db, key, encryption.encrypt(secret, bindingOf(key)));
   }
 }
 
-function makeKey(engine: WebhookEngine, owner: string): { key: SealedKey; secret: string } {
+function createKey(
+  deps: WebhookDependencies,
+  owner: string,
+): { key: EncryptedKey; secret: string } {
   const id = randomUUID();
   const secret = `whsec_${randomBytes(secretBytes).toString('base64')}`;
-  const sealed = engine.vault.seal(secret, placeOf({ id, owner }));
-  const key = { id, owner, sealed, hint: secret.slice(-4), createdAt: engine.now() };
+  const encryptedSecret = deps.encryption.encrypt(secret, bindingOf({ id, owner }));
+  const key = { id, owner, encryptedSecret, hint: secret.slice(-4), createdAt: deps.now() };
   return { key: { ...key, expiresAt: null }, secret };
 }
 
-function placeOf({ id, owner }: Pick<SealedKey, 'id' | 'owner'>): string {
+/** Binds an encrypted secret to its row: copied into the row of another owner, it cannot be decrypted. */
+function bindingOf({ id, owner }: Pick<EncryptedKey, 'id' | 'owner'>): string {
   return `${id} ${owner}`;
 }
 
-function withoutSecret({ id, hint, createdAt, expiresAt }: SealedKey): WebhookKey {
+function withoutSecret({ id, hint, createdAt, expiresAt }: EncryptedKey): WebhookKey {
   return { id, hint, createdAt, expiresAt };
 }

@@ -5,26 +5,26 @@ import type { Jobs } from '../../database/jobs.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { createAddressRules } from './address.ts';
-import { attemptDelivery, type DeliveryJob, deliveryQueue, sendAttempt } from './attempt.ts';
-import type { Resolve } from './dial.ts';
-import type { WebhookEngine } from './engine.ts';
-import { listKeys, resealKeys, rotateSecret, type WebhookKey } from './keys.ts';
-import { eventTypeOf, type WebhookEvent } from './letter.ts';
-import { type Answer, type Letter, post } from './post.ts';
+import { createAddressRules } from './address-rules.ts';
+import { attemptDelivery, type DeliveryJob, deliveryQueue, queueAttempt } from './attempt.ts';
+import type { Resolve } from './connector.ts';
+import type { WebhookDependencies } from './dependencies.ts';
+import { listKeys, reencryptSecrets, rotateSecret, type WebhookKey } from './keys.ts';
+import { eventTypeOf, type WebhookEvent } from './request.ts';
+import { createSecretEncryption } from './secret-encryption.ts';
+import { type AttemptOutcome, createWebhookSender, type WebhookRequest } from './sender.ts';
 import {
   type Delivery,
   findDeliveries,
   insertDelivery,
   listDeliveries,
+  releaseAllClaims,
   restartDelivery,
-  voidClaims,
 } from './store.ts';
-import { createVault } from './vault.ts';
 
 export type { WebhookKey } from './keys.ts';
-export type { WebhookEvent } from './letter.ts';
-export type { WebhookProblem } from './post.ts';
+export type { WebhookEvent } from './request.ts';
+export type { WebhookProblem } from './sender.ts';
 export type { Delivery, DeliveryState } from './store.ts';
 
 export type WebhookOptions = {
@@ -32,54 +32,54 @@ export type WebhookOptions = {
   jobs: Jobs;
   now: () => Date;
   log: Log;
-  /** Those of CALLBACK_SECRET: the first seals what is kept, all open it. */
+  /** The list in CALLBACK_SECRET: the first encrypts the webhook secrets, all decrypt them. */
   secrets: readonly string[];
-  /** Networks (`10.0.0.0/8`), addresses and host names that may be called although they are not public. */
+  /** Networks (`10.0.0.0/8`), addresses and host names that webhooks can reach although they are not public. */
   allowedNetworks: readonly string[];
-  /** An id as callers know it, of a type and our own key. */
+  /** The public id of an object: its GraphQL type and our key. */
   publicId: (typename: string, key: string) => string;
-  /** Milliseconds before the second attempt, the third and so on. Default: ten attempts in about 24 hours. */
+  /** Delays before the second attempt, the third and so on. Default: ten attempts in about 24 hours. */
   delaysMs?: readonly number[];
-  /** Milliseconds that an attempt may take in all. Default: 10000. */
+  /** The time limit of one attempt. Default: 10000. */
   timeoutMs?: number;
-  /** Asks the name servers. Default: as the system does. */
+  /** Resolves host names. Default: the system's resolver. */
   resolve?: Resolve;
 };
 
-/** What of a lip-sync has to be known to tell its last event. */
-export type ToldLipsync = {
+/** A lip-sync whose status has just changed. */
+export type LipsyncChange = {
   id: string;
   owner: string;
   callbackUrl: string | null;
   callbackEvents: readonly WebhookEvent[];
-  /** Of the event that has just been written. */
+  /** The sequence of the event that was written for the change. */
   sequence: number;
   status: string;
 };
 
 export type WebhookService = {
-  /** Null where the address may be tried, else why not. What a name leads to is looked at when it is called. */
+  /** Null if the URL is accepted, otherwise the reason. The address that its host resolves to is checked on each attempt. */
   checkUrl(url: string): string | null;
-  /** One POST that is no delivery: unsigned, not repeated, and not kept. Null where `signal` cut it off. */
-  call(letter: Letter, signal: AbortSignal): Promise<Answer | null>;
+  /** Sends one POST that is no delivery: unsigned, not retried and not stored. Null if `signal` aborted it. */
+  sendOnce(request: WebhookRequest, signal: AbortSignal): Promise<AttemptOutcome | null>;
   /**
-   * Tells the owner's server of the event that this transaction has just written, where it asked for such events.
+   * Queues the webhook for the event that this transaction has just written, if the lip-sync subscribed to such events.
    * `start` must have been called.
    */
-  enqueue(tx: Sql, lipsync: ToldLipsync): Promise<void>;
-  /** Those that sign now, the newest first. None until the first webhook or rotation. */
+  enqueue(tx: Sql, lipsync: LipsyncChange): Promise<void>;
+  /** The keys that sign now, the newest first. Empty until the first webhook or rotation. */
   listKeys(owner: string): Promise<WebhookKey[]>;
-  /** The only time that a secret is told. The one before it signs for another 24 hours. */
+  /** Creates a new secret; no other call returns it. The previous secret signs for 24 more hours. */
   rotateSecret(owner: string): Promise<{ key: WebhookKey; secret: string }>;
-  /** In the order of the keys, null for what is not this owner's. */
+  /** In the order of the keys; null for a delivery that does not exist or belongs to another owner. */
   findByKeys(owner: string, keys: readonly string[]): Promise<(Delivery | null)[]>;
-  /** In the order of the lip-syncs. One query. */
-  listOf(owner: string, lipsyncIds: readonly string[]): Promise<Delivery[][]>;
-  /** Sends it again now, and as often as the first time; one that is under way is left to it. @throws NotFoundError */
+  /** The deliveries of each lip-sync, in the order of the ids. One query. */
+  listByLipsyncs(owner: string, lipsyncIds: readonly string[]): Promise<Delivery[][]>;
+  /** Sends it again now, with all retries. An attempt in progress is not repeated. @throws NotFoundError */
   redeliver(owner: string, key: string): Promise<Delivery>;
   /** Begins to deliver. */
   start(): Promise<void>;
-  /** Gives attempts under way a moment to end and cuts the others off: they are made again after the next start. */
+  /** Waits up to a second for attempts in progress, then aborts them: they are repeated after the next start. */
   stop(): Promise<void>;
 };
 
@@ -98,12 +98,12 @@ const defaultDelaysMs = [
 ];
 
 /**
- * Attempts of one process at a time. One of an owner: receivers that hang hold up nobody else's webhooks. pg-boss counts
- * that exactly only within a process, and takes no higher number from workers that are started one by one.
+ * Concurrent attempts of one process. One per owner, so that hanging receivers do not delay other owners' webhooks. pg-boss
+ * counts groups exactly only within a process, and allows no higher number per group for workers that are started singly.
  */
 const concurrency = { all: 4, perOwner: 1 };
 
-/** Only where the database was away or a process died: what receivers answer is no failure of a job. */
+/** A job fails only if the database was unavailable or the process died. A failed attempt is no failed job: it queues the next. */
 const queueOptions = {
   retryLimit: 1_000,
   retryDelay: 1,
@@ -111,46 +111,46 @@ const queueOptions = {
   retryDelayMax: 30,
   expireInSeconds: 120,
 };
-const keptDoneJobsSeconds = 3_600;
+const keepFinishedJobsSeconds = 3_600;
 
-/** Most receivers answer within this. */
-const graceMs = 1_000;
+/** How long `stop` waits for attempts in progress. Most receivers answer within a second. */
+const stopGraceMs = 1_000;
 
 export function createWebhookService(options: WebhookOptions): WebhookService {
   const { delaysMs = defaultDelaysMs, timeoutMs = 10_000, secrets, resolve } = options;
   const rules = createAddressRules(options.allowedNetworks);
   const stopping = new AbortController();
-  const engine: WebhookEngine = {
+  const deps: WebhookDependencies = {
     ...options,
     delaysMs,
-    vault: createVault(secrets),
-    postman: { rules, timeoutMs, resolve },
+    encryption: createSecretEncryption(secrets),
+    sender: createWebhookSender({ rules, timeoutMs, resolve }),
     stopping: stopping.signal,
   };
   const running = new Set<Promise<void>>();
 
   async function work(job: DeliveryJob): Promise<void> {
-    const attempt = attemptDelivery(engine, job);
+    const attempt = attemptDelivery(deps, job);
     running.add(attempt);
     await attempt.finally(() => running.delete(attempt));
   }
 
   return {
     checkUrl: rules.checkUrl,
-    call: (letter, signal) => post(engine.postman, letter, signal),
-    enqueue: (tx, lipsync) => enqueue(engine, tx, lipsync),
-    listKeys: (owner) => listKeys(engine, owner),
-    rotateSecret: (owner) => rotateSecret(engine, owner),
-    findByKeys: (owner, keys) => findByKeys(engine, owner, keys),
-    async listOf(owner, lipsyncIds) {
-      const found = await listDeliveries(engine.db, owner, lipsyncIds);
+    sendOnce: deps.sender.send,
+    enqueue: (tx, lipsync) => enqueue(deps, tx, lipsync),
+    listKeys: (owner) => listKeys(deps, owner),
+    rotateSecret: (owner) => rotateSecret(deps, owner),
+    findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
+    async listByLipsyncs(owner, lipsyncIds) {
+      const found = await listDeliveries(deps.db, owner, lipsyncIds);
       return lipsyncIds.map((id) => found.filter(({ lipsyncId }) => lipsyncId === id));
     },
-    redeliver: (owner, key) => redeliver(engine, owner, key),
-    start: () => start(engine, work),
+    redeliver: (owner, key) => redeliver(deps, owner, key),
+    start: () => start(deps, work),
     async stop() {
       const ended = Promise.allSettled(running);
-      await Promise.race([ended, wait(graceMs, undefined, { ref: false })]);
+      await Promise.race([ended, wait(stopGraceMs, undefined, { ref: false })]);
       stopping.abort();
       await Promise.allSettled(running);
     },
@@ -158,31 +158,34 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
 }
 
 async function start(
-  engine: WebhookEngine,
+  deps: WebhookDependencies,
   work: (job: DeliveryJob) => Promise<void>,
 ): Promise<void> {
-  const { db, jobs } = engine;
-  if (db.kind === 'embedded') await voidClaims(db);
-  await resealKeys(engine);
-  await jobs.define(deliveryQueue, { ...queueOptions, deleteAfterSeconds: keptDoneJobsSeconds });
+  const { db, jobs } = deps;
+  if (db.kind === 'embedded') await releaseAllClaims(db);
+  await reencryptSecrets(deps);
+  await jobs.define(deliveryQueue, {
+    ...queueOptions,
+    deleteAfterSeconds: keepFinishedJobsSeconds,
+  });
   await jobs.work<DeliveryJob['data']>(deliveryQueue, work, {
     localConcurrency: concurrency.all,
     localGroupConcurrency: concurrency.perOwner,
   });
 }
 
-async function enqueue(engine: WebhookEngine, tx: Sql, lipsync: ToldLipsync): Promise<void> {
+async function enqueue(deps: WebhookDependencies, tx: Sql, lipsync: LipsyncChange): Promise<void> {
   const { id: lipsyncId, owner, callbackUrl: url, sequence: eventSequence, status } = lipsync;
   const eventType = eventTypeOf(status, lipsync.callbackEvents);
   if (url === null || eventType === null) return;
   const ids = { id: randomUUID(), jobId: randomUUID() };
   const delivery = { ...ids, owner, lipsyncId, eventSequence, eventType, url };
-  const isNew = await insertDelivery(tx, { ...delivery, createdAt: engine.now() });
-  if (isNew) await sendAttempt(engine, tx, { delivery, delayMs: 0 });
+  const isNew = await insertDelivery(tx, { ...delivery, createdAt: deps.now() });
+  if (isNew) await queueAttempt(deps, tx, { delivery, delayMs: 0 });
 }
 
 async function findByKeys(
-  { db }: WebhookEngine,
+  { db }: WebhookDependencies,
   owner: string,
   keys: readonly string[],
 ): Promise<(Delivery | null)[]> {
@@ -192,18 +195,18 @@ async function findByKeys(
   return keys.map((key) => byId.get(key) ?? null);
 }
 
-async function redeliver(engine: WebhookEngine, owner: string, key: string): Promise<Delivery> {
+async function redeliver(deps: WebhookDependencies, owner: string, key: string): Promise<Delivery> {
   if (!isUuid(key)) throw new NotFoundError('The delivery');
   const jobId = randomUUID();
-  return engine.db.transaction(async (tx) => {
-    const at = engine.now();
+  return deps.db.transaction(async (tx) => {
+    const at = deps.now();
     const restarted = await restartDelivery(tx, { id: key, owner }, { jobId, at });
     if (restarted !== null) {
-      await sendAttempt(engine, tx, { delivery: restarted, delayMs: 0 });
+      await queueAttempt(deps, tx, { delivery: restarted, delayMs: 0 });
       return restarted;
     }
-    const [underWay] = await findDeliveries(tx, owner, [key]);
-    if (underWay === undefined) throw new NotFoundError('The delivery');
-    return underWay;
+    const [inProgress] = await findDeliveries(tx, owner, [key]);
+    if (inProgress === undefined) throw new NotFoundError('The delivery');
+    return inProgress;
   });
 }

@@ -1,11 +1,12 @@
-import type { Row, Sql } from '../../database/connect.ts';
+import type { Sql } from '../../database/connect.ts';
+import { mapRow } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
-import type { WebhookProblem } from './post.ts';
+import type { WebhookProblem } from './sender.ts';
 
 const deliveryStates = ['PENDING', 'DELIVERED', 'FAILED'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
 
-/** One row of `webhook_deliveries`, with the columns named as our code speaks. */
+/** One row of `webhook_deliveries`. */
 export type Delivery = {
   id: string;
   owner: string;
@@ -14,10 +15,11 @@ export type Delivery = {
   eventType: string;
   url: string;
   state: DeliveryState;
-  /** Started ones, over its whole life. */
+  /** Attempts that were started, over all redeliveries. */
   attempts: number;
-  /** Since it was first sent or last asked for again. */
+  /** Retries since the delivery was created or last redelivered. The next delay depends on it. */
   retries: number;
+  /** The background job that makes the next attempt. A job with another id is obsolete. */
   jobId: string;
   claimedUntil: Date | null;
   lastStatus: number | null;
@@ -28,8 +30,8 @@ export type Delivery = {
   createdAt: Date;
 };
 
-/** What an event told, and what of its lip-sync is told with it. */
-export type ToldEvent = {
+/** An event of a lip-sync, with the columns of the lip-sync that its webhook contains. */
+export type LipsyncEvent = {
   status: string;
   failure: StoredFailure | null;
   occurredAt: Date;
@@ -38,23 +40,15 @@ export type ToldEvent = {
   resultSeconds: number | null;
 };
 
-function fromRow<T>(row: Row): T {
-  const entries = Object.entries(row).map(([column, value]) => [
-    column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-    value,
-  ]);
-  return Object.fromEntries(entries) as T;
-}
-
 async function selectOne(sql: Sql, text: string, params: unknown[]): Promise<Delivery | null> {
   const [row] = await sql.query(text, params);
-  return row === undefined ? null : fromRow<Delivery>(row);
+  return row === undefined ? null : mapRow<Delivery>(row);
 }
 
-/** @returns false where this event is being told already. */
+/** @returns false if this event has a delivery already */
 export async function insertDelivery(
   tx: Sql,
-  fresh: Pick<
+  delivery: Pick<
     Delivery,
     'id' | 'owner' | 'lipsyncId' | 'eventSequence' | 'eventType' | 'url' | 'jobId' | 'createdAt'
   >,
@@ -66,14 +60,14 @@ export async function insertDelivery(
      values ($1, $2, $3, $4, $5, $6, $7, $8::timestamptz, $8::timestamptz, 'PENDING')
      on conflict (lipsync_id, event_sequence) do nothing returning id`,
     [
-      fresh.id,
-      fresh.owner,
-      fresh.lipsyncId,
-      fresh.eventSequence,
-      fresh.eventType,
-      fresh.url,
-      fresh.jobId,
-      fresh.createdAt,
+      delivery.id,
+      delivery.owner,
+      delivery.lipsyncId,
+      delivery.eventSequence,
+      delivery.eventType,
+      delivery.url,
+      delivery.jobId,
+      delivery.createdAt,
     ],
   );
   return rows.length > 0;
@@ -88,10 +82,10 @@ export async function findDeliveries(
     'select * from webhook_deliveries where owner = $1 and id = any($2::uuid[])',
     [owner, ids],
   );
-  return rows.map((row) => fromRow<Delivery>(row));
+  return rows.map((row) => mapRow<Delivery>(row));
 }
 
-/** Of several lip-syncs, the oldest event first. */
+/** The deliveries of several lip-syncs. Those of one lip-sync are in the order of their events. */
 export async function listDeliveries(
   sql: Sql,
   owner: string,
@@ -102,10 +96,10 @@ export async function listDeliveries(
      order by lipsync_id, event_sequence`,
     [owner, lipsyncIds],
   );
-  return rows.map((row) => fromRow<Delivery>(row));
+  return rows.map((row) => mapRow<Delivery>(row));
 }
 
-/** Whether a job may still make an attempt, be it now or after the one that holds the claim. */
+/** Whether the job still has an attempt to make: now, or once the current claim expires. */
 export async function isDue(sql: Sql, id: string, jobId: string): Promise<boolean> {
   const rows = await sql.query(
     `select 1 from webhook_deliveries where id = $1 and job_id = $2 and state = 'PENDING'`,
@@ -114,7 +108,7 @@ export async function isDue(sql: Sql, id: string, jobId: string): Promise<boolea
   return rows.length > 0;
 }
 
-/** Only one of those who ask at the same time gets it: the row lock decides. */
+/** Claims the attempt of a job. Null if there is none to make, or if another process holds the claim: the row lock decides. */
 export async function claimDelivery(
   sql: Sql,
   job: { id: string; jobId: string },
@@ -132,7 +126,7 @@ export async function claimDelivery(
   );
 }
 
-/** What came of a claimed attempt. @returns false where the claim was lost meanwhile. */
+/** Stores the outcome of a claimed attempt. @returns false if the claim was lost meanwhile; nothing is stored then */
 export async function settleDelivery(
   tx: Sql,
   claimed: Delivery,
@@ -162,7 +156,7 @@ export async function settleDelivery(
   return rows.length > 0;
 }
 
-/** Gives a claim back without a result. */
+/** Releases a claim without an outcome: the attempt is made again at `nextAt`. */
 export async function releaseDelivery(sql: Sql, claimed: Delivery, nextAt: Date): Promise<void> {
   await sql.query(
     `update webhook_deliveries set claimed_until = null, next_attempt_at = $4
@@ -171,7 +165,7 @@ export async function releaseDelivery(sql: Sql, claimed: Delivery, nextAt: Date)
   );
 }
 
-/** Starts its attempts anew under another job. Null where one is under way, and for what is not this owner's. */
+/** Resets the retries under a new job. Null if an attempt is in progress, or if the owner has no such delivery. */
 export async function restartDelivery(
   tx: Sql,
   delivery: { id: string; owner: string },
@@ -189,21 +183,18 @@ export async function restartDelivery(
   );
 }
 
-/** Claims of a process that is no more: only for the embedded database, which has no other. */
-export async function voidClaims(sql: Sql): Promise<void> {
+/** Releases the claims of a process that died. Only for the embedded database, which has no second process. */
+export async function releaseAllClaims(sql: Sql): Promise<void> {
   await sql.query(
     'update webhook_deliveries set claimed_until = null where claimed_until is not null',
   );
 }
 
-export async function readToldEvent(sql: Sql, delivery: Delivery): Promise<ToldEvent | null> {
+export async function readLipsyncEvent(sql: Sql, delivery: Delivery): Promise<LipsyncEvent | null> {
   const [row] = await sql.query(
-    `select e.status, e.failure, e.occurred_at, l.reference,
-       l.result_video ->> 'url' as result_url,
-       (l.result_video ->> 'durationSeconds')::float8 as result_seconds
-     from lipsync_events e join lipsyncs l on l.id = e.lipsync_id
-     where e.lipsync_id = $1 and e.sequence = $2`,
+    `select status, failure, occurred_at, reference, result_url, result_seconds
+     from lipsync_webhook_events where lipsync_id = $1 and sequence = $2`,
     [delivery.lipsyncId, delivery.eventSequence],
   );
-  return row === undefined ? null : fromRow<ToldEvent>(row);
+  return row === undefined ? null : mapRow<LipsyncEvent>(row);
 }

@@ -3,22 +3,22 @@ import type { Log } from '../../log.ts';
 import type { ApiKey } from './authenticate.ts';
 
 /**
- * How often the file is looked at. A new version is taken at the second look that finds it: at the first it may be half
- * written, or just emptied by whoever is about to write it.
+ * How often the file is read. A new version is used when two reads in a row find the same text: the first can find it
+ * half written, or empty just before it is written.
  */
-const lookEveryMs = 2_000;
+const readEveryMs = 2_000;
 const tickMs = 250;
 
-export type KeyFile = Awaited<ReturnType<typeof openKeyFile>>;
+export type ApiKeyFile = Awaited<ReturnType<typeof openApiKeyFile>>;
 
 /**
- * API keys that can be given out and withdrawn while the process runs. A version that can't be read or is wrong is told
- * in the log, once, and the one before it stays.
+ * API keys that can be issued and revoked while the process runs. If a new version can't be read or is invalid, that is
+ * logged once and the keys of the last valid version stay in use.
  *
- * @param parts.parse throws on a version that is wrong, without repeating any of it
- * @throws Error without the path where the file can't be read at the start, and what `parse` throws
+ * @param parts.parse throws on an invalid version, without quoting it
+ * @throws Error, without the path, if the file can't be read at the start, and the errors of `parse`
  */
-export async function openKeyFile(parts: {
+export async function openApiKeyFile(parts: {
   path: string;
   parse: (text: string) => readonly ApiKey[];
   now: () => Date;
@@ -26,38 +26,38 @@ export async function openKeyFile(parts: {
 }) {
   const { path, parse, now, log } = parts;
   const read = () => readFile(path, 'utf8').catch(() => null);
-  let judged = await read();
-  if (judged === null)
+  let current = await read();
+  if (current === null)
     throw new Error('API_KEYS_FILE must be the path of a file that can be read.');
-  let keys = parse(judged);
-  let seen: string | null = judged;
-  let lookedAtMs = now().getTime();
+  let keys = parse(current);
+  let lastRead: string | null = current;
+  let lastReadAtMs = now().getTime();
 
-  async function look(): Promise<void> {
+  async function checkForChange(): Promise<void> {
     const nowMs = now().getTime();
-    if (nowMs - lookedAtMs < lookEveryMs) return;
-    lookedAtMs = nowMs;
+    if (nowMs - lastReadAtMs < readEveryMs) return;
+    lastReadAtMs = nowMs;
     const text = await read();
-    const isSettled = text === seen;
-    seen = text;
-    if (isSettled && text !== judged) judge(text);
+    const isComplete = text === lastRead;
+    lastRead = text;
+    if (isComplete && text !== current) useVersion(text);
   }
 
-  function judge(text: string | null): void {
-    judged = text;
+  function useVersion(text: string | null): void {
+    current = text;
     if (text === null) {
-      log.error('API_KEYS_FILE can not be read: the keys that it held last still hold.');
+      log.error('API_KEYS_FILE can not be read: its last valid keys stay in use.');
       return;
     }
     try {
       keys = parse(text);
       log.info({ count: keys.length }, 'API_KEYS_FILE was read again');
     } catch (error) {
-      log.error({ err: error }, 'API_KEYS_FILE is wrong: the keys that it held last still hold.');
+      log.error({ err: error }, 'API_KEYS_FILE is invalid: its last valid keys stay in use.');
     }
   }
 
-  const timer = setInterval(() => void look(), tickMs).unref();
+  const timer = setInterval(() => void checkForChange(), tickMs).unref();
   return {
     keys: () => keys,
     stop: () => clearInterval(timer),

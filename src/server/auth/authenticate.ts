@@ -13,17 +13,17 @@ export type ApiKey = {
 };
 
 export type AuthenticatorOptions = {
-  /** Whether a caller without a token is somebody: the one owner `anonymous`. */
+  /** True: a caller without a token is the owner `anonymous`. False: it owns nothing and has no scopes. */
   allowAnonymous: boolean;
-  /** The anonymous caller has every scope but `admin`; true gives that too (sandbox). */
+  /** The anonymous caller has every scope but `admin`; true adds `admin` (sandbox). */
   anonymousIsAdmin: boolean;
   jwksUrl: string | null;
   jwtSecret: string | null;
-  /** Checked on every JWT, whichever way it is signed, where not null. */
+  /** Checked on every JWT, with either kind of signature; null: not checked. */
   issuer: string | null;
   audience: string | null;
   apiKeys: readonly ApiKey[];
-  /** Further keys, which may change at any time. */
+  /** More keys, which can change at any time. */
   keyFile?: { keys: () => readonly ApiKey[] } | null;
   log: Log;
   /** The clock, for tests. */
@@ -31,34 +31,36 @@ export type AuthenticatorOptions = {
 };
 
 /**
- * @param authorization the header of HTTP or the `authorization` of `connection_init`: `Bearer <JWT or API key>`.
- * @throws NotAuthenticatedError on anything there that does not hold, also where no token would have been needed: a
- *   caller whose token is bad must hear of it, not find its own lip-syncs missing.
+ * @param authorization the HTTP header, or `authorization` in `connection_init`: `Bearer <JWT or API key>`
+ * @throws NotAuthenticatedError on an invalid token, also where anonymous callers are allowed: a caller with an expired
+ *   token must get an error and not an empty list of lip-syncs
  */
 export type Authenticate = (authorization: string | null | undefined) => Promise<Caller>;
 
-/** More than any header that Node's HTTP server takes; a WebSocket message has no such limit of its own. */
+/** Longer than any header that Node's HTTP server accepts. A WebSocket message has no such limit of its own. */
 const maxAuthorizationLength = 16_384;
 
-/** OpenID Connect Core, 2 allows a `sub` of 255; with it an owner fits an index row of PostgreSQL. */
+/** OpenID Connect Core, section 2, limits `sub` to 255. At this length an owner fits into an index row of PostgreSQL. */
 const maxClaimLength = 255;
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const verifyJwt = openJwtVerifier(options);
-  const findApiKey = createKeyring(options);
-  const withoutToken = options.allowAnonymous ? anonymous(options.anonymousIsAdmin) : nobody;
+  const findApiKey = createApiKeyLookup(options);
+  const tokenlessCaller = options.allowAnonymous
+    ? createAnonymousCaller(options.anonymousIsAdmin)
+    : unauthenticatedCaller;
   return async (authorization) => {
-    if (authorization === null || authorization === undefined) return withoutToken;
+    if (authorization === null || authorization === undefined) return tokenlessCaller;
     if (authorization.length > maxAuthorizationLength) throw new NotAuthenticatedError();
     const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
     if (token === undefined) throw new NotAuthenticatedError();
-    const caller = findApiKey(token) ?? readClaims(await verifyJwt(token));
+    const caller = findApiKey(token) ?? toCaller(await verifyJwt(token));
     if (caller === null) throw new NotAuthenticatedError();
     return caller;
   };
 }
 
-/** What verifies JWTs is read only where some are taken. */
+/** The JWT library is loaded only if JWTs are configured, to keep the start short. */
 function openJwtVerifier(options: AuthenticatorOptions): VerifyJwt {
   if (options.jwksUrl === null && options.jwtSecret === null) return async () => null;
   const verifier = import('./jwt.ts').then(({ createJwtVerifier }) =>
@@ -67,8 +69,8 @@ function openJwtVerifier(options: AuthenticatorOptions): VerifyJwt {
   return async (token) => (await verifier)(token);
 }
 
-/** Who has no valid token: it owns nothing and may do nothing. */
-export const nobody: Caller = {
+/** A caller without a valid token where anonymous callers are not allowed: it owns nothing and has no scopes. */
+export const unauthenticatedCaller: Caller = {
   owner: 'nobody',
   name: 'nobody',
   isAuthenticated: false,
@@ -77,13 +79,21 @@ export const nobody: Caller = {
   tokenId: null,
 };
 
-function anonymous(isAdmin: boolean): Caller {
+function createAnonymousCaller(isAdmin: boolean): Caller {
   const granted = scopes.filter((scope) => isAdmin || scope !== 'admin');
-  return { ...nobody, owner: 'anonymous', name: 'anonymous', scopes: new Set(granted) };
+  return {
+    ...unauthenticatedCaller,
+    owner: 'anonymous',
+    name: 'anonymous',
+    scopes: new Set(granted),
+  };
 }
 
-/** Every key is compared, in constant time, so that the answer's delay says nothing about which came near. */
-function createKeyring({ apiKeys, keyFile }: Pick<AuthenticatorOptions, 'apiKeys' | 'keyFile'>) {
+/** Compares with every key, each in constant time, so that the response time reveals nothing about the keys. */
+function createApiKeyLookup({
+  apiKeys,
+  keyFile,
+}: Pick<AuthenticatorOptions, 'apiKeys' | 'keyFile'>) {
   return (token: string): Caller | null => {
     const presented = createHash('sha256').update(token).digest();
     const [match] = [...apiKeys, ...(keyFile?.keys() ?? [])].filter(({ sha256 }) =>
@@ -102,28 +112,38 @@ function createKeyring({ apiKeys, keyFile }: Pick<AuthenticatorOptions, 'apiKeys
   };
 }
 
-function readClaims(claims: JWTPayload | null): Caller | null {
+function toCaller(claims: JWTPayload | null): Caller | null {
   if (claims === null) return null;
-  const { iss = '', sub, exp, jti, name, scope } = claims;
-  if (!isOwnable(sub) || sub === '' || !isOwnable(iss)) return null;
-  const granted = typeof scope === 'string' ? scope.split(' ') : [];
+  const { iss = '', sub, exp, jti, name } = claims;
+  if (!isStorable(sub) || sub === '' || !isStorable(iss)) return null;
+  const granted = readScopes(claims);
   return {
     owner: `jwt:${iss}:${sub.replace(/[%:]/g, encodeURIComponent)}`,
     name: typeof name === 'string' && name !== '' ? name : sub,
     isAuthenticated: true,
-    scopes: new Set(scopes.filter((each) => granted.includes(each))),
+    scopes: new Set(scopes.filter((scope) => granted.has(scope))),
     expiresAt: exp === undefined ? null : new Date(Math.min(exp * 1000, maxDateMs)),
     tokenId: typeof jti === 'string' ? jti : null,
   };
 }
 
+/**
+ * The scopes of a token, from every claim that identity providers use for them: `scope` (RFC 8693; Keycloak, Auth0),
+ * `scp` (Entra ID, Okta) and `permissions` (Auth0 with RBAC). Each is a text separated by spaces, or an array of texts.
+ */
+function readScopes({ scope, scp, permissions }: JWTPayload): ReadonlySet<string> {
+  const values = [scope, scp, permissions].flat();
+  return new Set(values.flatMap((value) => (typeof value === 'string' ? value.split(' ') : [])));
+}
+
+/** The latest date that JavaScript can represent. */
 const maxDateMs = 8.64e15;
 
 /**
- * True for what PostgreSQL keeps as it is. It refuses U+0000, and half a surrogate pair would reach it as U+FFFD, so
- * that two subjects became one owner.
+ * True if PostgreSQL stores the claim unchanged. It rejects U+0000, and half a surrogate pair would reach it as U+FFFD,
+ * which would make one owner of two subjects.
  */
-function isOwnable(claim: unknown): claim is string {
+function isStorable(claim: unknown): claim is string {
   return (
     typeof claim === 'string' &&
     claim.length <= maxClaimLength &&

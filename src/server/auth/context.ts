@@ -3,17 +3,17 @@ import type { Context, Services } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import type { Sessions } from './sessions.ts';
 
-/** What a door knows of a request or a connection. */
-export type Origin = {
+/** What a transport knows of an HTTP request or a WebSocket connection. */
+export type RequestOrigin = {
   authorization: string | null | undefined;
   requestId: string;
   lastEventId: string | null;
   signal: AbortSignal;
 };
 
-export type ContextFactory = (origin: Origin) => Promise<Context>;
+export type ContextFactory = (origin: RequestOrigin) => Promise<Context>;
 
-/** The same context for every door. */
+/** Creates the GraphQL context, the same way for every transport. */
 export function createContextFactory(parts: {
   sessions: Pick<Sessions, 'signIn'>;
   services: Services;

@@ -3,33 +3,33 @@ import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jo
 import type { Log } from '../../log.ts';
 
 export type JwtOptions = {
-  /** Where the issuer's public keys are; null: no token signed with a private key is taken. */
+  /** The URL of the issuer's public keys; null: tokens signed with a private key are rejected. */
   jwksUrl: string | null;
-  /** The shared secret of HS256 tokens; null: none of these is taken. */
+  /** The shared secret of HS256 tokens; null: HS256 tokens are rejected. */
   jwtSecret: string | null;
-  /** Checked on tokens of both kinds; null: any. */
+  /** Checked on tokens of both kinds; null: not checked. */
   issuer: string | null;
   audience: string | null;
   log: Log;
   now: () => Date;
 };
 
-/** The claims of a token that holds, or null. It never rejects because of what is in the token. */
+/** The claims of a valid token, or null. It never rejects because of the token's content. */
 export type VerifyJwt = (token: string) => Promise<JWTPayload | null>;
 
 /**
- * What a key set may verify. Without HS256 nobody can sign with the text of a public key, and without "none" nobody
- * need sign at all (RFC 8725, 3.1).
+ * The algorithms that a key set can verify. HS256 is excluded, or anyone could sign with the text of a public key; "none"
+ * is excluded, or no signature would be needed (RFC 8725, 3.1).
  */
-const asymmetric = [
+const keySetAlgorithms = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 
-/** A key that its issuer withdrew verifies nothing after this, where the issuer answers at once. */
-const keysFreshMs = 10_000;
+/** How long a key set is used before it is read again: a key that its issuer withdrew is rejected after this time. */
+const keySetMaxAgeMs = 10_000;
 
-/** A stranger can make us ask for the key set with every request while it is down; the log is spared. */
+/** During an outage every request with a token can read the key set again. The error is logged at most this often. */
 const outageLogEveryMs = 60_000;
 
 export function createJwtVerifier(options: JwtOptions): VerifyJwt {
@@ -37,13 +37,13 @@ export function createJwtVerifier(options: JwtOptions): VerifyJwt {
   const verifyByKeySet = createKeySetVerifier(options);
   return async (token) => {
     try {
-      // The header only chooses the method; each method then accepts its own algorithms and no other.
+      // The header only selects the method. Each method accepts its own algorithms and no others.
       const { alg } = decodeProtectedHeader(token);
       const verify = alg === 'HS256' ? verifyBySecret : verifyByKeySet;
       return verify ? await verify(token) : null;
     } catch (error) {
       const reason = error instanceof errors.JOSEError ? error.code : 'not a JWT';
-      options.log.debug({ reason }, 'A token was refused.');
+      options.log.debug({ reason }, 'a token was rejected');
       return null;
     }
   };
@@ -52,8 +52,10 @@ export function createJwtVerifier(options: JwtOptions): VerifyJwt {
 function createSecretVerifier(options: JwtOptions): VerifyJwt | null {
   if (options.jwtSecret === null) return null;
   const secret = new TextEncoder().encode(options.jwtSecret);
-  return async (token) =>
-    (await jwtVerify(token, secret, { ...demandsOf(options), algorithms: ['HS256'] })).payload;
+  return async (token) => {
+    const checks = { ...claimChecks(options), algorithms: ['HS256'] };
+    return (await jwtVerify(token, secret, checks)).payload;
+  };
 }
 
 function createKeySetVerifier(options: JwtOptions): VerifyJwt | null {
@@ -61,51 +63,51 @@ function createKeySetVerifier(options: JwtOptions): VerifyJwt | null {
   const readKeySet = createKeySetReader(new URL(options.jwksUrl), options);
   return async (token) => {
     const keySet = await readKeySet();
-    const demands = { ...demandsOf(options), algorithms: asymmetric };
-    return keySet === null ? null : (await jwtVerify(token, keySet, demands)).payload;
+    const checks = { ...claimChecks(options), algorithms: keySetAlgorithms };
+    return keySet === null ? null : (await jwtVerify(token, keySet, checks)).payload;
   };
 }
 
 /**
- * The key set, young enough to trust; null where it was never had. While it can't be read, the one read last is believed:
- * an issuer that is down for a while must not throw out everybody who has signed in.
+ * The issuer's key set, at most `keySetMaxAgeMs` old; null if it was never read. If it can't be read again, the last one
+ * stays in use: a short outage of the issuer must not sign out every caller.
  */
 function createKeySetReader(url: URL, { now, log }: JwtOptions) {
-  // When to read it is decided here, by our clock: jose would refuse everybody once its cache is old and a read fails.
+  // The reloads are timed here. With jose's own cache every token would be rejected as soon as one reload fails.
   const keySet = createRemoteJWKSet(url, {
     timeoutDuration: 5_000,
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: Number.POSITIVE_INFINITY,
   });
-  let isKnown = false;
+  let isLoaded = false;
   let readAtMs = Number.NEGATIVE_INFINITY;
   let silentUntilMs = Number.NEGATIVE_INFINITY;
 
-  function reportOutage(error: unknown, nowMs: number): void {
+  function logOutage(error: unknown, nowMs: number): void {
     if (nowMs < silentUntilMs) return;
     silentUntilMs = nowMs + outageLogEveryMs;
-    log.error({ err: error }, isKnown ? staleKeys : noKeys);
+    log.error({ err: error }, isLoaded ? staleKeys : noKeys);
   }
 
   return async () => {
     const nowMs = now().getTime();
-    if (isKnown && nowMs - readAtMs < keysFreshMs) return keySet;
-    // Those who come while it is being read again go on with the keys that are here.
+    if (isLoaded && nowMs - readAtMs < keySetMaxAgeMs) return keySet;
+    // Set before the reload: concurrent requests go on with the keys that are loaded.
     readAtMs = nowMs;
     try {
       await keySet.reload();
-      isKnown = true;
+      isLoaded = true;
     } catch (error) {
-      reportOutage(error, nowMs);
+      logOutage(error, nowMs);
     }
-    return isKnown ? keySet : null;
+    return isLoaded ? keySet : null;
   };
 }
 
-const noKeys = 'AUTH_JWKS_URL gives no keys: nobody can sign in with a JWT.';
-const staleKeys = 'AUTH_JWKS_URL gives no keys: those that it gave last are still believed.';
+const noKeys = 'AUTH_JWKS_URL can not be read: all JWTs are rejected.';
+const staleKeys = 'AUTH_JWKS_URL can not be read: its last keys stay in use.';
 
-function demandsOf({ issuer, audience, now }: JwtOptions): JWTVerifyOptions {
+function claimChecks({ issuer, audience, now }: JwtOptions): JWTVerifyOptions {
   return {
     ...(issuer === null ? {} : { issuer }),
     ...(audience === null ? {} : { audience }),

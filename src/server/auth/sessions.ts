@@ -1,16 +1,19 @@
 import { NotAuthenticatedError } from '../../errors.ts';
 import type { Caller } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
-import { type Authenticate, nobody } from './authenticate.ts';
+import { type Authenticate, unauthenticatedCaller } from './authenticate.ts';
 
 /**
- * One look at the clock serves all: a timer of its own for each connection would be wrong from 2^31 milliseconds on,
- * which are 25 days, and would not follow a clock that is set.
+ * How often expiry is checked, for all sessions together. A timer for each session would fire too early past 2^31
+ * milliseconds, which is 25 days, and would not follow changes of the system clock.
  */
-const lookEveryMs = 250;
+const tickMs = 250;
 
-/** With keys that are read again every ten seconds a credential that was withdrawn ends in well under thirty. */
-const checkEveryMs = 5_000;
+/**
+ * How often each session authenticates again. Keys are read again every ten seconds, so a revoked credential loses its
+ * connections in well under thirty seconds.
+ */
+const recheckEveryMs = 5_000;
 
 type Session = {
   caller: Caller;
@@ -22,69 +25,69 @@ type Session = {
 export type Sessions = ReturnType<typeof createSessions>;
 
 /**
- * A connection outlives the request that signed in: it ends when its token expires, and when what it signed in with
- * does not hold any more or gives other scopes. Its client comes back with a fresh one, if it has any.
+ * Ends long-lived connections when their credential is not valid any more. A connection outlives the request that signed in:
+ * it ends when its token expires or is revoked, or when its scopes change. The client then reconnects with a new token.
  */
 export function createSessions(parts: { authenticate: Authenticate; now: () => Date; log: Log }) {
   const authorizations = new WeakMap<Caller, string>();
-  const open = new Set<Session>();
+  const sessions = new Set<Session>();
 
   function end(session: Session): void {
-    if (open.delete(session)) session.end();
+    if (sessions.delete(session)) session.end();
   }
 
-  async function check(session: Session): Promise<void> {
+  async function recheck(session: Session): Promise<void> {
     try {
       const caller = await parts.authenticate(session.authorization);
-      if (!isSame(caller, session.caller)) end(session);
+      if (!hasSameRights(caller, session.caller)) end(session);
     } catch (thrown) {
       if (thrown instanceof NotAuthenticatedError) end(session);
-      else parts.log.error({ err: thrown }, 'a connected caller could not be checked');
+      else parts.log.error({ err: thrown }, 'the credential of a connection could not be checked');
     }
   }
 
-  function look(): void {
+  function checkAll(): void {
     const nowMs = parts.now().getTime();
-    for (const session of [...open]) {
+    for (const session of [...sessions]) {
       const { expiresAt } = session.caller;
       if (expiresAt !== null && expiresAt.getTime() <= nowMs) end(session);
-      else if (nowMs - session.checkedAtMs >= checkEveryMs) {
+      else if (nowMs - session.checkedAtMs >= recheckEveryMs) {
         session.checkedAtMs = nowMs;
-        void check(session);
+        void recheck(session);
       }
     }
   }
 
-  const timer = setInterval(look, lookEveryMs).unref();
+  const timer = setInterval(checkAll, tickMs).unref();
 
   return {
-    /** A bad token makes the caller nobody, so that each field answers with its own typed NotAuthenticatedError. */
+    /** Signs in without throwing: with an invalid token each field returns its own typed NotAuthenticatedError. */
     async signIn(authorization: string | null | undefined): Promise<Caller> {
       try {
         const caller = await parts.authenticate(authorization);
         if (caller.isAuthenticated && authorization) authorizations.set(caller, authorization);
         return caller;
       } catch (thrown) {
-        if (thrown instanceof NotAuthenticatedError) return nobody;
+        if (thrown instanceof NotAuthenticatedError) return unauthenticatedCaller;
         throw thrown;
       }
     },
 
-    /** Calls `end` once, when the caller's time is over. `signal`: the connection is gone, and there is nothing to end. */
+    /** Calls `end` once, when the caller's credential stops being valid. `signal` aborts when the connection closes. */
     watch(caller: Caller, connection: { end: () => void; signal: AbortSignal }): void {
       const authorization = authorizations.get(caller);
       if (authorization === undefined || connection.signal.aborted) return;
-      // Many that came at the same moment, as after a restart, are not all checked at the same moment.
-      const checkedAtMs = parts.now().getTime() - Math.random() * checkEveryMs;
+      // The random offset spreads the checks of clients that connect at the same moment, as after a restart.
+      const checkedAtMs = parts.now().getTime() - Math.random() * recheckEveryMs;
       const session: Session = { caller, authorization, checkedAtMs, end: connection.end };
-      open.add(session);
-      connection.signal.addEventListener('abort', () => open.delete(session), { once: true });
+      sessions.add(session);
+      connection.signal.addEventListener('abort', () => sessions.delete(session), { once: true });
     },
 
     stop: () => clearInterval(timer),
   };
 }
 
-function isSame(one: Caller, other: Caller): boolean {
+function hasSameRights(one: Caller, other: Caller): boolean {
   return one.owner === other.owner && one.scopes.symmetricDifference(other.scopes).size === 0;
 }

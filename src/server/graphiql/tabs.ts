@@ -1,6 +1,6 @@
 /*
- * What the ready tabs ask. `src/server/graphiql/browser/page.js` fills variables that are called `video`, `lipsync` and `audio`. Lines
- * have at most 48 characters: more is out of view in a window of 1280 pixels.
+ * The documents of the prepared tabs. `browser/page.js` fills in variables with the names `video`, `lipsync` and `audio`.
+ * Lines have at most 48 characters: longer ones do not fit into the editor in a window of 1280 pixels.
  */
 
 const voices = `# The voices that can speak a text.
@@ -15,7 +15,7 @@ query Voices {
 }
 `;
 
-const videos = `# Videos whose person can be made to speak,
+const videos = `# Videos of persons that can speak a text,
 # the newest first.
 query Videos {
   videos(
@@ -50,9 +50,9 @@ const created = `    __typename
       retryable retryAfterSeconds
     }`;
 
-const create = `# Makes a person speak: the variables name
-# the newest video and what it is to say.
-# The next tab watches what comes of it.
+const create = `# Makes the person in a video speak. The
+# variables name the newest video and a text.
+# The next tab shows the progress.
 mutation CreateLipsync(
   $video: ID!
   $text: String!
@@ -69,8 +69,8 @@ ${created}
 }
 `;
 
-const watch = `# What happens to a lip-sync, live. The
-# variables name the last one you made.
+const watch = `# The progress of a lip-sync, live. The
+# variables name the newest one.
 subscription Watch($lipsync: ID!) {
   lipsyncProgress(id: $lipsync) {
     ... on LipsyncProgress {
@@ -91,10 +91,10 @@ subscription Watch($lipsync: ID!) {
 }
 `;
 
-const upload = `# A place for a file of your own. Send it:
+const upload = `# An upload URL for your own audio. Send it:
 #   curl -T speech.mp3 "<uploadUrl>"
 # Or press "Upload audio" at the top, which
-# opens a tab that makes a video say it.
+# then opens a tab that uses the upload.
 mutation CreateUpload {
   createUpload(
     input: {
@@ -116,8 +116,8 @@ mutation CreateUpload {
 }
 `;
 
-/** Of the tab that opens behind an upload. */
-export const speakAudio = `# The newest video says what you uploaded.
+/** The document of the tab that opens after an upload. */
+export const speakAudio = `# The newest video speaks your upload.
 mutation SpeakAudio($video: ID!, $audio: ID!) {
   createLipsync(
     input: {
@@ -131,8 +131,8 @@ ${created}
 }
 `;
 
-const onPurpose = `# An error on purpose: a failure that was
-# foreseen is data, with a type of its own.
+const failingQuery = `# An intended error: expected failures are
+# data, and each has its own type.
 query NoSuchPage {
   videos(first: 1000) {
     __typename
@@ -146,14 +146,14 @@ query NoSuchPage {
 
 const variables = (values: object) => JSON.stringify(values, null, 2);
 
-/** In the order in which a newcomer presses them. */
-export function readyTabs({ video, lipsync }: { video: string; lipsync: string }) {
+/** In the order of a first visit. */
+export function createTabs({ video, lipsync }: { video: string; lipsync: string }) {
   return [
     { query: voices },
     { query: videos },
     { query: create, variables: variables({ video, text: 'Hello from GraphiQL!' }) },
     { query: watch, variables: variables({ lipsync }) },
     { query: upload },
-    { query: onPurpose },
+    { query: failingQuery },
   ];
 }

@@ -1,45 +1,50 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { isInOtherCharset, takesAnswer } from './negotiation.ts';
-import { isForeign, mayBeForged, type OriginRules } from './origin.ts';
-import { foreignOrigin, refusal, tokenInUrl } from './responses.ts';
+import { acceptsResult, hasForeignCharset } from './negotiation.ts';
+import { isForeignRequest, lacksPreflight, type OriginRules } from './origin.ts';
+import { errorBody, foreignOriginBody, tokenInUrlBody } from './responses.ts';
 import { hasToken } from './url-token.ts';
 
-/** Why a request to `/graphql` and below it goes no further. */
-export type Refused = { status: number; body: object };
+/** Why a request to `/graphql` is rejected. */
+export type HeadRejection = { status: number; body: object };
 
 const contentTypes =
   'Send application/json in UTF-8, or multipart/form-data with a header such as x-csrf: 1.';
 
-type Rules = { origins: OriginRules; hasGraphiql: boolean };
+type HeadRules = { origins: OriginRules; hasGraphiql: boolean };
 
-/** What is told by a request's head alone, before anything of it is read. */
-export function refuseByHead(request: IncomingMessage, rules: Rules): Refused | null {
+/** Checks the URL and headers before the body is read. Null: the request is accepted. */
+export function checkHead(request: IncomingMessage, rules: HeadRules): HeadRejection | null {
   const { method, headers, url = '' } = request;
   const isPost = method === 'POST';
   const isRead = method === 'GET' || method === 'HEAD';
   const isPage = isRead && headers.accept?.includes('text/html') === true;
   if (isRead && isForeignRead(headers, { ...rules, isPage })) {
-    return { status: 403, body: foreignOrigin };
+    return { status: 403, body: foreignOriginBody };
   }
-  if (isPost && (mayBeForged(headers) || isInOtherCharset(headers))) {
-    return refused(415, 'UNSUPPORTED_CONTENT_TYPE', contentTypes);
+  if (isPost && (lacksPreflight(headers) || hasForeignCharset(headers))) {
+    return { status: 415, body: errorBody('UNSUPPORTED_CONTENT_TYPE', contentTypes) };
   }
-  if (!isHost(headers.host)) return refused(400, 'BAD_REQUEST', 'This is no name of a host.');
-  if (hasToken(url)) return { status: 400, body: tokenInUrl };
-  return (isPost || isRead) && !isPage && !takesAnswer(headers)
-    ? refused(406, 'NOT_ACCEPTABLE', 'An operation is answered as JSON or as text/event-stream.')
-    : null;
+  if (!isValidHost(headers.host)) {
+    return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Host header.') };
+  }
+  if (hasToken(url)) return { status: 400, body: tokenInUrlBody };
+  if ((isPost || isRead) && !isPage && !acceptsResult(headers)) {
+    const message =
+      'Accept application/json, application/graphql-response+json or text/event-stream.';
+    return { status: 406, body: errorBody('NOT_ACCEPTABLE', message) };
+  }
+  return null;
 }
 
 function isForeignRead(
   headers: IncomingHttpHeaders,
-  { origins, hasGraphiql, isPage }: Rules & { isPage: boolean },
+  { origins, hasGraphiql, isPage }: HeadRules & { isPage: boolean },
 ): boolean {
   const isLink = isPage && hasGraphiql && isNavigation(headers);
-  return !isLink && isForeign(headers, origins);
+  return !isLink && isForeignRequest(headers, origins);
 }
 
-/** Somebody followed a link to GraphiQL, which the other site can't look into. */
+/** A user followed a link to GraphiQL. The linking site can't read the page, so this is allowed from any site. */
 function isNavigation(headers: IncomingHttpHeaders): boolean {
   return (
     headers.origin === undefined &&
@@ -48,11 +53,7 @@ function isNavigation(headers: IncomingHttpHeaders): boolean {
   );
 }
 
-function refused(status: number, code: string, message: string): Refused {
-  return { status, body: refusal(code, message) };
-}
-
-/** Yoga makes a URL with it; where that fails, the server adapter below Yoga answers with the stack. */
-function isHost(host: string | undefined): boolean {
+/** Yoga builds a URL from the Host header. Where that throws, its server adapter answers with the stack. */
+function isValidHost(host: string | undefined): boolean {
   return host === undefined || URL.canParse(`http://${host}/`);
 }

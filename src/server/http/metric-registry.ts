@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Seconds. Creating a lip-sync waits for the upstream, which may take half a minute. */
+/** In seconds. Creating a lip-sync waits for the upstream, which can take half a minute. */
 const requestBuckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 30];
 
 export type MetricSources = {
@@ -9,21 +9,21 @@ export type MetricSources = {
   countUnreadBytes: () => number;
 };
 
-/** The process, its requests, and how many lip-syncs are where. */
+/** Metrics of the process, its requests and its lip-syncs. */
 export function openRegistry(sources: MetricSources) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const requests = new Histogram({
     name: 'lipsync_http_request_duration_seconds',
-    help: 'How long requests took, until their answer was sent whole.',
+    help: 'Duration of requests, until the whole response was sent.',
     labelNames: ['method', 'door', 'status'],
     buckets: requestBuckets,
     registers,
   });
   new Gauge({
     name: 'lipsync_lipsyncs',
-    help: 'Lip-syncs that are kept, by status.',
+    help: 'Stored lip-syncs, by status.',
     labelNames: ['status'],
     registers,
     async collect() {
@@ -33,7 +33,7 @@ export function openRegistry(sources: MetricSources) {
   });
   new Gauge({
     name: 'lipsync_event_streams',
-    help: 'Server-sent event streams that are open in this process.',
+    help: 'Open event streams (server-sent events and router callbacks) in this process.',
     registers,
     collect() {
       this.set(sources.countEventStreams());
@@ -41,7 +41,7 @@ export function openRegistry(sources: MetricSources) {
   });
   new Gauge({
     name: 'lipsync_websocket_unread_bytes',
-    help: 'Bytes that this process holds for WebSocket clients that have not read them yet.',
+    help: 'Bytes buffered in this process for WebSocket clients that have not read them yet.',
     registers,
     collect() {
       this.set(sources.countUnreadBytes());

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MetricSources } from './metric-registry.ts';
 
-const doors = ['/graphql', '/callbacks', '/uploads', '/livez', '/readyz'];
+/** The values of the label `door`, which dashboards use. A fixed list, so that requests to unknown paths do not create new series. */
+const endpoints = ['/graphql', '/callbacks', '/uploads', '/livez', '/readyz'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** What `GET /metrics` tells a Prometheus. What counts is read once the first request has been answered. */
+/** The metrics of `GET /metrics`, for Prometheus. The library is loaded with the first request, to keep the start short. */
 export function createMetrics(sources: MetricSources) {
   let opened: Promise<ReturnType<typeof import('./metric-registry.ts').openRegistry>> | undefined;
   const open = () => {
@@ -19,13 +20,14 @@ export function createMetrics(sources: MetricSources) {
       seconds: number,
     ): Promise<void> {
       const path = request.url?.split('?')[0] ?? '';
-      const door = doors.find((each) => path === each || path.startsWith(`${each}/`)) ?? 'other';
+      const door =
+        endpoints.find((each) => path === each || path.startsWith(`${each}/`)) ?? 'other';
       const method = request.method ?? 'GET';
       const status = response.statusCode;
       const { requests } = await open();
       requests.observe({ method, door, status }, seconds);
     },
-    async answer(response: ServerResponse): Promise<void> {
+    async send(response: ServerResponse): Promise<void> {
       const { registry } = await open();
       const text = await registry.metrics();
       response.writeHead(200, { 'content-type': registry.contentType }).end(text);

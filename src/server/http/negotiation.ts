@@ -1,40 +1,39 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import Negotiator from 'negotiator';
 
-/** What an operation can be answered as: a result, or a stream of events. */
-const answers = ['application/json', 'application/graphql-response+json', 'text/event-stream'];
+/** The media types of results: one result, or a stream of events. */
+const resultTypes = ['application/json', 'application/graphql-response+json', 'text/event-stream'];
+
+const pageType = 'text/html';
 
 /**
- * An `Accept` header with the most wanted first and without what is not wanted: Yoga goes by the order and looks at no
- * `q`. Undefined where nothing is left.
+ * The Accept header in the form that Yoga needs: the most preferred type first, without `q`, parameters and types with
+ * q=0, because Yoga goes by the order alone. Types that this server does not send are removed too, so that Yoga's own
+ * processor for `multipart/mixed` is never selected. A missing or empty header means any type; `none` if no type is left.
  */
-export function byPreference(accept: string): string | undefined {
-  const ranges = accept.split(',').map((range) => {
-    const parts = range.split(';').map((part) => part.trim().replaceAll('"', ''));
-    const weight = parts.find((part) => /^q=/i.test(part));
-    const quality = Number(weight?.slice(2) ?? 1);
-    const named = parts.filter((part) => part !== weight).join(';');
-    return { named, quality: Number.isNaN(quality) ? 1 : quality };
-  });
-  const wanted = ranges.filter(({ named, quality }) => named !== '' && quality > 0);
-  const sorted = wanted.toSorted((one, other) => other.quality - one.quality);
-  return sorted.length === 0 ? undefined : sorted.map(({ named }) => named).join(', ');
+export function normalizeAccept({ accept = '' }: IncomingHttpHeaders): string {
+  const header = accept.trim() === '' ? '*/*' : accept;
+  const ranges = new Negotiator({ headers: { accept: header } }).mediaTypes();
+  const supported = ranges.filter((range) => includesAny(range, [...resultTypes, pageType]));
+  return supported.length === 0 ? 'none' : supported.join(', ');
 }
 
-/** Whether any answer to an operation would be taken. It is asked before anything runs, and may cost. */
-export function takesAnswer({ accept = '*/*' }: IncomingHttpHeaders): boolean {
-  return accept.split(',').some((range) => {
-    const [type = ''] = range.split(';');
-    return answers.some((answer) => matches(answer, type.trim().toLowerCase()));
-  });
+/**
+ * True if the client accepts a result of any of our types. Checked before the operation is executed, because executing
+ * can cost money.
+ *
+ * @param headers with the normalized Accept
+ */
+export function acceptsResult({ accept }: IncomingHttpHeaders): boolean {
+  return accept === undefined || includesAny(accept, resultTypes);
 }
 
-function matches(type: string, range: string): boolean {
-  if (range === '*/*' || range === type) return true;
-  return range.endsWith('/*') && type.startsWith(range.slice(0, -1));
+function includesAny(accept: string, types: string[]): boolean {
+  return new Negotiator({ headers: { accept } }).mediaTypes(types).length > 0;
 }
 
-/** JSON is UTF-8: read as anything else a text would be spoken wrong, and paid for. */
-export function isInOtherCharset({ 'content-type': type = '' }: IncomingHttpHeaders): boolean {
+/** True for a charset other than UTF-8. Decoded as UTF-8 such a text would be spoken wrong, and paid for. */
+export function hasForeignCharset({ 'content-type': type = '' }: IncomingHttpHeaders): boolean {
   const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type) ?? [];
   return !/^(utf-?8|us-ascii)$/i.test(charset);
 }

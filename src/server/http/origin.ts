@@ -1,44 +1,56 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 export type OriginRules = {
-  /** Where we are reached, such as `https://lipsync.example`. */
+  /** The public URL of this server, such as `https://lipsync.example`. */
   publicUrl: () => string;
-  /** Origins whose pages may use the API. */
+  /** Origins of other sites with access to the API. */
   corsOrigins: readonly string[];
+  /** Sandbox: pages from any port of this machine have access too, such as a frontend on its development server. */
+  allowsLoopbackOrigins: boolean;
 };
 
-const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+const loopbackHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
-/** Our own pages, and those of the configured origins. */
-export function isKnownOrigin(headers: IncomingHttpHeaders, rules: OriginRules): boolean {
+/** True for our own pages, for those of allowed origins, and for requests without an Origin header. */
+export function isAllowedOrigin(headers: IncomingHttpHeaders, rules: OriginRules): boolean {
   const { origin, host } = headers;
   if (origin === undefined) return true;
   if (rules.corsOrigins.includes(origin)) return true;
   if (origin === new URL(rules.publicUrl()).origin) return true;
+  if (rules.allowsLoopbackOrigins && isLoopbackOrigin(origin)) return true;
   // The Host header alone proves nothing (DNS rebinding), but a loopback name can't be rebound.
-  return host !== undefined && loopback.test(host) && origin === `http://${host}`;
+  return host !== undefined && loopbackHost.test(host) && origin === `http://${host}`;
 }
 
-/** Whether a request that needs no preflight, or an upgrade, comes from a foreign page. */
-export function isForeign(headers: IncomingHttpHeaders, rules: OriginRules): boolean {
-  if (!isKnownOrigin(headers, rules)) return true;
+function isLoopbackOrigin(origin: string): boolean {
+  const [, host] = /^https?:\/\/(.+)$/.exec(origin) ?? [];
+  return host !== undefined && loopbackHost.test(host);
+}
+
+/** True if a page of a foreign site sent the request. Checked where a browser needs no preflight: GET and upgrades. */
+export function isForeignRequest(headers: IncomingHttpHeaders, rules: OriginRules): boolean {
+  if (!isAllowedOrigin(headers, rules)) return true;
   return headers.origin === undefined && headers['sec-fetch-site'] === 'cross-site';
 }
 
 /** Content types that a page can't send to another site without a preflight. */
-const preflighted = /^application\/(json|graphql\+json)\s*(;|$)/i;
-const csrfHeaders = [
+const preflightedTypes = /^application\/(json|graphql\+json)\s*(;|$)/i;
+
+/** Any of these headers forces a preflight too. Each is what some client or server of GraphQL already uses. */
+export const csrfHeaders = [
   'x-csrf',
   'x-graphql-yoga-csrf',
+  'graphql-preflight',
   'graphql-require-preflight',
   'apollo-require-preflight',
+  'x-apollo-operation-name',
   'x-requested-with',
 ];
 
-/** Whether a POST could have been sent by a form of any page: then it is refused. */
-export function mayBeForged(headers: IncomingHttpHeaders): boolean {
+/** True for a POST that a browser sends to any site without asking it first, as a form does: such a POST is rejected. */
+export function lacksPreflight(headers: IncomingHttpHeaders): boolean {
   const type = headers['content-type'] ?? '';
-  if (preflighted.test(type)) return false;
+  if (preflightedTypes.test(type)) return false;
   return !(
     /^multipart\/form-data\s*(;|$)/i.test(type) &&
     csrfHeaders.some((name) => headers[name] !== undefined)

@@ -1,83 +1,87 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { refuse } from '../operation/request-error.ts';
-import { tooLarge } from '../operation/request-params.ts';
+import type { RequestErrorCode } from '../operation/request-error.ts';
+import { requestTooLargeError } from '../operation/request-params.ts';
 
-/** What every answer carries, on every door. */
-const protection: Readonly<Record<string, string>> = {
+/** Headers of every response, on every endpoint. */
+const securityHeaders: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
-  // Of an answer that a browser should take for a page; the one page that there is brings its own.
+  // For a response that a browser shows as a page. GraphiQL, the only real page, sets its own policy.
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-site',
   'cache-control': 'no-store',
 };
 
-/** Closing at once would reset the connection, and the client would never read why. */
-const farewellMs = 1_000;
+/** Closing at once would reset the connection before the client has read the response. */
+const closeAfterMs = 1_000;
 
 const jsonType = 'application/json; charset=utf-8';
 
-export function protect(response: ServerResponse): void {
-  for (const [name, value] of Object.entries(protection)) response.setHeader(name, value);
+export function setSecurityHeaders(response: ServerResponse): void {
+  for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
 }
 
-export function answer(response: ServerResponse, status: number, body: object): void {
+export function sendJson(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': jsonType }).end(JSON.stringify(body));
 }
 
-export function refusal(code: string, message: string): object {
+/** The body of a request that is rejected before GraphQL sees it. */
+export function errorBody(code: string, message: string): object {
   return { errors: [{ message, extensions: { code } }] };
 }
 
-/** The same on a connection that has no response: for what is no request, and for refused upgrades. It ends there. */
-export function answerSocket(
+/** Sends a response on a socket that has no `ServerResponse`: after a parse error, or for a rejected upgrade. Then closes. */
+export function sendJsonAndClose(
   socket: Duplex,
-  told: { status: number; body: object; headers?: Record<string, string> },
+  { status, body, headers }: { status: number; body: object; headers?: Record<string, string> },
 ): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const text = JSON.stringify(told.body);
-  const headers = {
+  const text = JSON.stringify(body);
+  const allHeaders = {
     connection: 'close',
-    ...protection,
+    ...securityHeaders,
     'content-type': jsonType,
     'content-length': `${Buffer.byteLength(text)}`,
-    ...told.headers,
+    ...headers,
   };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  const first = `HTTP/1.1 ${told.status} ${STATUS_CODES[told.status]}`;
-  socket.end([first, ...lines, '', text].join('\r\n'));
-  // Whoever keeps its own half open would keep ours too.
-  const timer = setTimeout(() => socket.destroy(), farewellMs);
+  const lines = Object.entries(allHeaders).map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', text].join('\r\n'));
+  // A client that keeps its side open would keep the connection open.
+  const timer = setTimeout(() => socket.destroy(), closeAfterMs);
   socket.once('close', () => clearTimeout(timer));
 }
 
-export const nothingHere = { code: 'NOT_FOUND', message: 'There is nothing here.' };
-export const foreignOrigin = refusal('FOREIGN_ORIGIN', 'Pages of other sites may not ask this.');
-export const tokenInUrl = refusal(
+export const notFoundBody = { code: 'NOT_FOUND', message: 'Not found.' };
+export const foreignOriginBody = errorBody(
+  'FOREIGN_ORIGIN',
+  'This origin is not allowed. Add it to CORS_ORIGINS to allow its pages.',
+);
+export const tokenInUrlBody = errorBody(
   'TOKEN_IN_URL',
-  'Send a token in a header: logs and histories keep what is in a URL.',
+  'Send the token in a header: URLs are kept in logs and browser histories.',
 );
 
-const late = refusal('REQUEST_TIMEOUT', 'The request did not arrive in time.');
+const timeoutBody = errorBody('REQUEST_TIMEOUT', 'The request did not arrive in time.');
 
-/** What Node's parser refuses is no request yet; where a URL is too long, its sender learns it as on other doors. */
-export function answerUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+/** Answers input that Node's HTTP parser rejects. */
+export function handleClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    answerSocket(socket, { status: 408, body: late });
+    sendJsonAndClose(socket, { status: 408, body: timeoutBody });
   } else if (error.code === 'HPE_HEADER_OVERFLOW') {
-    answerSocket(socket, { status: 431, body: { errors: [tooLarge()] } });
+    // The same error as for a body that is too large: a GET query is in the URL.
+    sendJsonAndClose(socket, { status: 431, body: { errors: [requestTooLargeError()] } });
   } else {
-    const refused = refuse('BAD_REQUEST', 'This is no HTTP request.');
-    answerSocket(socket, { status: 400, body: { errors: [refused] } });
+    const body = errorBody('BAD_REQUEST' satisfies RequestErrorCode, 'Invalid HTTP request.');
+    sendJsonAndClose(socket, { status: 400, body });
   }
 }
 
-export function answerLate(response: ServerResponse): void {
+export function sendRequestTimeout(response: ServerResponse): void {
   response.setHeader('connection', 'close');
-  answer(response, 408, late);
+  sendJson(response, 408, timeoutBody);
 }

@@ -2,33 +2,33 @@ import type { Server } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /**
- * How long streams are kept for a POST that is not answered. Whoever waits for it on one of them would rather have its
- * answer; but the process ends before a POST that hangs does, and until then all must have been told to come back.
+ * How long streams stay open while a POST to the upstream is in progress: their clients want to see its outcome. The
+ * process is stopped before a POST that hangs ends, and every client must get the signal to reconnect before that.
  */
-const mostSilenceMs = 4_000;
+const maxDrainMs = 4_000;
 
-/** How long an answer that is being written may take when the process stops. */
-const patienceMs = 2_000;
+/** Time limit for responses that are being written after that. */
+const maxCloseMs = 2_000;
 
-/** Once what runs has finished, or is waited for too long, tells every client to come back, and ends its connection. */
-export async function endConnections(
+/** Waits for the drain, up to `maxDrainMs`, then signals every client to reconnect and closes its connection. */
+export async function closeConnections(
   server: Server,
   parts: {
     drained: Promise<void>;
-    /** Each resolves once the clients of its kind have been told. In this order. */
-    farewells: readonly (() => unknown)[];
+    /** Called one after the other. Each resolves when the clients of one transport have the signal to reconnect. */
+    shutdownSteps: readonly (() => unknown)[];
   },
 ): Promise<void> {
-  await atMost(mostSilenceMs, parts.drained);
+  await waitAtMost(maxDrainMs, parts.drained);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const tell of parts.farewells) await tell();
+  for (const step of parts.shutdownSteps) await step();
   await parts.drained;
   server.closeIdleConnections();
-  await atMost(patienceMs, closed);
+  await waitAtMost(maxCloseMs, closed);
   server.closeAllConnections();
   await closed;
 }
 
-function atMost(ms: number, work: Promise<void>): Promise<void> {
+function waitAtMost(ms: number, work: Promise<void>): Promise<void> {
   return Promise.race([work, wait(ms, undefined, { ref: false })]);
 }

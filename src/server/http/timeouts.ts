@@ -1,40 +1,44 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answerLate } from './responses.ts';
+import { sendRequestTimeout } from './responses.ts';
 
-/** How long a client may take to send what it asks, in milliseconds. */
-export type Patience = {
+/** The time limits for each part of a request. */
+export type ClientTimeouts = {
   /** The URL and the headers. */
   headersMs: number;
-  /** The body, of at most a megabyte. */
+  /** A body without files, at most one megabyte. */
   bodyMs: number;
-  /** A body with files, of at most 25. */
+  /** A multipart body, at most 25 megabytes. */
   filesMs: number;
 };
 
-/** Without an end to it, a stranger holds a connection for the price of a byte. Node's own limits are no shorter. */
-export const usualPatience: Patience = { headersMs: 30_000, bodyMs: 60_000, filesMs: 300_000 };
+/** Without these limits a client could hold a connection by sending one byte now and then. Node's defaults are not shorter. */
+export const defaultClientTimeouts: ClientTimeouts = {
+  headersMs: 30_000,
+  bodyMs: 60_000,
+  filesMs: 300_000,
+};
 
-/** Ends a request whose body has not arrived by then. Uploads have no such end: they move, or they are stalled. */
-export function hurry(
+/** Ends a request whose body has not arrived in time. Not for uploads: they have an idle timeout instead. */
+export function enforceTimeouts(
   request: IncomingMessage,
   response: ServerResponse,
-  { bodyMs, filesMs }: Patience,
+  { bodyMs, filesMs }: ClientTimeouts,
 ): void {
-  // Kept: a request that is over may have none any more.
+  // Kept in a variable: `request.socket` can be null once the request is over.
   const { socket } = request;
   const hasFiles = /^multipart\//i.test(request.headers['content-type'] ?? '');
   const timer = setTimeout(
     () => {
       if (request.complete) return;
       if (response.headersSent) socket.destroy();
-      else answerLate(response);
+      else sendRequestTimeout(response);
     },
     hasFiles ? filesMs : bodyMs,
   );
   request.once('end', () => clearTimeout(timer));
-  // What was answered before it was read whole is read all the same: its client could not read the answer else.
+  // Read the rest of a body that was answered early: the client can't read the response before it has sent everything.
   response.once('finish', () => request.resume());
-  // Who has been answered may still be sending, and Node would listen for as long as it takes.
+  // The timer stays while a client goes on sending after its response, because Node would read on without a limit.
   response.once('close', () => {
     if (request.complete || socket.destroyed) clearTimeout(timer);
   });

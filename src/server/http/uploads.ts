@@ -4,33 +4,33 @@ import type {
   IncomingFile,
   Interruption,
   Reception,
-  RefusalReason,
+  RejectionReason,
   UploadService,
 } from '../../domains/uploads/service.ts';
 import { type Failure, type FailureCode, RateLimitedError } from '../../errors.ts';
 import { encodeId } from '../../graphql/ids.ts';
 import type { Log } from '../../log.ts';
 
-/** A refusal is seen by its client only if the connection outlives it a little; see `linger`. */
-const lingerMs = 1_000;
-const lingerBytes = 1024 ** 2;
+/** How long, and for how many bytes, an early response keeps its connection open; see `waitForClient`. */
+const closeAfterMs = 1_000;
+const maxDiscardedBytes = 1024 ** 2;
 
-export type UploadDoorOptions = {
+export type UploadHandlerOptions = {
   uploads: Pick<UploadService, 'receive'>;
   log: Log;
-  /** Aborted when the process stops: uploads under way end at once, and their clients are told to come back. */
+  /** Aborts when the process stops: running uploads end at once, and their clients get 503. */
   stopping?: AbortSignal | undefined;
 };
 
-export type UploadDoor = (
+export type UploadHandler = (
   request: IncomingMessage,
   response: ServerResponse,
   token: string,
 ) => Promise<void>;
 
-type Answer = { status: number; body: object; headers?: Record<string, string> };
+type UploadResponse = { status: number; body: object; headers?: Record<string, string> };
 
-const statusByReason: Record<Exclude<RefusalReason, 'UPSTREAM'>, number> = {
+const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   UNKNOWN: 404,
   EXPIRED: 410,
   USED: 409,
@@ -38,12 +38,12 @@ const statusByReason: Record<Exclude<RefusalReason, 'UPSTREAM'>, number> = {
   TOO_LARGE: 413,
   WRONG_KIND: 415,
   STALLED: 408,
-  // Nobody reads this one.
+  // The client has disconnected, so this one is never read.
   CLIENT_LEFT: 400,
   SERVER_STOPS: 503,
 };
 
-/** What the upstream said about the file is the client's; what it said about this server or itself is a bad gateway. */
+/** The upstream's errors about the file are the client's errors. Its other errors are 502. */
 const statusByUpstreamCode: Partial<Record<FailureCode, number>> = {
   INVALID_INPUT: 400,
   CONTENT_MODERATED: 422,
@@ -51,70 +51,74 @@ const statusByUpstreamCode: Partial<Record<FailureCode, number>> = {
 };
 
 /**
- * PUT /uploads/<token>: the raw bytes of one file, streamed on as they come. The token in the path is the only credential.
+ * PUT /uploads/<token>: the raw bytes of one file, streamed to the upstream. The token in the path is the only credential.
  *
- * The server in front must not bound the whole request in time (`requestTimeout: 0`): 5 GB take as long as they take, and both
- * ends have idle timeouts here. Never rejects.
+ * The HTTP server must have no timeout for the whole request (`requestTimeout: 0`): 5 GB can take hours, and idle timeouts
+ * on both sides end stalled uploads. Never rejects.
  */
-export function createUploadDoor({ uploads, log, stopping }: UploadDoorOptions): UploadDoor {
+export function createUploadHandler({
+  uploads,
+  log,
+  stopping,
+}: UploadHandlerOptions): UploadHandler {
   return async (request, response, token) => {
-    // A broken connection is learnt from the body and from `close`; without a listener it would end the process.
+    // A broken connection is handled through the body and `close`. Without a listener the error would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
     const body = request.iterator({ destroyOnReturn: false });
-    const { signal, settle } = watchClient(response, stopping);
-    const answer = await answerTo(request, () =>
-      uploads.receive(token, { body, contentLength: lengthOf(request), signal }),
-    ).catch((error: unknown): Answer => {
+    const { signal, stopWatching } = watchClient(response, stopping);
+    const answer = await receiveFile(request, () =>
+      uploads.receive(token, { body, contentLength: contentLengthOf(request), signal }),
+    ).catch((error: unknown): UploadResponse => {
       log.error({ err: error }, 'an upload failed');
       return {
         status: 500,
-        body: { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong here.' },
+        body: { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong.' },
       };
     });
-    settle();
+    stopWatching();
     await send(response, answer, { request, body });
   };
 }
 
-async function answerTo(
+async function receiveFile(
   request: IncomingMessage,
   receive: () => Promise<Reception>,
-): Promise<Answer> {
+): Promise<UploadResponse> {
   if (request.method !== 'PUT') {
     const message = 'Send the file with PUT.';
     return { status: 405, body: { code: 'INVALID_INPUT', message }, headers: { allow: 'PUT' } };
   }
-  return answerOf(await receive());
+  return toResponse(await receive());
 }
 
-function answerOf(reception: Reception): Answer {
-  if (reception.kind === 'refused') return refusalAnswer(reception.reason, reception.failure);
+function toResponse(reception: Reception): UploadResponse {
+  if (reception.kind === 'rejected') return toErrorResponse(reception.reason, reception.failure);
   const { id, state, durationSeconds } = reception.upload;
   return { status: 200, body: { id: encodeId('Upload', id), state, durationSeconds } };
 }
 
-function refusalAnswer(reason: RefusalReason, failure: Failure): Answer {
+function toErrorResponse(reason: RejectionReason, failure: Failure): UploadResponse {
   const { code, message, retryAfterSeconds } = failure;
   return {
-    status: reason === 'UPSTREAM' ? upstreamStatus(failure) : statusByReason[reason],
+    status: reason === 'UPSTREAM' ? statusOfUpstreamFailure(failure) : statusByReason[reason],
     body: { code, message },
     headers:
       failure instanceof RateLimitedError ? { 'retry-after': String(retryAfterSeconds) } : {},
   };
 }
 
-function upstreamStatus({ code }: Failure): number {
+function statusOfUpstreamFailure({ code }: Failure): number {
   return statusByUpstreamCode[code] ?? 502;
 }
 
-/** Null for a chunked body. node's parser has refused everything that is no number. */
-function lengthOf({ headers }: IncomingMessage): number | null {
+/** Null for a chunked body. Node's parser has rejected every value that is not a number. */
+function contentLengthOf({ headers }: IncomingMessage): number | null {
   if (headers['content-length'] !== undefined) return Number(headers['content-length']);
   return headers['transfer-encoding'] === undefined ? 0 : null;
 }
 
-/** Aborts when the client leaves or the process stops, whichever is first, until the outcome is settled. */
+/** A signal that aborts when the client disconnects or the process stops, until `stopWatching` is called. */
 function watchClient(response: ServerResponse, stopping: AbortSignal | undefined) {
   const controller = new AbortController();
   const abort = (reason: Interruption) => controller.abort(reason);
@@ -123,19 +127,23 @@ function watchClient(response: ServerResponse, stopping: AbortSignal | undefined
   response.once('close', onClose);
   stopping?.addEventListener('abort', onStop, { once: true });
   if (stopping?.aborted === true) onStop();
-  const settle = () => {
+  const stopWatching = () => {
     response.off('close', onClose);
     stopping?.removeEventListener('abort', onStop);
   };
-  return { signal: controller.signal, settle };
+  return { signal: controller.signal, stopWatching };
 }
 
-type Unread = { request: IncomingMessage; body: IncomingFile['body'] };
+type Incoming = { request: IncomingMessage; body: IncomingFile['body'] };
 
-async function send(response: ServerResponse, answer: Answer, unread: Unread): Promise<void> {
+async function send(
+  response: ServerResponse,
+  answer: UploadResponse,
+  incoming: Incoming,
+): Promise<void> {
   if (response.destroyed) return;
   const text = JSON.stringify(answer.body);
-  const isRead = unread.request.readableEnded;
+  const isRead = incoming.request.readableEnded;
   response.writeHead(answer.status, {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
@@ -144,28 +152,28 @@ async function send(response: ServerResponse, answer: Answer, unread: Unread): P
     ...(isRead ? {} : { connection: 'close' }),
   });
   response.write(text);
-  if (!isRead) await linger(response, unread.body);
+  if (!isRead) await waitForClient(response, incoming.body);
   response.end();
 }
 
 /**
- * Closing a socket with unread bytes resets it, and the reset may destroy the answer before the client has read it. So the
- * connection stays for a moment: a little is read and thrown away, for those who have nearly sent everything; the rest is
- * left where it is, which stops the client.
+ * Keeps the connection open for a moment after an early response. Closing a socket with unread bytes resets it, and the
+ * reset can discard the response before the client has read it. Up to a megabyte is read and discarded, which is enough
+ * for a client that has sent nearly everything. The rest stays unread, and backpressure stops the client.
  */
-async function linger(response: ServerResponse, body: IncomingFile['body']): Promise<void> {
+async function waitForClient(response: ServerResponse, body: IncomingFile['body']): Promise<void> {
   const over = new AbortController();
   const end = () => over.abort();
   response.once('close', end);
   discard(body).then((isAtEnd) => isAtEnd && end(), end);
-  await delay(lingerMs, undefined, { signal: over.signal }).catch(() => undefined);
+  await delay(closeAfterMs, undefined, { signal: over.signal }).catch(() => undefined);
   response.off('close', end);
 }
 
-/** @returns whether the end came within the first megabyte */
+/** @returns true if the body ended within the limit */
 async function discard(body: IncomingFile['body']): Promise<boolean> {
   let bytes = 0;
-  while (bytes < lingerBytes) {
+  while (bytes < maxDiscardedBytes) {
     const { done, value } = await body.next();
     if (done === true) return true;
     bytes += value.byteLength;

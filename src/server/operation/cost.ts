@@ -1,4 +1,3 @@
-import type { Plugin } from '@envelop/core';
 import {
   type ExecutionArgs,
   type ExecutionResult,
@@ -12,45 +11,47 @@ import { QuotaExceededError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
 import { estimateCost, measureCost, type PricedOperation } from '../../graphql/cost.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
-import { withoutValue } from './masking.ts';
-import { refuse, refused } from './request-error.ts';
+import { redactValue } from './masking.ts';
+import type { PipelinePlugin } from './plugin.ts';
+import { rejectedResult, requestError } from './request-error.ts';
 
 /**
- * What one operation may cost. A page of 100 lip-syncs with all that belongs to each is 700; with 100 events of each,
- * which nobody has, it is over 10,000. More than that in one answer is no question of a client.
+ * The highest cost of one operation. A page of 100 lip-syncs with all their fields costs 700. With 100 events for each
+ * of them it would cost over 10,000, which no real lip-sync has: a higher cost is not a client's normal query.
  */
-const mostCost = 12_000;
+const maxCost = 12_000;
 
-/** An operation costs something even where nothing of it does. */
-const leastCost = 1;
+/** The lowest cost of an operation, also of one with free fields only. */
+const minCost = 1;
 
-/** As GraphQL's own execution: callers who send more mistakes than this learn nothing from the rest. */
-const mostErrors = 50;
+/** The same limit as in graphql-js's own execution: more errors than this do not help a caller. */
+const maxErrors = 50;
 
 type Charge = {
   operation: PricedOperation;
   owner: string;
   requested: number;
-  /** What the owner could still spend when this was spent; null = no limit. */
+  /** The owner's remaining budget after this charge; null: no limit. */
   remaining: number | null;
 };
 
-type Begun = { charge: Charge } | { errors: readonly GraphQLError[] };
+type ChargeOutcome = { charge: Charge } | { errors: readonly GraphQLError[] };
 
 /**
- * Holds each operation to what it may cost, takes that from what its owner may spend in a minute, and tells in
- * `extensions.cost` what was requested, what it came to, and what is left. What was not needed is given back. A
- * subscription is charged when it begins, as one event, and tells with its first.
+ * Limits the cost of each operation, takes it from the owner's budget per minute, and reports in `extensions.cost` the
+ * requested cost, the actual cost and the remaining budget. The estimate is charged before execution; the difference to
+ * the actual cost is refunded afterwards. A subscription is charged once, as one event, and reports its cost with the
+ * first event. A client that disconnects before then gets no refund.
  */
-export function useCharge({ hasSuggestions }: { hasSuggestions: boolean }): Plugin<Context> {
-  const begin = async (args: ExecutionArgs): Promise<Begun> => {
+export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): PipelinePlugin {
+  const chargeEstimate = async (args: ExecutionArgs): Promise<ChargeOutcome> => {
     const operation = readOperation(args, { hideSuggestions: !hasSuggestions });
     if ('errors' in operation) return operation;
     const { caller, services } = args.contextValue as Context;
     const { owner } = caller;
-    const requested = Math.max(leastCost, estimateCost(operation));
-    const most = Math.min(mostCost, services.quotas.limits.costPerMinute ?? mostCost);
-    if (requested > most) return { errors: [tooDear(requested, most)] };
+    const requested = Math.max(minCost, estimateCost(operation));
+    const limit = Math.min(maxCost, services.quotas.limits.costPerMinute ?? maxCost);
+    if (requested > limit) return { errors: [costTooHighError(requested, limit)] };
     try {
       const remaining = await services.quotas.spend(owner, requested);
       return { charge: { operation, owner, requested, remaining } };
@@ -62,23 +63,23 @@ export function useCharge({ hasSuggestions }: { hasSuggestions: boolean }): Plug
 
   return {
     async onExecute({ args, setResultAndStopExecution }) {
-      const begun = await begin(args);
-      if ('errors' in begun) return setResultAndStopExecution(refused(begun.errors));
+      const outcome = await chargeEstimate(args);
+      if ('errors' in outcome) return setResultAndStopExecution(rejectedResult(outcome.errors));
       return {
         onExecuteDone: ({ result }) =>
-          settle(begun.charge, result as ExecutionResult, args.contextValue),
+          settleCost(outcome.charge, result as ExecutionResult, args.contextValue),
       };
     },
     async onSubscribe({ args, setResultAndStopExecution }) {
-      const begun = await begin(args);
-      if ('errors' in begun) return setResultAndStopExecution(refused(begun.errors));
+      const outcome = await chargeEstimate(args);
+      if ('errors' in outcome) return setResultAndStopExecution(rejectedResult(outcome.errors));
       let isFirst = true;
       return {
         onSubscribeResult: () => ({
           async onNext({ result }) {
             if (!isFirst) return;
             isFirst = false;
-            await settle(begun.charge, result as ExecutionResult, args.contextValue);
+            await settleCost(outcome.charge, result as ExecutionResult, args.contextValue);
           },
         }),
       };
@@ -91,15 +92,15 @@ function readOperation(
   { hideSuggestions }: { hideSuggestions: boolean },
 ): PricedOperation | { errors: readonly GraphQLError[] } {
   const operation = getOperationAST(document, operationName);
-  if (operation == null) throw new Error('A document came to be executed without an operation.');
+  if (operation == null) throw new Error('The document has no operation to execute.');
   const { coerced, errors } = getVariableValues(
     schema,
     operation.variableDefinitions ?? [],
     variableValues ?? {},
-    { maxErrors: mostErrors, hideSuggestions },
+    { maxErrors, hideSuggestions },
   );
   if (errors !== undefined) {
-    return { errors: errors.map(badInput) };
+    return { errors: errors.map(toInputError) };
   }
   const fragments = document.definitions
     .filter((each): each is FragmentDefinitionNode => each.kind === Kind.FRAGMENT_DEFINITION)
@@ -107,25 +108,28 @@ function readOperation(
   return { schema, operation, fragments: new Map(fragments), variables: coerced };
 }
 
-function badInput(error: GraphQLError): GraphQLError {
-  const { message, nodes } = withoutValue(error);
-  return refuse('BAD_USER_INPUT', message, nodes);
+function toInputError(error: GraphQLError): GraphQLError {
+  const { message, nodes } = redactValue(error);
+  return requestError('BAD_USER_INPUT', message, nodes);
 }
 
-function tooDear(requested: number, most: number): GraphQLError {
-  const what = Number.isFinite(requested) ? `${requested}` : 'more than can be counted';
-  return refuse('COST_TOO_HIGH', `This operation costs ${what}; it may cost at most ${most}.`);
+function costTooHighError(requested: number, limit: number): GraphQLError {
+  const cost = Number.isFinite(requested) ? `${requested}` : 'more than can be counted';
+  return requestError(
+    'COST_TOO_HIGH',
+    `This operation costs ${cost}; it may cost at most ${limit}.`,
+  );
 }
 
-async function settle(
+async function settleCost(
   { operation, owner, requested, remaining }: Charge,
   result: ExecutionResult,
   { services, log }: Context,
 ): Promise<void> {
   const measured = measureCost(operation, result.data);
-  const actual = Math.min(requested, Math.max(leastCost, measured));
-  await services.quotas.giveBack(owner, requested - actual).catch((error: unknown) => {
-    log.warn({ err: error }, 'cost that was not needed could not be given back');
+  const actual = Math.min(requested, Math.max(minCost, measured));
+  await services.quotas.refund(owner, requested - actual).catch((error: unknown) => {
+    log.warn({ err: error }, 'the refund of unused cost failed');
   });
   const left = remaining === null ? null : Math.floor(remaining + requested - actual);
   const cost = { requested, actual, remaining: left };

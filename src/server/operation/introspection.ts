@@ -1,4 +1,3 @@
-import type { Plugin } from '@envelop/core';
 import {
   type ASTVisitor,
   GraphQLError,
@@ -6,29 +5,32 @@ import {
   type ValidationContext,
   validate,
 } from 'graphql';
-import type { Context } from '../../graphql/context.ts';
-import { refuse, refused } from './request-error.ts';
+import type { PipelinePlugin } from './plugin.ts';
+import { rejectedResult, requestError } from './request-error.ts';
 
-export type Introspection = 'everyone' | 'authenticated' | 'nobody';
+/** The callers that are allowed to read the schema. */
+export type Introspection = 'everyone' | 'authenticated' | 'none';
 
 /**
- * Who may ask for the schema, by `__schema`, `__type` or the subgraph's `_service`. It is held where the caller is
- * known on every door, which is after validation.
+ * Restricts `__schema`, `__type` and the subgraph's `_service`. It runs before execution and not in validation, because
+ * the caller is known only then.
  */
-export function useIntrospectionPolicy(policy: Introspection): Plugin<Context> {
+export function useIntrospectionPolicy(policy: Introspection): PipelinePlugin {
   return {
     onExecute({ args, setResultAndStopExecution }) {
       const { caller } = args.contextValue;
-      const mayAsk =
+      const isAllowed =
         policy === 'everyone' || (policy === 'authenticated' && caller.isAuthenticated);
-      if (mayAsk) return;
+      if (isAllowed) return;
       const errors = validate(args.schema, args.document, [
         NoSchemaIntrospectionCustomRule,
         noServiceRule,
       ]);
       if (errors.length > 0) {
-        const refusals = errors.map(({ message }) => refuse('INTROSPECTION_REFUSED', message));
-        setResultAndStopExecution(refused(refusals));
+        const refusals = errors.map(({ message }) =>
+          requestError('INTROSPECTION_REFUSED', message),
+        );
+        setResultAndStopExecution(rejectedResult(refusals));
       }
     },
   };
@@ -38,7 +40,7 @@ function noServiceRule(context: ValidationContext): ASTVisitor {
   return {
     Field: (node) => {
       if (node.name.value === '_service') {
-        context.reportError(new GraphQLError('The schema of this subgraph is not told.'));
+        context.reportError(new GraphQLError('The SDL of this subgraph is not public.'));
       }
     },
   };

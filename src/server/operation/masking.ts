@@ -1,67 +1,70 @@
-import { handleStreamOrSingleExecutionResult, type Plugin } from '@envelop/core';
+import { handleStreamOrSingleExecutionResult } from '@envelop/core';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Context } from '../../graphql/context.ts';
 import { failureOf, toGraphQLError } from '../../graphql/errors.ts';
 import type { Log } from '../../log.ts';
-import type { RefusalCode } from './request-error.ts';
+import type { PipelinePlugin } from './plugin.ts';
+import type { RequestErrorCode } from './request-error.ts';
 
-/** A refusal of a whole document has one code on every door. */
 const parseFailed = 'GRAPHQL_PARSE_FAILED';
 const validationFailed = 'GRAPHQL_VALIDATION_FAILED';
 
 /**
- * What callers see of errors, whichever door they came through: a meant failure by its code, GraphQL's own words as
- * they are, and of anything else only the request id, under which our log has the rest.
+ * Decides which errors callers see, on every transport. A failure of the product keeps its code and message, and an
+ * error of GraphQL itself keeps its message. Any other error is logged, and the caller sees only the request id.
  */
-export function useMasking(log: Log): Plugin<Context> {
-  const present = (result: ExecutionResult, context: Context): ExecutionResult =>
+export function useMasking(log: Log): PipelinePlugin {
+  const maskResult = (result: ExecutionResult, context: Context): ExecutionResult =>
     result.errors === undefined
       ? result
-      : { ...result, errors: result.errors.map((error) => mask(error, log, context.requestId)) };
+      : {
+          ...result,
+          errors: result.errors.map((error) => maskError(error, log, context.requestId)),
+        };
 
   return {
     onParse: () => (done) => {
       if (done.result instanceof GraphQLError) {
-        done.replaceParseResult(withCode(done.result, parseFailed));
+        done.replaceParseResult(addCode(done.result, parseFailed));
       }
     },
     onValidate: () => (done) => {
-      if (!done.valid)
-        done.setResult(done.result.map((error) => withCode(error, validationFailed)));
+      if (!done.valid) done.setResult(done.result.map((error) => addCode(error, validationFailed)));
     },
     onExecute: ({ args }) => ({
       onExecuteDone: (payload) =>
         handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
-          setResult(present(result as ExecutionResult, args.contextValue)),
+          setResult(maskResult(result as ExecutionResult, args.contextValue)),
         ),
     }),
     onSubscribe: ({ args }) => ({
       onSubscribeResult: (payload) => {
         if (!(Symbol.asyncIterator in payload.result)) {
-          payload.setResult(present(payload.result as ExecutionResult, args.contextValue));
+          payload.setResult(maskResult(payload.result as ExecutionResult, args.contextValue));
         }
         return {
           onNext: ({ result, setResult }) =>
-            setResult(present(result as ExecutionResult, args.contextValue)),
+            setResult(maskResult(result as ExecutionResult, args.contextValue)),
         };
       },
     }),
   };
 }
 
-export function mask(error: unknown, log: Log, requestId?: string): GraphQLError {
-  const at = error instanceof GraphQLError ? error : undefined;
+export function maskError(error: unknown, log: Log, requestId?: string): GraphQLError {
+  const located = error instanceof GraphQLError ? error : undefined;
   const failure = failureOf(error);
-  if (failure !== null) return toGraphQLError(failure, at);
-  const isOfGraphQL = at !== undefined && isUnwrapped(at);
-  if (isOfGraphQL) return argumentRefusal(at) ?? withoutValue(at);
-  const cause = at?.originalError ?? error;
-  // Whoever left reads no answer, and nothing is wrong here.
-  const level = hasLeft(cause) ? 'debug' : 'error';
-  log[level]({ err: cause, path: at?.path, requestId }, 'an unmeant error');
+  if (failure !== null) return toGraphQLError(failure, located);
+  if (located !== undefined && isFromGraphQL(located)) {
+    return redactArgument(located) ?? redactValue(located);
+  }
+  const cause = located?.originalError ?? error;
+  // A client that disconnects is not a fault of this server.
+  const level = isClientDisconnect(cause) ? 'debug' : 'error';
+  log[level]({ err: cause, path: located?.path, requestId }, 'unexpected error');
   return new GraphQLError('Something went wrong on our side.', {
-    ...(at?.nodes === undefined ? {} : { nodes: at.nodes }),
-    ...(at?.path === undefined ? {} : { path: at.path }),
+    ...(located?.nodes === undefined ? {} : { nodes: located.nodes }),
+    ...(located?.path === undefined ? {} : { path: located.path }),
     extensions: {
       code: 'INTERNAL_SERVER_ERROR',
       ...(requestId === undefined ? {} : { requestId }),
@@ -70,56 +73,57 @@ export function mask(error: unknown, log: Log, requestId?: string): GraphQLError
 }
 
 /**
- * GraphQL quotes a variable that has another shape than declared, whole and with whatever lies in it, such as a password;
- * and what callers get they also log. What is left says which variable, where in it, and what was expected.
+ * Removes the value from GraphQL's message about a variable of the wrong type. graphql-js quotes the whole value, which
+ * can contain a password, and clients log error messages. The name of the variable, the path in it and the expected type
+ * stay.
  */
-export function withoutValue(error: GraphQLError): GraphQLError {
+export function redactValue(error: GraphQLError): GraphQLError {
   const { message, originalError: reason } = error;
   const [, variable] = /^(Variable "\$\w+") got invalid value /.exec(message) ?? [];
   if (variable === undefined || !(reason instanceof GraphQLError)) return error;
-  const [, place = ''] =
+  const [, path = ''] =
     /( at "[\w.[\]]+")$/.exec(message.slice(0, -`; ${reason.message}`.length)) ?? [];
   const expected = reason.message.replace(/ cannot represent .*/s, ' cannot represent this value.');
   const { nodes, extensions } = error;
-  return new GraphQLError(`${variable} got an invalid value${place}; ${expected}`, {
+  return new GraphQLError(`${variable} got an invalid value${path}; ${expected}`, {
     ...(nodes === undefined ? {} : { nodes }),
     extensions,
   });
 }
 
 /**
- * An argument that only its variables made wrong, such as a null where a variable may be null: GraphQL finds that out
- * while it executes, quotes the whole argument with whatever is written in it, and gives it no code.
+ * Removes the value from GraphQL's message about an argument that became invalid through its variables, such as null in a
+ * nullable variable. graphql-js detects this only during execution, quotes the whole argument, and sets no code.
  */
-function argumentRefusal(error: GraphQLError): GraphQLError | null {
+function redactArgument(error: GraphQLError): GraphQLError | null {
   const { message, nodes, path, extensions } = error;
   if (!message.startsWith('Argument "')) return null;
-  const told = message.replace(
+  const redacted = message.replace(
     /^(Argument "\w+") has invalid value .*/s,
     '$1 has an invalid value.',
   );
-  return new GraphQLError(told, {
+  return new GraphQLError(redacted, {
     nodes: nodes ?? null,
     path: path ?? null,
-    extensions: { code: 'BAD_USER_INPUT' satisfies RefusalCode, ...extensions },
+    extensions: { code: 'BAD_USER_INPUT' satisfies RequestErrorCode, ...extensions },
   });
 }
 
-/** Its signal was aborted, or its request broke off, which Node says in these words. */
-export function hasLeft(cause: unknown): boolean {
+/** True for an abort by the request's signal, and for Node's error of a request that was cut off. */
+export function isClientDisconnect(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false;
-  const isBroken = 'code' in cause && cause.code === 'ECONNRESET' && cause.message === 'aborted';
-  return cause.name === 'AbortError' || isBroken;
+  const isCutOff = 'code' in cause && cause.code === 'ECONNRESET' && cause.message === 'aborted';
+  return cause.name === 'AbortError' || isCutOff;
 }
 
-/** Whether GraphQL itself said it: nothing that our code threw is inside. */
-function isUnwrapped(error: GraphQLError): boolean {
+/** True where graphql-js created the error, and it does not wrap an error that our code threw. */
+function isFromGraphQL(error: GraphQLError): boolean {
   const { originalError } = error;
   if (originalError === undefined || originalError === null) return true;
-  return originalError instanceof GraphQLError && isUnwrapped(originalError);
+  return originalError instanceof GraphQLError && isFromGraphQL(originalError);
 }
 
-function withCode(error: GraphQLError, code: string): GraphQLError {
+function addCode(error: GraphQLError, code: string): GraphQLError {
   if (error.extensions.code === undefined) Object.assign(error.extensions, { code });
   return error;
 }

@@ -1,105 +1,110 @@
 import type { ServerResponse } from 'node:http';
 import { GraphQLError } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
-import { nobody } from '../auth/authenticate.ts';
+import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
-import { type RefusalCode, refuse } from './request-error.ts';
+import type { PipelinePlugin } from './plugin.ts';
+import { type RequestErrorCode, requestError } from './request-error.ts';
 import {
-  answerRefusal,
-  hasFiles,
-  mostRequestBytes,
+  isMultipart,
+  maxRequestBytes,
   readBody,
-  tooLarge,
-  withStatus,
+  requestErrorResponse,
+  requestTooLargeError,
+  setHttpStatus,
 } from './request-params.ts';
 
-/** Of a file and what comes with it: 25 MB are promised, and the rest is larger than the limit of any other request. */
-export const mostMultipartBytes = 25 * 1024 ** 2 + mostRequestBytes;
+/** 25 MB of files, as documented, and the size limit of any other request for the fields beside them. */
+export const maxMultipartBytes = 25 * 1024 ** 2 + maxRequestBytes;
 
-/** That is 400 MB of files in memory, whoever sends them. Larger ones, and more, go to an upload's own address. */
-const mostAtOnce = 16;
+/** Multipart requests held in memory at once: at most 400 MB for all callers together. `createUpload` streams instead. */
+const maxConcurrent = 16;
 
-/** Until then one of those under way has surely ended, or is a slow one that is broken off. */
+/** By then one of the running requests has ended: a normal one is complete, and a slow one has timed out. */
 const retryAfterSeconds = 5;
 
-type Connection = { res?: ServerResponse };
-
 /**
- * What requests with files may be. All of one is held in memory before anybody knows what it asks, so whoever may not
- * upload anything sends no more than by any other request, and only so many are taken at once; and what is no file is no
- * larger than there.
+ * Limits multipart requests. Each is held in memory before its operation is known, so unauthenticated callers get the
+ * size limit of a JSON request, and the number of concurrent requests is bounded. Non-file fields obey the same size limit
+ * as a JSON request.
  */
-export function useMultipartRules({ sessions }: { sessions: Pick<Sessions, 'signIn'> }): Plugin {
-  let held = 0;
-  /** False where there is no room. */
-  function hold({ res }: Connection): boolean {
-    if (held >= mostAtOnce) return false;
-    if (res === undefined) return true;
-    held += 1;
-    res.once('close', () => {
-      held -= 1;
+export function useMultipartRules({
+  sessions,
+}: {
+  sessions: Pick<Sessions, 'signIn'>;
+}): PipelinePlugin {
+  let running = 0;
+
+  /** Reserves memory until the response closes. False if the limit is reached. */
+  function acquireSlot(response: ServerResponse | undefined): boolean {
+    if (running >= maxConcurrent) return false;
+    if (response === undefined) return true;
+    running += 1;
+    response.once('close', () => {
+      running -= 1;
     });
     return true;
   }
+
   return {
     async onRequest({ request, setRequest, endResponse, fetchAPI, serverContext }) {
-      if (request.method !== 'POST' || !hasFiles(request)) return;
-      if (Number(request.headers.get('content-length')) > mostMultipartBytes) {
-        return endResponse(answerRefusal(fetchAPI, [tooLarge()], 413));
+      if (request.method !== 'POST' || !isMultipart(request)) return;
+      const rejectAsTooLarge = () =>
+        endResponse(requestErrorResponse(fetchAPI, [requestTooLargeError()], 413));
+      if (Number(request.headers.get('content-length')) > maxMultipartBytes) {
+        return rejectAsTooLarge();
       }
       const caller = await sessions.signIn(request.headers.get('authorization'));
-      if (caller !== nobody) {
-        if (hold(serverContext as Connection)) return;
-        const answer = answerRefusal(fetchAPI, [tooMany()], 503);
-        answer.headers.set('retry-after', `${retryAfterSeconds}`);
-        return endResponse(answer);
+      if (caller !== unauthenticatedCaller) {
+        if (acquireSlot(serverContext.res)) return;
+        const response = requestErrorResponse(fetchAPI, [tooManyFilesError()], 503);
+        response.headers.set('retry-after', `${retryAfterSeconds}`);
+        return endResponse(response);
       }
       const body = await readBody(request.body);
-      if (body === null) return endResponse(answerRefusal(fetchAPI, [tooLarge()], 413));
+      if (body === null) return rejectAsTooLarge();
       const { method, url, headers, signal } = request;
       setRequest(new fetchAPI.Request(url, { method, headers, signal, body }));
     },
-    onRequestParse({ request: asked, requestParser, setRequestParser }) {
-      if (requestParser === undefined || !hasFiles(asked)) return;
-      setRequestParser(async (request) => {
+    onRequestParse({ request, requestParser, setRequestParser }) {
+      if (requestParser === undefined || !isMultipart(request)) return;
+      setRequestParser(async (multipart) => {
         try {
-          const form = await request.formData();
-          checkTexts(form);
-          // All that Yoga's parser reads of it.
+          const form = await multipart.formData();
+          checkFieldSize(form);
+          // Yoga's parser reads nothing of the request but `formData`, and the body can be read only once.
           return await requestParser({ formData: async () => form } as Request);
         } catch (thrown) {
-          throw refusalOf(thrown);
+          throw toRequestError(thrown);
         }
       });
     },
   };
 }
 
-function tooMany(): GraphQLError {
-  const message =
-    'Too many requests with files are under way. Send it again later, or ask for createUpload.';
+function tooManyFilesError(): GraphQLError {
+  const message = 'Too many requests with files are in progress. Retry later, or use createUpload.';
   return new GraphQLError(message, {
     extensions: {
-      code: 'TOO_MANY_FILES' satisfies RefusalCode,
+      code: 'TOO_MANY_FILES' satisfies RequestErrorCode,
       retryable: true,
       retryAfterSeconds,
     },
   });
 }
 
-function checkTexts(form: FormData): void {
-  const texts = [...form.values()].filter((value) => typeof value === 'string');
-  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  if (bytes > mostRequestBytes) throw tooLarge();
+function checkFieldSize(form: FormData): void {
+  const fields = [...form.values()].filter((value) => typeof value === 'string');
+  const bytes = fields.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+  if (bytes > maxRequestBytes) throw requestTooLargeError();
 }
 
-/** Yoga and the reader of forms have words of their own, which may quote what came. */
-function refusalOf(thrown: unknown): unknown {
+/** Replaces the messages of Yoga and of the form parser, which can quote the request. */
+function toRequestError(thrown: unknown): unknown {
   if (!(thrown instanceof Error) || thrown.name === 'AbortError') return thrown;
   const isTooLarge =
     thrown.message.includes('too large') ||
     (thrown instanceof GraphQLError && thrown.extensions.code === 'REQUEST_TOO_LARGE');
   return isTooLarge
-    ? withStatus(tooLarge(), 413)
-    : withStatus(refuse('BAD_REQUEST', 'This is no multipart request of GraphQL.'), 400);
+    ? setHttpStatus(requestTooLargeError(), 413)
+    : setHttpStatus(requestError('BAD_REQUEST', 'Invalid GraphQL multipart request.'), 400);
 }

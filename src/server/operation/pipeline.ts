@@ -1,98 +1,102 @@
-import { useEngine } from '@envelop/core';
-import { execute, type GraphQLSchema, subscribe } from 'graphql';
+import { execute, type GraphQLSchema } from 'graphql';
 import { createYoga, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import type { ContextFactory } from '../auth/context.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
-import type { SubscriptionCallbacks } from '../sse/router-callbacks.ts';
+import type { RouterCallbacks } from '../sse/router-callbacks.ts';
 import type { EventStreams } from '../sse/streams.ts';
-import { useSharedAnswers } from './cache-control.ts';
-import { useFreshContextPerEvent } from './context-per-event.ts';
-import { useCharge } from './cost.ts';
+import { useCacheControl } from './cache-control.ts';
+import { useContextPerEvent } from './context-per-event.ts';
+import { useCost } from './cost.ts';
 import { useDocumentLimits } from './document-limits.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
-import { hasLeft, mask, useMasking } from './masking.ts';
-import { mostMultipartBytes, useMultipartRules } from './multipart.ts';
+import { isClientDisconnect, maskError, useMasking } from './masking.ts';
+import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
+import type { PipelinePlugin, ServerContext } from './plugin.ts';
 import { useRequestRules } from './request-params.ts';
-import { useOneOperation } from './single-operation.ts';
+import { useSingleOperation } from './single-operation.ts';
 import { type TrustedDocuments, useDocumentIds, useTrustedOnly } from './trusted-documents.ts';
 
-export type YogaOptions = {
+export type PipelineOptions = {
   schema: GraphQLSchema;
-  contextOf: ContextFactory;
+  createContext: ContextFactory;
   sessions: Pick<Sessions, 'signIn'>;
-  streams: EventStreams;
-  callbacks: Pick<SubscriptionCallbacks, 'plugin'>;
+  streams: Pick<EventStreams, 'plugin'>;
+  callbacks: Pick<RouterCallbacks, 'plugin'>;
   log: Log;
   graphiql: boolean;
   introspection: Introspection;
   trustedDocuments: TrustedDocuments;
-  heartbeatMs?: number | undefined;
 };
 
-/** Set by the doors: how a request is named in answers and logs. */
+/** The HTTP server sets this header on every request and response. Errors and log lines carry its value. */
 export const requestIdHeader = 'x-request-id';
 
-export type Yoga = YogaServerInstance<Record<string, unknown>, Context>;
+export type Pipeline = YogaServerInstance<ServerContext, Context>;
 
-/** One pipeline for all doors: what is held here is held over HTTP, SSE and WebSocket alike. */
-export function createGraphQL(options: YogaOptions): Yoga {
+/** The one pipeline of all transports: a policy here applies over HTTP, event streams and WebSockets alike. */
+export function createPipeline(options: PipelineOptions): Pipeline {
   const { log } = options;
   const messages = { hasSuggestions: options.introspection === 'everyone' };
-  const shared = useSharedAnswers();
-  const yoga: Yoga = createYoga<Record<string, unknown>, Context>({
+  // In the order in which a request passes them; each hook of a plugin runs at its own stage.
+  const plugins: PipelinePlugin[] = [
+    useGraphqlExecute(),
+    useDocumentIds(options.trustedDocuments),
+    useDocumentLimits(messages),
+    useTrustedOnly(options.trustedDocuments),
+    useSingleOperation(),
+    useMasking(log),
+    useContextPerEvent(),
+    useIntrospectionPolicy(options.introspection),
+    useCost(messages),
+    useCacheControl(),
+    options.streams.plugin,
+    options.callbacks.plugin,
+    useMultipartRules(options),
+    useRequestRules(log),
+    usePagePolicy(),
+  ];
+  return createYoga<ServerContext, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
-    // Any path that ends in it is answered 200, with Yoga's own banner: none does. /livez is ours.
+    // Yoga answers 200 with its own banner on any path that ends in this text: no path ends in a space. Ours is /livez.
     healthCheckEndpoint: ' ',
     batching: false,
-    maxRequestBodySize: mostMultipartBytes,
+    maxRequestBodySize: maxMultipartBytes,
     cors: false,
     logging: {
       debug: () => undefined,
       info: () => undefined,
       warn: (...args: unknown[]) => log.warn({ args: args.map(String) }, 'yoga'),
       error: (...args: unknown[]) =>
-        log[args.some(hasLeft) ? 'debug' : 'error']({ args: args.map(String) }, 'yoga'),
+        log[args.some(isClientDisconnect) ? 'debug' : 'error']({ args: args.map(String) }, 'yoga'),
     },
     graphiql: options.graphiql ? createGraphiql(options) : false,
     renderGraphiQL: renderPage,
-    maskedErrors: { maskError: (error) => mask(error, log) },
-    context: (initial) => contextOfRequest(options.contextOf, initial),
-    plugins: [
-      // graphql-js itself, as over WebSocket: Yoga's own executor turns a thrown meant failure into a plain Error.
-      useEngine({ execute, subscribe }) as never,
-      useDocumentIds(options.trustedDocuments),
-      useDocumentLimits(messages) as never,
-      useTrustedOnly(options.trustedDocuments) as never,
-      useOneOperation() as never,
-      useMasking(log) as never,
-      useFreshContextPerEvent() as never,
-      useIntrospectionPolicy(options.introspection) as never,
-      useCharge(messages) as never,
-      shared.hold as never,
-      options.streams.plugin,
-      options.callbacks.plugin,
-      useMultipartRules(options),
-      useRequestRules(log),
-      usePagePolicy(),
-      shared.tell,
-    ],
+    maskedErrors: { maskError: (error) => maskError(error, log) },
+    context: (initial) => findOrCreateContext(options.createContext, initial),
+    plugins,
   });
-  return yoga;
 }
 
-/** The WebSocket door brings its context ready made; over HTTP it is made from the request. */
-function contextOfRequest(
-  contextOf: ContextFactory,
+/** Executes with graphql-js itself: Yoga's own executor turns a thrown failure into a plain Error. */
+function useGraphqlExecute(): PipelinePlugin {
+  return {
+    onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+  };
+}
+
+/** The WebSocket transport passes a context that it created from `connection_init`; over HTTP the request has it all. */
+function findOrCreateContext(
+  createContext: ContextFactory,
   initial: YogaInitialContext & { connection?: Context },
 ): Promise<Context> | Context {
   if (initial.connection !== undefined) return initial.connection;
   const { headers } = initial.request;
-  return contextOf({
+  return createContext({
     authorization: headers.get('authorization'),
     requestId: headers.get(requestIdHeader) ?? 'unknown',
     lastEventId: headers.get('last-event-id'),

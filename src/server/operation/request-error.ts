@@ -1,51 +1,51 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 
-/**
- * Why a request is refused as a whole, before anything of it is executed: an error of the request with one code and one
- * message, whichever door it came through.
- */
-export type RefusalCode =
-  /** Not what a GraphQL request looks like. */
+/** The code of a request error: the whole request is rejected, and nothing of it is executed. The same on every transport. */
+export type RequestErrorCode =
+  /** The request is not a well-formed GraphQL request. */
   | 'BAD_REQUEST'
-  /** Several operations in one request. */
+  /** The request contains several operations. */
   | 'BATCHING_REFUSED'
   | 'REQUEST_TOO_LARGE'
-  /** As many requests with files are under way as this process holds in memory at once: to be sent again later. */
+  /** This process already holds its maximum of multipart requests in memory. The client can retry. */
   | 'TOO_MANY_FILES'
-  /** The answer would be a stream, and the caller takes none. */
+  /** The result is a stream, and the client accepts no media type for streams. */
   | 'NOT_ACCEPTABLE'
-  /** The address that a router wants its events at is none that is called, or did not answer. */
+  /** The callback URL of a router is not allowed, or did not confirm the subscription. */
   | 'CALLBACK_REFUSED'
   | 'DOCUMENT_NOT_TRUSTED'
   | 'DOCUMENT_TOO_LARGE'
   | 'DOCUMENT_TOO_DEEP'
   | 'TOO_MANY_ALIASES'
   | 'TOO_MANY_DIRECTIVES'
-  /** No operation is named, or several could be meant. */
+  /** The document has several operations and the request selects none of them. */
   | 'OPERATION_RESOLUTION_FAILURE'
-  /** A variable is not of its type. */
+  /** A variable has the wrong type. */
   | 'BAD_USER_INPUT'
   | 'INTROSPECTION_REFUSED'
   | 'COST_TOO_HIGH';
 
-export function refuse(code: RefusalCode, message: string, nodes?: GraphQLError['nodes']) {
+export function requestError(
+  code: RequestErrorCode,
+  message: string,
+  nodes?: GraphQLError['nodes'],
+): GraphQLError {
   return new GraphQLError(message, { nodes: nodes ?? null, extensions: { code } });
 }
 
-/** With a key for its data although there are none: graphql-sse takes what has none for no result. */
-export function refused(errors: readonly GraphQLError[]): ExecutionResult {
-  return { data: undefined, errors } as unknown as ExecutionResult;
+/** The result of an operation that was not executed: it has errors and no `data`, not even null. */
+export function rejectedResult(errors: readonly GraphQLError[]): ExecutionResult {
+  return { errors };
 }
 
-/** Whether nothing was executed: then there is no data, not even null. */
-export function isRefused(result: unknown): result is { errors: readonly GraphQLError[] } {
+export function isRejectedResult(result: unknown): result is { errors: readonly GraphQLError[] } {
   if (typeof result !== 'object' || result === null || Symbol.asyncIterator in result) return false;
   const { data, errors } = result as ExecutionResult;
   return data === undefined && errors !== undefined;
 }
 
-/** The same errors without what Yoga put into them for the status of an HTTP answer. */
-export function withoutHttp(errors: readonly GraphQLError[]): GraphQLError[] {
+/** Removes `extensions.http`, in which Yoga keeps the HTTP status: it is not part of the API. */
+export function stripHttpExtension(errors: readonly GraphQLError[]): GraphQLError[] {
   return errors.map((error) => {
     if (error.extensions.http === undefined) return error;
     const { http: _, ...extensions } = error.extensions;

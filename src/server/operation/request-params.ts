@@ -1,28 +1,33 @@
 import { isAsyncIterable } from '@envelop/core';
 import { GraphQLError } from 'graphql';
-import { type FetchAPI, type Plugin, processRegularResult } from 'graphql-yoga';
+import { type FetchAPI, processRegularResult } from 'graphql-yoga';
 import type { Log } from '../../log.ts';
-import { mask } from './masking.ts';
-import { isRefused, refuse, withoutHttp } from './request-error.ts';
+import { maskError } from './masking.ts';
+import type { PipelinePlugin } from './plugin.ts';
+import { isRejectedResult, requestError, stripHttpExtension } from './request-error.ts';
 
 /**
- * Of a request by any door, apart from the files of a multipart one. Its variables and document fit many times. Node
- * itself takes 16 kB of a URL and headers.
+ * The size limit of one request on every transport, without the files of a multipart request. It is many times what the
+ * largest document and its variables need.
  */
-export const mostRequestBytes = 1_000_000;
+export const maxRequestBytes = 1_000_000;
 
-/** What is read of a body that is too large, so that whoever sends it gets to the answer. */
-const mostDrainedBytes = 8 * mostRequestBytes;
+/** How much of a body that is too large is read and discarded, so that the client can finish sending and read the error. */
+const maxDrainedBytes = 8 * maxRequestBytes;
 
-export function tooLarge(): GraphQLError {
-  return refuse('REQUEST_TOO_LARGE', 'The request is too large.');
+export function requestTooLargeError(): GraphQLError {
+  return requestError('REQUEST_TOO_LARGE', 'The request is too large.');
 }
 
-export function noBatches(): GraphQLError {
-  return refuse(
+export function batchingError(): GraphQLError {
+  return requestError(
     'BATCHING_REFUSED',
-    'Operations are sent one at a time: this server takes no batches.',
+    'This server does not accept batches. Send one operation per request.',
   );
+}
+
+export function invalidJsonError(): GraphQLError {
+  return requestError('BAD_REQUEST', 'The request is not valid JSON.');
 }
 
 const isText = (value: unknown) => typeof value === 'string';
@@ -35,85 +40,93 @@ const parameters = new Map([
   ['extensions', isRecord],
 ]);
 
-/** Why these are not the parameters of an operation. Each reader of requests would have words of its own for it. */
+/**
+ * Checks the parameters of an operation, so that all transports reject them with the same messages. Parameters that are
+ * null are ignored, also unknown ones: some clients send them.
+ */
 export function checkParams(params: object): GraphQLError | undefined {
-  // What Yoga makes of a form may be any JSON.
-  if (typeof params !== 'object' || params === null) return notJson();
+  // Yoga's multipart parser can return any JSON value.
+  if (typeof params !== 'object' || params === null) return invalidJsonError();
   for (const [name, value] of Object.entries(params)) {
     if (value === null || value === undefined) continue;
-    const fits = parameters.get(name);
-    if (fits === undefined) return refuse('BAD_REQUEST', `There is no parameter "${name}".`);
-    if (!fits(value)) return refuse('BAD_REQUEST', `The parameter "${name}" has another type.`);
+    const hasType = parameters.get(name);
+    if (hasType === undefined) return requestError('BAD_REQUEST', `Unknown parameter "${name}".`);
+    if (!hasType(value)) {
+      return requestError('BAD_REQUEST', `The parameter "${name}" has the wrong type.`);
+    }
   }
   return 'query' in params && isText(params.query)
     ? undefined
-    : refuse('BAD_REQUEST', 'The parameter "query" is missing.');
+    : requestError('BAD_REQUEST', 'The parameter "query" is missing.');
 }
 
-export function notJson(): GraphQLError {
-  return refuse('BAD_REQUEST', 'This request is not valid JSON.');
-}
-
-/** Over POST Yoga quotes the body, and over GET it takes what `JSON.parse` throws for a fault of its own. */
-async function parseOrRefuse<T>(parse: () => T): Promise<Awaited<T>> {
+/** Replaces Yoga's errors about invalid JSON: over POST they quote the body, over GET they count as server errors. */
+async function parseOrReject<T>(parse: () => T): Promise<Awaited<T>> {
   try {
     return await parse();
   } catch (thrown) {
-    const isQuoting =
+    const quotesBody =
       thrown instanceof GraphQLError && thrown.extensions.originalError !== undefined;
-    throw isQuoting || thrown instanceof SyntaxError ? withStatus(notJson(), 400) : thrown;
+    throw quotesBody || thrown instanceof SyntaxError
+      ? setHttpStatus(invalidJsonError(), 400)
+      : thrown;
   }
 }
 
-/** The rules of HTTP requests before they are operations, and the status of those that are refused. */
-export function useRequestRules(log: Log): Plugin {
+/** Validates HTTP requests before they become operations, and sets the HTTP status of rejected ones. */
+export function useRequestRules(log: Log): PipelinePlugin {
   return {
     instrumentation: {
-      // Yoga would answer with the stack of whatever its hooks throw.
+      // Without this Yoga sends the stack of an exception in one of its hooks to the client.
       async request({ request }, handle) {
         try {
           await handle();
         } catch (thrown) {
-          throw unmeant(thrown, { log, request });
+          throw maskHookError(thrown, { log, request });
         }
       },
     },
     async onRequest({ request, setRequest, endResponse, fetchAPI }) {
-      if (request.method !== 'POST' || hasFiles(request)) return;
+      if (request.method !== 'POST' || isMultipart(request)) return;
       const body = await readBody(request.body);
-      if (body === null) return endResponse(answerRefusal(fetchAPI, [tooLarge()], 413));
-      setRequest(withBody(fetchAPI, request, body.toString('utf8')));
+      if (body === null) {
+        return endResponse(requestErrorResponse(fetchAPI, [requestTooLargeError()], 413));
+      }
+      setRequest(replaceBody(fetchAPI, request, body.toString('utf8')));
     },
     onRequestParse({ requestParser, setRequestParser }) {
       if (requestParser === undefined) return;
       setRequestParser(async (request) => {
-        const params = await parseOrRefuse(() => requestParser(request));
-        const refusal = Array.isArray(params) ? noBatches() : checkParams(params);
-        if (refusal !== undefined) throw withStatus(refusal, 400);
+        const params = await parseOrReject(() => requestParser(request));
+        const error = Array.isArray(params) ? batchingError() : checkParams(params);
+        if (error !== undefined) throw setHttpStatus(error, 400);
         return params;
       });
     },
     onExecutionResult({ result, setResult }) {
-      if (result !== undefined && isRefused(result)) {
-        setResult({ errors: result.errors.map((error) => withStatus(error)) });
+      if (result !== undefined && isRejectedResult(result)) {
+        setResult({ errors: result.errors.map((error) => setHttpStatus(error)) });
       }
     },
     onResultProcess({ result, resultProcessor, setResult, setResultProcessor }) {
       if (resultProcessor !== undefined || !isAsyncIterable(result)) return;
-      // Nobody would ever read it, so nobody would ever leave it.
+      // End the subscription: no response will read it.
       void result[Symbol.asyncIterator]().return?.();
-      const refusal = refuse(
+      const error = requestError(
         'NOT_ACCEPTABLE',
-        'A subscription is answered as text/event-stream only.',
+        'A subscription over HTTP needs Accept: text/event-stream.',
       );
-      setResult({ errors: [withStatus(refusal, 406)] });
-      setResultProcessor(processRegularResult as never, 'application/json');
+      setResult({ errors: [setHttpStatus(error, 406)] });
+      setResultProcessor(processRegularResult, 'application/json');
     },
   };
 }
 
-/** By the rule of GraphQL over HTTP: the status is told to clients that take application/graphql-response+json. */
-export function withStatus(error: GraphQLError, status?: number): GraphQLError {
+/**
+ * Sets the HTTP status of an error by the GraphQL-over-HTTP specification. Without `status` it is 400, and only for
+ * clients that accept `application/graphql-response+json`; others get 200. An error with `retryAfterSeconds` is 429.
+ */
+export function setHttpStatus(error: GraphQLError, status?: number): GraphQLError {
   const { extensions } = error;
   if (extensions.http !== undefined) return error;
   const { retryAfterSeconds: seconds } = extensions;
@@ -125,39 +138,39 @@ export function withStatus(error: GraphQLError, status?: number): GraphQLError {
   return error;
 }
 
-export function answerRefusal(
+export function requestErrorResponse(
   { Response }: FetchAPI,
   errors: readonly GraphQLError[],
   status = 400,
 ): Response {
-  const body = JSON.stringify({ errors: withoutHttp(errors) });
+  const body = JSON.stringify({ errors: stripHttpExtension(errors) });
   return new Response(body, {
     status,
     headers: { 'content-type': 'application/json; charset=utf-8' },
   });
 }
 
-/** The same request with another body, which is a text. Yoga knows its types in small letters only. */
-function withBody({ Request, Headers }: FetchAPI, request: Request, body: string): Request {
+/** The content type is lowercased because Yoga compares it case-sensitively. */
+function replaceBody({ Request, Headers }: FetchAPI, request: Request, body: string): Request {
   const { method, url, signal } = request;
   const headers = new Headers(request.headers);
   headers.set('content-type', (headers.get('content-type') ?? '').toLowerCase());
   return new Request(url, { method, headers, signal, body });
 }
 
-/** What `useMultipartRules` looks at instead. */
-export function hasFiles({ headers }: Pick<Request, 'headers'>): boolean {
+/** Multipart requests are checked by `useMultipartRules` instead. */
+export function isMultipart({ headers }: Pick<Request, 'headers'>): boolean {
   return /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '');
 }
 
-/** What Yoga writes as its answer is the `stack`, with this status. */
-function unmeant(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
+/** Yoga sends the `stack` of a thrown error as the body, with its `status`. */
+function maskHookError(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
   const requestId = request.headers.get('x-request-id') ?? undefined;
-  const stack = JSON.stringify({ errors: [mask(thrown, log, requestId)] });
+  const stack = JSON.stringify({ errors: [maskError(thrown, log, requestId)] });
   return Object.assign(new Error('masked'), { stack, status: 500 });
 }
 
-/** The whole body, or null where it is too large. */
+/** The whole body; null if it is too large. */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
 ): Promise<Buffer<ArrayBuffer> | null> {
@@ -165,8 +178,8 @@ export async function readBody(
   let bytes = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    if (bytes <= mostRequestBytes) chunks.push(chunk);
-    if (bytes > mostDrainedBytes) break;
+    if (bytes <= maxRequestBytes) chunks.push(chunk);
+    if (bytes > maxDrainedBytes) break;
   }
-  return bytes > mostRequestBytes ? null : Buffer.concat(chunks);
+  return bytes > maxRequestBytes ? null : Buffer.concat(chunks);
 }

@@ -1,19 +1,19 @@
-import type { Plugin } from '@envelop/core';
 import { getOperationAST } from 'graphql';
-import { refuse } from './request-error.ts';
+import type { PipelinePlugin } from './plugin.ts';
+import { requestError } from './request-error.ts';
 
 /**
- * Refuses a document that doesn't say which of its operations is meant, where every door parses: each of them would
- * otherwise find its own words for it, and some would first ask the database about it.
+ * Rejects a document with several operations when none is selected by name. It runs on parsing, which every transport
+ * does: otherwise each transport would report it with its own message, and some only after a database query.
  */
-export function useOneOperation(): Plugin<{ params?: { operationName?: string | null } }> {
+export function useSingleOperation(): PipelinePlugin {
   return {
     onParse:
       () =>
       ({ result, context: { params } }) => {
         if (result === null || result instanceof Error) return;
         if (getOperationAST(result, params?.operationName)) return;
-        throw refuse(
+        throw requestError(
           'OPERATION_RESOLUTION_FAILURE',
           'Could not determine what operation to execute.',
         );

@@ -1,12 +1,11 @@
-import type { Plugin as EnvelopPlugin } from '@envelop/core';
-import type { Plugin } from 'graphql-yoga';
 import { z } from 'zod';
-import { refuse } from './request-error.ts';
+import type { PipelinePlugin } from './plugin.ts';
+import { requestError } from './request-error.ts';
 
-/** What may be executed, by the id that requests name it by; null = anything. */
+/** The documents that this server executes, by the id that requests name them by; null: any document. */
 export type TrustedDocuments = ReadonlyMap<string, string> | null;
 
-const request = z.object({
+const namedRequest = z.object({
   documentId: z.string().optional().catch(undefined),
   extensions: z
     .object({ persistedQuery: z.object({ sha256Hash: z.string() }) })
@@ -14,13 +13,13 @@ const request = z.object({
     .catch(undefined),
 });
 
-/** The id by which a request names its document: our own way, or Apollo's. */
+/** The id of the document: `documentId`, or the hash of Apollo's persisted queries. */
 export function documentIdOf(params: unknown): string | undefined {
-  const named = request.safeParse(params).data;
-  return named?.documentId ?? named?.extensions?.persistedQuery.sha256Hash;
+  const { data } = namedRequest.safeParse(params);
+  return data?.documentId ?? data?.extensions?.persistedQuery.sha256Hash;
 }
 
-/** The same request with its document in place. An unknown id gets none, and is refused like any foreign document. */
+/** Replaces the id by the document. An unknown id becomes an empty document, which is rejected as not trusted. */
 export function resolveDocument<Params extends object>(
   params: Params,
   documents: TrustedDocuments,
@@ -31,31 +30,31 @@ export function resolveDocument<Params extends object>(
   return { ...(rest as Params), query: documents.get(id) ?? '' };
 }
 
-/** Lets HTTP requests name their documents. */
-export function useDocumentIds(documents: TrustedDocuments): Plugin {
+/** Resolves document ids in HTTP requests. The WebSocket transport calls `resolveDocument` itself. */
+export function useDocumentIds(documents: TrustedDocuments): PipelinePlugin {
   return {
-    onRequestParse({ request: from, requestParser, setRequestParser }) {
+    onRequestParse({ request: { url }, requestParser, setRequestParser }) {
       if (documents === null || requestParser === undefined) return;
-      setRequestParser(async (each) => {
-        const params = await requestParser(each);
+      setRequestParser(async (request) => {
+        const params = await requestParser(request);
         if (Array.isArray(params)) return params;
-        const documentId = new URL(from.url).searchParams.get('documentId');
+        const documentId = new URL(url).searchParams.get('documentId');
         return resolveDocument(documentId === null ? params : { ...params, documentId }, documents);
       });
     },
   };
 }
 
-/** Refuses every document that is not in the map, on every door: all of them parse here. */
-export function useTrustedOnly(documents: TrustedDocuments): EnvelopPlugin {
+/** Rejects every document that is not in the map, on every transport: all of them parse here. */
+export function useTrustedOnly(documents: TrustedDocuments): PipelinePlugin {
   const trusted = new Set(documents?.values());
   return {
     onParse({ params, setParseFn }) {
       if (documents === null || trusted.has(String(params.source))) return;
       setParseFn(() => {
-        throw refuse(
+        throw requestError(
           'DOCUMENT_NOT_TRUSTED',
-          'This document is not one of those that this server executes.',
+          'This document is not in the list of trusted documents.',
         );
       });
     },

@@ -1,33 +1,35 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isAsyncIterable } from '@envelop/core';
 import { GraphQLError } from 'graphql';
-import type { FetchAPI, Plugin } from 'graphql-yoga';
+import type { FetchAPI } from 'graphql-yoga';
 import { z } from 'zod';
 import type { WebhookService } from '../../domains/webhooks/service.ts';
 import { NotAuthenticatedError } from '../../errors.ts';
-import type { Caller, Context } from '../../graphql/context.ts';
+import { isAdmitted } from '../../graphql/access.ts';
+import type { Caller } from '../../graphql/context.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
-import { isSomebody } from '../../graphql/refusal.ts';
 import type { Log } from '../../log.ts';
-import { nobody } from '../auth/authenticate.ts';
-import { mask } from '../operation/masking.ts';
-import { refuse, withoutHttp } from '../operation/request-error.ts';
-import { answerRefusal } from '../operation/request-params.ts';
-import type { EventStreams, Place } from './streams.ts';
+import { unauthenticatedCaller } from '../auth/authenticate.ts';
+import { maskError } from '../operation/masking.ts';
+import type { PipelinePlugin } from '../operation/plugin.ts';
+import { requestError, stripHttpExtension } from '../operation/request-error.ts';
+import { requestErrorResponse } from '../operation/request-params.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import type { EndReason, EventStreams, OpenStream } from './streams.ts';
 
 /**
- * "HTTP callback protocol for GraphQL subscriptions" 1.0, in which a router keeps no connection: it names an address in
- * `extensions.subscription`, and is told there of each event. Apollo Router, Hive Gateway and Hive Router speak it:
+ * "HTTP callback protocol for GraphQL subscriptions" 1.0: a federation router keeps no connection. It names a URL in
+ * `extensions.subscription`, and this server POSTs each event there. Apollo Router, Hive Gateway and Hive Router use it:
  * https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/callback-protocol
  */
-const protocol = { 'subscription-protocol': 'callback/1.0' };
+const protocolHeader = { 'subscription-protocol': 'callback/1.0' };
 
-/** As the router sends it. Its default for the heartbeat is that of the protocol's first version. */
+/** `extensions.subscription`. The default of the heartbeat is that of the protocol's first version. */
 const targetShape = z.object({
   callbackUrl: z.string(),
   subscriptionId: z.string().min(1).max(256),
   verifier: z.string().max(1024),
-  /** 0: none are wanted. */
+  /** 0: no heartbeats. */
   heartbeatIntervalMs: z.int().min(0).max(3_600_000).default(5_000),
 });
 
@@ -38,51 +40,43 @@ type Message =
   | { action: 'complete'; errors?: readonly GraphQLError[] };
 
 /**
- * A router that misses one heartbeat gives up, so they are sent twice as often as it asks. And at least as often as this,
- * since nothing else tells that the last watcher of a quiet job has left: Hive Gateway asks for one in 50 s by itself.
+ * Heartbeats are sent twice as often as the router asks, because a router gives up after one that is missing. They are
+ * sent at least every `maxHeartbeatMs`: only the router's answer reveals that the last subscriber of a quiet job has
+ * disconnected, and Hive Gateway asks for one in 50 s by default.
  */
 const heartbeatsPerInterval = 2;
-const fastestHeartbeatMs = 100;
-const slowestHeartbeatMs = 3_000;
+const minHeartbeatMs = 100;
+const maxHeartbeatMs = 3_000;
 
-/** A router may answer 404 while it is still writing down what it has just asked for, and 5xx for a moment. */
-const pausesMs = [50, 200, 1_000];
+/** Pauses between attempts. A router can answer 404 while it is still storing the subscription, and 5xx for a moment. */
+const retryPausesMs = [50, 200, 1_000];
 
-/** To tell the router of an end that is ours: beyond this its heartbeats tell it. */
-const farewellMs = 1_000;
+/** Timeout of the notice that this server ends the subscription. Without it the missing heartbeats say the same. */
+const endNoticeTimeoutMs = 1_000;
 
 type Parts = {
-  streams: Pick<EventStreams, 'enter'>;
-  webhooks: Pick<WebhookService, 'checkUrl' | 'call'>;
+  streams: Pick<EventStreams, 'register'>;
+  webhooks: Pick<WebhookService, 'checkUrl' | 'sendOnce'>;
   log: Log;
 };
 
-export type SubscriptionCallbacks = ReturnType<typeof createSubscriptionCallbacks>;
+type PublisherParts = Parts & { endNotices: Set<Promise<unknown>> };
 
-export function createSubscriptionCallbacks(parts: Parts) {
-  const targets = new WeakMap<Request, unknown>();
-  const callers = new WeakMap<Request, Caller>();
-  const farewells = new Set<Promise<unknown>>();
+export type RouterCallbacks = ReturnType<typeof createRouterCallbacks>;
 
-  const plugin: Plugin = {
-    onParams({ request, params }) {
-      if (params.extensions?.subscription !== undefined) {
-        targets.set(request, params.extensions.subscription);
-      }
-    },
-    onExecutionResult({ request, context }) {
-      const { caller } = context as Partial<Context>;
-      if (caller !== undefined) callers.set(request, caller);
-    },
-    onResultProcess({ request, result, resultProcessor, setResultProcessor }) {
-      if (resultProcessor !== undefined || !isAsyncIterable(result) || !targets.has(request))
-        return;
-      const asked = { target: targets.get(request), caller: callers.get(request) ?? nobody };
+export function createRouterCallbacks(parts: Parts) {
+  const endNotices = new Set<Promise<unknown>>();
+
+  const plugin: PipelinePlugin = {
+    onResultProcess({ result, resultProcessor, serverContext, setResultProcessor }) {
+      const target = serverContext.params?.extensions?.subscription;
+      if (resultProcessor !== undefined || !isAsyncIterable(result) || target === undefined) return;
+      const caller = serverContext.caller ?? unauthenticatedCaller;
       setResultProcessor(
         (events, api) =>
-          open(
-            { ...parts, farewells },
-            { ...asked, events: events as AsyncIterable<unknown>, api },
+          startPublishing(
+            { ...parts, endNotices },
+            { target, caller, events: events as AsyncIterable<unknown>, api },
           ),
         'application/json',
       );
@@ -90,127 +84,123 @@ export function createSubscriptionCallbacks(parts: Parts) {
   };
   return {
     plugin,
-    /** Resolves when the routers that could be told of the end of their subscriptions have been. */
-    close: () => Promise.allSettled(farewells),
+    /** Resolves when every router has received the notice that its subscription ends, or did not answer in time. */
+    close: () => Promise.allSettled(endNotices),
   };
 }
 
-type Asked = { target: unknown; caller: Caller; events: AsyncIterable<unknown>; api: FetchAPI };
+type CallbackRequest = {
+  target: unknown;
+  caller: Caller;
+  events: AsyncIterable<unknown>;
+  api: FetchAPI;
+};
 
-async function open(
-  parts: Parts & { farewells: Set<Promise<unknown>> },
-  { target, caller, events, api }: Asked,
+async function startPublishing(
+  parts: PublisherParts,
+  { target, caller, events, api }: CallbackRequest,
 ): Promise<Response> {
   const iterator = events[Symbol.asyncIterator]();
-  const { data, refusal } = admit(parts, target, caller);
+  const { data, error } = checkTarget(parts, target, caller);
   if (data === null) {
     await iterator.return?.();
-    return answerRefusal(api, [refusal]);
+    return requestErrorResponse(api, [error]);
   }
-  const courier = new Courier(parts, data, iterator);
-  if (!(await courier.begin(caller))) {
-    const words = 'The callbackUrl did not take the check of this subscription.';
-    return answerRefusal(api, [refuse('CALLBACK_REFUSED', words)]);
+  const publisher = new EventPublisher(parts, data, iterator);
+  if (!(await publisher.start(caller))) {
+    const message = 'The callbackUrl did not confirm the check of this subscription.';
+    return requestErrorResponse(api, [requestError('CALLBACK_REFUSED', message)]);
   }
-  const headers = { ...protocol, 'content-type': 'application/json; charset=utf-8' };
+  const headers = { ...protocolHeader, 'content-type': 'application/json; charset=utf-8' };
   return new api.Response(JSON.stringify({ data: null }), { headers });
 }
 
-/** Nobody may make us call: whoever watches nothing would have a POST to anywhere for the asking. */
-function admit({ webhooks }: Parts, asked: unknown, caller: Caller) {
-  if (!isSomebody(caller)) {
-    return { data: null, refusal: toGraphQLError(new NotAuthenticatedError()) };
+/** Only known callers can make this server send requests: otherwise anyone could make it POST to any URL. */
+function checkTarget({ webhooks }: Parts, target: unknown, caller: Caller) {
+  if (!isAdmitted(caller)) {
+    return { data: null, error: toGraphQLError(new NotAuthenticatedError()) };
   }
-  const { data } = targetShape.safeParse(asked);
+  const { data } = targetShape.safeParse(target);
   if (data === undefined) {
-    const words = 'extensions.subscription is not what the callback protocol 1.0 says.';
-    return { data: null, refusal: refuse('BAD_REQUEST', words) };
+    const message = 'extensions.subscription does not follow the callback protocol 1.0.';
+    return { data: null, error: requestError('BAD_REQUEST', message) };
   }
   const reason = webhooks.checkUrl(data.callbackUrl);
   return reason === null
-    ? { data, refusal: null }
-    : { data: null, refusal: refuse('CALLBACK_REFUSED', reason) };
+    ? { data, error: null }
+    : { data: null, error: requestError('CALLBACK_REFUSED', reason) };
 }
 
-/** Carries the events of one subscription to its router, one after the other, until either has had enough. */
-class Courier {
-  readonly #parts: Parts & { farewells: Set<Promise<unknown>> };
+/** Sends the events of one subscription to its router, one after the other, until either side ends it. */
+class EventPublisher {
+  readonly #parts: PublisherParts;
   readonly #target: Target;
   readonly #events: AsyncIterator<unknown>;
-  readonly #over = new AbortController();
-  #place: Place | null = null;
-  #heartbeat: NodeJS.Timeout | undefined;
+  readonly #closing = new AbortController();
+  #stream: OpenStream | null = null;
+  #stopHeartbeat = () => {};
 
-  constructor(
-    parts: Parts & { farewells: Set<Promise<unknown>> },
-    target: Target,
-    events: AsyncIterator<unknown>,
-  ) {
+  constructor(parts: PublisherParts, target: Target, events: AsyncIterator<unknown>) {
     this.#parts = parts;
     this.#target = target;
     this.#events = events;
   }
 
-  /** Whether the router has taken the check. From then on it is told; else the source has ended. */
-  async begin(caller: Caller): Promise<boolean> {
-    this.#place = this.#parts.streams.enter(caller, (lastWords) => this.#endByUs(lastWords !== ''));
-    const isTaken = await this.#tell({ action: 'check' }, 404);
-    if (!isTaken) {
-      await this.#leave();
+  /** True if the router confirmed the check: then events are sent. False: the subscription has ended. */
+  async start(caller: Caller): Promise<boolean> {
+    this.#stream = this.#parts.streams.register(caller, (reason) => this.#endByServer(reason));
+    const isConfirmed = await this.#send({ action: 'check' }, 404);
+    if (!isConfirmed) {
+      await this.#close();
       return false;
     }
-    this.#beat();
-    void this.#carry();
+    this.#startHeartbeat();
+    void this.#sendEvents();
     return true;
   }
 
-  async #carry(): Promise<void> {
+  async #sendEvents(): Promise<void> {
     try {
       for (;;) {
         const { done, value } = await this.#events.next();
-        if (this.#over.signal.aborted) return;
+        if (this.#closing.signal.aborted) return;
         const message: Message =
           done === true ? { action: 'complete' } : { action: 'next', payload: value };
-        const isTaken = await this.#tell(message);
-        if (done === true || !isTaken) return;
+        const isAccepted = await this.#send(message);
+        if (done === true || !isAccepted) return;
       }
     } catch (error) {
-      await this.#tell({ action: 'complete', errors: [mask(error, this.#parts.log)] });
+      await this.#send({ action: 'complete', errors: [maskError(error, this.#parts.log)] });
     } finally {
-      await this.#leave();
+      await this.#close();
     }
   }
 
-  #beat(): void {
+  #startHeartbeat(): void {
     const { heartbeatIntervalMs } = this.#target;
     if (heartbeatIntervalMs === 0) return;
-    const everyMs = Math.min(
-      Math.max(fastestHeartbeatMs, heartbeatIntervalMs / heartbeatsPerInterval),
-      slowestHeartbeatMs,
-    );
-    let isUnderWay = false;
-    this.#heartbeat = setInterval(async () => {
-      if (isUnderWay) return;
-      isUnderWay = true;
-      if (!(await this.#tell({ action: 'check' }))) await this.#leave();
-      isUnderWay = false;
+    const wantedMs = heartbeatIntervalMs / heartbeatsPerInterval;
+    const everyMs = Math.min(Math.max(minHeartbeatMs, wantedMs), maxHeartbeatMs);
+    this.#stopHeartbeat = startHeartbeat(async () => {
+      if (!(await this.#send({ action: 'check' }))) await this.#close();
     }, everyMs);
   }
 
   /**
-   * Whether the router took it. 404 means that it wants no more, and so does any other answer that is none of the
-   * protocol, such as a 200 to a check: somebody else's server may say that to anything. What may pass is tried again.
+   * True if the router accepted the message. 404 ends the subscription, and so does any answer outside the protocol, such
+   * as 200 to a check: an unrelated server can answer that to anything. Connection errors, 5xx and `retriedStatus` are
+   * retried.
    */
-  async #tell(message: Message, passing?: number): Promise<boolean> {
-    const { signal } = this.#over;
-    for (const pauseMs of [...pausesMs, null]) {
+  async #send(message: Message, retriedStatus?: number): Promise<boolean> {
+    const { signal } = this.#closing;
+    for (const pauseMs of [...retryPausesMs, null]) {
       const answer = await this.#post(message, signal);
       const { status = null, problem = null } = answer ?? {};
       if (problem === null && status !== null) return message.action !== 'check' || status === 204;
-      const mayPass =
+      const isTransient =
         problem === 'CONNECTION_FAILED' ||
-        (status !== null && (status >= 500 || status === passing));
-      if (signal.aborted || !mayPass || pauseMs === null) return false;
+        (status !== null && (status >= 500 || status === retriedStatus));
+      if (signal.aborted || !isTransient || pauseMs === null) return false;
       await wait(pauseMs, undefined, { signal }).catch(() => undefined);
     }
     return false;
@@ -218,31 +208,32 @@ class Courier {
 
   #post(message: Message, signal: AbortSignal) {
     const { callbackUrl, subscriptionId: id, verifier } = this.#target;
-    const headers = { 'content-type': 'application/json', ...protocol };
+    const headers = { 'content-type': 'application/json', ...protocolHeader };
     const body = JSON.stringify({ kind: 'subscription', ...message, id, verifier });
-    return this.#parts.webhooks.call({ url: callbackUrl, headers, body }, signal);
+    return this.#parts.webhooks.sendOnce({ url: callbackUrl, headers, body }, signal);
   }
 
-  /** The caller's time is over, or the process stops: whoever watches has to ask again, from its last cursor. */
-  #endByUs(isSignedOut: boolean): void {
-    const error = isSignedOut
-      ? toGraphQLError(new NotAuthenticatedError())
-      : new GraphQLError('The server stops. Subscribe again.', {
-          extensions: { code: 'SERVER_STOPPING' },
-        });
-    const message: Message = { action: 'complete', errors: withoutHttp([error]) };
-    const farewell = this.#post(message, AbortSignal.timeout(farewellMs)).finally(() =>
-      this.#parts.farewells.delete(farewell),
+  /** Ends the subscription and sends the router the reason. Its clients can subscribe again from their last cursor. */
+  #endByServer(reason: EndReason): void {
+    const error =
+      reason === 'SIGNED_OUT'
+        ? toGraphQLError(new NotAuthenticatedError())
+        : new GraphQLError('The server is stopping. Subscribe again.', {
+            extensions: { code: 'SERVER_STOPPING' },
+          });
+    const message: Message = { action: 'complete', errors: stripHttpExtension([error]) };
+    const notice = this.#post(message, AbortSignal.timeout(endNoticeTimeoutMs)).finally(() =>
+      this.#parts.endNotices.delete(notice),
     );
-    this.#parts.farewells.add(farewell);
-    void this.#leave();
+    this.#parts.endNotices.add(notice);
+    void this.#close();
   }
 
-  async #leave(): Promise<void> {
-    clearInterval(this.#heartbeat);
-    this.#over.abort();
-    this.#place?.leave();
-    this.#place = null;
+  async #close(): Promise<void> {
+    this.#stopHeartbeat();
+    this.#closing.abort();
+    this.#stream?.close();
+    this.#stream = null;
     await this.#events.return?.();
   }
 }

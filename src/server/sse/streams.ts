@@ -1,16 +1,17 @@
 import { isAsyncIterable } from '@envelop/core';
-import type { FetchAPI, Plugin } from 'graphql-yoga';
-import type { Caller, Context } from '../../graphql/context.ts';
-import { nobody } from '../auth/authenticate.ts';
+import type { FetchAPI } from 'graphql-yoga';
+import type { Caller } from '../../graphql/context.ts';
+import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import { cursorOf } from '../operation/context-per-event.ts';
-import { isRefused, withoutHttp } from '../operation/request-error.ts';
-import { usualHeartbeatMs } from './heartbeat.ts';
+import type { PipelinePlugin } from '../operation/plugin.ts';
+import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
+import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 
-/** What a client waits before it comes back after its stream broke. */
+/** How long an EventSource waits before it reconnects. */
 const retryMs = 1_000;
 
-/** The last words of a stream whose caller's time is over. Without `complete` its client comes back. */
+/** The comment at the end of a stream after its credential expired. Without `complete` the client reconnects. */
 const signInAgain = ': sign in again\n\n';
 
 const streamHeaders = {
@@ -20,128 +21,121 @@ const streamHeaders = {
   'x-accel-buffering': 'no',
 };
 
-export type EventStreams = ReturnType<typeof createEventStreams>;
+/** Why this server ends a stream that is not complete. */
+export type EndReason = 'SIGNED_OUT' | 'SERVER_STOPS';
 
-/** Ends a stream without `complete`, behind these last words: a comment, or nothing. */
-type End = (lastWords: string) => void;
+type EndStream = (reason: EndReason) => void;
 
-/** A stream among those that are open. */
-export type Place = {
-  /** Of a stream that has ended by itself. */
-  leave(): void;
-  /** From now on the stream ends with this caller's time too. */
-  bindTo(caller: Caller): void;
+/** A stream in the list of open streams. */
+export type OpenStream = {
+  /** Removes the stream from the list, after it ended in any other way than through `EndStream`. */
+  close(): void;
 };
 
+export type EventStreams = ReturnType<typeof createEventStreams>;
+
 /**
- * Results as server-sent events, in the graphql-sse "distinct connections" form. Each event of a log carries its
- * cursor as `id:`, which browsers send back as `Last-Event-ID`. `end` closes all streams without `complete`, so that
- * their clients come back.
+ * Sends results as server-sent events, in the "distinct connections" mode of graphql-sse. Each event of a lip-sync carries
+ * its cursor as `id:`, which browsers send back as `Last-Event-ID`. `endAll` ends every stream without `complete`, so that
+ * clients reconnect.
  */
 export function createEventStreams(
   sessions: Pick<Sessions, 'watch'>,
-  heartbeatMs = usualHeartbeatMs,
+  heartbeatMs = defaultHeartbeatMs,
 ) {
-  const open = new Set<End>();
-  const callers = new WeakMap<Request, Caller>();
-  const subscriptions = new WeakSet<Request>();
+  const openStreams = new Set<EndStream>();
 
-  function enter(caller: Caller, end: End): Place {
-    const gone = new AbortController();
-    const { signal } = gone;
-    const bindTo = (each: Caller) => sessions.watch(each, { signal, end: () => end(signInAgain) });
-    const leave = () => {
-      open.delete(end);
-      gone.abort();
+  /** Adds a stream. `end` is called when its caller's credential expires or the process stops. */
+  function register(caller: Caller, end: EndStream): OpenStream {
+    const closing = new AbortController();
+    openStreams.add(end);
+    sessions.watch(caller, { signal: closing.signal, end: () => end('SIGNED_OUT') });
+    return {
+      close() {
+        openStreams.delete(end);
+        closing.abort();
+      },
     };
-    open.add(end);
-    bindTo(caller);
-    return { leave, bindTo };
   }
 
-  const plugin: Plugin = {
-    onSubscribe({ args }) {
-      const { request } = args.contextValue as { request?: Request };
-      if (request !== undefined) subscriptions.add(request);
-    },
-    onExecutionResult({ request, context }) {
-      const { caller } = context as Partial<Context>;
-      if (caller !== undefined) callers.set(request, caller);
-    },
-    onResultProcess({ request, result, resultProcessor, setResultProcessor }) {
-      // Yoga has found by now whether the client takes events, as with `*/*` it does too. Told by Yoga itself they would
-      // have no place to come back to, and would go on when their caller's time is over. What else has several results
-      // is an answer in parts, for who accepts that.
-      const isTaken = isAsyncIterable(result) && resultProcessor !== undefined;
-      if ((isTaken && subscriptions.has(request)) || prefersEvents(request.headers)) {
-        const enterAs = (end: End) => enter(callers.get(request) ?? nobody, end);
-        setResultProcessor(
-          (each, { Response, ReadableStream }) =>
-            new Response(stream(each, ReadableStream, { enter: enterAs, heartbeatMs }), {
-              headers: streamHeaders,
+  const plugin: PipelinePlugin = {
+    onResultProcess({ request, result, resultProcessor, serverContext, setResultProcessor }) {
+      // Yoga has selected a processor if the client accepts events, also by `*/*`. It is replaced, because Yoga's streams
+      // have no `id:` and do not end when the credential expires.
+      const isAcceptedStream = isAsyncIterable(result) && resultProcessor !== undefined;
+      if (!isAcceptedStream && !prefersEvents(request.headers)) return;
+      const caller = serverContext.caller ?? unauthenticatedCaller;
+      setResultProcessor(
+        (each, { Response, ReadableStream }) =>
+          new Response(
+            createStream(each, ReadableStream, {
+              register: (end) => register(caller, end),
+              heartbeatMs,
             }),
-          'text/event-stream',
-        );
-      }
+            { headers: streamHeaders },
+          ),
+        'text/event-stream',
+      );
     },
   };
   return {
     plugin,
-    enter,
-    end: () => {
-      for (const endOne of [...open]) endOne('');
+    register,
+    endAll: () => {
+      for (const end of [...openStreams]) end('SERVER_STOPS');
     },
-    count: () => open.size,
+    count: () => openStreams.size,
   };
 }
 
-/** Whether events are the first of what it takes: then any result is told as one. */
-export function prefersEvents(headers: Headers): boolean {
+/** True if the client prefers events to JSON: then any result is sent as an event, also of a query. */
+function prefersEvents(headers: Headers): boolean {
   return /^\s*text\/event-stream\b/i.test(headers.get('accept') ?? '');
 }
 
-function stream(
+function createStream(
   result: unknown,
   Stream: FetchAPI['ReadableStream'],
-  { enter, heartbeatMs }: { enter: (end: End) => Place; heartbeatMs: number },
+  { register, heartbeatMs }: { register: (end: EndStream) => OpenStream; heartbeatMs: number },
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const iterator = iterate(result);
-  let heartbeat: NodeJS.Timeout | undefined;
-  let place: Place | null = null;
-  const leave = async () => {
-    clearInterval(heartbeat);
-    place?.leave();
-    place = null;
+  let stopHeartbeat = () => {};
+  let open: OpenStream | null = null;
+  const close = async () => {
+    stopHeartbeat();
+    open?.close();
+    open = null;
     await iterator.return?.();
   };
   return new Stream<Uint8Array>({
     start(controller) {
       const write = (text: string) => controller.enqueue(encoder.encode(text));
       write(`retry: ${retryMs}\n\n`);
-      heartbeat = setInterval(() => {
+      stopHeartbeat = startHeartbeat(() => {
+        // Backpressure: a client that does not read gets no heartbeats.
         if ((controller.desiredSize ?? 0) > 0) write(':\n\n');
       }, heartbeatMs);
-      place = enter((lastWords) => {
-        if (lastWords !== '') write(lastWords);
+      open = register((reason) => {
+        if (reason === 'SIGNED_OUT') write(signInAgain);
         controller.close();
-        void leave();
+        void close();
       });
     },
     async pull(controller) {
       try {
         const { done, value } = await iterator.next();
-        if (place === null) return;
+        if (open === null) return;
         controller.enqueue(encoder.encode(done ? 'event: complete\ndata:\n\n' : format(value)));
         if (!done) return;
         controller.close();
-        await leave();
+        await close();
       } catch (error) {
-        await leave();
+        await close();
         controller.error(error);
       }
     },
-    cancel: leave,
+    cancel: close,
   });
 }
 
@@ -152,6 +146,6 @@ function iterate(result: unknown): AsyncIterator<unknown> | IterableIterator<unk
 function format(result: unknown): string {
   const cursor = typeof result === 'object' && result !== null ? cursorOf(result) : undefined;
   const id = cursor === undefined ? '' : `id: ${cursor}\n`;
-  const told = isRefused(result) ? { errors: withoutHttp(result.errors) } : result;
-  return `${id}event: next\ndata: ${JSON.stringify(told)}\n\n`;
+  const data = isRejectedResult(result) ? { errors: stripHttpExtension(result.errors) } : result;
+  return `${id}event: next\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,96 +1,97 @@
 import type { WebSocket } from 'ws';
 
-/** With more than this unread a client's next operations wait. A page of a hundred lip-syncs is a tenth of it. */
-const mostUnreadBytes = 1_048_576;
+/** Above this many unread bytes the client's next operations wait. A page of a hundred lip-syncs is a tenth of it. */
+const maxUnreadBytes = 1_048_576;
 
-/** So many operations may be without their first answer; more wait. As many as HTTP/2 lets run on one connection. */
-const mostUnanswered = 100;
+/** Operations of one connection without a first result; more wait. HTTP/2 commonly allows as many on one connection. */
+const maxPendingOperations = 100;
 
-/** With more than this unread, for as long as `patienceMs`, a client is cut: its live subscriptions tell too much. */
-const mostBeforeCut = 8 * 1_048_576;
+/** A client with more unread bytes than this for `graceMs` is disconnected: its subscriptions produce more than it reads. */
+const disconnectAboveBytes = 8 * 1_048_576;
 
-/** A client that neither reads nor answers is waited for no longer than this. */
-const patienceMs = 1_000;
+/** How long a client that does not read, or does not answer a close frame, stays connected. */
+const graceMs = 1_000;
 
 /**
- * How much one client is allowed to ask. Whoever asks without reading is slowed down: nothing more is taken from its
- * connection until it has read what it was sent. So it costs a bounded amount of memory, and loses nothing.
+ * Limits what one client can have in progress. A client that sends operations without reading the results is slowed down:
+ * nothing more is read from its connection until it has read what was sent. So its memory use is bounded and nothing is
+ * lost.
  */
-export class Intake {
+export class Backpressure {
   readonly #socket: WebSocket;
-  readonly #unanswered = new Set<string>();
-  #lastTurn: Promise<void> = Promise.resolve();
+  readonly #pending = new Set<string>();
+  #lastInLine: Promise<void> = Promise.resolve();
   #wake: () => void = () => undefined;
-  #isSuspect = false;
+  #isUnderObservation = false;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
     const send = socket.send.bind(socket);
-    // A message that can't be sent any more is no error: the close says that the connection is over, and graphql-ws
-    // would write a stack to the console for each of them.
-    socket.send = (data: string, sent?: unknown) => {
-      send(data, () => (typeof sent === 'function' ? sent() : undefined));
-      this.#cutUnlessRead();
+    // Errors of `send` are dropped: a client that disconnects meanwhile is no fault, `close` reports it, and graphql-ws
+    // would write a stack to the console for each message.
+    socket.send = (data: string, onSent?: unknown) => {
+      send(data, () => (typeof onSent === 'function' ? onSent() : undefined));
+      this.#disconnectIfUnread();
     };
     socket.once('close', () => this.#wake());
   }
 
-  /** Waits for this operation's turn. False where the connection ended first, and then it must not begin. */
-  async admit(id: string): Promise<boolean> {
-    this.#lastTurn = this.#lastTurn.then(() => this.#waitForRoom());
-    await this.#lastTurn;
-    this.#unanswered.add(id);
+  /** Waits until this operation can start. False: the connection closed first, and it must not start. */
+  async waitForTurn(id: string): Promise<boolean> {
+    this.#lastInLine = this.#lastInLine.then(() => this.#waitForCapacity());
+    await this.#lastInLine;
+    this.#pending.add(id);
     return this.#isOpen;
   }
 
-  /** The operation has its first answer, or came to its end without one. */
-  answered(id: string): void {
-    if (this.#unanswered.delete(id)) this.#wake();
+  /** Must be called when the operation has its first result, or has ended without one. */
+  release(id: string): void {
+    if (this.#pending.delete(id)) this.#wake();
   }
 
   get #isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
   }
 
-  async #waitForRoom(): Promise<void> {
-    while (this.#isOpen && this.#isFull) {
+  async #waitForCapacity(): Promise<void> {
+    while (this.#isOpen && this.#isAtCapacity) {
       this.#socket.pause();
-      if (this.#socket.bufferedAmount > mostUnreadBytes) await this.#flushed();
-      else await this.#nextAnswer();
+      if (this.#socket.bufferedAmount > maxUnreadBytes) await this.#flush();
+      else await this.#nextRelease();
     }
     this.#socket.resume();
   }
 
-  get #isFull(): boolean {
+  get #isAtCapacity(): boolean {
     const { bufferedAmount } = this.#socket;
-    return bufferedAmount > mostUnreadBytes || this.#unanswered.size >= mostUnanswered;
+    return bufferedAmount > maxUnreadBytes || this.#pending.size >= maxPendingOperations;
   }
 
-  /** A ping goes behind all that is unread: when it has left us, all that has left us too. */
-  #flushed(): Promise<void> {
+  /** A ping is queued behind all unread bytes: when it was sent, they were sent too. */
+  #flush(): Promise<void> {
     return new Promise((resolve) => this.#socket.ping(undefined, false, () => resolve()));
   }
 
-  #nextAnswer(): Promise<void> {
+  #nextRelease(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
   }
 
-  /** No code would reach it; a connection that breaks tells it to come back, and its cursors still hold. */
-  #cutUnlessRead(): void {
-    if (this.#isSuspect || this.#socket.bufferedAmount <= mostBeforeCut) return;
-    this.#isSuspect = true;
+  /** Without a close frame, which the client would not read either. It reconnects, and its cursors stay valid. */
+  #disconnectIfUnread(): void {
+    if (this.#isUnderObservation || this.#socket.bufferedAmount <= disconnectAboveBytes) return;
+    this.#isUnderObservation = true;
     setTimeout(() => {
-      this.#isSuspect = false;
-      if (this.#socket.bufferedAmount > mostBeforeCut) this.#socket.terminate();
-    }, patienceMs);
+      this.#isUnderObservation = false;
+      if (this.#socket.bufferedAmount > disconnectAboveBytes) this.#socket.terminate();
+    }, graceMs);
   }
 }
 
-/** Closes with a code that the client is told, and without its answer where that does not come. */
-export function endSocket(socket: WebSocket, code: number, reason: string): void {
-  const timer = setTimeout(() => socket.terminate(), patienceMs);
+/** Sends a close frame, and terminates the connection if the client does not answer it. */
+export function closeSocket(socket: WebSocket, code: number, reason: string): void {
+  const timer = setTimeout(() => socket.terminate(), graceMs);
   socket.once('close', () => clearTimeout(timer));
   socket.close(code, reason);
 }

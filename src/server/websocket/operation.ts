@@ -11,28 +11,33 @@ import type { SubscribePayload } from 'graphql-ws';
 import { NotAuthenticatedError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
-import { mask } from '../operation/masking.ts';
-import type { Yoga } from '../operation/pipeline.ts';
-import { isRefused, withoutHttp } from '../operation/request-error.ts';
-import { checkParams, mostRequestBytes, noBatches, tooLarge } from '../operation/request-params.ts';
+import { maskError } from '../operation/masking.ts';
+import type { Pipeline } from '../operation/pipeline.ts';
+import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
+import {
+  batchingError,
+  checkParams,
+  maxRequestBytes,
+  requestTooLargeError,
+} from '../operation/request-params.ts';
 import {
   documentIdOf,
   resolveDocument,
   type TrustedDocuments,
 } from '../operation/trusted-documents.ts';
 
-/** graphql-ws passes on as the root value what was executed already. */
-export type Executed = ExecutionArgs & { rootValue: ExecutionResult };
+/** An operation that the pipeline has executed. graphql-ws passes the result on as the root value. */
+export type ExecutedOperation = ExecutionArgs & { rootValue: ExecutionResult };
 
-type Parts = { yoga: Yoga; trustedDocuments: TrustedDocuments; log: Log };
+type Parts = { pipeline: Pipeline; trustedDocuments: TrustedDocuments; log: Log };
 
 const batches = new WeakSet<object>();
 
 /**
- * graphql-ws closes the socket, with all that runs on it, over a payload without a query. One that names its document
- * has none, and a batch is refused as on the other doors.
+ * Adds an empty query to payloads that have none: graphql-ws would close the socket, with every operation on it. A payload
+ * with a document id has no query, and a batch is rejected later with the same error as on the other transports.
  */
-export function admitPayload(payload: unknown, documents: TrustedDocuments): unknown {
+export function addEmptyQuery(payload: unknown, documents: TrustedDocuments): unknown {
   if (Array.isArray(payload)) {
     const empty = { query: '' };
     batches.add(empty);
@@ -43,42 +48,39 @@ export function admitPayload(payload: unknown, documents: TrustedDocuments): unk
 }
 
 /**
- * What the operation came to, or why it is refused: that is an `error` message, which graphql-ws sends for nothing that
- * its own execution says. Each operation has a request id and loaders of its own.
+ * Executes an operation, or returns the errors that reject it: graphql-ws sends those as an `error` message, which it does
+ * not do for errors of its own execution. Each operation has its own request id and its own loaders.
  */
 export async function executePayload(
   parts: Parts,
   payload: SubscribePayload,
-  connected: Context | undefined,
-): Promise<Executed | readonly GraphQLError[]> {
-  if (connected === undefined) return [mask(new NotAuthenticatedError(), parts.log)];
-  const connection = { ...connected, ...initContextCache(), requestId: randomUUID() };
+  connectionContext: Context | undefined,
+): Promise<ExecutedOperation | readonly GraphQLError[]> {
+  if (connectionContext === undefined) return [maskError(new NotAuthenticatedError(), parts.log)];
+  const connection = { ...connectionContext, ...initContextCache(), requestId: randomUUID() };
   try {
     const params = resolveDocument(payload, parts.trustedDocuments);
-    const refusal = refusePayload(payload, params);
-    if (refusal !== undefined) return [refusal];
-    const executed = await execute(
-      parts.yoga.getEnveloped({ connection, params } as never),
-      params,
-    );
-    if (Array.isArray(executed)) return withoutHttp(executed);
-    const { rootValue } = executed as Executed;
-    return isRefused(rootValue) ? withoutHttp(rootValue.errors) : (executed as Executed);
+    const error = checkPayload(payload, params);
+    if (error !== undefined) return [error];
+    const executed = await execute(parts.pipeline.getEnveloped({ connection, params }), params);
+    if (!('rootValue' in executed)) return stripHttpExtension(executed);
+    const { rootValue } = executed;
+    return isRejectedResult(rootValue) ? stripHttpExtension(rootValue.errors) : executed;
   } catch (error) {
-    return withoutHttp([mask(error, parts.log, connection.requestId)]);
+    return stripHttpExtension([maskError(error, parts.log, connection.requestId)]);
   }
 }
 
-function refusePayload(payload: SubscribePayload, params: object): GraphQLError | undefined {
-  if (batches.has(payload)) return noBatches();
-  if (Buffer.byteLength(JSON.stringify(payload)) > mostRequestBytes) return tooLarge();
+function checkPayload(payload: SubscribePayload, params: object): GraphQLError | undefined {
+  if (batches.has(payload)) return batchingError();
+  if (Buffer.byteLength(JSON.stringify(payload)) > maxRequestBytes) return requestTooLargeError();
   return checkParams(params);
 }
 
 async function execute(
-  enveloped: ReturnType<Yoga['getEnveloped']>,
+  enveloped: ReturnType<Pipeline['getEnveloped']>,
   { query, operationName, variables }: SubscribePayload,
-): Promise<Executed | readonly GraphQLError[]> {
+): Promise<ExecutedOperation | readonly GraphQLError[]> {
   const { schema } = enveloped;
   const document = enveloped.parse(query);
   const errors = enveloped.validate(schema, document);
@@ -90,8 +92,8 @@ async function execute(
     variableValues: variables,
     contextValue: await enveloped.contextFactory(),
   };
-  const isStream =
+  const isSubscription =
     getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
-  const run = isStream ? enveloped.subscribe : enveloped.execute;
+  const run = isSubscription ? enveloped.subscribe : enveloped.execute;
   return { ...args, rootValue: await run(args) };
 }

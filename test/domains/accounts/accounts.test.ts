@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FailureCode } from '../../../src/errors.ts';
-import { insertLipsync, openOddWorld } from './world.ts';
+import { insertLipsync, openWithFakeUpstream } from './slice-harness.ts';
 
-let world: Awaited<ReturnType<typeof openOddWorld>>;
+let harness: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
-  world = await openOddWorld();
+  harness = await openWithFakeUpstream();
 });
-afterAll(() => world.close());
+afterAll(() => harness.close());
 beforeEach(() =>
-  world.begin(
+  harness.reset(
     { email: 'a@b.example', maxJobs: 3, credits: 100, videos: [] },
     { email: 'c+d@e.example', maxJobs: 5, credits: 7, videos: [] },
   ),
@@ -21,212 +21,290 @@ const accountsQuery = `{ accounts { __typename ... on AccountList { nodes { ${fi
 const reconnectMutation = `mutation ($input: ReconnectAccountInput!) { reconnectAccount(input: $input) {
   __typename ... on ReconnectAccountSuccess { account { ${fields} } } ... on LipsyncError { code message } } }`;
 
-type Shown = { id: string; email: string } & Record<string, unknown>;
+type ShownAccount = { id: string; email: string } & Record<string, unknown>;
 
-async function shown(): Promise<Shown[]> {
-  const { data } = await world.ask(accountsQuery, admin);
-  return (data.accounts as unknown as { nodes: Shown[] }).nodes;
+async function showAccounts(): Promise<ShownAccount[]> {
+  const { data } = await harness.ask(accountsQuery, admin);
+  return (data.accounts as unknown as { nodes: ShownAccount[] }).nodes;
 }
 
-async function first() {
-  const [account] = await world.accounts.known();
+async function firstAccount() {
+  const [account] = await harness.accounts.listPresent();
   if (account === undefined) throw new Error('There is no account.');
   return account;
 }
 
 function pause(id: string, code: FailureCode) {
-  return world.db.transaction((tx) => world.accounts.pause(tx, id, code));
+  return harness.db.transaction((tx) => harness.accounts.pause(tx, id, code));
 }
 
 async function pausedBy() {
-  return (await first()).pausedBy;
+  return (await firstAccount()).pausedBy;
 }
 
-const calls = (part: string) => world.odd.requests.filter((call) => call.includes(part)).length;
+const calls = (part: string) =>
+  harness.upstream.requests.filter((call) => call.includes(part)).length;
+const spentFeatures = {
+  status: 200,
+  body: { credit_daily: 0, credit_monthly: 0, credit_package: 0 },
+};
 const unavailable = { status: 401, body: { error: 'Unauthorized' } };
 
 describe('the list', () => {
-  it('keeps the id of an account for ever, also while the upstream does not list it', async () => {
-    const before = await world.accounts.known();
+  it('keeps the id of an account, also while the upstream does not list it', async () => {
+    const before = await harness.accounts.listPresent();
     expect(before.map(({ id }) => id)).toEqual([
       expect.stringMatching(/^[\w-]{12}$/),
       expect.stringMatching(/^[\w-]{12}$/),
     ]);
-    const [kept] = world.odd.accounts;
-    world.odd.accounts.shift();
-    expect((await world.accounts.refresh()).map(({ email }) => email)).toEqual(['c+d@e.example']);
-    expect(await world.accounts.ensure('a@b.example')).toMatchObject({
+    const [kept] = harness.upstream.accounts;
+    harness.upstream.accounts.shift();
+    expect((await harness.accounts.refresh()).map(({ email }) => email)).toEqual(['c+d@e.example']);
+    expect(await harness.accounts.ensure('a@b.example')).toMatchObject({
       id: before[0]?.id,
       isPresent: false,
     });
-    if (kept !== undefined) world.odd.accounts.push(kept);
-    expect((await world.accounts.refresh()).map(({ id }) => id)).toContain(before[0]?.id);
+    if (kept !== undefined) harness.upstream.accounts.push(kept);
+    expect((await harness.accounts.refresh()).map(({ id }) => id)).toContain(before[0]?.id);
   });
 
-  it('is read once a minute, whoever asks', async () => {
-    await Promise.all(Array.from({ length: 50 }, () => world.accounts.known()));
-    world.advance(59_999);
-    await world.accounts.known();
+  it('is read once a minute, however many callers there are', async () => {
+    await Promise.all(Array.from({ length: 50 }, () => harness.accounts.listPresent()));
+    harness.advance(59_999);
+    await harness.accounts.listPresent();
     expect(calls('/accounts')).toBe(1);
-    world.advance(1);
-    await Promise.all(Array.from({ length: 50 }, () => world.accounts.known()));
+    harness.advance(1);
+    await Promise.all(Array.from({ length: 50 }, () => harness.accounts.listPresent()));
     expect(calls('/accounts')).toBe(2);
   });
 
-  it('is an older one while the upstream fails, and does not ask each time', async () => {
-    await world.accounts.known();
-    world.advance(60_000);
-    world.odd.refuse = () => unavailable;
-    expect(await world.accounts.known()).toHaveLength(2);
-    expect(await world.accounts.known()).toHaveLength(2);
+  it('is an older list while the upstream fails, which is retried every ten seconds only', async () => {
+    await harness.accounts.listPresent();
+    harness.advance(60_000);
+    harness.upstream.override = () => unavailable;
+    expect(await harness.accounts.listPresent()).toHaveLength(2);
+    expect(await harness.accounts.listPresent()).toHaveLength(2);
     expect(calls('/accounts')).toBe(2);
-    world.advance(10_000);
-    await world.accounts.known();
+    harness.advance(10_000);
+    await harness.accounts.listPresent();
     expect(calls('/accounts')).toBe(3);
-    world.restart();
-    expect(await world.accounts.known()).toHaveLength(2);
+    harness.restart();
+    expect(await harness.accounts.listPresent()).toHaveLength(2);
   });
 
-  it('throws the failure where there is no older one, and says where there is no account', async () => {
-    world.odd.refuse = () => unavailable;
-    await expect(world.accounts.known()).rejects.toMatchObject({ code: 'UPSTREAM_UNAUTHORIZED' });
-    await world.begin();
-    await expect(world.accounts.known()).rejects.toMatchObject({ reason: 'NO_ACCOUNT' });
+  it('throws the failure without an older list, and NO_ACCOUNT if the upstream has no account', async () => {
+    harness.upstream.override = () => unavailable;
+    await expect(harness.accounts.listPresent()).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAUTHORIZED',
+    });
+    await harness.reset();
+    await expect(harness.accounts.listPresent()).rejects.toMatchObject({ reason: 'NO_ACCOUNT' });
   });
 
-  it('makes one row of an e-mail that many meet at once, not present', async () => {
+  it('inserts one row, not present, for an unknown e-mail that many callers pass at once', async () => {
     const met = await Promise.all(
-      Array.from({ length: 20 }, () => world.accounts.ensure('x@y.example')),
+      Array.from({ length: 20 }, () => harness.accounts.ensure('x@y.example')),
     );
     expect(new Set(met.map(({ id }) => id)).size).toBe(1);
     expect(met[0]?.isPresent).toBe(false);
   });
 
-  it('picks an account in order for uploads, and any where there is none', async () => {
-    expect(await world.accounts.pickForUpload()).toBe('a@b.example');
-    await pause((await first()).id, 'INSUFFICIENT_CREDITS');
-    expect(await world.accounts.pickForUpload()).toBe('c+d@e.example');
-    for (const { id } of await world.accounts.known()) await pause(id, 'ACCOUNT_PENDING');
-    expect(await world.accounts.pickForUpload()).toBe('a@b.example');
+  it('picks a healthy account for uploads, or any if there is none', async () => {
+    expect(await harness.accounts.pickForUpload()).toBe('a@b.example');
+    await pause((await firstAccount()).id, 'INSUFFICIENT_CREDITS');
+    expect(await harness.accounts.pickForUpload()).toBe('c+d@e.example');
+    for (const { id } of await harness.accounts.listPresent()) await pause(id, 'ACCOUNT_PENDING');
+    expect(await harness.accounts.pickForUpload()).toBe('a@b.example');
   });
 });
 
 describe('a paused account', () => {
   it.each(['UPSTREAM_UNAUTHORIZED', 'SUBSCRIPTION_EXPIRED'] as const)(
-    'heals of %s by any good read, after a second',
+    'resumes after %s with any successful read, after a second',
     async (code) => {
-      const { id } = await first();
+      const { id } = await firstAccount();
       await pause(id, code);
-      expect(await world.accounts.probeDue()).toBe(false);
-      world.advance(1_000);
-      world.odd.refuse = () => unavailable;
-      expect(await world.accounts.probeDue()).toBe(false);
-      world.odd.refuse = undefined;
-      expect(await world.accounts.probeDue()).toBe(false);
-      world.advance(60_000);
-      expect(await world.accounts.probeDue()).toBe(true);
+      expect(await harness.accounts.probeDue()).toBe(false);
+      harness.advance(1_000);
+      harness.upstream.override = () => unavailable;
+      expect(await harness.accounts.probeDue()).toBe(false);
+      harness.upstream.override = undefined;
+      expect(await harness.accounts.probeDue()).toBe(false);
+      harness.advance(60_000);
+      expect(await harness.accounts.probeDue()).toBe(true);
       expect(await pausedBy()).toBeNull();
     },
   );
 
-  it('heals of INSUFFICIENT_CREDITS when there are credits, and not where nothing is told', async () => {
-    const account = world.odd.accounts[0];
+  it('resumes after INSUFFICIENT_CREDITS only when a positive number of credits is reported', async () => {
+    const account = harness.upstream.accounts[0];
     if (account === undefined) throw new Error('There is no account.');
-    await pause((await first()).id, 'INSUFFICIENT_CREDITS');
-    for (const [credits, isHealed] of [
+    await pause((await firstAccount()).id, 'INSUFFICIENT_CREDITS');
+    for (const [credits, isResumed] of [
       [0, false],
       [null, false],
       ['many', false],
       [1, true],
     ] as const) {
       account.credits = credits;
-      world.advance(60_000);
-      expect(await world.accounts.probeDue()).toBe(isHealed);
+      harness.advance(60_000);
+      expect(await harness.accounts.probeDue()).toBe(isResumed);
     }
     expect(await pausedBy()).toBeNull();
   });
 
-  it('heals of ACCOUNT_PENDING when the list shows no pending error', async () => {
-    const account = world.odd.accounts[0];
+  it('resumes after ACCOUNT_PENDING when the account has no pending error', async () => {
+    const account = harness.upstream.accounts[0];
     if (account === undefined) throw new Error('There is no account.');
     account.error = 'Your PixVerse account has pending error.';
-    await pause((await first()).id, 'ACCOUNT_PENDING');
-    world.advance(60_000);
-    expect(await world.accounts.probeDue()).toBe(false);
-    expect(await first()).toMatchObject({ pausedBy: 'ACCOUNT_PENDING', hasPendingError: true });
+    await pause((await firstAccount()).id, 'ACCOUNT_PENDING');
+    harness.advance(60_000);
+    expect(await harness.accounts.probeDue()).toBe(false);
+    expect(await firstAccount()).toMatchObject({
+      pausedBy: 'ACCOUNT_PENDING',
+      hasPendingError: true,
+    });
     delete account.error;
-    world.advance(60_000);
-    expect(await world.accounts.probeDue()).toBe(true);
+    harness.advance(60_000);
+    expect(await harness.accounts.probeDue()).toBe(true);
   });
 
-  it('is probed by one of many, at most once a minute', async () => {
-    await pause((await first()).id, 'UPSTREAM_UNAUTHORIZED');
-    world.odd.refuse = (call) => (call.includes('features') ? unavailable : undefined);
+  it('is probed by one of several instances, at most once a minute', async () => {
+    await pause((await firstAccount()).id, 'UPSTREAM_UNAUTHORIZED');
+    harness.upstream.override = (call) => (call.includes('features') ? unavailable : undefined);
     for (let second = 0; second < 180; second += 1) {
-      world.advance(1_000);
-      await Promise.all([world.accounts.probeDue(), world.accounts.probeDue()]);
+      harness.advance(1_000);
+      await Promise.all([harness.accounts.probeDue(), harness.accounts.probeDue()]);
     }
     expect(calls('/features/')).toBe(3);
   });
 
-  it('is probed ever more seldom where the read says good and the next job says bad again', async () => {
-    const { id } = await first();
+  it('is probed with back-off when jobs fail again after a successful probe', async () => {
+    const { id } = await firstAccount();
     const waits: number[] = [];
     for (let round = 0; round < 7; round += 1) {
       await pause(id, 'INSUFFICIENT_CREDITS');
       let seconds = 0;
       do {
-        world.advance(1_000);
+        harness.advance(1_000);
         seconds += 1;
-      } while (!(await world.accounts.probeDue()));
+      } while (!(await harness.accounts.probeDue()));
       waits.push(seconds);
     }
     expect(waits).toEqual([1, 60, 120, 240, 480, 600, 600]);
-    world.advance(10 * 60_000 + 1);
+    harness.advance(10 * 60_000 + 1);
     await pause(id, 'INSUFFICIENT_CREDITS');
-    world.advance(1_000);
-    expect(await world.accounts.probeDue()).toBe(true);
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(true);
   });
 
-  it('keeps its first pause when another job meets the same', async () => {
-    const { id } = await first();
+  it('keeps its first pause when another job has the same failure', async () => {
+    const { id } = await firstAccount();
     await pause(id, 'INSUFFICIENT_CREDITS');
-    world.advance(1_000);
+    harness.advance(1_000);
     await pause(id, 'INSUFFICIENT_CREDITS');
-    expect(await world.accounts.probeDue()).toBe(true);
+    expect(await harness.accounts.probeDue()).toBe(true);
   });
 
-  it('tells the queue when it healed', async () => {
-    await pause((await first()).id, 'INSUFFICIENT_CREDITS');
-    world.advance(1_000);
-    const told = Promise.withResolvers<string>();
-    const stop = await world.db.listen('queue_changed', {
-      onMessage: told.resolve,
+  it('notifies the queue when it resumes', async () => {
+    await pause((await firstAccount()).id, 'INSUFFICIENT_CREDITS');
+    harness.advance(1_000);
+    const notified = Promise.withResolvers<string>();
+    const stop = await harness.db.listen('queue_changed', {
+      onMessage: notified.resolve,
       onReconnected: () => undefined,
     });
-    await world.accounts.probeDue();
-    expect(await told.promise).toBe('');
+    await harness.accounts.probeDue();
+    expect(await notified.promise).toBe('');
     await stop();
   });
 
-  it('cools until the later of two answers', async () => {
-    const { id } = await first();
-    const at = (seconds: number) => new Date(world.clock.now.getTime() + seconds * 1000);
-    await world.db.transaction((tx) => world.accounts.cool(tx, id, at(30)));
-    await world.db.transaction((tx) => world.accounts.cool(tx, id, at(10)));
-    expect((await first()).cooldownUntil).toEqual(at(30));
+  it('cools down until the later of two times', async () => {
+    const { id } = await firstAccount();
+    const at = (seconds: number) => new Date(harness.clock.now.getTime() + seconds * 1000);
+    await harness.db.transaction((tx) => harness.accounts.coolDown(tx, id, at(30)));
+    await harness.db.transaction((tx) => harness.accounts.coolDown(tx, id, at(10)));
+    expect((await firstAccount()).cooldownUntil).toEqual(at(30));
+  });
+});
+
+describe('availability', () => {
+  const availability = () => harness.accounts.readAvailability(harness.db, harness.clock.now);
+
+  it('lists every account with its limits, pause, cooldown and external load', async () => {
+    const { id, email } = await firstAccount();
+    const until = new Date(harness.clock.now.getTime() + 30_000);
+    await harness.accounts.coolDown(harness.db, id, until);
+    await harness.accounts.recordExternalLoad(email, 2);
+    await pause(id, 'ACCOUNT_PENDING');
+    await harness.accounts.ensure('x@y.example');
+    const accounts = await availability();
+    expect(accounts.map((account) => account.id)).toEqual(accounts.map((it) => it.id).toSorted());
+    const byEmail = new Map(accounts.map((account) => [account.email, account]));
+    expect(byEmail.get(email)).toEqual({
+      id,
+      email,
+      maxJobs: 3,
+      isPresent: true,
+      hasPendingError: false,
+      isPaused: true,
+      cooldownUntil: until,
+      externalLoad: 2,
+    });
+    expect(byEmail.get('x@y.example')).toMatchObject({
+      maxJobs: null,
+      isPresent: false,
+      isPaused: false,
+      cooldownUntil: null,
+      externalLoad: 0,
+    });
+  });
+
+  it('uses a reading of the external load for a minute', async () => {
+    const { id, email } = await firstAccount();
+    await harness.accounts.recordExternalLoad(email, 2);
+    const load = async () => (await availability()).find((it) => it.id === id)?.externalLoad;
+    harness.advance(59_999);
+    expect(await load()).toBe(2);
+    harness.advance(1);
+    expect(await load()).toBe(0);
+  });
+
+  it('is spent everywhere only if every account that could do the job is out of credits', async () => {
+    const [one, two] = await harness.accounts.listPresent();
+    if (one === undefined || two === undefined) throw new Error('There are no accounts.');
+    const isSpent = (id: string | null) => harness.accounts.isSpentEverywhere(harness.db, id);
+    harness.upstream.override = (call) =>
+      call.includes('features') && call.includes('a%40b') ? spentFeatures : undefined;
+    await harness.accounts.guardCredits([one, two]);
+    expect([await isSpent(one.id), await isSpent(two.id), await isSpent(null)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(await isSpent('unknown')).toBe(false);
+    harness.upstream.override = (call) => (call.includes('features') ? spentFeatures : undefined);
+    harness.advance(60_000);
+    await harness.accounts.guardCredits([two]);
+    expect(await isSpent(null)).toBe(true);
+  });
+
+  it('gives the e-mail of an account, or null for an unknown id', async () => {
+    const { id, email } = await firstAccount();
+    expect(await harness.accounts.emailOf(harness.db, id)).toBe(email);
+    expect(await harness.accounts.emailOf(harness.db, 'unknown')).toBeNull();
   });
 });
 
 describe('an admin', () => {
   it('sees capacity, load, credits and pauses', async () => {
-    const account = await first();
+    const account = await firstAccount();
     const job = { owner: 'key:a', account_id: account.id };
-    await insertLipsync(world.db, { ...job, status: 'GENERATING', holds_slot: true });
-    await insertLipsync(world.db, { ...job, status: 'QUEUED' });
-    await insertLipsync(world.db, { ...job, finished_at: new Date() });
+    await insertLipsync(harness.db, { ...job, status: 'GENERATING', holds_slot: true });
+    await insertLipsync(harness.db, { ...job, status: 'QUEUED' });
+    await insertLipsync(harness.db, { ...job, finished_at: new Date() });
     await pause(account.id, 'INSUFFICIENT_CREDITS');
-    expect((await shown())[0]).toMatchObject({
+    expect((await showAccounts())[0]).toMatchObject({
       email: 'a@b.example',
       maxJobs: 3,
       inFlight: 1,
@@ -240,39 +318,39 @@ describe('an admin', () => {
     });
   });
 
-  it('costs one list and one read of features for each account, however many ask', async () => {
-    await Promise.all(Array.from({ length: 50 }, () => world.ask(accountsQuery, admin)));
+  it('costs one list and one read of features per account for concurrent queries', async () => {
+    await Promise.all(Array.from({ length: 50 }, () => harness.ask(accountsQuery, admin)));
     expect([calls('/accounts'), calls('/features/')]).toEqual([1, 2]);
   });
 
-  it('sees the others when the credits of one can not be read', async () => {
-    world.odd.refuse = (call) =>
+  it('sees the other accounts when the credits of one cannot be read', async () => {
+    harness.upstream.override = (call) =>
       call.includes('features') && call.includes('a%40b') ? { status: 596, body: {} } : undefined;
-    expect(await shown()).toMatchObject([
+    expect(await showAccounts()).toMatchObject([
       { credits: null, failure: { code: 'ACCOUNT_PENDING' } },
       { credits: 7, failure: null },
     ]);
   });
 
-  it('gets the failure as a member of the union', async () => {
-    world.odd.refuse = () => unavailable;
-    expect((await world.ask(accountsQuery, admin)).data).toEqual({
+  it('gets a failure as a member of the union', async () => {
+    harness.upstream.override = () => unavailable;
+    expect((await harness.ask(accountsQuery, admin)).data).toEqual({
       accounts: { __typename: 'UpstreamUnauthorizedError', code: 'UPSTREAM_UNAUTHORIZED' },
     });
   });
 
-  it('reconnects an account, which ends its pause, and the password is nowhere after', async () => {
-    const { id } = await first();
+  it('reconnects an account, which ends its pause and leaves the password in no row and no log line', async () => {
+    const { id } = await firstAccount();
     await pause(id, 'ACCOUNT_PENDING');
-    const [account] = await shown();
+    const [account] = await showAccounts();
     const input = { accountId: account?.id, password: 'hunter2-very-secret', maxJobs: 4 };
-    const { data } = await world.ask(reconnectMutation, admin, { input });
+    const { data } = await harness.ask(reconnectMutation, admin, { input });
     expect(data.reconnectAccount).toMatchObject({
       __typename: 'ReconnectAccountSuccess',
       account: { id: account?.id, maxJobs: 4, isPaused: false, pausedBy: null },
     });
-    const rows = await world.db.query('select to_jsonb(accounts) as row from accounts');
-    expect(JSON.stringify(rows) + world.lines.join('')).not.toContain('hunter2');
+    const rows = await harness.db.query('select to_jsonb(accounts) as row from accounts');
+    expect(JSON.stringify(rows) + harness.lines.join('')).not.toContain('hunter2');
   });
 
   it.each([
@@ -281,33 +359,33 @@ describe('an admin', () => {
     [{ password: '' }, 'INVALID_INPUT'],
     [{ accountId: 'rubbish' }, 'NOT_FOUND'],
     [{ accountId: Buffer.from('Account:a\0b').toString('base64url') }, 'NOT_FOUND'],
-  ])('is refused to reconnect with %j', async (wrong, code) => {
-    const [account] = await shown();
+  ])('cannot reconnect with %j', async (wrong, code) => {
+    const [account] = await showAccounts();
     const input = { accountId: account?.id, password: 'secret', ...wrong };
-    const { data } = await world.ask(reconnectMutation, admin, { input });
+    const { data } = await harness.ask(reconnectMutation, admin, { input });
     expect(data.reconnectAccount).toMatchObject({ code });
     expect(calls('POST')).toBe(0);
   });
 });
 
 describe('keeps out', () => {
-  it('tells no e-mail to anybody else', async () => {
-    const [account] = await shown();
+  it('shows no e-mail to callers without the scope admin', async () => {
+    const [account] = await showAccounts();
     const others = { scopes: ['lipsync:read', 'lipsync:write', 'videos:read', 'videos:write'] };
     const input = { accountId: account?.id, password: 'secret' };
-    expect((await world.ask(accountsQuery, others)).data).toMatchObject({
+    expect((await harness.ask(accountsQuery, others)).data).toMatchObject({
       accounts: { code: 'NOT_AUTHORIZED' },
     });
-    expect((await world.ask(reconnectMutation, others, { input })).data).toMatchObject({
+    expect((await harness.ask(reconnectMutation, others, { input })).data).toMatchObject({
       reconnectAccount: { code: 'NOT_AUTHORIZED' },
     });
     const node = 'query ($id: ID!) { node(id: $id) { id ... on Account { email } } }';
-    expect(await world.ask(node, others, { id: account?.id })).toEqual({ data: { node: null } });
-    expect(await world.ask(node, admin, { id: account?.id })).toEqual({
+    expect(await harness.ask(node, others, { id: account?.id })).toEqual({ data: { node: null } });
+    expect(await harness.ask(node, admin, { id: account?.id })).toEqual({
       data: { node: { id: account?.id, email: 'a@b.example' } },
     });
     expect(
-      await world.ask(node, admin, { id: Buffer.from('Account:\0').toString('base64url') }),
+      await harness.ask(node, admin, { id: Buffer.from('Account:\0').toString('base64url') }),
     ).toEqual({ data: { node: null } });
   });
 });

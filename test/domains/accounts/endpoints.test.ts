@@ -24,7 +24,7 @@ const account = {
 describe('accounts', () => {
   test.each([
     ['a map by e-mail', { [email]: entry }],
-    ['a map whose entries do not repeat it', { [email]: { ...entry, email: undefined } }],
+    ['a map whose entries do not repeat the e-mail', { [email]: { ...entry, email: undefined } }],
     ['a list', [entry, {}, null]],
   ])('are read from %s', async (_name, body) => {
     const served = await serveAnswer(200, body);
@@ -32,7 +32,7 @@ describe('accounts', () => {
     expect(served.requests[0]?.path).toBe('/v2/pixverse/accounts');
   });
 
-  test('are none on 404 and in an empty map', async () => {
+  test('are empty on 404 and for an empty map or list', async () => {
     for (const [status, body] of [
       [404, undefined],
       [200, {}],
@@ -59,7 +59,7 @@ describe('accounts', () => {
     [{ errors: [], pending: {} }, false],
     [{ error: 'false', pending: '0' }, false],
     [{}, false],
-  ])('with %j: pending is %s', async (fields, pendingError) => {
+  ])('with %j have pendingError %s', async (fields, pendingError) => {
     const served = await serveAnswer(200, { [email]: { ...entry, ...fields } });
     expect(await listAccounts(connect(served.baseUrl).upstream)).toMatchObject([{ pendingError }]);
   });
@@ -77,13 +77,13 @@ describe('accounts', () => {
 });
 
 describe('one account', () => {
-  test('is asked for by its raw e-mail', async () => {
+  test('is requested by its unencoded e-mail', async () => {
     const served = await serveAnswer(200, entry);
     expect(await getAccount(connect(served.baseUrl).upstream, email)).toEqual(account);
     expect(served.requests[0]?.path).toBe('/v2/pixverse/accounts/a+b@c.d');
   });
 
-  test('is null on 404 and for an e-mail that can not stand in a path', async () => {
+  test('is null on 404 and for an e-mail that cannot be a path segment', async () => {
     const served = await serveAnswer(404);
     const { upstream } = connect(served.baseUrl);
     expect(await getAccount(upstream, email)).toBeNull();
@@ -95,7 +95,7 @@ describe('one account', () => {
 describe('reconnecting', () => {
   const secret = { password: 'hunter2', maxJobs: 3 };
 
-  test.each([201, 200])('is done with %i', async (status) => {
+  test.each([201, 200])('succeeds with %i', async (status) => {
     const served = await serveAnswer(status, entry);
     const { upstream, logged } = connect(served.baseUrl);
     await reconnect(upstream, email, secret);
@@ -114,7 +114,7 @@ describe('reconnecting', () => {
     [404, {}, 'NOT_FOUND'],
     [500, '', 'UPSTREAM_UNAVAILABLE'],
     [200, { error: 'x' }, 'UPSTREAM_UNAVAILABLE'],
-  ])('answered %i with %j throws', async (status, body, code) => {
+  ])('throws for a response %i with %j', async (status, body, code) => {
     const served = await serveAnswer(status, body);
     const { upstream, logged } = connect(served.baseUrl);
     const failure = await thrownBy(reconnect(upstream, email, secret));

@@ -23,7 +23,7 @@ async function cancel(id: string): Promise<Cancelled> {
   return data?.cancelLipsync ?? { __typename: 'nothing' };
 }
 
-/** It is cancelled while its POST has no answer yet; `answer` gives that. */
+/** Cancels a lip-sync whose POST has no answer yet, then calls `answer`. */
 async function cancelMeanwhile(id: string, answer: () => void): Promise<Cancelled> {
   const cancelling = cancel(id);
   await vi.waitFor(async () => {
@@ -37,14 +37,14 @@ async function cancelMeanwhile(id: string, answer: () => void): Promise<Cancelle
 const untilPosted = (count: number) =>
   vi.waitFor(() => expect(held.upstream.countOf(post)).toBe(count), patient);
 
-const refusal = (status: number) => ({ status, body: '{"error":"no"}' });
+const rejection = (status: number) => ({ status, body: '{"error":"no"}' });
 
-describe('cancelled while its POST has no answer', () => {
+describe('a lip-sync cancelled before its POST is answered', () => {
   it.each([
     ['a job', null, 'LipsyncTrackingStopped'],
-    ['429: nothing is charged', refusal(429), 'LipsyncCancelled'],
-    ['500: nobody knows', refusal(500), 'LipsyncTrackingStopped'],
-  ])('it waits for that, which is %s', async (_, reply, type) => {
+    ['429, so nothing is charged', rejection(429), 'LipsyncCancelled'],
+    ['500, so the outcome is unknown', rejection(500), 'LipsyncTrackingStopped'],
+  ])('waits for the answer, which is %s', async (_, reply, type) => {
     const { instance, upstream, say } = held;
     upstream.reply(post, reply);
     const answer = upstream.hold(post);
@@ -56,7 +56,7 @@ describe('cancelled while its POST has no answer', () => {
       lipsync: { id, status: 'CANCELLED' },
     });
     await making;
-    // The first answer again, and no POST more.
+    // Repeating gives the first answer and sends no POST.
     expect(await cancel(id)).toMatchObject({
       __typename: type,
       lipsync: { id, status: 'CANCELLED' },
@@ -65,9 +65,9 @@ describe('cancelled while its POST has no answer', () => {
     expectSoundLog(await instance.events(id));
   });
 
-  it('it is gone where that is a refusal of what never waited', async () => {
+  it('is deleted if the POST is rejected and the lip-sync never waited', async () => {
     const { instance, upstream, say } = held;
-    upstream.reply(post, refusal(422));
+    upstream.reply(post, rejection(422));
     const answer = upstream.hold(post);
     const making = say('Rude');
     await untilPosted(1);
@@ -77,12 +77,12 @@ describe('cancelled while its POST has no answer', () => {
     expect(await instance.list()).toEqual([]);
   });
 
-  it('it has ended already where that is a refusal of what had waited', async () => {
+  it('has already failed if the POST is rejected and the lip-sync had waited', async () => {
     const { instance, upstream, say } = held;
     for (let n = 0; n < 3; n += 1) await say(`Running ${n}`);
     const running = await upstream.nextJob();
     const id = idOf(await say('Rude'));
-    upstream.reply(post, refusal(422));
+    upstream.reply(post, rejection(422));
     const answer = upstream.hold(post);
     await running.become(8);
     await untilPosted(4);

@@ -26,7 +26,7 @@ const deletesOf = async (id: string) => {
 };
 
 describe('works', () => {
-  it('ends what waits, free of charge and without a POST, and says so again', async () => {
+  it('ends a waiting lip-sync free of charge and without a POST, and repeats the answer', async () => {
     const free = await block();
     const id = idOf(await say('Waiting'));
     const behind = idOf(await say('Behind'));
@@ -44,7 +44,7 @@ describe('works', () => {
     expectSoundLog(await stage.events(behind));
   });
 
-  it('stops to track what runs, tells the upstream once, and says that it goes on', async () => {
+  it('stops tracking a running job, with one upstream request, and says that the job continues', async () => {
     const id = idOf(await say('[[never]] Running'));
     for (let time = 0; time < 2; time += 1) {
       expect(await stage.cancel(id)).toMatchObject({
@@ -54,13 +54,13 @@ describe('works', () => {
     }
     expect(await deletesOf(id)).toHaveLength(1);
     expect((await stage.jobOf(id))?.isTracked).toBe(false);
-    // What the job comes to changes nothing any more.
+    // The end of the job no longer changes anything.
     await stage.finish(id);
     expect(await stage.find(id)).toMatchObject({ status: 'CANCELLED', result: null });
     expectSoundLog(await stage.events(id));
   });
 
-  it('waits for the answer of a POST that is under way', async () => {
+  it('waits for the outcome of a POST under way', async () => {
     await stage.test.turn({ generatingMs: 60_000, delayMs: 400 });
     const making = say('Being sent', { reference: 'being sent' });
     type Data = { lipsyncs: { nodes: { id: string; status: string }[] } };
@@ -89,14 +89,14 @@ describe('works', () => {
     expectSoundLog(events);
   });
 
-  it('gives up looking for one whose POST had no answer', async () => {
+  it('ends the search for the job of a POST without an answer', async () => {
     const id = idOf(await say('[[503]] nothing'));
     expect(await stage.cancel(id)).toMatchObject({ __typename: 'LipsyncTrackingStopped' });
     expect(await stage.cancel(id)).toMatchObject({ __typename: 'LipsyncTrackingStopped' });
     expect(await stage.postsOf(id)).toHaveLength(1);
   });
 
-  it('does not touch what has ended', async () => {
+  it('does not change a finished lip-sync', async () => {
     const id = idOf(await say('Ended'));
     const ended = await stage.end(id);
     expect(await stage.cancel(id)).toMatchObject({
@@ -106,7 +106,8 @@ describe('works', () => {
     expect(await deletesOf(id)).toEqual([]);
   });
 
-  it('keeps the percentage that was shown last: it fell back to the last event', async () => {
+  // It once fell back to the percentage of the last event.
+  it('keeps the percentage that was shown last', async () => {
     await stage.test.turn({ callbacks: 'none', generatingMs: 60_000 });
     const id = idOf(await say('Half way'));
     await stage.reach(id, 'GENERATING');
@@ -118,7 +119,7 @@ describe('works', () => {
     expectSoundLog(await stage.events(id));
   });
 
-  it('erases what has ended: its events and its key too', async () => {
+  it('erases a finished lip-sync with its events and its idempotency key', async () => {
     const input = { idempotencyKey: 'erased', reference: 'erased' };
     const id = idOf(await say('Erased', input));
     await stage.end(id);
@@ -138,10 +139,10 @@ describe('works', () => {
     expect(await stage.remove(id)).toMatchObject({ __typename: 'NotFoundError' });
   });
 
-  it('frees in the end the slot of one whose canceller died before it had told the upstream', async () => {
+  it('frees the slot of a cancelled lip-sync whose process died before it told the upstream', async () => {
     const free = await block();
     const waiting = idOf(await say('Waiting'));
-    // What a process leaves behind that dies between the two.
+    // The row after a process died between the cancellation and the release of the slot.
     await free();
     await stage.end(waiting);
     await stage.test.app.db.query(
@@ -156,14 +157,14 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('to erase what has not ended', async () => {
+  it('to erase an unfinished lip-sync', async () => {
     const id = idOf(await say('[[never]] Running'));
     expect(await stage.remove(id)).toMatchObject({ __typename: 'InvalidInputError' });
     expect(await stage.find(id)).not.toBeNull();
     await stage.cancel(id);
   });
 
-  it('ids of nothing', async () => {
+  it('unknown ids', async () => {
     const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
     for (const id of ['rubbish', '', missing, encodeId('Video', 'x'), encodeId('Lipsync', '1')]) {
       expect(await stage.cancel(id)).toMatchObject({ __typename: 'NotFoundError' });

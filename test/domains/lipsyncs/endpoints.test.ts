@@ -39,7 +39,7 @@ describe('a POST is accepted', () => {
   });
 });
 
-describe('a POST is refused', () => {
+describe('a POST is rejected', () => {
   test.each([
     [400, 'INVALID_INPUT'],
     [401, 'UPSTREAM_UNAUTHORIZED'],
@@ -49,11 +49,11 @@ describe('a POST is refused', () => {
     [422, 'CONTENT_MODERATED'],
     [429, 'RATE_LIMITED'],
     [596, 'ACCOUNT_PENDING'],
-  ])('with %i, whatever its body', async (status, code) => {
+  ])('with %i, with any body', async (status, code) => {
     const error = `Account ${secrets.email} of ${secrets.token}: ${secrets.url} ${secrets.path}`;
     for (const body of [{ error }, { error, code: status }, error, '<html>', '', 'null', '{"err']) {
       const posted = await post(status, body);
-      expect(posted).toMatchObject({ kind: 'refused', failure: { code } });
+      expect(posted).toMatchObject({ kind: 'rejected', failure: { code } });
       for (const secret of Object.values(secrets)) {
         expect(JSON.stringify(posted)).not.toContain(secret);
       }
@@ -69,7 +69,7 @@ describe('a POST is refused', () => {
   });
 });
 
-describe('what became of a POST is unknown', () => {
+describe('the outcome of a POST is unknown', () => {
   test.each([
     [200, {}],
     [200, { video_id: '' }],
@@ -100,7 +100,7 @@ describe('what became of a POST is unknown', () => {
     });
   });
 
-  test('after a connection that ends without an answer, but not after one that was refused', async () => {
+  test('after a connection that ends without an answer, but not after a refused connection', async () => {
     const cutting = await serveTcp((socket) => socket.once('data', () => socket.destroy()));
     expect(await postLipsync(connect(cutting.baseUrl).upstream, input)).toMatchObject({
       kind: 'unknown',
@@ -120,7 +120,7 @@ describe('what a POST sends', () => {
   }
   const reply = { replyUrl: 'https://us.example/c', replyRef: 'r-1' };
 
-  test('the documented names, and nothing that was left out', async () => {
+  test('the documented names, without options that were left out', async () => {
     expect(await bodyOf(input)).toEqual({ video_id: id, prompt: 'Hello', ...reply });
     expect(
       await bodyOf({
@@ -180,7 +180,7 @@ describe('the scheduler', () => {
     expect(served.requests[0]?.path).toBe('/v2/pixverse/scheduler/');
   });
 
-  test('tells the room of each account as it stands', async () => {
+  test('reads the capacity of each account unchanged', async () => {
     const available = [
       { email: 'a@b.c', maxJobs: 8, executing: 3, available: 2 },
       { email: 'd@e.f', maxJobs: '4' },

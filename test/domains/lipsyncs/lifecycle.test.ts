@@ -1,23 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  canTransition,
+  isCreateRequestWaiting,
+  isOutcomePending,
+  isOutcomeUnknown,
   isTerminal,
+  isUnsentClaim,
   type LipsyncStatus,
   lipsyncStatuses,
-  mayFollow,
+  type SubmissionStage,
   statusAfter,
-  type UpstreamState,
+  submissionStage,
 } from '../../../src/domains/lipsyncs/lifecycle.ts';
 import {
-  expectedMs,
-  isPositionWorthTelling,
-  isWorthTelling,
-  kindOf,
+  isPercentWorthLogging,
   runningPercent,
 } from '../../../src/domains/lipsyncs/progress/estimate.ts';
-import { pollDelayMs } from '../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
+import type { VideoStatus } from '../../../src/domains/videos/service.ts';
 
-const states: UpstreamState[] = [
+const states: VideoStatus[] = [
   'QUEUED',
   'GENERATING',
   'COMPLETED',
@@ -26,8 +28,8 @@ const states: UpstreamState[] = [
   'UNKNOWN',
 ];
 
-/** Who may follow whom, written down a second time by hand. */
-const steps: Record<LipsyncStatus, string> = {
+/** The allowed transitions, written a second time by hand. */
+const transitions: Record<LipsyncStatus, string> = {
   QUEUED: 'SUBMITTING CANCELLED EXPIRED',
   SUBMITTING: 'QUEUED SUBMITTED FAILED MODERATED CANCELLED',
   SUBMITTED: 'GENERATING COMPLETED FAILED MODERATED CANCELLED',
@@ -39,22 +41,22 @@ const steps: Record<LipsyncStatus, string> = {
   EXPIRED: '',
 };
 
-describe('a life', () => {
-  it.each(lipsyncStatuses)('goes on from %s as the table says', (from) => {
-    const followers = lipsyncStatuses.filter((to) => mayFollow(from, to));
-    expect(followers.toSorted()).toEqual(steps[from].split(' ').filter(Boolean).toSorted());
-    expect(isTerminal(from)).toBe(steps[from] === '');
+describe('transitions', () => {
+  it.each(lipsyncStatuses)('from %s lead to exactly the statuses of the table', (from) => {
+    const next = lipsyncStatuses.filter((to) => canTransition(from, to));
+    expect(next.toSorted()).toEqual(transitions[from].split(' ').filter(Boolean).toSorted());
+    expect(isTerminal(from)).toBe(transitions[from] === '');
   });
 
-  it('has one late truth after an unknown outcome, and only an end', () => {
-    const late = lipsyncStatuses.filter((to) => mayFollow('FAILED', to, true));
+  it('from FAILED lead to another terminal status only after an unknown outcome', () => {
+    const late = lipsyncStatuses.filter((to) => canTransition('FAILED', to, true));
     expect(late.toSorted()).toEqual(['COMPLETED', 'FAILED', 'MODERATED']);
     for (const from of ['COMPLETED', 'MODERATED', 'CANCELLED', 'EXPIRED'] as const) {
-      expect(lipsyncStatuses.filter((to) => mayFollow(from, to, true))).toEqual([]);
+      expect(lipsyncStatuses.filter((to) => canTransition(from, to, true))).toEqual([]);
     }
   });
 
-  it('does not go back when observations come out of order', () => {
+  it('never go back when upstream states arrive out of order', () => {
     expect(statusAfter('GENERATING', 'QUEUED')).toBeNull();
     expect(statusAfter('GENERATING', 'GENERATING')).toBeNull();
     expect(statusAfter('SUBMITTED', 'QUEUED')).toBeNull();
@@ -64,7 +66,7 @@ describe('a life', () => {
     expect(statusAfter('SUBMITTED', 'COMPLETED')).toBe('COMPLETED');
   });
 
-  it('keeps its rules whatever is observed, in whatever order, however fast the clock runs', () => {
+  it('give a sound log for any sequence of upstream states at any pace', () => {
     const observation = fc.record({
       state: fc.constantFrom(...states),
       afterMs: fc.integer({ min: 0, max: 60_000 }),
@@ -91,8 +93,8 @@ describe('a life', () => {
 
 type Entry = { status: LipsyncStatus; percent: number; at: number };
 
-/** A submitted lip-sync that is looked at again and again, thinned as the log is. */
-function play(observations: { state: UpstreamState; afterMs: number }[], expected: number) {
+/** The log of a submitted lip-sync after a series of upstream states. */
+function play(observations: { state: VideoStatus; afterMs: number }[], expected: number) {
   const log: Entry[] = [{ status: 'SUBMITTED', percent: 0, at: 0 }];
   let now = 0;
   for (const { state, afterMs } of observations) {
@@ -104,7 +106,11 @@ function play(observations: { state: UpstreamState; afterMs: number }[], expecte
       log.push({ status: next, percent: next === 'COMPLETED' ? 100 : running, at: now });
     } else if (
       !isTerminal(last.status) &&
-      isWorthTelling({ percent: last.percent, at: new Date(last.at) }, running, new Date(now))
+      isPercentWorthLogging(
+        { percent: last.percent, at: new Date(last.at) },
+        running,
+        new Date(now),
+      )
     ) {
       log.push({ status: last.status, percent: running, at: now });
     }
@@ -112,88 +118,61 @@ function play(observations: { state: UpstreamState; afterMs: number }[], expecte
   return log;
 }
 
-describe('an estimate', () => {
-  /** About a minute, as the upstream's users report it, with two stragglers. */
-  const recorded = [
-    61_200, 58_400, 64_900, 72_300, 59_800, 66_100, 240_000, 63_000, 61_900, 512_000,
-  ];
+describe('submission stages', () => {
+  const now = new Date('2026-05-01T12:00:00Z');
+  const before = new Date(now.getTime() - 1);
+  const after = new Date(now.getTime() + 1);
+  const row = {
+    status: 'SUBMITTING' as LipsyncStatus,
+    leaseUntil: after as Date | null,
+    postStartedAt: null as Date | null,
+    outcomeUnknownAt: null as Date | null,
+    loggedPosition: null as number | null,
+  };
 
-  it('is the median of what others took, which stragglers do not move', () => {
-    expect(expectedMs(recorded, 90_000)).toBe(63_950);
-    expect(expectedMs(recorded.slice(0, 9), 90_000)).toBe(63_000);
-    expect(expectedMs([5], 90_000)).toBe(5);
-    expect(expectedMs([], 90_000)).toBe(90_000);
-    expect(expectedMs([0, 0], 90_000)).toBe(1);
+  it.each<[SubmissionStage | null, Partial<typeof row>]>([
+    ['claimed', {}],
+    ['posting', { postStartedAt: before }],
+    ['claim-abandoned', { leaseUntil: now }],
+    ['claim-abandoned', { leaseUntil: null }],
+    ['post-abandoned', { leaseUntil: before, postStartedAt: before }],
+    ['outcome-unknown', { leaseUntil: null, postStartedAt: before, outcomeUnknownAt: before }],
+    // The job can still be found after a lease that was not cleared.
+    ['outcome-unknown', { postStartedAt: before, outcomeUnknownAt: before }],
+    [null, { status: 'QUEUED', leaseUntil: null }],
+    [null, { status: 'SUBMITTED', leaseUntil: null, postStartedAt: before }],
+    [null, { status: 'FAILED', postStartedAt: before, outcomeUnknownAt: before }],
+  ])('%s: %j', (stage, columns) => {
+    expect(submissionStage({ ...row, ...columns }, now)).toBe(stage);
   });
 
-  it('compares like with like: text with text, and speech of about the same length', () => {
-    const bounds = (seconds: number | null) => {
-      const { fromSeconds, toSeconds } = kindOf({ isText: false, seconds, isOffPeak: false });
-      return [fromSeconds, toSeconds];
-    };
-    expect(bounds(null)).toEqual([-1, 10]);
-    expect(bounds(10)).toEqual([-1, 10]);
-    expect(bounds(10.01)).toEqual([10, 30]);
-    expect(bounds(30)).toEqual([10, 30]);
-    expect(bounds(60)).toEqual([30, Number.POSITIVE_INFINITY]);
-    expect(kindOf({ isText: true, seconds: 3, isOffPeak: true })).toMatchObject({
-      isText: true,
-      isOffPeak: true,
-    });
+  it('count every lease as over when leases are void', () => {
+    expect(submissionStage(row, null)).toBe('claim-abandoned');
+    expect(submissionStage({ ...row, postStartedAt: before }, null)).toBe('post-abandoned');
   });
 
-  it('never falls, reaches 85 when it was expected, and creeps to 95', () => {
-    expect(runningPercent(0, 60_000)).toBe(0);
-    expect(runningPercent(-5, 60_000)).toBe(0);
-    expect(runningPercent(60_000, 60_000)).toBe(85);
-    expect(runningPercent(1e12, 60_000)).toBe(95);
-    fc.assert(
-      fc.property(fc.nat(1e9), fc.nat(1e9), fc.integer({ min: 1, max: 1e9 }), (a, b, expected) => {
-        const [early, late] = [Math.min(a, b), Math.max(a, b)];
-        expect(runningPercent(early, expected)).toBeLessThanOrEqual(runningPercent(late, expected));
-        expect(runningPercent(late, expected)).toBeLessThanOrEqual(95);
-      }),
-    );
+  it.each<[string, Partial<typeof row>, { pending: boolean; unknown: boolean; unsent: boolean }]>([
+    ['a claim', {}, { pending: true, unknown: false, unsent: true }],
+    ['an old claim', { leaseUntil: before }, { pending: true, unknown: false, unsent: true }],
+    ['a POST', { postStartedAt: before }, { pending: true, unknown: false, unsent: false }],
+    [
+      'an unknown outcome',
+      { postStartedAt: before, outcomeUnknownAt: before },
+      { pending: false, unknown: true, unsent: false },
+    ],
+    ['a waiting one', { status: 'QUEUED' }, { pending: false, unknown: false, unsent: false }],
+  ])('of %s answer the questions of the code', (_, columns, expected) => {
+    const state = { ...row, ...columns };
+    expect({
+      pending: isOutcomePending(state),
+      unknown: isOutcomeUnknown(state),
+      unsent: isUnsentClaim(state),
+    }).toEqual(expected);
   });
 
-  it('tells a place in the queue when it halved or is among the first three', () => {
-    const told = (last: number | null) =>
-      [8, 7, 6, 5, 4, 3, 2, 1].filter((place) => isPositionWorthTelling(last, place));
-    expect(told(null)).toHaveLength(8);
-    expect(told(9)).toEqual([4, 3, 2, 1]);
-    expect(told(3)).toEqual([2, 1]);
-    expect(told(1)).toEqual([]);
-    // A queue of ten thousand, one place at a time.
-    let last: number | null = null;
-    let count = 0;
-    for (let place = 10_000; place >= 1; place -= 1) {
-      if (!isPositionWorthTelling(last, place)) continue;
-      last = place;
-      count += 1;
-    }
-    expect(count).toBeLessThan(20);
-  });
-});
-
-describe('a poll', () => {
-  it('was made again without a pause where its interval was half a second', () => {
-    for (const random of [0, 0.5, 1]) {
-      expect(pollDelayMs(500, 0, random)).toBeGreaterThanOrEqual(450);
-      expect(pollDelayMs(100, 0, random)).toBeGreaterThanOrEqual(90);
-    }
-  });
-
-  it('was made almost twice as often as promised where its interval was a second', () => {
-    expect(pollDelayMs(1_000, 0, 0)).toBeGreaterThan(900);
-    expect(pollDelayMs(3_000, 0, 0)).toBeGreaterThan(2_700);
-  });
-
-  it('is never later than its interval, and rarer for what is old', () => {
-    const minutes = (count: number) => count * 60_000;
-    expect(pollDelayMs(15_000, 0, 1)).toBe(14_500);
-    expect(pollDelayMs(15_000, minutes(10), 1)).toBe(29_500);
-    expect(pollDelayMs(15_000, minutes(30), 1)).toBe(59_500);
-    expect(pollDelayMs(15_000, minutes(61), 1)).toBe(119_500);
-    expect(pollDelayMs(15_000, 0, 0)).toBe(13_750);
+  it('leave the create request waiting only if the lip-sync never waited in the queue', () => {
+    expect(isCreateRequestWaiting(row)).toBe(true);
+    expect(isCreateRequestWaiting({ ...row, loggedPosition: 1 })).toBe(false);
+    expect(isCreateRequestWaiting({ ...row, status: 'SUBMITTED' })).toBe(false);
   });
 });

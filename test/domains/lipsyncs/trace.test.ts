@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 describe('works', () => {
-  it('tells whoever subscribes the steps of a lip-sync in their order', async () => {
+  it('publishes the steps of a lip-sync in order', async () => {
     const [source] = await stage.sources();
     const made = await stage.create({ video: { id: source }, speech: { text: { text: 'Hi' } } });
     const id = idOf(made);
@@ -46,7 +46,7 @@ describe('works', () => {
             told === lipsyncId || (request?.method === 'POST' && request.path.endsWith('/lipsync')),
         )
         .map(({ name, message: { status } }) => [name, status].filter(Boolean).join());
-    // Word of the end comes on a connection of its own.
+    // The notification of the end arrives on a separate connection.
     await vi.waitFor(() => expect(names().at(-1)).toBe('lipsync:notified'), patient);
     const own = names().filter((name) => name !== 'lipsync:notified');
     expect(own.slice(0, 6)).toEqual([

@@ -7,7 +7,7 @@ import { postgresUrl, testStorage } from '../../support/database.ts';
 type Cost = { requested: number; actual: number; remaining: number | null };
 type Answer = { data?: unknown; extensions?: { cost?: Cost }; errors?: object[] };
 
-/** A clock that stands still until it is told. */
+/** A clock that moves only by `pass`. */
 function createClock() {
   let ms = Date.parse('2030-01-01T00:00:00Z');
   return {
@@ -46,18 +46,19 @@ async function remaining(app: TestApp, headers: Record<string, string> = {}) {
   return data?.viewer.costPerMinute.remaining;
 }
 
-const tenth =
+/** Costs 10. */
+const costsTen =
   'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }';
 
 describe('works', () => {
-  it('tells of each operation what was requested, what it came to, and what is left', async () => {
+  it('reports the requested, the actual and the remaining cost of each operation', async () => {
     const { app } = await open('1000');
     expect(await costOf(app, '{ lipsyncs(first: 50) { nodes { id } } }')).toEqual({
       requested: 51,
       actual: 1,
       remaining: 999,
     });
-    expect(await costOf(app, tenth)).toEqual({ requested: 10, actual: 10, remaining: 989 });
+    expect(await costOf(app, costsTen)).toEqual({ requested: 10, actual: 10, remaining: 989 });
     expect(await costOf(app, '{ __typename }')).toEqual({
       requested: 1,
       actual: 1,
@@ -65,7 +66,7 @@ describe('works', () => {
     });
   });
 
-  it('tells it with the first event of a subscription, which is charged as one', async () => {
+  it('charges a subscription once and reports its cost with the first event', async () => {
     const { app } = await open('1000');
     const query =
       'subscription { lipsyncProgress(id: "x") { ... on LipsyncProgress { lipsync { id } } } }';
@@ -75,12 +76,12 @@ describe('works', () => {
     expect(await remaining(app)).toBe(988);
   });
 
-  it('counts a list of inputs, and of ids to watch, as many times as it is long', async () => {
+  it('charges a batch of inputs and a list of ids for each entry', async () => {
     const { app } = await open('1000');
     const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
     const three = `mutation { createLipsyncs(inputs: [${Array(3).fill(input).join()}]) {
       ... on CreateLipsyncsSuccess { results { ... on CreateLipsyncSuccess { lipsync { progress { percent } } } } } } }`;
-    // Ten for each, and for each of three results the lip-sync and its progress: all were refused.
+    // 3 × 10 for the inputs, 9 for the results, lip-syncs and progress. The actual cost is lower: every input was refused.
     expect(await costOf(app, three)).toEqual({ requested: 39, actual: 33, remaining: 967 });
     const query = `subscription { lipsyncsProgress(ids: ["x", "y", "z"]) {
       ... on LipsyncProgress { lipsync { id } } } }`;
@@ -89,17 +90,17 @@ describe('works', () => {
     }
   });
 
-  it('tells it without a limit too, and the viewer of none', async () => {
+  it('reports the cost without a limit, and no limit in the viewer', async () => {
     const { app } = await open(null);
     expect(await costOf(app, viewer)).toEqual({ requested: 2, actual: 2, remaining: null });
     expect((await app.ask(viewer)).data).toEqual({ viewer: { costPerMinute: null } });
   });
 
-  it('gives back what was not needed, and within a minute what was spent', async () => {
+  it('refunds the unused cost of an operation, and refills the budget within a minute', async () => {
     const { app, pass } = await open('120');
     await costOf(app, '{ lipsyncs(first: 100) { nodes { id } } }');
     expect(await remaining(app)).toBe(120 - 1 - 2);
-    for (const _ of [1, 2, 3, 4, 5, 6]) await costOf(app, tenth);
+    for (const _ of [1, 2, 3, 4, 5, 6]) await costOf(app, costsTen);
     expect(await remaining(app)).toBe(120 - 1 - 2 - 60 - 2);
     pass(15);
     expect(await remaining(app)).toBe(120 - 65 - 2 + 30);
@@ -107,28 +108,28 @@ describe('works', () => {
     expect(await remaining(app)).toBe(120 - 2);
   });
 
-  it('is counted for each owner by itself', async () => {
+  it('counts each owner separately', async () => {
     const keys = ['ann', 'bob'].map(
       (name) => `${name}:${createHash('sha256').update(name).digest('hex')}:lipsync:write`,
     );
     const { app } = await open('100', { env: { API_KEYS: keys.join(',') } });
     const [ann, bob] = ['ann', 'bob'].map((name) => ({ authorization: `Bearer ${name}` }));
-    await costOf(app, tenth, ann);
+    await costOf(app, costsTen, ann);
     expect(await remaining(app, ann)).toBe(100 - 10 - 2);
     expect(await remaining(app, bob)).toBe(100 - 2);
   });
 });
 
 describe('refuses', () => {
-  it('what does not fit any more, in the same words on every door, until it has come back', async () => {
+  it('operations beyond the budget, with the same error on every transport, until it has refilled', async () => {
     const { app, pass } = await open('100');
     const at = openDoors(app.url);
     closing.push(at.close);
-    for (const _ of Array(10)) await costOf(app, tenth);
-    const said = await Promise.all(
+    for (const _ of Array(10)) await costOf(app, costsTen);
+    const responses = await Promise.all(
       doors.map((door) => at.ask(door, { query: '{ node(id: "x") { id } }' })),
     );
-    const answers = said.flat();
+    const answers = responses.flat();
     expect(answers.length).toBeGreaterThanOrEqual(doors.length);
     expect(answers).toEqual(
       answers.map(([form]) => [
@@ -136,7 +137,7 @@ describe('refuses', () => {
         {
           errors: [
             {
-              message: 'The limit of 100 cost a minute is used up.',
+              message: 'The limit of 100 cost per minute is used up.',
               extensions: { code: 'QUOTA_EXCEEDED', retryable: true, retryAfterSeconds: 6 },
             },
           ],
@@ -150,18 +151,18 @@ describe('refuses', () => {
     });
   });
 
-  it('with 429 and Retry-After, to clients that take application/graphql-response+json', async () => {
+  it('with 429 and Retry-After if the client accepts application/graphql-response+json', async () => {
     const { app } = await open('10');
-    await costOf(app, tenth);
+    await costOf(app, costsTen);
     const response = await fetch(`${app.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
-      body: JSON.stringify({ query: tenth }),
+      body: JSON.stringify({ query: costsTen }),
     });
     expect([response.status, response.headers.get('retry-after')]).toEqual([429, '60']);
   });
 
-  it('what never would fit, without a time to wait for', async () => {
+  it('an operation above the limit, without Retry-After', async () => {
     const { app } = await open('100');
     const { errors } = await app.ask('{ lipsyncs(first: 100) { nodes { id } } }');
     expect(errors).toMatchObject([
@@ -173,28 +174,28 @@ describe('refuses', () => {
     expect(await remaining(app)).toBe(98);
   });
 
-  it('a subscription that its owner can not pay for, and does nothing for it', async () => {
+  it('a subscription beyond the budget, without starting it', async () => {
     const { app } = await open('10');
-    await costOf(app, tenth);
+    await costOf(app, costsTen);
     const events = app.watchWs('subscription { lipsyncProgress(id: "x") { __typename } }');
     await expect(events.next()).rejects.toMatchObject([{ extensions: { code: 'QUOTA_EXCEEDED' } }]);
   });
 
-  it('all but what fits of many that come at once', async () => {
+  it('concurrent operations beyond the budget', async () => {
     const { app } = await open('100');
-    const answers = await Promise.all(Array.from({ length: 25 }, () => app.ask(tenth)));
+    const answers = await Promise.all(Array.from({ length: 25 }, () => app.ask(costsTen)));
     expect(answers.filter(({ errors }) => errors === undefined)).toHaveLength(10);
     expect((await app.app.db.query('select 1 from uploads')).length).toBe(10);
   });
 });
 
 describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
-  it('is one budget for all', async () => {
+  it('shares one budget', async () => {
     const storage = await testStorage();
     closing.push(storage.remove);
     const [one, two] = [await open('100', { storage }), await open('100', { storage })];
     const answers = await Promise.all(
-      Array.from({ length: 30 }, (_, n) => (n % 2 === 0 ? one : two).app.ask(tenth)),
+      Array.from({ length: 30 }, (_, n) => (n % 2 === 0 ? one : two).app.ask(costsTen)),
     );
     expect(answers.filter(({ errors }) => errors === undefined)).toHaveLength(10);
     one.pass(10);
@@ -205,9 +206,9 @@ describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
 });
 
 describe('keeps out', () => {
-  it('from its table, owners who have asked for nothing for long', async () => {
+  it('owners without recent requests from the table', async () => {
     const { app, now, pass } = await open('100');
-    await costOf(app, tenth);
+    await costOf(app, costsTen);
     await app.app.services.quotas.eraseBefore(now());
     expect(await app.app.db.query('select 1 from query_costs')).toHaveLength(1);
     pass(1);

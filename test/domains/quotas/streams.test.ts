@@ -11,19 +11,19 @@ import {
   type Stage,
 } from '../lipsyncs/stage.ts';
 
-const most = 3;
-const env = { STREAMS_PER_CALLER: `${most}`, POLL_INTERVAL_MS: '600000' };
+const limit = 3;
+const env = { STREAMS_PER_CALLER: `${limit}`, POLL_INTERVAL_MS: '600000' };
 
 let stage: Stage;
 let id: string;
 beforeAll(async () => {
   stage = await openStage({ env });
   await stage.test.turn({ callbacks: 'none' });
-  id = await neverEnding(stage);
+  id = await createEndless(stage);
 });
 afterAll(() => stage.stop());
 
-async function neverEnding({ sources, create }: Stage): Promise<string> {
+async function createEndless({ sources, create }: Stage): Promise<string> {
   const [video = ''] = await sources();
   return idOf(
     await create({ video: { id: video }, speech: { text: { text: '[[never]] Quiet' } } }),
@@ -33,15 +33,15 @@ async function neverEnding({ sources, create }: Stage): Promise<string> {
 type Allowance = { limit: number; remaining: number };
 const viewer = '{ viewer { openStreams { limit remaining } } }';
 
-async function left(at = stage): Promise<number | undefined> {
+async function remaining(at = stage): Promise<number | undefined> {
   const { data } = await at.test.ask<{ viewer: { openStreams: Allowance } }>(viewer);
   return data?.viewer.openStreams.remaining;
 }
 
-const refusal = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename
+const subscription = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename
   ... on LipsyncError { code message retryable retryAfterSeconds } } }`;
 
-/** Opens streams over one socket; resolves when each has told its first event. */
+/** Opens streams over one socket; resolves when each has had its first event. */
 async function openSocket(count: number, at = stage): Promise<RawWebSocket> {
   const socket = await RawWebSocket.open(at.test.url);
   for (let n = 0; n < count; n += 1) {
@@ -51,27 +51,28 @@ async function openSocket(count: number, at = stage): Promise<RawWebSocket> {
   return socket;
 }
 
-const isFree = (at = stage) => vi.waitFor(async () => expect(await left(at)).toBe(most), patient);
+const isFree = (at = stage) =>
+  vi.waitFor(async () => expect(await remaining(at)).toBe(limit), patient);
 
 afterEach(() => isFree());
 
 describe('works', () => {
-  it('tells the viewer how many may still be opened', async () => {
+  it('reports in the viewer how many streams can still be opened', async () => {
     const socket = await openSocket(2);
     expect((await stage.test.ask(viewer)).data).toEqual({
-      viewer: { openStreams: { limit: most, remaining: 1 } },
+      viewer: { openStreams: { limit, remaining: 1 } },
     });
     socket.socket.close();
   });
 
-  it('gives a place back when its stream ends by itself, also over a socket that stays', async () => {
-    const other = await neverEnding(stage);
+  it('releases a stream that ends by itself, also while its WebSocket stays open', async () => {
+    const other = await createEndless(stage);
     const events = stage.test.watchSse(progressSubscription, { id: other });
     await events.next();
     const socket = await RawWebSocket.open(stage.test.url);
     socket.subscribe('0', progressSubscription, { id: other });
     await socket.message(({ type }) => type === 'next');
-    expect(await left()).toBe(most - 2);
+    expect(await remaining()).toBe(limit - 2);
     await stage.cancel(other);
     for await (const _ of events);
     await socket.message(({ type }) => type === 'complete');
@@ -82,27 +83,27 @@ describe('works', () => {
   it.each([
     ['complete', (socket: RawWebSocket) => socket.complete('0')],
     ['close', (socket: RawWebSocket) => socket.socket.close()],
-    ['a cut connection', (socket: RawWebSocket) => socket.socket.terminate()],
-  ])('gives a place back upon %s of a WebSocket', async (_, leave) => {
+    ['loss', (socket: RawWebSocket) => socket.socket.terminate()],
+  ])('releases a stream after %s of a WebSocket', async (_, end) => {
     const socket = await openSocket(1);
-    expect(await left()).toBe(most - 1);
-    leave(socket);
+    expect(await remaining()).toBe(limit - 1);
+    end(socket);
     await isFree();
     socket.socket.terminate();
   });
 
   it.each(['GET', 'POST'] as const)(
-    'gives a place back upon a left event stream by %s',
+    'releases an event stream that its client closes, by %s',
     async (method) => {
       const events = stage.test.watchSse(progressSubscription, { id }, { method });
       await events.next();
-      expect(await left()).toBe(most - 1);
+      expect(await remaining()).toBe(limit - 1);
       await events.return();
       await isFree();
     },
   );
 
-  it('takes no place for an answer that its caller can not take', async () => {
+  it('counts no stream for a request that is answered with 406', async () => {
     const response = await fetch(`${stage.test.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -120,15 +121,15 @@ describe('works', () => {
   });
 });
 
-describe('a list', () => {
-  it('is one stream, however many it watches', async () => {
-    const ids = [id, await neverEnding(stage), await neverEnding(stage)];
+describe('works for a list', () => {
+  it('counts as one stream, for any number of ids', async () => {
+    const ids = [id, await createEndless(stage), await createEndless(stage)];
     const events = stage.test.watchSse(listSubscription, { ids });
     for (const _ of ids) await events.next();
     const socket = await RawWebSocket.open(stage.test.url);
     socket.subscribe('0', listSubscription, { ids });
     await socket.message(({ type }) => type === 'next');
-    expect(await left()).toBe(most - 2);
+    expect(await remaining()).toBe(limit - 2);
     const one = stage.test.watchSse(progressSubscription, { id });
     await one.next();
     socket.subscribe('more', listSubscription, { ids });
@@ -145,14 +146,14 @@ describe('a list', () => {
 });
 
 describe('refuses', () => {
-  it('one more over any transport, as a member of its union', async () => {
+  it('a stream beyond the limit on every transport, as a member of the result union', async () => {
     const socket = await openSocket(1);
     const [get, post] = (['GET', 'POST'] as const).map((method) =>
       stage.test.watchSse(progressSubscription, { id }, { method }),
     );
     await get?.next();
     await post?.next();
-    const told = {
+    const expected = {
       __typename: 'QuotaExceededError',
       code: 'QUOTA_EXCEEDED',
       message: 'The limit of 3 open subscriptions is used up.',
@@ -160,38 +161,38 @@ describe('refuses', () => {
       retryAfterSeconds: 10,
     };
     for (const method of ['GET', 'POST'] as const) {
-      for await (const { data } of stage.test.watchSse(refusal, { id }, { method })) {
-        expect(data.data?.lipsyncProgress).toEqual(told);
+      for await (const { data } of stage.test.watchSse(subscription, { id }, { method })) {
+        expect(data.data?.lipsyncProgress).toEqual(expected);
       }
     }
-    for await (const { data } of stage.test.watchWs(refusal, { id })) {
-      expect(data?.lipsyncProgress).toEqual(told);
+    for await (const { data } of stage.test.watchWs(subscription, { id })) {
+      expect(data?.lipsyncProgress).toEqual(expected);
     }
-    socket.subscribe('more', refusal, { id });
+    socket.subscribe('more', subscription, { id });
     const answer = await socket.message((message) => message.id === 'more');
-    expect(answer.payload?.data?.lipsyncProgress).toEqual(told);
+    expect(answer.payload?.data?.lipsyncProgress).toEqual(expected);
     await get?.return();
     await post?.return();
     socket.socket.close();
   });
 
-  it('all but as many of those that come at once', async () => {
+  it('concurrent streams beyond the limit', async () => {
     const socket = await RawWebSocket.open(stage.test.url);
-    for (let n = 0; n < 4 * most; n += 1) socket.subscribe(`${n}`, refusal, { id });
+    for (let n = 0; n < 4 * limit; n += 1) socket.subscribe(`${n}`, subscription, { id });
     const firsts = await Promise.all(
-      Array.from({ length: 4 * most }, (_, n) =>
+      Array.from({ length: 4 * limit }, (_, n) =>
         socket.message((message) => message.id === `${n}` && message.type === 'next'),
       ),
     );
     const kinds = firsts.map(({ payload }) => JSON.stringify(payload?.data));
-    expect(kinds.filter((kind) => kind.includes('"LipsyncProgress"'))).toHaveLength(most);
-    expect(kinds.filter((kind) => kind.includes('"QuotaExceededError"'))).toHaveLength(3 * most);
+    expect(kinds.filter((kind) => kind.includes('"LipsyncProgress"'))).toHaveLength(limit);
+    expect(kinds.filter((kind) => kind.includes('"QuotaExceededError"'))).toHaveLength(3 * limit);
     socket.socket.close();
   });
 
-  it('what is none of its own before it is counted', async () => {
-    const socket = await openSocket(most);
-    socket.subscribe('none', refusal, { id: 'x' });
+  it('an unknown id before the stream is counted', async () => {
+    const socket = await openSocket(limit);
+    socket.subscribe('none', subscription, { id: 'x' });
     const answer = await socket.message((message) => message.id === 'none');
     expect(answer.payload?.data?.lipsyncProgress).toMatchObject({ code: 'NOT_FOUND' });
     socket.socket.close();
@@ -203,41 +204,44 @@ describe('keeps out', () => {
     const keys = ['ann', 'bob'].map(
       (name) => `${name}:${createHash('sha256').update(name).digest('hex')}:lipsync:read`,
     );
-    const apart = await openStage({ env: { ...env, API_KEYS: keys.join(',') } });
-    const { db, services } = apart.test.app;
-    const forever = new AbortController();
+    const separate = await openStage({ env: { ...env, API_KEYS: keys.join(',') } });
+    const { db, services } = separate.test.app;
+    const clients = new AbortController();
     const source = async function* () {};
-    for (const _ of Array(most))
-      await services.quotas.holdStream('key:ann', source(), forever.signal);
-    const ask = (name: string) => apart.test.ask(viewer, {}, { authorization: `Bearer ${name}` });
+    for (const _ of Array(limit))
+      await services.quotas.holdStream('key:ann', source(), clients.signal);
+    const ask = (name: string) =>
+      separate.test.ask(viewer, {}, { authorization: `Bearer ${name}` });
     expect((await ask('ann')).data).toMatchObject({ viewer: { openStreams: { remaining: 0 } } });
-    expect((await ask('bob')).data).toMatchObject({ viewer: { openStreams: { remaining: most } } });
-    forever.abort();
+    expect((await ask('bob')).data).toMatchObject({
+      viewer: { openStreams: { remaining: limit } },
+    });
+    clients.abort();
     await vi.waitFor(
       async () => expect(await db.query('select 1 from open_streams')).toEqual([]),
       patient,
     );
-    await apart.stop();
+    await separate.stop();
   });
 
-  it('leases that a crash left on the embedded database: there is no other process', async () => {
+  it('leases of a crashed process on the embedded database', async () => {
     const storage = await testStorage();
     const before = await openStage({ env, storage });
     await before.test.app.db.query(
       `insert into open_streams (id, owner, lease_until)
        select gen_random_uuid(), 'anonymous', now() + interval '1 hour' from generate_series(1, 3)`,
     );
-    expect(await left(before)).toBe(0);
+    expect(await remaining(before)).toBe(0);
     await before.stop();
     const after = await openStage({ env, storage });
-    expect(await left(after)).toBe(postgresUrl === undefined ? most : 0);
+    expect(await remaining(after)).toBe(postgresUrl === undefined ? limit : 0);
     await after.stop();
     await storage.remove();
   });
 });
 
 describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
-  it('counts the streams of all, and those of a dead one for 15 seconds', async () => {
+  it('counts the streams of all instances, and those of a dead one for 15 seconds', async () => {
     const storage = await testStorage();
     const start = Date.now();
     let aheadMs = 0;
@@ -247,12 +251,12 @@ describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
       now: () => new Date(start + aheadMs),
     });
     const own = id;
-    id = await neverEnding(one);
-    const socket = await openSocket(most - 1, one);
-    expect([await left(one), await left(two)]).toEqual([1, 1]);
-    // To the second instance the first one is late by more than a lease: as if it had stopped to renew.
+    id = await createEndless(one);
+    const socket = await openSocket(limit - 1, one);
+    expect([await remaining(one), await remaining(two)]).toEqual([1, 1]);
+    // For the clock of the second instance the leases of the first have expired, as if it had stopped renewing them.
     aheadMs = 15_001;
-    expect([await left(one), await left(two)]).toEqual([1, most]);
+    expect([await remaining(one), await remaining(two)]).toEqual([1, limit]);
     aheadMs = 0;
     socket.socket.close();
     await isFree(two);

@@ -2,17 +2,17 @@ import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { startProbe } from '../../../src/domains/uploads/duration.ts';
-import { wav, wavHead } from './stage.ts';
+import { wav, wavHead } from './upload-harness.ts';
 
 const mp3 = await readFile(new URL('../../../src/demo-media/speech.mp3', import.meta.url));
 const mp4 = await readFile(new URL('../../../src/sandbox/media/source-1.mp4', import.meta.url));
 
 async function probe(contentType: string, bytes: Uint8Array, size: number | null = null) {
-  const listener = startProbe(contentType, size);
+  const durationProbe = startProbe(contentType, size);
   for (let at = 0; at < bytes.byteLength; at += 10_000) {
-    await listener.offer(bytes.subarray(at, at + 10_000));
+    await durationProbe.offer(bytes.subarray(at, at + 10_000));
   }
-  return await listener.finish();
+  return await durationProbe.finish();
 }
 
 describe('works', () => {
@@ -21,13 +21,13 @@ describe('works', () => {
     expect(await probe('audio/wav', wav(seconds), wav(seconds).byteLength)).toBe(seconds);
   });
 
-  it('reads an MP3 by counting its frames, with a size or without', async () => {
+  it('counts the frames of an MP3, with a known size or without', async () => {
     const counted = await probe('audio/mpeg', mp3);
     expect(counted).toBeGreaterThan(1);
     expect(await probe('audio/mpeg', mp3, mp3.byteLength)).toBe(counted);
   });
 
-  it('counts what is there where the header of an MP3 tells of less', async () => {
+  it('counts all frames of an MP3 whose header announces fewer', async () => {
     const once = (await probe('audio/mpeg', mp3)) ?? 0;
     const twice = await probe('audio/mpeg', Buffer.concat([mp3, mp3]));
     expect(twice).toBeGreaterThan(once * 1.9);
@@ -39,7 +39,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('a duration to a WAV that a pipe wrote, whose header does not know it', async () => {
+  it('to give a duration for a piped WAV, whose header has none, without a known size', async () => {
     const piped = Buffer.concat([wavHead(0), Buffer.alloc(16_000)]);
     piped.writeUInt32LE(0xffffffff, 4);
     piped.writeUInt32LE(0xffffffff, 40);
@@ -47,7 +47,7 @@ describe('refuses', () => {
     expect(await probe('audio/wav', piped, piped.byteLength)).toBe(1);
   });
 
-  it('to hold a chunk that claims a gigabyte', async () => {
+  it('to buffer a chunk that claims a gigabyte', async () => {
     const greedy = Buffer.concat([
       wavHead(0).subarray(0, 36),
       Buffer.from('id3 '),
@@ -56,14 +56,14 @@ describe('refuses', () => {
     greedy.writeUInt32LE(2 ** 30, 4);
     greedy.writeUInt32LE(2 ** 30 - 100, 40);
     const before = process.memoryUsage().arrayBuffers;
-    const listener = startProbe('audio/wav', null);
-    await listener.offer(greedy);
-    for (let sent = 0; sent < 64; sent += 1) await listener.offer(Buffer.alloc(1024 ** 2));
-    expect(await listener.finish()).toBeNull();
+    const durationProbe = startProbe('audio/wav', null);
+    await durationProbe.offer(greedy);
+    for (let sent = 0; sent < 64; sent += 1) await durationProbe.offer(Buffer.alloc(1024 ** 2));
+    expect(await durationProbe.finish()).toBeNull();
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100 * 1024 ** 2);
   });
 
-  it('to fail on any bytes', async () => {
+  it('to throw for any bytes', async () => {
     const types = fc.constantFrom('audio/wav', 'audio/mpeg', 'video/mp4', 'video/webm');
     const heads = fc.constantFrom(
       wav(1).subarray(0, 60),

@@ -5,28 +5,28 @@ import '../../../src/graphql/scalars.ts';
 import { builder } from '../../../src/graphql/builder.ts';
 import type { Scope, Services } from '../../../src/graphql/context.ts';
 import { silentLog } from '../../support/database.ts';
-import { openStage, put, type Stage, wav } from './stage.ts';
+import { openUploadHarness, put, type UploadHarness, wav } from './upload-harness.ts';
 
-// This slice alone; without a field its Subscription would be invalid.
+// Only this slice is loaded, and its Subscription type would be invalid without a field.
 builder.subscriptionField('silence', (t) =>
   t.boolean({ subscribe: async function* () {}, resolve: () => true }),
 );
 const schema = builder.toSchema();
 
-let stage: Stage;
+let harness: UploadHarness;
 beforeAll(async () => {
-  stage = await openStage();
+  harness = await openUploadHarness();
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
 const all: Scope[] = ['lipsync:read', 'lipsync:write'];
 
 type Answer = { data?: unknown; errors?: readonly { extensions: object }[] };
-type Asking = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
+type CallerOptions = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
 
-async function ask(source: string, asking: Asking = {}): Promise<Answer> {
+async function ask(source: string, asking: CallerOptions = {}): Promise<Answer> {
   const { owner = 'key:ann', scopes = all, variables = {} } = asking;
-  const services = { uploads: stage.uploads } as Services;
+  const services = { uploads: harness.uploads } as Services;
   const caller = {
     owner,
     name: owner,
@@ -78,7 +78,7 @@ async function create(): Promise<Created['createUpload']> {
 }
 
 describe('works', () => {
-  it('prepares an upload, takes its file, and tells of it', async () => {
+  it('creates an upload, receives its file, and shows it as READY', async () => {
     const { upload, uploadUrl } = await create();
     expect(upload).toMatchObject({
       kind: 'AUDIO',
@@ -97,14 +97,14 @@ describe('works', () => {
     });
   });
 
-  it('tells why a file was refused', async () => {
+  it('shows why a file was rejected', async () => {
     const { upload, uploadUrl } = await create();
     await put(uploadUrl, Buffer.alloc(32_044, 'a'));
     const { data } = await ask(readUpload, { variables: { id: upload.id } });
     expect(data).toMatchObject({ upload: { state: 'FAILED', failure: { code: 'INVALID_INPUT' } } });
   });
 
-  it('takes a small audio file within the request', async () => {
+  it('accepts a small audio file within the request', async () => {
     const file = new File([wav(3)], 'a.wav', { type: 'audio/wav' });
     const { data } = await ask(uploadAudio, { variables: { file } });
     expect(data).toMatchObject({
@@ -114,7 +114,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('a wrong input as a member of the union', async () => {
+  it('an invalid input as a member of the union', async () => {
     const input = { kind: 'AUDIO', contentType: 'text/plain' };
     const { data, errors } = await ask(createUpload, { variables: { input } });
     expect(errors).toBeUndefined();
@@ -126,12 +126,12 @@ describe('refuses', () => {
     });
   });
 
-  it('a file that is no audio, and what the upstream refuses', async () => {
+  it('a file that is not audio, and a file that the upstream rejects', async () => {
     const text = new File(['text'], 'a.wav', { type: 'audio/wav' });
     expect((await ask(uploadAudio, { variables: { file: text } })).data).toMatchObject({
       uploadAudio: { __typename: 'InvalidInputError', issues: [{ path: ['file'] }] },
     });
-    await stage.switches({ failPath: { path: '/files', status: 429, body: {} } });
+    await harness.switches({ failPath: { path: '/files', status: 429, body: {} } });
     const file = new File([wav(1)], 'a.wav');
     expect((await ask(uploadAudio, { variables: { file } })).data).toMatchObject({
       uploadAudio: { code: 'RATE_LIMITED', retryAfterSeconds: expect.any(Number) },
@@ -140,7 +140,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it("another owner's id, exactly as one that is missing or rubbish", async () => {
+  it("another owner's id, with the same result as a missing or invalid id", async () => {
     const { upload } = await create();
     const idOf = (text: string) => Buffer.from(text).toString('base64url');
     const missing = idOf('Upload:00000000-0000-4000-8000-000000000000');
@@ -163,16 +163,16 @@ describe('keeps out', () => {
 
   it('callers without the scope', async () => {
     const input = { kind: 'AUDIO', contentType: 'audio/wav' };
-    const asNobody = { owner: 'nobody', scopes: [], variables: { input } };
-    expect((await ask(createUpload, asNobody)).data).toMatchObject({
+    const asAnonymous = { owner: 'nobody', scopes: [], variables: { input } };
+    expect((await ask(createUpload, asAnonymous)).data).toMatchObject({
       createUpload: { code: 'NOT_AUTHENTICATED' },
     });
-    const asReader: Asking = { scopes: ['lipsync:read'], variables: { input } };
+    const asReader: CallerOptions = { scopes: ['lipsync:read'], variables: { input } };
     expect((await ask(createUpload, asReader)).data).toMatchObject({
       createUpload: { code: 'NOT_AUTHORIZED' },
     });
     const { upload } = await create();
-    const asWriter: Asking = { scopes: ['lipsync:write'], variables: { id: upload.id } };
+    const asWriter: CallerOptions = { scopes: ['lipsync:write'], variables: { id: upload.id } };
     const { data, errors } = await ask(readUpload, asWriter);
     expect(data).toMatchObject({ upload: null, node: null });
     expect(errors).toHaveLength(2);

@@ -6,7 +6,7 @@ import { connect, serveAnswer, thrownBy } from '../../upstream/servers.ts';
 const id = 'user:7-pixverse:ann-b+c@d.example-video:370538497751884';
 const url = 'https://media.example/v.mp4';
 
-/** The documented item of GET /videos, as far as it is read. */
+/** The documented item of GET /videos, reduced to the fields that are read. */
 const documented = {
   video_id: id,
   video_status: 10,
@@ -46,7 +46,7 @@ describe('an item of the list', () => {
     expect(await readOne({})).toEqual({
       id,
       accountEmail: 'ann-b+c@d.example',
-      state: 'GENERATING',
+      status: 'GENERATING',
       isFinal: false,
       isUnclear: false,
       url: null,
@@ -107,10 +107,10 @@ describe('an item of the list', () => {
     expect(await readOne(item)).toMatchObject(expected);
   });
 
-  test('costs nothing but itself when it is broken, whatever stands in its fields', async () => {
+  test('is dropped alone if it has no id, and read with any other malformed field', async () => {
     const keys = Object.keys(documented).filter((key) => key !== 'video_id');
-    const odd = fc.dictionary(fc.constantFrom(...keys), fc.jsonValue());
-    const items = fc.sample(odd, 200).map((fields) => ({ ...documented, ...fields }));
+    const fields = fc.dictionary(fc.constantFrom(...keys), fc.jsonValue());
+    const items = fc.sample(fields, 200).map((sample) => ({ ...documented, ...sample }));
     const broken = [null, 7, 'x', [], {}, { video_id: '' }, { video_id: null }, { video_id: {} }];
     const served = await serveAnswer(200, { data: [...broken, ...items] });
     const { upstream, logged } = connect(served.baseUrl);
@@ -134,33 +134,38 @@ describe('a page', () => {
     ['of an upstream that allows 20', page(20), { limit: 40, offset: 0 }, { hasMore: true }],
     ['of an upstream that allows 40', page(40), { limit: 100, offset: 0 }, { hasMore: true }],
     [
-      'that says so',
+      'with has_more true',
       page(7, { has_more: true, next_offset: 9 }),
       { limit: 20, offset: 0 },
       { hasMore: true, nextOffset: 9 },
     ],
-    ['that says no', page(20, { has_more: 0 }), { limit: 20, offset: 0 }, { hasMore: false }],
     [
-      'whose offset stands still',
+      'with has_more false',
+      page(20, { has_more: 0 }),
+      { limit: 20, offset: 0 },
+      { hasMore: false },
+    ],
+    [
+      'whose next_offset does not advance',
       page(20, { next_offset: 5 }),
       { limit: 20, offset: 5 },
       { nextOffset: 25 },
     ],
     [
-      'empty and endless',
+      'empty, with has_more true',
       page(0, { has_more: true }),
       { limit: 20, offset: 0 },
       { hasMore: false },
     ],
     ['null', { data: null }, { limit: 20, offset: 0 }, { rawCount: 0, hasMore: false }],
-    ['bare', page(2).data, { limit: 2, offset: 0 }, { rawCount: 2, hasMore: true }],
+    ['that is a bare list', page(2).data, { limit: 2, offset: 0 }, { rawCount: 2, hasMore: true }],
   ] as const)('%s', async (...row) => {
     const [, body, query, expected] = row;
     const served = await serveAnswer(200, body);
     expect(await listVideos(connect(served.baseUrl).upstream, query)).toMatchObject(expected);
   });
 
-  test('is asked for by account, limit and offset', async () => {
+  test('is requested by account, limit and offset', async () => {
     const served = await serveAnswer(200, page(0));
     const query = { email: 'a+b@c.d', limit: 100, offset: 0 };
     await listVideos(connect(served.baseUrl).upstream, query);
@@ -180,7 +185,7 @@ describe('a page', () => {
 });
 
 describe('one video', () => {
-  test('is asked for by its raw id', async () => {
+  test('is requested by its unencoded id', async () => {
     const served = await serveAnswer(200, documented);
     expect(await getVideo(connect(served.baseUrl).upstream, id)).toMatchObject({ id });
     expect(served.requests[0]?.path).toBe(`/v2/pixverse/videos/${id}`);
@@ -190,13 +195,13 @@ describe('one video', () => {
     [{ video_id: 370538497751884 }],
     [{ video_id: undefined }],
     [{ video_id: 'user:7-pixverse:ann-b+c@d.example-video:1' }],
-  ])('has the id under which it was asked for, also where the answer has %j', async (told) => {
-    const served = await serveAnswer(200, { ...documented, ...told });
+  ])('has the requested id, also if the response has %j', async (ids) => {
+    const served = await serveAnswer(200, { ...documented, ...ids });
     const video = await getVideo(connect(served.baseUrl).upstream, id);
     expect(video).toMatchObject({ id, accountEmail: 'ann-b+c@d.example' });
   });
 
-  test('is null on 404 and for an id that is none', async () => {
+  test('is null on 404 and for an invalid id', async () => {
     const served = await serveAnswer(404, { error: 'x', code: 404 });
     const { upstream } = connect(served.baseUrl);
     expect(await getVideo(upstream, id)).toBeNull();
@@ -219,7 +224,7 @@ describe('one video', () => {
     ]);
   });
 
-  test('that is missing can not be deleted', async () => {
+  test('cannot be deleted if it is missing', async () => {
     const served = await serveAnswer(404);
     const { upstream } = connect(served.baseUrl);
     expect(await thrownBy(deleteVideo(upstream, id))).toMatchObject({ code: 'NOT_FOUND' });

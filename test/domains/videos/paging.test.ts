@@ -2,25 +2,26 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredVideo, VideoPageRequest } from '../../../src/domains/videos/service.ts';
 import { InvalidInputError } from '../../../src/errors.ts';
-import { idOf, type OddAccount, type OddVideo } from '../accounts/odd-upstream.ts';
-import { openOddWorld } from '../accounts/world.ts';
+import { type FakeAccount, type FakeVideo, idOf } from '../accounts/fake-upstream.ts';
+import { openWithFakeUpstream } from '../accounts/slice-harness.ts';
 
-let world: Awaited<ReturnType<typeof openOddWorld>>;
+let harness: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
-  world = await openOddWorld();
+  harness = await openWithFakeUpstream();
 });
-afterAll(() => world.close());
-beforeEach(() => world.begin());
+afterAll(() => harness.close());
+beforeEach(() => harness.reset());
 
-const everyone = { owner: 'key:test', canSeeAll: true };
+const viewer = { owner: 'key:test', canSeeAll: true };
 const start = Date.UTC(2026, 0, 1);
 
-const list = (request: VideoPageRequest) => world.videos.list(everyone, request);
+const list = (request: VideoPageRequest) => harness.videos.list(viewer, request);
 const numbers = (videos: StoredVideo[]) => videos.map(({ prompt }) => Number(prompt?.slice(6)));
-const listCalls = () => world.odd.requests.filter((call) => call.startsWith('GET /videos/?'));
+const listCalls = () =>
+  harness.upstream.requests.filter((call) => call.startsWith('GET /videos/?'));
 
-/** So many videos, a minute apart, the newest first and with the highest number. */
-function videos(count: number, from = 1): OddVideo[] {
+/** Videos a minute apart, the newest first and with the highest number. */
+function videos(count: number, from = 1): FakeVideo[] {
   return Array.from({ length: count }, (_, at) => {
     const number = from + count - 1 - at;
     return { number, createdAt: new Date(start + number * 60_000) };
@@ -40,9 +41,9 @@ async function walk(request: VideoPageRequest): Promise<number[]> {
 const descending = (count: number) => Array.from({ length: count }, (_, at) => count - at);
 
 type Change = { deletes: number[]; adds: number };
-type Story = { counts: number[]; size: number; seconds: number; changes: Change[] };
+type Scenario = { counts: number[]; size: number; seconds: number; changes: Change[] };
 
-const story: fc.Arbitrary<Story> = fc.record({
+const scenarios: fc.Arbitrary<Scenario> = fc.record({
   counts: fc.array(fc.integer({ min: 0, max: 130 }), { minLength: 1, maxLength: 3 }),
   size: fc.integer({ min: 1, max: 60 }),
   // Many videos share a second: the upstream writes no milliseconds.
@@ -56,8 +57,8 @@ const story: fc.Arbitrary<Story> = fc.record({
   ),
 });
 
-/** Accounts as in the story. Videos of one second stand in any order. */
-function accountsOf({ counts, seconds }: Story): OddAccount[] {
+/** The accounts of a scenario. Videos of one second are in any order. */
+function accountsOf({ counts, seconds }: Scenario): FakeAccount[] {
   return counts.map((count, account) => ({
     email: `a${account}@b.example`,
     videos: Array.from({ length: count }, (_, at) => {
@@ -68,27 +69,27 @@ function accountsOf({ counts, seconds }: Story): OddAccount[] {
   }));
 }
 
-function change(step: Change, nextNumber: () => number): number[] {
+function applyChange(step: Change, nextNumber: () => number): number[] {
   const gone: number[] = [];
   for (const pick of step.deletes) {
-    const account = world.odd.accounts[pick % world.odd.accounts.length];
+    const account = harness.upstream.accounts[pick % harness.upstream.accounts.length];
     const [deleted] = account?.videos.splice(pick % (account.videos.length || 1), 1) ?? [];
     if (deleted !== undefined) gone.push(deleted.number);
   }
   for (let added = 0; added < step.adds; added += 1) {
-    const account = world.odd.accounts[added % world.odd.accounts.length];
+    const account = harness.upstream.accounts[added % harness.upstream.accounts.length];
     const number = nextNumber();
     account?.videos.unshift({ number, createdAt: new Date(start + 3_600_000 + number) });
   }
   return gone;
 }
 
-function allVideos(): OddVideo[] {
-  return world.odd.accounts.flatMap((account) => account.videos);
+function allVideos(): FakeVideo[] {
+  return harness.upstream.accounts.flatMap((account) => account.videos);
 }
 
-/** From the newest to the oldest, with the changes of the story between the pages. */
-async function walkOlder({ size, changes }: Story) {
+/** Pages from the newest to the oldest, with the changes of the scenario between the pages. */
+async function walkOlder({ size, changes }: Scenario) {
   const gone = new Set<number>();
   const seen: number[] = [];
   const steps = changes.values();
@@ -99,18 +100,19 @@ async function walkOlder({ size, changes }: Story) {
     seen.push(...numbers(page.edges.map(({ node }) => node)));
     if (!page.pageInfo.hasNextPage) return { seen, gone };
     after = page.pageInfo.endCursor;
-    for (const number of change(steps.next().value ?? noChange, () => fresh++)) gone.add(number);
+    for (const number of applyChange(steps.next().value ?? noChange, () => fresh++))
+      gone.add(number);
   }
 }
 
-/** From the oldest, which is not among what is seen, to the newest. */
-async function walkNewer({ size, changes }: Story): Promise<number[]> {
+/** Pages backwards from the oldest video, which is excluded, to the newest. */
+async function walkNewer({ size, changes }: Scenario): Promise<number[]> {
   let before = (await lastPage()).pageInfo.endCursor;
   let seen: number[] = [];
   const steps = changes.values();
   let fresh = 5_000_000;
   for (;;) {
-    change(steps.next().value ?? noChange, () => fresh++);
+    applyChange(steps.next().value ?? noChange, () => fresh++);
     const page = await list({ last: size, before });
     seen = [...numbers(page.edges.map(({ node }) => node)), ...seen];
     if (!page.pageInfo.hasPreviousPage) return seen;
@@ -129,10 +131,10 @@ async function lastPage() {
 const noChange: Change = { deletes: [], adds: 0 };
 
 describe('pages', () => {
-  it('neither repeat nor skip a video, whatever comes and goes between them', async () => {
+  it('neither repeat nor skip a video while videos are added and deleted', async () => {
     await fc.assert(
-      fc.asyncProperty(story, async (given) => {
-        await world.begin(...accountsOf(given));
+      fc.asyncProperty(scenarios, async (given) => {
+        await harness.reset(...accountsOf(given));
         const atFirst = allVideos();
         const { seen, gone } = await walkOlder(given);
         expect(new Set(seen).size).toBe(seen.length);
@@ -147,10 +149,10 @@ describe('pages', () => {
     );
   }, 300_000);
 
-  it('backwards neither repeat nor skip, and see what was added', async () => {
+  it('neither repeat nor skip a video backwards, and include added videos', async () => {
     await fc.assert(
-      fc.asyncProperty(story, async (given) => {
-        await world.begin(...accountsOf(given));
+      fc.asyncProperty(scenarios, async (given) => {
+        await harness.reset(...accountsOf(given));
         const atFirst = allVideos().toSorted(
           (a, b) => a.createdAt.getTime() - b.createdAt.getTime() || a.number - b.number,
         );
@@ -168,8 +170,8 @@ describe('pages', () => {
     );
   }, 300_000);
 
-  it('say whether there is more on either side, and give the same going back', async () => {
-    await world.begin({ email: 'a@b.example', videos: videos(100) });
+  it('report whether there is more on either side, and are the same backwards', async () => {
+    await harness.reset({ email: 'a@b.example', videos: videos(100) });
     const one = await list({ first: 30 });
     expect(one.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: false });
     const two = await list({ first: 30, after: one.pageInfo.endCursor });
@@ -182,19 +184,19 @@ describe('pages', () => {
     expect(last.pageInfo).toMatchObject({ hasNextPage: false, hasPreviousPage: true });
   });
 
-  it('tell exactly where the list ends', async () => {
+  it('report the exact end of the list', async () => {
     for (const count of [0, 1, 20, 39, 40, 41, 80]) {
-      await world.begin({ email: 'a@b.example', videos: videos(count) });
+      await harness.reset({ email: 'a@b.example', videos: videos(count) });
       expect(await walk({ first: 20 })).toEqual(descending(count));
       expect(await walk({ first: 40 })).toEqual(descending(count));
     }
   });
 
-  it('filter by status and time without losing their place', async () => {
+  it('filter by status and time', async () => {
     const mixed = videos(200).map((video) =>
       video.number % 50 === 0 ? { ...video, status: 8 } : video,
     );
-    await world.begin({ email: 'a@b.example', videos: mixed });
+    await harness.reset({ email: 'a@b.example', videos: mixed });
     expect(await walk({ first: 2, filter: { status: ['FAILED'] } })).toEqual([200, 150, 100, 50]);
     const filter = {
       createdAfter: new Date(start + 90 * 60_000),
@@ -203,11 +205,11 @@ describe('pages', () => {
     expect(await walk({ first: 3, filter })).toEqual([94, 93, 92, 91]);
   });
 
-  it('stop reading where a filter matches little, and go on from there', async () => {
+  it('stop reading early if a filter matches little, and continue from there', async () => {
     const rare = videos(2_000).map((video) =>
       video.number === 5 ? { ...video, status: 7 } : video,
     );
-    await world.begin({ email: 'a@b.example', videos: rare });
+    await harness.reset({ email: 'a@b.example', videos: rare });
     const page = await list({ filter: { status: ['MODERATED'] } });
     expect(page.edges).toEqual([]);
     expect(page.pageInfo.hasNextPage).toBe(true);
@@ -215,14 +217,14 @@ describe('pages', () => {
     expect(await walk({ filter: { status: ['MODERATED'] } })).toEqual([5]);
   });
 
-  it('that stopped among videos of one second neither repeat nor skip one of them', async () => {
+  it('neither repeat nor skip a video when reading stopped among videos of one second', async () => {
     const scrambled = videos(1_000).map(({ number }) => ({
       // Seven of each second, in another order than their numbers.
       number: number - (number % 7) + ((number * 3) % 7),
       createdAt: new Date(start + Math.floor(number / 7) * 1000),
       status: number % 20 < 7 ? 7 : 1,
     }));
-    await world.begin({ email: 'a@b.example', videos: scrambled });
+    await harness.reset({ email: 'a@b.example', videos: scrambled });
     const wanted = scrambled.filter(({ status }) => status === 7).map(({ number }) => number);
     const found = await walk({ first: 100, filter: { status: ['MODERATED'] } });
     expect(found.toSorted()).toEqual(wanted.toSorted());
@@ -231,8 +233,8 @@ describe('pages', () => {
 });
 
 describe('costs', () => {
-  it('one read for each account, however many ask for the same page', async () => {
-    await world.begin(
+  it('one read per account for concurrent queries of the same page', async () => {
+    await harness.reset(
       { email: 'a@b.example', videos: videos(100) },
       { email: 'c@d.example', videos: videos(100, 1000) },
     );
@@ -241,39 +243,39 @@ describe('costs', () => {
   });
 
   it('one read for a later page', async () => {
-    await world.begin({ email: 'a@b.example', videos: videos(500) });
+    await harness.reset({ email: 'a@b.example', videos: videos(500) });
     let page = await list({});
     for (let turn = 0; turn < 10; turn += 1) {
-      world.odd.requests.length = 0;
+      harness.upstream.requests.length = 0;
       page = await list({ after: page.pageInfo.endCursor });
       expect(listCalls()).toHaveLength(1);
     }
-    world.odd.requests.length = 0;
+    harness.upstream.requests.length = 0;
     await list({ last: 20, before: page.pageInfo.startCursor });
     expect(listCalls()).toHaveLength(1);
   });
 });
 
 describe('tolerates', () => {
-  it('an upstream that lists the oldest first, or in no order', async () => {
+  it('an upstream that lists the oldest first, or without order', async () => {
     const shuffled = videos(90).toSorted((a, b) => ((a.number * 37) % 91) - ((b.number * 37) % 91));
-    for (const odd of [videos(90).reverse(), shuffled]) {
-      await world.begin({ email: 'a@b.example', videos: odd });
+    for (const listed of [videos(90).reverse(), shuffled]) {
+      await harness.reset({ email: 'a@b.example', videos: listed });
       expect(await walk({ first: 25 })).toEqual(descending(90));
     }
   });
 
   it('more videos of one second than a page holds', async () => {
     const same = videos(90).map((video) => ({ ...video, createdAt: new Date(start) }));
-    await world.begin({ email: 'a@b.example', videos: same });
+    await harness.reset({ email: 'a@b.example', videos: same });
     expect(await walk({ first: 25 })).toEqual(descending(90));
   });
 
-  it('offsets in a cursor that somebody made up', async () => {
-    await world.begin({ email: 'a@b.example', videos: videos(100) });
+  it('forged offsets in a cursor', async () => {
+    await harness.reset({ email: 'a@b.example', videos: videos(100) });
     const { pageInfo } = await list({ first: 10 });
     const [at, key] = JSON.parse(Buffer.from(pageInfo.endCursor ?? '', 'base64url').toString());
-    const [account] = await world.accounts.known();
+    const [account] = await harness.accounts.listPresent();
     for (const offset of [0, 60, 99, 100, 9_999_999]) {
       const forged = JSON.stringify([at, key, { [account?.id ?? '']: offset }]);
       const after = Buffer.from(forged).toString('base64url');
@@ -300,29 +302,30 @@ describe('refuses', () => {
     [{ after: Buffer.from('[1e300,"",{}]').toString('base64url') }, 'after'],
     [{ after: Buffer.from('[0,"",{"a b":1}]').toString('base64url') }, 'after'],
     [{ after: 'x'.repeat(10_000) }, 'after'],
-  ])('%j, and says which argument is wrong', async (request, name) => {
+  ])('%j, and names the wrong argument', async (request, name) => {
     const thrown = await list(request).catch((error: unknown) => error);
     expect(thrown).toBeInstanceOf(InvalidInputError);
     expect((thrown as InvalidInputError).issues[0]?.path).toEqual([name]);
     expect(listCalls()).toEqual([]);
   });
 
-  it('to leave an account out silently', async () => {
-    await world.begin(
+  it('to omit an account that cannot be read', async () => {
+    await harness.reset(
       { email: 'a@b.example', videos: videos(3) },
       { email: 'c@d.example', videos: videos(3, 10) },
     );
-    world.odd.refuse = (call) => (call.includes('c%40d') ? { status: 596, body: {} } : undefined);
+    harness.upstream.override = (call) =>
+      call.includes('c%40d') ? { status: 596, body: {} } : undefined;
     await expect(list({})).rejects.toMatchObject({ code: 'ACCOUNT_PENDING' });
   });
 });
 
-it('tells no e-mail and no upstream id in keys and cursors', async () => {
-  await world.begin({ email: 'secret@b.example', videos: videos(3) });
+it('hides e-mails and upstream ids in keys and cursors', async () => {
+  await harness.reset({ email: 'secret@b.example', videos: videos(3) });
   const page = await list({});
-  const told = JSON.stringify(page) + Buffer.from(page.pageInfo.endCursor ?? '', 'base64url');
-  expect(told).not.toMatch(/secret|user:|pixverse/);
+  const text = JSON.stringify(page) + Buffer.from(page.pageInfo.endCursor ?? '', 'base64url');
+  expect(text).not.toMatch(/secret|user:|pixverse/);
   const key = page.edges[0]?.node.key ?? '';
   expect(key).toMatch(/^[\w-]{8}-3$/);
-  expect(await world.videos.ids.toUpstream(key)).toBe(idOf('secret@b.example', 3));
+  expect(await harness.videos.ids.toUpstream(key)).toBe(idOf('secret@b.example', 3));
 });

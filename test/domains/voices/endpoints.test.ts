@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { listVoices } from '../../../src/domains/voices/endpoints.ts';
 import { connect, serveAnswer, thrownBy } from '../../upstream/servers.ts';
 
-test('voices are read with trimmed addresses, and those without an id are dropped', async () => {
+test('voices are read with trimmed URLs, and voices without an id are dropped', async () => {
   const served = await serveAnswer(200, {
     tts_list: [
       { speaker_id: '1', url: 'https://media.example/1.mp3', display_name: 'Emily' },
@@ -20,7 +20,7 @@ test('voices are read with trimmed addresses, and those without an id are droppe
   expect(served.requests[0]?.path).toBe('/v2/pixverse/videos/voices/?email=a%2Bb%40c.d');
 });
 
-test.each([[{ tts_list: null }], [{ tts_list: [] }], [[]]])('%j is no voices', async (body) => {
+test.each([[{ tts_list: null }], [{ tts_list: [] }], [[]]])('%j gives no voices', async (body) => {
   const served = await serveAnswer(200, body);
   expect(await listVoices(connect(served.baseUrl).upstream)).toEqual([]);
 });

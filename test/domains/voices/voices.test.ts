@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openOddWorld, openSandboxWorld } from '../accounts/world.ts';
+import { openWithFakeUpstream, openWithSandbox } from '../accounts/slice-harness.ts';
 
-let real: Awaited<ReturnType<typeof openSandboxWorld>>;
-let odd: Awaited<ReturnType<typeof openOddWorld>>;
+let sandboxed: Awaited<ReturnType<typeof openWithSandbox>>;
+let fake: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
-  [real, odd] = await Promise.all([openSandboxWorld(), openOddWorld()]);
+  [sandboxed, fake] = await Promise.all([openWithSandbox(), openWithFakeUpstream()]);
 });
-afterAll(() => Promise.all([real.close(), odd.close()]));
+afterAll(() => Promise.all([sandboxed.close(), fake.close()]));
 beforeEach(async () => {
-  await odd.begin({ email: 'a@b.example', videos: [] });
-  await real.empty();
-  await real.forgetRequests();
+  await fake.reset({ email: 'a@b.example', videos: [] });
+  await sandboxed.empty();
+  await sandboxed.forgetRequests();
 });
 
 const reader = { scopes: ['lipsync:read'] };
@@ -18,9 +18,9 @@ const voicesQuery =
   '{ voices { __typename ... on VoiceList { nodes { id name previewUrl } } ... on LipsyncError { code } } }';
 
 describe('works', () => {
-  it('lists the voices, without the line break that the upstream has in the address of voice 3', async () => {
-    const world = real;
-    const { data, errors } = await world.ask(voicesQuery, reader);
+  it('lists the voices, without the line break that the upstream has in the URL of voice 3', async () => {
+    const harness = sandboxed;
+    const { data, errors } = await harness.ask(voicesQuery, reader);
     expect(errors).toBeUndefined();
     const { nodes } = data.voices as unknown as { nodes: Record<string, string>[] };
     expect(nodes).toHaveLength(14);
@@ -30,74 +30,75 @@ describe('works', () => {
     });
   });
 
-  it('answers two hundred cold queries at once with one call for the voices and one for the accounts', async () => {
-    const world = real;
+  it('serves two hundred concurrent queries after a start with one call for the voices and one for the accounts', async () => {
+    const harness = sandboxed;
     const answers = await Promise.all(
-      Array.from({ length: 200 }, () => world.ask(voicesQuery, reader)),
+      Array.from({ length: 200 }, () => harness.ask(voicesQuery, reader)),
     );
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
-    expect((await world.requests()).toSorted()).toEqual([
+    expect((await harness.requests()).toSorted()).toEqual([
       'GET /accounts',
       expect.stringMatching(/^GET \/videos\/voices\//),
     ]);
   });
 
-  it('names an account where there are several, and none where there is one', async () => {
-    const world = odd;
-    await world.voices.list();
-    expect(world.odd.requests).toEqual(['GET /accounts', 'GET /videos/voices/']);
-    world.odd.accounts.push({ email: 'c@d.example', videos: [] });
-    await world.accounts.refresh();
-    world.advance(500);
-    await world.voices.list();
-    expect(world.odd.requests.at(-1)).toBe('GET /videos/voices/?email=a%40b.example');
+  it('names an account only if there are several', async () => {
+    const harness = fake;
+    await harness.voices.list();
+    expect(harness.upstream.requests).toEqual(['GET /accounts', 'GET /videos/voices/']);
+    harness.upstream.accounts.push({ email: 'c@d.example', videos: [] });
+    await harness.accounts.refresh();
+    harness.advance(500);
+    await harness.voices.list();
+    expect(harness.upstream.requests.at(-1)).toBe('GET /videos/voices/?email=a%40b.example');
   });
 
-  it('finds a voice in the list that it read, and reads again for one that it does not know', async () => {
-    const world = odd;
-    const count = () => world.odd.requests.filter((call) => call.includes('voices')).length;
-    expect(await world.voices.find('1')).toMatchObject({ name: 'Emily' });
-    expect(await world.voices.find('99')).toBeNull();
+  it('finds a voice in the last list, and reads a new list only for an unknown voice and after a minute', async () => {
+    const harness = fake;
+    const count = () => harness.upstream.requests.filter((call) => call.includes('voices')).length;
+    expect(await harness.voices.find('1')).toMatchObject({ name: 'Emily' });
+    expect(await harness.voices.find('99')).toBeNull();
     expect(count()).toBe(1);
-    world.advance(60_000);
-    expect(await world.voices.find('3')).toMatchObject({ name: 'Isabella' });
+    harness.advance(60_000);
+    expect(await harness.voices.find('3')).toMatchObject({ name: 'Isabella' });
     expect(count()).toBe(1);
-    expect(await world.voices.find('99')).toBeNull();
+    expect(await harness.voices.find('99')).toBeNull();
     expect(count()).toBe(2);
   });
 
-  it('was not found in any account, as the first was on hold', async () => {
-    const world = odd;
-    world.odd.accounts.push({ email: 'c@d.example', videos: [] });
-    world.odd.refuse = (call) =>
+  // A single account on hold once failed every read.
+  it('reads the voices from the next account if the first is on hold', async () => {
+    const harness = fake;
+    harness.upstream.accounts.push({ email: 'c@d.example', videos: [] });
+    harness.upstream.override = (call) =>
       call.includes('a%40b.example') ? { status: 596, body: { error: 'pending' } } : undefined;
-    expect(await world.voices.find('3')).toMatchObject({ name: 'Isabella' });
-    world.advance(500);
-    world.odd.refuse = (call) =>
+    expect(await harness.voices.find('3')).toMatchObject({ name: 'Isabella' });
+    harness.advance(500);
+    harness.upstream.override = (call) =>
       call.includes('voices') ? { status: 596, body: { error: 'pending' } } : undefined;
-    const { data } = await world.ask(voicesQuery, reader);
+    const { data } = await harness.ask(voicesQuery, reader);
     expect(data).toMatchObject({ voices: { code: 'ACCOUNT_PENDING' } });
   });
 
-  it('is asked for first where nothing is known against the account', async () => {
-    const world = odd;
-    world.odd.accounts = [
+  it('reads the voices from a healthy account first', async () => {
+    const harness = fake;
+    harness.upstream.accounts = [
       { email: 'a@b.example', videos: [], error: 'pending' },
       { email: 'c@d.example', videos: [] },
     ];
-    await world.voices.list();
-    expect(world.odd.requests).toEqual([
+    await harness.voices.list();
+    expect(harness.upstream.requests).toEqual([
       'GET /accounts',
       'GET /videos/voices/?email=c%40d.example',
     ]);
   });
 
-  it('is found by its id in node, voice and _entities', async () => {
-    const world = real;
-    const { data } = await world.ask(voicesQuery, reader);
+  it('finds a voice by its id in node, voice and _entities', async () => {
+    const harness = sandboxed;
+    const { data } = await harness.ask(voicesQuery, reader);
     const { nodes } = data.voices as unknown as { nodes: { id: string; name: string }[] };
     const id = nodes[1]?.id;
-    const found = await world.ask(
+    const found = await harness.ask(
       `query ($id: ID!, $any: [_Any!]!) {
         voice(id: $id) { name } node(id: $id) { ... on Voice { name } }
         _entities(representations: $any) { ... on Voice { name } }
@@ -122,20 +123,20 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('answers a failure of the upstream as a member, also after the voices were read once', async () => {
-    const world = odd;
-    await world.voices.list();
-    world.advance(500);
-    world.odd.refuse = () => ({ status: 401, body: { error: 'Unauthorized' } });
-    expect(await world.ask(voicesQuery, reader)).toEqual({
+  it('gives a failure of the upstream as a member of the union, also after a successful read', async () => {
+    const harness = fake;
+    await harness.voices.list();
+    harness.advance(500);
+    harness.upstream.override = () => ({ status: 401, body: { error: 'Unauthorized' } });
+    expect(await harness.ask(voicesQuery, reader)).toEqual({
       data: { voices: { __typename: 'UpstreamUnauthorizedError', code: 'UPSTREAM_UNAUTHORIZED' } },
     });
   });
 
-  it('answers a failure as null and one error where the field has no union', async () => {
-    const world = odd;
-    world.odd.refuse = () => ({ status: 401, body: { error: 'Unauthorized' } });
-    const { data, errors } = await world.ask(
+  it('gives a failure as null with one error in a field without a union', async () => {
+    const harness = fake;
+    harness.upstream.override = () => ({ status: 401, body: { error: 'Unauthorized' } });
+    const { data, errors } = await harness.ask(
       `{ voice(id: "${Buffer.from('Voice:1').toString('base64url')}") { name } }`,
       reader,
     );
@@ -144,10 +145,10 @@ describe('refuses', () => {
   });
 
   it.each(['rubbish', '', Buffer.from('Video:1').toString('base64url'), '💥'])(
-    'takes the id %j for none',
+    'gives null for the id %j',
     async (id) => {
-      const world = odd;
-      const answer = await world.ask('query ($id: ID!) { voice(id: $id) { name } }', reader, {
+      const harness = fake;
+      const answer = await harness.ask('query ($id: ID!) { voice(id: $id) { name } }', reader, {
         id,
       });
       expect(answer).toEqual({ data: { voice: null } });
@@ -156,14 +157,14 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it('tells nobody to sign in, and refuses a caller without the scope', async () => {
-    const world = odd;
-    const nobody = await world.ask(voicesQuery, { isNobody: true });
-    expect(nobody.data).toEqual({
+  it('anonymous callers and callers without the scope', async () => {
+    const harness = fake;
+    const anonymous = await harness.ask(voicesQuery, { isAnonymous: true });
+    expect(anonymous.data).toEqual({
       voices: { __typename: 'NotAuthenticatedError', code: 'NOT_AUTHENTICATED' },
     });
-    const other = await world.ask('{ voices { ... on LipsyncError { code } } }');
+    const other = await harness.ask('{ voices { ... on LipsyncError { code } } }');
     expect(other.data).toEqual({ voices: { code: 'NOT_AUTHORIZED' } });
-    expect(world.odd.requests).toEqual([]);
+    expect(harness.upstream.requests).toEqual([]);
   });
 });

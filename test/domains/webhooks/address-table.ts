@@ -1,11 +1,11 @@
 /**
- * How somebody who wants in would write an address in a URL: by trick, as `host` and where it leads. Every row is refused,
- * whichever scheme, port and path are around it.
+ * Spellings that an attacker could use for a blocked host in a URL, grouped by trick: the host and what it resolves to. Every
+ * row is refused, with any scheme, port and path.
  */
 export const refusedHosts: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
   'plain loopback': [
     ['127.0.0.1', 'loopback'],
-    ['127.255.255.254', 'the far end of loopback'],
+    ['127.255.255.254', 'the last loopback address'],
     ['[::1]', 'loopback'],
     ['[0:0:0:0:0:0:0:1]', 'loopback, written out'],
   ],
@@ -41,7 +41,7 @@ export const refusedHosts: Readonly<Record<string, readonly (readonly [string, s
     ['0x7f.0.1', 'loopback, three parts'],
     ['169.0376.0xa9.254', 'metadata'],
   ],
-  'digits that only look so': [
+  'lookalike digits': [
     ['１２７.０.０.１', 'loopback in full-width digits'],
     ['①②⑦.0.0.1', 'loopback in circled digits'],
     ['𝟣𝟤𝟩.𝟢.𝟢.𝟣', 'loopback in mathematical digits'],
@@ -55,17 +55,17 @@ export const refusedHosts: Readonly<Record<string, readonly (readonly [string, s
     ['127.0.0.1.', 'loopback'],
     ['0x7f.1.', 'loopback, short'],
     ['localhost.', 'a local name'],
-    ['localhost..', 'a local name with two'],
-    ['metadata.google.internal.', 'the metadata of Google'],
+    ['localhost..', 'a local name with two dots'],
+    ['metadata.google.internal.', 'metadata of Google'],
   ],
   'a private network': [
     ['10.0.0.1', 'private'],
-    ['10.255.255.255', 'the far end'],
+    ['10.255.255.255', 'the last address'],
     ['172.16.0.1', 'private'],
-    ['172.31.255.255', 'the far end'],
+    ['172.31.255.255', 'the last address'],
     ['192.168.1.1', 'private'],
     ['100.64.0.1', 'carrier-grade NAT'],
-    ['100.127.255.255', 'the far end of carrier-grade NAT'],
+    ['100.127.255.255', 'the last address of carrier-grade NAT'],
     ['[fc00::1]', 'unique local'],
     ['[fd12:3456:789a::1]', 'unique local'],
     ['[fec0::1]', 'site-local'],
@@ -73,16 +73,16 @@ export const refusedHosts: Readonly<Record<string, readonly (readonly [string, s
   'a link-local network': [
     ['169.254.1.1', 'link-local'],
     ['[fe80::1]', 'link-local'],
-    ['[febf::1]', 'the far end'],
+    ['[febf::1]', 'the last address'],
   ],
   'metadata by number': [
-    ['169.254.169.254', 'that of most clouds'],
+    ['169.254.169.254', 'most clouds'],
     ['169.254.170.2', 'the credentials of AWS containers'],
-    ['100.100.100.200', 'that of Alibaba'],
-    ['168.63.129.16', "Azure's host, a public number"],
-    ['192.0.0.192', 'that of Oracle'],
-    ['[fd00:ec2::254]', 'that of AWS'],
-    ['[fd20:ce::254]', 'that of Google'],
+    ['100.100.100.200', 'Alibaba'],
+    ['168.63.129.16', "Azure's host, a public address"],
+    ['192.0.0.192', 'Oracle'],
+    ['[fd00:ec2::254]', 'AWS'],
+    ['[fd20:ce::254]', 'Google'],
   ],
   'metadata by name': [
     ['metadata.google.internal', 'Google'],
@@ -110,7 +110,7 @@ export const refusedHosts: Readonly<Record<string, readonly (readonly [string, s
     ['[64:ff9b::7f00:1]', 'loopback'],
     ['[64:ff9b::10.0.0.1]', 'private'],
     ['[64:ff9b::169.254.169.254]', 'metadata'],
-    ['[64:ff9b:1::a00:1]', 'private by a network of its own'],
+    ['[64:ff9b:1::a00:1]', 'private, in the local-use prefix'],
   ],
   '6to4 and Teredo': [
     ['[2002:7f00:1::]', 'loopback'],
@@ -121,9 +121,9 @@ export const refusedHosts: Readonly<Record<string, readonly (readonly [string, s
     ['192.88.99.1', 'the old 6to4 relay'],
   ],
   'a local name': [
-    ['localhost', 'itself'],
+    ['localhost', 'localhost'],
     ['LOCALHOST', 'in capitals'],
-    ['api.localhost', 'below it'],
+    ['api.localhost', 'a subdomain'],
     ['loc\talhost', 'with a tab that the parser drops'],
     ['ｌｏｃａｌｈｏｓｔ', 'in full-width letters'],
     ['ⓛocalhost', 'with a circled letter'],
@@ -131,7 +131,7 @@ export const refusedHosts: Readonly<Record<string, readonly (readonly [string, s
     ['local\u00adhost', 'with a soft hyphen that the parser drops'],
     ['%6c%6f%63alhost', 'percent-encoded'],
   ],
-  'what is for nobody': [
+  'special-purpose addresses': [
     ['0.0.0.0', 'the unspecified address'],
     ['0.1.2.3', 'this network'],
     ['192.0.0.8', 'protocol assignments'],
@@ -148,16 +148,16 @@ export const refusedHosts: Readonly<Record<string, readonly (readonly [string, s
     ['[2001:db8::1]', 'documentation'],
     ['[3fff::1]', 'documentation'],
     ['[100::1]', 'discard'],
-    ['[4000::1]', 'never given out'],
+    ['[4000::1]', 'not assigned'],
   ],
 };
 
-/** Whole URLs: what is wrong stands around the host. */
+/** Complete URLs that are refused, for a reason outside of the host. */
 export const refusedUrls: readonly (readonly [string, string])[] = [
   ['ftp://example.com/', 'another scheme'],
   ['file:///etc/passwd', 'a file'],
   ['gopher://example.com/', 'gopher'],
-  ['javascript:alert(1)', 'no address at all'],
+  ['javascript:alert(1)', 'a script'],
   ['data:text/plain,hello', 'data'],
   ['ws://example.com/', 'a WebSocket'],
   ['//example.com/', 'no scheme'],
@@ -172,7 +172,7 @@ export const refusedUrls: readonly (readonly [string, string])[] = [
   ['http://127.0.0.1\\@example.com/', 'a host behind a backslash'],
   ['http://127.0.0.1#@example.com/', 'a host behind a fragment'],
   ['http://127.0.0.1?@example.com/', 'a host behind a query'],
-  ['http://127.0.0.1%2f@example.com/', 'a slash that is none yet'],
+  ['http://127.0.0.1%2f@example.com/', 'an encoded slash'],
   ['http:127.0.0.1/', 'no slashes'],
   ['http:/127.0.0.1/', 'one slash'],
   ['http:\\\\127.0.0.1\\', 'backslashes'],
@@ -180,8 +180,8 @@ export const refusedUrls: readonly (readonly [string, string])[] = [
   ['  http://127.0.0.1/', 'spaces in front'],
   ['ht\ntp://127.0.0.1/', 'a line break in the scheme'],
   ['http://127.0.0.1:8080/', 'loopback with a port'],
-  ['http://127.0.0.1:65536/', 'a port that is none'],
-  ['http://256.1.1.1/', 'a number that is none'],
+  ['http://127.0.0.1:65536/', 'an invalid port'],
+  ['http://256.1.1.1/', 'an invalid IPv4 address'],
   ['http://0x7f.0x1.0x1.0x1.0x1/', 'too many numbers'],
   ['http://127.0.0.1%00.example.com/', 'a null'],
   ['http://exa mple.com/', 'a space'],
@@ -189,9 +189,9 @@ export const refusedUrls: readonly (readonly [string, string])[] = [
   ['http://[fe80::1%eth0]/', 'a zone, unencoded'],
   ['http://[::1%25lo]/', 'a zone on loopback'],
   ['http://[::ffff:127.1]/', 'a short form in a mapped one'],
-  ['http://[v1.fe80::1]/', 'an address of the future'],
+  ['http://[v1.fe80::1]/', 'an IPvFuture address'],
   ['http://[127.0.0.1]/', 'IPv4 in brackets'],
-  [`https://example.com/${'a'.repeat(2048)}`, 'far too long'],
+  [`https://example.com/${'a'.repeat(2048)}`, 'too long'],
 ];
 
 export const publicHosts: readonly string[] = [

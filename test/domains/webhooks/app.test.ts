@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startTestApp, type TestApp, type TestAppOptions } from '../../support/app.ts';
 import { testStorage } from '../../support/database.ts';
-import { openReceiver, verify } from './receiver.ts';
+import { openReceiver, verify } from './webhook-receiver.ts';
 
-const patient = { timeout: 20_000, interval: 50 };
+const longWait = { timeout: 20_000, interval: 50 };
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -23,7 +23,7 @@ async function receive(...options: Parameters<typeof openReceiver>) {
   return receiver;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for.
+// biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of its query.
 async function ask(app: TestApp, query: string, variables = {}): Promise<any> {
   const { data, errors } = await app.ask(query, variables);
   expect(errors).toBeUndefined();
@@ -58,7 +58,7 @@ const readLog =
   'query ($id: ID!) { lipsync(id: $id) { status webhookDeliveries { id type state attempts } } }';
 
 describe('works', () => {
-  it('tells what became of a lip-sync: finished, moderated and cancelled', async () => {
+  it('sends a signed webhook when a lip-sync completes, is moderated or is cancelled', async () => {
     const app = await start();
     const receiver = await receive();
     const { rotateWebhookSecret } = await ask(app, rotate);
@@ -85,7 +85,7 @@ describe('works', () => {
           attempts: 1,
         },
       ]);
-    }, patient);
+    }, longWait);
 
     await create(app, receiver.url, 'No. [[moderated]]');
     await receiver.until(2);
@@ -104,7 +104,7 @@ describe('works', () => {
     expect(JSON.stringify(app.logs)).not.toContain(rotateWebhookSecret.secret.slice(6));
   });
 
-  it('tells it after a restart, where the receiver was away', async () => {
+  it('retries after a restart if the receiver was down', async () => {
     const storage = await testStorage();
     closers.push(storage.remove);
     const first = await start({ storage });
@@ -114,7 +114,7 @@ describe('works', () => {
     await vi.waitFor(async () => {
       const data = await ask(first, readLog, { id: lipsync.id });
       expect(data.lipsync.webhookDeliveries[0]?.attempts).toBe(1);
-    }, patient);
+    }, longWait);
     await first.app.close();
     const second = await start({
       storage,
@@ -123,12 +123,12 @@ describe('works', () => {
     await vi.waitFor(async () => {
       const data = await ask(second, readLog, { id: lipsync.id });
       expect(data.lipsync.webhookDeliveries[0]?.attempts).toBe(2);
-    }, patient);
+    }, longWait);
   });
 });
 
 describe('refuses', () => {
-  it('an address that can not be on the public internet, before anything is sent', async () => {
+  it('a callbackUrl outside the public internet, before the lip-sync is created', async () => {
     const app = await start({ env: { WEBHOOK_ALLOWED_NETWORKS: '10.1.0.0/16' } });
     for (const url of ['http://127.0.0.1/', 'http://localhost:3000/', 'http://169.254.169.254/']) {
       expect(await create(app, url)).toEqual({
@@ -137,7 +137,7 @@ describe('refuses', () => {
         issues: [
           {
             path: ['input', 'callbackUrl'],
-            message: 'callbackUrl must lead to a server on the public internet.',
+            message: 'callbackUrl must point to a server on the public internet.',
           },
         ],
       });

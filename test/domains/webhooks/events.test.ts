@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
-import { openReceiver, type Receiver } from './receiver.ts';
-import { isEnded, openStage } from './stage.ts';
+import { openReceiver, type Receiver } from './webhook-receiver.ts';
+import { isFinished, startWebhooks } from './webhook-service.ts';
 
 let app: TestApp;
 let receiver: Receiver;
@@ -10,7 +10,7 @@ let video: string;
 beforeAll(async () => {
   app = await startTestApp({
     env: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' },
-    // A job ends when a test ends it, so that every status is seen.
+    // Jobs end only when the test ends them, so that every status is observed.
     sandbox: {
       generatingMs: 3_600_000,
       accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }],
@@ -55,8 +55,8 @@ async function create(more: object): Promise<Created> {
   return data?.createLipsync ?? { __typename: 'nothing' };
 }
 
-/** Lets it go through every status, and gives what was told, by its sequence. */
-async function runToItsEnd(more: object, count: number) {
+/** Runs a lip-sync through every status. @returns its webhooks in the order of their sequence, and its event log */
+async function runToEnd(more: object, count: number) {
   const { lipsync } = await create(more);
   for await (const { data } of app.watchWs<{ lipsyncProgress: { status: string } }>(
     'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { status } } }',
@@ -69,75 +69,78 @@ async function runToItsEnd(more: object, count: number) {
     'query ($id: ID!) { lipsync(id: $id) { events(first: 100) { nodes { sequence status } } } }',
     { id: lipsync?.id },
   );
-  const told = receiver.received.map(({ body }) => JSON.parse(body) as Letter);
+  const sent = receiver.received.map(({ body }) => JSON.parse(body) as WebhookBody);
   return {
-    told: told.toSorted((one, other) => one.data.sequence - other.data.sequence),
+    sent: sent.toSorted((one, other) => one.data.sequence - other.data.sequence),
     log: data?.lipsync.events.nodes ?? [],
   };
 }
 
 type Logged = { sequence: number; status: string };
-type Letter = {
+type WebhookBody = {
   type: string;
   data: { id: string; status: string; sequence: number; result: unknown; failure: unknown };
 };
 
 describe('works', () => {
-  it('tells every event that was asked for, each by a webhook of its own', async () => {
+  it('sends a separate webhook for each event in callbackEvents', async () => {
     const all = ['SUBMITTED', 'GENERATING', 'FINISHED'];
-    const { told, log } = await runToItsEnd({ callbackEvents: all }, 3);
-    expect(told.map(({ type }) => type)).toEqual([
+    const { sent, log } = await runToEnd({ callbackEvents: all }, 3);
+    expect(sent.map(({ type }) => type)).toEqual([
       'lipsync.submitted',
       'lipsync.generating',
       'lipsync.completed',
     ]);
-    expect(told.map(({ data }) => data.status)).toEqual(['SUBMITTED', 'GENERATING', 'COMPLETED']);
-    expect(told.map(({ data }) => data.result !== null)).toEqual([false, false, true]);
+    expect(sent.map(({ data }) => data.status)).toEqual(['SUBMITTED', 'GENERATING', 'COMPLETED']);
+    expect(sent.map(({ data }) => data.result !== null)).toEqual([false, false, true]);
     const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
     expect(new Set(ids).size).toBe(3);
-    for (const { data } of told) {
+    for (const { data } of sent) {
       expect(log).toContainEqual({ sequence: data.sequence, status: data.status });
     }
   });
 
-  it('tells the end alone where nothing was chosen', async () => {
-    const { told } = await runToItsEnd({}, 1);
-    expect(told.map(({ type }) => type)).toEqual(['lipsync.completed']);
+  it('sends only the final status if callbackEvents is omitted', async () => {
+    const { sent } = await runToEnd({}, 1);
+    expect(sent.map(({ type }) => type)).toEqual(['lipsync.completed']);
   });
 
-  it('does not tell the end to who only asked for the start', async () => {
-    const { told, log } = await runToItsEnd({ callbackEvents: ['SUBMITTED'] }, 1);
+  it('sends no final status if callbackEvents does not contain FINISHED', async () => {
+    const { sent, log } = await runToEnd({ callbackEvents: ['SUBMITTED'] }, 1);
     expect(log.at(-1)?.status).toBe('COMPLETED');
-    // One that did ask ends later, and its owner's webhooks are told in turn.
-    await runToItsEnd({ callbackEvents: ['FINISHED'] }, 2);
-    expect(told.map(({ type }) => type)).toEqual(['lipsync.submitted']);
-    const types = receiver.received.map(({ body }) => (JSON.parse(body) as Letter).type);
+    // An owner's webhooks are sent in order: once the next lip-sync's has arrived, a wrong one would have arrived before it.
+    await runToEnd({ callbackEvents: ['FINISHED'] }, 2);
+    expect(sent.map(({ type }) => type)).toEqual(['lipsync.submitted']);
+    const types = receiver.received.map(({ body }) => (JSON.parse(body) as WebhookBody).type);
     expect(types).toEqual(['lipsync.submitted', 'lipsync.completed']);
   });
 
-  it('takes the same choice in another spelling for the same input, and another for another', async () => {
-    const key = { idempotencyKey: 'a choice' };
+  it('replays for the same callbackEvents in another order, and reports a conflict for others', async () => {
+    const key = { idempotencyKey: 'explicit events' };
     const first = await create({ ...key, callbackEvents: ['FINISHED', 'SUBMITTED'] });
     const again = await create({ ...key, callbackEvents: ['SUBMITTED', 'FINISHED', 'SUBMITTED'] });
     expect(again).toMatchObject({ replayed: true, lipsync: first.lipsync });
     expect((await create({ ...key, callbackEvents: ['SUBMITTED'] })).__typename).toBe(
       'IdempotencyConflictError',
     );
-    const usual = { idempotencyKey: 'no choice' };
-    const { lipsync } = await create(usual);
+    const withDefault = { idempotencyKey: 'default events' };
+    const { lipsync } = await create(withDefault);
     for (const callbackEvents of [['FINISHED'], null]) {
-      expect(await create({ ...usual, callbackEvents })).toMatchObject({ replayed: true, lipsync });
+      expect(await create({ ...withDefault, callbackEvents })).toMatchObject({
+        replayed: true,
+        lipsync,
+      });
     }
   });
 
-  it('forgot no idempotencyKey from before there was a choice', async () => {
-    const key = 'of an earlier version';
+  it('keeps the fingerprint of the version without callbackEvents for the default', async () => {
+    const key = 'earlier version';
     await create({ idempotencyKey: key });
     const [row] = await app.app.db.query<{ fingerprint: string; source: string }>(
       'select fingerprint, source_video_id as source from lipsyncs where idempotency_key = $1',
       [key],
     );
-    // What the first version hashed, in its order.
+    // The fields that the first version hashed, in its order. A changed hash would turn retries into conflicts.
     const input = {
       video: { key: row?.source },
       speech: { text: 'Hello.' },
@@ -155,30 +158,38 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('to tell nothing at all', async () => {
+  it('an empty callbackEvents', async () => {
     expect(await create({ callbackEvents: [] })).toEqual({
       __typename: 'InvalidInputError',
       issues: [
-        { path: ['input', 'callbackEvents'], message: 'callbackEvents names at least one event.' },
+        { path: ['input', 'callbackEvents'], message: 'callbackEvents must name an event.' },
       ],
     });
   });
 });
 
 describe('keeps out', () => {
-  it('what is rolled back, whichever event it is', async () => {
+  it('events of a transaction that was rolled back', async () => {
     const own = await openReceiver();
-    const stage = await openStage();
-    const told = await stage.tell(null, { status: 'SUBMITTED', events: ['SUBMITTED'] });
-    const lost = stage.db.transaction(async (tx) => {
-      await stage.webhooks.enqueue(tx, { ...told, callbackUrl: own.url });
+    const service = await startWebhooks();
+    const change = await service.changeLipsync(null, {
+      status: 'SUBMITTED',
+      events: ['SUBMITTED'],
+    });
+    const rolledBack = service.db.transaction(async (tx) => {
+      await service.webhooks.enqueue(tx, { ...change, callbackUrl: own.url });
       throw new Error('rolled back');
     });
-    await expect(lost).rejects.toThrow('rolled back');
-    const other = await stage.tell(own.url, { status: 'SUBMITTED', events: ['SUBMITTED'] });
-    expect(await stage.settled(other, isEnded)).toMatchObject({ eventType: 'lipsync.submitted' });
-    expect(await stage.find(told.owner, told.id)).toBeUndefined();
-    await stage.close();
+    await expect(rolledBack).rejects.toThrow('rolled back');
+    const other = await service.changeLipsync(own.url, {
+      status: 'SUBMITTED',
+      events: ['SUBMITTED'],
+    });
+    expect(await service.waitForDelivery(other, isFinished)).toMatchObject({
+      eventType: 'lipsync.submitted',
+    });
+    expect(await service.findDelivery(change.owner, change.id)).toBeUndefined();
+    await service.close();
     own.close();
     expect(own.received).toHaveLength(1);
   });

@@ -1,95 +1,107 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { postgresUrl } from '../../support/database.ts';
-import { openReceiver, verify } from './receiver.ts';
-import { isEnded, openStage, type Stage, secrets } from './stage.ts';
+import { openReceiver, verify } from './webhook-receiver.ts';
+import { isFinished, secrets, startWebhooks, type TestWebhooks } from './webhook-service.ts';
 
-let stage: Stage;
+let service: TestWebhooks;
 beforeEach(async () => {
-  stage = await openStage();
+  service = await startWebhooks();
 });
-afterEach(() => stage.close());
+afterEach(() => service.close());
 
-describe('survives a restart', () => {
-  it('an attempt that a stop cut off is made again, under the same id', async () => {
+describe('works after a restart', () => {
+  it('repeats an attempt that the stop aborted, with the same webhook-id', async () => {
     const receiver = await openReceiver((response, n) => {
       if (n > 1) response.writeHead(200).end();
     });
-    const told = await stage.tell(receiver.url);
+    const change = await service.changeLipsync(receiver.url);
     await receiver.until(1);
-    await stage.end();
-    await stage.restart();
-    expect(await stage.settled(told, isEnded)).toMatchObject({ state: 'DELIVERED', attempts: 2 });
+    await service.stop();
+    await service.restart();
+    expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
+      state: 'DELIVERED',
+      attempts: 2,
+    });
     const [first, second] = receiver.received.map(({ headers }) => headers['webhook-id']);
     expect(first).toBe(second);
     receiver.close();
   });
 
-  it('an attempt that waits for its time', async () => {
+  it('makes an attempt that was planned before the restart', async () => {
     const receiver = await openReceiver(
       (response, n) => void response.writeHead(n === 1 ? 503 : 200).end(),
     );
-    await stage.end();
-    await stage.restart({ delaysMs: [1_000] });
-    const told = await stage.tell(receiver.url);
-    await stage.settled(
-      told,
+    await service.stop();
+    await service.restart({ delaysMs: [1_000] });
+    const change = await service.changeLipsync(receiver.url);
+    await service.waitForDelivery(
+      change,
       ({ nextAttemptAt, attempts }) => attempts === 1 && nextAttemptAt !== null,
     );
-    await stage.end();
-    await stage.restart();
-    expect(await stage.settled(told, isEnded)).toMatchObject({ state: 'DELIVERED', attempts: 2 });
+    await service.stop();
+    await service.restart();
+    expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
+      state: 'DELIVERED',
+      attempts: 2,
+    });
     receiver.close();
   });
 });
 
-describe.skipIf(postgresUrl)('survives a crash of the embedded database', () => {
-  it('an attempt in the middle of which the process died is made again at once', async () => {
+describe.skipIf(postgresUrl)('works after a crash on the embedded database', () => {
+  it('repeats an attempt that was in progress, without waiting for its claim to expire', async () => {
     const receiver = await openReceiver((response, n) => {
       if (n > 1) response.writeHead(200).end();
     });
-    const told = await stage.tell(receiver.url);
+    const change = await service.changeLipsync(receiver.url);
     await receiver.until(1);
-    await stage.end();
-    await stage.restart({}, async (db) => {
+    await service.stop();
+    await service.restart({}, async (db) => {
       await db.query("update webhook_deliveries set claimed_until = now() + interval '1 hour'");
       await db.query("update pgboss.job set state = 'active', started_on = now()");
     });
-    expect(await stage.settled(told, isEnded)).toMatchObject({ state: 'DELIVERED', attempts: 2 });
+    expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
+      state: 'DELIVERED',
+      attempts: 2,
+    });
     receiver.close();
   });
 });
 
-describe('keeps the secrets of owners', () => {
-  it('when CALLBACK_SECRET is rotated, also once the older one is dropped', async () => {
+describe('works after CALLBACK_SECRET changed', () => {
+  it('signs with the same secrets after a rotation, also once the old value is removed', async () => {
     const receiver = await openReceiver();
-    const { secret } = await stage.webhooks.rotateSecret('key:ann');
+    const { secret } = await service.webhooks.rotateSecret('key:ann');
     const deliver = async () => {
-      const delivery = await stage.settled(await stage.tell(receiver.url), isEnded);
+      const delivery = await service.waitForDelivery(
+        await service.changeLipsync(receiver.url),
+        isFinished,
+      );
       expect(delivery.state).toBe('DELIVERED');
       const request = receiver.received.at(-1);
-      if (request === undefined) throw new Error('nothing came');
+      if (request === undefined) throw new Error('no webhook arrived');
       return verify(secret, request);
     };
-    await stage.end();
-    await stage.restart({ secrets: ['a third secret, long enough too', ...secrets] });
+    await service.stop();
+    await service.restart({ secrets: ['a third secret, long enough too', ...secrets] });
     await deliver();
-    await stage.end();
-    await stage.restart({ secrets: ['a third secret, long enough too'] });
+    await service.stop();
+    await service.restart({ secrets: ['a third secret, long enough too'] });
     await deliver();
     receiver.close();
   });
 
-  it('or says that it can not sign, and sends nothing unsigned', async () => {
+  it('fails with SECRET_UNREADABLE and sends nothing if the old value was removed too early', async () => {
     const receiver = await openReceiver();
-    await stage.webhooks.rotateSecret('key:ann');
-    await stage.end();
-    await stage.restart({ secrets: ['a secret that is quite another'], delaysMs: [] });
-    const told = await stage.tell(receiver.url);
-    const failed = await stage.settled(told, isEnded);
+    await service.webhooks.rotateSecret('key:ann');
+    await service.stop();
+    await service.restart({ secrets: ['an unrelated, different secret'], delaysMs: [] });
+    const change = await service.changeLipsync(receiver.url);
+    const failed = await service.waitForDelivery(change, isFinished);
     expect(failed).toMatchObject({ lastProblem: 'SECRET_UNREADABLE', lastStatus: null });
     expect(receiver.received).toEqual([]);
-    const { secret } = await stage.webhooks.rotateSecret('key:ann');
-    await stage.webhooks.redeliver('key:ann', failed.id);
+    const { secret } = await service.webhooks.rotateSecret('key:ann');
+    await service.webhooks.redeliver('key:ann', failed.id);
     await receiver.until(1);
     const [request] = receiver.received;
     if (request !== undefined) verify(secret, request);

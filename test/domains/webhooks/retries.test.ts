@@ -3,8 +3,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { Database } from '../../../src/database/connect.ts';
 import type { Delivery } from '../../../src/domains/webhooks/service.ts';
 import { startTestApp } from '../../support/app.ts';
-import { openReceiver, type Receiver } from './receiver.ts';
-import { isEnded, isWaiting, makeDue, openStage, type Stage } from './stage.ts';
+import { openReceiver, type Receiver } from './webhook-receiver.ts';
+import {
+  isFinished,
+  isWaitingAfter,
+  makeDue,
+  startWebhooks,
+  type TestWebhooks,
+} from './webhook-service.ts';
 
 const [second, minute, hour] = [1_000, 60_000, 3_600_000];
 
@@ -18,28 +24,31 @@ afterEach(() => {
   for (const receiver of receivers.splice(0)) receiver.close();
 });
 
-/** From the beginning of the last attempt to the next one. */
+/** Milliseconds from the start of the last attempt to the next one. */
 function pauseOf({ lastAttemptAt, nextAttemptAt }: Delivery): number {
   return (nextAttemptAt?.getTime() ?? 0) - (lastAttemptAt?.getTime() ?? 0);
 }
 
 describe('works', () => {
-  let stage: Stage;
+  let service: TestWebhooks;
   beforeAll(async () => {
-    stage = await openStage({ delaysMs: 'usual' });
+    service = await startWebhooks({ delaysMs: 'default' });
   });
-  afterAll(() => stage.close());
+  afterAll(() => service.close());
 
-  it('tries ten times over a day, with a longer pause each time, and then gives up', async () => {
+  it('makes ten attempts over about 24 hours with growing delays, then fails', async () => {
     const receiver = await receive((response) => void response.writeHead(500).end());
-    const told = await stage.tell(receiver.url);
+    const change = await service.changeLipsync(receiver.url);
     const pauses: number[] = [];
     for (let attempt = 1; attempt < 10; attempt += 1) {
-      const waiting = await stage.settled(told, isWaiting(attempt));
+      const waiting = await service.waitForDelivery(change, isWaitingAfter(attempt));
       pauses.push(pauseOf(waiting));
-      await makeDue(stage.db, waiting.jobId);
+      await makeDue(service.db, waiting.jobId);
     }
-    expect(await stage.settled(told, isEnded)).toMatchObject({ state: 'FAILED', attempts: 10 });
+    expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
+      state: 'FAILED',
+      attempts: 10,
+    });
     expect(pauses).toEqual(pauses.toSorted((one, other) => one - other));
     expect(pauses[0]).toBeLessThan(10 * second);
     const whole = pauses.reduce((sum, pause) => sum + pause);
@@ -48,12 +57,12 @@ describe('works', () => {
   });
 });
 
-describe('leaves a receiver alone for as long as it asks', () => {
-  let stage: Stage;
+describe('works with Retry-After', () => {
+  let service: TestWebhooks;
   beforeAll(async () => {
-    stage = await openStage({ delaysMs: [minute] });
+    service = await startWebhooks({ delaysMs: [minute] });
   });
-  afterAll(() => stage.close());
+  afterAll(() => service.close());
 
   const answer =
     (status: number, retryAfter: () => string | string[]) => (response: ServerResponse) =>
@@ -61,38 +70,48 @@ describe('leaves a receiver alone for as long as it asks', () => {
   const inTenMinutes = () => new Date(Date.now() + 10 * minute).toUTCString();
 
   it.each([
-    ['429 for ten minutes', answer(429, () => '600'), 10 * minute],
-    ['503 for ten minutes', answer(503, () => '600'), 10 * minute],
-    ['429 until a date', answer(429, inTenMinutes), 10 * minute],
-    ['at most an hour, whatever it says', answer(429, () => '999999999'), hour],
-    ['an hour, where it says for ever', answer(503, () => 'Fri, 31 Dec 9999 23:59:59 GMT'), hour],
-    ['not shorter than planned', answer(429, () => '1'), minute],
+    ['waits ten minutes after 429 with 600 seconds', answer(429, () => '600'), 10 * minute],
+    ['waits ten minutes after 503 with 600 seconds', answer(503, () => '600'), 10 * minute],
+    ['waits until a date after 429', answer(429, inTenMinutes), 10 * minute],
+    ['waits at most an hour for a huge number', answer(429, () => '999999999'), hour],
     [
-      'as planned after a date that has passed',
+      'waits at most an hour for a far date',
+      answer(503, () => 'Fri, 31 Dec 9999 23:59:59 GMT'),
+      hour,
+    ],
+    ['waits as planned for a shorter time', answer(429, () => '1'), minute],
+    [
+      'waits as planned for a date in the past',
       answer(503, () => new Date(0).toUTCString()),
       minute,
     ],
-    ['as planned after rubbish', answer(429, () => 'soon'), minute],
-    ['as planned after a negative number', answer(429, () => '-600'), minute],
-    ['as planned after two answers at once', answer(429, () => ['600', '700']), minute],
-    ['as planned where the status means something else', answer(500, () => '600'), minute],
-    ['as planned after a redirect', answer(302, () => '600'), minute],
+    ['waits as planned for an invalid value', answer(429, () => 'soon'), minute],
+    ['waits as planned for a negative number', answer(429, () => '-600'), minute],
+    ['waits as planned for a repeated header', answer(429, () => ['600', '700']), minute],
+    ['waits as planned after status 500', answer(500, () => '600'), minute],
+    ['waits as planned after a redirect', answer(302, () => '600'), minute],
   ] as const)('%s', async (_, reply, pauseMs) => {
     const receiver = await receive(reply);
-    const waiting = await stage.settled(await stage.tell(receiver.url), isWaiting(1));
-    // A date has whole seconds, and every pause is stretched by up to a tenth.
+    const waiting = await service.waitForDelivery(
+      await service.changeLipsync(receiver.url),
+      isWaitingAfter(1),
+    );
+    // A date has whole seconds, and jitter adds up to a tenth.
     expect(pauseOf(waiting)).toBeGreaterThan(pauseMs - 2 * second);
     expect(pauseOf(waiting)).toBeLessThan(1.1 * pauseMs + 2 * second);
   });
 
-  it('not after 410: that ends it, whatever else is said', async () => {
+  it('makes no more attempts after 410', async () => {
     const receiver = await receive(answer(410, () => '600'));
-    const delivery = await stage.settled(await stage.tell(receiver.url), isEnded);
+    const delivery = await service.waitForDelivery(
+      await service.changeLipsync(receiver.url),
+      isFinished,
+    );
     expect(delivery).toMatchObject({ state: 'FAILED', lastProblem: 'GONE', nextAttemptAt: null });
   });
 });
 
-/** The hourly job, now. */
+/** Runs the hourly retention job now. */
 async function runRetention(db: Pick<Database, 'query'>): Promise<void> {
   const [job] = await db.query("insert into pgboss.job (name) values ('retention') returning id");
   await vi.waitFor(
@@ -104,8 +123,8 @@ async function runRetention(db: Pick<Database, 'query'>): Promise<void> {
   );
 }
 
-describe('with RETENTION_DAYS=1', () => {
-  it('a lip-sync stays until its webhooks have been tried for the last time', async () => {
+describe('works with RETENTION_DAYS=1', () => {
+  it('keeps a lip-sync until the last attempt of its webhooks', async () => {
     let aheadMs = 0;
     await using app = await startTestApp({
       env: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1', RETENTION_DAYS: '1' },
@@ -127,14 +146,14 @@ describe('with RETENTION_DAYS=1', () => {
       vi.waitFor(
         async () => {
           const row = await read();
-          const isSo = row?.attempts === attempts && row.claimed_until === null;
-          if (!isSo) throw new Error(JSON.stringify(row));
+          const isSettled = row?.attempts === attempts && row.claimed_until === null;
+          if (!isSettled) throw new Error(JSON.stringify(row));
           return row;
         },
         { timeout: 15_000, interval: 20 },
       );
     const first = await after(1);
-    // As before the ninth attempt, made 13 hours after the end: the tenth comes half a day later.
+    // Simulates the state before the ninth attempt, 13 hours after the end. The tenth is due half a day later.
     await db.query('update webhook_deliveries set retries = 8');
     aheadMs = 13 * hour;
     await makeDue(db, String(first.job_id));
@@ -149,7 +168,7 @@ describe('with RETENTION_DAYS=1', () => {
     expect(await db.query('select 1 from lipsyncs')).toEqual([]);
   });
 
-  it('one whose last attempt was lost is erased all the same', async () => {
+  it('deletes a lip-sync whose pending delivery has been overdue for a day', async () => {
     await using app = await startTestApp({ env: { RETENTION_DAYS: '1' } });
     const { db } = app.app;
     const { id } = (

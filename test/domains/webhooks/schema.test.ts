@@ -2,44 +2,45 @@ import { graphql } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findOwn } from '../../../src/domains/lipsyncs/history.ts';
 import '../../../src/domains/lipsyncs/schema/viewer.ts';
+import '../../../src/domains/webhooks/key-schema.ts';
 import '../../../src/domains/webhooks/schema.ts';
 import { builder } from '../../../src/graphql/builder.ts';
 import type { Scope, Services } from '../../../src/graphql/context.ts';
 import { encodeId } from '../../../src/graphql/ids.ts';
 import '../../../src/graphql/scalars.ts';
 import { silentLog } from '../../support/database.ts';
-import { openReceiver, type Receiver, verify } from './receiver.ts';
-import { isEnded, openStage, type Stage } from './stage.ts';
+import { openReceiver, type Receiver, verify } from './webhook-receiver.ts';
+import { isFinished, startWebhooks, type TestWebhooks } from './webhook-service.ts';
 
-// Without a field its Subscription would be invalid.
-builder.subscriptionField('silence', (t) =>
+// This schema has no subscription otherwise, and an empty Subscription type is invalid.
+builder.subscriptionField('unused', (t) =>
   t.boolean({ subscribe: async function* () {}, resolve: () => true }),
 );
 const schema = builder.toSchema();
 
-let stage: Stage;
+let service: TestWebhooks;
 let receiver: Receiver;
 beforeAll(async () => {
-  stage = await openStage();
+  service = await startWebhooks();
   receiver = await openReceiver();
 });
 afterAll(async () => {
   receiver.close();
-  await stage.close();
+  await service.close();
 });
 
 const all: Scope[] = ['lipsync:read', 'lipsync:write'];
 
-type Asking = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
-// biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for.
+type AskOptions = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
+// biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of its query.
 type Answer = { data: any; errors?: unknown };
 
-async function ask(source: string, asking: Asking = {}): Promise<Answer> {
-  const { owner = 'key:ann', scopes = all, variables = {} } = asking;
+async function ask(source: string, options: AskOptions = {}): Promise<Answer> {
+  const { owner = 'key:ann', scopes = all, variables = {} } = options;
   const lipsyncs = {
-    findOwn: (of: string, keys: readonly string[]) => findOwn(stage.db, of, keys),
+    findOwn: (of: string, keys: readonly string[]) => findOwn(service.db, of, keys),
   };
-  const services = { webhooks: stage.webhooks, lipsyncs } as unknown as Services;
+  const services = { webhooks: service.webhooks, lipsyncs } as unknown as Services;
   const caller = {
     owner,
     name: owner,
@@ -84,7 +85,7 @@ const redeliver = /* GraphQL */ `
 `;
 
 describe('works', () => {
-  it('shows a new secret once, and what is known of it from then on', async () => {
+  it('shows a new secret once, and its key from then on', async () => {
     const { data } = await ask(rotate);
     const { secret, key } = data.rotateWebhookSecret;
     expect(secret).toMatch(/^whsec_/);
@@ -92,16 +93,16 @@ describe('works', () => {
     const { data: read } = await ask(readKeys);
     expect(read.viewer.webhookKeys).toEqual([key]);
     expect(JSON.stringify(read)).not.toContain(secret);
-    const told = await stage.tell(receiver.url);
-    await stage.settled(told, isEnded);
+    const change = await service.changeLipsync(receiver.url);
+    await service.waitForDelivery(change, isFinished);
     const request = receiver.received.at(-1);
     expect(request && verify(secret, request)).toMatchObject({ type: 'lipsync.completed' });
   });
 
-  it('shows the log of deliveries with their lip-sync, under the id that was sent', async () => {
-    const told = await stage.tell(receiver.url);
-    const { id } = await stage.settled(told, isEnded);
-    const { data } = await ask(readLog, { variables: { id: encodeId('Lipsync', told.id) } });
+  it('lists the deliveries of a lip-sync, whose ids are the webhook-ids that were sent', async () => {
+    const change = await service.changeLipsync(receiver.url);
+    const { id } = await service.waitForDelivery(change, isFinished);
+    const { data } = await ask(readLog, { variables: { id: encodeId('Lipsync', change.id) } });
     expect(data.lipsync.webhookDeliveries).toEqual([
       {
         id: encodeId('WebhookDelivery', id),
@@ -121,8 +122,8 @@ describe('works', () => {
     expect(receiver.received.at(-1)?.headers['webhook-id']).toBe(encodeId('WebhookDelivery', id));
   });
 
-  it('reads the logs of many lip-syncs in one query', async () => {
-    const many = await Promise.all([1, 2, 3].map(() => stage.tell(null)));
+  it('lists the deliveries of many lip-syncs', async () => {
+    const many = await Promise.all([1, 2, 3].map(() => service.changeLipsync(null)));
     const { data, errors } = await ask(
       'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Lipsync { webhookDeliveries { id } } } }',
       { variables: { ids: many.map(({ id }) => encodeId('Lipsync', id)) } },
@@ -132,8 +133,8 @@ describe('works', () => {
   });
 
   it('sends a delivery again', async () => {
-    const told = await stage.tell(receiver.url);
-    const { id } = await stage.settled(told, isEnded);
+    const change = await service.changeLipsync(receiver.url);
+    const { id } = await service.waitForDelivery(change, isFinished);
     const before = receiver.received.length;
     const variables = { id: encodeId('WebhookDelivery', id) };
     const { data } = await ask(redeliver, { variables });
@@ -142,14 +143,14 @@ describe('works', () => {
       delivery: { id: variables.id, state: 'PENDING' },
     });
     await receiver.until(before + 1);
-    expect(await stage.settled(told, isEnded)).toMatchObject({ attempts: 2 });
+    expect(await service.waitForDelivery(change, isFinished)).toMatchObject({ attempts: 2 });
   });
 });
 
 describe('keeps out', () => {
-  it("others: their ids are missing, and nobody's keys are none", async () => {
-    const told = await stage.tell(receiver.url);
-    const { id } = await stage.settled(told, isEnded);
+  it('other owners: they see no delivery and no key', async () => {
+    const change = await service.changeLipsync(receiver.url);
+    const { id } = await service.waitForDelivery(change, isFinished);
     const variables = { id: encodeId('WebhookDelivery', id) };
     const asBob = { owner: 'key:bob', variables };
     expect((await ask(redeliver, asBob)).data.redeliverWebhook).toEqual({
@@ -161,7 +162,7 @@ describe('keeps out', () => {
     for (const rubbish of [
       'x',
       '',
-      encodeId('Lipsync', told.id),
+      encodeId('Lipsync', change.id),
       encodeId('WebhookDelivery', 'x'),
     ]) {
       const answer = await ask(redeliver, { variables: { id: rubbish } });
@@ -170,22 +171,24 @@ describe('keeps out', () => {
   });
 
   it('callers without the scope', async () => {
-    const reader: Asking = { scopes: ['lipsync:read'] };
+    const reader: AskOptions = { scopes: ['lipsync:read'] };
     const id = encodeId('WebhookDelivery', 'x');
     expect((await ask(rotate, reader)).data.rotateWebhookSecret.code).toBe('NOT_AUTHORIZED');
     expect(
       (await ask(redeliver, { ...reader, variables: { id } })).data.redeliverWebhook.code,
     ).toBe('NOT_AUTHORIZED');
-    const nobody: Asking = { owner: 'nobody', scopes: [] };
-    expect((await ask(rotate, nobody)).data.rotateWebhookSecret.code).toBe('NOT_AUTHENTICATED');
+    const unauthenticated: AskOptions = { owner: 'nobody', scopes: [] };
+    expect((await ask(rotate, unauthenticated)).data.rotateWebhookSecret.code).toBe(
+      'NOT_AUTHENTICATED',
+    );
     await ask(rotate);
-    const writer: Asking = { scopes: ['lipsync:write'] };
+    const writer: AskOptions = { scopes: ['lipsync:write'] };
     expect((await ask(readKeys, writer)).data.viewer.webhookKeys).toEqual([]);
   });
 });
 
-describe('describes itself', () => {
-  it('every type, field, argument and value of it in a sentence', () => {
+describe('works as documentation', () => {
+  it('describes every webhook type, field and enum value', () => {
     const names = Object.keys(schema.getTypeMap()).filter((name) => /Webhook/.test(name));
     expect(names.length).toBeGreaterThan(8);
     for (const name of names) {

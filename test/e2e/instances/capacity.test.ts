@@ -24,7 +24,7 @@ const say = (video: string, text: string, more: object = {}) => ({
 });
 
 describe('works', () => {
-  // One instance without a restart: test/domains/lipsyncs/queue.test.ts.
+  // One instance without a restart: test/domains/lipsyncs/dispatch/queue.test.ts.
   it.each([
     { name: 'over one instance, which', hasOther: false },
     { name: 'over two instances, one of which', hasOther: true },

@@ -91,7 +91,11 @@ describe('works', () => {
     expect(all.map(({ sequence }) => sequence)).toEqual(
       (await here.events(idOf(made))).map(({ sequence }) => sequence).slice(-all.length),
     );
-    expect(there.logs.some(({ msg }) => msg === 'listening to the database again')).toBe(true);
-    expect(here.logs.some(({ msg }) => msg === 'listening to the database again')).toBe(false);
+    expect(
+      there.logs.some(({ msg }) => msg === 'reconnected the LISTEN connection to the database'),
+    ).toBe(true);
+    expect(
+      here.logs.some(({ msg }) => msg === 'reconnected the LISTEN connection to the database'),
+    ).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
+import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { openTwoOwners, patient, signAs, type TwoOwners } from './two-owners.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeId } from '../../../src/graphql/ids.ts';
-import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
+import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { type Finished, openTwoOwners, signAs, type TwoOwners } from './two-owners.ts';
 
 let it: TwoOwners;

@@ -8,7 +8,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { decodeId, encodeId } from '../../../src/graphql/ids.ts';
 import { schema } from '../../../src/schema.ts';
-import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
+import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { askAt, type Door } from './doors.ts';
 import { openTwoOwners, patient, type TwoOwners } from './two-owners.ts';
 import { listenToWork } from './work.ts';

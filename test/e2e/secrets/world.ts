@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { connectDatabase } from '../../../src/database/connect.ts';
-import { openReceiver } from '../../domains/webhooks/receiver.ts';
+import { openReceiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { silentLog } from '../../support/database.ts';
 import { type OtherUpstream, startOtherUpstream } from '../../support/other-upstream.ts';
 import { startProgram } from '../../support/other-upstream-process.ts';

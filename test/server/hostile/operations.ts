@@ -106,7 +106,7 @@ export const operations: Row[] = [
   },
   {
     name: 'JSON that breaks off',
-    verdict: { code: 'BAD_REQUEST', message: 'This request is not valid JSON.' },
+    verdict: { code: 'BAD_REQUEST', message: 'The request is not valid JSON.' },
     hostile: eachKind((document) => {
       const text = `{"query":${JSON.stringify(document)},"variables":{`;
       return { body: text, search: `query=${encode(document)}&variables={`, payload: text };
@@ -119,7 +119,7 @@ export const operations: Row[] = [
     name: 'variables that are a list',
     verdict: {
       code: 'BAD_REQUEST',
-      message: 'The parameter "variables" has another type.',
+      message: 'The parameter "variables" has the wrong type.',
     },
     hostile: eachKind((document) => ({ ...q(document), variables: [] })),
     allowed: eachKind((document) => ({ ...q(document), variables: {} })),
@@ -130,7 +130,7 @@ export const operations: Row[] = [
     name: 'a parameter that would be the prototype',
     verdict: {
       code: 'BAD_REQUEST',
-      message: 'There is no parameter "__proto__".',
+      message: 'Unknown parameter "__proto__".',
     },
     hostile: eachKind((document) => {
       const text = `{"query":${JSON.stringify(document)},"__proto__":{"query":"{__typename}"}}`;
@@ -146,7 +146,7 @@ export const operations: Row[] = [
     name: 'a batch of operations',
     verdict: {
       code: 'BATCHING_REFUSED',
-      message: 'Operations are sent one at a time: this server takes no batches.',
+      message: 'This server does not accept batches. Send one operation per request.',
     },
     hostile: eachKind((document) => {
       const text = JSON.stringify([q(document), q(document)]);
@@ -160,7 +160,7 @@ export const operations: Row[] = [
         why: 'a URL holds one operation: what comes nearest is a batch of variables',
         verdict: {
           code: 'BAD_REQUEST',
-          message: 'The parameter "variables" has another type.',
+          message: 'The parameter "variables" has the wrong type.',
         },
       },
     },

@@ -55,7 +55,7 @@ const graphiqlsOwn = q(
 export const schemaTricks: Row[] = [
   {
     name: 'a subscription of which nothing is left',
-    verdict: invalid("A subscription's own field can not have @skip."),
+    verdict: invalid('The root field of a subscription can not have @skip.'),
     hostile: onlySubscription(
       q(
         'subscription ($b: Boolean!) { ...F } fragment F on Subscription { lipsyncProgress(id: "x") @skip(if: $b) { __typename } }',
@@ -158,7 +158,7 @@ export const schemaTricks: Row[] = [
   {
     name: 'the SDL of the subgraph, where nobody may ask for it',
     at: 'closed',
-    verdict: { code: 'INTROSPECTION_REFUSED', message: 'The schema of this subgraph is not told.' },
+    verdict: { code: 'INTROSPECTION_REFUSED', message: 'The SDL of this subgraph is not public.' },
     hostile: onlyQuery(q('{ a: _service { sdl } }'), noSchema),
     allowed: viewer,
     doors: everywhere,

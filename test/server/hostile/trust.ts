@@ -2,7 +2,7 @@ import { eachKind, everywhere, fine, onlyQuery, q, type Row, times, type Verdict
 
 const untrusted: Verdict = {
   code: 'DOCUMENT_NOT_TRUSTED',
-  message: 'This document is not one of those that this server executes.',
+  message: 'This document is not in the list of trusted documents.',
 };
 
 /** Of each kind, and with a fragment of so many tokens. */

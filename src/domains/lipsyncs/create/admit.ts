@@ -1,135 +1,125 @@
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Sql } from '../../../database/connect.ts';
 import {
   InsufficientCreditsError,
   QueueFullError,
-  RateLimitedError,
+  QuotaExceededError,
   restoreFailure,
 } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import { noFreeSlot } from '../dispatch/rate-limit.ts';
 import {
-  chooseRoom,
-  countWaiting,
-  isRoomAwaited,
-  lockQueue,
-  notifyQueue,
-  type Room,
-  readRooms,
-  takeTurn,
-} from '../dispatch/queue.ts';
-import { claimOf, tellCreated } from '../dispatch/submit.ts';
-import { insertLipsync, type Lipsync } from '../store/lipsyncs.ts';
+  type AccountSlots,
+  chooseAccount,
+  hasWaitingCandidate,
+  readAccountSlots,
+} from '../dispatch/slots.ts';
+import { claimColumns } from '../dispatch/submit.ts';
+import { appendChangeEvent, changeContext } from '../progress/transition.ts';
+import { findByIdempotencyKey, insertLipsync, type Lipsync } from '../store/lipsyncs.ts';
+import { countWaiting, lockQueue, nextTurn, notifyQueue } from '../store/queue.ts';
 import { findRefusalSince } from '../store/refusals.ts';
-import { findExceeded } from '../store/usage.ts';
+import { readUsage } from '../store/usage.ts';
 import { trace } from '../trace.ts';
-
-/** A checked request, everything it refers to resolved. */
-export type Draft = Pick<
-  Lipsync,
-  | 'owner'
-  | 'reference'
-  | 'text'
-  | 'voice'
-  | 'sourceVideoId'
-  | 'sourceVideo'
-  | 'sourcePath'
-  | 'audioPath'
-  | 'mediaSeconds'
-  | 'keepOriginalSound'
-  | 'offPeak'
-  | 'maxJobs'
-  | 'callbackUrl'
-  | 'callbackEvents'
-  | 'idempotencyKey'
-  | 'fingerprint'
-  | 'expiresAt'
-  | 'accountId'
-  | 'isAccountFixed'
->;
+import type { ResolvedRequest } from './resolve.ts';
 
 export type Admission =
-  | { kind: 'claimed'; lipsync: Lipsync; room: Room }
+  | { kind: 'claimed'; lipsync: Lipsync; slots: AccountSlots }
   | { kind: 'waiting'; lipsync: Lipsync }
-  /** Another request with the same key was first. */
-  | { kind: 'taken' };
+  /** A request with the same idempotency key was admitted before. */
+  | { kind: 'duplicate' };
 
 /**
- * Decides, under the queue's lock, whether a request is sent now, waits or is refused, and writes its row. Limits
- * are exact here, however many ask at once on however many instances.
+ * Decides under the queue's lock whether a request is sent now, waits or is rejected, and inserts its row. The lock keeps
+ * limits exact for any number of concurrent requests and instances. Throws failures.
  */
 export async function admit(
-  engine: Engine,
-  draft: Draft,
-  asked: { lastRefusal: number; mayWait: boolean },
+  deps: LipsyncDependencies,
+  request: ResolvedRequest,
+  options: { lastRefusal: number; mayWait: boolean },
 ): Promise<Admission> {
-  const admission = await engine.db.transaction<Admission>(async (tx) => {
+  const admission = await deps.db.transaction<Admission>(async (tx) => {
     await lockQueue(tx);
-    if (await isKeyTaken(tx, draft, asked.lastRefusal)) return { kind: 'taken' };
-    const exceeded = await findExceeded(engine, tx, draft.owner);
+    if (await isDuplicate(tx, request, options.lastRefusal)) return { kind: 'duplicate' };
+    const exceeded = await findExceededLimit(deps, tx, request.owner);
     if (exceeded !== null) throw exceeded;
-    const room = await findRoom(engine, tx, draft);
-    if (room === null && (await isSpentEverywhere(tx, draft))) throw new InsufficientCreditsError();
-    if (room === null) return enqueue(engine, tx, { draft, mayWait: asked.mayWait });
-    const turn = await takeTurn(tx);
-    const claim = claimOf(engine, room, { offPeak: draft.offPeak, attempts: 0, turn });
-    return { kind: 'claimed', lipsync: await writeRow(engine, tx, { ...draft, ...claim }), room };
+    const slots = await findSlots(deps, tx, request);
+    if (slots === null) return enqueue(deps, tx, { request, mayWait: options.mayWait });
+    const turn = await nextTurn(tx);
+    const claim = claimColumns(deps, slots, { offPeak: request.offPeak, attempts: 0, turn });
+    return { kind: 'claimed', lipsync: await insert(deps, tx, { ...request, ...claim }), slots };
   });
-  if (admission.kind !== 'taken') trace('row-written', { lipsyncId: admission.lipsync.id });
+  if (admission.kind !== 'duplicate') trace('row-written', { lipsyncId: admission.lipsync.id });
   return admission;
 }
 
-async function writeRow(
-  engine: Engine,
-  tx: Sql,
-  row: Draft & Pick<Lipsync, 'status'>,
-): Promise<Lipsync> {
-  const id = randomUUID();
-  trace('row-writing', { lipsyncId: id });
-  const lipsync = await insertLipsync(tx, { ...row, id, createdAt: engine.now() });
-  return tellCreated(engine, tx, lipsync);
+/** The limit that the owner has used up, if any. Exact only under the queue's lock. */
+export async function findExceededLimit(
+  deps: LipsyncDependencies,
+  sql: Sql,
+  owner: string,
+): Promise<QuotaExceededError | null> {
+  const { perDay, inFlight } = deps.limits;
+  if (perDay === null && inFlight === null) return null;
+  const usage = await readUsage(sql, owner, deps.now());
+  if (inFlight !== null && usage.inFlight >= inFlight) {
+    return new QuotaExceededError(`${inFlight} lip-syncs at a time`, 30);
+  }
+  if (perDay !== null && usage.today >= perDay) {
+    return new QuotaExceededError(`${perDay} lip-syncs a day`, usage.secondsUntilNext);
+  }
+  return null;
 }
 
-/** @throws the refusal that its twin met while this request was being checked. */
-async function isKeyTaken(tx: Sql, draft: Draft, lastRefusal: number): Promise<boolean> {
-  if (draft.idempotencyKey === null) return false;
-  const taken = await tx.query('select 1 from lipsyncs where owner = $1 and idempotency_key = $2', [
-    draft.owner,
-    draft.idempotencyKey,
-  ]);
-  if (taken.length > 0) return true;
-  const refusal = await findRefusalSince(tx, draft, lastRefusal);
+/** @throws the failure with which a concurrent request with the same key was rejected while this one was being checked */
+async function isDuplicate(
+  tx: Sql,
+  request: ResolvedRequest,
+  lastRefusal: number,
+): Promise<boolean> {
+  if (request.idempotencyKey === null) return false;
+  if ((await findByIdempotencyKey(tx, request)) !== null) return true;
+  const refusal = await findRefusalSince(tx, request, lastRefusal);
   if (refusal !== null) throw restoreFailure(refusal);
   return false;
 }
 
-async function enqueue(
-  engine: Engine,
+/** The account to which the request can be sent now. Null if it must wait. */
+async function findSlots(
+  deps: LipsyncDependencies,
   tx: Sql,
-  { draft, mayWait }: { draft: Draft; mayWait: boolean },
+  request: ResolvedRequest,
+): Promise<AccountSlots | null> {
+  if (deps.stopping.aborted) return null;
+  const now = deps.now();
+  const slots = chooseAccount(await readAccountSlots(deps, tx, now), request);
+  if (slots === null) return null;
+  const mustWait = await hasWaitingCandidate(tx, slots, { offPeak: request.offPeak, now });
+  return mustWait ? null : slots;
+}
+
+async function enqueue(
+  deps: LipsyncDependencies,
+  tx: Sql,
+  { request, mayWait }: { request: ResolvedRequest; mayWait: boolean },
 ): Promise<Admission> {
-  if (!mayWait) {
-    const reason = draft.isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY';
-    throw new RateLimitedError(reason, randomInt(10, 31));
+  if (await deps.accounts.isSpentEverywhere(tx, request.accountId)) {
+    throw new InsufficientCreditsError();
   }
-  if ((await countWaiting(tx)) >= engine.limits.queue) throw new QueueFullError();
+  if (!mayWait) throw noFreeSlot(request.isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY');
+  if ((await countWaiting(tx)) >= deps.limits.queue) throw new QueueFullError();
   await notifyQueue(tx);
-  return { kind: 'waiting', lipsync: await writeRow(engine, tx, { ...draft, status: 'QUEUED' }) };
+  return { kind: 'waiting', lipsync: await insert(deps, tx, { ...request, status: 'QUEUED' }) };
 }
 
-async function findRoom(engine: Engine, tx: Sql, draft: Draft): Promise<Room | null> {
-  if (engine.stopping.aborted) return null;
-  const now = engine.now();
-  const room = chooseRoom(await readRooms(tx, now), draft);
-  if (room === null) return null;
-  return (await isRoomAwaited(tx, room, { offPeak: draft.offPeak, now })) ? null : room;
-}
-
-/** Whether no account that could do it has anything to pay for it, so that waiting for a place leads nowhere. */
-async function isSpentEverywhere(tx: Sql, { accountId }: Draft): Promise<boolean> {
-  const [row] = await tx.query<{ isSpent: boolean | null }>(
-    `select bool_and(is_spent) as "isSpent" from accounts
-     where case when $1::text is null then is_present else id = $1 end`,
-    [accountId],
-  );
-  return row?.isSpent === true;
+/** Inserts the row and its first event. */
+async function insert(
+  deps: LipsyncDependencies,
+  tx: Sql,
+  row: ResolvedRequest & Pick<Lipsync, 'status'>,
+): Promise<Lipsync> {
+  const id = randomUUID();
+  trace('row-writing', { lipsyncId: id });
+  const lipsync = await insertLipsync(tx, { ...row, id, createdAt: deps.now() });
+  return appendChangeEvent(tx, lipsync, changeContext(deps, 'GATEWAY'));
 }

@@ -1,54 +1,61 @@
 import { Failure, InvalidInputError } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
-import type { Watch } from '../progress/log-watcher.ts';
-import { type CreateRequest, type Creation, check, place } from './create.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import type { LogWatcher } from '../progress/log-watcher.ts';
+import {
+  type CheckedRequest,
+  type CreateRequest,
+  type Creation,
+  checkRequest,
+  placeRequest,
+} from './create.ts';
 import type { CreateInput } from './input.ts';
 
-/** As many as a page has. With all that the client kit asks of each they cost an eighth of what an operation may. */
-const mostInputs = 100;
+/** As many as a page has. With all fields that the client kit asks for, they cost an eighth of the operation limit. */
+const maxInputs = 100;
 
-/** Each needs some rows and perhaps a read upstream, and others ask the same database and upstream meanwhile. */
-const mostChecks = 8;
+/** Each check reads some rows and perhaps the upstream, which other requests use at the same time. */
+const maxConcurrentChecks = 8;
 
 /**
- * POSTs under way at a time: three accounts full of them. Nothing else would keep a hundred jobs off-peak, which take no
- * slot, from going out at once.
+ * Three accounts with all slots in use. Nothing else would keep a hundred off-peak jobs, which take no slot, from being
+ * sent at once.
  */
-const mostPosts = 24;
+const maxConcurrentPosts = 24;
 
 /**
- * Each input as by `createLipsync`: placed in the order in which they are given, and answered by what that would have
- * returned or thrown. An error that is not meant ends it, when the POSTs under way have their answers: whoever asks
- * again with the same keys is told of what was made.
+ * Creates each input as `createLipsync` does: placed in the given order, with what that would have returned or thrown. An
+ * unexpected error ends the batch once the POSTs under way are answered; repeating the request with the same idempotency
+ * keys returns what was made.
  *
- * @throws InvalidInputError where the list as such is refused, and then nothing was made.
+ * @throws InvalidInputError if the list itself is invalid; then nothing was made
  */
 export async function createLipsyncs(
-  engine: Engine,
-  watch: Watch,
-  { inputs, ...asker }: { owner: string; canSeeAll: boolean; inputs: readonly CreateInput[] },
+  deps: LipsyncDependencies,
+  watcher: LogWatcher,
+  { inputs, ...caller }: { owner: string; canSeeAll: boolean; inputs: readonly CreateInput[] },
 ): Promise<(Creation | Failure)[]> {
   checkList(inputs);
-  const askedAt = engine.now();
-  const requests = inputs.map((input): CreateRequest => ({ ...asker, input, askedAt }));
+  const receivedAt = deps.now();
+  const requests = inputs.map((input): CreateRequest => ({ ...caller, input, receivedAt }));
   const posts = new Set<Promise<unknown>>();
   const answers: Promise<Creation | Failure>[] = [];
 
-  async function answer(checked: Awaited<ReturnType<typeof check>>): Promise<void> {
-    if (posts.size >= mostPosts) await Promise.race(posts);
-    const placed = await place(engine, watch, checked);
-    const told = heard(orFailure(placed.answer()));
-    answers.push(told);
+  async function placeNext(checked: CheckedRequest): Promise<void> {
+    if (posts.size >= maxConcurrentPosts) await Promise.race(posts);
+    const placed = await placeRequest(deps, watcher, checked);
+    const answer = markHandled(catchFailure(placed.answer()));
+    answers.push(answer);
     if (!placed.isSent) return;
-    const leave = () => posts.delete(over);
-    const over: Promise<unknown> = told.then(leave, leave);
-    posts.add(over);
+    const remove = () => posts.delete(post);
+    const post: Promise<unknown> = answer.then(remove, remove);
+    posts.add(post);
   }
 
+  const check = (request: CreateRequest) => catchFailure(checkRequest(deps, request));
   try {
-    for await (const checked of ahead(requests, (each) => orFailure(check(engine, each)))) {
-      const refusal = checked instanceof Failure ? checked : await orFailure(answer(checked));
-      if (refusal instanceof Failure) answers.push(Promise.resolve(refusal));
+    for await (const checked of runAhead(requests, check)) {
+      const failure = checked instanceof Failure ? checked : await catchFailure(placeNext(checked));
+      if (failure instanceof Failure) answers.push(Promise.resolve(failure));
     }
   } finally {
     await Promise.allSettled(answers);
@@ -56,10 +63,10 @@ export async function createLipsyncs(
   return Promise.all(answers);
 }
 
-/** Nothing of it may be made: two of the same key in one request would hide which of them is meant. */
+/** Two inputs with the same key reject the whole list, because it is unclear which of them is meant. */
 function checkList(inputs: readonly CreateInput[]): void {
-  if (inputs.length === 0 || inputs.length > mostInputs) {
-    const message = `inputs holds 1 to ${mostInputs} lip-syncs.`;
+  if (inputs.length === 0 || inputs.length > maxInputs) {
+    const message = `inputs must have 1 to ${maxInputs} lip-syncs.`;
     throw new InvalidInputError([{ path: ['inputs'], message }]);
   }
   const keys = inputs.map(({ idempotencyKey }) => idempotencyKey);
@@ -72,21 +79,23 @@ function checkList(inputs: readonly CreateInput[]): void {
   if (issues.length > 0) throw new InvalidInputError(issues);
 }
 
-/** Begins with the next ones while the first is waited for: in order, and not too many at a time. */
-async function* ahead<T, R>(
+/** Yields the results in order, and starts at most `maxConcurrentChecks` items ahead of the consumer. */
+async function* runAhead<T, R>(
   items: readonly T[],
-  begin: (item: T) => Promise<R>,
+  start: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void> {
-  const begun: Promise<R>[] = [];
+  const started: Promise<R>[] = [];
   for (const at of items.keys()) {
-    for (const item of items.slice(begun.length, at + mostChecks)) begun.push(heard(begin(item)));
-    const result = begun[at];
+    for (const item of items.slice(started.length, at + maxConcurrentChecks)) {
+      started.push(markHandled(start(item)));
+    }
+    const result = started[at];
     if (result !== undefined) yield result;
   }
 }
 
-/** What was thrown on purpose, as a value. */
-async function orFailure<T>(work: Promise<T>): Promise<T | Failure> {
+/** Returns a thrown failure as a value. Unexpected errors are thrown on. */
+async function catchFailure<T>(work: Promise<T>): Promise<T | Failure> {
   try {
     return await work;
   } catch (thrown) {
@@ -95,8 +104,8 @@ async function orFailure<T>(work: Promise<T>): Promise<T | Failure> {
   }
 }
 
-/** Nobody may be waiting yet when it fails, and Node would end the process over that. */
-function heard<T>(work: Promise<T>): Promise<T> {
+/** For a promise that is awaited later: Node would end the process if it rejected before. */
+function markHandled<T>(work: Promise<T>): Promise<T> {
   work.catch(() => undefined);
   return work;
 }

@@ -6,16 +6,16 @@ import {
   OutcomeUnknownError,
   restoreFailure,
 } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
-import { isBeingAnswered, type Settlement } from '../dispatch/settle.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import type { Settlement } from '../dispatch/settle.ts';
 import { startSubmission } from '../dispatch/submit.ts';
-import type { Watch } from '../progress/log-watcher.ts';
-import { findLipsync, type Lipsync, selectLipsyncs } from '../store/lipsyncs.ts';
+import { isCreateRequestWaiting, isOutcomePending } from '../lifecycle.ts';
+import type { LogWatcher } from '../progress/log-watcher.ts';
+import { findByIdempotencyKey, findLipsync, type Lipsync } from '../store/lipsyncs.ts';
 import { findLastRefusal, findRefusal, findRefusalSince } from '../store/refusals.ts';
-import { findExceeded } from '../store/usage.ts';
-import { admit, type Draft } from './admit.ts';
+import { admit, findExceededLimit } from './admit.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
-import { resolve } from './resolve.ts';
+import { type ResolvedRequest, resolveRequest } from './resolve.ts';
 
 export type Creation = { lipsync: Lipsync; replayed: boolean };
 
@@ -23,121 +23,118 @@ export type CreateRequest = {
   owner: string;
   canSeeAll: boolean;
   input: CreateInput;
-  askedAt: Date;
-  /** When it was first checked, and stays so, however often it has to look: a refusal since then answers it too. */
+  receivedAt: Date;
+  /**
+   * The number of the key's last refusal when the request was first checked; kept when it is checked again. A later
+   * refusal of a concurrent request with the same idempotency key answers this request too.
+   */
   lastRefusal?: number;
 };
 
-/** A request that may have its place, or the lip-sync that an earlier one with its key has made. */
-export type Checked = { request: Required<CreateRequest>; fingerprint: string } & (
-  | { draft: Draft }
+/** A request that can be admitted, or the lip-sync that an earlier request with its idempotency key made. */
+export type CheckedRequest = { request: Required<CreateRequest>; fingerprint: string } & (
+  | { resolved: ResolvedRequest }
   | { earlier: Lipsync }
 );
 
-/** `answer` tells what the caller is told; it may wait for the upstream. `isSent`: a POST of this request is under way. */
-export type Placed = { isSent: boolean; answer: () => Promise<Creation> };
+/** `answer` may wait for the upstream. `isSent`: a POST of this request is under way. */
+export type PlacedRequest = { isSent: boolean; answer: () => Promise<Creation> };
 
+/** Throws failures. */
 export async function createLipsync(
-  engine: Engine,
-  watch: Watch,
-  request: Omit<CreateRequest, 'askedAt' | 'lastRefusal'>,
+  deps: LipsyncDependencies,
+  watcher: LogWatcher,
+  request: Omit<CreateRequest, 'receivedAt' | 'lastRefusal'>,
 ): Promise<Creation> {
-  const checked = await check(engine, { ...request, askedAt: engine.now() });
-  const { answer } = await place(engine, watch, checked);
+  const checked = await checkRequest(deps, { ...request, receivedAt: deps.now() });
+  const { answer } = await placeRequest(deps, watcher, checked);
   return answer();
 }
 
-/** All that can be said of a request before it has its place. Several may be checked at once. Throws failures. */
-export async function check(engine: Engine, asked: CreateRequest): Promise<Checked> {
-  const { owner, input, askedAt } = asked;
-  checkShape(input, engine.webhooks);
+/** All checks that need no place in the queue. Several requests can be checked at once. Throws failures. */
+export async function checkRequest(
+  deps: LipsyncDependencies,
+  received: CreateRequest,
+): Promise<CheckedRequest> {
+  const { owner, input, receivedAt } = received;
+  checkShape(input, deps.webhooks);
   const fingerprint = fingerprintOf(input);
   const { idempotencyKey } = input;
-  const lastRefusal =
-    asked.lastRefusal ?? (await findLastRefusal(engine.db, { owner, idempotencyKey }));
-  const request = { ...asked, lastRefusal };
-  // Before the key: what used up the limit may be the twin that had the same key.
-  const exceeded = await findExceeded(engine, engine.db, owner);
-  const earlier = await findByKey(engine, owner, idempotencyKey);
+  const key = { owner, idempotencyKey };
+  const lastRefusal = received.lastRefusal ?? (await findLastRefusal(deps.db, key));
+  const request = { ...received, lastRefusal };
+  // Read before the key, because the lip-sync that used up the limit may come from a concurrent request with that key.
+  const exceeded = await findExceededLimit(deps, deps.db, owner);
+  const earlier = await findByIdempotencyKey(deps.db, key);
   if (earlier !== null) return { request, fingerprint, earlier };
   if (exceeded !== null) {
-    const twin = { owner, idempotencyKey, fingerprint };
-    const refusal = await findRefusalSince(engine.db, twin, lastRefusal);
+    const refusal = await findRefusalSince(deps.db, { ...key, fingerprint }, lastRefusal);
     throw refusal === null ? exceeded : restoreFailure(refusal);
   }
-  checkExpiry(input, askedAt);
-  return { request, fingerprint, draft: await resolve(engine, { ...request, fingerprint }) };
+  checkExpiry(input, receivedAt);
+  const resolved = await resolveRequest(deps, { ...request, fingerprint });
+  return { request, fingerprint, resolved };
 }
 
-/** Sends it where there is room, or lets it wait: the order of the calls is that of the queue. Throws failures. */
-export async function place(engine: Engine, watch: Watch, checked: Checked): Promise<Placed> {
+/** Sends the request if a slot is free, else queues it. The order of the calls is the order in the queue. Throws failures. */
+export async function placeRequest(
+  deps: LipsyncDependencies,
+  watcher: LogWatcher,
+  checked: CheckedRequest,
+): Promise<PlacedRequest> {
   const { request, fingerprint } = checked;
-  if ('earlier' in checked) {
-    const { earlier: lipsync } = checked;
-    return { isSent: false, answer: () => replay(engine, watch, { lipsync, fingerprint }) };
-  }
+  const replayOf = (lipsync: Lipsync): PlacedRequest => ({
+    isSent: false,
+    answer: () => replay(deps, watcher, { lipsync, fingerprint }),
+  });
+  if ('earlier' in checked) return replayOf(checked.earlier);
   const { owner, input, lastRefusal } = request;
-  const { mayWait } = input;
-  const admission = await admit(engine, checked.draft, { lastRefusal, mayWait });
+  const { idempotencyKey, mayWait } = input;
+  const admission = await admit(deps, checked.resolved, { lastRefusal, mayWait });
   if (admission.kind === 'waiting') {
     const { lipsync } = admission;
     return { isSent: false, answer: async () => ({ lipsync, replayed: false }) };
   }
-  if (admission.kind === 'taken') {
-    const lipsync = await findByKey(engine, owner, input.idempotencyKey);
-    // Refused between the two looks: asking again finds its refusal.
-    if (lipsync === null) return place(engine, watch, await check(engine, request));
-    return { isSent: false, answer: () => replay(engine, watch, { lipsync, fingerprint }) };
+  if (admission.kind === 'duplicate') {
+    const lipsync = await findByIdempotencyKey(deps.db, { owner, idempotencyKey });
+    // Null if it was rejected between the two reads. Checking again finds the refusal.
+    if (lipsync === null) return placeRequest(deps, watcher, await checkRequest(deps, request));
+    return replayOf(lipsync);
   }
-  const { lipsync, room } = admission;
-  const submission = startSubmission(engine, lipsync, { room, mayWait });
-  return {
-    isSent: true,
-    answer: async () => answer(engine, { lipsync, settlement: await submission }),
-  };
+  const { lipsync, slots } = admission;
+  const submission = startSubmission(deps, { lipsync, slots, mayWait });
+  return { isSent: true, answer: async () => toCreation(deps, lipsync, await submission) };
 }
 
-async function answer(
-  engine: Engine,
-  { lipsync, settlement }: { lipsync: Lipsync; settlement: Settlement },
+async function toCreation(
+  deps: LipsyncDependencies,
+  lipsync: Lipsync,
+  settlement: Settlement,
 ): Promise<Creation> {
-  if (settlement.kind === 'refused') throw settlement.failure;
+  if (settlement.kind === 'rejected') throw settlement.failure;
   if (settlement.kind === 'unknown') throw new OutcomeUnknownError(lipsync.id);
-  return { lipsync: (await findLipsync(engine.db, lipsync.id)) ?? lipsync, replayed: false };
+  return { lipsync: (await findLipsync(deps.db, lipsync.id)) ?? lipsync, replayed: false };
 }
 
-async function findByKey(
-  engine: Engine,
-  owner: string,
-  idempotencyKey: string | null,
-): Promise<Lipsync | null> {
-  if (idempotencyKey === null) return null;
-  const [found] = await selectLipsyncs(engine.db, 'where owner = $1 and idempotency_key = $2', [
-    owner,
-    idempotencyKey,
-  ]);
-  return found ?? null;
-}
-
-/** The answer that the first request with this key got, or gets: it is waited for. */
+/** The answer of the first request with this idempotency key. Waits if that request is not answered yet. */
 async function replay(
-  engine: Engine,
-  watch: Watch,
+  deps: LipsyncDependencies,
+  watcher: LogWatcher,
   { lipsync, fingerprint }: { lipsync: Lipsync; fingerprint: string },
 ): Promise<Creation> {
   if (lipsync.fingerprint !== fingerprint) throw new IdempotencyConflictError();
   let current: Lipsync | null = lipsync;
-  while (current !== null && isBeingAnswered(current) && current.outcomeUnknownAt === null) {
-    await watch.nextChange(lipsync.id);
-    current = await findLipsync(engine.db, lipsync.id);
+  while (current !== null && isCreateRequestWaiting(current) && isOutcomePending(current)) {
+    await watcher.nextChange(lipsync.id);
+    current = await findLipsync(deps.db, lipsync.id);
   }
-  if (current === null) throw await refusalOf(engine, lipsync.id);
-  if (isBeingAnswered(current)) throw new OutcomeUnknownError(current.id);
+  if (current === null) throw await readRefusal(deps, lipsync.id);
+  if (isCreateRequestWaiting(current)) throw new OutcomeUnknownError(current.id);
   return { lipsync: current, replayed: true };
 }
 
-async function refusalOf(engine: Engine, id: string): Promise<Failure> {
-  const refusal = await findRefusal(engine.db, id);
+async function readRefusal(deps: LipsyncDependencies, id: string): Promise<Failure> {
+  const refusal = await findRefusal(deps.db, id);
   return refusal === null ? new NotFoundError('The lip-sync') : restoreFailure(refusal);
 }
 

@@ -1,8 +1,8 @@
 import { type InputIssue, InvalidInputError } from '../../../errors.ts';
 import type { WebhookEvent } from '../../webhooks/service.ts';
-import type { Engine } from '../dependencies.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
 
-/** A request with its ids decoded to keys; a key is null where the id was rubbish. */
+/** A request with its ids decoded to keys. A key is null if the id could not be decoded. */
 export type CreateInput = {
   video: { key: string | null } | { uploadKey: string | null };
   speech: { audioUploadKey: string | null } | { text: string; voiceKey: string | null | undefined };
@@ -10,7 +10,7 @@ export type CreateInput = {
   offPeak: boolean;
   reference: string | null;
   callbackUrl: string | null;
-  /** Left out where it is `usualEvents`, so that requests from before there was a choice keep their fingerprint. */
+  /** Left out if equal to `defaultEvents`, so that requests from before this option existed keep their fingerprint. */
   callbackEvents?: WebhookEvent[];
   maxJobs: number | null;
   idempotencyKey: string | null;
@@ -18,79 +18,65 @@ export type CreateInput = {
   expiresAt: Date | null;
 };
 
-/** What is told where nothing else is asked for. */
-export const usualEvents: readonly WebhookEvent[] = ['FINISHED'];
+export const defaultEvents: readonly WebhookEvent[] = ['FINISHED'];
 
 /** The upstream takes 200 characters of text. */
-const maxText = 200;
+const maxTextLength = 200;
 
 /**
- * What can be said of a request without looking anything up. Not whether it has expired: asking again with the same
- * key gives the same answer for ever.
+ * The checks that need no look-up. `expiresAt` is not checked here: a repeated request with the same idempotency key must
+ * get the same answer later too.
  *
  * @throws InvalidInputError with every issue
  */
-export function checkShape(input: CreateInput, webhooks: Engine['webhooks']): void {
-  const issues: InputIssue[] = [];
-  const check = (isFine: boolean, path: string[], message: string) => {
-    if (!isFine) issues.push({ path: ['input', ...path], message });
-  };
-  if ('text' in input.speech) {
-    const { text } = input.speech;
-    const length = [...text].length;
-    check(text.trim() !== '', ['speech', 'text', 'text'], 'The text is empty.');
-    check(
-      length <= maxText,
-      ['speech', 'text', 'text'],
-      `The text has ${length} characters; at most ${maxText} are spoken.`,
-    );
-  }
-  const { maxJobs, idempotencyKey, reference, callbackUrl } = input;
-  check(
-    maxJobs === null || (maxJobs >= 1 && maxJobs <= 8),
-    ['maxJobs'],
-    'maxJobs is a number from 1 to 8.',
-  );
-  check(
-    idempotencyKey === null || isLength(idempotencyKey, 1, 255),
-    ['idempotencyKey'],
-    'An idempotencyKey has 1 to 255 characters.',
-  );
-  check(
-    reference === null || isLength(reference, 0, 1024),
-    ['reference'],
-    'A reference has at most 1024 characters.',
-  );
-  const refusal = callbackUrl === null ? null : webhooks.checkUrl(callbackUrl);
-  check(refusal === null, ['callbackUrl'], refusal ?? '');
-  check(
-    input.callbackEvents?.length !== 0,
-    ['callbackEvents'],
-    'callbackEvents names at least one event.',
-  );
-  check(
+export function checkShape(input: CreateInput, webhooks: LipsyncDependencies['webhooks']): void {
+  const { speech, maxJobs, idempotencyKey, reference, callbackUrl, callbackEvents } = input;
+  const text = 'text' in speech ? speech.text : null;
+  const textPath = ['speech', 'text', 'text'];
+  const textLength = lengthOf(text);
+  const urlProblem = callbackUrl === null ? null : webhooks.checkUrl(callbackUrl);
+  const texts = [text, idempotencyKey, reference, callbackUrl];
+  const rules: [isValid: boolean, path: string[], message: string][] = [
+    [text?.trim() !== '', textPath, 'The text is empty.'],
     [
-      idempotencyKey,
-      reference,
-      callbackUrl,
-      'text' in input.speech ? input.speech.text : null,
-    ].every((text) => text === null || !text.includes('\0')),
-    [],
-    'Text must not hold the character U+0000.',
+      textLength <= maxTextLength,
+      textPath,
+      `The text has ${textLength} characters; the maximum is ${maxTextLength}.`,
+    ],
+    [isWithin(maxJobs ?? 1, 1, 8), ['maxJobs'], 'maxJobs must be from 1 to 8.'],
+    [
+      idempotencyKey === null || isWithin(lengthOf(idempotencyKey), 1, 255),
+      ['idempotencyKey'],
+      'An idempotencyKey must have 1 to 255 characters.',
+    ],
+    [lengthOf(reference) <= 1024, ['reference'], 'A reference must have at most 1024 characters.'],
+    [urlProblem === null, ['callbackUrl'], urlProblem ?? ''],
+    [callbackEvents?.length !== 0, ['callbackEvents'], 'callbackEvents must name an event.'],
+    [
+      !texts.some((each) => each?.includes('\0')),
+      [],
+      'Text must not contain the character U+0000.',
+    ],
+  ];
+  const issues = rules.flatMap(([isValid, path, message]): InputIssue[] =>
+    isValid ? [] : [{ path: ['input', ...path], message }],
   );
   if (issues.length > 0) throw new InvalidInputError(issues);
 }
 
-/** In code points, as people count characters; the upstream does not say what it counts. */
-function isLength(text: string, min: number, max: number): boolean {
-  const { length } = [...text];
-  return length >= min && length <= max;
+/** In code points, which is how people count characters. The upstream does not say what it counts. */
+function lengthOf(text: string | null): number {
+  return [...(text ?? '')].length;
+}
+
+function isWithin(value: number, min: number, max: number): boolean {
+  return value >= min && value <= max;
 }
 
 /** @throws InvalidInputError */
 export function checkExpiry({ expiresAt }: CreateInput, now: Date): void {
   if (expiresAt === null || expiresAt > now) return;
   throw new InvalidInputError([
-    { path: ['input', 'expiresAt'], message: 'expiresAt has passed already.' },
+    { path: ['input', 'expiresAt'], message: 'expiresAt must be in the future.' },
   ]);
 }

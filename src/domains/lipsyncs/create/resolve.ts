@@ -1,23 +1,47 @@
 import { InvalidInputError, NotFoundError } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
-import type { Draft } from './admit.ts';
-import { type CreateInput, usualEvents } from './input.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import type { Lipsync } from '../store/lipsyncs.ts';
+import { type CreateInput, defaultEvents } from './input.ts';
+
+/** A checked request with everything it refers to looked up: the columns that its row begins with. */
+export type ResolvedRequest = Pick<
+  Lipsync,
+  | 'owner'
+  | 'reference'
+  | 'text'
+  | 'voice'
+  | 'sourceVideoId'
+  | 'sourceVideo'
+  | 'sourcePath'
+  | 'audioPath'
+  | 'mediaSeconds'
+  | 'keepOriginalSound'
+  | 'offPeak'
+  | 'maxJobs'
+  | 'callbackUrl'
+  | 'callbackEvents'
+  | 'idempotencyKey'
+  | 'fingerprint'
+  | 'expiresAt'
+  | 'accountId'
+  | 'isAccountFixed'
+>;
 
 /** The upstream takes audio of at most 60 seconds. */
 const maxAudioSeconds = 60;
 
-/** Looks up everything the request refers to, all at the same time. Throws failures. */
-export async function resolve(
-  engine: Engine,
+/** Looks up everything the request refers to, concurrently. Throws failures. */
+export async function resolveRequest(
+  deps: LipsyncDependencies,
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
-): Promise<Draft> {
+): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
-  // How many jobs each account takes must be known before one is sent there, and whether it can pay for one.
-  const accounts = await engine.accounts.known();
+  // Before anything is sent, the accounts' limits must be known, and whether they have credits.
+  const accounts = await deps.accounts.listPresent();
   const [source, speech] = await Promise.all([
-    resolveVideo(engine, request),
-    resolveSpeech(engine, request),
-    engine.accounts.guardCredits(accounts),
+    resolveVideo(deps, request),
+    resolveSpeech(deps, request),
+    deps.accounts.guardCredits(accounts),
   ]);
   return {
     owner,
@@ -26,7 +50,7 @@ export async function resolve(
     offPeak: input.offPeak,
     maxJobs: input.maxJobs,
     callbackUrl: input.callbackUrl,
-    callbackEvents: input.callbackEvents ?? [...usualEvents],
+    callbackEvents: input.callbackEvents ?? [...defaultEvents],
     idempotencyKey: input.idempotencyKey,
     expiresAt: input.expiresAt,
     fingerprint,
@@ -36,15 +60,20 @@ export async function resolve(
 }
 
 async function resolveVideo(
-  engine: Engine,
+  deps: LipsyncDependencies,
   request: { owner: string; canSeeAll: boolean; input: CreateInput },
 ): Promise<
-  Pick<Draft, 'sourceVideoId' | 'sourceVideo' | 'sourcePath' | 'accountId' | 'isAccountFixed'>
+  Pick<
+    ResolvedRequest,
+    'sourceVideoId' | 'sourceVideo' | 'sourcePath' | 'accountId' | 'isAccountFixed'
+  >
 > {
   const { video } = request.input;
   if ('uploadKey' in video) {
-    const upload = await findUpload(engine, request.owner, video.uploadKey);
-    if (upload.kind !== 'VIDEO') throw invalid(['video', 'uploadId'], 'This upload is no video.');
+    const upload = await findUpload(deps, request.owner, video.uploadKey);
+    if (upload.kind !== 'VIDEO') {
+      throw invalid(['video', 'uploadId'], 'This upload is not of kind VIDEO.');
+    }
     return {
       sourceVideoId: null,
       sourceVideo: null,
@@ -53,7 +82,7 @@ async function resolveVideo(
       isAccountFixed: false,
     };
   }
-  const source = video.key === null ? null : await engine.videos.resolveSource(request, video.key);
+  const source = video.key === null ? null : await deps.videos.resolveSource(request, video.key);
   if (source === null || video.key === null) throw new NotFoundError('The video');
   return {
     sourceVideoId: video.key,
@@ -65,36 +94,36 @@ async function resolveVideo(
 }
 
 async function resolveSpeech(
-  engine: Engine,
+  deps: LipsyncDependencies,
   { owner, input }: { owner: string; input: CreateInput },
-): Promise<Pick<Draft, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>> {
+): Promise<Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>> {
   const { speech } = input;
   if ('text' in speech) {
     return {
       text: speech.text,
-      voice: await findVoice(engine, speech.voiceKey),
+      voice: await findVoice(deps, speech.voiceKey),
       audioPath: null,
       mediaSeconds: null,
     };
   }
-  const upload = await findUpload(engine, owner, speech.audioUploadKey);
+  const upload = await findUpload(deps, owner, speech.audioUploadKey);
   const path = ['speech', 'audioUploadId'];
-  if (upload.kind !== 'AUDIO') throw invalid(path, 'This upload is no audio.');
+  if (upload.kind !== 'AUDIO') throw invalid(path, 'This upload is not of kind AUDIO.');
   if (upload.durationSeconds !== null && upload.durationSeconds > maxAudioSeconds) {
     throw invalid(path, `The audio is longer than ${maxAudioSeconds} seconds.`);
   }
   return { text: null, voice: null, audioPath: upload.path, mediaSeconds: upload.durationSeconds };
 }
 
-async function findVoice(engine: Engine, key: string | null | undefined) {
+async function findVoice(deps: LipsyncDependencies, key: string | null | undefined) {
   if (key === undefined) return null;
-  const voice = key === null ? null : await engine.voices.find(key);
+  const voice = key === null ? null : await deps.voices.find(key);
   if (voice === null) throw invalid(['speech', 'text', 'voiceId'], 'There is no such voice.');
   return voice;
 }
 
-async function findUpload(engine: Engine, owner: string, key: string | null) {
-  const upload = key === null ? null : await engine.uploads.findReady(owner, key);
+async function findUpload(deps: LipsyncDependencies, owner: string, key: string | null) {
+  const upload = key === null ? null : await deps.uploads.findReady(owner, key);
   if (upload === null) throw new NotFoundError('The upload, finished and not expired,');
   return upload;
 }

@@ -1,31 +1,33 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Engine } from '../dependencies.ts';
-import { lookAtAccount, lookAtLipsync } from '../reconcile/find-job.ts';
-import { createGiveUp, freeForgottenSlots } from '../reconcile/give-up.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import { reconcileAccount, reconcileLipsync } from '../reconcile/find-job.ts';
+import { createGiveUp, freeAbandonedSlots } from '../reconcile/give-up.ts';
 import { startPolls } from '../reconcile/poll.ts';
-import { learnCapacity } from './external-load.ts';
-import { queueChannel } from './queue.ts';
-import { dispatch, expireDue, takeOver } from './submit.ts';
+import { queueChannel } from '../store/queue.ts';
+import { expireDue } from './expiry.ts';
+import { refreshExternalLoad } from './external-load.ts';
+import { dispatch } from './submit.ts';
+import { takeOver } from './takeover.ts';
 
-/** Frees and deadlines are noticed this often even where no word of them came. */
+/** How late free slots and deadlines are noticed if no notification arrives. */
 const tickMs = 1_000;
 
-/** How long a stop waits for what is under way; POSTs are waited for apart from this. */
-const mostStopMs = 1_500;
+/** How long a stop waits for running tasks. POSTs are waited for separately. */
+const maxStopMs = 1_500;
 
 /**
- * Makes lip-syncs move: sends what has room whenever something may have become free, and looks at the clock for all
- * that comes due. Each task runs once at a time in this process, and any number of processes may run them.
+ * Runs the background work: sends waiting lip-syncs whenever something may have become free, and checks every second
+ * what is due. Each task runs once at a time in this process; any number of processes may run them.
  */
-export function startClockwork(engine: Engine) {
+export function createScheduler(deps: LipsyncDependencies) {
   let isStopping = false;
   let unlisten: (() => Promise<void>) | null = null;
   let timer: NodeJS.Timeout | null = null;
   const running = new Map<string, Promise<void>>();
   const again = new Set<string>();
-  const giveUpOverdue = createGiveUp(engine);
+  const giveUpOverdue = createGiveUp(deps);
 
-  /** Runs a task, or once more after the one that runs: what it had already passed by may have changed. */
+  /** Runs a task. If it is running already, runs it once more afterwards: it may have missed the latest change. */
   function run(name: string, task: () => Promise<unknown>): void {
     if (isStopping) return;
     if (running.has(name)) {
@@ -36,7 +38,7 @@ export function startClockwork(engine: Engine) {
       .then(
         () => undefined,
         (error: unknown) => {
-          if (!isStopping) engine.log.error({ err: error, task: name }, 'a task broke off');
+          if (!isStopping) deps.log.error({ err: error, task: name }, 'a background task failed');
         },
       )
       .finally(() => {
@@ -46,29 +48,29 @@ export function startClockwork(engine: Engine) {
     running.set(name, done);
   }
 
-  const send = () => run('dispatch', () => dispatch(engine, () => isStopping));
+  const send = () => run('dispatch', () => dispatch(deps, () => isStopping));
 
   function tick(): void {
-    run('expire', () => expireDue(engine));
-    run('free', () => freeForgottenSlots(engine));
+    run('expire', () => expireDue(deps));
+    run('free slots', () => freeAbandonedSlots(deps));
     run('take over', async () => {
-      const lost = await takeOver(engine);
-      // Not waited for: an upstream that hangs, of which they may have died, would hold up what is to be taken over next.
-      for (const id of lost) run(`look for ${id}`, () => lookAtLipsync(engine, id, 'POLL'));
+      const ids = await takeOver(deps);
+      // Not awaited: an upstream that hangs must not block the next takeovers.
+      for (const id of ids) run(`reconcile ${id}`, () => reconcileLipsync(deps, id, 'POLL'));
     });
     run('give up', giveUpOverdue);
-    run('probe', () => engine.accounts.probeDue());
-    run('learn', () => learnCapacity(engine));
+    run('probe accounts', () => deps.accounts.probeDue());
+    run('external load', () => refreshExternalLoad(deps));
     send();
   }
 
   return {
     async start(): Promise<void> {
-      if (engine.db.kind === 'embedded') await takeOver(engine, true);
-      unlisten = await engine.db.listen(queueChannel, { onMessage: send, onReconnected: send });
-      const accountIds = await startPolls(engine);
-      // Whatever ended while nobody was here is told now, and not after the first interval.
-      for (const id of accountIds) run(`first look at ${id}`, () => lookAtAccount(engine, id));
+      if (deps.db.kind === 'embedded') await takeOver(deps, { areLeasesVoid: true });
+      unlisten = await deps.db.listen(queueChannel, { onMessage: send, onReconnected: send });
+      const accountIds = await startPolls(deps);
+      // Jobs that ended while no process ran are seen now, not after the first poll interval.
+      for (const id of accountIds) run(`reconcile account ${id}`, () => reconcileAccount(deps, id));
       tick();
       timer = setInterval(tick, tickMs);
     },
@@ -76,10 +78,10 @@ export function startClockwork(engine: Engine) {
       isStopping = true;
       if (timer !== null) clearInterval(timer);
       await unlisten?.();
-      // What still reads from the upstream may hang as long as that does, and the next start sees it again.
+      // Not longer than this: reads from an upstream that hangs would delay the stop, and the next start repeats them.
       await Promise.race([
         Promise.allSettled(running.values()),
-        wait(mostStopMs, undefined, { ref: false }),
+        wait(maxStopMs, undefined, { ref: false }),
       ]);
     },
   };

@@ -1,240 +1,228 @@
-import { randomInt } from 'node:crypto';
 import type { Sql } from '../../../database/connect.ts';
 import { type Failure, type FailureCode, storeFailure } from '../../../errors.ts';
-import { type Engine, later } from '../dependencies.ts';
-import type { LipsyncPost } from '../endpoints.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import type { PostOutcome } from '../endpoints.ts';
+import {
+  isCancelRequested,
+  isCreateRequestWaiting,
+  isOutcomePending,
+  isUnsentClaim,
+} from '../lifecycle.ts';
 import { expectedMs, kindOf, secondsOfSpeech } from '../progress/estimate.ts';
-import { changeStatus, fail, type Occasion, occasionOf } from '../progress/transition.ts';
+import {
+  type ChangeContext,
+  changeContext,
+  changeStatus,
+  failLipsync,
+} from '../progress/transition.ts';
 import { ensurePoll } from '../reconcile/poll-interval.ts';
-import { type Lipsync, lockLipsync, notifyChange, updateLipsync } from '../store/lipsyncs.ts';
-import { tellPositions } from '../store/positions.ts';
-import { deleteRefused } from '../store/refusals.ts';
-import { lockQueue, notifyQueue } from './queue.ts';
+import { notifyChange } from '../store/events.ts';
+import { type Lipsync, lockLipsync, updateLipsync } from '../store/lipsyncs.ts';
+import { appendPositionEvents } from '../store/positions.ts';
+import { lockQueue, notifyQueue } from '../store/queue.ts';
+import { deleteRejected } from '../store/refusals.ts';
+import { readDurations } from '../store/upstream-jobs.ts';
+import { cooldownEnd, decideWhenBusy, isRateLimited, noFreeSlot } from './rate-limit.ts';
+import { requeue } from './requeue.ts';
 
-/** Refusals that say something of the account and not of the request: nothing is sent there until it healed. */
-const pausing: ReadonlySet<FailureCode> = new Set([
+/** Rejections that concern the account, not the request: the account is paused until it recovers. */
+const pausingCodes: ReadonlySet<FailureCode> = new Set([
   'UPSTREAM_UNAUTHORIZED',
   'SUBSCRIPTION_EXPIRED',
   'INSUFFICIENT_CREDITS',
   'ACCOUNT_PENDING',
 ]);
 
-/**
- * A create that is still being answered: it never waited, so that the upstream's refusal is its caller's answer and
- * leaves nothing behind.
- */
-export function isBeingAnswered(lipsync: Lipsync): boolean {
-  return lipsync.status === 'SUBMITTING' && lipsync.loggedPosition === null;
-}
+/** The outcome of a POST, and whether the lip-sync may wait if the account is busy. */
+export type Outcome = PostOutcome & { mayWait: boolean };
 
-/** What the POST led to, and whether it may wait where there was no room. */
-export type Answer = LipsyncPost & { mayWait: boolean };
+type Rejection = Extract<Outcome, { kind: 'rejected' | 'not-sent' }>;
 
-/** What became of a POST. `waiting` = put back into the queue. */
+/** What a submission led to. `waiting` = requeued. */
 export type Settlement =
   | { kind: 'submitted'; wasCalledBack: boolean }
   | { kind: 'waiting' | 'unknown' }
-  | { kind: 'refused'; failure: Failure };
+  | { kind: 'rejected'; failure: Failure };
 
 /**
- * Writes down what a POST led to. Whoever marked the POST as started is the only one who may send it, and so the
- * only one to call this; others can at most have found the job meanwhile. It may be called again where nobody knows
- * whether the first time was written.
+ * Writes the outcome of a POST. Only the process that marked the POST as started sends it and calls this; others can at
+ * most have found the job meanwhile. Idempotent, so it can be repeated when it is not known whether a write was committed.
  */
 export async function settle(
-  engine: Engine,
+  deps: LipsyncDependencies,
   { id, attempts }: Pick<Lipsync, 'id' | 'attempts'>,
-  answer: Answer,
+  outcome: Outcome,
 ): Promise<Settlement> {
-  return engine.db.transaction(async (tx) => {
+  return deps.db.transaction(async (tx) => {
     await lockQueue(tx);
     const lipsync = await lockLipsync(tx, id);
-    const occasion = occasionOf(engine, 'GATEWAY');
-    if (lipsync === null && (answer.kind === 'refused' || answer.kind === 'not-sent')) {
-      return { kind: 'refused', failure: answer.failure };
+    const context = changeContext(deps, 'GATEWAY');
+    if (lipsync === null && (outcome.kind === 'rejected' || outcome.kind === 'not-sent')) {
+      return { kind: 'rejected', failure: outcome.failure };
     }
     if (lipsync?.status !== 'SUBMITTING' || lipsync.attempts !== attempts) {
       return { kind: 'submitted', wasCalledBack: false };
     }
     await notifyQueue(tx);
-    if (answer.kind === 'accepted') {
-      await accept(engine, tx, { ...answer, lipsync, occasion });
+    if (outcome.kind === 'accepted') {
+      await accept(deps, tx, { ...outcome, lipsync, context });
       return { kind: 'submitted', wasCalledBack: lipsync.hintedVideoIds.length > 0 };
     }
-    if (answer.kind === 'unknown') {
-      await loseOutcome(engine, tx, { lipsync, at: occasion.at });
+    if (outcome.kind === 'unknown') {
+      await markOutcomeUnknown(deps, tx, { lipsync, at: context.at });
       return { kind: 'unknown' };
     }
-    return turnDown(engine, tx, { lipsync, answer, occasion });
+    return handleRejection(deps, tx, { lipsync, outcome, context });
   });
 }
 
-/** Nobody knows what became of its POST: from now on it is looked for, and never sent again. */
-export async function loseOutcome(
-  engine: Engine,
+/**
+ * Gives up a claim before its POST, because the process stops or `expiresAt` has passed. The slot is free at once, not
+ * only when the lease ends. Does nothing if another process has taken the claim over.
+ */
+export function releaseClaim(
+  deps: LipsyncDependencies,
+  { id, attempts }: Pick<Lipsync, 'id' | 'attempts'>,
+  { mayWait }: { mayWait: boolean },
+): Promise<Settlement> {
+  return deps.db.transaction<Settlement>(async (tx) => {
+    await lockQueue(tx);
+    const lipsync = await lockLipsync(tx, id);
+    if (lipsync === null || lipsync.attempts !== attempts || !isUnsentClaim(lipsync)) {
+      return { kind: 'waiting' };
+    }
+    const context = changeContext(deps, 'GATEWAY');
+    await notifyQueue(tx);
+    if (mayWait) {
+      await requeue(tx, lipsync, context);
+      return { kind: 'waiting' };
+    }
+    return reject(tx, { lipsync, failure: noFreeSlot('ALL_ACCOUNTS_BUSY'), context });
+  });
+}
+
+/** From now on the job of the POST is searched for, and the POST is never sent again. */
+export async function markOutcomeUnknown(
+  deps: LipsyncDependencies,
   tx: Sql,
   { lipsync, at }: { lipsync: Lipsync; at: Date },
 ): Promise<void> {
   await updateLipsync(tx, lipsync.id, { outcomeUnknownAt: at, leaseUntil: null });
   await notifyChange(tx, lipsync.id);
-  await tellPositions(tx, lipsync.owner, at);
-  if (lipsync.accountId !== null) await ensurePoll(engine, lipsync.accountId, { tx });
+  await appendPositionEvents(tx, lipsync.owner, at);
+  if (lipsync.accountId !== null) await ensurePoll(deps, lipsync.accountId, { tx });
 }
 
-/** The column is an integer, and an answer that can't be written down would make the POST's outcome unknown. */
-function wholeCredits(credits: number | null): number | null {
-  return credits === null || Math.abs(credits) > 1e9 ? null : Math.round(credits);
-}
-
-/** The upstream has the job: also used where a look found the job of a POST without an answer. */
+/** The upstream has a job for the lip-sync. Also called when the job of a POST without an answer is found. */
 export async function accept(
-  engine: Engine,
+  deps: LipsyncDependencies,
   tx: Sql,
   job: {
     lipsync: Lipsync;
     upstreamVideoId: string;
     creditsCharged: number | null;
-    occasion: Occasion;
+    context: ChangeContext;
   },
 ): Promise<Lipsync> {
-  const { lipsync, occasion } = job;
+  const { lipsync, context } = job;
   if (lipsync.accountId !== null) {
-    await ensurePoll(engine, lipsync.accountId, { tx });
-    await engine.accounts.endCooldown(tx, lipsync.accountId, occasion.at);
+    await ensurePoll(deps, lipsync.accountId, { tx });
+    await deps.accounts.endCooldown(tx, lipsync.accountId, context.at);
   }
   const submitted = await changeStatus(tx, lipsync, {
     status: 'SUBMITTED',
     set: {
       upstreamVideoId: job.upstreamVideoId,
       creditsCharged: wholeCredits(job.creditsCharged),
-      submittedAt: occasion.at,
+      submittedAt: context.at,
       holdsSlot: !lipsync.offPeak,
-      expectedMs: await readExpectedMs(engine, tx, lipsync),
+      expectedMs: await readExpectedMs(deps, tx, lipsync),
       leaseUntil: null,
       outcomeUnknownAt: null,
     },
-    occasion,
+    context,
   });
-  await tellPositions(tx, lipsync.owner, occasion.at);
-  if (submitted.cancelRequestedAt === null) return submitted;
+  await appendPositionEvents(tx, lipsync.owner, context.at);
+  if (!isCancelRequested(submitted)) return submitted;
   return changeStatus(tx, submitted, {
     status: 'CANCELLED',
     set: { isTrackingStopped: true, holdsSlot: submitted.holdsSlot },
-    occasion,
+    context,
   });
 }
 
-/** Refused or never sent: it waits again, ends, or leaves no trace. */
-async function turnDown(
-  engine: Engine,
+/** The POST was rejected or never sent: the lip-sync waits again, fails, or is deleted. */
+async function handleRejection(
+  deps: LipsyncDependencies,
   tx: Sql,
-  refusal: {
-    lipsync: Lipsync;
-    answer: Extract<Answer, { kind: 'refused' | 'not-sent' }>;
-    occasion: Occasion;
-  },
+  rejection: { lipsync: Lipsync; outcome: Rejection; context: ChangeContext },
 ): Promise<Settlement> {
-  const { lipsync, answer, occasion } = refusal;
-  const { failure } = answer;
-  // Where the answer came later than its lease, the caller has been told that the outcome is unknown.
-  const isFirstAnswer = isBeingAnswered(lipsync) && lipsync.outcomeUnknownAt === null;
-  const isBusy = failure.code === 'RATE_LIMITED';
-  const wasPaused = await tellAccount(engine, tx, { lipsync, answer, occasion });
-  if (isFirstAnswer && !(isBusy && answer.mayWait)) {
-    await deleteRefused(tx, lipsync, { failure: storeFailure(failure), at: occasion.at });
-    await tellPositions(tx, lipsync.owner, occasion.at);
-    return { kind: 'refused', failure };
-  }
-  // Of several that were under way when their account was paused, the first was told why; the others wait.
-  if (isBusy || wasPaused || answer.kind === 'not-sent') {
-    await putBack(tx, lipsync, occasion);
+  const { lipsync, outcome, context } = rejection;
+  const { failure } = outcome;
+  // Not if the answer came after the lease: the caller has then already received OutcomeUnknownError.
+  const isFirstAnswer = isCreateRequestWaiting(lipsync) && isOutcomePending(lipsync);
+  const { wasPaused } = await pauseOrCoolDownAccount(deps, tx, rejection);
+  const mustRequeue =
+    isRateLimited(failure) &&
+    decideWhenBusy({ mayWait: outcome.mayWait, isFirstAnswer }) === 'requeue';
+  if (isFirstAnswer && !mustRequeue) return reject(tx, { lipsync, failure, context });
+  // Only the first failure that pauses an account is reported to its caller. Lip-syncs under way on it are requeued.
+  if (mustRequeue || wasPaused || outcome.kind === 'not-sent') {
+    await requeue(tx, lipsync, context);
     return { kind: 'waiting' };
   }
-  await fail(tx, lipsync, { failure: storeFailure(failure), occasion });
-  await tellPositions(tx, lipsync.owner, occasion.at);
-  return { kind: 'refused', failure };
+  await failLipsync(tx, lipsync, { failure: storeFailure(failure), context });
+  await appendPositionEvents(tx, lipsync.owner, context.at);
+  return { kind: 'rejected', failure };
 }
 
-/**
- * What the answer says of the account: full for a while, or not usable until it healed. True where that is not usable
- * for this very reason already.
- */
-async function tellAccount(
-  engine: Engine,
+/** The failure answers the create request, and the lip-sync is deleted. */
+async function reject(
   tx: Sql,
-  refusal: {
-    lipsync: Lipsync;
-    answer: { kind: string; failure: Failure };
-    occasion: Occasion;
-  },
-): Promise<boolean> {
-  const { lipsync, answer, occasion } = refusal;
-  const { failure } = answer;
-  if (lipsync.accountId === null) return false;
-  if (pausing.has(failure.code)) {
-    return !(await engine.accounts.pause(tx, lipsync.accountId, failure.code));
-  }
-  if (failure.code === 'RATE_LIMITED' || answer.kind === 'not-sent') {
-    const seconds = failure.retryAfterSeconds ?? randomInt(10, 31);
-    await engine.accounts.cool(tx, lipsync.accountId, later(occasion.at, seconds * 1000));
-  }
-  return false;
+  { lipsync, failure, context }: { lipsync: Lipsync; failure: Failure; context: ChangeContext },
+): Promise<Settlement> {
+  await deleteRejected(tx, lipsync, { failure: storeFailure(failure), at: context.at });
+  await appendPositionEvents(tx, lipsync.owner, context.at);
+  return { kind: 'rejected', failure };
 }
 
-/** A log stays short: going back and forth is told five times, after that only the waiting itself. */
-const toldAttempts = 5;
-
-export function isAttemptTold(lipsync: Lipsync): boolean {
-  return lipsync.attempts <= toldAttempts;
-}
-
-/**
- * Back into the queue, to its old place. Only where the upstream surely has no job of it. Its owner keeps its turn:
- * else a storm of 429 that hits one owner would let another one pass for as long as it lasts. An off-peak job, or one
- * with a limit of its own, may have been refused for that, and must not be tried again and again before all others.
- */
-export async function putBack(tx: Sql, lipsync: Lipsync, occasion: Occasion): Promise<void> {
-  const waiting: Partial<Lipsync> = {
-    holdsSlot: false,
-    leaseUntil: null,
-    postStartedAt: null,
-    outcomeUnknownAt: null,
-    hintedVideoIds: [],
-    accountId: lipsync.isAccountFixed ? lipsync.accountId : null,
-    ...(lipsync.offPeak || lipsync.maxJobs !== null ? {} : { turn: null }),
-  };
-  if (lipsync.cancelRequestedAt !== null) {
-    await changeStatus(tx, lipsync, { status: 'CANCELLED', set: waiting, occasion });
-    await tellPositions(tx, lipsync.owner, occasion.at);
-  } else if (isAttemptTold(lipsync)) {
-    await changeStatus(tx, lipsync, { status: 'QUEUED', set: waiting, occasion });
-  } else {
-    await updateLipsync(tx, lipsync.id, { ...waiting, status: 'QUEUED' });
+/** Pauses the account or starts its cooldown. `wasPaused`: it was already paused for this very reason. */
+async function pauseOrCoolDownAccount(
+  deps: LipsyncDependencies,
+  tx: Sql,
+  { lipsync, outcome, context }: { lipsync: Lipsync; outcome: Rejection; context: ChangeContext },
+): Promise<{ wasPaused: boolean }> {
+  const { accountId } = lipsync;
+  const { failure } = outcome;
+  if (accountId === null) return { wasPaused: false };
+  if (pausingCodes.has(failure.code)) {
+    return { wasPaused: !(await deps.accounts.pause(tx, accountId, failure.code)) };
   }
+  if (isRateLimited(failure) || outcome.kind === 'not-sent') {
+    await deps.accounts.coolDown(tx, accountId, cooldownEnd(failure, context.at));
+  }
+  return { wasPaused: false };
 }
 
-/**
- * The median of the last fifty of its kind and length, else of its kind, else a default. They are looked for among the
- * last thousand: all others wait for this transaction, and one of a rare kind must not search a month for its like.
- */
-async function readExpectedMs(engine: Engine, tx: Sql, lipsync: Lipsync): Promise<number> {
+/** The column is an integer. A value that can't be stored would make the outcome of the POST unknown. */
+function wholeCredits(credits: number | null): number | null {
+  return credits === null || Math.abs(credits) > 1e9 ? null : Math.round(credits);
+}
+
+/** The median of earlier jobs of the same kind and length, else of the same kind, else the default. */
+async function readExpectedMs(
+  deps: LipsyncDependencies,
+  tx: Sql,
+  lipsync: Lipsync,
+): Promise<number> {
   const isText = lipsync.text !== null;
   const seconds = lipsync.text === null ? lipsync.mediaSeconds : secondsOfSpeech(lipsync.text);
-  const kind = kindOf({ isText, seconds, isOffPeak: lipsync.offPeak });
-  const read = async (bounds: { from: number; to: number }) => {
-    const rows = await tx.query<{ ms: number }>(
-      `select (extract(epoch from finished_at - submitted_at) * 1000)::float8 as ms from (
-         select text, media_seconds, submitted_at, finished_at from lipsyncs
-         where status = 'COMPLETED' and off_peak = $2 order by finished_at desc limit 1000) latest
-       where submitted_at is not null and (text is not null) = $1
-         and coalesce(media_seconds, length(text) / 14.0, 0) > $3
-         and coalesce(media_seconds, length(text) / 14.0, 0) <= $4
-       order by finished_at desc limit 50`,
-      [kind.isText, kind.isOffPeak, bounds.from, bounds.to],
-    );
-    return rows.map(({ ms }) => ms);
-  };
-  const alike = await read({ from: kind.fromSeconds, to: Math.min(kind.toSeconds, 1e9) });
-  const known = alike.length > 0 ? alike : await read({ from: -1, to: 1e9 });
-  return expectedMs(known, engine.timing.firstGuessMs);
+  const { isOffPeak, ...kind } = kindOf({ isText, seconds, isOffPeak: lipsync.offPeak });
+  const [from, to] = [kind.fromSeconds, Math.min(kind.toSeconds, 1e9)];
+  const sameLength = await readDurations(tx, { isText, isOffPeak, from, to });
+  const durations =
+    sameLength.length > 0
+      ? sameLength
+      : await readDurations(tx, { isText, isOffPeak, from: -1, to: 1e9 });
+  return expectedMs(durations, deps.timing.defaultJobMs);
 }

@@ -1,18 +1,18 @@
-/** How far along a lip-sync is. The upstream tells no progress, so it is estimated from how long others took. */
+/** Progress estimates. The upstream reports no progress, so it is estimated from the durations of earlier jobs. */
 
-/** The estimate reaches this when the expected time is over, then creeps towards `ceiling`. */
+/** The estimate reaches this when the expected time is over, then approaches `maxPercent`. */
 const percentAtExpected = 85;
-const ceiling = 95;
+const maxPercent = 95;
 
 /** Longer audio takes longer: durations are compared within these upper bounds, in seconds of speech. */
 const lengthBounds = [10, 30, Number.POSITIVE_INFINITY] as const;
 
-/** About fourteen characters are spoken in a second. */
+/** About fourteen characters are spoken per second. */
 export function secondsOfSpeech(text: string): number {
   return text.length / 14;
 }
 
-/** Jobs whose durations may be compared: `'audio/10'`, `'text/30/off-peak'`. */
+/** Jobs with comparable durations: same kind of speech, same tariff, seconds above `fromSeconds` and up to `toSeconds`. */
 export function kindOf(job: { isText: boolean; seconds: number | null; isOffPeak: boolean }): {
   isText: boolean;
   isOffPeak: boolean;
@@ -29,34 +29,34 @@ export function kindOf(job: { isText: boolean; seconds: number | null; isOffPeak
   };
 }
 
-/** The median of the durations in milliseconds, or the first guess where there are none. */
-export function expectedMs(durations: readonly number[], firstGuessMs: number): number {
+/** The median of the durations in milliseconds, or the default if there are none. */
+export function expectedMs(durations: readonly number[], defaultMs: number): number {
   const sorted = durations.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle];
-  if (upper === undefined) return firstGuessMs;
+  if (upper === undefined) return defaultMs;
   const lower = sorted.length % 2 === 0 ? (sorted[middle - 1] ?? upper) : upper;
   return Math.max(1, Math.round((lower + upper) / 2));
 }
 
-/** 0 to 95 while it runs. It never falls, as the expected duration of a job is fixed when it is submitted. */
+/** 0 to 95 while the job runs. It never falls, because the expected duration is fixed when the job is submitted. */
 export function runningPercent(elapsedMs: number, expected: number): number {
   const share = Math.max(0, elapsedMs) / expected;
   const percent =
     share <= 1
       ? share * percentAtExpected
-      : ceiling - (ceiling - percentAtExpected) * Math.exp(1 - share);
-  return Math.min(ceiling, Math.round(percent * 10) / 10);
+      : maxPercent - (maxPercent - percentAtExpected) * Math.exp(1 - share);
+  return Math.min(maxPercent, Math.round(percent * 10) / 10);
 }
 
-/** When it should be done: as expected, or, once that has passed, a tenth of the expected time from now. */
+/** The expected completion. Once that has passed: a tenth of the expected duration from now. */
 export function estimatedCompletion(submittedAt: Date, expected: number, now: Date): Date {
   const due = submittedAt.getTime() + expected;
   return new Date(Math.max(due, now.getTime() + expected / 10));
 }
 
-/** Whether a new percentage is worth an event: 5 points and 5 seconds after the last, so that a log stays short. */
-export function isWorthTelling(
+/** At least 5 points and 5 seconds after the last logged percentage, so that a log stays short. */
+export function isPercentWorthLogging(
   last: { percent: number; at: Date | null },
   percent: number,
   now: Date,
@@ -65,8 +65,8 @@ export function isWorthTelling(
   return isFar && (last.at === null || now.getTime() - last.at.getTime() >= 5_000);
 }
 
-/** Whether a new place in the queue is worth an event: halved, or among the first three. */
-export function isPositionWorthTelling(last: number | null, position: number): boolean {
+/** A position is logged if it halved since the last event or is one of the first three. */
+export function isPositionWorthLogging(last: number | null, position: number): boolean {
   if (last === null) return true;
   return position < last && (position <= 3 || position * 2 <= last);
 }

@@ -1,57 +1,57 @@
 import { createHash } from 'node:crypto';
-import { largestSequence } from './cursor.ts';
-import type { Places } from './log-watcher.ts';
+import { maxSequence } from './cursor.ts';
+import type { Sequences } from './log-watcher.ts';
 
 /**
- * The places of a list of lip-syncs in one cursor. It begins with a digest of the list, whatever order that is named
- * in, so that it is worth nothing for another one, and goes on with a varint for each lip-sync, in the order of their
- * ids. A log has under a hundred events, so that is a byte for each; at the worst it is five.
+ * One cursor for the logs of a list of lip-syncs. It begins with a digest of the list (in any order), which makes it
+ * invalid for other lists. Then follows the sequence of each lip-sync as a varint, in the order of the ids. A log has
+ * under a hundred events, so a sequence takes one byte; at most it takes five.
  */
 export type ListCursors = {
-  encode(places: Places): string;
-  /** Null where the cursor is none of this list's. */
-  decode(cursor: string): Places | null;
+  encode(sequences: Sequences): string;
+  /** Null if the cursor does not belong to this list. */
+  decode(cursor: string): Sequences | null;
 };
 
-/** 96 bits: two lists that meet would at most have places in each other's logs, which their owner may read anyway. */
+/** 96 bits. A collision would only give sequences for other logs, and only their owner can read these logs. */
 const digestBytes = 12;
 
-const mostBytesEach = 5;
+const maxBytesEach = 5;
 
-/** @param ids of lip-syncs, each once */
+/** @param ids of lip-syncs, without duplicates */
 export function listCursorsOf(ids: readonly string[]): ListCursors {
   const sorted = ids.toSorted();
   const digest = createHash('sha256').update(`lip-syncs:${sorted.join()}`).digest();
   const head = digest.subarray(0, digestBytes);
   // Four characters of base64 hold three bytes.
-  const mostCharacters = Math.ceil(((digestBytes + mostBytesEach * ids.length) * 4) / 3);
+  const maxCharacters = Math.ceil(((digestBytes + maxBytesEach * ids.length) * 4) / 3);
 
-  const encode = (places: Places) => {
-    const bytes = sorted.flatMap((id) => toVarint(places.get(id) ?? 0));
+  const encode = (sequences: Sequences) => {
+    const bytes = sorted.flatMap((id) => toVarint(sequences.get(id) ?? 0));
     return Buffer.concat([head, Buffer.from(bytes)]).toString('base64url');
   };
 
   return {
     encode,
     decode(cursor) {
-      if (cursor.length > mostCharacters) return null;
+      if (cursor.length > maxCharacters) return null;
       const bytes = Buffer.from(cursor, 'base64url');
       if (!bytes.subarray(0, digestBytes).equals(head)) return null;
-      const places = new Map<string, number>();
+      const sequences = new Map<string, number>();
       let at = digestBytes;
       for (const id of sorted) {
-        const { value, length } = readVarint(bytes.subarray(at, at + mostBytesEach));
-        places.set(id, value);
+        const { value, length } = readVarint(bytes.subarray(at, at + maxBytesEach));
+        sequences.set(id, value);
         at += length;
       }
-      const isSound = [...places.values()].every((place) => place <= largestSequence);
-      // Only as it was given out: no byte too many or too few, and no number written in a longer way.
-      return isSound && encode(places) === cursor ? places : null;
+      const isInRange = [...sequences.values()].every((sequence) => sequence <= maxSequence);
+      // Encoding again rejects missing or extra bytes and longer encodings of the same number.
+      return isInRange && encode(sequences) === cursor ? sequences : null;
     },
   };
 }
 
-/** Seven bits in each byte, the lowest first; the eighth says that more follow. */
+/** Seven bits per byte, lowest first; the eighth bit says that more bytes follow. */
 function toVarint(value: number): number[] {
   return value < 128 ? [value] : [(value % 128) + 128, ...toVarint(Math.floor(value / 128))];
 }

@@ -1,40 +1,35 @@
 import type { Database } from '../../../database/connect.ts';
 import type { Log } from '../../../log.ts';
 import { isTerminal } from '../lifecycle.ts';
-import {
-  changedChannel,
-  type Lipsync,
-  type LipsyncEvent,
-  readEventsAfter,
-  selectLipsyncs,
-} from '../store/lipsyncs.ts';
+import { changedChannel, type LipsyncEvent, readEventsAfter } from '../store/events.ts';
+import { findLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
 import { trace } from '../trace.ts';
 import { encodeCursor } from './cursor.ts';
-import { WatchedLog, Watcher } from './watched-log.ts';
+import { LogSubscriber, WatchedLog } from './watched-log.ts';
 
-/** An event, the row of its lip-sync as it is now, and the cursor with which to go on from there. */
+/** An event, the current row of its lip-sync, and the cursor that continues after the event. */
 export type Progress = { event: LipsyncEvent; lipsync: Lipsync; cursor: string };
 
-/** The sequence up to which each lip-sync was told, by its id. */
-export type Places = ReadonlyMap<string, number>;
+/** The sequence of the last event sent, by lip-sync id. */
+export type Sequences = ReadonlyMap<string, number>;
 
-/** The same, with null for what begins with its last event as stored. */
-export type Starts = ReadonlyMap<string, number | null>;
+/** The sequence after which to start, by lip-sync id; null = start with the newest event. */
+export type StartSequences = ReadonlyMap<string, number | null>;
 
 type Next = Omit<Progress, 'cursor'>;
 
-/** How long to wait before logs that could not be read are tried again. */
+/** Pause before logs that could not be read are read again. */
 const retryMs = 500;
 
 /**
- * Tells any number of watchers of any number of lip-syncs what happens to them. One connection listens; one read of
- * a log serves all who watch the same. A slow watcher holds nothing but its places in the shared logs.
+ * Streams the logs of lip-syncs to any number of subscribers. One connection listens for changes, and one read of a log
+ * serves all of its subscribers. A slow subscriber holds no events of its own, only its positions in the shared logs.
  */
-export class Watch {
+export class LogWatcher {
   private readonly logs = new Map<string, WatchedLog>();
   private readonly db: Database;
   private readonly log: Log;
-  private stop: () => Promise<void> = async () => undefined;
+  private unlisten: () => Promise<void> = async () => undefined;
 
   constructor(db: Database, log: Log) {
     this.db = db;
@@ -42,20 +37,20 @@ export class Watch {
   }
 
   async open(): Promise<void> {
-    this.stop = await this.db.listen(changedChannel, {
+    this.unlisten = await this.db.listen(changedChannel, {
       onMessage: (id) => {
         trace('notified', { lipsyncId: id });
-        this.logs.get(id)?.touch();
+        this.logs.get(id)?.markStale();
       },
-      // Whatever was told meanwhile went unheard: the logs know it.
+      // Notifications sent while the connection was down are lost, so every log is read again.
       onReconnected: () => {
-        for (const watched of this.logs.values()) watched.touch();
+        for (const watched of this.logs.values()) watched.markStale();
       },
     });
   }
 
   close(): Promise<void> {
-    return this.stop();
+    return this.unlisten();
   }
 
   get watchedCount(): number {
@@ -63,24 +58,27 @@ export class Watch {
   }
 
   /** One lip-sync, with its own cursors. */
-  follow(id: string, after: number | null): AsyncIterableIterator<Progress> {
-    const cursorOf = (places: Places) => encodeCursor(id, places.get(id) ?? 0);
-    return this.followAll(new Map([[id, after]]), cursorOf);
+  subscribe(id: string, after: number | null): AsyncIterableIterator<Progress> {
+    const cursorOf = (sequences: Sequences) => encodeCursor(id, sequences.get(id) ?? 0);
+    return this.subscribeToMany(new Map([[id, after]]), cursorOf);
   }
 
   /**
-   * What happens to lip-syncs, from the logs and then live, the oldest event first, until each has told its terminal
-   * event or was erased. `return` ends it at once, also while nothing happens: a plain generator would first wait for
-   * the next event, and so leak for as long as the jobs are quiet.
+   * Stored events and then live ones, the oldest first, until each lip-sync has sent its terminal event or was erased.
+   * `return` ends the stream at once. A plain generator would first wait for the next event, and so keep the stream of a
+   * disconnected client for as long as the jobs are quiet.
    */
-  followAll(after: Starts, cursorOf: (places: Places) => string): AsyncIterableIterator<Progress> {
-    const watcher = new Watcher();
-    const walker = this.walk(watcher, after, cursorOf);
+  subscribeToMany(
+    after: StartSequences,
+    cursorOf: (sequences: Sequences) => string,
+  ): AsyncIterableIterator<Progress> {
+    const subscriber = new LogSubscriber();
+    const events = this.generate(subscriber, after, cursorOf);
     return {
-      next: () => walker.next(),
+      next: () => events.next(),
       return: () => {
-        watcher.leave();
-        return walker.return(undefined);
+        subscriber.stop();
+        return events.return(undefined);
       },
       [Symbol.asyncIterator]() {
         return this;
@@ -88,56 +86,56 @@ export class Watch {
     };
   }
 
-  /** Resolves when anything was told of the lip-sync, at the latest after a second: a word may go unheard. */
+  /** Resolves at the next change of the lip-sync, at the latest after a second, because a notification can be lost. */
   async nextChange(id: string): Promise<void> {
-    const watcher = new Watcher();
-    this.enter(watcher, [id]);
-    await watcher.sleep(1_000);
-    this.leave(watcher);
+    const subscriber = new LogSubscriber();
+    this.add(subscriber, [id]);
+    await subscriber.sleep(1_000);
+    this.remove(subscriber);
   }
 
-  private async *walk(
-    watcher: Watcher,
-    after: Starts,
-    cursorOf: (places: Places) => string,
+  private async *generate(
+    subscriber: LogSubscriber,
+    after: StartSequences,
+    cursorOf: (sequences: Sequences) => string,
   ): AsyncGenerator<Progress> {
     const sent = new Map(after);
-    this.enter(watcher, sent.keys());
+    this.add(subscriber, sent.keys());
     try {
-      while (!watcher.hasLeft) {
-        const isRead = await this.tryToRefresh(watcher);
-        const next = isRead ? nextOf(watcher, sent) : 'quiet';
-        if (next === 'over') return;
-        if (next === 'quiet') {
-          await watcher.sleep(isRead ? null : retryMs);
+      while (!subscriber.hasStopped) {
+        const isRead = await this.tryToRefresh(subscriber);
+        const next = isRead ? nextEvent(subscriber, sent) : 'none';
+        if (next === 'complete') return;
+        if (next === 'none') {
+          await subscriber.sleep(isRead ? null : retryMs);
         } else {
           sent.set(next.event.lipsyncId, next.event.sequence);
-          watcher.begun.add(next.event.lipsyncId);
-          yield { ...next, cursor: cursorOf(placesOf(watcher, sent)) };
+          subscriber.begun.add(next.event.lipsyncId);
+          yield { ...next, cursor: cursorOf(sequencesOf(subscriber, sent)) };
         }
       }
     } finally {
-      this.leave(watcher);
+      this.remove(subscriber);
     }
   }
 
-  /** Where the database is away for a while, whoever watches is not told to leave: it is asked again. */
-  private async tryToRefresh({ logs }: Watcher): Promise<boolean> {
+  /** False if the database is unavailable. The stream stays open, and the caller reads again later. */
+  private async tryToRefresh({ logs }: LogSubscriber): Promise<boolean> {
     try {
       await this.refresh(logs);
       return true;
     } catch (error) {
       const lipsyncIds = logs.filter(({ isStale }) => isStale).map(({ id }) => id);
-      this.log.warn({ err: error, lipsyncIds }, 'logs of watched lip-syncs could not be read');
+      this.log.warn({ err: error, lipsyncIds }, 'watched logs could not be read; retrying');
       return false;
     }
   }
 
   /**
-   * All that have changed are read at once; what is being read already is waited for. What changes meanwhile is read
-   * the next time, so that who watches many is not kept from what there is.
+   * Reads all stale logs in one query and waits for reads under way. Changes that come meanwhile are left to the next
+   * refresh, so that busy logs do not delay the events already read.
    *
-   * @throws where the database can't be read
+   * @throws if the database can't be read
    */
   private async refresh(logs: readonly WatchedLog[]): Promise<void> {
     const unread = logs.filter(({ isStale, reading }) => isStale && reading === null);
@@ -152,8 +150,10 @@ export class Watch {
     for (const watched of logs) watched.isStale = false;
     try {
       const events = Map.groupBy(await readEventsAfter(this.db, logs), (each) => each.lipsyncId);
-      const ids = logs.map(({ id }) => id);
-      const rows = await selectLipsyncs(this.db, 'where id = any($1::uuid[])', [ids]);
+      const rows = await findLipsyncs(
+        this.db,
+        logs.map(({ id }) => id),
+      );
       const lipsyncs = new Map(rows.map((lipsync) => [lipsync.id, lipsync]));
       for (const watched of logs) {
         const lipsync = lipsyncs.get(watched.id);
@@ -169,50 +169,53 @@ export class Watch {
     }
   }
 
-  private enter(watcher: Watcher, ids: Iterable<string>): void {
+  private add(subscriber: LogSubscriber, ids: Iterable<string>): void {
     for (const id of ids) {
       const watched = this.logs.get(id) ?? new WatchedLog(id);
       this.logs.set(id, watched);
-      watched.watchers.add(watcher);
-      watcher.logs.push(watched);
+      watched.subscribers.add(subscriber);
+      subscriber.logs.push(watched);
     }
   }
 
-  private leave(watcher: Watcher): void {
-    for (const watched of watcher.logs) {
-      watched.watchers.delete(watcher);
-      if (watched.watchers.size === 0) this.logs.delete(watched.id);
+  private remove(subscriber: LogSubscriber): void {
+    for (const watched of subscriber.logs) {
+      watched.subscribers.delete(subscriber);
+      if (watched.subscribers.size === 0) this.logs.delete(watched.id);
     }
   }
 }
 
-/** `isFirst`: nothing was told of its lip-sync before. */
+/** `isFirst`: no event of its lip-sync was sent before. */
 type Candidate = Next & { isFirst: boolean };
 
-/** What is to be told next: the last event of each first, then the oldest. `over`: each has ended or was erased. */
-function nextOf({ logs, begun }: Watcher, sent: Starts): Next | 'quiet' | 'over' {
-  // What is kept for those who watched before is nothing to whoever comes after it was erased.
-  const told = logs.filter(({ isErased, id }) => !isErased || begun.has(id));
-  const candidates = told.flatMap((watched) => candidateOf(watched, sent) ?? []);
+/** The event to send next: first the newest event of each lip-sync, then the oldest event of any. */
+function nextEvent(
+  { logs, begun }: LogSubscriber,
+  sent: StartSequences,
+): Next | 'none' | 'complete' {
+  // Events of an erased lip-sync are kept for subscribers that already received some, not for new ones.
+  const visible = logs.filter(({ isErased, id }) => !isErased || begun.has(id));
+  const candidates = visible.flatMap((watched) => candidateOf(watched, sent) ?? []);
   const [first] = candidates;
   if (first !== undefined) {
     const { event, lipsync } = candidates.reduce((a, b) => (isBefore(b, a) ? b : a), first);
     return { event, lipsync };
   }
-  const isOver = logs.every(({ isErased, events }) => {
+  const isComplete = logs.every(({ isErased, events }) => {
     const last = events.at(-1);
     return isErased || last === undefined || isTerminal(last.status);
   });
-  return isOver ? 'over' : 'quiet';
+  return isComplete ? 'complete' : 'none';
 }
 
-function candidateOf(watched: WatchedLog, sent: Starts): Candidate | null {
+function candidateOf(watched: WatchedLog, sent: StartSequences): Candidate | null {
   const { lipsync } = watched;
-  const place = sent.get(watched.id) ?? null;
-  const event = lipsync === null ? undefined : watched.next(place);
+  const sequence = sent.get(watched.id) ?? null;
+  const event = lipsync === null ? undefined : watched.next(sequence);
   return lipsync === null || event === undefined
     ? null
-    : { event, lipsync, isFirst: place === null };
+    : { event, lipsync, isFirst: sequence === null };
 }
 
 function isBefore(one: Candidate, other: Candidate): boolean {
@@ -221,7 +224,7 @@ function isBefore(one: Candidate, other: Candidate): boolean {
     : one.isFirst;
 }
 
-/** Also of those that have not been told yet: their last event is still to come. */
-function placesOf({ logs }: Watcher, sent: Starts): Places {
+/** Includes lip-syncs without a sent event: their sequence is the one before the newest event, which is sent later. */
+function sequencesOf({ logs }: LogSubscriber, sent: StartSequences): Sequences {
   return new Map(logs.map(({ id, sequence }) => [id, sent.get(id) ?? Math.max(0, sequence - 1)]));
 }

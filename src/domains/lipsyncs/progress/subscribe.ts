@@ -1,32 +1,31 @@
 import { isUuid } from '../../../database/uuid.ts';
 import { InvalidInputError, NotFoundError } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
-import { findOwn } from '../history.ts';
-import { findLipsync, type Lipsync } from '../store/lipsyncs.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import { findLipsync, findOwnLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
 import { decodeCursor } from './cursor.ts';
 import { type ListCursors, listCursorsOf } from './list-cursor.ts';
-import type { Places, Progress, Watch } from './log-watcher.ts';
+import type { LogWatcher, Progress, Sequences } from './log-watcher.ts';
 
-/** As many as a page has, and as many ids as the URL of an `EventSource` may have beside its cursor. */
-const mostWatched = 100;
+/** As many as a page has, and as many ids as fit into the URL of an `EventSource` beside the cursor. */
+const maxSubscribed = 100;
 
 type Events = AsyncIterableIterator<Progress>;
 
-/** @throws InvalidInputError where the cursor is none of this lip-sync's. */
-export async function followLipsync(
-  engine: Engine,
-  watch: Watch,
+/** @throws InvalidInputError if the cursor does not belong to this lip-sync */
+export async function subscribeToLipsync(
+  deps: LipsyncDependencies,
+  watcher: LogWatcher,
   { lipsync, cursor }: { lipsync: Lipsync; cursor: string | null },
 ): Promise<Events> {
   const after = cursor === null ? null : decodeCursor(lipsync.id, cursor);
-  const current = await findLipsync(engine.db, lipsync.id);
+  const current = await findLipsync(deps.db, lipsync.id);
   if (cursor !== null && (after === null || after > (current?.sequence ?? 0))) {
-    throw invalid('after', 'The cursor is none of this lip-sync.');
+    throw invalid('after', 'The cursor does not belong to this lip-sync.');
   }
-  return watch.follow(lipsync.id, after);
+  return watcher.subscribe(lipsync.id, after);
 }
 
-/** `keys` of lip-syncs, null for an id that is none. */
+/** `keys`: of lip-syncs; null for an id that could not be decoded. */
 export type ListRequest = {
   owner: string;
   keys: readonly (string | null)[];
@@ -34,25 +33,22 @@ export type ListRequest = {
 };
 
 /**
- * The logs of a list of lip-syncs as one, with cursors of their own. Without a cursor each of them must be there. With
- * one, those that were erased since it was given out are over, as they are for whoever stayed.
+ * The logs of a list of lip-syncs as one stream with its own cursors. Without a cursor every lip-sync must exist. With a
+ * cursor, lip-syncs erased since the cursor was sent count as ended, as they do in a stream that stayed open.
  *
  * @throws NotFoundError, InvalidInputError
  */
-export async function followLipsyncs(
-  engine: Engine,
-  watch: Watch,
+export async function subscribeToLipsyncs(
+  deps: LipsyncDependencies,
+  watcher: LogWatcher,
   { owner, keys, cursor }: ListRequest,
 ): Promise<Events> {
-  if (keys.length === 0 || keys.length > mostWatched) {
-    throw invalid('ids', `ids names 1 to ${mostWatched} lip-syncs.`);
+  if (keys.length === 0 || keys.length > maxSubscribed) {
+    throw invalid('ids', `ids must name 1 to ${maxSubscribed} lip-syncs.`);
   }
-  const found = await findOwn(
-    engine.db,
-    owner,
-    keys.map((key) => key ?? ''),
-  );
-  const own = new Map(found.flatMap((each) => (each === null ? [] : [[each.id, each]])));
+  const valid = keys.filter((key) => key !== null && isUuid(key)) as string[];
+  const found = await findOwnLipsyncs(deps.db, owner, valid);
+  const own = new Map(found.map((each) => [each.id, each]));
   const mayBeErased = cursor !== null && own.size > 0;
   const missing = keys.findIndex(
     (key) => key === null || !(own.has(key) || (mayBeErased && isUuid(key))),
@@ -61,21 +57,25 @@ export async function followLipsyncs(
 
   const ids = [...new Set(keys)] as string[];
   const cursors = listCursorsOf(ids);
-  const places = cursor === null ? null : readPlaces(cursors, cursor, own);
-  // Only its own are watched: who made up the cursor may have named any others.
-  const starts = new Map([...own.keys()].map((id) => [id, places?.get(id) ?? null]));
-  return watch.followAll(starts, (told) => cursors.encode(new Map([...(places ?? []), ...told])));
+  const resumed = cursor === null ? null : readCursor(cursors, cursor, own);
+  // Only the owner's lip-syncs are watched: a forged cursor may contain any others.
+  const starts = new Map([...own.keys()].map((id) => [id, resumed?.get(id) ?? null]));
+  return watcher.subscribeToMany(starts, (sent) =>
+    cursors.encode(new Map([...(resumed ?? []), ...sent])),
+  );
 }
 
-function readPlaces(
+function readCursor(
   cursors: ListCursors,
   cursor: string,
   own: ReadonlyMap<string, Lipsync>,
-): Places {
-  const places = cursors.decode(cursor);
-  const isReached = [...own].every(([id, { sequence }]) => (places?.get(id) ?? 0) <= sequence);
-  if (places === null || !isReached) throw invalid('after', 'The cursor is none of this list.');
-  return places;
+): Sequences {
+  const sequences = cursors.decode(cursor);
+  const isReached = [...own].every(([id, { sequence }]) => (sequences?.get(id) ?? 0) <= sequence);
+  if (sequences === null || !isReached) {
+    throw invalid('after', 'The cursor does not belong to this list.');
+  }
+  return sequences;
 }
 
 function invalid(field: string, message: string): InvalidInputError {

@@ -1,24 +1,31 @@
 import type { Sql } from '../../../database/connect.ts';
 import type { StoredFailure } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
-import { type EventSource, isTerminal, type LipsyncStatus, mayFollow } from '../lifecycle.ts';
-import { appendEvent, type Lipsync, updateLipsync } from '../store/lipsyncs.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import {
+  canTransition,
+  type EventSource,
+  hasFailedAsUnknown,
+  isTerminal,
+  type LipsyncStatus,
+} from '../lifecycle.ts';
+import { appendEvent } from '../store/events.ts';
+import { type Lipsync, updateLipsync } from '../store/lipsyncs.ts';
 import { readPosition } from '../store/positions.ts';
 import { trace } from '../trace.ts';
-import { isWorthTelling, runningPercent } from './estimate.ts';
+import { isPercentWorthLogging, runningPercent } from './estimate.ts';
 
-export type Occasion = {
+/** What caused a change and when, for its event and its webhook. */
+export type ChangeContext = {
   source: EventSource;
   at: Date;
-  /** Who tells the owner's own server of what it asked for. */
-  webhooks: Engine['webhooks'];
+  webhooks: LipsyncDependencies['webhooks'];
 };
 
-export function occasionOf(engine: Engine, source: EventSource): Occasion {
-  return { source, at: engine.now(), webhooks: engine.webhooks };
+export function changeContext(deps: LipsyncDependencies, source: EventSource): ChangeContext {
+  return { source, at: deps.now(), webhooks: deps.webhooks };
 }
 
-/** The estimate of a running lip-sync; 100 only for a completed one; what was said last for any other. */
+/** The estimate while the job runs, 100 once COMPLETED, else the last logged percentage. */
 export function percentOf(lipsync: Lipsync, now: Date): number {
   if (lipsync.status === 'COMPLETED') return 100;
   const { submittedAt, expectedMs, finishedAt, loggedPercent } = lipsync;
@@ -27,72 +34,75 @@ export function percentOf(lipsync: Lipsync, now: Date): number {
 }
 
 /**
- * Moves a lip-sync to another status: the row, its event and the word to all instances, in the caller's
- * transaction. The row must be under lock. Throws where `lifecycle.ts` knows no such step: that is a defect of ours.
+ * Moves a lip-sync to another status: writes the row, its event, its webhook and the notification in the caller's
+ * transaction. The row must be locked. Throws if `lifecycle.ts` does not allow the transition, which is a bug.
  */
 export async function changeStatus(
   tx: Sql,
   lipsync: Lipsync,
-  change: { status: LipsyncStatus; set?: Partial<Lipsync>; occasion: Occasion },
+  change: { status: LipsyncStatus; set?: Partial<Lipsync>; context: ChangeContext },
 ): Promise<Lipsync> {
-  const { status, set = {}, occasion } = change;
-  const isOutcomeUnknown = lipsync.failure?.code === 'OUTCOME_UNKNOWN';
-  if (!mayFollow(lipsync.status, status, isOutcomeUnknown)) {
+  const { status, set = {}, context } = change;
+  if (!canTransition(lipsync.status, status, hasFailedAsUnknown(lipsync))) {
     throw new Error(`A lip-sync can't go from ${lipsync.status} to ${status}.`);
   }
   const ended = isTerminal(status)
-    ? { finishedAt: occasion.at, holdsSlot: false, leaseUntil: null }
+    ? { finishedAt: context.at, holdsSlot: false, leaseUntil: null }
     : {};
   const changed = await updateLipsync(tx, lipsync.id, { ...ended, ...set, status });
   if (changed === null) throw new Error('The lip-sync was deleted while it was locked.');
-  // Of the row before: one that ends keeps the estimate that was shown until now, and does not fall back.
-  const percent = status === 'COMPLETED' ? 100 : percentOf(lipsync, occasion.at);
-  const told = await tellChange(tx, changed, { ...occasion, percent });
-  await occasion.webhooks.enqueue(tx, told);
+  // From the row before the change: a lip-sync that ends keeps the last shown estimate, so that it never falls.
+  const percent = status === 'COMPLETED' ? 100 : percentOf(lipsync, context.at);
+  const logged = await appendChangeEvent(tx, changed, { ...context, percent });
+  await context.webhooks.enqueue(tx, logged);
   trace('status-written', { lipsyncId: lipsync.id, status });
-  return told;
+  return logged;
 }
 
-/** Writes the event of what the row now says. */
-export async function tellChange(
+/** Writes an event with the row's current status. */
+export async function appendChangeEvent(
   tx: Sql,
   lipsync: Lipsync,
-  occasion: Occasion & { percent?: number },
+  context: ChangeContext & { percent?: number },
 ): Promise<Lipsync> {
-  const percent = occasion.percent ?? percentOf(lipsync, occasion.at);
+  const percent = context.percent ?? percentOf(lipsync, context.at);
   const position = await readPosition(tx, lipsync);
   await updateLipsync(tx, lipsync.id, {
     loggedPercent: percent,
-    loggedPercentAt: occasion.at,
+    loggedPercentAt: context.at,
     loggedPosition: position ?? lipsync.loggedPosition,
   });
   await appendEvent(tx, lipsync, {
     percent,
     queuePosition: position,
-    source: occasion.source,
-    occurredAt: occasion.at,
+    source: context.source,
+    occurredAt: context.at,
   });
   return { ...lipsync, sequence: lipsync.sequence + 1, loggedPercent: percent };
 }
 
-/** Tells how far a running lip-sync is, where it moved far enough since the last time. */
-export async function tellProgress(tx: Sql, lipsync: Lipsync, occasion: Occasion): Promise<void> {
+/** Logs the percentage of a running lip-sync if it moved far enough since the last event. */
+export async function appendProgressEvent(
+  tx: Sql,
+  lipsync: Lipsync,
+  context: ChangeContext,
+): Promise<void> {
   const last = { percent: lipsync.loggedPercent, at: lipsync.loggedPercentAt };
-  if (isWorthTelling(last, percentOf(lipsync, occasion.at), occasion.at)) {
-    await tellChange(tx, lipsync, occasion);
+  if (isPercentWorthLogging(last, percentOf(lipsync, context.at), context.at)) {
+    await appendChangeEvent(tx, lipsync, context);
   }
 }
 
-/** Ends it with a failure: MODERATED where that is what it was, else FAILED. */
-export async function fail(
+/** Ends a lip-sync with a failure: as MODERATED for a moderation failure, else as FAILED. */
+export async function failLipsync(
   tx: Sql,
   lipsync: Lipsync,
-  end: { failure: StoredFailure; occasion: Occasion },
+  end: { failure: StoredFailure; context: ChangeContext },
 ): Promise<Lipsync> {
   const status = end.failure.code === 'CONTENT_MODERATED' ? 'MODERATED' : 'FAILED';
   return changeStatus(tx, lipsync, {
     status,
     set: { failure: end.failure },
-    occasion: end.occasion,
+    context: end.context,
   });
 }

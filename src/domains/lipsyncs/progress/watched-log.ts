@@ -1,43 +1,44 @@
-import type { Lipsync, LipsyncEvent } from '../store/lipsyncs.ts';
+import type { LipsyncEvent } from '../store/events.ts';
+import type { Lipsync } from '../store/lipsyncs.ts';
 
-/** What is kept of one lip-sync while somebody watches it: its whole log, which has under a hundred events. */
+/** The log of one lip-sync in memory while it has subscribers: all of its events, which are under a hundred. */
 export class WatchedLog {
   readonly id: string;
   readonly events: LipsyncEvent[] = [];
-  /** The row as it was last seen: also of one erased since, for those who have not been told its end. Null before the first read. */
+  /** The row as last read. After an erasure it stays for subscribers that have events left. Null before the first read. */
   lipsync: Lipsync | null = null;
   isErased = false;
-  readonly watchers = new Set<Watcher>();
-  /** Whether something was told of it since the last read began. */
+  readonly subscribers = new Set<LogSubscriber>();
+  /** Whether a change was notified since the last read began. */
   isStale = true;
-  /** The read that is under way: it serves all who wait for it. */
+  /** The read under way, which all subscribers wait for. */
   reading: Promise<void> | null = null;
 
   constructor(id: string) {
     this.id = id;
   }
 
-  /** The sequence up to which it has been read. */
+  /** The sequence of the last event read. */
   get sequence(): number {
     return this.events.at(-1)?.sequence ?? 0;
   }
 
-  touch(): void {
+  markStale(): void {
     this.isStale = true;
-    for (const watcher of this.watchers) watcher.wake();
+    for (const subscriber of this.subscribers) subscriber.wake();
   }
 
-  /** What follows the sequence `sent`; with null the last event as stored. */
+  /** The event after the sequence `sent`; with null the newest event. */
   next(sent: number | null): LipsyncEvent | undefined {
     const after = sent ?? this.sequence - 1;
     return after < this.sequence ? this.events.find(({ sequence }) => sequence > after) : undefined;
   }
 }
 
-/** One who watches some logs, of whom it is known whether he has left. A job may be quiet for hours. */
-export class Watcher {
-  hasLeft = false;
-  /** The lip-syncs of which he was told something. */
+/** A subscriber to some logs. It can be stopped at any time, also while the logs are quiet for hours. */
+export class LogSubscriber {
+  hasStopped = false;
+  /** Ids of the lip-syncs of which it has received an event. */
   readonly begun = new Set<string>();
   readonly logs: WatchedLog[] = [];
   #endSleep: () => void = () => undefined;
@@ -46,16 +47,16 @@ export class Watcher {
     this.#endSleep();
   }
 
-  leave(): void {
-    this.hasLeft = true;
+  stop(): void {
+    this.hasStopped = true;
     this.wake();
   }
 
-  /** Until a change that has not been read, or until he leaves; with `mostMs` for that long, or until the next change. */
-  async sleep(mostMs: number | null = null): Promise<void> {
-    if (this.hasLeft || (mostMs === null && this.logs.some(({ isStale }) => isStale))) return;
+  /** Until a log has an unread change or `stop` is called. With `maxMs`: until the next change, or for that long. */
+  async sleep(maxMs: number | null = null): Promise<void> {
+    if (this.hasStopped || (maxMs === null && this.logs.some(({ isStale }) => isStale))) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = mostMs === null ? undefined : setTimeout(resolve, mostMs);
+    const timer = maxMs === null ? undefined : setTimeout(resolve, maxMs);
     this.#endSleep = resolve;
     await promise;
     clearTimeout(timer);

@@ -1,37 +1,41 @@
-import type { Sql } from '../../../database/connect.ts';
 import { ContentModeratedError, GenerationFailedError, storeFailure } from '../../../errors.ts';
 import { isSameVideo, toStored, type UpstreamVideo } from '../../videos/service.ts';
-import type { Engine } from '../dependencies.ts';
-import { lockQueue, notifyQueue } from '../dispatch/queue.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
 import { accept } from '../dispatch/settle.ts';
-import { isTerminal, type LipsyncStatus, statusAfter } from '../lifecycle.ts';
-import { changeStatus, type Occasion, tellProgress } from '../progress/transition.ts';
-import { type Lipsync, lockLipsync } from '../store/lipsyncs.ts';
+import {
+  hasFailedAsUnknown,
+  isOutcomeUnknown,
+  isTerminal,
+  type LipsyncStatus,
+  statusAfter,
+} from '../lifecycle.ts';
+import { appendProgressEvent, type ChangeContext, changeStatus } from '../progress/transition.ts';
+import { isUpstreamIdTaken } from '../store/claims.ts';
+import { type Lipsync, lockLipsync, updateLipsync } from '../store/lipsyncs.ts';
+import { lockQueue, notifyQueue } from '../store/queue.ts';
 
-/** Writes down what the upstream says of a job that is ours. */
-export async function observe(
-  engine: Engine,
+/** Applies the upstream's state of a job to its lip-sync. Does nothing if the video is not this lip-sync's job. */
+export async function applyStatus(
+  deps: LipsyncDependencies,
   id: string,
-  seen: { video: UpstreamVideo; occasion: Occasion },
+  seen: { video: UpstreamVideo; context: ChangeContext },
 ): Promise<void> {
-  const { video, occasion } = seen;
-  const key = await engine.videos.ids.toKey(video.id);
-  await engine.db.transaction(async (tx) => {
+  const { video, context } = seen;
+  const key = await deps.videos.ids.toKey(video.id);
+  await deps.db.transaction(async (tx) => {
     const lipsync = await lockLipsync(tx, id);
-    const ours = lipsync?.upstreamVideoId ?? null;
-    if (lipsync === null || ours === null || !isSameVideo(ours, video.id)) return;
-    const isUnknown = lipsync.failure?.code === 'OUTCOME_UNKNOWN';
-    const status = statusAfter(lipsync.status, video.state, isUnknown);
+    if (lipsync === null || !isSameVideo(lipsync.upstreamVideoId ?? '', video.id)) return;
+    const status = statusAfter(lipsync.status, video.status, hasFailedAsUnknown(lipsync));
     if (status !== null) {
-      await changeStatus(tx, lipsync, { status, set: endOf(status, key, video), occasion });
+      await changeStatus(tx, lipsync, { status, set: endColumns(status, key, video), context });
       if (isTerminal(status)) await notifyQueue(tx);
     } else if (!isTerminal(lipsync.status)) {
-      await tellProgress(tx, lipsync, occasion);
+      await appendProgressEvent(tx, lipsync, context);
     }
   });
 }
 
-function endOf(status: LipsyncStatus, key: string, video: UpstreamVideo): Partial<Lipsync> {
+function endColumns(status: LipsyncStatus, key: string, video: UpstreamVideo): Partial<Lipsync> {
   if (status === 'COMPLETED') {
     return { resultVideoId: key, resultVideo: toStored(key, video), failure: null };
   }
@@ -41,35 +45,24 @@ function endOf(status: LipsyncStatus, key: string, video: UpstreamVideo): Partia
 }
 
 /**
- * The job of a POST without an answer was found. One that had already been given up as OUTCOME_UNKNOWN keeps that
- * end until the job's own is known, which `observe` then adds as its one more event.
+ * Records the job that was found for a POST without an answer. A lip-sync that already FAILED with OUTCOME_UNKNOWN keeps
+ * that status until the job ends; `applyStatus` then adds the job's end as one more event.
  */
-export async function attach(
-  engine: Engine,
+export async function attachJob(
+  deps: LipsyncDependencies,
   id: string,
-  found: { upstreamVideoId: string; occasion: Occasion },
-): Promise<boolean> {
-  return engine.db.transaction(async (tx) => {
+  found: { upstreamVideoId: string; context: ChangeContext },
+): Promise<void> {
+  const { upstreamVideoId } = found;
+  await deps.db.transaction(async (tx) => {
     await lockQueue(tx);
     const lipsync = await lockLipsync(tx, id);
-    if (lipsync === null || lipsync.upstreamVideoId !== null) return false;
-    if (await isTaken(tx, found.upstreamVideoId)) return false;
-    if (lipsync.status === 'SUBMITTING' && lipsync.outcomeUnknownAt !== null) {
-      await accept(engine, tx, { ...found, lipsync, creditsCharged: null });
-      return true;
+    if (lipsync === null || lipsync.upstreamVideoId !== null) return;
+    if (await isUpstreamIdTaken(tx, upstreamVideoId)) return;
+    if (isOutcomeUnknown(lipsync)) {
+      await accept(deps, tx, { ...found, lipsync, creditsCharged: null });
+    } else if (hasFailedAsUnknown(lipsync)) {
+      await updateLipsync(tx, id, { upstreamVideoId });
     }
-    if (lipsync.failure?.code !== 'OUTCOME_UNKNOWN') return false;
-    await tx.query('update lipsyncs set upstream_video_id = $2 where id = $1', [
-      id,
-      found.upstreamVideoId,
-    ]);
-    return true;
   });
-}
-
-async function isTaken(tx: Sql, upstreamVideoId: string): Promise<boolean> {
-  const rows = await tx.query('select 1 from lipsyncs where upstream_video_id = $1', [
-    upstreamVideoId,
-  ]);
-  return rows.length > 0;
 }

@@ -1,67 +1,60 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isUuid } from '../../../database/uuid.ts';
-import type { Engine } from '../dependencies.ts';
-import { lookAtLipsync } from './find-job.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import { addHintedVideoId } from '../store/claims.ts';
+import { reconcileLipsync } from './find-job.ts';
 
-/** A lip-sync is read again at most this often, however often its callback comes. */
-const lookEveryMs = 1_000;
+/** A lip-sync is reconciled at most this often, however many callbacks come. */
+const intervalMs = 1_000;
 
-/** More candidates than this no honest upstream names for one POST. */
-const mostHints = 8;
-
-/** No database takes U+0000, and a body that holds one must not cost the look. */
+/** PostgreSQL rejects U+0000, and a body that contains it must not prevent the reconciliation. */
 function isPlausibleId(text: string): boolean {
   return text.length <= 512 && !text.includes('\0');
 }
 
 /**
- * Turns callbacks into looks. Each lip-sync is read at most once a second: what comes within that second shares one
- * more look at its end, so that the last callback of a burst is never lost.
+ * Reconciles a lip-sync when a callback comes, at most once a second. Callbacks within that second share one more
+ * reconciliation at its end, so that the last callback of a burst is never lost.
  */
-export function createListener(engine: Engine) {
-  const looks = new Map<string, { isWanted: boolean; done: Promise<void> }>();
+export function createCallbackHandler(deps: LipsyncDependencies) {
+  const runs = new Map<string, { isRequested: boolean; done: Promise<void> }>();
   const closing = new AbortController();
 
-  async function lookUntilQuiet(id: string, look: { isWanted: boolean }): Promise<void> {
+  async function reconcileUntilQuiet(id: string, run: { isRequested: boolean }): Promise<void> {
     try {
-      while (look.isWanted && !closing.signal.aborted) {
-        look.isWanted = false;
-        await lookAtLipsync(engine, id, 'CALLBACK');
-        await wait(lookEveryMs, undefined, { signal: closing.signal, ref: false });
+      while (run.isRequested && !closing.signal.aborted) {
+        run.isRequested = false;
+        await reconcileLipsync(deps, id, 'CALLBACK');
+        await wait(intervalMs, undefined, { signal: closing.signal, ref: false });
       }
     } catch (error) {
       if (!closing.signal.aborted) {
-        engine.log.error({ err: error, lipsyncId: id }, 'the look after a callback broke off');
+        deps.log.error({ err: error, lipsyncId: id }, 'reconciling after a callback failed');
       }
     } finally {
-      looks.delete(id);
+      runs.delete(id);
     }
   }
 
   return {
-    /** `claimedVideoId` is what the callback's body says; it is kept only while we don't know the id ourselves. */
+    /** `claimedVideoId` comes from the callback's body. It is kept as a hint while the job's id is not known. */
     async onCallback(id: string, claimedVideoId: string | null): Promise<void> {
       if (!isUuid(id) || closing.signal.aborted) return;
       if (claimedVideoId !== null && isPlausibleId(claimedVideoId)) {
-        await engine.db.query(
-          `update lipsyncs set hinted_video_ids = array_append(hinted_video_ids, $2)
-           where id = $1 and upstream_video_id is null and post_started_at is not null
-             and not ($2 = any(hinted_video_ids)) and cardinality(hinted_video_ids) < ${mostHints}`,
-          [id, claimedVideoId],
-        );
+        await addHintedVideoId(deps.db, id, claimedVideoId);
       }
-      const running = looks.get(id);
+      const running = runs.get(id);
       if (running !== undefined) {
-        running.isWanted = true;
+        running.isRequested = true;
         return;
       }
-      const look = { isWanted: true, done: Promise.resolve() };
-      looks.set(id, look);
-      look.done = lookUntilQuiet(id, look);
+      const run = { isRequested: true, done: Promise.resolve() };
+      runs.set(id, run);
+      run.done = reconcileUntilQuiet(id, run);
     },
     async close(): Promise<void> {
       closing.abort();
-      await Promise.allSettled([...looks.values()].map(({ done }) => done));
+      await Promise.allSettled([...runs.values()].map(({ done }) => done));
     },
   };
 }

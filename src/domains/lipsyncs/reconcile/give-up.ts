@@ -1,78 +1,72 @@
 import { GenerationFailedError, OutcomeUnknownError, storeFailure } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
-import { lockQueue, notifyQueue } from '../dispatch/queue.ts';
-import { isTerminal } from '../lifecycle.ts';
-import { fail, occasionOf } from '../progress/transition.ts';
-import { type Lipsync, lockLipsync, openWhere, selectLipsyncs } from '../store/lipsyncs.ts';
-import { lookAtAccount } from './find-job.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import { isTerminal, runningSince } from '../lifecycle.ts';
+import { changeContext, failLipsync } from '../progress/transition.ts';
+import { type Lipsync, lockLipsync } from '../store/lipsyncs.ts';
+import { lockQueue, notifyQueue } from '../store/queue.ts';
+import { findOverdue, freeSlotsOfFinished } from '../store/upstream-jobs.ts';
+import { reconcileAccount } from './find-job.ts';
 
 /**
- * Ends what nobody has heard of for the longest time a job may take, after one last look: a process that was away all
- * that time must not call FAILED what was made and paid for meanwhile. Where the upstream can't be read, that look is tried
- * again for two intervals, once in each like any other: an upstream that is unwell is not asked every second.
+ * Fails lip-syncs without an end after `maxJobMs`, but reconciles their account once more before: after a long downtime
+ * of this process, jobs may have completed and been charged. If the upstream can't be read, that is retried once per poll
+ * interval, not every second, and given up after two intervals.
  */
-export function createGiveUp(engine: Engine): () => Promise<void> {
-  /** Accounts that could not be read: since when, and when that was tried last. */
-  const unread = new Map<string, { since: number; last: number }>();
-  const { pollMs } = engine.timing;
+export function createGiveUp(deps: LipsyncDependencies): () => Promise<void> {
+  /** Times of the first and the last failed attempt, by account. */
+  const failedReads = new Map<string, { first: number; last: number }>();
+  const { pollMs } = deps.timing;
 
-  /** Whether there is nothing more to wait for: a look, or that none came about for long enough. */
-  async function hasHadItsLook(accountId: string): Promise<boolean> {
-    const now = engine.now().getTime();
-    const failed = unread.get(accountId);
+  /** Whether the account was reconciled, or could not be for long enough. */
+  async function hadLastChance(accountId: string): Promise<boolean> {
+    const now = deps.now().getTime();
+    const failed = failedReads.get(accountId);
     if (failed !== undefined && now - failed.last < pollMs) return false;
-    const isRead = await lookAtAccount(engine, accountId);
-    if (isRead) unread.delete(accountId);
-    else unread.set(accountId, { since: failed?.since ?? now, last: now });
-    return isRead || now - (failed?.since ?? now) >= 2 * pollMs;
+    const isRead = await reconcileAccount(deps, accountId);
+    if (isRead) failedReads.delete(accountId);
+    else failedReads.set(accountId, { first: failed?.first ?? now, last: now });
+    return isRead || now - (failed?.first ?? now) >= 2 * pollMs;
   }
 
   return async () => {
-    const before = new Date(engine.now().getTime() - engine.timing.maxJobMs);
-    const overdue = await selectLipsyncs(
-      engine.db,
-      `where ${openWhere} and coalesce(submitted_at, post_started_at) <= $1`,
-      [before],
-    );
+    const before = new Date(deps.now().getTime() - deps.timing.maxJobMs);
+    const overdue = await findOverdue(deps.db, before);
     const byAccount = Map.groupBy(overdue, (each) => each.accountId);
     const ends = [...byAccount].map(async ([accountId, lipsyncs]) => {
-      if (accountId !== null && !(await hasHadItsLook(accountId))) return;
-      for (const { id } of lipsyncs) await giveUp(engine, id);
+      if (accountId !== null && !(await hadLastChance(accountId))) return;
+      for (const { id } of lipsyncs) await giveUp(deps, id);
     });
     await Promise.all(ends);
   };
 }
 
-function isOverdue(engine: Engine, lipsync: Lipsync): boolean {
-  const since = lipsync.submittedAt ?? lipsync.postStartedAt;
-  const ageMs = since === null ? 0 : engine.now().getTime() - since.getTime();
-  return ageMs >= engine.timing.maxJobMs;
+function isOverdue(deps: LipsyncDependencies, lipsync: Lipsync): boolean {
+  const since = runningSince(lipsync);
+  const ageMs = since === null ? 0 : deps.now().getTime() - since.getTime();
+  return ageMs >= deps.timing.maxJobMs;
 }
 
-async function giveUp(engine: Engine, id: string): Promise<void> {
-  await engine.db.transaction(async (tx) => {
+async function giveUp(deps: LipsyncDependencies, id: string): Promise<void> {
+  await deps.db.transaction(async (tx) => {
     await lockQueue(tx);
     const lipsync = await lockLipsync(tx, id);
-    if (lipsync === null || isTerminal(lipsync.status) || !isOverdue(engine, lipsync)) return;
+    if (lipsync === null || isTerminal(lipsync.status) || !isOverdue(deps, lipsync)) return;
     const failure =
       lipsync.status === 'SUBMITTING'
         ? new OutcomeUnknownError(id)
-        : new GenerationFailedError('The video service never told the end of this generation.');
-    const occasion = occasionOf(engine, 'GATEWAY');
-    await fail(tx, lipsync, { failure: storeFailure(failure), occasion });
+        : new GenerationFailedError('The video service never reported the end of this generation.');
+    const context = changeContext(deps, 'GATEWAY');
+    await failLipsync(tx, lipsync, { failure: storeFailure(failure), context });
     await notifyQueue(tx);
   });
 }
 
-/** How long a slot is kept for a cancelled job that the upstream is just being told to let go. */
-const letGoMs = 60_000;
+/** How long the request that stops the upstream's tracking of a cancelled job may take, beyond its timeout. */
+const stopTrackingMs = 60_000;
 
-/** Slots that whoever cancelled did not live to free. */
-export async function freeForgottenSlots(engine: Engine): Promise<void> {
-  const before = new Date(engine.now().getTime() - engine.timing.upstreamTimeoutMs - letGoMs);
-  const freed = await engine.db.query(
-    'update lipsyncs set holds_slot = false where holds_slot and finished_at <= $1 returning id',
-    [before],
-  );
-  if (freed.length > 0) await notifyQueue(engine.db);
+/** Frees slots of cancelled lip-syncs whose process died between the cancellation and the release of the slot. */
+export async function freeAbandonedSlots(deps: LipsyncDependencies): Promise<void> {
+  const { upstreamTimeoutMs } = deps.timing;
+  const before = new Date(deps.now().getTime() - upstreamTimeoutMs - stopTrackingMs);
+  if (await freeSlotsOfFinished(deps.db, before)) await notifyQueue(deps.db);
 }

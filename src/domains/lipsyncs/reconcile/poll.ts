@@ -1,41 +1,30 @@
-import type { Engine } from '../dependencies.ts';
-import { openWhere } from '../store/lipsyncs.ts';
-import { lookAtAccount } from './find-job.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import { findAccountsWithOpen, readYoungestStart } from '../store/upstream-jobs.ts';
+import { reconcileAccount } from './find-job.ts';
 import { ensurePoll, pollQueue } from './poll-interval.ts';
 
-/** A look that fails is made again at the next turn anyway: this is for a process that died in the middle. */
+/** For a process that dies during a poll. A read that fails needs no retry: the next poll repeats it. */
 const retryLimit = 5;
 
 /**
- * Works the polls, and starts those that a crash between a submission and its poll has left out. Returns the accounts
- * that have something open.
+ * Starts the worker of the polls, and schedules polls that a crash between a submission and its poll left out. Returns the
+ * ids of the accounts with open lip-syncs.
  */
-export async function startPolls(engine: Engine): Promise<string[]> {
-  await engine.jobs.define(pollQueue, { policy: 'short', retryLimit, retryDelay: 1 });
-  await engine.jobs.work<{ accountId: string }>(pollQueue, ({ data }) =>
-    poll(engine, data.accountId),
-  );
-  const accounts = await engine.db.query<{ id: string }>(
-    `select distinct account_id as id from lipsyncs where ${openWhere} and account_id is not null`,
-  );
-  for (const { id } of accounts) await ensurePoll(engine, id);
-  return accounts.map(({ id }) => id);
+export async function startPolls(deps: LipsyncDependencies): Promise<string[]> {
+  await deps.jobs.define(pollQueue, { policy: 'short', retryLimit, retryDelay: 1 });
+  await deps.jobs.work<{ accountId: string }>(pollQueue, ({ data }) => poll(deps, data.accountId));
+  const accountIds = await findAccountsWithOpen(deps.db);
+  for (const id of accountIds) await ensurePoll(deps, id);
+  return accountIds;
 }
 
-/**
- * Also goes on for what is just being submitted, although there is nothing of it to look at yet: who writes its answer
- * down sees this poll waiting, and sends none of its own.
- */
-async function poll(engine: Engine, accountId: string): Promise<void> {
-  const [open] = await engine.db.query<{ youngest: Date | null }>(
-    `select max(coalesce(submitted_at, post_started_at, claimed_at)) as youngest from lipsyncs
-     where account_id = $1 and finished_at is null and status <> 'QUEUED' having count(*) > 0`,
-    [accountId],
-  );
-  if (open === undefined) return;
-  // The next look is certain before this one begins: whatever happens here, the chain goes on.
-  const now = engine.now().getTime();
-  const youngestAgeMs = now - (open.youngest?.getTime() ?? now);
-  await ensurePoll(engine, accountId, { youngestAgeMs });
-  await lookAtAccount(engine, accountId);
+/** Polling goes on while a lip-sync is being submitted: settling it sees the scheduled poll and schedules none. */
+async function poll(deps: LipsyncDependencies, accountId: string): Promise<void> {
+  const youngest = await readYoungestStart(deps.db, accountId);
+  if (youngest === undefined) return;
+  // The next poll is scheduled before this one begins, so that a failure does not end the polling.
+  const now = deps.now().getTime();
+  const youngestAgeMs = now - (youngest?.getTime() ?? now);
+  await ensurePoll(deps, accountId, { youngestAgeMs });
+  await reconcileAccount(deps, accountId);
 }

@@ -5,11 +5,11 @@ import {
   NotAuthorizedError,
 } from '../../../errors.ts';
 import { builder } from '../../../graphql/builder.ts';
-import { call, type ListSize, listOf } from '../../../graphql/prices.ts';
+import { type ListSize, listOf, upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Creation } from '../service.ts';
 import { CreateInputRef, CreateResultRef, toCreateInput } from './create.ts';
 
-/** What the directives can't say: that a list is as long as an argument. */
+/** The directives can't express that a list is as long as an argument, so the cost rule reads this. */
 const asInputs: ListSize = {
   slicingArguments: ['inputs'],
   sizedFields: ['results'],
@@ -19,13 +19,13 @@ const asInputs: ListSize = {
 const SuccessRef = builder
   .objectRef<{ results: (Creation | Failure)[] }>('CreateLipsyncsSuccess')
   .implement({
-    description: 'Each of the inputs has been asked for. What each came to, only its result says.',
+    description: 'All inputs were processed. Each result says whether its lip-sync was created.',
     fields: (t) => ({
       results: t.field({
         type: [CreateResultRef],
         directives: { listSize: listOf(20) },
-        description:
-          'One for each input, in their order: what `createLipsync` would have answered to it.',
+        description: 'One per input, in their order: what `createLipsync` would have answered.',
+        // Pothos cannot type a member of a union with `resolveType` over several classes.
         resolve: ({ results }) => results as never,
       }),
     }),
@@ -34,23 +34,24 @@ const SuccessRef = builder
 builder.mutationField('createLipsyncs', (t) =>
   t.field({
     type: SuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     extensions: { listSize: asInputs },
     authScopes: { scope: 'lipsync:write' },
     description:
-      'As many `createLipsync` in one request, placed in the queue in their order. Those for which there is room are sent at once and waited for; the others are QUEUED. Give each an `idempotencyKey`: then the whole request can be repeated, and what was made is answered again. It costs as many times as there are inputs.',
+      'Several `createLipsync` in one request, queued in their order. Lip-syncs for which a slot is free are sent at once, and the answer waits for them; the others are QUEUED. With an `idempotencyKey` in each input, the whole request can be repeated safely. The cost is that of `createLipsync` times the number of inputs.',
     args: {
       inputs: t.arg({
         type: [CreateInputRef],
         required: true,
-        description: 'What to make: 1 to 100. An `idempotencyKey` is only once among them.',
+        description:
+          'The lip-syncs to create: 1 to 100. Each `idempotencyKey` must be unique among them.',
       }),
     },
     errors: {
       types: [InvalidInputError, NotAuthenticatedError, NotAuthorizedError],
       union: {
         name: 'CreateLipsyncsResult',
-        description: 'What each input came to, or why nothing was asked for at all.',
+        description: 'The result of each input, or why no input was processed.',
       },
     },
     resolve: async (_, { inputs }, { caller, services }) => ({

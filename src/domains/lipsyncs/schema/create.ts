@@ -2,14 +2,14 @@ import { IdempotencyConflictError, OutcomeUnknownError, QueueFullError } from '.
 import { builder } from '../../../graphql/builder.ts';
 import { accessErrors, upstreamErrors } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
-import { call } from '../../../graphql/prices.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
 import { WebhookEventRef } from '../../webhooks/schema.ts';
 import type { WebhookEvent } from '../../webhooks/service.ts';
 import type { CreateInput, Creation } from '../service.ts';
 import { LipsyncRef } from './lipsync.ts';
 
 const VideoInputRef = builder.inputType('LipsyncVideoInput', {
-  description: 'The video whose person shall speak: exactly one of these.',
+  description: 'The video of the person who is to speak: exactly one of these fields.',
   fields: (t) => ({
     id: t.id({ description: 'A video from `videos`, or the result of an earlier lip-sync.' }),
     uploadId: t.id({ description: 'A finished upload of kind VIDEO.' }),
@@ -19,15 +19,15 @@ const VideoInputRef = builder.inputType('LipsyncVideoInput', {
 const TextInputRef = builder.inputType('LipsyncTextInput', {
   description: 'A text and the voice that speaks it.',
   fields: (t) => ({
-    text: t.string({ required: true, description: 'What to say: 1 to 200 characters.' }),
+    text: t.string({ required: true, description: 'The text to speak: 1 to 200 characters.' }),
     voiceId: t.id({
-      description: 'A voice from `voices`. Left out, the video service chooses one.',
+      description: 'A voice from `voices`. Default: the video service chooses one.',
     }),
   }),
 });
 
 const SpeechInputRef = builder.inputType('LipsyncSpeechInput', {
-  description: 'What shall be said: exactly one of these.',
+  description: 'What the person says: exactly one of these fields.',
   fields: (t) => ({
     audioUploadId: t.id({
       description: 'A finished upload of kind AUDIO, at most 60 seconds long.',
@@ -37,58 +37,62 @@ const SpeechInputRef = builder.inputType('LipsyncSpeechInput', {
 });
 
 const BusyPolicyRef = builder.enumType('LipsyncBusyPolicy', {
-  description: 'What to do when the video service has no room now.',
+  description: 'What to do if no account of the video service has a free slot.',
   values: {
-    QUEUE: { description: 'Wait here, and be sent when there is room.' },
-    FAIL: { description: 'Answer `RateLimitedError`, and leave nothing behind.' },
+    QUEUE: { description: 'Wait in the queue of this server, and be sent when a slot is free.' },
+    FAIL: { description: 'Answer `RateLimitedError` and create no lip-sync.' },
   },
 });
 
 export const CreateInputRef = builder.inputType('CreateLipsyncInput', {
-  description: 'What to make, and how.',
+  description: 'The lip-sync to create, and its options.',
   fields: (t) => ({
-    video: t.field({ type: VideoInputRef, required: true, description: 'Who speaks.' }),
-    speech: t.field({ type: SpeechInputRef, required: true, description: 'What is said.' }),
+    video: t.field({ type: VideoInputRef, required: true, description: 'The source video.' }),
+    speech: t.field({ type: SpeechInputRef, required: true, description: 'The audio or text.' }),
     keepOriginalSound: t.boolean({
-      description: "Keeps the video's own sound under the new one. Default: the service decides.",
+      description:
+        "Keeps the video's own sound in the background. Default: the video service decides.",
     }),
     offPeak: t.boolean({
-      description: 'Waits for a time of low demand, for fewer credits. Default false.',
+      description: 'Off-peak: slower and cheaper. Default false.',
     }),
     reference: t.string({
       description:
-        "The caller's own reference, at most 1024 characters. It is given back everywhere.",
+        "The caller's own reference, at most 1024 characters. Every read of the lip-sync returns it.",
     }),
     callbackUrl: t.string({
       description:
-        "Where to tell the caller's own server of the `callbackEvents`, signed by Standard Webhooks.",
+        "The URL of the caller's server to which webhooks for the `callbackEvents` are sent, signed as Standard Webhooks specifies.",
     }),
     callbackEvents: t.field({
       type: [WebhookEventRef],
       defaultValue: ['FINISHED'],
-      description: 'What to tell the `callbackUrl`, at least one. Each is told by its own webhook.',
+      description:
+        'Which events are sent to `callbackUrl`, at least one. Each event is a webhook of its own.',
     }),
     maxJobs: t.int({
-      description: 'How many jobs the account may run for this to be sent: 1 to 8. Lowers only.',
+      description:
+        'How many jobs the account may run at a time, this one included: 1 to 8. It can lower the limit of the account, not raise it.',
     }),
     idempotencyKey: t.string({
       description:
-        '1 to 255 characters. The same key with the same input gives the same lip-sync, however often it is sent.',
+        '1 to 255 characters. Repeating a request with the same key and input returns the same lip-sync and creates no other.',
     }),
     whenBusy: t.field({
       type: BusyPolicyRef,
       defaultValue: 'QUEUE',
-      description: 'What to do when there is no room now.',
+      description: 'What to do if no slot is free.',
     }),
     expiresAt: t.field({
       type: 'DateTime',
-      description: 'Gives up, free of charge, if it has not been submitted by then.',
+      description:
+        'The lip-sync ends as EXPIRED, free of charge, if it was not submitted by this time.',
     }),
   }),
 });
 
 const SuccessRef = builder.objectRef<Creation>('CreateLipsyncSuccess').implement({
-  description: 'The lip-sync was taken: it is SUBMITTED, or QUEUED where there was no room.',
+  description: 'The lip-sync was created: SUBMITTED, or QUEUED if no slot was free.',
   fields: (t) => ({
     lipsync: t.field({
       type: LipsyncRef,
@@ -96,7 +100,7 @@ const SuccessRef = builder.objectRef<Creation>('CreateLipsyncSuccess').implement
       resolve: ({ lipsync }) => lipsync,
     }),
     replayed: t.exposeBoolean('replayed', {
-      description: 'Whether an earlier request with this idempotencyKey had made it.',
+      description: 'Whether an earlier request with this idempotencyKey created the lip-sync.',
     }),
   }),
 });
@@ -109,9 +113,9 @@ const failureKinds = [
   QueueFullError,
 ];
 
-/** What one input comes to, asked for alone or with others. */
+/** The result of one input, also in `createLipsyncs`. */
 export const CreateResultRef = builder.errorUnion('CreateLipsyncResult', {
-  description: 'The lip-sync, or why there is none.',
+  description: 'The lip-sync, or why it was not created.',
   types: [SuccessRef, ...failureKinds],
   resolveType: () => SuccessRef,
 });
@@ -119,11 +123,17 @@ export const CreateResultRef = builder.errorUnion('CreateLipsyncResult', {
 builder.mutationField('createLipsync', (t) =>
   t.field({
     type: CreateResultRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     authScopes: { scope: 'lipsync:write' },
     description:
-      'Makes the person in a video speak. Where there is room it answers when the video service has: with the lip-sync, or with its refusal, which leaves nothing behind. At most one job is ever billed.',
-    args: { input: t.arg({ type: CreateInputRef, required: true, description: 'What to make.' }) },
+      'Makes the person in a video speak. If a slot is free, the answer waits for the video service: it is the lip-sync, or the rejection, in which case no lip-sync exists. At most one job is ever charged.',
+    args: {
+      input: t.arg({
+        type: CreateInputRef,
+        required: true,
+        description: 'The lip-sync to create.',
+      }),
+    },
     resolve: (_, { input }, { caller, services }) =>
       services.lipsyncs.create({
         owner: caller.owner,
@@ -149,10 +159,10 @@ export function toCreateInput(input: typeof CreateInputRef.$inferInput): CreateI
   };
 }
 
-/** One order and no repeats: the same choice is the same input. */
-function toEvents(asked: readonly WebhookEvent[] | null | undefined) {
-  if (asked == null) return {};
-  const callbackEvents = [...new Set(asked)].sort();
+/** Sorted and without duplicates, so that equal choices have equal fingerprints. */
+function toEvents(events: readonly WebhookEvent[] | null | undefined) {
+  if (events == null) return {};
+  const callbackEvents = [...new Set(events)].sort();
   return callbackEvents.join() === 'FINISHED' ? {} : { callbackEvents };
 }
 

@@ -2,22 +2,22 @@ import { InvalidInputError, NotFoundError } from '../../../errors.ts';
 import { builder } from '../../../graphql/builder.ts';
 import { accessErrors } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
-import { call } from '../../../graphql/prices.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Cancellation } from '../service.ts';
 import { LipsyncRef } from './lipsync.ts';
 
 const CancelInputRef = builder.inputType('CancelLipsyncInput', {
   description: 'Which lip-sync to cancel.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'Its id.' }) }),
+  fields: (t) => ({ id: t.id({ required: true, description: 'The id of the lip-sync.' }) }),
 });
 
 const DeleteInputRef = builder.inputType('DeleteLipsyncInput', {
   description: 'Which lip-sync to erase.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'Its id.' }) }),
+  fields: (t) => ({ id: t.id({ required: true, description: 'The id of the lip-sync.' }) }),
 });
 
 const CancelledRef = builder.objectRef<Cancellation>('LipsyncCancelled').implement({
-  description: 'It was waiting and never will be sent. Nothing was charged.',
+  description: 'The lip-sync was waiting and will not be sent. Nothing was charged.',
   fields: (t) => ({
     lipsync: t.field({
       type: LipsyncRef,
@@ -29,7 +29,7 @@ const CancelledRef = builder.objectRef<Cancellation>('LipsyncCancelled').impleme
 
 const TrackingStoppedRef = builder.objectRef<Cancellation>('LipsyncTrackingStopped').implement({
   description:
-    'It was running. We look after it no more, but the video service can not be stopped: it goes on and charges.',
+    'The job was already running. This server no longer tracks it, but the video service cannot be stopped: it continues and charges.',
   fields: (t) => ({
     lipsync: t.field({
       type: LipsyncRef,
@@ -37,19 +37,19 @@ const TrackingStoppedRef = builder.objectRef<Cancellation>('LipsyncTrackingStopp
       resolve: ({ lipsync }) => lipsync,
     }),
     message: t.string({
-      description: 'What this means, for people.',
+      description: 'An explanation for people.',
       resolve: () =>
-        'The video service can not stop a job: it goes on, and its credits are charged.',
+        'The video service cannot stop a job: it continues, and its credits are charged.',
     }),
   }),
 });
 
 const AlreadyFinishedRef = builder.objectRef<Cancellation>('LipsyncAlreadyFinished').implement({
-  description: 'It had ended before, so that nothing was left to cancel.',
+  description: 'The lip-sync had already ended, so there was nothing to cancel.',
   fields: (t) => ({
     lipsync: t.field({
       type: LipsyncRef,
-      description: 'The lip-sync as it ended.',
+      description: 'The lip-sync in its terminal status.',
       resolve: ({ lipsync }) => lipsync,
     }),
   }),
@@ -63,7 +63,7 @@ const cancellationTypes = {
 
 builder.mutationField('cancelLipsync', (t) =>
   t.errorUnionField({
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     types: [
       CancelledRef,
       TrackingStoppedRef,
@@ -74,13 +74,16 @@ builder.mutationField('cancelLipsync', (t) =>
     ],
     union: {
       name: 'CancelLipsyncResult',
-      description: 'What cancelling came to. Asking a second time gives the first answer again.',
+      description:
+        'The outcome of the cancellation. Repeating the request gives the first answer again.',
       resolveType: (value: unknown) => cancellationTypeOf(value),
     },
     authScopes: { scope: 'lipsync:write' },
     description:
-      'Gives up a lip-sync. One that waits ends free of charge; one that runs goes on and is charged, and the answer says so.',
-    args: { input: t.arg({ type: CancelInputRef, required: true, description: 'Which one.' }) },
+      'Cancels a lip-sync. A waiting one ends free of charge. A running job continues and is charged, and the answer says so. While the lip-sync is being sent, the answer waits for the outcome.',
+    args: {
+      input: t.arg({ type: CancelInputRef, required: true, description: 'Which lip-sync.' }),
+    },
     resolve: (_, { input }, { caller, services }) =>
       services.lipsyncs.cancel({ owner: caller.owner, id: keyOf('Lipsync', input.id) ?? '' }),
   }),
@@ -95,22 +98,29 @@ function cancellationTypeOf(value: unknown): string | undefined {
 const DeleteSuccessRef = builder
   .objectRef<{ deletedLipsyncId: string }>('DeleteLipsyncSuccess')
   .implement({
-    description: 'It was erased: its text, its reference and its events.',
+    description: 'The lip-sync was erased, with its text, reference and events.',
     fields: (t) => ({
-      deletedLipsyncId: t.exposeID('deletedLipsyncId', { description: 'The id it had.' }),
+      deletedLipsyncId: t.exposeID('deletedLipsyncId', {
+        description: 'The id of the erased lip-sync.',
+      }),
     }),
   });
 
 builder.mutationField('deleteLipsync', (t) =>
   t.field({
     type: DeleteSuccessRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     authScopes: { scope: 'lipsync:write' },
-    description: 'Erases a finished lip-sync. The video that it made stays: see `deleteVideo`.',
-    args: { input: t.arg({ type: DeleteInputRef, required: true, description: 'Which one.' }) },
+    description: 'Erases a finished lip-sync. The generated video stays: see `deleteVideo`.',
+    args: {
+      input: t.arg({ type: DeleteInputRef, required: true, description: 'Which lip-sync.' }),
+    },
     errors: {
       types: [InvalidInputError, NotFoundError, ...accessErrors],
-      union: { name: 'DeleteLipsyncResult', description: 'That it was erased, or why not.' },
+      union: {
+        name: 'DeleteLipsyncResult',
+        description: 'The erased lip-sync, or why it was not erased.',
+      },
     },
     resolve: async (_, { input }, { caller, services }) => {
       await services.lipsyncs.delete({

@@ -21,57 +21,64 @@ declare module '../../../graphql/context.ts' {
 }
 
 export const LipsyncStatusRef = builder.enumType('LipsyncStatus', {
-  description: 'Where a lip-sync is in its life. The last five are ends: nothing follows them.',
+  description:
+    'The status of a lip-sync. COMPLETED, FAILED, MODERATED, CANCELLED and EXPIRED are terminal: no status follows them.',
   values: {
-    QUEUED: { description: 'It waits in our queue. Nothing has been sent or charged.' },
-    SUBMITTING: { description: 'It is being sent to the video service.' },
-    SUBMITTED: { description: 'The video service has taken it, and may charge for it.' },
-    GENERATING: { description: 'The video service is making the video.' },
-    COMPLETED: { description: 'The video is ready: see `result`.' },
-    FAILED: { description: 'It could not be made: see `failure`.' },
-    MODERATED: { description: "The video service's moderation refused it: see `failure`." },
-    CANCELLED: {
-      description: 'It was cancelled. Where it ran already, the service still charges.',
+    QUEUED: {
+      description: 'Waiting in the queue of this server. Nothing has been sent or charged.',
     },
-    EXPIRED: { description: 'It was not submitted by its `expiresAt`. Nothing was charged.' },
+    SUBMITTING: { description: 'Being sent to the video service.' },
+    SUBMITTED: { description: 'Accepted by the video service, which may charge for it.' },
+    GENERATING: { description: 'The video service is generating the video.' },
+    COMPLETED: { description: 'The video is ready: see `result`.' },
+    FAILED: { description: 'The video could not be generated: see `failure`.' },
+    MODERATED: { description: "Rejected by the video service's moderation: see `failure`." },
+    CANCELLED: {
+      description:
+        'Cancelled. If the job was already running, the video service still charges for it.',
+    },
+    EXPIRED: { description: 'Not submitted by its `expiresAt`. Nothing was charged.' },
   },
 });
 
 export const EventSourceRef = builder.enumType('LipsyncEventSource', {
-  description: 'What made us look when we learnt of a change.',
+  description: 'What led this server to notice a change.',
   values: {
-    CALLBACK: { description: 'The video service called us back.' },
-    POLL: { description: 'We looked by ourselves.' },
-    GATEWAY: { description: 'It was our own doing, such as sending or cancelling.' },
+    CALLBACK: { description: 'A callback of the video service.' },
+    POLL: { description: 'Regular polling of the video service.' },
+    GATEWAY: { description: 'An action of this server, such as sending or cancelling.' },
   },
 });
 
 const LipsyncEventRef = builder.objectRef<LipsyncEvent>('LipsyncEvent').implement({
-  description: 'One entry in the log of a lip-sync.',
+  description: 'An entry in the log of a lip-sync.',
   fields: (t) => ({
     cursor: t.string({
-      description: 'The place of this event, for `lipsyncProgress(after:)`.',
+      description: 'The cursor of this event, for `lipsyncProgress(after:)`.',
       resolve: (event, _, { services }) => services.lipsyncs.cursorOf(event),
     }),
     sequence: t.exposeInt('sequence', { description: 'Counts from 1 without gaps.' }),
     status: t.field({
       type: LipsyncStatusRef,
-      description: 'The status from then on.',
+      description: 'The status after this event.',
       resolve: ({ status }) => status,
     }),
-    percent: t.exposeFloat('percent', { description: 'The estimate then, 0 to 100.' }),
+    percent: t.exposeFloat('percent', {
+      description: 'The estimated progress at this event, 0 to 100.',
+    }),
     queuePosition: t.exposeInt('queuePosition', {
       nullable: true,
-      description: "The place among the owner's own waiting lip-syncs then; 1 is next.",
+      description:
+        "The position among the owner's waiting lip-syncs at this event; 1 = next. Null if it was not waiting.",
     }),
     occurredAt: t.field({
       type: 'DateTime',
-      description: 'When we wrote it down.',
+      description: 'When the event was recorded.',
       resolve: ({ occurredAt }) => occurredAt,
     }),
     source: t.field({
       type: EventSourceRef,
-      description: 'What made us look.',
+      description: 'What led this server to notice the change.',
       resolve: ({ source }) => source,
     }),
   }),
@@ -79,22 +86,23 @@ const LipsyncEventRef = builder.objectRef<LipsyncEvent>('LipsyncEvent').implemen
 
 const LipsyncEventConnectionRef = defineConnection(LipsyncEventRef, {
   name: 'LipsyncEvent',
-  things: 'events',
+  plural: 'events',
 });
 
 const EstimateRef = builder.objectRef<Lipsync>('LipsyncEstimate').implement({
   description:
-    'How far a lip-sync is, estimated from how long others of its kind took: the video service tells no progress.',
+    'The estimated progress of a lip-sync. The video service reports no progress, so it is estimated from the durations of similar lip-syncs.',
   fields: (t) => ({
     percent: t.float({
       description:
-        '0 to 100. It never falls, is at most 95 until the end, and 100 only when COMPLETED.',
+        '0 to 100. It never falls, is at most 95 until the lip-sync ends, and 100 only when COMPLETED.',
       resolve: (lipsync, _, { services }) => services.lipsyncs.estimate(lipsync).percent,
     }),
     estimatedCompletionAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it should be done. Null while it waits and after its end.',
+      description:
+        'When the lip-sync is expected to complete. Null while it waits and after it ended.',
       resolve: (lipsync, _, { services }) =>
         services.lipsyncs.estimate(lipsync).estimatedCompletionAt,
     }),
@@ -102,7 +110,7 @@ const EstimateRef = builder.objectRef<Lipsync>('LipsyncEstimate').implement({
       type: 'Int',
       nullable: true,
       description:
-        "The place among the caller's own waiting lip-syncs, 1 is next. Null where it does not wait.",
+        "The position among the caller's waiting lip-syncs; 1 = next. Null if it is not waiting.",
       load: async (ids: string[], { services }) => {
         const positions = await services.lipsyncs.readPositions(ids);
         return ids.map((id) => positions.get(id) ?? null);
@@ -113,7 +121,8 @@ const EstimateRef = builder.objectRef<Lipsync>('LipsyncEstimate').implement({
 });
 
 export const LipsyncRef = builder.loadableNode('Lipsync', {
-  description: 'A request to make the person in a video speak, and all that became of it.',
+  description:
+    'A request to make the person in a video speak, with its status, its log and its result.',
   id: { resolve: ({ id }: Lipsync) => id, description: 'Opaque and stable.' },
   load: (keys: string[], { caller, services }): Promise<(Lipsync | null)[]> =>
     caller.scopes.has('lipsync:read')
@@ -122,27 +131,27 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
   fields: (t) => ({
     status: t.field({
       type: LipsyncStatusRef,
-      description: 'Where it is in its life.',
+      description: 'The current status.',
       resolve: ({ status }) => status,
     }),
     reference: t.exposeString('reference', {
       nullable: true,
-      description: "The caller's own reference, as it was given.",
+      description: "The caller's own reference, unchanged.",
     }),
     text: t.exposeString('text', {
       nullable: true,
-      description: 'The text to speak. Null where audio was given.',
+      description: 'The text to speak. Null if audio was given.',
     }),
     voice: t.field({
       type: VoiceRef,
       nullable: true,
-      description: 'The voice that speaks the text, as it was listed then.',
+      description: 'The voice that speaks the text, as listed when the lip-sync was created.',
       resolve: ({ voice }) => voice,
     }),
     sourceVideo: t.field({
       type: VideoRef,
       nullable: true,
-      description: 'The video it was made from, as it was then. Null for an uploaded one.',
+      description: 'The source video, as it was when the lip-sync was created. Null for an upload.',
       resolve: ({ sourceVideo }) => sourceVideo,
     }),
     result: t.field({
@@ -154,49 +163,50 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
     failure: t.field({
       type: LipsyncErrorRef,
       nullable: true,
-      description: 'Why it FAILED or was MODERATED. Null for any other status.',
+      description: 'Why the lip-sync FAILED or was MODERATED. Null for any other status.',
       resolve: ({ failure }) => (failure === null ? null : restoreFailure(failure)),
     }),
     creditsCharged: t.exposeInt('creditsCharged', {
       nullable: true,
-      description: 'What the video service said it cost. Null where it did not say.',
+      description: 'The credits that the video service charged. Null if it did not report them.',
     }),
     progress: t.field({
       type: EstimateRef,
-      description: 'How far it is, and when it should be done.',
+      description: 'The estimated progress and completion.',
       resolve: (lipsync) => lipsync,
     }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When it was asked for.',
+      description: 'When the lip-sync was created.',
       resolve: ({ createdAt }) => createdAt,
     }),
     submittedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When the video service took it.',
+      description: 'When the video service accepted the lip-sync. Null before.',
       resolve: ({ submittedAt }) => submittedAt,
     }),
     finishedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it ended, however it did.',
+      description: 'When the lip-sync reached its terminal status. Null before.',
       resolve: ({ finishedAt }) => finishedAt,
     }),
     events: t.field({
       type: LipsyncEventConnectionRef,
       directives: { listSize: { ...pageSize, slicingArguments: ['first'] } },
-      description: 'Its log, the oldest first.',
+      description: 'The log of the lip-sync, oldest event first.',
       args: {
-        first: t.arg.int({ description: 'How many, 1 to 100. Default 20.' }),
-        after: t.arg.string({ description: 'The cursor of the event before the first one.' }),
+        first: t.arg.int({ description: 'How many events: 1 to 100, default 20.' }),
+        after: t.arg.string({ description: 'A cursor: only events after this one.' }),
       },
       resolve: async (lipsync, { first, after }, { services }) => {
         const page = pageOf({ first, after });
-        const place = page.after === null ? 0 : services.lipsyncs.placeOf(lipsync, page.after);
-        if (place === null) throw rubbishCursor();
+        const sequence =
+          page.after === null ? 0 : services.lipsyncs.sequenceOfCursor(lipsync, page.after);
+        if (sequence === null) throw invalidCursor();
         const events = await services.lipsyncs.readEvents(lipsync.id, {
-          after: place,
+          after: sequence,
           limit: page.limit + 1,
         });
         return connectionOf(events, page, services.lipsyncs.cursorOf);
@@ -210,8 +220,9 @@ defineEntity(LipsyncRef, { scope: 'lipsync:read' });
 builder.objectField(OutcomeUnknownError, 'lipsync', (t) =>
   t.field({
     type: LipsyncRef,
-    description: 'The lip-sync that may be running. Watch it: its job is looked for.',
-    // Not by the loader: who may only write must learn of it too.
+    description:
+      'The lip-sync whose job may be running. Subscribe to it: its job is being searched for.',
+    // Not by the loader, which needs `lipsync:read`: callers with only `lipsync:write` get this field too.
     resolve: async ({ lipsyncId }, _, { caller, services }) => {
       const [lipsync] = await services.lipsyncs.findOwn(caller.owner, [lipsyncId]);
       if (lipsync == null) throw new NotFoundError('The lip-sync');
@@ -225,8 +236,8 @@ builder.queryField('lipsync', (t) =>
     type: LipsyncRef,
     nullable: true,
     authScopes: { scope: 'lipsync:read' },
-    description: "One of the caller's lip-syncs. Null where there is none under this id.",
-    args: { id: t.arg.id({ required: true, description: 'Its id.' }) },
+    description: "One of the caller's lip-syncs. Null if the caller has none with this id.",
+    args: { id: t.arg.id({ required: true, description: 'The id of the lip-sync.' }) },
     resolve: (_, { id }, context) => {
       const key = keyOf('Lipsync', id);
       return key === null ? null : LipsyncRef.getDataloader(context).load(key);
@@ -234,6 +245,8 @@ builder.queryField('lipsync', (t) =>
   }),
 );
 
-export function rubbishCursor(): InvalidInputError {
-  return new InvalidInputError([{ path: ['after'], message: 'The cursor is none of this list.' }]);
+export function invalidCursor(): InvalidInputError {
+  return new InvalidInputError([
+    { path: ['after'], message: 'The cursor does not belong to this list.' },
+  ]);
 }

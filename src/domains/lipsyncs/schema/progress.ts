@@ -1,19 +1,19 @@
 import { Failure, InvalidInputError, NotFoundError, restoreFailure } from '../../../errors.ts';
+import { accessFailure } from '../../../graphql/access.ts';
 import { builder } from '../../../graphql/builder.ts';
 import type { Context } from '../../../graphql/context.ts';
 import { accessErrors, LipsyncErrorRef } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
-import { call } from '../../../graphql/prices.ts';
-import { refusalOf } from '../../../graphql/refusal.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Progress } from '../service.ts';
 import { EventSourceRef, LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
 
 const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implement({
-  description: 'Something happened to a lip-sync.',
+  description: 'An event of a lip-sync.',
   fields: (t) => ({
     cursor: t.string({
       description:
-        'The place of this event, in `lipsyncsProgress` that of the whole list: give it as `after` to go on from here.',
+        'The cursor of this event, in `lipsyncsProgress` that of the whole list. Pass it as `after` to continue from here.',
       resolve: ({ cursor }) => cursor,
     }),
     sequence: t.int({
@@ -22,37 +22,38 @@ const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implem
     }),
     status: t.field({
       type: LipsyncStatusRef,
-      description: 'The status from then on.',
+      description: 'The status after this event.',
       resolve: ({ event }) => event.status,
     }),
     percent: t.float({
-      description: 'The estimate then, 0 to 100. It never falls.',
+      description: 'The estimated progress at this event, 0 to 100. It never falls.',
       resolve: ({ event }) => event.percent,
     }),
     queuePosition: t.int({
       nullable: true,
-      description: "The place among the owner's own waiting lip-syncs then; 1 is next.",
+      description:
+        "The position among the owner's waiting lip-syncs at this event; 1 = next. Null if it was not waiting.",
       resolve: ({ event }) => event.queuePosition,
     }),
     occurredAt: t.field({
       type: 'DateTime',
-      description: 'When we wrote it down.',
+      description: 'When the event was recorded.',
       resolve: ({ event }) => event.occurredAt,
     }),
     source: t.field({
       type: EventSourceRef,
-      description: 'What made us look.',
+      description: 'What led this server to notice the change.',
       resolve: ({ event }) => event.source,
     }),
     failure: t.field({
       type: LipsyncErrorRef,
       nullable: true,
-      description: 'Why it ended, in the event of a FAILED or MODERATED end.',
+      description: 'Why the lip-sync FAILED or was MODERATED. Null in other events.',
       resolve: ({ event }) => (event.failure === null ? null : restoreFailure(event.failure)),
     }),
     lipsync: t.field({
       type: LipsyncRef,
-      description: 'The lip-sync as it is today, which may be later than this event.',
+      description: 'The lip-sync as it is now, which may be later than this event.',
       resolve: ({ lipsync }) => lipsync,
     }),
   }),
@@ -70,73 +71,74 @@ const progressUnion = (name: string, description: string) =>
 
 const LipsyncProgressResultRef = progressUnion(
   'LipsyncProgressResult',
-  'An event of a lip-sync, or why it can not be watched.',
+  'An event of the lip-sync, or why the subscription was rejected.',
 );
 
 const LipsyncsProgressResultRef = progressUnion(
   'LipsyncsProgressResult',
-  'An event of one of the lip-syncs, or why they can not be watched.',
+  'An event of one of the lip-syncs, or why the subscription was rejected.',
 );
 
 type Subscriber = Pick<Context, 'caller' | 'services' | 'lastEventId' | 'signal'>;
 type Events = AsyncIterableIterator<Progress>;
 
-/** @throws what is told as a member of the union */
-async function follow(
+/** @throws failures, each a member of the result union */
+async function subscribeToOne(
   { id, after }: { id: string; after?: string | null | undefined },
   { caller, services, lastEventId }: Subscriber,
 ): Promise<Events> {
   const key = keyOf('Lipsync', id);
   const [lipsync] = key === null ? [] : await services.lipsyncs.findOwn(caller.owner, [key]);
   if (lipsync == null) throw new NotFoundError('The lip-sync');
-  return services.lipsyncs.follow(lipsync, lastEventId ?? after ?? null);
+  return services.lipsyncs.subscribe(lipsync, lastEventId ?? after ?? null);
 }
 
-/** @throws what is told as a member of the union */
-function followAll(
+/** @throws failures, each a member of the result union */
+function subscribeToList(
   { ids, after }: { ids: readonly string[]; after?: string | null | undefined },
   { caller, services, lastEventId }: Subscriber,
 ): Promise<Events> {
-  return services.lipsyncs.followAll({
+  return services.lipsyncs.subscribeToMany({
     owner: caller.owner,
     keys: ids.map((id) => keyOf('Lipsync', id)),
     cursor: lastEventId ?? after ?? null,
   });
 }
 
-/** One stream of the caller's, whatever it watches; a failure is told, and then it is over. */
-async function open(
+/** Opens a stream within the caller's stream limit. A failure is sent as the only event. */
+async function openStream(
   { caller, services, signal }: Subscriber,
-  begin: () => Promise<Events>,
+  subscribe: () => Promise<Events>,
 ): Promise<AsyncIterable<Progress | Failure>> {
   try {
-    if (!caller.scopes.has('lipsync:read')) throw refusalOf(caller, 'lipsync:read');
-    return await services.quotas.holdStream(caller.owner, await begin(), signal);
+    if (!caller.scopes.has('lipsync:read')) throw accessFailure(caller, 'lipsync:read');
+    return await services.quotas.holdStream(caller.owner, await subscribe(), signal);
   } catch (thrown) {
-    if (thrown instanceof Failure) return tellOnce(thrown);
+    if (thrown instanceof Failure) return sendOnce(thrown);
     throw thrown;
   }
 }
 
-async function* tellOnce(failure: Failure): AsyncGenerator<Failure> {
+async function* sendOnce(failure: Failure): AsyncGenerator<Failure> {
   yield failure;
 }
 
 /*
- * Without the errors plugin and its `errors` option, which would wrap the source in a generator: a watcher who leaves
- * would then be kept until the next event, and a job may be quiet for hours.
+ * Without the `errors` option of the errors plugin, which would wrap the source in a generator: the stream of a client that
+ * disconnects would then stay open until the next event, and a job can be quiet for hours.
  */
 builder.subscriptionField('lipsyncProgress', (t) =>
   t.field({
     type: LipsyncProgressResultRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
-      'The log of a lip-sync, live. It begins with the last event, or with what follows `after`, and completes after the terminal event. Over SSE each event carries its cursor as `id:`, and `Last-Event-ID` wins over `after`.',
+      'The log of a lip-sync, live. It starts with the newest event, or with the first event after `after`, and completes after the terminal event. Over SSE each event has its cursor as `id:`, and `Last-Event-ID` overrides `after`.',
     args: {
-      id: t.arg.id({ required: true, description: 'The lip-sync to watch.' }),
-      after: t.arg.string({ description: 'The cursor of the last event that was seen.' }),
+      id: t.arg.id({ required: true, description: 'The id of the lip-sync.' }),
+      after: t.arg.string({ description: 'The cursor of the last event received.' }),
     },
-    subscribe: (_, args, context) => open(context, () => follow(args, context)),
+    subscribe: (_, args, context) => openStream(context, () => subscribeToOne(args, context)),
+    // Pothos cannot type a member of a union with `resolveType` over several classes.
     resolve: (value: Progress | Failure) => value as never,
   }),
 );
@@ -144,20 +146,21 @@ builder.subscriptionField('lipsyncProgress', (t) =>
 builder.subscriptionField('lipsyncsProgress', (t) =>
   t.field({
     type: LipsyncsProgressResultRef,
-    directives: { cost: call },
+    directives: { cost: upstreamCallCost },
     description:
-      'The logs of up to 100 lip-syncs in one stream with one cursor, each in its order. It begins with the last event of each, or with what follows `after`, and completes when all have ended. Where one of the ids names no lip-sync of the caller, the whole is refused with `NotFoundError`; one that is erased after the first event has ended. It costs as many times as there are ids.',
+      'The logs of up to 100 lip-syncs in one stream with one cursor. The events of each lip-sync are in order. The stream starts with the newest event of each, or with the first events after `after`, and completes when all lip-syncs have ended. If the caller has no lip-sync with one of the ids, the subscription is rejected with `NotFoundError`; a lip-sync erased later counts as ended. The cost is that of `lipsyncProgress` times the number of ids.',
     args: {
       ids: t.arg.idList({
         required: true,
-        description: 'The lip-syncs to watch: 1 to 100, in any order.',
+        description: 'The ids of the lip-syncs: 1 to 100, in any order.',
       }),
       after: t.arg.string({
         description:
-          'The cursor of the last event that was seen. It holds for these lip-syncs in any order, and for no others.',
+          'The cursor of the last event received. It is valid for the same lip-syncs, in any order.',
       }),
     },
-    subscribe: (_, args, context) => open(context, () => followAll(args, context)),
+    subscribe: (_, args, context) => openStream(context, () => subscribeToList(args, context)),
+    // Pothos cannot type a member of a union with `resolveType` over several classes.
     resolve: (value: Progress | Failure) => value as never,
   }),
 );

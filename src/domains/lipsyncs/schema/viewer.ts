@@ -4,37 +4,40 @@ import type { Caller } from '../../../graphql/context.ts';
 type Allowance = { limit: number; remaining: number };
 
 const AllowanceRef = builder.objectRef<Allowance>('Allowance').implement({
-  description: 'A limit, and what is left of it.',
+  description: 'A limit and how much of it is left.',
   fields: (t) => ({
-    limit: t.exposeInt('limit', { description: 'How many in all.' }),
-    remaining: t.exposeInt('remaining', { description: 'How many are left now.' }),
+    limit: t.exposeInt('limit', { description: 'The limit.' }),
+    remaining: t.exposeInt('remaining', { description: 'How many are left.' }),
   }),
 });
 
 const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
-  description: 'Who asks, as this server sees it.',
+  description: 'The caller, as this server identified it.',
   fields: (t) => ({
     authenticated: t.exposeBoolean('isAuthenticated', {
-      description: 'Whether the request carried a valid token.',
+      description: 'Whether the request had a valid token.',
     }),
-    name: t.exposeString('name', { description: 'The name of the caller, for people.' }),
+    name: t.exposeString('name', { description: 'The display name of the caller.' }),
     scopes: t.stringList({
-      description: 'What the caller may do: such as `lipsync:read` and `lipsync:write`.',
+      description: 'The scopes of the caller, such as `lipsync:read` and `lipsync:write`.',
       resolve: ({ scopes }) => [...scopes].toSorted(),
     }),
     lipsyncsPerDay: t.field({
       type: AllowanceRef,
       nullable: true,
-      description: 'Lip-syncs in the last 24 hours. Null where there is no limit.',
+      description: 'Lip-syncs created in the last 24 hours. Null if there is no limit.',
       resolve: async ({ owner }, _, { services: { lipsyncs } }) =>
-        allowanceOf(lipsyncs.limits.perDay, async () => (await lipsyncs.readUse(owner)).today),
+        allowanceOf(lipsyncs.limits.perDay, async () => (await lipsyncs.readUsage(owner)).today),
     }),
     lipsyncsInFlight: t.field({
       type: AllowanceRef,
       nullable: true,
-      description: 'Lip-syncs that have not ended. Null where there is no limit.',
+      description: 'Lip-syncs that have not ended. Null if there is no limit.',
       resolve: async ({ owner }, _, { services: { lipsyncs } }) =>
-        allowanceOf(lipsyncs.limits.inFlight, async () => (await lipsyncs.readUse(owner)).inFlight),
+        allowanceOf(
+          lipsyncs.limits.inFlight,
+          async () => (await lipsyncs.readUsage(owner)).inFlight,
+        ),
     }),
   }),
 });
@@ -49,7 +52,7 @@ async function allowanceOf(
 builder.queryField('viewer', (t) =>
   t.field({
     type: ViewerRef,
-    description: 'Who asks, and what is left of its limits. It answers everyone.',
+    description: 'The caller and its remaining limits. Available to every caller.',
     resolve: (_, __, { caller }) => caller,
   }),
 );

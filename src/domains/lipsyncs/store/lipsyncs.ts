@@ -1,16 +1,18 @@
-import type { Row, Sql } from '../../../database/connect.ts';
+import type { Sql } from '../../../database/connect.ts';
+import { mapRow } from '../../../database/rows.ts';
 import type { StoredFailure } from '../../../errors.ts';
 import type { StoredVideo } from '../../videos/service.ts';
 import type { Voice } from '../../voices/service.ts';
 import type { WebhookEvent } from '../../webhooks/service.ts';
-import type { EventSource, LipsyncStatus } from '../lifecycle.ts';
+import type { LipsyncStatus } from '../lifecycle.ts';
 
-/** One row of `lipsyncs`, with the columns named as our code speaks. */
+/** A row of the table `lipsyncs`. */
 export type Lipsync = {
   id: string;
   owner: string;
   queueOrder: number;
   status: LipsyncStatus;
+  /** Of the last event. */
   sequence: number;
   reference: string | null;
   text: string | null;
@@ -33,6 +35,7 @@ export type Lipsync = {
   holdsSlot: boolean;
   attempts: number;
   notBefore: Date | null;
+  /** `submissionStage` in `lifecycle.ts` says what this and the next two mean together. */
   leaseUntil: Date | null;
   postStartedAt: Date | null;
   outcomeUnknownAt: Date | null;
@@ -51,88 +54,54 @@ export type Lipsync = {
   loggedAttempts: number;
   createdAt: Date;
   claimedAt: Date | null;
-  /** Which of all claims its own was; null where it does not count as a turn of its owner. */
+  /** The number of the lip-sync's last claim among all claims. Null if that claim is not counted for its owner. */
   turn: number | null;
   submittedAt: Date | null;
   finishedAt: Date | null;
 };
 
-export type LipsyncEvent = {
-  lipsyncId: string;
-  sequence: number;
-  status: LipsyncStatus;
-  percent: number;
-  queuePosition: number | null;
-  source: EventSource;
-  failure: StoredFailure | null;
-  occurredAt: Date;
-};
-
-/** The channel on which a change is told: the payload is the lip-sync's id and nothing else. */
-export const changedChannel = 'lipsync_changed';
-
-const jsonColumns: ReadonlySet<string> = new Set([
-  'voice',
-  'sourceVideo',
-  'resultVideo',
-  'failure',
-]);
-
-function toColumn(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function fromRow<T>(row: Row): T {
-  const entries = Object.entries(row).map(([column, value]) => [
-    column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-    value,
-  ]);
-  return Object.fromEntries(entries) as T;
-}
-
-function toParam(name: string, value: unknown): unknown {
-  return jsonColumns.has(name) && value !== null ? toJson(value) : value;
-}
-
-/** As `jsonb` takes it: an upstream's text with U+0000 or half a surrogate pair must not keep a lip-sync from ending. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'string' ? each.replaceAll('\0', '').toWellFormed() : each,
-  );
-}
-
-/** Those the upstream may still say something about. That they have not finished leads to the index of such. */
-export const openWhere = `(finished_at is null and (status in ('SUBMITTED', 'GENERATING')
-  or (status = 'SUBMITTING' and outcome_unknown_at is not null)))`;
-
-/** Rows of any of this slice's queries that select whole lip-syncs. */
-export async function selectLipsyncs(
-  sql: Sql,
-  rest: string,
-  params: readonly unknown[] = [],
-): Promise<Lipsync[]> {
-  const rows = await sql.query(`select lipsyncs.* from lipsyncs ${rest}`, params);
-  return rows.map((row) => fromRow<Lipsync>(row));
-}
-
 export async function findLipsync(sql: Sql, id: string): Promise<Lipsync | null> {
-  const [found] = await selectLipsyncs(sql, 'where id = $1', [id]);
-  return found ?? null;
+  return selectOne(sql, 'where id = $1', [id]);
 }
 
-/** The row under lock: whoever changes a lip-sync holds it from here to the end of the transaction. */
+/** In no particular order; ids without a row are left out. */
+export async function findLipsyncs(sql: Sql, ids: readonly string[]): Promise<Lipsync[]> {
+  return selectLipsyncs(sql, 'where id = any($1::uuid[])', [ids]);
+}
+
+/** In no particular order; ids of other owners are left out. */
+export async function findOwnLipsyncs(
+  sql: Sql,
+  owner: string,
+  ids: readonly string[],
+): Promise<Lipsync[]> {
+  return selectLipsyncs(sql, 'where owner = $1 and id = any($2::uuid[])', [owner, ids]);
+}
+
+export async function findByIdempotencyKey(
+  sql: Sql,
+  { owner, idempotencyKey }: Pick<Lipsync, 'owner' | 'idempotencyKey'>,
+): Promise<Lipsync | null> {
+  if (idempotencyKey === null) return null;
+  return selectOne(sql, 'where owner = $1 and idempotency_key = $2', [owner, idempotencyKey]);
+}
+
+/** Locks the row until the transaction ends. Every change of a lip-sync is made under this lock. */
 export async function lockLipsync(tx: Sql, id: string): Promise<Lipsync | null> {
-  const [found] = await selectLipsyncs(tx, 'where id = $1 for update', [id]);
-  return found ?? null;
+  return selectOne(tx, 'where id = $1 for update', [id]);
 }
 
-/** The same for its owner. Another's is not even locked: nobody waits for what is not there. */
-export async function lockOwn(
+/** Another owner's row is not locked, so that a request for it never waits. */
+export async function lockOwnLipsync(
   tx: Sql,
   { owner, id }: Pick<Lipsync, 'owner' | 'id'>,
 ): Promise<Lipsync | null> {
-  const [found] = await selectLipsyncs(tx, 'where id = $1 and owner = $2 for update', [id, owner]);
-  return found ?? null;
+  return selectOne(tx, 'where id = $1 and owner = $2 for update', [id, owner]);
+}
+
+/** Null if the lip-sync is not QUEUED any more or another transaction holds the row. */
+export async function lockWaitingLipsync(tx: Sql, id: string): Promise<Lipsync | null> {
+  return selectOne(tx, "where id = $1 and status = 'QUEUED' for update skip locked", [id]);
 }
 
 export async function insertLipsync(
@@ -148,10 +117,10 @@ export async function insertLipsync(
     values,
   );
   if (row === undefined) throw new Error('The lip-sync was not inserted.');
-  return fromRow<Lipsync>(row);
+  return mapRow<Lipsync>(row);
 }
 
-/** Changes columns without an event: bookkeeping that no watcher sees. */
+/** Writes no event: use `changeStatus` for every change that subscribers must see. */
 export async function updateLipsync(
   tx: Sql,
   id: string,
@@ -163,80 +132,84 @@ export async function updateLipsync(
     `update lipsyncs set ${assignments.join(', ')} where id = $1 returning *`,
     [id, ...entries.map(([name, value]) => toParam(name, value))],
   );
-  return row === undefined ? null : fromRow<Lipsync>(row);
+  return row === undefined ? null : mapRow<Lipsync>(row);
 }
 
-/** Adds an event with the next sequence and tells every instance. The row must be under lock. */
-export async function appendEvent(
-  tx: Sql,
-  lipsync: Lipsync,
-  event: Pick<LipsyncEvent, 'percent' | 'queuePosition' | 'source' | 'occurredAt'>,
-): Promise<void> {
-  await tx.query(
-    `with event as (
-       update lipsyncs set sequence = sequence + 1 where id = $1
-       returning id, sequence, status, failure
-     )
-     insert into lipsync_events
-       (lipsync_id, sequence, status, failure, percent, queue_position, source, occurred_at)
-     select id, sequence, status, failure, $2::float8, $3::int, $4, $5::timestamptz from event`,
-    [lipsync.id, event.percent, event.queuePosition, event.source, event.occurredAt],
+/** Also deletes its events. */
+export async function deleteLipsyncRow(tx: Sql, id: string): Promise<void> {
+  await tx.query('delete from lipsyncs where id = $1', [id]);
+}
+
+/**
+ * Returns how many were deleted. A lip-sync with pending webhooks stays until they have ended; one that should have been
+ * sent before `finishedBefore` has lost its background job and does not count.
+ */
+export async function deleteFinishedLipsyncs(sql: Sql, finishedBefore: Date): Promise<number> {
+  const deleted = await sql.query(
+    `delete from lipsyncs where finished_at < $1 and not exists (
+       select 1 from pending_webhooks where lipsync_id = lipsyncs.id and due_at > $1
+     ) returning id`,
+    [finishedBefore],
   );
-  await notifyChange(tx, lipsync.id);
+  return deleted.length;
 }
 
-/** The same for any number that wait, each at its new place: whoever is at the front moves all who are behind him. */
-export async function appendPositions(
-  tx: Sql,
-  moved: readonly { id: string; position: number }[],
-  occurredAt: Date,
-): Promise<void> {
-  await tx.query(
-    `with moved as (
-       select * from unnest($1::uuid[], $2::int[]) as moved (id, position)
-     ), events as (
-       update lipsyncs set sequence = sequence + 1, logged_position = position
-       from moved where lipsyncs.id = moved.id
-       returning lipsyncs.id, sequence, status, failure, logged_percent, position
-     ), told as (
-       insert into lipsync_events
-         (lipsync_id, sequence, status, failure, percent, queue_position, source, occurred_at)
-       select id, sequence, status, failure, logged_percent, position, 'GATEWAY', $3::timestamptz
-       from events returning lipsync_id
-     )
-     select pg_notify($4, lipsync_id::text) from told`,
-    [moved.map(({ id }) => id), moved.map(({ position }) => position), occurredAt, changedChannel],
+/** After a video was deleted upstream: the stored copies of it stay, without URLs that no longer work. */
+export async function eraseVideoUrls(sql: Sql, videoKey: string): Promise<void> {
+  await sql.query(
+    `update lipsyncs set
+       result_video = case when result_video_id = $1
+         then result_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
+         else result_video end,
+       source_video = case when source_video_id = $1
+         then source_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
+         else source_video end
+     where result_video_id = $1 or source_video_id = $1`,
+    [videoKey],
   );
 }
 
-export async function notifyChange(tx: Sql, id: string): Promise<void> {
-  await tx.query('select pg_notify($1, $2)', [changedChannel, id]);
+export async function countByStatus(sql: Sql): Promise<{ status: string; count: number }[]> {
+  return sql.query('select status, count(*)::int as count from lipsyncs group by status');
 }
 
-export async function readEvents(
+/** For the stores of this folder: `rest` is SQL that follows `from lipsyncs`. */
+export async function selectLipsyncs(
   sql: Sql,
-  id: string,
-  range: { after: number; limit?: number },
-): Promise<LipsyncEvent[]> {
-  const rows = await sql.query(
-    `select * from lipsync_events where lipsync_id = $1 and sequence > $2
-     order by sequence limit $3`,
-    [id, range.after, range.limit ?? 1_000],
-  );
-  return rows.map((row) => fromRow<LipsyncEvent>(row));
+  rest: string,
+  params: readonly unknown[],
+): Promise<Lipsync[]> {
+  const rows = await sql.query(`select lipsyncs.* from lipsyncs ${rest}`, params);
+  return rows.map((row) => mapRow<Lipsync>(row));
 }
 
-/** What follows in each of these logs, by the lip-sync's id and in order. */
-export async function readEventsAfter(
+async function selectOne(
   sql: Sql,
-  logs: readonly { id: string; sequence: number }[],
-): Promise<LipsyncEvent[]> {
-  const rows = await sql.query(
-    `select lipsync_events.* from lipsync_events
-       join unnest($1::uuid[], $2::int[]) as read(id, until)
-       on lipsync_id = read.id and lipsync_events.sequence > read.until
-     order by lipsync_id, lipsync_events.sequence`,
-    [logs.map(({ id }) => id), logs.map(({ sequence }) => sequence)],
+  rest: string,
+  params: readonly unknown[],
+): Promise<Lipsync | null> {
+  const [found] = await selectLipsyncs(sql, rest, params);
+  return found ?? null;
+}
+
+/** Removes what `jsonb` rejects (U+0000, half surrogate pairs), or an upstream text could keep a lip-sync from ending. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    typeof each === 'string' ? each.replaceAll('\0', '').toWellFormed() : each,
   );
-  return rows.map((row) => fromRow<LipsyncEvent>(row));
+}
+
+const jsonColumns: ReadonlySet<string> = new Set([
+  'voice',
+  'sourceVideo',
+  'resultVideo',
+  'failure',
+]);
+
+function toParam(name: string, value: unknown): unknown {
+  return jsonColumns.has(name) && value !== null ? toJson(value) : value;
+}
+
+function toColumn(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -1,12 +1,13 @@
 import type { Sql } from '../../../database/connect.ts';
-import { isPositionWorthTelling } from '../progress/estimate.ts';
-import { appendPositions, type Lipsync } from './lipsyncs.ts';
+import { isPositionWorthLogging } from '../progress/estimate.ts';
+import { appendPositions } from './events.ts';
+import type { Lipsync } from './lipsyncs.ts';
 
 /**
- * Those of an owner that wait, in their order. One that a 429 sent back to its old place is next again, and is counted for
- * nobody behind it: else their places would rise.
+ * The waiting lip-syncs of some owners with their positions. One that a 429 sent back (`attempts` above 0) is next again;
+ * it is not counted for those behind it, or their positions would rise.
  */
-const places = (owners: string) =>
+const positionsOf = (owners: string) =>
   `select id, logged_position,
      (1 + count(*) filter (where attempts = 0) over (
        partition by owner order by queue_order rows between unbounded preceding and 1 preceding
@@ -14,14 +15,14 @@ const places = (owners: string) =>
    from lipsyncs
    where ${owners} and status = 'QUEUED'`;
 
-/** The place of each among its owner's waiting lip-syncs, itself included; null for one that waits no more. */
+/** The position of each among its owner's waiting lip-syncs, 1 = next. Ids that do not wait are left out. */
 export async function readPositions(
   sql: Sql,
   ids: readonly string[],
 ): Promise<Map<string, number>> {
   const rows = await sql.query<{ id: string; position: number }>(
     `select id, least(position, logged_position) as position
-     from (${places('owner in (select owner from lipsyncs where id = any($1::uuid[]))')}) places
+     from (${positionsOf('owner in (select owner from lipsyncs where id = any($1::uuid[]))')}) waiting
      where id = any($1::uuid[])`,
     [ids],
   );
@@ -33,14 +34,17 @@ export async function readPosition(sql: Sql, lipsync: Lipsync): Promise<number |
   return (await readPositions(sql, [lipsync.id])).get(lipsync.id) ?? null;
 }
 
-/** After one of the owner's left the queue: tells those behind it who moved far enough to be told. */
-export async function tellPositions(tx: Sql, owner: string, now: Date): Promise<void> {
+/**
+ * After a lip-sync left the queue: logs the new positions of the owner's lip-syncs behind it that moved far enough. The
+ * SQL repeats `isPositionWorthLogging`, so that few of a long queue's rows are read.
+ */
+export async function appendPositionEvents(tx: Sql, owner: string, now: Date): Promise<void> {
   const rows = await tx.query<{ id: string; position: number; logged: number | null }>(
-    `select id, position, logged_position as logged from (${places('owner = $1')}) places
+    `select id, position, logged_position as logged from (${positionsOf('owner = $1')}) waiting
      where logged_position is null
        or (position < logged_position and (position <= 3 or position * 2 <= logged_position))`,
     [owner],
   );
-  const moved = rows.filter(({ logged, position }) => isPositionWorthTelling(logged, position));
+  const moved = rows.filter(({ logged, position }) => isPositionWorthLogging(logged, position));
   if (moved.length > 0) await appendPositions(tx, moved, now);
 }

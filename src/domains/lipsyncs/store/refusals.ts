@@ -1,17 +1,20 @@
 import type { Sql } from '../../../database/connect.ts';
 import type { StoredFailure } from '../../../errors.ts';
-import { type Lipsync, notifyChange, toJson } from './lipsyncs.ts';
+import { notifyChange } from './events.ts';
+import { deleteLipsyncRow, type Lipsync, toJson } from './lipsyncs.ts';
 
-/** Who asked for the same. */
-type Twin = Pick<Lipsync, 'owner' | 'idempotencyKey' | 'fingerprint'>;
+/** The row of `refusals` keeps why a create request was rejected, since the rejected lip-sync itself is deleted. */
 
-/** Removes a lip-sync that the upstream refused at once, and keeps the reason for those who wait for it. */
-export async function deleteRefused(
+/** What identifies a repeated request: the same caller, the same key and the same input. */
+type RepeatedRequest = Pick<Lipsync, 'owner' | 'idempotencyKey' | 'fingerprint'>;
+
+/** Deletes a lip-sync that was rejected at once, and keeps the reason for concurrent requests with the same key. */
+export async function deleteRejected(
   tx: Sql,
   lipsync: Lipsync,
   refusal: { failure: StoredFailure; at: Date },
 ): Promise<void> {
-  await tx.query('delete from lipsyncs where id = $1', [lipsync.id]);
+  await deleteLipsyncRow(tx, lipsync.id);
   await tx.query(
     `insert into refusals (lipsync_id, owner, idempotency_key, fingerprint, failure, refused_at)
      values ($1, $2, $3, $4, $5, $6)`,
@@ -35,10 +38,13 @@ export async function findRefusal(sql: Sql, id: string): Promise<StoredFailure |
   return row?.failure ?? null;
 }
 
-/** The number of the last refusal of a key. One with a higher number came later, whatever the clocks say. */
+/**
+ * The number of a key's last refusal; 0 if there is none. A refusal with a higher number came later, also where the
+ * clocks of two instances differ.
+ */
 export async function findLastRefusal(
   sql: Sql,
-  { owner, idempotencyKey }: Pick<Twin, 'owner' | 'idempotencyKey'>,
+  { owner, idempotencyKey }: Pick<RepeatedRequest, 'owner' | 'idempotencyKey'>,
 ): Promise<number> {
   if (idempotencyKey === null) return 0;
   const [row] = await sql.query<{ number: number }>(
@@ -49,17 +55,21 @@ export async function findLastRefusal(
   return row?.number ?? 0;
 }
 
-/** The refusal that answers a request which was already being checked when its twin was refused. */
+/** A refusal after the number `since`: it also answers a request that was being checked at that time. */
 export async function findRefusalSince(
   sql: Sql,
-  twin: Twin,
+  request: RepeatedRequest,
   since: number,
 ): Promise<StoredFailure | null> {
   const [row] = await sql.query<{ failure: StoredFailure }>(
     `select failure from refusals
      where owner = $1 and idempotency_key = $2 and fingerprint = $3 and number > $4
      order by number desc limit 1`,
-    [twin.owner, twin.idempotencyKey, twin.fingerprint, since],
+    [request.owner, request.idempotencyKey, request.fingerprint, since],
   );
   return row?.failure ?? null;
+}
+
+export async function deleteRefusalsBefore(sql: Sql, moment: Date): Promise<void> {
+  await sql.query('delete from refusals where refused_at < $1', [moment]);
 }

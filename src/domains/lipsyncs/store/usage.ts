@@ -1,37 +1,15 @@
 import type { Sql } from '../../../database/connect.ts';
-import { QuotaExceededError } from '../../../errors.ts';
-import type { Engine } from '../dependencies.ts';
 import type { Lipsync } from './lipsyncs.ts';
 
 const dayMs = 86_400_000;
 
-/**
- * The limit that is used up already, if any: a look before anything is asked of the upstream. Whether a request still
- * fits is decided by `admit`.
- */
-export async function findExceeded(
-  engine: Engine,
-  sql: Sql,
-  owner: string,
-): Promise<QuotaExceededError | null> {
-  const { perDay, inFlight } = engine.limits;
-  if (perDay === null && inFlight === null) return null;
-  const use = await readUse(sql, owner, engine.now());
-  if (inFlight !== null && use.inFlight >= inFlight) {
-    return new QuotaExceededError(`${inFlight} lip-syncs at a time`, 30);
-  }
-  if (perDay !== null && use.today >= perDay) {
-    return new QuotaExceededError(`${perDay} lip-syncs a day`, use.secondsUntilNext);
-  }
-  return null;
-}
+export type Usage = { inFlight: number; today: number; secondsUntilNext: number };
 
-/** What an owner has under way, and what it has asked for in the last 24 hours, erased since or not. */
-export async function readUse(
-  sql: Sql,
-  owner: string,
-  now: Date,
-): Promise<{ inFlight: number; today: number; secondsUntilNext: number }> {
+/**
+ * An owner's unfinished lip-syncs, and those created in the last 24 hours, erased ones included. `secondsUntilNext`: until
+ * the oldest of that day no longer counts.
+ */
+export async function readUsage(sql: Sql, owner: string, now: Date): Promise<Usage> {
   const dayAgo = new Date(now.getTime() - dayMs);
   const [row] = await sql.query<{ inFlight: number; today: number; oldest: Date | null }>(
     `select count(*) filter (where not is_over)::int as "inFlight",
@@ -56,8 +34,8 @@ export async function readUse(
   };
 }
 
-/** A lip-sync that is erased counts for its day and for its turn as before: else whoever erases could ask without end. */
-export async function rememberErased(
+/** An erased lip-sync still counts for its day and its turn, or erasing would reset the owner's limits. */
+export async function recordErasure(
   tx: Sql,
   { owner, createdAt, turn, offPeak }: Lipsync,
 ): Promise<void> {
@@ -67,6 +45,7 @@ export async function rememberErased(
   );
 }
 
-export async function forgetErased(sql: Sql, now: Date): Promise<void> {
+/** Deletes the records that no longer count for a day. */
+export async function deleteOldErasures(sql: Sql, now: Date): Promise<void> {
   await sql.query('delete from erasures where created_at <= $1', [new Date(now.getTime() - dayMs)]);
 }

@@ -1,13 +1,13 @@
 /**
- * How our GraphiQL asks and watches.
+ * Sends GraphiQL's operations: subscriptions over WebSocket, other operations by POST.
  *
  * @typedef {{ query: string, operationName?: string | null | undefined, variables?: unknown }} Params
  * @typedef {Record<string, string>} Headers_
  * @typedef {{ next(result: unknown): void, error(error: unknown): void, complete(): void }} Observer
- * @typedef {{ send(headers: Headers_): void, learn(data: unknown): void }} Listener hears what goes out and comes in
+ * @typedef {{ rememberHeaders(headers: Headers_): void, rememberIds(data: unknown): void }} Listener
  */
 
-/** What the script in front of these leaves behind. */
+/** Global of the script before these. */
 const { graphqlWs } = /** @type {{ graphqlWs: typeof import('graphql-ws') }} */ (
   /** @type {unknown} */ (globalThis)
 );
@@ -15,8 +15,8 @@ const { graphqlWs } = /** @type {{ graphqlWs: typeof import('graphql-ws') }} */ 
 export const endpoint = new URL(location.pathname, location.href);
 
 /**
- * GraphiQL's own would send the headers of a subscription nowhere, and of an operation the name that the tab before had,
- * for a tenth of a second after a tab was opened.
+ * Replaces GraphiQL's own fetcher, which does not send the headers of a subscription, and sends the operation name of the
+ * previous tab for a tenth of a second after a tab was opened.
  *
  * @param {Listener} listener
  */
@@ -25,45 +25,45 @@ export function createFetcher(listener) {
     /** @type {Params} */ params,
     /** @type {{ headers?: Headers_ }} */ { headers = {} } = {},
   ) => {
-    listener.send(headers);
+    listener.rememberHeaders(headers);
     const operations = operationsIn(params.query);
-    const meant =
+    const selected =
       operations.find(({ name }) => name === params.operationName) ??
       (operations.length === 1 ? operations[0] : undefined);
-    const known = { ...params, operationName: meant?.name || undefined };
-    return meant?.kind === 'subscription'
-      ? subscribe(known, headers)
-      : ask(known, headers, listener.learn);
+    const corrected = { ...params, operationName: selected?.name || undefined };
+    return selected?.kind === 'subscription'
+      ? subscribe(corrected, headers)
+      : post(corrected, headers, listener.rememberIds);
   };
 }
 
 /** @param {string} query */
 function operationsIn(query) {
-  const bare = query.replace(/#.*|"""[\s\S]*?"""|"(?:\\.|[^"\\])*"/g, ' ');
-  const found = bare.matchAll(/(?:^|\})\s*(query|mutation|subscription)\b\s*(\w*)/g);
+  const code = query.replace(/#.*|"""[\s\S]*?"""|"(?:\\.|[^"\\])*"/g, ' ');
+  const found = code.matchAll(/(?:^|\})\s*(query|mutation|subscription)\b\s*(\w*)/g);
   return [...found].map(([, kind, name]) => ({ kind, name }));
 }
 
 /**
  * @param {Params} params
  * @param {Headers_} headers
- * @param {(data: unknown) => void} learn
+ * @param {(data: unknown) => void} rememberIds
  */
-async function ask(params, headers, learn) {
+async function post(params, headers, rememberIds) {
   const response = await fetch(endpoint, {
     method: 'POST',
     headers: { accept: 'application/json', 'content-type': 'application/json', ...headers },
     body: JSON.stringify(params),
   });
   const text = await response.text();
-  if (!text.startsWith('{')) throw new Error(`The server answers ${response.status}. ${text}`);
+  if (!text.startsWith('{')) throw new Error(`The server answered ${response.status}. ${text}`);
   const result = JSON.parse(text);
-  learn(result.data);
+  rememberIds(result.data);
   return result;
 }
 
 /**
- * Over a WebSocket of its own, so that `connection_init` has the headers as they are now.
+ * Each subscription has its own WebSocket, so that `connection_init` has the current headers.
  *
  * @param {Params} params
  * @param {Headers_} headers
@@ -76,7 +76,7 @@ function subscribe(params, headers) {
         connectionParams: headers,
         shouldRetry: () => true,
       });
-      const leave = client.subscribe(
+      const unsubscribe = client.subscribe(
         /** @type {import('graphql-ws').SubscribePayload} */ (params),
         {
           next: (result) => observer.next(result),
@@ -84,12 +84,12 @@ function subscribe(params, headers) {
           error: (error) => observer.error(error instanceof Event ? describeEvent(error) : error),
         },
       );
-      return { unsubscribe: leave };
+      return { unsubscribe };
     },
   };
 }
 
-/** @param {Event} event of a socket */
+/** @param {Event} event of a WebSocket */
 function describeEvent(event) {
   const { code, reason } = event instanceof CloseEvent ? event : { code: 0, reason: '' };
   return new Error(`The connection ended${code ? ` with ${code}` : ''}. ${reason}`.trim());

@@ -2,25 +2,24 @@ import { createFetcher, endpoint } from './fetcher.js';
 import { createUploadDialog } from './upload.js';
 
 /**
- * What our GraphiQL does in the browser beyond GraphiQL. `src/server/graphiql/page.ts` writes this file and those that it
- * imports into the page, behind the scripts of graphql-ws and GraphiQL, and calls `openGraphiql`. Nothing comes from
- * elsewhere.
+ * The browser code that this server adds to GraphiQL. `src/server/graphiql/page.ts` writes this file and its imports into
+ * the page, after the scripts of graphql-ws and GraphiQL, and calls `openGraphiql`. The page loads no other code.
  *
- * @typedef {{ video: string, lipsync: string, audio: string }} Newest ids, or '' where none is known
+ * @typedef {{ video: string, lipsync: string, audio: string }} Newest ids; '' if none is known
  * @typedef {{ query: string, variables?: string }} Tab
  * @typedef {object} PageOptions
  * @property {string} title
- * @property {Tab[]} defaultTabs of who comes for the first time
- * @property {Newest} newest as the page was asked for
- * @property {string} speakAudio the document that makes a video say an upload
- * @property {{ name: string, base64: string }} sample a sentence, for who has no audio at hand
+ * @property {Tab[]} defaultTabs of the first visit
+ * @property {Newest} newest at the time of the page's request
+ * @property {string} speakAudio the document that makes a video speak an upload
+ * @property {{ name: string, base64: string }} sample a spoken sentence, for visitors without an audio file
  *
  * @typedef {import('./fetcher.js').Headers_} Headers_
  * @typedef {{ tabs: { title: string, query: string | null, variables: string | null }[], activeTabIndex: number }} TabsState
  * @typedef {{ uri: { path: string }, getValue(): string, setValue(text: string): void }} Model
  */
 
-/** What the scripts in front of this one leave behind. */
+/** Globals of the scripts before this one. */
 const { monaco, YogaGraphiQL } = /**
  * @type {{
  *   monaco: { editor: { getModels(): Model[] } },
@@ -31,8 +30,8 @@ const { monaco, YogaGraphiQL } = /**
 const uploadButton = '<button class="graphiql-button" data-opens="upload">Upload audio</button>';
 
 /**
- * Opens GraphiQL with tabs that are ready: variables that are called `video`, `lipsync` or `audio` are filled with the
- * newest one, as the page was asked for and as answers name them since; headers, with those that were sent last.
+ * Opens GraphiQL with prepared tabs. Variables with the names `video`, `lipsync` and `audio` are filled in with the newest
+ * ids, from the page's request and from later results. Empty headers are filled in with those that were sent last.
  *
  * @param {Element} root
  * @param {PageOptions & Record<string, unknown>} options
@@ -54,7 +53,7 @@ export function openGraphiql(root, { newest, speakAudio, sample, ...options }) {
     title: `<span class="lipsync-title">${options.title}</span> ${uploadButton}`,
     ...restoreTabs(options.defaultTabs),
     fetcher: createFetcher(filler),
-    // The editors have the tab's values as soon as whoever tells of it is done.
+    // The editors get the tab's values after this event.
     onTabChange: () => queueMicrotask(filler.fill),
     onSchemaChange: filler.fill,
   });
@@ -64,18 +63,18 @@ export function openGraphiql(root, { newest, speakAudio, sample, ...options }) {
 }
 
 /**
- * GraphiQL takes the tabs that it has kept only where it is given the text of one of them to begin with: else it adds an
- * empty one each time that the page is loaded. A text in the address is somebody's link.
+ * GraphiQL restores its stored tabs only if `query` is the text of one of them. Otherwise it adds an empty tab on every
+ * load. A query in the URL comes from a shared link.
  *
- * @param {Tab[]} ready
+ * @param {Tab[]} defaultTabs
  */
-function restoreTabs(ready) {
+function restoreTabs(defaultTabs) {
   const linked = new URL(location.href).searchParams.get('query');
   /** @type {TabsState | null} */
-  const kept = JSON.parse(localStorage.getItem('graphiql:tabState') ?? 'null');
-  const active = kept?.tabs[kept.activeTabIndex];
+  const stored = JSON.parse(localStorage.getItem('graphiql:tabState') ?? 'null');
+  const active = stored?.tabs[stored.activeTabIndex];
   if (active === undefined) {
-    return linked === null ? {} : { defaultTabs: [{ query: linked }, ...ready] };
+    return linked === null ? {} : { defaultTabs: [{ query: linked }, ...defaultTabs] };
   }
   if (linked !== null && linked !== active.query) return {};
   return { query: active.query ?? '', variables: active.variables ?? '' };
@@ -84,18 +83,18 @@ function restoreTabs(ready) {
 /**
  * @typedef {ReturnType<typeof createFiller>} Filler
  *
- * @param {Newest} newest is changed by what is learnt
+ * @param {Newest} newest is updated from results
  */
 function createFiller(newest) {
   const key = 'lipsync-graphql:filled';
-  /** @type {Set<unknown>} What was filled in, and so may be replaced; what a visitor has written may not. */
-  const given = new Set(JSON.parse(localStorage.getItem(key) ?? '[]'));
+  /** @type {Set<unknown>} Ids that were filled in here. Only these are replaced, never a value that the visitor typed. */
+  const filled = new Set(JSON.parse(localStorage.getItem(key) ?? '[]'));
   const remember = (/** @type {string[]} */ ...ids) => {
-    for (const id of ids) given.add(id);
-    localStorage.setItem(key, JSON.stringify([...given].slice(-mostRemembered)));
+    for (const id of ids) filled.add(id);
+    localStorage.setItem(key, JSON.stringify([...filled].slice(-maxRemembered)));
   };
   remember(newest.video, newest.lipsync);
-  /** @type {Headers_} In memory alone: a token stays nowhere. */
+  /** @type {Headers_} Only in memory, so that no token is stored. */
   let lastSent = {};
 
   const fillHeaders = () => {
@@ -108,9 +107,9 @@ function createFiller(newest) {
     const model = findModel('variables.json');
     const variables = model === undefined ? null : parseObject(model.getValue());
     if (variables === null) return;
-    const isOurs = (/** @type {unknown} */ id) => id === '' || given.has(id);
+    const isReplaceable = (/** @type {unknown} */ id) => id === '' || filled.has(id);
     const changes = Object.entries(newest).filter(
-      ([name, id]) => id !== '' && id !== variables[name] && isOurs(variables[name]),
+      ([name, id]) => id !== '' && id !== variables[name] && isReplaceable(variables[name]),
     );
     if (changes.length === 0) return;
     remember(...changes.map(([, id]) => id));
@@ -118,11 +117,11 @@ function createFiller(newest) {
   };
 
   return {
-    send(/** @type {Headers_} */ headers) {
+    rememberHeaders(/** @type {Headers_} */ headers) {
       lastSent = headers;
     },
-    /** Reads ids out of an answer: of whatever made a lip-sync, and of a list of videos. */
-    learn(/** @type {unknown} */ data) {
+    /** Takes the newest ids from a result: of a created lip-sync and of a list of videos. */
+    rememberIds(/** @type {unknown} */ data) {
       for (const [name, field] of Object.entries(data ?? {})) {
         newest.lipsync = field?.lipsync?.id ?? newest.lipsync;
         if (name === 'videos') newest.video ||= field?.nodes?.[0]?.id ?? '';
@@ -135,15 +134,15 @@ function createFiller(newest) {
   };
 }
 
-const mostRemembered = 100;
+const maxRemembered = 100;
 
-/** @returns {Headers_} as the tab has them now */
+/** @returns {Headers_} of the current tab */
 function readHeaders() {
   return parseObject(findModel('request-headers.json')?.getValue() ?? '') ?? {};
 }
 
 /**
- * Opens the tab of that name, or makes it.
+ * Opens the tab with this name, or creates it.
  *
  * @param {string} name
  * @param {string} query
@@ -159,14 +158,14 @@ function openTab(name, query) {
   findModel('variables.json')?.setValue('{ "video": "", "audio": "" }');
 }
 
-/** @param {string} name of an editor's text */
+/** @param {string} name of the editor */
 function findModel(name) {
   return monaco.editor.getModels().find(({ uri }) => uri.path.endsWith(name));
 }
 
 /**
  * @param {string} text
- * @returns {Record<string, any> | null} null where it is none
+ * @returns {Record<string, any> | null} null if the text is not a JSON object
  */
 function parseObject(text) {
   try {

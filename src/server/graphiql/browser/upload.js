@@ -1,6 +1,6 @@
 /**
- * The dialog of our GraphiQL that uploads audio: GraphiQL itself can send no file. It sends `uploadAudio` as a GraphQL
- * multipart request, with the headers of the tab that is open.
+ * The dialog that uploads audio, because GraphiQL itself can't send files. It sends `uploadAudio` as a GraphQL multipart
+ * request, with the headers of the current tab.
  *
  * @typedef {object} UploadOptions
  * @property {URL} endpoint
@@ -20,18 +20,18 @@ const uploadAudio = `mutation UploadAudio($file: File!) {
 const dialogHtml = `
   <header class="graphiql-dialog-header">
     <h2 class="graphiql-dialog-title" id="upload-title">Upload audio</h2>
-    <button class="graphiql-un-styled" data-does="close" aria-label="Close">✕</button>
+    <button class="graphiql-un-styled" data-action="close" aria-label="Close">✕</button>
   </header>
   <div class="lipsync-upload-body">
     <p>
-      Speech as WAV or MP3, of at most 60 seconds. When it is there, a tab opens that makes the
-      newest video say it.
+      Speech as WAV or MP3, at most 60 seconds. After the upload a tab opens that makes the newest
+      video speak it.
     </p>
     <div class="lipsync-upload-choice">
       <label class="graphiql-button lipsync-file">
         Choose a file<input type="file" accept="audio/wav,audio/mpeg,.wav,.mp3" autofocus />
       </label>
-      <button class="graphiql-button" data-does="sample">Take a sample sentence</button>
+      <button class="graphiql-button" data-action="sample">Take a sample sentence</button>
     </div>
     <progress max="1" value="0" hidden aria-label="Upload"></progress>
     <p role="status"></p>
@@ -39,7 +39,7 @@ const dialogHtml = `
 
 /**
  * @param {UploadOptions} options
- * @returns {() => void} shows it
+ * @returns {() => void} opens the dialog
  */
 export function createUploadDialog({ sample, onUploaded, ...target }) {
   const dialog = document.createElement('dialog');
@@ -62,7 +62,7 @@ export function createUploadDialog({ sample, onUploaded, ...target }) {
           bar.value = part;
         },
       });
-      status.textContent = `${file.name} is there.`;
+      status.textContent = `${file.name} is uploaded.`;
       dialog.close();
       onUploaded(upload.id);
     } catch (error) {
@@ -79,10 +79,10 @@ export function createUploadDialog({ sample, onUploaded, ...target }) {
     if (file !== undefined) void send(file);
   });
   dialog.addEventListener('click', ({ target: clicked }) => {
-    const does =
-      clicked instanceof Element && clicked.closest('[data-does]')?.getAttribute('data-does');
-    if (does === 'close' || clicked === dialog) dialog.close();
-    if (does === 'sample') void send(toFile(sample));
+    const action =
+      clicked instanceof Element && clicked.closest('[data-action]')?.getAttribute('data-action');
+    if (action === 'close' || clicked === dialog) dialog.close();
+    if (action === 'sample') void send(toFile(sample));
   });
   return () => {
     status.textContent = '';
@@ -108,18 +108,19 @@ function sendAudio(file, { endpoint: url, headers, onProgress }) {
   form.append('0', file);
   const request = new XMLHttpRequest();
   request.open('POST', url);
-  // A browser asks no other site's leave for a form; this header makes it ask.
+  // The server requires this header of multipart requests: it forces a CORS preflight, which a plain form does not.
   for (const [name, value] of Object.entries({ ...headers(), 'x-csrf': '1' })) {
     request.setRequestHeader(name, value);
   }
   return new Promise((resolve, reject) => {
     request.upload.onprogress = ({ loaded, total }) => onProgress(loaded / total);
-    request.onerror = () => reject(new Error('The connection broke.'));
+    request.onerror = () => reject(new Error('The connection failed.'));
     request.onload = () => {
       const { data, errors } = JSON.parse(request.responseText);
-      const answer = data?.uploadAudio;
-      if (answer?.upload) resolve(answer.upload);
-      else reject(new Error(answer?.message ?? errors?.[0]?.message ?? 'There is no answer.'));
+      const result = data?.uploadAudio;
+      if (result?.upload) resolve(result.upload);
+      else
+        reject(new Error(result?.message ?? errors?.[0]?.message ?? 'The server sent no result.'));
     };
     request.send(form);
   });

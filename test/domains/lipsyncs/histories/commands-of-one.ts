@@ -1,11 +1,11 @@
-import { createListener } from '../../../../src/domains/lipsyncs/reconcile/callbacks.ts';
+import { createCallbackHandler } from '../../../../src/domains/lipsyncs/reconcile/callbacks.ts';
 import { Command } from './commands.ts';
-import { callBack, cancel, type Model, type Story, settle } from './plain-model.ts';
+import { callBack, cancel, type Model, type ModelLipsync, settle } from './plain-model.ts';
 import { type JobState, type Outcome, outcomes } from './scripted-upstream.ts';
 import type { World } from './world.ts';
 
-/** Of one lip-sync. */
-abstract class OfOne extends Command {
+/** A command that acts on one lip-sync. */
+abstract class CommandOnOne extends Command {
   readonly n: number;
   constructor(n: number) {
     super();
@@ -14,40 +14,42 @@ abstract class OfOne extends Command {
   override check(model: Readonly<Model>): boolean {
     return this.#pick(model) !== undefined;
   }
-  #pick(model: Model): Story | undefined {
-    const possible = [...model.stories.values()].filter((story) => this.isPossible(model, story));
+  #pick(model: Model): ModelLipsync | undefined {
+    const possible = [...model.lipsyncs.values()].filter((lipsync) =>
+      this.isPossible(model, lipsync),
+    );
     return possible[this.n % possible.length];
   }
-  isPossible(_model: Model, _story: Story): boolean {
+  isPossible(_model: Model, _story: ModelLipsync): boolean {
     return true;
   }
   act(model: Model, world: World): Promise<void> {
-    const story = this.#pick(model);
-    if (story === undefined) throw new Error('There is none.');
-    return this.actOn(story, model, world);
+    const lipsync = this.#pick(model);
+    if (lipsync === undefined) throw new Error('There is no such lip-sync.');
+    return this.actOn(lipsync, model, world);
   }
-  abstract actOn(story: Story, model: Model, world: World): Promise<void>;
+  abstract actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void>;
 }
 
-export class Cancel extends OfOne {
+export class Cancel extends CommandOnOne {
   readonly name = 'Cancel';
-  async actOn(story: Story, model: Model, world: World): Promise<void> {
-    await world.cancel(story.owner, story.id);
-    cancel(model, story);
+  async actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void> {
+    await world.cancel(lipsync.owner, lipsync.id);
+    cancel(model, lipsync);
   }
 }
 
-export class Callback extends OfOne {
+export class Callback extends CommandOnOne {
   readonly name = 'Callback';
   readonly names: 'itself' | 'another' | 'rubbish' | 'nothing';
   constructor(n: number, names: Callback['names']) {
     super(n);
     this.names = names;
   }
-  async actOn(story: Story, model: Model, world: World): Promise<void> {
-    const own = world.upstream.jobs.get(story.id)?.id;
-    const another = [...model.stories.values()].find(
-      (each) => each.id !== story.id && each.isAttached,
+  async actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void> {
+    const own = world.upstream.jobs.get(lipsync.id)?.id;
+    const another = [...model.lipsyncs.values()].find(
+      (each) => each.id !== lipsync.id && each.isAttached,
     );
     const hint = {
       itself: own ?? 'rubbish',
@@ -55,46 +57,46 @@ export class Callback extends OfOne {
       rubbish: 'user:7-pixverse:nobody@example.com-video:5',
       nothing: null,
     }[this.names];
-    const listener = createListener(world.instance.engine);
-    await listener.onCallback(story.id, hint);
-    await listener.close();
+    const handler = createCallbackHandler(world.instance.deps);
+    await handler.onCallback(lipsync.id, hint);
+    await handler.close();
     await world.settle();
     const kind = hint === null ? 'none' : 'rubbish';
-    callBack(model, story, hint !== null && hint === own ? 'its own' : kind);
+    callBack(model, lipsync, hint !== null && hint === own ? 'its own' : kind);
   }
 }
 
-export class MoveJob extends OfOne {
+export class MoveJob extends CommandOnOne {
   readonly name = 'MoveJob';
   readonly to: JobState;
   constructor(n: number, to: JobState) {
     super(n);
     this.to = to;
   }
-  override isPossible({ upstream }: Model, { id }: Story): boolean {
+  override isPossible({ upstream }: Model, { id }: ModelLipsync): boolean {
     const job = upstream.jobs.get(id);
     return job?.state === 'QUEUED' || (job?.state === 'GENERATING' && this.to !== 'GENERATING');
   }
-  async actOn({ id }: Story, { upstream }: Model): Promise<void> {
+  async actOn({ id }: ModelLipsync, { upstream }: Model): Promise<void> {
     const job = upstream.jobs.get(id);
     if (job !== undefined) job.state = this.to;
   }
 }
 
-/** A POST that hung is answered after all. */
-export class Answer extends OfOne {
+/** A hanging POST is answered. */
+export class Answer extends CommandOnOne {
   readonly name = 'Answer';
   readonly outcome: Outcome;
   constructor(n: number, outcome: Outcome) {
     super(n);
     this.outcome = outcome;
   }
-  override isPossible({ upstream }: Model, { id }: Story): boolean {
+  override isPossible({ upstream }: Model, { id }: ModelLipsync): boolean {
     return upstream.isHeld(id) && outcomes[this.outcome].made === upstream.jobs.has(id);
   }
-  async actOn(story: Story, model: Model, world: World): Promise<void> {
-    world.upstream.release(story.id, this.outcome);
+  async actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void> {
+    world.upstream.release(lipsync.id, this.outcome);
     await world.settle();
-    if (story.sender?.isAlive === true) settle(model, story, this.outcome);
+    if (lipsync.sender?.isAlive === true) settle(model, lipsync, this.outcome);
   }
 }

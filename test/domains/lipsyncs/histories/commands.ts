@@ -1,21 +1,31 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type fc from 'fast-check';
 import { expect } from 'vitest';
-import { dispatch, expireDue, takeOver } from '../../../../src/domains/lipsyncs/dispatch/submit.ts';
+import { expireDue } from '../../../../src/domains/lipsyncs/dispatch/expiry.ts';
+import { dispatch } from '../../../../src/domains/lipsyncs/dispatch/submit.ts';
+import { takeOver } from '../../../../src/domains/lipsyncs/dispatch/takeover.ts';
 import {
-  lookAtAccount,
-  lookAtLipsync,
+  reconcileAccount,
+  reconcileLipsync,
 } from '../../../../src/domains/lipsyncs/reconcile/find-job.ts';
 import {
   createGiveUp,
-  freeForgottenSlots,
+  freeAbandonedSlots,
 } from '../../../../src/domains/lipsyncs/reconcile/give-up.ts';
-import { claim, lookAtAll, type Model, newStory, type Story, settle, tick } from './plain-model.ts';
+import {
+  claim,
+  type Model,
+  type ModelLipsync,
+  newLipsync,
+  reconcileAll,
+  settle,
+  tick,
+} from './plain-model.ts';
 import { expectRules } from './rules.ts';
 import type { Outcome } from './scripted-upstream.ts';
 import type { World } from './world.ts';
 
-/** What each command does to the real thing and to the model; afterwards both must say the same. */
+/** Each command acts on the real slice and on the model; afterwards both must be equal. */
 export abstract class Command implements fc.AsyncCommand<Model, World> {
   abstract readonly name: string;
   check(_: Readonly<Model>): boolean {
@@ -25,7 +35,7 @@ export abstract class Command implements fc.AsyncCommand<Model, World> {
 
   async run(model: Model, world: World): Promise<void> {
     await this.act(model, world);
-    await world.settleCancellations((id) => isWaitedFor(model.stories.get(id)));
+    await world.settleCancellations((id) => isCancelPending(model.lipsyncs.get(id)));
     await expectRules(model, world);
   }
   toString(): string {
@@ -34,9 +44,9 @@ export abstract class Command implements fc.AsyncCommand<Model, World> {
   }
 }
 
-/** Whether its cancellation waits for the answer of a POST, or for somebody to find that there was none. */
-function isWaitedFor(story: Story | undefined): boolean {
-  return story?.claim != null && story.cancelledBy?.isAlive === true;
+/** Whether its cancel request waits for the answer of a POST, or for a takeover. */
+function isCancelPending(lipsync: ModelLipsync | undefined): boolean {
+  return lipsync?.claim != null && lipsync.cancelledBy?.isAlive === true;
 }
 
 export type CreateSpec = {
@@ -65,21 +75,21 @@ export class Create extends Command {
     const id = await world.create(owner, input);
     const [post, ...others] = world.upstream.posts.slice(before);
     expect(others).toEqual([]);
-    const story = newStory(post?.replyRef ?? id ?? '', owner, expiresAt?.getTime() ?? null);
-    model.stories.set(story.id, story);
+    const lipsync = newLipsync(post?.replyRef ?? id ?? '', owner, expiresAt?.getTime() ?? null);
+    model.lipsyncs.set(lipsync.id, lipsync);
     if (post === undefined) {
-      // There was no room.
+      // No slot was free.
       expect(id !== null).toBe(mayWait);
-      if (!mayWait) model.stories.delete(story.id);
+      if (!mayWait) model.lipsyncs.delete(lipsync.id);
     } else {
-      claim(model, story, { isPosting: true, answers: { mayWait } });
-      settle(model, story, post.outcome);
+      claim(model, lipsync, { isPosting: true, answers: { mayWait } });
+      settle(model, lipsync, post.outcome);
     }
-    if (id !== null && story.claim === null) await this.#repeat(world, input);
-    if (id !== null) world.follow(id);
+    if (id !== null && lipsync.claim === null) await this.#repeat(world, input);
+    if (id !== null) world.subscribe(id);
   }
 
-  /** Asking again with the same key makes nothing. */
+  /** Repeating the request with the same key creates nothing. */
   async #repeat(world: World, input: Parameters<World['create']>[1]): Promise<void> {
     const before = world.upstream.posts.length;
     await world.create(this.spec.owner, input);
@@ -89,14 +99,14 @@ export class Create extends Command {
 
 function expectSent(model: Model, world: World, before: number): void {
   for (const { replyRef, outcome } of world.upstream.posts.slice(before)) {
-    const story = model.stories.get(replyRef);
-    if (story === undefined) throw new Error('A POST of nothing that there is.');
-    expect([story.status, (story.expiresAt ?? Number.POSITIVE_INFINITY) > model.now]).toEqual([
+    const lipsync = model.lipsyncs.get(replyRef);
+    if (lipsync === undefined) throw new Error('A POST of an unknown lip-sync.');
+    expect([lipsync.status, (lipsync.expiresAt ?? Number.POSITIVE_INFINITY) > model.now]).toEqual([
       'QUEUED',
       true,
     ]);
-    claim(model, story, { isPosting: true, answers: null });
-    settle(model, story, outcome);
+    claim(model, lipsync, { isPosting: true, answers: null });
+    settle(model, lipsync, outcome);
   }
 }
 
@@ -104,39 +114,39 @@ export class Dispatch extends Command {
   readonly name = 'Dispatch';
   async act(model: Model, world: World): Promise<void> {
     const before = world.upstream.posts.length;
-    await dispatch(world.instance.engine, () => false);
+    await dispatch(world.instance.deps, () => false);
     await world.settle();
     expectSent(model, world, before);
   }
 }
 
-/** No byte of any POST leaves: all is as before. */
-export class DispatchIntoTheVoid extends Command {
+/** No byte of a POST can be sent, so nothing changes. */
+export class DispatchWithoutUpstream extends Command {
   readonly name = 'DispatchIntoTheVoid';
   async act(_: Model, world: World): Promise<void> {
     const before = world.upstream.posts.length;
-    await world.withoutUpstream((engine) => dispatch(engine, () => false));
+    await world.withoutUpstream((deps) => dispatch(deps, () => false));
     expect(world.upstream.posts.length).toBe(before);
   }
 }
 
-/** The process claims one, and dies before it sends it. */
+/** The process claims a lip-sync and dies before the POST. */
 export class DispatchAndDie extends Command {
   readonly name = 'DispatchAndDie';
   async act(model: Model, world: World): Promise<void> {
-    const { engine } = world.instance;
+    const { deps } = world.instance;
     const die = () => world.replaceInstance({ isDead: true });
     subscribe('lipsync:row-written', die);
-    // Its next claim meets a dead process.
-    await dispatch(engine, () => false).catch(() => undefined);
+    // The next claim fails, because the process is dead.
+    await dispatch(deps, () => false).catch(() => undefined);
     unsubscribe('lipsync:row-written', die);
     await world.settle();
     const rows = await world.db.query<{ id: string }>(
       "select id from lipsyncs where status = 'SUBMITTING'",
     );
     for (const { id } of rows) {
-      const story = model.stories.get(id);
-      if (story?.status === 'QUEUED') claim(model, story, { isPosting: false, answers: null });
+      const lipsync = model.lipsyncs.get(id);
+      if (lipsync?.status === 'QUEUED') claim(model, lipsync, { isPosting: false, answers: null });
     }
     model.instance = world.instance;
   }
@@ -152,19 +162,20 @@ export class Crash extends Command {
   async act(model: Model, world: World): Promise<void> {
     world.replaceInstance({ isDead: this.how !== 'only thought to be dead' });
     model.instance = world.instance;
-    // The embedded database has no other process: what was claimed there is nobody's at the next start.
+    // At a start on the embedded database all leases are void: no other process can hold one.
     if (this.how === 'alone') await passTick(model, world, true);
   }
 }
 
 async function passTick(model: Model, world: World, areLeasesVoid: boolean): Promise<void> {
-  const { engine } = world.instance;
-  await expireDue(engine);
-  for (const id of await takeOver(engine, areLeasesVoid)) await lookAtLipsync(engine, id, 'POLL');
+  const { deps } = world.instance;
+  await expireDue(deps);
+  for (const id of await takeOver(deps, { areLeasesVoid }))
+    await reconcileLipsync(deps, id, 'POLL');
   await world.settle();
-  await createGiveUp(engine)();
-  await freeForgottenSlots(engine);
-  await engine.accounts.probeDue();
+  await createGiveUp(deps)();
+  await freeAbandonedSlots(deps);
+  await deps.accounts.probeDue();
   await world.settle();
   tick(model, areLeasesVoid);
 }
@@ -180,8 +191,8 @@ export class Poll extends Command {
   readonly name = 'Poll';
   async act(model: Model, world: World): Promise<void> {
     const [account] = await world.db.query<{ id: string }>('select id from accounts');
-    await lookAtAccount(world.instance.engine, account?.id ?? '');
-    lookAtAll(model);
+    await reconcileAccount(world.instance.deps, account?.id ?? '');
+    reconcileAll(model);
   }
 }
 

@@ -7,20 +7,20 @@ import {
   type CreateSpec,
   Dispatch,
   DispatchAndDie,
-  DispatchIntoTheVoid,
+  DispatchWithoutUpstream,
   Poll,
   Tick,
   Wait,
 } from './commands.ts';
 import { Answer, Callback, Cancel, MoveJob } from './commands-of-one.ts';
-import { isEnd, type Model, type Story } from './plain-model.ts';
+import { isEnd, type Model, type ModelLipsync } from './plain-model.ts';
 import type { JobState, Outcome } from './scripted-upstream.ts';
 import type { World } from './world.ts';
 
-/** Time passes, the upstream does its work and answers what it owes: everything must come to its end. */
+/** Time passes, and the upstream completes all jobs and answers all POSTs: every lip-sync must end. */
 export async function finish(model: Model, world: World): Promise<void> {
   const { upstream } = world;
-  const has = (is: (story: Story) => boolean) => [...model.stories.values()].some(is);
+  const has = (is: (lipsync: ModelLipsync) => boolean) => [...model.lipsyncs.values()].some(is);
   upstream.scripts.clear();
   for (const outcome of ['made and cut', 'cut'] as const) {
     const answer = new Answer(0, outcome);
@@ -33,26 +33,26 @@ export async function finish(model: Model, world: World): Promise<void> {
     await new Wait(isWaiting ? 71_000 : 7_200_000).run(model, world);
     for (const command of [new Tick(), new Poll(), new Dispatch()]) await command.run(model, world);
   }
-  // What was given up may turn out to have been made; and after that nothing changes any more.
-  for (const n of [...model.stories.keys(), ...model.stories.keys()].keys()) {
+  // Jobs of lip-syncs that were given up may be found once; after that nothing changes.
+  for (const n of [...model.lipsyncs.keys(), ...model.lipsyncs.keys()].keys()) {
     await new Callback(n, 'itself').run(model, world);
   }
 }
 
-/** Each as often as it says. */
+/** Repeats each command by its weight. */
 function weighted(...choices: [weight: number, command: fc.Arbitrary<Command>][]) {
   return choices.flatMap(([weight, command]) => Array<fc.Arbitrary<Command>>(weight).fill(command));
 }
 
 const nth = fc.nat(9);
 const unclear = ['made and cut', 'made and 500', 'made without an id', 'cut', '500'] as const;
-const refused = ['400', '422'] as const;
+const rejected = ['400', '422'] as const;
 const postOutcome = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Outcome>('accepted') },
   { weight: 4, arbitrary: fc.constantFrom<Outcome>(...unclear) },
   { weight: 3, arbitrary: fc.constantFrom<Outcome>('made and hung', 'hung') },
   { weight: 2, arbitrary: fc.constant<Outcome>('429') },
-  { weight: 1, arbitrary: fc.constantFrom<Outcome>(...refused) },
+  { weight: 1, arbitrary: fc.constantFrom<Outcome>(...rejected) },
 );
 const answer = fc.constantFrom<Outcome>('accepted', ...unclear, '429', '400', '422');
 const states = fc.constantFrom<JobState>('GENERATING', 'COMPLETED', 'FAILED', 'MODERATED');
@@ -82,7 +82,7 @@ export const histories = fc.commands(
   weighted(
     [7, spec.map((each) => new Create(each))],
     [4, fc.constant(new Dispatch())],
-    [1, fc.constant(new DispatchIntoTheVoid())],
+    [1, fc.constant(new DispatchWithoutUpstream())],
     [1, fc.constant(new DispatchAndDie())],
     [2, crash.map((how) => new Crash(how))],
     [4, fc.constant(new Tick())],

@@ -1,15 +1,15 @@
 import type { Database } from '../../../../src/database/connect.ts';
 import type { Jobs } from '../../../../src/database/jobs.ts';
-import type { Engine } from '../../../../src/domains/lipsyncs/dependencies.ts';
+import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/dependencies.ts';
 import type { Services } from '../../../../src/graphql/context.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';
 import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
 
-/** A process that sends and looks, and may die: from then on nothing that it writes arrives. */
-export type RealInstance = Instance & { engine: Engine; stopping: AbortController };
+/** A process of the slice. After its death none of its calls succeed. */
+export type RealInstance = Instance & { deps: LipsyncDependencies; stopping: AbortController };
 
-/** Puts something around all that an instance does outside itself. */
+/** Wraps every call of an instance to the outside. */
 export type Wrap = (
   isAlive: () => boolean,
 ) => <A extends unknown[], T>(work: (...args: A) => Promise<T>) => (...args: A) => Promise<T>;
@@ -30,9 +30,9 @@ export function createInstance(parts: {
   const timeoutMs = leaseMs - 10_000;
   const upstream = createUpstream({ ...parts.upstream, timeoutMs, log: silentLog });
   upstream.read = counted(upstream.read.bind(upstream)) as typeof upstream.read;
-  upstream.change = counted(upstream.change.bind(upstream));
+  upstream.write = counted(upstream.write.bind(upstream));
   const { toKey, toUpstream } = videos.ids;
-  const engine: Engine = {
+  const deps: LipsyncDependencies = {
     ...services,
     db: {
       kind: db.kind,
@@ -44,7 +44,7 @@ export function createInstance(parts: {
     },
     jobs,
     upstream,
-    accounts: { ...accounts, known: counted(accounts.known) },
+    accounts: { ...accounts, listPresent: counted(accounts.listPresent) },
     videos: {
       ...videos,
       ids: { ...videos.ids, toKey: counted(toKey), toUpstream: counted(toUpstream) },
@@ -56,9 +56,9 @@ export function createInstance(parts: {
     now,
     callbackUrl: (id) => `http://127.0.0.1:9/callbacks/${id}`,
     limits: { perDay: null, inFlight: null, queue: 1_000 },
-    timing: { pollMs: 3_600_000, upstreamTimeoutMs: timeoutMs, maxJobMs, firstGuessMs: 90_000 },
+    timing: { pollMs: 3_600_000, upstreamTimeoutMs: timeoutMs, maxJobMs, defaultJobMs: 90_000 },
     submissions: new Map(),
     stopping: stopping.signal,
   };
-  return Object.assign(state, { stopping, engine });
+  return Object.assign(state, { stopping, deps });
 }

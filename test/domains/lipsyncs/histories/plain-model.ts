@@ -1,8 +1,7 @@
 import type { JobState, Outcome, ScriptedUpstream } from './scripted-upstream.ts';
 
 /*
- * What should become of lip-syncs, said a second time and plainly: no SQL, no network, no concurrency. It reads of the
- * upstream only what is true there.
+ * A plain model of lip-syncs, without SQL, network or concurrency. It reads the true state of the scripted upstream.
  */
 
 export const maxJobMs = 7_200_000;
@@ -19,46 +18,46 @@ export type Status =
   | 'CANCELLED'
   | 'EXPIRED';
 
-/** Nobody answers any more for what a dead one had begun. */
+/** Submissions of a dead instance are never settled. */
 export type Instance = { isAlive: boolean; isCurrent: boolean };
 
 type Claim = {
   by: Instance;
   isPosting: boolean;
   leaseUntil: number;
-  /** Where the POST is `createLipsync`'s own: what a refusal then is, and whether it may wait instead. */
+  /** Set if the POST answers a create request: a rejection is then that answer, and `mayWait` allows queueing instead. */
   answers: { mayWait: boolean } | null;
 };
 
-export type Story = {
+export type ModelLipsync = {
   id: string;
   owner: string;
   status: Status;
-  /** Only of FAILED. */
-  isOutcomeUnknown: boolean;
+  /** FAILED with OutcomeUnknownError. */
+  hasFailedAsUnknown: boolean;
   expiresAt: number | null;
-  /** While SUBMITTING without a known outcome: who sends it, and whether it has begun to. */
+  /** While SUBMITTING and not `isOutcomeUnknown`. */
   claim: Claim | null;
-  /** Who has sent its POST, and is told the answer however late that comes. */
+  /** The instance that sent the POST, and gets the answer at any later time. */
   sender: Instance | null;
-  isLost: boolean;
+  isOutcomeUnknown: boolean;
   isAttached: boolean;
   hints: 'none' | 'rubbish' | 'its own';
-  isCancelWanted: boolean;
-  /** Who waits for the answer of the POST to cancel it. */
+  isCancelRequested: boolean;
+  /** The instance whose cancel request waits for the answer of the POST. */
   cancelledBy: Instance | null;
-  /** Since when we know of it upstream, or have begun to send it. */
+  /** Since when its job is known, or else its POST began. */
   since: number;
 };
 
 export type Model = {
-  stories: Map<string, Story>;
+  lipsyncs: Map<string, ModelLipsync>;
   now: number;
   upstream: ScriptedUpstream;
   instance: Instance;
 };
 
-const followers: Record<Status, string> = {
+const nextStatuses: Record<Status, string> = {
   QUEUED: 'SUBMITTING CANCELLED EXPIRED',
   SUBMITTING: 'QUEUED SUBMITTED FAILED MODERATED CANCELLED',
   SUBMITTED: 'GENERATING COMPLETED FAILED MODERATED CANCELLED',
@@ -70,34 +69,35 @@ const followers: Record<Status, string> = {
   EXPIRED: '',
 };
 
-export const mayFollow = (from: Status, to: Status) => followers[from].split(' ').includes(to);
-export const isEnd = (status: Status) => followers[status] === '';
+export const canTransition = (from: Status, to: Status) =>
+  nextStatuses[from].split(' ').includes(to);
+export const isEnd = (status: Status) => nextStatuses[status] === '';
 
-/** What a look may tell more of. */
-export function isOpen({ status, isLost }: Story): boolean {
+/** Reconciliation applies only to these. */
+export function isOpen({ status, isOutcomeUnknown: isLost }: ModelLipsync): boolean {
   return status === 'SUBMITTED' || status === 'GENERATING' || (status === 'SUBMITTING' && isLost);
 }
 
-export function newStory(id: string, owner: string, expiresAt: number | null): Story {
+export function newLipsync(id: string, owner: string, expiresAt: number | null): ModelLipsync {
   return {
     id,
     owner,
     status: 'QUEUED',
-    isOutcomeUnknown: false,
+    hasFailedAsUnknown: false,
     expiresAt,
     claim: null,
     sender: null,
-    isLost: false,
+    isOutcomeUnknown: false,
     isAttached: false,
     hints: 'none',
-    isCancelWanted: false,
+    isCancelRequested: false,
     cancelledBy: null,
     since: 0,
   };
 }
 
-/** Whether anything upstream says that this job is this lip-sync's. */
-function isFindable(model: Model, { id, hints }: Story): boolean {
+/** Whether the upstream shows that the job belongs to this lip-sync. */
+function isFindable(model: Model, { id, hints }: ModelLipsync): boolean {
   const job = model.upstream.jobs.get(id);
   if (job === undefined) return false;
   const isListed = job.isTracked && (job.state === 'QUEUED' || job.state === 'GENERATING');
@@ -108,7 +108,7 @@ function isFindable(model: Model, { id, hints }: Story): boolean {
   );
 }
 
-const seenAs: Record<JobState, Status> = {
+const statusOf: Record<JobState, Status> = {
   QUEUED: 'SUBMITTED',
   GENERATING: 'GENERATING',
   COMPLETED: 'COMPLETED',
@@ -116,116 +116,122 @@ const seenAs: Record<JobState, Status> = {
   MODERATED: 'MODERATED',
 };
 
-/** Somebody looked for it upstream. */
-export function look(model: Model, story: Story): void {
-  const isLate = story.status === 'FAILED' && story.isOutcomeUnknown;
-  const job = model.upstream.jobs.get(story.id);
-  if ((!isOpen(story) && !isLate) || job === undefined) return;
-  if (!(story.isAttached || isFindable(model, story))) return;
-  if (isOpen(story) && !story.isAttached) accept(model, story);
-  story.isAttached = true;
-  const seen = seenAs[job.state];
-  if (isLate ? isEnd(seen) : mayFollow(story.status, seen)) {
-    story.status = seen;
-    story.isOutcomeUnknown = false;
+/** The upstream was read. */
+export function reconcile(model: Model, lipsync: ModelLipsync): void {
+  const isLate = lipsync.status === 'FAILED' && lipsync.hasFailedAsUnknown;
+  const job = model.upstream.jobs.get(lipsync.id);
+  if ((!isOpen(lipsync) && !isLate) || job === undefined) return;
+  if (!(lipsync.isAttached || isFindable(model, lipsync))) return;
+  if (isOpen(lipsync) && !lipsync.isAttached) accept(model, lipsync);
+  lipsync.isAttached = true;
+  const seen = statusOf[job.state];
+  if (isLate ? isEnd(seen) : canTransition(lipsync.status, seen)) {
+    lipsync.status = seen;
+    lipsync.hasFailedAsUnknown = false;
   }
 }
 
-export function lookAtAll(model: Model): void {
-  for (const story of model.stories.values()) if (isOpen(story)) look(model, story);
+export function reconcileAll(model: Model): void {
+  for (const lipsync of model.lipsyncs.values()) if (isOpen(lipsync)) reconcile(model, lipsync);
 }
 
-function accept(model: Model, story: Story): void {
-  story.isAttached = true;
-  story.isLost = false;
-  story.claim = null;
-  story.since = model.now;
-  story.status = story.isCancelWanted ? 'CANCELLED' : 'SUBMITTED';
+function accept(model: Model, lipsync: ModelLipsync): void {
+  lipsync.isAttached = true;
+  lipsync.isOutcomeUnknown = false;
+  lipsync.claim = null;
+  lipsync.since = model.now;
+  lipsync.status = lipsync.isCancelRequested ? 'CANCELLED' : 'SUBMITTED';
 }
 
-function putBack(story: Story): void {
-  story.status = story.isCancelWanted ? 'CANCELLED' : 'QUEUED';
-  story.claim = null;
-  story.isLost = false;
-  story.hints = 'none';
+function requeue(lipsync: ModelLipsync): void {
+  lipsync.status = lipsync.isCancelRequested ? 'CANCELLED' : 'QUEUED';
+  lipsync.claim = null;
+  lipsync.isOutcomeUnknown = false;
+  lipsync.hints = 'none';
 }
 
-/** This instance claimed it, and has begun its POST or died before. */
-export function claim(model: Model, story: Story, how: Pick<Claim, 'isPosting' | 'answers'>): void {
-  story.status = 'SUBMITTING';
-  story.since = model.now;
-  story.claim = { by: model.instance, leaseUntil: model.now + leaseMs, ...how };
-  if (how.isPosting) story.sender = model.instance;
+/** This instance claimed it, and started its POST or died before. */
+export function claim(
+  model: Model,
+  lipsync: ModelLipsync,
+  how: Pick<Claim, 'isPosting' | 'answers'>,
+): void {
+  lipsync.status = 'SUBMITTING';
+  lipsync.since = model.now;
+  lipsync.claim = { by: model.instance, leaseUntil: model.now + leaseMs, ...how };
+  if (how.isPosting) lipsync.sender = model.instance;
 }
 
-/** A callback came, which may name a video: while we don't know ours that is remembered. */
-export function callBack(model: Model, story: Story, hint: Story['hints']): void {
-  const isSent = story.status === 'SUBMITTING' && (story.isLost || story.claim?.isPosting === true);
-  if (!story.isAttached && (isSent || story.isOutcomeUnknown)) {
-    if (hint !== 'none' && story.hints !== 'its own') story.hints = hint;
+/** A callback came. A video that it names is kept as a hint while the job's id is not known. */
+export function callBack(model: Model, lipsync: ModelLipsync, hint: ModelLipsync['hints']): void {
+  const isSent =
+    lipsync.status === 'SUBMITTING' &&
+    (lipsync.isOutcomeUnknown || lipsync.claim?.isPosting === true);
+  if (!lipsync.isAttached && (isSent || lipsync.hasFailedAsUnknown)) {
+    if (hint !== 'none' && lipsync.hints !== 'its own') lipsync.hints = hint;
   }
-  look(model, story);
+  reconcile(model, lipsync);
 }
 
-/** A POST was answered, or came to nothing. */
-export function settle(model: Model, story: Story, outcome: Outcome): void {
-  if (story.status !== 'SUBMITTING' || outcome.endsWith('hung')) return;
+/** A POST was answered or failed. */
+export function settle(model: Model, lipsync: ModelLipsync, outcome: Outcome): void {
+  if (lipsync.status !== 'SUBMITTING' || outcome.endsWith('hung')) return;
   if (outcome === 'accepted') {
-    accept(model, story);
-    if (story.hints !== 'none') look(model, story);
-  } else if (/^4/.test(outcome)) refuse(model, story, outcome);
-  else lose(model, story);
+    accept(model, lipsync);
+    if (lipsync.hints !== 'none') reconcile(model, lipsync);
+  } else if (/^4/.test(outcome)) handleRejection(model, lipsync, outcome);
+  else markOutcomeUnknown(model, lipsync);
 }
 
-/** It waits, ends, or is what `createLipsync` answers, and then it leaves nothing. */
-function refuse(model: Model, story: Story, outcome: Outcome): void {
-  const answers = story.claim?.answers ?? null;
+/** It is requeued, fails, or the rejection answers the create request and it is deleted. */
+function handleRejection(model: Model, lipsync: ModelLipsync, outcome: Outcome): void {
+  const answers = lipsync.claim?.answers ?? null;
   const isBusy = outcome === '429';
-  if (answers !== null && !(isBusy && answers.mayWait)) model.stories.delete(story.id);
-  else if (isBusy) putBack(story);
-  else story.status = outcome === '422' ? 'MODERATED' : 'FAILED';
+  if (answers !== null && !(isBusy && answers.mayWait)) model.lipsyncs.delete(lipsync.id);
+  else if (isBusy) requeue(lipsync);
+  else lipsync.status = outcome === '422' ? 'MODERATED' : 'FAILED';
 }
 
-/** Nobody knows whether there is a job: it is looked for at once. */
-function lose(model: Model, story: Story): void {
-  story.claim = null;
-  story.isLost = true;
-  if (story.cancelledBy?.isAlive === true) story.status = 'CANCELLED';
-  look(model, story);
+/** The search for the job begins at once. */
+function markOutcomeUnknown(model: Model, lipsync: ModelLipsync): void {
+  lipsync.claim = null;
+  lipsync.isOutcomeUnknown = true;
+  if (lipsync.cancelledBy?.isAlive === true) lipsync.status = 'CANCELLED';
+  reconcile(model, lipsync);
 }
 
-/** What has waited for too long, what belongs to nobody, and what nobody has heard of. */
+/** Expiry, takeover and giving up. */
 export function tick(model: Model, areLeasesVoid = false): void {
-  for (const story of model.stories.values()) {
-    const { claim, expiresAt } = story;
-    if (story.status === 'QUEUED' && expiresAt !== null && expiresAt <= model.now) {
-      story.status = 'EXPIRED';
+  for (const lipsync of model.lipsyncs.values()) {
+    const { claim, expiresAt } = lipsync;
+    if (lipsync.status === 'QUEUED' && expiresAt !== null && expiresAt <= model.now) {
+      lipsync.status = 'EXPIRED';
     }
     const isOrphan = claim !== null && claim.by !== model.instance;
-    if (isOrphan && (areLeasesVoid || claim.leaseUntil <= model.now)) takeOver(model, story);
+    if (isOrphan && (areLeasesVoid || claim.leaseUntil <= model.now)) takeOver(model, lipsync);
   }
   const overdue = () =>
-    [...model.stories.values()].filter(
-      (story) => isOpen(story) && story.since <= model.now - maxJobMs,
+    [...model.lipsyncs.values()].filter(
+      (lipsync) => isOpen(lipsync) && lipsync.since <= model.now - maxJobMs,
     );
-  if (overdue().length > 0) lookAtAll(model);
-  for (const story of overdue()) {
-    story.isOutcomeUnknown = story.status === 'SUBMITTING';
-    story.status = 'FAILED';
+  if (overdue().length > 0) reconcileAll(model);
+  for (const lipsync of overdue()) {
+    lipsync.hasFailedAsUnknown = lipsync.status === 'SUBMITTING';
+    lipsync.status = 'FAILED';
   }
 }
 
-function takeOver(model: Model, story: Story): void {
-  if (story.claim?.isPosting === true) lose(model, story);
-  else putBack(story);
+function takeOver(model: Model, lipsync: ModelLipsync): void {
+  if (lipsync.claim?.isPosting === true) markOutcomeUnknown(model, lipsync);
+  else requeue(lipsync);
 }
 
-export function cancel(model: Model, story: Story): void {
-  if (isEnd(story.status)) return;
-  if (story.claim === null) {
-    story.status = 'CANCELLED';
+export function cancel(model: Model, lipsync: ModelLipsync): void {
+  if (isEnd(lipsync.status)) return;
+  if (lipsync.claim === null) {
+    lipsync.status = 'CANCELLED';
     return;
   }
-  story.isCancelWanted = true;
-  story.cancelledBy = model.instance;
+  lipsync.isCancelRequested = true;
+  lipsync.cancelledBy = model.instance;
 }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { pollQueue } from '../../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
-import { isEnd, isOpen, type Model, mayFollow, type Status } from './plain-model.ts';
+import { canTransition, isEnd, isOpen, type Model, type Status } from './plain-model.ts';
 import { maxJobs } from './scripted-upstream.ts';
 import type { World } from './world.ts';
 
@@ -14,12 +14,12 @@ export type Entry = {
   failure: { code: string } | null;
 };
 
-/** What is true at every moment, whatever happened. */
+/** The invariants after every command. */
 export async function expectRules(model: Model, world: World): Promise<void> {
   const rows = await world.db.query<Row>('select * from lipsyncs');
-  const told = Object.fromEntries(rows.map(({ id, status }) => [id, status]));
-  const meant = Object.fromEntries([...model.stories].map(([id, { status }]) => [id, status]));
-  expect(told).toEqual(meant);
+  const actual = Object.fromEntries(rows.map(({ id, status }) => [id, status]));
+  const expected = Object.fromEntries([...model.lipsyncs].map(([id, { status }]) => [id, status]));
+  expect(actual).toEqual(expected);
   expect(rows.filter((row) => row.holds_slot).length).toBeLessThanOrEqual(maxJobs);
 
   const entries = await world.db.query<Entry>('select * from lipsync_events order by sequence');
@@ -27,13 +27,13 @@ export async function expectRules(model: Model, world: World): Promise<void> {
   for (const row of rows) {
     const log = logs.get(row.id) ?? [];
     expect(row.sequence).toBe(log.length);
-    // Going back and forth is told five times only.
+    // Only the first five attempts are logged.
     if (row.attempts <= 5) expect(log.at(-1)?.status).toBe(row.status);
     expectLog(log);
   }
   expectPosts(model);
 
-  if ([...model.stories.values()].some(isOpen)) {
+  if ([...model.lipsyncs.values()].some(isOpen)) {
     const polls = await world.db.query(
       `select 1 from pgboss.job where name = '${pollQueue}' and state = 'created'`,
     );
@@ -41,7 +41,7 @@ export async function expectRules(model: Model, world: World): Promise<void> {
   }
 }
 
-/** The rules of promise 2 for one log, with its one exception. */
+/** The rules for one log, including the late event of a job found after an unknown outcome. */
 export function expectLog(log: readonly Entry[]): void {
   expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, at) => at + 1));
   expect(log.length).toBeLessThan(100);
@@ -52,7 +52,7 @@ export function expectLog(log: readonly Entry[]): void {
     if (before === undefined) continue;
     expect(entry.percent).toBeGreaterThanOrEqual(before.percent);
     const isLateTruth = before.failure?.code === 'OUTCOME_UNKNOWN' && isEnd(entry.status);
-    const isNext = before.status === entry.status || mayFollow(before.status, entry.status);
+    const isNext = before.status === entry.status || canTransition(before.status, entry.status);
     expect([before.status, entry.status, isEnd(before.status) ? isLateTruth : isNext]).toEqual([
       before.status,
       entry.status,
@@ -65,7 +65,7 @@ export function expectLog(log: readonly Entry[]): void {
   expect(positions).toEqual(positions.toSorted((a, b) => b - a));
 }
 
-/** One POST, and another only where the upstream said that it is busy: then there is surely no job. */
+/** A POST is repeated only after a 429, when the upstream certainly has no job. */
 function expectPosts({ upstream }: Model): void {
   for (const [, posts] of Map.groupBy(upstream.posts, ({ replyRef }) => replyRef)) {
     expect(posts.slice(0, -1).filter(({ outcome }) => outcome !== '429')).toEqual([]);

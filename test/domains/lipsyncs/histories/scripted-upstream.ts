@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 export type JobState = 'QUEUED' | 'GENERATING' | 'COMPLETED' | 'FAILED' | 'MODERATED';
 
-/** What becomes of a POST. `made`: there is a job, whatever the answer says. */
+/** The outcomes of a POST. `made`: a job was created, regardless of the answer. */
 export const outcomes = {
   accepted: { made: true },
   'made and cut': { made: true },
@@ -45,11 +45,11 @@ const isFinal = (state: JobState) => state !== 'QUEUED' && state !== 'GENERATING
 
 type Held = { post: Post; job: ScriptedJob | null; response: ServerResponse };
 
-/** An upstream of one account in which nothing happens but what a history says. */
+/** An upstream with one account in which only the commands of a history change anything. */
 export class ScriptedUpstream {
   readonly posts: Post[] = [];
   readonly jobs = new Map<string, ScriptedJob>();
-  /** The outcomes of the next POSTs of a text; without any left it is accepted. */
+  /** The outcomes of the next POSTs with a text; after the last one, POSTs are accepted. */
   readonly scripts = new Map<string, Outcome[]>();
   readonly #held = new Map<string, Held>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -89,7 +89,7 @@ export class ScriptedUpstream {
     for (const job of this.jobs.values()) if (!isFinal(job.state)) job.state = 'COMPLETED';
   }
 
-  /** Answers a POST that hung: as `outcome` says, which can't unmake a job. */
+  /** Answers a hanging POST. The outcome cannot remove a job. */
   release(replyRef: string, outcome: Outcome): void {
     const held = this.#held.get(replyRef);
     if (held === undefined) throw new Error('No such POST hangs.');

@@ -5,10 +5,10 @@ import { createJobs } from '../../../../src/database/jobs.ts';
 import { cancelLipsync } from '../../../../src/domains/lipsyncs/cancel.ts';
 import { createLipsync } from '../../../../src/domains/lipsyncs/create/create.ts';
 import type { CreateInput } from '../../../../src/domains/lipsyncs/create/input.ts';
-import type { Engine } from '../../../../src/domains/lipsyncs/dependencies.ts';
-import { Watch } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
+import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/dependencies.ts';
+import { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import { pollQueue } from '../../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
-import { type LipsyncEvent, readEvents } from '../../../../src/domains/lipsyncs/store/lipsyncs.ts';
+import { type LipsyncEvent, readEvents } from '../../../../src/domains/lipsyncs/store/events.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { startTestApp, type TestApp } from '../../../support/app.ts';
 import { silentLog } from '../../../support/database.ts';
@@ -18,15 +18,15 @@ import { ScriptedUpstream, sourceId } from './scripted-upstream.ts';
 
 const token = 'user:7-scripted';
 
-/** The real thing: the lip-sync slice over a real database, moved by hand, with a clock that stands still. */
+/** The real lip-sync slice over a real database. The test runs its background tasks and moves its clock. */
 export class World {
   readonly upstream: ScriptedUpstream;
-  readonly watch: Watch;
+  readonly watcher: LogWatcher;
   readonly db: Database;
   now: Date;
   instance: RealInstance;
   sourceKey = '';
-  readonly #followed = new Map<string, Promise<LipsyncEvent[]>>();
+  readonly #subscriptions = new Map<string, Promise<LipsyncEvent[]>>();
   #cancellations: { id: string; work: Promise<unknown> }[] = [];
   readonly #app: TestApp;
   readonly #jobs: ReturnType<typeof createJobs>;
@@ -39,7 +39,7 @@ export class World {
     this.now = parts.now;
     this.db = parts.app.app.db;
     this.#jobs = createJobs(this.db, silentLog);
-    this.watch = new Watch(this.db, silentLog);
+    this.watcher = new LogWatcher(this.db, silentLog);
     this.instance = this.#newInstance();
   }
 
@@ -53,12 +53,12 @@ export class World {
       now,
       env: { USEAPI_TOKEN: token, ALLOW_ANONYMOUS: 'true', POLL_INTERVAL_MS: '3600000' },
     });
-    // From here on nothing moves but what this world moves.
+    // From here on only the test runs background tasks.
     await app.app.services.lipsyncs.drain();
     const world = new World({ upstream, app, now: now() });
     clock.world = world;
     await world.#jobs.start();
-    await world.watch.open();
+    await world.watcher.open();
     const { videos, accounts } = app.app.services;
     await accounts.refresh();
     world.sourceKey = await videos.ids.toKey(sourceId);
@@ -67,13 +67,13 @@ export class World {
 
   async close(): Promise<void> {
     await this.reset();
-    await this.watch.close();
+    await this.watcher.close();
     await this.#jobs.stop();
     await this.#app.stop();
     await this.upstream.close();
   }
 
-  /** As on the first day, but for the clock. */
+  /** Restores the initial state, except the clock. */
   async reset(): Promise<void> {
     for (const each of this.#instances) kill(each);
     this.upstream.reset();
@@ -81,7 +81,7 @@ export class World {
     await this.settleCancellations(() => false);
     this.#instances.length = 0;
     await this.db.query('delete from lipsyncs');
-    this.#followed.clear();
+    this.#subscriptions.clear();
     await this.db.query('delete from refusals');
     await this.db.query(`delete from pgboss.job where name = '${pollQueue}'`);
     await this.db.query('update accounts set paused_by = null, cooldown_until = null');
@@ -89,25 +89,25 @@ export class World {
     this.instance = this.#newInstance();
   }
 
-  /** Another process takes the place of this one, which is dead, or only thought to be. */
+  /** A new process replaces the current one, which is dead or only considered dead. */
   replaceInstance({ isDead }: { isDead: boolean }): void {
     this.instance.isCurrent = false;
     if (isDead) kill(this.instance);
     this.instance = this.#newInstance();
   }
 
-  /** A process to which the upstream is not there. */
-  async withoutUpstream(work: (engine: Engine) => Promise<void>): Promise<void> {
-    const { engine } = this.instance;
+  /** Runs `work` in a process that cannot reach the upstream. */
+  async withoutUpstream(work: (deps: LipsyncDependencies) => Promise<void>): Promise<void> {
+    const { deps } = this.instance;
     const upstream = createUpstream({
       ...{ baseUrl: 'http://127.0.0.1:9/v2/pixverse', token, timeoutMs: 1_000, log: silentLog },
     });
-    await work({ ...engine, upstream });
+    await work({ ...deps, upstream });
     await this.settle();
     await upstream.close();
   }
 
-  /** The id where one was made, also where its POST hangs; null where it was refused. */
+  /** Returns the id, also while the POST hangs; null if the request was rejected. */
   async create(
     owner: string,
     input: Pick<CreateInput, 'mayWait' | 'expiresAt' | 'idempotencyKey'> & { text: string },
@@ -123,7 +123,7 @@ export class World {
         speech: { text, voiceKey: undefined },
       },
     };
-    void createLipsync(this.instance.engine, this.watch, request).catch(() => null);
+    void createLipsync(this.instance.deps, this.watcher, request).catch(() => null);
     await this.settle();
     const [row] = await this.db.query<{ id: string }>('select id from lipsyncs where text = $1', [
       text,
@@ -131,21 +131,21 @@ export class World {
     return row?.id ?? null;
   }
 
-  /** Somebody watches it from its beginning. */
-  follow(id: string): void {
-    this.#followed.set(id, this.#collect(id, null));
+  /** Subscribes from the newest event on. */
+  subscribe(id: string): void {
+    this.#subscriptions.set(id, this.#collect(id, null));
   }
 
   async #collect(id: string, after: number | null): Promise<LipsyncEvent[]> {
-    return Array.fromAsync(this.watch.follow(id, after), ({ event }) => event);
+    return Array.fromAsync(this.watcher.subscribe(id, after), ({ event }) => event);
   }
 
-  /** That whoever watched saw every event up to the end, and who comes back after it what came later. */
-  async expectFollowed(): Promise<void> {
-    for (const [id, collected] of this.#followed) {
+  /** Every subscription got all events up to the terminal one, and a resumed one gets a later event. */
+  async expectCompleteStreams(): Promise<void> {
+    for (const [id, collected] of this.#subscriptions) {
       const seen = await collected;
       const log = await readEvents(this.db, id, { after: 0 });
-      // Refused at last by the answer of its POST, it has left nothing.
+      // Deleted when its POST was rejected late.
       if (log.length === 0) continue;
       const late = await this.#collect(id, seen.at(-1)?.sequence ?? null);
       expect([...seen, ...late]).toEqual(log.slice((seen[0]?.sequence ?? 0) - 1));
@@ -155,13 +155,13 @@ export class World {
   }
 
   async cancel(owner: string, id: string): Promise<void> {
-    const { engine } = this.instance;
-    const work = cancelLipsync(engine, this.watch, { owner, id }).catch(() => null);
+    const { deps } = this.instance;
+    const work = cancelLipsync(deps, this.watcher, { owner, id }).catch(() => null);
     this.#cancellations.push({ id, work });
     await this.settle();
   }
 
-  /** Once nothing is under way any more, but for POSTs that hang and those who wait for them. */
+  /** Resolves when nothing is under way except hanging POSTs and requests that wait for them. */
   async settle(): Promise<void> {
     for (let calm = 0; calm < 3; ) {
       await nextTurn();
@@ -170,7 +170,7 @@ export class World {
     }
   }
 
-  /** Who cancelled while a POST was under way waits for a word of it: so do we, where there is one. */
+  /** Waits for cancel requests whose POST has an outcome. */
   async settleCancellations(isPending: (id: string) => boolean): Promise<void> {
     const due = this.#cancellations.filter(({ id }) => !isPending(id));
     this.#cancellations = this.#cancellations.filter((each) => !due.includes(each));
@@ -179,8 +179,8 @@ export class World {
     await this.settle();
   }
 
-  #isSending({ engine }: RealInstance): boolean {
-    return [...engine.submissions.keys()].some((id) => !this.upstream.isHeld(id));
+  #isSending({ deps }: RealInstance): boolean {
+    return [...deps.submissions.keys()].some((id) => !this.upstream.isHeld(id));
   }
 
   #newInstance(): RealInstance {
@@ -211,7 +211,7 @@ export class World {
 
 function kill(instance: RealInstance): void {
   instance.isAlive = false;
-  // Else it would wait for a database that it never reaches again.
+  // Otherwise it would retry on a database that it never reaches again.
   instance.stopping.abort();
 }
 

@@ -1,0 +1,10 @@
+import type { Row } from './sql.ts';
+
+/** Names the columns of a row as TypeScript does: `created_at` becomes `createdAt`. The values stay as they are. */
+export function mapRow<T>(row: Row): T {
+  const entries = Object.entries(row).map(([column, value]) => [
+    column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]);
+  return Object.fromEntries(entries) as T;
+}

@@ -1,0 +1,55 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Database } from '../../database/connect.ts';
+import { Failure } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Upstream } from '../../upstream/client.ts';
+import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import { getFeatures } from './endpoints.ts';
+import { type Account, pauseSpent } from './store.ts';
+
+/** Credits change by hand or once a day, so a minute-old value is accurate enough. */
+const freshMs = 60_000;
+
+/** A create waits no longer than this for a response that may never come. Accounts with unknown credits are used. */
+const maxWaitMs = 2_000;
+
+/**
+ * Reads the credits of the open accounts before a lip-sync is sent, which saves a POST that the upstream would reject with
+ * 412. An account without credits is paused until a probe finds some.
+ */
+export function createCreditGuard(options: {
+  db: Database;
+  upstream: Upstream;
+  now: () => Date;
+  log: Log;
+}) {
+  const { db, upstream, now, log } = options;
+  const reads = new CoalescedReads<void>();
+  const readAtMs = new Map<string, number>();
+
+  async function checkCredits({ id, email }: Account): Promise<void> {
+    const nowMs = now().getTime();
+    if (nowMs - (readAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < freshMs) return;
+    readAtMs.set(id, nowMs);
+    try {
+      const { isSpent } = await getFeatures(upstream, email);
+      if (!isSpent) return;
+      await pauseSpent(db, id, now());
+      log.info({ accountId: id }, 'account paused: no credits left');
+    } catch (thrown) {
+      if (!(thrown instanceof Failure)) throw thrown;
+      log.debug({ accountId: id, code: thrown.code }, 'could not read the credits of an account');
+    }
+  }
+
+  return async (accounts: readonly Account[]): Promise<void> => {
+    const open = accounts.filter(({ pausedBy }) => pausedBy === null);
+    // Also for recently read accounts: a caller that comes while the read is in progress waits for its result.
+    const checks = open.map((account) => reads.read(account.id, () => checkCredits(account)));
+    const done = new AbortController();
+    const { signal } = done;
+    const timeout = wait(maxWaitMs, undefined, { ref: false, signal }).catch(() => undefined);
+    await Promise.race([Promise.all(checks), timeout]);
+    done.abort();
+  };
+}

@@ -1,0 +1,35 @@
+import { type Failure, RateLimitedError, type RateLimitReason } from '../../../errors.ts';
+import { randomRetryAfterSeconds } from '../../../upstream/errors.ts';
+import { addMs } from '../dependencies.ts';
+
+/**
+ * What a busy upstream means for a lip-sync: every decision about a 429, or about a slot that is not free, is made here.
+ *
+ * - The caller waits 10 to 30 seconds before it retries. `upstream/errors.ts` has that range, since every endpoint may
+ *   answer 429. The upstream's own value counts if it gives one, else a random one.
+ * - A lip-sync that may wait is requeued. With `whenBusy: FAIL` the create request is rejected while it is unanswered.
+ * - The account gets no POST until its cooldown is over, then a single one to try it: see `readAccountSlots`.
+ */
+
+/** For a create request with `whenBusy: FAIL` that found no free slot. */
+export function noFreeSlot(reason: RateLimitReason): RateLimitedError {
+  return new RateLimitedError(reason, randomRetryAfterSeconds());
+}
+
+export function isRateLimited(failure: Failure): boolean {
+  return failure.code === 'RATE_LIMITED';
+}
+
+/** What a 429 does to the lip-sync. `isFirstAnswer`: the create request that made it still waits for the answer. */
+export function decideWhenBusy(lipsync: {
+  mayWait: boolean;
+  isFirstAnswer: boolean;
+}): 'requeue' | 'reject' {
+  return lipsync.mayWait || !lipsync.isFirstAnswer ? 'requeue' : 'reject';
+}
+
+/** Until when the account that rejected a POST gets no other. Also after a POST that could not be sent. */
+export function cooldownEnd(failure: Failure, rejectedAt: Date): Date {
+  const seconds = failure.retryAfterSeconds ?? randomRetryAfterSeconds();
+  return addMs(rejectedAt, seconds * 1000);
+}

@@ -1,0 +1,105 @@
+import type { Sql } from '../../../database/connect.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import {
+  findSubmittingAccounts,
+  hasWaiting,
+  type JobNeeds,
+  readHeldSlots,
+  readNextOfEachOwner,
+} from '../store/queue.ts';
+
+/** The slots of an account to which jobs may be sent now. */
+export type AccountSlots = {
+  accountId: string;
+  email: string;
+  maxJobs: number;
+  /** Slots held by our lip-syncs. */
+  holding: number;
+  /** Slots taken by jobs of other clients, if the upstream reported them lately. */
+  externalLoad: number;
+  /** Whether the upstream still lists the account. */
+  isPresent: boolean;
+  hasPendingError: boolean;
+};
+
+/**
+ * Assumed for an account that does not report how many jobs it takes. The upstream's own examples use 3. If it is too
+ * many, the upstream answers 429 and the job waits.
+ */
+export const defaultMaxJobs = 3;
+
+/**
+ * An account whose cooldown is over gets one POST, and more only after it accepted that one. With several at once, a later
+ * lip-sync could be accepted after the first in line was rejected again.
+ */
+export async function readAccountSlots(
+  { accounts }: Pick<LipsyncDependencies, 'accounts'>,
+  sql: Sql,
+  now: Date,
+): Promise<AccountSlots[]> {
+  const available = (await accounts.readAvailability(sql, now)).filter(
+    ({ isPaused, cooldownUntil }) => !isPaused && (cooldownUntil === null || cooldownUntil <= now),
+  );
+  const cooledDown = available.filter(({ cooldownUntil }) => cooldownUntil !== null);
+  const ids = cooledDown.map(({ id }) => id);
+  const tried = ids.length === 0 ? [] : await findSubmittingAccounts(sql, ids);
+  const held = await readHeldSlots(sql);
+  return available
+    .filter(({ id }) => !tried.includes(id))
+    .map(({ id, email, maxJobs, externalLoad, isPresent, hasPendingError }) => ({
+      ...{ accountId: id, email, externalLoad, isPresent, hasPendingError },
+      maxJobs: maxJobs ?? defaultMaxJobs,
+      holding: held.find(({ accountId }) => accountId === id)?.count ?? 0,
+    }));
+}
+
+/**
+ * Whether there may be anything to send, without the queue's lock. When all accounts are full, which is when most requests
+ * come, no other decision has to wait for this answer.
+ */
+export async function hasSendableWork(
+  deps: Pick<LipsyncDependencies, 'accounts' | 'db' | 'now'>,
+): Promise<boolean> {
+  const accounts = await readAccountSlots(deps, deps.db, deps.now());
+  if (accounts.length === 0) return false;
+  const hasSlot = accounts.some((slots) => freeSlots(slots) > 0);
+  return hasWaiting(deps.db, { offPeak: !hasSlot });
+}
+
+/** An off-peak job takes no slot: the upstream's scheduler does not track it. */
+export function hasSlotFor(slots: AccountSlots, job: JobNeeds): boolean {
+  if (job.accountId === null ? !slots.isPresent : job.accountId !== slots.accountId) return false;
+  if (job.offPeak) return true;
+  return slots.holding + slots.externalLoad < Math.min(slots.maxJobs, job.maxJobs ?? slots.maxJobs);
+}
+
+/** The account with the most free slots that can take the job now. Accounts with a pending error come last. */
+export function chooseAccount(
+  accounts: readonly AccountSlots[],
+  job: JobNeeds,
+): AccountSlots | null {
+  const fitting = accounts.filter((slots) => hasSlotFor(slots, job));
+  return (
+    fitting.toSorted(
+      (a, b) =>
+        Number(a.hasPendingError) - Number(b.hasPendingError) || freeSlots(b) - freeSlots(a),
+    )[0] ?? null
+  );
+}
+
+/**
+ * Whether a waiting lip-sync could take a slot of this account now; a new one must then not overtake it. Waiting lip-syncs
+ * that are bound to another account, or allow fewer jobs beside them, block nothing.
+ */
+export async function hasWaitingCandidate(
+  tx: Sql,
+  slots: AccountSlots,
+  { offPeak, now }: { offPeak: boolean; now: Date },
+): Promise<boolean> {
+  const firsts = await readNextOfEachOwner(tx, now);
+  return firsts.some((waiting) => waiting.offPeak === offPeak && hasSlotFor(slots, waiting));
+}
+
+function freeSlots({ maxJobs, holding, externalLoad }: AccountSlots): number {
+  return maxJobs - holding - externalLoad;
+}

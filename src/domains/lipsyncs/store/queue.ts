@@ -1,0 +1,110 @@
+import type { Sql } from '../../../database/connect.ts';
+import type { Lipsync } from './lipsyncs.ts';
+
+/** Notified when a slot, an account or a place in the queue may have become free. The payload is empty. */
+export const queueChannel = 'queue_changed';
+
+export async function notifyQueue(tx: Sql): Promise<void> {
+  await tx.query("select pg_notify($1, '')", [queueChannel]);
+}
+
+/** Any number that no other advisory lock of this database uses. */
+const queueLock = 7_254_110;
+
+/**
+ * Every decision about slots is made under this one lock. It keeps limits exact for any number of concurrent requests
+ * and instances, and makes the order of the queue the order of the commits. Such a transaction takes milliseconds.
+ */
+export async function lockQueue(tx: Sql): Promise<void> {
+  await tx.query('select pg_advisory_xact_lock($1)', [queueLock]);
+}
+
+/** The number of a claim. Fairness goes by these numbers, not by time, because the clocks of two instances differ. */
+export async function nextTurn(tx: Sql): Promise<number> {
+  const [row] = await tx.query<{ turn: number }>("select nextval('turns') as turn");
+  if (row === undefined) throw new Error('The sequence returned no number.');
+  return row.turn;
+}
+
+/** What decides where a lip-sync can be sent. */
+export type JobNeeds = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>;
+
+/** How many slots of each account are held. Accounts without one are left out. */
+export async function readHeldSlots(sql: Sql): Promise<{ accountId: string; count: number }[]> {
+  return sql.query(
+    `select account_id as "accountId", count(*)::int as count from lipsyncs
+     where holds_slot and account_id is not null group by account_id`,
+  );
+}
+
+/** Those of the accounts to which a POST is being sent. */
+export async function findSubmittingAccounts(
+  sql: Sql,
+  accountIds: readonly string[],
+): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `select distinct account_id as id from lipsyncs
+     where account_id = any($1::text[]) and finished_at is null and status = 'SUBMITTING'
+       and outcome_unknown_at is null`,
+    [accountIds],
+  );
+  return rows.map(({ id }) => id);
+}
+
+export async function hasWaiting(sql: Sql, only: { offPeak: boolean }): Promise<boolean> {
+  const rows = await sql.query(
+    "select 1 from lipsyncs where status = 'QUEUED' and (off_peak or not $1) limit 1",
+    [only.offPeak],
+  );
+  return rows.length > 0;
+}
+
+export async function countWaiting(tx: Sql): Promise<number> {
+  const [row] = await tx.query<{ n: number }>(
+    "select count(*)::int as n from lipsyncs where status = 'QUEUED'",
+  );
+  return row?.n ?? 0;
+}
+
+/**
+ * The first waiting lip-sync of each owner and kind of needs, in the order of fairness: first the owner with the fewest
+ * running jobs, then the owner served longest ago. A thousand jobs of one owner thus delay another owner's first job by
+ * one job per slot. Off-peak jobs have turns of their own, and erasing a finished lip-sync does not give its turn back.
+ */
+export async function readNextOfEachOwner(
+  tx: Sql,
+  now: Date,
+): Promise<(JobNeeds & Pick<Lipsync, 'id'>)[]> {
+  return tx.query(
+    `with firsts as (
+       select distinct on (owner, account_id, off_peak, max_jobs)
+         id, owner, account_id, off_peak, max_jobs, queue_order
+       from lipsyncs
+       where status = 'QUEUED' and (not_before is null or not_before <= $1)
+         and (expires_at is null or expires_at > $1)
+       order by owner, account_id, off_peak, max_jobs, queue_order
+     ), running as (
+       select owner, count(*) as under_way from lipsyncs where holds_slot group by owner
+     ), served as (
+       select owner, off_peak, greatest(
+         (select max(turn) from lipsyncs own
+          where own.owner = waiting.owner and own.off_peak = waiting.off_peak),
+         (select max(turn) from erasures own
+          where own.owner = waiting.owner and own.off_peak = waiting.off_peak)) as last_turn
+       from (select distinct owner, off_peak from firsts) waiting
+     )
+     select id, account_id as "accountId", off_peak as "offPeak", max_jobs as "maxJobs"
+     from firsts join served using (owner, off_peak) left join running using (owner)
+     order by coalesce(under_way, 0), last_turn nulls first, queue_order`,
+    [now],
+  );
+}
+
+/** Ids of waiting lip-syncs whose `expiresAt` has passed. */
+export async function findExpired(sql: Sql, now: Date): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    "select id from lipsyncs where status = 'QUEUED' and expires_at <= $1",
+    [now],
+  );
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,109 @@
+import type { Sql } from '../../../database/connect.ts';
+import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
+
+/**
+ * Lip-syncs whose job runs upstream or may do so: SUBMITTED, GENERATING, and SUBMITTING in the stage `outcome-unknown` of
+ * `lifecycle.ts`. `finished_at is null` says nothing new, but makes the index of unfinished lip-syncs usable.
+ */
+const isOpen = `(finished_at is null and (status in ('SUBMITTED', 'GENERATING')
+  or (status = 'SUBMITTING' and outcome_unknown_at is not null)))`;
+
+export async function findOpenOfAccount(sql: Sql, accountId: string): Promise<Lipsync[]> {
+  return selectLipsyncs(sql, `where account_id = $1 and ${isOpen}`, [accountId]);
+}
+
+/** Also one that FAILED because its outcome was unknown: its job may still be found. Null for any other. */
+export async function findReconcilable(sql: Sql, id: string): Promise<Lipsync | null> {
+  const rest = `where id = $1 and (${isOpen} or failure->>'code' = 'OUTCOME_UNKNOWN')`;
+  const [found] = await selectLipsyncs(sql, rest, [id]);
+  return found ?? null;
+}
+
+/** Open ones that were accepted, or else whose POST started, by this time. */
+export async function findOverdue(sql: Sql, startedBefore: Date): Promise<Lipsync[]> {
+  const rest = `where ${isOpen} and coalesce(submitted_at, post_started_at) <= $1`;
+  return selectLipsyncs(sql, rest, [startedBefore]);
+}
+
+export async function findAccountsWithOpen(sql: Sql): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `select distinct account_id as id from lipsyncs where ${isOpen} and account_id is not null`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * When the account's youngest unfinished job began. Undefined if there is none. One that is being submitted counts too:
+ * settling it relies on the poll that is already scheduled.
+ */
+export async function readYoungestStart(
+  sql: Sql,
+  accountId: string,
+): Promise<Date | null | undefined> {
+  const [row] = await sql.query<{ youngest: Date | null }>(
+    `select max(coalesce(submitted_at, post_started_at, claimed_at)) as youngest from lipsyncs
+     where account_id = $1 and finished_at is null and status <> 'QUEUED' having count(*) > 0`,
+    [accountId],
+  );
+  return row?.youngest;
+}
+
+/** Frees the slot of a lip-sync without a known job. False if it held none. */
+export async function freeSlotWithoutJob(sql: Sql, id: string): Promise<boolean> {
+  const rows = await sql.query(
+    `update lipsyncs set holds_slot = false
+     where id = $1 and holds_slot and upstream_video_id is null returning id`,
+    [id],
+  );
+  return rows.length > 0;
+}
+
+/** Frees slots that are still held by lip-syncs finished by this time. False if there were none. */
+export async function freeSlotsOfFinished(sql: Sql, finishedBefore: Date): Promise<boolean> {
+  const rows = await sql.query(
+    'update lipsyncs set holds_slot = false where holds_slot and finished_at <= $1 returning id',
+    [finishedBefore],
+  );
+  return rows.length > 0;
+}
+
+/** How many slots of an account are ours, by whether the upstream's scheduler shows them as ours. */
+export type OwnSlots = { accountId: string; listed: number; unlisted: number };
+
+export async function readOwnSlots(
+  sql: Sql,
+  scheduler: { lipsyncIds: readonly string[]; upstreamVideoIds: readonly string[] },
+  finishedAfter: Date,
+): Promise<OwnSlots[]> {
+  return sql.query<OwnSlots>(
+    `select account_id as "accountId", (count(*) filter (where is_listed))::int as listed,
+       (count(*) filter (where not is_listed and holds_slot and upstream_video_id is null))::int as unlisted
+     from (
+       select account_id, upstream_video_id, holds_slot,
+         id::text = any($1::text[]) or coalesce(upstream_video_id = any($2::text[]), false) as is_listed
+       from lipsyncs where account_id is not null and (holds_slot or finished_at > $3)
+     ) own group by account_id`,
+    [scheduler.lipsyncIds, scheduler.upstreamVideoIds, finishedAfter],
+  );
+}
+
+/** Which durations are comparable: media seconds are above `from` and at most `to`. */
+export type DurationQuery = { isText: boolean; isOffPeak: boolean; from: number; to: number };
+
+/**
+ * Milliseconds of the latest fifty completed jobs of a kind, taken from the latest thousand completed jobs: all other
+ * transactions wait for this one, and a rare kind must not make it search a month of history.
+ */
+export async function readDurations(sql: Sql, query: DurationQuery): Promise<number[]> {
+  const rows = await sql.query<{ ms: number }>(
+    `select (extract(epoch from finished_at - submitted_at) * 1000)::float8 as ms from (
+       select text, media_seconds, submitted_at, finished_at from lipsyncs
+       where status = 'COMPLETED' and off_peak = $2 order by finished_at desc limit 1000) latest
+     where submitted_at is not null and (text is not null) = $1
+       and coalesce(media_seconds, length(text) / 14.0, 0) > $3
+       and coalesce(media_seconds, length(text) / 14.0, 0) <= $4
+     order by finished_at desc limit 50`,
+    [query.isText, query.isOffPeak, query.from, query.to],
+  );
+  return rows.map(({ ms }) => ms);
+}

@@ -1,0 +1,23 @@
+import type { Database } from '../../database/connect.ts';
+import type { Log } from '../../log.ts';
+import type { Upstream } from '../../upstream/client.ts';
+
+/** What the functions of this slice need. */
+export type UploadDependencies = {
+  readonly db: Database;
+  readonly upstream: Upstream;
+  readonly accounts: {
+    /** The e-mail that POST /files requires if the upstream has more than one account. */
+    pickForUpload(): Promise<string | undefined>;
+  };
+  readonly now: () => Date;
+  readonly log: Log;
+  /** Without a trailing slash. A function, because the port may be unknown until the server listens. */
+  readonly publicUrl: () => string;
+  /** Signs the tokens that make upload URLs unguessable. */
+  readonly tokens: {
+    sign(id: string, expiresAt: Date): string;
+    /** The id that a token was signed for, also after its expiry; null for an invalid token. */
+    readId(token: string): string | null;
+  };
+};

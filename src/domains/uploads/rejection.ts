@@ -1,0 +1,84 @@
+import {
+  type Failure,
+  InvalidInputError,
+  type StoredFailure,
+  storeFailure,
+  UpstreamUnavailableError,
+} from '../../errors.ts';
+import type { UploadKind } from './store.ts';
+
+/** Why an upload was aborted although neither the file nor the upstream is at fault. */
+export type Interruption = 'CLIENT_LEFT' | 'SERVER_STOPS';
+
+export type RejectionReason =
+  | 'UNKNOWN'
+  | 'EXPIRED'
+  | 'USED'
+  | 'WRONG_SIZE'
+  | 'TOO_LARGE'
+  | 'WRONG_KIND'
+  | 'STALLED'
+  | Interruption
+  /** The upstream rejected the file or was not available: the failure's code says which. */
+  | 'UPSTREAM';
+
+/**
+ * Thrown and caught within this slice. An `Error`, unlike the failure that it carries, because it passes through Node's
+ * streams, which require one.
+ */
+export class UploadRejection extends Error {
+  readonly reason: RejectionReason;
+  readonly failure: Failure;
+
+  constructor(reason: RejectionReason, failure: Failure | string) {
+    super(reason);
+    this.reason = reason;
+    this.failure =
+      typeof failure === 'string'
+        ? new InvalidInputError([{ path: ['file'], message: failure }])
+        : failure;
+  }
+
+  static interrupted(reason: unknown): UploadRejection {
+    return reason === 'SERVER_STOPS'
+      ? new UploadRejection('SERVER_STOPS', new UpstreamUnavailableError('CONNECTION_FAILED'))
+      : new UploadRejection('CLIENT_LEFT', 'The connection ended before the whole file arrived.');
+  }
+
+  static stalled(): UploadRejection {
+    const message = 'No more bytes of the file arrived. Create another upload and try again.';
+    return new UploadRejection('STALLED', message);
+  }
+
+  static used(): UploadRejection {
+    const message = 'An upload URL accepts one file, once. Create another upload.';
+    return new UploadRejection('USED', message);
+  }
+
+  static tooLarge(): UploadRejection {
+    return new UploadRejection('TOO_LARGE', 'A file can have at most 5 GB.');
+  }
+
+  static empty(): UploadRejection {
+    return new UploadRejection('WRONG_SIZE', 'The file is empty.');
+  }
+
+  static wrongSize(expected: number): UploadRejection {
+    const message = `The file does not have the announced size of ${expected} bytes.`;
+    return new UploadRejection('WRONG_SIZE', message);
+  }
+
+  static wrongKind(kind: UploadKind): UploadRejection {
+    const message =
+      kind === 'AUDIO'
+        ? 'The content of the file is not WAV or MP3 audio.'
+        : 'The content of the file is not a video of an accepted type.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+}
+
+/** Stored for an upload that this server aborted: the caller made no mistake, and another upload may succeed. */
+export const interruptedFailure: StoredFailure = {
+  ...storeFailure(new UpstreamUnavailableError('CONNECTION_FAILED')),
+  message: 'The upload was interrupted. Create another upload and send the file again.',
+};

@@ -1,0 +1,19 @@
+import type { Database } from '../../database/connect.ts';
+import type { Log } from '../../log.ts';
+import type { Upstream } from '../../upstream/client.ts';
+import type { AccountService } from '../accounts/service.ts';
+import type { VideoIds } from './ids.ts';
+
+/** What the functions of this slice need. */
+export type VideoDependencies = {
+  readonly db: Database;
+  readonly upstream: Upstream;
+  readonly accounts: AccountService;
+  readonly ids: VideoIds;
+  /** Removes the URLs of a deleted video from the copies that lip-syncs store. */
+  readonly eraseStoredUrls: (key: string) => Promise<void>;
+  readonly log: Log;
+};
+
+/** Without `canSeeAll` only the videos that the owner's lip-syncs used or made are visible. */
+export type Viewer = { owner: string; canSeeAll: boolean };

@@ -1,0 +1,165 @@
+import { comparePositions, type VideoPosition } from './order.ts';
+import type { StoredVideo } from './stored-video.ts';
+
+/** The result of one list call, in the upstream's order. `offset` is each item's place in the list. */
+export type ListPage = { items: ListItem[]; nextOffset: number; hasMore: boolean };
+export type ListItem = { video: StoredVideo; position: VideoPosition; offset: number };
+export type ReadPage = (offset: number) => Promise<ListPage>;
+
+/** The upstream's default, and the largest page that every upstream is assumed to allow. */
+export const pageSize = 40;
+
+/** Pages overlap by this many items, so that they still connect after as many were added or deleted in between. */
+const overlap = 5;
+
+/** Per request and account: a filter with few matches must not read years of videos at once. */
+const maxPages = 25;
+
+/** For pages that do not connect. After that the list changes too fast for this method and is read whole. */
+const maxTries = 3;
+
+/** For a list in an unknown order, which must be read whole: 4,000 videos. */
+const maxPagesOfWholeList = 100;
+
+/**
+ * A part of one account's list without gaps, extended downwards (older) and upwards (newer) page by page.
+ *
+ * The upstream is assumed to list newest first; this is not documented. Only the time is relied on; videos of the same
+ * time may be in any order. If a page is in another order, such as oldest first, the whole list is read and sorted.
+ */
+export class ListWindow {
+  readonly #read: ReadPage;
+  readonly #items = new Map<string, ListItem>();
+  #pagesRead = 0;
+  #top = 0;
+  #bottom = 0;
+  #hasMore = true;
+
+  constructor(read: ReadPage) {
+    this.#read = read;
+  }
+
+  /** Newest first. */
+  get items(): ListItem[] {
+    return [...this.#items.values()].sort((a, b) => comparePositions(a.position, b.position));
+  }
+
+  /** The offset after the last item. */
+  get bottom(): number {
+    return this.#bottom;
+  }
+
+  get reachesStart(): boolean {
+    return this.#top === 0;
+  }
+
+  get reachesEnd(): boolean {
+    return !this.#hasMore;
+  }
+
+  /** False once this request has read its maximum of pages; the next request continues. */
+  get canReadMore(): boolean {
+    return this.#pagesRead < maxPages;
+  }
+
+  get newestAt(): number {
+    return Math.max(Number.NEGATIVE_INFINITY, ...this.#times());
+  }
+
+  get oldestAt(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#times());
+  }
+
+  /** Reads the first page, starting slightly above the offset at which older items are expected. */
+  async openAbove(offset: number): Promise<void> {
+    await this.#open(Math.max(0, offset - overlap));
+  }
+
+  /** Reads the first page so that it ends slightly below the offset at which newer items end. */
+  async openBelow(offset: number): Promise<void> {
+    await this.#open(Math.max(0, offset + overlap - pageSize));
+  }
+
+  async growDown(): Promise<void> {
+    let offset = Math.max(0, this.#bottom - overlap);
+    let page = await this.#next(offset);
+    // More items were deleted meanwhile than pages overlap, so the list moved up past the overlap.
+    for (let tries = 0; !this.#connects(page) && offset > 0 && tries < maxTries; tries += 1) {
+      offset = Math.max(0, offset - pageSize + overlap);
+      page = await this.#next(offset);
+    }
+    const hasNoGap = this.#connects(page) || offset === 0;
+    if (hasNoGap && isInOrder(page)) this.#add(page, { top: this.#top });
+    else await this.#readWhole();
+  }
+
+  async growUp(): Promise<void> {
+    const top = Math.max(0, this.#top - pageSize + overlap);
+    const pages = [await this.#next(top)];
+    let last = pages[0];
+    // More items were added meanwhile than pages overlap, so the list moved down past the overlap.
+    for (
+      let tries = 0;
+      last && !this.#connects(last) && last.hasMore && tries < maxTries;
+      tries += 1
+    ) {
+      last = await this.#next(Math.max(top + 1, last.nextOffset - overlap));
+      pages.push(last);
+    }
+    const hasNoGap = last !== undefined && (this.#connects(last) || !last.hasMore);
+    if (!hasNoGap || !pages.every(isInOrder)) await this.#readWhole();
+    else for (const page of pages) this.#add(page, { top, keepsBottom: true });
+  }
+
+  async #open(offset: number): Promise<void> {
+    const page = await this.#next(offset);
+    // The list has become shorter than the cursor's offset, or the offset is forged.
+    if (page.items.length === 0 && offset > 0) await this.#open(0);
+    else if (isInOrder(page)) this.#add(page, { top: offset });
+    else await this.#readWhole();
+  }
+
+  async #readWhole(): Promise<void> {
+    this.#items.clear();
+    this.#hasMore = true;
+    let offset = 0;
+    for (let pages = 0; this.#hasMore && pages < maxPagesOfWholeList; pages += 1) {
+      const page = await this.#next(offset);
+      this.#add(page, { top: 0 });
+      offset = Math.max(offset + 1, page.nextOffset - overlap);
+    }
+    this.#hasMore = false;
+  }
+
+  async #next(offset: number): Promise<ListPage> {
+    this.#pagesRead += 1;
+    return this.#read(offset);
+  }
+
+  #add(page: ListPage, { top, keepsBottom = false }: { top: number; keepsBottom?: boolean }): void {
+    for (const item of page.items) this.#items.set(item.video.key, item);
+    this.#top = top;
+    if (keepsBottom) return;
+    this.#bottom = page.nextOffset;
+    this.#hasMore = page.hasMore;
+  }
+
+  /** Whether no item can be missing between the page and this window. */
+  #connects(page: ListPage): boolean {
+    if (page.items.some(({ video }) => this.#items.has(video.key))) return true;
+    const times = page.items.map(({ position }) => position.at);
+    return Math.max(...times) > this.oldestAt && Math.min(...times) < this.newestAt;
+  }
+
+  #times(): number[] {
+    return [...this.#items.values()].map(({ position }) => position.at);
+  }
+}
+
+/** Newest first by time. A full page with a single time shows no order, and items without times prove none. */
+function isInOrder({ items }: ListPage): boolean {
+  const times = items.map(({ position }) => position.at);
+  if (times.includes(0)) return false;
+  if (items.length >= pageSize && times[0] === times.at(-1)) return false;
+  return times.every((at, index) => at <= (times[index - 1] ?? at));
+}

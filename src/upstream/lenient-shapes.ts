@@ -1,0 +1,126 @@
+import { z } from 'zod';
+
+/**
+ * Lenient shapes for an API that documents every field as optional and writes 0/1 for booleans, strings for numbers, ''
+ * for "none" and year 1 for "never". Each accepts any value, also a missing key, and gives null where nothing can be
+ * read, so that one malformed field does not drop the whole item.
+ */
+function lenient<T>(read: (value: unknown) => T) {
+  return z.unknown().optional().transform(read);
+}
+
+/** Trimmed, never empty. */
+export const lenientText = lenient(readText);
+
+/** An id as text. A number past 2^53 has lost digits in `JSON.parse` and cannot be used as an id. */
+export const lenientId = lenient(readId);
+
+export const lenientNumber = lenient(readNumber);
+
+/** A number above 0: sizes and lengths are 0 until they are known. */
+export const lenientPositive = lenient((value) => {
+  const number = readNumber(value);
+  return number !== null && number > 0 ? number : null;
+});
+
+export const lenientBoolean = lenient((value): boolean | null => {
+  if (typeof value === 'boolean') {
+    return value;
+  }
+  const text = String(value).trim().toLowerCase();
+  if (text === '1' || text === 'true') {
+    return true;
+  }
+  return text === '0' || text === 'false' ? false : null;
+});
+
+/** An http(s) URL. Anything else (`javascript:`, a relative path) must not reach a browser. */
+export const lenientUrl = lenient((value) => {
+  const text = readText(value);
+  return text !== null && /^https?:\/\/\S+$/i.test(text) ? text : null;
+});
+
+/** ISO 8601 with or without milliseconds and zone; without a zone it is UTC. Year 1 is Go's zero time and gives null. */
+export const lenientDate = lenient(readDate);
+
+/** The object in a field, or {} where the field is missing or not an object. */
+export const lenientRecord = lenient(
+  (value): Record<string, unknown> =>
+    typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {},
+);
+
+/**
+ * The list under one of `keys` of the body, or the body itself if it is a list. The items are not checked: see
+ * `readItems`. A null list is an empty one, except in a body with an `error`.
+ */
+export function lenientList(...keys: string[]) {
+  return z.unknown().transform((body, context): unknown[] => {
+    if (Array.isArray(body)) {
+      return body;
+    }
+    const record = typeof body === 'object' && body !== null ? body : {};
+    const fields = new Map(Object.entries(record));
+    const key = keys.find((name) => fields.has(name));
+    const list = key === undefined ? undefined : fields.get(key);
+    if (Array.isArray(list)) {
+      return list;
+    }
+    if (list === null && !fields.get('error')) {
+      return [];
+    }
+    context.addIssue({ code: 'custom', message: `There is no list under ${keys.join(', ')}.` });
+    return z.NEVER;
+  });
+}
+
+/** The items that match the schema. The others are dropped and reported by number: they must not fail the whole list. */
+export function readItems<T>(
+  items: unknown[],
+  schema: z.ZodType<T>,
+  onDropped: (count: number) => void,
+): T[] {
+  const kept = items.flatMap((item) => {
+    const parsed = schema.safeParse(item);
+    return parsed.success ? [parsed.data] : [];
+  });
+  if (kept.length < items.length) {
+    onDropped(items.length - kept.length);
+  }
+  return kept;
+}
+
+function readText(value: unknown): string | null {
+  if (typeof value === 'number' && Number.isFinite(value)) {
+    return String(value);
+  }
+  return typeof value === 'string' ? value.trim() || null : null;
+}
+
+function readId(value: unknown): string | null {
+  if (typeof value === 'number') {
+    return Number.isSafeInteger(value) && value > 0 ? String(value) : null;
+  }
+  const text = readText(value);
+  // `original_video_id` is 0 for a video without an original.
+  return text === '0' ? null : text;
+}
+
+function readNumber(value: unknown): number | null {
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? value : null;
+  }
+  if (typeof value !== 'string' || value.trim() === '') {
+    return null;
+  }
+  const number = Number(value);
+  return Number.isFinite(number) ? number : null;
+}
+
+function readDate(value: unknown): Date | null {
+  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d/.test(value) || value.startsWith('0001-')) {
+    return null;
+  }
+  const hasZone = /(?:z|[+-]\d\d:?\d\d)$/i.test(value) || value.length === '2024-01-01'.length;
+  const date = new Date(hasZone ? value : `${value}Z`);
+  return Number.isNaN(date.getTime()) ? null : date;
+}

@@ -1,0 +1,33 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as client from 'lipsync-graphql-client';
+import { describe, expect, test } from 'vitest';
+import { blocksOf, pageOf, root } from './pages.ts';
+
+const snippets = blocksOf('ts', 'tsx', 'js');
+
+/** A line that stands for lines left out. */
+const ellipsis = /^\/\/ …\n/m;
+
+describe('works', () => {
+  test.each(snippets)('$file, line $block.line: code of a file that tests run', ({ block }) => {
+    const path = join(root, block.role);
+    expect(block.role).not.toBe('');
+    expect(existsSync(path)).toBe(true);
+    const source = readFileSync(path, 'utf8');
+    let from = 0;
+    for (const part of block.text.split(ellipsis)) {
+      const at = source.indexOf(part, from);
+      expect(at, `not in ${block.role} in this order:\n${part}`).toBeGreaterThanOrEqual(0);
+      from = at + part.length;
+    }
+  });
+
+  test('docs/clients.md names every function of the kit and no other', () => {
+    const named = pageOf('docs/clients.md').rows.flatMap(
+      ([cell]) => /^`(\w+)\(server/.exec(cell ?? '')?.[1] ?? [],
+    );
+    const functions = Object.keys(client).filter((name) => /Lipsync$|^uploadFile$/.test(name));
+    expect(named.toSorted()).toEqual(functions.toSorted());
+  });
+});

@@ -1,0 +1,304 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
+import { wavHeader } from '../../../support/wav.ts';
+import { apiKeys, as, expectSoundLog, idOf, openStage, type Stage } from '../stage.ts';
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  stage = await openStage({
+    env: { API_KEYS: apiKeys('ann', 'bob'), ALLOW_ANONYMOUS: 'true' },
+    sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 5 }] },
+  });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+beforeEach(() => stage.beBrief());
+
+const speech = (text: string, voiceId?: string) => ({
+  text: { text, ...(voiceId === undefined ? {} : { voiceId }) },
+});
+
+/** A silent WAV with 8000 bytes per second. */
+function wav(seconds: number): Uint8Array<ArrayBuffer> {
+  const size = Math.round(seconds * 8_000);
+  const header = wavHeader(size, { bytesPerSample: 1 });
+  return new Uint8Array(Buffer.concat([header, Buffer.alloc(size, 0x80)]));
+}
+
+async function promiseUpload(kind: string, contentType: string, headers = {}) {
+  type Data = { createUpload: { uploadUrl: string; upload: { id: string } } };
+  const { createUpload } = await stage.ask<Data>(
+    `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
+      ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
+    { input: { kind, contentType } },
+    headers,
+  );
+  return createUpload;
+}
+
+async function upload(kind: string, contentType: string, bytes: Uint8Array<ArrayBuffer>) {
+  const { uploadUrl, upload: promised } = await promiseUpload(kind, contentType);
+  const response = await fetch(uploadUrl, {
+    method: 'PUT',
+    headers: { 'content-type': contentType },
+    body: bytes,
+  });
+  expect(response.ok).toBe(true);
+  return promised.id;
+}
+
+async function sourceBytes(): Promise<Uint8Array<ArrayBuffer>> {
+  const { video: found } = await stage.ask<{ video: { url: string } }>(
+    'query ($id: ID!) { video(id: $id) { url } }',
+    { id: video },
+  );
+  return new Uint8Array(await (await fetch(found.url)).arrayBuffer());
+}
+
+describe('works', () => {
+  it('speaks a text: the POST carries the documented fields and nothing else', async () => {
+    const voiceId = encodeId('Voice', '3');
+    const made = await stage.create({
+      video: { id: video },
+      speech: speech('Hello there', voiceId),
+      keepOriginalSound: true,
+      maxJobs: 2,
+      reference: 'order 7',
+    });
+    expect(made).toMatchObject({
+      __typename: 'CreateLipsyncSuccess',
+      replayed: false,
+      lipsync: { status: 'SUBMITTED', reference: 'order 7', text: 'Hello there' },
+    });
+    const key = keyOf('Lipsync', idOf(made));
+    const [post, ...others] = await stage.postsOf(idOf(made));
+    expect(others).toEqual([]);
+    const upstreamId = await stage.test.app.services.videos.ids.toUpstream(
+      keyOf('Video', video) ?? '',
+    );
+    expect(upstreamId).toMatch(/^user:\d+-pixverse:studio@sandbox\.example-video:\d+$/);
+    expect(post?.body).toEqual({
+      video_id: upstreamId,
+      prompt: 'Hello there',
+      speaker_id: 3,
+      original_sound_switch: true,
+      replyUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/callbacks\/[\w.-]+$/),
+      replyRef: key,
+      maxJobs: 2,
+    });
+    const ended = await stage.end(idOf(made));
+    expect(ended).toMatchObject({
+      status: 'COMPLETED',
+      failure: null,
+      progress: { percent: 100, queuePosition: null },
+      result: { status: 'COMPLETED', url: expect.stringMatching(/^http/) },
+    });
+    const events = await stage.events(idOf(made));
+    expectSoundLog(events);
+    expect(events.map(({ status }) => status)).toEqual(
+      expect.arrayContaining(['SUBMITTING', 'SUBMITTED', 'COMPLETED']),
+    );
+  });
+
+  it('leaves out options that the request left out', async () => {
+    const made = await stage.create({ video: { id: video }, speech: speech('Plain') });
+    const [post] = await stage.postsOf(idOf(made));
+    expect(Object.keys(post?.body ?? {}).toSorted()).toEqual(
+      ['prompt', 'replyRef', 'replyUrl', 'video_id'].toSorted(),
+    );
+    await stage.end(idOf(made));
+  });
+
+  it('uses an uploaded audio and an uploaded video, in an account that the server chooses', async () => {
+    const audioUploadId = await upload('AUDIO', 'audio/wav', wav(1));
+    const uploadId = await upload('VIDEO', 'video/mp4', await sourceBytes());
+    const made = await stage.create({
+      video: { uploadId },
+      speech: { audioUploadId },
+      offPeak: true,
+    });
+    expect(made.__typename).toBe('CreateLipsyncSuccess');
+    const [post] = await stage.postsOf(idOf(made));
+    expect(post?.body).toEqual({
+      video_path: expect.stringMatching(/^upload\//),
+      audio_path: expect.stringMatching(/^upload\//),
+      email: 'studio@sandbox.example',
+      off_peak_mode: true,
+      replyUrl: expect.any(String),
+      replyRef: keyOf('Lipsync', idOf(made)),
+    });
+    expect(post?.body?.video_path).not.toBe(post?.body?.audio_path);
+    expect((await stage.end(idOf(made))).status).toBe('COMPLETED');
+  });
+
+  it('lowers maxJobs for the account and never raises it', async () => {
+    const made = await stage.create({ video: { id: video }, speech: speech('Many'), maxJobs: 8 });
+    const [post] = await stage.postsOf(idOf(made));
+    expect(post?.body?.maxJobs).toBe(5);
+    await stage.end(idOf(made));
+  });
+
+  it('counts code points: accepts 200 characters of text, also characters beyond 16 bits', async () => {
+    const made = await stage.create({ video: { id: video }, speech: speech('😀'.repeat(200)) });
+    expect(made.__typename).toBe('CreateLipsyncSuccess');
+    await stage.end(idOf(made));
+  });
+
+  it('uses the result of an earlier lip-sync as source', async () => {
+    const first = await stage.create({ video: { id: video }, speech: speech('First') });
+    const { result } = await stage.end(idOf(first));
+    const second = await stage.create({ video: { id: result?.id }, speech: speech('Second') });
+    expect(second.__typename).toBe('CreateLipsyncSuccess');
+    expect((await stage.end(idOf(second))).status).toBe('COMPLETED');
+  });
+
+  it('accepts a cost with a fraction and does not lose the job', async () => {
+    await stage.test.turn({
+      failPath: {
+        path: '/videos/lipsync',
+        effect: 'after',
+        status: 200,
+        body: {
+          video_id: 'user:1001-pixverse:studio@sandbox.example-video:999',
+          cost_credits: 7.5,
+        },
+      },
+    });
+    const made = await stage.create({ video: { id: video }, speech: speech('Cost') });
+    expect(made).toMatchObject({
+      __typename: 'CreateLipsyncSuccess',
+      lipsync: { status: 'SUBMITTED', creditsCharged: 8 },
+    });
+    await stage.cancel(idOf(made));
+  });
+});
+
+describe('refuses', () => {
+  const past = '2020-01-01T00:00:00Z';
+  const fine = () => ({ video: { id: video }, speech: speech('Hello') });
+  const at = (...path: string[]) => ['input', ...path];
+  const invalid: [string, () => Record<string, unknown>, string[]][] = [
+    ['an empty text', () => ({ speech: speech('') }), at('speech', 'text', 'text')],
+    ['a text of white space', () => ({ speech: speech(' \n ') }), at('speech', 'text', 'text')],
+    [
+      'a text of 201 characters',
+      () => ({ speech: speech('é'.repeat(201)) }),
+      at('speech', 'text', 'text'),
+    ],
+    ['a text with U+0000', () => ({ speech: speech('a\0b') }), at()],
+    ['a reference of 1025', () => ({ reference: 'x'.repeat(1025) }), at('reference')],
+    ['a key of no character', () => ({ idempotencyKey: '' }), at('idempotencyKey')],
+    ['a key of 256', () => ({ idempotencyKey: 'x'.repeat(256) }), at('idempotencyKey')],
+    ['no job at all', () => ({ maxJobs: 0 }), at('maxJobs')],
+    ['nine jobs', () => ({ maxJobs: 9 }), at('maxJobs')],
+    ['an expiry in the past', () => ({ expiresAt: past }), at('expiresAt')],
+    ['a callback by ftp', () => ({ callbackUrl: 'ftp://a.example/' }), at('callbackUrl')],
+    [
+      'a callback with a password',
+      () => ({ callbackUrl: 'https://a:b@c.example/' }),
+      at('callbackUrl'),
+    ],
+    ['a callback with U+0000', () => ({ callbackUrl: 'https://c.example/\0' }), at()],
+    [
+      'an unknown voice',
+      () => ({ speech: speech('Hi', encodeId('Voice', '9999')) }),
+      at('speech', 'text', 'voiceId'),
+    ],
+    [
+      'an invalid voice id',
+      () => ({ speech: speech('Hi', 'rubbish') }),
+      at('speech', 'text', 'voiceId'),
+    ],
+  ];
+
+  it.each(invalid)('%s', async (_, change, path) => {
+    const before = (await stage.posts()).length;
+    const made = await stage.create({ ...fine(), ...change() });
+    expect(made).toMatchObject({
+      __typename: 'InvalidInputError',
+      code: 'INVALID_INPUT',
+      retryable: false,
+      issues: [{ path }],
+    });
+    expect(await stage.posts()).toHaveLength(before);
+  });
+
+  it('several mistakes at once, all reported together', async () => {
+    const made = await stage.create({ ...fine(), maxJobs: 0, idempotencyKey: '' });
+    expect(made.issues?.map(({ path }) => path.at(-1))).toEqual(['maxJobs', 'idempotencyKey']);
+  });
+
+  it('uploads that are unknown, unfinished, of another owner or of the wrong kind', async () => {
+    const before = (await stage.posts()).length;
+    const audio = await upload('AUDIO', 'audio/wav', wav(1));
+    const waiting = (await promiseUpload('AUDIO', 'audio/wav')).upload.id;
+    const unknown = encodeId('Upload', '00000000-0000-4000-8000-000000000000');
+    for (const audioUploadId of [unknown, 'rubbish', waiting, video]) {
+      const made = await stage.create({ video: { id: video }, speech: { audioUploadId } });
+      expect(made).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
+    }
+    const foreign = await stage.create(
+      { video: { id: video }, speech: { audioUploadId: audio } },
+      as('ann'),
+    );
+    expect(foreign).toMatchObject({ __typename: 'NotFoundError' });
+    const asVideo = await stage.create({ video: { uploadId: audio }, speech: speech('Hi') });
+    expect(asVideo).toMatchObject({
+      __typename: 'InvalidInputError',
+      issues: [{ path: at('video', 'uploadId') }],
+    });
+    expect(await stage.posts()).toHaveLength(before);
+  });
+
+  it('audio of more than 60 seconds', async () => {
+    const long = await upload('AUDIO', 'audio/wav', wav(61));
+    const before = (await stage.posts()).length;
+    const made = await stage.create({ video: { id: video }, speech: { audioUploadId: long } });
+    expect(made).toMatchObject({
+      __typename: 'InvalidInputError',
+      issues: [{ path: at('speech', 'audioUploadId') }],
+    });
+    expect(await stage.posts()).toHaveLength(before);
+  });
+
+  it('videos that are unknown, named by another kind of id, or not finished', async () => {
+    for (const id of ['rubbish', encodeId('Video', 'AAAAAAAA-1'), encodeId('Voice', '1')]) {
+      expect(await stage.create({ video: { id }, speech: speech('Hi') })).toMatchObject({
+        __typename: 'NotFoundError',
+      });
+    }
+    const running = await stage.create({ video: { id: video }, speech: speech('[[never]] x') });
+    const job = await stage.jobOf(idOf(running));
+    const key = await stage.test.app.services.videos.ids.toKey(job?.video_id ?? '');
+    const made = await stage.create({
+      video: { id: encodeId('Video', key) },
+      speech: speech('Hi'),
+    });
+    expect(made).toMatchObject({
+      __typename: 'InvalidInputError',
+      issues: [{ path: at('video', 'id') }],
+    });
+    await stage.cancel(idOf(running));
+  });
+});
+
+describe('keeps out', () => {
+  it("another owner's lip-syncs: every operation answers as if they did not exist", async () => {
+    const made = await stage.create(
+      { video: { id: video }, speech: speech('[[never]] mine') },
+      as('ann'),
+    );
+    const id = idOf(made);
+    const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
+    for (const headers of [as('bob'), {}]) {
+      expect(await stage.find(id, headers)).toBeNull();
+      expect(await stage.cancel(id, headers)).toEqual(await stage.cancel(missing, headers));
+      expect(await stage.remove(id, headers)).toEqual(await stage.remove(missing, headers));
+      const node = await stage.ask('query ($id: ID!) { node(id: $id) { id } }', { id }, headers);
+      expect(node).toEqual({ node: null });
+    }
+    expect(await stage.find(id, as('ann'))).toMatchObject({ id });
+    expect((await stage.cancel(id, as('ann'))).__typename).toBe('LipsyncTrackingStopped');
+  });
+});

@@ -1,0 +1,134 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { idOf, openStage, type Stage } from '../stage.ts';
+
+const busy = 'Account a@sandbox.example is busy executing 3 tasks.';
+const allBusy = 'All configured accounts are running at maximum capacity.';
+const limit = 'Reached the limit for concurrent generations.';
+
+/** The upstream's answer to the POST, and the caller's result. The second column is the `reason` of a 429. */
+const table: [number, string | null, string, string][] = [
+  [400, null, 'InvalidInputError', 'INVALID_INPUT'],
+  [401, null, 'UpstreamUnauthorizedError', 'UPSTREAM_UNAUTHORIZED'],
+  [402, null, 'SubscriptionExpiredError', 'SUBSCRIPTION_EXPIRED'],
+  [404, null, 'NotFoundError', 'NOT_FOUND'],
+  [412, null, 'InsufficientCreditsError', 'INSUFFICIENT_CREDITS'],
+  [422, null, 'ContentModeratedError', 'CONTENT_MODERATED'],
+  [429, 'ACCOUNT_BUSY', 'RateLimitedError', 'RATE_LIMITED'],
+  [429, 'ALL_ACCOUNTS_BUSY', 'RateLimitedError', 'RATE_LIMITED'],
+  [429, 'PROVIDER_LIMIT', 'RateLimitedError', 'RATE_LIMITED'],
+  [596, null, 'AccountPendingError', 'ACCOUNT_PENDING'],
+];
+
+const texts: Record<string, string> = {
+  ACCOUNT_BUSY: busy,
+  ALL_ACCOUNTS_BUSY: allBusy,
+  PROVIDER_LIMIT: limit,
+};
+
+/** One account per case, so that a paused account does not change the result of another case. */
+const emailOf = (at: number) => `case-${at}@sandbox.example`;
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage({
+    sandbox: { accounts: table.map((_, at) => ({ email: emailOf(at), maxJobs: 3 })) },
+  });
+});
+afterAll(() => stage.stop());
+beforeEach(() => stage.beBrief());
+
+async function countLipsyncs(reference: string): Promise<number> {
+  const { lipsyncs } = await stage.ask<{ lipsyncs: { nodes: object[] } }>(
+    'query ($filter: LipsyncFilter) { lipsyncs(filter: $filter) { nodes { id } } }',
+    { filter: { reference } },
+  );
+  return lipsyncs.nodes.length;
+}
+
+describe('refuses', () => {
+  it.each(
+    table.map((row, at) => ({ at, status: row[0], reason: row[1], type: row[2], code: row[3] })),
+  )('a $status $reason is a $type that leaves nothing behind', async (row) => {
+    const { at, status, reason, type, code } = row;
+    const [id] = await stage.sources(emailOf(at));
+    const reference = `refused ${at}`;
+    const input = {
+      video: { id },
+      speech: { text: { text: 'Hello' } },
+      idempotencyKey: reference,
+      reference,
+      whenBusy: 'FAIL',
+    };
+    const before = (await stage.posts()).length;
+    const body = reason === null ? {} : { body: { error: texts[reason] } };
+    await stage.test.turn({ failPath: { path: '/videos/lipsync', status, ...body } });
+
+    const refused = await stage.create(input);
+    expect(refused).toMatchObject({
+      __typename: type,
+      code,
+      ...(reason === null ? {} : { reason }),
+    });
+    expect(refused.retryable).toBe(status === 429);
+    if (status === 429) {
+      expect(refused.retryAfterSeconds).toBeGreaterThanOrEqual(10);
+      expect(refused.retryAfterSeconds).toBeLessThanOrEqual(30);
+    }
+    expect(refused.message).not.toMatch(/@|user:|127\.0\.0\.1|useapi/);
+    expect(await countLipsyncs(reference)).toBe(0);
+    expect(await stage.posts()).toHaveLength(before + 1);
+
+    // After the pause or cooldown the same key can be used again, and gets a POST of its own.
+    stage.clock.aheadMs += 31_000;
+    const again = await stage.create({ ...input, whenBusy: 'FAIL', video: { id } });
+    if (again.__typename === 'RateLimitedError') {
+      // A paused account: its recovery is noticed within a tick.
+      const made = await stage.create({ ...input, whenBusy: 'QUEUE', idempotencyKey: null });
+      expect((await stage.end(idOf(made))).status).toBe('COMPLETED');
+      const last = await stage.create(input);
+      expect(last).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
+      await stage.end(idOf(last));
+    } else {
+      expect(again).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
+      await stage.end(idOf(again));
+    }
+  });
+
+  it('a lip-sync that had waited stays, with the rejection as its failure', async () => {
+    const [id] = await stage.sources(emailOf(0));
+    const cases = [
+      ['[[400]]', 'FAILED', 'INVALID_INPUT'],
+      ['[[404]]', 'FAILED', 'NOT_FOUND'],
+      ['[[422]]', 'MODERATED', 'CONTENT_MODERATED'],
+    ] as const;
+    const long = await Promise.all(
+      [1, 2, 3].map((n) =>
+        stage.create({ video: { id }, speech: { text: { text: `[[never]] ${n}` } } }),
+      ),
+    );
+    const waiting = await Promise.all(
+      cases.map(([text]) => stage.create({ video: { id }, speech: { text: { text } } })),
+    );
+    expect(waiting.map(({ lipsync }) => lipsync?.status)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
+    await stage.cancel(idOf(long[0] as never));
+    for (const [at, [, status, code]] of cases.entries()) {
+      const ended = await stage.end(idOf(waiting[at] as never));
+      expect(ended).toMatchObject({ status, failure: { code }, progress: { percent: 0 } });
+      expect((await stage.postsOf(ended.id)).length).toBe(1);
+    }
+    await Promise.all(long.slice(1).map((made) => stage.cancel(idOf(made))));
+  });
+});
+
+describe('keeps out', () => {
+  it("the text of the upstream's rejection", async () => {
+    const [id] = await stage.sources(emailOf(3));
+    const error = 'The account spy@secret.example with user:1001-sandbox is no good, see /etc/x';
+    await stage.test.turn({
+      failPath: { path: '/videos/lipsync', status: 400, body: { error } },
+    });
+    const refused = await stage.create({ video: { id }, speech: { text: { text: 'Hi' } } });
+    expect(refused.code).toBe('INVALID_INPUT');
+    expect(JSON.stringify(refused)).not.toMatch(/secret\.example|user:1001|spy/);
+  });
+});

@@ -1,0 +1,164 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Sandbox, startSandbox } from '../../../../src/sandbox/sandbox.ts';
+import { idOf, openStage, patient, type Stage } from '../stage.ts';
+
+const [big, small] = ['big@sandbox.example', 'small@sandbox.example'];
+
+let stage: Stage;
+let ofBig: string;
+let ofSmall: string;
+let uploadId: string;
+beforeAll(async () => {
+  stage = await openStage({
+    sandbox: {
+      accounts: [
+        { email: big, maxJobs: 3 },
+        { email: small, maxJobs: 1 },
+      ],
+    },
+  });
+  [ofBig = ''] = await stage.sources(big);
+  [ofSmall = ''] = await stage.sources(small);
+  uploadId = await uploadVideo();
+});
+afterAll(() => stage.stop());
+beforeEach(() => stage.beBrief());
+
+async function uploadVideo(): Promise<string> {
+  type Data = { createUpload: { uploadUrl: string; upload: { id: string } } };
+  const { createUpload } = await stage.ask<Data>(
+    `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
+      ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
+  );
+  const { video } = await stage.ask<{ video: { url: string } }>(
+    'query ($id: ID!) { video(id: $id) { url } }',
+    { id: ofBig },
+  );
+  const body = await (await fetch(video.url)).arrayBuffer();
+  await fetch(createUpload.uploadUrl, {
+    method: 'PUT',
+    headers: { 'content-type': 'video/mp4' },
+    body,
+  });
+  return createUpload.upload.id;
+}
+
+const say = (video: object, text: string, more: object = {}) =>
+  stage.create({ video, speech: { text: { text } }, ...more });
+
+const accountOf = async (id: string) => (await stage.jobOf(id))?.email;
+
+describe('works', () => {
+  it('sends no more jobs than an account takes, from the first request on', async () => {
+    const made = [
+      await say({ id: ofSmall }, '[[never]] one'),
+      await say({ id: ofSmall }, '[[never]] two'),
+    ];
+    expect(made.map(({ lipsync }) => lipsync?.status)).toEqual(['SUBMITTED', 'QUEUED']);
+    for (const each of made) await stage.cancel(idOf(each));
+    expect((await stage.posts()).map(({ status }) => status)).not.toContain(429);
+  });
+
+  it('sends a lip-sync without a fixed account to the account with the most free slots', async () => {
+    const made = [];
+    for (const n of [1, 2, 3, 4, 5]) made.push(await say({ uploadId }, `[[never]] room ${n}`));
+    const emails = await Promise.all(made.slice(0, 4).map((each) => accountOf(idOf(each))));
+    // 3 free slots against 1, then 2 against 1; at 1 against 1 either account may be chosen.
+    expect(emails.slice(0, 2)).toEqual([big, big]);
+    expect(emails.slice(2).toSorted()).toEqual([big, small]);
+    expect(made.at(-1)?.lipsync?.status).toBe('QUEUED');
+    for (const each of made.toReversed()) await stage.cancel(idOf(each));
+  });
+
+  // Once the limit of another account was sent, which raised that of the chosen one.
+  it('limits maxJobs to what the chosen account takes', async () => {
+    const blocking = await Promise.all([1, 2, 3].map((n) => say({ id: ofBig }, `[[never]] ${n}`)));
+    const made = await say({ uploadId }, 'Anywhere', { maxJobs: 3 });
+    const [post] = await stage.postsOf(idOf(made));
+    expect(post?.body).toMatchObject({ email: small, maxJobs: 1 });
+    for (const each of blocking) await stage.cancel(idOf(each));
+    await stage.end(idOf(made));
+  });
+
+  it.each([
+    ['account412', 'InsufficientCreditsError'],
+    ['account596', 'AccountPendingError'],
+  ])(
+    'pauses an account after %s: other lip-syncs use another account or wait until it recovers',
+    async (name, type) => {
+      await stage.test.turn({ [name]: big });
+      expect(await say({ id: ofBig }, 'Meets it')).toMatchObject({ __typename: type });
+      const bound = await say({ id: ofBig }, 'Bound');
+      expect(bound.lipsync?.status).toBe('QUEUED');
+      const free = await say({ uploadId }, 'Free');
+      expect(free.lipsync?.status).toBe('SUBMITTED');
+      expect(await accountOf(idOf(free))).toBe(small);
+      const fail = await say({ id: ofBig }, 'Now', { whenBusy: 'FAIL' });
+      expect(fail).toMatchObject({ __typename: 'RateLimitedError', reason: 'ACCOUNT_BUSY' });
+      expect(await stage.postsOf(idOf(bound))).toEqual([]);
+      await stage.test.turn({ [name]: null });
+      // Recovery is probed once a minute, and less often after a relapse.
+      await vi.waitFor(
+        async () => {
+          stage.clock.aheadMs += 61_000;
+          expect((await stage.find(idOf(bound)))?.status).toBe('COMPLETED');
+        },
+        { ...patient, interval: 500 },
+      );
+      expect(await stage.postsOf(idOf(bound))).toHaveLength(1);
+      await stage.end(idOf(free));
+    },
+  );
+
+  it('sends an upload only to accounts that the upstream still lists', async () => {
+    const { baseUrl, token } = stage.test.sandbox;
+    const response = await fetch(`${baseUrl}/accounts/${big}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(response.ok).toBe(true);
+    stage.clock.aheadMs += 61_000;
+    const made = await say({ uploadId }, 'Where?');
+    expect(made.__typename).toBe('CreateLipsyncSuccess');
+    expect(await accountOf(idOf(made))).toBe(small);
+    await stage.end(idOf(made));
+  });
+});
+
+describe('refuses', () => {
+  it('a lip-sync that could not be sent, and keeps nothing of it; a waiting one is sent when the upstream is back', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-away-'));
+    const options = { dataDir, queuedMs: 20, generatingMs: 50 };
+    const accounts = [{ email: 'studio@sandbox.example', maxJobs: 3 }];
+    const away = await openStage({ sandbox: { ...options, accounts } });
+    let back: Sandbox | null = null;
+    try {
+      const [id = ''] = await away.sources();
+      const input = { video: { id }, speech: { text: { text: 'Hello' } } };
+      // A video that a lip-sync has used is known without the upstream.
+      await away.end(idOf(await away.create(input)));
+      const { port } = away.test.sandbox;
+      await away.test.sandbox.close();
+      expect(await away.create({ ...input, idempotencyKey: 'away' })).toMatchObject({
+        __typename: 'UpstreamUnavailableError',
+        retryable: true,
+      });
+      const { lipsyncs } = await away.ask<{ lipsyncs: { nodes: object[] } }>(
+        '{ lipsyncs { nodes { id } } }',
+      );
+      expect(lipsyncs.nodes).toHaveLength(1);
+      const waiting = await away.create({ ...input, idempotencyKey: 'away' });
+      expect(waiting).toMatchObject({ replayed: false, lipsync: { status: 'QUEUED' } });
+      back = await startSandbox({ ...options, port });
+      away.clock.aheadMs += 31_000;
+      expect((await away.end(idOf(waiting))).status).toBe('COMPLETED');
+    } finally {
+      await away.stop();
+      await back?.close();
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    }
+  });
+});

@@ -1,0 +1,173 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { keyOf } from '../../../../src/graphql/ids.ts';
+import { idOf, openStage, patient, type Stage } from '../stage.ts';
+
+const email = 'studio@sandbox.example';
+const pollMs = 15_000;
+
+let stage: Stage;
+let video: string;
+beforeEach(async () => {
+  stage = await openStage({
+    env: {
+      POLL_INTERVAL_MS: String(pollMs),
+      MAX_JOB_MS: String(360_000_000),
+      UPSTREAM_TIMEOUT_MS: '6000',
+    },
+    sandbox: { accounts: [{ email, maxJobs: 3 }], queuedMs: 10, generatingMs: 3_600_000 },
+  });
+  [video = ''] = await stage.sources();
+  await stage.beBrief();
+});
+afterEach(() => stage.stop());
+
+const say = async (n: number) =>
+  idOf(await stage.create({ video: { id: video }, speech: { text: { text: `Number ${n}` } } }));
+
+async function callUpstream(method: string, path: string, body: object): Promise<void> {
+  const { baseUrl, token } = stage.test.sandbox;
+  const response = await fetch(`${baseUrl}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect(response.ok).toBe(true);
+}
+
+/** A job of another client in the same account, which the product does not know. */
+async function occupySlot(): Promise<void> {
+  const key = keyOf('Video', video) ?? '';
+  const videoId = await stage.test.app.services.videos.ids.toUpstream(key);
+  await callUpstream('POST', '/videos/lipsync', { video_id: videoId, prompt: 'stranger' });
+}
+
+async function endForeignJobs(): Promise<void> {
+  for (const { video_id, replyRef } of await stage.jobs()) {
+    if (replyRef !== undefined) continue;
+    const path = `jobs/${encodeURIComponent(video_id)}/finish`;
+    await fetch(`${stage.test.sandbox.origin}/_sandbox/${path}`, {
+      method: 'POST',
+      body: JSON.stringify({ status: 'FAILED' }),
+    });
+  }
+}
+
+async function readExternalLoad(): Promise<number | undefined> {
+  type Data = { accounts: { nodes: { others: number }[] } };
+  const { accounts } = await stage.ask<Data>(
+    '{ accounts { ... on AccountList { nodes { others } } } }',
+  );
+  return accounts.nodes[0]?.others;
+}
+
+/** Waits for this many further ticks of the scheduler. */
+async function passTicks(count: number): Promise<void> {
+  const probe = vi.spyOn(stage.test.app.services.accounts, 'probeDue');
+  await vi.waitFor(() => expect(probe.mock.calls.length).toBeGreaterThan(count), patient);
+  probe.mockRestore();
+}
+
+const statusesOf = async (ids: string[]) =>
+  (await Promise.all(ids.map((id) => stage.find(id)))).map((found) => found?.status);
+
+const ownPosts = async () => (await stage.posts()).filter(({ body }) => body?.replyRef);
+
+describe('the slots of an account', () => {
+  // They were once found out by one 429 after another.
+  it('exclude those taken by other clients, which cost one 429 at most', async () => {
+    await occupySlot();
+    const ids = [await say(1), await say(2), await say(3)];
+    expect(await stage.find(ids[2] ?? '')).toMatchObject({ status: 'QUEUED' });
+    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), patient);
+    for (let half = 0; half < 2; half += 1) {
+      stage.clock.aheadMs += 31_000;
+      await passTicks(1);
+    }
+    expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 429]);
+    // Only the scheduler's list shows that the other client's job ended.
+    await endForeignJobs();
+    stage.clock.aheadMs += pollMs;
+    await stage.reach(ids[2] ?? '', ['SUBMITTED', 'GENERATING']);
+    expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 429, 200]);
+    expect((await stage.accounts())[email]?.highWater).toBe(3);
+  });
+
+  it('are all used again if the load of other clients could not be read for a minute', async () => {
+    await occupySlot();
+    const ids = [await say(1), await say(2), await say(3)];
+    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), patient);
+    await endForeignJobs();
+    await stage.test.turn({
+      failPath: { path: '/scheduler/available', status: 503, times: 1_000 },
+    });
+    stage.clock.aheadMs += 61_000;
+    await stage.reach(ids[2] ?? '', ['SUBMITTED', 'GENERATING']);
+  });
+
+  it.each([
+    ['shows everything', {}],
+    ['shows no replyRef', { replyRefInScheduler: false }],
+    ['is that of 2024', { profile: '2024-12' }],
+  ])('are all used if only our jobs run, and the scheduler %s', async (_, how) => {
+    await stage.test.turn(how);
+    const ids = [await say(1), await say(2), await say(3), await say(4), await say(5)];
+    const asked = () => stage.requests('GET /scheduler/available');
+    await vi.waitFor(async () => expect(await asked()).toHaveLength(1), patient);
+    // One more POST is under way during the next read.
+    await stage.test.turn({ hangNext: 1 });
+    await stage.finish(ids[0] ?? '', 'FAILED');
+    stage.clock.aheadMs += pollMs;
+    await vi.waitFor(async () => expect(await asked()).toHaveLength(2), patient);
+    await passTicks(1);
+    expect(await readExternalLoad()).toBe(0);
+    expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 200, 'hang']);
+  });
+
+  it('are computed from any values that the scheduler may report', async () => {
+    const ids = [await say(1), await say(2), await say(3), await say(4)];
+    for (const [reported, load] of [
+      // As in the documented example: fewer are available than are free.
+      [{ executing: 0, available: 1 }, 2],
+      [{ executing: 0, available: 3 }, 0],
+      [{ executing: '2' }, 2],
+      [{ executing: 0, available: 7 }, 0],
+      [{ maxJobs: null, available: 2 }, 1],
+      // Without values nothing changes.
+      [{}, 1],
+    ] as const) {
+      await stage.forgetRequests();
+      await stage.test.turn({
+        failPath: {
+          path: '/scheduler/available',
+          status: 200,
+          body: { executing: [null, {}], available: [null, { email, maxJobs: 3, ...reported }] },
+          times: 1_000,
+        },
+      });
+      stage.clock.aheadMs += pollMs;
+      await vi.waitFor(async () => {
+        expect(await stage.requests('GET /scheduler/available')).not.toEqual([]);
+        expect(await readExternalLoad()).toBe(load);
+      }, patient);
+    }
+    expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED']);
+  });
+
+  it('are used as soon as the account takes more, while lip-syncs wait and no request comes', async () => {
+    const ids = [await say(1), await say(2), await say(3), await say(4), await say(5)];
+    expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED', 'QUEUED']);
+    await callUpstream('POST', `/accounts/${email}`, { email, password: 'any', maxJobs: 5 });
+    stage.clock.aheadMs += 61_000;
+    for (const id of ids.slice(3)) await stage.reach(id, ['SUBMITTED', 'GENERATING']);
+    expect((await ownPosts()).map(({ status }) => status)).toEqual(Array(5).fill(200));
+  });
+
+  it('cost no upstream call while nothing waits', async () => {
+    await say(1);
+    await stage.forgetRequests();
+    stage.clock.aheadMs += pollMs;
+    await passTicks(2);
+    expect(await stage.requests('scheduler')).toEqual([]);
+    expect(await stage.requests('accounts')).toEqual([]);
+  });
+});

@@ -1,0 +1,166 @@
+import { request } from 'node:http';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RawWebSocket } from '../../../support/raw-websocket.ts';
+import {
+  idsOf,
+  listSubscription,
+  openStage,
+  patient,
+  progressSubscription,
+  type Stage,
+} from '../stage.ts';
+
+const many = 50;
+
+let stage: Stage;
+let ids: string[];
+beforeAll(async () => {
+  // No polls and no callbacks, so that no event comes during these tests.
+  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
+  await stage.test.turn({ callbacks: 'none' });
+  const [video = ''] = await stage.sources();
+  const speech = { text: { text: '[[never]] Quiet' } };
+  ids = idsOf(await stage.createAll([1, 2, 3].map(() => ({ video: { id: video }, speech }))));
+});
+afterAll(() => stage.stop());
+
+const watched = () => stage.test.app.services.lipsyncs.watchedCount();
+
+async function openStreams(): Promise<number> {
+  const text = await (await fetch(`${stage.test.url}/metrics`)).text();
+  return Number(/^lipsync_event_streams (\d+)$/m.exec(text)?.[1]);
+}
+
+/** The subscription of the current test: to one lip-sync or a list. */
+let query: string;
+let variables: { id: string } | { ids: string[] };
+/** How many lip-syncs it subscribes to, which is also the number of its first events. */
+let logs: number;
+
+const operation = () => JSON.stringify({ query, variables, extensions: {} });
+
+/** Requests an event stream over its own connection, which the test can cut at any point. */
+function requestStream(method: 'GET' | 'POST') {
+  const search = new URLSearchParams({ query, variables: JSON.stringify(variables) });
+  const asked = request(`${stage.test.url}/graphql${method === 'GET' ? `?${search}` : ''}`, {
+    method,
+    agent: false,
+    headers: {
+      accept: 'text/event-stream',
+      ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
+    },
+  });
+  asked.on('error', () => undefined);
+  const sent = new Promise<void>((resolve) => {
+    asked.end(method === 'POST' ? operation() : undefined, resolve);
+  });
+  const firstEvent = new Promise<void>((resolve) => {
+    asked.on('response', (response) => {
+      response.on('error', () => undefined);
+      response.on('data', (chunk: Buffer) => {
+        if (chunk.includes('event: next')) resolve();
+      });
+    });
+  });
+  return { sent, firstEvent, cut: () => asked.destroy() };
+}
+
+/** Finished requests. */
+const countEnded = () => stage.test.logs.filter(({ msg }) => msg === 'request').length;
+
+afterEach(async () => {
+  await vi.waitFor(async () => expect([watched(), await openStreams()]).toEqual([0, 0]), patient);
+  // No event was logged that could have ended a stream.
+  for (const id of ids) expect(await stage.events(id)).toHaveLength(2);
+});
+
+describe.each(['one lip-sync', 'a list'])(
+  'ends the subscription to %s without events when the client disconnects',
+  (of) => {
+    beforeEach(() => {
+      const [id = ''] = ids;
+      query = of === 'a list' ? listSubscription : progressSubscription;
+      variables = of === 'a list' ? { ids } : { id };
+      logs = of === 'a list' ? ids.length : 1;
+    });
+
+    it('by complete over a WebSocket that stays open', async () => {
+      const client = await RawWebSocket.open(stage.test.url);
+      for (let n = 0; n < many; n += 1) client.subscribe(`${n}`, query, variables);
+      await client.message((message) => message.id === `${many - 1}` && message.type === 'next');
+      expect(watched()).toBe(logs);
+      for (let n = 0; n < many; n += 1) client.complete(`${n}`);
+      await vi.waitFor(() => expect(watched()).toBe(0), patient);
+      client.socket.close();
+      await client.closed;
+    });
+
+    it('by complete right after subscribe over a WebSocket that stays open', async () => {
+      const client = await RawWebSocket.open(stage.test.url);
+      for (let n = 0; n < many; n += 1) {
+        client.subscribe(`${n}`, query, variables);
+        client.complete(`${n}`);
+      }
+      client.subscribe('last', query, variables);
+      await client.message((message) => message.id === 'last' && message.type === 'next');
+      client.complete('last');
+      await vi.waitFor(() => expect(watched()).toBe(0), patient);
+      client.socket.close();
+      await client.closed;
+    });
+
+    it.each(['close', 'terminate'] as const)('over a WebSocket: %s', async (how) => {
+      const clients = await Promise.all(
+        Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+      );
+      for (const client of clients) client.subscribe('one', query, variables);
+      await Promise.all(clients.map((client) => client.message(({ type }) => type === 'next')));
+      expect(watched()).toBe(logs);
+      for (const client of clients) client.socket[how]();
+      await Promise.all(clients.map(({ closed }) => closed));
+    });
+
+    it('over a WebSocket that is cut before the subscription started', async () => {
+      const clients = await Promise.all(
+        Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+      );
+      await Promise.all(
+        clients.map(async ({ socket, closed }) => {
+          const payload = { query, variables };
+          socket.send(JSON.stringify({ id: 'one', type: 'subscribe', payload }), () =>
+            socket.terminate(),
+          );
+          await closed;
+        }),
+      );
+    });
+
+    it.each(['GET', 'POST'] as const)('over SSE by %s', async (method) => {
+      const streams = Array.from({ length: many }, () => requestStream(method));
+      await Promise.all(streams.map(({ firstEvent }) => firstEvent));
+      expect([watched(), await openStreams()]).toEqual([logs, many]);
+      for (const { cut } of streams) cut();
+    });
+
+    it.each(['GET', 'POST'] as const)(
+      'over SSE by %s that is cut while the lip-sync is being read',
+      async (method) => {
+        const asked = vi.spyOn(stage.test.app.db, 'query');
+        const release = await stage.holdLipsyncs();
+        const streams = Array.from({ length: many }, () => requestStream(method));
+        const countLookups = () =>
+          asked.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;
+        await vi.waitFor(() => expect(countLookups()).toBe(many), patient);
+        const before = countEnded();
+        for (const { cut } of streams) cut();
+        await vi.waitFor(() => expect(countEnded() - before).toBe(many), patient);
+        asked.mockRestore();
+        await release();
+        // The next request is served after all of them.
+        const last = requestStream(method);
+        await last.firstEvent;
+        last.cut();
+      },
+    );
+  },
+);

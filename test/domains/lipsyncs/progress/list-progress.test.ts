@@ -1,0 +1,398 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { encodeCursor } from '../../../../src/domains/lipsyncs/progress/cursor.ts';
+import { listCursorsOf } from '../../../../src/domains/lipsyncs/progress/list-cursor.ts';
+import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
+import type { Result } from '../../../support/graphql-client.ts';
+import {
+  apiKeys,
+  as,
+  expectSoundLog,
+  idOf,
+  idsOf,
+  type ListProgress,
+  listSubscription,
+  openStage,
+  patient,
+  type Stage,
+  terminal,
+  type Update,
+} from '../stage.ts';
+
+const seed = 20_261_108;
+
+let stage: Stage;
+let video: string;
+beforeAll(async () => {
+  stage = await openStage({
+    env: {
+      API_KEYS: apiKeys('ann', 'bob'),
+      ALLOW_ANONYMOUS: 'true',
+      MAX_JOB_MS: '60000',
+    },
+    sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
+  });
+  [video = ''] = await stage.sources();
+});
+afterAll(() => stage.stop());
+beforeEach(() => stage.beBrief());
+
+const say = (text: string) => ({ video: { id: video }, speech: { text: { text } } });
+
+const createSome = async (texts: string[], headers = {}) =>
+  idsOf(await stage.createAll(texts.map(say), headers));
+
+/** Creates lip-syncs that cost the sandbox no rendering: only their end matters here. */
+async function createEnded(texts: string[]): Promise<string[]> {
+  await stage.test.turn({ outcome: 'FAILED' });
+  const ids = await createSome(texts);
+  for (const id of ids) await stage.end(id);
+  return ids;
+}
+
+const cursorsOf = (ids: readonly string[]) =>
+  listCursorsOf([...new Set(ids)].map((id) => keyOf('Lipsync', id) ?? ''));
+
+/** A cursor with the same sequence for each lip-sync of the list. */
+const cursorAt = (ids: readonly string[], sequence: number) =>
+  cursorsOf(ids).encode(new Map(ids.map((id) => [keyOf('Lipsync', id) ?? '', sequence])));
+
+async function collect(ids: string[], after: string | null = null, headers = {}) {
+  const seen: Update[] = [];
+  for await (const { data, errors } of stage.watchAll(ids, after, headers)) {
+    expect(errors).toBeUndefined();
+    if (data) seen.push(data.lipsyncsProgress);
+  }
+  return seen;
+}
+
+/** All events up to the first that matches. */
+async function readUntil(
+  stream: AsyncIterator<Result<ListProgress>>,
+  fits: (update: Update) => boolean,
+): Promise<Update[]> {
+  const seen: Update[] = [];
+  for (;;) {
+    const { value, done } = await stream.next();
+    if (done === true) throw new Error(`It was over after ${JSON.stringify(seen)}.`);
+    const update = (value as Result<ListProgress>).data?.lipsyncsProgress;
+    if (update === undefined) throw new Error('An event without data.');
+    seen.push(update);
+    if (fits(update)) return seen;
+  }
+}
+
+const sequencesOf = (updates: readonly Update[], id: string) =>
+  updates.filter(({ lipsync }) => lipsync.id === id).map(({ sequence }) => sequence);
+
+const watched = () => stage.test.app.services.lipsyncs.watchedCount();
+
+describe('works', () => {
+  it('starts with the newest event of each, sends every later one, and completes when all have ended', async () => {
+    const [ended = ''] = await createEnded(['Ended before']);
+    await stage.beBrief();
+    const ids = [
+      ended,
+      ...(await createSome(['[[never]] one', '[[moderated]] two', '[[failed]] three'])),
+    ];
+    const begun = Promise.withResolvers<void>();
+    const seen: Update[] = [];
+    const over = (async () => {
+      for await (const { data } of stage.watchAll(ids)) {
+        if (data) seen.push(data.lipsyncsProgress);
+        if (seen.length >= 4) begun.resolve();
+      }
+    })();
+    await begun.promise;
+    expect(new Set(seen.slice(0, 4).map(({ lipsync }) => lipsync.id))).toEqual(new Set(ids));
+    for (const id of ids.slice(2)) await stage.end(id);
+    // One of them still runs, so the stream stays open.
+    expect(seen.filter(({ lipsync }) => lipsync.id === ids[1]).at(-1)?.status).not.toBe(
+      'CANCELLED',
+    );
+    await stage.cancel(ids[1] ?? '');
+    await over;
+    for (const id of ids) {
+      const log = await stage.events(id);
+      expectSoundLog(log);
+      const sequences = sequencesOf(seen, id);
+      expect(sequences).toEqual(log.map(({ sequence }) => sequence).slice(-sequences.length));
+      expect(terminal).toContain(seen.findLast(({ lipsync }) => lipsync.id === id)?.status);
+    }
+    expect(sequencesOf(seen, ended)).toHaveLength(1);
+    expect(watched()).toBe(0);
+  });
+
+  it('continues from each of its cursors with exactly the remaining events, in any order of the ids', async () => {
+    const ids = await createEnded(['a', 'b', 'c', 'd', 'e']);
+    const logs = new Map(
+      await Promise.all(ids.map(async (id) => [id, await stage.events(id)] as const)),
+    );
+    const whole = await collect(ids, cursorAt(ids, 0));
+    expect(whole.length).toBe([...logs.values()].flat().length);
+    const cuts = fc.tuple(
+      fc.integer({ min: 0, max: whole.length - 1 }),
+      fc.shuffledSubarray(ids, { minLength: ids.length, maxLength: ids.length }),
+    );
+    for (const [cut, order] of fc.sample(cuts, { seed, numRuns: 25 })) {
+      const told = whole.slice(0, cut + 1);
+      const rest = await collect(order, told.at(-1)?.cursor);
+      for (const id of ids) {
+        expect([...sequencesOf(told, id), ...sequencesOf(rest, id)]).toEqual(
+          logs.get(id)?.map(({ sequence }) => sequence),
+        );
+      }
+    }
+    // Oldest first across all lip-syncs.
+    const times = await Promise.all(whole.map(({ cursor }) => timeOf(cursor, whole, logs)));
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+  });
+
+  it('sends the logs of a hundred in one stream that is cut repeatedly and resumed over either transport', async () => {
+    await stage.test.turn({ outcome: 'FAILED', queuedMs: 10, generatingMs: 40 });
+    // Some wait for a slot; the others need none, so that the test takes seconds.
+    const inputs = Array.from({ length: 100 }, (_, n) => ({
+      ...say(`hundred ${n}`),
+      offPeak: n % 5 !== 0,
+    }));
+    const ids = idsOf(await stage.createAll(inputs));
+    const seen: Update[] = [];
+    const cuts = fc.sample(fc.integer({ min: 1, max: 60 }), { seed, numRuns: 12 });
+    for (const [turn, most] of cuts.entries()) {
+      const order = turn % 3 === 0 ? ids.toReversed() : ids;
+      const after = seen.at(-1)?.cursor ?? null;
+      await (turn % 2 === 0
+        ? takeByWebSocket(seen, { order, after, most })
+        : takeBySse(seen, { order, after, most }));
+    }
+    seen.push(...(await collect(ids, seen.at(-1)?.cursor)));
+    for (const id of ids) {
+      const log = await stage.events(id);
+      const sequences = sequencesOf(seen, id);
+      expect(sequences.length).toBeGreaterThan(0);
+      expect(sequences).toEqual(log.map(({ sequence }) => sequence).slice(-sequences.length));
+    }
+    expect(Math.max(...seen.map(({ cursor }) => cursor.length))).toBeLessThan(200);
+    expect(watched()).toBe(0);
+  }, 90_000);
+
+  it('sends the event of a job found late to resumed streams and to streams still open for another lip-sync', async () => {
+    await stage.test.turn({
+      callbacks: 'none',
+      replyRefInScheduler: false,
+      queuedMs: 10,
+      generatingMs: 10,
+    });
+    const lost = idOf(await stage.create(say('[[cut]] late')));
+    stage.clock.aheadMs += 61_000;
+    expect(await stage.end(lost)).toMatchObject({ failure: { code: 'OUTCOME_UNKNOWN' } });
+    const [other = ''] = await createSome(['[[never]] another']);
+    const ids = [lost, other];
+    const stays = stage.watchAll(ids);
+    const of = (id: string) => (update: Update) => update.lipsync.id === id;
+    const told = await readUntil(stays, of(lost));
+    const unknown = told.at(-1);
+    expect(unknown).toMatchObject({ status: 'FAILED', failure: { code: 'OUTCOME_UNKNOWN' } });
+    const next = readUntil(stays, of(lost));
+    const job = await stage.jobOf(lost);
+    const body = JSON.stringify({ video_id: job?.video_id, video_status_name: 'COMPLETED' });
+    await fetch(job?.replyUrl ?? '', { method: 'POST', body });
+    const late = (await next).at(-1);
+    expect(late).toMatchObject({ status: 'COMPLETED', sequence: (unknown?.sequence ?? 0) + 1 });
+    await stays.return(undefined);
+    await stage.cancel(other);
+    await stage.end(other);
+    expect(sequencesOf(await collect(ids, unknown?.cursor), lost)).toEqual([late?.sequence]);
+    expect(sequencesOf(await collect(ids, late?.cursor), lost)).toEqual([]);
+  });
+
+  it('counts a duplicate id once', async () => {
+    const [id = '', other = ''] = await createEnded(['twice', 'once']);
+    const seen = await collect([id, other, id]);
+    expect(seen).toHaveLength(2);
+    expect(await collect([other, id], seen.at(-1)?.cursor)).toEqual([]);
+  });
+
+  it('continues without an erased lip-sync, also in a resumed stream', async () => {
+    const [gone = '', stays = ''] = await createSome(['[[never]] gone', '[[never]] stays']);
+    const stream = stage.watchAll([gone, stays]);
+    const first = (await stream.next()).value?.data?.lipsyncsProgress;
+    await stage.cancel(gone);
+    await stage.remove(gone);
+    await stage.cancel(stays);
+    const seen: Update[] = [];
+    for await (const { data } of stream) if (data) seen.push(data.lipsyncsProgress);
+    expect(seen.at(-1)).toMatchObject({ lipsync: { id: stays }, status: 'CANCELLED' });
+    const back = await collect([stays, gone], first?.cursor);
+    expect(new Set(back.map(({ lipsync }) => lipsync.id))).toEqual(new Set([stays]));
+    // A stream without a cursor must leave it out.
+    expect(await collect([stays, gone])).toMatchObject([{ code: 'NOT_FOUND' }]);
+    await stage.remove(stays);
+    expect(await collect([stays, gone], first?.cursor)).toMatchObject([{ code: 'NOT_FOUND' }]);
+  });
+
+  it('sends the cursor as the id of each event, and Last-Event-ID overrides after', async () => {
+    const ids = await createEnded(['by SSE one', 'by SSE two']);
+    const variables = { ids, after: cursorAt(ids, 0) };
+    const whole = [];
+    for await (const { id, data } of stage.test.watchSse<ListProgress>(
+      listSubscription,
+      variables,
+    )) {
+      expect(id).toBe(data.data?.lipsyncsProgress.cursor);
+      whole.push(id);
+    }
+    const headers = { 'last-event-id': whole[1] ?? '' };
+    const rest = [];
+    for await (const { id } of stage.test.watchSse(listSubscription, variables, { headers })) {
+      rest.push(id);
+    }
+    expect(rest).toEqual(whole.slice(2));
+  });
+
+  it('ends at once when the client disconnects, also without events', async () => {
+    const ids = await createSome(['[[never]] quiet one', '[[never]] quiet two']);
+    const keys = ids.map((id) => keyOf('Lipsync', id));
+    const { lipsyncs } = stage.test.app.services;
+    const follower = await lipsyncs.subscribeToMany({ owner: 'anonymous', keys, cursor: null });
+    expect(watched()).toBe(0);
+    for (const _ of ids) await follower.next();
+    expect(watched()).toBe(2);
+    const quiet = follower.next();
+    await follower.return?.();
+    expect(await quiet).toMatchObject({ done: true });
+    expect(watched()).toBe(0);
+    for (const id of ids) await stage.cancel(id);
+  });
+});
+
+describe('refuses', () => {
+  const refused = async (ids: string[], after: string | null = null) => {
+    const answers = await collect(ids, after);
+    expect(answers).toHaveLength(1);
+    return answers[0];
+  };
+
+  it('an empty list of ids, and more than a hundred', async () => {
+    for (const ids of [[], Array(101).fill(encodeId('Lipsync', 'x'))]) {
+      expect(await refused(ids)).toMatchObject({
+        __typename: 'InvalidInputError',
+        issues: [{ path: ['ids'] }],
+      });
+    }
+  });
+
+  it('the subscription if one of the ids is unknown, and names it', async () => {
+    const [id = ''] = await createEnded(['Here']);
+    const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
+    for (const nothing of ['', 'rubbish', missing, video, encodeId('Lipsync', 'no uuid')]) {
+      expect(await refused([id, id, nothing])).toMatchObject({
+        __typename: 'NotFoundError',
+        message: 'The lip-sync at ids[2] was not found.',
+      });
+    }
+    // A cursor does not make an invalid id acceptable.
+    for (const nothing of ['rubbish', encodeId('Lipsync', 'no uuid')]) {
+      const after = cursorAt([id, nothing], 0);
+      expect(await refused([id, nothing], after)).toMatchObject({ code: 'NOT_FOUND' });
+    }
+  });
+
+  it('cursors that do not belong to this list, and completes', async () => {
+    const [one = '', two = '', three = ''] = await createEnded(['1', '2', '3']);
+    const ids = [one, two];
+    const [whole] = await collect([one, two, three]);
+    const [alone] = await collect([one]);
+    const key = keyOf('Lipsync', one) ?? '';
+    const single = (await stage.events(one))[0]?.cursor ?? '';
+    for (const after of [
+      '',
+      'rubbish',
+      whole?.cursor ?? '',
+      alone?.cursor ?? '',
+      single,
+      encodeCursor(key, 1),
+      cursorAt(ids, 99),
+      cursorAt(ids, 2 ** 31 - 1),
+      'x'.repeat(10_000),
+    ]) {
+      expect(await refused(ids, after), after).toMatchObject({
+        __typename: 'InvalidInputError',
+        issues: [{ path: ['after'] }],
+      });
+    }
+    // A list cursor is not valid for a single lip-sync, not even that of a list of this lip-sync alone.
+    const answers = [];
+    for await (const { data } of stage.watch(one, alone?.cursor))
+      answers.push(data?.lipsyncProgress);
+    expect(answers).toMatchObject([{ __typename: 'InvalidInputError' }]);
+    expect(watched()).toBe(0);
+  });
+});
+
+describe('keeps out', () => {
+  it("another owner's lip-syncs, also with a forged cursor", async () => {
+    const [foreign = ''] = await createSome(['[[never]] of Ann'], as('ann'));
+    const [own = ''] = await createSome(['[[never]] of Bob'], as('bob'));
+    expect(await collect([own, foreign], null, as('bob'))).toMatchObject([{ code: 'NOT_FOUND' }]);
+    const made = cursorAt([own, foreign], 0);
+    const stream = stage.watchAll([own, foreign], made, as('bob'));
+    const seen: Update[] = [];
+    const over = (async () => {
+      for await (const { data } of stream) if (data) seen.push(data.lipsyncsProgress);
+    })();
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(1), patient);
+    await stage.cancel(foreign, as('ann'));
+    await stage.cancel(own, as('bob'));
+    await over;
+    expect(new Set(seen.map(({ lipsync }) => lipsync.id))).toEqual(new Set([own]));
+    // Exactly as for an id that never existed.
+    const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
+    const asMissing = await collect([own, missing], cursorAt([own, missing], 0), as('bob'));
+    expect(asMissing.map(({ sequence }) => sequence)).toEqual(seen.map(({ sequence }) => sequence));
+  });
+});
+
+type Taking = { order: string[]; after: string | null; most: number };
+
+/** Reads this many events and then cuts the connection. */
+async function takeByWebSocket(seen: Update[], { order, after, most }: Taking): Promise<void> {
+  let left = most;
+  for await (const { data } of stage.watchAll(order, after)) {
+    if (data) seen.push(data.lipsyncsProgress);
+    left -= 1;
+    if (left === 0) return;
+  }
+}
+
+async function takeBySse(seen: Update[], { order, after, most }: Taking): Promise<void> {
+  let left = most;
+  const headers: Record<string, string> = after === null ? {} : { 'last-event-id': after };
+  // In the URL, as a browser's `EventSource` requests it: a hundred ids must fit.
+  const options = { headers, method: 'GET' } as const;
+  const variables = { ids: order };
+  for await (const { data } of stage.test.watchSse<ListProgress>(
+    listSubscription,
+    variables,
+    options,
+  )) {
+    if (data.data) seen.push(data.data.lipsyncsProgress);
+    left -= 1;
+    if (left === 0) return;
+  }
+}
+
+/** When the event of a cursor was recorded. */
+async function timeOf(
+  cursor: string,
+  whole: readonly Update[],
+  logs: ReadonlyMap<string, unknown>,
+): Promise<number> {
+  const update = whole.find((each) => each.cursor === cursor);
+  expect(logs.has(update?.lipsync.id ?? '')).toBe(true);
+  const [row] = await stage.test.app.db.query<{ at: Date }>(
+    'select occurred_at as at from lipsync_events where lipsync_id = $1 and sequence = $2',
+    [keyOf('Lipsync', update?.lipsync.id ?? ''), update?.sequence],
+  );
+  return row?.at.getTime() ?? 0;
+}

@@ -1,0 +1,94 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Database } from '../../../src/database/connect.ts';
+import { createStreamCounter } from '../../../src/domains/quotas/streams.ts';
+import { silentLog, testDatabase } from '../../support/database.ts';
+import { patient } from '../lipsyncs/stage.ts';
+
+const start = Date.parse('2030-01-01T00:00:00Z');
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  vi.useRealTimers();
+});
+
+/** A counter on fake timers: its renewal interval passes only by `pass`. */
+async function open() {
+  const db = await testDatabase();
+  closing.push(() => db.close());
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const clock = { ms: start };
+  const counter = createStreamCounter({
+    ...{ db, log: silentLog, limit: 1 },
+    now: () => new Date(clock.ms),
+  });
+  closing.push(counter.stop);
+  return {
+    ...{ db, counter, clock },
+    pass(ms: number) {
+      clock.ms += ms;
+      vi.advanceTimersByTime(ms);
+    },
+  };
+}
+
+/** A source without events. */
+function silentSource(): AsyncIterableIterator<never> {
+  const returned = Promise.withResolvers<IteratorResult<never>>();
+  return {
+    next: () => returned.promise,
+    async return() {
+      returned.resolve({ done: true, value: undefined });
+      return returned.promise;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function leases(db: Database): Promise<number[]> {
+  const rows = await db.query<{ until: Date }>('select lease_until as until from open_streams');
+  return rows.map(({ until }) => until.getTime() - start);
+}
+
+const neverAborted = new AbortController().signal;
+
+describe('works', () => {
+  it('renews the lease of an open stream every five seconds, until it ends', async () => {
+    const { db, counter, pass } = await open();
+    const stream = await counter.hold('ann', silentSource(), neverAborted);
+    expect(await leases(db)).toEqual([15_000]);
+    pass(5_000);
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([20_000]), patient);
+    await stream.return?.();
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
+    pass(5_000);
+    expect(await leases(db)).toEqual([]);
+  });
+
+  it('restores a lease that was deleted while the database was unavailable', async () => {
+    const { db, counter, pass } = await open();
+    await counter.hold('ann', silentSource(), neverAborted);
+    await db.query('delete from open_streams');
+    pass(5_000);
+    await vi.waitFor(async () => expect(await counter.count('ann')).toBe(1), patient);
+  });
+});
+
+describe('keeps out', () => {
+  it('a stream whose client disconnected before it was counted', async () => {
+    const { db, counter } = await open();
+    await counter.hold('ann', silentSource(), AbortSignal.abort());
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
+  });
+
+  it('a stream that failed', async () => {
+    const { db, counter } = await open();
+    const broken = silentSource();
+    broken.next = () => Promise.reject(new Error('The source failed.'));
+    const stream = await counter.hold('ann', broken, neverAborted);
+    await expect(stream.next()).rejects.toThrow('The source failed.');
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
+  });
+});

@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest } from 'node:http';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startTestApp, type TestApp } from '../../support/app.ts';
+import { endlessWav, listen, put, until, wav } from './upload-harness.ts';
+
+const megabyte = 1024 ** 2;
+const hour = 3_600_000;
+
+let app: TestApp;
+let aheadMs = 0;
+beforeAll(async () => {
+  app = await startTestApp({ now: () => new Date(Date.now() + aheadMs) });
+});
+afterEach(() => {
+  aheadMs = 0;
+});
+afterAll(() => app.stop());
+
+type Upload = {
+  id: string;
+  state: string;
+  kind: string;
+  size: number | null;
+  expiresAt: string | null;
+  failure: { code: string } | null;
+};
+
+async function create(size: number | null = null) {
+  const { data } = await app.ask<{ createUpload: { uploadUrl: string; upload: { id: string } } }>(
+    `mutation ($size: BigInt) {
+       createUpload(input: { kind: AUDIO, contentType: "audio/wav", size: $size }) {
+         ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
+    { size },
+  );
+  return data?.createUpload ?? { uploadUrl: '', upload: { id: '' } };
+}
+
+async function read(id: string): Promise<Upload | undefined> {
+  const { data } = await app.ask<{ upload: Upload }>(
+    'query ($id: ID!) { upload(id: $id) { id state kind size expiresAt failure { code } } }',
+    { id },
+  );
+  return data?.upload;
+}
+
+/** A client that has sent the first megabyte of its file. */
+async function beginUpload(uploadUrl: string) {
+  const bytes = Buffer.concat(await Array.fromAsync(endlessWav(megabyte)));
+  const request = httpRequest(uploadUrl, {
+    method: 'PUT',
+    headers: { 'content-length': 4 * megabyte },
+  });
+  request.on('error', () => undefined);
+  request.write(bytes);
+  return {
+    leave: () => request.destroy(),
+    finish: async () => {
+      request.end(Buffer.alloc(3 * megabyte));
+      const [response] = await once(request, 'response');
+      response.resume();
+      return response.statusCode as number;
+    },
+  };
+}
+
+const hasState = (state: string) => (upload: Upload | undefined) => upload?.state === state;
+
+describe('an upload becomes', () => {
+  it('WAITING, RECEIVING and READY', async () => {
+    const { upload, uploadUrl } = await create(4 * megabyte);
+    expect(await read(upload.id)).toMatchObject({
+      state: 'WAITING',
+      expiresAt: expect.any(String),
+    });
+    const client = await beginUpload(uploadUrl);
+    const receiving = await until(() => read(upload.id), hasState('RECEIVING'));
+    expect(receiving).toMatchObject({ size: 4 * megabyte, expiresAt: null, failure: null });
+    expect(await client.finish()).toBe(200);
+    expect(await read(upload.id)).toMatchObject({ state: 'READY', failure: null });
+  });
+
+  it('FAILED with the reason, when its client disconnects', async () => {
+    const { upload, uploadUrl } = await create();
+    const client = await beginUpload(uploadUrl);
+    await until(() => read(upload.id), hasState('RECEIVING'));
+    client.leave();
+    const failed = await until(() => read(upload.id), hasState('FAILED'));
+    expect(failed?.failure).toEqual({ code: 'INVALID_INPUT' });
+  });
+
+  it('EXPIRED an hour after its creation, permanently', async () => {
+    const { upload, uploadUrl } = await create();
+    aheadMs = hour + 1;
+    expect(await read(upload.id)).toMatchObject({ state: 'EXPIRED', failure: null });
+    expect((await put(uploadUrl, wav(1))).status).toBe(410);
+    aheadMs = 100 * hour;
+    expect(await read(upload.id)).toMatchObject({ state: 'EXPIRED' });
+    expect((await put(uploadUrl, wav(1))).status).toBe(410);
+  });
+});
+
+describe('a failed upload', () => {
+  it('is repeated under a new URL, since the old one is used', async () => {
+    const first = await create(4 * megabyte);
+    const client = await beginUpload(first.uploadUrl);
+    await until(() => read(first.upload.id), hasState('RECEIVING'));
+    client.leave();
+    await until(() => read(first.upload.id), hasState('FAILED'));
+    // Received bytes are not stored, so an upload cannot be resumed.
+    expect(await put(first.uploadUrl, Buffer.alloc(4 * megabyte))).toMatchObject({ status: 409 });
+
+    const second = await create(4 * megabyte);
+    expect(second.uploadUrl).not.toBe(first.uploadUrl);
+    expect(await (await beginUpload(second.uploadUrl)).finish()).toBe(200);
+    expect(await read(second.upload.id)).toMatchObject({ state: 'READY', size: 4 * megabyte });
+    const files =
+      await app.readSandbox<{ path: string; status: unknown; body?: { bytes: number } }[]>(
+        'requests',
+      );
+    const sent = files.filter(({ path }) => path.startsWith('/files')).slice(-2);
+    // The video service stored nothing of the first file; how its journal records that does not matter.
+    expect(sent[0]?.status).not.toBe(200);
+    expect(sent[0]?.body).toBeUndefined();
+    expect(sent[1]).toMatchObject({ status: 200, body: { bytes: 4 * megabyte } });
+  });
+
+  it('closes both connections if the video service failed it, and is repeated under a new URL', async () => {
+    let isBroken = true;
+    const service = createServer((request, response) => {
+      if (request.method === 'GET') {
+        response.end(JSON.stringify({ 'a@example.com': { email: 'a@example.com', maxJobs: 1 } }));
+      } else if (isBroken) request.once('data', () => request.socket.destroy());
+      else request.resume().once('end', () => response.end('{"path":"upload/whole.wav"}'));
+    });
+    const upstream = { baseUrl: `http://127.0.0.1:${await listen(service)}`, token: 'user:1-none' };
+    await using other = await startTestApp({ upstream });
+    const make = async () => {
+      const { data } = await other.ask<{ createUpload: { uploadUrl: string } }>(
+        'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
+      );
+      return data?.createUpload.uploadUrl ?? '';
+    };
+    const url = await make();
+    const broken = await put(url, endlessWav(500 * megabyte));
+    expect(broken).toMatchObject({ status: 502, code: 'UPSTREAM_UNAVAILABLE' });
+    expect(broken.headers.get('connection')).toBe('close');
+    isBroken = false;
+    expect(await put(url, wav(1))).toMatchObject({ status: 409 });
+    expect(await put(await make(), wav(1))).toMatchObject({ status: 200 });
+    service.close();
+  });
+});

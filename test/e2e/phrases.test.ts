@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { possibleTypes } from 'lipsync-graphql-client';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Phrase, phrases } from '../../src/sandbox/faults/phrases.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+
+const sourceVideo = new URL('../../src/sandbox/media/source-1.mp4', import.meta.url);
+
+/** A refusal can pause its account or stop it for some seconds. An uploaded video then goes to another account. */
+const accounts = Array.from({ length: 12 }, (_, at) => ({
+  email: `account-${at}@phrases.example`,
+  maxJobs: 8,
+}));
+
+/** Longer than the test: the sandbox does not come back. */
+const outageMs = 600_000;
+
+/** These never come from the upstream. */
+const ownErrors = [
+  'IdempotencyConflictError',
+  'NotAuthenticatedError',
+  'NotAuthorizedError',
+  'QueueFullError',
+  'QuotaExceededError',
+];
+
+const createLipsync = `mutation ($input: CreateLipsyncInput!) {
+  createLipsync(input: $input) { __typename ... on CreateLipsyncSuccess { lipsync { id } } }
+}`;
+
+type Created = { createLipsync: { __typename: string; lipsync?: { id: string } } };
+
+describe('createLipsync with a phrase in the text', { timeout: 60_000 }, () => {
+  let app: TestApp;
+  let uploadId: string;
+
+  const create = async (text: string) => {
+    const input = { video: { uploadId }, speech: { text: { text } }, whenBusy: 'FAIL' };
+    const { data } = await app.ask<Created>(createLipsync, { input });
+    const { __typename, lipsync } = data?.createLipsync ?? { __typename: 'none' };
+    return { type: __typename, id: lipsync?.id };
+  };
+  const statusOf = async (id: string | undefined) => {
+    const query = 'query ($id: ID!) { lipsync(id: $id) { status } }';
+    const { data } = await app.ask<{ lipsync: { status: string } }>(query, { id });
+    return data?.lipsync.status;
+  };
+
+  beforeAll(async () => {
+    app = await startTestApp({
+      env: { ALLOW_ANONYMOUS: 'true', UPSTREAM_TIMEOUT_MS: '1500' },
+      sandbox: { accounts, outageMs },
+    });
+    uploadId = await uploadVideo(app);
+  });
+  afterAll(() => app?.stop());
+
+  const isOutage = ({ startsOutage }: Phrase) => startsOutage === true;
+
+  test.each(phrases.filter((phrase) => !isOutage(phrase)))(
+    '[[$phrase]] answers $answer',
+    async ({ phrase, answer }) => {
+      const { type, id } = await create(`Good [[${phrase}]] evening.`);
+      if (answer.endsWith('Error')) {
+        expect(type).toBe(answer);
+        return;
+      }
+      expect(type).toBe('CreateLipsyncSuccess');
+      await vi.waitFor(async () => expect(await statusOf(id)).toBe(answer), 20_000);
+    },
+  );
+
+  // The last test: afterwards the sandbox refuses every connection.
+  test.each(phrases.filter(isOutage))(
+    '[[$phrase]] succeeds, and the next one answers $answer',
+    async ({ phrase, answer }) => {
+      expect((await create(`Good [[${phrase}]] evening.`)).type).toBe('CreateLipsyncSuccess');
+      await vi.waitFor(() => expect(fetch(app.sandbox.origin)).rejects.toThrow());
+      expect((await create('Good evening.')).type).toBe(answer);
+    },
+  );
+
+  test('gives every member of the union that does not come from this server alone', () => {
+    const answers = phrases.map(({ answer }) =>
+      answer.endsWith('Error') ? answer : 'CreateLipsyncSuccess',
+    );
+    const members = possibleTypes.CreateLipsyncResult.filter((type) => !ownErrors.includes(type));
+    expect([...new Set<string>(answers)].sort()).toEqual([...members].sort());
+  });
+});
+
+async function uploadVideo(app: TestApp): Promise<string> {
+  const { data } = await app.ask<{ createUpload: { uploadUrl: string } }>(
+    `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
+       ... on CreateUploadSuccess { uploadUrl } } }`,
+  );
+  const response = await fetch(data?.createUpload.uploadUrl ?? '', {
+    method: 'PUT',
+    body: await readFile(sourceVideo),
+  });
+  const { id } = (await response.json()) as { id: string };
+  return id;
+}

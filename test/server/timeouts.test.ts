@@ -1,0 +1,131 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { signToken } from '../../src/callbacks/token.ts';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { wavHeader } from '../support/wav.ts';
+
+const secret = 'sixteen bytes or more';
+const nothing = '00000000-0000-4000-8000-000000000000';
+
+let it: TestApp;
+beforeAll(async () => {
+  it = await startTestApp({
+    env: { CALLBACK_SECRET: secret },
+    clientTimeouts: { headersMs: 200, bodyMs: 200, filesMs: 300 },
+  });
+});
+afterAll(() => it?.stop());
+
+async function open(): Promise<Socket> {
+  const { port, hostname } = new URL(it.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Everything received until the server has closed the connection. */
+async function readAll(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (part: Buffer) => {
+    text += part.toString();
+  });
+  // Not `once` of node:events, which rejects on an error.
+  await new Promise((resolve) => socket.once('close', resolve));
+  return text;
+}
+
+const head = (first: string, headers: string) =>
+  `${first} HTTP/1.1\r\nhost: here\r\n${headers}\r\n\r\n`;
+const json = 'content-type: application/json';
+const partOfJson = '{"query":';
+
+const callbackPath = () =>
+  `/callbacks/${signToken([secret], { purpose: 'callback', id: nothing })}`;
+
+describe('keeps out', () => {
+  test.each<[string, () => string]>([
+    ['headers', () => 'POST /graphql HTTP/1.1\r\nhost: here\r\nx-slow: '],
+    ['a URL', () => 'GET /graph'],
+    [
+      'an operation',
+      () => `${head('POST /graphql', `${json}\r\ncontent-length: 9999`)}${partOfJson}`,
+    ],
+    [
+      'an operation in chunks',
+      () =>
+        `${head('POST /graphql', `${json}\r\ntransfer-encoding: chunked`)}9\r\n${partOfJson}\r\n`,
+    ],
+    [
+      'a file',
+      () =>
+        `${head('POST /graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1\r\ncontent-length: 90')}--x\r\n`,
+    ],
+    ['a callback', () => `${head(`POST ${callbackPath()}`, `${json}\r\ncontent-length: 9999`)}{`],
+    ['a forged callback', () => `${head('POST /callbacks/x', 'content-length: 99999')}{`],
+    ['a body to an unknown path', () => `${head('POST /nowhere', 'content-length: 99999')}{`],
+    ['a body to a probe', () => `${head('GET /livez', 'content-length: 99999')}{`],
+  ])('a client that sends %s without end: its connection is closed', async (_, text) => {
+    const socket = await open();
+    socket.write(text());
+    // One byte now and then: an idle timeout would start again with each.
+    const trickle = setInterval(() => socket.write('1'), 50);
+    const received = await readAll(socket);
+    clearInterval(trickle);
+    expect(received).toMatch(/^HTTP\/1\.1 (408|404|200) /);
+    expect(received).toMatch(/x-content-type-options: nosniff/i);
+  });
+
+  test('a client that keeps its side of a rejected connection open', async () => {
+    const { port, hostname } = new URL(it.url);
+    const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    const ended = once(socket, 'end');
+    socket.resume().write('this is nothing\r\n\r\n');
+    await ended;
+    // The server has destroyed the connection: a write fails.
+    while (!socket.destroyed) {
+      socket.write('more');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test.each([
+    ['an operation', '/graphql', json],
+    ['a form', '/graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1'],
+  ])('errors from the log when a client disconnects while sending %s', async (_, path, type) => {
+    const requests = () => it.logs.filter(({ msg }) => msg === 'request').length;
+    const before = requests();
+    const socket = await open();
+    socket.write(`${head(`POST ${path}`, `${type}\r\ncontent-length: 9999`)}--x\r\n`);
+    // The request is accepted, and has not timed out yet.
+    await fetch(`${it.url}/livez`);
+    socket.resetAndDestroy();
+    await vi.waitFor(() => expect(requests() - before).toBeGreaterThanOrEqual(2));
+  });
+
+  test('errors of this server: the tests above logged none', () => {
+    expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+});
+
+describe('works', () => {
+  test('an upload has no time limit while it makes progress', async () => {
+    const { data } = await it.ask<{ createUpload: { uploadUrl: string } }>(
+      'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
+    );
+    const { pathname } = new URL(data?.createUpload.uploadUrl ?? '');
+    const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
+    const socket = await open();
+    socket.write(head(`PUT ${pathname}`, `connection: close\r\ncontent-length: ${sound.length}`));
+    socket.write(sound.subarray(0, 8_000));
+    // Wait until an operation that is as slow has timed out.
+    const other = await open();
+    other.write(`${head('POST /graphql', `${json}\r\ncontent-length: 9999`)}${partOfJson}`);
+    expect(await readAll(other)).toContain(' 408 ');
+    socket.write(sound.subarray(8_000));
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
