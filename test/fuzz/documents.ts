@@ -115,11 +115,10 @@ class DocumentMaker {
     const chosen = members.filter(({ name }) => !name.endsWith('Error') || draw.chance(20));
     return chosen.map((member) => {
       const set = this.#selectionSet(member, depth + 1, 4);
-      if (!draw.chance(20))
-        return `... on ${member.name}${this.#later('defer')}${this.#directive()} ${set}`;
+      if (!draw.chance(20)) return `... on ${member.name}${this.#directive()} ${set}`;
       const name = `F${this.#fragments.length}`;
       this.#fragments.push(`fragment ${name} on ${member.name} ${set}`);
-      return `...${name}${this.#later('defer')}`;
+      return `...${name}`;
     });
   }
 
@@ -137,8 +136,7 @@ class DocumentMaker {
     const alias = isAliased ? `a${this.#aliases}: ` : '';
     const args = given.length > 0 ? `(${given.join(', ')})` : '';
     const set = isCompositeType(named) ? ` ${this.#selectionSet(named, depth + 2, 4)}` : '';
-    const later = /\[/.test(String(field.type)) ? this.#later('stream') : '';
-    return `${alias}${field.name}${args}${later}${this.#directive()}${set}`;
+    return `${alias}${field.name}${args}${this.#directive()}${set}`;
   }
 
   #argument(arg: GraphQLArgument, place: string): string {
@@ -148,16 +146,6 @@ class DocumentMaker {
     const name = `v${this.#variables.size}`;
     this.#variables.set(name, { type: String(arg.type), value });
     return `$${name}`;
-  }
-
-  /** A part of an answer of its own. */
-  #later(name: 'defer' | 'stream'): string {
-    const draw = this.#draw;
-    if (!draw.chance(15)) return '';
-    if (draw.chance(10)) return ` @${name}(if: ${draw.chance(50)}, label: "${draw.nat(9)}")`;
-    return name === 'stream' && draw.chance(50)
-      ? ` @stream(initialCount: ${draw.nat(3) - 1})`
-      : ` @${name}`;
   }
 
   #directive(): string {

@@ -40,9 +40,6 @@ function outcomeOf(target: Target, plan: Plan): Promise<Outcome> {
       const init = authorization === null ? {} : { authorization };
       return talk(target.url, { init, protocol: 'graphql-transport-ws', messages: [message] });
     }
-    case 'stream':
-    case 'streamGet':
-      return useStream(target, plan);
     default:
       return sendHttp(target.url, requestOf(target, plan));
   }
@@ -54,12 +51,6 @@ function bodyOf({ pool }: Target, body: unknown): string {
   return pool.fill(JSON.stringify(body) ?? 'null');
 }
 
-const accepts: Partial<Record<Door, string>> = {
-  sse: 'text/event-stream',
-  parts: 'multipart/mixed, application/json',
-  parts17: 'multipart/mixed;incrementalSpec=v0.2, application/json',
-};
-
 function requestOf(
   target: Target,
   { kind, caller, envelope, headers, map }: OperationPlan,
@@ -70,8 +61,7 @@ function requestOf(
   const json = { 'content-type': 'application/json', ...all };
   if (kind === 'get') return { method: 'GET', path: `/graphql?${searchOf(body)}`, headers: all };
   if (kind === 'multipart') return multipart({ body, map }, all);
-  const accept = accepts[kind];
-  const headersOfKind = accept === undefined ? json : { accept, ...json };
+  const headersOfKind = kind === 'sse' ? { accept: 'text/event-stream', ...json } : json;
   return { method: 'POST', path: '/graphql', headers: headersOfKind, body };
 }
 
@@ -111,48 +101,6 @@ function multipart(
       ...headers,
     },
     body: Buffer.from(`${text}--${boundary}--\r\n`, 'latin1'),
-  };
-}
-
-/** The single connection mode of graphql-sse: a stream is reserved, opened, used and left. */
-async function useStream(target: Target, plan: OperationPlan): Promise<Outcome> {
-  const path = '/graphql/stream';
-  const authorization = target.authorization[plan.caller];
-  const own = authorization === null ? {} : { authorization };
-  const reserved = await sendHttp(target.url, { method: 'PUT', path, headers: own });
-  const token = /\}([\w-]+\.[\w-]+)$/.exec(reserved.text)?.[1] ?? 'none';
-  const headers = { ...own, 'x-graphql-event-stream-token': token };
-  const body = JSON.stringify({
-    ...(JSON.parse(bodyOf(target, plan.envelope.body)) as object | null),
-    extensions: { operationId: '1' },
-  });
-  const [stream, accepted] = await Promise.all([
-    sendHttp(target.url, {
-      method: 'GET',
-      path,
-      headers: { ...headers, accept: 'text/event-stream' },
-    }),
-    sendHttp(
-      target.url,
-      plan.kind === 'streamGet'
-        ? {
-            method: 'GET',
-            path: `${path}?${searchOf(body)}`,
-            headers: { ...headers, ...plan.headers },
-          }
-        : {
-            method: 'POST',
-            path,
-            headers: { 'content-type': 'application/json', ...headers, ...plan.headers },
-            body,
-          },
-    ),
-  ]);
-  const all = [reserved, stream, accepted];
-  return {
-    status: Math.max(...all.map(({ status }) => status ?? 0)),
-    text: all.map(({ text }) => text).join('\n'),
-    broken: all.find(({ broken }) => broken !== undefined)?.broken,
   };
 }
 

@@ -5,9 +5,7 @@ import { type Draw, drawing } from './draw.ts';
 import { type Envelope, mutate } from './mutations.ts';
 import { nasty } from './values.ts';
 
-export type Door =
-  | ('post' | 'get' | 'sse' | 'socket' | 'stream' | 'streamGet' | 'multipart')
-  | ('parts' | 'parts17');
+export type Door = 'post' | 'get' | 'sse' | 'socket' | 'multipart';
 
 /** One thing to try, as data: the same seed makes the same plans, and a finding can be printed. */
 export type Plan =
@@ -50,11 +48,8 @@ export function operationPlans(schema: GraphQLSchema): fc.Arbitrary<Plan> {
     if (draw.chance(4)) return messagesPlan(draw, envelope);
     const kind = draw.pick(
       envelope.kind === 'subscription'
-        ? (['sse', 'socket', 'socket', 'stream', 'streamGet', 'post', 'get'] as const)
-        : ([
-            ...(['post', 'post', 'get', 'sse', 'socket'] as const),
-            ...(['stream', 'streamGet', 'multipart', 'parts', 'parts17'] as const),
-          ] as const),
+        ? (['sse', 'socket', 'socket', 'post', 'get'] as const)
+        : (['post', 'post', 'get', 'sse', 'socket', 'multipart'] as const),
     );
     const headers = draw.chance(85) ? {} : oddHeaders(draw);
     return { kind, caller, envelope, headers, map: mapOf(draw) };
@@ -111,7 +106,6 @@ function oddHeaders(draw: Draw): Record<string, string> {
     { origin: draw.pick(['null', 'https://elsewhere.example', 'x', 'http://127.0.0.1']) },
     { host: draw.pick(['elsewhere.example', '[', 'a:b:c', '']) },
     { 'sec-fetch-site': 'cross-site' },
-    { 'x-graphql-event-stream-token': draw.any(fc.string({ maxLength: 40 })) },
     { authorization: draw.any(fc.string({ maxLength: 60 })) },
     { expect: '100-continue' },
     { upgrade: draw.pick(['websocket', 'h2c', 'x']), connection: 'upgrade' },

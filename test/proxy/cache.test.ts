@@ -3,8 +3,6 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Received, send } from '../server/send.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { readParts } from '../support/multipart.ts';
-import { openWaitingUpstream } from '../support/waiting-upstream.ts';
 import { wavHeader } from '../support/wav.ts';
 import { startNginx } from './nginx.ts';
 
@@ -93,21 +91,6 @@ test('a failure is not kept', async () => {
   }, 10_000);
   const healed = await get(query);
   expect([from(healed), healed.text]).toEqual(['MISS', expect.stringContaining('VoiceList')]);
-});
-
-test('the first part of an answer is passed on before there is a second', async () => {
-  using waiting = await openWaitingUpstream();
-  await using behind = await startTestApp({ upstream: waiting.upstream });
-  await using proxy = await startNginx(behind.url);
-  const response = await fetch(`${proxy.url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'multipart/mixed' },
-    body: JSON.stringify({ query: '{ viewer { name } ... @defer { voices { __typename } } }' }),
-  });
-  const parts = readParts(response);
-  expect((await parts.next()).value).toMatchObject({ data: { viewer: {} }, hasNext: true });
-  (await waiting.asked).end('[{"speaker_id": "1", "display_name": "Emily"}]');
-  expect((await parts.next()).value).toMatchObject({ hasNext: false });
 });
 
 test('a file is passed on, and what is not for the outside is not', async () => {

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeId } from '../../../src/graphql/ids.ts';
 import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
 import { type Finished, openTwoOwners, signAs, type TwoOwners } from './two-owners.ts';
 
@@ -155,49 +154,5 @@ describe('keeps out', () => {
       replayed: true,
       ...{ lipsync: same?.lipsync },
     });
-  });
-
-  test('a stream that another reserved: there is none under its token, whatever is done with it', async () => {
-    const door = `${it.url}/graphql/stream`;
-    const reserved = await fetch(door, { method: 'PUT', headers: as(it.tokens.ann) });
-    const anns = await reserved.text();
-    const [name = '', mac = ''] = anns.split('.');
-    const made = `${encodeId('x', 'y')}.${mac}`;
-    const body = JSON.stringify({
-      query: '{ viewer { name } }',
-      extensions: { operationId: '1' },
-    });
-    const requests: RequestInit[] = [
-      { headers: { accept: 'text/event-stream' } },
-      { method: 'PUT' },
-      { method: 'POST', headers: { 'content-type': 'application/json' }, body },
-      { method: 'DELETE' },
-    ];
-    const answersOf = async (token: string, who: string) =>
-      Promise.all(
-        requests.map(async ({ headers, ...request }) => {
-          const address = request.method === 'DELETE' ? `${door}?operationId=1` : door;
-          const response = await fetch(address, {
-            ...request,
-            headers: { ...(headers as object), ...as(who), 'x-graphql-event-stream-token': token },
-          });
-          return [response.status, await response.text()];
-        }),
-      );
-    const unknown = await answersOf(made, it.tokens.bob);
-    expect(unknown.map(([status]) => status)).toEqual([404, 404, 404, 404]);
-    for (const stolen of [anns, name, `${name}.`, `${name}.${mac}x`]) {
-      expect(await answersOf(stolen, it.tokens.bob)).toEqual(unknown);
-    }
-    const run = await fetch(door, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        ...as(it.tokens.ann),
-        'x-graphql-event-stream-token': anns,
-      },
-      body,
-    });
-    expect(run.status).toBe(202);
   });
 });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { decodeId, encodeId } from '../../../src/graphql/ids.ts';
 import { schema } from '../../../src/schema.ts';
 import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
-import { askAt, type Door } from './doors.ts';
+import { execute, type Transport } from '../../support/transports.ts';
 import { openTwoOwners, patient, type TwoOwners } from './two-owners.ts';
 import { listenToWork } from './work.ts';
 
@@ -150,8 +150,8 @@ function variablesOf(name: string, id: string): object {
   return name.includes('_entities') ? { references: [{ __typename: typename, id }] } : { id };
 }
 
-function doorsOf(name: string): Door[] {
-  const always: Door[] = ['SSE by POST', 'WebSocket', 'reserved stream'];
+function transportsOf(name: string): Transport[] {
+  const always: Transport[] = ['SSE by POST', 'WebSocket'];
   if (name.startsWith('Mutation')) return ['POST', ...always];
   if (name.startsWith('Subscription')) return ['SSE by GET', ...always];
   return ['POST', 'GET', 'SSE by GET', ...always];
@@ -182,19 +182,20 @@ describe('the table', () => {
 
 describe('keeps out', () => {
   test.each(walls)(
-    '%s: another’s is answered as a missing one, with the same work, on every door',
+    '%s: another’s is answered as a missing one, with the same work, on every transport',
     async (name, { owned, query }) => {
-      const ask = (door: Door, id: string) => async () => {
+      const ask = (transport: Transport, id: string) => async () => {
         const variables = variablesOf(name, id);
-        const result = await askAt(door, { url: it.url, token: it.tokens.bob, query, variables });
+        const operation = { query, variables };
+        const result = await execute(transport, { url: it.url, token: it.tokens.bob, operation });
         return JSON.stringify(result).replaceAll(id, '<its id>');
       };
-      for (const door of doorsOf(name)) {
+      for (const transport of transportsOf(name)) {
         // What is asked for the first time may be looked up and kept, such as the accounts.
-        await ask(door, missingLike(owned))();
-        const missing = await work.during(ask(door, missingLike(owned)));
-        const other = await work.during(ask(door, anns[owned]));
-        expect(other, door).toEqual(missing);
+        await ask(transport, missingLike(owned))();
+        const missing = await work.during(ask(transport, missingLike(owned)));
+        const other = await work.during(ask(transport, anns[owned]));
+        expect(other, transport).toEqual(missing);
         expect(missing.answer).toMatch(/null|NOT_FOUND/);
         expect(missing.work.filter((each) => each.endsWith('upstream'))).toEqual([]);
       }

@@ -155,16 +155,6 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a flood of parts',
-    verdict: {
-      code: 'TOO_MANY_DIRECTIVES',
-      message: 'A document has at most 10 @defer and @stream.',
-    },
-    hostile: aroundLipsync(times(11, () => '... @defer(if: false) { id }')),
-    allowed: aroundLipsync(times(10, () => '... @defer(if: false) { id }')),
-    doors: everywhere,
-  },
-  {
     name: 'a flood of directives that do not exist',
     verdict: { code: 'TOO_MANY_DIRECTIVES', message: 'A document has at most 50 directives.' },
     hostile: aroundLipsync(`id ${times(51, () => '@a')}`),

@@ -71,10 +71,11 @@ function expectVerdict(outcome: Outcome, verdict: Verdict | 'executed', at: stri
     expectExecuted(outcome, at);
     return;
   }
-  if (verdict.closed !== undefined) {
-    expect(outcome, at).toEqual({ closed: verdict.closed });
+  if (verdict.closeCode !== undefined) {
+    expect(outcome, at).toEqual({ closeCode: verdict.closeCode });
     return;
   }
+  expect(outcome, at).not.toHaveProperty('isErrorInNext');
   const [error] = outcome.errors ?? [];
   const { message } = verdict;
   expect(outcome, at).not.toHaveProperty('data');

@@ -21,7 +21,7 @@ const unnamed: Verdict = {
 };
 
 const closes = { why: 'the protocol closes the socket over what is no operation' };
-const badMessage: Verdict = { code: 'BAD_REQUEST', message: '', closed: 4400 };
+const badMessage: Verdict = { code: 'BAD_REQUEST', message: '', closeCode: 4400 };
 const noKind = 'what is no operation is of no kind';
 
 /** The name of its kind in front, as in `query A { … }`. */

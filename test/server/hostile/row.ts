@@ -3,8 +3,8 @@ import type { Door, Params, Request } from './doors.ts';
 /** Which server: with all defaults, without introspection, or with trusted documents only. */
 export type Place = 'open' | 'closed' | 'trusted';
 
-/** Told by each door in the same words; a WebSocket may have to close instead. */
-export type Verdict = { code: string; message: string | RegExp; closed?: number };
+/** The same code and message on every transport; a WebSocket may have to close with `closeCode` instead. */
+export type Verdict = { code: string; message: string | RegExp; closeCode?: number };
 
 export const kinds = ['query', 'mutation', 'subscription'] as const;
 export type Kind = (typeof kinds)[number];
@@ -63,7 +63,6 @@ export const everywhere = {
   GET: 'same',
   SSE: 'same',
   WS: 'same',
-  STREAM: 'same',
 } as const;
 
 export const tooLarge: Verdict = {

@@ -1,10 +1,8 @@
 import { getIntrospectionQuery } from 'graphql';
 import {
-  aroundLipsync,
   everywhere,
   fine,
   invalid,
-  onlyMutation,
   onlyQuery,
   onlySubscription,
   q,
@@ -15,9 +13,6 @@ import {
 } from './row.ts';
 
 const noSchema = 'only a query has the schema';
-const inOrder = 'only mutations run one after the other';
-const inParts = 'an answer of another kind may come in parts';
-const noLists = 'no other operation has a list of lip-syncs';
 const noEnum = 'no argument of another takes such a value';
 const viewer = onlyQuery(q('{ viewer { name } }'), noSchema);
 
@@ -186,27 +181,6 @@ export const schemaTricks: Row[] = [
     ),
     hostile: onlyQuery(q(byStatus, { of: ['COMPLETE'] }), noEnum),
     allowed: onlyQuery(q(byStatus, { of: ['COMPLETED'] }), noEnum),
-    doors: everywhere,
-  },
-  {
-    name: '@defer where each event is one answer',
-    verdict: invalid('A subscription can not have @defer.'),
-    hostile: onlySubscription(aroundLipsync('... @defer { id }').subscription, inParts),
-    allowed: onlySubscription(aroundLipsync('... @defer(if: false) { id }').subscription, inParts),
-    doors: everywhere,
-  },
-  {
-    name: '@defer where one comes after the other',
-    verdict: invalid('@defer can not stand at a mutation itself.'),
-    hostile: onlyMutation(q('mutation { ... @defer { __typename } }'), inOrder),
-    allowed: onlyMutation(aroundLipsync('... @defer { id }').mutation, inOrder),
-    doors: everywhere,
-  },
-  {
-    name: '@stream where there is no list',
-    verdict: invalid('@stream is for lists, and "lipsyncs" is none.'),
-    hostile: onlyQuery(q('{ lipsyncs @stream { nodes { id } } }'), noLists),
-    allowed: onlyQuery(q('{ lipsyncs { nodes @stream(initialCount: 1) { id } } }'), noLists),
     doors: everywhere,
   },
 ];

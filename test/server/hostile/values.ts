@@ -160,7 +160,7 @@ export const values: Row[] = [
       ...everywhere,
       WS: {
         why: 'so large a message is not read, and the rest of the socket would be the rest of it',
-        verdict: { ...tooLarge, closed: 1009 },
+        verdict: { ...tooLarge, closeCode: 1009 },
       },
     },
   },
