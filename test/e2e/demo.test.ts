@@ -11,6 +11,8 @@ import { wavHeader } from '../support/wav.ts';
 const root = join(import.meta.dirname, '../..');
 const speech = join(root, 'src/demo-media/speech.mp3');
 
+const { NODE_COMPILE_CACHE } = process.env;
+
 let home: string;
 let cwd: string;
 let temporary: string;
@@ -37,8 +39,8 @@ type Run = {
 function runDemo(words: string[], variables: Record<string, string> = {}): Run {
   const child = spawn(process.execPath, [join(root, 'src/demo.ts'), ...words], {
     cwd,
-    // Nothing of the shell that runs the tests may lead it elsewhere.
-    env: { PATH: process.env.PATH, TMPDIR: temporary, ...variables },
+    // Only these variables, so that the shell of the test run has no influence. Compiled code is shared between runs.
+    env: { PATH: process.env.PATH, TMPDIR: temporary, NODE_COMPILE_CACHE, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

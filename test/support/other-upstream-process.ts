@@ -9,10 +9,10 @@ const root = join(import.meta.dirname, '../..');
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
-/** `node src/main.ts` with nothing in its environment but what is given. */
+/** The process of `npm start`, with nothing in its environment but what is given. */
 export function startProgram(env: Record<string, string>): Program {
   return new Program(
-    spawn(process.execPath, ['src/main.ts'], {
+    spawn(process.execPath, ['--liftoff-only', 'src/main.ts'], {
       cwd: root,
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
