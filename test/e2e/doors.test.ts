@@ -3,18 +3,19 @@ import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { fakeToken } from '../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
-import { type OtherUpstream, otherToken, startOtherUpstream } from '../support/other-upstream.ts';
 
 const email = 'front+door@doors.example';
 
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 let app: TestApp;
 
 beforeAll(async () => {
-  upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 5 }], callbacks: 'none' });
+  upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 5 }], callbacks: 'none' });
   upstream.addVideo(email, 'a face');
-  const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' };
+  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
   app = await startTestApp({ upstream, env });
 });
 
@@ -370,7 +371,7 @@ describe('fields without a union', () => {
         videos: { nodes: { id: string; prompt: string }[] };
       }>('{ videos { ... on VideoConnection { nodes { id prompt } } } }');
       const id = listed?.videos.nodes.find(({ prompt }) => prompt === 'never used')?.id;
-      const reply = { status, body: JSON.stringify({ error: `${otherToken} ${email}` }) };
+      const reply = { status, body: JSON.stringify({ error: `${fakeToken} ${email}` }) };
       upstream.reply('GET /videos', reply);
       upstream.reply('GET /videos/{id}', reply);
       const { data, errors } = await app.ask(
@@ -394,7 +395,7 @@ describe('fields without a union', () => {
     const id = Buffer.from('Voice:77').toString('base64url');
     const fresh = await startTestApp({
       upstream,
-      env: { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' },
+      env: { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' },
     });
     upstream.reply('GET /videos/voices', { status: 402, body: '{}' });
     const { data, errors } = await fresh.ask(`{ voice(id: "${id}") { name } }`);
@@ -427,7 +428,7 @@ describe('fields without a union, for a caller who is nobody', () => {
 
   beforeAll(async () => {
     const digest = 'ab'.repeat(32);
-    const env = { USEAPI_TOKEN: otherToken, API_KEYS: `someone:${digest}:lipsync:read` };
+    const env = { USEAPI_TOKEN: fakeToken, API_KEYS: `someone:${digest}:lipsync:read` };
     guarded = await startTestApp({ upstream, env });
   });
   afterAll(() => guarded?.stop());
@@ -569,7 +570,7 @@ describe('keeps in what nobody foresaw', () => {
   const query = '{ lipsyncs { nodes { id } } }';
 
   beforeAll(async () => {
-    const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' };
+    const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
     broken = await startTestApp({ upstream, env });
     await broken.app.db.query('alter table lipsyncs rename column reference to secret_column');
   });

@@ -1,13 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import {
-  type OtherUpstream,
-  otherToken,
-  type Reply,
-  startOtherUpstream,
-} from '../support/other-upstream.ts';
+import { fakeToken } from '../support/fake-upstream/behaviour.ts';
+import type { Reply } from '../support/fake-upstream/routes.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 
-const token = otherToken;
+const token = fakeToken;
 const filePath = '/srv/useapi/src/pixverse/lipsync.js';
 const stack = `TypeError: Cannot read properties of undefined (reading 'jwt')\n    at submit (${filePath}:214:31)`;
 const host = 'api.useapi.net';
@@ -154,17 +151,17 @@ type Answered = {
 
 /** One app for a group of rows, and all that it ever answered. */
 class Stage {
-  readonly upstream: OtherUpstream;
+  readonly upstream: FakeUpstream;
   readonly app: TestApp;
   readonly answers: string[] = [];
 
-  constructor(upstream: OtherUpstream, app: TestApp) {
+  constructor(upstream: FakeUpstream, app: TestApp) {
     this.upstream = upstream;
     this.app = app;
   }
 
   static async start(emails: string[], more: Record<string, string> = {}): Promise<Stage> {
-    const upstream = await startOtherUpstream({
+    const upstream = await startFakeUpstream({
       accounts: emails.map((email) => ({ email, maxJobs: 3 })),
       callbacks: 'none',
     });

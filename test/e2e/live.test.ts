@@ -2,14 +2,10 @@ import { createHash } from 'node:crypto';
 import { EventSource } from 'eventsource';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestStorage, testStorage } from '../support/database.ts';
+import { type Behaviour, fakeToken } from '../support/fake-upstream/behaviour.ts';
+import { routeOf } from '../support/fake-upstream/routes.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
-import {
-  type Habits,
-  type OtherUpstream,
-  otherToken,
-  routeOf,
-  startOtherUpstream,
-} from '../support/other-upstream.ts';
 import { type Program, startProgram } from '../support/other-upstream-process.ts';
 import { wavHeader } from '../support/wav.ts';
 
@@ -19,7 +15,7 @@ const apiKey = 'k3y-for-the-live-test';
 
 type Variant = {
   name: string;
-  habits: Partial<Habits>;
+  behaviour: Partial<Behaviour>;
   env: Record<string, string>;
   authorization: string | null;
 };
@@ -27,7 +23,7 @@ type Variant = {
 const variants: Variant[] = [
   {
     name: 'the upstream of December 2024 with one account',
-    habits: {
+    behaviour: {
       accounts: [{ email: plusMail, maxJobs: 3 }],
       order: 'newest',
       schedulerId: 'videoId',
@@ -39,7 +35,7 @@ const variants: Variant[] = [
   },
   {
     name: 'the upstream of 2026 with two accounts, that calls nobody back, lists the oldest first in short pages and writes numbers as strings',
-    habits: {
+    behaviour: {
       accounts: [
         { email: plusMail, maxJobs: 2 },
         { email: otherMail, maxJobs: 2 },
@@ -47,7 +43,7 @@ const variants: Variant[] = [
       order: 'oldest',
       schedulerId: 'id',
       running: 200,
-      tells: 'next_offset and has_more',
+      pageHints: 'next_offset and has_more',
       pageLimit: 20,
       deletes: 'with JSON',
       callbacks: 'none',
@@ -62,12 +58,12 @@ const variants: Variant[] = [
   },
   {
     name: 'an upstream that is slow, calls back early and twice, and tells of more pages by next_offset alone',
-    habits: {
+    behaviour: {
       accounts: [{ email: plusMail, maxJobs: 8 }],
       order: 'newest',
       schedulerId: 'id',
       running: 404,
-      tells: 'next_offset',
+      pageHints: 'next_offset',
       pageLimit: 20,
       hasErrorCode: false,
       callbacks: 'twice',
@@ -193,13 +189,13 @@ function openEventSource(url: string, authorization: string | null) {
   };
 }
 
-describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
+describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) => {
   const headers: Record<string, string> = authorization === null ? {} : { authorization };
   const text = 'Willkommen, dear “friends”! 🎬';
   const audio = wav();
   const sourceIds: string[] = [];
   let storage: TestStorage;
-  let upstream: OtherUpstream;
+  let upstream: FakeUpstream;
   let program: Program;
   let url: string;
   let client: GraphQLClient;
@@ -209,13 +205,13 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
 
   beforeAll(async () => {
     storage = await testStorage();
-    upstream = await startOtherUpstream(habits);
+    upstream = await startFakeUpstream(behaviour);
     for (let number = 1; number <= 45; number += 1) {
       sourceIds.push(upstream.addVideo(plusMail, `made earlier, number ${number}`));
     }
     program = startProgram({
       USEAPI_BASE_URL: upstream.baseUrl,
-      USEAPI_TOKEN: otherToken,
+      USEAPI_TOKEN: fakeToken,
       DATA_DIR: storage.dataDir,
       ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
       PORT: '0',
@@ -457,7 +453,7 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
     for (const seen of upstream.requests) {
       const what = `${seen.method} ${seen.url}`;
       expect(routeOf(seen), what).toBeDefined();
-      expect(seen.headers.authorization, what).toBe(`Bearer ${otherToken}`);
+      expect(seen.headers.authorization, what).toBe(`Bearer ${fakeToken}`);
       expect(seen.url.split('?')[0], what).not.toContain('%');
     }
   });
@@ -494,7 +490,7 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
 
   test('writes neither the token nor an e-mail to its log', () => {
     expect(program.output).toContain('"msg":"request"');
-    expect(program.output).not.toContain(otherToken);
+    expect(program.output).not.toContain(fakeToken);
     expect(program.output).not.toContain(apiKey);
     for (const mail of [plusMail, otherMail]) {
       expect(program.output).not.toContain(mail);

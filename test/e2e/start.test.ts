@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type TestStorage, testStorage } from '../support/database.ts';
+import { fakeToken } from '../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import type { GraphQLClient, Variables } from '../support/graphql-client.ts';
-import { type OtherUpstream, otherToken, startOtherUpstream } from '../support/other-upstream.ts';
 import { type Program, startProgram } from '../support/other-upstream-process.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
 
@@ -16,7 +17,7 @@ const email = 'night+shift@operators.example';
 
 let storage: TestStorage;
 let dataDir: string;
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 const running = new Set<Program>();
 
 function start(env: Record<string, string>): Program {
@@ -28,7 +29,7 @@ function start(env: Record<string, string>): Program {
 /** Live, on the other upstream and this test's own folder. */
 function startLive(env: Record<string, string> = {}): Program {
   return start({
-    USEAPI_TOKEN: otherToken,
+    USEAPI_TOKEN: fakeToken,
     USEAPI_BASE_URL: upstream.baseUrl,
     ALLOW_ANONYMOUS: 'true',
     DATA_DIR: dataDir,
@@ -42,7 +43,7 @@ beforeEach(async () => {
   // A copy of an empty database: to make one takes the program seconds.
   storage = await testStorage();
   dataDir = storage.dataDir;
-  upstream = await startOtherUpstream({
+  upstream = await startFakeUpstream({
     accounts: [{ email, maxJobs: 3 }],
     callbacks: 'none',
     schedulerId: 'id',
@@ -151,7 +152,7 @@ describe('refuses to start', () => {
     const program = startLive({ ALLOW_ANONYMOUS: '' });
     expect((await program.exited).code).toBe(1);
     expect(program.output).toContain('ALLOW_ANONYMOUS=true');
-    expect(program.output).not.toContain(otherToken);
+    expect(program.output).not.toContain(fakeToken);
     expect(upstream.requests).toEqual([]);
   });
 

@@ -2,11 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { apiKeys, as, expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
-import {
-  type OtherUpstream,
-  otherToken,
-  startOtherUpstream,
-} from '../../support/other-upstream.ts';
+import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { questionsOf } from './questions.ts';
 
 const email = 'studio@clocks.example';
@@ -15,11 +12,11 @@ const upstreamTimeoutMs = 60_000;
 const aheadMs = upstreamTimeoutMs + 30_000;
 
 let storage: TestStorage;
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 const closers: (() => Promise<void>)[] = [];
 beforeEach(async () => {
   storage = await testStorage();
-  upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 1 }], callbacks: 'none' });
+  upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 1 }], callbacks: 'none' });
   upstream.addVideo(email, 'a face');
 });
 afterEach(async () => {
@@ -35,7 +32,7 @@ async function start(clockAheadMs: number) {
     upstream,
     now: () => new Date(Date.now() + clockAheadMs),
     env: {
-      USEAPI_TOKEN: otherToken,
+      USEAPI_TOKEN: fakeToken,
       ALLOW_ANONYMOUS: 'true',
       API_KEYS: apiKeys('ann', 'bob', 'cat'),
       UPSTREAM_TIMEOUT_MS: String(upstreamTimeoutMs),

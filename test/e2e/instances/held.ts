@@ -2,7 +2,8 @@ import { expect, vi } from 'vitest';
 import { patient } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { testStorage } from '../../support/database.ts';
-import { otherToken, startOtherUpstream } from '../../support/other-upstream.ts';
+import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { questionsOf } from './questions.ts';
 
 const email = 'studio@held.example';
@@ -13,7 +14,7 @@ export type Held = Awaited<ReturnType<typeof openHeld>>;
 export async function openHeld(env: Record<string, string> = {}) {
   const clock = { aheadMs: 0 };
   const storage = await testStorage();
-  const upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 3 }] });
+  const upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 3 }] });
   upstream.addVideo(email, 'a face');
   const test = await startTestApp({
     storage,
@@ -21,7 +22,7 @@ export async function openHeld(env: Record<string, string> = {}) {
     now: () => new Date(Date.now() + clock.aheadMs),
     // A poll comes when a test says so.
     env: {
-      USEAPI_TOKEN: otherToken,
+      USEAPI_TOKEN: fakeToken,
       ALLOW_ANONYMOUS: 'true',
       POLL_INTERVAL_MS: '3600000',
       ...env,

@@ -45,7 +45,7 @@ describe('works', () => {
     await release();
     const second = idOf(await making);
 
-    upstream.habits.callbacks = 'none';
+    upstream.behaviour.callbacks = 'none';
     await (await upstream.nextJob()).become(8);
     await makeDue();
     expect(await instance.end(second)).toMatchObject({ status: 'FAILED' });

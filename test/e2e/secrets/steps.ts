@@ -1,4 +1,4 @@
-import type { Reply, Route, SeenRequest } from '../../support/other-upstream.ts';
+import type { Reply, Route, SeenRequest } from '../../support/fake-upstream/routes.ts';
 import { admin, audio, bearer, documents, Session, writer } from './session.ts';
 import { asAdmin, emails, given, type World } from './world.ts';
 

@@ -3,7 +3,7 @@ import { SignJWT } from 'jose';
 import { connectDatabase } from '../../../src/database/connect.ts';
 import { openReceiver } from '../../domains/webhooks/receiver.ts';
 import { silentLog } from '../../support/database.ts';
-import { type OtherUpstream, startOtherUpstream } from '../../support/other-upstream.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { startProgram } from '../../support/other-upstream-process.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 
@@ -36,7 +36,7 @@ export type World = Awaited<ReturnType<typeof openWorld>>;
 
 export async function openWorld() {
   const server = await startPostgres();
-  const upstream = await startOtherUpstream({
+  const upstream = await startFakeUpstream({
     accounts: emails.map((email) => ({ email, maxJobs: 3 })),
     callbacks: 'twice',
   });
@@ -76,7 +76,7 @@ export async function asAdmin(server: PostgresServer, sql: string): Promise<void
   await db.close();
 }
 
-export function environment(databaseUrl: string, upstream: OtherUpstream): Record<string, string> {
+export function environment(databaseUrl: string, upstream: FakeUpstream): Record<string, string> {
   const key = (name: string, value: string, granted: string) =>
     `${name}:${createHash('sha256').update(value).digest('hex')}:${granted}`;
   return {

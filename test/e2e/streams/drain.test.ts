@@ -1,11 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TestStorage, testStorage } from '../../support/database.ts';
+import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { createGraphQLClient, readEvents } from '../../support/graphql-client.ts';
-import {
-  type OtherUpstream,
-  otherToken,
-  startOtherUpstream,
-} from '../../support/other-upstream.ts';
 import { type Program, startProgram } from '../../support/other-upstream-process.ts';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
 
@@ -13,11 +10,11 @@ const email = 'drain@streams.example';
 const perTransport = 250;
 
 let storage: TestStorage;
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 let program: Program;
 beforeEach(async () => {
   storage = await testStorage();
-  upstream = await startOtherUpstream({
+  upstream = await startFakeUpstream({
     accounts: [{ email, maxJobs: 8 }],
     callbacks: 'none',
     running: 200,
@@ -32,7 +29,7 @@ afterEach(async () => {
 
 async function start(): Promise<string> {
   program = startProgram({
-    USEAPI_TOKEN: otherToken,
+    USEAPI_TOKEN: fakeToken,
     USEAPI_BASE_URL: upstream.baseUrl,
     ALLOW_ANONYMOUS: 'true',
     DATA_DIR: storage.dataDir,
