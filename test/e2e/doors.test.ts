@@ -6,6 +6,8 @@ import { startTestApp, type TestApp } from '../support/app.ts';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
+import { createLipsync } from '../support/lipsyncs.ts';
+import { transports as allTransports, execute } from '../support/transports.ts';
 
 const email = 'front+door@doors.example';
 
@@ -61,63 +63,12 @@ async function countUploads(): Promise<number> {
   return (await app.app.db.query('select 1 from uploads')).length;
 }
 
-type Door = 'POST' | 'GET' | 'SSE by POST' | 'SSE by GET' | 'WebSocket';
-const doors: Door[] = ['POST', 'GET', 'SSE by POST', 'SSE by GET', 'WebSocket'];
-
-/** The first result that the door gives to the document; over WebSocket also the errors of an `error` message. */
-async function askAt(door: Door, query: string, { at = app } = {}): Promise<Result> {
-  if (door === 'WebSocket') return askSocket(at.url, query);
-  const isGet = door.endsWith('GET');
-  const response = await fetch(`${at.url}${isGet ? get(query) : '/graphql'}`, {
-    method: isGet ? 'GET' : 'POST',
-    headers: {
-      accept: door.startsWith('SSE') ? 'text/event-stream' : 'application/json',
-      ...(isGet ? {} : json),
-    },
-    ...(isGet ? {} : { body: JSON.stringify({ query }) }),
-  });
-  const text = await response.text();
-  // A refused document may be answered as an event or as plain JSON.
-  const [, data = text] = /^data: ?(.*)$/m.exec(text) ?? [];
-  return JSON.parse(data) as Result;
-}
-
-async function askSocket(url: string, query: string): Promise<Result> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  socket.on('close', (code, reason) => reject(new Error(`closed: ${code} ${String(reason)}`)));
-  socket.on('message', (raw) => {
-    const message = JSON.parse(String(raw)) as { type: string; payload?: unknown };
-    if (message.type === 'connection_ack') {
-      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-    }
-    if (message.type === 'next') resolve(message.payload as Result);
-    if (message.type === 'error') resolve({ errors: message.payload as never });
-  });
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init' }));
-  try {
-    return await promise;
-  } finally {
-    socket.terminate();
-  }
-}
+/** Those for every kind of operation; a multipart form is for files. */
+const transports = allTransports.filter((transport) => transport !== 'multipart form');
 
 /** A lip-sync that has run to its end. */
 async function finishLipsync(): Promise<string> {
-  const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos { ... on VideoConnection { nodes { id } } } }',
-  );
-  const { data } = await app.ask<{ createLipsync: { lipsync: { id: string } } }>(
-    'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } } }',
-    {
-      input: {
-        video: { id: listed?.videos.nodes.at(-1)?.id },
-        speech: { text: { text: 'Knock, knock.' } },
-      },
-    },
-  );
-  const id = data?.createLipsync.lipsync.id ?? '';
+  const { id } = await createLipsync(app);
   await (await upstream.nextJob()).become(1);
   for await (const _ of app.watchWs(watchDocument, { id }));
   return id;
@@ -333,15 +284,15 @@ describe('refuses', () => {
     ['an unknown argument', '{ videos(colour: "red") { __typename } }'],
     ['a subscription to nothing that exists', 'subscription { weather { __typename } }'],
     ['an empty document', '# nothing'],
-  ])('%s in the same words over every door', async (_, query) => {
+  ])('%s in the same words over every transport', async (_, query) => {
     const told = await Promise.all(
-      doors.map(async (door) => {
-        const { errors, data } = await askAt(door, query);
-        expect(data ?? null, door).toBeNull();
+      transports.map(async (transport) => {
+        const { errors, data } = await execute(transport, { url: app.url, operation: { query } });
+        expect(data ?? null, transport).toBeNull();
         return errors?.map(({ message, extensions }) => ({ message, code: extensions?.code }));
       }),
     );
-    expect(told).toEqual(doors.map(() => told[0]));
+    expect(told).toEqual(transports.map(() => told[0]));
     expect(told[0]?.length).toBe(1);
     expect(told[0]?.[0]?.message).not.toBe('');
     expect(told[0]?.[0]?.code).toMatch(/^[A-Z_]+$/);
@@ -383,7 +334,7 @@ describe('fields without a union', () => {
       expect(data).toEqual({ video: null, viewer: { name: 'anonymous' } });
       expect(errors?.length).toBe(1);
       expect(errors?.[0]).toMatchObject({ path: ['video'], extensions: { code, retryable } });
-      expect(JSON.stringify(errors)).not.toMatch(/doors\.example|qz7Hk/);
+      expect(JSON.stringify(errors)).not.toMatch(/transports\.example|qz7Hk/);
     },
   );
 
@@ -450,15 +401,21 @@ describe('fields without a union, for a caller who is nobody', () => {
     },
   );
 
-  test.each(doors)('lipsyncs is null with one error that says so over %s', async (door) => {
-    const { data, errors } = await askAt(door, '{ lipsyncs { nodes { id } } }', { at: guarded });
-    expect(data ?? null).toBeNull();
-    expect(errors?.length).toBe(1);
-    expect(errors?.[0]).toMatchObject({
-      path: ['lipsyncs'],
-      extensions: { code: 'NOT_AUTHENTICATED', retryable: false },
-    });
-  });
+  test.each(transports)(
+    'lipsyncs is null with one error that says so over %s',
+    async (transport) => {
+      const { data, errors } = await execute(transport, {
+        url: guarded.url,
+        operation: { query: '{ lipsyncs { nodes { id } } }' },
+      });
+      expect(data ?? null).toBeNull();
+      expect(errors?.length).toBe(1);
+      expect(errors?.[0]).toMatchObject({
+        path: ['lipsyncs'],
+        extensions: { code: 'NOT_AUTHENTICATED', retryable: false },
+      });
+    },
+  );
 });
 
 describe('ids that are none', () => {

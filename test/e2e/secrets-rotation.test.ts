@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openReceiver, type Receiver, verify } from '../domains/webhooks/receiver.ts';
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts';
 import { type TestStorage, testStorage } from '../support/database.ts';
+import { createLipsync, withHeaders } from '../support/lipsyncs.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const scopes = 'lipsync:read lipsync:write videos:read';
@@ -94,17 +95,7 @@ describe('after each secret was rotated as docs/operations.md says', () => {
   });
 
   test('webhooks are still signed with the secret that their receiver has', async () => {
-    const { data } = await second.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-      {},
-      asNew,
-    );
-    await second.ask(
-      `mutation ($video: ID!, $url: String!) { createLipsync(input: {
-         video: { id: $video }, speech: { text: { text: "Hello." } }, callbackUrl: $url }) { __typename } }`,
-      { video: data?.videos.nodes[0]?.id, url: receiver.url },
-      asNew,
-    );
+    await createLipsync(withHeaders(second, asNew), { callbackUrl: receiver.url });
     await receiver.until(1);
     const [request] = receiver.received;
     expect(request && verify(given.webhookSecret, request)).toMatchObject({

@@ -8,7 +8,8 @@ import { WebSocket } from 'ws';
 import { type TestStorage, testStorage } from '../support/database.ts';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
-import type { GraphQLClient, Variables } from '../support/graphql-client.ts';
+import type { GraphQLClient } from '../support/graphql-client.ts';
+import { createLipsync, createLipsyncMutation, readVideoIds } from '../support/lipsyncs.ts';
 import { type Program, startProgram } from '../support/other-upstream-process.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
 
@@ -58,18 +59,8 @@ afterEach(async () => {
   await storage.remove();
 });
 
-const createDocument = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-  ... on CreateLipsyncSuccess { lipsync { id status } } ... on LipsyncError { code message } } }`;
-
-type Created = { createLipsync: { __typename: string; lipsync: { id: string; status: string } } };
-
-async function inputOf(client: GraphQLClient, text: string): Promise<Variables> {
-  const { data } = await client.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos { ... on VideoConnection { nodes { id } } } }',
-  );
-  const id = data?.videos.nodes.at(-1)?.id;
-  return { input: { video: { id }, speech: { text: { text } } } };
-}
+/** Read before a POST is held: the read of the videos would wait behind a program that stops. */
+const newestVideo = async (client: GraphQLClient) => ({ id: (await readVideoIds(client)).at(-1) });
 
 const watchDocument =
   'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';
@@ -221,27 +212,24 @@ describe('starts', () => {
 });
 
 describe('stops on SIGTERM', () => {
-  test('telling the sockets to come back, ending streams without complete, and finishing the POST under way', async () => {
+  test('with 1012 on WebSockets, no complete on streams and 503 on /readyz, once the POST under way has its answer', async () => {
     const program = startLive();
     const url = await program.url();
     const client = await program.client();
-    const first = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
-    const { id } = first.data?.createLipsync.lipsync ?? { id: '' };
-    const [socket, stream, input] = await Promise.all([
-      openSocket(url, id),
-      openStream(url, id),
-      inputOf(client, 'Two.'),
-    ]);
+    const video = await newestVideo(client);
+    const { id } = await createLipsync(client, { video, text: 'One.' });
+    const [socket, stream] = await Promise.all([openSocket(url, id), openStream(url, id)]);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
     const release = upstream.hold('POST /videos/lipsync');
-    const second = client.ask<Created>(createDocument, input);
+    const second = createLipsync(client, { video, text: 'Two.' });
     await untilPosted(2);
 
     program.child.kill('SIGTERM');
     await program.line(({ msg }) => msg === 'stopping');
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
     release();
 
-    const { data } = await second;
-    expect(data?.createLipsync.lipsync.status).toBe('SUBMITTED');
+    expect((await second).status).toBe('SUBMITTED');
     expect((await socket.closed).code).toBe(1012);
     const text = await stream.ended;
     expect(text).toMatch(/^retry: \d+\n/);
@@ -249,42 +237,21 @@ describe('stops on SIGTERM', () => {
     expect(await program.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('and answers /readyz with 503 until the POST under way has ended', async () => {
-    const program = startLive();
-    const url = await program.url();
-    const client = await program.client();
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    const input = await inputOf(client, 'Takes its time.');
-    const release = upstream.hold('POST /videos/lipsync');
-    const created = client.ask<Created>(createDocument, input);
-    await untilPosted(1);
-    program.child.kill('SIGTERM');
-    await program.line(({ msg }) => msg === 'stopping');
-    const ready = await fetch(`${url}/readyz`).then(
-      ({ status }) => status,
-      (error: unknown) => String(error),
-    );
-    release();
-    expect((await created).data?.createLipsync.__typename).toBe('CreateLipsyncSuccess');
-    expect((await program.exited).code).toBe(0);
-    expect(ready).toBe(503);
-  });
-
   test('and posts nothing that is asked for over a socket that is still open', async () => {
     const program = startLive();
     const url = await program.url();
     const client = await program.client();
-    const first = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
-    const input = await inputOf(client, 'Too late.');
-    const { id } = first.data?.createLipsync.lipsync ?? { id: '' };
+    const video = await newestVideo(client);
+    const { id } = await createLipsync(client, { video, text: 'One.' });
     const { socket, messages, closed } = await openSocket(url, id);
     const release = upstream.hold('POST /videos/lipsync');
-    const second = client.ask<Created>(createDocument, await inputOf(client, 'Two.'));
+    const second = createLipsync(client, { video, text: 'Two.' });
     await untilPosted(2);
     program.child.kill('SIGTERM');
     await program.line(({ msg }) => msg === 'stopping');
 
-    const payload = { query: createDocument, variables: input };
+    const input = { video, speech: { text: { text: 'Too late.' } } };
+    const payload = { query: createLipsyncMutation, variables: { input } };
     socket.send(JSON.stringify({ id: 'late', type: 'subscribe', payload }));
     const isSettled = () =>
       messages.some((message) => message.id === 'late') ||
@@ -307,8 +274,7 @@ describe('stops on SIGTERM', () => {
   test('and starts again where it stopped: a stream goes on behind its last event', async () => {
     const before = startLive();
     const client = await before.client();
-    const { data } = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
-    const { id } = data?.createLipsync.lipsync ?? { id: '' };
+    const { id } = await createLipsync(client, { text: 'One.' });
     const job = await upstream.nextJob();
     let last: string | null = null;
     let sequence = 0;
@@ -340,12 +306,11 @@ describe('starts again after kill -9', () => {
   test('and ends what ran, and what was being sent, with one POST each', async () => {
     const before = startLive();
     const client = await before.client();
-    const { data } = await client.ask<Created>(createDocument, await inputOf(client, 'Running.'));
-    const runningId = data?.createLipsync.lipsync.id;
+    const video = await newestVideo(client);
+    const { id: runningId } = await createLipsync(client, { video, text: 'Running.' });
     const runningJob = await upstream.nextJob();
-    const input = await inputOf(client, 'On its way.');
     const release = upstream.hold('POST /videos/lipsync');
-    const lost = client.ask(createDocument, input).catch(() => null);
+    const lost = createLipsync(client, { video, text: 'On its way.' }).catch(() => null);
     await untilPosted(2);
     await before.kill('SIGKILL');
     await lost;

@@ -1,6 +1,7 @@
 import { SignJWT } from 'jose';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import { createLipsync, waitForStatus, withHeaders } from '../../support/lipsyncs.ts';
 import { wavHeader } from '../../support/wav.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
@@ -64,9 +65,9 @@ async function firstVideo(it: TestApp, token: string): Promise<Buffer> {
 export type Finished = { id: string; status: string; result: { id: string } | null };
 
 function createPerson(it: TestApp, token: string) {
-  /** The data; fails where there are `errors`. */
+  const headers = { authorization: `Bearer ${token}` };
+  /** The data; fails when there are `errors`. */
   async function ask<Data>(query: string, variables: object = {}): Promise<Data> {
-    const headers = { authorization: `Bearer ${token}` };
     const { data, errors } = await it.ask<Data>(query, { ...variables }, headers);
     expect(errors).toBeUndefined();
     return data as Data;
@@ -87,23 +88,10 @@ function createPerson(it: TestApp, token: string) {
       return upload.id;
     },
     async create(input: object): Promise<string> {
-      type Data = { createLipsync: { __typename: string; lipsync: { id: string } } };
-      const { createLipsync } = await ask<Data>(
-        `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-           ... on CreateLipsyncSuccess { lipsync { id } } } }`,
-        { input },
-      );
-      expect(createLipsync.__typename).toBe('CreateLipsyncSuccess');
-      return createLipsync.lipsync.id;
+      return (await createLipsync(withHeaders(it, headers), { ...input })).id;
     },
     async finish(id: string): Promise<Finished> {
-      type Data = { lipsync: Finished };
-      return vi.waitFor(async () => {
-        const query = 'query ($id: ID!) { lipsync(id: $id) { id status result { id } } }';
-        const { lipsync } = await ask<Data>(query, { id });
-        expect(lipsync.status).toBe('COMPLETED');
-        return lipsync;
-      }, patient);
+      return waitForStatus(withHeaders(it, headers), id, 'COMPLETED');
     },
   };
 }

@@ -3,6 +3,7 @@ import { type TestStorage, testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { createGraphQLClient, readEvents } from '../../support/graphql-client.ts';
+import { createLipsync, readVideoIds } from '../../support/lipsyncs.ts';
 import { type Program, startProgram } from '../../support/other-upstream-process.ts';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
 
@@ -40,22 +41,14 @@ async function start(): Promise<string> {
 }
 
 async function create(url: string, count: number): Promise<string[]> {
-  const { ask } = createGraphQLClient(url);
-  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos { ... on VideoConnection { nodes { id } } } }',
-  );
-  const video = { id: data?.videos.nodes.at(-1)?.id };
-  type Created = { createLipsync: { lipsync?: { id: string } } };
-  const made = await Promise.all(
+  const client = createGraphQLClient(url);
+  const [id] = await readVideoIds(client);
+  const created = await Promise.all(
     Array.from({ length: count }, (_, n) =>
-      ask<Created>(
-        `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
-          ... on CreateLipsyncSuccess { lipsync { id } } ... on LipsyncError { code message } } }`,
-        { input: { video, speech: { text: { text: `Number ${n}` } } } },
-      ),
+      createLipsync(client, { video: { id }, text: `Number ${n}` }),
     ),
   );
-  return made.map((answer) => answer.data?.createLipsync.lipsync?.id ?? '');
+  return created.map((lipsync) => lipsync.id);
 }
 
 const subscription = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
