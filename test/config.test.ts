@@ -19,7 +19,7 @@ const hash = (key: string) => createHash('sha256').update(key).digest('hex');
 const folder = mkdtempSync(join(tmpdir(), 'lipsync-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The path of a file that holds this. */
+/** Writes the text to a file and returns its path. */
 function file(name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text);
@@ -41,7 +41,7 @@ function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
 }
 
 describe('works', () => {
-  test('with nothing set it is the sandbox of the README: open, on port 4000, with GraphiQL', () => {
+  test('without variables: the sandbox of the README, anonymous, on port 4000, with GraphiQL', () => {
     expect(readConfig({})).toEqual({
       mode: 'sandbox',
       logLevel: 'info',
@@ -81,7 +81,7 @@ describe('works', () => {
     });
   });
 
-  test('a token makes it live, closed to anonymous callers, without GraphiQL', () => {
+  test('with a token: live mode, without anonymous callers and without GraphiQL', () => {
     const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', AUTH_JWT_SECRET: 's'.repeat(32) });
     expect(config.mode).toBe('live');
     expect(config.upstream.token).toBe('user:1-secret');
@@ -89,13 +89,13 @@ describe('works', () => {
     expect(config.server).toMatchObject({ graphiql: false, introspection: 'authenticated' });
   });
 
-  test('a file of API keys is a way to sign in, which a live service needs', () => {
+  test('a file of API keys is enough authentication for live mode', () => {
     const API_KEYS_FILE = relative('.', keysFile);
     const config = readConfig({ USEAPI_TOKEN: 'user:1-secret', API_KEYS_FILE });
     expect(config.auth).toMatchObject({ allowAnonymous: false, apiKeysFile: keysFile });
   });
 
-  test('live with ALLOW_ANONYMOUS=true shows its schema to everyone and makes nobody admin', () => {
+  test('live mode with ALLOW_ANONYMOUS=true allows introspection to all callers and gives none of them admin', () => {
     const config = readConfig(live);
     expect(config.auth).toMatchObject({ allowAnonymous: true, anonymousIsAdmin: false });
     expect(config.server.introspection).toBe('everyone');
@@ -110,7 +110,7 @@ describe('works', () => {
     expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(who);
   });
 
-  test('production runs the sandbox where SANDBOX=true says that it is meant', () => {
+  test('production with SANDBOX=true runs the sandbox', () => {
     expect(readConfig({ NODE_ENV: 'production', SANDBOX: 'true' }).mode).toBe('sandbox');
     expect(readConfig({ NODE_ENV: 'production', ...live }).mode).toBe('live');
   });
@@ -136,7 +136,7 @@ describe('works', () => {
     expect(readConfig(env).server).toMatchObject({ publicUrl, publicUrlIsLoopback });
   });
 
-  test('PORT=0 leaves the public URL to be known after listening', () => {
+  test('with PORT=0 the public URL is unset until the server listens', () => {
     const { server } = readConfig({ PORT: '0', HOST: '::' });
     expect(server).toMatchObject({ port: 0, publicUrl: null, publicUrlIsLoopback: true });
     expect(publicUrlAt(server.host, 51_234)).toBe('http://127.0.0.1:51234');
@@ -148,7 +148,7 @@ describe('works', () => {
     expect(readConfig({ PORT: ' 4100\r' }).server.port).toBe(4100);
   });
 
-  test('lists are split at commas', () => {
+  test('lists are separated by commas', () => {
     const config = readConfig({
       API_KEYS: `web:${hash('a').toUpperCase()}:lipsync:read lipsync:write, ops.2:${hash('b')}:admin,`,
       CALLBACK_SECRET: `${'n'.repeat(16)}, ${'o'.repeat(16)}`,
@@ -162,7 +162,7 @@ describe('works', () => {
     expect(config.server.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173']);
   });
 
-  test('every other variable arrives where it is used', () => {
+  test('every other variable is read into its field', () => {
     const config = readConfig({
       ...live,
       USEAPI_BASE_URL: 'http://127.0.0.1:9/v2/',
@@ -209,7 +209,7 @@ describe('works', () => {
     });
   });
 
-  test('it fits the log and the authenticator, whose words it restates', async () => {
+  test('the levels and scopes equal those of the log and the authenticator', async () => {
     for (const LOG_LEVEL of logLevels) expect(readConfig({ LOG_LEVEL }).logLevel).toBe(LOG_LEVEL);
     const config = readConfig({
       LOG_LEVEL: 'silent',
@@ -243,7 +243,7 @@ describe('a file of API keys', () => {
     [`${line('web')}\n${line('ops', 'web')}`, 'API_KEYS_FILE repeats a key'],
     [line('env', 'x'), 'API_KEYS_FILE repeats a name or key of API_KEYS'],
     [line('x', 'env'), 'API_KEYS_FILE repeats a name or key of API_KEYS'],
-  ])('is refused whole, without a word of it: %j', (text, problem) => {
+  ])('is refused without a quotation of its text: %j', (text, problem) => {
     const { apiKeys } = readConfig({ API_KEYS: line('env') }).auth;
     expect(() => parseApiKeyFile(text, apiKeys)).toThrow(problem);
     expect(() => parseApiKeyFile(text, apiKeys)).not.toThrow(/hunter2|[0-9a-f]{64}/);
@@ -251,7 +251,7 @@ describe('a file of API keys', () => {
 });
 
 describe('refuses', () => {
-  test('everything that is wrong at once, each by its name', () => {
+  test('a wrong configuration with all mistakes at once, by name', () => {
     const problems = problemsOf({
       PORT: '70000',
       QUEUE_LIMIT: '0',
@@ -267,7 +267,7 @@ describe('refuses', () => {
     expect(new ConfigError(problems).message.split('\n')).toHaveLength(5);
   });
 
-  test('values that contradict each other also beside values that are wrong', () => {
+  test('contradicting values together with wrong values', () => {
     const problems = problemsOf({ PORT: 'x', AUTH_JWKS_URL: 'https://id.example.com/keys' });
     expect(problems).toEqual([
       'PORT must be a whole number from 0 to 65535',
@@ -276,7 +276,7 @@ describe('refuses', () => {
     ]);
   });
 
-  test('what is wrong with files together with everything else, and before anything is opened', () => {
+  test('wrong files together with other mistakes, before anything is opened', () => {
     const problems = problemsOf({
       PORT: 'x',
       TRUSTED_DOCUMENTS: file('half.json', '{ "a": "{ viewer { name } }"'),
@@ -337,9 +337,9 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  // Any text is right for NODE_ENV.
+  // NODE_ENV accepts any text.
   test.each(variableNames.filter((name) => name !== 'NODE_ENV'))(
-    'what %s was set to stays out of the message',
+    'the value of %s from the message',
     (name) => {
       const secret = 'hunter2:p w#?';
       const env = { USEAPI_TOKEN: 'user:1-quiet', [name]: `${secret},${secret}` };

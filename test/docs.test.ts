@@ -41,8 +41,8 @@ function pageOf(file: string): Page {
 }
 
 /**
- * Commands that another file runs, or that are run by starting the same program: who, and words in that file that show
- * it. A command that is neither here nor run below fails.
+ * Commands that another file runs, or that start a program which another file starts: the file, and a text in it that shows
+ * this. A command that is neither here nor run below fails.
  */
 const runElsewhere: Record<string, { file: string; words: string }> = {
   'npm ci && npm start': { file: 'test/release/commands.test.ts', words: "'npm start'" },
@@ -53,7 +53,7 @@ const runElsewhere: Record<string, { file: string; words: string }> = {
   'npm run check': { file: '.ci/run', words: 'npm run -s check' },
   'npm run test:postgres': { file: '.ci/run', words: 'suite test:postgres' },
   'npm run test:browser': { file: '.ci/run', words: 'suite test:browser' },
-  // Ten minutes of it; the short form is part of `npm test`.
+  // It takes ten minutes; `npm run test:chaos` has a short form.
   'npm run chaos': { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' },
   ...inACopy(
     'npm run format',
@@ -68,12 +68,12 @@ const runElsewhere: Record<string, { file: string; words: string }> = {
 
 const linked = { file: 'examples/package.json', words: '"lipsync-graphql": "file:.."' };
 
-/** The same of commands in the middle of a sentence, where these are no short form of one in a block. */
+/** The same for commands inside sentences that are no short form of a command in a block. */
 const spansRunElsewhere: Record<string, { file: string; words: string }> = {
   ...inACopy('npm start', 'npm run dev', 'npm run bench:client'),
   'npm ci': { file: '.ci/run', words: 'npm ci --no-audit' },
   'npm run bench': { file: '.ci/run', words: 'npm run -s bench' },
-  // The whole of it, which takes half an hour: the number in the block makes it short.
+  // The full run takes half an hour; the number in the block makes it short.
   'npm run fuzz': { file: 'CONTRIBUTING.md', words: 'npm run fuzz -- --runs' },
   'npm run test:web': { file: '.ci/run', words: 'suite test:web' },
   'npm run test:examples': { file: '.ci/run', words: 'suite test:examples' },
@@ -87,12 +87,12 @@ const spansRunElsewhere: Record<string, { file: string; words: string }> = {
     file: 'examples/test/examples.test.ts',
     words: "'node-script.ts'",
   },
-  // Made for people to look at.
+  // Its output is for people.
   'node examples/web/test/pictures.ts <folder>': {
     file: 'examples/web/test/pictures.ts',
     words: '`node test/pictures.ts <folder>`',
   },
-  // What it writes into a package, and what `npm run test:examples` and `npm run test:web` begin with.
+  // The first step of `npm run test:examples` and `npm run test:web`.
   'npm install <folder of this repository>': linked,
   'npm install <folder>': linked,
 };
@@ -103,7 +103,7 @@ function inACopy(...commands: string[]): Record<string, { file: string; words: s
   );
 }
 
-/** Where the pages say that the server is. */
+/** The URL of the server in the pages. */
 const documentedUrl = 'http://127.0.0.1:4000';
 
 const hasCurl = (process.env.PATH ?? '').split(':').some((each) => existsSync(join(each, 'curl')));
@@ -128,7 +128,7 @@ type Operation = {
   answers: unknown[];
 };
 
-/** Each operation of a page with the blocks that follow it, up to the next one. */
+/** Each operation of a page with the blocks after it, up to the next operation. */
 function operationsOf({ blocks }: Page): Operation[] {
   const operations: Operation[] = [];
   for (const { language, role, text, line } of blocks) {
@@ -141,15 +141,15 @@ function operationsOf({ blocks }: Page): Operation[] {
   return operations;
 }
 
-/** One answer over several lines, or one a line: those of a subscription. */
+/** One answer over several lines, or one answer per line, as of a subscription. */
 function readAnswers(text: string): unknown[] {
   const isOneEach = text.startsWith('{ "') && text.trim().split('\n').length > 1;
   return (isOneEach ? text.trim().split('\n') : [text]).map((each): unknown => JSON.parse(each));
 }
 
 /**
- * The values that may differ become their kind: numbers, free text, ids, addresses. Names of types, codes and statuses,
- * truth values and nulls stay, and so must be told as they are.
+ * Replaces values that can differ by their kind: numbers, free text, ids, URLs. Names of types, codes and statuses,
+ * booleans and nulls stay and must be equal.
  */
 function shapeOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shapeOf);
@@ -186,7 +186,7 @@ describe.each(files.filter((file) => operationsOf(pageOf(file)).length > 0))('%s
   });
 });
 
-/** From the second event of the log on, so that it does not matter how late the watching begins. */
+/** From the second event of the log, so that the start time of the subscription does not matter. */
 async function watch(app: TestApp, query: string, variables: Variables): Promise<Result[]> {
   const { data } = await app.ask<{ lipsync: { events: { nodes: { cursor: string }[] } } }>(
     'query ($id: ID!) { lipsync(id: $id) { events(first: 1) { nodes { cursor } } } }',
@@ -205,7 +205,7 @@ function isSubscription(query: string): boolean {
   );
 }
 
-/** An id that a page has cut off with `…` becomes one of the app's, of the type that its beginning names. */
+/** Replaces an id that a page cuts off with `…` by an id of the app with the same type. */
 async function fill(app: TestApp, variables: Record<string, string>): Promise<Variables> {
   const { data } = await app.ask<{
     videos: { nodes: { id: string }[] };
@@ -231,7 +231,7 @@ async function fill(app: TestApp, variables: Record<string, string>): Promise<Va
   );
 }
 
-/** An option alone, of a command that the sentence is about. */
+/** A lone option of the command that the sentence is about. */
 function isPart(span: string): boolean {
   return span === 'node --import';
 }
@@ -239,7 +239,7 @@ function isPart(span: string): boolean {
 describe('commands', () => {
   const isRunHere = (command: string) => /^(node -p|curl) /.test(command);
 
-  test('each is run, here or in a file that this table names', () => {
+  test('each is run here or in a file of this table', () => {
     expect(commands.length).toBeGreaterThan(0);
     const forgotten = commands.filter(
       ({ command }) => !isRunHere(command) && runElsewhere[command] === undefined,
@@ -249,7 +249,7 @@ describe('commands', () => {
     expect(Object.keys(runElsewhere).filter((command) => !shown.has(command))).toEqual([]);
   });
 
-  test('nor is one in the middle of a sentence forgotten', () => {
+  test('each command inside a sentence is run too', () => {
     const here = new Set(commands.map(({ command }) => command));
     const spans = allSpans().filter((span) => /^(npm|npx|node) [a-z-]/.test(span));
     const forgotten = spans.filter(
@@ -283,7 +283,7 @@ describe('commands', () => {
     },
   );
 
-  test('npm scripts that are named exist', () => {
+  test('each npm script in the pages exists', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
@@ -299,7 +299,7 @@ function allSpans(): string[] {
 }
 
 describe('names', () => {
-  test.each([...pages])('%s links to what is there', (file, { links }) => {
+  test.each([...pages])('%s has no broken links', (file, { links }) => {
     const broken = links.filter((link) => {
       if (/^https?:/.test(link)) return false;
       const [path = '', anchor] = link.split('#');
@@ -310,18 +310,18 @@ describe('names', () => {
     expect(broken).toEqual([]);
   });
 
-  test('paths that are named are there', () => {
+  test('each path in the pages exists', () => {
     const paths = allSpans().filter((span) => /^(src|test|docs)\//.test(span));
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 
-  test('names in capitals are variables, codes or values that exist', () => {
+  test('names in capitals are existing variables, codes or values', () => {
     const enums = Object.values(schema.getTypeMap()).filter(isEnumType);
     const known = new Set<string>([
       ...variableNames,
       ...enums.flatMap((type) => type.getValues().map(({ name }) => name)),
       ...phrases.map(({ name }) => name),
-      // Of single documents, and of the doors.
+      // Of documents and transports.
       ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'INTERNAL_SERVER_ERROR'],
       ...['UNSUPPORTED_CONTENT_TYPE', 'FOREIGN_ORIGIN', 'DOCUMENT_NOT_TRUSTED', 'TOKEN_IN_URL'],
       ...['SERVER_STOPPING', 'CALLBACK_REFUSED', 'TOO_MANY_OPERATIONS', 'TOO_MANY_FILES'],
@@ -329,14 +329,14 @@ describe('names', () => {
       ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.
       ...['LIPSYNC_URL'],
-      // Not ours.
+      // Of other projects.
       ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN', 'ID'],
     ]);
     const named = allSpans().filter((span) => /^[A-Z]+(_[A-Z]+)*$/.test(span));
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  test('the folders of src are those of the README', () => {
+  test('the README lists the folders of src', () => {
     const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => `src/${name}`);
@@ -344,12 +344,12 @@ describe('names', () => {
     expect(shown.toSorted()).toEqual(folders.toSorted());
   });
 
-  test('the phrases are those of the sandbox', () => {
+  test('the pages list the phrases of the sandbox', () => {
     const shown = pageOf('README.md').rows.filter(([cell]) => cell?.startsWith('`[['));
     expect(shown).toEqual(phrases.map(({ name, description }) => [`\`[[${name}]]\``, description]));
   });
 
-  test('each type of failure has its section', () => {
+  test('each type of failure has a section', () => {
     const LipsyncError = schema.getType('LipsyncError');
     const types = isInterfaceType(LipsyncError) ? schema.getPossibleTypes(LipsyncError) : [];
     const shown = pageOf('docs/errors.md').headings.filter((heading) => heading.endsWith('Error`'));
@@ -362,7 +362,7 @@ describe('names', () => {
     expect(readConfig({ ...given }).mode).toBe('live');
   });
 
-  test('the drawn life of a lip-sync is the one of lifecycle.ts', () => {
+  test('the diagram of a lip-sync has the transitions of lifecycle.ts', () => {
     const [drawing] = pageOf('docs/architecture.md').blocks.filter(
       ({ language }) => language === 'mermaid',
     );
@@ -380,7 +380,7 @@ function toArrow(from: string | undefined, to: string | undefined, isLate: boole
   return `${from} → ${to}${isLate ? ', late' : ''}`;
 }
 
-/** FAILED → FAILED, late, is no change of status and not drawn. */
+/** The late FAILED → FAILED does not change the status and is not drawn. */
 function allArrows(): string[] {
   const pairs = lipsyncStatuses.flatMap((from) => lipsyncStatuses.map((to) => [from, to] as const));
   const isLate = (from: LipsyncStatus, to: LipsyncStatus) =>

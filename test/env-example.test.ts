@@ -7,7 +7,7 @@ describe('.env.example', () => {
   const text = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
   const shown = parseEnv(text.replace(/^#(?=[A-Z_]+=)/gm, ''));
 
-  test('shows each variable that is read and no other', () => {
+  test('contains exactly the variables that are read', () => {
     const read = new Set<string>();
     const env = new Proxy({}, { get: (_, name) => void read.add(String(name)) });
     readConfig(env);
@@ -15,12 +15,12 @@ describe('.env.example', () => {
     expect([...variableNames].sort()).toEqual([...read].sort());
   });
 
-  test('shows the defaults, and sets nothing when copied as it is', () => {
+  test('contains the defaults as comments, so that a copy sets nothing', () => {
     expect(readConfig({ ...shown })).toEqual(readConfig({}));
     expect(parseEnv(text)).toEqual({});
   });
 
-  test('shows a default wherever there is one of its own', () => {
+  test('contains the default of each variable that has one', () => {
     const unset = Object.keys(shown).filter((name) => !shown[name]);
     const defaulted = ['PORT', 'HOST', 'DATA_DIR', 'USEAPI_BASE_URL', 'QUEUE_LIMIT', 'LOG_LEVEL'];
     expect(unset.filter((name) => /_MS$|_DAYS$/.test(name) || defaulted.includes(name))).toEqual(
@@ -28,7 +28,7 @@ describe('.env.example', () => {
     );
   });
 
-  test('says of each variable in a sentence what it means', () => {
+  test('explains each variable in a sentence', () => {
     const lines = text.split('\n');
     const bare = lines.filter(
       (line, index) => /^#[A-Z_]+=/.test(line) && !/^# \S.*\.$/.test(lines[index - 1] ?? ''),

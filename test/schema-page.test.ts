@@ -7,18 +7,18 @@ import { readMarkdown } from './support/markdown.ts';
 
 const sdl = printSdl();
 
-/** What the page says of one type or directive: from its heading to the next. */
+/** The section of one type or directive. */
 function sectionOf(page: string, name: string): string {
   const [, rest = ''] = page.split(new RegExp(`^#{2,3} ${name}$`, 'm'));
   return rest.split(/^#/m)[0]?.trim() ?? '';
 }
 
 describe('works', () => {
-  test('the committed docs/schema.md is the page of the schema: `npm run schema` writes it', async () => {
+  test('the committed docs/schema.md is what `npm run schema` writes', async () => {
     expect(await readFile('docs/schema.md', 'utf8')).toBe(printSchemaPage(sdl));
   });
 
-  test('every type has its section, and everything that is described its words', () => {
+  test('every type has a section, and every description is in it', () => {
     const page = printSchemaPage(sdl);
     const { headings } = readMarkdown(page);
     const said: string[] = [];
@@ -37,7 +37,7 @@ describe('works', () => {
     expect(headings).toEqual(expect.arrayContaining(names));
   });
 
-  test('arguments, defaults, marks and links to types are told where they are', () => {
+  test('arguments, defaults, deprecations and links to types are shown', () => {
     const page = printSchemaPage(`
       type Query {
         "Some books."
@@ -64,7 +64,7 @@ describe('works', () => {
     expect(readMarkdown(page).headings).not.toContain('Enums');
   });
 
-  test('what shall go says until when, and what to use instead', () => {
+  test('a deprecated field shows its last day and its replacement', () => {
     const page = printSchemaPage(`
       type Query { "A poem." poem: String @deprecated(reason: "Until 2027-06-30: use \`text\`.") }
       enum Form { "Fourteen lines." SONNET @deprecated(reason: "Until 2027-06-30: use \`POEM\`.") }
@@ -74,7 +74,7 @@ describe('works', () => {
     expect(sectionOf(page, 'Form')).toContain(`- \`SONNET\`: Fourteen lines. ${words} \`POEM\`.`);
   });
 
-  test('a field that is word for word that of an interface is told once', () => {
+  test('a field with the same description as in its interface is shown once', () => {
     const page = printSchemaPage(`
       "A failure." interface Failure { "Why." message: String! "Of old." code: Int }
       "Too late." type Late implements Failure { "Why." message: String! "Of now." code: Int! }

@@ -8,7 +8,7 @@ import { entityRules, type Rule, rules } from './e2e/owners/fields.ts';
 const sdl = printSdl();
 
 describe('works', () => {
-  test('the committed schema.graphql is the schema: `npm run schema` writes it', async () => {
+  test('the committed schema.graphql is what `npm run schema` writes', async () => {
     expect(await readFile('schema.graphql', 'utf8')).toBe(sdl);
   });
 
@@ -21,7 +21,7 @@ describe('works', () => {
     expect(kinds.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
   });
 
-  test('exactly one field of the oneOf inputs can be given', () => {
+  test('the oneOf inputs accept exactly one field', () => {
     for (const name of ['LipsyncVideoInput', 'LipsyncSpeechInput']) {
       expect(schema.getType(name)).toMatchObject({ isOneOf: true });
       expect(sdl).toContain(`input ${name} @oneOf {`);
@@ -31,12 +31,12 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('nothing is without a description', () => {
+  test('elements without a description', () => {
     expect(parse(sdl).definitions.flatMap((definition) => bareNames(definition))).toEqual([]);
   });
 
-  // `rules` and `entityRules` are held complete, and asked over every door.
-  test('exactly what only operators may ask for is tagged, so that a contract can leave it out', () => {
+  // Another test checks that `rules` and `entityRules` are complete, on every transport.
+  test('fields for operators from contracts: exactly these are tagged', () => {
     const isForOperators = ({ needs }: Rule) => needs.length === 1 && needs[0] === 'admin';
     const forOperators = Object.entries({ ...rules, ...entityRules }).flatMap(([path, rule]) =>
       isForOperators(rule) ? [path] : [],
@@ -55,7 +55,7 @@ function taggedPaths(node: object, owner = ''): string[] {
   return [...(isTagged ? [path] : []), ...fields.flatMap((field) => taggedPaths(field, path))];
 }
 
-/** Type, field, argument and value definitions, as far as this walk needs them. */
+/** The definitions of types, fields, arguments and values that this walk visits. */
 type Described = {
   kind: string;
   name?: { value: string };

@@ -49,7 +49,7 @@ async function run(): Promise<void> {
       dataDir,
       databaseUrl: await postgres?.createDatabase(),
       listsReplyRef: values['lists-reply-ref'],
-      // Longer than a restart takes, so that most jobs still run when they are looked for.
+      // Longer than a restart, so that most jobs still run during the search for them.
       generatingMs: 15_000,
       maxJobMs: 40_000,
       mostMs: minutes * 60_000,
@@ -74,7 +74,7 @@ function wholeNumber(name: string, text: string): number {
   throw new Error(`--${name} is a whole number, and not ${text}.`);
 }
 
-/** Prints what happened; returns the points that were not hit often enough. */
+/** Prints the results; returns the points that were not hit often enough. */
 function tell({ kills, findings, broken }: Outcome, wanted: number): string[] {
   say('\npoint            kills   under way at the kill: fewest, median, most');
   for (const { name } of points) {
@@ -105,7 +105,7 @@ function tell({ kills, findings, broken }: Outcome, wanted: number): string[] {
   return missed;
 }
 
-/** What is needed to look into it, beside the databases, which are left where they are. */
+/** Saves the evidence next to the databases, which are kept. */
 async function keepEvidence(
   about: { seed: number; dataDir: string; missed: string[] },
   { kills, broken, findings, output }: Outcome,

@@ -10,12 +10,12 @@ import {
 import { readEvents, type ServerSentEvent } from '../support/graphql-client.ts';
 
 /*
- * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, by hand and by the client of its author. What the
- * answers mean is tested elsewhere.
+ * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, tested with raw requests and with the reference client. The
+ * content of the answers is tested elsewhere.
  */
 
 let stage: Stage;
-/** Of a lip-sync that stays as it is, and of one that has ended. */
+/** The id of a lip-sync whose job never ends, and of a finished one. */
 let quiet: string;
 let ended: string;
 beforeAll(async () => {
@@ -41,7 +41,7 @@ const endpoint = () => `${stage.test.url}/graphql`;
 
 type Result = { data?: Record<string, unknown>; errors?: { message: string }[] };
 
-/** The result of `next`, and what else stands in its frame. */
+/** The result in a `next` frame. */
 function resultIn({ data }: ServerSentEvent): Result {
   return JSON.parse(data) as Result;
 }
@@ -77,26 +77,29 @@ describe('works', () => {
   it.each([
     ['a query', name, { data: { viewer: { name: 'anonymous' } } }],
     [
-      'what does not parse',
+      'a document that does not parse',
       { query: '{' },
       { errors: [{ extensions: { code: 'GRAPHQL_PARSE_FAILED' } }] },
     ],
     [
-      'what fits no schema',
+      'a document that does not validate',
       { query: '{ nothing }' },
       { errors: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] },
     ],
-  ])('%s is one next and complete, on a stream that was taken', async (_, operation, result) => {
-    const response = await fetch(endpoint(), {
-      method: 'POST',
-      headers: { ...json, ...asStream },
-      body: JSON.stringify(operation),
-    });
-    expect(response.status).toBe(200);
-    const events = await Array.fromAsync(frames(response.body));
-    expect(events.map(({ event }) => event)).toEqual(['next', 'complete']);
-    expect(resultIn(events[0] as ServerSentEvent)).toMatchObject(result);
-  });
+  ])(
+    '%s is answered with one next and complete, on a stream of status 200',
+    async (_, operation, result) => {
+      const response = await fetch(endpoint(), {
+        method: 'POST',
+        headers: { ...json, ...asStream },
+        body: JSON.stringify(operation),
+      });
+      expect(response.status).toBe(200);
+      const events = await Array.fromAsync(frames(response.body));
+      expect(events.map(({ event }) => event)).toEqual(['next', 'complete']);
+      expect(resultIn(events[0] as ServerSentEvent)).toMatchObject(result);
+    },
+  );
 
   it('ends the source of a client that closes the connection', async () => {
     const leaving = new AbortController();

@@ -31,7 +31,7 @@ afterEach(async () => {
 
 type Run = {
   child: ChildProcess;
-  /** Resolves with all of stdout so far once it has these words. */
+  /** Resolves with the whole of stdout so far once it contains this text. */
   said(words: string): Promise<string>;
   end: Promise<{ code: number | null; stdout: string; stderr: string }>;
 };
@@ -67,7 +67,7 @@ function runDemo(words: string[], variables: Record<string, string> = {}): Run {
   return { child, said, end };
 }
 
-/** Node keeps its compiled code there too, which is no leftover of ours. */
+/** Folders of this product only: Node keeps compiled code there too. */
 async function findLeftovers(): Promise<string[]> {
   return (await readdir(temporary)).filter((name) => name.startsWith('lipsync-'));
 }
@@ -112,7 +112,7 @@ async function findFreePort(): Promise<string> {
 
 describe('npm run demo', { timeout: 120_000 }, () => {
   describe('works', () => {
-    test('makes a video of the sound that comes with it, says where, and leaves nothing else', async () => {
+    test('creates a video from the bundled sound, prints its path and leaves no other file', async () => {
       const { code, stdout, stderr } = await runDemo([]).end;
       expect(stderr).toBe('');
       expect(code).toBe(0);
@@ -130,7 +130,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       expect(await findLeftovers()).toEqual([]);
     });
 
-    test("takes the user's own sound and video, and writes where it is told", async () => {
+    test('uses the sound and video of the user and writes to --out', async () => {
       await writeFile(join(cwd, 'tone.wav'), makeWav(3));
       const video = join(root, 'src/sandbox/media/source-1.mp4');
       const words = ['--audio', 'tone.wav', '--video', video, '--out', 'mine.mp4'];
@@ -146,7 +146,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       expect((await readdir(cwd)).toSorted()).toEqual(['mine.mp4', 'tone.wav']);
     });
 
-    test('keeps to PORT and DATA_DIR, and says in words why a lip-sync failed', async () => {
+    test('uses PORT and DATA_DIR, and prints why a lip-sync failed', async () => {
       const [port, sandboxPort] = [await findFreePort(), await findFreePort()];
       const variables = { PORT: port, SANDBOX_PORT: sandboxPort, DATA_DIR: join(home, 'data') };
       const demo = runDemo([], variables);
@@ -168,7 +168,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       expect(await readdir(cwd)).toEqual([]);
     });
 
-    test('stops its server and clears up on Ctrl-C', async () => {
+    test('stops its server and removes its temporary files on Ctrl-C', async () => {
       const demo = runDemo([]);
       const stdout = await demo.said('✓ Lip-sync');
       demo.child.kill('SIGINT');
@@ -183,7 +183,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
   });
 
   describe('refuses', () => {
-    test('a file that is no audio, in words and without a stack', async () => {
+    test('a file that is not audio, with a message and without a stack trace', async () => {
       await writeFile(join(cwd, 'bad.mp3'), 'This is no sound at all.');
       const { code, stderr } = await runDemo(['--audio', 'bad.mp3']).end;
       expect(code).toBe(1);
@@ -192,7 +192,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       );
     });
 
-    test('to start a server where the files are wrong', async () => {
+    test('wrong file arguments, before it starts a server', async () => {
       for (const [words, complaint] of [
         [['--audio', 'none.mp3'], '✗ none.mp3 can not be read: no such file or directory\n'],
         [['--video', '.'], '✗ . is not a file.\n'],
@@ -206,7 +206,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       }
     });
 
-    test('arguments it does not know, with one line and exit code 2', async () => {
+    test('unknown arguments, with one line and exit code 2', async () => {
       for (const words of [['--colour'], ['--audio'], ['--audio='], ['my.mp3']]) {
         const { code, stdout, stderr } = await runDemo(words).end;
         expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -214,7 +214,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       }
     });
 
-    test("to go on when the server can not start, with the server's own words", async () => {
+    test("to continue when the server cannot start, and prints the server's own message", async () => {
       const { code, stderr } = await runDemo([], { QUEUE_LIMIT: 'many' }).end;
       expect(code).toBe(1);
       expect(stderr).toContain('The server ended by itself');
@@ -228,7 +228,7 @@ describe('the bar between two events', () => {
   const start = Date.parse('2026-01-01T00:00:00Z');
   const after = (seconds: number) => new Date(start + seconds * 1000);
 
-  test('goes on evenly to 85 at the expected end, and waits there', () => {
+  test('advances evenly to 85 at the expected end and stops there', () => {
     const pace = createPace();
     expect(pace.percentAt(after(0))).toBe(0);
     pace.tell({ status: 'GENERATING', percent: 5, estimatedCompletionAt: after(80) }, after(0));
@@ -237,7 +237,7 @@ describe('the bar between two events', () => {
     expect(pace.percentAt(after(800))).toBe(85);
   });
 
-  test('never falls, also where the next event tells less', () => {
+  test('never falls, even when the next event has a lower percent', () => {
     const pace = createPace();
     pace.tell({ status: 'GENERATING', percent: 0, estimatedCompletionAt: after(10) }, after(0));
     expect(pace.percentAt(after(10))).toBe(85);
@@ -245,7 +245,7 @@ describe('the bar between two events', () => {
     expect(pace.percentAt(after(11))).toBe(85);
   });
 
-  test('stands still while nobody knows the end, and is full only when it is COMPLETED', () => {
+  test('does not move without an expected end, and reaches 100 only when COMPLETED', () => {
     const pace = createPace();
     pace.tell({ status: 'QUEUED', percent: 0, estimatedCompletionAt: null }, after(0));
     expect(pace.percentAt(after(99))).toBe(0);
@@ -255,7 +255,7 @@ describe('the bar between two events', () => {
     expect(pace.percentAt(after(100))).toBe(100);
   });
 
-  test('stays where it was when the job failed', () => {
+  test('keeps its last value when the job fails', () => {
     const pace = createPace();
     pace.tell({ status: 'GENERATING', percent: 40, estimatedCompletionAt: null }, after(0));
     pace.percentAt(after(1));

@@ -16,16 +16,16 @@ const filePath = '/srv/useapi/src/pixverse/lipsync.js';
 const stack = `TypeError: Cannot read properties of undefined (reading 'jwt')\n    at submit (${filePath}:214:31)`;
 const host = 'api.useapi.net';
 
-/** What no caller may ever read, besides the account's e-mail. */
+/** Must never reach a caller, like the account's e-mail. */
 const secrets = [token, filePath, 'TypeError', host, 'qz7Hk3wTn9Rd5xLm', 'useapi'];
 
 type Row = {
   status: number;
   /** The documented text. */
   text: (email: string) => string;
-  /** What reads give. */
+  /** The error type of a read. */
   type: string;
-  /** What the POST gives. Default: as reads. */
+  /** The error type of the POST. Default: that of a read. */
   posted?: string;
   fields?: object;
 };
@@ -103,7 +103,7 @@ const shapes = [
 ] as const;
 type Shape = (typeof shapes)[number];
 
-/** Beside its documented text each body says everything that it should not. */
+/** Each body holds its documented text and every secret. */
 function replyOf(row: Row, shape: Shape, email: string): Reply {
   const error = row.text(email);
   const leak = `token ${token} of ${email} at https://${host}/v2/pixverse, ${encodeURIComponent(email)}, ${stack}`;
@@ -126,14 +126,14 @@ function replyOf(row: Row, shape: Shape, email: string): Reply {
   return { status: row.status, body, headers: { 'content-type': type } };
 }
 
-/** The text of a 429 tells them apart; where there is none to read, only the kind is known. */
+/** Only the text of a 429 distinguishes its reasons; without a readable text, the type alone is known. */
 function fieldsOf(row: Row, shape: Shape): object {
   return shape.startsWith('JSON') ? (row.fields ?? {}) : {};
 }
 
 const table = rows.flatMap((row, at) => shapes.map((shape) => ({ row, shape, at })));
 
-/** An error text that is itself a leak, in every way that a text can hold one. */
+/** Upstream error texts that themselves contain a secret. */
 const leakyTexts = [
   `Account broken+box@leaky.example is not allowed`,
   `Invalid token ${token}`,
@@ -156,7 +156,7 @@ type Answered = {
   lipsync?: { id: string; status: string };
 };
 
-/** One app for a group of rows, and all that it ever answered. */
+/** One app for a group of rows, with all its answers. */
 class TestBench {
   readonly upstream: FakeUpstream;
   readonly app: TestApp;
@@ -237,7 +237,7 @@ function expectNoSecret(bench: TestBench, emails: string[]): void {
 describe('createLipsync', () => {
   const emails = table.map((_, at) => `row-${at}+sync@accounts.example`);
   let bench: TestBench;
-  /** By the account's place: one finished video each. */
+  /** One finished video of each account, by the account's index. */
   const videoIds = new Map<number, string>();
   const create = (id: string | undefined, whenBusy = 'FAIL') =>
     requestLipsync(bench.client, { video: { id }, whenBusy });
@@ -257,7 +257,7 @@ describe('createLipsync', () => {
   describe.each(rows.map((row, at) => ({ ...row, name: row.text('…').slice(0, 40), at })))(
     '$status $name',
     ({ at: rowAt, ...row }) => {
-      test.each(shapes)('with %s gives its own type, in data', async (shape) => {
+      test.each(shapes)('with %s is answered with its own type, in data', async (shape) => {
         const at = table.findIndex((each) => each.at === rowAt && each.shape === shape);
         const reply = replyOf(row, shape, emails[at] ?? '');
         const before = bench.upstream.countOf('POST /videos/lipsync');
@@ -307,7 +307,7 @@ describe('createLipsync', () => {
     }
   });
 
-  test('a refusal leaves no lip-sync, an unknown outcome leaves one to watch', async () => {
+  test('a rejected POST leaves no lip-sync, an unknown outcome leaves one in SUBMITTING', async () => {
     const { lipsyncs } = await bench.ask<{ lipsyncs: { nodes: { status: string }[] } }>(
       '{ lipsyncs(first: 100) { nodes { status } } }',
     );
@@ -316,14 +316,14 @@ describe('createLipsync', () => {
   });
 
   test.each([401, 402, 412, 596])(
-    'an account that answered %i takes no further POST until a read says that it healed',
+    'an account that answered %i gets no further POST until a read succeeds',
     async (status) => {
       const at = table.findIndex(({ row }) => row.status === status);
       const videoId = videoIds.get(at);
       bench.upstream.reply('GET /accounts/{email}', { status: 596, body: '{}' });
       bench.upstream.reply('GET /features', { status, body: '{}' });
       bench.upstream.reply('POST /videos/lipsync', { status, body: '{}' });
-      // A read may have healed it since its own rows: then this pauses it again.
+      // A read may have ended the pause since its own rows: then this pauses it again.
       await create(videoId);
       const before = bench.upstream.countOf('POST /videos/lipsync');
       expect(await create(videoId)).toMatchObject({
@@ -336,8 +336,8 @@ describe('createLipsync', () => {
     },
   );
 
-  test.each(leakyTexts)('a 400 that says "%s" is told without it', async (error) => {
-    // Refused with 400 before, so that this account is neither paused nor busy.
+  test.each(leakyTexts)('a 400 with the text "%s" is answered without that text', async (error) => {
+    // Answered 400 before, so this account is neither paused nor busy.
     const at = table.findIndex(({ row }) => row.status === 400);
     bench.upstream.reply('POST /videos/lipsync', { status: 400, body: JSON.stringify({ error }) });
     const result = await create(videoIds.get(at));
@@ -345,7 +345,7 @@ describe('createLipsync', () => {
     expect(JSON.stringify(result)).not.toMatch(/leaky|qz7Hk|useapi|lipsync\.js|TypeError/);
   });
 
-  test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
+  test('no answer contains a secret, and the log contains neither token nor e-mail', () => {
     expect(bench.answers.length).toBeGreaterThan(table.length);
     expect(JSON.stringify(bench.app.logs)).toContain('upstream answered a failure');
     expectNoSecret(bench, emails);
@@ -391,7 +391,7 @@ describe.each([
   describe.each(rows.map((row) => ({ ...row, name: row.text('…').slice(0, 40) })))(
     '$status $name',
     (row) => {
-      test.each(shapes)('with %s gives its own type, in data', async (shape) => {
+      test.each(shapes)('with %s is answered with its own type, in data', async (shape) => {
         bench.upstream.reply(route, replyOf(row, shape, email));
         const answer = await read();
         expectFailure(answer, row, { type: row.type, shape });
@@ -400,7 +400,7 @@ describe.each([
     },
   );
 
-  test('a success that is no list is no success', async () => {
+  test('a 200 that is not a list is UpstreamUnavailableError', async () => {
     const bodies = ['', '<html></html>', '{"data":', ...broken.map((body) => JSON.stringify(body))];
     for (const body of bodies) {
       bench.upstream.reply(route, { status: 200, body });
@@ -408,7 +408,7 @@ describe.each([
     }
   });
 
-  test.each(leakyTexts)('a 400 that says "%s" is told without it', async (error) => {
+  test.each(leakyTexts)('a 400 with the text "%s" is answered without that text', async (error) => {
     bench.upstream.reply(route, { status: 400, body: JSON.stringify({ error, code: 400 }) });
     const answer = await read();
     expect(answer.__typename).toBe('InvalidInputError');
@@ -420,14 +420,14 @@ describe.each([
     expect((await read()).__typename).toBe(success);
   });
 
-  test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
+  test('no answer contains a secret, and the log contains neither token nor e-mail', () => {
     expect(bench.answers.length).toBeGreaterThan(table.length);
     expect(JSON.stringify(bench.app.logs)).toContain('upstream answered a failure');
     expectNoSecret(bench, [email]);
   });
 });
 
-describe('where nobody answers', () => {
+describe('without an answer of the upstream', () => {
   const email = 'silent+service@accounts.example';
   const reasonOf = `... on LipsyncError { code retryable } ... on UpstreamUnavailableError { reason }`;
   let bench: TestBench;
@@ -443,15 +443,20 @@ describe('where nobody answers', () => {
   });
   afterAll(() => bench?.stop());
 
-  test.each(['voices', 'videos'] as const)('in time, %s say so', async (field) => {
-    const release = bench.upstream.hold(field === 'voices' ? 'GET /videos/voices' : 'GET /videos');
-    const answer = await read(field);
-    release();
-    const told = { __typename: unavailable, reason: 'TIMEOUT', retryable: true };
-    expect(answer[field]).toMatchObject(told);
-  });
+  test.each(['voices', 'videos'] as const)(
+    '%s answer TIMEOUT when the upstream is too slow',
+    async (field) => {
+      const release = bench.upstream.hold(
+        field === 'voices' ? 'GET /videos/voices' : 'GET /videos',
+      );
+      const answer = await read(field);
+      release();
+      const told = { __typename: unavailable, reason: 'TIMEOUT', retryable: true };
+      expect(answer[field]).toMatchObject(told);
+    },
+  );
 
-  test('in time, a creation is an unknown outcome', async () => {
+  test('a creation is an unknown outcome when the upstream is too slow', async () => {
     const release = bench.upstream.hold('POST /videos/lipsync');
     const answer = await create();
     release();
@@ -460,8 +465,8 @@ describe('where nobody answers', () => {
     expect(bench.upstream.countOf('POST /videos/lipsync')).toBe(1);
   });
 
-  // The last: from here on nobody listens.
-  test('at all, reads and creations say so, and a creation that was never sent leaves nothing', async () => {
+  // The last test: the upstream stays closed.
+  test('reads and creations answer CONNECTION_FAILED without a connection, and an unsent creation leaves no row', async () => {
     await bench.upstream.close();
     const told = { __typename: unavailable, reason: 'CONNECTION_FAILED', retryable: true };
     expect((await read('voices')).voices).toMatchObject(told);
@@ -474,8 +479,8 @@ describe('where nobody answers', () => {
   });
 });
 
-describe('where no account is configured', () => {
-  test('reads and creations say so, in data', async () => {
+describe('without a configured account', () => {
+  test('reads answer NO_ACCOUNT, in data', async () => {
     const bench = await TestBench.start([]);
     try {
       const answer = await bench.ask<Record<string, Answered>>(

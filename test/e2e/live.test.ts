@@ -6,7 +6,7 @@ import { type Behaviour, fakeToken } from '../support/fake-upstream/behaviour.ts
 import { routeOf } from '../support/fake-upstream/routes.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
-import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { type Program, startProgram } from '../support/program.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const plusMail = 'voice-over+lip-sync@studio-one.example';
@@ -89,7 +89,7 @@ const watchDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __ty
   ... on LipsyncProgress { cursor sequence status percent lipsync { id status result { url } } }
   ... on LipsyncError { code message } } }`;
 
-/** Without the cursor: `id:` must come all the same. */
+/** Without the cursor: the stream must send `id:` anyway. */
 const bareDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename
   ... on LipsyncProgress { sequence status } } }`;
 
@@ -111,7 +111,7 @@ type Progress = {
   lipsync: { id: string; status: string; result: { url: string | null } | null };
 };
 
-/** Reads a subscription to its end, and lets a test wait until a status was seen. */
+/** Reads a subscription to its end; `seen` resolves once a status has arrived. */
 function follow(results: AsyncIterable<{ data?: Record<string, unknown> | null }>) {
   const events: Progress[] = [];
   const waiting: { status: string; resolve: () => void }[] = [];
@@ -134,7 +134,7 @@ function follow(results: AsyncIterable<{ data?: Record<string, unknown> | null }
   return { events, ended, seen };
 }
 
-/** A browser's EventSource whose connection a test can cut, and which comes back only when the test lets it. */
+/** A browser's EventSource whose connection a test can cut, and which reconnects only when the test allows it. */
 function openEventSource(url: string, authorization: string | null) {
   const events: { id: string; sequence: number; status: string }[] = [];
   const lastEventIds: (string | null)[] = [];
@@ -311,7 +311,7 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     expect(upstream.jobs.length).toBe(1);
   });
 
-  test('lip-syncs a text, watched by an EventSource that lost its connection: nothing is missing or repeated', async () => {
+  test('lip-syncs a text, watched by an EventSource that reconnects: no event is missing or repeated', async () => {
     const voices = await client.ask<{ voices: { nodes: { id: string; name: string }[] } }>(
       '{ voices { ... on VoiceList { nodes { id name previewUrl } } ... on LipsyncError { code } } }',
       {},
@@ -361,8 +361,8 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     resultId = job.id;
   });
 
-  test('lip-syncs an uploaded video, in the account that the request names', async () => {
-    // The head of an MP4 is enough to know one by.
+  test('lip-syncs an uploaded video in the account of that upload', async () => {
+    // The first bytes of an MP4 are enough to detect its type.
     const film = Buffer.concat([
       Buffer.from([0, 0, 0, 24]),
       Buffer.from('ftypisom\0\0\x02\0isommp41'),
@@ -400,7 +400,7 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     expect((await watching.ended).at(-1)?.status).toBe('COMPLETED');
   });
 
-  test('a result is deleted by its own id, as it is', async () => {
+  test('deletes a result with its own id, unencoded', async () => {
     const list = await client.ask<{
       lipsyncs: { nodes: { status: string; result: { id: string; url: string } | null }[] };
     }>('{ lipsyncs { nodes { status result { id url } } } }', {}, headers);
@@ -422,7 +422,7 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     expect(resultId).toContain(`:${plusMail}-video:`);
   });
 
-  test('fails with a typed failure where the upstream ends a job so', async () => {
+  test('fails with the typed failure of the job', async () => {
     const ends = [];
     for (const [code, status] of [
       [7, 'MODERATED'],
@@ -449,7 +449,7 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     expect(ends).toEqual(['CONTENT_MODERATED', 'GENERATION_FAILED']);
   });
 
-  test('asks the upstream only for what its documents know, with our token and with ids as they are', () => {
+  test('calls only documented endpoints of the upstream, with the token and with unencoded ids', () => {
     for (const seen of upstream.requests) {
       const what = `${seen.method} ${seen.url}`;
       expect(routeOf(seen), what).toBeDefined();
@@ -458,7 +458,7 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     }
   });
 
-  test('names the account in queries, encoded, wherever there are several', () => {
+  test('sends the encoded e-mail of the account whenever there are several accounts', () => {
     const emails = upstream.accounts.map(({ email }) => email);
     const perAccount = ['GET /videos', 'GET /videos/voices', 'POST /files', 'GET /features'];
     for (const seen of upstream.requests) {
@@ -473,7 +473,7 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     }
   });
 
-  test('posts one job for each lip-sync, and files as they are', () => {
+  test('sends one POST for each lip-sync, and unchanged bytes for each file', () => {
     const posts = upstream.requests.filter(
       (seen) => routeOf(seen)?.route === 'POST /videos/lipsync',
     );

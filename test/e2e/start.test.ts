@@ -10,7 +10,7 @@ import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import type { GraphQLClient } from '../support/graphql-client.ts';
 import { createLipsync, createLipsyncMutation, readVideoIds } from '../support/lipsyncs.ts';
-import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { type Program, startProgram } from '../support/program.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -27,7 +27,7 @@ function start(env: Record<string, string>): Program {
   return program;
 }
 
-/** Live, on the other upstream and this test's own folder. */
+/** In live mode, on the fake upstream and this test's own folder. */
 function startLive(env: Record<string, string> = {}): Program {
   return start({
     USEAPI_TOKEN: fakeToken,
@@ -41,7 +41,7 @@ function startLive(env: Record<string, string> = {}): Program {
 }
 
 beforeEach(async () => {
-  // A copy of an empty database: to make one takes the program seconds.
+  // A copy of an empty database: creating one takes the program seconds.
   storage = await testStorage();
   dataDir = storage.dataDir;
   upstream = await startFakeUpstream({
@@ -86,7 +86,7 @@ async function openSocket(url: string, id: string) {
   return { socket, closed, messages };
 }
 
-/** The text of an event stream as far as it came, and the promise of its end. */
+/** Resolves at the first event; `ended` gives the whole text of the stream. */
 async function openStream(url: string, id: string) {
   const search = new URLSearchParams({ query: watchDocument, variables: JSON.stringify({ id }) });
   const response = await fetch(`${url}/graphql?${search}`, {
@@ -122,7 +122,7 @@ describe('refuses to start', () => {
     API_KEYS_FILE: '/nowhere/keys.txt',
   };
 
-  test('with every mistake of the configuration at once, and shows no value', async () => {
+  test('with a wrong configuration, listing every mistake and no value', async () => {
     const program = start({ ...wrong, DATA_DIR: dataDir });
     expect(await program.exited).toEqual({ code: 1, signal: null });
     const names = [...Object.keys(wrong), 'AUTH_ISSUER', 'AUTH_AUDIENCE'];
@@ -139,7 +139,7 @@ describe('refuses to start', () => {
     expect(program.output).toMatch(/USEAPI_TOKEN.*SANDBOX=true/);
   });
 
-  test('live without any way to sign in, naming ALLOW_ANONYMOUS', async () => {
+  test('in live mode without authentication, naming ALLOW_ANONYMOUS', async () => {
     const program = startLive({ ALLOW_ANONYMOUS: '' });
     expect((await program.exited).code).toBe(1);
     expect(program.output).toContain('ALLOW_ANONYMOUS=true');
@@ -147,7 +147,7 @@ describe('refuses to start', () => {
     expect(upstream.requests).toEqual([]);
   });
 
-  test('on a folder that another process uses, which goes on', async () => {
+  test('on a folder that another process uses, and leaves that process alone', async () => {
     const first = startLive();
     const client = await first.client();
     const second = startLive();
@@ -160,7 +160,7 @@ describe('refuses to start', () => {
     });
   });
 
-  test('on a port that is taken, without an unreadable stack', async () => {
+  test('on a port in use, without a stack trace', async () => {
     const taken = new URL(upstream.baseUrl).port;
     const program = startLive({ PORT: taken });
     expect((await program.exited).code).toBe(1);
@@ -170,7 +170,7 @@ describe('refuses to start', () => {
 });
 
 describe('starts', () => {
-  test('and knows the accounts: 200 equal queries for the voices at once cost one call, the first there is', async () => {
+  test('and reads the accounts once: 200 simultaneous queries for voices cost one more upstream call', async () => {
     const program = startLive();
     const url = await program.url();
     await expect.poll(() => upstream.requests.map((seen) => seen.url)).toEqual([expect.anything()]);
@@ -179,7 +179,7 @@ describe('starts', () => {
     const ids = Array.from({ length: 50 }, (_, at) => `voices ${at}`);
     for (const socket of sockets) {
       for (const id of ids) socket.subscribe(id, '{ voices { __typename } }');
-      // What is answered behind them shows that they have all been asked.
+      // The answer to this later operation shows that all earlier ones were received.
       socket.subscribe('viewer', '{ viewer { name } }');
     }
     const answerTo = (socket: RawWebSocket, asked: string) =>
@@ -199,7 +199,7 @@ describe('starts', () => {
     ]);
   });
 
-  test('and says at once that the upstream refuses the token', async () => {
+  test('and logs at once that the upstream refuses the token', async () => {
     upstream.reply('GET /accounts', { status: 401, body: '{"error":"Unauthorized"}' });
     const program = startLive();
     const line = await program.line(({ code }) => code === 'UPSTREAM_UNAUTHORIZED');
@@ -237,7 +237,7 @@ describe('stops on SIGTERM', () => {
     expect(await program.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('and posts nothing that is asked for over a socket that is still open', async () => {
+  test('without a POST for operations that arrive on an open socket afterwards', async () => {
     const program = startLive();
     const url = await program.url();
     const client = await program.client();
@@ -264,14 +264,14 @@ describe('stops on SIGTERM', () => {
     expect(upstream.countOf('POST /videos/lipsync')).toBe(2);
   });
 
-  test('also with nothing to do', async () => {
+  test('when idle', async () => {
     const program = startLive();
     await program.url();
     expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(program.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('and starts again where it stopped: a stream goes on behind its last event', async () => {
+  test('and after a restart a stream resumes after its last event', async () => {
     const before = startLive();
     const client = await before.client();
     const { id } = await createLipsync(client, { text: 'One.' });
@@ -303,7 +303,7 @@ describe('stops on SIGTERM', () => {
 });
 
 describe('starts again after kill -9', () => {
-  test('and ends what ran, and what was being sent, with one POST each', async () => {
+  test('and finishes running and submitting lip-syncs with one POST each', async () => {
     const before = startLive();
     const client = await before.client();
     const video = await newestVideo(client);
@@ -348,7 +348,7 @@ async function untilPosted(count: number): Promise<void> {
 }
 
 describe('the Node that npm uses', () => {
-  test('is the one of .nvmrc, whatever the host has', async () => {
+  test('is the version of .nvmrc, independent of the host', async () => {
     const path = (process.env.PATH ?? '')
       .split(delimiter)
       .filter((folder) => !folder.includes('node_modules'))

@@ -6,17 +6,17 @@ import type { Caller, Door, Plan } from './plans.ts';
 import { type Pool, spoil } from './pool.ts';
 import { talk } from './socket.ts';
 
-/** Where to, and as whom. */
+/** The server and the credentials of its callers. */
 export type Target = {
   url: string;
   pool: Pool;
-  /** A header's value for each caller; null sends none. */
+  /** The Authorization header of each caller; null sends none. */
   authorization: Readonly<Record<Caller, string | null>>;
-  /** Sign the tokens of callbacks. */
+  /** The callback secrets of the server. */
   secrets: readonly string[];
 };
 
-/** Does what a plan says, with what the server has given out so far. */
+/** Executes a plan with ids and URLs that the server has returned so far. */
 export async function execute(target: Target, plan: Plan): Promise<Outcome> {
   const outcome = await outcomeOf(target, plan);
   target.pool.learn(outcome.text.replaceAll('\\"', '"'));
@@ -111,12 +111,12 @@ function tokenRequest(target: Target, { kind, method, token, body }: TokenReques
     kind === 'upload' ? uploadToken(target, token.number) : callbackToken(target, token.number);
   const spelled = { given, spoilt: spoil(given, token.number), rubbish: token.text }[token.from];
   const door = { callback: '/callbacks/', upload: '/uploads/', path: '/' }[kind];
-  // What is no path at all node refuses to send.
+  // Node refuses to send other characters in a path.
   const path = `${door}${spelled}`.replace(/[^\x21-\x7e]/g, '');
   const front = kind === 'upload' && body.soundBytes > 0 ? sound(body.soundBytes) : Buffer.alloc(0);
   const whole = Buffer.concat([front, Buffer.from(body.text)]);
   const isBodiless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(method);
-  // A length that is promised and not kept is a client that falls silent.
+  // A body shorter than its content-length is a client that stops sending.
   const isShort = Number(body.headers['content-length'] ?? whole.length) !== whole.length;
   return {
     method,
@@ -128,7 +128,7 @@ function tokenRequest(target: Target, { kind, method, token, body }: TokenReques
 }
 
 function uploadToken({ pool }: Target, number: number): string {
-  // The latest are those that wait.
+  // The newest URLs still wait for their file.
   const url =
     pool.uploadUrls.at(-1 - (number % Math.max(1, pool.uploadUrls.length))) ?? '/none-yet';
   return url.split('/').at(-1) ?? '';

@@ -7,14 +7,14 @@ import { nasty } from './values.ts';
 
 export type Door = 'post' | 'get' | 'sse' | 'socket' | 'multipart';
 
-/** One thing to try, as data: the same seed makes the same plans, and a finding can be printed. */
+/** One request as data, so that it can be repeated and printed. */
 export type Plan =
   | {
       kind: Door;
       caller: Caller;
       envelope: Envelope;
       headers: Record<string, string>;
-      /** Of a multipart request: where its file goes. */
+      /** The `map` of a multipart request. */
       map: unknown;
     }
   | { kind: 'callback' | 'upload' | 'path'; method: string; token: TokenPlan; body: BodyPlan }
@@ -26,13 +26,13 @@ const callers: readonly Caller[] = [
   ...(['reader', 'expired', 'nobody', 'rubbish'] as const),
 ];
 
-/** Which token a path has: one that was given out, one that was and is changed, or none. */
+/** The token in the path: a valid one, a modified one, or random text. */
 export type TokenPlan = { from: 'given' | 'spoilt' | 'rubbish'; number: number; text: string };
 
 export type BodyPlan = {
   headers: Record<string, string>;
   text: string;
-  /** A sound of that many bytes in front, for uploads. */
+  /** The size of the WAV at the start of an upload. */
   soundBytes: number;
   leavesEarly: boolean;
 };
@@ -113,7 +113,7 @@ function oddHeaders(draw: Draw): Record<string, string> {
   ]);
 }
 
-/** Conversations that graphql-ws would refuse, or nearly. */
+/** Conversations that violate the protocol, or nearly. */
 function messagesPlan(draw: Draw, envelope: Envelope): Plan {
   const types = ['subscribe', 'complete', 'ping', 'pong', 'connection_init', 'next', 'error', 'x'];
   const message = () =>
@@ -138,7 +138,7 @@ function messagesPlan(draw: Draw, envelope: Envelope): Plan {
   };
 }
 
-/** What strangers send to the doors that know nobody but by a token, and to paths that are none. */
+/** Requests to the endpoints with a token in the path, and to unknown paths. */
 export function tokenPlans(kind: 'callback' | 'upload' | 'path'): fc.Arbitrary<Plan> {
   const usual = { callback: 'POST', upload: 'PUT', path: 'GET' }[kind];
   return drawing((draw): Plan => {

@@ -5,15 +5,15 @@ import { type Fuzzed, startFuzzed } from './program.ts';
 /*
  * npm run fuzz [-- --seed 1 --runs 20000]
  *
- * Random and mutated operations against every door of a program of its own, on the sandbox. It exits with 1 where one
- * was answered as nothing may be answered, and tells what is left in the heap at each quarter of the way: it exits with 1
- * too where the last quarter of a long run left more behind.
+ * Sends random and mutated operations to every transport of the program, on the sandbox. Exits with 1 on a wrong
+ * answer. Prints the heap at each quarter of the run, and exits with 1 when the last quarter of a long run leaves more
+ * memory behind.
  */
 const mostShown = 50;
 
 /**
- * Caches fill at first, and what is compiled and stored grows with what was met: 22, 5 and 0 % by the quarter of 20,000.
- * What every operation left behind would go on.
+ * Caches fill and code is compiled at first: the heap grew by 22, 5 and 0 % in the quarters of 20,000 operations.
+ * A leak per operation would grow in every quarter.
  */
 const settledRuns = 10_000;
 const mostGrowth = 1.05;

@@ -20,11 +20,11 @@ import { makeTables } from './tables.ts';
 
 export const silentLog: Log = createLog('silent');
 
-/** Superuser's url of the PostgreSQL that this run uses; undefined = PGlite. */
+/** The superuser URL of the PostgreSQL of this run; undefined = PGlite. */
 export const postgresUrl: string | undefined = inject('postgresUrl');
 const preparedUrl = inject('preparedUrl');
 
-/** Where a database is kept: what `connectDatabase` takes. On PostgreSQL it may be open several times at once. */
+/** The location of a database, as `connectDatabase` takes it. PostgreSQL allows several connections at once. */
 export type TestStorage = {
   url: string | undefined;
   dataDir: string;
@@ -117,7 +117,7 @@ export async function testStorage({ migrated = true } = {}): Promise<TestStorage
 }
 
 /**
- * A fresh database on whatever this run uses, gone after `close`.
+ * A fresh database of the kind that this run uses, removed by `close`.
  *
  * @param options.migrated false leaves it empty
  */

@@ -36,7 +36,7 @@ describe('lists', () => {
     `(filter: { reference: "${reference}" })`,
     '(filter: { status: [COMPLETED] })',
     '(filter: { createdAfter: "2020-01-01T00:00:00Z" })',
-  ])('lipsyncs%s holds nothing of another', async (args) => {
+  ])('lipsyncs%s contains only lip-syncs of the caller', async (args) => {
     const query = `{ lipsyncs${args} { nodes { id } } }`;
     const [bobs, anns] = await Promise.all([
       it.people.bob.ask<{ lipsyncs: Nodes }>(query),
@@ -46,7 +46,7 @@ describe('lists', () => {
     expect(idsOf(anns.lipsyncs)).toEqual([lipsyncs.ann.id]);
   });
 
-  test('videos holds only what the own lip-syncs used or made, and with videos:read all', async () => {
+  test("videos contains what the caller's lip-syncs used or made, and everything with videos:read", async () => {
     const query = '{ videos(first: 100) { ... on VideoConnection { nodes { id } } } }';
     const { videos } = await it.people.bob.ask<{ videos: Nodes }>(query);
     expect(idsOf(videos)).toEqual([lipsyncs.bob.result?.id]);
@@ -56,7 +56,7 @@ describe('lists', () => {
     expect(all.length).toBeGreaterThan(2);
   });
 
-  test('viewer counts only what is its own, and has its own secrets', async () => {
+  test("viewer counts the caller's own lip-syncs and shows its own secrets", async () => {
     const query = `{ viewer { name lipsyncsPerDay { remaining } lipsyncsInFlight { remaining }
       webhookKeys { id hint } } }`;
     type Viewer = { lipsyncsPerDay: { remaining: number }; webhookKeys: { id: string }[] };
@@ -77,7 +77,7 @@ describe('lists', () => {
   });
 });
 
-describe('cursors of another', () => {
+describe("another owner's cursors", () => {
   const firstCursor = async (name: 'ann' | 'bob') => {
     type Data = { lipsync: { events: { edges: { cursor: string }[] } } };
     const query = 'query ($id: ID!) { lipsync(id: $id) { events { edges { cursor } } } }';
@@ -85,7 +85,7 @@ describe('cursors of another', () => {
     return lipsync.events.edges[0]?.cursor ?? '';
   };
 
-  test('are none of a lip-sync’s own: as rubbish is', async () => {
+  test('are answered like malformed cursors', async () => {
     const queries = [
       'query ($id: ID!, $after: String) { lipsync(id: $id) { events(after: $after) { nodes { sequence } } } }',
       `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
@@ -111,7 +111,7 @@ describe('cursors of another', () => {
     });
   });
 
-  test('lead through a list to nothing of theirs', async () => {
+  test("give no access to the other owner's items", async () => {
     const query = `query ($before: String, $after: String) { lipsyncs(before: $before, after: $after) {
       nodes { id } pageInfo { startCursor endCursor } } }`;
     const { lipsyncs: annsPage } = await it.people.ann.ask<{ lipsyncs: Nodes }>(query);
@@ -126,7 +126,7 @@ describe('cursors of another', () => {
 });
 
 describe('keeps out', () => {
-  test('an idempotencyKey of another: each owner has its own, with the same input and with another', async () => {
+  test("another owner's idempotencyKey: equal keys of two owners do not collide", async () => {
     type Data = { createLipsync: { replayed: boolean; lipsync: { id: string } } };
     const query = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
       ... on CreateLipsyncSuccess { replayed lipsync { id } } ... on LipsyncError { code } } }`;

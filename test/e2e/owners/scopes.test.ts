@@ -7,7 +7,7 @@ import { startTestApp, type TestApp } from '../../support/app.ts';
 import { execute, type Transport } from '../../support/transports.ts';
 import { entityRules, type Rule, rules } from './fields.ts';
 
-/** A key is named after what it may. */
+/** A key is named after its scopes. */
 const nameOf = (granted: readonly Scope[]) => granted.join('.').replaceAll(':', '-') || 'nothing';
 
 function keyFor(granted: readonly Scope[]): string {
@@ -36,7 +36,7 @@ function transportsOf(field: string): Transport[] {
 
 type Verdict = { code: unknown; message: string };
 
-/** Why the field was refused, or null; fails where a refusal is told in the wrong place. */
+/** The refusal of the field, or null; fails when the refusal stands in the wrong place of the answer. */
 async function verdictOf(
   field: string,
   rule: Rule,
@@ -95,7 +95,7 @@ describe('the table', () => {
 
 describe('works', () => {
   test.each(guarded)(
-    '%s answers whoever has a scope that it needs, and no other',
+    '%s is open to a caller with any one of its scopes and no other scope',
     async (field, rule) => {
       for (const scope of rule.needs) {
         for (const transport of transportsOf(field)) {
@@ -108,7 +108,7 @@ describe('works', () => {
     },
   );
 
-  test('fields without a scope answer whoever signed in, and viewer everyone', async () => {
+  test('fields without a scope are open to signed-in callers, and viewer to all callers', async () => {
     for (const [field, rule] of all.filter(([, { needs }]) => !Array.isArray(needs))) {
       for (const transport of transportsOf(field)) {
         expect(await verdictOf(field, rule, { transport, token: 'admin' }), field).toBeNull();
@@ -122,7 +122,7 @@ describe('works', () => {
 
 describe('keeps out', () => {
   test.each(guarded)(
-    'of %s whoever lacks it, with every other scope, on every transport',
+    'callers without the scope of %s, with all other scopes, on every transport',
     async (field, rule) => {
       for (const transport of transportsOf(field)) {
         const token = nameOf(without(rule.needs));
@@ -135,7 +135,7 @@ describe('keeps out', () => {
   );
 
   test.each(all.filter(([, { needs }]) => needs !== 'everyone'))(
-    'of %s whoever is nobody, with no token or a bad one, on every transport',
+    'callers of %s without a token or with an invalid one, on every transport',
     async (field, rule) => {
       for (const transport of transportsOf(field)) {
         for (const bad of [{}, { token: 'wrong' }]) {
@@ -149,7 +149,7 @@ describe('keeps out', () => {
     },
   );
 
-  test('everybody of nothing that was done: no field had an effect', async () => {
+  test('every effect of the refused operations', async () => {
     expect(await it.app.db.query('select id from uploads')).toEqual([]);
     expect(await it.app.db.query('select id from lipsyncs')).toEqual([]);
     const asked = await it.readSandbox<{ method: string }[]>('requests');

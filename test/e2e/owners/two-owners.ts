@@ -16,17 +16,17 @@ export function signAs(sub: string, scope: string): Promise<string> {
 
 export const patient = { timeout: 15_000, interval: 25 };
 
-/** Two owners, each with something of everything. Ann's is what Bob must not find. */
+/** Two owners, each with objects of every kind. Bob must not find Ann's. */
 export async function openTwoOwners(env: Record<string, string> = {}) {
   const it = await startTestApp({
-    // Nothing is looked at by itself: what the upstream is asked, a caller asked for.
+    // No polls: every request to the upstream comes from a caller.
     env: { AUTH_JWT_SECRET: jwtSecret, POLL_INTERVAL_MS: '600000', ...env },
     sandbox: { accounts: [{ email: 'ann+bob@sandbox.example', maxJobs: 8 }] },
   });
   const tokens = {
     ann: await signAs('ann', `${own} videos:read videos:write`),
     bob: await signAs('bob', own),
-    /** Bob, who may look at all videos. */
+    /** Bob with the scope for all videos. */
     bobSeesAll: await signAs('bob', `${own} videos:read`),
   };
   const people = { ann: createPerson(it, tokens.ann), bob: createPerson(it, tokens.bob) };

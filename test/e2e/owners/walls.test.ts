@@ -17,7 +17,7 @@ let it: TwoOwners;
 let receiver: Receiver;
 let work: ReturnType<typeof listenToWork>;
 
-/** What is Ann's, by the type of its id. */
+/** The ids of Ann's objects, by type. */
 let anns: Record<Owned, string>;
 type Owned = 'Lipsync' | 'running Lipsync' | 'Upload' | 'Video' | 'WebhookDelivery';
 
@@ -56,7 +56,7 @@ afterAll(async () => {
   await it?.stop();
 });
 
-/** As well formed, and nobody's. A video is missing in an account that is there. */
+/** A well-formed id of no object. The account of the missing video exists. */
 function missingLike(owned: Owned): string {
   const { typename, id } = decodeId(anns[owned]) ?? { typename: '', id: '' };
   const key = owned === 'Video' ? `${id.slice(0, 8)}-1` : '00000000-0000-4000-8000-000000000000';
@@ -85,7 +85,7 @@ const ofType = (owned: Owned): [string, Wall][] => [
   [`Query._entities of a ${owned}`, { owned, query: references }],
 ];
 
-/** Every place that takes the id of something owned, by the field of the schema that has it. */
+/** Every argument that takes the id of an owned object, by field of the schema. */
 const walls: [string, Wall][] = [
   ['Query.lipsync', { owned: 'Lipsync', query: 'query ($id: ID!) { lipsync(id: $id) { id } }' }],
   ['Query.upload', { owned: 'Upload', query: 'query ($id: ID!) { upload(id: $id) { id } }' }],
@@ -134,7 +134,7 @@ const walls: [string, Wall][] = [
   ['Mutation.createLipsyncs of a sound', { owned: 'Upload', query: createAll }],
 ];
 
-/** Fields that take ids of nothing that anybody owns: voices are everybody's, and accounts an admin's. */
+/** Fields whose ids have no owner: voices belong to all callers, accounts to admins. */
 const ownerless = ['Query.voice', 'Mutation.reconnectAccount'];
 
 function variablesOf(name: string, id: string): object {
@@ -157,7 +157,7 @@ function transportsOf(name: string): Transport[] {
   return ['POST', 'GET', 'SSE by GET', ...always];
 }
 
-/** The names of inputs that are ids, however deep. */
+/** Whether the input type contains an id at any depth. */
 function hasId(type: GraphQLInputType): boolean {
   const named = getNamedType(type);
   if (isInputObjectType(named)) {
@@ -182,7 +182,7 @@ describe('the table', () => {
 
 describe('keeps out', () => {
   test.each(walls)(
-    '%s: another’s is answered as a missing one, with the same work, on every transport',
+    "%s: another owner's id is answered like a missing one, with the same work, on every transport",
     async (name, { owned, query }) => {
       const ask = (transport: Transport, id: string) => async () => {
         const variables = variablesOf(name, id);
@@ -191,7 +191,7 @@ describe('keeps out', () => {
         return JSON.stringify(result).replaceAll(id, '<its id>');
       };
       for (const transport of transportsOf(name)) {
-        // What is asked for the first time may be looked up and kept, such as the accounts.
+        // The first request may fill caches, such as that of the accounts.
         await ask(transport, missingLike(owned))();
         const missing = await work.during(ask(transport, missingLike(owned)));
         const other = await work.during(ask(transport, anns[owned]));
@@ -202,7 +202,7 @@ describe('keeps out', () => {
     },
   );
 
-  test('and nothing of Ann’s has changed by all of that', async () => {
+  test("changes of Ann's objects by any of these requests", async () => {
     const { ann } = it.people;
     const found = await ann.ask<{ nodes: object[] }>(
       `query ($ids: [ID!]!) { nodes(ids: $ids) { __typename

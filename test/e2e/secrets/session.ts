@@ -4,7 +4,7 @@ import { given, type World } from './world.ts';
 
 export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
 
-/** What somebody was told, and who. */
+/** An answer with the caller that received it. */
 export type Told = { who: string; what: string; text: string };
 
 const failure = `__typename ... on LipsyncError { code message retryable retryAfterSeconds }
@@ -40,10 +40,10 @@ export const bearer = (token: string) => `Bearer ${token}`;
 export const writer = bearer(given.writerKey);
 export const admin = bearer(given.adminKey);
 
-// biome-ignore lint/suspicious/noExplicitAny: each step knows what it asked for.
+// biome-ignore lint/suspicious/noExplicitAny: each step knows the shape of its answer.
 type Data = any;
 
-/** A caller of the program that remembers every answer, of every door. */
+/** A caller of the program that records every answer on every transport. */
 export class Session {
   readonly world: World;
   readonly told: Told[] = [];
@@ -54,19 +54,19 @@ export class Session {
     this.#client = createGraphQLClient(world.url);
   }
 
-  /** Asks by POST, and gives `data`. */
+  /** Sends an operation by POST and returns its `data`. */
   async ask(who: string | null, query: string, variables: object = {}): Promise<Data> {
     const text = await this.send(who, '/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query, variables }),
     });
-    // A document that is none would ask for nothing.
+    // An invalid document would test nothing.
     if (text.includes('GRAPHQL_')) throw new Error(text);
     return (JSON.parse(text) as Data).data;
   }
 
-  /** Sends anything anywhere, and gives the body. */
+  /** Sends any request and returns the body of the answer. */
   async send(who: string | null, path: string, init: RequestInit = {}): Promise<string> {
     const url = URL.canParse(path) ? path : `${this.world.url}${path}`;
     const response = await fetch(url, {
@@ -96,7 +96,7 @@ export class Session {
     return texts;
   }
 
-  /** Over a WebSocket, however it is refused. */
+  /** Sends an operation over WebSocket and records its result or its error. */
   async trySocket(connectionParams: Record<string, string>, query: string): Promise<void> {
     const { authorization = '' } = connectionParams;
     try {

@@ -16,7 +16,7 @@ const documents = {
 
 type Data = { told: Seen } | null | undefined;
 
-/** Watches a lip-sync or a list to its end, through however many connections, and keeps all that it is told. */
+/** Subscribes to a lip-sync or a list to its end, over as many connections as needed, and keeps every event. */
 export class StubbornWatcher {
   readonly events: Seen[] = [];
   isComplete = false;
@@ -93,7 +93,7 @@ export class StubbornWatcher {
     }
   }
 
-  /** As a browser does: one address, and it comes back by itself. */
+  /** As a browser does: one URL, with automatic reconnects. */
   async overEventSource(): Promise<void> {
     const search = new URLSearchParams({
       query: this.#query,
@@ -113,7 +113,7 @@ export class StubbornWatcher {
   }
 }
 
-/** What `fetch` says of a connection that broke: before the answer and in the middle of it. */
+/** The errors of `fetch` for a connection that broke before or during the answer. */
 function isCut(error: unknown): boolean {
   return error instanceof TypeError && /fetch failed|terminated/.test(error.message);
 }

@@ -34,7 +34,7 @@ const ofType = (levels: number): string =>
 const byStatus =
   'query ($of: [LipsyncStatus!]) { lipsyncs(filter: { status: $of }) { nodes { id } } }';
 
-/** What GraphiQL asks for at its start, whole. */
+/** The full introspection query of GraphiQL. */
 const graphiqlsOwn = q(
   getIntrospectionQuery({
     descriptions: true,
@@ -46,10 +46,10 @@ const graphiqlsOwn = q(
   }),
 );
 
-/** Ways around the rules of subscriptions and introspection, and what is not of this schema. */
+/** Attempts to evade the rules of subscriptions and introspection. */
 export const schemaTricks: Row[] = [
   {
-    name: 'a subscription of which nothing is left',
+    name: 'a subscription whose only field is skipped',
     verdict: invalid("A subscription's own field can not have @skip."),
     hostile: onlySubscription(
       q(
@@ -66,7 +66,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a subscription to several things',
+    name: 'a subscription with several fields',
     verdict: invalid('Anonymous Subscription must select only one top level field.'),
     hostile: onlySubscription(
       q(
@@ -84,7 +84,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema, its types within its types',
+    name: 'nested introspection',
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field __Type.fields nested 2 times which exceeds maximum of 1, field __Field.type nested 2 times which exceeds maximum of 1.",
     ),
@@ -96,7 +96,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema by many names',
+    name: 'introspection with many aliases',
     verdict: costs(12_500),
     hostile: onlyQuery(
       q(`{ ${times(25, (n) => `a${n}: __schema { queryType { name } }`)} }`),
@@ -109,7 +109,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'types that are unwrapped a tenth time',
+    name: 'a tenth level of ofType',
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field __Type.ofType nested 10 times which exceeds maximum of 9.",
     ),
@@ -118,7 +118,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema by another name, in a fragment, where nobody may ask for it',
+    name: 'aliased __schema in a fragment without introspection',
     at: 'closed',
     verdict: noIntrospection('__schema'),
     hostile: onlyQuery(
@@ -129,7 +129,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a type by a variable, where nobody may ask for it',
+    name: '__type by a variable without introspection',
     at: 'closed',
     verdict: noIntrospection('__type'),
     hostile: onlyQuery(
@@ -140,7 +140,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema in a field that is skipped, where nobody may ask for it',
+    name: '__schema in a skipped field without introspection',
     at: 'closed',
     verdict: noIntrospection('__schema'),
     hostile: onlyQuery(
@@ -151,7 +151,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the SDL of the subgraph, where nobody may ask for it',
+    name: '_service without introspection',
     at: 'closed',
     verdict: { code: 'INTROSPECTION_REFUSED', message: 'The schema of this subgraph is not told.' },
     hostile: onlyQuery(q('{ a: _service { sdl } }'), noSchema),
@@ -159,7 +159,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'names of fields by their misspelling, where nobody may ask for the schema',
+    name: 'a misspelled field without introspection: no suggestion',
     at: 'closed',
     verdict: {
       code: 'GRAPHQL_VALIDATION_FAILED',
@@ -174,7 +174,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'names of values by their misspelling, where nobody may ask for the schema',
+    name: 'a misspelled enum value without introspection: no suggestion',
     at: 'closed',
     verdict: badVariable(
       'Variable "$of" got an invalid value at "of[0]"; Value "COMPLETE" does not exist in "LipsyncStatus" enum.',

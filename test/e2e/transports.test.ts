@@ -28,7 +28,7 @@ afterAll(async () => {
 
 type Answer = { status: number; headers: Record<string, unknown>; text: string };
 
-/** As it is: `fetch` adds and withholds headers of its own. */
+/** Sends exactly these headers: `fetch` adds and removes some. */
 async function send(
   method: string,
   path: string,
@@ -55,7 +55,7 @@ function resultOf({ text }: Answer): Result {
   return JSON.parse(text) as Result;
 }
 
-/** A mutation whose effect shows: the number of uploads that wait. */
+/** A mutation with a visible effect: one more row of uploads. */
 const createUpload =
   'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }';
 
@@ -116,13 +116,13 @@ describe('works', () => {
     }
   });
 
-  test('a query goes by GET, with neither content type nor any other header', async () => {
+  test('a query by GET needs no content type and no other header', async () => {
     const answer = await send('GET', get(viewer));
     expect(answer.status).toBe(200);
     expect(resultOf(answer).data).toEqual({ viewer: { name: 'anonymous' } });
   });
 
-  test('our own pages may ask by GET and open sockets', async () => {
+  test('pages of our own origin can send GET requests and open WebSockets', async () => {
     const headers = { origin: app.url, 'sec-fetch-site': 'same-origin' };
     expect((await send('GET', get(viewer), { headers })).status).toBe(200);
     const address = `${app.url.replace('http', 'ws')}/graphql`;
@@ -131,9 +131,9 @@ describe('works', () => {
     socket.terminate();
   });
 
-  test('a file goes by multipart with a CSRF header', async () => {
+  test('a multipart form with a CSRF header uploads a file', async () => {
     const answer = await send('POST', '/graphql', multipart({ 'x-csrf': '1' }));
-    // Four bytes of text are no sound: the refusal comes from the field itself.
+    // Four bytes of text are not audio: the error comes from the field itself.
     expect(resultOf(answer).data?.uploadAudio).toMatchObject({ __typename: 'InvalidInputError' });
   });
 
@@ -149,7 +149,7 @@ describe('works', () => {
     },
   );
 
-  test('behind its last event a stream only completes, and Last-Event-ID wins over after', async () => {
+  test('a stream resumed after the last event only completes, and Last-Event-ID overrides after', async () => {
     const id = await finishLipsync();
     const { data } = await app.ask<{ lipsync: { events: { nodes: { cursor: string }[] } } }>(
       'query ($id: ID!) { lipsync(id: $id) { events(first: 100) { nodes { cursor } } } }',
@@ -163,7 +163,7 @@ describe('works', () => {
     expect(all.map((frame) => frame.id).slice(0, -1)).toEqual(cursors.slice(1));
   });
 
-  test('a cursor that is none of this lip-sync is answered as such, and the stream completes', async () => {
+  test('a cursor of another lip-sync is answered with InvalidInputError, and the stream completes', async () => {
     const id = await finishLipsync();
     for (const headers of [{ 'last-event-id': 'rubbish' }, { 'last-event-id': 'MTIzNDU2Nzg5' }]) {
       const frames = await readStream('GET', { id }, headers);
@@ -173,7 +173,7 @@ describe('works', () => {
   });
 });
 
-/** The GraphQL multipart request format, with a text for a sound. */
+/** The GraphQL multipart request format, with text in place of audio. */
 function multipart(headers: OutgoingHttpHeaders) {
   const boundary = 'between-the-parts';
   const part = (name: string, value: string) =>
@@ -247,7 +247,7 @@ describe('refuses', () => {
     }
   });
 
-  test('a preflight of a foreign page: it gets no leave', async () => {
+  test('the preflight of a foreign page: no CORS headers', async () => {
     const answer = await send('OPTIONS', '/graphql', {
       headers: {
         origin: 'https://evil.example',
@@ -282,9 +282,9 @@ describe('refuses', () => {
     ['a syntax error', '{ viewer { name '],
     ['an unknown field', '{ viewer { name shoeSize } }'],
     ['an unknown argument', '{ videos(colour: "red") { __typename } }'],
-    ['a subscription to nothing that exists', 'subscription { weather { __typename } }'],
+    ['a subscription to an unknown field', 'subscription { weather { __typename } }'],
     ['an empty document', '# nothing'],
-  ])('%s in the same words over every transport', async (_, query) => {
+  ])('%s with the same code and message on every transport', async (_, query) => {
     const told = await Promise.all(
       transports.map(async (transport) => {
         const { errors, data } = await execute(transport, { url: app.url, operation: { query } });
@@ -298,7 +298,7 @@ describe('refuses', () => {
     expect(told[0]?.[0]?.code).toMatch(/^[A-Z_]+$/);
   });
 
-  test('a body that is no request, in JSON', async () => {
+  test('a body that is not a GraphQL request, as JSON', async () => {
     for (const body of ['{"query": ', '"{ viewer }"', 'null', '{}', '{"query": 7}']) {
       const answer = await send('POST', '/graphql', { headers: json, body });
       const { data, errors } = resultOf(answer);
@@ -374,7 +374,7 @@ describe('fields without a union', () => {
   );
 });
 
-describe('fields without a union, for a caller who is nobody', () => {
+describe('fields without a union, for an anonymous caller', () => {
   let guarded: TestApp;
 
   beforeAll(async () => {
@@ -387,7 +387,7 @@ describe('fields without a union, for a caller who is nobody', () => {
   const id = Buffer.from('Voice:1').toString('base64url');
 
   test.each(['lipsync', 'voice', 'upload', 'video'])(
-    '%s is null with one error that says so',
+    '%s is null with one NOT_AUTHENTICATED error',
     async (field) => {
       const { data, errors } = await guarded.ask(
         `{ ${field}(id: "${id}") { id } viewer { authenticated } }`,
@@ -402,7 +402,7 @@ describe('fields without a union, for a caller who is nobody', () => {
   );
 
   test.each(transports)(
-    'lipsyncs is null with one error that says so over %s',
+    'lipsyncs is null with one NOT_AUTHENTICATED error over %s',
     async (transport) => {
       const { data, errors } = await execute(transport, {
         url: guarded.url,
@@ -418,7 +418,7 @@ describe('fields without a union, for a caller who is nobody', () => {
   );
 });
 
-describe('ids that are none', () => {
+describe('malformed and unknown ids', () => {
   const encode = (text: string) => Buffer.from(text).toString('base64url');
   const rubbish = [
     '',
@@ -459,7 +459,7 @@ describe('ids that are none', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('are null in nodes, beside one that is there', async () => {
+  test('are null in nodes, beside an existing one', async () => {
     const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
       '{ videos { ... on VideoConnection { nodes { id } } } }',
     );
@@ -493,7 +493,7 @@ describe('ids that are none', () => {
 });
 
 describe('the request id', () => {
-  test('is the one that was sent, where it is one', async () => {
+  test('is the one of the request when that is valid', async () => {
     for (const id of ['order-17.a_b', 'a'.repeat(64)]) {
       const headers = { ...json, 'x-request-id': id };
       const answer = await send('POST', '/graphql', { headers, body: viewerBody });
@@ -501,7 +501,7 @@ describe('the request id', () => {
     }
   });
 
-  test('is made up where there is none, or none to be trusted', async () => {
+  test('is generated when the request has none, or an invalid one', async () => {
     const ids = new Set<unknown>();
     for (const id of [undefined, '', 'a'.repeat(65), '<script>', 'a b']) {
       const headers = { ...json, ...(id === undefined ? {} : { 'x-request-id': id }) };
@@ -513,7 +513,7 @@ describe('the request id', () => {
     expect(ids.size).toBe(5);
   });
 
-  test('names the line of the request in the log', async () => {
+  test('stands in the log line of the request', async () => {
     await send('GET', '/livez', { headers: { 'x-request-id': 'find-me' } });
     expect(app.logs.filter(({ requestId }) => requestId === 'find-me')).toMatchObject([
       { msg: 'request', path: '/livez', status: 200 },
@@ -521,7 +521,7 @@ describe('the request id', () => {
   });
 });
 
-describe('keeps in what nobody foresaw', () => {
+describe('masks unexpected errors', () => {
   let broken: TestApp;
   const leak = /does not exist|secret_|reference|select |\/src\/|\.ts\b|stack|node_modules/i;
   const query = '{ lipsyncs { nodes { id } } }';
@@ -533,7 +533,7 @@ describe('keeps in what nobody foresaw', () => {
   });
   afterAll(() => broken?.stop());
 
-  test('an unmeant error is masked, and tells its request id instead of itself', async () => {
+  test('in the answer, which shows the request id instead', async () => {
     const { errors, headers } = await broken.ask(query, {}, { 'x-request-id': 'trace-this-one' });
     expect(headers.get('x-request-id')).toBe('trace-this-one');
     expect(errors?.length).toBe(1);
@@ -543,7 +543,7 @@ describe('keeps in what nobody foresaw', () => {
     expect(text).toContain('trace-this-one');
   });
 
-  test('an unmeant error is in the log in full, with the request id', async () => {
+  test('but not in the log, which has the whole error with the request id', async () => {
     await broken.ask(query, {}, { 'x-request-id': 'trace-another' });
     const line = broken.logs.find(
       ({ level, requestId }) => level === 'error' && requestId === 'trace-another',
@@ -551,7 +551,7 @@ describe('keeps in what nobody foresaw', () => {
     expect(JSON.stringify(line)).toContain('reference');
   });
 
-  test('also over WebSocket and in a stream it is masked and tells a request id', async () => {
+  test('over WebSocket and in event streams too', async () => {
     for await (const { errors } of broken.watchWs(query)) {
       const id = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(JSON.stringify(errors))?.[0];
       expect(errors?.[0]?.extensions?.code).toBe('INTERNAL_SERVER_ERROR');

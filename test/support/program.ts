@@ -24,7 +24,7 @@ export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
   readonly lines: LogLine[] = [];
-  /** Everything it wrote, on both outputs. */
+  /** The whole output, stdout and stderr. */
   output = '';
   readonly #waiting = new Set<() => void>();
 
@@ -46,7 +46,7 @@ export class Program {
     });
   }
 
-  /** Resolves with the log line that fits; rejects where the process ends without it. */
+  /** Resolves with the first matching log line; rejects when the process ends without one. */
   line(fits: (line: LogLine) => boolean): Promise<LogLine> {
     return new Promise((resolve, reject) => {
       const check = () => {
@@ -62,7 +62,7 @@ export class Program {
     });
   }
 
-  /** Its address, without the path, once it listens. */
+  /** The URL without a path, once the program listens. */
   async url(): Promise<string> {
     const { url } = await this.line(({ msg }) => msg === 'listening');
     return String(url).replace(/\/graphql$/, '');
