@@ -429,7 +429,7 @@ describe.each([
 
 describe('without an answer of the upstream', () => {
   const email = 'silent+service@accounts.example';
-  const reasonOf = `... on LipsyncError { code retryable } ... on UpstreamUnavailableError { reason }`;
+  const reasonOf = `... on LipsyncError { code retryable } ... on UpstreamUnavailableError { unavailable: reason }`;
   let bench: TestBench;
   let videoId: string;
   const read = (field: 'voices' | 'videos') =>
@@ -451,8 +451,8 @@ describe('without an answer of the upstream', () => {
       );
       const answer = await read(field);
       release();
-      const told = { __typename: unavailable, reason: 'TIMEOUT', retryable: true };
-      expect(answer[field]).toMatchObject(told);
+      const expected = { __typename: unavailable, unavailable: 'TIMEOUT', retryable: true };
+      expect(answer[field]).toMatchObject(expected);
     },
   );
 
@@ -460,18 +460,18 @@ describe('without an answer of the upstream', () => {
     const release = bench.upstream.hold('POST /videos/lipsync');
     const answer = await create();
     release();
-    const told = { __typename: unknown, lipsync: { status: 'SUBMITTING' }, retryable: false };
-    expect(answer).toMatchObject(told);
+    const expected = { __typename: unknown, lipsync: { status: 'SUBMITTING' }, retryable: false };
+    expect(answer).toMatchObject(expected);
     expect(bench.upstream.countOf('POST /videos/lipsync')).toBe(1);
   });
 
   // The last test: the upstream stays closed.
   test('reads and creations answer CONNECTION_FAILED without a connection, and an unsent creation leaves no row', async () => {
     await bench.upstream.close();
-    const told = { __typename: unavailable, reason: 'CONNECTION_FAILED', retryable: true };
-    expect((await read('voices')).voices).toMatchObject(told);
-    expect((await read('videos')).videos).toMatchObject(told);
-    expect(await create()).toMatchObject(told);
+    const expected = { __typename: unavailable, unavailable: 'CONNECTION_FAILED', retryable: true };
+    expect((await read('voices')).voices).toMatchObject(expected);
+    expect((await read('videos')).videos).toMatchObject(expected);
+    expect(await create()).toMatchObject(expected);
     const { lipsyncs } = await bench.ask<{ lipsyncs: { nodes: object[] } }>(
       '{ lipsyncs { nodes { status } } }',
     );

@@ -24,7 +24,10 @@ export type CreateLipsyncResult = {
   replayed?: boolean;
   code?: string;
   message?: string;
+  /** Of a RateLimitedError. */
   reason?: string;
+  /** The reason of an UpstreamUnavailableError. */
+  unavailable?: string;
   retryable?: boolean;
   retryAfterSeconds?: number | null;
   issues?: { path: string[]; message: string }[];
@@ -47,6 +50,7 @@ export const createLipsyncMutation = `mutation ($input: CreateLipsyncInput!) {
     ... on OutcomeUnknownError { lipsync { ${lipsyncFields} } }
     ... on InvalidInputError { issues { path message } }
     ... on RateLimitedError { reason }
+    ... on UpstreamUnavailableError { unavailable: reason }
     ... on LipsyncError { code message retryable retryAfterSeconds } } }`;
 
 /** The data of an operation; fails when the answer has `errors`. */
