@@ -105,9 +105,9 @@ describe('works', () => {
     ['true', 'everyone'],
     ['authenticated', 'authenticated'],
     ['false', 'nobody'],
-  ])('INTROSPECTION=%s lets %s ask for the schema', (INTROSPECTION, who) => {
-    expect(readConfig({ INTROSPECTION }).server.introspection).toBe(who);
-    expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(who);
+  ])('INTROSPECTION=%s lets %s ask for the schema', (INTROSPECTION, introspection) => {
+    expect(readConfig({ INTROSPECTION }).server.introspection).toBe(introspection);
+    expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(introspection);
   });
 
   test('production with SANDBOX=true runs the sandbox', () => {

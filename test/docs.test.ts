@@ -175,10 +175,10 @@ describe.each(files.filter((file) => operationsOf(pageOf(file)).length > 0))('%s
   test.each(operationsOf(pageOf(file)))('line $line answers as written', async (operation) => {
     const { query, answers } = operation;
     const variables = await fill(app, operation.variables);
-    const told = isSubscription(query)
+    const results = isSubscription(query)
       ? await watch(app, query, variables)
       : [await app.ask(query, variables)];
-    const given = told.map(({ data, errors }) => ({ data, errors }));
+    const given = results.map(({ data, errors }) => ({ data, errors }));
     const shapes = given.map((each) => shapeOf(JSON.parse(JSON.stringify(each))));
     if (answers.length === 0) expect(given.filter(({ errors }) => errors)).toEqual([]);
     for (const answer of answers) expect(shapes).toContainEqual(shapeOf(answer));

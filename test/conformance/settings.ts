@@ -39,7 +39,7 @@ export function createSettings(documents: string): Setting[] {
     },
     {
       env: keys,
-      doors: [{ name: 'signed in', headers: headers.reader }, { name: 'nobody' }],
+      doors: [{ name: 'signed in', headers: headers.reader }, { name: 'anonymous' }],
     },
     {
       env: { TRUSTED_DOCUMENTS: documents, GRAPHIQL: 'false' },

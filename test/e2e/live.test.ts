@@ -34,7 +34,7 @@ const variants: Variant[] = [
     authorization: null,
   },
   {
-    name: 'the upstream of 2026 with two accounts, that calls nobody back, lists the oldest first in short pages and writes numbers as strings',
+    name: 'the upstream of 2026 with two accounts, without callbacks, with the oldest first in short pages and numbers as strings',
     behaviour: {
       accounts: [
         { email: plusMail, maxJobs: 2 },
@@ -57,7 +57,7 @@ const variants: Variant[] = [
     authorization: `Bearer ${apiKey}`,
   },
   {
-    name: 'an upstream that is slow, calls back early and twice, and tells of more pages by next_offset alone',
+    name: 'an upstream that is slow, sends callbacks early and twice, and announces more pages by next_offset alone',
     behaviour: {
       accounts: [{ email: plusMail, maxJobs: 8 }],
       order: 'newest',

@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startProgram } from '../support/program.ts';
 import { type Cell, dumpDatabase } from './secrets/dump.ts';
+import {
+  emails,
+  environment,
+  given,
+  openWorld,
+  subject,
+  type World,
+} from './secrets/program-with-secrets.ts';
 import { findSecrets, type Secret, spellingsOf } from './secrets/scan.ts';
 import { admin, documents, type Session, writer } from './secrets/session.ts';
 import { runSession } from './secrets/steps.ts';
-import { emails, environment, given, openWorld, subject, type World } from './secrets/world.ts';
 
 let world: World;
 let session: Session;
@@ -38,8 +45,8 @@ beforeAll(async () => {
 afterAll(() => world?.close());
 
 /** Only the last part of a token is secret: the id in it is not. */
-function tokensIn({ told }: Session): Secret[] {
-  const urls = told.flatMap(({ text }) => text.match(/\/uploads\/[\w.-]+/g) ?? []);
+function tokensIn({ answers }: Session): Secret[] {
+  const urls = answers.flatMap(({ text }) => text.match(/\/uploads\/[\w.-]+/g) ?? []);
   return urls.map((url) => ({ name: 'an upload token', value: url.split('.').at(-1) ?? '' }));
 }
 
@@ -49,8 +56,8 @@ function callbackTokens({ upstream }: World): Secret[] {
   return urls.map((url) => ({ name: 'a callback token', value: url.split('.').at(-1) ?? '' }));
 }
 
-function webhookSecrets({ told }: Session): Secret[] {
-  const found = told.flatMap(({ text }) => text.match(/whsec_[\w+/=]+/g) ?? []);
+function webhookSecrets({ answers }: Session): Secret[] {
+  const found = answers.flatMap(({ text }) => text.match(/whsec_[\w+/=]+/g) ?? []);
   return found.flatMap((secret) => {
     const bare = secret.slice('whsec_'.length);
     const bytes = Buffer.from(bare, 'base64').toString('latin1');
@@ -87,13 +94,13 @@ describe('the search', () => {
         level,
       ).toBe(true);
     }
-    expect(session.told.length).toBeGreaterThan(250);
+    expect(session.answers.length).toBeGreaterThan(250);
     const tables = new Set(cells.map(({ table }) => table));
     for (const table of ['lipsyncs', 'webhook_keys', 'webhook_deliveries', 'uploads', 'accounts']) {
       expect(tables).toContain(`public.${table}`);
     }
     expect([...tables].some((table) => table.startsWith('pgboss.job'))).toBe(true);
-    expect(session.told.map(({ text }) => text).join()).toContain(
+    expect(session.answers.map(({ text }) => text).join()).toContain(
       'Something went wrong on our side.',
     );
     expect(output).toContain('an unmeant error');
@@ -142,7 +149,7 @@ describe('keeps out', () => {
       (name === 'an upload token' && text.includes('"uploadUrl"')) ||
       (name.startsWith('a webhook secret') &&
         text.includes('"rotateWebhookSecret":{"__typename":"RotateWebhookSecretSuccess"'));
-    const leaks = session.told.flatMap(({ what, text }) =>
+    const leaks = session.answers.flatMap(({ what, text }) =>
       secrets
         .filter(({ name }) => !owned(text, name))
         .flatMap((secret) => findSecrets(text, [secret]))
@@ -153,14 +160,14 @@ describe('keeps out', () => {
       ({ name }) => name === 'a webhook secret' || name === 'an upload token',
     );
     for (const { value } of given) {
-      expect(session.told.filter(({ text }) => text.includes(value))).toHaveLength(1);
+      expect(session.answers.filter(({ text }) => text.includes(value))).toHaveLength(1);
     }
   });
 
   test('e-mails from every answer to a caller without admin', () => {
-    const seen = session.told.filter(({ text }) => findSecrets(text, mails).length > 0);
+    const seen = session.answers.filter(({ text }) => findSecrets(text, mails).length > 0);
     expect(seen.length).toBeGreaterThan(0);
-    expect(new Set(seen.map(({ who }) => who))).toEqual(new Set([admin]));
+    expect(new Set(seen.map(({ caller }) => caller))).toEqual(new Set([admin]));
   });
 
   test("callers' secrets from the upstream, and the upstream's secrets from webhook receivers", () => {
@@ -169,9 +176,9 @@ describe('keeps out', () => {
     );
     const ours = secrets.filter(({ name }) => !/USEAPI|callback token|accountPassword/.test(name));
     expect(findSecrets(asked.join('\n'), ours)).toEqual([]);
-    const told = JSON.stringify(world.receiver.received);
+    const webhooks = JSON.stringify(world.receiver.received);
     const theirs = secrets.filter(({ name }) => name !== 'a webhook secret');
-    expect(findSecrets(told, [...theirs, ...mails])).toEqual([]);
+    expect(findSecrets(webhooks, [...theirs, ...mails])).toEqual([]);
   });
 
   test('every secret from a start that fails', async () => {
@@ -192,7 +199,7 @@ describe('keeps out', () => {
 });
 
 test('the session used every kind of caller', () => {
-  const callers = new Set(session.told.map(({ who }) => who));
-  for (const who of ['nobody', writer, admin]) expect(callers).toContain(who);
+  const callers = new Set(session.answers.map(({ caller }) => caller));
+  for (const caller of ['anonymous', writer, admin]) expect(callers).toContain(caller);
   expect(Object.keys(documents).length).toBeGreaterThan(8);
 });

@@ -285,17 +285,17 @@ describe('refuses', () => {
     ['a subscription to an unknown field', 'subscription { weather { __typename } }'],
     ['an empty document', '# nothing'],
   ])('%s with the same code and message on every transport', async (_, query) => {
-    const told = await Promise.all(
+    const errorsOfEach = await Promise.all(
       transports.map(async (transport) => {
         const { errors, data } = await execute(transport, { url: app.url, operation: { query } });
         expect(data ?? null, transport).toBeNull();
         return errors?.map(({ message, extensions }) => ({ message, code: extensions?.code }));
       }),
     );
-    expect(told).toEqual(transports.map(() => told[0]));
-    expect(told[0]?.length).toBe(1);
-    expect(told[0]?.[0]?.message).not.toBe('');
-    expect(told[0]?.[0]?.code).toMatch(/^[A-Z_]+$/);
+    expect(errorsOfEach).toEqual(transports.map(() => errorsOfEach[0]));
+    expect(errorsOfEach[0]?.length).toBe(1);
+    expect(errorsOfEach[0]?.[0]?.message).not.toBe('');
+    expect(errorsOfEach[0]?.[0]?.code).toMatch(/^[A-Z_]+$/);
   });
 
   test('a body that is not a GraphQL request, as JSON', async () => {

@@ -20,10 +20,17 @@ export type Plan =
   | { kind: 'callback' | 'upload' | 'path'; method: string; token: TokenPlan; body: BodyPlan }
   | { kind: 'messages'; caller: Caller; init: unknown; protocol: string; messages: string[] };
 
-export type Caller = 'admin' | 'writer' | 'reader' | 'anonymous' | 'expired' | 'nobody' | 'rubbish';
+export type Caller =
+  | 'admin'
+  | 'writer'
+  | 'reader'
+  | 'anonymous'
+  | 'expired'
+  | 'unknown'
+  | 'rubbish';
 const callers: readonly Caller[] = [
   ...(['admin', 'admin', 'admin', 'writer', 'writer', 'anonymous', 'anonymous'] as const),
-  ...(['reader', 'expired', 'nobody', 'rubbish'] as const),
+  ...(['reader', 'expired', 'unknown', 'rubbish'] as const),
 ];
 
 /** The token in the path: a valid one, a modified one, or random text. */

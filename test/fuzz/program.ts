@@ -50,9 +50,9 @@ export async function startFuzzed() {
     } satisfies Target,
     /** The memory after a garbage collection, in MB. */
     async measure(): Promise<{ heapMb: number; externalMb: number; residentMb: number }> {
-      const told = once(child, 'message') as Promise<[NodeJS.MemoryUsage]>;
+      const answer = once(child, 'message') as Promise<[NodeJS.MemoryUsage]>;
       child.send('measure');
-      const [{ heapUsed, external, rss }] = await told;
+      const [{ heapUsed, external, rss }] = await answer;
       const [heapMb = 0, externalMb = 0, residentMb = 0] = [heapUsed, external, rss].map(
         (bytes) => Math.round((10 * bytes) / 1024 ** 2) / 10,
       );
@@ -108,7 +108,7 @@ async function signIn(): Promise<Target['authorization']> {
     reader: `Bearer ${keyOf('reader')}`,
     expired: `Bearer ${await sign(1_000_000_000)}`,
     anonymous: null,
-    nobody: 'Bearer nobody',
+    unknown: 'Bearer unknown',
     rubbish: 'Basic %%%',
   };
 }

@@ -9,7 +9,7 @@ import { type Fuzzed, startFuzzed } from './program.ts';
  * answer. Prints the heap at each quarter of the run, and exits with 1 when the last quarter of a long run leaves more
  * memory behind.
  */
-const mostShown = 50;
+const maxShown = 50;
 
 /**
  * Caches fill and code is compiled at first: the heap grew by 22, 5 and 0 % in the quarters of 20,000 operations.
@@ -31,7 +31,7 @@ write(`seed ${options.seed}, ${options.runs} operations`);
 const startedAt = performance.now();
 const fuzzed = await startFuzzed();
 try {
-  tell(await fuzz(fuzzed, { ...options, onRest: (percent) => tellHeap(fuzzed, percent) }));
+  printReport(await fuzz(fuzzed, { ...options, onRest: (percent) => printHeap(fuzzed, percent) }));
 } finally {
   const code = await fuzzed.stop();
   if (code !== 0) {
@@ -40,7 +40,7 @@ try {
   }
 }
 
-async function tellHeap({ measure }: Fuzzed, percent: number): Promise<void> {
+async function printHeap({ measure }: Fuzzed, percent: number): Promise<void> {
   const { heapMb, externalMb, residentMb } = await measure();
   heaps.set(percent, heapMb + externalMb);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
@@ -49,11 +49,11 @@ async function tellHeap({ measure }: Fuzzed, percent: number): Promise<void> {
   );
 }
 
-function tell({ findings, tried, statuses }: Report): void {
+function printReport({ findings, tried, statuses }: Report): void {
   write(`tried ${JSON.stringify(tried)}`);
   write(`answered ${JSON.stringify(statuses)}`);
   write(`used ids ${JSON.stringify(fuzzed.target.pool.sizes)}`);
-  for (const { number, problem, plan } of findings.slice(0, mostShown)) {
+  for (const { number, problem, plan } of findings.slice(0, maxShown)) {
     write(`\n#${number}: ${problem}\n${JSON.stringify(plan)?.slice(0, 2_000)}`);
   }
   write(`${findings.length} findings`);

@@ -58,8 +58,8 @@ test('heartbeats keep quiet streams open for five minutes behind a proxy with a 
     ways.map((way) => [way, true]),
   );
   await alive.stage.cancel(alive.id, headers.watcher);
-  const told = streams.filter((_, at) => ways[at] !== 'an idle WebSocket');
-  await Promise.all(told.map((stream) => stream.sees('complete')));
+  const subscribed = streams.filter((_, at) => ways[at] !== 'an idle WebSocket');
+  await Promise.all(subscribed.map((stream) => stream.sees('complete')));
   for (const stream of streams) stream.leave();
 });
 

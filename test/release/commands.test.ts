@@ -73,8 +73,8 @@ describe('serves', () => {
       let url: string | undefined;
       for await (const line of lines) {
         if (!line.startsWith('{')) continue;
-        const { msg, url: told } = JSON.parse(line) as { msg: string; url?: string };
-        url = told;
+        const { msg, url: address } = JSON.parse(line) as { msg: string; url?: string };
+        url = address;
         if (msg === 'listening') break;
       }
       const response = await fetch(url ?? '', {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
-import { type Held, openHeld } from './held.ts';
+import { type Held, openHeld } from './blocked-instance.ts';
 
 const upstreamTimeoutMs = 30_000;
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, terminal } from '../../domains/lipsyncs/stage.ts';
 import { cheapEnd, type Fleet, openFleet, studio } from './fleet.ts';
-import type { Questions } from './questions.ts';
+import type { Questions } from './operations.ts';
 
 const upstreamTimeoutMs = 4_000;
 const hour = 3_600_000;

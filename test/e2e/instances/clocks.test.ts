@@ -4,7 +4,7 @@ import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
-import { questionsOf } from './questions.ts';
+import { questionsOf } from './operations.ts';
 
 const email = 'studio@clocks.example';
 const upstreamTimeoutMs = 60_000;
@@ -73,8 +73,8 @@ describe('clocks that differ', () => {
     // By the fast clock the retry is already due.
     const again = upstream.hold('POST /videos/lipsync');
     await vi.waitFor(async () => {
-      const told = (await fast.events(first)).filter(({ status }) => status === 'QUEUED');
-      expect(told).toHaveLength(2);
+      const queued = (await fast.events(first)).filter(({ status }) => status === 'QUEUED');
+      expect(queued).toHaveLength(2);
     }, patient);
     const place = await placeOf(fast, second);
     again();

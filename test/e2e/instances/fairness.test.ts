@@ -95,7 +95,7 @@ const storms = [
     },
   },
   {
-    name: 'as the account is fuller than we know and refuses whoever comes second',
+    name: 'while the account has unknown jobs and answers 429 to every second POST',
     begin: async () => {
       // Otherwise the server would know the job.
       const path = '/scheduler/available';

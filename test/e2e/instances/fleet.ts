@@ -8,7 +8,7 @@ import type { Job } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { type Program, startProgram } from '../../support/program.ts';
-import { type Questions, questionsOf } from './questions.ts';
+import { type Questions, questionsOf } from './operations.ts';
 
 /** A request as the sandbox recorded it; `status` is `aborted` when the client closed the connection before the answer. */
 export type Request = {

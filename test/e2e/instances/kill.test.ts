@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet, type Process } from './fleet.ts';
-import { expectWhole } from './questions.ts';
+import { expectWhole } from './operations.ts';
 
 const upstreamTimeoutMs = 30_000;
 const hour = 3_600_000;

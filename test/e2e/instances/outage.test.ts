@@ -12,7 +12,7 @@ import {
 import { silentLog } from '../../support/database.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet } from './fleet.ts';
-import { expectWhole } from './questions.ts';
+import { expectWhole } from './operations.ts';
 
 const hour = 3_600_000;
 const patient = { timeout: 25_000, interval: 100 };

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pollQueue } from '../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
 import { idOf, patient } from '../../domains/lipsyncs/stage.ts';
-import { type Held, openHeld } from './held.ts';
+import { type Held, openHeld } from './blocked-instance.ts';
 
 let held: Held;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { type Fleet, type Instance, openFleet } from './fleet.ts';
-import { expectWhole } from './questions.ts';
+import { expectWhole } from './operations.ts';
 
 const never = String(3_600_000);
 

@@ -21,10 +21,10 @@ export type Rule = {
   hasUnion: boolean;
 };
 
-const told = '{ __typename ... on LipsyncError { code message } }';
+const errorFields = '{ __typename ... on LipsyncError { code message } }';
 const union = (needs: Rule['needs'], field: string): Rule => ({
   needs,
-  ask: `${field} ${told}`,
+  ask: `${field} ${errorFields}`,
   hasUnion: true,
 });
 const plain = (needs: Rule['needs'], ask: string): Rule => ({ needs, ask, hasUnion: false });

@@ -1,7 +1,12 @@
 import { SignJWT } from 'jose';
 import { expect } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
-import { createLipsync, waitForStatus, withHeaders } from '../../support/lipsyncs.ts';
+import {
+  createLipsync,
+  createLipsyncUntil,
+  type Lipsync,
+  withHeaders,
+} from '../../support/lipsyncs.ts';
 import { wavHeader } from '../../support/wav.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
@@ -37,9 +42,9 @@ export async function openTwoOwners(env: Record<string, string> = {}) {
     people.bob.upload('AUDIO', sound),
   ]);
   const finished = async (name: 'ann' | 'bob', uploadId: string, more: object = {}) => {
-    const text = { text: { text: `I am ${name}.` } };
-    const input = { video: { uploadId }, speech: text, ...more };
-    return people[name].finish(await people[name].create(input));
+    const client = withHeaders(it, { authorization: `Bearer ${tokens[name]}` });
+    const input = { video: { uploadId }, text: `I am ${name}.`, ...more };
+    return createLipsyncUntil(client, 'COMPLETED', input);
   };
   return {
     ...it,
@@ -62,7 +67,7 @@ async function firstVideo(it: TestApp, token: string): Promise<Buffer> {
   return Buffer.from(await response.arrayBuffer());
 }
 
-export type Finished = { id: string; status: string; result: { id: string } | null };
+export type Finished = Pick<Lipsync, 'id' | 'status' | 'result'>;
 
 function createPerson(it: TestApp, token: string) {
   const headers = { authorization: `Bearer ${token}` };
@@ -89,9 +94,6 @@ function createPerson(it: TestApp, token: string) {
     },
     async create(input: object): Promise<string> {
       return (await createLipsync(withHeaders(it, headers), { ...input })).id;
-    },
-    async finish(id: string): Promise<Finished> {
-      return waitForStatus(withHeaders(it, headers), id, 'COMPLETED');
     },
   };
 }

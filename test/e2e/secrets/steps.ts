@@ -1,10 +1,10 @@
 import type { Reply, Route, SeenRequest } from '../../support/fake-upstream/routes.ts';
+import { asAdmin, emails, given, type World } from './program-with-secrets.ts';
 import { admin, audio, bearer, documents, Session, writer } from './session.ts';
-import { asAdmin, emails, given, type World } from './world.ts';
 
 /** Ids of the accounts' videos, in the order of `emails`. */
-async function readVideos(session: Session, who: string): Promise<string[]> {
-  const { videos } = await session.ask(who, documents.reads, { id: 'x' });
+async function readVideos(session: Session, caller: string): Promise<string[]> {
+  const { videos } = await session.ask(caller, documents.reads, { id: 'x' });
   const nodes = videos.nodes as { id: string; prompt: string }[];
   return emails.map((_, at) => nodes.find(({ prompt }) => prompt === `video of ${at}`)?.id ?? '');
 }
@@ -27,18 +27,18 @@ export async function succeed(session: Session): Promise<string[]> {
   await world.receiver.until(2);
   const read = await session.createLipsync(bearer(world.jwt), { video: { id: others[0] } });
   await finish(session, bearer(world.jwt), read.lipsync.id);
-  for (const who of [writer, admin, bearer(world.jwt), bearer(given.readerKey), null]) {
-    await session.ask(who, documents.reads, { id: spoken.lipsync.id });
+  for (const caller of [writer, admin, bearer(world.jwt), bearer(given.readerKey), null]) {
+    await session.ask(caller, documents.reads, { id: spoken.lipsync.id });
     const search = new URLSearchParams({ query: documents.reads, variables: '{"id":"x"}' });
-    await session.send(who, `/graphql?${search}`);
+    await session.send(caller, `/graphql?${search}`);
   }
   await session.ask(admin, documents.accounts);
   return [video ?? '', ...others];
 }
 
-async function finish(session: Session, who: string, id: string): Promise<void> {
+async function finish(session: Session, caller: string, id: string): Promise<void> {
   const job = await session.world.upstream.nextJob();
-  const watching = session.watch(who, id);
+  const watching = session.watch(caller, id);
   await job.become(10);
   await job.become(1);
   await watching;
@@ -49,23 +49,23 @@ function echoes(status: number): ((request: SeenRequest) => Reply)[] {
   const json = (body: object): Reply => ({ status, body: JSON.stringify(body) });
   return [
     (request) =>
-      json({ error: `Bad: ${told(request)}`, code: status, errorDetails: told(request) }),
+      json({ error: `Bad: ${echoOf(request)}`, code: status, errorDetails: echoOf(request) }),
     ({ headers }) =>
       json({ error: `Token ${headers.authorization?.split('-').at(-1)} is unknown` }),
     ({ body }) => json({ error: `Not ${passwordIn(body)}`, errorDetails: [body.toString('hex')] }),
     (request) => ({
       status,
-      body: `<html><pre>${told(request)}</pre></html>`,
+      body: `<html><pre>${echoOf(request)}</pre></html>`,
       headers: {
         'content-type': 'text/html',
         'x-echo': 'x',
-        location: `https://x/?${told(request)}`,
+        location: `https://x/?${echoOf(request)}`,
       },
     }),
   ];
 }
 
-function told({ headers, url, body }: SeenRequest): string {
+function echoOf({ headers, url, body }: SeenRequest): string {
   return encodeURI(`${headers.authorization} ${url} ${body.toString('latin1').slice(0, 500)}`);
 }
 

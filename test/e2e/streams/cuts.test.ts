@@ -9,7 +9,7 @@ import {
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import { postgresUrl, type TestStorage, testStorage } from '../../support/database.ts';
 import { type Cutter, openCutter, randomFrom } from './cutter.ts';
-import { StubbornWatcher } from './stubborn.ts';
+import { ResumingSubscriber } from './resuming-subscriber.ts';
 
 const seed = 20_260_501;
 
@@ -80,12 +80,15 @@ async function createAll(): Promise<string[]> {
   return ids;
 }
 
-type Watching = { watched: string | string[]; watcher: StubbornWatcher; end: Promise<void> };
+type Watching = { watched: string | string[]; watcher: ResumingSubscriber; end: Promise<void> };
 
 /** Four subscribers of the lip-sync or list, one for each transport. */
 function watch(watched: string | string[]): Watching[] {
-  const begin = (how: (watcher: StubbornWatcher) => Promise<void>, { url } = cutters.impatient) => {
-    const watcher = new StubbornWatcher(url, watched);
+  const begin = (
+    how: (watcher: ResumingSubscriber) => Promise<void>,
+    { url } = cutters.impatient,
+  ) => {
+    const watcher = new ResumingSubscriber(url, watched);
     return { watched, watcher, end: how(watcher) };
   };
   return [

@@ -7,7 +7,7 @@ import { type Message, RawWebSocket } from '../../support/raw-websocket.ts';
 type ListUpdate = { sequence: number; lipsync: { id: string } };
 
 /** Measured: 2 to 5 MiB, depending on kernel buffers. Without backpressure it is everything requested below. */
-const mostHeld = 8 * 1_048_576;
+const maxHeldBytes = 8 * 1_048_576;
 const reference = 'x'.repeat(1024);
 
 /** An event of almost thirty kilobytes, with the maximum number of aliases. */
@@ -48,7 +48,7 @@ async function settledUnreadBytes(): Promise<number> {
   return last[0] ?? 0;
 }
 
-const told = (messages: Message[]) =>
+const eventsIn = (messages: Message[]) =>
   messages.flatMap(({ id, payload }) => {
     const event = payload?.data?.lipsyncProgress as { sequence: number; cursor: string };
     return event === undefined ? [] : [{ id: id ?? '', ...event }];
@@ -66,14 +66,14 @@ describe('a client that does not read', () => {
     for (let n = 0; n < asked; n += 1) {
       client.subscribe(`${n}`, subscription, { id, after: first?.cursor });
     }
-    expect(await settledUnreadBytes()).toBeLessThan(mostHeld);
+    expect(await settledUnreadBytes()).toBeLessThan(maxHeldBytes);
 
     client.socket.resume();
     await vi.waitFor(
       () => expect(client.messages.filter(({ type }) => type === 'complete')).toHaveLength(asked),
       patient,
     );
-    const bySubscription = Map.groupBy(told(client.messages), (event) => event.id);
+    const bySubscription = Map.groupBy(eventsIn(client.messages), (event) => event.id);
     const sequences = others.map(({ sequence }) => sequence);
     for (let n = 0; n < asked; n += 1) {
       expect(bySubscription.get(`${n}`)?.map(({ sequence }) => sequence)).toEqual(sequences);
@@ -93,7 +93,7 @@ describe('a client that does not read', () => {
     // Each subscription is more than a third of a megabyte.
     const asked = 100;
     for (let n = 0; n < asked; n += 1) client.subscribe(`${n}`, listSubscription, { ids, after });
-    expect(await settledUnreadBytes()).toBeLessThan(mostHeld);
+    expect(await settledUnreadBytes()).toBeLessThan(maxHeldBytes);
 
     client.socket.resume();
     await vi.waitFor(
@@ -107,9 +107,9 @@ describe('a client that does not read', () => {
     });
     const bySubscription = Map.groupBy(all, (each) => each.subscription);
     expect(bySubscription.size).toBe(asked);
-    for (const told of bySubscription.values()) {
+    for (const events of bySubscription.values()) {
       for (const [n, id] of ids.entries()) {
-        const own = told.filter(({ lipsync }) => lipsync.id === id);
+        const own = events.filter(({ lipsync }) => lipsync.id === id);
         expect(own.map(({ sequence }) => sequence)).toEqual(
           logs[n]?.map(({ sequence }) => sequence),
         );
@@ -125,7 +125,7 @@ describe('a client that does not read', () => {
     // More than the kernel buffers for one connection.
     const watching = 900;
     for (let n = 0; n < watching; n += 1) client.subscribe(`${n}`, subscription, { id });
-    await vi.waitFor(() => expect(told(client.messages)).toHaveLength(watching), patient);
+    await vi.waitFor(() => expect(eventsIn(client.messages)).toHaveLength(watching), patient);
     client.socket.pause();
     await stage.cancel(id);
     await vi.waitFor(
@@ -137,12 +137,12 @@ describe('a client that does not read', () => {
     client.socket.resume();
     // 1006, abnormal closure: clients reconnect.
     expect(await client.closed).toMatchObject({ code: 1006 });
-    const seen = told(client.messages).findLast((event) => event.id === '0');
+    const seen = eventsIn(client.messages).findLast((event) => event.id === '0');
     const again = await RawWebSocket.open(stage.test.url);
     again.subscribe('0', subscription, { id, after: seen?.cursor });
     await again.message(({ type }) => type === 'complete');
     const last = (await stage.events(id)).length;
-    const rest = told(again.messages).map(({ sequence }) => sequence);
+    const rest = eventsIn(again.messages).map(({ sequence }) => sequence);
     expect([seen?.sequence, ...rest].at(-1)).toBe(last);
     again.socket.close();
     await again.closed;

@@ -108,14 +108,14 @@ export const costs: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a page whose size comes in a variable',
+    name: 'a page with its size in a variable',
     verdict: tooDearBy('21474836\\d\\d'),
     hostile: pageOf(2 ** 31 - 1),
     allowed: pageOf(100),
     doors: everywhere,
   },
   {
-    name: 'a page of lip-syncs whose size comes in a variable',
+    name: 'a page of lip-syncs with its size in a variable',
     verdict: tooDear(2_147_483_648),
     hostile: onlyQuery(
       q('query ($n: Int) { lipsyncs(first: $n) { nodes { id } } }', { n: 2 ** 31 - 1 }),

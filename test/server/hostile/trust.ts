@@ -11,7 +11,7 @@ const ofTokens = (count: number) =>
 
 const byId = eachKind((_, kind) => ({ documentId: kind }));
 
-const unknown = 'what nobody knows is of no kind';
+const unknown = 'an unknown document has no kind';
 
 /** Untrusted documents. The ids of the trusted ones are their kinds. */
 export const trust: Row[] = [

@@ -4,20 +4,20 @@ import { RawWebSocket } from '../../support/raw-websocket.ts';
 
 export type Seen = { cursor: string; sequence: number; status: string; lipsync: { id: string } };
 
-const told = `... on LipsyncProgress { cursor sequence status lipsync { id } }
+const eventFields = `... on LipsyncProgress { cursor sequence status lipsync { id } }
   ... on LipsyncError { code message }`;
 
 const documents = {
   one: `subscription ($id: ID!, $after: String) {
-    told: lipsyncProgress(id: $id, after: $after) { ${told} } }`,
+    event: lipsyncProgress(id: $id, after: $after) { ${eventFields} } }`,
   list: `subscription ($ids: [ID!]!, $after: String) {
-    told: lipsyncsProgress(ids: $ids, after: $after) { ${told} } }`,
+    event: lipsyncsProgress(ids: $ids, after: $after) { ${eventFields} } }`,
 };
 
-type Data = { told: Seen } | null | undefined;
+type Data = { event: Seen } | null | undefined;
 
 /** Subscribes to a lip-sync or a list to its end, over as many connections as needed, and keeps every event. */
-export class StubbornWatcher {
+export class ResumingSubscriber {
   readonly events: Seen[] = [];
   isComplete = false;
   readonly #url: string;
@@ -37,7 +37,7 @@ export class StubbornWatcher {
 
   #take(data: Data): void {
     if (data === null || data === undefined) throw new Error('An event without data.');
-    this.events.push(data.told);
+    this.events.push(data.event);
   }
 
   async overWebSocket(): Promise<void> {

@@ -10,8 +10,8 @@ import { decodeId, encodeId } from '../../../src/graphql/ids.ts';
 import { schema } from '../../../src/schema.ts';
 import { openReceiver, type Receiver } from '../../domains/webhooks/receiver.ts';
 import { execute, type Transport } from '../../support/transports.ts';
+import { listenToWork } from './recorded-work.ts';
 import { openTwoOwners, patient, type TwoOwners } from './two-owners.ts';
-import { listenToWork } from './work.ts';
 
 let it: TwoOwners;
 let receiver: Receiver;

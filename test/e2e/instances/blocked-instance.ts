@@ -4,7 +4,7 @@ import { startTestApp } from '../../support/app.ts';
 import { testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
-import { questionsOf } from './questions.ts';
+import { questionsOf } from './operations.ts';
 
 const email = 'studio@held.example';
 
