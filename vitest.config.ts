@@ -2,8 +2,39 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-// A hundred and fifty processes read the same packages: what one of them compiled the next ones take.
+// A hundred and fifty processes load the same packages: the compiled code of one serves the next.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cache/compile');
+
+/** Suites with a configuration of their own: they need a browser, PostgreSQL, nginx or another package. */
+export const otherSuites = [
+  'test/browser/**',
+  'test/federation/**',
+  'test/proxy/**',
+  'test/e2e/instances/**',
+];
+
+/** Left out of `npm test`, which has three minutes on two slow cores; `npm run test:all` runs them too. */
+export const beyondCore = [
+  // Random histories against a model of the log: `npm run test:histories`.
+  'test/domains/lipsyncs/histories/*.test.ts',
+  // Kills the program at every point of its work: `npm run test:chaos`.
+  'test/chaos/*.test.ts',
+  // Random and mutated operations against the whole program: `npm run test:fuzz`.
+  'test/fuzz/*.test.ts',
+  // Long tables of attacks and of upstream failures: `npm run test:hostile`.
+  'test/server/hostile/*.test.ts',
+  'test/e2e/failures.test.ts',
+  'test/callbacks/forged.test.ts',
+  // Every command of the pages as written, in a copy of the repository: `npm run test:commands`.
+  'test/release/commands.test.ts',
+  'test/e2e/demo.test.ts',
+  // Hundreds of subscriptions, of cuts and of megabytes.
+  'test/e2e/streams/*.test.ts',
+  'test/client/watch-endurance.test.ts',
+  // The whole program started many times; the core starts it in `test/e2e/start.test.ts`.
+  'test/domains/lipsyncs/restart.test.ts',
+  'test/e2e/start-reads.test.ts',
+];
 
 export default defineConfig({
   resolve: {
@@ -17,15 +48,15 @@ export default defineConfig({
     ],
   },
   test: {
+    globalSetup: ['test/support/memory-folder.ts'],
     include: ['test/**/*.test.ts'],
-    // Several instances need a real PostgreSQL: `npm run test:postgres`.
-    exclude: ['test/browser/**', 'test/federation/**', 'test/proxy/**', 'test/e2e/instances/**'],
-    // As `npm start` does: V8 would spend a fifth of the time on optimising the embedded database.
+    exclude: [...otherSuites, ...beyondCore],
+    // As `npm start` does: otherwise V8 spends a fifth of the time on optimising the embedded database.
     execArgv: ['--liftoff-only'],
-    // Tests wait for servers more than they compute: one more than the cores keeps those busy.
+    // Test files share no module state worth isolating, and loading the schema again for each file takes a third of the run.
+    isolate: false,
+    // Tests wait for servers more than they compute: one worker more than cores keeps the cores busy.
     maxWorkers: availableParallelism() + 1,
-    // A machine that others keep busy fails what waits for another process. The report says what was tried twice.
-    retry: 1,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

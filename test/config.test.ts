@@ -102,7 +102,7 @@ describe('works', () => {
   test.each([
     ['true', 'everyone'],
     ['authenticated', 'authenticated'],
-    ['false', 'nobody'],
+    ['false', 'none'],
   ])('INTROSPECTION=%s allows introspection to %s', (INTROSPECTION, access) => {
     expect(readConfig({ INTROSPECTION }).server.introspection).toBe(access);
     expect(readConfig({ ...live, INTROSPECTION }).server.introspection).toBe(access);
@@ -343,7 +343,7 @@ describe('refuses', () => {
 describe('keeps out', () => {
   // Any text is valid for NODE_ENV.
   test.each(variableNames.filter((name) => name !== 'NODE_ENV'))(
-    'what %s was set to stays out of the message',
+    'the value of %s from the message',
     (name) => {
       const secret = 'hunter2:p w#?';
       const env = { USEAPI_TOKEN: 'user:1-quiet', [name]: `${secret},${secret}` };

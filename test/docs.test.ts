@@ -266,7 +266,7 @@ describe('commands', () => {
 });
 
 describe('names', () => {
-  test.each([...pages])('%s links to what is there', (file, { links }) => {
+  test.each([...pages])('%s has no broken links', (file, { links }) => {
     const broken = links.filter((link) => {
       if (/^https?:/.test(link)) return false;
       const [path = '', anchor] = link.split('#');
@@ -277,7 +277,7 @@ describe('names', () => {
     expect(broken).toEqual([]);
   });
 
-  test.each(['listening', 'the upstream could not be read', 'Nothing can be made now'])(
+  test.each(['listening', 'the upstream could not be read', 'No lip-sync can be created now'])(
     'docs/operations.md names the log message "%s" of the code',
     (message) => {
       expect(pageOf('docs/operations.md').spans).toContain(message);
@@ -293,7 +293,7 @@ describe('names', () => {
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
 
-  test('names in capitals are variables, codes or values that exist', () => {
+  test('names in capitals are existing variables, codes or values', () => {
     const enums = Object.values(schema.getTypeMap()).filter(isEnumType);
     const known = new Set<string>([
       ...variableNames,

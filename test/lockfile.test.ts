@@ -14,12 +14,12 @@ const lockfiles = await Promise.all(
   }),
 );
 
-/** A package that lies in this repository is a link, and its address a folder. */
+/** A package of this repository is a link to a folder. */
 const isDownload = ({ resolved, link }: Entry) => resolved !== undefined && link !== true;
 
 describe('works', () => {
-  // npm drops those that it can't find while it writes the file, and then `npm ci` refuses the file everywhere.
-  test.each(lockfiles)('the binaries for every platform are in $file', ({ packages }) => {
+  // npm omits packages that it cannot reach while it writes the file; `npm ci` then rejects the file everywhere.
+  test.each(lockfiles)('$file contains the binaries for every platform', ({ packages }) => {
     const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
       Object.keys(optionalDependencies).filter(
         (name) =>

@@ -81,7 +81,7 @@ describe('works', () => {
       union Answer = Late
     `);
     expect(sectionOf(page, 'Failure')).toBe(
-      'A failure.\n\nOf [`Late`](#late).\n\n- **`message`**: `String!`. Why.\n- **`code`**: `Int`. Of old.',
+      'A failure.\n\nImplemented by [`Late`](#late).\n\n- **`message`**: `String!`. Why.\n- **`code`**: `Int`. Of old.',
     );
     expect(sectionOf(page, 'Late')).toBe(
       'Too late.\n\nHas the fields of [`Failure`](#failure).\n\n- **`code`**: `Int!`. Of now.',

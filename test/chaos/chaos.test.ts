@@ -12,8 +12,8 @@ describe('works', () => {
   });
   afterEach(() => storage.remove());
 
-  /** The short form of `npm run chaos`. Its upstream leads to every job, so that each must end as its job does. */
-  test('killed once at every point, each lip-sync ends once, with one POST and a log without gaps', async () => {
+  /** The short form of `npm run chaos`. Its upstream lists `replyRef`, so that every lip-sync must end as its job does. */
+  test('after one kill at every point each lip-sync ends once, with one POST and a log without gaps', async () => {
     const { kills, broken, findings, output } = await runChaos({
       seed: 8,
       lipsyncs: 12,
@@ -22,18 +22,18 @@ describe('works', () => {
       databaseUrl: storage.url,
       listsReplyRef: true,
       generatingMs: 1_000,
-      // On PostgreSQL a claim of the dead is held for 11.5 s before anybody looks for its job.
+      // On PostgreSQL the lease of a killed instance lasts 11.5 s before the search for its job begins.
       maxJobMs: storage.url === undefined ? 10_000 : 20_000,
       mostMs: 180_000,
     });
     expect(broken, `${broken.join('\n')}\n${output}`).toEqual([]);
     expect(findings.length).toBeGreaterThanOrEqual(12);
     expect([...kills].filter(([, hits]) => hits.length === 0)).toEqual([]);
-    // What is killed is a process at work, and what is judged is what it did.
+    // Checks that the killed processes really had created jobs.
     expect(findings.filter(({ jobs }) => jobs.length === 1).length).toBeGreaterThanOrEqual(6);
   }, 300_000);
 
-  test('the same seed kills at the same points and asks for the same', () => {
+  test('the same seed gives the same kills and requests', () => {
     const options = { seed: 7, lipsyncs: 100, kills: 10 };
     const plan = makePlan(options);
     expect(makePlan(options)).toEqual(plan);
@@ -65,7 +65,7 @@ const sound: Findings = {
   jobs: [{ replyRef: 'a', status: 'COMPLETED' }],
 };
 
-/** Given up, and found after that. */
+/** Ended as OUTCOME_UNKNOWN, and found later. */
 const late: Findings = {
   ...sound,
   events: [
@@ -86,14 +86,15 @@ const givenUp: Findings = {
   resumed: late.resumed.slice(0, 1),
 };
 
-const told = (failure: string | null) => late.resumed.map((event) => ({ ...event, failure }));
+const resumedWith = (failure: string | null) =>
+  late.resumed.map((event) => ({ ...event, failure }));
 
-describe('is content with', () => {
+describe('accepts', () => {
   test.each<[string, Findings, boolean]>([
-    ['a lip-sync that ended once as its job did', sound, true],
-    ['one that was given up, and whose job was found after all', late, true],
-    ['one that was given up and has no job', { ...givenUp, jobs: [] }, true],
-    ['one that was given up where the upstream leads to no job', givenUp, false],
+    ['a lip-sync that ended once, as its job did', sound, true],
+    ['an unknown outcome whose job was found later', late, true],
+    ['an unknown outcome without a job', { ...givenUp, jobs: [] }, true],
+    ['an unknown outcome when the upstream does not list replyRef', givenUp, false],
   ])('%s', (_, findings, listsReplyRef) => {
     expect(judge(findings, { listsReplyRef })).toEqual([]);
   });
@@ -106,16 +107,20 @@ describe('finds', () => {
     ['a second lip-sync of one key', { ...sound, ids: ['a', 'b'] }, 'doubled: one key'],
     ['a key without an answer', { ...sound, ids: [] }, 'lost: its key'],
     ['an answer without a lip-sync', { ...sound, lipsync: null }, 'lost: a was answered'],
-    ['one that nobody saw end', { ...sound, isDone: false }, 'stuck'],
+    ['a lip-sync whose client saw no end', { ...sound, isDone: false }, 'stuck'],
     ['a gap in the log', { ...sound, events: sound.events.toSpliced(1, 1) }, 'gap: its log'],
     ['a gap in a stream', { ...sound, resumed: sound.resumed.slice(1) }, 'gap: a stream'],
-    ['a log that goes on', { ...late, lipsync: sound.lipsync, resumed: told(null) }, 'ended 2'],
+    [
+      'a log that continues after its end',
+      { ...late, lipsync: sound.lipsync, resumed: resumedWith(null) },
+      'ended 2',
+    ],
     ['a log without an end', { ...sound, events: sound.events.slice(0, 2) }, 'is no end'],
     ['a row unlike its log', { ...givenUp, lipsync: sound.lipsync }, 'not its status'],
     ['an end unlike the job', { ...sound, jobs: [{ replyRef: 'a', status: 'FAILED' }] }, 'its job'],
     ['an end without a job', { ...sound, jobs: [] }, 'was not made'],
     ['a job that was not found', givenUp, 'its job COMPLETED'],
-    ['what a client was wrongly told', { ...sound, faults: ['NOT_FOUND'] }, 'NOT_FOUND'],
+    ['a wrong answer to a client', { ...sound, faults: ['NOT_FOUND'] }, 'NOT_FOUND'],
   ])('%s', (_, findings, what) => {
     expect(judge(findings, { listsReplyRef: true }).join('\n')).toContain(what);
   });

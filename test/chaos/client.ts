@@ -31,18 +31,18 @@ const watchDocument = `subscription ($id: ID!, $after: String) { lipsyncProgress
   ... on LipsyncProgress { cursor sequence status failure { code } }
   ... on LipsyncError { code } } }`;
 
-/** How long a client waits before it tries again where it was cut off. */
+/** The delay before a client retries after a lost connection. */
 const backOffMs = 50;
 
-/** Somebody who wants one lip-sync, whatever happens to the server: asks until it is answered, watches to the end. */
+/** A client of one lip-sync that retries until it is answered and watches until the end, across all restarts. */
 export class Client {
   readonly request: Request;
   readonly key: string;
-  /** Every id that the key was ever answered with. */
+  /** Every id that the idempotency key was answered with. */
   readonly ids = new Set<string>();
-  /** The events as they came, over all connections. */
+  /** The events in order of arrival, over all connections. */
   readonly seen: Seen[] = [];
-  /** What no server should ever have answered. */
+  /** Wrong answers of the server. */
   readonly faults: string[] = [];
   readonly done: Promise<void>;
   isDone = false;
@@ -67,7 +67,7 @@ export class Client {
     this.done = this.#run();
   }
 
-  /** Asks with its key again: what a client does that never heard the answer. */
+  /** Repeats the request with the same key, as a client without an answer does. */
   async ask(): Promise<{ id: string; replayed: boolean } | null> {
     const client = createGraphQLClient(await this.#product.address());
     const { data, errors } = await client.ask<Created>(createDocument, { input: this.#input });
@@ -110,7 +110,7 @@ export class Client {
     return null;
   }
 
-  /** Goes on after the last event that came. Throws where the stream ends before the lip-sync does. */
+  /** Resumes after the last event. @throws when the stream ends before the lip-sync does */
   async #watch(id: string): Promise<void> {
     const url = await this.#product.address({ atSurvivor: this.request.number % 2 === 1 });
     const after = this.seen.at(-1)?.cursor ?? null;

@@ -3,8 +3,8 @@ import { writeSync } from 'node:fs';
 import { points } from './points.ts';
 
 /*
- * Given to `node --import`, it kills its process in the middle of the step CHAOS_POINT, when that is taken for the
- * CHAOS_NTH time. The product reads neither variable and does not know that anybody listens.
+ * For `node --import`: kills the process in the middle of the step CHAOS_POINT, when that step happens for the
+ * CHAOS_NTH time. The product reads neither variable.
  */
 const { CHAOS_POINT, CHAOS_NTH } = process.env;
 const point = points.find(({ name }) => name === CHAOS_POINT);
@@ -16,6 +16,6 @@ subscribe(point.channel, (message) => {
   left -= 1;
   if (left > 0) return;
   writeSync(1, `${JSON.stringify({ level: 'info', msg: 'killed', point: point.name })}\n`);
-  // Nothing of ours runs after this: the signal is taken before the call returns.
+  // No code of the process runs after this: the signal is handled before the call returns.
   process.kill(process.pid, 'SIGKILL');
 });

@@ -19,13 +19,13 @@ const listDocument = `query ($after: String) { lipsyncs(first: 20, after: $after
   nodes { id status failure { code } events(first: 100) { nodes { cursor sequence status } } }
   pageInfo { hasNextPage endCursor } } }`;
 
-/** Looks at every lip-sync when all is at rest, and says what was broken. */
+/** Checks every lip-sync after the run and returns the broken promises. */
 export async function examineAll(
   clients: readonly Client[],
   at: { product: Product; upstream: Upstream; listsReplyRef: boolean },
 ): Promise<{ findings: Findings[]; broken: string[] }> {
   const { product, upstream } = at;
-  // First, since whoever asks again must not make another POST.
+  // First, because a repeated request must not cause another POST.
   for (const client of clients) await askAgain(client);
   const listed = await readLipsyncs(await product.address());
   const jobs = await upstream.readJobs();
@@ -42,7 +42,7 @@ export async function examineAll(
     ),
     ...listed
       .filter(({ id }) => !keys.has(keyOf('Lipsync', id)))
-      .map(({ id }) => `${id}: doubled: a lip-sync that nobody asked for`),
+      .map(({ id }) => `${id}: doubled: a lip-sync without a request`),
     ...jobs
       .filter(({ replyRef }) => !keys.has(replyRef ?? ''))
       .map(({ replyRef }) => `${replyRef}: lost: a job of no lip-sync`),
@@ -81,7 +81,7 @@ async function examine(
     faults,
     lipsync: lipsync && { status: lipsync.status, failure: lipsync.failure?.code ?? null },
     events: lipsync?.events.nodes ?? [],
-    // A stream of one that does not end would not end either.
+    // The stream of an unfinished lip-sync would not end.
     resumed: isDone && first !== undefined ? await client.resume(id, first.cursor) : client.seen,
     posts: seen.posts.filter((post) => post !== null && post === replyRef).length,
     jobs: seen.jobs.filter((job) => job.replyRef === replyRef),

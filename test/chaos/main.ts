@@ -14,7 +14,7 @@ const usage = `npm run chaos -- [--seed 1] [--lipsyncs 100] [--kills 10] [--minu
   --kills            how often each point is hit, at least
   --minutes          no life begins after these
   --postgres         on a real PostgreSQL, with a second instance that lives on
-  --lists-reply-ref  the upstream's list of videos tells what they were made for, so that no job may go unfound
+  --lists-reply-ref  the upstream's list of videos shows their replyRef, so that every job can be found
 `;
 
 const { values } = parseArgs({
@@ -40,7 +40,7 @@ async function run(): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-chaos-'));
   const postgres = values.postgres ? await startPostgres() : null;
   const began = performance.now();
-  say(`seed ${seed}: ${lipsyncs} lip-syncs on ${postgres === null ? 'PGlite' : 'PostgreSQL'}`);
+  print(`seed ${seed}: ${lipsyncs} lip-syncs on ${postgres === null ? 'PGlite' : 'PostgreSQL'}`);
   try {
     const options: ChaosOptions = {
       seed,
@@ -49,15 +49,15 @@ async function run(): Promise<void> {
       dataDir,
       databaseUrl: await postgres?.createDatabase(),
       listsReplyRef: values['lists-reply-ref'],
-      // Longer than a restart takes, so that most jobs still run when they are looked for.
+      // Longer than a restart, so that most jobs still run during the search for them.
       generatingMs: 15_000,
       maxJobMs: 40_000,
       mostMs: minutes * 60_000,
-      onLife: say,
+      onLife: print,
     };
     const outcome = await runChaos(options);
-    const missed = tell(outcome, kills);
-    say(`took ${Math.round((performance.now() - began) / 1000)} s`);
+    const missed = printOutcome(outcome, kills);
+    print(`took ${Math.round((performance.now() - began) / 1000)} s`);
     if (outcome.broken.length + missed.length === 0) {
       await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
     } else {
@@ -74,23 +74,23 @@ function wholeNumber(name: string, text: string): number {
   throw new Error(`--${name} is a whole number, and not ${text}.`);
 }
 
-/** Prints what happened; returns the points that were not hit often enough. */
-function tell({ kills, findings, broken }: Outcome, wanted: number): string[] {
-  say('\npoint            kills   under way at the kill: fewest, median, most');
+/** Prints the results; returns the points that were not hit often enough. */
+function printOutcome({ kills, findings, broken }: Outcome, wanted: number): string[] {
+  print('\npoint            kills   under way at the kill: fewest, median, most');
   for (const { name } of points) {
     const open = (kills.get(name) ?? []).toSorted((a, b) => a - b);
     const median = open[Math.floor(open.length / 2)];
     const spread = open.length === 0 ? '' : `${open[0]}, ${median}, ${open.at(-1)}`;
-    say(`${name.padEnd(16)} ${String(open.length).padStart(5)}   ${spread}`);
+    print(`${name.padEnd(16)} ${String(open.length).padStart(5)}   ${spread}`);
   }
   const ends = Object.entries(Object.groupBy(findings, ({ lipsync }) => lipsync?.status ?? 'LOST'));
   const count = (fits: (each: Outcome['findings'][number]) => boolean) =>
     findings.filter(fits).length;
-  say(
+  print(
     [
       `\n${findings.length} lip-syncs: ${ends.map(([status, all]) => `${all?.length} ${status}`).join(', ')}`,
       `of them unknown: ${count((each) => isUnfound(each) && each.jobs.length === 0)} without a job, ` +
-        `${count((each) => isUnfound(each) && each.jobs.length > 0)} whose job could not be found`,
+        `${count((each) => isUnfound(each) && each.jobs.length > 0)} with a job that was not found`,
       `POSTs upstream: ${findings.reduce((sum, { posts }) => sum + posts, 0)}, jobs ${findings.reduce((sum, { jobs }) => sum + jobs.length, 0)}`,
       `broken: ${broken.filter((what) => what.includes('doubled')).length} doubled, ` +
         `${broken.filter((what) => what.includes('lost')).length} lost, ` +
@@ -100,12 +100,12 @@ function tell({ kills, findings, broken }: Outcome, wanted: number): string[] {
   const missed = points
     .map(({ name }) => name)
     .filter((name) => (kills.get(name)?.length ?? 0) < wanted);
-  for (const name of missed) say(`MISSED: ${name} was hit fewer than ${wanted} times`);
-  for (const what of broken) say(`BROKEN: ${what}`);
+  for (const name of missed) print(`MISSED: ${name} was hit fewer than ${wanted} times`);
+  for (const what of broken) print(`BROKEN: ${what}`);
   return missed;
 }
 
-/** What is needed to look into it, beside the databases, which are left where they are. */
+/** Saves the evidence next to the databases, which are kept. */
 async function keepEvidence(
   about: { seed: number; dataDir: string; missed: string[] },
   { kills, broken, findings, output }: Outcome,
@@ -113,9 +113,9 @@ async function keepEvidence(
   const file = join(about.dataDir, 'evidence.json');
   const evidence = { ...about, kills: Object.fromEntries(kills), broken, findings, output };
   await writeFile(file, JSON.stringify(evidence, null, 2));
-  say(`evidence: ${file}`);
+  print(`evidence: ${file}`);
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -4,17 +4,17 @@ import { type Point, points } from './points.ts';
 export type Request = {
   /** Its place in the plan; with the seed it is the idempotency key. */
   number: number;
-  /** With phrases of the sandbox: how its job and its callbacks behave. */
+  /** Contains phrases of the sandbox that control the job and its callbacks. */
   text: string;
-  /** Which of the source videos, counted round. */
+  /** The index of the source video, modulo their number. */
   video: number;
   transport: 'websocket' | 'event-stream';
 };
 
-/** A life of the process: what is asked for in it, and where it dies. */
+/** One run of the process: its requests, and the point at which it is killed. */
 export type Life = { point: Point; nth: number; requests: Request[] };
 
-/** Phrases whose job is made and ends by itself, however badly its answer or its callbacks go. */
+/** Phrases whose job is created and ends, while its answer or callbacks fail. */
 const kindly = [
   ...Array<string>(6).fill(''),
   '[[cut]] ',
@@ -29,10 +29,10 @@ const kindly = [
   '[[moderated]] ',
 ];
 
-/** No job is made, and nobody can know it: it ends with OUTCOME_UNKNOWN. */
+/** No job is created, which the server cannot know: the lip-sync ends with OUTCOME_UNKNOWN. */
 const lost = ['[[cut-early]] ', '[[500]] '];
 
-/** How often a step is taken for one lip-sync that is asked for, at least. */
+/** The minimum number of times that one lip-sync passes the step. */
 const mostNth = (point: Point, asked: number) => (point.name === 'notified' ? 3 * asked : asked);
 
 /**
@@ -65,7 +65,7 @@ export function makePlan(options: { seed: number; lipsyncs: number; kills: numbe
   const lives = drawn.order.map((point): Life => ({ point, nth: 1, requests: [] }));
   for (const [number, traits] of drawn.traits.entries()) {
     const life = lives[number % lives.length];
-    // The first of a life comes by every point.
+    // The first request of a run passes every point.
     const phrase = life?.requests.length === 0 ? traits.kindly : traits.any;
     const { video, transport } = traits;
     life?.requests.push({ number, text: `${phrase}Lip-sync ${number}`, video, transport });
@@ -77,7 +77,7 @@ export function makePlan(options: { seed: number; lipsyncs: number; kills: numbe
   return lives;
 }
 
-/** For a life that came to its end without its death: one more, with one more lip-sync. */
+/** A replacement for a run that was not killed, with one more lip-sync. */
 export function spareLife(point: Point, number: number): Life {
   const text = `Lip-sync ${number}`;
   return { point, nth: 1, requests: [{ number, text, video: number, transport: 'websocket' }] };

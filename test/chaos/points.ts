@@ -1,4 +1,4 @@
-/** What a channel of the product or of undici says: no more of it than tells whose step it is. */
+/** The fields of a channel message that identify the step. */
 type Message = {
   status?: string;
   request?: { method: string; path: string };
@@ -21,14 +21,14 @@ export const terminal: readonly string[] = [
   'EXPIRED',
 ];
 
-/** Where a process can be made to die, in the order in which a lip-sync comes by. */
+/** The points at which a process can be killed, in the order of a lip-sync's life. */
 export const points: readonly Point[] = [
   { name: 'before the row', channel: 'lipsync:row-writing', fits: always },
   { name: 'after the row', channel: 'lipsync:row-written', fits: always },
   { name: 'POST announced', channel: 'lipsync:post-started', fits: always },
   {
     name: 'bytes sent',
-    // After the last byte was given to the kernel, which delivers it whatever becomes of the process.
+    // After the last byte was given to the kernel, which delivers it even when the process is killed.
     channel: 'undici:request:bodySent',
     fits: ({ request }) =>
       request?.method === 'POST' && request.path.endsWith('/videos/lipsync') === true,

@@ -4,14 +4,14 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { LogLine } from '../support/app.ts';
-import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { type Program, startProgram } from '../support/program.ts';
 import type { Life } from './plan.ts';
 
 const assassin = pathToFileURL(join(import.meta.dirname, 'die-at.ts')).href;
 
 /**
- * The program, one life after another on the same port, so that callbacks of one life come in the next. With a
- * `databaseUrl` a second instance lives on beside it.
+ * The program, started again and again on the same port, so that callbacks of one run reach the next. With a
+ * `databaseUrl` a second instance runs beside it throughout.
  */
 export class Product {
   readonly #env: Record<string, string>;
@@ -35,7 +35,7 @@ export class Product {
     return product;
   }
 
-  /** Begins the next life, which ends at the given point, or else when it is killed. The last one must have ended. */
+  /** Starts the next run, which is killed at the given point or by the caller. The previous run must have ended. */
   live(death: Pick<Life, 'point' | 'nth'> | null): Program {
     const program = this.#start({
       PORT: String(this.#port),
@@ -47,7 +47,7 @@ export class Product {
             CHAOS_NTH: String(death.nth),
           }),
     });
-    // One that dies before it listens opens nothing: its clients wait for the next.
+    // A run that is killed before it listens is skipped: clients wait for the next.
     program.url().then(
       (url) => {
         this.#url = url;
@@ -62,20 +62,20 @@ export class Product {
     return program;
   }
 
-  /** Where somebody answers, as soon as somebody does. */
+  /** The URL of a running instance, as soon as there is one. */
   async address({ atSurvivor = false } = {}): Promise<string> {
     if (atSurvivor && this.#survivorUrl !== null) return this.#survivorUrl;
     return this.#url ?? this.#survivorUrl ?? this.#opened.promise;
   }
 
-  /** What any of them logged as an error. */
+  /** The errors in the logs of all runs. */
   errors(): LogLine[] {
     return this.#programs.flatMap(({ lines }) =>
       lines.filter(({ level }) => level === 'error' || level === 'fatal'),
     );
   }
 
-  /** What the last lives wrote. */
+  /** The output of the last runs. */
   output(): string {
     return this.#programs
       .slice(-3)
@@ -83,7 +83,7 @@ export class Product {
       .join('\n--- next life ---\n');
   }
 
-  /** Asks all that still live to stop, and tells how they ended. */
+  /** Stops all running processes with SIGTERM and returns their exit codes. */
   async stop(): Promise<(number | null)[]> {
     const living = this.#programs.filter(
       ({ child }) => child.exitCode === null && child.signalCode === null,
@@ -99,7 +99,7 @@ export class Product {
   }
 }
 
-/** Below the ports that systems give out by themselves: it must still be free when the next life wants it. */
+/** Below the ephemeral ports, so that it is still free for the next run. */
 async function findPort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 30_000);

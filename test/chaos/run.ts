@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createGraphQLClient } from '../support/graphql-client.ts';
-import type { Program } from '../support/other-upstream-process.ts';
+import type { Program } from '../support/program.ts';
 import { Client } from './client.ts';
 import { examineAll } from './examine.ts';
 import { type Life, makePlan, spareLife } from './plan.ts';
@@ -12,46 +12,46 @@ import type { Findings } from './verdict.ts';
 
 export type ChaosOptions = {
   seed: number;
-  /** At least one for each life: `kills` times the number of points. */
+  /** At least one for each run: `kills` times the number of points. */
   lipsyncs: number;
   /** How often each point must be hit. */
   kills: number;
-  /** For the embedded database, and for what the upstream keeps. */
+  /** For the embedded database and the files of the upstream. */
   dataDir: string;
-  /** A PostgreSQL: then a second instance lives on beside the one that is killed. */
+  /** With PostgreSQL a second instance keeps running beside the one that is killed. */
   databaseUrl?: string | undefined;
-  /** Whether the upstream's list of videos tells what they were made for. Nobody has seen that it does. */
+  /** Whether the upstream's list of videos shows `replyRef`. The real one has never been seen to. */
   listsReplyRef: boolean;
   /** How long a job takes upstream, in milliseconds. */
   generatingMs: number;
   /** `MAX_JOB_MS`. */
   maxJobMs: number;
-  /** No life begins after this; what has begun is seen to its end. */
+  /** No run starts after this; a started run is completed. */
   mostMs: number;
-  /** Told after each life. */
+  /** Called after each run. */
   onLife?: (line: string) => void;
 };
 
 export type Outcome = {
-  /** Per point, how many lip-syncs were under way at each kill. */
+  /** Per point, the number of unfinished lip-syncs at each kill. */
   kills: Map<string, number[]>;
-  /** What was broken, each with the lip-sync it concerns. Empty is what is hoped for. */
+  /** The broken promises, each with its lip-sync. Empty in a good run. */
   broken: string[];
   findings: Findings[];
-  /** What the last lives wrote. */
+  /** The output of the last runs. */
   output: string;
 };
 
-/** A life that is not over by then, on top of the time that a job takes, has missed its death. */
+/** A run that lasts longer, in addition to the time of a job, has missed its point. */
 const lifeMs = 20_000;
 
-/** More than this is no accident: the program can't be started at all. */
+/** With more than this the program cannot be started. */
 const mostSelfEnded = 3;
 
-/** After the last kill, on top of `maxJobMs`, which a lip-sync without a trace is looked for. */
+/** After the last kill, in addition to `maxJobMs`, the maximum search for a job. */
 const restMs = 45_000;
 
-/** Kills the product at every point again and again, lets it come to rest, and looks at what is left. */
+/** Kills the product at every point repeatedly, lets it finish, and checks the result. */
 export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   const { dataDir, databaseUrl, generatingMs, maxJobMs, listsReplyRef } = options;
   const upstream = await startUpstream({
@@ -113,10 +113,10 @@ class Run {
     }
   }
 
-  /** Whether it was killed where it should be, and how many lip-syncs were under way then. */
+  /** Whether the run was killed at its point, and the number of unfinished lip-syncs at that time. */
   async #live(life: Life): Promise<{ wasKilled: boolean; open: number }> {
     const program = this.#product.live(life);
-    // Where another instance lives on, nobody would ask one that does not listen yet.
+    // With a second instance, clients would not use one that does not listen yet.
     await Promise.race([program.url().catch(() => undefined), program.exited]);
     if (this.#videoIds.length === 0) this.#videoIds = await readVideoIds(await program.url());
     for (const request of life.requests) {
@@ -138,7 +138,7 @@ class Run {
     return { wasKilled, open };
   }
 
-  /** Whether it died where it should; one that lives on is killed now. */
+  /** Whether the run was killed at its point; otherwise it is killed now. */
   async #endOf(program: Program): Promise<boolean> {
     const { exitCode, signalCode } = program.child;
     if (exitCode === null && signalCode === null) program.child.kill('SIGKILL');
@@ -150,7 +150,7 @@ class Run {
     return program.lines.some(({ msg }) => msg === 'killed');
   }
 
-  /** One more life, in which everything comes to rest, and then a look at what is left. */
+  /** One more run, in which every lip-sync finishes, and then the check. */
   async look(): Promise<Outcome> {
     await this.#product.live(null).url();
     await Promise.race([

@@ -8,7 +8,7 @@ type JournalEntry = {
   body?: { replyRef?: string };
 };
 
-/** Room for all that is under way, on several accounts. */
+/** Enough slots for all jobs, on several accounts. */
 const accounts = ['studio', 'backlot', 'annex'].map((name) => ({
   email: `${name}@sandbox.example`,
   maxJobs: 8,
@@ -16,7 +16,7 @@ const accounts = ['studio', 'backlot', 'annex'].map((name) => ({
 
 export type Upstream = Awaited<ReturnType<typeof startUpstream>>;
 
-/** The sandbox, which lives on while the product is killed, and all POSTs that it has seen. */
+/** The sandbox, which keeps running while the product is killed, and all POSTs that it received. */
 export async function startUpstream(options: {
   dataDir: string;
   generatingMs: number;
@@ -31,12 +31,12 @@ export async function startUpstream(options: {
     baseUrl: sandbox.baseUrl,
     token: sandbox.token,
     close: sandbox.close,
-    /** The sandbox remembers its last thousand requests: to be called after each life. */
+    /** Must be called after each run, because the sandbox keeps only its last thousand requests. */
     async readJournal(): Promise<void> {
       const entries = (await control(sandbox, 'GET', 'requests')) as JournalEntry[];
       for (const entry of entries) journal.set(entry.sequence, entry);
     },
-    /** The `replyRef` of each lip-sync POST, null where its body never came whole; and how many requests went unread. */
+    /** The `replyRef` of each lip-sync POST, null when its body was incomplete, and the number of requests missed. */
     seen() {
       const posts = [...journal.values()].filter(
         ({ method, path }) => method === 'POST' && path === '/videos/lipsync',

@@ -2,28 +2,28 @@ import type { Seen } from './client.ts';
 import { terminal } from './points.ts';
 import type { UpstreamJob } from './upstream.ts';
 
-/** All that is known about one lip-sync when everything has come to rest. */
+/** Everything known about one lip-sync after the run. */
 export type Findings = {
   key: string;
   text: string;
-  /** Every id that its key was answered with. */
+  /** Every id that the idempotency key was answered with. */
   ids: string[];
-  /** Whether its client saw it end. */
+  /** Whether its client received a terminal event. */
   isDone: boolean;
-  /** What its client was answered and should not have been. */
+  /** Wrong answers to its client. */
   faults: string[];
-  /** As it is stored; null where no such lip-sync is known. */
+  /** The stored row; null when the lip-sync does not exist. */
   lipsync: { status: string; failure: string | null } | null;
-  /** Its log, as `Lipsync.events` tells it. */
+  /** Its log, from `Lipsync.events`. */
   events: { sequence: number; status: string }[];
-  /** The log but for its first event, as a stream tells it that goes on after that one. */
+  /** The events of a stream resumed after the first event. */
   resumed: Seen[];
-  /** POSTs upstream that carried its id. */
+  /** The number of upstream POSTs with its id. */
   posts: number;
   jobs: UpstreamJob[];
 };
 
-/** What of the promises was broken, in words; nothing where all were kept. */
+/** The broken promises as texts; empty when all were kept. */
 export function judge(found: Findings, upstream: { listsReplyRef: boolean }): string[] {
   return [
     ...found.faults,
@@ -47,18 +47,18 @@ function judgeIdentity({ ids, isDone, lipsync }: Findings): string[] {
 function judgeLog({ events, resumed, lipsync }: Findings): string[] {
   if (lipsync === null) return [];
   const sequences = events.map(({ sequence }) => sequence);
-  const told = resumed.map(({ sequence }) => sequence);
-  const isSame = sequences.slice(1).join() === told.join();
+  const resumedSequences = resumed.map(({ sequence }) => sequence);
+  const isSame = sequences.slice(1).join() === resumedSequences.join();
   const ends = [...events.keys()].filter((at) => terminal.includes(events[at]?.status ?? ''));
   const broken = [
     ...(sequences.every((sequence, at) => sequence === at + 1)
       ? []
       : [`gap: its log is ${sequences.join()}`]),
-    ...(isSame ? [] : [`gap: a stream after its first event told ${told.join()}`]),
+    ...(isSame ? [] : [`gap: a stream after its first event had ${resumedSequences.join()}`]),
     ...(ends.at(-1) === events.length - 1 ? [] : ['its last event is no end']),
     ...(events.at(-1)?.status === lipsync.status ? [] : ['its last event is not its status']),
   ];
-  // One that was given up as unknown may end once more, with the truth.
+  // An unknown outcome may be followed by one more terminal event.
   const wasUnknown = resumed.find(({ status }) => terminal.includes(status))?.failure;
   const most = wasUnknown === 'OUTCOME_UNKNOWN' ? 2 : 1;
   return ends.length <= most ? broken : [...broken, `it ended ${ends.length} times`];
@@ -71,7 +71,7 @@ function judgeBill({ posts, jobs }: Findings): string[] {
   ];
 }
 
-/** It ends as its job did. Without a job, or where nothing can lead to it any more, its outcome stays unknown. */
+/** A lip-sync ends as its job did. Without a job, or without a way to find it, its outcome stays unknown. */
 function judgeEnd(found: Findings, { listsReplyRef }: { listsReplyRef: boolean }): string[] {
   const { lipsync, jobs } = found;
   if (lipsync === null) return [];

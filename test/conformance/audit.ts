@@ -3,14 +3,14 @@ import { type AuditResult, serverAudits } from 'graphql-http';
 const levels = ['MUST', 'SHOULD', 'MAY'] as const;
 export type Level = (typeof levels)[number];
 
-/** One way to knock: the address of a server, and the headers that go with every request. */
+/** The URL of a server and the headers of every request to it. */
 export type Door = { name: string; url: string; headers?: Record<string, string> };
 
 export type Verdict = { id: string; level: Level; rule: string; failure: string | null };
 
 /**
- * What the audits of graphql-http (https://github.com/graphql/graphql-http, kept by the authors of the GraphQL over HTTP
- * specification) say of a server. One after the other, so that a busy machine answers each in time.
+ * The results of the audits of graphql-http (https://github.com/graphql/graphql-http, by the authors of the GraphQL over HTTP
+ * specification) for a server. Run one after the other, so that a busy machine answers each in time.
  */
 export async function auditDoor({ url, headers = {} }: Door): Promise<Verdict[]> {
   const fetchFn = (address: string, request: RequestInit = {}) =>
@@ -43,7 +43,7 @@ export function failuresOf(audited: readonly Audited[]): string[] {
   );
 }
 
-/** How many rules of each level a door keeps, of how many: a row for each door. */
+/** A table with the number of passed and of all rules per level, a row for each setting. */
 export function summarize(audited: readonly Audited[]): string[][] {
   return audited.map(({ door, verdicts }) => [
     door,
@@ -55,7 +55,7 @@ export function summarize(audited: readonly Audited[]): string[][] {
   ]);
 }
 
-/** Every rule with what each door does about it, and the sums. */
+/** Every rule with the result of each setting, and the sums. */
 export function renderTable(audited: readonly Audited[]): string {
   const doors = audited.map(({ door }) => door);
   const rules = (audited[0]?.verdicts ?? []).map(({ id, level, rule }, at) => [

@@ -2,15 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startProgram } from '../support/other-upstream-process.ts';
+import { startProgram } from '../support/program.ts';
 import { type Audited, auditDoor, failuresOf, renderTable } from './audit.ts';
-import { createSettings, trustedDocuments } from './doors.ts';
+import { createSettings, trustedDocuments } from './settings.ts';
 
 /*
  * npm run conformance [-- --url https://lipsync.example.com --authorization "Bearer …"]
  *
- * The table of the GraphQL over HTTP audits: of a server that runs, or else of sandboxes of its own, one for each way in
- * which a server can be set up. It exits with 1 where a rule is broken.
+ * Prints the table of the GraphQL over HTTP audits for a running server, or for sandboxes of its own, one per configuration
+ * of a server. Exits with 1 when a rule is broken.
  */
 const { values } = parseArgs({
   options: { url: { type: 'string' }, authorization: { type: 'string' } },

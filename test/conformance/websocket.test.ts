@@ -11,13 +11,13 @@ import { startTestApp } from '../support/app.ts';
 import { type Message, RawWebSocket } from '../support/raw-websocket.ts';
 
 /*
- * https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, a test for each sentence of it that a server can
- * break. What the server's answers mean is tested elsewhere.
+ * https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, one test for each sentence that a server can
+ * break. The content of the answers is tested elsewhere.
  */
 
 let stage: Stage;
 let url: string;
-/** Of a lip-sync that stays as it is. */
+/** The id of a lip-sync whose job never ends. */
 let id: string;
 beforeAll(async () => {
   stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
@@ -34,12 +34,12 @@ const subscribe = (query = name) => ({ type: 'subscribe', id: '1', payload: { qu
 const watched = () => stage.test.app.services.lipsyncs.watchedCount();
 const isAbout = (each: string) => (message: Message) => message.id === each;
 
-/** All that came about the operations, as `id type`. */
-function told({ messages }: RawWebSocket): string[] {
+/** The messages about operations, as `id type`. */
+function operationMessages({ messages }: RawWebSocket): string[] {
   return messages.flatMap((each) => (each.id === undefined ? [] : [`${each.id} ${each.type}`]));
 }
 
-/** The answer to a ping comes behind everything that was asked before it. */
+/** Waits for a pong, which arrives after the answers to all earlier messages. */
 async function settled(raw: RawWebSocket): Promise<void> {
   const mark = { mark: raw.messages.length };
   raw.send({ type: 'ping', payload: mark });
@@ -48,7 +48,7 @@ async function settled(raw: RawWebSocket): Promise<void> {
   );
 }
 
-/** By hand: a client leaves before it is told why, where it offers subprotocols and none is taken. */
+/** A raw handshake, because `ws` disconnects before it reads the close frame when no subprotocol is accepted. */
 async function shakeHands(subprotocol: string | null) {
   const { hostname, port, host } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -64,7 +64,7 @@ async function shakeHands(subprotocol: string | null) {
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   let bytes = Buffer.alloc(0);
   const frame = () => bytes.subarray(bytes.indexOf('\r\n\r\n') + 4);
-  // A frame says its length in the second byte; a closing one is 0x88.
+  // The second byte of a frame is its length; 0x88 is a close frame.
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     bytes = Buffer.concat([bytes, chunk]);
     if (frame()[0] === 0x88 && frame().length >= 2 + (frame()[1] ?? 0)) break;
@@ -74,7 +74,7 @@ async function shakeHands(subprotocol: string | null) {
 }
 
 describe('works', () => {
-  it('acknowledges connection_init, with the subprotocol that was agreed on', async () => {
+  it('acknowledges connection_init, with the negotiated subprotocol', async () => {
     const raw = await RawWebSocket.open(url);
     expect(raw.socket.protocol).toBe('graphql-transport-ws');
     expect(raw.messages).toEqual([{ type: 'connection_ack' }]);
@@ -82,13 +82,13 @@ describe('works', () => {
     expect((await raw.closed).code).toBe(1000);
   });
 
-  it('picks its subprotocol out of several, whatever their order', async () => {
+  it('selects its subprotocol from several in any order', async () => {
     const raw = await RawWebSocket.connect(url, ['graphql-ws', 'other', 'graphql-transport-ws']);
     expect(raw.socket.protocol).toBe('graphql-transport-ws');
     raw.socket.close();
   });
 
-  it('answers a ping with a pong and its payload, also before connection_init', async () => {
+  it('answers a ping with a pong and the same payload, even before connection_init', async () => {
     const raw = await RawWebSocket.connect(url);
     raw.send({ type: 'ping' });
     await raw.message(({ type }) => type === 'pong');
@@ -98,7 +98,7 @@ describe('works', () => {
     raw.socket.close();
   });
 
-  it('takes a pong that it did not ask for, and says nothing', async () => {
+  it('accepts an unsolicited pong without an answer', async () => {
     const raw = await RawWebSocket.open(url);
     raw.send({ type: 'pong' });
     raw.send({ type: 'pong', payload: { sentAt: 1 } });
@@ -111,37 +111,37 @@ describe('works', () => {
     const raw = await RawWebSocket.open(url);
     raw.send(subscribe());
     await raw.message(({ type }) => type === 'complete');
-    expect(told(raw)).toEqual(['1 next', '1 complete']);
+    expect(operationMessages(raw)).toEqual(['1 next', '1 complete']);
     expect(raw.messages[1]?.payload).toMatchObject({ data: { viewer: { name: 'anonymous' } } });
     raw.socket.close();
   });
 
-  it('answers what is no operation of the schema with error and nothing else, and lives on', async () => {
+  it('answers an invalid operation with error only, and keeps the connection', async () => {
     const raw = await RawWebSocket.open(url);
     raw.send(subscribe('{ nothing }'));
     const { payload } = await raw.message(({ type }) => type === 'error');
     expect(payload).toMatchObject([{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }]);
     raw.send(subscribe());
     await raw.message(({ type }) => type === 'complete');
-    expect(told(raw)).toEqual(['1 error', '1 next', '1 complete']);
+    expect(operationMessages(raw)).toEqual(['1 error', '1 next', '1 complete']);
     raw.socket.close();
   });
 
-  it('runs operations side by side, each under its id', async () => {
+  it('runs operations concurrently, each under its id', async () => {
     const raw = await RawWebSocket.open(url);
     const ids = ['a', 'b', '🏊'];
     for (const each of ids) raw.subscribe(each, progressSubscription, { id });
     for (const each of ids) await raw.message(isAbout(each));
     raw.subscribe('query', name);
     await raw.message((message) => isAbout('query')(message) && message.type === 'complete');
-    expect(told(raw).toSorted()).toEqual(
+    expect(operationMessages(raw).toSorted()).toEqual(
       ['a next', 'b next', '🏊 next', 'query next', 'query complete'].toSorted(),
     );
     raw.socket.close();
     await vi.waitFor(() => expect(watched()).toBe(0), patient);
   });
 
-  it('ends the source of a subscription upon complete, says no more of it, and frees its id', async () => {
+  it('ends a subscription on complete, sends nothing more for it, and frees its id', async () => {
     const raw = await RawWebSocket.open(url);
     raw.subscribe('1', progressSubscription, { id });
     await raw.message(({ type }) => type === 'next');
@@ -149,31 +149,31 @@ describe('works', () => {
     raw.complete('1');
     await vi.waitFor(() => expect(watched()).toBe(0), patient);
     await settled(raw);
-    expect(told(raw)).toEqual(['1 next']);
+    expect(operationMessages(raw)).toEqual(['1 next']);
     raw.send(subscribe());
     await raw.message(({ type }) => type === 'complete');
-    expect(told(raw)).toEqual(['1 next', '1 next', '1 complete']);
+    expect(operationMessages(raw)).toEqual(['1 next', '1 next', '1 complete']);
     raw.socket.close();
   });
 
-  it('completes a subscription whose source has ended', async () => {
+  it('sends complete when the source of a subscription ends', async () => {
     const raw = await RawWebSocket.open(url);
     raw.subscribe('1', progressSubscription, { id: 'TGlwc3luYzpub25l' });
     await raw.message(({ type }) => type === 'complete');
-    expect(told(raw)).toEqual(['1 next', '1 complete']);
+    expect(operationMessages(raw)).toEqual(['1 next', '1 complete']);
     raw.socket.close();
   });
 
-  it('takes complete for an operation that it does not know, since both may say it at once', async () => {
+  it('ignores complete for an unknown operation, because both sides can send it at the same time', async () => {
     const raw = await RawWebSocket.open(url);
     raw.complete('nothing');
     raw.send(subscribe());
     await raw.message(({ type }) => type === 'complete');
-    expect(told(raw)).toEqual(['1 next', '1 complete']);
+    expect(operationMessages(raw)).toEqual(['1 next', '1 complete']);
     raw.socket.close();
   });
 
-  it('asks a quiet client for a sign of life, and takes its pong for one', async () => {
+  it('pings a quiet client and keeps the connection on its pong', async () => {
     await using quick = await startTestApp({ heartbeatMs: 50 });
     const raw = await RawWebSocket.open(quick.url);
     let pings = 0;
@@ -190,7 +190,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('a connection without connection_init: 4408, when it has waited for it', async () => {
+  it('a connection without connection_init: 4408, after the timeout', async () => {
     const raw = await RawWebSocket.connect(url);
     expect(await raw.closed).toEqual({ code: 4408, reason: 'Connection initialisation timeout' });
     expect(raw.messages).toEqual([]);
@@ -207,7 +207,7 @@ describe('refuses', () => {
     expect(await raw.closed).toEqual({ code: 4429, reason: 'Too many initialisation requests' });
   });
 
-  it('subscribe before connection_init: 4401, and runs nothing', async () => {
+  it('subscribe before connection_init: 4401, without executing it', async () => {
     const raw = await RawWebSocket.connect(url);
     raw.subscribe('1', progressSubscription, { id });
     expect(await raw.closed).toEqual({ code: 4401, reason: 'Unauthorized' });
@@ -221,7 +221,7 @@ describe('refuses', () => {
     expect(await raw.closed).toEqual({ code: 4401, reason: 'Unauthorized' });
   });
 
-  it('an id that is taken: 4409, and ends what ran on the connection', async () => {
+  it('a duplicate id: 4409, and ends the operations of the connection', async () => {
     const raw = await RawWebSocket.open(url);
     raw.subscribe('1', progressSubscription, { id });
     await raw.message(({ type }) => type === 'next');
@@ -230,7 +230,7 @@ describe('refuses', () => {
     await vi.waitFor(() => expect(watched()).toBe(0), patient);
   });
 
-  it('an id that is taken by what has not answered yet: 4409', async () => {
+  it('the id of an operation without an answer yet: 4409', async () => {
     const raw = await RawWebSocket.open(url);
     raw.send(subscribe());
     raw.send(subscribe());
@@ -256,7 +256,7 @@ describe('refuses', () => {
     ['subscribe without a payload', '{"type":"subscribe","id":"1"}'],
     ['subscribe without a query', '{"type":"subscribe","id":"1","payload":{}}'],
     [
-      'subscribe with a query that is no text',
+      'subscribe with a query that is not a string',
       '{"type":"subscribe","id":"1","payload":{"query":1}}',
     ],
     ['complete without an id', '{"type":"complete"}'],
@@ -277,7 +277,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it('one connection from what another one is closed for', async () => {
+  it('effects of one closed connection on another', async () => {
     const [good, bad] = await Promise.all([RawWebSocket.open(url), RawWebSocket.open(url)]);
     good.subscribe('1', progressSubscription, { id });
     await good.message(({ type }) => type === 'next');

@@ -11,6 +11,8 @@ import { wavHeader } from '../support/wav.ts';
 const root = join(import.meta.dirname, '../..');
 const speech = join(root, 'src/demo-media/speech.mp3');
 
+const { NODE_COMPILE_CACHE } = process.env;
+
 let home: string;
 let cwd: string;
 let temporary: string;
@@ -38,7 +40,8 @@ function runDemo(args: string[], variables: Record<string, string> = {}): Run {
   const child = spawn(process.execPath, [join(root, 'src/demo.ts'), ...args], {
     cwd,
     // Without the variables of the shell that runs the tests.
-    env: { PATH: process.env.PATH, TMPDIR: temporary, ...variables },
+    // Compiled code is shared between runs.
+    env: { PATH: process.env.PATH, TMPDIR: temporary, NODE_COMPILE_CACHE, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

@@ -1,27 +1,31 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { fakeToken } from '../support/fake-upstream/behaviour.ts';
+import type { Reply } from '../support/fake-upstream/routes.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import {
-  type OtherUpstream,
-  otherToken,
-  type Reply,
-  startOtherUpstream,
-} from '../support/other-upstream.ts';
+  askForData,
+  type Client,
+  type CreateLipsyncResult,
+  readVideoIds,
+  requestLipsync,
+} from '../support/lipsyncs.ts';
 
-const token = otherToken;
+const token = fakeToken;
 const filePath = '/srv/useapi/src/pixverse/lipsync.js';
 const stack = `TypeError: Cannot read properties of undefined (reading 'jwt')\n    at submit (${filePath}:214:31)`;
 const host = 'api.useapi.net';
 
-/** What no caller may ever read, besides the account's e-mail. */
+/** Must never reach a caller, like the account's e-mail. */
 const secrets = [token, filePath, 'TypeError', host, 'qz7Hk3wTn9Rd5xLm', 'useapi'];
 
 type Row = {
   status: number;
   /** The documented text. */
   text: (email: string) => string;
-  /** What reads give. */
+  /** The error type of a read. */
   type: string;
-  /** What the POST gives. Default: as reads. */
+  /** The error type of the POST. Default: that of a read. */
   posted?: string;
   fields?: object;
 };
@@ -99,7 +103,7 @@ const shapes = [
 ] as const;
 type Shape = (typeof shapes)[number];
 
-/** Beside its documented text each body says everything that it should not. */
+/** Each body holds its documented text and every secret. */
 function replyOf(row: Row, shape: Shape, email: string): Reply {
   const error = row.text(email);
   const leak = `token ${token} of ${email} at https://${host}/v2/pixverse, ${encodeURIComponent(email)}, ${stack}`;
@@ -122,14 +126,14 @@ function replyOf(row: Row, shape: Shape, email: string): Reply {
   return { status: row.status, body, headers: { 'content-type': type } };
 }
 
-/** The text of a 429 tells them apart; where there is none to read, only the kind is known. */
+/** Only the text of a 429 distinguishes its reasons; without a readable text, the type alone is known. */
 function fieldsOf(row: Row, shape: Shape): object {
   return shape.startsWith('JSON') ? (row.fields ?? {}) : {};
 }
 
 const table = rows.flatMap((row, at) => shapes.map((shape) => ({ row, shape, at })));
 
-/** An error text that is itself a leak, in every way that a text can hold one. */
+/** Upstream error texts that themselves contain a secret. */
 const leakyTexts = [
   `Account broken+box@leaky.example is not allowed`,
   `Invalid token ${token}`,
@@ -152,19 +156,19 @@ type Answered = {
   lipsync?: { id: string; status: string };
 };
 
-/** One app for a group of rows, and all that it ever answered. */
-class Stage {
-  readonly upstream: OtherUpstream;
+/** One app for a group of rows, with all its answers. */
+class TestBench {
+  readonly upstream: FakeUpstream;
   readonly app: TestApp;
   readonly answers: string[] = [];
 
-  constructor(upstream: OtherUpstream, app: TestApp) {
+  constructor(upstream: FakeUpstream, app: TestApp) {
     this.upstream = upstream;
     this.app = app;
   }
 
-  static async start(emails: string[], more: Record<string, string> = {}): Promise<Stage> {
-    const upstream = await startOtherUpstream({
+  static async start(emails: string[], more: Record<string, string> = {}): Promise<TestBench> {
+    const upstream = await startFakeUpstream({
       accounts: emails.map((email) => ({ email, maxJobs: 3 })),
       callbacks: 'none',
     });
@@ -175,15 +179,22 @@ class Stage {
       LOG_LEVEL: 'trace',
       ...more,
     };
-    return new Stage(upstream, await startTestApp({ upstream, env }));
+    return new TestBench(upstream, await startTestApp({ upstream, env }));
   }
 
+  /** Keeps every answer, so that all of them are searched for secrets. */
+  readonly client: Client = {
+    ask: async (query, variables) => {
+      const answer = await this.app.ask(query, variables);
+      const { headers: _, status, ...result } = answer;
+      this.answers.push(JSON.stringify(result));
+      expect(status).toBe(200);
+      return answer as never;
+    },
+  };
+
   async ask<Data>(query: string, variables = {}): Promise<Data> {
-    const { headers: _, status, ...result } = await this.app.ask<Data>(query, variables);
-    this.answers.push(JSON.stringify(result));
-    expect(result.errors).toBeUndefined();
-    expect(status).toBe(200);
-    return result.data as Data;
+    return askForData<Data>(this.client, query, variables);
   }
 
   async stop(): Promise<void> {
@@ -193,7 +204,7 @@ class Stage {
 }
 
 function expectFailure(
-  answer: Answered,
+  answer: Answered | CreateLipsyncResult,
   row: Row,
   { type, shape }: { type: string; shape: Shape },
 ) {
@@ -210,9 +221,9 @@ function expectFailure(
   }
 }
 
-function expectNoSecret(stage: Stage, emails: string[]): void {
-  const answers = stage.answers.join('\n');
-  const log = JSON.stringify(stage.app.logs);
+function expectNoSecret(bench: TestBench, emails: string[]): void {
+  const answers = bench.answers.join('\n');
+  const log = JSON.stringify(bench.app.logs);
   for (const secret of secrets) expect(answers).not.toContain(secret);
   expect(log).not.toContain(token);
   for (const email of [...emails, 'broken+box@leaky.example']) {
@@ -225,43 +236,38 @@ function expectNoSecret(stage: Stage, emails: string[]): void {
 
 describe('createLipsync', () => {
   const emails = table.map((_, at) => `row-${at}+sync@accounts.example`);
-  let stage: Stage;
-  /** By the account's place: one finished video each. */
+  let bench: TestBench;
+  /** One finished video of each account, by the account's index. */
   const videoIds = new Map<number, string>();
-  const create = (videoId: string | undefined, whenBusy = 'FAIL') =>
-    stage.ask<{ createLipsync: Answered }>(
-      `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename ${errorFields}
-         ... on CreateLipsyncSuccess { lipsync { id status } }
-         ... on OutcomeUnknownError { lipsync { id status } } } }`,
-      { input: { video: { id: videoId }, speech: { text: { text: 'Hello.' } }, whenBusy } },
-    );
+  const create = (id: string | undefined, whenBusy = 'FAIL') =>
+    requestLipsync(bench.client, { video: { id }, whenBusy });
 
   beforeAll(async () => {
-    stage = await Stage.start(emails);
+    bench = await TestBench.start(emails);
     emails.forEach((email, at) => {
-      stage.upstream.addVideo(email, `video ${at}`);
+      bench.upstream.addVideo(email, `video ${at}`);
     });
-    const { videos } = await stage.ask<{ videos: { nodes: { id: string; prompt: string }[] } }>(
+    const { videos } = await bench.ask<{ videos: { nodes: { id: string; prompt: string }[] } }>(
       '{ videos(first: 100) { ... on VideoConnection { nodes { id prompt } } } }',
     );
     for (const { id, prompt } of videos.nodes) videoIds.set(Number(prompt.slice(6)), id);
   });
-  afterAll(() => stage?.stop());
+  afterAll(() => bench?.stop());
 
   describe.each(rows.map((row, at) => ({ ...row, name: row.text('…').slice(0, 40), at })))(
     '$status $name',
     ({ at: rowAt, ...row }) => {
-      test.each(shapes)('with %s gives its own type, in data', async (shape) => {
+      test.each(shapes)('with %s is answered with its own type, in data', async (shape) => {
         const at = table.findIndex((each) => each.at === rowAt && each.shape === shape);
         const reply = replyOf(row, shape, emails[at] ?? '');
-        const before = stage.upstream.countOf('POST /videos/lipsync');
-        stage.upstream.reply('POST /videos/lipsync', reply);
-        const { createLipsync } = await create(videoIds.get(at));
+        const before = bench.upstream.countOf('POST /videos/lipsync');
+        bench.upstream.reply('POST /videos/lipsync', reply);
+        const result = await create(videoIds.get(at));
         const type = row.posted ?? row.type;
-        expectFailure(createLipsync, row, { type, shape });
-        expect(createLipsync.retryable).toBe(type === 'RateLimitedError');
-        expect(stage.upstream.countOf('POST /videos/lipsync') - before).toBe(1);
-        if (type === unknown) expect(createLipsync.lipsync?.status).toBe('SUBMITTING');
+        expectFailure(result, row, { type, shape });
+        expect(result.retryable).toBe(type === 'RateLimitedError');
+        expect(bench.upstream.countOf('POST /videos/lipsync') - before).toBe(1);
+        if (type === unknown) expect(result.lipsync?.status).toBe('SUBMITTING');
       });
     },
   );
@@ -278,27 +284,18 @@ describe('createLipsync', () => {
       { status: 302, headers: { location: `https://${host}/login` } },
     ];
     const email = 'unclear+answers@accounts.example';
-    const own = await Stage.start([email]);
+    const own = await TestBench.start([email]);
     try {
       own.upstream.addVideo(email, 'one');
-      const { videos } = await own.ask<{ videos: { nodes: { id: string }[] } }>(
-        '{ videos { ... on VideoConnection { nodes { id } } } }',
-      );
+      const [id] = await readVideoIds(own.client);
       for (const body of bodies) {
         own.upstream.reply('POST /videos/lipsync', body);
-        const { createLipsync } = await own.ask<{ createLipsync: Answered }>(
-          `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-             ${errorFields} ... on OutcomeUnknownError { lipsync { status } } } }`,
-          {
-            input: {
-              video: { id: videos.nodes[0]?.id },
-              speech: { text: { text: 'Hello.' } },
-              offPeak: true,
-              whenBusy: 'FAIL',
-            },
-          },
-        );
-        expect(createLipsync, JSON.stringify(body)).toMatchObject({
+        const result = await requestLipsync(own.client, {
+          video: { id },
+          offPeak: true,
+          whenBusy: 'FAIL',
+        });
+        expect(result, JSON.stringify(body)).toMatchObject({
           __typename: unknown,
           lipsync: { status: 'SUBMITTING' },
         });
@@ -310,8 +307,8 @@ describe('createLipsync', () => {
     }
   });
 
-  test('a refusal leaves no lip-sync, an unknown outcome leaves one to watch', async () => {
-    const { lipsyncs } = await stage.ask<{ lipsyncs: { nodes: { status: string }[] } }>(
+  test('a rejected POST leaves no lip-sync, an unknown outcome leaves one in SUBMITTING', async () => {
+    const { lipsyncs } = await bench.ask<{ lipsyncs: { nodes: { status: string }[] } }>(
       '{ lipsyncs(first: 100) { nodes { status } } }',
     );
     const unclear = table.filter(({ row }) => row.posted === unknown);
@@ -319,39 +316,39 @@ describe('createLipsync', () => {
   });
 
   test.each([401, 402, 412, 596])(
-    'an account that answered %i takes no further POST until a read says that it healed',
+    'an account that answered %i gets no further POST until a read succeeds',
     async (status) => {
       const at = table.findIndex(({ row }) => row.status === status);
       const videoId = videoIds.get(at);
-      stage.upstream.reply('GET /accounts/{email}', { status: 596, body: '{}' });
-      stage.upstream.reply('GET /features', { status, body: '{}' });
-      stage.upstream.reply('POST /videos/lipsync', { status, body: '{}' });
-      // A read may have healed it since its own rows: then this pauses it again.
+      bench.upstream.reply('GET /accounts/{email}', { status: 596, body: '{}' });
+      bench.upstream.reply('GET /features', { status, body: '{}' });
+      bench.upstream.reply('POST /videos/lipsync', { status, body: '{}' });
+      // A read may have ended the pause since its own rows: then this pauses it again.
       await create(videoId);
-      const before = stage.upstream.countOf('POST /videos/lipsync');
-      expect((await create(videoId)).createLipsync).toMatchObject({
+      const before = bench.upstream.countOf('POST /videos/lipsync');
+      expect(await create(videoId)).toMatchObject({
         __typename: 'RateLimitedError',
         retryable: true,
       });
-      const { createLipsync } = await create(videoId, 'QUEUE');
-      expect(createLipsync.lipsync?.status).toBe('QUEUED');
-      expect(stage.upstream.countOf('POST /videos/lipsync')).toBe(before);
+      const result = await create(videoId, 'QUEUE');
+      expect(result.lipsync?.status).toBe('QUEUED');
+      expect(bench.upstream.countOf('POST /videos/lipsync')).toBe(before);
     },
   );
 
-  test.each(leakyTexts)('a 400 that says "%s" is told without it', async (error) => {
-    // Refused with 400 before, so that this account is neither paused nor busy.
+  test.each(leakyTexts)('a 400 with the text "%s" is answered without that text', async (error) => {
+    // Answered 400 before, so this account is neither paused nor busy.
     const at = table.findIndex(({ row }) => row.status === 400);
-    stage.upstream.reply('POST /videos/lipsync', { status: 400, body: JSON.stringify({ error }) });
-    const { createLipsync } = await create(videoIds.get(at));
-    expect(createLipsync.__typename).toBe('InvalidInputError');
-    expect(JSON.stringify(createLipsync)).not.toMatch(/leaky|qz7Hk|useapi|lipsync\.js|TypeError/);
+    bench.upstream.reply('POST /videos/lipsync', { status: 400, body: JSON.stringify({ error }) });
+    const result = await create(videoIds.get(at));
+    expect(result.__typename).toBe('InvalidInputError');
+    expect(JSON.stringify(result)).not.toMatch(/leaky|qz7Hk|useapi|lipsync\.js|TypeError/);
   });
 
-  test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
-    expect(stage.answers.length).toBeGreaterThan(table.length);
-    expect(JSON.stringify(stage.app.logs)).toContain('upstream responded with a failure');
-    expectNoSecret(stage, emails);
+  test('no answer contains a secret, and the log contains neither token nor e-mail', () => {
+    expect(bench.answers.length).toBeGreaterThan(table.length);
+    expect(JSON.stringify(bench.app.logs)).toContain('upstream responded with a failure');
+    expectNoSecret(bench, emails);
   });
 });
 
@@ -372,9 +369,9 @@ describe.each([
   },
 ])('$field', ({ field, route, query, success, broken }) => {
   const email = 'reads+only@accounts.example';
-  let stage: Stage;
+  let bench: TestBench;
   const read = async () => {
-    const answer = await stage.ask<Record<string, Answered>>(query);
+    const answer = await bench.ask<Record<string, Answered>>(query);
     return (
       answer[field] ?? {
         __typename: '',
@@ -387,15 +384,15 @@ describe.each([
   };
 
   beforeAll(async () => {
-    stage = await Stage.start([email]);
+    bench = await TestBench.start([email]);
   });
-  afterAll(() => stage?.stop());
+  afterAll(() => bench?.stop());
 
   describe.each(rows.map((row) => ({ ...row, name: row.text('…').slice(0, 40) })))(
     '$status $name',
     (row) => {
-      test.each(shapes)('with %s gives its own type, in data', async (shape) => {
-        stage.upstream.reply(route, replyOf(row, shape, email));
+      test.each(shapes)('with %s is answered with its own type, in data', async (shape) => {
+        bench.upstream.reply(route, replyOf(row, shape, email));
         const answer = await read();
         expectFailure(answer, row, { type: row.type, shape });
         expect(answer.retryable).toBe([unavailable, 'RateLimitedError'].includes(row.type));
@@ -403,95 +400,90 @@ describe.each([
     },
   );
 
-  test('a success that is no list is no success', async () => {
+  test('a 200 that is not a list is UpstreamUnavailableError', async () => {
     const bodies = ['', '<html></html>', '{"data":', ...broken.map((body) => JSON.stringify(body))];
     for (const body of bodies) {
-      stage.upstream.reply(route, { status: 200, body });
+      bench.upstream.reply(route, { status: 200, body });
       expect(await read(), body).toMatchObject({ __typename: unavailable, retryable: true });
     }
   });
 
-  test.each(leakyTexts)('a 400 that says "%s" is told without it', async (error) => {
-    stage.upstream.reply(route, { status: 400, body: JSON.stringify({ error, code: 400 }) });
+  test.each(leakyTexts)('a 400 with the text "%s" is answered without that text', async (error) => {
+    bench.upstream.reply(route, { status: 400, body: JSON.stringify({ error, code: 400 }) });
     const answer = await read();
     expect(answer.__typename).toBe('InvalidInputError');
     expect(JSON.stringify(answer)).not.toMatch(/leaky|qz7Hk|useapi|lipsync\.js|TypeError/);
   });
 
   test('answers again as soon as the upstream does', async () => {
-    stage.upstream.reply(route, null);
+    bench.upstream.reply(route, null);
     expect((await read()).__typename).toBe(success);
   });
 
-  test('nothing secret is in any answer, and neither token nor e-mail in the log', () => {
-    expect(stage.answers.length).toBeGreaterThan(table.length);
-    expect(JSON.stringify(stage.app.logs)).toContain('upstream responded with a failure');
-    expectNoSecret(stage, [email]);
+  test('no answer contains a secret, and the log contains neither token nor e-mail', () => {
+    expect(bench.answers.length).toBeGreaterThan(table.length);
+    expect(JSON.stringify(bench.app.logs)).toContain('upstream responded with a failure');
+    expectNoSecret(bench, [email]);
   });
 });
 
-describe('where nobody answers', () => {
+describe('without an answer of the upstream', () => {
   const email = 'silent+service@accounts.example';
-  const reasonOf = `... on LipsyncError { code retryable } ... on UpstreamUnavailableError { reason }`;
-  let stage: Stage;
+  const reasonOf = `... on LipsyncError { code retryable } ... on UpstreamUnavailableError { unavailable: reason }`;
+  let bench: TestBench;
   let videoId: string;
   const read = (field: 'voices' | 'videos') =>
-    stage.ask<Record<string, Answered>>(`{ ${field} { __typename ${reasonOf} } }`);
-  const create = async () => {
-    const { createLipsync } = await stage.ask<{ createLipsync: Answered }>(
-      `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename ${reasonOf}
-         ... on OutcomeUnknownError { lipsync { status } } } }`,
-      { input: { video: { id: videoId }, speech: { text: { text: 'Hello.' } } } },
-    );
-    return createLipsync;
-  };
+    bench.ask<Record<string, Answered>>(`{ ${field} { __typename ${reasonOf} } }`);
+  const create = () => requestLipsync(bench.client, { video: { id: videoId } });
 
   beforeAll(async () => {
-    stage = await Stage.start([email], { UPSTREAM_TIMEOUT_MS: '1500' });
-    stage.upstream.addVideo(email, 'one');
-    const { videos } = await stage.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos { ... on VideoConnection { nodes { id } } } }',
-    );
-    videoId = videos.nodes[0]?.id ?? '';
+    bench = await TestBench.start([email], { UPSTREAM_TIMEOUT_MS: '1500' });
+    bench.upstream.addVideo(email, 'one');
+    [videoId = ''] = await readVideoIds(bench.client);
   });
-  afterAll(() => stage?.stop());
+  afterAll(() => bench?.stop());
 
-  test.each(['voices', 'videos'] as const)('in time, %s say so', async (field) => {
-    const release = stage.upstream.hold(field === 'voices' ? 'GET /videos/voices' : 'GET /videos');
-    const answer = await read(field);
-    release();
-    const told = { __typename: unavailable, reason: 'TIMEOUT', retryable: true };
-    expect(answer[field]).toMatchObject(told);
-  });
+  test.each(['voices', 'videos'] as const)(
+    '%s answer TIMEOUT when the upstream is too slow',
+    async (field) => {
+      const release = bench.upstream.hold(
+        field === 'voices' ? 'GET /videos/voices' : 'GET /videos',
+      );
+      const answer = await read(field);
+      release();
+      const expected = { __typename: unavailable, unavailable: 'TIMEOUT', retryable: true };
+      expect(answer[field]).toMatchObject(expected);
+    },
+  );
 
-  test('in time, a creation is an unknown outcome', async () => {
-    const release = stage.upstream.hold('POST /videos/lipsync');
+  test('a creation is an unknown outcome when the upstream is too slow', async () => {
+    const release = bench.upstream.hold('POST /videos/lipsync');
     const answer = await create();
     release();
-    const told = { __typename: unknown, lipsync: { status: 'SUBMITTING' }, retryable: false };
-    expect(answer).toMatchObject(told);
-    expect(stage.upstream.countOf('POST /videos/lipsync')).toBe(1);
+    const expected = { __typename: unknown, lipsync: { status: 'SUBMITTING' }, retryable: false };
+    expect(answer).toMatchObject(expected);
+    expect(bench.upstream.countOf('POST /videos/lipsync')).toBe(1);
   });
 
-  // The last: from here on nobody listens.
-  test('at all, reads and creations say so, and a creation that was never sent leaves nothing', async () => {
-    await stage.upstream.close();
-    const told = { __typename: unavailable, reason: 'CONNECTION_FAILED', retryable: true };
-    expect((await read('voices')).voices).toMatchObject(told);
-    expect((await read('videos')).videos).toMatchObject(told);
-    expect(await create()).toMatchObject(told);
-    const { lipsyncs } = await stage.ask<{ lipsyncs: { nodes: object[] } }>(
+  // The last test: the upstream stays closed.
+  test('reads and creations answer CONNECTION_FAILED without a connection, and an unsent creation leaves no row', async () => {
+    await bench.upstream.close();
+    const expected = { __typename: unavailable, unavailable: 'CONNECTION_FAILED', retryable: true };
+    expect((await read('voices')).voices).toMatchObject(expected);
+    expect((await read('videos')).videos).toMatchObject(expected);
+    expect(await create()).toMatchObject(expected);
+    const { lipsyncs } = await bench.ask<{ lipsyncs: { nodes: object[] } }>(
       '{ lipsyncs { nodes { status } } }',
     );
     expect(lipsyncs.nodes).toEqual([{ status: 'SUBMITTING' }]);
   });
 });
 
-describe('where no account is configured', () => {
-  test('reads and creations say so, in data', async () => {
-    const stage = await Stage.start([]);
+describe('without a configured account', () => {
+  test('reads answer NO_ACCOUNT, in data', async () => {
+    const bench = await TestBench.start([]);
     try {
-      const answer = await stage.ask<Record<string, Answered>>(
+      const answer = await bench.ask<Record<string, Answered>>(
         `{ voices { __typename ${errorFields} ... on UpstreamUnavailableError { unavailable: reason } }
            videos { __typename ${errorFields} ... on UpstreamUnavailableError { unavailable: reason } } }`.replaceAll(
           '... on RateLimitedError { reason }',
@@ -501,7 +493,7 @@ describe('where no account is configured', () => {
       const noAccount = { __typename: unavailable, unavailable: 'NO_ACCOUNT' };
       expect(answer).toMatchObject({ voices: noAccount, videos: noAccount });
     } finally {
-      await stage.stop();
+      await bench.stop();
     }
   });
 });

@@ -2,15 +2,11 @@ import { createHash } from 'node:crypto';
 import { EventSource } from 'eventsource';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestStorage, testStorage } from '../support/database.ts';
+import { type Behaviour, fakeToken } from '../support/fake-upstream/behaviour.ts';
+import { routeOf } from '../support/fake-upstream/routes.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
-import {
-  type Habits,
-  type OtherUpstream,
-  otherToken,
-  routeOf,
-  startOtherUpstream,
-} from '../support/other-upstream.ts';
-import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { type Program, startProgram } from '../support/program.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const plusMail = 'voice-over+lip-sync@studio-one.example';
@@ -19,7 +15,7 @@ const apiKey = 'k3y-for-the-live-test';
 
 type Variant = {
   name: string;
-  habits: Partial<Habits>;
+  behaviour: Partial<Behaviour>;
   env: Record<string, string>;
   authorization: string | null;
 };
@@ -27,7 +23,7 @@ type Variant = {
 const variants: Variant[] = [
   {
     name: 'the upstream of December 2024 with one account',
-    habits: {
+    behaviour: {
       accounts: [{ email: plusMail, maxJobs: 3 }],
       order: 'newest',
       schedulerId: 'videoId',
@@ -38,8 +34,8 @@ const variants: Variant[] = [
     authorization: null,
   },
   {
-    name: 'the upstream of 2026 with two accounts, that calls nobody back, lists the oldest first in short pages and writes numbers as strings',
-    habits: {
+    name: 'the upstream of 2026 with two accounts, without callbacks, with the oldest first in short pages and numbers as strings',
+    behaviour: {
       accounts: [
         { email: plusMail, maxJobs: 2 },
         { email: otherMail, maxJobs: 2 },
@@ -47,7 +43,7 @@ const variants: Variant[] = [
       order: 'oldest',
       schedulerId: 'id',
       running: 200,
-      tells: 'next_offset and has_more',
+      pageHints: 'next_offset and has_more',
       pageLimit: 20,
       deletes: 'with JSON',
       callbacks: 'none',
@@ -61,13 +57,13 @@ const variants: Variant[] = [
     authorization: `Bearer ${apiKey}`,
   },
   {
-    name: 'an upstream that is slow, calls back early and twice, and tells of more pages by next_offset alone',
-    habits: {
+    name: 'an upstream that is slow, sends callbacks early and twice, and announces more pages by next_offset alone',
+    behaviour: {
       accounts: [{ email: plusMail, maxJobs: 8 }],
       order: 'newest',
       schedulerId: 'id',
       running: 404,
-      tells: 'next_offset',
+      pageHints: 'next_offset',
       pageLimit: 20,
       hasErrorCode: false,
       callbacks: 'twice',
@@ -93,7 +89,7 @@ const watchDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __ty
   ... on LipsyncProgress { cursor sequence status percent lipsync { id status result { url } } }
   ... on LipsyncError { code message } } }`;
 
-/** Without the cursor: `id:` must come all the same. */
+/** Without the cursor: the stream must send `id:` anyway. */
 const bareDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename
   ... on LipsyncProgress { sequence status } } }`;
 
@@ -115,7 +111,7 @@ type Progress = {
   lipsync: { id: string; status: string; result: { url: string | null } | null };
 };
 
-/** Reads a subscription to its end, and lets a test wait until a status was seen. */
+/** Reads a subscription to its end; `seen` resolves once a status has arrived. */
 function follow(results: AsyncIterable<{ data?: Record<string, unknown> | null }>) {
   const events: Progress[] = [];
   const waiting: { status: string; resolve: () => void }[] = [];
@@ -138,7 +134,7 @@ function follow(results: AsyncIterable<{ data?: Record<string, unknown> | null }
   return { events, ended, seen };
 }
 
-/** A browser's EventSource whose connection a test can cut, and which comes back only when the test lets it. */
+/** A browser's EventSource whose connection a test can cut, and which reconnects only when the test allows it. */
 function openEventSource(url: string, authorization: string | null) {
   const events: { id: string; sequence: number; status: string }[] = [];
   const lastEventIds: (string | null)[] = [];
@@ -193,13 +189,13 @@ function openEventSource(url: string, authorization: string | null) {
   };
 }
 
-describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
+describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) => {
   const headers: Record<string, string> = authorization === null ? {} : { authorization };
   const text = 'Willkommen, dear “friends”! 🎬';
   const audio = wav();
   const sourceIds: string[] = [];
   let storage: TestStorage;
-  let upstream: OtherUpstream;
+  let upstream: FakeUpstream;
   let program: Program;
   let url: string;
   let client: GraphQLClient;
@@ -209,13 +205,13 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
 
   beforeAll(async () => {
     storage = await testStorage();
-    upstream = await startOtherUpstream(habits);
+    upstream = await startFakeUpstream(behaviour);
     for (let number = 1; number <= 45; number += 1) {
       sourceIds.push(upstream.addVideo(plusMail, `made earlier, number ${number}`));
     }
     program = startProgram({
       USEAPI_BASE_URL: upstream.baseUrl,
-      USEAPI_TOKEN: otherToken,
+      USEAPI_TOKEN: fakeToken,
       DATA_DIR: storage.dataDir,
       ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
       PORT: '0',
@@ -315,7 +311,7 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
     expect(upstream.jobs.length).toBe(1);
   });
 
-  test('lip-syncs a text, watched by an EventSource that lost its connection: nothing is missing or repeated', async () => {
+  test('lip-syncs a text, watched by an EventSource that reconnects: no event is missing or repeated', async () => {
     const voices = await client.ask<{ voices: { nodes: { id: string; name: string }[] } }>(
       '{ voices { ... on VoiceList { nodes { id name previewUrl } } ... on LipsyncError { code } } }',
       {},
@@ -365,8 +361,8 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
     resultId = job.id;
   });
 
-  test('lip-syncs an uploaded video, in the account that the request names', async () => {
-    // The head of an MP4 is enough to know one by.
+  test('lip-syncs an uploaded video in the account of that upload', async () => {
+    // The first bytes of an MP4 are enough to detect its type.
     const film = Buffer.concat([
       Buffer.from([0, 0, 0, 24]),
       Buffer.from('ftypisom\0\0\x02\0isommp41'),
@@ -404,7 +400,7 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
     expect((await watching.ended).at(-1)?.status).toBe('COMPLETED');
   });
 
-  test('a result is deleted by its own id, as it is', async () => {
+  test('deletes a result with its own id, unencoded', async () => {
     const list = await client.ask<{
       lipsyncs: { nodes: { status: string; result: { id: string; url: string } | null }[] };
     }>('{ lipsyncs { nodes { status result { id url } } } }', {}, headers);
@@ -426,7 +422,7 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
     expect(resultId).toContain(`:${plusMail}-video:`);
   });
 
-  test('fails with a typed failure where the upstream ends a job so', async () => {
+  test('fails with the typed failure of the job', async () => {
     const ends = [];
     for (const [code, status] of [
       [7, 'MODERATED'],
@@ -453,16 +449,16 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
     expect(ends).toEqual(['CONTENT_MODERATED', 'GENERATION_FAILED']);
   });
 
-  test('asks the upstream only for what its documents know, with our token and with ids as they are', () => {
+  test('calls only documented endpoints of the upstream, with the token and with unencoded ids', () => {
     for (const seen of upstream.requests) {
       const what = `${seen.method} ${seen.url}`;
       expect(routeOf(seen), what).toBeDefined();
-      expect(seen.headers.authorization, what).toBe(`Bearer ${otherToken}`);
+      expect(seen.headers.authorization, what).toBe(`Bearer ${fakeToken}`);
       expect(seen.url.split('?')[0], what).not.toContain('%');
     }
   });
 
-  test('names the account in queries, encoded, wherever there are several', () => {
+  test('sends the encoded e-mail of the account whenever there are several accounts', () => {
     const emails = upstream.accounts.map(({ email }) => email);
     const perAccount = ['GET /videos', 'GET /videos/voices', 'POST /files', 'GET /features'];
     for (const seen of upstream.requests) {
@@ -477,7 +473,7 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
     }
   });
 
-  test('posts one job for each lip-sync, and files as they are', () => {
+  test('sends one POST for each lip-sync, and unchanged bytes for each file', () => {
     const posts = upstream.requests.filter(
       (seen) => routeOf(seen)?.route === 'POST /videos/lipsync',
     );
@@ -494,7 +490,7 @@ describe.each(variants)('live, on $name', ({ habits, env, authorization }) => {
 
   test('writes neither the token nor an e-mail to its log', () => {
     expect(program.output).toContain('"msg":"request"');
-    expect(program.output).not.toContain(otherToken);
+    expect(program.output).not.toContain(fakeToken);
     expect(program.output).not.toContain(apiKey);
     for (const mail of [plusMail, otherMail]) {
       expect(program.output).not.toContain(mail);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { type TestStorage, testStorage } from '../support/database.ts';
-import { Program, startProgram } from '../support/other-upstream-process.ts';
+import { Program, startProgram } from '../support/program.ts';
 
 const root = join(import.meta.dirname, '../..');
 

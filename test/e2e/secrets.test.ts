@@ -1,16 +1,23 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startProgram } from '../support/other-upstream-process.ts';
+import { startProgram } from '../support/program.ts';
 import { type Cell, dumpDatabase } from './secrets/dump.ts';
+import {
+  emails,
+  environment,
+  given,
+  openWorld,
+  subject,
+  type World,
+} from './secrets/program-with-secrets.ts';
 import { findSecrets, type Secret, spellingsOf } from './secrets/scan.ts';
 import { admin, documents, type Session, writer } from './secrets/session.ts';
 import { runSession } from './secrets/steps.ts';
-import { emails, environment, given, openWorld, subject, type World } from './secrets/world.ts';
 
 let world: World;
 let session: Session;
 let output: string;
 let cells: Cell[];
-/** What nobody may see but whom it was given to. */
+/** Secrets, each for its own recipient alone. */
 let secrets: Secret[];
 const mails: Secret[] = emails.map((value) => ({ name: 'an e-mail', value }));
 
@@ -37,9 +44,9 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => world?.close());
 
-/** The last part of a token is what makes it one: the id in it is no secret. */
-function tokensIn({ told }: Session): Secret[] {
-  const urls = told.flatMap(({ text }) => text.match(/\/uploads\/[\w.-]+/g) ?? []);
+/** Only the last part of a token is secret: the id in it is not. */
+function tokensIn({ answers }: Session): Secret[] {
+  const urls = answers.flatMap(({ text }) => text.match(/\/uploads\/[\w.-]+/g) ?? []);
   return urls.map((url) => ({ name: 'an upload token', value: url.split('.').at(-1) ?? '' }));
 }
 
@@ -49,8 +56,8 @@ function callbackTokens({ upstream }: World): Secret[] {
   return urls.map((url) => ({ name: 'a callback token', value: url.split('.').at(-1) ?? '' }));
 }
 
-function webhookSecrets({ told }: Session): Secret[] {
-  const found = told.flatMap(({ text }) => text.match(/whsec_[\w+/=]+/g) ?? []);
+function webhookSecrets({ answers }: Session): Secret[] {
+  const found = answers.flatMap(({ text }) => text.match(/whsec_[\w+/=]+/g) ?? []);
   return found.flatMap((secret) => {
     const bare = secret.slice('whsec_'.length);
     const bytes = Buffer.from(bare, 'base64').toString('latin1');
@@ -62,7 +69,7 @@ function webhookSecrets({ told }: Session): Secret[] {
 }
 
 describe('the search', () => {
-  test('finds each secret in each spelling, wherever it begins', () => {
+  test('finds each secret in each encoding, at any offset', () => {
     for (const { name, value } of [...secrets, ...mails]) {
       for (const [spelling, needle] of spellingsOf(value)) {
         expect(findSecrets(`before ${needle} after`, [{ name, value }])).toContain(
@@ -78,7 +85,7 @@ describe('the search', () => {
     }
   });
 
-  test('had everything to look through', () => {
+  test('covers the log, the database and every answer', () => {
     expect(new Set(secrets.map(({ name }) => name)).size).toBe(16);
     expect(world.program.lines.length).toBeGreaterThan(500);
     for (const level of ['debug', 'info', 'warn', 'error']) {
@@ -87,13 +94,13 @@ describe('the search', () => {
         level,
       ).toBe(true);
     }
-    expect(session.told.length).toBeGreaterThan(250);
+    expect(session.answers.length).toBeGreaterThan(250);
     const tables = new Set(cells.map(({ table }) => table));
     for (const table of ['lipsyncs', 'webhook_keys', 'webhook_deliveries', 'uploads', 'accounts']) {
       expect(tables).toContain(`public.${table}`);
     }
     expect([...tables].some((table) => table.startsWith('pgboss.job'))).toBe(true);
-    expect(session.told.map(({ text }) => text).join()).toContain(
+    expect(session.answers.map(({ text }) => text).join()).toContain(
       'Something went wrong on our side.',
     );
     expect(output).toContain('unexpected error');
@@ -102,11 +109,11 @@ describe('the search', () => {
 });
 
 describe('keeps out', () => {
-  test('every secret from what it prints', () => {
+  test('every secret from the output of the program', () => {
     expect(findSecrets(output, secrets)).toEqual([]);
   });
 
-  test("e-mails, callers' subjects, texts and their receivers' addresses from what it prints", () => {
+  test("e-mails, callers' subjects, texts and webhook addresses from the output of the program", () => {
     const personal = [
       ...mails,
       { name: 'a subject', value: subject },
@@ -123,26 +130,26 @@ describe('keeps out', () => {
     expect(leaks).toEqual([]);
   });
 
-  test('e-mails from all columns but those that the upstream has to be asked with', () => {
+  test('e-mails from all columns except those that requests to the upstream need', () => {
     const found = cells.filter(({ text }) => findSecrets(text, mails).length > 0);
     const columns = new Set(found.map(({ table, column }) => `${table}.${column}`));
     const allowed = [
       'public.accounts.email',
       'public.id_prefixes.prefix',
       'public.lipsyncs.upstream_video_id',
-      // Only while the answer to the POST is not there.
+      // Only until the answer to the POST arrives.
       'public.lipsyncs.hinted_video_ids',
     ];
     expect(columns).toContain('public.accounts.email');
     expect([...columns].filter((column) => !allowed.includes(column))).toEqual([]);
   });
 
-  test('every secret from every answer, but once from the one that gives it out', () => {
+  test('every secret from every answer, except the one answer that issues it', () => {
     const owned = (text: string, name: string) =>
       (name === 'an upload token' && text.includes('"uploadUrl"')) ||
       (name.startsWith('a webhook secret') &&
         text.includes('"rotateWebhookSecret":{"__typename":"RotateWebhookSecretSuccess"'));
-    const leaks = session.told.flatMap(({ what, text }) =>
+    const leaks = session.answers.flatMap(({ what, text }) =>
       secrets
         .filter(({ name }) => !owned(text, name))
         .flatMap((secret) => findSecrets(text, [secret]))
@@ -153,25 +160,25 @@ describe('keeps out', () => {
       ({ name }) => name === 'a webhook secret' || name === 'an upload token',
     );
     for (const { value } of given) {
-      expect(session.told.filter(({ text }) => text.includes(value))).toHaveLength(1);
+      expect(session.answers.filter(({ text }) => text.includes(value))).toHaveLength(1);
     }
   });
 
-  test('e-mails from every answer but those to an admin', () => {
-    const seen = session.told.filter(({ text }) => findSecrets(text, mails).length > 0);
+  test('e-mails from every answer to a caller without admin', () => {
+    const seen = session.answers.filter(({ text }) => findSecrets(text, mails).length > 0);
     expect(seen.length).toBeGreaterThan(0);
-    expect(new Set(seen.map(({ who }) => who))).toEqual(new Set([admin]));
+    expect(new Set(seen.map(({ caller }) => caller))).toEqual(new Set([admin]));
   });
 
-  test('what belongs to our callers from the upstream, and what belongs to it from their servers', () => {
+  test("callers' secrets from the upstream, and the upstream's secrets from webhook receivers", () => {
     const asked = world.upstream.requests.map(
       ({ url, headers, body }) => `${url} ${JSON.stringify(headers)} ${body.toString('latin1')}`,
     );
     const ours = secrets.filter(({ name }) => !/USEAPI|callback token|accountPassword/.test(name));
     expect(findSecrets(asked.join('\n'), ours)).toEqual([]);
-    const told = JSON.stringify(world.receiver.received);
+    const webhooks = JSON.stringify(world.receiver.received);
     const theirs = secrets.filter(({ name }) => name !== 'a webhook secret');
-    expect(findSecrets(told, [...theirs, ...mails])).toEqual([]);
+    expect(findSecrets(webhooks, [...theirs, ...mails])).toEqual([]);
   });
 
   test('every secret from a start that fails', async () => {
@@ -191,8 +198,8 @@ describe('keeps out', () => {
   });
 });
 
-test('the session asked as everybody', () => {
-  const callers = new Set(session.told.map(({ who }) => who));
-  for (const who of ['nobody', writer, admin]) expect(callers).toContain(who);
+test('the session used every kind of caller', () => {
+  const callers = new Set(session.answers.map(({ caller }) => caller));
+  for (const caller of ['anonymous', writer, admin]) expect(callers).toContain(caller);
   expect(Object.keys(documents).length).toBeGreaterThan(8);
 });

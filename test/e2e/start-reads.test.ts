@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { testStorage } from '../support/database.ts';
-import { startProgram } from '../support/other-upstream-process.ts';
+import { startProgram } from '../support/program.ts';
 
-/** What takes a while to read and what most starts never need: each is read when it is first asked for. */
+/** Slow to load and not needed by most starts: each is loaded on first use. */
 const later = [
   'mediabunny',
   '@mediabunny/mp3-encoder',
@@ -12,7 +12,7 @@ const later = [
 ];
 
 describe('a start', () => {
-  test('reads no demuxer, no encoder and no page before its first answer', async () => {
+  test('loads no demuxer, encoder or page before its first answer', async () => {
     const storage = await testStorage();
     const program = startProgram({
       DATA_DIR: storage.dataDir,

@@ -6,9 +6,11 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type TestStorage, testStorage } from '../support/database.ts';
-import type { GraphQLClient, Variables } from '../support/graphql-client.ts';
-import { type OtherUpstream, otherToken, startOtherUpstream } from '../support/other-upstream.ts';
-import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { fakeToken } from '../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
+import type { GraphQLClient } from '../support/graphql-client.ts';
+import { createLipsync, createLipsyncMutation, readVideoIds } from '../support/lipsyncs.ts';
+import { type Program, startProgram } from '../support/program.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -16,7 +18,7 @@ const email = 'night+shift@operators.example';
 
 let storage: TestStorage;
 let dataDir: string;
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 const running = new Set<Program>();
 
 function start(env: Record<string, string>): Program {
@@ -25,10 +27,10 @@ function start(env: Record<string, string>): Program {
   return program;
 }
 
-/** Live, on the other upstream and this test's own folder. */
+/** In live mode, on the fake upstream and this test's own folder. */
 function startLive(env: Record<string, string> = {}): Program {
   return start({
-    USEAPI_TOKEN: otherToken,
+    USEAPI_TOKEN: fakeToken,
     USEAPI_BASE_URL: upstream.baseUrl,
     ALLOW_ANONYMOUS: 'true',
     DATA_DIR: dataDir,
@@ -39,10 +41,10 @@ function startLive(env: Record<string, string> = {}): Program {
 }
 
 beforeEach(async () => {
-  // A copy of an empty database: to make one takes the program seconds.
+  // A copy of an empty database: creating one takes the program seconds.
   storage = await testStorage();
   dataDir = storage.dataDir;
-  upstream = await startOtherUpstream({
+  upstream = await startFakeUpstream({
     accounts: [{ email, maxJobs: 3 }],
     callbacks: 'none',
     schedulerId: 'id',
@@ -57,18 +59,8 @@ afterEach(async () => {
   await storage.remove();
 });
 
-const createDocument = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-  ... on CreateLipsyncSuccess { lipsync { id status } } ... on LipsyncError { code message } } }`;
-
-type Created = { createLipsync: { __typename: string; lipsync: { id: string; status: string } } };
-
-async function inputOf(client: GraphQLClient, text: string): Promise<Variables> {
-  const { data } = await client.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos { ... on VideoConnection { nodes { id } } } }',
-  );
-  const id = data?.videos.nodes.at(-1)?.id;
-  return { input: { video: { id }, speech: { text: { text } } } };
-}
+/** Read before a POST is held: the read of the videos would wait behind a program that stops. */
+const newestVideo = async (client: GraphQLClient) => ({ id: (await readVideoIds(client)).at(-1) });
 
 const watchDocument =
   'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';
@@ -94,7 +86,7 @@ async function openSocket(url: string, id: string) {
   return { socket, closed, messages };
 }
 
-/** The text of an event stream as far as it came, and the promise of its end. */
+/** Resolves at the first event; `ended` gives the whole text of the stream. */
 async function openStream(url: string, id: string) {
   const search = new URLSearchParams({ query: watchDocument, variables: JSON.stringify({ id }) });
   const response = await fetch(`${url}/graphql?${search}`, {
@@ -130,7 +122,7 @@ describe('refuses to start', () => {
     API_KEYS_FILE: '/nowhere/keys.txt',
   };
 
-  test('with every mistake of the configuration at once, and shows no value', async () => {
+  test('with a wrong configuration, listing every mistake and no value', async () => {
     const program = start({ ...wrong, DATA_DIR: dataDir });
     expect(await program.exited).toEqual({ code: 1, signal: null });
     const names = [...Object.keys(wrong), 'AUTH_ISSUER', 'AUTH_AUDIENCE'];
@@ -147,15 +139,15 @@ describe('refuses to start', () => {
     expect(program.output).toMatch(/USEAPI_TOKEN.*SANDBOX=true/);
   });
 
-  test('live without any way to sign in, naming ALLOW_ANONYMOUS', async () => {
+  test('in live mode without authentication, naming ALLOW_ANONYMOUS', async () => {
     const program = startLive({ ALLOW_ANONYMOUS: '' });
     expect((await program.exited).code).toBe(1);
     expect(program.output).toContain('ALLOW_ANONYMOUS=true');
-    expect(program.output).not.toContain(otherToken);
+    expect(program.output).not.toContain(fakeToken);
     expect(upstream.requests).toEqual([]);
   });
 
-  test('on a folder that another process uses, which goes on', async () => {
+  test('on a folder that another process uses, and leaves that process alone', async () => {
     const first = startLive();
     const client = await first.client();
     const second = startLive();
@@ -168,7 +160,7 @@ describe('refuses to start', () => {
     });
   });
 
-  test('on a port that is taken, without an unreadable stack', async () => {
+  test('on a port in use, without a stack trace', async () => {
     const taken = new URL(upstream.baseUrl).port;
     const program = startLive({ PORT: taken });
     expect((await program.exited).code).toBe(1);
@@ -178,7 +170,7 @@ describe('refuses to start', () => {
 });
 
 describe('starts', () => {
-  test('and knows the accounts: 200 equal queries for the voices at once cost one call, the first there is', async () => {
+  test('and reads the accounts once: 200 simultaneous queries for voices cost one more upstream call', async () => {
     const program = startLive();
     const url = await program.url();
     await expect.poll(() => upstream.requests.map((seen) => seen.url)).toEqual([expect.anything()]);
@@ -187,7 +179,7 @@ describe('starts', () => {
     const ids = Array.from({ length: 50 }, (_, at) => `voices ${at}`);
     for (const socket of sockets) {
       for (const id of ids) socket.subscribe(id, '{ voices { __typename } }');
-      // What is answered behind them shows that they have all been asked.
+      // The answer to this later operation shows that all earlier ones were received.
       socket.subscribe('viewer', '{ viewer { name } }');
     }
     const answerTo = (socket: RawWebSocket, asked: string) =>
@@ -207,7 +199,7 @@ describe('starts', () => {
     ]);
   });
 
-  test('and says at once that the upstream refuses the token', async () => {
+  test('and logs at once that the upstream refuses the token', async () => {
     upstream.reply('GET /accounts', { status: 401, body: '{"error":"Unauthorized"}' });
     const program = startLive();
     const line = await program.line(({ code }) => code === 'UPSTREAM_UNAUTHORIZED');
@@ -220,27 +212,24 @@ describe('starts', () => {
 });
 
 describe('stops on SIGTERM', () => {
-  test('telling the sockets to come back, ending streams without complete, and finishing the POST under way', async () => {
+  test('with 1012 on WebSockets, no complete on streams and 503 on /readyz, once the POST under way has its answer', async () => {
     const program = startLive();
     const url = await program.url();
     const client = await program.client();
-    const first = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
-    const { id } = first.data?.createLipsync.lipsync ?? { id: '' };
-    const [socket, stream, input] = await Promise.all([
-      openSocket(url, id),
-      openStream(url, id),
-      inputOf(client, 'Two.'),
-    ]);
+    const video = await newestVideo(client);
+    const { id } = await createLipsync(client, { video, text: 'One.' });
+    const [socket, stream] = await Promise.all([openSocket(url, id), openStream(url, id)]);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
     const release = upstream.hold('POST /videos/lipsync');
-    const second = client.ask<Created>(createDocument, input);
+    const second = createLipsync(client, { video, text: 'Two.' });
     await untilPosted(2);
 
     program.child.kill('SIGTERM');
     await program.line(({ msg }) => msg === 'stopping');
+    expect((await fetch(`${url}/readyz`)).status).toBe(503);
     release();
 
-    const { data } = await second;
-    expect(data?.createLipsync.lipsync.status).toBe('SUBMITTED');
+    expect((await second).status).toBe('SUBMITTED');
     expect((await socket.closed).code).toBe(1012);
     const text = await stream.ended;
     expect(text).toMatch(/^retry: \d+\n/);
@@ -248,42 +237,21 @@ describe('stops on SIGTERM', () => {
     expect(await program.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('and answers /readyz with 503 until the POST under way has ended', async () => {
+  test('without a POST for operations that arrive on an open socket afterwards', async () => {
     const program = startLive();
     const url = await program.url();
     const client = await program.client();
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    const input = await inputOf(client, 'Takes its time.');
-    const release = upstream.hold('POST /videos/lipsync');
-    const created = client.ask<Created>(createDocument, input);
-    await untilPosted(1);
-    program.child.kill('SIGTERM');
-    await program.line(({ msg }) => msg === 'stopping');
-    const ready = await fetch(`${url}/readyz`).then(
-      ({ status }) => status,
-      (error: unknown) => String(error),
-    );
-    release();
-    expect((await created).data?.createLipsync.__typename).toBe('CreateLipsyncSuccess');
-    expect((await program.exited).code).toBe(0);
-    expect(ready).toBe(503);
-  });
-
-  test('and posts nothing that is asked for over a socket that is still open', async () => {
-    const program = startLive();
-    const url = await program.url();
-    const client = await program.client();
-    const first = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
-    const input = await inputOf(client, 'Too late.');
-    const { id } = first.data?.createLipsync.lipsync ?? { id: '' };
+    const video = await newestVideo(client);
+    const { id } = await createLipsync(client, { video, text: 'One.' });
     const { socket, messages, closed } = await openSocket(url, id);
     const release = upstream.hold('POST /videos/lipsync');
-    const second = client.ask<Created>(createDocument, await inputOf(client, 'Two.'));
+    const second = createLipsync(client, { video, text: 'Two.' });
     await untilPosted(2);
     program.child.kill('SIGTERM');
     await program.line(({ msg }) => msg === 'stopping');
 
-    const payload = { query: createDocument, variables: input };
+    const input = { video, speech: { text: { text: 'Too late.' } } };
+    const payload = { query: createLipsyncMutation, variables: { input } };
     socket.send(JSON.stringify({ id: 'late', type: 'subscribe', payload }));
     const isSettled = () =>
       messages.some((message) => message.id === 'late') ||
@@ -296,18 +264,17 @@ describe('stops on SIGTERM', () => {
     expect(upstream.countOf('POST /videos/lipsync')).toBe(2);
   });
 
-  test('also with nothing to do', async () => {
+  test('when idle', async () => {
     const program = startLive();
     await program.url();
     expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(program.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('and starts again where it stopped: a stream goes on behind its last event', async () => {
+  test('and after a restart a stream resumes after its last event', async () => {
     const before = startLive();
     const client = await before.client();
-    const { data } = await client.ask<Created>(createDocument, await inputOf(client, 'One.'));
-    const { id } = data?.createLipsync.lipsync ?? { id: '' };
+    const { id } = await createLipsync(client, { text: 'One.' });
     const job = await upstream.nextJob();
     let last: string | null = null;
     let sequence = 0;
@@ -336,15 +303,14 @@ describe('stops on SIGTERM', () => {
 });
 
 describe('starts again after kill -9', () => {
-  test('and ends what ran, and what was being sent, with one POST each', async () => {
+  test('and finishes running and submitting lip-syncs with one POST each', async () => {
     const before = startLive();
     const client = await before.client();
-    const { data } = await client.ask<Created>(createDocument, await inputOf(client, 'Running.'));
-    const runningId = data?.createLipsync.lipsync.id;
+    const video = await newestVideo(client);
+    const { id: runningId } = await createLipsync(client, { video, text: 'Running.' });
     const runningJob = await upstream.nextJob();
-    const input = await inputOf(client, 'On its way.');
     const release = upstream.hold('POST /videos/lipsync');
-    const lost = client.ask(createDocument, input).catch(() => null);
+    const lost = createLipsync(client, { video, text: 'On its way.' }).catch(() => null);
     await untilPosted(2);
     await before.kill('SIGKILL');
     await lost;
@@ -382,7 +348,7 @@ async function untilPosted(count: number): Promise<void> {
 }
 
 describe('the Node that npm uses', () => {
-  test('is the one of .nvmrc, whatever the host has', async () => {
+  test('is the version of .nvmrc, independent of the host', async () => {
     const path = (process.env.PATH ?? '')
       .split(delimiter)
       .filter((folder) => !folder.includes('node_modules'))

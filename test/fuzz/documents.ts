@@ -20,7 +20,7 @@ export type Operation = {
 
 const deepest = 6;
 
-/** A document that the schema takes, or would if not for a value here and there. */
+/** A document that is valid for the schema except for some values. */
 export function makeOperation(draw: Draw, schema: GraphQLSchema): Operation {
   const kind = draw.pick([
     'query',
@@ -37,7 +37,7 @@ export function makeOperation(draw: Draw, schema: GraphQLSchema): Operation {
   return new DocumentMaker(draw, schema).make(kind, root);
 }
 
-/** One that succeeds, mostly: without lip-syncs there is nothing to watch, to cancel or to list. */
+/** Mostly succeeds: without lip-syncs there is nothing to watch, cancel or list. */
 function makeLipsync(draw: Draw): Operation {
   const input = {
     video: { id: `«Video:${draw.nat(999)}»` },
@@ -56,7 +56,7 @@ function makeLipsync(draw: Draw): Operation {
   };
 }
 
-/** So that the door of uploads has something to take. */
+/** Creates an upload, so that PUT /uploads has open URLs. */
 function makeUpload(draw: Draw): Operation {
   const kind = draw.pick(['AUDIO', 'AUDIO', 'VIDEO']);
   const contentType = kind === 'AUDIO' ? 'audio/wav' : 'video/mp4';
@@ -107,19 +107,18 @@ class DocumentMaker {
     return `{ ${(depth === 1 ? parts.slice(parts.length > 1 ? 1 : 0) : parts).join(' ')} }`;
   }
 
-  /** Members of a union or an interface, by inline fragments and by named ones. */
+  /** Selects members of a union or interface with inline and named fragments. */
   #narrowed(type: GraphQLCompositeType, depth: number): string[] {
     const draw = this.#draw;
     const members = isObjectType(type) ? [] : [...this.#schema.getPossibleTypes(type)];
-    // The success is what has depth; failures are met anyway.
+    // Success types have nested fields; error types are covered anyway.
     const chosen = members.filter(({ name }) => !name.endsWith('Error') || draw.chance(20));
     return chosen.map((member) => {
       const set = this.#selectionSet(member, depth + 1, 4);
-      if (!draw.chance(20))
-        return `... on ${member.name}${this.#later('defer')}${this.#directive()} ${set}`;
+      if (!draw.chance(20)) return `... on ${member.name}${this.#directive()} ${set}`;
       const name = `F${this.#fragments.length}`;
       this.#fragments.push(`fragment ${name} on ${member.name} ${set}`);
-      return `...${name}${this.#later('defer')}`;
+      return `...${name}`;
     });
   }
 
@@ -131,14 +130,13 @@ class DocumentMaker {
       .map(
         (arg) => `${arg.name}: ${this.#argument(arg, `${type.name}.${field.name}.${arg.name}`)}`,
       );
-    // Without an alias two fields with other arguments, or of other types, would not merge.
+    // Without an alias, fields with different arguments or types would not merge.
     const isAliased = field.args.length > 0 || type.name.endsWith('Error') || draw.chance(10);
     this.#aliases += isAliased ? 1 : 0;
     const alias = isAliased ? `a${this.#aliases}: ` : '';
     const args = given.length > 0 ? `(${given.join(', ')})` : '';
     const set = isCompositeType(named) ? ` ${this.#selectionSet(named, depth + 2, 4)}` : '';
-    const later = /\[/.test(String(field.type)) ? this.#later('stream') : '';
-    return `${alias}${field.name}${args}${later}${this.#directive()}${set}`;
+    return `${alias}${field.name}${args}${this.#directive()}${set}`;
   }
 
   #argument(arg: GraphQLArgument, place: string): string {
@@ -148,16 +146,6 @@ class DocumentMaker {
     const name = `v${this.#variables.size}`;
     this.#variables.set(name, { type: String(arg.type), value });
     return `$${name}`;
-  }
-
-  /** A part of an answer of its own. */
-  #later(name: 'defer' | 'stream'): string {
-    const draw = this.#draw;
-    if (!draw.chance(15)) return '';
-    if (draw.chance(10)) return ` @${name}(if: ${draw.chance(50)}, label: "${draw.nat(9)}")`;
-    return name === 'stream' && draw.chance(50)
-      ? ` @stream(initialCount: ${draw.nat(3) - 1})`
-      : ` @${name}`;
   }
 
   #directive(): string {
@@ -170,7 +158,7 @@ class DocumentMaker {
   }
 }
 
-/** As a document spells a value; JSON but for names. */
+/** A value in GraphQL syntax: JSON except for names. */
 export function printValue(value: unknown): string {
   if (value instanceof EnumName) return value.name;
   if (Array.isArray(value)) return `[${value.map(printValue).join(', ')}]`;

@@ -1,22 +1,22 @@
 import fc from 'fast-check';
 
-/** Draws values one after another from one seed: what a generator of documents is written with. */
+/** Draws values from one seed, for the generators. */
 export type Draw = {
-  /** A whole number from 0 to `max`, each as likely as the others. */
+  /** A uniform integer from 0 to `max`. */
   nat(max: number): number;
-  /** True that often, of a hundred. */
+  /** True with this probability in percent. */
   chance(percent: number): boolean;
   pick<T>(from: readonly T[]): T;
-  /** Whatever an arbitrary of fast-check makes. */
+  /** A value of a fast-check arbitrary. */
   any<T>(arbitrary: fc.Arbitrary<T>): T;
 };
 
-/** @param build is called once for each value; with the same seed it draws the same */
+/** @param build is called once for each value, and draws the same with the same seed */
 export function drawing<T>(build: (draw: Draw) => T): fc.Arbitrary<T> {
   return new Drawing(build);
 }
 
-/** An arbitrary of its own, since `fc.gen` remembers every draw, and there are hundreds for each document. */
+/** Not `fc.gen`, which remembers every draw: a document takes hundreds. */
 class Drawing<T> extends fc.Arbitrary<T> {
   readonly #build: (draw: Draw) => T;
 
@@ -36,7 +36,7 @@ class Drawing<T> extends fc.Arbitrary<T> {
     return new fc.Value(value, undefined);
   }
 
-  /** Nothing is shrunk: a finding is printed as it is. */
+  /** No shrinking: a finding is printed as it is. */
   canShrinkWithoutContext(_value: unknown): _value is T {
     return false;
   }

@@ -6,17 +6,17 @@ import type { Caller, Door, Plan } from './plans.ts';
 import { type Pool, spoil } from './pool.ts';
 import { talk } from './socket.ts';
 
-/** Where to, and as whom. */
+/** The server and the credentials of its callers. */
 export type Target = {
   url: string;
   pool: Pool;
-  /** A header's value for each caller; null sends none. */
+  /** The Authorization header of each caller; null sends none. */
   authorization: Readonly<Record<Caller, string | null>>;
-  /** Sign the tokens of callbacks. */
+  /** The callback secrets of the server. */
   secrets: readonly string[];
 };
 
-/** Does what a plan says, with what the server has given out so far. */
+/** Executes a plan with ids and URLs that the server has returned so far. */
 export async function execute(target: Target, plan: Plan): Promise<Outcome> {
   const outcome = await outcomeOf(target, plan);
   target.pool.learn(outcome.text.replaceAll('\\"', '"'));
@@ -40,9 +40,6 @@ function outcomeOf(target: Target, plan: Plan): Promise<Outcome> {
       const init = authorization === null ? {} : { authorization };
       return talk(target.url, { init, protocol: 'graphql-transport-ws', messages: [message] });
     }
-    case 'stream':
-    case 'streamGet':
-      return useStream(target, plan);
     default:
       return sendHttp(target.url, requestOf(target, plan));
   }
@@ -54,12 +51,6 @@ function bodyOf({ pool }: Target, body: unknown): string {
   return pool.fill(JSON.stringify(body) ?? 'null');
 }
 
-const accepts: Partial<Record<Door, string>> = {
-  sse: 'text/event-stream',
-  parts: 'multipart/mixed, application/json',
-  parts17: 'multipart/mixed;incrementalSpec=v0.2, application/json',
-};
-
 function requestOf(
   target: Target,
   { kind, caller, envelope, headers, map }: OperationPlan,
@@ -70,8 +61,7 @@ function requestOf(
   const json = { 'content-type': 'application/json', ...all };
   if (kind === 'get') return { method: 'GET', path: `/graphql?${searchOf(body)}`, headers: all };
   if (kind === 'multipart') return multipart({ body, map }, all);
-  const accept = accepts[kind];
-  const headersOfKind = accept === undefined ? json : { accept, ...json };
+  const headersOfKind = kind === 'sse' ? { accept: 'text/event-stream', ...json } : json;
   return { method: 'POST', path: '/graphql', headers: headersOfKind, body };
 }
 
@@ -114,48 +104,6 @@ function multipart(
   };
 }
 
-/** The single connection mode of graphql-sse: a stream is reserved, opened, used and left. */
-async function useStream(target: Target, plan: OperationPlan): Promise<Outcome> {
-  const path = '/graphql/stream';
-  const authorization = target.authorization[plan.caller];
-  const own = authorization === null ? {} : { authorization };
-  const reserved = await sendHttp(target.url, { method: 'PUT', path, headers: own });
-  const token = /\}([\w-]+\.[\w-]+)$/.exec(reserved.text)?.[1] ?? 'none';
-  const headers = { ...own, 'x-graphql-event-stream-token': token };
-  const body = JSON.stringify({
-    ...(JSON.parse(bodyOf(target, plan.envelope.body)) as object | null),
-    extensions: { operationId: '1' },
-  });
-  const [stream, accepted] = await Promise.all([
-    sendHttp(target.url, {
-      method: 'GET',
-      path,
-      headers: { ...headers, accept: 'text/event-stream' },
-    }),
-    sendHttp(
-      target.url,
-      plan.kind === 'streamGet'
-        ? {
-            method: 'GET',
-            path: `${path}?${searchOf(body)}`,
-            headers: { ...headers, ...plan.headers },
-          }
-        : {
-            method: 'POST',
-            path,
-            headers: { 'content-type': 'application/json', ...headers, ...plan.headers },
-            body,
-          },
-    ),
-  ]);
-  const all = [reserved, stream, accepted];
-  return {
-    status: Math.max(...all.map(({ status }) => status ?? 0)),
-    text: all.map(({ text }) => text).join('\n'),
-    broken: all.find(({ broken }) => broken !== undefined)?.broken,
-  };
-}
-
 type TokenRequest = Extract<Plan, { kind: 'callback' | 'upload' | 'path' }>;
 
 function tokenRequest(target: Target, { kind, method, token, body }: TokenRequest): HttpRequest {
@@ -163,12 +111,12 @@ function tokenRequest(target: Target, { kind, method, token, body }: TokenReques
     kind === 'upload' ? uploadToken(target, token.number) : callbackToken(target, token.number);
   const spelled = { given, spoilt: spoil(given, token.number), rubbish: token.text }[token.from];
   const door = { callback: '/callbacks/', upload: '/uploads/', path: '/' }[kind];
-  // What is no path at all node refuses to send.
+  // Node refuses to send other characters in a path.
   const path = `${door}${spelled}`.replace(/[^\x21-\x7e]/g, '');
   const front = kind === 'upload' && body.soundBytes > 0 ? sound(body.soundBytes) : Buffer.alloc(0);
   const whole = Buffer.concat([front, Buffer.from(body.text)]);
   const isBodiless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(method);
-  // A length that is promised and not kept is a client that falls silent.
+  // A body shorter than its content-length is a client that stops sending.
   const isShort = Number(body.headers['content-length'] ?? whole.length) !== whole.length;
   return {
     method,
@@ -180,7 +128,7 @@ function tokenRequest(target: Target, { kind, method, token, body }: TokenReques
 }
 
 function uploadToken({ pool }: Target, number: number): string {
-  // The latest are those that wait.
+  // The newest URLs still wait for their file.
   const url =
     pool.uploadUrls.at(-1 - (number % Math.max(1, pool.uploadUrls.length))) ?? '/none-yet';
   return url.split('/').at(-1) ?? '';

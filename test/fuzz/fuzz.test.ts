@@ -6,10 +6,10 @@ import { judge, type Outcome } from './judge.ts';
 import { operationPlans, tokenPlans } from './plans.ts';
 import { type Fuzzed, startFuzzed } from './program.ts';
 
-/** A short form of `npm run fuzz`, always with the same seed: what it finds is a defect, and never luck. */
+/** A short form of `npm run fuzz` with a fixed seed, so that a finding can be repeated. */
 const options = { seed: 7, runs: 1_500 };
 
-describe('random and mutated operations, at every door at once', () => {
+describe('random and mutated operations on every transport at once', () => {
   let fuzzed: Fuzzed;
   let report: Report;
   let exitCode: number | null;
@@ -23,21 +23,17 @@ describe('random and mutated operations, at every door at once', () => {
   }, 240_000);
   afterAll(() => fuzzed?.program.child.kill('SIGKILL'));
 
-  test('are answered as they may be, and the program lives on and ends in peace', () => {
+  test('get valid answers, and the program keeps running and exits with 0', () => {
     expect(report.findings).toEqual([]);
     expect(exitCode).toBe(0);
   });
 
-  test('came to every door, and far enough to make, watch and spend something', () => {
-    const doors = [
-      ...['post', 'get', 'sse', 'socket', 'stream', 'streamGet', 'multipart'],
-      ...['parts', 'parts17'],
-    ];
+  test('reach every transport and create lip-syncs, uploads and cursors', () => {
+    const doors = ['post', 'get', 'sse', 'socket', 'multipart'];
     for (const door of [...doors, 'messages', 'callback', 'upload', 'path']) {
       expect(report.tried[door], door).toBeGreaterThan(30);
     }
-    // 202 is an operation that a reserved stream took.
-    for (const status of [200, 202, 400, 404, 405, 409]) {
+    for (const status of [200, 400, 404, 405, 409]) {
       expect(report.statuses[status], String(status)).toBeGreaterThan(0);
     }
     const { Lipsync = 0, Upload = 0, Cursor = 0 } = fuzzed.target.pool.sizes;
@@ -46,7 +42,7 @@ describe('random and mutated operations, at every door at once', () => {
 });
 
 describe('the fuzzer', () => {
-  test('makes the same of the same seed, and another of another', () => {
+  test('repeats its plans for the same seed and changes them for another', () => {
     for (const plans of [operationPlans(schema), tokenPlans('upload'), tokenPlans('callback')]) {
       const make = (seed: number) => JSON.stringify(fc.sample(plans, { seed, numRuns: 100 }));
       expect(make(1)).toBe(make(1));

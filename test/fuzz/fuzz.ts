@@ -7,28 +7,28 @@ import type { Fuzzed } from './program.ts';
 
 export type FuzzOptions = {
   seed: number;
-  /** Operations of GraphQL; a fifth as many requests go to the other doors. */
+  /** The number of GraphQL operations; a fifth as many requests go to the other endpoints. */
   runs: number;
-  /** Told at a quarter, a half, three quarters and the end, when nothing is under way. */
+  /** Called at each quarter of the run, when no request is under way. */
   onRest?: (percent: number) => Promise<void>;
 };
 
-/** `plan` is null for what the program said by itself. */
+/** `plan` is null for a finding in the program's own output. */
 export type Finding = { number: number; problem: string; plan: Plan | null };
 
 export type Report = {
   findings: Finding[];
-  /** How many were tried, by door. */
+  /** The number of plans, by kind. */
   tried: Record<string, number>;
-  /** What came back, by HTTP status; `none` over a WebSocket. */
+  /** The number of answers, by HTTP status; `none` for a WebSocket. */
   statuses: Record<string, number>;
 };
 
-/** Requests under way at the same time: some races are found by nothing else. */
+/** Concurrent requests: some races need them. */
 const lanes = 8;
 const batch = 250;
 
-/** Sends plans to the program and judges what comes back. */
+/** Sends plans to the program and checks the answers. */
 export async function fuzz(fuzzed: Fuzzed, options: FuzzOptions): Promise<Report> {
   const report: Report = { findings: [], tried: {}, statuses: {} };
   const rests = [25, 50, 75, 100];
@@ -47,7 +47,7 @@ export async function fuzz(fuzzed: Fuzzed, options: FuzzOptions): Promise<Report
   return report;
 }
 
-/** The same for the same seed: a fifth of them for the doors that take tokens. */
+/** The same for the same seed; a fifth are for endpoints that take tokens. */
 function plansOf(seed: number, count: number): Plan[] {
   const sample = (arbitrary: fc.Arbitrary<Plan>, numRuns: number) =>
     fc.sample(arbitrary, { seed, numRuns });
@@ -58,7 +58,7 @@ function plansOf(seed: number, count: number): Plan[] {
     ...sample(tokenPlans('upload'), few),
     ...sample(tokenPlans('path'), Math.ceil(few / 3)),
   ];
-  // Mixed, or the doors would never be busy at the same time.
+  // Mixed, so that all endpoints are busy at the same time.
   return plans
     .map((plan, at) => ({ plan, place: (at * 7_919) % plans.length }))
     .toSorted((one, other) => one.place - other.place)
@@ -100,7 +100,7 @@ function isOver({ program }: Fuzzed): boolean {
   return program.child.exitCode !== null || program.child.signalCode !== null;
 }
 
-/** Ids to ask with: without them every operation would be about nothing. */
+/** Reads some ids first: without them no operation would find an object. */
 async function learnWhatIsThere({ target }: Fuzzed): Promise<void> {
   const query = `mutation { ${Array.from({ length: 5 }, (_, at) => `a${at}: createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl upload { id } } }`).join(' ')} }`;
   const reads =
@@ -116,7 +116,7 @@ async function learnWhatIsThere({ target }: Fuzzed): Promise<void> {
   }
 }
 
-/** What the program itself took for an error, or wrote where nothing should be written. */
+/** Errors in the log of the program, and output outside of the log. */
 function judgeLog({ program }: Fuzzed, report: Report): void {
   const add = (problem: string) => report.findings.push({ number: -1, problem, plan: null });
   if (isOver({ program } as Fuzzed)) add(`the program ended: ${program.output.slice(-2_000)}`);

@@ -1,6 +1,6 @@
 /**
- * Loaded into the program under test with `--expose-gc --import`: it says over its channel what is left after a
- * collection, whenever it is asked.
+ * Loaded into the program under test with `--expose-gc --import`: reports the memory after a garbage
+ * collection, on request over its IPC channel.
  */
 process.on('message', () => {
   globalThis.gc?.();

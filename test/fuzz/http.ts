@@ -1,10 +1,10 @@
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request as send } from 'node:http';
 import type { Outcome } from './judge.ts';
 
-/** A door that has said nothing for this long hangs. */
+/** A request without any answer for this long counts as hanging. */
 const patienceMs = 20_000;
 
-/** How long a stream is listened to where nothing more comes: most have said all by then, and the rest is left. */
+/** A stream that is quiet for this long is closed. */
 const quietMs = 120;
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -14,11 +14,11 @@ export type HttpRequest = {
   path: string;
   headers: OutgoingHttpHeaders;
   body?: string | Buffer | undefined;
-  /** Leaves before the whole body is sent. */
+  /** Disconnects before the whole body is sent. */
   leavesEarly?: boolean | undefined;
 };
 
-/** Sends what no well-behaved client would, and listens to what comes back. */
+/** Sends a malformed request and reads the answer. */
 export function sendHttp(
   url: string,
   asked: HttpRequest,
@@ -41,7 +41,7 @@ export function sendHttp(
   request.on('error', (error) => {
     const code = 'code' in error ? String(error.code) : error.message;
     if (leavesEarly) resolve({ status: null, text: '' });
-    // A kept connection may have been ended by the server in the same moment: that is nobody's fault.
+    // The server may close a kept-alive connection at the same moment, which is no defect.
     else if (request.reusedSocket) resolve(sendHttp(url, asked, false));
     else broken(code);
   });
@@ -74,7 +74,7 @@ async function listen(response: IncomingMessage): Promise<Outcome> {
   return { status, text: `${JSON.stringify(headers)}${text}`, broken };
 }
 
-/** What node itself would refuse to send never reaches the server. */
+/** Removes headers that Node refuses to send. */
 function cleanHeaders(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
   return Object.fromEntries(
     Object.entries(headers)

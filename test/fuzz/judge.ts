@@ -1,29 +1,29 @@
-/** What came back from a door, or did not. */
+/** The answer to a plan, or its absence. */
 export type Outcome = {
-  /** Null where there was none: over a WebSocket, or where nothing came. */
+  /** Null over a WebSocket and without an answer. */
   status: number | null;
-  /** The answer, or all frames of one. */
+  /** The body of the answer, or all its frames. */
   text: string;
-  /** Of a WebSocket that the server closed. */
+  /** The close code of a WebSocket that the server closed. */
   closeCode?: number | undefined;
   /** Why there was no answer. */
   broken?: string | undefined;
 };
 
-/** Words of machinery: no text that is meant for callers has them. */
+/** Internal terms that never occur in texts for callers. */
 const innards =
   /\n\s+at |node:internal|node_modules|\/src\/|\.ts:\d|TypeError|ReferenceError|RangeError|SyntaxError:|Cannot read propert|is not a function|is not iterable|PGlite|pgboss|relation "|violates |syntax for type|\bselect \$|127\.0\.0\.1:\d+\/v2|user:\d+-/;
 
-/** "Internal error" and "internal server error" of WebSockets: GraphQL's own and the protocol's. */
+/** The WebSocket close codes for internal errors. */
 const brokenCloses: ReadonlySet<number> = new Set([1006, 1011, 4500]);
 
-/** What must never be, whatever was sent. Null where all is well. */
+/** The defect in an answer; null without one. */
 export function judge({ status, text, closeCode, broken }: Outcome): string | null {
   if (broken !== undefined) return `no answer: ${broken}`;
   if (status !== null && status >= 500) return `status ${status}`;
   if (closeCode !== undefined && brokenCloses.has(closeCode)) return `closed with ${closeCode}`;
   if (text.includes('INTERNAL_SERVER_ERROR')) return 'an unmeant error';
-  // GraphiQL's page has all of its code in it.
+  // The GraphiQL page contains program code.
   const leak = /<!doctype html>/i.test(text) ? null : innards.exec(text);
   return leak === null ? null : `an unmasked error: ${leak[0].trim()}`;
 }

@@ -3,7 +3,7 @@ import type { Operation } from './documents.ts';
 import type { Draw } from './draw.ts';
 import { nasty } from './values.ts';
 
-/** What a request's JSON is: an operation, or something that was one. */
+/** The JSON of a request: an operation, possibly mutated. */
 export type Envelope = { kind: Operation['kind']; body: unknown };
 
 const odd = fc.oneof(
@@ -29,7 +29,7 @@ const odd = fc.oneof(
   fc.string({ maxLength: 8 }),
 );
 
-/** Does something to the text of a document. */
+/** Mutates the text of a document. */
 function spoilText(draw: Draw, query: string): string {
   const at = draw.nat(query.length);
   const to = Math.min(query.length, at + draw.nat(30));
@@ -57,7 +57,7 @@ function spoilText(draw: Draw, query: string): string {
   }
 }
 
-/** Documents that are small to send and large to execute. */
+/** Small documents that are expensive to execute. */
 function flood(draw: Draw): string {
   const times = 10 + draw.nat(1_500);
   return draw.pick([
@@ -95,7 +95,7 @@ function spoilVariables(draw: Draw, variables: Record<string, unknown>): unknown
   }
 }
 
-/** Somewhere inside. */
+/** A random position. */
 function spoilWithin(draw: Draw, value: unknown): unknown {
   if (draw.chance(25) || typeof value !== 'object' || value === null) return draw.any(nasty);
   if (Array.isArray(value)) return [...value, draw.any(nasty)];
@@ -135,7 +135,7 @@ function spoilEnvelope(draw: Draw, { query, variables }: Operation): unknown {
   }
 }
 
-/** Half of the operations as they are, and half with something done to them. */
+/** Mutates half of the operations. */
 export function mutate(draw: Draw, operation: Operation): Envelope {
   const { kind, query, variables } = operation;
   const dice = draw.nat(99);

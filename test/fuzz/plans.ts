@@ -5,36 +5,41 @@ import { type Draw, drawing } from './draw.ts';
 import { type Envelope, mutate } from './mutations.ts';
 import { nasty } from './values.ts';
 
-export type Door =
-  | ('post' | 'get' | 'sse' | 'socket' | 'stream' | 'streamGet' | 'multipart')
-  | ('parts' | 'parts17');
+export type Door = 'post' | 'get' | 'sse' | 'socket' | 'multipart';
 
-/** One thing to try, as data: the same seed makes the same plans, and a finding can be printed. */
+/** One request as data, so that it can be repeated and printed. */
 export type Plan =
   | {
       kind: Door;
       caller: Caller;
       envelope: Envelope;
       headers: Record<string, string>;
-      /** Of a multipart request: where its file goes. */
+      /** The `map` of a multipart request. */
       map: unknown;
     }
   | { kind: 'callback' | 'upload' | 'path'; method: string; token: TokenPlan; body: BodyPlan }
   | { kind: 'messages'; caller: Caller; init: unknown; protocol: string; messages: string[] };
 
-export type Caller = 'admin' | 'writer' | 'reader' | 'anonymous' | 'expired' | 'nobody' | 'rubbish';
+export type Caller =
+  | 'admin'
+  | 'writer'
+  | 'reader'
+  | 'anonymous'
+  | 'expired'
+  | 'unknown'
+  | 'rubbish';
 const callers: readonly Caller[] = [
   ...(['admin', 'admin', 'admin', 'writer', 'writer', 'anonymous', 'anonymous'] as const),
-  ...(['reader', 'expired', 'nobody', 'rubbish'] as const),
+  ...(['reader', 'expired', 'unknown', 'rubbish'] as const),
 ];
 
-/** Which token a path has: one that was given out, one that was and is changed, or none. */
+/** The token in the path: a valid one, a modified one, or random text. */
 export type TokenPlan = { from: 'given' | 'spoilt' | 'rubbish'; number: number; text: string };
 
 export type BodyPlan = {
   headers: Record<string, string>;
   text: string;
-  /** A sound of that many bytes in front, for uploads. */
+  /** The size of the WAV at the start of an upload. */
   soundBytes: number;
   leavesEarly: boolean;
 };
@@ -50,11 +55,8 @@ export function operationPlans(schema: GraphQLSchema): fc.Arbitrary<Plan> {
     if (draw.chance(4)) return messagesPlan(draw, envelope);
     const kind = draw.pick(
       envelope.kind === 'subscription'
-        ? (['sse', 'socket', 'socket', 'stream', 'streamGet', 'post', 'get'] as const)
-        : ([
-            ...(['post', 'post', 'get', 'sse', 'socket'] as const),
-            ...(['stream', 'streamGet', 'multipart', 'parts', 'parts17'] as const),
-          ] as const),
+        ? (['sse', 'socket', 'socket', 'post', 'get'] as const)
+        : (['post', 'post', 'get', 'sse', 'socket', 'multipart'] as const),
     );
     const headers = draw.chance(85) ? {} : oddHeaders(draw);
     return { kind, caller, envelope, headers, map: mapOf(draw) };
@@ -111,7 +113,6 @@ function oddHeaders(draw: Draw): Record<string, string> {
     { origin: draw.pick(['null', 'https://elsewhere.example', 'x', 'http://127.0.0.1']) },
     { host: draw.pick(['elsewhere.example', '[', 'a:b:c', '']) },
     { 'sec-fetch-site': 'cross-site' },
-    { 'x-graphql-event-stream-token': draw.any(fc.string({ maxLength: 40 })) },
     { authorization: draw.any(fc.string({ maxLength: 60 })) },
     { expect: '100-continue' },
     { upgrade: draw.pick(['websocket', 'h2c', 'x']), connection: 'upgrade' },
@@ -119,7 +120,7 @@ function oddHeaders(draw: Draw): Record<string, string> {
   ]);
 }
 
-/** Conversations that graphql-ws would refuse, or nearly. */
+/** Conversations that violate the protocol, or nearly. */
 function messagesPlan(draw: Draw, envelope: Envelope): Plan {
   const types = ['subscribe', 'complete', 'ping', 'pong', 'connection_init', 'next', 'error', 'x'];
   const message = () =>
@@ -144,7 +145,7 @@ function messagesPlan(draw: Draw, envelope: Envelope): Plan {
   };
 }
 
-/** What strangers send to the doors that know nobody but by a token, and to paths that are none. */
+/** Requests to the endpoints with a token in the path, and to unknown paths. */
 export function tokenPlans(kind: 'callback' | 'upload' | 'path'): fc.Arbitrary<Plan> {
   const usual = { callback: 'POST', upload: 'PUT', path: 'GET' }[kind];
   return drawing((draw): Plan => {

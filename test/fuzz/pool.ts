@@ -2,12 +2,12 @@ import { idTypes } from './values.ts';
 
 const mostOfEach = 300;
 
-/** What the server has given out: ids, cursors, and addresses to upload to. Operations name them by `«Type:number»`. */
+/** Ids, cursors and upload URLs that the server has returned. Operations refer to them as `«Type:number»`. */
 export class Pool {
   readonly #kept = new Map<string, string[]>();
   readonly uploadUrls: string[] = [];
 
-  /** Looks through an answer for what can be used again. */
+  /** Collects ids, cursors and URLs from an answer. */
   learn(text: string): void {
     for (const [, id = ''] of text.matchAll(/"(?:id|[a-zA-Z]*Id|a\d+)":"([\w-]{8,})"/g)) {
       const [type = ''] = Buffer.from(id, 'base64url').toString('latin1').split(':');
@@ -23,7 +23,7 @@ export class Pool {
     }
   }
 
-  /** Puts real values where an operation only names them. */
+  /** Replaces references by values. */
   fill(text: string): string {
     return text.replace(/«[\w:]+»/g, (name) => {
       const [type = '', number, spoilt] = name.slice(1, -1).split(':');
@@ -42,12 +42,12 @@ export class Pool {
     this.#kept.set(type, kept);
     if (kept.includes(value)) return;
     if (kept.length < mostOfEach) kept.push(value);
-    // The oldest go first: what was deleted long ago teaches nothing any more.
+    // The oldest are dropped: most of their objects have been deleted.
     else kept.splice(kept.length % 7, 1, value);
   }
 }
 
-/** Changes one character, cuts, or doubles. */
+/** Changes one character, truncates, or doubles the text. */
 export function spoil(value: string, how: number): string {
   const at = how % Math.max(1, value.length);
   const other = 'AZaz09-_.=%'[how % 11] ?? 'A';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { startSandbox } from '../../src/sandbox/sandbox.ts';
-import { Program } from '../support/other-upstream-process.ts';
+import { Program } from '../support/program.ts';
 import type { Target } from './execute.ts';
 import { Pool } from './pool.ts';
 
@@ -15,7 +15,7 @@ const jwtSecret = 'a secret for fuzzing of thirty-two bytes';
 const callbackSecret = 'a secret for fuzzing';
 const most = 'lipsync:read lipsync:write videos:read videos:write';
 
-/** The program itself as a process of its own, on a sandbox that is in ours: nothing that it spends is billed. */
+/** The program as a process, on a sandbox in this one. */
 export type Fuzzed = Awaited<ReturnType<typeof startFuzzed>>;
 
 export async function startFuzzed() {
@@ -48,17 +48,17 @@ export async function startFuzzed() {
       authorization: await signIn(),
       secrets: [callbackSecret],
     } satisfies Target,
-    /** What is left in its heap after a collection, in MB. */
+    /** The memory after a garbage collection, in MB. */
     async measure(): Promise<{ heapMb: number; externalMb: number; residentMb: number }> {
-      const told = once(child, 'message') as Promise<[NodeJS.MemoryUsage]>;
+      const answer = once(child, 'message') as Promise<[NodeJS.MemoryUsage]>;
       child.send('measure');
-      const [{ heapUsed, external, rss }] = await told;
+      const [{ heapUsed, external, rss }] = await answer;
       const [heapMb = 0, externalMb = 0, residentMb = 0] = [heapUsed, external, rss].map(
         (bytes) => Math.round((10 * bytes) / 1024 ** 2) / 10,
       );
       return { heapMb, externalMb, residentMb };
     },
-    /** @returns its exit code, null where a signal ended it */
+    /** @returns the exit code; null when a signal ended the process */
     async stop(): Promise<number | null> {
       const { code } = await program.kill('SIGTERM');
       await sandbox.close();
@@ -85,7 +85,7 @@ function environment(folder: string): Record<string, string> {
     AUTH_JWT_SECRET: jwtSecret,
     CALLBACK_SECRET: callbackSecret,
     WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1',
-    // What hangs or is lost ends within the run.
+    // Hanging and lost jobs end within the run.
     UPSTREAM_TIMEOUT_MS: '3000',
     MAX_JOB_MS: '20000',
     POLL_INTERVAL_MS: '1000',
@@ -108,7 +108,7 @@ async function signIn(): Promise<Target['authorization']> {
     reader: `Bearer ${keyOf('reader')}`,
     expired: `Bearer ${await sign(1_000_000_000)}`,
     anonymous: null,
-    nobody: 'Bearer nobody',
+    unknown: 'Bearer unknown',
     rubbish: 'Basic %%%',
   };
 }

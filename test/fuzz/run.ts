@@ -5,15 +5,15 @@ import { type Fuzzed, startFuzzed } from './program.ts';
 /*
  * npm run fuzz [-- --seed 1 --runs 20000]
  *
- * Random and mutated operations against every door of a program of its own, on the sandbox. It exits with 1 where one
- * was answered as nothing may be answered, and tells what is left in the heap at each quarter of the way: it exits with 1
- * too where the last quarter of a long run left more behind.
+ * Sends random and mutated operations to every transport of the program, on the sandbox. Exits with 1 on a wrong
+ * answer. Prints the heap at each quarter of the run, and exits with 1 when the last quarter of a long run leaves more
+ * memory behind.
  */
-const mostShown = 50;
+const maxShown = 50;
 
 /**
- * Caches fill at first, and what is compiled and stored grows with what was met: 22, 5 and 0 % by the quarter of 20,000.
- * What every operation left behind would go on.
+ * Caches fill and code is compiled at first: the heap grew by 22, 5 and 0 % in the quarters of 20,000 operations.
+ * A leak per operation would grow in every quarter.
  */
 const settledRuns = 10_000;
 const mostGrowth = 1.05;
@@ -31,7 +31,7 @@ write(`seed ${options.seed}, ${options.runs} operations`);
 const startedAt = performance.now();
 const fuzzed = await startFuzzed();
 try {
-  tell(await fuzz(fuzzed, { ...options, onRest: (percent) => tellHeap(fuzzed, percent) }));
+  printReport(await fuzz(fuzzed, { ...options, onRest: (percent) => printHeap(fuzzed, percent) }));
 } finally {
   const code = await fuzzed.stop();
   if (code !== 0) {
@@ -40,7 +40,7 @@ try {
   }
 }
 
-async function tellHeap({ measure }: Fuzzed, percent: number): Promise<void> {
+async function printHeap({ measure }: Fuzzed, percent: number): Promise<void> {
   const { heapMb, externalMb, residentMb } = await measure();
   heaps.set(percent, heapMb + externalMb);
   const seconds = Math.round((performance.now() - startedAt) / 1000);
@@ -49,11 +49,11 @@ async function tellHeap({ measure }: Fuzzed, percent: number): Promise<void> {
   );
 }
 
-function tell({ findings, tried, statuses }: Report): void {
+function printReport({ findings, tried, statuses }: Report): void {
   write(`tried ${JSON.stringify(tried)}`);
   write(`answered ${JSON.stringify(statuses)}`);
   write(`used ids ${JSON.stringify(fuzzed.target.pool.sizes)}`);
-  for (const { number, problem, plan } of findings.slice(0, mostShown)) {
+  for (const { number, problem, plan } of findings.slice(0, maxShown)) {
     write(`\n#${number}: ${problem}\n${JSON.stringify(plan)?.slice(0, 2_000)}`);
   }
   write(`${findings.length} findings`);

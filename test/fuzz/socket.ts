@@ -5,14 +5,14 @@ const patienceMs = 20_000;
 const quietMs = 120;
 
 export type SocketTalk = {
-  /** Of `connection_init`; undefined leaves it out. */
+  /** The payload of `connection_init`; undefined omits it. */
   init: unknown;
-  /** What is said once that is acknowledged. */
+  /** The messages after the acknowledgement. */
   messages: readonly (string | Buffer)[];
   protocol: string;
 };
 
-/** Talks over a WebSocket, and leaves when it has been quiet for a while. */
+/** Sends messages over a WebSocket and disconnects once it has been quiet for a while. */
 export function talk(url: string, { init, messages, protocol }: SocketTalk): Promise<Outcome> {
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, protocol);
@@ -48,7 +48,7 @@ export function talk(url: string, { init, messages, protocol }: SocketTalk): Pro
   socket.on('unexpected-response', (_request, response) =>
     end({ status: response.statusCode ?? 0 }),
   );
-  // Our own library ends what it does not like of the handshake, such as a protocol that was not agreed on.
+  // `ws` itself ends a handshake with a wrong subprotocol.
   socket.on('error', () => isOpen || end());
   socket.on('close', (code) => end({ closeCode: code }));
   return promise;

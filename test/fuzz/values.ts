@@ -9,7 +9,7 @@ import {
 import { phrases } from '../../src/sandbox/faults/phrases.ts';
 import type { Draw } from './draw.ts';
 
-/** A value of an input type as JSON holds it, and what only a document can spell: the name of an enum value. */
+/** The name of an enum value, which only a document can contain; other values are JSON. */
 export class EnumName {
   readonly name: string;
 
@@ -28,7 +28,7 @@ const text = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 210 }),
 );
 
-/** What programs choke on, wherever a value may stand. */
+/** Values that often cause defects. */
 export const nasty: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -77,12 +77,12 @@ const dates = fc.oneof(
     .map((ms) => new Date(Date.UTC(2026, 0) + ms).toISOString()),
 );
 
-/** Phrases that leave the account as it was: one that is paused would keep all later lip-syncs waiting. */
+/** Phrases that do not pause the account, which would block all later lip-syncs. */
 const harmlessPhrases = phrases
   .map(({ phrase }) => phrase)
   .filter((phrase) => !/^(401|402|412|596|hang|429|unavailable)/.test(phrase));
 
-/** By the name of the field or argument, where a random text would never get far. */
+/** Values by the name of the field or argument, where random text would be rejected. */
 const byName: Readonly<Record<string, (draw: Draw) => unknown>> = {
   text: (draw) =>
     draw.chance(80) ? `Hello [[${draw.pick(harmlessPhrases)}]] ${draw.nat(99)}` : draw.any(text),
@@ -109,7 +109,7 @@ function cursor(draw: Draw): unknown {
   return draw.chance(70) ? reference(draw, 'Cursor') : draw.any(text);
 }
 
-/** Of which type an id is, by the field or argument that takes it. Others take any. */
+/** The type of an id, by the field or argument that takes it. Others take any type. */
 const typeOfId: Readonly<Record<string, string>> = {
   'LipsyncVideoInput.id': 'Video',
   'LipsyncVideoInput.uploadId': 'Upload',
@@ -136,7 +136,7 @@ export const idTypes = [
   'WebhookDelivery',
 ] as const;
 
-/** Stands for a value that the server has given out, which is put there when the operation is sent: see `pool.ts`. */
+/** A reference to a value that the server has returned, resolved when the operation is sent: see `pool.ts`. */
 export function reference(draw: Draw, type: string): string {
   const spoilt = draw.chance(15) ? `:${draw.nat(9_999)}` : '';
   return `«${type}:${draw.nat(999)}${spoilt}»`;
@@ -144,7 +144,7 @@ export function reference(draw: Draw, type: string): string {
 
 /** @param place such as `LipsyncVideoInput.id` or `Query.video.id` */
 function valueOfId(draw: Draw, place: string): unknown {
-  // A source that is gone can not speak any more: most deletions are of what is none.
+  // Most deletions name a missing video, because a deleted source cannot be used again.
   if (place === 'DeleteVideoInput.id') {
     return draw.chance(3) ? reference(draw, 'Video') : reference(draw, 'Lipsync');
   }
@@ -161,7 +161,7 @@ const scalars: Readonly<Record<string, (draw: Draw) => unknown>> = {
   DateTime: (draw) => draw.any(dates),
 };
 
-/** A value that fits the type, mostly. */
+/** A value of the type, mostly valid. */
 export function makeValue(draw: Draw, type: GraphQLInputType, place: string): unknown {
   if (draw.chance(2)) return draw.any(nasty);
   if (isNonNullType(type)) return makeValue(draw, type.ofType, place);

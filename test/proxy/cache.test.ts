@@ -3,8 +3,6 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Received, send } from '../server/send.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { readParts } from '../support/multipart.ts';
-import { openWaitingUpstream } from '../support/waiting-upstream.ts';
 import { wavHeader } from '../support/wav.ts';
 import { startNginx } from './nginx.ts';
 
@@ -27,10 +25,10 @@ const get = (query: string, headers: Record<string, string> = {}): Promise<Recei
 
 const from = ({ headers }: Received) => headers['x-cache'];
 
-/** Requests that came as far as this server. */
+/** The number of requests that reached this server. */
 const countAsked = () => it.logs.filter(({ msg }) => msg === 'request').length;
 
-test('the second who asks for the voices is answered by the cache, without this server', async () => {
+test('the proxy answers the second query for voices from its cache', async () => {
   const first = await get(voices);
   const asked = countAsked();
   const second = await get(voices);
@@ -42,7 +40,7 @@ test('the second who asks for the voices is answered by the cache, without this 
   expect([known.status, known.text, countAsked()]).toEqual([304, '', asked]);
 });
 
-test('who sends a token is never answered with what came for others, and the other way round', async () => {
+test('answers to requests with a token and without one are never mixed', async () => {
   const query = '{ voices { __typename ... on VoiceList { nodes { name } } } }';
   const asked: [string, Record<string, string>][] = [
     ['MISS', as.reader],
@@ -63,7 +61,7 @@ test('who sends a token is never answered with what came for others, and the oth
   }
 });
 
-test('another type of answer is another answer', async () => {
+test('each media type has its own cache entry', async () => {
   const query = '{ voices { ... on VoiceList { nodes { id } } } }';
   const accept = 'application/graphql-response+json';
   expect([from(await get(query)), from(await get(query, { accept }))]).toEqual(['MISS', 'MISS']);
@@ -77,16 +75,16 @@ test.each([
   '{ voices { __typename } viewer { name } }',
   '{ videos(first: 1) { __typename } }',
   '{ nothing }',
-])('nothing of %s is kept', async (query) => {
+])('%s is never cached', async (query) => {
   for (const headers of [{}, {}, as.reader, as.reader]) {
     expect(from(await get(query, headers))).toBe('MISS');
   }
 });
 
-test('a failure is not kept', async () => {
+test('a failure is never cached', async () => {
   let query = '';
   await it.turn({ failPath: { path: '/videos/voices', status: 402 } });
-  // What was read just now is told for a moment longer.
+  // A read within READ_FRESH_MS is still answered from memory.
   await vi.waitFor(async () => {
     query = `{ voices { __typename } } # ${randomUUID()}`;
     expect((await get(query)).text).toContain('SubscriptionExpiredError');
@@ -95,22 +93,7 @@ test('a failure is not kept', async () => {
   expect([from(healed), healed.text]).toEqual(['MISS', expect.stringContaining('VoiceList')]);
 });
 
-test('the first part of an answer is passed on before there is a second', async () => {
-  using waiting = await openWaitingUpstream();
-  await using behind = await startTestApp({ upstream: waiting.upstream });
-  await using proxy = await startNginx(behind.url);
-  const response = await fetch(`${proxy.url}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'multipart/mixed' },
-    body: JSON.stringify({ query: '{ viewer { name } ... @defer { voices { __typename } } }' }),
-  });
-  const parts = readParts(response);
-  expect((await parts.next()).value).toMatchObject({ data: { viewer: {} }, hasNext: true });
-  (await waiting.asked).end('[{"speaker_id": "1", "display_name": "Emily"}]');
-  expect((await parts.next()).value).toMatchObject({ hasNext: false });
-});
-
-test('a file is passed on, and what is not for the outside is not', async () => {
+test('uploads are passed on, and internal endpoints are not', async () => {
   type Data = { createUpload: { uploadUrl: string } };
   const { data } = await it.ask<Data>(
     'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',

@@ -9,20 +9,20 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import { readMarkdown } from '../support/markdown.ts';
 
-/** Where Debian puts it; NGINX names another. */
+/** The path on Debian; NGINX names another one. */
 const program = process.env.NGINX ?? '/usr/sbin/nginx';
 
 const documented = 'http://127.0.0.1:4000';
 
 /**
- * The nginx of docs/operations.md, on a port of its own before this server.
+ * The nginx of docs/operations.md, on a port of its own in front of the server.
  *
  * @param target of the server, as `http://127.0.0.1:PORT`
- * @param cutMs after how long it cuts what is quiet; left out: nginx's own minute
+ * @param cutMs the timeout of quiet connections. Default: nginx's own minute
  */
 export async function startNginx(target: string, { cutMs }: { cutMs?: number } = {}) {
   if (!existsSync(program)) {
-    throw new Error(`There is no ${program}: install nginx, or say where it is with NGINX.`);
+    throw new Error(`There is no ${program}: install nginx, or set NGINX to its path.`);
   }
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-nginx-'));
   const port = await findFreePort();
@@ -62,7 +62,7 @@ export async function startNginx(target: string, { cutMs }: { cutMs?: number } =
   };
 }
 
-/** The block of the page, with what a test has to have for itself in place of what an operator has. */
+/** The block of the page, with the paths and ports of this test. */
 async function readConfiguration(own: {
   target: string;
   port: number;

@@ -6,8 +6,8 @@ import { createApiKeys } from '../support/api-keys.ts';
 import { startNginx } from './nginx.ts';
 
 /*
- * Five minutes behind a proxy that cuts what is quiet for a minute, told twelve times as fast. Nobody looks at a clock:
- * five minutes are over when the same proxy has cut one quiet stream after the other, five times.
+ * Five minutes behind a proxy with a timeout of one minute, twelve times as fast. No clock is read:
+ * five minutes are over when the same proxy has cut five quiet streams in sequence.
  */
 const faster = 12;
 const cutMs = 60_000 / faster;
@@ -21,7 +21,7 @@ const token = authorization.replace('Bearer ', '');
 
 type Side = { stage: Stage; id: string; url: string; close(): Promise<void> };
 
-/** A server behind its nginx, with a lip-sync of which there is nothing to tell. */
+/** A server behind nginx, with a lip-sync without further events. */
 async function openSide(heartbeatMs: number): Promise<Side> {
   const stage = await openStage({ env: { ...env, POLL_INTERVAL_MS: '600000' }, heartbeatMs });
   await stage.test.turn({ callbacks: 'none' });
@@ -37,7 +37,7 @@ async function openSide(heartbeatMs: number): Promise<Side> {
 }
 
 let alive: Side;
-/** The same, but for the signs of life: it gives none for as long as this takes. */
+/** A server whose heartbeat is longer than the test. */
 let silent: Side;
 beforeAll(async () => {
   [alive, silent] = await Promise.all([openSide(defaultHeartbeatMs / faster), openSide(3_600_000)]);
@@ -46,7 +46,7 @@ afterAll(() => Promise.all([alive?.close(), silent?.close()]));
 
 const watching = ({ url, id }: Side) => ({ url, id, token });
 
-/** A connection that was cut is no orderly end of what came over it. */
+/** A connection that was cut ends without a close frame and without complete. */
 const cut = (stream: OpenStream) => stream.ended.catch(() => null);
 
 test('every quiet stream survives five minutes behind a proxy that cuts after one, and hears the end', async () => {

@@ -10,15 +10,15 @@ export type Finding = {
   message: string;
 };
 
-/** For a gateway, as much of the contract as a field is for a client; GraphQL Inspector takes directives lightly. */
+/** Part of the contract with a gateway; GraphQL Inspector does not treat these directives as breaking. */
 const contractChanges = [
   /_REMOVED .*\.@(key|shareable)$/,
   /_ADDED .*\.@(oneOf|inaccessible)$/,
-  // Other fields, or no longer resolvable.
+  // Different fields, or no longer resolvable.
   / .*\.@key\./,
 ];
 
-/** What is different for those who use the schema. Descriptions and the definitions of directives are not. */
+/** The changes that affect clients and gateways. Descriptions and definitions of directives do not. */
 export async function findChanges(released: string, current: string): Promise<Finding[]> {
   const rules = [DiffRule.ignoreDescriptionChanges, DiffRule.simplifyChanges];
   const changes = await diff(toSchema(released), toSchema(current), rules);
@@ -26,15 +26,15 @@ export async function findChanges(released: string, current: string): Promise<Fi
     .filter(({ path = '' }) => !path.startsWith('@') && !path.includes('@link'))
     .map((change) => ({
       level: levelOf(change),
-      // Of the schema itself: which of its types is the one to begin with.
+      // A change of the schema definition itself, such as the name of the query type.
       path: change.path || 'schema',
       message: change.message,
     }));
 }
 
 /**
- * Those that break somebody and of whom the changelog doesn't warn: its first section, which is of what is not released
- * yet, must have the path in backticks.
+ * The breaking changes that the changelog does not name: its first section, of unreleased changes,
+ * must contain the path in backticks.
  */
 export function findUnnamed(findings: readonly Finding[], changelog: string): Finding[] {
   const [, unreleased = ''] = changelog.split(/^## /m);

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 
 /**
- * The commands of the pages as they are written, in a copy of the repository, since some of them write. `npm ci` is not
- * repeated: it is how the packages of this run came here.
+ * The commands of the pages exactly as written, in a copy of the repository, because some of them write. `npm ci` is not
+ * repeated: it installed the packages of this run.
  */
 const root = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(copy, { recursive: true, force: true, maxRetries: 5 }));
 
-/** Nothing of this run but where programs are. */
+/** An environment with nothing of this test run except the paths of programs. */
 const shell = (command: string, env: Record<string, string> = {}) => ({
   file: 'sh',
   args: ['-c', command],
@@ -46,12 +46,12 @@ async function finish(command: string, env: Record<string, string> = {}): Promis
   return stdout;
 }
 
-/** What it says, line by line, until somebody ends it: npm hands a signal on to nobody, so its whole group gets it. */
+/** Starts a command and gives its output by line. `end` signals the whole process group, because npm does not forward signals. */
 function begin(command: string, env: Record<string, string>) {
   const { file, args, options } = shell(command, env);
   const child: ChildProcess = spawn(file, args, {
     ...options,
-    // Node's watcher fails an assertion of its own when it is ended.
+    // Node's watcher prints a failed assertion of its own when it is terminated.
     stdio: ['ignore', 'pipe', command === 'npm run dev' ? 'ignore' : 'inherit'],
     detached: true,
   });
@@ -73,8 +73,8 @@ describe('serves', () => {
       let url: string | undefined;
       for await (const line of lines) {
         if (!line.startsWith('{')) continue;
-        const { msg, url: told } = JSON.parse(line) as { msg: string; url?: string };
-        url = told;
+        const { msg, url: address } = JSON.parse(line) as { msg: string; url?: string };
+        url = address;
         if (msg === 'listening') break;
       }
       const response = await fetch(url ?? '', {
@@ -93,7 +93,9 @@ describe('serves', () => {
 });
 
 describe('makes', () => {
-  test('npm run demo: a video with a picture and a voice', { timeout: 90_000 }, async () => {
+  test('npm run demo: a video with a video track and an audio track', {
+    timeout: 90_000,
+  }, async () => {
     const said = await finish('npm run demo');
     const [name] = (await readdir(copy)).filter((each) => each.endsWith('.mp4'));
     expect(said).toContain(name ?? 'the name of a file');
@@ -107,7 +109,7 @@ describe('makes', () => {
   });
 });
 
-describe('writes what is there already', () => {
+describe('reproduces the committed files', () => {
   test.each(['npm run format', 'npm run schema'])('%s', { timeout: 90_000 }, async (command) => {
     await finish(command);
     const changed: string[] = [];
@@ -119,7 +121,7 @@ describe('writes what is there already', () => {
   });
 });
 
-describe('says that all is well', () => {
+describe('succeeds', () => {
   test.each([
     ['npm run diff', 'compatible'],
     ['npm run conformance', 'MUST'],
@@ -130,7 +132,7 @@ describe('says that all is well', () => {
   });
 });
 
-describe('holds another upstream to its documents', () => {
+describe('checks another upstream against its documents', () => {
   let sandbox: Sandbox;
   beforeAll(async () => {
     sandbox = await startSandbox({ dataDir: join(copy, 'other'), queuedMs: 50, generatingMs: 200 });

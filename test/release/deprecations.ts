@@ -3,19 +3,19 @@ import { type ASTNode, type DirectiveNode, Kind, parse } from 'graphql';
 type Deprecation = {
   /** A coordinate such as `Query.lipsync` or `Query.lipsync.id`. */
   path: string;
-  /** The last day on which it is there, `2027-06-30`; null where its reason doesn't say. */
+  /** The last day of support, such as `2027-06-30`; null when the reason does not give one. */
   until: string | null;
 };
 
-/** What every `reason` looks like, since whoever uses the thing has to know how long it may. */
+/** The form of every `reason`: it must give the last day of support. */
 export const reasonForm = 'Until 2027-06-30: what to use instead.';
 
-/** What is deprecated without a day that exists and words for what to use. */
+/** Deprecations without a valid day or without a replacement. */
 export function findUndated(sdl: string): string[] {
   return readDeprecations(sdl).flatMap(({ path, until }) => (until === null ? [path] : []));
 }
 
-/** What is gone before its day is over, whatever the changelog says. @param today as in `2027-06-30`, in UTC */
+/** Elements removed before the end of their last day, even when the changelog names them. @param today such as `2027-06-30`, in UTC */
 export function findBrokenPromises(released: string, current: string, today: string): string[] {
   const left = new Set(readPaths(current).map(({ path }) => path));
   return readDeprecations(released).flatMap(({ path, until }) =>
@@ -40,7 +40,7 @@ function dayOf(deprecated: DirectiveNode): string | null {
 
 type Place = { path: string; directives: readonly DirectiveNode[] };
 
-/** As far as this walk needs them: whatever has a name has a coordinate, and only fields, arguments and values end. */
+/** The definitions that this walk visits: everything with a name has a coordinate; only fields, arguments and values are deprecated. */
 type Named = ASTNode & {
   name?: { value: string };
   directives?: readonly DirectiveNode[];

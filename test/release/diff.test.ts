@@ -14,7 +14,7 @@ const silent =
 
 const previewUrl = /"""[^"]*"""\s+previewUrl: String\n/;
 
-/** The schema as it would be with some of its text changed; each text must be there. */
+/** The schema with replaced text; each text to replace must occur. */
 function plant(...changes: [string | RegExp, string][]): string {
   return changes.reduce((text, [from, to]) => {
     const planted = text.replace(from, to);
@@ -23,7 +23,7 @@ function plant(...changes: [string | RegExp, string][]): string {
   }, sdl);
 }
 
-/** The schema as it would be with a field that shall go. */
+/** The schema with a deprecated field. */
 function deprecate(reason: string | null): string {
   const directive =
     reason === null ? '@deprecated' : `@deprecated(reason: ${JSON.stringify(reason)})`;
@@ -31,7 +31,7 @@ function deprecate(reason: string | null): string {
 }
 
 describe('works', () => {
-  test('what is the same has no changes', async () => {
+  test('an equal schema has no changes', async () => {
     expect(await findChanges(sdl, sdl)).toEqual([]);
   });
 
@@ -74,21 +74,21 @@ describe('works', () => {
     ]);
   });
 
-  test('what is deprecated until a day, with what to use instead, is compatible', async () => {
+  test('a deprecation with a last day and a replacement is compatible', async () => {
     const planted = deprecate('Until 2027-06-30: use `preview`.');
     expect(findUndated(planted)).toEqual([]);
     const findings = await findChanges(sdl, planted);
     expect(new Set(findings.map(({ level }) => level))).toEqual(new Set(['compatible']));
   });
 
-  test('what was deprecated may go when its day is over', () => {
+  test('a deprecated field can be removed after its last day', () => {
     const released = deprecate('Until 2027-06-30: use `preview`.');
     const gone = plant([previewUrl, '']);
     expect(findBrokenPromises(released, gone, '2027-07-01')).toEqual([]);
     expect(findBrokenPromises(released, sdl, '2027-01-01')).toEqual([]);
   });
 
-  test('the committed schema breaks nobody who uses the last release, or the changelog says so', async () => {
+  test('the committed schema is compatible with the last release, or the changelog names each breaking change', async () => {
     await expect(run(process.execPath, ['test/release/diff.ts'])).resolves.toMatchObject({
       stderr: '',
     });
@@ -190,7 +190,7 @@ describe('refuses', () => {
     expect(findUndated(plant(change))).toEqual([path]);
   });
 
-  test('to take away what was promised until a later day, whatever the changelog says', () => {
+  test('the removal of a field before its last day, even when the changelog names it', () => {
     const released = deprecate('Until 2027-06-30: use `preview`.');
     const gone = plant([previewUrl, '']);
     expect(findBrokenPromises(released, gone, '2027-06-30')).toEqual(['Voice.previewUrl']);
@@ -198,7 +198,7 @@ describe('refuses', () => {
 
   type Files = { released?: string; current: string };
 
-  /** `npm run diff` on other files than ours. */
+  /** `npm run diff` on other files. */
   async function runDiff({ released, current }: Files): Promise<unknown> {
     const folder = await mkdtemp(join(tmpdir(), 'lipsync-release-'));
     try {
@@ -215,7 +215,7 @@ describe('refuses', () => {
     }
   }
 
-  test('a planted change with exit code 1, and says what to write where', async () => {
+  test('a breaking change with exit code 1, and prints the line that the changelog needs', async () => {
     expect(await runDiff({ current: plant([previewUrl, '']) })).toMatchObject({
       code: 1,
       stdout: expect.stringMatching(/^breaking +Voice\.previewUrl: /m),
@@ -223,14 +223,14 @@ describe('refuses', () => {
     });
   });
 
-  test('a planted deprecation without a day with exit code 1', async () => {
+  test('a deprecation without a last day with exit code 1', async () => {
     expect(await runDiff({ current: deprecate('Use `preview`.') })).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/^The reason is not like "Until .*: `Voice\.previewUrl`$/m),
     });
   });
 
-  test('a planted broken promise with exit code 1', async () => {
+  test('an early removal with exit code 1', async () => {
     const released = deprecate('Until 9999-12-31: use `preview`.');
     expect(await runDiff({ released, current: plant([previewUrl, '']) })).toMatchObject({
       code: 1,

@@ -3,9 +3,9 @@ import { findChanges, findUnnamed } from './changes.ts';
 import { findBrokenPromises, findUndated, reasonForm } from './deprecations.ts';
 
 /*
- * `npm run diff`: what schema.graphql changes for those who use the last release, whose schema is kept in
- * docs/released.graphql. Fails where a change breaks somebody and CHANGELOG.md does not name it, where something is
- * deprecated without a day, and where it is gone before that.
+ * `npm run diff`: compares schema.graphql with the schema of the last release in
+ * docs/released.graphql. Fails on a breaking change that CHANGELOG.md does not name, on a deprecation
+ * without a last day, and on a removal before that day.
  */
 const [released = '', current = '', changelog = ''] = await Promise.all(
   ['docs/released.graphql', 'schema.graphql', 'CHANGELOG.md'].map((file) => readFile(file, 'utf8')),

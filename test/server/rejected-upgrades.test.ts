@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestStorage, testStorage } from '../support/database.ts';
-import { type Program, startProgram } from '../support/other-upstream-process.ts';
+import { type Program, startProgram } from '../support/program.ts';
 
 let storage: TestStorage;
 let program: Program;

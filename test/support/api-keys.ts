@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Scope } from '../../src/graphql/context.ts';
 
-/** Callers by name, each with a key of its own: the variable that lets them in, and the header that each sends. */
+/** API keys of named callers: the variable that configures them and the header of each caller. */
 export function createApiKeys<Name extends string>(scopes: Record<Name, readonly Scope[]>) {
   const names = Object.keys(scopes) as Name[];
   const keys = names.map((name) => ({ name, key: randomUUID(), scopes: scopes[name].join(' ') }));

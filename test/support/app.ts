@@ -11,15 +11,15 @@ import { createGraphQLClient, type GraphQLClient } from './graphql-client.ts';
 export type TestAppOptions = {
   /** Variables as `npm start` reads them. */
   env?: Record<string, string>;
-  /** Its speed, accounts and the like. Default: a job takes a quarter of a second. */
+  /** Speed, accounts and other options. Default: a job takes a quarter of a second. */
   sandbox?: Partial<SandboxOptions>;
-  /** Another upstream than a sandbox of its own: that of an earlier app, say. It is not stopped with the app. */
+  /** An upstream instead of a new sandbox. It is not stopped with the app. */
   upstream?: { baseUrl: string; token: string };
-  /** Of an earlier app, to start again on it or, on PostgreSQL, beside it. It stays after `stop`. */
+  /** The storage of an earlier app, for a restart on it or, on PostgreSQL, a second instance. `stop` does not remove it. */
   storage?: TestStorage;
   /** The clock. */
   now?: () => Date;
-  /** How often a quiet connection gives a sign of life. */
+  /** The interval of heartbeats on quiet connections. */
   heartbeatMs?: number;
   clientTimeouts?: AppOptions['clientTimeouts'];
 };
@@ -31,15 +31,15 @@ export type TestApp = GraphQLClient & {
   /** `http://127.0.0.1:PORT` */
   url: string;
   app: App;
-  /** @throws where `upstream` was given */
+  /** @throws when `upstream` was given */
   sandbox: Sandbox;
   /** Sets switches of the sandbox (`src/sandbox/faults/switches.ts`); null turns one off. */
   turn(switches: Record<string, unknown>): Promise<unknown>;
   /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/http/control.ts`). */
   readSandbox<T>(path: 'requests' | 'jobs' | 'switches'): Promise<T>;
-  /** Ends every job that runs at the sandbox, now. */
+  /** Ends every running job of the sandbox now. */
   finishJobs(status?: 'COMPLETED' | 'FAILED' | 'MODERATED'): Promise<void>;
-  /** Everything from `debug` on. */
+  /** All log lines from level `debug` up. */
   logs: LogLine[];
   /** Also as `await using`. */
   stop(): Promise<void>;
@@ -52,8 +52,8 @@ const running = new Set(['QUEUED', 'GENERATING']);
 const fast = { queuedMs: 50, generatingMs: 200 };
 
 /**
- * The whole program, in process: the app on a port of its own, a fast sandbox, and a fresh database on whatever this
- * run uses.
+ * Starts the whole program in process: the app on a free port, a fast sandbox, and a fresh database of the kind that
+ * this run uses.
  */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const logs: LogLine[] = [];

@@ -1,9 +1,9 @@
 import { type Browser, chromium } from 'playwright-core';
 
 /**
- * Chromium, that of the system or of CHROMIUM. Nothing of its own goes out, so that a request to elsewhere is the page's.
+ * Starts the Chromium of the system or of CHROMIUM. It makes no requests of its own, so every request is the page's.
  *
- * @param args more of its switches
+ * @param args further command-line switches
  */
 export function launchBrowser(...args: string[]): Promise<Browser> {
   return chromium.launch({

@@ -5,7 +5,7 @@ const root = join(import.meta.dirname, '../..');
 const virtual = '\0entry';
 
 /**
- * The kit as an application's bundler takes it in: these exports, minified, and whatever can be left out left out.
+ * Bundles these exports of the kit as an application does: minified and without unused code.
  *
  * @param names of exports of `./client`
  */
@@ -15,7 +15,7 @@ export function bundleClient(names: readonly string[]): Promise<string> {
   );
 }
 
-/** @param program an ES module; it may import what the root can, and files by their absolute path */
+/** @param program an ES module, which can import the packages of the root and files by absolute path */
 export async function bundle(program: string): Promise<string> {
   const made = await rolldown({
     cwd: root,

@@ -1,8 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { cpSync, existsSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { inject } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { createLog, type Log } from '../../src/log.ts';
@@ -11,11 +20,11 @@ import { makeTables } from './tables.ts';
 
 export const silentLog: Log = createLog('silent');
 
-/** Superuser's url of the PostgreSQL that this run uses; undefined = PGlite. */
+/** The superuser URL of the PostgreSQL of this run; undefined = PGlite. */
 export const postgresUrl: string | undefined = inject('postgresUrl');
 const preparedUrl = inject('preparedUrl');
 
-/** Where a database is kept: what `connectDatabase` takes. On PostgreSQL it may be open several times at once. */
+/** The location of a database, as `connectDatabase` takes it. PostgreSQL allows several connections at once. */
 export type TestStorage = {
   url: string | undefined;
   dataDir: string;
@@ -25,11 +34,12 @@ export type TestStorage = {
 
 const root = join(import.meta.dirname, '../..');
 
-/** Changes with whatever makes the tables: PGlite, pg-boss and our migrations. */
+/** Changes with everything that the prepared folder is made from: PGlite, pg-boss, our migrations and `tables.ts`. */
 async function versionOfTables(): Promise<string> {
   const migrations = join(root, 'src/database/migrations');
   const files = [
     join(root, 'package-lock.json'),
+    join(import.meta.dirname, 'tables.ts'),
     ...(await readdir(migrations)).sort().map((name) => join(migrations, name)),
   ];
   const hash = createHash('sha256');
@@ -37,15 +47,52 @@ async function versionOfTables(): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** A PGlite folder and its tables take a second to make, a copy a fifth of that: one is made, and kept for later runs. */
+/** A PGlite folder with its tables takes a second to make: it is made once and kept for later runs. */
 async function preparedPglite(): Promise<string> {
   const prepared = join(root, 'node_modules/.cache', `pglite-${await versionOfTables()}`);
   if (existsSync(prepared)) return prepared;
   const own = `${prepared}-${randomUUID()}`;
   await makeTables({ dataDir: own });
-  // Other test workers do the same at the same time; the first one wins.
+  // Other test workers may do the same at the same time; the first rename wins.
   await rename(own, prepared).catch(() => rm(own, { recursive: true }));
   return prepared;
+}
+
+type PreparedFiles = { folders: string[]; files: { path: string; bytes: Buffer; size: number }[] };
+
+function readFolder(folder: string): PreparedFiles {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => ({
+    entry,
+    path: relative(folder, join(entry.parentPath, entry.name)),
+  }));
+  return {
+    folders: entries.filter(({ entry }) => entry.isDirectory()).map(({ path }) => path),
+    files: entries
+      .filter(({ entry }) => entry.isFile())
+      .map(({ path }) => {
+        const bytes = readFileSync(join(folder, path));
+        const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
+        return { path, bytes: bytes.subarray(0, end), size: bytes.length };
+      }),
+  };
+}
+
+let preparedFiles: Promise<PreparedFiles> | undefined;
+
+/**
+ * Every test that starts the app copies the prepared folder, so this is the largest single cost of the suite. The files
+ * are read once per process, and the zeros at their ends (most of the 16 MB log) become holes.
+ */
+async function copyPrepared(target: string): Promise<void> {
+  preparedFiles ??= preparedPglite().then(readFolder);
+  const { folders, files } = await preparedFiles;
+  for (const folder of folders) mkdirSync(join(target, folder));
+  for (const { path, bytes, size } of files) {
+    const file = openSync(join(target, path), 'w');
+    writeSync(file, bytes);
+    if (bytes.length < size) ftruncateSync(file, size);
+    closeSync(file);
+  }
 }
 
 /**
@@ -57,8 +104,7 @@ export async function testStorage({ migrated = true } = {}): Promise<TestStorage
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-data-'));
   const url =
     postgresUrl && (await createDatabase(postgresUrl, migrated ? preparedUrl : undefined));
-  // Not the one of fs/promises, which takes three times as long over a thousand small files.
-  if (!url && migrated) cpSync(await preparedPglite(), dataDir, { recursive: true });
+  if (!url && migrated) await copyPrepared(dataDir);
   return {
     url,
     dataDir,
@@ -71,7 +117,7 @@ export async function testStorage({ migrated = true } = {}): Promise<TestStorage
 }
 
 /**
- * A fresh database on whatever this run uses, gone after `close`.
+ * A fresh database of the kind that this run uses, removed by `close`.
  *
  * @param options.migrated false leaves it empty
  */

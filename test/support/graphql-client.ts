@@ -16,13 +16,13 @@ export type Answer<Data = Record<string, unknown>> = Result<Data> & {
 export type WatchOptions = {
   /** Of HTTP and of the WebSocket's upgrade; `authorization` also goes into `connection_init`. */
   headers?: Record<string, string>;
-  /** What `connection_init` brings instead: browsers can give an upgrade no headers. */
+  /** The payload of `connection_init` instead: browsers cannot set headers on an upgrade. */
   payload?: Record<string, unknown>;
 };
 
 /** One frame of an event stream. */
 export type ServerSentEvent = {
-  /** The last that was sent, as a browser remembers it; null before the first. */
+  /** The last id that was sent, as a browser remembers it; null before the first. */
   id: string | null;
   event: string;
   data: string;
@@ -31,8 +31,8 @@ export type ServerSentEvent = {
 export type GraphQLClient = ReturnType<typeof createGraphQLClient>;
 
 /**
- * Asks as a stranger does. An iterable that is left (`break`, `return`) closes its connection, and one that breaks is
- * not made again: what happens then is a test's own business.
+ * Sends operations as an external client does. Leaving an iterable (`break`, `return`) closes its connection. A broken
+ * connection is not reopened: the test decides what happens next.
  *
  * @param url of the server, without the path
  */
@@ -100,7 +100,7 @@ function toPayload({ authorization }: Record<string, string>): WatchOptions['pay
   return authorization === undefined ? undefined : { authorization };
 }
 
-/** Ends with `complete`, or with the connection. */
+/** Ends with `complete` or when the connection closes. */
 async function* watchSse<Data>(
   endpoint: string,
   operation: Operation,
@@ -130,7 +130,7 @@ async function* watchSse<Data>(
   }
 }
 
-/** The frames of an event stream that have data or an event name; comments and `retry:` are passed over. */
+/** The frames of an event stream that have data or an event name; comments and `retry:` are skipped. */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent, void> {

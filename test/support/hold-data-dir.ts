@@ -1,7 +1,7 @@
 import { DataDirInUseError, lockDataDir } from '../../src/database/lock.ts';
 import { createLog } from '../../src/log.ts';
 
-/** A process of its own that tries to hold the folder of its first argument, says how that went, and stays until killed. */
+/** A process that tries to lock the folder of its first argument, prints the result and stays until killed. */
 const [, , directory = ''] = process.argv;
 
 try {

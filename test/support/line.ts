@@ -4,8 +4,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 type Pair = [near: Socket, far: Socket];
 
 /**
- * A line of TCP between a client and a server, which can be cut, go dead, and be led to another server: a network as
- * it is. Close it with `await using`.
+ * A TCP proxy between a client and a server that can cut connections, drop data, refuse connections and switch to
+ * another server. Close it with `await using`.
  *
  * @param target of the server, as `http://127.0.0.1:PORT`
  */
@@ -38,16 +38,16 @@ export async function openLine(target: string) {
 
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** How many connections there ever were. */
+    /** The number of all connections so far. */
     get count() {
       return count;
     },
     get open() {
       return pairs.size;
     },
-    /** Breaks every connection, now. */
+    /** Resets every connection now. */
     cut,
-    /** Until `mend`, no connection can be made either. */
+    /** Resets every connection and refuses new ones until `mend`. */
     breakDown(): void {
       isOut = true;
       cut();
@@ -55,7 +55,7 @@ export async function openLine(target: string) {
     mend(): void {
       isOut = false;
     },
-    /** Nothing comes through from the server any more, and nobody is told. New connections live. */
+    /** Silently drops all data from the server on open connections. New connections work. */
     deaden(): void {
       for (const [near, far] of pairs) {
         far.unpipe(near);
@@ -80,7 +80,7 @@ export async function openLine(target: string) {
 
 export type Line = Awaited<ReturnType<typeof openLine>>;
 
-/** What one says the other hears; where one ends, so does the other. */
+/** Forwards data in both directions; when one side closes, the other is closed too. */
 function join(pair: Pair, onClose: () => void): void {
   const [near, far] = pair;
   near.pipe(far);

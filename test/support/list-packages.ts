@@ -1,6 +1,6 @@
 import { registerHooks } from 'node:module';
 
-// Preloaded into a program under test: when it ends, it says on stderr which packages it had read.
+// Preloaded into a program under test: prints the loaded packages to stderr on exit.
 
 const packages = new Set<string>();
 registerHooks({

@@ -9,20 +9,20 @@ export type Block = {
 
 export type Page = {
   blocks: Block[];
-  /** As GitHub makes them: what a link may name after `#`. */
+  /** The anchors that GitHub generates for headings. */
   anchors: Set<string>;
   headings: string[];
   /** Targets of links and pictures, as written. */
   links: string[];
-  /** What stands between single backticks. */
+  /** The texts between single backticks. */
   spans: string[];
-  /** The cells of each row of each table, heads included and rules left out. */
+  /** The cells of each table row, with the head and without the rule. */
   rows: string[][];
 };
 
 const fenced = /^```(\w*) ?(.*)\n((?:.*\n)*?)```$/gm;
 
-/** As much of Markdown as our own pages use: fenced blocks, ATX headings, inline links and pipe tables. */
+/** Parses the parts of Markdown that our pages use: fenced blocks, ATX headings, inline links and pipe tables. */
 export function readMarkdown(text: string): Page {
   const blocks = [...text.matchAll(fenced)].map(
     ({ 1: language = '', 2: role = '', 3: inside = '', index }): Block => ({

@@ -4,9 +4,9 @@ import { makeTables } from './tables.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** Superuser's url of the server on which `testDatabase` makes its databases; not provided = PGlite. */
+    /** The superuser URL of the server for test databases; not provided = PGlite. */
     postgresUrl?: string;
-    /** A database there that holds our tables and no rows: those that `testDatabase` makes are copies. */
+    /** A database with our tables and no rows, from which test databases are copied. */
     preparedUrl?: string;
   }
 }
@@ -14,7 +14,7 @@ declare module 'vitest' {
 let server: PostgresServer | undefined;
 let removePrepared: (() => Promise<void>) | undefined;
 
-/** For `globalSetup`: the same tests on PostgreSQL, that of `TEST_POSTGRES_URL` or one of our own. */
+/** For `globalSetup`: runs the tests on the PostgreSQL of `TEST_POSTGRES_URL`, or on one that it starts. */
 export async function setup(project: TestProject): Promise<void> {
   let url = process.env.TEST_POSTGRES_URL;
   if (url === undefined) {

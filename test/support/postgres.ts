@@ -57,12 +57,12 @@ function databaseOf(url: string): string {
   return new URL(url).pathname.slice(1);
 }
 
-/** Also while somebody is still connected to it. */
+/** Works while other connections are open. */
 export async function dropDatabase(adminUrl: string, url: string): Promise<void> {
   await runAsAdmin(adminUrl, `drop database if exists ${databaseOf(url)} with (force)`);
 }
 
-/** A real PostgreSQL of its own, from an npm package: nothing needs to be installed. Takes about 2 s. */
+/** Starts a real PostgreSQL from an npm package, without any installation. Takes about 2 s. */
 export async function startPostgres(): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'lipsync-postgres-'));
   const port = await findFreePort();

@@ -9,10 +9,7 @@ export type Message = {
 
 export type Closing = { code: number; reason: string };
 
-/**
- * GraphQL over WebSocket as `graphql-transport-ws` writes it, by hand: so that a test says each message itself, and can
- * stop reading.
- */
+/** A `graphql-transport-ws` connection without a client library: the test sends each message itself and can stop reading. */
 export class RawWebSocket {
   readonly socket: WebSocket;
   readonly messages: Message[] = [];
@@ -25,7 +22,7 @@ export class RawWebSocket {
       this.messages.push(JSON.parse(String(data)) as Message);
       for (const check of this.#waiting) check();
     });
-    // What breaks a connection is told by its close.
+    // A broken connection also emits `close`, which `closed` reports.
     socket.on('error', () => undefined);
     this.closed = once(socket, 'close').then(([code, reason]) => {
       for (const check of this.#waiting) check();
@@ -34,7 +31,7 @@ export class RawWebSocket {
   }
 
   /**
-   * Connects and says nothing.
+   * Connects without sending a message.
    *
    * @param url of the server, as `http://…` without a path
    */
@@ -49,7 +46,7 @@ export class RawWebSocket {
     return raw;
   }
 
-  /** Connects and is acknowledged. */
+  /** Connects and waits for `connection_ack`. */
   static async open(url: string): Promise<RawWebSocket> {
     const raw = await RawWebSocket.connect(url);
     raw.send({ type: 'connection_init' });
@@ -69,7 +66,7 @@ export class RawWebSocket {
     this.send({ id, type: 'complete' });
   }
 
-  /** Resolves with the first message that fits; rejects where the connection ends without it. */
+  /** Resolves with the first matching message; rejects when the connection closes without one. */
   message(fits: (message: Message) => boolean): Promise<Message> {
     return new Promise((resolve, reject) => {
       const check = () => {

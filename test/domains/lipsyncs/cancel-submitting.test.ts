@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Held, openHeld } from '../../e2e/instances/held.ts';
+import { type Held, openHeld } from '../../e2e/instances/blocked-instance.ts';
 import { expectSoundLog, idOf, patient } from './stage.ts';
 
 let held: Held;

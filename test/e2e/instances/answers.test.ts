@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
-import { type Held, openHeld } from './held.ts';
+import { type Held, openHeld } from './blocked-instance.ts';
 
 const upstreamTimeoutMs = 30_000;
 
@@ -26,7 +26,7 @@ describe('works', () => {
     ['that took it', null, 'CreateLipsyncSuccess'],
     ['that refused it', { status: 422, body: '{"error":"no"}' }, 'ContentModeratedError'],
   ])(
-    'lost the answer of an upstream %s, as the database broke off the statement that wrote it down',
+    'keeps the answer of an upstream %s when the database cancels the statement that stores it',
     async (_, reply, type) => {
       const { instance, upstream, say } = held;
       upstream.reply('POST /videos/lipsync', reply);
@@ -36,7 +36,7 @@ describe('works', () => {
       const release = await held.holdEvents();
       answer();
       await breakOff(1);
-      // Past its lease, when anybody else takes it over.
+      // Past the lease, after which another instance takes over.
       held.clock.aheadMs += upstreamTimeoutMs + 10_000;
       await breakOff(2);
       await release();

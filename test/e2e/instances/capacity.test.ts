@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, terminal } from '../../domains/lipsyncs/stage.ts';
 import { cheapEnd, type Fleet, openFleet, studio } from './fleet.ts';
-import type { Questions } from './questions.ts';
+import type { Questions } from './operations.ts';
 
 const upstreamTimeoutMs = 4_000;
 const hour = 3_600_000;
@@ -29,7 +29,7 @@ describe('works', () => {
     { name: 'over one instance, which', hasOther: false },
     { name: 'over two instances, one of which', hasOther: true },
   ])(
-    'takes fifty on three slots $name is killed and started again: no 429, never more than three, none lost',
+    'runs fifty on three slots while $name is killed and restarted: no 429, never more than three at once, none lost',
     async ({ hasOther }) => {
       const lost = await fleet.spawn();
       const other = hasOther ? await fleet.start() : null;
@@ -45,7 +45,7 @@ describe('works', () => {
       await vi.waitFor(async () => {
         expect(await countOf(lost, ...terminal)).toBeGreaterThan(10);
       }, patient);
-      // It dies while three POSTs are made that nobody hears the answer of: no room is left for another one.
+      // It is killed during three POSTs whose answers are lost: no slot is free for another one.
       await fleet.turn({ hangNext: 3, generatingMs: hour });
       await vi.waitFor(async () => {
         expect((await fleet.posts()).filter(({ status }) => status === 'hang')).toHaveLength(3);
@@ -70,7 +70,7 @@ describe('works', () => {
     60_000,
   );
 
-  it('what is off-peak takes no slot and does not wait behind slots, on whatever instance', async () => {
+  it('off-peak jobs take no slot and do not wait for one, on every instance', async () => {
     const instances = [await fleet.start(), await fleet.start()] as const;
     const video = await instances[0].source();
     await fleet.turn({ generatingMs: hour });
@@ -82,7 +82,7 @@ describe('works', () => {
       (await asked).map(({ lipsync }) => lipsync?.status);
     const offPeak = { offPeak: true };
     expect(await statuses(ask(5, offPeak))).toEqual(Array(5).fill('SUBMITTED'));
-    // All three slots are left, and no more.
+    // Exactly three slots are free.
     expect((await statuses(ask(6))).sort()).toEqual(
       ['QUEUED', 'SUBMITTED'].flatMap((status) => Array(3).fill(status)),
     );

@@ -2,24 +2,21 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { apiKeys, as, expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
-import {
-  type OtherUpstream,
-  otherToken,
-  startOtherUpstream,
-} from '../../support/other-upstream.ts';
-import { questionsOf } from './questions.ts';
+import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { questionsOf } from './operations.ts';
 
 const email = 'studio@clocks.example';
 const upstreamTimeoutMs = 60_000;
-/** One whose clock is so much ahead takes every claim of the other for one that nobody holds any more. */
+/** An instance whose clock is this far ahead sees every lease of the other instance as expired. */
 const aheadMs = upstreamTimeoutMs + 30_000;
 
 let storage: TestStorage;
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 const closers: (() => Promise<void>)[] = [];
 beforeEach(async () => {
   storage = await testStorage();
-  upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 1 }], callbacks: 'none' });
+  upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 1 }], callbacks: 'none' });
   upstream.addVideo(email, 'a face');
 });
 afterEach(async () => {
@@ -35,7 +32,7 @@ async function start(clockAheadMs: number) {
     upstream,
     now: () => new Date(Date.now() + clockAheadMs),
     env: {
-      USEAPI_TOKEN: otherToken,
+      USEAPI_TOKEN: fakeToken,
       ALLOW_ANONYMOUS: 'true',
       API_KEYS: apiKeys('ann', 'bob', 'cat'),
       UPSTREAM_TIMEOUT_MS: String(upstreamTimeoutMs),
@@ -54,7 +51,7 @@ async function placeOf(from: Awaited<ReturnType<typeof start>>, id: string) {
 const countPosts = () => upstream.countOf('POST /videos/lipsync');
 
 describe('clocks that differ', () => {
-  it('let a place rise, as a POST that another instance had taken over was answered 429', async () => {
+  it('do not raise a queue position when a POST that another instance took over is answered 429', async () => {
     const slow = await start(0);
     const video = { id: await slow.source() };
     const say = (text: string) => slow.create({ video, speech: { text: { text } } });
@@ -65,7 +62,7 @@ describe('clocks that differ', () => {
     const answer = upstream.hold('POST /videos/lipsync');
     await running.become(1);
     await vi.waitFor(() => expect(countPosts()).toBe(2), patient);
-    // Else it sees that nothing of the first one runs, and sends the second in its place.
+    // Otherwise it sees no running job of the first lip-sync and sends the second one.
     upstream.reply('GET /scheduler', { status: 503 });
     const fast = await start(aheadMs);
     const places = async () => (await fast.events(second)).map((event) => event.queuePosition);
@@ -73,11 +70,11 @@ describe('clocks that differ', () => {
 
     upstream.reply('POST /videos/lipsync', { status: 429, body: '{"error":"busy"}' });
     answer();
-    // By the clock of the fast one it is time already to try again.
+    // By the fast clock the retry is already due.
     const again = upstream.hold('POST /videos/lipsync');
     await vi.waitFor(async () => {
-      const told = (await fast.events(first)).filter(({ status }) => status === 'QUEUED');
-      expect(told).toHaveLength(2);
+      const queued = (await fast.events(first)).filter(({ status }) => status === 'QUEUED');
+      expect(queued).toHaveLength(2);
     }, patient);
     const place = await placeOf(fast, second);
     again();
@@ -86,12 +83,12 @@ describe('clocks that differ', () => {
     expectSoundLog(await fast.events(second));
   });
 
-  it('send nothing twice, lose nothing and leave no gap, however far they are apart', async () => {
+  it('cause no second POST, no lost lip-sync and no gap, whatever the difference', async () => {
     const instances = [await start(0), await start(aheadMs), await start(-aheadMs)];
     const at = (n: number) => instances[n % instances.length] ?? (instances[0] as never);
     upstream.accounts[0] = { email, maxJobs: 3 };
     const video = { id: await at(0).source() };
-    // Each is asked for twice, of two instances.
+    // Each request is sent twice, to both instances.
     const made = await Promise.all(
       Array.from({ length: 24 }, (_, n) => {
         const text = `Number ${n % 12}`;
@@ -119,14 +116,14 @@ describe('clocks that differ', () => {
     ['ahead', aheadMs],
     ['behind', -aheadMs],
   ])(
-    'sent a second POST of one key, as a refusal came while the other instance, whose clock is %s, still checked the request',
+    'send one POST for a key that is rejected while the other instance, whose clock is %s, validates the same request',
     async (_, apart) => {
       const here = await start(0);
       const there = await start(apart);
       const video = { id: await here.source() };
       const input = { video, speech: { text: { text: 'Rude' } }, idempotencyKey: 'rude' };
       upstream.reply('POST /videos/lipsync', { status: 422, body: '{"error":"no"}' });
-      // It knows the accounts from here on, and the other one does not.
+      // This instance has read the accounts; the other one has not.
       expect((await here.create(input)).code).toBe('CONTENT_MODERATED');
       const answer = upstream.hold('GET /accounts');
       const asked = there.create(input);
@@ -136,13 +133,13 @@ describe('clocks that differ', () => {
       answer();
       expect((await asked).code).toBe('CONTENT_MODERATED');
       expect(countPosts()).toBe(2);
-      // Whoever asks after it is not answered by it.
+      // A later request does not get this answer.
       expect(await there.create(input)).toMatchObject({ replayed: false });
       expect(countPosts()).toBe(3);
     },
   );
 
-  it('gave a turn to whoever had just had one, as that was by the clock of another instance', async () => {
+  it('keep the turns of owners fair when the last turn was recorded by another clock', async () => {
     const here = await start(0);
     const there = await start(aheadMs);
     const video = { id: await here.source(as('ann')) };

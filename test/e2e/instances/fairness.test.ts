@@ -12,7 +12,7 @@ let fleet: Fleet;
 let instances: [Instance, Instance];
 let video: string;
 beforeEach(async () => {
-  // Time passes by the half minute here: no lease and no job may end by that.
+  // The clock jumps by half a minute: leases and jobs must outlast that.
   const env = { UPSTREAM_TIMEOUT_MS: String(hour), MAX_JOB_MS: String(100 * hour) };
   fleet = await openFleet({
     env: { ...env, API_KEYS: apiKeys(...owners) },
@@ -37,7 +37,7 @@ async function ask(owner: string, count: number): Promise<Made[]> {
   return made;
 }
 
-/** As many more of an owner's last waiting one, just as they would have been asked for, in a tenth of the time. */
+/** Copies an owner's last waiting lip-sync this many times, ten times faster than requests would. */
 async function repeat(owner: string, count: number): Promise<void> {
   const { db } = instances[0].app;
   await db.transaction(async (tx) => {
@@ -60,7 +60,7 @@ async function repeat(owner: string, count: number): Promise<void> {
   });
 }
 
-/** A job of somebody else who uses the same account, which we know nothing of. */
+/** A job on the same account that was not created by this server. */
 async function occupyOne(): Promise<void> {
   const { baseUrl, token } = fleet.sandbox;
   const key = keyOf('Video', video) ?? '';
@@ -82,7 +82,7 @@ const storms = [
   {
     name: 'as the first POST of six half minutes in a row is refused',
     begin: async () => {
-      // While the refusal is on its way, whoever has a place might go past.
+      // A lip-sync with a queue position might overtake while the answer is on its way.
       await fleet.turn({ delayMs: 200 });
       for (const before of [1, 2, 3, 4, 5, 6]) {
         await fleet.turn({ statusNext: [429] });
@@ -95,9 +95,9 @@ const storms = [
     },
   },
   {
-    name: 'as the account is fuller than we know and refuses whoever comes second',
+    name: 'while the account has unknown jobs and answers 429 to every second POST',
     begin: async () => {
-      // Else it would be known.
+      // Otherwise the server would know the job.
       const path = '/scheduler/available';
       await fleet.turn({ failPath: { path, status: 503, times: 100_000 } });
       await occupyOne();
@@ -107,9 +107,9 @@ const storms = [
 
 describe('works', () => {
   it.each(storms)(
-    'a thousand waiting ones of one owner delay the first of another by one job a slot, also in a storm of 429, $name',
+    'a thousand waiting lip-syncs of one owner delay the first of another owner by one job per slot, also during many 429, $name',
     async ({ begin }) => {
-      // Refused, so that for half a minute everything waits.
+      // Answered 429, so that everything waits for half a minute.
       const headers = { 'retry-after': '30' };
       await fleet.turn({ failPath: { path: '/videos/lipsync', status: 429, headers } });
       await ask('bob', 1);
@@ -137,10 +137,10 @@ describe('works', () => {
       }
       const taken = posts.filter(({ status }) => status === 200).map(ownerOf);
       const aheadOf = (at: number) => taken.slice(0, at).filter((owner) => owner === 'ann').length;
-      // He was refused first, and has not lost his turn by that.
+      // He was answered 429 first and keeps his turn.
       expect(taken[0]).toBe('bob');
       expect(aheadOf(taken.indexOf('cat'))).toBeLessThanOrEqual(slots);
-      // Nor do all that one has delay each of the next more than that; and she is not passed over either.
+      // His backlog delays each of the next by no more than that, and hers advances too.
       const share = aheadOf(taken.lastIndexOf('bob'));
       expect(share).toBeLessThanOrEqual(11 * slots);
       expect(share).toBeGreaterThanOrEqual(5);

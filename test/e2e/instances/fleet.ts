@@ -7,10 +7,10 @@ import { type SandboxOptions, startSandbox } from '../../../src/sandbox/sandbox.
 import type { Job } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
-import { type Program, startProgram } from '../../support/other-upstream-process.ts';
-import { type Questions, questionsOf } from './questions.ts';
+import { type Program, startProgram } from '../../support/program.ts';
+import { type Questions, questionsOf } from './operations.ts';
 
-/** A request as the sandbox saw it; `status` is `aborted` where the client left before the answer. */
+/** A request as the sandbox recorded it; `status` is `aborted` when the client closed the connection before the answer. */
 export type Request = {
   method: string;
   path: string;
@@ -25,19 +25,19 @@ export type Process = Questions & { url: string; program: Program };
 export type Fleet = Awaited<ReturnType<typeof openFleet>>;
 
 export type FleetOptions = {
-  /** Of every instance. */
+  /** Variables of every instance. */
   env?: Record<string, string>;
   sandbox?: Partial<SandboxOptions>;
-  /** Another database than a fresh one of this run's server. It is not removed. */
+  /** An existing database. It is not removed. Default: a fresh one. */
   storage?: TestStorage;
 };
 
 export const studio = 'studio@sandbox.example';
 
-/** Ended otherwise than COMPLETED a job costs the sandbox no rendering: for tests in which only that it ends matters. */
+/** A failed job needs no rendering in the sandbox: for tests that only need jobs to end. */
 export const cheapEnd = { outcome: 'MODERATED' } as const;
 
-/** One upstream, one PostgreSQL, and as many instances of the program on them as a test starts. */
+/** One upstream, one PostgreSQL, and the instances of the program that a test starts on them. */
 export async function openFleet(options: FleetOptions = {}) {
   const clock = { aheadMs: 0 };
   const storage = options.storage ?? (await testStorage());
@@ -70,7 +70,7 @@ export async function openFleet(options: FleetOptions = {}) {
     clock,
     storage,
     sandbox,
-    /** In this process, on the clock of the fleet. */
+    /** Starts an instance in this process, with the clock of the fleet. */
     async start(env: Record<string, string> = {}): Promise<Instance> {
       const app = await startTestApp({
         storage,
@@ -78,12 +78,12 @@ export async function openFleet(options: FleetOptions = {}) {
         now: () => new Date(Date.now() + clock.aheadMs),
         env: { ...options.env, ...env },
       });
-      // Not spread: its `sandbox` throws where the upstream was given.
+      // Not spread, because the getter `sandbox` throws when an upstream was given.
       const instance: Instance = Object.assign(app, questionsOf(app));
       instances.add(instance);
       return instance;
     },
-    /** A process of its own, as an operator runs it, for a test that kills it. */
+    /** Starts an instance as a process, for tests that kill it. */
     async spawn(env: Record<string, string> = {}): Promise<Process> {
       expect(storage.url).toBeDefined();
       const program = startProgram({
@@ -109,10 +109,10 @@ export async function openFleet(options: FleetOptions = {}) {
     forgetRequests: () => control('DELETE', 'requests'),
     jobs: async () => (await read()).jobs,
     accounts: async () => (await read()).accounts,
-    /** Those that were made for this lip-sync: never more than one. */
+    /** The POSTs for this lip-sync: never more than one. */
     jobsOf: async (id: string) =>
       (await read()).jobs.filter(({ replyRef }) => replyRef === keyOf('Lipsync', id)),
-    /** Ends all that runs at the sandbox. */
+    /** Ends every running job of the sandbox. */
     async finishJobs(status: 'COMPLETED' | 'FAILED' | 'MODERATED' = 'MODERATED'): Promise<void> {
       const { jobs } = await read();
       const running = jobs.filter((job) => ['QUEUED', 'GENERATING'].includes(job.status));
@@ -120,7 +120,7 @@ export async function openFleet(options: FleetOptions = {}) {
         await control('POST', `jobs/${encodeURIComponent(id)}/finish`, { status });
       }
     },
-    /** Time passes for every instance in this process, and what it frees is noticed at once. */
+    /** Advances the clock of every instance in this process and runs their schedulers at once. */
     async pass(ms: number): Promise<void> {
       clock.aheadMs += ms;
       const [first] = instances;
@@ -131,7 +131,7 @@ export async function openFleet(options: FleetOptions = {}) {
       for (const instance of instances) await instance.stop();
       await sandbox.close();
       if (options.storage === undefined) await storage.remove();
-      // A file that the sandbox was just writing may still come.
+      // The sandbox may still be writing a file.
       await rm(dataDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     },
   };

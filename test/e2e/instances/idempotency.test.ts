@@ -16,7 +16,7 @@ beforeEach(async () => {
   await fleet.forgetRequests();
 });
 
-/** As many ask at once, every instance in its turn. */
+/** Sends this many requests at once, to the instances in turn. */
 function askAll(count: number, key: string): Promise<Made[]> {
   const input = { video: { id: video }, speech: { text: { text: key } }, idempotencyKey: key };
   const asked = Array.from({ length: count }, (_, n) =>
@@ -26,8 +26,8 @@ function askAll(count: number, key: string): Promise<Made[]> {
 }
 
 describe('works', () => {
-  it('sends one POST for a hundred who ask two instances at once, and gives all the same lip-sync', async () => {
-    // Whoever comes while the POST is under way waits for its answer, also on the instance that doesn't send it.
+  it('sends one POST for a hundred simultaneous requests to two instances, and answers all with the same lip-sync', async () => {
+    // A request during the POST waits for its answer, also on the other instance.
     await fleet.turn({ delayMs: 200 });
     const made = await askAll(100, 'hundred');
     expect(made.map(({ __typename }) => __typename)).toEqual(
@@ -43,7 +43,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('all who ask two instances at once by the one refusal of one POST', async () => {
+  it('all simultaneous requests to two instances with the one rejection of one POST', async () => {
     const before = (await instances[1]?.list())?.length;
     await fleet.turn({ delayMs: 200, failPath: { path: '/videos/lipsync', status: 422 } });
     const refused = await askAll(50, 'refused');
@@ -54,7 +54,7 @@ describe('refuses', () => {
     expect(await instances[1]?.list()).toHaveLength(before ?? 0);
   });
 
-  it('to send again what had no clear answer, and tells all who ask two instances at once of the same lip-sync', async () => {
+  it('a second POST after an unknown outcome, and answers all requests to two instances with the same lip-sync', async () => {
     await fleet.turn({ delayMs: 200 });
     const key = '[[503]] unclear';
     const made = await askAll(50, key);
@@ -63,7 +63,7 @@ describe('refuses', () => {
     );
     expect(new Set(made.map(idOf)).size).toBe(1);
     expect(await fleet.posts()).toHaveLength(1);
-    // Also who comes later.
+    // A later request too.
     expect(await askAll(2, key)).toMatchObject([
       { __typename: 'OutcomeUnknownError' },
       { __typename: 'OutcomeUnknownError' },

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet, type Process } from './fleet.ts';
-import { expectWhole } from './questions.ts';
+import { expectWhole } from './operations.ts';
 
 const upstreamTimeoutMs = 30_000;
 const hour = 3_600_000;
 
-/** What promise 8 gives another instance to take a submission over. */
+/** The time in which another instance must take over a submission. */
 const takeOverMs = upstreamTimeoutMs + 15_000;
 
 let fleet: Fleet;
-/** The one that dies. */
+/** The instance that is killed. */
 let lost: Process;
 let video: string;
 beforeEach(async () => {
@@ -27,7 +27,7 @@ const say = (text: string, more: object = {}) => ({
   ...more,
 });
 
-/** One job each, and a log that anybody may read. */
+/** Each lip-sync has one job and a sound log. */
 async function expectSentOnce(other: Instance, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     expect(await fleet.jobsOf(id)).toHaveLength(1);
@@ -37,9 +37,9 @@ async function expectSentOnce(other: Instance, ids: readonly string[]): Promise<
 }
 
 describe('works', () => {
-  it('another instance finishes what was accepted before its instance was killed in the middle of a look', async () => {
+  it('another instance finishes a submitted lip-sync whose instance was killed during a poll', async () => {
     const id = idOf(await lost.create(say('Accepted')));
-    // Its poll never comes back, and its job of the background queue dies with it.
+    // The poll never returns, and its background job ends with the process.
     await fleet.turn({ failPath: { path: '/videos', method: 'GET', action: 'hang' } });
     await vi.waitFor(async () => {
       expect((await fleet.requests('GET /videos')).map(({ status }) => status)).toContain('hang');
@@ -47,7 +47,7 @@ describe('works', () => {
     const other = await fleet.start();
     const { over } = await other.watch(id);
     await lost.program.kill('SIGKILL');
-    // Its callback goes to an address where nobody is any more.
+    // The callback goes to the address of the killed instance.
     await fleet.finishJobs('COMPLETED');
     const seen = await over;
     expectWhole(seen);
@@ -59,7 +59,7 @@ describe('works', () => {
     const other = await fleet.start();
     const input = say('In flight', { idempotencyKey: 'in flight' });
     await fleet.turn({ hangNext: 1 });
-    // Nobody hears this answer.
+    // This answer is lost.
     const unheard = lost.create(input).catch(() => null);
     await vi.waitFor(async () => expect(await fleet.jobs()).toHaveLength(1), patient);
     const [{ id = '', status } = {}] = await other.list();
@@ -68,7 +68,7 @@ describe('works', () => {
     const twin = other.create(input);
     await lost.program.kill('SIGKILL');
     await fleet.pass(takeOverMs);
-    // Whoever asked with the same key is told of the same one, whether its job was found already or not yet.
+    // A request with the same key gets the same lip-sync, whether or not its job has been found.
     expect(idOf(await twin)).toBe(id);
     expect(await unheard).toBeNull();
     await other.reach(id, 'SUBMITTED', 'GENERATING');
@@ -80,7 +80,7 @@ describe('works', () => {
     await expectSentOnce(other, [id]);
   });
 
-  it('another instance sends what waited when its instance was killed, in flight and in the queue', async () => {
+  it('another instance sends what waited, in flight and in the queue, when an instance is killed', async () => {
     const other = await fleet.start();
     const running = await Promise.all([1, 2].map((n) => lost.create(say(`Running ${n}`))));
     await fleet.turn({ hangNext: 1 });
@@ -112,21 +112,21 @@ describe('works', () => {
     );
   });
 
-  it('another instance is asked again for a whole batch, in the middle of which its instance was killed', async () => {
+  it('another instance completes a batch that is requested again after its instance was killed', async () => {
     const other = await fleet.start();
     const batch = Array.from({ length: 8 }, (_, n) =>
       say(`Batch ${n}`, { idempotencyKey: `${n}` }),
     );
     await fleet.turn({ hangNext: 2 });
     const unheard = lost.createAll(batch).catch(() => null);
-    // Two POSTs have no answer, the third has or is about to, and the others wait.
+    // Two POSTs are unanswered, the third is answered or about to be, and the others wait.
     await vi.waitFor(async () => {
       expect(await fleet.jobs()).toHaveLength(3);
       expect(await other.list()).toHaveLength(8);
     }, patient);
     await lost.program.kill('SIGKILL');
     expect(await unheard).toBeNull();
-    // Asked at once, it waits for what becomes of the POSTs under way.
+    // The request waits for the outcomes of the POSTs under way.
     const again = other.createAll(batch);
     await fleet.pass(takeOverMs);
     const { results = [] } = await again;

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => fleet.stop());
 
-/** Fifty at once, of both instances: how many of each answer. */
+/** Sends fifty requests at once to both instances and counts each answer. */
 async function askFifty(owner: string): Promise<Record<string, number>> {
   const made = await Promise.all(
     Array.from({ length: 50 }, (_, n) =>
@@ -30,10 +30,10 @@ async function askFifty(owner: string): Promise<Record<string, number>> {
 }
 
 describe('refuses', () => {
-  it('exactly what is over a limit, also when fifty ask two instances at once', async () => {
+  it('exactly the requests over a limit, also when two instances get fifty at once', async () => {
     // Three run and two wait.
     expect(await askFifty('ann')).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
-    // So two places of the queue are left.
+    // Two more fit into the queue.
     expect(await askFifty('bob')).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
     expect((await fleet.posts()).map(({ status }) => status)).toEqual([200, 200, 200]);
   });

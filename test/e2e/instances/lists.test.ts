@@ -41,13 +41,13 @@ async function expectWhole(seen: readonly Update[], ids: readonly string[]): Pro
 }
 
 describe('a list', () => {
-  it('is followed on the one instance while its jobs are sent and looked after by both', async () => {
+  it('is watched on one instance while both instances send and poll its jobs', async () => {
     const ids = idsOf(await here.createAll(inputs(12, 'Elsewhere')));
     const seen = await there.watchAll(ids.toReversed());
     await expectWhole(seen, ids);
   });
 
-  it('goes on where it was, from instance to instance', async () => {
+  it('resumes after its cursor on another instance', async () => {
     const ids = idsOf(await there.createAll(inputs(20, 'Hopping')));
     const seen: Update[] = [];
     for (const [turn, instance] of [here, there, here, there, here].entries()) {
@@ -63,8 +63,8 @@ describe('a list', () => {
 });
 
 describe('a batch', () => {
-  it('is made once where both instances are asked for it at once, each in its own order', async () => {
-    // Off-peak there is room for all of them, so that each is sent at once.
+  it('is created once when both instances get it at once, in different orders', async () => {
+    // Off-peak jobs need no slot, so each is sent at once.
     const batch = inputs(10, 'Twice', { offPeak: true });
     await fleet.turn({ delayMs: 50, generatingMs: 3_600_000 });
     const [one, other] = await Promise.all([

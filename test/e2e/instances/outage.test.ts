@@ -12,12 +12,12 @@ import {
 import { silentLog } from '../../support/database.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet } from './fleet.ts';
-import { expectWhole } from './questions.ts';
+import { expectWhole } from './operations.ts';
 
 const hour = 3_600_000;
 const patient = { timeout: 25_000, interval: 100 };
 
-// A server of its own: the one of the run must not go down under the other tests.
+// A separate server: the one of the run must stay up for other tests.
 let server: PostgresServer;
 let dataDir: string;
 beforeAll(async () => {
@@ -36,7 +36,7 @@ beforeEach(async () => {
   const url = await server.createDatabase();
   fleet = await openFleet({
     storage: { url, dataDir, log: silentLog, remove: async () => undefined },
-    // Time passes by the half minute in the second test: no lease may end by that.
+    // The clock jumps by half a minute in the second test: leases must outlast that.
     env: { UPSTREAM_TIMEOUT_MS: String(hour) },
     sandbox: { generatingMs: 300 },
   });
@@ -53,10 +53,10 @@ const say = (text: string) => ({
   idempotencyKey: text,
 });
 
-/** What was claimed in a transaction that was cut off at its end is nobody's: its lease ends. */
+/** A claim whose transaction lost its connection at commit has no holder: its lease must expire. */
 const passAnHour = () => vi.waitFor(() => fleet.pass(hour + 15_000), patient);
 
-/** Nothing of the outage but that something went wrong. */
+/** Callers see only a masked error. */
 const masked = {
   data: null,
   errors: [
@@ -68,10 +68,10 @@ const masked = {
 };
 
 describe('works', () => {
-  it('ends every lip-sync once when PostgreSQL goes away and comes back while jobs run and watchers watch', async () => {
+  it('ends every lip-sync once across an outage of PostgreSQL with running jobs and open subscriptions', async () => {
     const made = await Promise.all(Array.from({ length: 20 }, (_, n) => at(n).create(say(`${n}`))));
     const ids = made.map(idOf);
-    // Each is watched where it was not asked for.
+    // Each is watched on the instance that did not create it.
     const watchers = await Promise.all(ids.map((id, n) => at(n + 1).watch(id)));
     await vi.waitFor(async () => {
       const ended = (await instances[0].list()).filter(({ status }) => terminal.includes(status));
@@ -85,7 +85,7 @@ describe('works', () => {
     for (const { data, errors } of unheard) {
       expect({ data, errors }).toMatchObject(masked);
     }
-    // What runs goes on at the upstream meanwhile, and ends there: its callbacks can't be acted upon.
+    // Running jobs end at the upstream meanwhile; their callbacks cannot be handled.
     await vi.waitFor(async () => {
       expect((await fleet.jobs()).filter(({ status }) => status !== 'MODERATED')).toEqual([]);
     }, patient);
@@ -97,7 +97,7 @@ describe('works', () => {
       expectWhole(seen);
       expect(seen.at(-1)?.status).toBe('MODERATED');
     }
-    // Once more, and at once: whatever was being written is cut off.
+    // A second, immediate outage interrupts every write under way.
     const more = await Promise.all([20, 21, 22, 23].map((n) => at(n).create(say(`${n}`))));
     expect(more.map(({ replayed }) => replayed)).toEqual(Array(4).fill(false));
     await server.restart();
@@ -111,13 +111,13 @@ describe('works', () => {
     for (const id of [...ids, ...more.map(idOf)]) expectSoundLog(await instances[0].events(id));
   }, 60_000);
 
-  it('lost the answers of POSTs that came while PostgreSQL was away', async () => {
+  it('keeps the answers of POSTs that arrive during an outage of PostgreSQL', async () => {
     await fleet.turn({ generatingMs: hour });
     const running = await Promise.all([1, 2, 3].map((n) => at(n).create(say(`Running ${n}`))));
     const waiting: Made[] = [];
     for (const n of [1, 2, 3]) waiting.push(await at(n).create(say(`Waiting ${n}`)));
     await fleet.forgetRequests();
-    // Long enough for the server to stop before they come.
+    // Long enough for the server to stop before the answers arrive.
     const late = (status: number) => ({ path: '/videos/lipsync', status, delayMs: 2_000 });
     await fleet.turn({ generatingMs: 60, failPath: [late(429), late(412)], outcome: 'FAILED' });
     await fleet.finishJobs();
@@ -129,7 +129,7 @@ describe('works', () => {
     }, patient);
     await server.start();
     await vi.waitFor(async () => {
-      // What was refused with 429 waits for half a minute.
+      // A lip-sync that was answered 429 waits for half a minute.
       await fleet.pass(31_000);
       const { length } = (await instances[0].list()).filter(({ failure }) => failure !== null);
       expect(length).toBe(6);

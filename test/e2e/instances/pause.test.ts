@@ -11,7 +11,7 @@ afterEach(() => fleet.stop());
 
 async function open(emails: readonly string[]): Promise<[Instance, Instance]> {
   fleet = await openFleet({
-    // Time passes by the minute here: no lease and no job may end by that.
+    // The clock jumps by a minute: leases and jobs must outlast that.
     env: { UPSTREAM_TIMEOUT_MS: String(hour), MAX_JOB_MS: String(100 * hour) },
     sandbox: { accounts: emails.map((email) => ({ email, maxJobs: 3 })) },
   });
@@ -19,7 +19,7 @@ async function open(emails: readonly string[]): Promise<[Instance, Instance]> {
   return [await fleet.start(), await fleet.start()];
 }
 
-/** Fifty of a video that is in no account yet, so that any may make them; asked of both instances. */
+/** Fifty of an uploaded video, which every account can process, requested from both instances. */
 async function askFifty(instances: [Instance, Instance]): Promise<string[]> {
   const uploadId = await instances[0].uploadVideo();
   const made = await Promise.all(
@@ -36,7 +36,7 @@ async function askFifty(instances: [Instance, Instance]): Promise<string[]> {
   return made.map(idOf);
 }
 
-/** How many ended with which failure. */
+/** The number of lip-syncs per failure. */
 async function failuresOf(instance: Instance): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { status, failure } of await instance.list()) {
@@ -46,7 +46,7 @@ async function failuresOf(instance: Instance): Promise<Record<string, number>> {
   return counts;
 }
 
-/** In the middle of the queue, and with three POSTs to it under way at once. */
+/** Fails the account in the middle of the queue, with three simultaneous POSTs to it. */
 async function fallIll(name: string): Promise<void> {
   await vi.waitFor(async () => {
     expect((await fleet.jobs()).filter(({ email }) => email === big).length).toBeGreaterThan(5);
@@ -65,7 +65,7 @@ async function fallIll(name: string): Promise<void> {
   await fleet.turn({ delayMs: null });
 }
 
-/** Where each answer comes from: the reads that tell whether the account is in order again. */
+/** The reads that show whether the account has recovered. */
 const accounts = [
   { name: '412', code: 'INSUFFICIENT_CREDITS', read: 'GET /features/' },
   { name: '596', code: 'ACCOUNT_PENDING', read: `GET /accounts/${big}` },
@@ -73,7 +73,7 @@ const accounts = [
 
 describe('works', () => {
   it.each(accounts)(
-    'one of fifty fails when one of two accounts answers $name, and the others go to the other one',
+    'one of fifty fails when one of two accounts answers $name, and the rest use the other account',
     async ({ name, code }) => {
       const instances = await open([big, small]);
       const ids = await askFifty(instances);
@@ -84,7 +84,7 @@ describe('works', () => {
       const posts = await fleet.posts();
       const met = posts.findIndex((post) => post.status === Number(name));
       expect(posts[met]?.body?.email).toBe(big);
-      // Nothing is sent to it any more, and the rest goes to the other one.
+      // The paused account gets no POST; the rest goes to the other account.
       const later = posts.slice(met + 1).filter(({ status }) => status === 200);
       expect(later.length).toBeGreaterThan(10);
       expect(new Set(later.map(({ body }) => body?.email))).toEqual(new Set([small]));
@@ -95,7 +95,7 @@ describe('works', () => {
   );
 
   it.each(accounts)(
-    'one of fifty fails when the only account answers $name, and the others wait until a read a minute says that it healed',
+    'one of fifty fails when the only account answers $name, and the rest wait until a read, one a minute, succeeds',
     async ({ name, code, read }) => {
       const instances = await open([big]);
       const ids = await askFifty(instances);
@@ -115,7 +115,7 @@ describe('works', () => {
       const reads = async () => (await fleet.requests(read)).length - asked;
       await fleet.pass(1_000);
       for (const minute of [1, 2, 3]) {
-        // Both look at the clock every second; here it is thrice, and each minute there is one read.
+        // Both schedulers run every second, here three times, and there is one read a minute.
         for (const { app } of [...instances, ...instances, ...instances]) {
           await app.services.accounts.probeDue();
         }

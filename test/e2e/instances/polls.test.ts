@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pollQueue } from '../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
 import { idOf, patient } from '../../domains/lipsyncs/stage.ts';
-import { type Held, openHeld } from './held.ts';
+import { type Held, openHeld } from './blocked-instance.ts';
 
 let held: Held;
 beforeEach(async () => {
@@ -17,7 +17,7 @@ async function pollsIn(state: string): Promise<number> {
   return rows.length;
 }
 
-/** What waits is due now. */
+/** Makes every waiting poll due. */
 const makeDue = () =>
   held.query('update pgboss.job set start_after = now() where name = $1 and state = $2', [
     pollQueue,
@@ -25,12 +25,12 @@ const makeDue = () =>
   ]);
 
 describe('works', () => {
-  it('nobody polled for what was accepted while the last poll of its account found nothing to look at', async () => {
+  it('polls a job that was accepted while the last poll of its account found no running job', async () => {
     const { instance, upstream, say } = held;
     const first = idOf(await say('First'));
     await (await upstream.nextJob()).become(1);
     await instance.end(first);
-    // Left behind by the first one, which its callback has ended.
+    // The poll of the first lip-sync, which a callback has ended.
     expect(await pollsIn('created')).toBe(1);
 
     const answer = upstream.hold('POST /videos/lipsync');
@@ -39,13 +39,13 @@ describe('works', () => {
     const release = await held.holdEvents();
     answer();
     await held.untilAnEventIsHeld();
-    // The poll runs in the middle of the transaction that writes down the answer.
+    // The poll runs during the transaction that stores the answer.
     await makeDue();
     await vi.waitFor(async () => expect(await pollsIn('completed')).toBe(1), patient);
     await release();
     const second = idOf(await making);
 
-    upstream.habits.callbacks = 'none';
+    upstream.behaviour.callbacks = 'none';
     await (await upstream.nextJob()).become(8);
     await makeDue();
     expect(await instance.end(second)).toMatchObject({ status: 'FAILED' });

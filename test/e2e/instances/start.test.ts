@@ -7,7 +7,7 @@ import { openFleet } from './fleet.ts';
 const migrations = join(import.meta.dirname, '../../../src/database/migrations');
 
 describe('works', () => {
-  it('brings an empty database to the schema once when several instances start on it at once', async () => {
+  it('migrates an empty database once when several instances start on it at the same time', async () => {
     const fleet = await openFleet();
     try {
       const [here, there] = await Promise.all([fleet.start(), fleet.start(), fleet.spawn()]);
@@ -15,7 +15,7 @@ describe('works', () => {
         'select name from schema_migrations order by name collate "C"',
       );
       expect(applied.map(({ name }) => name)).toEqual((await readdir(migrations)).sort());
-      // One generated secret: what one signs the others understand.
+      // One generated secret: every instance accepts what another one signed.
       expect(
         await here.app.db.query("select 1 from settings where name like 'callback%'"),
       ).toHaveLength(1);

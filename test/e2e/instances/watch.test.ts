@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { type Fleet, type Instance, openFleet } from './fleet.ts';
-import { expectWhole } from './questions.ts';
+import { expectWhole } from './operations.ts';
 
 const never = String(3_600_000);
 
@@ -11,12 +11,12 @@ let here: Instance;
 let there: Instance;
 let video: string;
 let admin: Client;
-/** Of the database. */
+/** The name of the database. */
 let name: string;
-/** The server's process for the connection on which `there` listens. */
+/** The PostgreSQL backend of the connection on which `there` listens. */
 let listening: number;
 beforeAll(async () => {
-  // Nobody polls: what is not called back, or told by the other instance, is never known.
+  // No polls: an event arrives only by a callback or a notification of the other instance.
   fleet = await openFleet({ env: { POLL_INTERVAL_MS: never }, sandbox: { generatingMs: 200 } });
   const url = new URL(fleet.storage.url ?? '');
   name = url.pathname.slice(1);
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await admin.connect();
   here = await fleet.start();
   there = await fleet.start();
-  // Read at once: its next statement is no LISTEN.
+  // Read at once, because its next statement is not LISTEN.
   const { rows } = await admin.query<{ pid: number }>(
     `select pid from pg_stat_activity where datname = $1 and query ilike 'listen %'
      order by backend_start desc`,
@@ -43,7 +43,7 @@ beforeEach(() => fleet.clearSwitches());
 const say = (text: string) => ({ video: { id: video }, speech: { text: { text } } });
 
 describe('works', () => {
-  it('a callback that arrives at one instance reaches whoever watches on the other', async () => {
+  it('a callback to one instance reaches the subscribers of the other', async () => {
     const made = await here.create(say('Hello'));
     const [job] = await fleet.jobsOf(idOf(made));
     expect(job?.replyUrl).toContain(here.url);
@@ -54,7 +54,7 @@ describe('works', () => {
     expectSoundLog(await there.events(idOf(made)));
   });
 
-  it('a callback of a lip-sync that another instance has sent is understood wherever it arrives', async () => {
+  it('every instance handles the callback of a lip-sync that another instance submitted', async () => {
     await fleet.turn({ callbacks: 'none' });
     const made = await here.create(say('Elsewhere'));
     const { over } = await here.watch(idOf(made));
@@ -68,18 +68,18 @@ describe('works', () => {
     expect(seen.at(-1)).toMatchObject({ status: 'MODERATED', source: 'CALLBACK' });
   });
 
-  it('an instance whose listening connection was cut off hears again, and reads what it missed', async () => {
+  it('an instance whose LISTEN connection was cut listens again and reads the events in between', async () => {
     await fleet.turn({ generatingMs: 3_600_000 });
     const made = await here.create(say('Unheard'));
     const { seen, over } = await there.watch(idOf(made));
-    // Nobody gets a new connection, so that it stays deaf until all has happened.
+    // New connections are refused, so that it cannot listen again before all events are stored.
     await admin.query(`alter database ${name} with allow_connections false`);
     const ended = await admin.query('select pg_terminate_backend($1, 10000) as ok', [listening]);
     expect(ended.rows).toEqual([{ ok: true }]);
     await fleet.finishJobs('COMPLETED');
     const [job] = await fleet.jobsOf(idOf(made));
     await vi.waitFor(async () => {
-      // Again, where the other one was short of connections too.
+      // Again, with too few connections on the other instance too.
       await fetch(job?.replyUrl ?? '', { method: 'POST', body: '{}' });
       expect((await here.find(idOf(made)))?.status).toBe('COMPLETED');
     }, patient);

@@ -1,7 +1,7 @@
 import type { Scope } from '../../../src/graphql/context.ts';
 import { encodeId } from '../../../src/graphql/ids.ts';
 
-/** Of the right form, and of nothing. */
+/** Well-formed, but of no row. */
 const uuid = '00000000-0000-4000-8000-000000000000';
 const ids = {
   Account: encodeId('Account', 'AAAAAAAAAAAA'),
@@ -13,18 +13,18 @@ const ids = {
 };
 
 export type Rule = {
-  /** One of these opens it; `signed in`: any token does; `everyone`: nothing is needed. */
+  /** Any one of these scopes is enough; `signed in`: any valid token; `everyone`: no token. */
   needs: readonly Scope[] | 'signed in' | 'everyone';
   /** The field with its arguments and what is selected. */
   ask: string;
-  /** Whether a refusal is a member of its union; else it is an entry in `errors[]`. */
+  /** Whether a refusal is a member of the union; otherwise it is an entry in `errors[]`. */
   hasUnion: boolean;
 };
 
-const told = '{ __typename ... on LipsyncError { code message } }';
+const errorFields = '{ __typename ... on LipsyncError { code message } }';
 const union = (needs: Rule['needs'], field: string): Rule => ({
   needs,
-  ask: `${field} ${told}`,
+  ask: `${field} ${errorFields}`,
   hasUnion: true,
 });
 const plain = (needs: Rule['needs'], ask: string): Rule => ({ needs, ask, hasUnion: false });
@@ -33,7 +33,7 @@ const read = ['lipsync:read'] as const;
 const write = ['lipsync:write'] as const;
 const admin = ['admin'] as const;
 
-/** What each field of the schema asks of its caller. A field without a row fails the test. */
+/** The scopes that each field of the schema needs. A field without a row fails the test. */
 export const rules: Record<string, Rule> = {
   'Query.viewer': plain('everyone', 'viewer { name }'),
   'Query._service': plain('everyone', '_service { sdl }'),
@@ -45,7 +45,7 @@ export const rules: Record<string, Rule> = {
   'Query.lipsyncs': plain(read, 'lipsyncs { nodes { id } }'),
   'Query.upload': plain(read, `upload(id: "${ids.Upload}") { id }`),
   'Query.accounts': union(admin, 'accounts'),
-  // Of its type.
+  // The scope depends on the type of the node.
   'Query.node': plain(read, `node(id: "${ids.Lipsync}") { id }`),
   'Query.nodes': plain(read, `nodes(ids: ["${ids.Lipsync}"]) { id }`),
   'Query._entities': entity(read, 'Lipsync'),
@@ -81,7 +81,7 @@ export const rules: Record<string, Rule> = {
   'Subscription.lipsyncsProgress': union(read, `lipsyncsProgress(ids: ["${ids.Lipsync}"])`),
 };
 
-/** The same of each type that other subgraphs may refer to. */
+/** The scopes of each entity type. */
 export const entityRules: Record<string, Rule> = {
   Account: entity(admin, 'Account'),
   Lipsync: entity(read, 'Lipsync'),

@@ -4,7 +4,7 @@ import { startTestApp, type TestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { openTwoOwners, patient, signAs, type TwoOwners } from './two-owners.ts';
 
-/** All that a caller without `admin` can ask of what it has and of what is everybody's. */
+/** Everything that a caller without `admin` can read. */
 const everything = `query { viewer { name scopes webhookKeys { id hint } }
   voices { ... on VoiceList { nodes { id name previewUrl } } }
   videos(first: 100) { ... on VideoConnection { edges { cursor } nodes { ...video } pageInfo { startCursor endCursor } } }
@@ -31,7 +31,7 @@ afterAll(async () => {
   await storage?.remove();
 });
 
-/** Every value of a field whose name says that it is an id or a cursor. */
+/** The values of all fields whose names end in id or cursor. */
 function idsIn(value: unknown, name = ''): string[] {
   if (Array.isArray(value)) return value.flatMap((each) => idsIn(each, name));
   if (typeof value === 'object' && value !== null) {
@@ -41,7 +41,7 @@ function idsIn(value: unknown, name = ''): string[] {
 }
 
 describe('keeps out', () => {
-  test('e-mails and user ids of every id and cursor, and e-mails of all that is told to no admin', async () => {
+  test('e-mails and user ids from every id and cursor, and e-mails from every answer to a caller without admin', async () => {
     const data = await it.people.ann.ask(everything);
     const ids = idsIn(data);
     expect(ids.length).toBeGreaterThan(20);
@@ -56,7 +56,7 @@ describe('keeps out', () => {
     expect(JSON.stringify(data)).not.toMatch(/@|%40|ann\+bob|sandbox\.example/i);
   });
 
-  test('e-mails of everybody but an admin', async () => {
+  test('e-mails from callers without admin', async () => {
     const query = '{ accounts { __typename ... on AccountList { nodes { email } } } }';
     const all = 'lipsync:read lipsync:write videos:read videos:write';
     const [some, admin] = await Promise.all([signAs('op', all), signAs('op', `${all} admin`)]);
@@ -80,7 +80,7 @@ describe('works', () => {
     });
   const operator = `${everything.replace('query {', 'query { accounts { ... on AccountList { nodes { id } } }')}`;
 
-  /** A lip-sync that has ended and was told of, and an upload. @returns the upload's id */
+  /** Creates a finished lip-sync with a delivered webhook, and an upload. @returns the upload's id */
   async function fill(app: TestApp): Promise<string> {
     const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
       '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
@@ -109,14 +109,14 @@ describe('works', () => {
     return data;
   }
 
-  /** What each id leads to. */
+  /** The object behind each id. */
   async function follow(app: TestApp, ids: string[]): Promise<unknown> {
     const query = 'query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }';
     const { data } = await app.ask(query, { ids });
     return data?.nodes;
   }
 
-  test('ids and cursors are the same after a restart and after every rotation of CALLBACK_SECRET', async () => {
+  test('ids and cursors survive a restart and every rotation of CALLBACK_SECRET', async () => {
     const first = await withSecret(secrets.old);
     const upload = await fill(first);
     const before = await readAll(first);

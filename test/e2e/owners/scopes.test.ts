@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Scope, scopes } from '../../../src/graphql/context.ts';
 import { schema } from '../../../src/schema.ts';
 import { startTestApp, type TestApp } from '../../support/app.ts';
-import { askAt, type Door } from './doors.ts';
+import { execute, type Transport } from '../../support/transports.ts';
 import { entityRules, type Rule, rules } from './fields.ts';
 
-/** A key is named after what it may. */
+/** A key is named after its scopes. */
 const nameOf = (granted: readonly Scope[]) => granted.join('.').replaceAll(':', '-') || 'nothing';
 
 function keyFor(granted: readonly Scope[]): string {
@@ -26,25 +26,30 @@ beforeAll(async () => {
 });
 afterAll(() => it?.stop());
 
-function doorsOf(field: string): Door[] {
-  if (field === 'Mutation.uploadAudio') return ['multipart'];
-  const always: Door[] = ['SSE by POST', 'WebSocket', 'reserved stream'];
+function transportsOf(field: string): Transport[] {
+  if (field === 'Mutation.uploadAudio') return ['multipart form'];
+  const always: Transport[] = ['SSE by POST', 'WebSocket'];
   if (field.startsWith('Mutation')) return ['POST', ...always];
   if (field.startsWith('Subscription')) return ['SSE by GET', ...always];
   return ['POST', 'GET', 'SSE by GET', ...always];
 }
 
-const nobodysDoorsOf = (field: string) =>
-  doorsOf(field).filter((door) => door !== 'reserved stream');
-
 type Verdict = { code: unknown; message: string };
 
-/** Why the field was refused, or null; fails where a refusal is told in the wrong place. */
-async function verdictOf(field: string, rule: Rule, asking: { door: Door; token?: string }) {
+/** The refusal of the field, or null; fails when the refusal stands in the wrong place of the answer. */
+async function verdictOf(
+  field: string,
+  rule: Rule,
+  asking: { transport: Transport; token?: string },
+) {
   const [kind = ''] = field.split('.');
   const head = rule.ask.includes('$file') ? '($file: File!)' : '';
   const query = `${kind.toLowerCase()} ${head} { ${rule.ask} }`;
-  const { data, errors } = await askAt(asking.door, { url: it.url, query, token: asking.token });
+  const { data, errors } = await execute(asking.transport, {
+    url: it.url,
+    operation: { query },
+    token: asking.token,
+  });
   const name = rule.ask.split(/\W/, 1)[0] ?? '';
   const codes = ['NOT_AUTHORIZED', 'NOT_AUTHENTICATED'];
   const inErrors = errors?.find(({ extensions }) => codes.includes(String(extensions?.code)));
@@ -90,23 +95,26 @@ describe('the table', () => {
 
 describe('works', () => {
   test.each(guarded)(
-    '%s answers whoever has a scope that it needs, and no other',
+    '%s is open to a caller with any one of its scopes and no other scope',
     async (field, rule) => {
       for (const scope of rule.needs) {
-        for (const door of doorsOf(field)) {
-          expect(await verdictOf(field, rule, { door, token: nameOf([scope]) }), door).toBeNull();
+        for (const transport of transportsOf(field)) {
+          expect(
+            await verdictOf(field, rule, { transport, token: nameOf([scope]) }),
+            transport,
+          ).toBeNull();
         }
       }
     },
   );
 
-  test('fields without a scope answer whoever signed in, and viewer everyone', async () => {
+  test('fields without a scope are open to signed-in callers, and viewer to all callers', async () => {
     for (const [field, rule] of all.filter(([, { needs }]) => !Array.isArray(needs))) {
-      for (const door of doorsOf(field)) {
-        expect(await verdictOf(field, rule, { door, token: 'admin' }), field).toBeNull();
+      for (const transport of transportsOf(field)) {
+        expect(await verdictOf(field, rule, { transport, token: 'admin' }), field).toBeNull();
       }
-      for (const door of rule.needs === 'everyone' ? nobodysDoorsOf(field) : []) {
-        expect(await verdictOf(field, rule, { door }), field).toBeNull();
+      for (const transport of rule.needs === 'everyone' ? transportsOf(field) : []) {
+        expect(await verdictOf(field, rule, { transport }), field).toBeNull();
       }
     }
   });
@@ -114,11 +122,11 @@ describe('works', () => {
 
 describe('keeps out', () => {
   test.each(guarded)(
-    'of %s whoever lacks it, with every other scope, on every door',
+    'callers without the scope of %s, with all other scopes, on every transport',
     async (field, rule) => {
-      for (const door of doorsOf(field)) {
+      for (const transport of transportsOf(field)) {
         const token = nameOf(without(rule.needs));
-        expect(await verdictOf(field, rule, { door, token }), door).toMatchObject({
+        expect(await verdictOf(field, rule, { transport, token }), transport).toMatchObject({
           code: 'NOT_AUTHORIZED',
           message: `This needs the scope ${rule.needs[0]}.`,
         });
@@ -127,12 +135,12 @@ describe('keeps out', () => {
   );
 
   test.each(all.filter(([, { needs }]) => needs !== 'everyone'))(
-    'of %s whoever is nobody, with no token or a bad one, on every door',
+    'callers of %s without a token or with an invalid one, on every transport',
     async (field, rule) => {
-      for (const door of nobodysDoorsOf(field)) {
+      for (const transport of transportsOf(field)) {
         for (const bad of [{}, { token: 'wrong' }]) {
-          const verdict = await verdictOf(field, rule, { door, ...bad });
-          expect(verdict, door).toMatchObject({
+          const verdict = await verdictOf(field, rule, { transport, ...bad });
+          expect(verdict, transport).toMatchObject({
             code: 'NOT_AUTHENTICATED',
             message: 'Sign in to do this.',
           });
@@ -141,13 +149,7 @@ describe('keeps out', () => {
     },
   );
 
-  test('of a stream of its own whoever is nobody', async () => {
-    const asking = { url: it.url, query: '{ viewer { name } }', token: 'wrong' };
-    const { data, errors } = await askAt('reserved stream', asking);
-    expect([data, errors?.[0]?.extensions?.code]).toEqual([undefined, 'NOT_AUTHENTICATED']);
-  });
-
-  test('everybody of nothing that was done: no field had an effect', async () => {
+  test('every effect of the refused operations', async () => {
     expect(await it.app.db.query('select id from uploads')).toEqual([]);
     expect(await it.app.db.query('select id from lipsyncs')).toEqual([]);
     const asked = await it.readSandbox<{ method: string }[]>('requests');

@@ -1,6 +1,12 @@
 import { SignJWT } from 'jose';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import {
+  createLipsync,
+  createLipsyncUntil,
+  type Lipsync,
+  withHeaders,
+} from '../../support/lipsyncs.ts';
 import { wavHeader } from '../../support/wav.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
@@ -15,17 +21,17 @@ export function signAs(sub: string, scope: string): Promise<string> {
 
 export const patient = { timeout: 15_000, interval: 25 };
 
-/** Two owners, each with something of everything. Ann's is what Bob must not find. */
+/** Two owners, each with objects of every kind. Bob must not find Ann's. */
 export async function openTwoOwners(env: Record<string, string> = {}) {
   const it = await startTestApp({
-    // Nothing is looked at by itself: what the upstream is asked, a caller asked for.
+    // No polls: every request to the upstream comes from a caller.
     env: { AUTH_JWT_SECRET: jwtSecret, POLL_INTERVAL_MS: '600000', ...env },
     sandbox: { accounts: [{ email: 'ann+bob@sandbox.example', maxJobs: 8 }] },
   });
   const tokens = {
     ann: await signAs('ann', `${own} videos:read videos:write`),
     bob: await signAs('bob', own),
-    /** Bob, who may look at all videos. */
+    /** Bob with the scope for all videos. */
     bobSeesAll: await signAs('bob', `${own} videos:read`),
   };
   const people = { ann: createPerson(it, tokens.ann), bob: createPerson(it, tokens.bob) };
@@ -36,9 +42,9 @@ export async function openTwoOwners(env: Record<string, string> = {}) {
     people.bob.upload('AUDIO', sound),
   ]);
   const finished = async (name: 'ann' | 'bob', uploadId: string, more: object = {}) => {
-    const text = { text: { text: `I am ${name}.` } };
-    const input = { video: { uploadId }, speech: text, ...more };
-    return people[name].finish(await people[name].create(input));
+    const client = withHeaders(it, { authorization: `Bearer ${tokens[name]}` });
+    const input = { video: { uploadId }, text: `I am ${name}.`, ...more };
+    return createLipsyncUntil(client, 'COMPLETED', input);
   };
   return {
     ...it,
@@ -61,12 +67,12 @@ async function firstVideo(it: TestApp, token: string): Promise<Buffer> {
   return Buffer.from(await response.arrayBuffer());
 }
 
-export type Finished = { id: string; status: string; result: { id: string } | null };
+export type Finished = Pick<Lipsync, 'id' | 'status' | 'result'>;
 
 function createPerson(it: TestApp, token: string) {
-  /** The data; fails where there are `errors`. */
+  const headers = { authorization: `Bearer ${token}` };
+  /** The data; fails when there are `errors`. */
   async function ask<Data>(query: string, variables: object = {}): Promise<Data> {
-    const headers = { authorization: `Bearer ${token}` };
     const { data, errors } = await it.ask<Data>(query, { ...variables }, headers);
     expect(errors).toBeUndefined();
     return data as Data;
@@ -87,23 +93,7 @@ function createPerson(it: TestApp, token: string) {
       return upload.id;
     },
     async create(input: object): Promise<string> {
-      type Data = { createLipsync: { __typename: string; lipsync: { id: string } } };
-      const { createLipsync } = await ask<Data>(
-        `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-           ... on CreateLipsyncSuccess { lipsync { id } } } }`,
-        { input },
-      );
-      expect(createLipsync.__typename).toBe('CreateLipsyncSuccess');
-      return createLipsync.lipsync.id;
-    },
-    async finish(id: string): Promise<Finished> {
-      type Data = { lipsync: Finished };
-      return vi.waitFor(async () => {
-        const query = 'query ($id: ID!) { lipsync(id: $id) { id status result { id } } }';
-        const { lipsync } = await ask<Data>(query, { id });
-        expect(lipsync.status).toBe('COMPLETED');
-        return lipsync;
-      }, patient);
+      return (await createLipsync(withHeaders(it, headers), { ...input })).id;
     },
   };
 }

@@ -3,7 +3,7 @@ import { silentLog } from '../../support/database.ts';
 
 export type Cell = { table: string; column: string; text: string };
 
-/** Every cell of every table of ours and of pg-boss. */
+/** Every cell of our tables and of those of pg-boss. */
 export async function dumpDatabase(url: string): Promise<Cell[]> {
   const db = await connectDatabase({ url, dataDir: '', log: silentLog });
   try {

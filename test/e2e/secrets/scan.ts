@@ -3,12 +3,12 @@ export type Secret = {
   value: string;
 };
 
-/** A shorter piece would be found in texts that know nothing of it. */
+/** Shorter pieces also occur in unrelated texts. */
 const shortestNeedle = 8;
 
 const known = new Map<string, Map<string, string>>();
 
-/** Every way in which a text that holds a secret may be written: needles for a search in plain text. */
+/** The encodings in which a text can contain a secret, as needles for a plain search. */
 export function spellingsOf(value: string): Map<string, string> {
   const spellings = known.get(value) ?? spell(value);
   known.set(value, spellings);
@@ -26,7 +26,7 @@ function spell(value: string): Map<string, string> {
     ['URL-encoded in small letters', encoded.replace(/%\w\w/g, (each) => each.toLowerCase())],
     ['hex', bytes.toString('hex')],
     ['HEX', bytes.toString('hex').toUpperCase()],
-    // Base64 of a longer text looks different by where in it the secret begins.
+    // The Base64 of a longer text depends on the offset of the secret in it.
     ...[0, 1, 2].flatMap((offset): [string, string][] => [
       [`base64, ${offset} bytes in`, alignedBase64(bytes, offset)],
       [`base64url, ${offset} bytes in`, toBase64Url(alignedBase64(bytes, offset))],
@@ -35,7 +35,7 @@ function spell(value: string): Map<string, string> {
   return new Map(all.filter(([, needle]) => needle.length >= shortestNeedle));
 }
 
-/** The characters that are the same whatever stands before and after. */
+/** The characters that do not depend on the neighbouring text. */
 function alignedBase64(bytes: Buffer, offset: number): string {
   const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
   const isWhole = (offset + bytes.length) % 3 === 0;
@@ -46,7 +46,7 @@ function toBase64Url(text: string): string {
   return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-/** Which secrets are in the text, and how they are spelled there. */
+/** The secrets in the text, with their encoding. */
 export function findSecrets(text: string, secrets: readonly Secret[]): string[] {
   return secrets.flatMap(({ name, value }) =>
     [...spellingsOf(value)]

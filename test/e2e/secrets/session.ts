@@ -1,11 +1,11 @@
 import { createGraphQLClient } from '../../support/graphql-client.ts';
 import { wavHeader } from '../../support/wav.ts';
-import { given, type World } from './world.ts';
+import { given, type World } from './program-with-secrets.ts';
 
 export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
 
-/** What somebody was told, and who. */
-export type Told = { who: string; what: string; text: string };
+/** An answer with the caller that received it. */
+export type RecordedAnswer = { caller: string; what: string; text: string };
 
 const failure = `__typename ... on LipsyncError { code message retryable retryAfterSeconds }
   ... on InvalidInputError { issues { path message } }`;
@@ -40,13 +40,13 @@ export const bearer = (token: string) => `Bearer ${token}`;
 export const writer = bearer(given.writerKey);
 export const admin = bearer(given.adminKey);
 
-// biome-ignore lint/suspicious/noExplicitAny: each step knows what it asked for.
+// biome-ignore lint/suspicious/noExplicitAny: each step knows the shape of its answer.
 type Data = any;
 
-/** A caller of the program that remembers every answer, of every door. */
+/** A caller of the program that records every answer on every transport. */
 export class Session {
   readonly world: World;
-  readonly told: Told[] = [];
+  readonly answers: RecordedAnswer[] = [];
   readonly #client: ReturnType<typeof createGraphQLClient>;
 
   constructor(world: World) {
@@ -54,29 +54,29 @@ export class Session {
     this.#client = createGraphQLClient(world.url);
   }
 
-  /** Asks by POST, and gives `data`. */
-  async ask(who: string | null, query: string, variables: object = {}): Promise<Data> {
-    const text = await this.send(who, '/graphql', {
+  /** Sends an operation by POST and returns its `data`. */
+  async ask(caller: string | null, query: string, variables: object = {}): Promise<Data> {
+    const text = await this.send(caller, '/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ query, variables }),
     });
-    // A document that is none would ask for nothing.
+    // An invalid document would test nothing.
     if (text.includes('GRAPHQL_')) throw new Error(text);
     return (JSON.parse(text) as Data).data;
   }
 
-  /** Sends anything anywhere, and gives the body. */
-  async send(who: string | null, path: string, init: RequestInit = {}): Promise<string> {
+  /** Sends any request and returns the body of the answer. */
+  async send(caller: string | null, path: string, init: RequestInit = {}): Promise<string> {
     const url = URL.canParse(path) ? path : `${this.world.url}${path}`;
     const response = await fetch(url, {
       ...init,
-      headers: { ...init.headers, ...(who === null ? {} : { authorization: who }) },
+      headers: { ...init.headers, ...(caller === null ? {} : { authorization: caller }) },
     });
     const text = await response.text();
     const headers = JSON.stringify([...response.headers]);
-    this.told.push({
-      who: who ?? 'nobody',
+    this.answers.push({
+      caller: caller ?? 'anonymous',
       what: `${init.method ?? 'GET'} ${path}`,
       text: headers + text,
     });
@@ -84,33 +84,37 @@ export class Session {
   }
 
   /** Reads a subscription to its end, over WebSocket and as server-sent events. */
-  async watch(who: string, id: string): Promise<string[]> {
-    const options = { headers: { authorization: who } };
+  async watch(caller: string, id: string): Promise<string[]> {
+    const options = { headers: { authorization: caller } };
     const overSocket = Array.fromAsync(this.#client.watchWs(documents.watch, { id }, options));
     const asEvents = Array.fromAsync(this.#client.watchSse(documents.watch, { id }, options));
     const texts = (await Promise.all([overSocket, asEvents]))
       .flat()
       .map((each) => JSON.stringify(each));
     if (!texts.join().includes('"COMPLETED"')) throw new Error(`It did not end: ${texts}`);
-    this.told.push(...texts.map((text) => ({ who, what: 'a subscription', text })));
+    this.answers.push(...texts.map((text) => ({ caller, what: 'a subscription', text })));
     return texts;
   }
 
-  /** Over a WebSocket, however it is refused. */
+  /** Sends an operation over WebSocket and records its result or its error. */
   async trySocket(connectionParams: Record<string, string>, query: string): Promise<void> {
     const { authorization = '' } = connectionParams;
     try {
       const results = this.#client.watchWs(query, {}, { headers: { authorization } });
       for await (const each of results) {
-        this.told.push({ who: authorization, what: 'a WebSocket', text: JSON.stringify(each) });
+        this.answers.push({
+          caller: authorization,
+          what: 'a WebSocket',
+          text: JSON.stringify(each),
+        });
       }
     } catch (error) {
-      this.told.push({ who: authorization, what: 'a WebSocket', text: String(error) });
+      this.answers.push({ caller: authorization, what: 'a WebSocket', text: String(error) });
     }
   }
 
-  async createLipsync(who: string, more: object): Promise<Data> {
+  async createLipsync(caller: string, more: object): Promise<Data> {
     const input = { speech: { text: { text: given.text } }, whenBusy: 'FAIL', ...more };
-    return (await this.ask(who, documents.create, { input }))?.createLipsync;
+    return (await this.ask(caller, documents.create, { input }))?.createLipsync;
   }
 }

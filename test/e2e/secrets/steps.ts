@@ -1,15 +1,15 @@
-import type { Reply, Route, SeenRequest } from '../../support/other-upstream.ts';
+import type { Reply, Route, SeenRequest } from '../../support/fake-upstream/routes.ts';
+import { asAdmin, emails, given, type World } from './program-with-secrets.ts';
 import { admin, audio, bearer, documents, Session, writer } from './session.ts';
-import { asAdmin, emails, given, type World } from './world.ts';
 
 /** Ids of the accounts' videos, in the order of `emails`. */
-async function readVideos(session: Session, who: string): Promise<string[]> {
-  const { videos } = await session.ask(who, documents.reads, { id: 'x' });
+async function readVideos(session: Session, caller: string): Promise<string[]> {
+  const { videos } = await session.ask(caller, documents.reads, { id: 'x' });
   const nodes = videos.nodes as { id: string; prompt: string }[];
   return emails.map((_, at) => nodes.find(({ prompt }) => prompt === `video of ${at}`)?.id ?? '');
 }
 
-/** What goes well: a sound and a text are spoken, watched, told, and read again by everybody. */
+/** Successful steps: a sound and a text are lip-synced, watched, delivered by webhook and read by every caller. */
 export async function succeed(session: Session): Promise<string[]> {
   const { world } = session;
   const [video, ...others] = await readVideos(session, writer);
@@ -27,45 +27,45 @@ export async function succeed(session: Session): Promise<string[]> {
   await world.receiver.until(2);
   const read = await session.createLipsync(bearer(world.jwt), { video: { id: others[0] } });
   await finish(session, bearer(world.jwt), read.lipsync.id);
-  for (const who of [writer, admin, bearer(world.jwt), bearer(given.readerKey), null]) {
-    await session.ask(who, documents.reads, { id: spoken.lipsync.id });
+  for (const caller of [writer, admin, bearer(world.jwt), bearer(given.readerKey), null]) {
+    await session.ask(caller, documents.reads, { id: spoken.lipsync.id });
     const search = new URLSearchParams({ query: documents.reads, variables: '{"id":"x"}' });
-    await session.send(who, `/graphql?${search}`);
+    await session.send(caller, `/graphql?${search}`);
   }
   await session.ask(admin, documents.accounts);
   return [video ?? '', ...others];
 }
 
-async function finish(session: Session, who: string, id: string): Promise<void> {
+async function finish(session: Session, caller: string, id: string): Promise<void> {
   const job = await session.world.upstream.nextJob();
-  const watching = session.watch(who, id);
+  const watching = session.watch(caller, id);
   await job.become(10);
   await job.become(1);
   await watching;
 }
 
-/** Answers that repeat all they were asked with, in the ways that upstreams do. */
+/** Upstream answers that repeat everything in the request. */
 function echoes(status: number): ((request: SeenRequest) => Reply)[] {
   const json = (body: object): Reply => ({ status, body: JSON.stringify(body) });
   return [
     (request) =>
-      json({ error: `Bad: ${told(request)}`, code: status, errorDetails: told(request) }),
+      json({ error: `Bad: ${echoOf(request)}`, code: status, errorDetails: echoOf(request) }),
     ({ headers }) =>
       json({ error: `Token ${headers.authorization?.split('-').at(-1)} is unknown` }),
     ({ body }) => json({ error: `Not ${passwordIn(body)}`, errorDetails: [body.toString('hex')] }),
     (request) => ({
       status,
-      body: `<html><pre>${told(request)}</pre></html>`,
+      body: `<html><pre>${echoOf(request)}</pre></html>`,
       headers: {
         'content-type': 'text/html',
         'x-echo': 'x',
-        location: `https://x/?${told(request)}`,
+        location: `https://x/?${echoOf(request)}`,
       },
     }),
   ];
 }
 
-function told({ headers, url, body }: SeenRequest): string {
+function echoOf({ headers, url, body }: SeenRequest): string {
   return encodeURI(`${headers.authorization} ${url} ${body.toString('latin1').slice(0, 500)}`);
 }
 
@@ -76,7 +76,7 @@ function passwordIn(body: Buffer): string {
 
 const statuses = [200, 400, 401, 402, 403, 404, 412, 418, 422, 429, 500, 502, 503, 596];
 
-/** Every failure of the upstream, on everything that we ask it for. */
+/** Every failure of the upstream, on every endpoint that the program calls. */
 export async function failUpstream(session: Session, videos: string[]): Promise<void> {
   const { accounts } = await session.ask(admin, documents.accounts);
   const [account] = accounts.nodes as { id: string }[];
@@ -91,7 +91,7 @@ export async function failUpstream(session: Session, videos: string[]): Promise<
   for (const [route, ask] of asks) {
     for (const [at, status] of statuses.entries()) {
       const all = echoes(status);
-      // Only of a 400 a caller may read the upstream's own words.
+      // Only the text of a 400 is passed to callers.
       for (const reply of status === 400 ? all : all.slice(at % 4, (at % 4) + 1)) {
         session.world.upstream.reply(route, reply);
         await ask(at + 1);
@@ -103,7 +103,7 @@ export async function failUpstream(session: Session, videos: string[]): Promise<
 
 async function uploadBoth(session: Session): Promise<void> {
   const made = (await session.ask(writer, documents.createUpload))?.createUpload;
-  // None while its table is broken.
+  // Undefined while the table is broken.
   if (made !== undefined) {
     await session.send(null, made.uploadUrl, { method: 'PUT', body: audio });
     await session.ask(writer, documents.uploads, { id: made.upload.id });
@@ -131,7 +131,7 @@ async function reconnect(session: Session, accountId: string): Promise<void> {
   await session.ask(admin, documents.reconnect, { input });
 }
 
-/** Callers that should not be here, and secrets in places where none belong. */
+/** Unauthorized callers, and secrets in the wrong places of requests. */
 export async function misuse(session: Session): Promise<void> {
   const { world } = session;
   const tokens = [world.jwt, world.expiredJwt, world.forgedJwt, given.strangerKey, given.adminKey];
@@ -153,7 +153,7 @@ export async function misuse(session: Session): Promise<void> {
   const [account] = accounts.nodes as { id: string }[];
   const accountId = account?.id;
   const password = given.accountPassword;
-  // Inputs that GraphQL itself refuses, and would quote.
+  // Inputs that GraphQL itself rejects with a message that quotes them.
   for (const input of [
     { accountId, password, maxJob: 3 },
     { accountId, password, maxJobs: 'three; four' },
@@ -193,7 +193,7 @@ export async function misuse(session: Session): Promise<void> {
   }
 }
 
-/** Defects of ours, and a database that is away: what nobody foresaw. */
+/** Unexpected errors: defects and a missing database. */
 export async function breakDown(session: Session, videos: string[]): Promise<void> {
   const { server, databaseUrl } = session.world;
   const database = new URL(databaseUrl).pathname.slice(1);
@@ -208,7 +208,7 @@ export async function breakDown(session: Session, videos: string[]): Promise<voi
   ];
   const asked = { id: videos[15] };
   for (const table of tables) {
-    // Every row that is written from now on breaks a rule, and PostgreSQL quotes it.
+    // Every row written from now on breaks a constraint, and PostgreSQL quotes the row.
     await asAdmin(
       { ...server, ...own },
       `alter table ${table} add constraint broken check (false) not valid`,

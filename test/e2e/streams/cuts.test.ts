@@ -9,23 +9,23 @@ import {
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import { postgresUrl, type TestStorage, testStorage } from '../../support/database.ts';
 import { type Cutter, openCutter, randomFrom } from './cutter.ts';
-import { StubbornWatcher } from './stubborn.ts';
+import { ResumingSubscriber } from './resuming-subscriber.ts';
 
 const seed = 20_260_501;
 
-/** On PostgreSQL two instances and the whole of it; on PGlite, which has one instance, a taste. */
+/** On PostgreSQL all cuts on two instances; on PGlite, which allows one instance, a few. */
 const size =
   postgresUrl === undefined
     ? { instances: 1, lipsyncs: 2, steps: 4, cuts: 40 }
     : { instances: 2, lipsyncs: 8, steps: 10, cuts: 200 };
 
 /**
- * About the half of them come in the middle of an event, the others anywhere from the first byte of the answer. A browser
- * waits before it comes back, and would see nothing at all of so bad a network.
+ * About half of the cuts are in the middle of an event, the others at any byte of the answer. A browser
+ * waits before it reconnects, so under so many cuts it would receive no event.
  */
 const mostBytes = { impatient: 1_500, browser: 20_000 };
 
-// Live, a job is expected to take a minute and a half, and so tells much of its way.
+// In live mode a job is expected to take a minute and a half and therefore has many percent events.
 const env = { USEAPI_TOKEN: 'user:1001-sandbox', ALLOW_ANONYMOUS: 'true' };
 
 let storage: TestStorage;
@@ -58,11 +58,11 @@ afterAll(async () => {
 const both = () => Object.values(cutters);
 const countCuts = () => both().reduce((sum, { cuts }) => sum + cuts(), 0);
 
-/** Time passes until each of them has told more of its way, as far as there is anything to tell. */
+/** Advances the clock until each running lip-sync has logged another percent event, if it can. */
 async function moveOn(ids: string[]): Promise<void> {
   const lengths = async () => Promise.all(ids.map(async (id) => (await stage.events(id)).length));
   const before = await lengths();
-  // A little more than the five points take that are worth an event.
+  // A little more than five points take, the smallest step that is logged.
   stage.clock.aheadMs += 5_500;
   await vi.waitFor(async () => {
     const after = await lengths();
@@ -80,12 +80,15 @@ async function createAll(): Promise<string[]> {
   return ids;
 }
 
-type Watching = { watched: string | string[]; watcher: StubbornWatcher; end: Promise<void> };
+type Watching = { watched: string | string[]; watcher: ResumingSubscriber; end: Promise<void> };
 
-/** Four who watch it, or the list, each in a way of its own. */
+/** Four subscribers of the lip-sync or list, one for each transport. */
 function watch(watched: string | string[]): Watching[] {
-  const begin = (how: (watcher: StubbornWatcher) => Promise<void>, { url } = cutters.impatient) => {
-    const watcher = new StubbornWatcher(url, watched);
+  const begin = (
+    how: (watcher: ResumingSubscriber) => Promise<void>,
+    { url } = cutters.impatient,
+  ) => {
+    const watcher = new ResumingSubscriber(url, watched);
     return { watched, watcher, end: how(watcher) };
   };
   return [
@@ -99,7 +102,7 @@ function watch(watched: string | string[]): Watching[] {
 async function moveOnUnderCuts(ids: string[]): Promise<void> {
   for (let step = 0; step < size.steps; step += 1) {
     await moveOn(ids);
-    // Whoever comes back by himself, as a browser does, is away for a second and misses what happens meanwhile.
+    // EventSource reconnects after a second and must still receive the events in between.
     for (const cutter of both()) cutter.cutAll();
   }
   const { impatient } = cutters;
@@ -118,7 +121,7 @@ async function expectWhole({ watched, watcher }: Watching) {
     const rest = log.slice((seen[0]?.sequence ?? 0) - 1);
     expect(seen.map(({ sequence }) => sequence)).toEqual(rest.map(({ sequence }) => sequence));
     expect(seen.at(-1)?.status).toBe('COMPLETED');
-    // A list has cursors of its own, each of them once.
+    // Each cursor of a list occurs once.
     if (watched === id) {
       expect(seen.map(({ cursor }) => cursor)).toEqual(rest.map(({ cursor }) => cursor));
     }
@@ -127,12 +130,12 @@ async function expectWhole({ watched, watcher }: Watching) {
   expect(new Set(cursors).size).toBe(cursors.length);
 }
 
-describe('cuts at random', () => {
-  test(`lose and repeat nothing: ${size.cuts} of them, over every transport, seed ${seed}`, async () => {
+describe('connections cut at random', () => {
+  test(`lose and repeat no event: ${size.cuts} cuts over every transport, seed ${seed}`, async () => {
     const ids = await createAll();
     const watchers = [...ids, ids].flatMap(watch);
     await moveOnUnderCuts(ids);
-    // The end is cut into like the rest, but not for ever.
+    // The last event is cut like the others, but only a limited number of times.
     for (const cutter of both()) cutter.calmDown(size.cuts);
     for (const id of ids) await stage.finish(id);
     await Promise.all(watchers.map(({ end }) => end));

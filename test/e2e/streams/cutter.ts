@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 
-/** The same numbers from 0 to 1 each time, for the same seed (mulberry32). */
+/** A seeded random number generator (mulberry32) of numbers from 0 to 1. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -15,11 +15,11 @@ export function randomFrom(seed: number): () => number {
 export type Cutter = Awaited<ReturnType<typeof openCutter>>;
 
 /**
- * A bad network before one or more instances: each connection goes to any of them, and breaks after any number of bytes
- * of its answer, in the middle of whatever is being said.
+ * A bad network in front of one or more instances: each connection goes to a random instance and is cut after a random
+ * number of bytes of its answer.
  *
  * @param origins of the instances, `http://127.0.0.1:PORT`
- * @param options.mostBytes a connection never gets so far
+ * @param options.mostBytes the limit of bytes after which every connection is cut
  */
 export async function openCutter(
   origins: readonly string[],
@@ -60,15 +60,15 @@ export async function openCutter(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cuts: () => cuts,
-    /** How many connections each instance had. */
+    /** The number of connections of each instance. */
     visits: () => [...visits],
-    /** All connections at once. */
+    /** Cuts all connections. */
     cutAll(): void {
       cuts += open.size;
       for (const end of open.values()) end();
     },
     openCount: () => open.size,
-    /** Cuts no more than so many from now on. */
+    /** Limits the number of further cuts. */
     calmDown: (most: number) => {
       cutsLeft = most;
     },

@@ -1,23 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TestStorage, testStorage } from '../../support/database.ts';
+import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { createGraphQLClient, readEvents } from '../../support/graphql-client.ts';
-import {
-  type OtherUpstream,
-  otherToken,
-  startOtherUpstream,
-} from '../../support/other-upstream.ts';
-import { type Program, startProgram } from '../../support/other-upstream-process.ts';
+import { createLipsync, readVideoIds } from '../../support/lipsyncs.ts';
+import { type Program, startProgram } from '../../support/program.ts';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
 
 const email = 'drain@streams.example';
 const perTransport = 250;
 
 let storage: TestStorage;
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 let program: Program;
 beforeEach(async () => {
   storage = await testStorage();
-  upstream = await startOtherUpstream({
+  upstream = await startFakeUpstream({
     accounts: [{ email, maxJobs: 8 }],
     callbacks: 'none',
     running: 200,
@@ -32,7 +30,7 @@ afterEach(async () => {
 
 async function start(): Promise<string> {
   program = startProgram({
-    USEAPI_TOKEN: otherToken,
+    USEAPI_TOKEN: fakeToken,
     USEAPI_BASE_URL: upstream.baseUrl,
     ALLOW_ANONYMOUS: 'true',
     DATA_DIR: storage.dataDir,
@@ -43,22 +41,14 @@ async function start(): Promise<string> {
 }
 
 async function create(url: string, count: number): Promise<string[]> {
-  const { ask } = createGraphQLClient(url);
-  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos { ... on VideoConnection { nodes { id } } } }',
-  );
-  const video = { id: data?.videos.nodes.at(-1)?.id };
-  type Created = { createLipsync: { lipsync?: { id: string } } };
-  const made = await Promise.all(
+  const client = createGraphQLClient(url);
+  const [id] = await readVideoIds(client);
+  const created = await Promise.all(
     Array.from({ length: count }, (_, n) =>
-      ask<Created>(
-        `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
-          ... on CreateLipsyncSuccess { lipsync { id } } ... on LipsyncError { code message } } }`,
-        { input: { video, speech: { text: { text: `Number ${n}` } } } },
-      ),
+      createLipsync(client, { video: { id }, text: `Number ${n}` }),
     ),
   );
-  return made.map((answer) => answer.data?.createLipsync.lipsync?.id ?? '');
+  return created.map((lipsync) => lipsync.id);
 }
 
 const subscription = `subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) {
@@ -66,7 +56,7 @@ const subscription = `subscription ($id: ID!, $after: String) { lipsyncProgress(
 
 type Event = { cursor: string; sequence: number; status: string };
 
-/** One who watches a lip-sync, over as many connections as it takes. */
+/** A subscriber that resumes over as many connections as needed. */
 class Watcher {
   readonly events: Event[] = [];
   isComplete = false;
@@ -76,7 +66,7 @@ class Watcher {
     this.#id = id;
   }
 
-  /** Resolves with the first event; `closed` with the code that the connection ended with. */
+  /** Resolves at the first event; `closed` gives the close code. */
   async overWebSocket(url: string): Promise<{ closed: Promise<number> }> {
     const client = await RawWebSocket.open(url);
     client.subscribe('1', subscription, { id: this.#id, after: this.#cursor });
@@ -95,7 +85,7 @@ class Watcher {
     return { closed };
   }
 
-  /** Resolves with the first event; `closed` with the end of the stream. */
+  /** Resolves at the first event; `closed` resolves at the end of the stream. */
   async overSse(url: string): Promise<{ closed: Promise<void> }> {
     const response = await fetch(`${url}/graphql`, {
       method: 'POST',
@@ -128,17 +118,17 @@ class Watcher {
   }
 }
 
-/** A crowd of which half watches over each transport, all of them on the same lip-syncs. */
+/** Subscribers of these lip-syncs, half of them over each transport. */
 function gather(ids: string[]) {
   const half = () =>
     Array.from({ length: perTransport }, (_, n) => new Watcher(ids[n % ids.length] ?? ''));
   return { bySocket: half(), byStream: half() };
 }
 
-describe('SIGTERM under five hundred subscriptions', () => {
-  test('tells all of them to come back, and none misses an event or its end', async () => {
+describe('SIGTERM with five hundred subscriptions', () => {
+  test('closes every subscription without complete, and each resumes without missing an event', async () => {
     const before = await start();
-    // Eight run, two wait.
+    // Eight run and two wait.
     const ids = await create(before, 10);
     const jobs = await Promise.all(Array.from({ length: 8 }, () => upstream.nextJob()));
     const { bySocket, byStream } = gather(ids);
@@ -147,7 +137,7 @@ describe('SIGTERM under five hundred subscriptions', () => {
       Promise.all(byStream.map((each) => each.overSse(before))),
     ]);
     expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null });
-    // It came to its own end, and was not cut off after nine and a half seconds.
+    // The drain finished and was not aborted after nine and a half seconds.
     expect(program.lines.at(-1)?.msg).toBe('stopped');
     const codes = await Promise.all(sockets.map(({ closed }) => closed));
     expect(new Set(codes)).toEqual(new Set([1012]));
@@ -156,10 +146,10 @@ describe('SIGTERM under five hundred subscriptions', () => {
     expect(crowd.filter(({ isComplete }) => isComplete)).toEqual([]);
     expect(program.lines.filter(({ level }) => level === 'error')).toEqual([]);
 
-    // Some end while nobody is here, the others, and the two that waited, later.
+    // Some jobs end while the program is down, the others later.
     for (const job of jobs.slice(0, 4)) await job.become(1);
     const after = await start();
-    // Whoever came by one transport comes back by the other.
+    // Each subscriber resumes over the other transport.
     const back = [
       ...byStream.map((each) => each.overWebSocket(after)),
       ...bySocket.map((each) => each.overSse(after)),
@@ -176,7 +166,7 @@ describe('SIGTERM under five hundred subscriptions', () => {
     }
   });
 
-  test('told nobody to come back for as long as a POST hung, and the process ended before that', async () => {
+  test('closes subscriptions at once while a POST is still under way, and answers that POST before it exits', async () => {
     const url = await start();
     const [id = ''] = await create(url, 1);
     const [socket, stream] = [new Watcher(id), new Watcher(id)];
@@ -191,13 +181,13 @@ describe('SIGTERM under five hundred subscriptions', () => {
     expect(await bySocket.closed).toBe(1012);
     await byStream.closed;
     expect([socket.isComplete, stream.isComplete]).toEqual([false, false]);
-    // Whoever waits for it still gets its answer.
+    // The caller of the POST still gets its answer.
     release();
     expect(await slow).toEqual([expect.stringMatching(/./)]);
     expect(await program.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('waited for half a minute for a client that never answers a close', async () => {
+  test('exits in time with a client that never answers the close frame', async () => {
     const url = await start();
     const [id = ''] = await create(url, 1);
     const client = await RawWebSocket.open(url);
@@ -205,7 +195,7 @@ describe('SIGTERM under five hundred subscriptions', () => {
     await client.message(({ type }) => type === 'next');
     client.socket.pause();
     await program.kill('SIGTERM');
-    // It got to the end of its work and was not cut off in the middle.
+    // The drain finished and was not aborted.
     expect(program.lines.at(-1)?.msg).toBe('stopped');
     client.socket.resume();
     expect((await client.closed).code).toBe(1012);

@@ -6,11 +6,11 @@ import { type Message, RawWebSocket } from '../../support/raw-websocket.ts';
 
 type ListUpdate = { sequence: number; lipsync: { id: string } };
 
-/** Measured: 2 to 5 MiB, by how much the kernel takes. Without a bound it is everything that is asked for below. */
-const mostHeld = 8 * 1_048_576;
+/** Measured: 2 to 5 MiB, depending on kernel buffers. Without backpressure it is everything requested below. */
+const maxHeldBytes = 8 * 1_048_576;
 const reference = 'x'.repeat(1024);
 
-/** An event of almost thirty kilobytes, with as many aliases as are allowed. */
+/** An event of almost thirty kilobytes, with the maximum number of aliases. */
 const copies = Array.from({ length: 28 }, (_, n) => `r${n}: reference`).join(' ');
 const large = `... on LipsyncProgress { cursor sequence status lipsync { id ${copies} } }
   ... on LipsyncError { code }`;
@@ -30,13 +30,13 @@ afterAll(() => stage.stop());
 const create = async (text: string) =>
   idOf(await stage.create({ video: { id: video }, speech: { text: { text } }, reference }));
 
-/** What the server holds for clients that do not read. */
+/** The bytes that the server buffers for clients that do not read. */
 async function unreadBytes(): Promise<number> {
   const text = await (await fetch(`${stage.test.url}/metrics`)).text();
   return Number(/^lipsync_websocket_unread_bytes (\d+)$/m.exec(text)?.[1]);
 }
 
-/** Once the server has done all that it will do for a client that does not read. */
+/** The same, once it no longer grows. */
 async function settledUnreadBytes(): Promise<number> {
   let last: number[] = [];
   await vi.waitFor(async () => {
@@ -48,32 +48,32 @@ async function settledUnreadBytes(): Promise<number> {
   return last[0] ?? 0;
 }
 
-const told = (messages: Message[]) =>
+const eventsIn = (messages: Message[]) =>
   messages.flatMap(({ id, payload }) => {
     const event = payload?.data?.lipsyncProgress as { sequence: number; cursor: string };
     return event === undefined ? [] : [{ id: id ?? '', ...event }];
   });
 
 describe('a client that does not read', () => {
-  it('is not paid for with memory: what it asks waits, and is answered whole when it reads', async () => {
+  it('does not fill memory: its operations wait and are answered in full once it reads', async () => {
     const id = await create('Read me later');
     await stage.end(id);
     const [first, ...others] = await stage.events(id);
     const client = await RawWebSocket.open(stage.test.url);
     client.socket.pause();
-    // Fourteen megabytes, if only the first event of each were told now.
+    // The first events alone would be fourteen megabytes.
     const asked = 500;
     for (let n = 0; n < asked; n += 1) {
       client.subscribe(`${n}`, subscription, { id, after: first?.cursor });
     }
-    expect(await settledUnreadBytes()).toBeLessThan(mostHeld);
+    expect(await settledUnreadBytes()).toBeLessThan(maxHeldBytes);
 
     client.socket.resume();
     await vi.waitFor(
       () => expect(client.messages.filter(({ type }) => type === 'complete')).toHaveLength(asked),
       patient,
     );
-    const bySubscription = Map.groupBy(told(client.messages), (event) => event.id);
+    const bySubscription = Map.groupBy(eventsIn(client.messages), (event) => event.id);
     const sequences = others.map(({ sequence }) => sequence);
     for (let n = 0; n < asked; n += 1) {
       expect(bySubscription.get(`${n}`)?.map(({ sequence }) => sequence)).toEqual(sequences);
@@ -83,17 +83,17 @@ describe('a client that does not read', () => {
     await client.closed;
   });
 
-  it('is not paid for with memory where it follows lists either', async () => {
+  it('does not fill memory with subscriptions to lists', async () => {
     const ids = await Promise.all([1, 2, 3, 4].map((n) => create(`Read us later ${n}`)));
     for (const id of ids) await stage.end(id);
     const keys = ids.map((id) => keyOf('Lipsync', id) ?? '');
     const after = listCursorsOf(keys).encode(new Map());
     const client = await RawWebSocket.open(stage.test.url);
     client.socket.pause();
-    // Each of them a third of a megabyte and more.
+    // Each subscription is more than a third of a megabyte.
     const asked = 100;
     for (let n = 0; n < asked; n += 1) client.subscribe(`${n}`, listSubscription, { ids, after });
-    expect(await settledUnreadBytes()).toBeLessThan(mostHeld);
+    expect(await settledUnreadBytes()).toBeLessThan(maxHeldBytes);
 
     client.socket.resume();
     await vi.waitFor(
@@ -107,9 +107,9 @@ describe('a client that does not read', () => {
     });
     const bySubscription = Map.groupBy(all, (each) => each.subscription);
     expect(bySubscription.size).toBe(asked);
-    for (const told of bySubscription.values()) {
+    for (const events of bySubscription.values()) {
       for (const [n, id] of ids.entries()) {
-        const own = told.filter(({ lipsync }) => lipsync.id === id);
+        const own = events.filter(({ lipsync }) => lipsync.id === id);
         expect(own.map(({ sequence }) => sequence)).toEqual(
           logs[n]?.map(({ sequence }) => sequence),
         );
@@ -119,13 +119,13 @@ describe('a client that does not read', () => {
     await client.closed;
   });
 
-  it('is cut where too much is told to it, and misses nothing when it comes back', async () => {
+  it('is disconnected when its events exceed the limit, and resumes without missing an event', async () => {
     const id = await create('[[never]] [[no-callback]] Too many');
     const client = await RawWebSocket.open(stage.test.url);
-    // More than any kernel keeps for one connection.
+    // More than the kernel buffers for one connection.
     const watching = 900;
     for (let n = 0; n < watching; n += 1) client.subscribe(`${n}`, subscription, { id });
-    await vi.waitFor(() => expect(told(client.messages)).toHaveLength(watching), patient);
+    await vi.waitFor(() => expect(eventsIn(client.messages)).toHaveLength(watching), patient);
     client.socket.pause();
     await stage.cancel(id);
     await vi.waitFor(
@@ -135,14 +135,14 @@ describe('a client that does not read', () => {
     expect(await unreadBytes()).toBe(0);
 
     client.socket.resume();
-    // "Came to no proper end": what clients take as a reason to come back.
+    // 1006, abnormal closure: clients reconnect.
     expect(await client.closed).toMatchObject({ code: 1006 });
-    const seen = told(client.messages).findLast((event) => event.id === '0');
+    const seen = eventsIn(client.messages).findLast((event) => event.id === '0');
     const again = await RawWebSocket.open(stage.test.url);
     again.subscribe('0', subscription, { id, after: seen?.cursor });
     await again.message(({ type }) => type === 'complete');
     const last = (await stage.events(id)).length;
-    const rest = told(again.messages).map(({ sequence }) => sequence);
+    const rest = eventsIn(again.messages).map(({ sequence }) => sequence);
     expect([seen?.sequence, ...rest].at(-1)).toBe(last);
     again.socket.close();
     await again.closed;

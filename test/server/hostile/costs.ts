@@ -16,7 +16,7 @@ const tooDear = (cost: number): Verdict => ({
   message: `This operation costs ${cost}; it may cost at most 12000.`,
 });
 
-/** Told by a number that depends on what is around it. */
+/** The number depends on the kind of operation. */
 const tooDearBy = (digits: string): Verdict => ({
   code: 'COST_TOO_HIGH',
   message: new RegExp(`^This operation costs ${digits}; it may cost at most 12000\\.$`),
@@ -84,7 +84,7 @@ const hidden = (more: string) =>
     noLists,
   );
 
-/** What would come to too much. */
+/** Operations above the cost limit. */
 export const costs: Row[] = [
   {
     name: 'two hundred lip-syncs with a hundred events each',
@@ -108,14 +108,14 @@ export const costs: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a page whose size comes in a variable',
+    name: 'a page with its size in a variable',
     verdict: tooDearBy('21474836\\d\\d'),
     hostile: pageOf(2 ** 31 - 1),
     allowed: pageOf(100),
     doors: everywhere,
   },
   {
-    name: 'a page of lip-syncs whose size comes in a variable',
+    name: 'a page of lip-syncs with its size in a variable',
     verdict: tooDear(2_147_483_648),
     hostile: onlyQuery(
       q('query ($n: Int) { lipsyncs(first: $n) { nodes { id } } }', { n: 2 ** 31 - 1 }),
@@ -142,7 +142,7 @@ export const costs: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'as many representations of entities',
+    name: 'twelve hundred and one representations of entities',
     verdict: tooDear(12_010),
     hostile: entities(1_201),
     allowed: entities(1_000),
@@ -156,7 +156,7 @@ export const costs: Row[] = [
     verdict: tooDear(12_010),
     isRefusedUnparsed: true,
     hostile: creations(1_201),
-    // More than it makes, which its own union says.
+    // Above the limit of the field itself, which its union reports.
     allowed: creations(1_200),
     doors: {
       ...everywhere,
@@ -171,14 +171,14 @@ export const costs: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'what is expensive, included by a variable',
+    name: 'an expensive field, included by a variable',
     verdict: tooDearBy('12[12]\\d\\d'),
     hostile: eventsIf(true),
     allowed: eventsIf(false),
     doors: everywhere,
   },
   {
-    name: 'what is expensive, in a fragment that is not skipped',
+    name: 'an expensive field in a fragment that is not skipped',
     verdict: tooDearBy('120\\d\\d'),
     hostile: eventsUnless(false),
     allowed: eventsUnless(true),

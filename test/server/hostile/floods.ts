@@ -18,11 +18,11 @@ const within = (levels: number): string =>
     ? 'id'
     : `failure { ... on OutcomeUnknownError { lipsync { ${within(levels - 1)} } } }`;
 
-/** One field, of so many tokens. */
+/** One field with this many tokens. */
 const ofTokens = (count: number) =>
   q(`{lipsyncs(filter:{status:[${times(count - 19, () => 'QUEUED')}]}){nodes{id}}}`);
 
-/** Each kind with an id of so many characters. */
+/** Each kind with an id of this length. */
 const literal = (count: number) => {
   const id = `"${'x'.repeat(count)}"`;
   return {
@@ -43,17 +43,17 @@ const levels = (names: string) =>
 const aliased = (count: number) =>
   `fragment F on Lipsync { ${times(count, (n) => `a${n}: progress { percent }`)} }`;
 
-/** Each kind of so many characters. */
+/** Each kind with this many characters. */
 const ofCharacters = (count: number) =>
   eachKind((document) => q(`${document}#${'x'.repeat(count - document.length - 1)}`));
 
 const bombOfFragments = (count: number) =>
   `${times(count, (n) => `fragment F${n} on Lipsync { ${times(6, () => `...F${n + 1}`)} }`)} fragment F${count} on Lipsync { id reference }`;
 
-/** Too much of one thing: depth, fragments, aliases, directives, tokens, characters. */
+/** Above the limits of depth, fragments, aliases, directives, tokens and characters. */
 export const floods: Row[] = [
   {
-    name: 'a type within itself, a third time',
+    name: 'a third level of a recursive type',
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field Lipsync.failure nested 3 times which exceeds self referential maximum of 2, field OutcomeUnknownError.lipsync nested 3 times which exceeds self referential maximum of 2.",
     ),
@@ -62,7 +62,7 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the same, its levels in fragments',
+    name: 'the same with its levels in fragments',
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field Lipsync.failure nested 3 times which exceeds self referential maximum of 2, field OutcomeUnknownError.lipsync nested 3 times which exceeds self referential maximum of 2.",
     ),
@@ -71,7 +71,7 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'fragments in a circle',
+    name: 'a cycle of fragments',
     verdict: invalid('Cannot spread fragment "A" within itself via "B".'),
     hostile: aroundLipsync('...A', {
       definitions: 'fragment A on Lipsync { ...B } fragment B on Lipsync { id ...A }',
@@ -93,7 +93,7 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'fragments that spread each other 6^14 times: they come to two fields',
+    name: 'fragments that spread each other 6^14 times and select two fields',
     verdict: 'executed',
     hostile: aroundLipsync('...F0', { definitions: bombOfFragments(14) }),
     allowed: aroundLipsync('...F0', { definitions: bombOfFragments(1) }),
@@ -107,7 +107,7 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a flood of aliases',
+    name: 'too many aliases',
     verdict: { code: 'TOO_MANY_ALIASES', message: 'A document has at most 30 aliases.' },
     hostile: {
       query: q(`{ ${times(31, (n) => `a${n}: viewer { name }`)} }`),
@@ -126,7 +126,7 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a field that is named a thousand times',
+    name: 'a field that is selected a thousand times',
     isRefusedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 1000 tokens.' },
     hostile: aroundLipsync(times(1_000, () => 'id')),
@@ -134,7 +134,7 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a flood of tokens',
+    name: 'too many tokens',
     isRefusedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 1000 tokens.' },
     hostile: {
@@ -148,24 +148,14 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a flood of directives',
+    name: 'too many directives',
     verdict: { code: 'TOO_MANY_DIRECTIVES', message: 'A document has at most 50 directives.' },
     hostile: aroundLipsync(times(51, () => 'id @include(if: true)')),
     allowed: aroundLipsync(times(50, () => 'id @include(if: true)')),
     doors: everywhere,
   },
   {
-    name: 'a flood of parts',
-    verdict: {
-      code: 'TOO_MANY_DIRECTIVES',
-      message: 'A document has at most 10 @defer and @stream.',
-    },
-    hostile: aroundLipsync(times(11, () => '... @defer(if: false) { id }')),
-    allowed: aroundLipsync(times(10, () => '... @defer(if: false) { id }')),
-    doors: everywhere,
-  },
-  {
-    name: 'a flood of directives that do not exist',
+    name: 'too many unknown directives',
     verdict: { code: 'TOO_MANY_DIRECTIVES', message: 'A document has at most 50 directives.' },
     hostile: aroundLipsync(`id ${times(51, () => '@a')}`),
     allowed: aroundLipsync('id @skip(if: false) @include(if: true)'),
@@ -179,7 +169,7 @@ export const floods: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a flood of comments',
+    name: 'too many comments',
     isRefusedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
     hostile: ofCharacters(65_537),

@@ -60,7 +60,7 @@ function ask(row: Row, door: Door, request: Request): Promise<[form: string, Out
 const exceptionOf = (row: Row, door: Door): Partial<Exception> =>
   row.doors[door] === 'same' ? {} : row.doors[door];
 
-/** What this door says to the row as this kind of operation. */
+/** The expected verdict of the row for this transport and kind of operation. */
 function verdictOf(row: Row, door: Door, kind: Kind): Verdict | 'executed' {
   if (door === 'GET' && kind === 'mutation' && row.isRefusedUnparsed !== true) return mutationByGet;
   return exceptionOf(row, door).verdict ?? row.verdict;
@@ -71,10 +71,11 @@ function expectVerdict(outcome: Outcome, verdict: Verdict | 'executed', at: stri
     expectExecuted(outcome, at);
     return;
   }
-  if (verdict.closed !== undefined) {
-    expect(outcome, at).toEqual({ closed: verdict.closed });
+  if (verdict.closeCode !== undefined) {
+    expect(outcome, at).toEqual({ closeCode: verdict.closeCode });
     return;
   }
+  expect(outcome, at).not.toHaveProperty('isErrorInNext');
   const [error] = outcome.errors ?? [];
   const { message } = verdict;
   expect(outcome, at).not.toHaveProperty('data');
@@ -84,7 +85,7 @@ function expectVerdict(outcome: Outcome, verdict: Verdict | 'executed', at: stri
   );
 }
 
-/** Whatever came of it: a refusal has no data, and a defect is masked. */
+/** A request error has no data, and a defect is masked. */
 function expectExecuted({ data, errors = [] }: Outcome, at: string): void {
   expect(data, `${at} ${JSON.stringify(errors)}`).toBeDefined();
   expect(JSON.stringify(errors), at).not.toContain('INTERNAL_SERVER_ERROR');
@@ -99,7 +100,7 @@ function requestsOf(requests: Requests): [Kind, Request][] {
 
 type Said = { door: Door; kind: Kind; outcome: Outcome; at: string };
 
-/** What every form of every door says to each kind of the request. */
+/** The results of every transport for each kind of operation. */
 async function* knock(row: Row, which: 'hostile' | 'allowed'): AsyncGenerator<Said> {
   for (const door of doors) {
     const { allowed = row.allowed } = exceptionOf(row, door);
@@ -112,7 +113,7 @@ async function* knock(row: Row, which: 'hostile' | 'allowed'): AsyncGenerator<Sa
 }
 
 describe('refuses', () => {
-  test.each(rows)('$name: one verdict on every door', async (row) => {
+  test.each(rows)('$name: one verdict on every transport', async (row) => {
     const same = new Map<Kind, Outcome[]>();
     for await (const { door, kind, outcome, at } of knock(row, 'hostile')) {
       const verdict = verdictOf(row, door, kind);
@@ -121,13 +122,13 @@ describe('refuses', () => {
         same.set(kind, [...(same.get(kind) ?? []), outcome]);
       }
     }
-    // To the last word, the places in the document, and whatever else is told.
+    // Equal in every detail, such as message and locations.
     for (const said of same.values()) expect(said).toEqual(said.map(() => said[0]));
   });
 });
 
 describe('works', () => {
-  test.each(rows)('$name: what stays below it is executed on every door', async (row) => {
+  test.each(rows)('$name: the allowed counterpart is executed on every transport', async (row) => {
     for await (const { door, kind, outcome, at } of knock(row, 'allowed')) {
       const isForbidden = door === 'GET' && kind === 'mutation';
       expectVerdict(outcome, isForbidden ? mutationByGet : 'executed', at);
@@ -136,21 +137,21 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('defects: nothing of all this was met by anything but a refusal', () => {
+  test('defects: the log contains no error', () => {
     const logs = [...servers.values()].flatMap(({ app }) => app.logs);
     expect(logs.length).toBeGreaterThan(rows.length);
     expect(logs.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   });
 
-  test('rows that leave something out: they do not compile', () => {
+  test('incomplete rows: they do not compile', () => {
     const { WS: _, ...fewerDoors } = everywhere;
     const row: Row = { ...plainRow, hostile: fine, allowed: fine, doors: everywhere };
     const incomplete: Row[] = [
-      // @ts-expect-error without a door
+      // @ts-expect-error without a transport
       { ...row, doors: fewerDoors },
-      // @ts-expect-error without a kind, and without a word why
+      // @ts-expect-error without a kind and without a reason
       { ...row, hostile: { query: fine.query, mutation: fine.mutation } },
-      // @ts-expect-error without what is allowed
+      // @ts-expect-error without the allowed counterpart
       { ...plainRow, hostile: fine, doors: everywhere },
     ];
     expect(incomplete.every((each) => JSON.stringify(each) !== JSON.stringify(row))).toBe(true);
@@ -165,7 +166,7 @@ describe('keeps out', () => {
     expect(cannot.filter((each) => 'cannot' in each && each.cannot === '')).toEqual([]);
   });
 
-  test('gaps: forty attacks come as query, mutation and subscription, and what each does not allow, it allows beside it', () => {
+  test('gaps: at least forty attacks cover all kinds of operations, and each has an allowed counterpart for each kind', () => {
     const isWhole = ({ hostile }: Row) => requestsOf(hostile).length === kinds.length;
     expect(rows.filter(isWhole).length).toBeGreaterThanOrEqual(40);
     const kindsOf = (requests: Requests) => requestsOf(requests).map(([kind]) => kind);

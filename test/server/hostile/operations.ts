@@ -21,14 +21,14 @@ const unnamed: Verdict = {
 };
 
 const closes = { why: 'the protocol closes the socket over what is no operation' };
-const badMessage: Verdict = { code: 'BAD_REQUEST', message: '', closed: 4400 };
+const badMessage: Verdict = { code: 'BAD_REQUEST', message: '', closeCode: 4400 };
 const noKind = 'what is no operation is of no kind';
 
-/** The name of its kind in front, as in `query A { … }`. */
+/** Puts the kind in front, as in `query A { … }`. */
 const named = (kind: Kind, name: string) =>
   plain[kind].replace(/^(query|mutation|subscription)? *\{/, `${kind} ${name} {`);
 
-/** All three operations, that of the kind in front, each named after its kind. */
+/** All three operations, each named after its kind; that of `kind` comes first. */
 const allThree = (first: Kind) =>
   [first, ...kinds.filter((kind) => kind !== first)].map((kind) => named(kind, kind)).join(' ');
 
@@ -40,10 +40,10 @@ const fragments: Record<Kind, string> = {
 
 const encode = encodeURIComponent;
 
-/** Documents and parameters that say what is meant badly, or not at all. */
+/** Ambiguous or missing operations and parameters. */
 export const operations: Row[] = [
   {
-    name: 'an operation that is not there',
+    name: 'an unknown operation name',
     verdict: unnamed,
     hostile: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'B' })),
     allowed: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'A' })),
@@ -59,7 +59,7 @@ export const operations: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'several operations, and none is named',
+    name: 'several operations without operationName',
     verdict: unnamed,
     hostile: eachKind((_, kind) => q(allThree(kind))),
     allowed: eachKind((_, kind) => ({ ...q(allThree(kind)), operationName: kind })),
@@ -105,7 +105,7 @@ export const operations: Row[] = [
     doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
-    name: 'JSON that breaks off',
+    name: 'truncated JSON',
     verdict: { code: 'BAD_REQUEST', message: 'The request is not valid JSON.' },
     hostile: eachKind((document) => {
       const text = `{"query":${JSON.stringify(document)},"variables":{`;
@@ -127,7 +127,7 @@ export const operations: Row[] = [
     doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
-    name: 'a parameter that would be the prototype',
+    name: 'a parameter named __proto__',
     verdict: {
       code: 'BAD_REQUEST',
       message: 'Unknown parameter "__proto__".',

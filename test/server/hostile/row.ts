@@ -1,46 +1,46 @@
 import type { Door, Params, Request } from './doors.ts';
 
-/** Which server: with all defaults, without introspection, or with trusted documents only. */
+/** The configuration of the server: defaults, no introspection, or trusted documents only. */
 export type Place = 'open' | 'closed' | 'trusted';
 
-/** Told by each door in the same words; a WebSocket may have to close instead. */
-export type Verdict = { code: string; message: string | RegExp; closed?: number };
+/** The same code and message on every transport; a WebSocket may have to close with `closeCode` instead. */
+export type Verdict = { code: string; message: string | RegExp; closeCode?: number };
 
 export const kinds = ['query', 'mutation', 'subscription'] as const;
 export type Kind = (typeof kinds)[number];
 
-/** Why an attack can't be this kind of operation. */
+/** The reason why an attack cannot be this kind of operation. */
 export type Cannot = { cannot: string };
 
-/** The same as each kind of operation. A row that leaves one out, without a reason, does not compile. */
+/** The attack as each kind of operation. A row without a kind and without a reason does not compile. */
 export type Requests = Record<Kind, Request | Cannot>;
 
-/** How a door differs, and why it must. */
+/** A different verdict on one transport, with its reason. */
 export type Exception = { why: string; verdict?: Verdict | 'executed'; allowed?: Requests };
 
 export type Row = {
   name: string;
   at?: Place;
   verdict: Verdict | 'executed';
-  /** A mutation by GET is refused as such once its document was parsed. */
+  /** Refused before parsing. Other mutations by GET are refused because of the method once the document is parsed. */
   isRefusedUnparsed?: true;
   hostile: Requests;
-  /** Just below the limit, or right where the attack is wrong: it is executed. */
+  /** Just below the limit, or corrected: it is executed. */
   allowed: Requests;
   doors: Record<Door, 'same' | Exception>;
 };
 
-/** Of an attack that lies in what only queries have. */
+/** For an attack that only queries can contain. */
 export function onlyQuery(query: Request, why: string): Requests {
   return { query, mutation: { cannot: why }, subscription: { cannot: why } };
 }
 
-/** Of an attack that lies in what only mutations have. */
+/** For an attack that only mutations can contain. */
 export function onlyMutation(mutation: Request | Cannot, why: string): Requests {
   return { query: { cannot: why }, mutation, subscription: { cannot: why } };
 }
 
-/** Of an attack on the rules for subscriptions. */
+/** For an attack on the rules of subscriptions. */
 export function onlySubscription(
   subscription: Request | Cannot,
   cannot = 'only a subscription has to be one to one thing',
@@ -48,7 +48,7 @@ export function onlySubscription(
   return { query: { cannot }, mutation: { cannot }, subscription };
 }
 
-/** The same made of each kind. */
+/** Builds the request for each kind. */
 export function eachKind(make: (document: string, kind: Kind) => Request): Requests {
   const { query, mutation, subscription } = plain;
   return {
@@ -63,7 +63,6 @@ export const everywhere = {
   GET: 'same',
   SSE: 'same',
   WS: 'same',
-  STREAM: 'same',
 } as const;
 
 export const tooLarge: Verdict = {
@@ -89,7 +88,7 @@ export const q = (query: string, variables?: Record<string, unknown>): Params =>
 export const create =
   'createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename }';
 
-/** Nothing is wrong with these. */
+/** Valid operations. */
 export const plain: Record<Kind, string> = {
   query: '{ viewer { name } }',
   mutation: `mutation { ${create} }`,
@@ -102,7 +101,7 @@ export const fine = eachKind((document) => q(document));
 
 type Framing = { declare?: string; definitions?: string; variables?: Record<string, unknown> };
 
-/** Each kind of operation around a selection of what may be a lip-sync. */
+/** Each kind of operation with this selection on a Lipsync. */
 export function aroundLipsync(selection: string, framing: Framing = {}): Requests {
   const { declare = '', definitions = '', variables } = framing;
   return {
@@ -124,7 +123,7 @@ const createBy =
 const watchAfter =
   'subscription ($after: String) { lipsyncProgress(id: "x", after: $after) { __typename } }';
 
-/** Each kind of operation with a text of the caller's own in its variables. */
+/** Each kind of operation with this text in its variables. */
 export function withText(text: unknown): Requests {
   const speech = { text: { text: 'x' } };
   return {
@@ -134,7 +133,7 @@ export function withText(text: unknown): Requests {
   };
 }
 
-/** Each kind of operation by an id that comes in its variables. */
+/** Each kind of operation with an id in its variables. */
 export function byId(variables: Record<string, unknown>): Requests {
   return {
     query: q('query ($id: ID!) { lipsync(id: $id) { id } }', variables),

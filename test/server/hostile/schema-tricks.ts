@@ -1,10 +1,8 @@
 import { getIntrospectionQuery } from 'graphql';
 import {
-  aroundLipsync,
   everywhere,
   fine,
   invalid,
-  onlyMutation,
   onlyQuery,
   onlySubscription,
   q,
@@ -15,9 +13,6 @@ import {
 } from './row.ts';
 
 const noSchema = 'only a query has the schema';
-const inOrder = 'only mutations run one after the other';
-const inParts = 'an answer of another kind may come in parts';
-const noLists = 'no other operation has a list of lip-syncs';
 const noEnum = 'no argument of another takes such a value';
 const viewer = onlyQuery(q('{ viewer { name } }'), noSchema);
 
@@ -39,7 +34,7 @@ const ofType = (levels: number): string =>
 const byStatus =
   'query ($of: [LipsyncStatus!]) { lipsyncs(filter: { status: $of }) { nodes { id } } }';
 
-/** What GraphiQL asks for at its start, whole. */
+/** The full introspection query of GraphiQL. */
 const graphiqlsOwn = q(
   getIntrospectionQuery({
     descriptions: true,
@@ -51,10 +46,10 @@ const graphiqlsOwn = q(
   }),
 );
 
-/** Ways around the rules of subscriptions and introspection, and what is not of this schema. */
+/** Attempts to evade the rules of subscriptions and introspection. */
 export const schemaTricks: Row[] = [
   {
-    name: 'a subscription of which nothing is left',
+    name: 'a subscription whose only field is skipped',
     verdict: invalid('The root field of a subscription can not have @skip.'),
     hostile: onlySubscription(
       q(
@@ -71,7 +66,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a subscription to several things',
+    name: 'a subscription with several fields',
     verdict: invalid('Anonymous Subscription must select only one top level field.'),
     hostile: onlySubscription(
       q(
@@ -89,7 +84,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema, its types within its types',
+    name: 'nested introspection',
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field __Type.fields nested 2 times which exceeds maximum of 1, field __Field.type nested 2 times which exceeds maximum of 1.",
     ),
@@ -101,7 +96,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema by many names',
+    name: 'introspection with many aliases',
     verdict: costs(12_500),
     hostile: onlyQuery(
       q(`{ ${times(25, (n) => `a${n}: __schema { queryType { name } }`)} }`),
@@ -114,7 +109,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'types that are unwrapped a tenth time',
+    name: 'a tenth level of ofType',
     verdict: tooDeep(
       "'(anonymous)' exceeds operation depth limits: field __Type.ofType nested 10 times which exceeds maximum of 9.",
     ),
@@ -123,7 +118,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema by another name, in a fragment, where nobody may ask for it',
+    name: 'aliased __schema in a fragment without introspection',
     at: 'closed',
     verdict: noIntrospection('__schema'),
     hostile: onlyQuery(
@@ -134,7 +129,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a type by a variable, where nobody may ask for it',
+    name: '__type by a variable without introspection',
     at: 'closed',
     verdict: noIntrospection('__type'),
     hostile: onlyQuery(
@@ -145,7 +140,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the schema in a field that is skipped, where nobody may ask for it',
+    name: '__schema in a skipped field without introspection',
     at: 'closed',
     verdict: noIntrospection('__schema'),
     hostile: onlyQuery(
@@ -156,7 +151,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'the SDL of the subgraph, where nobody may ask for it',
+    name: '_service without introspection',
     at: 'closed',
     verdict: { code: 'INTROSPECTION_REFUSED', message: 'The SDL of this subgraph is not public.' },
     hostile: onlyQuery(q('{ a: _service { sdl } }'), noSchema),
@@ -164,7 +159,7 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'names of fields by their misspelling, where nobody may ask for the schema',
+    name: 'a misspelled field without introspection: no suggestion',
     at: 'closed',
     verdict: {
       code: 'GRAPHQL_VALIDATION_FAILED',
@@ -179,34 +174,13 @@ export const schemaTricks: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'names of values by their misspelling, where nobody may ask for the schema',
+    name: 'a misspelled enum value without introspection: no suggestion',
     at: 'closed',
     verdict: badVariable(
       'Variable "$of" got an invalid value at "of[0]"; Value "COMPLETE" does not exist in "LipsyncStatus" enum.',
     ),
     hostile: onlyQuery(q(byStatus, { of: ['COMPLETE'] }), noEnum),
     allowed: onlyQuery(q(byStatus, { of: ['COMPLETED'] }), noEnum),
-    doors: everywhere,
-  },
-  {
-    name: '@defer where each event is one answer',
-    verdict: invalid('A subscription can not have @defer.'),
-    hostile: onlySubscription(aroundLipsync('... @defer { id }').subscription, inParts),
-    allowed: onlySubscription(aroundLipsync('... @defer(if: false) { id }').subscription, inParts),
-    doors: everywhere,
-  },
-  {
-    name: '@defer where one comes after the other',
-    verdict: invalid('@defer can not stand at a mutation itself.'),
-    hostile: onlyMutation(q('mutation { ... @defer { __typename } }'), inOrder),
-    allowed: onlyMutation(aroundLipsync('... @defer { id }').mutation, inOrder),
-    doors: everywhere,
-  },
-  {
-    name: '@stream where there is no list',
-    verdict: invalid('@stream is for lists, and "lipsyncs" is none.'),
-    hostile: onlyQuery(q('{ lipsyncs @stream { nodes { id } } }'), noLists),
-    allowed: onlyQuery(q('{ lipsyncs { nodes @stream(initialCount: 1) { id } } }'), noLists),
     doors: everywhere,
   },
 ];

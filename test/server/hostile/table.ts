@@ -6,7 +6,7 @@ import { schemaTricks } from './schema-tricks.ts';
 import { trust } from './trust.ts';
 import { values } from './values.ts';
 
-/** Everything that somebody means ill with, and what is allowed right beside it. */
+/** All attacks, each with its allowed counterpart. */
 export const rows: Row[] = [
   ...floods,
   ...costs,

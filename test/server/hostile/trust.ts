@@ -5,15 +5,15 @@ const untrusted: Verdict = {
   message: 'This document is not in the list of trusted documents.',
 };
 
-/** Of each kind, and with a fragment of so many tokens. */
+/** Each kind with a fragment of this many tokens. */
 const ofTokens = (count: number) =>
   eachKind((document) => q(`${document} fragment F on Lipsync { ${times(count, () => 'id')} }`));
 
 const byId = eachKind((_, kind) => ({ documentId: kind }));
 
-const unknown = 'what nobody knows is of no kind';
+const unknown = 'an unknown document has no kind';
 
-/** What is not among the trusted documents, whose ids are their kinds. */
+/** Untrusted documents. The ids of the trusted ones are their kinds. */
 export const trust: Row[] = [
   {
     name: 'an id that names no trusted document',
@@ -24,7 +24,7 @@ export const trust: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'an id that names what every object has',
+    name: 'the id of a property of every object',
     at: 'trusted',
     verdict: untrusted,
     hostile: onlyQuery({ documentId: '__proto__' }, unknown),
@@ -32,7 +32,7 @@ export const trust: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a document that is not trusted, though it is the same but for a space',
+    name: 'a trusted document with an additional space',
     at: 'trusted',
     verdict: untrusted,
     isRefusedUnparsed: true,
@@ -41,7 +41,7 @@ export const trust: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a flood, where documents are trusted: that it is none of them is all that is told',
+    name: 'a document with too many tokens, with trusted documents: refused as untrusted only',
     at: 'trusted',
     verdict: untrusted,
     isRefusedUnparsed: true,

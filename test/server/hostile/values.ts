@@ -21,7 +21,7 @@ const unparsed = (message: string): Verdict => ({ code: 'GRAPHQL_PARSE_FAILED', 
 
 const nested = (levels: number): unknown => (levels === 0 ? 'x' : [nested(levels - 1)]);
 
-/** JSON that `JSON.stringify` would not write. */
+/** JSON that `JSON.stringify` cannot produce. */
 const rawVariables = (query: string, variables: string): Request => ({
   body: `{"query":${JSON.stringify(query)},"variables":${variables},"extensions":{"operationId":"raw"}}`,
   search: new URLSearchParams({ query, variables }).toString(),
@@ -32,7 +32,7 @@ const byReference = 'query ($filter: LipsyncFilter) { lipsyncs(filter: $filter) 
 const cancel =
   'mutation ($input: CancelLipsyncInput!) { cancelLipsync(input: $input) { __typename } }';
 
-/** Where a field of an input may be, and another beside it. */
+/** An input with one field and another one. */
 const inInput = (filter: string, input: string): Requests => ({
   query: rawVariables(byReference, `{"filter":${filter}}`),
   mutation: rawVariables(cancel, `{"input":${input}}`),
@@ -51,10 +51,10 @@ const withId = (id: string): Requests => ({
   subscription: q(`subscription { lipsyncProgress(id: "${id}") { __typename } }`),
 });
 
-/** Variables and literals that nobody meant. */
+/** Malformed variables and literals. */
 export const values: Row[] = [
   {
-    name: 'variables that would be the prototype: nobody reads them',
+    name: 'variables named __proto__: ignored',
     verdict: 'executed',
     hostile: eachKind((document) =>
       rawVariables(
@@ -66,7 +66,7 @@ export const values: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a field of an input that would be the prototype',
+    name: 'an input field named __proto__',
     verdict: badVariable(
       /^Variable "\$\w+" got an invalid value; Field "__proto__" is not defined by type "\w+"\.$/,
     ),
@@ -75,7 +75,7 @@ export const values: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'variables that are nested a thousand times',
+    name: 'variables nested a thousand levels deep',
     verdict: badVariable(/; String cannot represent this value\.$/),
     hostile: withText(nested(1_000)),
     allowed: withText(nested(0)),
@@ -119,21 +119,21 @@ export const values: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'null bytes and half a surrogate pair in variables: nothing is found by them',
+    name: 'null bytes and half a surrogate pair in variables: no match',
     verdict: 'executed',
     hostile: withText('\u0000\ud800'),
     allowed: withText('\ud83d\ude00'),
     doors: everywhere,
   },
   {
-    name: 'null bytes in ids: nothing is found by them',
+    name: 'null bytes in ids: no match',
     verdict: 'executed',
     hostile: byId({ id: 'TGlwc3luYzoA' }),
     allowed: byId({ id: 'TGlwc3luYzox' }),
     doors: everywhere,
   },
   {
-    name: 'null bytes for ids: nothing is found by them',
+    name: 'null bytes as ids: no match',
     verdict: 'executed',
     hostile: byId({ id: '\u0000' }),
     allowed: byId({ id: 'x' }),
@@ -159,8 +159,8 @@ export const values: Row[] = [
     doors: {
       ...everywhere,
       WS: {
-        why: 'so large a message is not read, and the rest of the socket would be the rest of it',
-        verdict: { ...tooLarge, closed: 1009 },
+        why: 'a message above the limit is not read, so the connection cannot continue after it',
+        verdict: { ...tooLarge, closeCode: 1009 },
       },
     },
   },

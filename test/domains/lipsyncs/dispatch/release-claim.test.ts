@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { questionsOf } from '../../../e2e/instances/questions.ts';
+import { questionsOf } from '../../../e2e/instances/operations.ts';
 import { startTestApp } from '../../../support/app.ts';
 import { type TestStorage, testStorage } from '../../../support/database.ts';
 import {

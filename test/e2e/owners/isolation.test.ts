@@ -9,15 +9,15 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { decodeId, encodeId } from '../../../src/graphql/ids.ts';
 import { schema } from '../../../src/schema.ts';
 import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-receiver.ts';
-import { askAt, type Door } from './doors.ts';
+import { execute, type Transport } from '../../support/transports.ts';
+import { listenToWork } from './recorded-work.ts';
 import { openTwoOwners, patient, type TwoOwners } from './two-owners.ts';
-import { listenToWork } from './work.ts';
 
 let it: TwoOwners;
 let receiver: Receiver;
 let work: ReturnType<typeof listenToWork>;
 
-/** What is Ann's, by the type of its id. */
+/** The ids of Ann's objects, by type. */
 let anns: Record<Owned, string>;
 type Owned = 'Lipsync' | 'running Lipsync' | 'Upload' | 'Video' | 'WebhookDelivery';
 
@@ -56,7 +56,7 @@ afterAll(async () => {
   await it?.stop();
 });
 
-/** As well formed, and nobody's. A video is missing in an account that is there. */
+/** A well-formed id of no object. The account of the missing video exists. */
 function missingLike(owned: Owned): string {
   const { typename, id } = decodeId(anns[owned]) ?? { typename: '', id: '' };
   const key = owned === 'Video' ? `${id.slice(0, 8)}-1` : '00000000-0000-4000-8000-000000000000';
@@ -85,7 +85,7 @@ const ofType = (owned: Owned): [string, Wall][] => [
   [`Query._entities of a ${owned}`, { owned, query: references }],
 ];
 
-/** Every place that takes the id of something owned, by the field of the schema that has it. */
+/** Every argument that takes the id of an owned object, by field of the schema. */
 const walls: [string, Wall][] = [
   ['Query.lipsync', { owned: 'Lipsync', query: 'query ($id: ID!) { lipsync(id: $id) { id } }' }],
   ['Query.upload', { owned: 'Upload', query: 'query ($id: ID!) { upload(id: $id) { id } }' }],
@@ -134,7 +134,7 @@ const walls: [string, Wall][] = [
   ['Mutation.createLipsyncs of a sound', { owned: 'Upload', query: createAll }],
 ];
 
-/** Fields that take ids of nothing that anybody owns: voices are everybody's, and accounts an admin's. */
+/** Fields whose ids have no owner: voices belong to all callers, accounts to admins. */
 const ownerless = ['Query.voice', 'Mutation.reconnectAccount'];
 
 function variablesOf(name: string, id: string): object {
@@ -150,14 +150,14 @@ function variablesOf(name: string, id: string): object {
   return name.includes('_entities') ? { references: [{ __typename: typename, id }] } : { id };
 }
 
-function doorsOf(name: string): Door[] {
-  const always: Door[] = ['SSE by POST', 'WebSocket', 'reserved stream'];
+function transportsOf(name: string): Transport[] {
+  const always: Transport[] = ['SSE by POST', 'WebSocket'];
   if (name.startsWith('Mutation')) return ['POST', ...always];
   if (name.startsWith('Subscription')) return ['SSE by GET', ...always];
   return ['POST', 'GET', 'SSE by GET', ...always];
 }
 
-/** The names of inputs that are ids, however deep. */
+/** Whether the input type contains an id at any depth. */
 function hasId(type: GraphQLInputType): boolean {
   const named = getNamedType(type);
   if (isInputObjectType(named)) {
@@ -182,26 +182,27 @@ describe('the table', () => {
 
 describe('keeps out', () => {
   test.each(walls)(
-    '%s: another’s is answered as a missing one, with the same work, on every door',
+    "%s: another owner's id is answered like a missing one, with the same work, on every transport",
     async (name, { owned, query }) => {
-      const ask = (door: Door, id: string) => async () => {
+      const ask = (transport: Transport, id: string) => async () => {
         const variables = variablesOf(name, id);
-        const result = await askAt(door, { url: it.url, token: it.tokens.bob, query, variables });
+        const operation = { query, variables };
+        const result = await execute(transport, { url: it.url, token: it.tokens.bob, operation });
         return JSON.stringify(result).replaceAll(id, '<its id>');
       };
-      for (const door of doorsOf(name)) {
-        // What is asked for the first time may be looked up and kept, such as the accounts.
-        await ask(door, missingLike(owned))();
-        const missing = await work.during(ask(door, missingLike(owned)));
-        const other = await work.during(ask(door, anns[owned]));
-        expect(other, door).toEqual(missing);
+      for (const transport of transportsOf(name)) {
+        // The first request may fill caches, such as that of the accounts.
+        await ask(transport, missingLike(owned))();
+        const missing = await work.during(ask(transport, missingLike(owned)));
+        const other = await work.during(ask(transport, anns[owned]));
+        expect(other, transport).toEqual(missing);
         expect(missing.answer).toMatch(/null|NOT_FOUND/);
         expect(missing.work.filter((each) => each.endsWith('upstream'))).toEqual([]);
       }
     },
   );
 
-  test('and nothing of Ann’s has changed by all of that', async () => {
+  test("changes of Ann's objects by any of these requests", async () => {
     const { ann } = it.people;
     const found = await ann.ask<{ nodes: object[] }>(
       `query ($ids: [ID!]!) { nodes(ids: $ids) { __typename

@@ -4,20 +4,20 @@ import { RawWebSocket } from '../../support/raw-websocket.ts';
 
 export type Seen = { cursor: string; sequence: number; status: string; lipsync: { id: string } };
 
-const told = `... on LipsyncProgress { cursor sequence status lipsync { id } }
+const eventFields = `... on LipsyncProgress { cursor sequence status lipsync { id } }
   ... on LipsyncError { code message }`;
 
 const documents = {
   one: `subscription ($id: ID!, $after: String) {
-    told: lipsyncProgress(id: $id, after: $after) { ${told} } }`,
+    event: lipsyncProgress(id: $id, after: $after) { ${eventFields} } }`,
   list: `subscription ($ids: [ID!]!, $after: String) {
-    told: lipsyncsProgress(ids: $ids, after: $after) { ${told} } }`,
+    event: lipsyncsProgress(ids: $ids, after: $after) { ${eventFields} } }`,
 };
 
-type Data = { told: Seen } | null | undefined;
+type Data = { event: Seen } | null | undefined;
 
-/** Watches a lip-sync or a list to its end, through however many connections, and keeps all that it is told. */
-export class StubbornWatcher {
+/** Subscribes to a lip-sync or a list to its end, over as many connections as needed, and keeps every event. */
+export class ResumingSubscriber {
   readonly events: Seen[] = [];
   isComplete = false;
   readonly #url: string;
@@ -37,7 +37,7 @@ export class StubbornWatcher {
 
   #take(data: Data): void {
     if (data === null || data === undefined) throw new Error('An event without data.');
-    this.events.push(data.told);
+    this.events.push(data.event);
   }
 
   async overWebSocket(): Promise<void> {
@@ -93,7 +93,7 @@ export class StubbornWatcher {
     }
   }
 
-  /** As a browser does: one address, and it comes back by itself. */
+  /** As a browser does: one URL, with automatic reconnects. */
   async overEventSource(): Promise<void> {
     const search = new URLSearchParams({
       query: this.#query,
@@ -113,7 +113,7 @@ export class StubbornWatcher {
   }
 }
 
-/** What `fetch` says of a connection that broke: before the answer and in the middle of it. */
+/** The errors of `fetch` for a connection that broke before or during the answer. */
 function isCut(error: unknown): boolean {
   return error instanceof TypeError && /fetch failed|terminated/.test(error.message);
 }

@@ -24,16 +24,16 @@ export type Found = {
   failure: { __typename: string; code: string } | null;
 };
 
-/** Of one subscription: what it was told so far, and all that it was told once it is over. */
+/** One subscription: the events so far, and all events once it has ended. */
 export type Watcher = { seen: Event[]; over: Promise<Event[]> };
 
 export type Questions = ReturnType<typeof questionsOf>;
 
 const foundFields = 'id status text failure { __typename code }';
 
-/** What a client asks any instance. */
+/** The operations of a client on any instance. */
 export function questionsOf(client: GraphQLClient) {
-  /** The data; fails where there are `errors`. */
+  /** The data; fails when there are `errors`. */
   async function data<T>(query: string, variables: object, headers: Headers = {}): Promise<T> {
     const answer = await client.ask<T>(query, { ...variables }, headers);
     expect(answer.errors).toBeUndefined();
@@ -69,7 +69,7 @@ export function questionsOf(client: GraphQLClient) {
     find,
     reach: (id: string, ...statuses: string[]) => reach(id, statuses),
     end: (id: string, headers?: Headers) => reach(id, terminal, headers),
-    /** An id of a finished video. */
+    /** The id of a finished video. */
     async source(headers: Headers = {}): Promise<string> {
       type Data = { videos: { nodes: { id: string }[] } };
       const query = `{ videos(first: 1, filter: { status: [COMPLETED] }) {
@@ -78,7 +78,7 @@ export function questionsOf(client: GraphQLClient) {
       expect(video).toBeDefined();
       return video?.id ?? '';
     },
-    /** An id of an upload with the bytes of a finished video, which any account may use. */
+    /** The id of an upload with the bytes of a finished video, which every account can use. */
     async uploadVideo(): Promise<string> {
       type Sources = { videos: { nodes: { url: string }[] } };
       const { videos } = await data<Sources>(
@@ -98,7 +98,7 @@ export function questionsOf(client: GraphQLClient) {
       expect(answer.ok).toBe(true);
       return createUpload.upload.id;
     },
-    /** Everything of this owner, the newest first. */
+    /** All lip-syncs of this owner, newest first. */
     async list(headers: Headers = {}): Promise<Found[]> {
       type Data = { lipsyncs: { nodes: Found[] } };
       const query = `{ lipsyncs(first: 100) { nodes { ${foundFields} } } }`;
@@ -110,7 +110,7 @@ export function questionsOf(client: GraphQLClient) {
         nodes { cursor sequence status percent queuePosition source } } } }`;
       return (await data<Data>(query, { id }, headers)).lipsync.events.nodes;
     },
-    /** A list in one stream, to its end or until `isEnough`. */
+    /** Watches a list in one stream, to its end or until `isEnough`. */
     async watchAll(
       ids: string[],
       {
@@ -127,7 +127,7 @@ export function questionsOf(client: GraphQLClient) {
       }
       return seen;
     },
-    /** Resolves once the subscription has told its first event. */
+    /** Resolves at the first event of the subscription. */
     async watch(id: string): Promise<Watcher> {
       const seen: Event[] = [];
       const begun = Promise.withResolvers<void>();
@@ -147,7 +147,7 @@ export function questionsOf(client: GraphQLClient) {
   };
 }
 
-/** What promise 2 says of a subscription without a cursor: no gap, no repeat, and the last event is the only end. */
+/** A subscription without a cursor has no gap and no repeat, and its last event is the only terminal one. */
 export function expectWhole(seen: readonly Event[]): void {
   const [first] = seen;
   expect(first).toBeDefined();

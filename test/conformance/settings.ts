@@ -10,7 +10,7 @@ export type Setting = {
 const page = 'https://app.example.com';
 const { env: keys, headers } = createApiKeys({ reader: ['lipsync:read'] });
 
-/** What the audits ask, for a server that executes nothing else. */
+/** The documents of the audits, for a server with trusted documents. */
 const audited = [
   '{ __typename }',
   '{ __type(name: "Run🏃Swim🏊") { name } }',
@@ -27,7 +27,7 @@ export const trustedDocuments = JSON.stringify(
 );
 
 /**
- * Every way in which a server may be set up that changes how it answers over HTTP.
+ * Every configuration that changes how a server answers over HTTP.
  *
  * @param documents the path of a file with `trustedDocuments`
  */
@@ -39,7 +39,7 @@ export function createSettings(documents: string): Setting[] {
     },
     {
       env: keys,
-      doors: [{ name: 'signed in', headers: headers.reader }, { name: 'nobody' }],
+      doors: [{ name: 'signed in', headers: headers.reader }, { name: 'anonymous' }],
     },
     {
       env: { TRUSTED_DOCUMENTS: documents, GRAPHIQL: 'false' },

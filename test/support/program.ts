@@ -9,10 +9,10 @@ const root = join(import.meta.dirname, '../..');
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
-/** `node src/main.ts` with nothing in its environment but what is given. */
+/** The process of `npm start`, with nothing in its environment but what is given. */
 export function startProgram(env: Record<string, string>): Program {
   return new Program(
-    spawn(process.execPath, ['src/main.ts'], {
+    spawn(process.execPath, ['--liftoff-only', 'src/main.ts'], {
       cwd: root,
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -24,7 +24,7 @@ export class Program {
   readonly child: ChildProcess;
   readonly exited: Promise<Exit>;
   readonly lines: LogLine[] = [];
-  /** Everything it wrote, on both outputs. */
+  /** The whole output, stdout and stderr. */
   output = '';
   readonly #waiting = new Set<() => void>();
 
@@ -46,7 +46,7 @@ export class Program {
     });
   }
 
-  /** Resolves with the log line that fits; rejects where the process ends without it. */
+  /** Resolves with the first matching log line; rejects when the process ends without one. */
   line(fits: (line: LogLine) => boolean): Promise<LogLine> {
     return new Promise((resolve, reject) => {
       const check = () => {
@@ -62,7 +62,7 @@ export class Program {
     });
   }
 
-  /** Its address, without the path, once it listens. */
+  /** The URL without a path, once the program listens. */
   async url(): Promise<string> {
     const { url } = await this.line(({ msg }) => msg === 'listening');
     return String(url).replace(/\/graphql$/, '');

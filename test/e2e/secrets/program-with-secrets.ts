@@ -3,13 +3,13 @@ import { SignJWT } from 'jose';
 import { connectDatabase } from '../../../src/database/connect.ts';
 import { openReceiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { silentLog } from '../../support/database.ts';
-import { type OtherUpstream, startOtherUpstream } from '../../support/other-upstream.ts';
-import { startProgram } from '../../support/other-upstream-process.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
+import { startProgram } from '../../support/program.ts';
 
 const random = () => randomBytes(12).toString('base64url');
 
-/** With characters that change when they are encoded. */
+/** With characters that encodings change. */
 export const given = {
   jwtSecret: `jwt+secret/of=enough~bytes ${random()}`,
   callbackSecret: `callback+secret/new=${random()}`,
@@ -24,19 +24,19 @@ export const given = {
   text: `Nobody may read this text, ${random()}.`,
 };
 
-/** One for each failure that pauses an account, and one more that stays well. */
+/** One account for each failure that pauses an account, and one that stays active. */
 export const emails = Array.from({ length: 16 }, (_, at) => `box-${at}+sync@studio.example`);
 
 const scopes = 'lipsync:read lipsync:write videos:read videos:write';
 const issuer = 'https://id.callers.example';
 export const subject = 'ann+caller@callers.example';
 
-/** The whole program with everything that it can be given in confidence, on a server of its own. */
+/** The whole program as a process, with every secret that its configuration accepts. */
 export type World = Awaited<ReturnType<typeof openWorld>>;
 
 export async function openWorld() {
   const server = await startPostgres();
-  const upstream = await startOtherUpstream({
+  const upstream = await startFakeUpstream({
     accounts: emails.map((email) => ({ email, maxJobs: 3 })),
     callbacks: 'twice',
   });
@@ -76,7 +76,7 @@ export async function asAdmin(server: PostgresServer, sql: string): Promise<void
   await db.close();
 }
 
-export function environment(databaseUrl: string, upstream: OtherUpstream): Record<string, string> {
+export function environment(databaseUrl: string, upstream: FakeUpstream): Record<string, string> {
   const key = (name: string, value: string, granted: string) =>
     `${name}:${createHash('sha256').update(value).digest('hex')}:${granted}`;
   return {

@@ -3,18 +3,21 @@ import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { fakeToken } from '../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
-import { type OtherUpstream, otherToken, startOtherUpstream } from '../support/other-upstream.ts';
+import { createLipsync } from '../support/lipsyncs.ts';
+import { transports as allTransports, execute } from '../support/transports.ts';
 
 const email = 'front+door@doors.example';
 
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 let app: TestApp;
 
 beforeAll(async () => {
-  upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 5 }], callbacks: 'none' });
+  upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 5 }], callbacks: 'none' });
   upstream.addVideo(email, 'a face');
-  const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' };
+  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
   app = await startTestApp({ upstream, env });
 });
 
@@ -25,7 +28,7 @@ afterAll(async () => {
 
 type Answer = { status: number; headers: Record<string, unknown>; text: string };
 
-/** As it is: `fetch` adds and withholds headers of its own. */
+/** Sends exactly these headers: `fetch` adds and removes some. */
 async function send(
   method: string,
   path: string,
@@ -52,7 +55,7 @@ function resultOf({ text }: Answer): Result {
   return JSON.parse(text) as Result;
 }
 
-/** A mutation whose effect shows: the number of uploads that wait. */
+/** A mutation with a visible effect: one more row of uploads. */
 const createUpload =
   'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }';
 
@@ -60,63 +63,12 @@ async function countUploads(): Promise<number> {
   return (await app.app.db.query('select 1 from uploads')).length;
 }
 
-type Door = 'POST' | 'GET' | 'SSE by POST' | 'SSE by GET' | 'WebSocket';
-const doors: Door[] = ['POST', 'GET', 'SSE by POST', 'SSE by GET', 'WebSocket'];
-
-/** The first result that the door gives to the document; over WebSocket also the errors of an `error` message. */
-async function askAt(door: Door, query: string, { at = app } = {}): Promise<Result> {
-  if (door === 'WebSocket') return askSocket(at.url, query);
-  const isGet = door.endsWith('GET');
-  const response = await fetch(`${at.url}${isGet ? get(query) : '/graphql'}`, {
-    method: isGet ? 'GET' : 'POST',
-    headers: {
-      accept: door.startsWith('SSE') ? 'text/event-stream' : 'application/json',
-      ...(isGet ? {} : json),
-    },
-    ...(isGet ? {} : { body: JSON.stringify({ query }) }),
-  });
-  const text = await response.text();
-  // A refused document may be answered as an event or as plain JSON.
-  const [, data = text] = /^data: ?(.*)$/m.exec(text) ?? [];
-  return JSON.parse(data) as Result;
-}
-
-async function askSocket(url: string, query: string): Promise<Result> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  socket.on('close', (code, reason) => reject(new Error(`closed: ${code} ${String(reason)}`)));
-  socket.on('message', (raw) => {
-    const message = JSON.parse(String(raw)) as { type: string; payload?: unknown };
-    if (message.type === 'connection_ack') {
-      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-    }
-    if (message.type === 'next') resolve(message.payload as Result);
-    if (message.type === 'error') resolve({ errors: message.payload as never });
-  });
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init' }));
-  try {
-    return await promise;
-  } finally {
-    socket.terminate();
-  }
-}
+/** Those for every kind of operation; a multipart form is for files. */
+const transports = allTransports.filter((transport) => transport !== 'multipart form');
 
 /** A lip-sync that has run to its end. */
 async function finishLipsync(): Promise<string> {
-  const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos { ... on VideoConnection { nodes { id } } } }',
-  );
-  const { data } = await app.ask<{ createLipsync: { lipsync: { id: string } } }>(
-    'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } } }',
-    {
-      input: {
-        video: { id: listed?.videos.nodes.at(-1)?.id },
-        speech: { text: { text: 'Knock, knock.' } },
-      },
-    },
-  );
-  const id = data?.createLipsync.lipsync.id ?? '';
+  const { id } = await createLipsync(app);
   await (await upstream.nextJob()).become(1);
   for await (const _ of app.watchWs(watchDocument, { id }));
   return id;
@@ -164,13 +116,13 @@ describe('works', () => {
     }
   });
 
-  test('a query goes by GET, with neither content type nor any other header', async () => {
+  test('a query by GET needs no content type and no other header', async () => {
     const answer = await send('GET', get(viewer));
     expect(answer.status).toBe(200);
     expect(resultOf(answer).data).toEqual({ viewer: { name: 'anonymous' } });
   });
 
-  test('our own pages may ask by GET and open sockets', async () => {
+  test('pages of our own origin can send GET requests and open WebSockets', async () => {
     const headers = { origin: app.url, 'sec-fetch-site': 'same-origin' };
     expect((await send('GET', get(viewer), { headers })).status).toBe(200);
     const address = `${app.url.replace('http', 'ws')}/graphql`;
@@ -179,9 +131,9 @@ describe('works', () => {
     socket.terminate();
   });
 
-  test('a file goes by multipart with a CSRF header', async () => {
+  test('a multipart form with a CSRF header uploads a file', async () => {
     const answer = await send('POST', '/graphql', multipart({ 'x-csrf': '1' }));
-    // Four bytes of text are no sound: the refusal comes from the field itself.
+    // Four bytes of text are not audio: the error comes from the field itself.
     expect(resultOf(answer).data?.uploadAudio).toMatchObject({ __typename: 'InvalidInputError' });
   });
 
@@ -197,7 +149,7 @@ describe('works', () => {
     },
   );
 
-  test('behind its last event a stream only completes, and Last-Event-ID wins over after', async () => {
+  test('a stream resumed after the last event only completes, and Last-Event-ID overrides after', async () => {
     const id = await finishLipsync();
     const { data } = await app.ask<{ lipsync: { events: { nodes: { cursor: string }[] } } }>(
       'query ($id: ID!) { lipsync(id: $id) { events(first: 100) { nodes { cursor } } } }',
@@ -211,7 +163,7 @@ describe('works', () => {
     expect(all.map((frame) => frame.id).slice(0, -1)).toEqual(cursors.slice(1));
   });
 
-  test('a cursor that is none of this lip-sync is answered as such, and the stream completes', async () => {
+  test('a cursor of another lip-sync is answered with InvalidInputError, and the stream completes', async () => {
     const id = await finishLipsync();
     for (const headers of [{ 'last-event-id': 'rubbish' }, { 'last-event-id': 'MTIzNDU2Nzg5' }]) {
       const frames = await readStream('GET', { id }, headers);
@@ -221,7 +173,7 @@ describe('works', () => {
   });
 });
 
-/** The GraphQL multipart request format, with a text for a sound. */
+/** The GraphQL multipart request format, with text in place of audio. */
 function multipart(headers: OutgoingHttpHeaders) {
   const boundary = 'between-the-parts';
   const part = (name: string, value: string) =>
@@ -295,7 +247,7 @@ describe('refuses', () => {
     }
   });
 
-  test('a preflight of a foreign page: it gets no leave', async () => {
+  test('the preflight of a foreign page: no CORS headers', async () => {
     const answer = await send('OPTIONS', '/graphql', {
       headers: {
         origin: 'https://evil.example',
@@ -330,23 +282,23 @@ describe('refuses', () => {
     ['a syntax error', '{ viewer { name '],
     ['an unknown field', '{ viewer { name shoeSize } }'],
     ['an unknown argument', '{ videos(colour: "red") { __typename } }'],
-    ['a subscription to nothing that exists', 'subscription { weather { __typename } }'],
+    ['a subscription to an unknown field', 'subscription { weather { __typename } }'],
     ['an empty document', '# nothing'],
-  ])('%s in the same words over every door', async (_, query) => {
-    const told = await Promise.all(
-      doors.map(async (door) => {
-        const { errors, data } = await askAt(door, query);
-        expect(data ?? null, door).toBeNull();
+  ])('%s with the same code and message on every transport', async (_, query) => {
+    const errorsOfEach = await Promise.all(
+      transports.map(async (transport) => {
+        const { errors, data } = await execute(transport, { url: app.url, operation: { query } });
+        expect(data ?? null, transport).toBeNull();
         return errors?.map(({ message, extensions }) => ({ message, code: extensions?.code }));
       }),
     );
-    expect(told).toEqual(doors.map(() => told[0]));
-    expect(told[0]?.length).toBe(1);
-    expect(told[0]?.[0]?.message).not.toBe('');
-    expect(told[0]?.[0]?.code).toMatch(/^[A-Z_]+$/);
+    expect(errorsOfEach).toEqual(transports.map(() => errorsOfEach[0]));
+    expect(errorsOfEach[0]?.length).toBe(1);
+    expect(errorsOfEach[0]?.[0]?.message).not.toBe('');
+    expect(errorsOfEach[0]?.[0]?.code).toMatch(/^[A-Z_]+$/);
   });
 
-  test('a body that is no request, in JSON', async () => {
+  test('a body that is not a GraphQL request, as JSON', async () => {
     for (const body of ['{"query": ', '"{ viewer }"', 'null', '{}', '{"query": 7}']) {
       const answer = await send('POST', '/graphql', { headers: json, body });
       const { data, errors } = resultOf(answer);
@@ -370,7 +322,7 @@ describe('fields without a union', () => {
         videos: { nodes: { id: string; prompt: string }[] };
       }>('{ videos { ... on VideoConnection { nodes { id prompt } } } }');
       const id = listed?.videos.nodes.find(({ prompt }) => prompt === 'never used')?.id;
-      const reply = { status, body: JSON.stringify({ error: `${otherToken} ${email}` }) };
+      const reply = { status, body: JSON.stringify({ error: `${fakeToken} ${email}` }) };
       upstream.reply('GET /videos', reply);
       upstream.reply('GET /videos/{id}', reply);
       const { data, errors } = await app.ask(
@@ -382,7 +334,7 @@ describe('fields without a union', () => {
       expect(data).toEqual({ video: null, viewer: { name: 'anonymous' } });
       expect(errors?.length).toBe(1);
       expect(errors?.[0]).toMatchObject({ path: ['video'], extensions: { code, retryable } });
-      expect(JSON.stringify(errors)).not.toMatch(/doors\.example|qz7Hk/);
+      expect(JSON.stringify(errors)).not.toMatch(/transports\.example|qz7Hk/);
     },
   );
 
@@ -394,7 +346,7 @@ describe('fields without a union', () => {
     const id = Buffer.from('Voice:77').toString('base64url');
     const fresh = await startTestApp({
       upstream,
-      env: { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' },
+      env: { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' },
     });
     upstream.reply('GET /videos/voices', { status: 402, body: '{}' });
     const { data, errors } = await fresh.ask(`{ voice(id: "${id}") { name } }`);
@@ -422,12 +374,12 @@ describe('fields without a union', () => {
   );
 });
 
-describe('fields without a union, for a caller who is nobody', () => {
+describe('fields without a union, for an anonymous caller', () => {
   let guarded: TestApp;
 
   beforeAll(async () => {
     const digest = 'ab'.repeat(32);
-    const env = { USEAPI_TOKEN: otherToken, API_KEYS: `someone:${digest}:lipsync:read` };
+    const env = { USEAPI_TOKEN: fakeToken, API_KEYS: `someone:${digest}:lipsync:read` };
     guarded = await startTestApp({ upstream, env });
   });
   afterAll(() => guarded?.stop());
@@ -435,7 +387,7 @@ describe('fields without a union, for a caller who is nobody', () => {
   const id = Buffer.from('Voice:1').toString('base64url');
 
   test.each(['lipsync', 'voice', 'upload', 'video'])(
-    '%s is null with one error that says so',
+    '%s is null with one NOT_AUTHENTICATED error',
     async (field) => {
       const { data, errors } = await guarded.ask(
         `{ ${field}(id: "${id}") { id } viewer { authenticated } }`,
@@ -449,18 +401,24 @@ describe('fields without a union, for a caller who is nobody', () => {
     },
   );
 
-  test.each(doors)('lipsyncs is null with one error that says so over %s', async (door) => {
-    const { data, errors } = await askAt(door, '{ lipsyncs { nodes { id } } }', { at: guarded });
-    expect(data ?? null).toBeNull();
-    expect(errors?.length).toBe(1);
-    expect(errors?.[0]).toMatchObject({
-      path: ['lipsyncs'],
-      extensions: { code: 'NOT_AUTHENTICATED', retryable: false },
-    });
-  });
+  test.each(transports)(
+    'lipsyncs is null with one NOT_AUTHENTICATED error over %s',
+    async (transport) => {
+      const { data, errors } = await execute(transport, {
+        url: guarded.url,
+        operation: { query: '{ lipsyncs { nodes { id } } }' },
+      });
+      expect(data ?? null).toBeNull();
+      expect(errors?.length).toBe(1);
+      expect(errors?.[0]).toMatchObject({
+        path: ['lipsyncs'],
+        extensions: { code: 'NOT_AUTHENTICATED', retryable: false },
+      });
+    },
+  );
 });
 
-describe('ids that are none', () => {
+describe('malformed and unknown ids', () => {
   const encode = (text: string) => Buffer.from(text).toString('base64url');
   const rubbish = [
     '',
@@ -501,7 +459,7 @@ describe('ids that are none', () => {
     expect(wrong).toEqual([]);
   });
 
-  test('are null in nodes, beside one that is there', async () => {
+  test('are null in nodes, beside an existing one', async () => {
     const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
       '{ videos { ... on VideoConnection { nodes { id } } } }',
     );
@@ -535,7 +493,7 @@ describe('ids that are none', () => {
 });
 
 describe('the request id', () => {
-  test('is the one that was sent, where it is one', async () => {
+  test('is the one of the request when that is valid', async () => {
     for (const id of ['order-17.a_b', 'a'.repeat(64)]) {
       const headers = { ...json, 'x-request-id': id };
       const answer = await send('POST', '/graphql', { headers, body: viewerBody });
@@ -543,7 +501,7 @@ describe('the request id', () => {
     }
   });
 
-  test('is made up where there is none, or none to be trusted', async () => {
+  test('is generated when the request has none, or an invalid one', async () => {
     const ids = new Set<unknown>();
     for (const id of [undefined, '', 'a'.repeat(65), '<script>', 'a b']) {
       const headers = { ...json, ...(id === undefined ? {} : { 'x-request-id': id }) };
@@ -555,7 +513,7 @@ describe('the request id', () => {
     expect(ids.size).toBe(5);
   });
 
-  test('names the line of the request in the log', async () => {
+  test('stands in the log line of the request', async () => {
     await send('GET', '/livez', { headers: { 'x-request-id': 'find-me' } });
     expect(app.logs.filter(({ requestId }) => requestId === 'find-me')).toMatchObject([
       { msg: 'request', path: '/livez', status: 200 },
@@ -563,19 +521,19 @@ describe('the request id', () => {
   });
 });
 
-describe('keeps in what nobody foresaw', () => {
+describe('masks unexpected errors', () => {
   let broken: TestApp;
   const leak = /does not exist|secret_|reference|select |\/src\/|\.ts\b|stack|node_modules/i;
   const query = '{ lipsyncs { nodes { id } } }';
 
   beforeAll(async () => {
-    const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' };
+    const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
     broken = await startTestApp({ upstream, env });
     await broken.app.db.query('alter table lipsyncs rename column reference to secret_column');
   });
   afterAll(() => broken?.stop());
 
-  test('an unmeant error is masked, and tells its request id instead of itself', async () => {
+  test('in the answer, which shows the request id instead', async () => {
     const { errors, headers } = await broken.ask(query, {}, { 'x-request-id': 'trace-this-one' });
     expect(headers.get('x-request-id')).toBe('trace-this-one');
     expect(errors?.length).toBe(1);
@@ -585,7 +543,7 @@ describe('keeps in what nobody foresaw', () => {
     expect(text).toContain('trace-this-one');
   });
 
-  test('an unmeant error is in the log in full, with the request id', async () => {
+  test('but not in the log, which has the whole error with the request id', async () => {
     await broken.ask(query, {}, { 'x-request-id': 'trace-another' });
     const line = broken.logs.find(
       ({ level, requestId }) => level === 'error' && requestId === 'trace-another',
@@ -593,7 +551,7 @@ describe('keeps in what nobody foresaw', () => {
     expect(JSON.stringify(line)).toContain('reference');
   });
 
-  test('also over WebSocket and in a stream it is masked and tells a request id', async () => {
+  test('over WebSocket and in event streams too', async () => {
     for await (const { errors } of broken.watchWs(query)) {
       const id = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(JSON.stringify(errors))?.[0];
       expect(errors?.[0]?.extensions?.code).toBe('INTERNAL_SERVER_ERROR');

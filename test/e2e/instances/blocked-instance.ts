@@ -2,26 +2,27 @@ import { expect, vi } from 'vitest';
 import { patient } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { testStorage } from '../../support/database.ts';
-import { otherToken, startOtherUpstream } from '../../support/other-upstream.ts';
-import { questionsOf } from './questions.ts';
+import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { questionsOf } from './operations.ts';
 
 const email = 'studio@held.example';
 
 export type Held = Awaited<ReturnType<typeof openHeld>>;
 
-/** One instance whose transactions can be held in their middle, and an upstream in which nothing moves by itself. */
+/** One instance whose transactions a test can block, and an upstream whose jobs only the test moves. */
 export async function openHeld(env: Record<string, string> = {}) {
   const clock = { aheadMs: 0 };
   const storage = await testStorage();
-  const upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 3 }] });
+  const upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 3 }] });
   upstream.addVideo(email, 'a face');
   const test = await startTestApp({
     storage,
     upstream,
     now: () => new Date(Date.now() + clock.aheadMs),
-    // A poll comes when a test says so.
+    // Polls run only when the test makes them due.
     env: {
-      USEAPI_TOKEN: otherToken,
+      USEAPI_TOKEN: fakeToken,
       ALLOW_ANONYMOUS: 'true',
       POLL_INTERVAL_MS: '3600000',
       ...env,
@@ -39,7 +40,7 @@ export async function openHeld(env: Record<string, string> = {}) {
     query,
     say: (text: string, more: object = {}) =>
       instance.create({ video, speech: { text: { text } }, ...more }),
-    /** No event is written until the function that it returns is called. */
+    /** Blocks every insert of an event until the returned function is called. */
     async holdEvents(): Promise<() => Promise<void>> {
       const held = Promise.withResolvers<void>();
       const released = Promise.withResolvers<void>();
@@ -54,7 +55,7 @@ export async function openHeld(env: Record<string, string> = {}) {
         return done;
       };
     },
-    /** The server's process of the transaction that waits to write an event. */
+    /** The PostgreSQL backend of the transaction that waits to insert an event. */
     untilAnEventIsHeld: () =>
       vi.waitFor(async () => {
         const [waiting] = await query<{ pid: number }>(

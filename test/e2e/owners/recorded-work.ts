@@ -2,8 +2,8 @@ import { vi } from 'vitest';
 import type { Database, Row, Sql } from '../../../src/database/connect.ts';
 
 /**
- * Listens to what is asked of the database, and of the upstream by `readRequests`, so that the work of two answers can
- * be compared: what takes the same steps takes the same time, whatever the machine is doing meanwhile.
+ * Records the statements sent to the database, and the upstream requests of `readRequests`, so that the work of two answers can
+ * be compared: equal steps take equal time, independent of the load of the machine.
  */
 export function listenToWork(db: Database, readRequests: () => Promise<{ sequence: number }[]>) {
   let texts: string[] = [];
@@ -30,7 +30,7 @@ export function listenToWork(db: Database, readRequests: () => Promise<{ sequenc
   let background: ReadonlySet<string> = new Set();
 
   return {
-    /** Learns what the process asks by itself: twice round its clock. */
+    /** Records the background statements of the process during two rounds of its scheduler. */
     async learnBackground(): Promise<void> {
       const rounds = () => texts.filter((text) => text.includes("status = 'SUBMITTING'")).length;
       texts = [];
@@ -42,7 +42,7 @@ export function listenToWork(db: Database, readRequests: () => Promise<{ sequenc
       );
       background = new Set(texts);
     },
-    /** What was done meanwhile, beside what is always done. */
+    /** The work during `act`, without the background statements. */
     async during<T>(act: () => Promise<T>): Promise<{ answer: T; work: string[] }> {
       const last = (await readRequests()).at(-1)?.sequence ?? 0;
       texts = [];
