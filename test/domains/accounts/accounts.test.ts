@@ -89,7 +89,9 @@ describe('the list', () => {
 
   it('throws the failure where there is no older one, and says where there is no account', async () => {
     world.odd.refuse = () => unavailable;
-    await expect(world.accounts.listPresent()).rejects.toMatchObject({ code: 'UPSTREAM_UNAUTHORIZED' });
+    await expect(world.accounts.listPresent()).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAUTHORIZED',
+    });
     await world.begin();
     await expect(world.accounts.listPresent()).rejects.toMatchObject({ reason: 'NO_ACCOUNT' });
   });
