@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
+import { type HttpRequest, type HttpResponse, sendRequest } from '../support/http.ts';
 import { createLipsync } from '../support/lipsyncs.ts';
 import { transports as allTransports, execute } from '../support/transports.ts';
 
@@ -26,22 +26,8 @@ afterAll(async () => {
   await upstream?.close();
 });
 
-type Answer = { status: number; headers: Record<string, unknown>; text: string };
-
-/** Sends exactly these headers: `fetch` adds and removes some. */
-async function send(
-  method: string,
-  path: string,
-  { headers = {}, body }: { headers?: OutgoingHttpHeaders; body?: string | Buffer } = {},
-): Promise<Answer> {
-  const request = httpRequest(`${app.url}${path}`, { method, headers });
-  request.end(body);
-  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString();
-  return { status: response.statusCode ?? 0, headers: response.headers, text };
-}
+const send = (method: string, path: string, request: Omit<HttpRequest, 'method' | 'path'> = {}) =>
+  sendRequest(app.url, { method, path, ...request });
 
 const json = { 'content-type': 'application/json' };
 const viewer = '{ viewer { name } }';
@@ -51,7 +37,7 @@ function get(query: string, variables: Variables = {}): string {
   return `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(variables) })}`;
 }
 
-function resultOf({ text }: Answer): Result {
+function resultOf({ text }: HttpResponse): Result {
   return JSON.parse(text) as Result;
 }
 
@@ -174,7 +160,7 @@ describe('works', () => {
 });
 
 /** The GraphQL multipart request format, with text in place of audio. */
-function multipart(headers: OutgoingHttpHeaders) {
+function multipart(headers: Record<string, string>) {
   const boundary = 'between-the-parts';
   const part = (name: string, value: string) =>
     `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
