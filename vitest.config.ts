@@ -31,20 +31,21 @@ export const beyondCore = [
   // Hundreds of subscriptions, cuts and megabytes.
   'test/e2e/streams/*.test.ts',
   'test/client/watch-endurance.test.ts',
-  'test/domains/lipsyncs/list-progress.test.ts',
+  'test/domains/lipsyncs/progress/list-progress.test.ts',
   // Many starts of the whole program; the core starts it in `test/e2e/start.test.ts`.
   'test/domains/lipsyncs/dispatch/restart.test.ts',
   'test/domains/webhooks/{app,restart}.test.ts',
   'test/e2e/{live,start-reads}.test.ts',
   // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.
-  'test/domains/lipsyncs/{callbacks,capacity,give-back,overdue,polls,readings,traps,turns}.test.ts',
+  'test/domains/lipsyncs/dispatch/{external-load,fairness,release-claim}.test.ts',
+  'test/domains/lipsyncs/reconcile/{callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
   'test/domains/webhooks/retries.test.ts',
   'test/client/watch.test.ts',
   'test/server/revocation.test.ts',
   // Clients that disconnect at every step of an operation.
-  'test/domains/lipsyncs/{departures,leaving}.test.ts',
+  'test/domains/lipsyncs/{create,progress}/disconnect.test.ts',
   // Limits per day and in flight under a hundred simultaneous requests.
-  'test/domains/lipsyncs/budgets.test.ts',
+  'test/domains/lipsyncs/create/limits.test.ts',
   // Callbacks to federated routers, which the federation suite covers too.
   'test/server/subscription-callback.test.ts',
   // Creation and upgrade of database folders.
