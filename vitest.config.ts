@@ -23,7 +23,7 @@ export const beyondCore = [
   'test/fuzz/*.test.ts',
   // Long tables of attacks and of upstream failures: `npm run test:hostile`.
   'test/server/hostile/*.test.ts',
-  'test/e2e/failures.test.ts',
+  'test/e2e/{failures,phrases}.test.ts',
   'test/callbacks/forged.test.ts',
   // Every command of the pages as written, in a copy of the repository: `npm run test:commands`.
   'test/release/commands.test.ts',
@@ -31,11 +31,13 @@ export const beyondCore = [
   // Hundreds of subscriptions, cuts and megabytes.
   'test/e2e/streams/*.test.ts',
   'test/client/watch-endurance.test.ts',
-  'test/domains/lipsyncs/progress/list-progress.test.ts',
-  // Many starts of the whole program; the core starts it in `test/e2e/start.test.ts`.
+  'test/domains/lipsyncs/progress/{list-progress,log-watcher}.test.ts',
+  'test/domains/lipsyncs/create/batch.test.ts',
+  // Many starts of the whole program; the core starts it in `test/e2e/restart.test.ts`.
   'test/domains/lipsyncs/dispatch/restart.test.ts',
   'test/domains/webhooks/{app,restart}.test.ts',
-  'test/e2e/{live,start-reads}.test.ts',
+  'test/e2e/{live,npm-start,start,start-reads}.test.ts',
+  'test/database/lock.test.ts',
   // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.
   'test/domains/lipsyncs/dispatch/{external-load,fairness,release-claim}.test.ts',
   'test/domains/lipsyncs/reconcile/{callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
@@ -44,8 +46,9 @@ export const beyondCore = [
   'test/server/revocation.test.ts',
   // Clients that disconnect at every step of an operation.
   'test/domains/lipsyncs/{create,progress}/disconnect.test.ts',
-  // Limits per day and in flight under a hundred simultaneous requests.
+  // Limits of cost, per day and in flight under a hundred simultaneous requests.
   'test/domains/lipsyncs/create/limits.test.ts',
+  'test/domains/quotas/cost.test.ts',
   // Callbacks to federated routers, which the federation suite covers too.
   'test/server/subscription-callback.test.ts',
   // Creation and upgrade of database folders.
