@@ -26,7 +26,7 @@ export const beyondCore = [
   'test/e2e/{failures,phrases}.test.ts',
   'test/callbacks/forged.test.ts',
   // Every command of the pages as written, in a copy of the repository: `npm run test:commands`.
-  'test/release/commands.test.ts',
+  'test/release/*.test.ts',
   'test/e2e/demo.test.ts',
   // Hundreds of subscriptions, cuts and megabytes.
   'test/e2e/streams/*.test.ts',
@@ -51,6 +51,14 @@ export const beyondCore = [
   'test/domains/quotas/cost.test.ts',
   // Callbacks to federated routers, which the federation suite covers too.
   'test/server/subscription-callback.test.ts',
+  // Every phrase of the sandbox and its rendered videos.
+  'test/sandbox/{phrases,results}.test.ts',
+  // Bundles, compilations and uploads of the client kit; the core has its requests and subscriptions.
+  'test/client/{operations,package,upload}.test.ts',
+  // Validators of shared answers, leases of streams, and the events of a webhook beyond its delivery.
+  'test/server/cache-control.test.ts',
+  'test/domains/quotas/streams.test.ts',
+  'test/domains/webhooks/events.test.ts',
   // Creation and upgrade of database folders.
   'test/database/{embedded-folder,migrate}.test.ts',
 ];
