@@ -23,19 +23,21 @@ export const beyondCore = [
   'test/fuzz/*.test.ts',
   // Long tables of attacks and of upstream failures: `npm run test:hostile`.
   'test/server/hostile/*.test.ts',
-  'test/e2e/failures.test.ts',
+  'test/e2e/{failures,phrases}.test.ts',
   'test/callbacks/forged.test.ts',
   // Every command of the pages as written, in a copy of the repository: `npm run test:commands`.
-  'test/release/commands.test.ts',
+  'test/release/*.test.ts',
   'test/e2e/demo.test.ts',
   // Hundreds of subscriptions, cuts and megabytes.
   'test/e2e/streams/*.test.ts',
   'test/client/watch-endurance.test.ts',
-  'test/domains/lipsyncs/progress/list-progress.test.ts',
-  // Many starts of the whole program; the core starts it in `test/e2e/start.test.ts`.
+  'test/domains/lipsyncs/progress/{list-progress,log-watcher}.test.ts',
+  'test/domains/lipsyncs/create/batch.test.ts',
+  // Many starts of the whole program; the core starts it in `test/e2e/restart.test.ts`.
   'test/domains/lipsyncs/dispatch/restart.test.ts',
   'test/domains/webhooks/{app,restart}.test.ts',
-  'test/e2e/{live,start-reads}.test.ts',
+  'test/e2e/{live,npm-start,start,start-reads}.test.ts',
+  'test/database/lock.test.ts',
   // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.
   'test/domains/lipsyncs/dispatch/{external-load,fairness,release-claim}.test.ts',
   'test/domains/lipsyncs/reconcile/{callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
@@ -44,10 +46,19 @@ export const beyondCore = [
   'test/server/revocation.test.ts',
   // Clients that disconnect at every step of an operation.
   'test/domains/lipsyncs/{create,progress}/disconnect.test.ts',
-  // Limits per day and in flight under a hundred simultaneous requests.
+  // Limits of cost, per day and in flight under a hundred simultaneous requests.
   'test/domains/lipsyncs/create/limits.test.ts',
+  'test/domains/quotas/cost.test.ts',
   // Callbacks to federated routers, which the federation suite covers too.
   'test/server/subscription-callback.test.ts',
+  // Every phrase of the sandbox and its rendered videos.
+  'test/sandbox/{phrases,results}.test.ts',
+  // Bundles, compilations and uploads of the client kit; the core has its requests and subscriptions.
+  'test/client/{operations,package,upload}.test.ts',
+  // Validators of shared answers, leases of streams, and the events of a webhook beyond its delivery.
+  'test/server/cache-control.test.ts',
+  'test/domains/quotas/streams.test.ts',
+  'test/domains/webhooks/events.test.ts',
   // Creation and upgrade of database folders.
   'test/database/{embedded-folder,migrate}.test.ts',
 ];

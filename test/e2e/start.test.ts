@@ -1,110 +1,14 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
-import { type TestStorage, testStorage } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
-import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
-import type { GraphQLClient } from '../support/graphql-client.ts';
-import { createLipsync, createLipsyncMutation, readVideoIds } from '../support/lipsyncs.ts';
-import { type Program, startProgram } from '../support/program.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
+import { usePrograms } from './programs.ts';
 
 const root = join(import.meta.dirname, '../..');
-const email = 'night+shift@operators.example';
-
-let storage: TestStorage;
-let dataDir: string;
-let upstream: FakeUpstream;
-const running = new Set<Program>();
-
-function start(env: Record<string, string>): Program {
-  const program = startProgram(env);
-  running.add(program);
-  return program;
-}
-
-/** In live mode, on the fake upstream and this test's own folder. */
-function startLive(env: Record<string, string> = {}): Program {
-  return start({
-    USEAPI_TOKEN: fakeToken,
-    USEAPI_BASE_URL: upstream.baseUrl,
-    ALLOW_ANONYMOUS: 'true',
-    DATA_DIR: dataDir,
-    PORT: '0',
-    POLL_INTERVAL_MS: '800',
-    ...env,
-  });
-}
-
-beforeEach(async () => {
-  // A copy of an empty database: creating one takes the program seconds.
-  storage = await testStorage();
-  dataDir = storage.dataDir;
-  upstream = await startFakeUpstream({
-    accounts: [{ email, maxJobs: 3 }],
-    callbacks: 'none',
-    schedulerId: 'id',
-  });
-  upstream.addVideo(email, 'a face');
-});
-
-afterEach(async () => {
-  for (const program of running) await program.kill('SIGKILL');
-  running.clear();
-  await upstream.close();
-  await storage.remove();
-});
-
-/** Read before a POST is held: the read of the videos would wait behind a program that stops. */
-const newestVideo = async (client: GraphQLClient) => ({ id: (await readVideoIds(client)).at(-1) });
-
-const watchDocument =
-  'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';
-
-/** A socket of the graphql-transport-ws protocol that follows a lip-sync until it is closed. */
-async function openSocket(url: string, id: string) {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }));
-  const first = Promise.withResolvers<void>();
-  const messages: { type: string; id?: string }[] = [];
-  socket.on('message', (data) => {
-    const message = JSON.parse(String(data)) as { type: string; id?: string };
-    messages.push(message);
-    if (message.type === 'connection_ack') {
-      const payload = { query: watchDocument, variables: { id } };
-      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
-    }
-    if (message.type === 'next') first.resolve();
-  });
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init' }));
-  await first.promise;
-  return { socket, closed, messages };
-}
-
-/** Resolves at the first event; `ended` gives the whole text of the stream. */
-async function openStream(url: string, id: string) {
-  const search = new URLSearchParams({ query: watchDocument, variables: JSON.stringify({ id }) });
-  const response = await fetch(`${url}/graphql?${search}`, {
-    headers: { accept: 'text/event-stream' },
-  });
-  const first = Promise.withResolvers<void>();
-  let text = '';
-  const ended = (async () => {
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) {
-      text += decoder.decode(chunk as Uint8Array, { stream: true });
-      if (text.includes('event: next')) first.resolve();
-    }
-    return text;
-  })();
-  await first.promise;
-  return { ended };
-}
+const programs = usePrograms();
 
 describe('refuses to start', () => {
   const wrong = {
@@ -123,7 +27,7 @@ describe('refuses to start', () => {
   };
 
   test('with a wrong configuration, listing every mistake and no value', async () => {
-    const program = start({ ...wrong, DATA_DIR: dataDir });
+    const program = programs.start({ ...wrong, DATA_DIR: programs.dataDir });
     expect(await program.exited).toEqual({ code: 1, signal: null });
     const names = [...Object.keys(wrong), 'AUTH_ISSUER', 'AUTH_AUDIENCE'];
     for (const name of names.filter((each) => each !== 'USEAPI_TOKEN')) {
@@ -134,26 +38,30 @@ describe('refuses to start', () => {
   });
 
   test('in production without a token', async () => {
-    const program = start({ NODE_ENV: 'production', DATA_DIR: dataDir, PORT: '0' });
+    const program = programs.start({
+      NODE_ENV: 'production',
+      DATA_DIR: programs.dataDir,
+      PORT: '0',
+    });
     expect((await program.exited).code).toBe(1);
     expect(program.output).toMatch(/USEAPI_TOKEN.*SANDBOX=true/);
   });
 
   test('in live mode without authentication, naming ALLOW_ANONYMOUS', async () => {
-    const program = startLive({ ALLOW_ANONYMOUS: '' });
+    const program = programs.startLive({ ALLOW_ANONYMOUS: '' });
     expect((await program.exited).code).toBe(1);
     expect(program.output).toContain('ALLOW_ANONYMOUS=true');
     expect(program.output).not.toContain(fakeToken);
-    expect(upstream.requests).toEqual([]);
+    expect(programs.upstream.requests).toEqual([]);
   });
 
   test('on a folder that another process uses, and leaves that process alone', async () => {
-    const first = startLive();
+    const first = programs.startLive();
     const client = await first.client();
-    const second = startLive();
+    const second = programs.startLive();
     expect((await second.exited).code).toBe(1);
     expect(second.output).toMatch(/DATA_DIR|in use|another process/i);
-    expect(second.output).toContain(dataDir);
+    expect(second.output).toContain(programs.dataDir);
     expect(second.output).not.toMatch(/^\s+at /m);
     expect((await client.ask('{ viewer { name } }')).data).toEqual({
       viewer: { name: 'anonymous' },
@@ -161,8 +69,8 @@ describe('refuses to start', () => {
   });
 
   test('on a port in use, without a stack trace', async () => {
-    const taken = new URL(upstream.baseUrl).port;
-    const program = startLive({ PORT: taken });
+    const taken = new URL(programs.upstream.baseUrl).port;
+    const program = programs.startLive({ PORT: taken });
     expect((await program.exited).code).toBe(1);
     expect(program.output).toContain(taken);
     expect(program.output).not.toMatch(/^\s+at /m);
@@ -171,10 +79,12 @@ describe('refuses to start', () => {
 
 describe('starts', () => {
   test('and reads the accounts once: 200 simultaneous queries for voices cost one more upstream call', async () => {
-    const program = startLive();
+    const program = programs.startLive();
     const url = await program.url();
-    await expect.poll(() => upstream.requests.map((seen) => seen.url)).toEqual([expect.anything()]);
-    const release = upstream.hold('GET /videos/voices');
+    await expect
+      .poll(() => programs.upstream.requests.map((seen) => seen.url))
+      .toEqual([expect.anything()]);
+    const release = programs.upstream.hold('GET /videos/voices');
     const sockets = await Promise.all(Array.from({ length: 4 }, () => RawWebSocket.open(url)));
     const ids = Array.from({ length: 50 }, (_, at) => `voices ${at}`);
     for (const socket of sockets) {
@@ -193,15 +103,15 @@ describe('starts', () => {
       }
       socket.socket.close();
     }
-    expect(upstream.requests.map((seen) => `${seen.method} ${seen.url}`)).toEqual([
+    expect(programs.upstream.requests.map((seen) => `${seen.method} ${seen.url}`)).toEqual([
       'GET /v2/pixverse/accounts',
       'GET /v2/pixverse/videos/voices/',
     ]);
   });
 
   test('and logs at once that the upstream refuses the token', async () => {
-    upstream.reply('GET /accounts', { status: 401, body: '{"error":"Unauthorized"}' });
-    const program = startLive();
+    programs.upstream.reply('GET /accounts', { status: 401, body: '{"error":"Unauthorized"}' });
+    const program = programs.startLive();
     const line = await program.line(({ code }) => code === 'UPSTREAM_UNAUTHORIZED');
     expect(line).toMatchObject({
       level: 'warn',
@@ -212,140 +122,13 @@ describe('starts', () => {
 });
 
 describe('stops on SIGTERM', () => {
-  test('with 1012 on WebSockets, no complete on streams and 503 on /readyz, once the POST under way has its answer', async () => {
-    const program = startLive();
-    const url = await program.url();
-    const client = await program.client();
-    const video = await newestVideo(client);
-    const { id } = await createLipsync(client, { video, text: 'One.' });
-    const [socket, stream] = await Promise.all([openSocket(url, id), openStream(url, id)]);
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    const release = upstream.hold('POST /videos/lipsync');
-    const second = createLipsync(client, { video, text: 'Two.' });
-    await untilPosted(2);
-
-    program.child.kill('SIGTERM');
-    await program.line(({ msg }) => msg === 'stopping');
-    expect((await fetch(`${url}/readyz`)).status).toBe(503);
-    release();
-
-    expect((await second).status).toBe('SUBMITTED');
-    expect((await socket.closed).code).toBe(1012);
-    const text = await stream.ended;
-    expect(text).toMatch(/^retry: \d+\n/);
-    expect(text).not.toContain('complete');
-    expect(await program.exited).toEqual({ code: 0, signal: null });
-  });
-
-  test('without a POST for operations that arrive on an open socket afterwards', async () => {
-    const program = startLive();
-    const url = await program.url();
-    const client = await program.client();
-    const video = await newestVideo(client);
-    const { id } = await createLipsync(client, { video, text: 'One.' });
-    const { socket, messages, closed } = await openSocket(url, id);
-    const release = upstream.hold('POST /videos/lipsync');
-    const second = createLipsync(client, { video, text: 'Two.' });
-    await untilPosted(2);
-    program.child.kill('SIGTERM');
-    await program.line(({ msg }) => msg === 'stopping');
-
-    const input = { video, speech: { text: { text: 'Too late.' } } };
-    const payload = { query: createLipsyncMutation, variables: { input } };
-    socket.send(JSON.stringify({ id: 'late', type: 'subscribe', payload }));
-    const isSettled = () =>
-      messages.some((message) => message.id === 'late') ||
-      socket.readyState !== WebSocket.OPEN ||
-      upstream.countOf('POST /videos/lipsync') > 2;
-    await expect.poll(isSettled, { timeout: 5_000 }).toBe(true);
-    release();
-    await Promise.all([second, closed]);
-    expect((await program.exited).code).toBe(0);
-    expect(upstream.countOf('POST /videos/lipsync')).toBe(2);
-  });
-
   test('when idle', async () => {
-    const program = startLive();
+    const program = programs.startLive();
     await program.url();
     expect(await program.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     expect(program.lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
-
-  test('and after a restart a stream resumes after its last event', async () => {
-    const before = startLive();
-    const client = await before.client();
-    const { id } = await createLipsync(client, { text: 'One.' });
-    const job = await upstream.nextJob();
-    let last: string | null = null;
-    let sequence = 0;
-    for await (const event of client.watchSse<{ lipsyncProgress: { sequence: number } }>(
-      watchDocument,
-      { id },
-    )) {
-      last = event.id;
-      sequence = event.data.data?.lipsyncProgress.sequence ?? 0;
-      break;
-    }
-    await before.kill('SIGTERM');
-    await job.become(1);
-
-    const again = await startLive().client();
-    const headers = { 'last-event-id': last ?? '' };
-    const events: { sequence: number; status: string }[] = [];
-    for await (const event of again.watchSse<{
-      lipsyncProgress: { sequence: number; status: string };
-    }>(watchDocument, { id }, { headers })) {
-      if (event.data.data) events.push(event.data.data.lipsyncProgress);
-    }
-    expect(events.map((event) => event.sequence)).toEqual(events.map((_, at) => sequence + 1 + at));
-    expect(events.at(-1)?.status).toBe('COMPLETED');
-  });
 });
-
-describe('starts again after kill -9', () => {
-  test('and finishes running and submitting lip-syncs with one POST each', async () => {
-    const before = startLive();
-    const client = await before.client();
-    const video = await newestVideo(client);
-    const { id: runningId } = await createLipsync(client, { video, text: 'Running.' });
-    const runningJob = await upstream.nextJob();
-    const release = upstream.hold('POST /videos/lipsync');
-    const lost = createLipsync(client, { video, text: 'On its way.' }).catch(() => null);
-    await untilPosted(2);
-    await before.kill('SIGKILL');
-    await lost;
-    release();
-    const lostJob = await upstream.nextJob();
-    await lostJob.become(10);
-
-    const again = await startLive().client();
-    const list = await again.ask<{ lipsyncs: { nodes: { id: string; status: string }[] } }>(
-      '{ lipsyncs { nodes { id status } } }',
-    );
-    const ids = list.data?.lipsyncs.nodes.map(({ id }) => id) ?? [];
-    expect(ids.length).toBe(2);
-    expect(ids).toContain(runningId);
-    const ends = ids.map(async (id) => {
-      const statuses: string[] = [];
-      for await (const { data: event } of again.watchWs<{ lipsyncProgress: { status: string } }>(
-        watchDocument,
-        { id },
-      )) {
-        if (event) statuses.push(event.lipsyncProgress.status);
-        if (statuses.at(-1) === 'GENERATING') await lostJob.become(1);
-      }
-      return statuses.at(-1);
-    });
-    await runningJob.become(1);
-    expect(await Promise.all(ends)).toEqual(['COMPLETED', 'COMPLETED']);
-    expect(upstream.countOf('POST /videos/lipsync')).toBe(2);
-  });
-});
-
-/** Resolves once the upstream has so many POSTs of a lip-sync, answered or not. */
-async function untilPosted(count: number): Promise<void> {
-  await expect.poll(() => upstream.countOf('POST /videos/lipsync')).toBe(count);
-}
 
 describe('the Node that npm uses', () => {
   test('is the version of .nvmrc, independent of the host', async () => {
@@ -359,7 +142,7 @@ describe('the Node that npm uses', () => {
       cwd: root,
       env: {
         PATH: path,
-        HOME: dataDir,
+        HOME: programs.dataDir,
         NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
       },
     });
