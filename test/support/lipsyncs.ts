@@ -96,6 +96,20 @@ export async function requestLipsync(
   return data.createLipsync;
 }
 
+/** A whole input, also for `createLipsyncs`. */
+export const inputOf = (videoId: string, text: string, more: object = {}) => ({
+  video: { id: videoId },
+  speech: { text: { text } },
+  ...more,
+});
+
+/** How many of the results are of each member of the union. */
+export function countTypes(results: readonly CreateLipsyncResult[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { __typename: type } of results) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
+
 /** Creates a lip-sync; fails on every other member of the union. */
 export async function createLipsync(
   client: Client,

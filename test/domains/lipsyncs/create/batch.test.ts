@@ -9,7 +9,7 @@ import {
   signInAs,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
-import { type CreateLipsyncResult, longWait } from '../../../support/lipsyncs.ts';
+import { type CreateLipsyncResult, inputOf, longWait } from '../../../support/lipsyncs.ts';
 
 let app: LipsyncApp;
 let video: string;
@@ -26,11 +26,7 @@ afterEach(async () => {
   await app.clearSwitches();
 });
 
-const say = (text: string, more: object = {}) => ({
-  video: { id: video },
-  speech: { text: { text } },
-  ...more,
-});
+const say = (text: string, more: object = {}) => inputOf(video, text, more);
 
 const numbered = (count: number, input: (n: number) => Record<string, unknown>) =>
   Array.from({ length: count }, (_, n) => input(n));

@@ -19,14 +19,8 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
-const inputOf = (key: string, text: string) => ({
-  video: { id: video },
-  speech: { text: { text } },
-  idempotencyKey: key,
-});
-
 const ask = (key: string, text = 'Hello', more: object = {}) =>
-  app.create({ ...inputOf(key, text), ...more });
+  app.create({ video: { id: video }, text, idempotencyKey: key, ...more });
 
 const times = <T>(count: number, work: () => Promise<T>) =>
   Promise.all(Array.from({ length: count }, work));
@@ -70,7 +64,7 @@ describe('works', () => {
   it('keeps the keys of owners apart', async () => {
     const made = await Promise.all(
       [signInAs('ann'), signInAs('bob')].map((headers) =>
-        app.create(inputOf('shared', 'Hi'), headers),
+        app.create({ video: { id: video }, text: 'Hi', idempotencyKey: 'shared' }, headers),
       ),
     );
     expect(made.map(({ replayed }) => replayed)).toEqual([false, false]);

@@ -7,22 +7,15 @@ import {
   signInAs,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
-import { type CreateLipsyncResult, longWait } from '../../../support/lipsyncs.ts';
+import {
+  type CreateLipsyncResult,
+  countTypes,
+  inputOf,
+  longWait,
+} from '../../../support/lipsyncs.ts';
 
 const hour = 3_600_000;
 const owners = ['ann', 'bob', 'cat', 'dan', 'eve'];
-
-const speak = (id: string, text: string, more: object = {}) => ({
-  video: { id },
-  speech: { text: { text } },
-  ...more,
-});
-
-function kindsOf(made: readonly CreateLipsyncResult[]) {
-  const counts: Record<string, number> = {};
-  for (const { __typename: kind } of made) counts[kind] = (counts[kind] ?? 0) + 1;
-  return counts;
-}
 
 const hundred = (create: (at: number) => Promise<CreateLipsyncResult>) =>
   Promise.all(Array.from({ length: 100 }, (_, at) => create(at)));
@@ -49,8 +42,8 @@ describe('the daily limit', () => {
   };
 
   it('is exact when a hundred requests come at once', async () => {
-    const made = await hundred((at) => app.create(speak(video, `Number ${at}`), signInAs('ann')));
-    expect(kindsOf(made)).toEqual({ CreateLipsyncSuccess: 7, QuotaExceededError: 93 });
+    const made = await hundred((at) => app.create(inputOf(video, `Number ${at}`), signInAs('ann')));
+    expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 7, QuotaExceededError: 93 });
     const over = made.filter(({ code }) => code === 'QUOTA_EXCEEDED');
     expect(new Set(over.map(({ retryable }) => retryable))).toEqual(new Set([true]));
     for (const { retryAfterSeconds } of over) expect(retryAfterSeconds).toBeGreaterThan(86_000);
@@ -63,7 +56,7 @@ describe('the daily limit', () => {
   it('counts erased lip-syncs too', async () => {
     const numbers = Array.from({ length: 7 }, (_, at) => at);
     const made = await Promise.all(
-      numbers.map((at) => app.create(speak(video, `Erased ${at}`), signInAs('bob'))),
+      numbers.map((at) => app.create(inputOf(video, `Erased ${at}`), signInAs('bob'))),
     );
     for (const each of made) {
       await app.waitForEnd(idOf(each), signInAs('bob'));
@@ -72,7 +65,7 @@ describe('the daily limit', () => {
       );
     }
     expect(await remaining('bob')).toBe(0);
-    const again = await app.create(speak(video, 'Once more'), signInAs('bob'));
+    const again = await app.create(inputOf(video, 'Once more'), signInAs('bob'));
     expect(again).toMatchObject({ __typename: 'QuotaExceededError', retryable: true });
     expect(again.retryAfterSeconds).toBeGreaterThan(86_000);
     // Nothing else of an erased lip-sync is kept.
@@ -92,7 +85,7 @@ describe('the daily limit', () => {
     const made = await hundred((at) =>
       app.create({ video: { id: video }, speech, reference: `${at}` }, signInAs('ann')),
     );
-    expect(kindsOf(made)).toEqual({ QuotaExceededError: 100 });
+    expect(countTypes(made)).toEqual({ QuotaExceededError: 100 });
     expect(await app.requests()).toEqual([]);
   });
 
@@ -100,10 +93,10 @@ describe('the daily limit', () => {
   it('answers concurrent requests with the same key alike, also with the last of the limit', async () => {
     const numbers = Array.from({ length: 6 }, (_, at) => at);
     await Promise.all(
-      numbers.map((at) => app.create(speak(video, `First ${at}`), signInAs('cat'))),
+      numbers.map((at) => app.create(inputOf(video, `First ${at}`), signInAs('cat'))),
     );
     const twins = await hundred(() =>
-      app.create(speak(video, 'The last', { idempotencyKey: 'last' }), signInAs('cat')),
+      app.create(inputOf(video, 'The last', { idempotencyKey: 'last' }), signInAs('cat')),
     );
     expect(new Set(twins.map(idOf)).size).toBe(1);
     expect(twins.filter(({ replayed }) => !replayed)).toHaveLength(1);
@@ -125,15 +118,15 @@ describe('the limit of unfinished lip-syncs', () => {
     try {
       const [video = ''] = await app.listVideoIds();
       const ask = () =>
-        hundred((at) => app.create(speak(video, `[[never]] ${at}`), signInAs('ann')));
+        hundred((at) => app.create(inputOf(video, `[[never]] ${at}`), signInAs('ann')));
       const first = await ask();
-      expect(kindsOf(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 95 });
+      expect(countTypes(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 95 });
       const over = first.find(({ code }) => code === 'QUOTA_EXCEEDED');
       expect(over).toMatchObject({ retryable: true, retryAfterSeconds: 30 });
       expect(await app.posts()).toHaveLength(3);
       const [one] = first.filter(({ lipsync }) => lipsync?.status === 'QUEUED');
       await app.cancel(idOf(one as CreateLipsyncResult), signInAs('ann'));
-      expect(kindsOf(await ask())).toEqual({ CreateLipsyncSuccess: 1, QuotaExceededError: 99 });
+      expect(countTypes(await ask())).toEqual({ CreateLipsyncSuccess: 1, QuotaExceededError: 99 });
     } finally {
       await app.stop();
     }
@@ -164,13 +157,13 @@ describe('credits', () => {
   const features = () => app.requests('GET /features');
 
   it('of an account without any reject a request bound to it, before anything is sent', async () => {
-    const made = await hundred((at) => app.create(speak(ofPoor, `Number ${at}`)));
-    expect(kindsOf(made)).toEqual({ InsufficientCreditsError: 100 });
+    const made = await hundred((at) => app.create(inputOf(ofPoor, `Number ${at}`)));
+    expect(countTypes(made)).toEqual({ InsufficientCreditsError: 100 });
     expect(made[0]).toMatchObject({ code: 'INSUFFICIENT_CREDITS', retryable: false });
     expect(await app.posts()).toEqual([]);
     // One read per account for all hundred requests, and perhaps one probe of the paused account.
     expect((await features()).length).toBeLessThanOrEqual(3);
-    const fail = await app.create(speak(ofPoor, 'Now', { whenBusy: 'FAIL' }));
+    const fail = await app.create(inputOf(ofPoor, 'Now', { whenBusy: 'FAIL' }));
     expect(fail.__typename).toBe('InsufficientCreditsError');
     const { lipsyncs } = await app.askForData<{ lipsyncs: { nodes: object[] } }>(
       '{ lipsyncs { nodes { id } } }',
@@ -179,20 +172,20 @@ describe('credits', () => {
   });
 
   it('of one account do not affect another account', async () => {
-    const made = await app.create(speak(ofRich, 'Rich'));
+    const made = await app.create(inputOf(ofRich, 'Rich'));
     expect(made.__typename).toBe('CreateLipsyncSuccess');
     await app.waitForEnd(idOf(made));
   });
 
   it('that run out while a lip-sync waits keep it waiting until there are some again', async () => {
     const blocking = await Promise.all(
-      [1, 2, 3].map((at) => app.create(speak(ofRich, `[[never]] ${at}`))),
+      [1, 2, 3].map((at) => app.create(inputOf(ofRich, `[[never]] ${at}`))),
     );
-    const waiting = await app.create(speak(ofRich, 'Patience'));
+    const waiting = await app.create(inputOf(ofRich, 'Patience'));
     expect(waiting.lipsync?.status).toBe('QUEUED');
     await app.turn({ account412: rich });
     app.clock.aheadMs += 61_000;
-    expect((await app.create(speak(ofRich, 'No'))).__typename).toBe('InsufficientCreditsError');
+    expect((await app.create(inputOf(ofRich, 'No'))).__typename).toBe('InsufficientCreditsError');
     for (const each of blocking) await app.cancel(idOf(each));
     expect((await app.read(idOf(waiting)))?.status).toBe('QUEUED');
     await app.turn({ account412: null });
@@ -210,7 +203,7 @@ describe('credits', () => {
     const fault = { path: '/features', action: 'answer', status: 400, times: 100 };
     await app.turn({ failPath: fault });
     app.clock.aheadMs += 61_000;
-    const made = await app.create(speak(ofRich, 'Unknown'));
+    const made = await app.create(inputOf(ofRich, 'Unknown'));
     expect(made.__typename).toBe('CreateLipsyncSuccess');
     await app.clearSwitches();
     await app.sendFinalCallbacksOnly();
@@ -220,7 +213,7 @@ describe('credits', () => {
   it('that the upstream is slow to report delay no request for long', async () => {
     await app.turn({ failPath: { path: '/features', action: 'hang', times: 100 } });
     app.clock.aheadMs += 61_000;
-    const made = await app.create(speak(ofRich, 'Silence'));
+    const made = await app.create(inputOf(ofRich, 'Silence'));
     expect(made.__typename).toBe('CreateLipsyncSuccess');
     await app.clearSwitches();
     await app.sendFinalCallbacksOnly();

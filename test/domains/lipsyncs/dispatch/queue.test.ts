@@ -7,16 +7,15 @@ import {
   signInAs,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
-import { type CreateLipsyncResult, longWait } from '../../../support/lipsyncs.ts';
+import {
+  type CreateLipsyncResult,
+  countTypes,
+  inputOf,
+  longWait,
+} from '../../../support/lipsyncs.ts';
 
 const studio = 'studio@sandbox.example';
 const owners = ['ann', 'bob', 'cat', 'dan'];
-const speak = (id: string, text: string, more: object = {}) => ({
-  video: { id },
-  speech: { text: { text } },
-  ...more,
-});
-
 let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
@@ -35,7 +34,7 @@ beforeEach(async () => {
 /** Fills the three slots until the returned function is called. */
 async function block(at = app, id = video) {
   const made = await Promise.all(
-    [1, 2, 3].map((n) => at.create(speak(id, `[[never]] ${n}`), signInAs('dan'))),
+    [1, 2, 3].map((n) => at.create(inputOf(id, `[[never]] ${n}`), signInAs('dan'))),
   );
   expect(made.map(({ lipsync }) => lipsync?.status)).toEqual([
     'SUBMITTED',
@@ -55,20 +54,14 @@ async function pass(ms: number, at = app) {
   await at.db.query("select pg_notify('queue_changed', '')");
 }
 
-const kindsOf = (made: CreateLipsyncResult[]) => {
-  const counts: Record<string, number> = {};
-  for (const { __typename } of made) counts[__typename] = (counts[__typename] ?? 0) + 1;
-  return counts;
-};
-
 describe('works', () => {
   it('runs fifty on three slots: no client gets a 429, never more than three run, all finish', async () => {
     // FAILED costs the sandbox no rendering.
     await app.turn({ outcome: 'FAILED', generatingMs: 3_600_000 });
     const made = await Promise.all(
-      Array.from({ length: 50 }, (_, n) => app.create(speak(video, `Number ${n}`))),
+      Array.from({ length: 50 }, (_, n) => app.create(inputOf(video, `Number ${n}`))),
     );
-    expect(kindsOf(made)).toEqual({ CreateLipsyncSuccess: 50 });
+    expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 50 });
     await vi.waitFor(async () => {
       expect((await app.accounts())[studio]).toMatchObject({ executing: 3 });
     }, longWait);
@@ -89,7 +82,7 @@ describe('works', () => {
   it('counts waiting lip-syncs only, and a 429 moves no position back', async () => {
     const refusal = { path: '/videos/lipsync', status: 429, delayMs: 1_000, times: 3 };
     await app.turn({ outcome: 'FAILED', failPath: refusal });
-    const ask = (n: number) => app.create(speak(video, `Place ${n}`), signInAs('ann'));
+    const ask = (n: number) => app.create(inputOf(video, `Place ${n}`), signInAs('ann'));
     const sent = [1, 2, 3].map(ask);
     await vi.waitFor(async () => expect(await app.posts()).toHaveLength(3), longWait);
     const behind = await Promise.all([ask(4), ask(5)]);
@@ -126,7 +119,7 @@ describe('works', () => {
       ['cat', 1],
     ] as const) {
       for (let n = 0; n < count; n += 1) {
-        const made = await app.create(speak(video, `${owner} says ${n}`), signInAs(owner));
+        const made = await app.create(inputOf(video, `${owner} says ${n}`), signInAs(owner));
         expect(made.lipsync?.status).toBe('QUEUED');
         expect(made.lipsync?.progress.queuePosition).toBe(n + 1);
         all.push([idOf(made), owner]);
@@ -146,9 +139,9 @@ describe('works', () => {
   it('requeues after a 429, and sends again when the account has a free slot', async () => {
     await app.turn({ statusNext: Array(10).fill(429) });
     const made = await Promise.all(
-      Array.from({ length: 6 }, (_, n) => app.create(speak(video, `Storm ${n}`))),
+      Array.from({ length: 6 }, (_, n) => app.create(inputOf(video, `Storm ${n}`))),
     );
-    expect(kindsOf(made)).toEqual({ CreateLipsyncSuccess: 6 });
+    expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 6 });
     await vi.waitFor(async () => {
       await pass(31_000);
       for (const each of made) expect((await app.read(idOf(each)))?.status).toBe('COMPLETED');
@@ -162,7 +155,7 @@ describe('works', () => {
 
   it('keeps the log short after forty rejections with 429', async () => {
     await app.turn({ statusNext: Array(40).fill(429) });
-    const id = idOf(await app.create(speak(video, 'Patience')));
+    const id = idOf(await app.create(inputOf(video, 'Patience')));
     await vi.waitFor(async () => {
       await pass(31_000);
       expect((await app.read(id))?.status).toBe('COMPLETED');
@@ -175,7 +168,7 @@ describe('works', () => {
 
   it('sends an off-peak lip-sync without a free slot', async () => {
     const blocked = await block();
-    const made = await app.create(speak(video, 'Cheap', { offPeak: true }));
+    const made = await app.create(inputOf(video, 'Cheap', { offPeak: true }));
     expect(made.lipsync?.status).toBe('SUBMITTED');
     expect((await app.waitForEnd(idOf(made))).status).toBe('COMPLETED');
     await blocked.free();
@@ -184,8 +177,8 @@ describe('works', () => {
   it('ends a lip-sync not sent by its expiresAt as EXPIRED, without a failure or a POST', async () => {
     const blocked = await block();
     const expiresAt = new Date(Date.now() + app.clock.aheadMs + 60_000).toISOString();
-    const id = idOf(await app.create(speak(video, 'Late', { expiresAt })));
-    const behind = await app.create(speak(video, 'Behind'));
+    const id = idOf(await app.create(inputOf(video, 'Late', { expiresAt })));
+    const behind = await app.create(inputOf(video, 'Behind'));
     expect(behind.lipsync?.progress.queuePosition).toBe(2);
     await pass(61_000);
     expect(await app.waitForEnd(id)).toMatchObject({
@@ -201,10 +194,10 @@ describe('works', () => {
 
   // It once had to wait behind one that allowed fewer jobs beside it.
   it('sends a new lip-sync at once when a slot is free', async () => {
-    const running = await app.create(speak(video, '[[never]] one'), signInAs('dan'));
-    const calm = await app.create(speak(video, 'Calm', { maxJobs: 1 }));
+    const running = await app.create(inputOf(video, '[[never]] one'), signInAs('dan'));
+    const calm = await app.create(inputOf(video, 'Calm', { maxJobs: 1 }));
     expect(calm.lipsync?.status).toBe('QUEUED');
-    const made = await app.create(speak(video, 'Newcomer', { whenBusy: 'FAIL' }));
+    const made = await app.create(inputOf(video, 'Newcomer', { whenBusy: 'FAIL' }));
     expect(made).toMatchObject({ lipsync: { status: 'SUBMITTED' } });
     await app.cancel(idOf(running), signInAs('dan'));
     expect((await app.waitForEnd(idOf(calm))).status).toBe('COMPLETED');
@@ -213,7 +206,7 @@ describe('works', () => {
   // It was once sent too early, and answered with 429.
   it('sends the next lip-sync only after the upstream freed the slot of a cancelled one', async () => {
     const blocked = await block();
-    const waiting = idOf(await app.create(speak(video, 'Next')));
+    const waiting = idOf(await app.create(inputOf(video, 'Next')));
     await app.turn({
       failPath: {
         path: '/scheduler/*',
@@ -237,7 +230,7 @@ describe('refuses', () => {
     const blocked = await block();
     const before = (await app.posts()).length;
     const made = await app.create(
-      speak(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
+      inputOf(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
     );
     expect(made).toMatchObject({
       __typename: 'RateLimitedError',
@@ -248,7 +241,7 @@ describe('refuses', () => {
     await blocked.free();
     await vi.waitFor(async () => {
       const again = await app.create(
-        speak(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
+        inputOf(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
       );
       expect(again).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
       await app.waitForEnd(idOf(again));
@@ -269,13 +262,13 @@ describe('refuses', () => {
       const [id = ''] = await limited.listVideoIds();
       const fifty = (owner: string, text: string) =>
         Promise.all(
-          Array.from({ length: 50 }, () => limited.create(speak(id, text), signInAs(owner))),
+          Array.from({ length: 50 }, () => limited.create(inputOf(id, text), signInAs(owner))),
         );
       const first = await fifty('ann', '[[never]] ann');
-      expect(kindsOf(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
+      expect(countTypes(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
       // Two of them wait, so the queue takes two more.
       const second = await fifty('bob', 'bob');
-      expect(kindsOf(second)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
+      expect(countTypes(second)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
       expect(second.find(({ code }) => code === 'QUEUE_FULL')?.retryable).toBe(true);
       for (const each of first) {
         if (each.lipsync !== undefined) await limited.cancel(idOf(each), signInAs('ann'));
@@ -284,12 +277,12 @@ describe('refuses', () => {
         if (each.lipsync !== undefined) await limited.waitForEnd(idOf(each), signInAs('bob'));
       }
       const third = await fifty('ann', 'again');
-      expect(kindsOf(third)).toEqual({ CreateLipsyncSuccess: 2, QuotaExceededError: 48 });
+      expect(countTypes(third)).toEqual({ CreateLipsyncSuccess: 2, QuotaExceededError: 48 });
       const over = third.find(({ code }) => code === 'QUOTA_EXCEEDED');
       expect(over?.retryable).toBe(true);
       expect(over?.retryAfterSeconds).toBeGreaterThan(86_000);
       // The limits apply per owner.
-      expect((await limited.create(speak(id, 'cat'), signInAs('cat'))).__typename).toBe(
+      expect((await limited.create(inputOf(id, 'cat'), signInAs('cat'))).__typename).toBe(
         'CreateLipsyncSuccess',
       );
     } finally {
