@@ -10,7 +10,11 @@ import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
-import { createLipsyncService, eraseVideoUrls } from './domains/lipsyncs/service.ts';
+import {
+  createLipsyncService,
+  eraseVideoUrls,
+  type LipsyncOptions,
+} from './domains/lipsyncs/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
@@ -51,6 +55,8 @@ export type AppOptions = {
   heartbeatMs?: number | undefined;
   /** For tests. */
   clientTimeouts?: ClientTimeouts;
+  /** Shorter intervals of the background work, for tests. */
+  intervals?: LipsyncOptions['intervals'];
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
@@ -67,15 +73,15 @@ export async function startApp(options: AppOptions) {
     readCallbackSecrets(db, config.callbackSecrets),
     jobs.start(),
   ]);
-  const { timeoutMs } = config.upstream;
-  const upstream = createUpstream({ ...upstreamAt, timeoutMs, log });
+  const upstream = createUpstream({ ...upstreamAt, timeoutMs: config.upstream.timeoutMs, log });
   // Set after listening: with PORT=0 the system chooses the port.
   const address = { publicUrl: config.server.publicUrl ?? '' };
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
-  const connections = { heartbeatMs, clientTimeouts: options.clientTimeouts };
-  const parts = { config, log, now, db, jobs, upstream, address, ...connections, ...credentials };
+  const { clientTimeouts, intervals } = options;
+  const times = { heartbeatMs, clientTimeouts, intervals };
+  const parts = { config, log, now, db, jobs, upstream, address, ...times, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
 
@@ -142,6 +148,7 @@ type Parts = {
   keyFile: ApiKeyFile | null;
   address: { publicUrl: string };
   clientTimeouts: ClientTimeouts | undefined;
+  intervals: LipsyncOptions['intervals'];
 };
 
 async function createServices(parts: Parts): Promise<Services> {
@@ -187,6 +194,7 @@ async function createServices(parts: Parts): Promise<Services> {
       maxJobMs: config.timing.maxJobMs,
       defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
+    intervals: parts.intervals,
   });
   const quotas = await createQuotaService({
     ...{ db, now, log },

@@ -22,6 +22,8 @@ export type TestAppOptions = {
   /** The interval of heartbeats on quiet connections. */
   heartbeatMs?: number;
   clientTimeouts?: AppOptions['clientTimeouts'];
+  /** Of the background work. Default: the product's. */
+  intervals?: AppOptions['intervals'];
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -78,6 +80,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       openUpstream: async () => options.upstream ?? needed(sandbox),
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
+      intervals: options.intervals,
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
     });
     closers.push(app.close);
