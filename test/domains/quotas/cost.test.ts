@@ -293,7 +293,7 @@ describe('keeps out', () => {
 
   it('a charge for requests that were rejected before execution', async () => {
     const { app } = await open('100');
-    const rejected: [string, object][] = [
+    const rejected: [string, Record<string, unknown>][] = [
       ['{', {}],
       ['{ unknown }', {}],
       ['query ($n: Int!) { lipsyncs(first: $n) { nodes { id } } }', { n: 'x' }],
