@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { runInThisContext } from 'node:vm';
 import { GraphQLError, graphqlSync, parse } from 'graphql';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -141,36 +142,36 @@ describe('keeps out', () => {
     ['a property name in a TypeError', () => readFrom(undefined)],
     ['a value that zod rejects', () => z.strictObject({}).parse({ [marker]: marker })],
     ['the host of an address', () => lookup(`${marker}.invalid`)],
-    ['a message of a library', () => Promise.reject(new Error(`cannot read ${marker}`))],
-    [
-      'a failure that was wrapped in an error',
-      () => Promise.reject(Object.assign(new Error(marker), { thrownValue: marker })),
-    ],
+    ['a message of a library', () => throwInLibrary(`cannot read ${marker}`)],
+    ['a failure that was wrapped in an error', () => throwWith({ thrownValue: marker })],
     [
       'a line of a message that looks like a frame',
-      () =>
-        Promise.reject(
-          new Error(`a\n    at ${marker} (file:///x.js:1:1)\n    at x (${marker}:1:1)`),
-        ),
+      () => throwInLibrary(`a\n    at ${marker} (file:///x.js:1:1)\n    at x (${marker}:1:1)`),
     ],
     [
       'a message that was changed after the error was created',
-      () =>
-        Promise.reject(
-          Object.assign(new Error(`a\n    at ${marker} (/x.js:1:1)`), { message: 'b' }),
-        ),
+      () => throwInLibrary(`a\n    at ${marker} (/x.js:1:1)`, { message: 'b' }),
     ],
-    ['a cause', () => Promise.reject(new Error('a', { cause: new Error(marker) }))],
-    [
-      'a code that is a text',
-      () => Promise.reject(Object.assign(new Error('a'), { code: `${marker}!` })),
-    ],
+    ['a cause', () => throwWith({ cause: libraryError(marker) })],
+    ['a code that is a text', () => throwWith({ code: `${marker}!` })],
     [
       'the original error of a GraphQL error',
-      () => Promise.reject(new GraphQLError('a', { originalError: new Error(marker) })),
+      () => throwWith(new GraphQLError('a', { originalError: libraryError(marker) })),
     ],
     ['a text that was thrown', () => Promise.reject(marker)],
   ];
+  /** An error as a library creates it. */
+  function libraryError(message: string, fields: object = {}): Error {
+    const filename = '/app/node_modules/library/index.js';
+    const create = runInThisContext('(message) => new Error(message)', { filename });
+    return Object.assign((create as (message: string) => Error)(message), fields);
+  }
+  function throwInLibrary(message: string, fields: object = {}): never {
+    throw libraryError(message, fields);
+  }
+  function throwWith(fields: object): never {
+    throw fields instanceof Error ? fields : libraryError(marker, fields);
+  }
   function throwError(source: string, variables: Record<string, unknown> = {}): never {
     throw graphqlError(source, variables);
   }

@@ -1,5 +1,3 @@
-import { dirname } from 'node:path';
-
 /** What a log line has of an error. */
 export type ErrorDescription = {
   type: string;
@@ -10,7 +8,6 @@ export type ErrorDescription = {
   [field: string]: unknown;
 };
 
-const sourceFolder = dirname(import.meta.dirname);
 const maxFrames = 15;
 const maxDepth = 3;
 
@@ -53,10 +50,10 @@ const safeStates = /^(?:(?:23|25|40|53|55|57)\w{3}|42501|42703|42883|42P01)$/;
 function hasSafeMessage(error: Error, frames: string[]): boolean {
   const { code, severity, thrownValue } = error as unknown as Record<string, unknown>;
   if (typeof severity === 'string') return typeof code === 'string' && safeStates.test(code);
-  // Created by this server with `new Error()`: those texts contain no values. Other classes are not safe although they can
-  // be created here, because V8's TypeErrors and zod's errors are thrown from our code too.
+  // Created with `new Error()` by this server and not by a library: those texts contain no values. Other classes are not
+  // safe, because V8's TypeErrors and the errors of zod and Node can have their first frame in our code too.
   const isPlain = Object.getPrototypeOf(error) === Error.prototype;
-  const isOwn = frames[0]?.includes(sourceFolder) === true && !frames[0].includes('node_modules');
+  const isOwn = frames[0] !== undefined && !/node_modules|\bnode:/.test(frames[0]);
   return isPlain && isOwn && code === undefined && thrownValue === undefined;
 }
 
