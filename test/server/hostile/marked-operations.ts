@@ -219,5 +219,5 @@ function sampleOf(type: GraphQLInputType | string): string {
     DateTime: '"2030-01-01T00:00:00Z"',
     UploadKind: 'AUDIO',
   };
-  return samples[String(type)] ?? '"x"';
+  return samples[String(type)] ?? '"audio/wav"';
 }
