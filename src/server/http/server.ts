@@ -67,7 +67,7 @@ export function createHttpServer(options: HttpOptions): Server {
         {
           requestId,
           method: request.method,
-          path: redactPath(path),
+          path: pathForLog(path),
           status: response.statusCode,
           ms: Math.round(ms),
         },
@@ -213,15 +213,15 @@ function pathOf(request: IncomingMessage): string {
   return request.url?.split('?')[0] ?? '/';
 }
 
-/** Longer than every path segment of this server that is not a token. */
-const maxSegmentLength = 24;
+/** The paths of this server that contain nothing of a caller. */
+const fixedPaths = new Set(['/', '/graphql', '/graphql/', '/livez', '/readyz', '/metrics']);
 
 /**
- * Removes tokens of callbacks and uploads from a logged path: they are credentials. Long segments are removed in any
- * path, because a proxy or a typing error can put a token, or an API key, into a path that this server does not have.
+ * The path without anything that the client chose: tokens of callbacks and uploads are credentials, and a proxy or a
+ * typing error can put a token or a password into a path that this server does not have.
  */
-function redactPath(path: string): string {
-  return path
-    .replace(/(\/(?:callbacks|uploads)\/+)[^/].*/i, '$1…')
-    .replace(/[^/]+/g, (segment) => (segment.length > maxSegmentLength ? '…' : segment));
+function pathForLog(path: string): string {
+  if (fixedPaths.has(path)) return path;
+  const [, endpoint] = /^\/+(callbacks|uploads)\//i.exec(path) ?? [];
+  return endpoint === undefined ? '…' : `/${endpoint.toLowerCase()}/…`;
 }

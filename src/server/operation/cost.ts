@@ -39,8 +39,8 @@ type ChargeOutcome = { charge: Charge } | { errors: readonly GraphQLError[] };
 
 /**
  * Limits the cost of each operation, takes it from the owner's budget per minute, and reports in `extensions.cost` the
- * requested cost, the actual cost and the remaining budget. The estimate is charged before execution; the difference to
- * the actual cost is refunded afterwards. A subscription is charged once, as one event, and reports its cost with the
+ * requested cost, the actual cost and the remaining budget. The estimate is charged before execution; only items that a
+ * list did not have are refunded afterwards, and nothing of a mutation. A subscription is charged once, as one event, and reports its cost with the
  * first event. A client that disconnects before then gets no refund.
  */
 export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): PipelinePlugin {

@@ -166,7 +166,7 @@ export function isMultipart({ headers }: Pick<Request, 'headers'>): boolean {
 /** Yoga sends the `stack` of a thrown error as the body, with its `status`. */
 function maskHookError(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
   const requestId = request.headers.get('x-request-id') ?? undefined;
-  const stack = JSON.stringify({ errors: [maskError(thrown, log, requestId)] });
+  const stack = JSON.stringify({ errors: [maskError(thrown, log, { requestId })] });
   return Object.assign(new Error('masked'), { stack, status: 500 });
 }
 

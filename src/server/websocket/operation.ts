@@ -67,7 +67,7 @@ export async function executePayload(
     const { rootValue } = executed;
     return isRejectedResult(rootValue) ? stripHttpExtension(rootValue.errors) : executed;
   } catch (error) {
-    return stripHttpExtension([maskError(error, parts.log, connection.requestId)]);
+    return stripHttpExtension([maskError(error, parts.log, connection)]);
   }
 }
 

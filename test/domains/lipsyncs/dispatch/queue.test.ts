@@ -103,8 +103,8 @@ describe('works', () => {
     for (const each of [...back, ...behind]) {
       expect((await app.waitForEnd(idOf(each), signInAs('ann'))).status).toBe('FAILED');
       const events = await app.readEvents(idOf(each), signInAs('ann'));
-      const told = events.flatMap(({ queuePosition }) => queuePosition ?? []);
-      expect(told).toEqual(told.toSorted((a, b) => b - a));
+      const positions = events.flatMap(({ queuePosition }) => queuePosition ?? []);
+      expect(positions).toEqual(positions.toSorted((a, b) => b - a));
     }
   });
 
@@ -197,7 +197,7 @@ describe('works', () => {
     const running = await app.create(inputOf(video, '[[never]] one'), signInAs('dan'));
     const calm = await app.create(inputOf(video, 'Calm', { maxJobs: 1 }));
     expect(calm.lipsync?.status).toBe('QUEUED');
-    const made = await app.create(inputOf(video, 'Newcomer', { whenBusy: 'FAIL' }));
+    const made = await app.create(inputOf(video, 'Next', { whenBusy: 'FAIL' }));
     expect(made).toMatchObject({ lipsync: { status: 'SUBMITTED' } });
     await app.cancel(idOf(running), signInAs('dan'));
     expect((await app.waitForEnd(idOf(calm))).status).toBe('COMPLETED');
