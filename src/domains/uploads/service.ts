@@ -17,6 +17,7 @@ import {
 } from './store.ts';
 import { transferFile } from './transfer.ts';
 
+export { maxUploadBytes } from './media-types.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
 export type { Upload, UploadKind, UploadState } from './store.ts';

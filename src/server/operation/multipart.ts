@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { GraphQLError } from 'graphql';
 import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
@@ -25,6 +26,8 @@ const maxConcurrent = 16;
  * a body of a million empty parts would block the process for seconds.
  */
 const formDataLimits = { fields: 10, files: 100, parts: 110 };
+
+const pieceBytes = 16_384;
 
 /** By then one of the running requests has ended: a normal one is complete, and a slow one has timed out. */
 const retryAfterSeconds = 5;
@@ -70,7 +73,9 @@ export function useMultipartRules({
       const body = await readBody(request.body);
       if (body === null) return rejectAsTooLarge();
       const { method, url, headers, signal } = request;
-      setRequest(new fetchAPI.Request(url, { method, headers, signal, body }));
+      // In pieces, because the parser can stop at a limit only between two of them.
+      const pieces = Readable.from(splitBody(body)) as unknown as ReadableStream;
+      setRequest(new fetchAPI.Request(url, { method, headers, signal, body: pieces }));
     },
     onRequestParse({ request, requestParser, setRequestParser }) {
       if (requestParser === undefined || !isMultipart(request)) return;
@@ -97,6 +102,10 @@ function tooManyFilesError(): GraphQLError {
       retryAfterSeconds,
     },
   });
+}
+
+function* splitBody(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.byteLength; at += pieceBytes) yield body.subarray(at, at + pieceBytes);
 }
 
 /** The Request of Yoga accepts limits, which the standard's has not. */

@@ -13,8 +13,8 @@ import { checkJsonValues, checkSearchValues } from './value-limits.ts';
  */
 export const maxRequestBytes = 1_000_000;
 
-/** How much of a body that is too large is read and discarded, so that the client can finish sending and read the error. */
-const maxDrainedBytes = 8 * maxRequestBytes;
+/** How much of a rejected body is read and discarded, so that the client can finish sending and read the error. */
+export const maxDiscardedBytes = 64 * 1024 ** 2;
 
 export function requestTooLargeError(): GraphQLError {
   return requestError('REQUEST_TOO_LARGE', 'The request is too large.');
@@ -187,7 +187,7 @@ export async function readBody(
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
     if (bytes <= maxRequestBytes) chunks.push(chunk);
-    if (bytes > maxDrainedBytes) break;
+    if (bytes > maxDiscardedBytes) break;
   }
   return bytes > maxRequestBytes ? null : Buffer.concat(chunks);
 }

@@ -8,14 +8,8 @@ import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import type { ContextFactory } from '../auth/context.ts';
 import type { Sessions } from '../auth/sessions.ts';
-import { isForeignRequest, type OriginRules } from '../http/origin.ts';
-import {
-  errorBody,
-  foreignOriginBody,
-  notFoundBody,
-  sendJsonAndClose,
-  tokenInUrlBody,
-} from '../http/responses.ts';
+import { checkSender, type SenderRules } from '../http/head-checks.ts';
+import { errorBody, notFoundBody, sendJsonAndClose, tokenInUrlBody } from '../http/responses.ts';
 import { hasToken } from '../http/url-token.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
@@ -34,7 +28,7 @@ type WebSocketParts = {
   pipeline: Pipeline;
   createContext: ContextFactory;
   sessions: Pick<Sessions, 'watch'>;
-  origins: OriginRules;
+  senders: SenderRules;
   trustedDocuments: TrustedDocuments;
   heartbeatMs?: number | undefined;
   log: Log;
@@ -111,7 +105,7 @@ function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSock
   server.on('upgrade', (request, socket, head) => {
     // Node leaves the socket to this listener, also for a rejected upgrade. An unhandled error would end the process.
     socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket failed'));
-    const rejection = checkUpgrade(request, parts.origins);
+    const rejection = checkUpgrade(request, parts.senders);
     if (rejection !== null) {
       sendJsonAndClose(socket, rejection);
       return;
@@ -123,9 +117,11 @@ function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSock
 }
 
 /** Why an upgrade is rejected, or null. */
-function checkUpgrade({ url = '/', headers }: IncomingMessage, origins: OriginRules) {
+function checkUpgrade(request: IncomingMessage, senders: SenderRules) {
+  const rejection = checkSender(request, senders);
+  if (rejection !== null) return rejection;
+  const { url = '/' } = request;
   if (url.split('?')[0] !== '/graphql') return { status: 404, body: notFoundBody };
-  if (isForeignRequest(headers, origins)) return { status: 403, body: foreignOriginBody };
   return hasToken(url) ? { status: 400, body: tokenInUrlBody } : null;
 }
 
