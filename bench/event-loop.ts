@@ -2,7 +2,7 @@
  * Measures how long the most expensive message of each transport blocks the event loop, and prints a table. While the loop
  * is blocked the process answers no other client. Exits with 1 if a message blocks it for longer than `maxBlockedMs`.
  *
- *     npm run bench:event-loop -- [--runs 5]
+ *     npm run bench:loop -- [--runs 5]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -100,7 +100,7 @@ describe('the request errors', () => {
     ['DOCUMENT_TOO_LARGE', { query: `# ${'x'.repeat(65_536)}\n{ viewer { name } }` }],
     ['TOO_MANY_ALIASES', { query: `{ ${aliases} }` }],
     ['TOO_MANY_DIRECTIVES', { query: `{ viewer { name${' @include(if: true)'.repeat(51)} } }` }],
-    ['VALUES_TOO_LARGE', { query: '{ __typename }', variables: { x: Array(1_001).fill(0) } }],
+    ['VALUES_TOO_LARGE', { query: '{ __typename }', variables: { x: Array(2_001).fill(0) } }],
     ['VALUES_TOO_DEEP', { query: `{ nodes(ids: ${'['.repeat(21)}${']'.repeat(21)}) { id } }` }],
     ['COST_TOO_HIGH', { query: `{ lipsyncs(first: 100) { nodes { ${events} b: ${events} } } }` }],
   ];

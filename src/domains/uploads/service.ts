@@ -17,7 +17,6 @@ import {
 } from './store.ts';
 import { transferFile } from './transfer.ts';
 
-export { maxUploadBytes } from './media-types.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
 export type { Upload, UploadKind, UploadState } from './store.ts';
@@ -39,6 +38,9 @@ export type ReadyUpload = { path: string; kind: UploadKind; durationSeconds: num
 
 /** The used part of a web `File` that came within a GraphQL request. */
 export type InlineFile = Pick<File, 'name' | 'size' | 'arrayBuffer'>;
+
+/** The size limit of a file in bytes. */
+export const maxFileBytes = maxUploadBytes;
 
 export type UploadService = {
   /** Creates an upload and its URL. Nothing is sent upstream yet. @throws {InvalidInputError} */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { maxUploadBytes } from '../../domains/uploads/service.ts';
+import { maxFileBytes } from '../../domains/uploads/service.ts';
 import { maxMultipartBytes } from '../operation/multipart.ts';
 import {
   maxDiscardedBytes,
@@ -21,7 +21,7 @@ export function checkSize({ url = '/', headers }: IncomingMessage): HeadRejectio
 }
 
 function maxBytesOf(url: string, hasFiles: boolean): number {
-  if (url.startsWith('/uploads/')) return maxUploadBytes;
+  if (url.startsWith('/uploads/')) return maxFileBytes;
   return hasFiles && /^\/graphql\b/.test(url) ? maxMultipartBytes : maxRequestBytes;
 }
 
@@ -40,9 +40,14 @@ export function rejectUnread(
     'content-length': Buffer.byteLength(text),
   });
   response.write(text);
-  const end = () => void response.end();
+  const end = () => {
+    response.end();
+  };
   // A client that waits for permission to send its body sends none after this answer.
-  if (/^100-continue$/i.test(request.headers.expect ?? '')) return end();
+  if (/^100-continue$/i.test(request.headers.expect ?? '')) {
+    end();
+    return;
+  }
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.byteLength;

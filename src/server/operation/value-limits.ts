@@ -2,8 +2,11 @@ import { type DocumentNode, type GraphQLError, visit } from 'graphql';
 import { jsonToken, scanJson } from './json-scan.ts';
 import { requestError } from './request-error.ts';
 
-/** The longest list of the schema has 100 items; a router can ask for more entities than that in one list. */
-const maxListLength = 1_000;
+/**
+ * The longest list of the schema has 100 items. A router can ask for more entities than that in one list, and the cost limit
+ * allows 1,200 of the cheapest.
+ */
+const maxListLength = 2_000;
 
 /** The deepest input of the schema has 5 levels. */
 const maxDepth = 20;

@@ -110,11 +110,11 @@ export const values: Row[] = [
     doors: everywhere,
   },
   {
-    name: 'a list of 1,001 values',
-    verdict: { code: 'VALUES_TOO_LARGE', message: 'A list has at most 1000 values.' },
+    name: 'a list of 2,001 values',
+    verdict: { code: 'VALUES_TOO_LARGE', message: 'A list has at most 2000 values.' },
     isRefusedUnparsed: true,
-    hostile: unusedVariable(zeros(1_001)),
-    allowed: unusedVariable(zeros(1_000)),
+    hostile: unusedVariable(zeros(2_001)),
+    allowed: unusedVariable(zeros(2_000)),
     doors: everywhere,
   },
   {
