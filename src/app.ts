@@ -204,7 +204,7 @@ async function createServices(parts: Parts): Promise<Services> {
 }
 
 function createTransports(parts: Parts, services: Services) {
-  const { config, log, now, heartbeatMs, db, secrets, address } = parts;
+  const { config, log, now, heartbeatMs, db, secrets } = parts;
   const { trustedDocuments, keyFile } = parts;
   const { uploads, lipsyncs } = services;
   const authenticate = createAuthenticator({ ...config.auth, keyFile, now, log });
@@ -212,23 +212,19 @@ function createTransports(parts: Parts, services: Services) {
   const createContext = createContextFactory({ sessions, services, log });
   const streams = createEventStreams(sessions, heartbeatMs);
   const callbacks = createRouterCallbacks({ streams, webhooks: services.webhooks, log });
-  const { graphiql, introspection, corsOrigins } = config.server;
+  const { graphiql, introspection } = config.server;
   const policies = { graphiql, introspection, trustedDocuments };
   const pipelineParts = { schema, createContext, sessions, streams, callbacks, log };
   const pipeline = createPipeline({ ...pipelineParts, ...policies });
-  const origins = {
-    publicUrl: () => address.publicUrl,
-    corsOrigins,
-    allowsLoopbackOrigins: config.mode === 'sandbox',
-  };
+  const senders = createSenderRules(parts);
   const stopping = new AbortController();
   const server = createHttpServer({
+    ...senders,
     pipeline,
     callbacks: createCallbackHandler({ secrets, now, log, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
-    origins,
-    hasGraphiql: graphiql,
     clientTimeouts: parts.clientTimeouts,
+    metricsToken: config.server.metricsToken,
     metrics: createMetrics({
       countLipsyncs: lipsyncs.countByStatus,
       countEventStreams: streams.count,
@@ -244,7 +240,7 @@ function createTransports(parts: Parts, services: Services) {
     pipeline,
     createContext,
     sessions,
-    origins,
+    senders,
     trustedDocuments,
     heartbeatMs,
     log,
@@ -261,6 +257,17 @@ function createTransports(parts: Parts, services: Services) {
       const shutdownSteps = [streams.endAll, callbacks.close, sockets.close];
       await closeConnections(server, { drained: drain(), shutdownSteps });
     },
+  };
+}
+
+/** Which pages and host names the server accepts requests from and for. */
+function createSenderRules({ config, address }: Parts) {
+  const { host, graphiql, corsOrigins, allowedHosts } = config.server;
+  const publicUrl = () => address.publicUrl;
+  return {
+    origins: { publicUrl, corsOrigins, allowsLoopbackOrigins: config.mode === 'sandbox' },
+    hosts: { publicUrl, listensOn: host, allowedHosts },
+    hasGraphiql: graphiql,
   };
 }
 
