@@ -1,12 +1,11 @@
-import { once } from 'node:events';
-import { request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
+import { type Received, type Sent, send as sendHttp } from '../support/http-request.ts';
 import { createLipsync } from '../support/lipsyncs.ts';
+import { statusOfUpgrade } from '../support/raw-websocket.ts';
 import { transports as allTransports, execute } from '../support/transports.ts';
 
 const email = 'front+door@doors.example';
@@ -26,22 +25,8 @@ afterAll(async () => {
   await upstream?.close();
 });
 
-type Answer = { status: number; headers: Record<string, unknown>; text: string };
-
-/** Sends exactly these headers: `fetch` adds and removes some. */
-async function send(
-  method: string,
-  path: string,
-  { headers = {}, body }: { headers?: OutgoingHttpHeaders; body?: string | Buffer } = {},
-): Promise<Answer> {
-  const request = httpRequest(`${app.url}${path}`, { method, headers });
-  request.end(body);
-  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
-  const chunks: Buffer[] = [];
-  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-  const text = Buffer.concat(chunks).toString();
-  return { status: response.statusCode ?? 0, headers: response.headers, text };
-}
+const send = (method: string, path: string, rest: Pick<Sent, 'headers' | 'body'> = {}) =>
+  sendHttp(app.url, { method, path, ...rest });
 
 const json = { 'content-type': 'application/json' };
 const viewer = '{ viewer { name } }';
@@ -51,7 +36,7 @@ function get(query: string, variables: Variables = {}): string {
   return `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(variables) })}`;
 }
 
-function resultOf({ text }: Answer): Result {
+function resultOf({ text }: Received): Result {
   return JSON.parse(text) as Result;
 }
 
@@ -125,10 +110,7 @@ describe('works', () => {
   test('pages of our own origin can send GET requests and open WebSockets', async () => {
     const headers = { origin: app.url, 'sec-fetch-site': 'same-origin' };
     expect((await send('GET', get(viewer), { headers })).status).toBe(200);
-    const address = `${app.url.replace('http', 'ws')}/graphql`;
-    const socket = new WebSocket(address, 'graphql-transport-ws', { origin: app.url });
-    await once(socket, 'open');
-    socket.terminate();
+    expect(await statusOfUpgrade(app.url, { headers: { origin: app.url } })).toBe(101);
   });
 
   test('a multipart form with a CSRF header uploads a file', async () => {
@@ -174,7 +156,7 @@ describe('works', () => {
 });
 
 /** The GraphQL multipart request format, with text in place of audio. */
-function multipart(headers: OutgoingHttpHeaders) {
+function multipart(headers: Sent['headers']) {
   const boundary = 'between-the-parts';
   const part = (name: string, value: string) =>
     `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
@@ -261,10 +243,7 @@ describe('refuses', () => {
   test.each(['https://evil.example', 'null'])(
     'a WebSocket of a foreign page: %s',
     async (origin) => {
-      const address = `${app.url.replace('http', 'ws')}/graphql`;
-      const socket = new WebSocket(address, 'graphql-transport-ws', { origin });
-      const [error] = (await once(socket, 'error')) as [Error];
-      expect(error.message).toContain('403');
+      expect(await statusOfUpgrade(app.url, { headers: { origin } })).toBe(403);
     },
   );
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type Received, send } from '../server/send.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { type Received, send } from '../support/http-request.ts';
 import { wavHeader } from '../support/wav.ts';
 import { startNginx } from './nginx.ts';
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultHeartbeatMs } from '../../src/server/sse/heartbeat.ts';
 import { idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
-import { connectionKinds, type OpenStream, openStream } from '../server/streams.ts';
 import { createApiKeys } from '../support/api-keys.ts';
+import { connectionKinds, type OpenStream, openStream } from '../support/open-stream.ts';
 import { startNginx } from './nginx.ts';
 
 /*

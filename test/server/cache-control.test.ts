@@ -16,7 +16,7 @@ import { encodeId } from '../../src/graphql/ids.ts';
 import { schema } from '../../src/schema.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Received, send } from './send.ts';
+import { type Received, send } from '../support/http-request.ts';
 
 const voices =
   '{ voices { __typename ... on VoiceList { nodes { id name } } ... on LipsyncError { code } } }';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from './send.ts';
+import { send } from '../support/http-request.ts';
 
 const keys = createApiKeys({ videos: ['videos:read'], reader: ['lipsync:read'] });
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { send } from '../support/http-request.ts';
 import { wavHeader } from '../support/wav.ts';
-import { send } from './send.ts';
 
 const key = 'the-key-of-a-studio';
 const hash = createHash('sha256').update(key).digest('hex');

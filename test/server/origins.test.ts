@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Sent, send } from './send.ts';
+import { type Sent, send } from '../support/http-request.ts';
+import { statusOfUpgrade } from '../support/raw-websocket.ts';
 
 const configured = 'https://app.example.com';
 
@@ -73,18 +72,8 @@ function pagesOf({ url: own }: TestApp): Page[] {
   ];
 }
 
-/** @returns the status of a rejected upgrade, or 101 */
-async function upgrade(url: string, headers: OutgoingHttpHeaders): Promise<number> {
-  const { origin, ...others } = headers;
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
-    headers: { ...others, ...(origin === undefined ? {} : { origin }) } as Record<string, string>,
-  });
-  const rejected = once(socket, 'unexpected-response').then(([, response]) => response.statusCode);
-  const status: number = await Promise.race([once(socket, 'open').then(() => 101), rejected]);
-  socket.on('error', () => undefined);
-  socket.terminate();
-  return status;
-}
+const upgrade = (url: string, headers: OutgoingHttpHeaders) =>
+  statusOfUpgrade(url, { headers: headers as Record<string, string> });
 
 const statusOf = async (url: string, sent: Sent) => (await send(url, sent)).status;
 

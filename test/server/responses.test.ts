@@ -6,22 +6,14 @@ import { createLog } from '../../src/log.ts';
 import { schema } from '../../src/schema.ts';
 import { createPipeline } from '../../src/server/operation/pipeline.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from './send.ts';
-
-const create = `mutation ($video: ID!) { createLipsync(input: { video: { id: $video }, speech: { text: { text: "[[never]] Hm" } } }) {
-  ... on CreateLipsyncSuccess { lipsync { id } } } }`;
+import { send } from '../support/http-request.ts';
+import { createLipsync } from '../support/lipsyncs.ts';
 
 let it: TestApp;
 let id: string;
 beforeAll(async () => {
   it = await startTestApp();
-  const { data } = await it.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  const created = await it.ask<{ createLipsync: { lipsync: { id: string } } }>(create, {
-    video: data?.videos.nodes[0]?.id,
-  });
-  id = created.data?.createLipsync.lipsync.id ?? '';
+  id = (await createLipsync(it, { text: '[[never]] Hm' })).id;
 });
 afterAll(() => it.stop());
 

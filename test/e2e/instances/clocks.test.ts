@@ -4,7 +4,7 @@ import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
-import { questionsOf } from './operations.ts';
+import { createOperations } from './operations.ts';
 
 const email = 'studio@clocks.example';
 const upstreamTimeoutMs = 60_000;
@@ -39,7 +39,7 @@ async function start(clockAheadMs: number) {
     },
   });
   closers.push(test.stop);
-  return Object.assign(test, questionsOf(test));
+  return Object.assign(test, createOperations(test));
 }
 
 async function placeOf(from: Awaited<ReturnType<typeof start>>, id: string) {

@@ -1,4 +1,4 @@
-import type { Request } from './doors.ts';
+import type { AnyOperation } from '../../support/transports.ts';
 import {
   aroundLipsync,
   byId,
@@ -22,7 +22,7 @@ const unparsed = (message: string): Verdict => ({ code: 'GRAPHQL_PARSE_FAILED', 
 const nested = (levels: number): unknown => (levels === 0 ? 'x' : [nested(levels - 1)]);
 
 /** JSON that `JSON.stringify` cannot produce. */
-const rawVariables = (query: string, variables: string): Request => ({
+const rawVariables = (query: string, variables: string): AnyOperation => ({
   body: `{"query":${JSON.stringify(query)},"variables":${variables},"extensions":{"operationId":"raw"}}`,
   search: new URLSearchParams({ query, variables }).toString(),
   payload: `{"query":${JSON.stringify(query)},"variables":${variables}}`,
@@ -63,7 +63,7 @@ export const values: Row[] = [
       ),
     ),
     allowed: fine,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'an input field named __proto__',
@@ -72,35 +72,35 @@ export const values: Row[] = [
     ),
     hostile: inInput('{"__proto__":{"reference":"x"}}', '{"__proto__":{"id":"x"},"id":"x"}'),
     allowed: inInput('{"reference":"x"}', '{"id":"x"}'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'variables nested a thousand levels deep',
     verdict: badVariable(/; String cannot represent this value\.$/),
     hostile: withText(nested(1_000)),
     allowed: withText(nested(0)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a variable of another type',
     verdict: badVariable('Variable "$n" got an invalid value; Int cannot represent this value.'),
     hostile: size('1'),
     allowed: size(1),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a variable that is missing',
     verdict: badVariable('Variable "$id" of required type "ID!" was not provided.'),
     hostile: byId({}),
     allowed: byId({ id: 'x' }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'an argument of another type',
     verdict: invalid('Int cannot represent non-integer value: "1"'),
     hostile: aroundLipsync('events(first: "1") { nodes { cursor } }'),
     allowed: aroundLipsync('events(first: 1) { nodes { cursor } }'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a null byte in a document',
@@ -108,7 +108,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: eachKind((document) => q(`\u0000${document}`)),
     allowed: eachKind((document) => q(`\ufeff${document}`)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'half a surrogate pair in a document',
@@ -116,28 +116,28 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: withId('\\uD800'),
     allowed: withId('\\uD83D\\uDE00'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'null bytes and half a surrogate pair in variables: no match',
     verdict: 'executed',
     hostile: withText('\u0000\ud800'),
     allowed: withText('\ud83d\ude00'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'null bytes in ids: no match',
     verdict: 'executed',
     hostile: byId({ id: 'TGlwc3luYzoA' }),
     allowed: byId({ id: 'TGlwc3luYzox' }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'null bytes as ids: no match',
     verdict: 'executed',
     hostile: byId({ id: '\u0000' }),
     allowed: byId({ id: 'x' }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a megabyte of variables',
@@ -145,7 +145,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: withText('x'.repeat(1_000_000)),
     allowed: withText('x'.repeat(999_000)),
-    doors: {
+    transports: {
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: withText('x'.repeat(10_000)) },
     },
@@ -156,7 +156,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: withText('x'.repeat(5_000_000)),
     allowed: fine,
-    doors: {
+    transports: {
       ...everywhere,
       WS: {
         why: 'a message above the limit is not read, so the connection cannot continue after it',

@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { questionsOf } from '../../../e2e/instances/operations.ts';
+import { createOperations } from '../../../e2e/instances/operations.ts';
 import { startTestApp } from '../../../support/app.ts';
 import { type TestStorage, testStorage } from '../../../support/database.ts';
 import {
@@ -35,7 +35,7 @@ async function start(clock = { aheadMs: 0 }) {
     env: { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' },
   });
   closers.push(test.stop);
-  return Object.assign(test, questionsOf(test));
+  return Object.assign(test, createOperations(test));
 }
 
 /** Runs `act` between the claim and the POST. */
