@@ -70,7 +70,7 @@ describe('createLipsync with a phrase in the text', { timeout: 60_000 }, () => {
     },
   );
 
-  test('gives every member of the union that does not come from this server alone', () => {
+  test('every union member that the video service can cause has a phrase', () => {
     const answers = phrases.map(({ answer }) =>
       answer.endsWith('Error') ? answer : 'CreateLipsyncSuccess',
     );

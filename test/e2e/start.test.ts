@@ -323,14 +323,14 @@ describe('the Node that npm uses', () => {
       .split(delimiter)
       .filter((folder) => !folder.includes('node_modules'))
       .join(delimiter);
-    const tell =
+    const printVersion =
       "if (process.argv[1]?.endsWith('main.ts')) { console.log('runs on ' + process.versions.node); process.exit(0); }";
     const { stdout } = await promisify(execFile)('npm', ['run', 'start'], {
       cwd: root,
       env: {
         PATH: path,
         HOME: dataDir,
-        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tell)}`,
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(printVersion)}`,
       },
     });
     const wanted = (await readFile(join(root, '.nvmrc'), 'utf8')).trim();

@@ -89,7 +89,7 @@ describe('refuses', () => {
     });
   });
 
-  test("a subscription in Apollo's multipart protocol with 406, as long as there is no such transport", async () => {
+  test("a subscription in Apollo's multipart protocol with 406, because this server has no such transport", async () => {
     const accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json';
     const { status, text } = await post(subscription(), accept);
     expect(status).toBe(406);

@@ -173,7 +173,7 @@ describe('refuses', () => {
 
   test.each([
     ['that is invalid', 'web:hunter2:admin', /API_KEYS_FILE entry 1 must be/],
-    ['that is missing', null, /API_KEYS_FILE must be the path of a file/],
+    ['that is missing', null, /API_KEYS_FILE must be the path of a readable file/],
   ])('to start with a key file %s', async (_, text, message) => {
     const path = join(folder, 'first.txt');
     if (text !== null) await writeFile(path, text);

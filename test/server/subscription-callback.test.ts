@@ -1,4 +1,6 @@
+import dns from 'node:dns';
 import type { ServerResponse } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openReceiver, type Receiver } from '../domains/webhooks/webhook-receiver.ts';
@@ -12,18 +14,21 @@ const names: Record<string, string> = {
   'inside.example': '10.0.0.1',
   'secrets.example': '169.254.169.254',
 };
-vi.mock('node:dns', async (importOriginal) => {
-  const dns = await importOriginal<typeof import('node:dns')>();
-  const lookup: typeof dns.lookup = Object.assign(
-    (...args: unknown[]) => {
-      const [name, , done] = args as [string, object, (error: null, found: object[]) => void];
-      const address = names[name];
-      if (address !== undefined) return done(null, [{ address, family: 4 }]);
-      return (dns.lookup as (...args: unknown[]) => void)(...args);
-    },
-    { __promisify__: dns.lookup.__promisify__ },
-  );
-  return { ...dns, lookup };
+const systemLookup = dns.lookup;
+const lookup = (...args: unknown[]) => {
+  const [name, , done] = args as [string, object, (error: null, found: object[]) => void];
+  const address = names[name];
+  if (address !== undefined) return done(null, [{ address, family: 4 }]);
+  return (systemLookup as (...args: unknown[]) => void)(...args);
+};
+// Not `vi.mock`, which has no effect on modules that an earlier file of the same worker has loaded.
+beforeAll(() => {
+  Object.assign(dns, { lookup });
+  syncBuiltinESMExports();
+});
+afterAll(() => {
+  Object.assign(dns, { lookup: systemLookup });
+  syncBuiltinESMExports();
 });
 
 type Message = {

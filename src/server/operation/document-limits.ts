@@ -131,7 +131,7 @@ function noConditionalSubscriptionRule(context: ValidationContext): ASTVisitor {
           /^(skip|include)$/.test(name.value),
         );
         if (directive === undefined) continue;
-        const message = `The root field of a subscription can not have @${directive.name.value}.`;
+        const message = `The root field of a subscription cannot have @${directive.name.value}.`;
         context.reportError(new GraphQLError(message, { nodes: [directive] }));
       }
     },

@@ -62,7 +62,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
-    // Yoga answers 200 with its own banner on any path that ends in this text: no path ends in a space. Ours is /livez.
+    // Yoga answers 200 with its own banner on any path that ends in this text. No path ends in a space, so this disables
+    // it: our own check is /livez.
     healthCheckEndpoint: ' ',
     batching: false,
     maxRequestBodySize: maxMultipartBytes,
@@ -89,7 +90,7 @@ function useGraphqlExecute(): PipelinePlugin {
   };
 }
 
-/** The WebSocket transport passes a context that it created from `connection_init`; over HTTP the request has it all. */
+/** The WebSocket transport passes the context that it created from `connection_init`. Over HTTP the headers suffice. */
 function findOrCreateContext(
   createContext: ContextFactory,
   initial: YogaInitialContext & { connection?: Context },

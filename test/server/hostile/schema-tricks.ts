@@ -50,7 +50,7 @@ const graphiqlsOwn = q(
 export const schemaTricks: Row[] = [
   {
     name: 'a subscription whose only field is skipped',
-    verdict: invalid('The root field of a subscription can not have @skip.'),
+    verdict: invalid('The root field of a subscription cannot have @skip.'),
     hostile: onlySubscription(
       q(
         'subscription ($b: Boolean!) { ...F } fragment F on Subscription { lipsyncProgress(id: "x") @skip(if: $b) { __typename } }',

@@ -10,24 +10,24 @@ import {
 } from './create.ts';
 import type { CreateInput } from './input.ts';
 
-/** As many as a page has. With all fields that the client kit asks for, they cost an eighth of the operation limit. */
+/** As in a page. With all fields that the client kit selects, 100 inputs cost an eighth of the limit of an operation. */
 const maxInputs = 100;
 
 /** Each check reads some rows and perhaps the upstream, which other requests use at the same time. */
 const maxConcurrentChecks = 8;
 
 /**
- * Three accounts with all slots in use. Nothing else would keep a hundred off-peak jobs, which take no slot, from being
- * sent at once.
+ * The number of slots of three accounts. Without this limit a hundred off-peak jobs, which take no slot, would be sent at
+ * once.
  */
 const maxConcurrentPosts = 24;
 
 /**
- * Creates each input as `createLipsync` does: placed in the given order, with what that would have returned or thrown. An
- * unexpected error ends the batch once the POSTs under way are answered; repeating the request with the same idempotency
- * keys returns what was made.
+ * Processes the inputs in order, each as `createLipsync` does, and returns for each what `createLipsync` would return or
+ * throw. An unexpected error ends the batch once the POSTs under way are answered; repeating the request with the same
+ * idempotency keys returns the lip-syncs that were created.
  *
- * @throws InvalidInputError if the list itself is invalid; then nothing was made
+ * @throws InvalidInputError if the list itself is invalid; then nothing is created
  */
 export async function createLipsyncs(
   deps: LipsyncDependencies,

@@ -31,7 +31,7 @@ export type CreateRequest = {
   lastRefusal?: number;
 };
 
-/** A request that can be admitted, or the lip-sync that an earlier request with its idempotency key made. */
+/** A request that can be admitted, or the lip-sync of an earlier request with the same idempotency key. */
 export type CheckedRequest = { request: Required<CreateRequest>; fingerprint: string } & (
   | { resolved: ResolvedRequest }
   | { earlier: Lipsync }
@@ -51,7 +51,7 @@ export async function createLipsync(
   return answer();
 }
 
-/** All checks that need no place in the queue. Several requests can be checked at once. Throws failures. */
+/** All checks that do not need the queue's lock. Several requests can be checked concurrently. Throws failures. */
 export async function checkRequest(
   deps: LipsyncDependencies,
   received: CreateRequest,
@@ -63,7 +63,7 @@ export async function checkRequest(
   const key = { owner, idempotencyKey };
   const lastRefusal = received.lastRefusal ?? (await findLastRefusal(deps.db, key));
   const request = { ...received, lastRefusal };
-  // Read before the key, because the lip-sync that used up the limit may come from a concurrent request with that key.
+  // Read before the lookup by key: a concurrent request with the same key may have used up the limit, and is found then.
   const exceeded = await findExceededLimit(deps, deps.db, owner);
   const earlier = await findByIdempotencyKey(deps.db, key);
   if (earlier !== null) return { request, fingerprint, earlier };

@@ -209,7 +209,7 @@ describe('refuses', () => {
     expect(await stage.postsOf(id)).toHaveLength(1);
   });
 
-  it('the six without a job too: FAILED with nothing charged', async () => {
+  it('to search without end for the six POSTs without a job: FAILED, with nothing charged', async () => {
     await vi.waitFor(async () => {
       const rows = await stage.test.app.db.query<{ code: string; n: number }>(
         `select failure->>'code' as code, count(*)::int as n from lipsyncs
