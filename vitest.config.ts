@@ -28,12 +28,28 @@ export const beyondCore = [
   // Every command of the pages as written, in a copy of the repository: `npm run test:commands`.
   'test/release/commands.test.ts',
   'test/e2e/demo.test.ts',
-  // Hundreds of subscriptions, of cuts and of megabytes.
+  // Hundreds of subscriptions, cuts and megabytes.
   'test/e2e/streams/*.test.ts',
   'test/client/watch-endurance.test.ts',
-  // The whole program started many times; the core starts it in `test/e2e/start.test.ts`.
-  'test/domains/lipsyncs/restart.test.ts',
-  'test/e2e/start-reads.test.ts',
+  'test/domains/lipsyncs/progress/list-progress.test.ts',
+  // Many starts of the whole program; the core starts it in `test/e2e/start.test.ts`.
+  'test/domains/lipsyncs/dispatch/restart.test.ts',
+  'test/domains/webhooks/{app,restart}.test.ts',
+  'test/e2e/{live,start-reads}.test.ts',
+  // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.
+  'test/domains/lipsyncs/dispatch/{external-load,fairness,release-claim}.test.ts',
+  'test/domains/lipsyncs/reconcile/{callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
+  'test/domains/webhooks/retries.test.ts',
+  'test/client/watch.test.ts',
+  'test/server/revocation.test.ts',
+  // Clients that disconnect at every step of an operation.
+  'test/domains/lipsyncs/{create,progress}/disconnect.test.ts',
+  // Limits per day and in flight under a hundred simultaneous requests.
+  'test/domains/lipsyncs/create/limits.test.ts',
+  // Callbacks to federated routers, which the federation suite covers too.
+  'test/server/subscription-callback.test.ts',
+  // Creation and upgrade of database folders.
+  'test/database/{embedded-folder,migrate}.test.ts',
 ];
 
 export default defineConfig({

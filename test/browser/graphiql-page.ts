@@ -31,8 +31,11 @@ export async function openGraphiql(browser: Browser, url: string, search = '') {
 
   const ready = () => page.getByRole('button', { name: /Execute query/ }).waitFor();
   const pane = page.locator('.graphiql-response');
-  const openTab = (name: string) =>
-    page.getByRole('tablist').getByRole('button', { name, exact: true }).click();
+  /** Waits for the tab's content too: GraphiQL would overwrite an earlier `write` with it. */
+  const openTab = async (name: string) => {
+    await page.getByRole('tablist').getByRole('button', { name, exact: true }).click();
+    await expect.poll(() => page.evaluate(readModel, 'operation.graphql')).toContain(name);
+  };
   const run = () => page.getByRole('button', { name: /Execute query/ }).click();
   /** Opens a tab and presses the play button without editing anything. */
   const play = async (name: string) => {

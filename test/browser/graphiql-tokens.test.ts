@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { schema } from '../../src/schema.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
@@ -63,7 +64,8 @@ describe('works', () => {
     await graphiql.page.getByText('Error fetching schema').waitFor();
     await signIn(graphiql);
     await graphiql.page.getByRole('button', { name: /Re-fetch GraphQL schema/ }).click();
-    await graphiql.page.getByText('Makes the person in a video speak.').waitFor();
+    const [firstSentence = ''] = schema.description?.split(':') ?? [];
+    await graphiql.page.getByText(firstSentence).waitFor();
   });
 
   test('sends the token with an upload', async () => {

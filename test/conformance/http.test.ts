@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from '../support/http-request.ts';
+import { sendRequest } from '../support/http.ts';
 import { readMarkdown } from '../support/markdown.ts';
 import { type Audited, auditHttp, failuresOf, renderTable, summarize } from './audit.ts';
 import { createSettings, trustedDocuments } from './settings.ts';
@@ -66,7 +66,12 @@ describe('beyond the audits', () => {
   afterAll(() => it?.stop());
 
   const post = (headers: Record<string, string>, body = JSON.stringify({ query })) =>
-    send(it.url, { method: 'POST', path: '/graphql', headers: { ...json, ...headers }, body });
+    sendRequest(it.url, {
+      method: 'POST',
+      path: '/graphql',
+      headers: { ...json, ...headers },
+      body,
+    });
   const codeOf = (text: string): unknown => JSON.parse(text).errors[0].extensions.code;
   const countUploads = () =>
     it.app.db
@@ -124,10 +129,10 @@ describe('beyond the audits', () => {
   test('a mutation by GET is refused with 405, or in the requested stream, and has no effect', async () => {
     const before = await countUploads();
     const search = new URLSearchParams({ query: upload });
-    const refused = await send(it.url, { path: `/graphql?${search}` });
+    const refused = await sendRequest(it.url, { path: `/graphql?${search}` });
     expect([refused.status, refused.headers.allow]).toEqual([405, 'POST']);
     const headers = { accept: 'text/event-stream' };
-    const { text } = await send(it.url, { path: `/graphql?${search}`, headers });
+    const { text } = await sendRequest(it.url, { path: `/graphql?${search}`, headers });
     expect(text).toMatch(
       /^event: next\ndata: {"errors":\[{"message":"Can only perform a mutation/m,
     );
@@ -137,7 +142,7 @@ describe('beyond the audits', () => {
   test.each(['PUT', 'DELETE', 'PATCH', 'HEAD'])(
     '%s is answered 405 with the allowed methods',
     async (method) => {
-      const { status, headers } = await send(it.url, { method, path: '/graphql' });
+      const { status, headers } = await sendRequest(it.url, { method, path: '/graphql' });
       expect([status, headers.allow]).toEqual([405, 'GET, POST']);
     },
   );

@@ -3,7 +3,7 @@ import { startTestApp, type TestApp } from '../support/app.ts';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
-import { type Received, type Sent, send as sendHttp } from '../support/http-request.ts';
+import { type HttpRequest, type HttpResponse, sendRequest } from '../support/http.ts';
 import { createLipsync } from '../support/lipsyncs.ts';
 import { statusOfUpgrade } from '../support/raw-websocket.ts';
 import { transports as allTransports, execute } from '../support/transports.ts';
@@ -25,8 +25,8 @@ afterAll(async () => {
   await upstream?.close();
 });
 
-const send = (method: string, path: string, rest: Pick<Sent, 'headers' | 'body'> = {}) =>
-  sendHttp(app.url, { method, path, ...rest });
+const send = (method: string, path: string, request: Omit<HttpRequest, 'method' | 'path'> = {}) =>
+  sendRequest(app.url, { method, path, ...request });
 
 const json = { 'content-type': 'application/json' };
 const viewer = '{ viewer { name } }';
@@ -36,7 +36,7 @@ function get(query: string, variables: Variables = {}): string {
   return `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(variables) })}`;
 }
 
-function resultOf({ text }: Received): Result {
+function resultOf({ text }: HttpResponse): Result {
   return JSON.parse(text) as Result;
 }
 
@@ -156,7 +156,7 @@ describe('works', () => {
 });
 
 /** The GraphQL multipart request format, with text in place of audio. */
-function multipart(headers: Sent['headers']) {
+function multipart(headers: Record<string, string>) {
   const boundary = 'between-the-parts';
   const part = (name: string, value: string) =>
     `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;

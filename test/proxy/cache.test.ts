@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Received, send } from '../support/http-request.ts';
+import { type HttpResponse, sendRequest } from '../support/http.ts';
 import { wavHeader } from '../support/wav.ts';
 import { startNginx } from './nginx.ts';
 
@@ -20,10 +20,10 @@ afterAll(async () => {
   await it?.stop();
 });
 
-const get = (query: string, headers: Record<string, string> = {}): Promise<Received> =>
-  send(nginx.url, { path: `/graphql?${new URLSearchParams({ query })}`, headers });
+const get = (query: string, headers: Record<string, string> = {}): Promise<HttpResponse> =>
+  sendRequest(nginx.url, { path: `/graphql?${new URLSearchParams({ query })}`, headers });
 
-const from = ({ headers }: Received) => headers['x-cache'];
+const from = ({ headers }: HttpResponse) => headers['x-cache'];
 
 /** The number of requests that reached this server. */
 const countAsked = () => it.logs.filter(({ msg }) => msg === 'request').length;
@@ -100,8 +100,8 @@ test('uploads are passed on, and internal endpoints are not', async () => {
   );
   const path = new URL(data?.createUpload.uploadUrl ?? '').pathname;
   const body = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
-  expect((await send(nginx.url, { method: 'PUT', path, body })).status).toBe(200);
+  expect((await sendRequest(nginx.url, { method: 'PUT', path, body })).status).toBe(200);
   for (const inside of ['/metrics', '/livez', '/readyz']) {
-    expect((await send(nginx.url, { path: inside })).status).toBe(404);
+    expect((await sendRequest(nginx.url, { path: inside })).status).toBe(404);
   }
 });

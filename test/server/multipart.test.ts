@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from '../support/http-request.ts';
+import { sendRequest } from '../support/http.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const key = 'the-key-of-a-studio';
@@ -37,7 +37,7 @@ function formOf(parts: Part[], end = '--x--\r\n'): Buffer {
 }
 
 async function post(body: Buffer, more: Record<string, string> = {}) {
-  const { status, text } = await send(it.url, {
+  const { status, text } = await sendRequest(it.url, {
     method: 'POST',
     path: '/graphql',
     headers: {

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Sent, send } from '../support/http-request.ts';
+import { type HttpRequest, sendRequest } from '../support/http.ts';
 import { statusOfUpgrade } from '../support/raw-websocket.ts';
 
 const configured = 'https://app.example.com';
@@ -75,7 +75,7 @@ function pagesOf({ url: own }: TestApp): Page[] {
 const upgrade = (url: string, headers: OutgoingHttpHeaders) =>
   statusOfUpgrade(url, { headers: headers as Record<string, string> });
 
-const statusOf = async (url: string, sent: Sent) => (await send(url, sent)).status;
+const statusOf = async (url: string, sent: HttpRequest) => (await sendRequest(url, sent)).status;
 
 /** Requests without a preflight: the server itself must check where they come from. */
 const withoutPreflight: [string, (url: string, headers: OutgoingHttpHeaders) => Promise<number>][] =
@@ -94,10 +94,13 @@ const withoutPreflight: [string, (url: string, headers: OutgoingHttpHeaders) => 
   ];
 
 /** The CORS headers for each page with an origin, and those that it should get. */
-async function corsHeaders(app: TestApp, sent: Sent) {
+async function corsHeaders(app: TestApp, sent: HttpRequest) {
   const pages = pagesOf(app).filter(({ headers }) => typeof headers.origin === 'string');
   const granted = pages.map(async ({ headers }) => {
-    const response = await send(app.url, { ...sent, headers: { ...sent.headers, ...headers } });
+    const response = await sendRequest(app.url, {
+      ...sent,
+      headers: { ...sent.headers, ...headers },
+    });
     expect(response.headers['access-control-allow-credentials']).toBeUndefined();
     expect(response.headers.vary).toContain('origin');
     const origin = response.headers['access-control-allow-origin'];
@@ -153,10 +156,12 @@ describe('works', () => {
     for (const origin of developmentServers) {
       const headers = { ...json, origin, 'sec-fetch-site': 'cross-site' };
       const post = { method: 'POST', path: '/graphql', headers, body };
-      const { headers: received, text } = await send(sandbox.url, post);
+      const { headers: received, text } = await sendRequest(sandbox.url, post);
       expect(received['access-control-allow-origin']).toBe(origin);
       expect(JSON.parse(text).data).toEqual({ viewer: { name: 'anonymous' } });
-      expect((await send(live.url, post)).headers['access-control-allow-origin']).toBeUndefined();
+      expect(
+        (await sendRequest(live.url, post)).headers['access-control-allow-origin'],
+      ).toBeUndefined();
     }
   });
 
@@ -165,7 +170,7 @@ describe('works', () => {
     ...['apollo-require-preflight', 'graphql-require-preflight'],
     ...['graphql-preflight', 'x-apollo-operation-name'],
   ])('a preflight allows the request header %s', async (name) => {
-    const { headers } = await send(live.url, {
+    const { headers } = await sendRequest(live.url, {
       method: 'OPTIONS',
       path: '/graphql',
       headers: {
@@ -207,7 +212,7 @@ describe('refuses', () => {
   ];
 
   async function isExecuted(type: string | undefined, headers: OutgoingHttpHeaders) {
-    const { status, text } = await send(live.url, {
+    const { status, text } = await sendRequest(live.url, {
       method: 'POST',
       path: '/graphql',
       headers: { ...headers, ...(type === undefined ? {} : { 'content-type': type }) },

@@ -6,7 +6,7 @@ import { createLog } from '../../src/log.ts';
 import { schema } from '../../src/schema.ts';
 import { createPipeline } from '../../src/server/operation/pipeline.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from '../support/http-request.ts';
+import { sendRequest } from '../support/http.ts';
 import { createLipsync } from '../support/lipsyncs.ts';
 
 let it: TestApp;
@@ -101,7 +101,11 @@ describe('refuses', () => {
 
   test.each(['GET', 'POST', 'PUT', 'DELETE'])('%s /graphql/stream with 404', async (method) => {
     const headers = { accept: 'text/event-stream', 'content-type': 'application/json' };
-    const { status, text } = await send(it.url, { method, path: '/graphql/stream', headers });
+    const { status, text } = await sendRequest(it.url, {
+      method,
+      path: '/graphql/stream',
+      headers,
+    });
     expect([status, JSON.parse(text).code]).toEqual([404, 'NOT_FOUND']);
   });
 });

@@ -139,7 +139,7 @@ describe('works', () => {
     expect(await stage.remove(id)).toMatchObject({ __typename: 'NotFoundError' });
   });
 
-  it('frees the slot of a cancelled lip-sync whose process died before it told the upstream', async () => {
+  it('frees the slot of a cancelled lip-sync whose process died before it notified the upstream', async () => {
     const free = await block();
     const waiting = idOf(await say('Waiting'));
     // The row after a process died between the cancellation and the release of the slot.

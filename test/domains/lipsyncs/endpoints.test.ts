@@ -106,8 +106,8 @@ describe('the outcome of a POST is unknown', () => {
       kind: 'unknown',
     });
     expect(cutting.connections).toBe(1);
-    const nobody = connect(`http://127.0.0.1:${await freePort()}`).upstream;
-    expect(await postLipsync(nobody, input)).toMatchObject({ kind: 'not-sent' });
+    const unreachable = connect(`http://127.0.0.1:${await freePort()}`).upstream;
+    expect(await postLipsync(unreachable, input)).toMatchObject({ kind: 'not-sent' });
   });
 });
 

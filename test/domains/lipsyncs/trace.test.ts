@@ -42,8 +42,8 @@ describe('works', () => {
     const names = () =>
       steps
         .filter(
-          ({ message: { lipsyncId: told, request } }) =>
-            told === lipsyncId || (request?.method === 'POST' && request.path.endsWith('/lipsync')),
+          ({ message: { lipsyncId: id, request } }) =>
+            id === lipsyncId || (request?.method === 'POST' && request.path.endsWith('/lipsync')),
         )
         .map(({ name, message: { status } }) => [name, status].filter(Boolean).join());
     // The notification of the end arrives on a separate connection.

@@ -15,7 +15,8 @@ import { createUploadDialog } from './upload.js';
  * @property {{ name: string, base64: string }} sample a spoken sentence, for visitors without an audio file
  *
  * @typedef {import('./fetcher.js').Headers_} Headers_
- * @typedef {{ tabs: { title: string, query: string | null, variables: string | null }[], activeTabIndex: number }} TabsState
+ * @typedef {{ id: string, title: string, query: string | null, variables: string | null }} StoredTab
+ * @typedef {{ tabs: StoredTab[], activeTabIndex: number }} TabsState
  * @typedef {{ uri: { path: string }, getValue(): string, setValue(text: string): void }} Model
  */
 
@@ -38,6 +39,8 @@ const uploadButton = '<button class="graphiql-button" data-opens="upload">Upload
  */
 export function openGraphiql(root, { newest, speakAudio, sample, ...options }) {
   const filler = createFiller(newest);
+  /** @type {string | undefined} */
+  let activeTabId;
   const openUpload = createUploadDialog({
     endpoint,
     sample,
@@ -53,8 +56,13 @@ export function openGraphiql(root, { newest, speakAudio, sample, ...options }) {
     title: `<span class="lipsync-title">${options.title}</span> ${uploadButton}`,
     ...restoreTabs(options.defaultTabs),
     fetcher: createFetcher(filler),
-    // The editors get the tab's values after this event.
-    onTabChange: () => queueMicrotask(filler.fill),
+    // Also called for each edit, which must not be filled in again. The editors get the tab's values after this event.
+    onTabChange(/** @type {TabsState} */ { tabs, activeTabIndex }) {
+      const id = tabs[activeTabIndex]?.id;
+      if (id === activeTabId) return;
+      activeTabId = id;
+      queueMicrotask(filler.fill);
+    },
     onSchemaChange: filler.fill,
   });
   document.addEventListener('click', ({ target }) => {

@@ -111,8 +111,8 @@ describe('works', () => {
     for (const each of [...back, ...behind]) {
       expect((await stage.end(idOf(each), as('ann'))).status).toBe('FAILED');
       const events = await stage.events(idOf(each), as('ann'));
-      const told = events.flatMap(({ queuePosition }) => queuePosition ?? []);
-      expect(told).toEqual(told.toSorted((a, b) => b - a));
+      const positions = events.flatMap(({ queuePosition }) => queuePosition ?? []);
+      expect(positions).toEqual(positions.toSorted((a, b) => b - a));
     }
   });
 
@@ -205,7 +205,7 @@ describe('works', () => {
     const running = await stage.create(speak(video, '[[never]] one'), as('dan'));
     const calm = await stage.create(speak(video, 'Calm', { maxJobs: 1 }));
     expect(calm.lipsync?.status).toBe('QUEUED');
-    const made = await stage.create(speak(video, 'Newcomer', { whenBusy: 'FAIL' }));
+    const made = await stage.create(speak(video, 'Next', { whenBusy: 'FAIL' }));
     expect(made).toMatchObject({ lipsync: { status: 'SUBMITTED' } });
     await stage.cancel(idOf(running), as('dan'));
     expect((await stage.end(idOf(calm))).status).toBe('COMPLETED');

@@ -135,10 +135,10 @@ describe('works', () => {
       fc.shuffledSubarray(ids, { minLength: ids.length, maxLength: ids.length }),
     );
     for (const [cut, order] of fc.sample(cuts, { seed, numRuns: 25 })) {
-      const told = whole.slice(0, cut + 1);
-      const rest = await collect(order, told.at(-1)?.cursor);
+      const received = whole.slice(0, cut + 1);
+      const rest = await collect(order, received.at(-1)?.cursor);
       for (const id of ids) {
-        expect([...sequencesOf(told, id), ...sequencesOf(rest, id)]).toEqual(
+        expect([...sequencesOf(received, id), ...sequencesOf(rest, id)]).toEqual(
           logs.get(id)?.map(({ sequence }) => sequence),
         );
       }
@@ -190,8 +190,8 @@ describe('works', () => {
     const ids = [lost, other];
     const stays = stage.watchAll(ids);
     const of = (id: string) => (update: Update) => update.lipsync.id === id;
-    const told = await readUntil(stays, of(lost));
-    const unknown = told.at(-1);
+    const received = await readUntil(stays, of(lost));
+    const unknown = received.at(-1);
     expect(unknown).toMatchObject({ status: 'FAILED', failure: { code: 'OUTCOME_UNKNOWN' } });
     const next = readUntil(stays, of(lost));
     const job = await stage.jobOf(lost);

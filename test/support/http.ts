@@ -6,20 +6,20 @@ import {
   type OutgoingHttpHeaders,
 } from 'node:http';
 
-export type Sent = {
+export type HttpRequest = {
   method?: string;
   path?: string;
   headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
 };
 
-export type Received = { status: number; headers: IncomingHttpHeaders; text: string };
+export type HttpResponse = { status: number; headers: IncomingHttpHeaders; text: string };
 
-/** Sends exactly these headers: `fetch` adds some of its own and withholds others. */
-export async function send(url: string, sent: Sent): Promise<Received> {
+/** Sends exactly this request on a connection of its own: `fetch` adds and removes headers. */
+export async function sendRequest(url: string, sent: HttpRequest): Promise<HttpResponse> {
   const { method = 'GET', path = '/', headers = {}, body } = sent;
   const request = httpRequest(url, { method, path, headers, agent: false });
-  // An early response can close the connection while the rest of the body is being sent.
+  // A response before the end of the request may close the connection during the rest.
   request.on('error', () => undefined);
   request.end(body);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
