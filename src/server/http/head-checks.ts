@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { acceptsResult, hasForeignCharset } from './negotiation.ts';
 import { isForeignRequest, lacksPreflight, type OriginRules } from './origin.ts';
 import { errorBody, foreignOriginBody, tokenInUrlBody } from './responses.ts';
-import { hasToken } from './url-token.ts';
 
 /** Why a request to `/graphql` is rejected. */
 export type HeadRejection = { status: number; body: object };
@@ -56,4 +55,14 @@ function isNavigation(headers: IncomingHttpHeaders): boolean {
 /** Yoga builds a URL from the Host header. Where that throws, its server adapter answers with the stack. */
 function isValidHost(host: string | undefined): boolean {
   return host === undefined || URL.canParse(`http://${host}/`);
+}
+
+/** Query parameters that clients use for tokens. URLs are kept in logs, browser histories and referrers. */
+const tokenParameters =
+  /^(token|access_?token|id_?token|auth|authorization|bearer|jwt|api_?-?key|connection_?(init|params))$/i;
+
+/** True if the query of the URL has a parameter for a token. */
+export function hasToken(url: string): boolean {
+  const search = new URLSearchParams(url.slice(url.indexOf('?') + 1));
+  return url.includes('?') && search.keys().some((name) => tokenParameters.test(name));
 }

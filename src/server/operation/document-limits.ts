@@ -4,6 +4,7 @@ import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
   Kind,
   OperationTypeNode,
   parse,
@@ -68,6 +69,25 @@ export function useDocumentLimits({ hasSuggestions }: { hasSuggestions: boolean 
   return {
     onParse: ({ setParseFn }) => setParseFn(parseWithLimits),
     onValidate: ({ setValidationFn }) => setValidationFn(validateWithLimits),
+  };
+}
+
+/**
+ * Rejects a document with several operations when none is selected by name. It runs on parsing, which every transport
+ * does: otherwise each transport would report it with its own message, and some only after a database query.
+ */
+export function useSingleOperation(): PipelinePlugin {
+  return {
+    onParse:
+      () =>
+      ({ result, context: { params } }) => {
+        if (result === null || result instanceof Error) return;
+        if (getOperationAST(result, params?.operationName)) return;
+        throw requestError(
+          'OPERATION_RESOLUTION_FAILURE',
+          'Could not determine what operation to execute.',
+        );
+      },
   };
 }
 

@@ -6,8 +6,8 @@ import { useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
-import type { ContextFactory } from '../auth/context.ts';
-import type { Sessions } from '../auth/sessions.ts';
+import type { ContextFactory, Sessions } from '../auth/sessions.ts';
+import { hasToken } from '../http/head-checks.ts';
 import { isForeignRequest, type OriginRules } from '../http/origin.ts';
 import {
   errorBody,
@@ -16,7 +16,6 @@ import {
   sendJsonAndClose,
   tokenInUrlBody,
 } from '../http/responses.ts';
-import { hasToken } from '../http/url-token.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { maxRequestBytes } from '../operation/request-params.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';

@@ -6,7 +6,7 @@ import {
   type CreateRequest,
   type Creation,
   checkRequest,
-  placeRequest,
+  sendOrEnqueue,
 } from './create.ts';
 import type { CreateInput } from './input.ts';
 
@@ -40,12 +40,12 @@ export async function createLipsyncs(
   const posts = new Set<Promise<unknown>>();
   const answers: Promise<Creation | Failure>[] = [];
 
-  async function placeNext(checked: CheckedRequest): Promise<void> {
+  async function startNext(checked: CheckedRequest): Promise<void> {
     if (posts.size >= maxConcurrentPosts) await Promise.race(posts);
-    const placed = await placeRequest(deps, watcher, checked);
-    const answer = markHandled(catchFailure(placed.answer()));
+    const pending = await sendOrEnqueue(deps, watcher, checked);
+    const answer = markHandled(catchFailure(pending.answer()));
     answers.push(answer);
-    if (!placed.isSent) return;
+    if (!pending.isSent) return;
     const remove = () => posts.delete(post);
     const post: Promise<unknown> = answer.then(remove, remove);
     posts.add(post);
@@ -54,7 +54,7 @@ export async function createLipsyncs(
   const check = (request: CreateRequest) => catchFailure(checkRequest(deps, request));
   try {
     for await (const checked of runAhead(requests, check)) {
-      const failure = checked instanceof Failure ? checked : await catchFailure(placeNext(checked));
+      const failure = checked instanceof Failure ? checked : await catchFailure(startNext(checked));
       if (failure instanceof Failure) answers.push(Promise.resolve(failure));
     }
   } finally {

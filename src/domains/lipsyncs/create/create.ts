@@ -38,7 +38,7 @@ export type CheckedRequest = { request: Required<CreateRequest>; fingerprint: st
 );
 
 /** `answer` may wait for the upstream. `isSent`: a POST of this request is under way. */
-export type PlacedRequest = { isSent: boolean; answer: () => Promise<Creation> };
+export type PendingAnswer = { isSent: boolean; answer: () => Promise<Creation> };
 
 /** Throws failures. */
 export async function createLipsync(
@@ -47,7 +47,7 @@ export async function createLipsync(
   request: Omit<CreateRequest, 'receivedAt' | 'lastRefusal'>,
 ): Promise<Creation> {
   const checked = await checkRequest(deps, { ...request, receivedAt: deps.now() });
-  const { answer } = await placeRequest(deps, watcher, checked);
+  const { answer } = await sendOrEnqueue(deps, watcher, checked);
   return answer();
 }
 
@@ -77,13 +77,13 @@ export async function checkRequest(
 }
 
 /** Sends the request if a slot is free, else queues it. The order of the calls is the order in the queue. Throws failures. */
-export async function placeRequest(
+export async function sendOrEnqueue(
   deps: LipsyncDependencies,
   watcher: LogWatcher,
   checked: CheckedRequest,
-): Promise<PlacedRequest> {
+): Promise<PendingAnswer> {
   const { request, fingerprint } = checked;
-  const replayOf = (lipsync: Lipsync): PlacedRequest => ({
+  const replayOf = (lipsync: Lipsync): PendingAnswer => ({
     isSent: false,
     answer: () => replay(deps, watcher, { lipsync, fingerprint }),
   });
@@ -98,7 +98,7 @@ export async function placeRequest(
   if (admission.kind === 'duplicate') {
     const lipsync = await findByIdempotencyKey(deps.db, { owner, idempotencyKey });
     // Null if it was rejected between the two reads. Checking again finds the refusal.
-    if (lipsync === null) return placeRequest(deps, watcher, await checkRequest(deps, request));
+    if (lipsync === null) return sendOrEnqueue(deps, watcher, await checkRequest(deps, request));
     return replayOf(lipsync);
   }
   const { lipsync, slots } = admission;
