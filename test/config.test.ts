@@ -247,7 +247,7 @@ describe('a file of API keys', () => {
     [`${line('web')}\n${line('ops', 'web')}`, 'API_KEYS_FILE contains a key twice'],
     [line('env', 'x'), 'API_KEYS_FILE contains a name or key of API_KEYS'],
     [line('x', 'env'), 'API_KEYS_FILE contains a name or key of API_KEYS'],
-  ])('is refused whole, without a word of it: %j', (text, problem) => {
+  ])('rejects the whole value, and repeats no part of it: %j', (text, problem) => {
     const { apiKeys } = readConfig({ API_KEYS: line('env') }).auth;
     expect(() => parseApiKeyFile(text, apiKeys)).toThrow(problem);
     expect(() => parseApiKeyFile(text, apiKeys)).not.toThrow(/hunter2|[0-9a-f]{64}/);

@@ -290,7 +290,7 @@ describe('names', () => {
     },
   );
 
-  test('paths that are named are there', () => {
+  test('paths that documents name exist', () => {
     const paths = allSpans().filter((span) => /^(src|test|docs)\//.test(span));
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });

@@ -49,7 +49,7 @@ export async function startServer(signal: AbortSignal): Promise<DemoServer> {
     process.execPath,
     ['--liftoff-only', join(import.meta.dirname, '../main.ts')],
     {
-      env: { ...variablesFor(ownDataDir), PORT: port, API_KEYS: grant(key) },
+      env: { ...variablesFor(ownDataDir), PORT: port, API_KEYS: apiKeyEntry(key) },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
@@ -61,7 +61,7 @@ export async function startServer(signal: AbortSignal): Promise<DemoServer> {
     unexpectedEnd,
     async stop() {
       expectEnd();
-      await end(child);
+      await stopProcess(child);
       if (ownDataDir !== null) await rm(ownDataDir, { recursive: true, force: true });
     },
   };
@@ -88,8 +88,8 @@ function variablesFor(ownDataDir: string | null): Variables {
   };
 }
 
-/** One random key, so that no other process on this machine can spend the credits of a live server. */
-function grant(key: string): string {
+/** An entry of `API_KEYS` for the demo's random key: no other process on this machine can spend the credits. */
+function apiKeyEntry(key: string): string {
   const hash = createHash('sha256').update(key).digest('hex');
   return `demo:${hash}:lipsync:read lipsync:write videos:read`;
 }
@@ -138,7 +138,7 @@ async function waitUntilReady(url: string, signal: AbortSignal): Promise<void> {
   throw new DemoFailure('The server was not ready within a minute.');
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const closed = once(child, 'close');
   const force = setTimeout(() => child.kill('SIGKILL'), killAfterMs);

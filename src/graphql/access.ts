@@ -15,7 +15,7 @@ export function setNodeRule(typename: string, rule: NodeRule): void {
   nodeRules.set(typename, rule);
 }
 
-/** Why this caller can read no object of that type; null if it can. An object that does not exist is no failure. */
+/** The failure for a caller without access to this type; null if it has access. A missing object is not a failure. */
 export function nodeAccessFailure(typename: string, caller: Caller): Failure | null {
   const rule = nodeRules.get(typename);
   if (rule === undefined) return null;

@@ -38,8 +38,8 @@ export type PricedOperation = {
 };
 
 /**
- * Maximum number of fields after fragments are expanded. A larger operation costs Infinity: counting it to the end would be
- * the work that the cost limit prevents.
+ * Maximum number of fields after fragments are expanded. A larger operation costs Infinity, because counting all of its
+ * fields would itself take too long.
  */
 const maxFields = 20_000;
 
@@ -230,7 +230,7 @@ function add(collected: Collected, node: FieldNode): void {
   collected.set(key, selected);
 }
 
-/** The fragment of a spread; undefined if this selection contains it already, since it adds nothing then. */
+/** The fragment of a spread; undefined if it was already visited, because it adds nothing again. */
 function fragmentOf(
   { fragments }: Walk,
   visited: Set<string>,

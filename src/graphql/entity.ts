@@ -4,17 +4,17 @@ import { builder } from './builder.ts';
 import type { Context } from './context.ts';
 import { keyOf } from './ids.ts';
 
-type Extended = typeof builder.$inferSchemaTypes;
+type BuilderTypes = typeof builder.$inferSchemaTypes;
 
 /** A node with a loader. */
-type Loadable<T extends object> = ObjectRef<Extended, unknown, T> & {
+type Loadable<T extends object> = ObjectRef<BuilderTypes, unknown, T> & {
   getDataloader(context: Context): { load(key: string): Promise<T | null> };
 };
 
 /**
  * Makes a node a federation entity, which other subgraphs can refer to by its id. All references of a request are loaded
  * in one batch. A malformed or unknown id, or one of another owner, resolves to null. A caller without access to the type
- * gets null plus an entry in `errors[]`, so that it can tell missing access from a missing object.
+ * gets null plus an entry in `errors[]`, so that it can distinguish missing access from a missing object.
  */
 export function defineEntity<T extends object>(ref: Loadable<T>, rule: NodeRule): void {
   setNodeRule(ref.name, rule);

@@ -2,7 +2,7 @@ import type { ObjectRef } from '@pothos/core';
 import { InvalidInputError } from '../errors.ts';
 import { builder } from './builder.ts';
 
-type Extended = typeof builder.$inferSchemaTypes;
+type BuilderTypes = typeof builder.$inferSchemaTypes;
 
 export type PageArgs = {
   first?: number | null | undefined;
@@ -75,11 +75,11 @@ export type Connection<T> = {
 
 /** Defines the types `<name>Connection` and `<name>Edge`. `plural` is used in their descriptions, such as "lip-syncs". */
 export function defineConnection<T>(
-  node: ObjectRef<Extended, string | T, T> | ObjectRef<Extended, T>,
+  node: ObjectRef<BuilderTypes, string | T, T> | ObjectRef<BuilderTypes, T>,
   { name, plural }: { name: string; plural: string },
 ) {
   // The two kinds of reference differ only in the other inputs that they accept; both accept a node.
-  const type = node as ObjectRef<Extended, T>;
+  const type = node as ObjectRef<BuilderTypes, T>;
   const EdgeRef = builder.objectRef<Connection<T>['edges'][number]>(`${name}Edge`).implement({
     description: `An item of a page of ${plural}, with its cursor.`,
     fields: (t) => ({
@@ -89,6 +89,7 @@ export function defineConnection<T>(
       node: t.field({
         type,
         description: 'The item.',
+        // Pothos cannot relate the generic `T` to the reference's type.
         resolve: (edge) => edge.node as never,
       }),
     }),
@@ -104,6 +105,7 @@ export function defineConnection<T>(
       nodes: t.field({
         type: [type],
         description: `The ${plural} of this page, without cursors.`,
+        // Pothos cannot relate the generic `T` to the reference's type.
         resolve: ({ edges }) => edges.map((edge) => edge.node) as never,
       }),
       pageInfo: t.field({

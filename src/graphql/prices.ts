@@ -60,7 +60,7 @@ export type ListSize = {
   requireOneSlicingArgument: false;
 };
 
-/** The size of a list without size arguments. An estimate, rather too high than too low. */
+/** The size of a list without size arguments. An estimate, too high rather than too low. */
 export function listOf(assumedSize: number): ListSize {
   return { assumedSize, requireOneSlicingArgument: false };
 }

@@ -5,7 +5,7 @@ import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { bundle } from '../support/client-bundle.ts';
 import { type Line, openLine } from '../support/line.ts';
-import { requestLipsync } from './lipsync.ts';
+import { createLipsync, readVideoIds } from '../support/lipsyncs.ts';
 
 type Kit = typeof import('../../packages/client/src/client.ts');
 type Update = { status: string; sequence: number };
@@ -171,7 +171,7 @@ describe('works', () => {
 
   test('continues over a WebSocket after a reload, from the id or from the cursor', async () => {
     await app.turn({ generatingMs: 3_600_000 });
-    const id = await requestLipsync(app);
+    const { id } = await createLipsync(app);
     const first = await page.evaluate(async (lipsync) => {
       const server = { url: '/graphql', transport: kit.webSocket() };
       for await (const update of kit.watchLipsync(server, lipsync)) {
@@ -205,8 +205,6 @@ describe('works', () => {
 });
 
 async function findVideoId(): Promise<string> {
-  const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  return data?.videos.nodes[0]?.id ?? '';
+  const [id = ''] = await readVideoIds(app);
+  return id;
 }

@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { openLine } from '../support/line.ts';
+import { createLipsync, readLipsync } from '../support/lipsyncs.ts';
 import { openGraphiql } from './graphiql-page.ts';
-import { readLipsync, requestLipsync } from './lipsync.ts';
 
 const screenshotPath = join(import.meta.dirname, '../../docs/pictures/graphiql.png');
 const maxScreenshotBytes = 250_000;
@@ -67,7 +67,7 @@ describe('works', () => {
 
   test('the Watch tab streams the newest lip-sync over a WebSocket at one click', async () => {
     await app.turn({ endless: true });
-    const id = await requestLipsync(app);
+    const { id } = await createLipsync(app);
     await using graphiql = await openGraphiql(browser, app.url);
     const [socket] = await Promise.all([
       graphiql.page.waitForEvent('websocket'),
@@ -84,7 +84,7 @@ describe('works', () => {
 
   test('closes the socket of a tab when another tab is opened', async () => {
     await app.turn({ endless: true });
-    await requestLipsync(app);
+    await createLipsync(app);
     await using graphiql = await openGraphiql(browser, app.url);
     const [socket] = await Promise.all([
       graphiql.page.waitForEvent('websocket'),

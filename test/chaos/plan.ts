@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type Point, points } from './points.ts';
 
 export type Request = {
-  /** Its place in the plan; with the seed it is the idempotency key. */
+  /** Its index in the plan; with the seed it is the idempotency key. */
   number: number;
   /** Contains phrases of the sandbox that control the job and its callbacks. */
   text: string;

@@ -149,7 +149,7 @@ describe('over WebSocket without a global WebSocket, as in Node 20', () => {
     expect(await collect({ url: server.url, transport, backOff })).toEqual([1, 2]);
   });
 
-  test('says at the first stream that one must be passed', async () => {
+  test('throws at the first stream, and names the option to pass one', async () => {
     await using server = await startScriptedServer(finish);
     const watching = collect({ url: server.url, transport: webSocket(), backOff });
     await expect(watching).rejects.toThrow(TypeError);

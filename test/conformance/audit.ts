@@ -4,7 +4,7 @@ const levels = ['MUST', 'SHOULD', 'MAY'] as const;
 export type Level = (typeof levels)[number];
 
 /** The URL of a server and the headers of every request to it. */
-export type Door = { name: string; url: string; headers?: Record<string, string> };
+export type AuditedServer = { name: string; url: string; headers?: Record<string, string> };
 
 export type Verdict = { id: string; level: Level; rule: string; failure: string | null };
 
@@ -12,7 +12,7 @@ export type Verdict = { id: string; level: Level; rule: string; failure: string 
  * The results of the audits of graphql-http (https://github.com/graphql/graphql-http, by the authors of the GraphQL over HTTP
  * specification) for a server. Run one after the other, so that a busy machine answers each in time.
  */
-export async function auditDoor({ url, headers = {} }: Door): Promise<Verdict[]> {
+export async function auditHttp({ url, headers = {} }: AuditedServer): Promise<Verdict[]> {
   const fetchFn = (address: string, request: RequestInit = {}) =>
     fetch(address, { ...request, headers: { ...headers, ...request.headers } });
   const verdicts: Verdict[] = [];
@@ -33,20 +33,20 @@ function toVerdict(result: AuditResult): Verdict {
   return { id: result.id, level: level as Level, rule, failure };
 }
 
-export type Audited = { door: string; verdicts: Verdict[] };
+export type Audited = { caller: string; verdicts: Verdict[] };
 
 export function failuresOf(audited: readonly Audited[]): string[] {
-  return audited.flatMap(({ door, verdicts }) =>
+  return audited.flatMap(({ caller, verdicts }) =>
     verdicts.flatMap(({ id, level, rule, failure }) =>
-      failure === null ? [] : [`${door}: ${id} ${level} ${rule}: ${failure}`],
+      failure === null ? [] : [`${caller}: ${id} ${level} ${rule}: ${failure}`],
     ),
   );
 }
 
 /** A table with the number of passed and of all rules per level, a row for each setting. */
 export function summarize(audited: readonly Audited[]): string[][] {
-  return audited.map(({ door, verdicts }) => [
-    door,
+  return audited.map(({ caller, verdicts }) => [
+    caller,
     ...levels.map((level) => {
       const ofLevel = verdicts.filter((verdict) => verdict.level === level);
       const kept = ofLevel.filter(({ failure }) => failure === null);
@@ -57,7 +57,7 @@ export function summarize(audited: readonly Audited[]): string[][] {
 
 /** Every rule with the result of each setting, and the sums. */
 export function renderTable(audited: readonly Audited[]): string {
-  const doors = audited.map(({ door }) => door);
+  const callers = audited.map(({ caller }) => caller);
   const rules = (audited[0]?.verdicts ?? []).map(({ id, level, rule }, at) => [
     id,
     level,
@@ -65,7 +65,7 @@ export function renderTable(audited: readonly Audited[]): string {
     rule,
   ]);
   return [
-    ...align([['id', 'level', ...doors, 'rule'], ...rules]),
+    ...align([['id', 'level', ...callers, 'rule'], ...rules]),
     '',
     ...align([['', ...levels], ...summarize(audited)]),
     ...failuresOf(audited),

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { sendRequest } from '../support/http.ts';
 import { readMarkdown } from '../support/markdown.ts';
-import { type Audited, auditDoor, failuresOf, renderTable, summarize } from './audit.ts';
+import { type Audited, auditHttp, failuresOf, renderTable, summarize } from './audit.ts';
 import { createSettings, trustedDocuments } from './settings.ts';
 
 const json = { 'content-type': 'application/json' };
@@ -22,12 +22,12 @@ describe('works', () => {
     const documents = join(folder, 'documents.json');
     await writeFile(documents, trustedDocuments);
     const ofEach = await Promise.all(
-      createSettings(documents).map(async ({ env, doors }) => {
+      createSettings(documents).map(async ({ env, callers }) => {
         await using it = await startTestApp({ env });
         const found: Audited[] = [];
-        for (const door of doors) {
-          const verdicts = await auditDoor({ ...door, url: it.url });
-          found.push({ door: door.name, verdicts });
+        for (const caller of callers) {
+          const verdicts = await auditHttp({ ...caller, url: it.url });
+          found.push({ caller: caller.name, verdicts });
         }
         return found;
       }),
@@ -49,12 +49,12 @@ describe('works', () => {
 
   test('a broken rule is found and shown', async () => {
     await using it = await startTestApp();
-    const verdicts = await auditDoor({ name: 'any', url: `${it.url}/nothing` });
-    const broken = failuresOf([{ door: 'any', verdicts }]);
+    const verdicts = await auditHttp({ name: 'any', url: `${it.url}/nothing` });
+    const broken = failuresOf([{ caller: 'any', verdicts }]);
     expect(broken).toContain(
       'any: 4655 MUST accept application/json and match the content-type: Response status code is not 200',
     );
-    expect(renderTable([{ door: 'any', verdicts }])).toMatch(/4655 +MUST +BROKEN/);
+    expect(renderTable([{ caller: 'any', verdicts }])).toMatch(/4655 +MUST +BROKEN/);
   });
 });
 

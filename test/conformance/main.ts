@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startProgram } from '../support/program.ts';
-import { type Audited, auditDoor, failuresOf, renderTable } from './audit.ts';
+import { type Audited, auditHttp, failuresOf, renderTable } from './audit.ts';
 import { createSettings, trustedDocuments } from './settings.ts';
 
 /*
@@ -23,7 +23,7 @@ if (failuresOf(audited).length > 0) process.exitCode = 1;
 async function auditServer(url: string): Promise<Audited> {
   const { authorization } = values;
   const headers = authorization === undefined ? {} : { authorization };
-  return { door: 'server', verdicts: await auditDoor({ name: 'server', url, headers }) };
+  return { caller: 'server', verdicts: await auditHttp({ name: 'server', url, headers }) };
 }
 
 async function auditSandboxes(): Promise<Audited[]> {
@@ -32,11 +32,11 @@ async function auditSandboxes(): Promise<Audited[]> {
   const audited: Audited[] = [];
   try {
     await writeFile(documents, trustedDocuments);
-    for (const [at, { env, doors }] of createSettings(documents).entries()) {
+    for (const [at, { env, callers }] of createSettings(documents).entries()) {
       const program = startProgram({ ...env, PORT: '0', DATA_DIR: join(folder, `${at}`) });
       const url = await program.url();
-      for (const door of doors) {
-        audited.push({ door: door.name, verdicts: await auditDoor({ ...door, url }) });
+      for (const caller of callers) {
+        audited.push({ caller: caller.name, verdicts: await auditHttp({ ...caller, url }) });
       }
       await program.kill('SIGTERM');
     }

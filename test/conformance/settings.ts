@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createApiKeys } from '../support/api-keys.ts';
-import type { Door } from './audit.ts';
+import type { AuditedServer } from './audit.ts';
 
 export type Setting = {
   env: Record<string, string>;
-  doors: (Pick<Door, 'name'> & { headers?: Record<string, string> })[];
+  callers: Omit<AuditedServer, 'url'>[];
 };
 
 const page = 'https://app.example.com';
@@ -35,15 +35,15 @@ export function createSettings(documents: string): Setting[] {
   return [
     {
       env: { CORS_ORIGINS: page },
-      doors: [{ name: 'anyone' }, { name: 'a page', headers: { origin: page } }],
+      callers: [{ name: 'anyone' }, { name: 'a page', headers: { origin: page } }],
     },
     {
       env: keys,
-      doors: [{ name: 'signed in', headers: headers.reader }, { name: 'anonymous' }],
+      callers: [{ name: 'signed in', headers: headers.reader }, { name: 'anonymous' }],
     },
     {
       env: { TRUSTED_DOCUMENTS: documents, GRAPHIQL: 'false' },
-      doors: [{ name: 'trusted' }],
+      callers: [{ name: 'trusted' }],
     },
   ];
 }

@@ -36,15 +36,15 @@ async function lockInAnotherProcess(
   return { child, answer: String(chunk).trim() };
 }
 
-const places: [string, () => string][] = [
+const folders: [string, () => string][] = [
   ['a short path', () => directory],
   ['a path longer than a socket address', () => join(directory, 'long-'.repeat(40))],
 ];
 
-describe.each(places)('a data folder at %s', (_, place) => {
+describe.each(folders)('a data folder at %s', (_, createPath) => {
   let path: string;
   beforeEach(async () => {
-    path = place();
+    path = createPath();
     await mkdir(path, { recursive: true });
   });
 

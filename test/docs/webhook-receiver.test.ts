@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { createLipsync } from '../support/lipsyncs.ts';
 import { blocksOf, commandsIn, pageOf, root, shapeOf } from './pages.ts';
 
 const [command = ''] = blocksOf('sh')
@@ -80,20 +81,10 @@ describe('the documented receiver', () => {
     const lines = createInterface({ input: receiver.stdout });
     const printed = once(lines, 'line');
 
-    const { data: found } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-    );
-    await app.ask(
-      'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename } }',
-      {
-        input: {
-          video: { id: found?.videos.nodes[0]?.id },
-          speech: { text: { text: 'Hello' } },
-          reference: 'order-17',
-          callbackUrl: `http://127.0.0.1:${port}/`,
-        },
-      },
-    );
+    await createLipsync(app, {
+      reference: 'order-17',
+      callbackUrl: `http://127.0.0.1:${port}/`,
+    });
     const [line] = await printed;
     expect(line).toMatch(/^lipsync\.completed \S+ http\S+\.mp4$/);
     const documented = pageOf('docs/webhooks.md').blocks.find(({ role }) => role === 'body');

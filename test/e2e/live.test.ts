@@ -6,6 +6,7 @@ import { type Behaviour, fakeToken } from '../support/fake-upstream/behaviour.ts
 import { routeOf } from '../support/fake-upstream/routes.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
+import { createLipsync, readLipsync, withHeaders } from '../support/lipsyncs.ts';
 import { type Program, startProgram } from '../support/program.ts';
 import { wavHeader } from '../support/wav.ts';
 
@@ -93,16 +94,6 @@ const watchDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __ty
 const bareDocument = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename
   ... on LipsyncProgress { sequence status } } }`;
 
-const createDocument = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-  ... on CreateLipsyncSuccess { replayed lipsync { id status reference } }
-  ... on LipsyncError { code message } } }`;
-
-type Created = {
-  createLipsync: {
-    __typename: string;
-    lipsync: { id: string; status: string; reference: string | null };
-  };
-};
 type Progress = {
   sequence: number;
   status: string;
@@ -263,24 +254,14 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     expect(await put.json()).toMatchObject({ id: created.id, state: 'READY' });
     expect(put.status).toBe(200);
 
-    const answer = await client.ask<Created>(
-      createDocument,
-      {
-        input: {
-          video: { id: sourceId },
-          speech: { audioUploadId: created.id },
-          keepOriginalSound: true,
-          maxJobs: 2,
-          reference: 'order 17',
-        },
-      },
-      headers,
-    );
-    expect(answer.data?.createLipsync).toMatchObject({
-      __typename: 'CreateLipsyncSuccess',
-      lipsync: { reference: 'order 17' },
+    const { id, reference } = await createLipsync(withHeaders(client, headers), {
+      video: { id: sourceId },
+      speech: { audioUploadId: created.id },
+      keepOriginalSound: true,
+      maxJobs: 2,
+      reference: 'order 17',
     });
-    const id = answer.data?.createLipsync.lipsync.id ?? '';
+    expect(reference).toBe('order 17');
     const job = await upstream.nextJob();
     const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
     await job.become(10);
@@ -321,12 +302,10 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     expect(voice).toMatchObject({
       previewUrl: 'https://media.pixverse.ai/pixverse/mp3/lipsync/tts/3.mp3',
     });
-    const answer = await client.ask<Created>(
-      createDocument,
-      { input: { video: { id: sourceId }, speech: { text: { text, voiceId: voice?.id } } } },
-      headers,
-    );
-    const id = answer.data?.createLipsync.lipsync.id ?? '';
+    const { id } = await createLipsync(withHeaders(client, headers), {
+      video: { id: sourceId },
+      speech: { text: { text, voiceId: voice?.id } },
+    });
     const job = await upstream.nextJob();
     const search = new URLSearchParams({
       query: bareDocument,
@@ -378,12 +357,12 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     );
     const { uploadUrl = '', upload: created } = upload.data?.createUpload ?? {};
     expect((await fetch(uploadUrl, { method: 'PUT', body: film })).status).toBe(200);
-    const answer = await client.ask<Created>(
-      createDocument,
-      { input: { video: { uploadId: created?.id }, speech: { text: { text } }, offPeak: true } },
-      headers,
-    );
-    expect(answer.data?.createLipsync.lipsync.status).toBe('SUBMITTED');
+    const { id, status } = await createLipsync(withHeaders(client, headers), {
+      video: { uploadId: created?.id },
+      text,
+      offPeak: true,
+    });
+    expect(status).toBe('SUBMITTED');
     const job = await upstream.nextJob();
     expect(job.body).toEqual({
       video_path: expect.stringMatching(/^lip\/32\/\d+\.bin$/),
@@ -394,7 +373,6 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
       replyRef: job.replyRef,
     });
     expect(job.id).toContain(`-pixverse:${String(job.body.email)}-video:`);
-    const id = answer.data?.createLipsync.lipsync.id ?? '';
     const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
     await job.become(1);
     expect((await watching.ended).at(-1)?.status).toBe('COMPLETED');
@@ -428,23 +406,14 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
       [7, 'MODERATED'],
       [8, 'FAILED'],
     ] as const) {
-      const answer = await client.ask<Created>(
-        createDocument,
-        { input: { video: { id: sourceId }, speech: { text: { text: `It ends ${code}.` } } } },
-        headers,
-      );
-      const id = answer.data?.createLipsync.lipsync.id ?? '';
+      const signedIn = withHeaders(client, headers);
+      const { id } = await createLipsync(signedIn, { video: { id: sourceId } });
       const job = await upstream.nextJob();
       const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
       await job.become(code);
       const events = await watching.ended;
-      const { data } = await client.ask<{ lipsync: { failure: { code: string } } }>(
-        'query ($id: ID!) { lipsync(id: $id) { failure { code } } }',
-        { id },
-        headers,
-      );
       expect(events.at(-1)?.status).toBe(status);
-      ends.push(data?.lipsync.failure.code);
+      ends.push((await readLipsync(signedIn, id))?.failure?.code);
     }
     expect(ends).toEqual(['CONTENT_MODERATED', 'GENERATION_FAILED']);
   });

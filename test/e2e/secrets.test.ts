@@ -5,15 +5,15 @@ import {
   emails,
   environment,
   given,
-  openWorld,
+  openSetup,
+  type SecretsSetup,
   subject,
-  type World,
 } from './secrets/program-with-secrets.ts';
 import { findSecrets, type Secret, spellingsOf } from './secrets/scan.ts';
 import { admin, documents, type Session, writer } from './secrets/session.ts';
 import { runSession } from './secrets/steps.ts';
 
-let world: World;
+let setup: SecretsSetup;
 let session: Session;
 let output: string;
 let cells: Cell[];
@@ -22,27 +22,27 @@ let secrets: Secret[];
 const mails: Secret[] = emails.map((value) => ({ name: 'an e-mail', value }));
 
 beforeAll(async () => {
-  world = await openWorld();
-  session = await runSession(world);
-  await world.program.kill('SIGTERM');
-  output = world.program.output;
-  cells = await dumpDatabase(world.databaseUrl);
+  setup = await openSetup();
+  session = await runSession(setup);
+  await setup.program.kill('SIGTERM');
+  output = setup.program.output;
+  cells = await dumpDatabase(setup.databaseUrl);
   secrets = [
     ...Object.entries(given)
       .filter(([name]) => !['hookKey', 'text'].includes(name))
       .map(([name, value]) => ({ name, value })),
-    { name: 'USEAPI_TOKEN', value: world.upstream.token },
-    { name: 'what is unique in USEAPI_TOKEN', value: world.upstream.token.split('-').at(-1) ?? '' },
-    ...[world.jwt, world.expiredJwt, world.forgedJwt].map((value) => ({
+    { name: 'USEAPI_TOKEN', value: setup.upstream.token },
+    { name: 'what is unique in USEAPI_TOKEN', value: setup.upstream.token.split('-').at(-1) ?? '' },
+    ...[setup.jwt, setup.expiredJwt, setup.forgedJwt].map((value) => ({
       name: 'the signature of a JWT',
       value: value.split('.').at(-1) ?? '',
     })),
     ...tokensIn(session),
-    ...callbackTokens(world),
+    ...callbackTokens(setup),
     ...webhookSecrets(session),
   ];
 }, 120_000);
-afterAll(() => world?.close());
+afterAll(() => setup?.close());
 
 /** Only the last part of a token is secret: the id in it is not. */
 function tokensIn({ answers }: Session): Secret[] {
@@ -50,7 +50,7 @@ function tokensIn({ answers }: Session): Secret[] {
   return urls.map((url) => ({ name: 'an upload token', value: url.split('.').at(-1) ?? '' }));
 }
 
-function callbackTokens({ upstream }: World): Secret[] {
+function callbackTokens({ upstream }: SecretsSetup): Secret[] {
   const bodies = upstream.requests.map(({ body }) => body.toString('latin1'));
   const urls = bodies.flatMap((body) => body.match(/\/callbacks\/[\w.-]+/g) ?? []);
   return urls.map((url) => ({ name: 'a callback token', value: url.split('.').at(-1) ?? '' }));
@@ -87,10 +87,10 @@ describe('the search', () => {
 
   test('covers the log, the database and every answer', () => {
     expect(new Set(secrets.map(({ name }) => name)).size).toBe(16);
-    expect(world.program.lines.length).toBeGreaterThan(500);
+    expect(setup.program.lines.length).toBeGreaterThan(500);
     for (const level of ['debug', 'info', 'warn', 'error']) {
       expect(
-        world.program.lines.some((line) => line.level === level),
+        setup.program.lines.some((line) => line.level === level),
         level,
       ).toBe(true);
     }
@@ -104,7 +104,7 @@ describe('the search', () => {
       'Something went wrong on our side.',
     );
     expect(output).toContain('unexpected error');
-    expect(world.receiver.received.length).toBeGreaterThan(1);
+    expect(setup.receiver.received.length).toBeGreaterThan(1);
   });
 });
 
@@ -171,21 +171,21 @@ describe('keeps out', () => {
   });
 
   test("callers' secrets from the upstream, and the upstream's secrets from webhook receivers", () => {
-    const asked = world.upstream.requests.map(
+    const asked = setup.upstream.requests.map(
       ({ url, headers, body }) => `${url} ${JSON.stringify(headers)} ${body.toString('latin1')}`,
     );
     const ours = secrets.filter(({ name }) => !/USEAPI|callback token|accountPassword/.test(name));
     expect(findSecrets(asked.join('\n'), ours)).toEqual([]);
-    const webhooks = JSON.stringify(world.receiver.received);
+    const webhooks = JSON.stringify(setup.receiver.received);
     const theirs = secrets.filter(({ name }) => name !== 'a webhook secret');
     expect(findSecrets(webhooks, [...theirs, ...mails])).toEqual([]);
   });
 
   test('every secret from a start that fails', async () => {
-    const wrong = new URL(world.databaseUrl);
+    const wrong = new URL(setup.databaseUrl);
     wrong.password = encodeURIComponent(`${given.databasePassword}, not quite`);
     const values = Object.values(given).join(',');
-    const good = environment(world.databaseUrl, world.upstream);
+    const good = environment(setup.databaseUrl, setup.upstream);
     for (const env of [
       { ...good, DATABASE_URL: wrong.href },
       Object.fromEntries(Object.keys(good).map((name) => [name, values])),

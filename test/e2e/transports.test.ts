@@ -1,12 +1,11 @@
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Result, readEvents, type Variables } from '../support/graphql-client.ts';
 import { type HttpRequest, type HttpResponse, sendRequest } from '../support/http.ts';
 import { createLipsync } from '../support/lipsyncs.ts';
+import { statusOfUpgrade } from '../support/raw-websocket.ts';
 import { transports as allTransports, execute } from '../support/transports.ts';
 
 const email = 'front+door@doors.example';
@@ -111,10 +110,7 @@ describe('works', () => {
   test('pages of our own origin can send GET requests and open WebSockets', async () => {
     const headers = { origin: app.url, 'sec-fetch-site': 'same-origin' };
     expect((await send('GET', get(viewer), { headers })).status).toBe(200);
-    const address = `${app.url.replace('http', 'ws')}/graphql`;
-    const socket = new WebSocket(address, 'graphql-transport-ws', { origin: app.url });
-    await once(socket, 'open');
-    socket.terminate();
+    expect(await statusOfUpgrade(app.url, { headers: { origin: app.url } })).toBe(101);
   });
 
   test('a multipart form with a CSRF header uploads a file', async () => {
@@ -247,10 +243,7 @@ describe('refuses', () => {
   test.each(['https://evil.example', 'null'])(
     'a WebSocket of a foreign page: %s',
     async (origin) => {
-      const address = `${app.url.replace('http', 'ws')}/graphql`;
-      const socket = new WebSocket(address, 'graphql-transport-ws', { origin });
-      const [error] = (await once(socket, 'error')) as [Error];
-      expect(error.message).toContain('403');
+      expect(await statusOfUpgrade(app.url, { headers: { origin } })).toBe(403);
     },
   );
 

@@ -191,7 +191,7 @@ describe('refuses', () => {
     ['[[412]]', 'InsufficientCreditsError', 'INSUFFICIENT_CREDITS'],
     ['', 'InvalidInputError', 'INVALID_INPUT'],
   ])(
-    'what the text %j meets is a member of the union, and no error',
+    'the failure that the text %j causes is a member of the union, not an error',
     async (text, typename, code) => {
       expect(await create(text)).toMatchObject({ __typename: typename, code });
     },

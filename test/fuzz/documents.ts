@@ -139,9 +139,9 @@ class DocumentMaker {
     return `${alias}${field.name}${args}${this.#directive()}${set}`;
   }
 
-  #argument(arg: GraphQLArgument, place: string): string {
+  #argument(arg: GraphQLArgument, coordinate: string): string {
     const draw = this.#draw;
-    const value = makeValue(draw, arg.type, place);
+    const value = makeValue(draw, arg.type, coordinate);
     if (draw.chance(40)) return printValue(value);
     const name = `v${this.#variables.size}`;
     this.#variables.set(name, { type: String(arg.type), value });

@@ -110,9 +110,9 @@ function tokenRequest(target: Target, { kind, method, token, body }: TokenReques
   const given =
     kind === 'upload' ? uploadToken(target, token.number) : callbackToken(target, token.number);
   const spelled = { given, spoilt: spoil(given, token.number), rubbish: token.text }[token.from];
-  const door = { callback: '/callbacks/', upload: '/uploads/', path: '/' }[kind];
+  const prefix = { callback: '/callbacks/', upload: '/uploads/', path: '/' }[kind];
   // Node refuses to send other characters in a path.
-  const path = `${door}${spelled}`.replace(/[^\x21-\x7e]/g, '');
+  const path = `${prefix}${spelled}`.replace(/[^\x21-\x7e]/g, '');
   const front = kind === 'upload' && body.soundBytes > 0 ? sound(body.soundBytes) : Buffer.alloc(0);
   const whole = Buffer.concat([front, Buffer.from(body.text)]);
   const isBodiless = ['GET', 'HEAD', 'OPTIONS', 'TRACE'].includes(method);

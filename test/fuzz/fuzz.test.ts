@@ -29,9 +29,9 @@ describe('random and mutated operations on every transport at once', () => {
   });
 
   test('reach every transport and create lip-syncs, uploads and cursors', () => {
-    const doors = ['post', 'get', 'sse', 'socket', 'multipart'];
-    for (const door of [...doors, 'messages', 'callback', 'upload', 'path']) {
-      expect(report.tried[door], door).toBeGreaterThan(30);
+    const transports = ['post', 'get', 'sse', 'socket', 'multipart'];
+    for (const kind of [...transports, 'messages', 'callback', 'upload', 'path']) {
+      expect(report.tried[kind], kind).toBeGreaterThan(30);
     }
     for (const status of [200, 400, 404, 405, 409]) {
       expect(report.statuses[status], String(status)).toBeGreaterThan(0);

@@ -60,8 +60,8 @@ function plansOf(seed: number, count: number): Plan[] {
   ];
   // Mixed, so that all endpoints are busy at the same time.
   return plans
-    .map((plan, at) => ({ plan, place: (at * 7_919) % plans.length }))
-    .toSorted((one, other) => one.place - other.place)
+    .map((plan, at) => ({ plan, position: (at * 7_919) % plans.length }))
+    .toSorted((one, other) => one.position - other.position)
     .map(({ plan }) => plan);
 }
 

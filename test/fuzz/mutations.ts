@@ -102,7 +102,7 @@ function spoilWithin(draw: Draw, value: unknown): unknown {
   const entries = Object.entries(value);
   const at = draw.nat(Math.max(0, entries.length - 1));
   return Object.fromEntries(
-    entries.map(([key, each], place) => [key, place === at ? spoilWithin(draw, each) : each]),
+    entries.map(([key, each], index) => [key, index === at ? spoilWithin(draw, each) : each]),
   );
 }
 

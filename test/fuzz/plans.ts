@@ -65,7 +65,7 @@ export function operationPlans(schema: GraphQLSchema): fc.Arbitrary<Plan> {
 
 function mapOf(draw: Draw): unknown {
   if (draw.chance(50)) return { 0: ['variables.v0'] };
-  const place = () =>
+  const variablePath = () =>
     draw.pick<unknown>([
       'variables.v0.file',
       'variables',
@@ -78,8 +78,8 @@ function mapOf(draw: Draw): unknown {
       draw.any(nasty),
     ]);
   return draw.pick<unknown>([
-    { 0: [place(), place()] },
-    { 0: place() },
+    { 0: [variablePath(), variablePath()] },
+    { 0: variablePath() },
     { 1: ['variables.v0'] },
     draw.any(nasty),
   ]);

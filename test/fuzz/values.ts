@@ -142,14 +142,14 @@ export function reference(draw: Draw, type: string): string {
   return `«${type}:${draw.nat(999)}${spoilt}»`;
 }
 
-/** @param place such as `LipsyncVideoInput.id` or `Query.video.id` */
-function valueOfId(draw: Draw, place: string): unknown {
+/** @param coordinate of the argument or input field in the schema, such as `LipsyncVideoInput.id` or `Query.video.id` */
+function valueOfId(draw: Draw, coordinate: string): unknown {
   // Most deletions name a missing video, because a deleted source cannot be used again.
-  if (place === 'DeleteVideoInput.id') {
+  if (coordinate === 'DeleteVideoInput.id') {
     return draw.chance(3) ? reference(draw, 'Video') : reference(draw, 'Lipsync');
   }
   if (draw.chance(15)) return draw.any(nasty);
-  return reference(draw, typeOfId[place] ?? draw.pick(idTypes));
+  return reference(draw, typeOfId[coordinate] ?? draw.pick(idTypes));
 }
 
 const scalars: Readonly<Record<string, (draw: Draw) => unknown>> = {
@@ -162,12 +162,12 @@ const scalars: Readonly<Record<string, (draw: Draw) => unknown>> = {
 };
 
 /** A value of the type, mostly valid. */
-export function makeValue(draw: Draw, type: GraphQLInputType, place: string): unknown {
+export function makeValue(draw: Draw, type: GraphQLInputType, coordinate: string): unknown {
   if (draw.chance(2)) return draw.any(nasty);
-  if (isNonNullType(type)) return makeValue(draw, type.ofType, place);
+  if (isNonNullType(type)) return makeValue(draw, type.ofType, coordinate);
   if (draw.chance(3)) return null;
   if (isListType(type)) {
-    return Array.from({ length: draw.nat(3) }, () => makeValue(draw, type.ofType, place));
+    return Array.from({ length: draw.nat(3) }, () => makeValue(draw, type.ofType, coordinate));
   }
   if (isEnumType(type)) return new EnumName(draw.pick(type.getValues()).name);
   if (isInputObjectType(type)) {
@@ -183,12 +183,12 @@ export function makeValue(draw: Draw, type: GraphQLInputType, place: string): un
       ]),
     );
   }
-  return scalarOf(draw, type.name, place);
+  return scalarOf(draw, type.name, coordinate);
 }
 
-function scalarOf(draw: Draw, scalar: string, place: string): unknown {
-  const special = byName[place.split('.').at(-1) ?? ''];
+function scalarOf(draw: Draw, scalar: string, coordinate: string): unknown {
+  const special = byName[coordinate.split('.').at(-1) ?? ''];
   if (special !== undefined && draw.chance(85)) return special(draw);
-  if (scalar === 'ID') return valueOfId(draw, place);
+  if (scalar === 'ID') return valueOfId(draw, coordinate);
   return (scalars[scalar] ?? ((other) => other.any(nasty)))(draw);
 }

@@ -48,7 +48,7 @@ export async function startNginx(target: string, { cutMs }: { cutMs?: number } =
   const exited = once(nginx, 'exit');
   const url = `http://127.0.0.1:${port}`;
   await vi
-    .waitFor(() => knock(port), { timeout: 10_000, interval: 25 })
+    .waitFor(() => checkPort(port), { timeout: 10_000, interval: 25 })
     .catch((error: unknown) => {
       throw new Error(`nginx does not listen: ${said}`, { cause: error });
     });
@@ -91,7 +91,7 @@ async function findFreePort(): Promise<number> {
   return port;
 }
 
-async function knock(port: number): Promise<void> {
+async function checkPort(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
   socket.destroy();

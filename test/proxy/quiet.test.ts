@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultHeartbeatMs } from '../../src/server/sse/heartbeat.ts';
-import { connectionKinds, type OpenStream, openStream } from '../server/streams.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { idOf, type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
+import { connectionKinds, type OpenStream, openStream } from '../support/open-stream.ts';
 import { startNginx } from './nginx.ts';
 
 /*
@@ -49,7 +49,7 @@ const watching = ({ url, id }: Side) => ({ url, id, token });
 /** A connection that was cut ends without a close frame and without complete. */
 const cut = (stream: OpenStream) => stream.ended.catch(() => null);
 
-test('every quiet stream survives five minutes behind a proxy that cuts after one, and hears the end', async () => {
+test('every quiet stream survives five minutes behind a proxy that cuts idle connections after one, and receives its end', async () => {
   const streams = await Promise.all(
     connectionKinds.map((kind) => openStream(kind, watching(alive))),
   );
@@ -60,13 +60,13 @@ test('every quiet stream survives five minutes behind a proxy that cuts after on
     connectionKinds.map((kind) => [kind, true]),
   );
   await alive.app.cancel(alive.id, headers.watcher);
-  const told = streams.filter((_, at) => connectionKinds[at] !== 'an idle WebSocket');
-  await Promise.all(told.map((stream) => stream.receives('complete')));
+  const subscribed = streams.filter((_, at) => connectionKinds[at] !== 'an idle WebSocket');
+  await Promise.all(subscribed.map((stream) => stream.receives('complete')));
   for (const stream of streams) stream.disconnect();
 });
 
 test.concurrent.each(connectionKinds)(
-  'without signs of life the same proxy cuts %s',
+  'the same proxy cuts %s if heartbeats are off',
   async (kind) => {
     const stream = await openStream(kind, watching(silent));
     await cut(stream);

@@ -40,7 +40,7 @@ describe('videos', () => {
     }
   });
 
-  it('are listed from the start, and GET one answers 404 until they are final', async () => {
+  it('are listed from the start; GET of one answers 404 until it is final', async () => {
     const sandbox = await openSandbox({ queuedMs: 60_000 });
     const { video_id } = (await lipsync(sandbox)).json;
     const reply = await ask(sandbox, `GET /videos/${video_id}`);
@@ -65,7 +65,7 @@ describe('videos', () => {
     expect((await ask(sandbox, `DELETE /scheduler/${id}`)).status).toBe(400);
   });
 
-  it('are deleted with an empty 204, made ones and those of the library', async () => {
+  it('are deleted with an empty 204: generated ones and those of the library', async () => {
     const sandbox = await openSandbox();
     const made = (await lipsync(sandbox)).json.video_id;
     const item = await finalItem(sandbox, made);

@@ -16,7 +16,7 @@ import { encodeId } from '../../src/graphql/ids.ts';
 import { schema } from '../../src/schema.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Received, send } from './send.ts';
+import { type HttpResponse, sendRequest } from '../support/http.ts';
 
 const voices =
   '{ voices { __typename ... on VoiceList { nodes { id name } } ... on LipsyncError { code } } }';
@@ -40,11 +40,11 @@ afterAll(() => Promise.all([it?.stop(), guarded?.stop()]));
 
 type Headers = Record<string, string>;
 
-const get = (query: string, headers: Headers = {}, at = it): Promise<Received> =>
-  send(at.url, { path: `/graphql?${new URLSearchParams({ query })}`, headers });
+const get = (query: string, headers: Headers = {}, at = it): Promise<HttpResponse> =>
+  sendRequest(at.url, { path: `/graphql?${new URLSearchParams({ query })}`, headers });
 
-const cacheOf = ({ headers }: Received) => headers['cache-control'];
-const tagOf = ({ headers }: Received) => String(headers.etag);
+const cacheOf = ({ headers }: HttpResponse) => headers['cache-control'];
+const tagOf = ({ headers }: HttpResponse) => String(headers.etag);
 
 describe('works', () => {
   test('voices are cacheable for everyone, with a strong ETag and without cost', async () => {
@@ -144,7 +144,7 @@ describe('works', () => {
     await using trusting = await startTestApp({ env: { TRUSTED_DOCUMENTS: path } });
     await rm(folder, { recursive: true });
     const ask = (params: Record<string, string>, headers: Headers = {}) =>
-      send(trusting.url, { path: `/graphql?${new URLSearchParams(params)}`, headers });
+      sendRequest(trusting.url, { path: `/graphql?${new URLSearchParams(params)}`, headers });
     const first = await ask({ documentId: 'voices' });
     const persistedQuery = { version: 1, sha256Hash: hash };
     const apollo = await ask({ extensions: JSON.stringify({ persistedQuery }) });
@@ -252,7 +252,7 @@ describe('keeps out', () => {
   test('responses to POST, event streams and pages', async () => {
     const body = JSON.stringify({ query: voices });
     const headers = { 'content-type': 'application/json' };
-    const post = await send(it.url, { method: 'POST', path: '/graphql', headers, body });
+    const post = await sendRequest(it.url, { method: 'POST', path: '/graphql', headers, body });
     const stream = await get(voices, { accept: 'text/event-stream' });
     const page = await get(voices, { accept: 'text/html' });
     expect([post, stream, page].map(cacheOf)).toEqual([

@@ -150,7 +150,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   // Not an error: `viewer` must answer every caller.
-  test('every field to a caller without a token, by giving it no scopes and an owner of nothing', async () => {
+  test('every field to a caller without a token, by giving it no scopes and an owner without objects', async () => {
     expect(await createAuthenticator(closed)(null)).toEqual({
       owner: 'nobody',
       name: 'nobody',

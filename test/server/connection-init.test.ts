@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { RawWebSocket } from '../support/raw-websocket.ts';
 
 const hash = createHash('sha256').update('web').digest('hex');
 
@@ -13,19 +12,12 @@ beforeAll(async () => {
 afterAll(() => it?.stop());
 
 /** The name of the caller after `connection_init` with this payload. */
-async function nameOf(payload: unknown): Promise<string> {
-  const socket = new WebSocket(`${it.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  await once(socket, 'open');
-  const nextMessage = async () => JSON.parse(String((await once(socket, 'message'))[0]));
-  const acknowledged = nextMessage();
-  socket.send(JSON.stringify({ type: 'connection_init', payload }));
-  await acknowledged;
-  const result = nextMessage();
-  const query = '{ viewer { name } }';
-  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-  const { payload: data } = await result;
-  socket.terminate();
-  return data.data.viewer.name;
+async function nameOf(payload: unknown): Promise<unknown> {
+  const raw = await RawWebSocket.open(it.url, payload);
+  raw.subscribe('1', '{ viewer { name } }');
+  const result = await raw.message(({ type }) => type === 'next');
+  raw.socket.terminate();
+  return (result.payload?.data?.viewer as { name?: string } | undefined)?.name;
 }
 
 describe('works', () => {

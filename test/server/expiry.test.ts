@@ -5,7 +5,9 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { connectionKinds, openStream } from './streams.ts';
+import { createLipsync, readVideoIds, withHeaders } from '../support/lipsyncs.ts';
+import { connectionKinds, openStream } from '../support/open-stream.ts';
+import { RawWebSocket } from '../support/raw-websocket.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
 const day = 86_400_000;
@@ -23,10 +25,7 @@ beforeAll(async () => {
     sandbox: { generatingMs: 3_600_000, accounts: [{ email: 'a@sandbox.example', maxJobs: 8 }] },
     now,
   });
-  type Data = { videos: { nodes: { id: string }[] } };
-  const query = '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }';
-  const { data } = await it.ask<Data>(query, {}, as(await tokenFor(day)));
-  video = data?.videos.nodes[0]?.id ?? '';
+  [video = ''] = await readVideoIds(await signedIn());
 });
 afterAll(() => it?.stop());
 
@@ -41,19 +40,15 @@ async function tokenFor(ms: number): Promise<string> {
     .sign(new TextEncoder().encode(jwtSecret));
 }
 
-async function createLipsync(): Promise<string> {
-  type Data = { createLipsync: { lipsync: { id: string } } };
-  const { data } = await it.ask<Data>(
-    'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } } }',
-    { input: { video: { id: video }, speech: { text: { text: 'Wait for it.' } } } },
-    as(await tokenFor(day)),
-  );
-  return data?.createLipsync.lipsync.id ?? '';
+const signedIn = async () => withHeaders(it, as(await tokenFor(day)));
+
+async function createOwnLipsync(): Promise<string> {
+  return (await createLipsync(await signedIn(), { video: { id: video } })).id;
 }
 
 async function cancel(id: string): Promise<void> {
   const query = 'mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename } }';
-  const { data } = await it.ask(query, { id }, as(await tokenFor(day)));
+  const { data } = await (await signedIn()).ask(query, { id });
   expect(data?.cancelLipsync).toEqual({ __typename: 'LipsyncTrackingStopped' });
 }
 
@@ -64,7 +59,7 @@ describe('works', () => {
   test.each(connectionKinds)(
     '%s ends when its token expires and makes its client reconnect; one with a later expiry goes on',
     async (kind) => {
-      const id = await createLipsync();
+      const id = await createOwnLipsync();
       const short = await openStream(kind, { url: it.url, token: await tokenFor(60_000), id });
       const long = await openStream(kind, { url: it.url, token: await tokenFor(600_000), id });
       clock.aheadMs += 60_000;
@@ -80,7 +75,7 @@ describe('works', () => {
   );
 
   test('a graphql-ws client reconnects by itself, with its new token', async () => {
-    const id = await createLipsync();
+    const id = await createOwnLipsync();
     const tokens = [await tokenFor(60_000), await tokenFor(600_000)];
     const codes: number[] = [];
     const reconnected = Promise.withResolvers<void>();
@@ -108,7 +103,7 @@ describe('works', () => {
   });
 
   test('an EventSource reconnects by itself, and continues after its last event', async () => {
-    const id = await createLipsync();
+    const id = await createOwnLipsync();
     const tokens = [await tokenFor(60_000), await tokenFor(600_000)];
     const search = new URLSearchParams({ query: progress, variables: JSON.stringify({ id }) });
     const source = new EventSource(`${it.url}/graphql?${search}`, {
@@ -148,23 +143,19 @@ describe('works', () => {
 
 describe('keeps out', () => {
   test('operations on a socket that is being closed: they have no signed-in caller', async () => {
-    const id = await createLipsync();
+    const id = await createOwnLipsync();
     const token = await tokenFor(60_000);
-    const socket = new WebSocket(`${it.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-    const closed = once(socket, 'close');
-    await once(socket, 'open');
-    socket.send(JSON.stringify({ type: 'connection_init', payload: as(token) }));
-    await once(socket, 'message');
+    const raw = await RawWebSocket.open(it.url, as(token));
     const stream = await openStream('SSE by GET', { url: it.url, token, id });
     // The client does not read the close frame yet.
-    socket.pause();
+    raw.socket.pause();
     clock.aheadMs += 60_000;
     await stream.ended;
     const query =
       'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }';
-    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-    socket.resume();
-    expect((await closed)[0]).toBe(4403);
+    raw.subscribe('1', query);
+    raw.socket.resume();
+    expect(await raw.closed).toMatchObject({ code: 4403 });
     await it.ask(query, {}, as(await tokenFor(day)));
     expect(await it.app.db.query('select id from uploads')).toHaveLength(1);
     await cancel(id);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type HostRules, isAllowedHost, isValidHost } from '../../src/server/http/host.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from './send.ts';
+import { sendRequest } from '../support/http.ts';
 
 let it: TestApp;
 beforeAll(async () => {
@@ -36,7 +36,7 @@ describe('keeps out', () => {
   ])('the host %s on every path and method, and from an upgrade', async (host) => {
     for (const path of [...paths, '/graphql?query={viewer{name}}']) {
       for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS']) {
-        const { status, text } = await send(it.url, { method, path, headers: { host } });
+        const { status, text } = await sendRequest(it.url, { method, path, headers: { host } });
         expect([path, method, status]).toEqual([path, method, 421]);
         expect(JSON.parse(text).errors[0].extensions.code).toBe('UNKNOWN_HOST');
       }
@@ -62,7 +62,7 @@ describe('works', () => {
     ...['localhost', 'LOCALHOST:1', 'localhost.', '127.0.0.1', '127.1.2.3:80', '[::1]:4000'],
     ...['lipsync.local', 'LIPSYNC.local:8080', 'other', 'lipsync.example', 'lipsync.example:8443'],
   ])('the host %s is a name of the server', async (host) => {
-    expect((await send(it.url, { path: '/livez', headers: { host } })).status).toBe(200);
+    expect((await sendRequest(it.url, { path: '/livez', headers: { host } })).status).toBe(200);
     expect(await upgrade(host)).toBe(101);
   });
 
@@ -81,7 +81,7 @@ describe('works', () => {
 
   test('a request target in absolute form is served like its path', async () => {
     const path = 'http://localhost/graphql?query={viewer{name}}';
-    const { status, text } = await send(it.url, { path });
+    const { status, text } = await sendRequest(it.url, { path });
     expect([status, JSON.parse(text).data]).toEqual([200, { viewer: { name: 'anonymous' } }]);
     const post = {
       method: 'POST',
@@ -89,7 +89,7 @@ describe('works', () => {
       headers: { 'content-type': 'application/json' },
       body: '{"query":"{ viewer { name } }"}',
     };
-    expect((await send(it.url, post)).status).toBe(200);
+    expect((await sendRequest(it.url, post)).status).toBe(200);
   });
 });
 

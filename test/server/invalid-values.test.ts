@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from './send.ts';
+import { sendRequest } from '../support/http.ts';
 
 const keys = createApiKeys({ videos: ['videos:read'], reader: ['lipsync:read'] });
 
@@ -97,7 +97,7 @@ describe('an id of a type that the caller has no scope for', () => {
 
 describe('a request with the content type of a response', () => {
   test('is rejected with UNSUPPORTED_CONTENT_TYPE', async () => {
-    const { status, text } = await send(it.url, {
+    const { status, text } = await sendRequest(it.url, {
       method: 'POST',
       path: '/graphql',
       headers: { 'content-type': 'application/graphql-response+json' },
@@ -116,7 +116,7 @@ describe('a link from another site', () => {
     'sec-fetch-dest': 'document',
   };
   const follow = (headers: Record<string, string>, url = it.url) =>
-    send(url, { method: 'GET', path: '/graphql', headers });
+    sendRequest(url, { method: 'GET', path: '/graphql', headers });
 
   test('opens GraphiQL; frames, images and scripts of another site do not', async () => {
     const page = await follow(link);

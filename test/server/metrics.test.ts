@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createMetrics } from '../../src/server/http/metrics.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from './send.ts';
+import { sendRequest } from '../support/http.ts';
 
 let it: TestApp;
 beforeAll(async () => {
@@ -61,7 +61,10 @@ describe('works', () => {
 
   test('METRICS_TOKEN opens /metrics', async () => {
     for (const authorization of ['Bearer scrape-me', 'bearer scrape-me']) {
-      const { status, text } = await send(it.url, { path: '/metrics', headers: { authorization } });
+      const { status, text } = await sendRequest(it.url, {
+        path: '/metrics',
+        headers: { authorization },
+      });
       expect([status, text.includes('lipsync_lipsyncs')]).toEqual([200, true]);
     }
   });
@@ -98,7 +101,11 @@ describe('keeps out', () => {
     'scrape-me',
   ])('a request with the authorization %o, where METRICS_TOKEN is set', async (authorization) => {
     const headers = authorization === undefined ? {} : { authorization };
-    const { status, headers: received, text } = await send(it.url, { path: '/metrics', headers });
+    const {
+      status,
+      headers: received,
+      text,
+    } = await sendRequest(it.url, { path: '/metrics', headers });
     expect([status, received['www-authenticate']]).toEqual([401, 'Bearer']);
     expect(JSON.parse(text).code).toBe('NOT_AUTHENTICATED');
     expect(text).not.toContain('scrape-me');

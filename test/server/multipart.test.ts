@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { sendRequest } from '../support/http.ts';
 import { wavHeader } from '../support/wav.ts';
-import { send } from './send.ts';
 
 const key = 'the-key-of-a-studio';
 const hash = createHash('sha256').update(key).digest('hex');
@@ -37,7 +37,7 @@ function formOf(parts: Part[], end = '--x--\r\n'): Buffer {
 }
 
 async function post(body: Buffer, more: Record<string, string> = {}) {
-  const { status, text } = await send(it.url, {
+  const { status, text } = await sendRequest(it.url, {
     method: 'POST',
     path: '/graphql',
     headers: {

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type Sent, send } from './send.ts';
+import { type HttpRequest, sendRequest } from '../support/http.ts';
+import { statusOfUpgrade } from '../support/raw-websocket.ts';
 
 const configured = 'https://app.example.com';
 
@@ -73,20 +72,10 @@ function pagesOf({ url: own }: TestApp): Page[] {
   ];
 }
 
-/** @returns the status of a rejected upgrade, or 101 */
-async function upgrade(url: string, headers: OutgoingHttpHeaders): Promise<number> {
-  const { origin, ...others } = headers;
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
-    headers: { ...others, ...(origin === undefined ? {} : { origin }) } as Record<string, string>,
-  });
-  const rejected = once(socket, 'unexpected-response').then(([, response]) => response.statusCode);
-  const status: number = await Promise.race([once(socket, 'open').then(() => 101), rejected]);
-  socket.on('error', () => undefined);
-  socket.terminate();
-  return status;
-}
+const upgrade = (url: string, headers: OutgoingHttpHeaders) =>
+  statusOfUpgrade(url, { headers: headers as Record<string, string> });
 
-const statusOf = async (url: string, sent: Sent) => (await send(url, sent)).status;
+const statusOf = async (url: string, sent: HttpRequest) => (await sendRequest(url, sent)).status;
 
 /** Every way to reach the server: it checks where each request comes from. */
 const requests: [string, (url: string, headers: OutgoingHttpHeaders) => Promise<number>][] = [
@@ -122,10 +111,13 @@ const requests: [string, (url: string, headers: OutgoingHttpHeaders) => Promise<
 ];
 
 /** The CORS headers for each page with an origin, and those that it should get. */
-async function corsHeaders(app: TestApp, sent: Sent) {
+async function corsHeaders(app: TestApp, sent: HttpRequest) {
   const pages = pagesOf(app).filter(({ headers }) => typeof headers.origin === 'string');
   const granted = pages.map(async ({ headers }) => {
-    const response = await send(app.url, { ...sent, headers: { ...sent.headers, ...headers } });
+    const response = await sendRequest(app.url, {
+      ...sent,
+      headers: { ...sent.headers, ...headers },
+    });
     expect(response.headers['access-control-allow-credentials']).toBeUndefined();
     expect(response.headers.vary).toContain('origin');
     const origin = response.headers['access-control-allow-origin'];
@@ -178,10 +170,12 @@ describe('works', () => {
     for (const origin of developmentServers) {
       const headers = { ...json, origin, 'sec-fetch-site': 'cross-site' };
       const post = { method: 'POST', path: '/graphql', headers, body };
-      const { headers: received, text } = await send(sandbox.url, post);
+      const { headers: received, text } = await sendRequest(sandbox.url, post);
       expect(received['access-control-allow-origin']).toBe(origin);
       expect(JSON.parse(text).data).toEqual({ viewer: { name: 'anonymous' } });
-      expect((await send(live.url, post)).headers['access-control-allow-origin']).toBeUndefined();
+      expect(
+        (await sendRequest(live.url, post)).headers['access-control-allow-origin'],
+      ).toBeUndefined();
     }
   });
 
@@ -190,7 +184,7 @@ describe('works', () => {
     ...['apollo-require-preflight', 'graphql-require-preflight'],
     ...['graphql-preflight', 'x-apollo-operation-name'],
   ])('a preflight allows the request header %s', async (name) => {
-    const { headers } = await send(live.url, {
+    const { headers } = await sendRequest(live.url, {
       method: 'OPTIONS',
       path: '/graphql',
       headers: {
@@ -232,7 +226,7 @@ describe('refuses', () => {
   ];
 
   async function isExecuted(type: string | undefined, headers: OutgoingHttpHeaders) {
-    const { status, text } = await send(live.url, {
+    const { status, text } = await sendRequest(live.url, {
       method: 'POST',
       path: '/graphql',
       headers: { ...headers, ...(type === undefined ? {} : { 'content-type': type }) },

@@ -6,22 +6,14 @@ import { createLog } from '../../src/log.ts';
 import { schema } from '../../src/schema.ts';
 import { createPipeline } from '../../src/server/operation/pipeline.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { send } from './send.ts';
-
-const create = `mutation ($video: ID!) { createLipsync(input: { video: { id: $video }, speech: { text: { text: "[[never]] Hm" } } }) {
-  ... on CreateLipsyncSuccess { lipsync { id } } } }`;
+import { sendRequest } from '../support/http.ts';
+import { createLipsync } from '../support/lipsyncs.ts';
 
 let it: TestApp;
 let id: string;
 beforeAll(async () => {
   it = await startTestApp();
-  const { data } = await it.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  const created = await it.ask<{ createLipsync: { lipsync: { id: string } } }>(create, {
-    video: data?.videos.nodes[0]?.id,
-  });
-  id = created.data?.createLipsync.lipsync.id ?? '';
+  id = (await createLipsync(it, { text: '[[never]] Hm' })).id;
 });
 afterAll(() => it.stop());
 
@@ -97,7 +89,7 @@ describe('refuses', () => {
     });
   });
 
-  test("a subscription in Apollo's multipart protocol with 406, as long as there is no such transport", async () => {
+  test("a subscription in Apollo's multipart protocol with 406, because this server has no such transport", async () => {
     const accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json';
     const { status, text } = await post(subscription(), accept);
     expect(status).toBe(406);
@@ -109,7 +101,11 @@ describe('refuses', () => {
 
   test.each(['GET', 'POST', 'PUT', 'DELETE'])('%s /graphql/stream with 404', async (method) => {
     const headers = { accept: 'text/event-stream', 'content-type': 'application/json' };
-    const { status, text } = await send(it.url, { method, path: '/graphql/stream', headers });
+    const { status, text } = await sendRequest(it.url, {
+      method,
+      path: '/graphql/stream',
+      headers,
+    });
     expect([status, JSON.parse(text).code]).toEqual([404, 'NOT_FOUND']);
   });
 });

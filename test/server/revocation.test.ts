@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { connectionKinds, type OpenStream, openStream } from './streams.ts';
+import { createLipsync, readVideoIds, withHeaders } from '../support/lipsyncs.ts';
+import { connectionKinds, type OpenStream, openStream } from '../support/open-stream.ts';
 
 const scopes = 'lipsync:read lipsync:write videos:read';
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -63,10 +64,7 @@ beforeAll(async () => {
     sandbox: { generatingMs: 3_600_000, accounts: [{ email: 'a@sandbox.example', maxJobs: 8 }] },
     now,
   });
-  type Data = { videos: { nodes: { id: string }[] } };
-  const query = '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }';
-  const { data } = await it.ask<Data>(query, {}, as('env'));
-  video = data?.videos.nodes[0]?.id ?? '';
+  [video = ''] = await readVideoIds(withHeaders(it, as('env')));
 });
 
 afterAll(async () => {
@@ -76,16 +74,6 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function createLipsync(token: string): Promise<string> {
-  type Data = { createLipsync: { lipsync: { id: string } } };
-  const { data } = await it.ask<Data>(
-    'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } } }',
-    { input: { video: { id: video }, speech: { text: { text: 'Wait for it.' } } } },
-    as(token),
-  );
-  return data?.createLipsync.lipsync.id ?? '';
-}
-
 async function cancel(id: string, token: string): Promise<void> {
   const query = 'mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename } }';
   const { data } = await it.ask(query, { id }, as(token));
@@ -93,7 +81,7 @@ async function cancel(id: string, token: string): Promise<void> {
 }
 
 async function openAll(token: string): Promise<{ id: string; streams: OpenStream[] }> {
-  const id = await createLipsync(token);
+  const { id } = await createLipsync(withHeaders(it, as(token)), { video: { id: video } });
   const watching = { url: it.url, token, id };
   return {
     id,
@@ -185,7 +173,7 @@ describe('refuses', () => {
 
   test.each([
     ['that is invalid', 'web:hunter2:admin', /API_KEYS_FILE entry 1 must be/],
-    ['that is missing', null, /API_KEYS_FILE must be the path of a file/],
+    ['that is missing', null, /API_KEYS_FILE must be the path of a readable file/],
   ])('to start with a key file %s', async (_, text, message) => {
     const path = join(folder, 'first.txt');
     if (text !== null) await writeFile(path, text);

@@ -1,9 +1,12 @@
+import dns from 'node:dns';
 import type { ServerResponse } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openReceiver, type Receiver } from '../domains/webhooks/webhook-receiver.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { createLipsync, readVideoIds, withHeaders } from '../support/lipsyncs.ts';
 
 /** DNS for the dialer: the system's own lookup is not the same on every machine. */
 const names: Record<string, string> = {
@@ -11,18 +14,21 @@ const names: Record<string, string> = {
   'inside.example': '10.0.0.1',
   'secrets.example': '169.254.169.254',
 };
-vi.mock('node:dns', async (importOriginal) => {
-  const dns = await importOriginal<typeof import('node:dns')>();
-  const lookup: typeof dns.lookup = Object.assign(
-    (...args: unknown[]) => {
-      const [name, , done] = args as [string, object, (error: null, found: object[]) => void];
-      const address = names[name];
-      if (address !== undefined) return done(null, [{ address, family: 4 }]);
-      return (dns.lookup as (...args: unknown[]) => void)(...args);
-    },
-    { __promisify__: dns.lookup.__promisify__ },
-  );
-  return { ...dns, lookup };
+const systemLookup = dns.lookup;
+const lookup = (...args: unknown[]) => {
+  const [name, , done] = args as [string, object, (error: null, found: object[]) => void];
+  const address = names[name];
+  if (address !== undefined) return done(null, [{ address, family: 4 }]);
+  return (systemLookup as (...args: unknown[]) => void)(...args);
+};
+// Not `vi.mock`, which has no effect on modules that an earlier file of the same worker has loaded.
+beforeAll(() => {
+  Object.assign(dns, { lookup });
+  syncBuiltinESMExports();
+});
+afterAll(() => {
+  Object.assign(dns, { lookup: systemLookup });
+  syncBuiltinESMExports();
 });
 
 type Message = {
@@ -61,30 +67,14 @@ beforeAll(async () => {
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
     now: () => new Date(Date.now() + clock.aheadMs),
   });
-  source = await findSource(app);
+  [source = ''] = await readVideoIds(withHeaders(app, first));
   quiet = await create('[[never]] Quiet.');
 });
 afterAll(() => app.stop());
 afterEach(() => router.close());
 
-async function findSource({ ask }: TestApp): Promise<string> {
-  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
-    {},
-    first,
-  );
-  return data?.videos.nodes[0]?.id ?? '';
-}
-
 async function create(text: string, headers: Record<string, string> = first): Promise<string> {
-  const { data } = await app.ask<{ createLipsync: { lipsync: { id: string } } }>(
-    `mutation ($video: ID!, $text: String!) {
-       createLipsync(input: { video: { id: $video }, speech: { text: { text: $text } } }) {
-         ... on CreateLipsyncSuccess { lipsync { id } } } }`,
-    { video: source, text },
-    headers,
-  );
-  return data?.createLipsync.lipsync.id ?? '';
+  return (await createLipsync(withHeaders(app, headers), { video: { id: source }, text })).id;
 }
 
 const subscribedCount = () => app.app.services.lipsyncs.watchedCount();
@@ -397,10 +387,11 @@ describe('keeps out', () => {
     await using other = await startTestApp({
       env: { ...keys.env, WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32' },
     });
-    [app, source] = [other, await findSource(other)];
+    app = other;
+    [source = ''] = await readVideoIds(withHeaders(app, first));
     await subscribe(await create('[[never]] Quiet.'));
     app = original;
-    source = await findSource(app);
+    [source = ''] = await readVideoIds(withHeaders(app, first));
     await router.until(2);
     await other.app.close();
     expect(sent('complete')[0]?.errors?.[0]?.extensions.code).toBe('SERVER_STOPPING');

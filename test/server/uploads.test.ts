@@ -27,13 +27,13 @@ const png = Buffer.from(
 const megabyte = 1024 ** 2;
 const audio: NewUpload = { kind: 'AUDIO', contentType: 'audio/mpeg' };
 
-let stage: UploadHarness;
+let harness: UploadHarness;
 beforeAll(async () => {
-  stage = await openUploadHarness();
+  harness = await openUploadHarness();
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 beforeEach(() => {
-  stage.clock.now = new Date('2026-11-23T12:00:00Z');
+  harness.clock.now = new Date('2026-11-23T12:00:00Z');
 });
 
 /** Starts an upload with this content-length, and sends the first bytes. */
@@ -50,10 +50,10 @@ async function openRequest(url: string, { bytes, length }: { bytes: Uint8Array; 
 async function brokenUpstream(onRequest: Parameters<typeof createServer>[1]) {
   const server = createServer(onRequest);
   const port = await listen(server);
-  return { ...(await stage.openDoor(stage.connect(`http://127.0.0.1:${port}`))), server };
+  return { ...(await harness.openServer(harness.connect(`http://127.0.0.1:${port}`))), server };
 }
 
-async function create(input: NewUpload, receiver: Pick<UploadHarness, 'uploads'> = stage) {
+async function create(input: NewUpload, receiver: Pick<UploadHarness, 'uploads'> = harness) {
   return await receiver.uploads.create('key:ann', input);
 }
 
@@ -70,17 +70,17 @@ describe('works', () => {
       expect(answer).toMatchObject({ status: 200, state: 'READY' });
       expect(Buffer.from(String(answer.id), 'base64url').toString()).toBe(`Upload:${upload.id}`);
       expect(answer.durationSeconds).toBeGreaterThan(1);
-      const found = await stage.find(upload.id);
+      const found = await harness.find(upload.id);
       expect(found).toMatchObject({ state: 'READY', contentType, size: bytes.byteLength });
       expect(found?.durationSeconds).toBe(answer.durationSeconds);
-      const [sent] = (await stage.sentFiles()).slice(-1);
+      const [sent] = (await harness.sentFiles()).slice(-1);
       expect(sent).toMatchObject({
         status: 200,
         body: { bytes: bytes.byteLength },
         headers: { 'content-type': contentType, 'content-length': String(bytes.byteLength) },
       });
-      const path = (await stage.uploads.findReady('key:ann', upload.id))?.path ?? '';
-      const kept = await fetch(`${stage.sandbox.origin}/uploads/${path.split('/').at(-1)}`);
+      const path = (await harness.uploads.findReady('key:ann', upload.id))?.path ?? '';
+      const kept = await fetch(`${harness.sandbox.origin}/uploads/${path.split('/').at(-1)}`);
       expect(Buffer.from(await kept.arrayBuffer()).equals(bytes)).toBe(true);
     },
   );
@@ -89,14 +89,14 @@ describe('works', () => {
     const { upload, uploadUrl } = await create(audio);
     const answer = await put(uploadUrl, Readable.from([wav(1), Buffer.alloc(100)]));
     expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
-    expect(await stage.find(upload.id)).toMatchObject({ state: 'READY', size: 16_144 });
+    expect(await harness.find(upload.id)).toMatchObject({ state: 'READY', size: 16_144 });
   });
 
   it('accepts a token that was signed with the previous secret', async () => {
     const { upload } = await create(audio);
     const { id, expiresAt } = upload;
     const token = signToken(secrets.slice(1), { purpose: 'upload', id, expiresAt });
-    expect(await put(`${stage.origin}/uploads/${token}`, wav(1))).toMatchObject({ status: 200 });
+    expect(await put(`${harness.origin}/uploads/${token}`, wav(1))).toMatchObject({ status: 200 });
   });
 });
 
@@ -109,14 +109,14 @@ describe('refuses', () => {
   ] satisfies [string, NewUpload, Buffer][])(
     '%s before anything is sent to the upstream',
     async (_, input, bytes) => {
-      const before = (await stage.sentFiles()).length;
+      const before = (await harness.sentFiles()).length;
       const { upload, uploadUrl } = await create({ ...input, filename: 'speech.mp3' });
       expect(await put(uploadUrl, bytes)).toMatchObject({ status: 415, code: 'INVALID_INPUT' });
-      expect(await stage.find(upload.id)).toMatchObject({
+      expect(await harness.find(upload.id)).toMatchObject({
         state: 'FAILED',
         failure: { code: 'INVALID_INPUT' },
       });
-      expect((await stage.sentFiles()).length).toBe(before);
+      expect((await harness.sentFiles()).length).toBe(before);
     },
   );
 
@@ -124,7 +124,7 @@ describe('refuses', () => {
     const { upload, uploadUrl } = await create({ ...audio, size: 16_044 });
     expect(await put(uploadUrl, wav(2))).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
     expect(await put(uploadUrl, Buffer.alloc(0))).toMatchObject({ status: 400 });
-    expect(await stage.find(upload.id)).toMatchObject({ state: 'WAITING' });
+    expect(await harness.find(upload.id)).toMatchObject({ state: 'WAITING' });
     expect(await put(uploadUrl, wav(1))).toMatchObject({ status: 200 });
   });
 
@@ -135,8 +135,8 @@ describe('refuses', () => {
     const { upload, uploadUrl } = await create({ ...audio, size: 4 * megabyte });
     const answer = await put(uploadUrl, Readable.from(endlessWav(sent)));
     expect(answer).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
-    expect(await stage.find(upload.id)).toMatchObject({ state: 'FAILED', path: null });
-    const files = await until(stage.sentFiles, (all) => all.at(-1)?.status !== undefined);
+    expect(await harness.find(upload.id)).toMatchObject({ state: 'FAILED', path: null });
+    const files = await until(harness.sentFiles, (all) => all.at(-1)?.status !== undefined);
     expect(files.at(-1)?.status).toBe('aborted');
   });
 
@@ -161,7 +161,7 @@ describe('refuses', () => {
       length: bytes.byteLength,
     });
     await until(
-      () => stage.find(upload.id),
+      () => harness.find(upload.id),
       (found) => found?.state === 'RECEIVING',
     );
     expect(await put(uploadUrl, bytes)).toMatchObject({ status: 409, code: 'INVALID_INPUT' });
@@ -181,9 +181,9 @@ describe('refuses', () => {
 
   it('a file after the URL has expired', async () => {
     const { uploadUrl } = await create(audio);
-    stage.clock.now = new Date(stage.clock.now.getTime() + 3_600_000);
+    harness.clock.now = new Date(harness.clock.now.getTime() + 3_600_000);
     expect(await put(uploadUrl, wav(1))).toMatchObject({ status: 410, code: 'NOT_FOUND' });
-    await stage.uploads.expireDue();
+    await harness.uploads.expireDue();
     expect(await put(uploadUrl, wav(1))).toMatchObject({ status: 410 });
   });
 
@@ -202,11 +202,11 @@ describe('refuses', () => {
     [596, 502, 'ACCOUNT_PENDING'],
   ])('a file that the upstream rejects: %i becomes %i %s', async (status, expected, code) => {
     const { upload, uploadUrl } = await create(audio);
-    await stage.switches({ failPath: { path: '/files', status, body: { error: 'No.' } } });
+    await harness.switches({ failPath: { path: '/files', status, body: { error: 'No.' } } });
     const answer = await put(uploadUrl, wav(1));
     expect(answer).toMatchObject({ status: expected, code });
     expect(answer.headers.has('retry-after')).toBe(status === 429);
-    expect(await stage.find(upload.id)).toMatchObject({ state: 'FAILED', failure: { code } });
+    expect(await harness.find(upload.id)).toMatchObject({ state: 'FAILED', failure: { code } });
   });
 
   it('the rest of the file at once when the upstream fails', async () => {
@@ -227,7 +227,7 @@ describe('refuses', () => {
     expect(answer).toMatchObject({ status: 502, code: 'UPSTREAM_UNAVAILABLE' });
     expect(answer.headers.get('connection')).toBe('close');
     expect(taken).toBeLessThan(50 * megabyte);
-    expect(await stage.find(upload.id)).toMatchObject({
+    expect(await harness.find(upload.id)).toMatchObject({
       state: 'FAILED',
       failure: { code: 'UPSTREAM_UNAVAILABLE' },
     });
@@ -243,19 +243,19 @@ describe('refuses', () => {
     const { upload, uploadUrl } = await create(audio, hasty);
     const client = Readable.from(endlessWav(200 * megabyte));
     expect(await put(uploadUrl, client)).toMatchObject({ status: 502 });
-    expect(await stage.find(upload.id)).toMatchObject({ state: 'FAILED', path: null });
+    expect(await harness.find(upload.id)).toMatchObject({ state: 'FAILED', path: null });
     hasty.server.close();
   });
 
   it('to continue when the server stops', async () => {
-    const server = await stage.openDoor(stage.upstream);
+    const server = await harness.openServer(harness.upstream);
     const { upload, uploadUrl } = await create(audio, server);
     const request = await openRequest(uploadUrl, { bytes: wav(10), length: 10 * megabyte });
-    await until(stage.sentFiles, (all) => all.at(-1)?.status === undefined);
+    await until(harness.sentFiles, (all) => all.at(-1)?.status === undefined);
     server.stop();
     const [response] = await once(request, 'response');
     expect(response.statusCode).toBe(503);
-    expect(await stage.find(upload.id)).toMatchObject({
+    expect(await harness.find(upload.id)).toMatchObject({
       state: 'FAILED',
       failure: { retryable: true },
     });
@@ -266,7 +266,7 @@ describe('refuses', () => {
 describe('keeps out', () => {
   it('forged tokens, without revealing whether the upload exists', async () => {
     const { upload, uploadUrl } = await create(audio);
-    const token = uploadUrl.slice(`${stage.origin}/uploads/`.length);
+    const token = uploadUrl.slice(`${harness.origin}/uploads/`.length);
     const character = fc.constantFrom(...'abcXYZ019-_.');
     const tampering = fc
       .tuple(fc.nat(token.length - 1), character)
@@ -274,13 +274,13 @@ describe('keeps out', () => {
     await fc.assert(
       fc.asyncProperty(tampering, async ([at, replacement]) => {
         const forged = token.slice(0, at) + replacement + token.slice(at + 1);
-        const answer = await put(`${stage.origin}/uploads/${forged}`, wav(1));
+        const answer = await put(`${harness.origin}/uploads/${forged}`, wav(1));
         expect(answer).toMatchObject({ status: 404, code: 'NOT_FOUND' });
         expect(JSON.stringify(answer)).not.toContain(upload.id);
       }),
       { numRuns: 50 },
     );
-    expect(await stage.find(upload.id)).toMatchObject({ state: 'WAITING' });
+    expect(await harness.find(upload.id)).toMatchObject({ state: 'WAITING' });
   });
 
   it('tokens of another endpoint, of another secret, and of a deleted upload', async () => {
@@ -296,7 +296,7 @@ describe('keeps out', () => {
       '%00',
     ];
     const answers = await Promise.all(
-      tokens.map((token) => put(`${stage.origin}/uploads/${token}`, wav(1))),
+      tokens.map((token) => put(`${harness.origin}/uploads/${token}`, wav(1))),
     );
     const bodies = answers.map(({ headers: _, ...body }) => JSON.stringify(body));
     expect(new Set(bodies).size).toBe(1);
@@ -310,22 +310,22 @@ describe('keeps out', () => {
     'partial files: a client that disconnects within %s makes the upload FAILED',
     async (_, bytes) => {
       const { upload, uploadUrl } = await create(audio);
-      const before = (await stage.sentFiles()).length;
+      const before = (await harness.sentFiles()).length;
       const sound = Buffer.concat([wav(1), Buffer.alloc(2 * megabyte)]).subarray(0, bytes);
       const request = await openRequest(uploadUrl, { bytes: sound, length: 50 * megabyte });
       const hasArrived = (all: unknown[]) => all.length > before || bytes === 100;
-      await until(stage.sentFiles, hasArrived);
+      await until(harness.sentFiles, hasArrived);
       await until(
-        () => stage.find(upload.id),
+        () => harness.find(upload.id),
         (found) => found?.state === 'RECEIVING',
       );
       request.destroy();
       const found = await until(
-        () => stage.find(upload.id),
+        () => harness.find(upload.id),
         (now) => now?.state === 'FAILED',
       );
       expect(found).toMatchObject({ path: null, failure: { code: 'INVALID_INPUT' } });
-      const files = await until(stage.sentFiles, (all) => all.at(-1)?.status !== undefined);
+      const files = await until(harness.sentFiles, (all) => all.at(-1)?.status !== undefined);
       const statuses = files.slice(before).map(({ status }) => status);
       expect(statuses).toEqual(bytes === 100 ? [] : ['aborted']);
     },

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 
 export type Message = {
@@ -46,10 +47,10 @@ export class RawWebSocket {
     return raw;
   }
 
-  /** Connects and waits for `connection_ack`. */
-  static async open(url: string): Promise<RawWebSocket> {
+  /** Connects, sends `connection_init` with this payload, and waits for `connection_ack`. */
+  static async open(url: string, payload?: unknown): Promise<RawWebSocket> {
     const raw = await RawWebSocket.connect(url);
-    raw.send({ type: 'connection_init' });
+    raw.send({ type: 'connection_init', payload });
     await raw.message(({ type }) => type === 'connection_ack');
     return raw;
   }
@@ -80,4 +81,21 @@ export class RawWebSocket {
       check();
     });
   }
+}
+
+/** The status of a rejected upgrade, or 101. */
+export async function statusOfUpgrade(
+  url: string,
+  { path = '/graphql', headers = {} }: { path?: string; headers?: Record<string, string> },
+): Promise<number> {
+  const address = `${url.replace(/^http/, 'ws')}${path}`;
+  const socket = new WebSocket(address, 'graphql-transport-ws', { headers });
+  // A terminated handshake emits an error.
+  socket.on('error', () => undefined);
+  const rejected = once(socket, 'unexpected-response').then(
+    ([, response]) => (response as IncomingMessage).statusCode ?? 0,
+  );
+  const status = await Promise.race([once(socket, 'open').then(() => 101), rejected]);
+  socket.terminate();
+  return status;
 }

@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { WebSocket } from 'ws';
 import { type Result, readEvents } from './graphql-client.ts';
+import { type Message, RawWebSocket } from './raw-websocket.ts';
 
 /** Every transport over which the server accepts an operation. */
 export const transports = [
@@ -23,10 +22,13 @@ export type Operation = {
 /** Raw text for malformed requests: the body of a POST, the query string of a GET, the payload of a `subscribe` message. */
 export type RawOperation = { body: string; search: string; payload: string };
 
+/** A well-formed or a malformed operation. */
+export type AnyOperation = Operation | RawOperation;
+
 export type TransportRequest = {
   /** Of the server, without a path. */
   url: string;
-  operation: Operation | RawOperation;
+  operation: AnyOperation;
   /** A bearer token. Default: anonymous. */
   token?: string | undefined;
 };
@@ -91,11 +93,11 @@ async function readFirstResult(response: Response): Promise<Result> {
   throw new Error('The event stream ended without a result.');
 }
 
-function toBody(operation: Operation | RawOperation): string {
+function toBody(operation: AnyOperation): string {
   return 'body' in operation ? operation.body : JSON.stringify(operation);
 }
 
-function toSearch(operation: Operation | RawOperation): string {
+function toSearch(operation: AnyOperation): string {
   if ('search' in operation) return operation.search;
   const params = Object.entries(operation).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, typeof value === 'string' ? value : JSON.stringify(value)]],
@@ -104,7 +106,7 @@ function toSearch(operation: Operation | RawOperation): string {
 }
 
 /** The GraphQL multipart request format with one small file as the variable `$file`, beside those of the operation. */
-function toForm(operation: Operation | RawOperation): FormData {
+function toForm(operation: AnyOperation): FormData {
   const { query, variables } = operation as Operation;
   const form = new FormData();
   const all = { ...(variables as object | undefined), file: null };
@@ -120,30 +122,24 @@ async function attemptOverWebSocket({
   token,
 }: TransportRequest): Promise<TransportResult> {
   const payload = 'payload' in operation ? operation.payload : JSON.stringify(operation);
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  const { promise, resolve } = Promise.withResolvers<TransportResult>();
-  // A broken connection also emits `close`.
-  socket.on('error', () => undefined);
-  socket.on('close', (closeCode) => resolve({ closeCode }));
-  socket.on('message', (raw) => {
-    const message = JSON.parse(String(raw)) as { type: string; payload?: unknown };
-    if (message.type === 'connection_ack') {
-      socket.send(`{"id":"1","type":"subscribe","payload":${payload}}`);
-    }
-    if (message.type === 'next') {
-      const result = message.payload as Result;
-      resolve(result.data === undefined ? { ...result, isErrorInNext: true } : result);
-    }
-    if (message.type === 'error') resolve({ errors: message.payload as never });
+  const raw = await RawWebSocket.connect(url);
+  raw.send({
+    type: 'connection_init',
+    payload: token === undefined ? {} : { authorization: `Bearer ${token}` },
   });
-  await Promise.race([once(socket, 'open'), promise]);
-  const init = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  if (socket.readyState === WebSocket.OPEN) {
-    socket.send(JSON.stringify({ type: 'connection_init', payload: init }));
-  }
   try {
-    return await promise;
+    await raw.message(({ type }) => type === 'connection_ack');
+    raw.socket.send(`{"id":"1","type":"subscribe","payload":${payload}}`);
+    return toResult(await raw.message(({ type }) => type === 'next' || type === 'error'));
+  } catch {
+    return { closeCode: (await raw.closed).code };
   } finally {
-    socket.terminate();
+    raw.socket.terminate();
   }
+}
+
+function toResult({ type, payload }: Message): TransportResult {
+  if (type === 'error') return { errors: payload as never };
+  const result = payload as Result;
+  return result.data === undefined ? { ...result, isErrorInNext: true } : result;
 }

@@ -57,7 +57,7 @@ describe('gives one result to', () => {
 });
 
 describe('reads again for', () => {
-  test('each caller without company', async () => {
+  test('each caller that comes alone', async () => {
     const { read } = await openAfterFirst();
     expect([await read(), await read(), await read()]).toEqual([2, 3, 4]);
   });

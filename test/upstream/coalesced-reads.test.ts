@@ -18,10 +18,10 @@ type HeldServer = {
 };
 
 async function serveHeld(): Promise<HeldServer> {
-  const held: (() => void)[] = [];
+  const pending: (() => void)[] = [];
   let wasAborted = false;
   const served = await serveHttp((_received, response) => {
-    held.push(() => response.end('{"n":1}'));
+    pending.push(() => response.end('{"n":1}'));
     response.on('close', () => {
       wasAborted ||= !response.writableFinished;
     });
@@ -31,7 +31,7 @@ async function serveHeld(): Promise<HeldServer> {
     received: served.requests,
     until: (calls) => expect.poll(() => served.requests.length, { interval: 2 }).toBe(calls),
     release: (index) => {
-      for (const answer of index === undefined ? held : held.slice(index, index + 1)) {
+      for (const answer of index === undefined ? pending : pending.slice(index, index + 1)) {
         answer();
       }
     },

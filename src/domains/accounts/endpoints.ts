@@ -20,12 +20,12 @@ export type UpstreamAccount = {
 };
 
 export type UpstreamFeatures = {
-  /** Credits that can be spent: the sum of three upstream fields. Null where all three are missing. */
+  /** Credits that can be spent: the sum of three upstream fields. Null if all three are missing. */
   credits: number | null;
   /** True only if all three fields are given and their sum is 0 or less. */
   isSpent: boolean;
   planName: string | null;
-  /** PixVerse's own limit; it causes a 429 before `maxJobs` does where it is lower. */
+  /** PixVerse's own limit. If it is lower than `maxJobs`, it causes a 429 first. */
   concurrentGenerations: number | null;
 };
 
@@ -50,7 +50,7 @@ const account = accountShape.transform((body, context): UpstreamAccount => {
   };
 });
 
-// A map keyed by e-mail is documented; the key is used because an entry may not repeat the e-mail.
+// A map keyed by e-mail is documented. The key is used, because an entry need not contain the e-mail.
 const accounts = z.unknown().transform((body, context): unknown[] => {
   if (Array.isArray(body)) {
     return body;
@@ -89,7 +89,7 @@ export async function listAccounts(
   const path = '/accounts';
   const items = await nullIfNotFound(() => upstream.read({ path, schema: accounts }, options));
   return readItems(items ?? [], account, (dropped) =>
-    upstream.log.debug({ path, dropped }, 'upstream accounts without an e-mail'),
+    upstream.log.debug({ path, dropped }, 'upstream accounts without an e-mail were dropped'),
   );
 }
 

@@ -15,7 +15,7 @@ export type ReconnectInput = {
   maxJobs: number | null;
 };
 
-/** Where neither the caller nor the upstream gives a number: the middle of the upstream's own examples. */
+/** If neither the caller nor the upstream gives a number: the middle of the upstream's own examples. */
 const defaultMaxJobs = 3;
 
 const maxJobsMessage = 'maxJobs must be from 1 to 8.';
@@ -38,7 +38,8 @@ export async function reconnectAccount(
     await notifyQueue(tx);
   });
   const [overview] = await describeAccounts({ db, upstream }, await readByIds(db, [account.id]));
-  if (overview === undefined) throw new Error('An account vanished while it was reconnected.');
+  if (overview === undefined)
+    throw new Error('The account was removed while it was being reconnected.');
   return overview;
 }
 

@@ -97,7 +97,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     listPresent,
     async ensure(email) {
       const account = await findOrInsertByEmail(db, { id: createId(), email });
-      if (account === null) throw new Error('An account vanished while it was read.');
+      if (account === null) throw new Error('An account was removed while it was being read.');
       return account;
     },
     pause: (tx, accountId, code) => pauseAccount(tx, accountId, { code, at: now() }),

@@ -17,9 +17,9 @@ export type Cancellation = {
 type Attempt = { cancellation: Cancellation; isRunning: boolean };
 
 /**
- * A waiting lip-sync ends free of charge. A running one is no longer tracked, but the upstream continues and charges. For
- * one that is being submitted, the outcome of the POST is awaited, because a POST can't be undone. Repeating gives the
- * first answer again.
+ * A waiting lip-sync ends free of charge. A running one is no longer tracked, but the upstream continues and charges. If
+ * the lip-sync is being submitted, the outcome of the POST is awaited, because a POST can't be undone. A repeated request
+ * gets the first answer again.
  */
 export async function cancelLipsync(
   deps: LipsyncDependencies,
@@ -56,7 +56,7 @@ async function tryToCancel(
       return null;
     }
     const isTrackingStopped = lipsync.status !== 'QUEUED';
-    // The upstream counts the job until its tracking is stopped: a POST sent into the slot before is answered with 429.
+    // The upstream counts the job until `stopTracking`. Until then it would answer a POST for this slot with 429.
     const holdsSlot = lipsync.holdsSlot && lipsync.upstreamVideoId !== null;
     const cancelled = await changeStatus(tx, lipsync, {
       status: 'CANCELLED',
@@ -74,7 +74,7 @@ function toCancellation(lipsync: Lipsync): Cancellation {
   return { kind: lipsync.isTrackingStopped ? 'tracking-stopped' : 'cancelled', lipsync };
 }
 
-/** Stops the upstream's tracking, which frees the slot there. If that fails, the slot is free there when the job ends. */
+/** Stops the upstream's tracking, which frees the slot there. If that fails, the upstream frees it when the job ends. */
 async function freeSlot(deps: LipsyncDependencies, lipsync: Lipsync): Promise<void> {
   const { id, upstreamVideoId, offPeak } = lipsync;
   if (upstreamVideoId === null || offPeak) return;

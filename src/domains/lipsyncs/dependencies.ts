@@ -8,7 +8,7 @@ import type { VideoService } from '../videos/service.ts';
 import type { VoiceService } from '../voices/service.ts';
 import type { WebhookService } from '../webhooks/service.ts';
 
-/** What the functions of this slice work with. */
+/** The services, limits and settings that the functions of this slice use. */
 export type LipsyncDependencies = {
   readonly db: Database;
   readonly jobs: Jobs;
@@ -23,19 +23,19 @@ export type LipsyncDependencies = {
   /** The `replyUrl` to which the upstream sends callbacks about a lip-sync. */
   readonly callbackUrl: (lipsyncId: string) => string;
   readonly limits: {
-    /** Per owner in 24 hours. Null = no limit. */
+    /** Lip-syncs per owner in 24 hours. Null = no limit. */
     readonly perDay: number | null;
-    /** Unfinished ones per owner. Null = no limit. */
+    /** Unfinished lip-syncs per owner. Null = no limit. */
     readonly inFlight: number | null;
-    /** Waiting, all owners together. */
+    /** Waiting lip-syncs, all owners together. */
     readonly queue: number;
   };
   readonly timing: {
     readonly pollMs: number;
     readonly upstreamTimeoutMs: number;
-    /** A lip-sync without an end, or without a trace of its POST, FAILS after this time. */
+    /** A lip-sync FAILS if its job has not ended, or was not found, after this time. */
     readonly maxJobMs: number;
-    /** How long a job is expected to take until one of its kind has finished. */
+    /** The expected duration of a job while no comparable job has finished. */
     readonly defaultJobMs: number;
   };
   /** Shorter intervals of the background work, for tests. */
@@ -53,7 +53,7 @@ export type LipsyncDependencies = {
   readonly stopping: AbortSignal;
 };
 
-/** How long a claim may go without an answer: the timeout of a POST and a margin. */
+/** How long a claim is valid without an answer to its POST: the timeout of a POST and a margin. */
 export function leaseMs(deps: LipsyncDependencies): number {
   return deps.timing.upstreamTimeoutMs + 10_000;
 }

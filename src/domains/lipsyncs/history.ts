@@ -21,7 +21,7 @@ export function isListPosition({ createdAt, id }: ListPosition): boolean {
   return ms >= 0 && ms < Date.UTC(10_000, 0) && isUuid(id);
 }
 
-/** An owner's lip-syncs in the order of the keys; null for a key that is not one of theirs. */
+/** An owner's lip-syncs in the order of the keys; null for a key without a lip-sync of this owner. */
 export async function findOwn(
   sql: Sql,
   owner: string,
@@ -59,7 +59,7 @@ export async function deleteLipsync(
   });
 }
 
-/** A request waits at most seconds for the refusal of a concurrent one. */
+/** More than enough: a request waits only seconds for the refusal of a concurrent request. */
 const keptRefusalsMs = 3_600_000;
 
 /** Erases lip-syncs that finished before this moment, and records that are no longer needed. Returns how many lip-syncs. */

@@ -225,7 +225,7 @@ builder.mutationField('deleteVideo', (t) =>
     directives: { cost: upstreamCallCost },
     description:
       "Deletes a video permanently at the video service. Needs the scope lipsync:write for videos that the caller's lip-syncs made, and videos:write for all others. Lip-syncs that used or made the video stay, without its URLs.",
-    // A NotAuthorizedError then names the lesser scope.
+    // For a caller with neither scope, NotAuthorizedError names the scope with fewer rights.
     authScopes: (_root, _args, { caller }) => ({
       scope: caller.scopes.has('videos:write') ? 'videos:write' : 'lipsync:write',
     }),

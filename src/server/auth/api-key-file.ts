@@ -27,8 +27,7 @@ export async function openApiKeyFile(parts: {
   const { path, parse, now, log } = parts;
   const read = () => readFile(path, 'utf8').catch(() => null);
   let current = await read();
-  if (current === null)
-    throw new Error('API_KEYS_FILE must be the path of a file that can be read.');
+  if (current === null) throw new Error('API_KEYS_FILE must be the path of a readable file');
   let keys = parse(current);
   let lastRead: string | null = current;
   let lastReadAtMs = now().getTime();

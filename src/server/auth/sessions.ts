@@ -1,5 +1,6 @@
+import { initContextCache } from '@pothos/core';
 import { NotAuthenticatedError } from '../../errors.ts';
-import type { Caller } from '../../graphql/context.ts';
+import type { Caller, Context, Services } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import { type Authenticate, unauthenticatedCaller } from './authenticate.ts';
 
@@ -90,4 +91,31 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
 
 function hasSameRights(one: Caller, other: Caller): boolean {
   return one.owner === other.owner && one.scopes.symmetricDifference(other.scopes).size === 0;
+}
+
+/** What a transport knows of an HTTP request or a WebSocket connection. */
+export type RequestOrigin = {
+  authorization: string | null | undefined;
+  requestId: string;
+  lastEventId: string | null;
+  signal: AbortSignal;
+};
+
+export type ContextFactory = (origin: RequestOrigin) => Promise<Context>;
+
+/** Creates the GraphQL context, the same way for every transport. */
+export function createContextFactory(parts: {
+  sessions: Pick<Sessions, 'signIn'>;
+  services: Services;
+  log: Log;
+}): ContextFactory {
+  return async ({ authorization, requestId, lastEventId, signal }) => ({
+    ...initContextCache(),
+    caller: await parts.sessions.signIn(authorization),
+    services: parts.services,
+    requestId,
+    log: parts.log.child({ requestId }),
+    lastEventId,
+    signal,
+  });
 }

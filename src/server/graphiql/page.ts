@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type GraphQLSchema, graphql } from 'graphql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { z } from 'zod';
-import type { ContextFactory } from '../auth/context.ts';
+import type { ContextFactory } from '../auth/sessions.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
 import { createTabs, speakAudio } from './tabs.ts';
 

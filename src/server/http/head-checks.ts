@@ -3,7 +3,6 @@ import { type HostRules, isAllowedHost, isValidHost, normalizeTarget } from './h
 import { acceptsResult, hasForeignCharset } from './negotiation.ts';
 import { isForeignRequest, isNavigation, lacksPreflight, type OriginRules } from './origin.ts';
 import { errorBody, foreignOriginBody, tokenInUrlBody } from './responses.ts';
-import { hasToken } from './url-token.ts';
 
 /** Why a request is rejected. */
 export type HeadRejection = { status: number; body: object };
@@ -60,4 +59,14 @@ export function checkHead(request: IncomingMessage): HeadRejection | null {
     return { status: 406, body: errorBody('NOT_ACCEPTABLE', message) };
   }
   return null;
+}
+
+/** Query parameters that clients use for tokens. URLs are kept in logs, browser histories and referrers. */
+const tokenParameters =
+  /^(token|access_?token|id_?token|auth|authorization|bearer|jwt|api_?-?key|connection_?(init|params))$/i;
+
+/** True if the query of the URL has a parameter for a token. */
+export function hasToken(url: string): boolean {
+  const search = new URLSearchParams(url.slice(url.indexOf('?') + 1));
+  return url.includes('?') && search.keys().some((name) => tokenParameters.test(name));
 }

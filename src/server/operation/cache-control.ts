@@ -9,7 +9,7 @@ import type { PipelinePlugin } from './plugin.ts';
 const varyingHeaders = 'Origin, Authorization, Accept';
 
 /**
- * Lets browsers and CDNs cache GET queries with the same result for every caller, with `Cache-Control`, a strong
+ * Lets browsers and CDNs cache GET queries whose result is the same for every caller: with `Cache-Control`, a strong
  * `ETag` and 304 responses. All other responses stay `no-store`, which `setSecurityHeaders` sets by default.
  *
  * A cacheable result has no `extensions`, because they contain the cost and quota of the first caller. A response to a

@@ -6,8 +6,8 @@ import type { Context } from '../../graphql/context.ts';
 import type { PipelinePlugin } from './plugin.ts';
 
 /**
- * The key under which a result carries the cursor of its event, so that event streams can send it as `id:` independently of what the
- * client selected. A symbol is not serialised to JSON, and is copied with the result when errors are masked.
+ * The key under which a result carries the cursor of its event, so that event streams send it as `id:` whether or not the
+ * client selected it. A symbol is not serialised to JSON, and is copied with the result when errors are masked.
  */
 const cursorKey = Symbol('cursor');
 

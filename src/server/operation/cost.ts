@@ -15,12 +15,12 @@ import type { PipelinePlugin } from './plugin.ts';
 import { rejectedResult, requestError } from './request-error.ts';
 
 /**
- * The highest cost of one operation. A page of 100 lip-syncs with all their fields costs 700. With 100 events for each
- * of them it would cost over 10,000, which no real lip-sync has: a higher cost is not a client's normal query.
+ * The maximum cost of one operation. A page of 100 lip-syncs with all their fields costs 700. With 100 events for each,
+ * more than a real lip-sync has, it costs over 10,000. No normal query of a client costs more.
  */
 const maxCost = 12_000;
 
-/** The lowest cost of an operation, also of one with free fields only. */
+/** The minimum cost of an operation, also of one that selects only fields without a cost. */
 const minCost = 1;
 
 type Charge = {

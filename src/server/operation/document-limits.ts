@@ -4,6 +4,7 @@ import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
   Kind,
   OperationTypeNode,
   parse,
@@ -72,6 +73,25 @@ export function useDocumentLimits({ hasSuggestions }: { hasSuggestions: boolean 
   };
 }
 
+/**
+ * Rejects a document with several operations when none is selected by name. It runs on parsing, which every transport
+ * does: otherwise each transport would report it with its own message, and some only after a database query.
+ */
+export function useSingleOperation(): PipelinePlugin {
+  return {
+    onParse:
+      () =>
+      ({ result, context: { params } }) => {
+        if (result === null || result instanceof Error) return;
+        if (getOperationAST(result, params?.operationName)) return;
+        throw requestError(
+          'OPERATION_RESOLUTION_FAILURE',
+          'Could not determine what operation to execute.',
+        );
+      },
+  };
+}
+
 function parseWithLimits(
   source: string | Source,
   options?: Parameters<typeof parse>[1],
@@ -132,7 +152,7 @@ function noConditionalSubscriptionRule(context: ValidationContext): ASTVisitor {
           /^(skip|include)$/.test(name.value),
         );
         if (directive === undefined) continue;
-        const message = `The root field of a subscription can not have @${directive.name.value}.`;
+        const message = `The root field of a subscription cannot have @${directive.name.value}.`;
         context.reportError(new GraphQLError(message, { nodes: [directive] }));
       }
     },

@@ -2,21 +2,19 @@ import { execute, type GraphQLSchema } from 'graphql';
 import { createYoga, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
-import type { ContextFactory } from '../auth/context.ts';
-import type { Sessions } from '../auth/sessions.ts';
+import type { ContextFactory, Sessions } from '../auth/sessions.ts';
 import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
 import type { RouterCallbacks } from '../sse/router-callbacks.ts';
 import type { EventStreams } from '../sse/streams.ts';
 import { useCacheControl } from './cache-control.ts';
 import { useContextPerEvent } from './context-per-event.ts';
 import { useCost } from './cost.ts';
-import { useDocumentLimits } from './document-limits.ts';
+import { useDocumentLimits, useSingleOperation } from './document-limits.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
 import { maskError, useMasking } from './masking.ts';
 import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
 import type { PipelinePlugin, ServerContext } from './plugin.ts';
 import { useRequestRules } from './request-params.ts';
-import { useSingleOperation } from './single-operation.ts';
 import { type TrustedDocuments, useDocumentIds, useTrustedOnly } from './trusted-documents.ts';
 
 export type PipelineOptions = {
@@ -62,7 +60,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     schema: options.schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
-    // Yoga answers 200 with its own banner on any path that ends in this text: no path ends in a space. Ours is /livez.
+    // Yoga answers 200 with its own banner on any path that ends in this text. No path ends in a space, so this disables
+    // it: our own check is /livez.
     healthCheckEndpoint: ' ',
     batching: false,
     maxRequestBodySize: maxMultipartBytes,
@@ -95,7 +94,7 @@ function useGraphqlExecute(): PipelinePlugin {
   };
 }
 
-/** The WebSocket transport passes a context that it created from `connection_init`; over HTTP the request has it all. */
+/** The WebSocket transport passes the context that it created from `connection_init`. Over HTTP the headers suffice. */
 function findOrCreateContext(
   createContext: ContextFactory,
   initial: YogaInitialContext & { connection?: Context },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { PipelinePlugin } from './plugin.ts';
 import { requestError } from './request-error.ts';
 
-/** The documents that this server executes, by the id that requests name them by; null: any document. */
+/** The documents that this server executes, by their ids in requests. Null: it executes any document. */
 export type TrustedDocuments = ReadonlyMap<string, string> | null;
 
 const namedRequest = z.object({

@@ -88,7 +88,7 @@ async function readWhenStable(read: () => number): Promise<number> {
 describe('works', () => {
   it('holds at most 2 MB of a 96 MB file while the upstream is slow', async () => {
     const slow = await openMeteredUpstream();
-    const handler = await harness.openDoor(harness.connect(slow.url));
+    const handler = await harness.openServer(harness.connect(slow.url));
     const { uploadUrl } = await handler.uploads.create('key:ann', {
       kind: 'AUDIO',
       contentType: 'audio/wav',

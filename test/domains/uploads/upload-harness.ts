@@ -34,7 +34,7 @@ export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
     createUpstream({ baseUrl, token: sandbox.token, timeoutMs, log: silentLog });
   const upstream = connect(sandbox.baseUrl);
   const accounts = createAccountService({ db, upstream, now, log: silentLog });
-  const doors = new Set<() => void>();
+  const closers = new Set<() => void>();
   const build = (toUpstream: Upstream, publicUrl: () => string) =>
     createUploadService({
       db,
@@ -47,17 +47,17 @@ export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
     });
 
   /** A second handler with another upstream, such as one that fails. */
-  async function openDoor(toUpstream: Upstream) {
+  async function openServer(toUpstream: Upstream) {
     const stopping = new AbortController();
     const uploads: UploadService = build(toUpstream, () => origin);
-    const door = createUploadHandler({ uploads, log: silentLog, stopping: stopping.signal });
+    const handler = createUploadHandler({ uploads, log: silentLog, stopping: stopping.signal });
     const server = createServer({ requestTimeout: 0 }, (request, response) => {
-      void door(request, response, (request.url ?? '').slice('/uploads/'.length));
+      void handler(request, response, (request.url ?? '').slice('/uploads/'.length));
     });
     const clients: Socket[] = [];
     server.on('connection', (socket) => clients.push(socket));
     const origin = `http://127.0.0.1:${await listen(server)}`;
-    doors.add(() => server.close().closeAllConnections());
+    closers.add(() => server.close().closeAllConnections());
     return {
       uploads,
       origin,
@@ -67,7 +67,7 @@ export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
     };
   }
 
-  const main = await openDoor(upstream);
+  const main = await openServer(upstream);
   return {
     ...main,
     db,
@@ -75,7 +75,7 @@ export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
     sandbox,
     upstream,
     connect,
-    openDoor,
+    openServer,
     create: async (input: NewUpload, owner = 'key:ann') => await main.uploads.create(owner, input),
     find: async (id: string, owner = 'key:ann') => (await main.uploads.findByKeys(owner, [id]))[0],
     switches: async (body: object) => await control(sandbox, 'PUT switches', body),
@@ -84,7 +84,7 @@ export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
       return all.filter(({ path }) => path.startsWith('/files'));
     },
     async close() {
-      for (const closeDoor of doors) closeDoor();
+      for (const close of closers) close();
       await upstream.close();
       await sandbox.close();
       await db.close();

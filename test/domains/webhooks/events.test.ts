@@ -137,7 +137,10 @@ describe('refuses', () => {
     expect(await create({ callbackEvents: [] })).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [
-        { path: ['input', 'callbackEvents'], message: 'callbackEvents must name an event.' },
+        {
+          path: ['input', 'callbackEvents'],
+          message: 'callbackEvents must have at least one event.',
+        },
       ],
     });
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf, terminalStatuses } from '../../support/lipsync-app.ts';
 import { cheapEnd, type Fleet, openFleet, studio } from './fleet.ts';
-import type { Questions } from './operations.ts';
+import type { InstanceOperations } from './operations.ts';
 
 const upstreamTimeoutMs = 4_000;
 const hour = 3_600_000;
@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => fleet.stop());
 
-const countOf = async (from: Questions, ...statuses: string[]) =>
+const countOf = async (from: InstanceOperations, ...statuses: string[]) =>
   (await from.list()).filter(({ status }) => statuses.includes(status)).length;
 
 const say = (video: string, text: string, more: object = {}) => ({

@@ -5,7 +5,7 @@ import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { apiKeys, expectSoundLog, idOf, signInAs } from '../../support/lipsync-app.ts';
 import { longWait } from '../../support/lipsyncs.ts';
-import { questionsOf } from './operations.ts';
+import { createOperations } from './operations.ts';
 
 const email = 'studio@clocks.example';
 const upstreamTimeoutMs = 60_000;
@@ -40,7 +40,7 @@ async function start(clockAheadMs: number) {
     },
   });
   closers.push(test.stop);
-  return Object.assign(test, questionsOf(test));
+  return Object.assign(test, createOperations(test));
 }
 
 async function placeOf(from: Awaited<ReturnType<typeof start>>, id: string) {

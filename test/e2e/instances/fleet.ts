@@ -8,7 +8,7 @@ import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import type { Job } from '../../support/lipsync-app.ts';
 import { type Program, startProgram } from '../../support/program.ts';
-import { type Questions, questionsOf } from './operations.ts';
+import { createOperations, type InstanceOperations } from './operations.ts';
 
 /** A request as the sandbox recorded it; `status` is `aborted` when the client closed the connection before the answer. */
 export type Request = {
@@ -20,8 +20,8 @@ export type Request = {
 
 type Accounts = Record<string, { maxJobs: number; executing: number; highWater: number }>;
 
-export type Instance = Questions & Awaited<ReturnType<typeof startTestApp>>;
-export type Process = Questions & { url: string; program: Program };
+export type Instance = InstanceOperations & Awaited<ReturnType<typeof startTestApp>>;
+export type Process = InstanceOperations & { url: string; program: Program };
 export type Fleet = Awaited<ReturnType<typeof openFleet>>;
 
 export type FleetOptions = {
@@ -79,7 +79,7 @@ export async function openFleet(options: FleetOptions = {}) {
         env: { ...options.env, ...env },
       });
       // Not spread, because the getter `sandbox` throws when an upstream was given.
-      const instance: Instance = Object.assign(app, questionsOf(app));
+      const instance: Instance = Object.assign(app, createOperations(app));
       instances.add(instance);
       return instance;
     },
@@ -98,7 +98,7 @@ export async function openFleet(options: FleetOptions = {}) {
         ...env,
       });
       const url = await program.url();
-      const spawned = { ...questionsOf(await program.client()), url, program };
+      const spawned = { ...createOperations(await program.client()), url, program };
       processes.add(spawned);
       return spawned;
     },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
+import { createLipsync } from '../../support/lipsyncs.ts';
 import { openTwoOwners, patient, signAs, type TwoOwners } from './two-owners.ts';
 
 /** Everything that a caller without `admin` can read. */
@@ -82,17 +83,10 @@ describe('works', () => {
 
   /** Creates a finished lip-sync with a delivered webhook, and an upload. @returns the upload's id */
   async function fill(app: TestApp): Promise<string> {
-    const { data: listed } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
-    );
-    const speech = { text: { text: 'For good.' } };
-    const video = { id: listed?.videos.nodes[0]?.id };
+    await createLipsync(app, { callbackUrl: receiver.url });
     const { data } = await app.ask<{ createUpload: { upload: { id: string } } }>(
-      `mutation ($input: CreateLipsyncInput!) {
-         createLipsync(input: $input) { __typename }
-         createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) {
-           ... on CreateUploadSuccess { upload { id } } } }`,
-      { input: { video, speech, callbackUrl: receiver.url } },
+      `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) {
+         ... on CreateUploadSuccess { upload { id } } } }`,
     );
     type Data = { lipsyncs: { nodes: { webhookDeliveries: { state: string }[] }[] } };
     await vi.waitFor(async () => {

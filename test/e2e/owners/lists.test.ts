@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-receiver.ts';
+import { requestLipsync, withHeaders } from '../../support/lipsyncs.ts';
 import { type Finished, openTwoOwners, signAs, type TwoOwners } from './two-owners.ts';
 
 let it: TwoOwners;
@@ -127,32 +128,19 @@ describe("another owner's cursors", () => {
 
 describe('keeps out', () => {
   test("another owner's idempotencyKey: equal keys of two owners do not collide", async () => {
-    type Data = { createLipsync: { replayed: boolean; lipsync: { id: string } } };
-    const query = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
-      ... on CreateLipsyncSuccess { replayed lipsync { id } } ... on LipsyncError { code } } }`;
-    const token = await signAs('cid', 'lipsync:read lipsync:write videos:read');
-    const { videos } = (
-      await it.ask<{ videos: Nodes }>(
-        '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
-        {},
-        as(token),
-      )
-    ).data ?? { videos: { nodes: [] } };
-    const input = (text: string) => ({
-      input: { video: { id: videos.nodes[0]?.id }, speech: { text: { text } }, idempotencyKey },
-    });
-    const ask = async (token: string, text: string) =>
-      (await it.ask<Data>(query, input(text), as(token))).data?.createLipsync;
-    const dora = await signAs('dora', 'lipsync:read lipsync:write videos:read');
-    const first = await ask(token, 'The same words.');
+    const [cid, dora, eve] = await Promise.all(
+      ['cid', 'dora', 'eve'].map((name) => signAs(name, 'lipsync:read lipsync:write videos:read')),
+    );
+    const ask = (token = '', text = '') =>
+      requestLipsync(withHeaders(it, as(token)), { text, idempotencyKey });
+    const first = await ask(cid, 'The same words.');
     const same = await ask(dora, 'The same words.');
-    const eve = await signAs('eve', 'lipsync:read lipsync:write videos:read');
     const other = await ask(eve, 'Other words.');
-    expect([first, same, other].map((made) => made?.replayed)).toEqual([false, false, false]);
-    expect(new Set([first, same, other].map((made) => made?.lipsync.id)).size).toBe(3);
+    expect([first, same, other].map((made) => made.replayed)).toEqual([false, false, false]);
+    expect(new Set([first, same, other].map((made) => made.lipsync?.id)).size).toBe(3);
     expect(await ask(dora, 'The same words.')).toMatchObject({
       replayed: true,
-      ...{ lipsync: same?.lipsync },
+      lipsync: { id: same.lipsync?.id },
     });
   });
 });

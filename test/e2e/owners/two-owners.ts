@@ -1,12 +1,14 @@
 import { SignJWT } from 'jose';
-import { expect } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import {
+  askForData,
+  type Client,
   createLipsync,
   createLipsyncUntil,
   type Lipsync,
   withHeaders,
 } from '../../support/lipsyncs.ts';
+import { downloadVideo, uploadFile } from '../../support/uploads.ts';
 import { wavHeader } from '../../support/wav.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
@@ -23,10 +25,13 @@ export const patient = { timeout: 15_000, interval: 25 };
 
 /** Two owners, each with objects of every kind. Bob must not find Ann's. */
 export async function openTwoOwners(env: Record<string, string> = {}) {
+  const startedAt = new Date();
   const it = await startTestApp({
     // No polls: every request to the upstream comes from a caller.
     env: { AUTH_JWT_SECRET: jwtSecret, POLL_INTERVAL_MS: '600000', ...env },
     sandbox: { accounts: [{ email: 'ann+bob@sandbox.example', maxJobs: 8 }] },
+    // The clock stands still: lists that are cached for a minute are never read again during a test.
+    now: () => startedAt,
   });
   const tokens = {
     ann: await signAs('ann', `${own} videos:read videos:write`),
@@ -35,16 +40,16 @@ export async function openTwoOwners(env: Record<string, string> = {}) {
     bobSeesAll: await signAs('bob', `${own} videos:read`),
   };
   const people = { ann: createPerson(it, tokens.ann), bob: createPerson(it, tokens.bob) };
+  const video = await downloadVideo(signedInAs(it, tokens.ann));
   const [annVideo, bobVideo, annSound, bobSound] = await Promise.all([
-    people.ann.upload('VIDEO', await firstVideo(it, tokens.ann)),
-    people.bob.upload('VIDEO', await firstVideo(it, tokens.ann)),
+    people.ann.upload('VIDEO', video),
+    people.bob.upload('VIDEO', video),
     people.ann.upload('AUDIO', sound),
     people.bob.upload('AUDIO', sound),
   ]);
   const finished = async (name: 'ann' | 'bob', uploadId: string, more: object = {}) => {
-    const client = withHeaders(it, { authorization: `Bearer ${tokens[name]}` });
     const input = { video: { uploadId }, text: `I am ${name}.`, ...more };
-    return createLipsyncUntil(client, 'COMPLETED', input);
+    return createLipsyncUntil(signedInAs(it, tokens[name]), 'COMPLETED', input);
   };
   return {
     ...it,
@@ -57,43 +62,23 @@ export async function openTwoOwners(env: Record<string, string> = {}) {
 
 export type TwoOwners = Awaited<ReturnType<typeof openTwoOwners>>;
 
-const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
+const sound = new Uint8Array(Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]));
 
-async function firstVideo(it: TestApp, token: string): Promise<Buffer> {
-  type Data = { videos: { nodes: { url: string }[] } };
-  const query = '{ videos(first: 1) { ... on VideoConnection { nodes { url } } } }';
-  const { data } = await it.ask<Data>(query, {}, { authorization: `Bearer ${token}` });
-  const response = await fetch(data?.videos.nodes[0]?.url ?? '');
-  return Buffer.from(await response.arrayBuffer());
+function signedInAs(it: TestApp, token: string): Client {
+  return withHeaders(it, { authorization: `Bearer ${token}` });
 }
 
 export type Finished = Pick<Lipsync, 'id' | 'status' | 'result'>;
 
 function createPerson(it: TestApp, token: string) {
-  const headers = { authorization: `Bearer ${token}` };
-  /** The data; fails when there are `errors`. */
-  async function ask<Data>(query: string, variables: object = {}): Promise<Data> {
-    const { data, errors } = await it.ask<Data>(query, { ...variables }, headers);
-    expect(errors).toBeUndefined();
-    return data as Data;
-  }
+  const client = signedInAs(it, token);
   return {
-    ask,
-    async upload(kind: 'AUDIO' | 'VIDEO', body: Buffer): Promise<string> {
-      type Data = { createUpload: { upload: { id: string }; uploadUrl: string } };
-      const contentType = kind === 'AUDIO' ? 'audio/wav' : 'video/mp4';
-      const { createUpload } = await ask<Data>(
-        `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
-           ... on CreateUploadSuccess { upload { id } uploadUrl } } }`,
-        { input: { kind, contentType } },
-      );
-      const { uploadUrl, upload } = createUpload;
-      const { status } = await fetch(uploadUrl, { method: 'PUT', body: new Uint8Array(body) });
-      expect(status).toBe(200);
-      return upload.id;
-    },
-    async create(input: object): Promise<string> {
-      return (await createLipsync(withHeaders(it, headers), { ...input })).id;
-    },
+    /** The data; fails when there are `errors`. */
+    ask: <Data>(query: string, variables: object = {}) =>
+      askForData<Data>(client, query, { ...variables }),
+    upload: (kind: 'AUDIO' | 'VIDEO', body: Uint8Array<ArrayBuffer>) =>
+      uploadFile(client, kind, body),
+    create: async (input: object): Promise<string> =>
+      (await createLipsync(client, { ...input })).id,
   };
 }

@@ -32,9 +32,9 @@ const issuer = 'https://id.callers.example';
 export const subject = 'ann+caller@callers.example';
 
 /** The whole program as a process, with every secret that its configuration accepts. */
-export type World = Awaited<ReturnType<typeof openWorld>>;
+export type SecretsSetup = Awaited<ReturnType<typeof openSetup>>;
 
-export async function openWorld() {
+export async function openSetup() {
   const server = await startPostgres();
   const upstream = await startFakeUpstream({
     accounts: emails.map((email) => ({ email, maxJobs: 3 })),

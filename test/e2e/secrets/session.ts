@@ -1,6 +1,6 @@
 import { createGraphQLClient } from '../../support/graphql-client.ts';
 import { wavHeader } from '../../support/wav.ts';
-import { given, type World } from './program-with-secrets.ts';
+import { given, type SecretsSetup } from './program-with-secrets.ts';
 
 export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
 
@@ -45,13 +45,13 @@ type Data = any;
 
 /** A caller of the program that records every answer on every transport. */
 export class Session {
-  readonly world: World;
+  readonly setup: SecretsSetup;
   readonly answers: RecordedAnswer[] = [];
   readonly #client: ReturnType<typeof createGraphQLClient>;
 
-  constructor(world: World) {
-    this.world = world;
-    this.#client = createGraphQLClient(world.url);
+  constructor(setup: SecretsSetup) {
+    this.setup = setup;
+    this.#client = createGraphQLClient(setup.url);
   }
 
   /** Sends an operation by POST and returns its `data`. */
@@ -68,7 +68,7 @@ export class Session {
 
   /** Sends any request and returns the body of the answer. */
   async send(caller: string | null, path: string, init: RequestInit = {}): Promise<string> {
-    const url = URL.canParse(path) ? path : `${this.world.url}${path}`;
+    const url = URL.canParse(path) ? path : `${this.setup.url}${path}`;
     const response = await fetch(url, {
       ...init,
       headers: { ...init.headers, ...(caller === null ? {} : { authorization: caller }) },

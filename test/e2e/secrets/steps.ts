@@ -1,5 +1,5 @@
 import type { Reply, Route, SeenRequest } from '../../support/fake-upstream/routes.ts';
-import { asAdmin, emails, given, type World } from './program-with-secrets.ts';
+import { asAdmin, emails, given, type SecretsSetup } from './program-with-secrets.ts';
 import { admin, audio, bearer, documents, Session, writer } from './session.ts';
 
 /** Ids of the accounts' videos, in the order of `emails`. */
@@ -11,7 +11,7 @@ async function readVideos(session: Session, caller: string): Promise<string[]> {
 
 /** Successful steps: a sound and a text are lip-synced, watched, delivered by webhook and read by every caller. */
 export async function succeed(session: Session): Promise<string[]> {
-  const { world } = session;
+  const { setup } = session;
   const [video, ...others] = await readVideos(session, writer);
   for (let times = 0; times < 2; times += 1) await session.ask(writer, documents.rotate);
   const { createUpload } = await session.ask(writer, documents.createUpload);
@@ -20,14 +20,14 @@ export async function succeed(session: Session): Promise<string[]> {
   const spoken = await session.createLipsync(writer, {
     video: { id: video },
     speech: { audioUploadId: createUpload.upload.id },
-    callbackUrl: `${world.receiver.url}&secret=${given.hookKey}`,
+    callbackUrl: `${setup.receiver.url}&secret=${given.hookKey}`,
     callbackEvents: ['SUBMITTED', 'GENERATING', 'FINISHED'],
   });
   await finish(session, writer, spoken.lipsync.id);
-  await world.receiver.until(2);
-  const read = await session.createLipsync(bearer(world.jwt), { video: { id: others[0] } });
-  await finish(session, bearer(world.jwt), read.lipsync.id);
-  for (const caller of [writer, admin, bearer(world.jwt), bearer(given.readerKey), null]) {
+  await setup.receiver.until(2);
+  const read = await session.createLipsync(bearer(setup.jwt), { video: { id: others[0] } });
+  await finish(session, bearer(setup.jwt), read.lipsync.id);
+  for (const caller of [writer, admin, bearer(setup.jwt), bearer(given.readerKey), null]) {
     await session.ask(caller, documents.reads, { id: spoken.lipsync.id });
     const search = new URLSearchParams({ query: documents.reads, variables: '{"id":"x"}' });
     await session.send(caller, `/graphql?${search}`);
@@ -37,7 +37,7 @@ export async function succeed(session: Session): Promise<string[]> {
 }
 
 async function finish(session: Session, caller: string, id: string): Promise<void> {
-  const job = await session.world.upstream.nextJob();
+  const job = await session.setup.upstream.nextJob();
   const watching = session.watch(caller, id);
   await job.become(10);
   await job.become(1);
@@ -93,11 +93,11 @@ export async function failUpstream(session: Session, videos: string[]): Promise<
       const all = echoes(status);
       // Only the text of a 400 is passed to callers.
       for (const reply of status === 400 ? all : all.slice(at % 4, (at % 4) + 1)) {
-        session.world.upstream.reply(route, reply);
+        session.setup.upstream.reply(route, reply);
         await ask(at + 1);
       }
     }
-    session.world.upstream.reply(route, null);
+    session.setup.upstream.reply(route, null);
   }
 }
 
@@ -133,8 +133,8 @@ async function reconnect(session: Session, accountId: string): Promise<void> {
 
 /** Unauthorized callers, and secrets in the wrong places of requests. */
 export async function misuse(session: Session): Promise<void> {
-  const { world } = session;
-  const tokens = [world.jwt, world.expiredJwt, world.forgedJwt, given.strangerKey, given.adminKey];
+  const { setup } = session;
+  const tokens = [setup.jwt, setup.expiredJwt, setup.forgedJwt, given.strangerKey, given.adminKey];
   const { voices } = { voices: '{ voices { __typename ... on LipsyncError { message } } }' };
   for (const token of tokens) {
     await session.ask(bearer(token), voices);
@@ -181,7 +181,7 @@ export async function misuse(session: Session): Promise<void> {
     await session.send(null, path, { method: 'PUT', body: audio });
   }
   await session.send(null, url.pathname, { method: 'POST', body: audio });
-  const callback = world.upstream.jobs[0]?.body.replyUrl as string;
+  const callback = setup.upstream.jobs[0]?.body.replyUrl as string;
   for (const body of [
     '{',
     JSON.stringify({ video_id: given.adminKey }),
@@ -195,7 +195,7 @@ export async function misuse(session: Session): Promise<void> {
 
 /** Unexpected errors: defects and a missing database. */
 export async function breakDown(session: Session, videos: string[]): Promise<void> {
-  const { server, databaseUrl } = session.world;
+  const { server, databaseUrl } = session.setup;
   const database = new URL(databaseUrl).pathname.slice(1);
   const own = { adminUrl: server.adminUrl.replace(/\/[^/]*$/, `/${database}`) };
   const tables = [
@@ -213,8 +213,8 @@ export async function breakDown(session: Session, videos: string[]): Promise<voi
       { ...server, ...own },
       `alter table ${table} add constraint broken check (false) not valid`,
     );
-    await session.createLipsync(writer, { video: asked, callbackUrl: session.world.receiver.url });
-    await session.createLipsync(bearer(session.world.jwt), { video: asked });
+    await session.createLipsync(writer, { video: asked, callbackUrl: session.setup.receiver.url });
+    await session.createLipsync(bearer(session.setup.jwt), { video: asked });
     await uploadBoth(session);
     await session.ask(writer, documents.rotate);
     await session.ask(writer, documents.reads, asked);
@@ -231,8 +231,8 @@ export async function breakDown(session: Session, videos: string[]): Promise<voi
   await asAdmin(server, `alter role gateway password '${given.databasePassword}'`);
 }
 
-export async function runSession(world: World): Promise<Session> {
-  const session = new Session(world);
+export async function runSession(setup: SecretsSetup): Promise<Session> {
+  const session = new Session(setup);
   const videos = await succeed(session);
   await failUpstream(session, videos);
   await misuse(session);

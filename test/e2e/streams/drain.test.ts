@@ -142,8 +142,8 @@ describe('SIGTERM with five hundred subscriptions', () => {
     const codes = await Promise.all(sockets.map(({ closed }) => closed));
     expect(new Set(codes)).toEqual(new Set([1012]));
     await Promise.all(streams.map(({ closed }) => closed));
-    const crowd = [...bySocket, ...byStream];
-    expect(crowd.filter(({ isComplete }) => isComplete)).toEqual([]);
+    const subscribers = [...bySocket, ...byStream];
+    expect(subscribers.filter(({ isComplete }) => isComplete)).toEqual([]);
     expect(program.lines.filter(({ level }) => level === 'error')).toEqual([]);
 
     // Some jobs end while the program is down, the others later.
@@ -158,7 +158,7 @@ describe('SIGTERM with five hundred subscriptions', () => {
     for (let waiting = 0; waiting < 2; waiting += 1) await (await upstream.nextJob()).become(7);
     const ended: { closed: Promise<unknown> }[] = await Promise.all(back);
     await Promise.all(ended.map(({ closed }) => closed));
-    for (const { events, isComplete } of crowd) {
+    for (const { events, isComplete } of subscribers) {
       expect(isComplete).toBe(true);
       const first = events[0]?.sequence ?? 0;
       expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, at) => first + at));

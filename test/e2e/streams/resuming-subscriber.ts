@@ -69,10 +69,10 @@ export class ResumingSubscriber {
   }
 
   async #fetchUntilComplete(
-    place: () => { headers: Record<string, string>; after: string | null },
+    nextStart: () => { headers: Record<string, string>; after: string | null },
   ): Promise<void> {
     while (!this.isComplete) {
-      const { headers, after } = place();
+      const { headers, after } = nextStart();
       try {
         const response = await fetch(`${this.#url}/graphql`, {
           method: 'POST',

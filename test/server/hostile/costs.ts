@@ -91,28 +91,28 @@ export const costs: Row[] = [
     verdict: tooDear(20_402),
     hostile: onlyQuery(q(`{ ${bomb(100)} b: ${bomb(100)} }`), noLists),
     allowed: onlyQuery(q(`{ ${bomb(100)} }`), noLists),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'the same, hidden in a fragment, an alias, and edges',
     verdict: tooDear(1 + 100 * (1 + 1 + 2 * (1 + 100))),
     hostile: hidden(`c: ${events(100)}`),
     allowed: hidden(''),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'twelve thousand events of one lip-sync',
     verdict: tooDearBy('120\\d\\d'),
     hostile: aroundLipsync(events(12_000)),
     allowed: aroundLipsync(events(100)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a page with its size in a variable',
     verdict: tooDearBy('21474836\\d\\d'),
     hostile: pageOf(2 ** 31 - 1),
     allowed: pageOf(100),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a page of lip-syncs with its size in a variable',
@@ -125,28 +125,28 @@ export const costs: Row[] = [
       q('query ($n: Int) { lipsyncs(first: $n) { nodes { id } } }', { n: 100 }),
       noLists,
     ),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'ten thousand ids',
     verdict: { code: 'VALUES_TOO_LARGE', message: 'A list has at most 2000 values.' },
     hostile: nodes(10_000),
     allowed: nodes(1_200),
-    doors: { ...everywhere, GET: { ...longUrl, verdict: tooLarge } },
+    transports: { ...everywhere, GET: { ...longUrl, verdict: tooLarge } },
   },
   {
     name: 'twelve hundred and one ids',
     verdict: tooDear(12_010),
     hostile: nodes(1_201),
     allowed: nodes(1_200),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'twelve hundred and one representations of entities',
     verdict: tooDear(12_010),
     hostile: entities(1_201),
     allowed: entities(1_000),
-    doors: {
+    transports: {
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: entities(100) },
     },
@@ -158,7 +158,7 @@ export const costs: Row[] = [
     hostile: creations(1_201),
     // Above the limit of the field itself, which its union reports.
     allowed: creations(1_200),
-    doors: {
+    transports: {
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: creations(100) },
     },
@@ -168,20 +168,20 @@ export const costs: Row[] = [
     verdict: tooDear(12_010),
     hostile: watching(1_201),
     allowed: watching(1_200),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'an expensive field, included by a variable',
     verdict: tooDearBy('12[12]\\d\\d'),
     hostile: eventsIf(true),
     allowed: eventsIf(false),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'an expensive field in a fragment that is not skipped',
     verdict: tooDearBy('120\\d\\d'),
     hostile: eventsUnless(false),
     allowed: eventsUnless(true),
-    doors: everywhere,
+    transports: everywhere,
   },
 ];

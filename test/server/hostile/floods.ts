@@ -59,7 +59,7 @@ export const floods: Row[] = [
     ),
     hostile: aroundLipsync(within(3)),
     allowed: aroundLipsync(within(2)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'the same with its levels in fragments',
@@ -68,7 +68,7 @@ export const floods: Row[] = [
     ),
     hostile: aroundLipsync('...A', { definitions: levels('ABC') }),
     allowed: aroundLipsync('...A', { definitions: levels('AB') }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a cycle of fragments',
@@ -79,7 +79,7 @@ export const floods: Row[] = [
     allowed: aroundLipsync('...A', {
       definitions: 'fragment A on Lipsync { ...B } fragment B on Lipsync { id }',
     }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a fragment within itself',
@@ -90,21 +90,21 @@ export const floods: Row[] = [
     allowed: aroundLipsync('...A', {
       definitions: 'fragment A on Lipsync { progress { percent } }',
     }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'fragments that spread each other 6^14 times and select two fields',
     verdict: 'executed',
     hostile: aroundLipsync('...F0', { definitions: bombOfFragments(14) }),
     allowed: aroundLipsync('...F0', { definitions: bombOfFragments(1) }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'fragments that multiply their aliases',
     verdict: { code: 'TOO_MANY_ALIASES', message: 'A document has at most 30 aliases.' },
     hostile: aroundLipsync('...F', { definitions: aliased(31) }),
     allowed: aroundLipsync('...F', { definitions: aliased(30) }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'too many aliases',
@@ -123,7 +123,7 @@ export const floods: Row[] = [
         `subscription { lipsyncProgress(id: "x") { ${times(30, (n) => `a${n}: __typename`)} } }`,
       ),
     },
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a field that is selected a thousand times',
@@ -131,7 +131,7 @@ export const floods: Row[] = [
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 1000 tokens.' },
     hostile: aroundLipsync(times(1_000, () => 'id')),
     allowed: aroundLipsync(times(100, () => 'id')),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'too many tokens',
@@ -145,28 +145,28 @@ export const floods: Row[] = [
       ),
     },
     allowed: { ...fine, query: ofTokens(1_000) },
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'too many directives',
     verdict: { code: 'TOO_MANY_DIRECTIVES', message: 'A document has at most 50 directives.' },
     hostile: aroundLipsync(times(51, () => 'id @include(if: true)')),
     allowed: aroundLipsync(times(50, () => 'id @include(if: true)')),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'too many unknown directives',
     verdict: { code: 'TOO_MANY_DIRECTIVES', message: 'A document has at most 50 directives.' },
     hostile: aroundLipsync(`id ${times(51, () => '@a')}`),
     allowed: aroundLipsync('id @skip(if: false) @include(if: true)'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'the same directive twice in one place',
     verdict: invalid('The directive "@skip" can only be used once at this location.'),
     hostile: aroundLipsync('id @skip(if: false) @skip(if: false)'),
     allowed: aroundLipsync('id @skip(if: false)'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'too many comments',
@@ -174,7 +174,7 @@ export const floods: Row[] = [
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
     hostile: ofCharacters(65_537),
     allowed: ofCharacters(65_536),
-    doors: {
+    transports: {
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: ofCharacters(10_000) },
     },
@@ -185,7 +185,7 @@ export const floods: Row[] = [
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
     hostile: literal(65_536),
     allowed: literal(60_000),
-    doors: {
+    transports: {
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: literal(10_000) },
     },

@@ -3,44 +3,40 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
-import { type Door, doors, type Outcome, openDoors, type Request } from './doors.ts';
+import type { AnyOperation, TransportResult } from '../../support/transports.ts';
 import {
   type Exception,
   everywhere,
   fine,
   type Kind,
   kinds,
-  type Place,
   plain,
   type Requests,
   type Row,
+  type ServerKind,
   type Verdict,
 } from './row.ts';
 import { rows } from './table.ts';
+import { attemptEach, type TransportGroup, transportGroups } from './transport-groups.ts';
 
-type Server = { app: TestApp; doors: ReturnType<typeof openDoors> };
 let folder: string;
-const servers = new Map<Place, Server>();
+const servers = new Map<ServerKind, TestApp>();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lipsync-hostile-'));
   const path = join(folder, 'documents.json');
   await writeFile(path, JSON.stringify(plain));
-  const envs: Record<Place, Record<string, string>> = {
+  const envs: Record<ServerKind, Record<string, string>> = {
     open: {},
     closed: { INTROSPECTION: 'false' },
     trusted: { TRUSTED_DOCUMENTS: path },
   };
-  for (const [place, env] of Object.entries(envs)) {
-    const app = await startTestApp({ env });
-    servers.set(place as Place, { app, doors: openDoors(app.url) });
+  for (const [kind, env] of Object.entries(envs)) {
+    servers.set(kind as ServerKind, await startTestApp({ env }));
   }
 });
 afterAll(async () => {
-  for (const { app, doors: open } of servers.values()) {
-    await open.close();
-    await app.stop();
-  }
+  for (const app of servers.values()) await app.stop();
   await rm(folder, { recursive: true });
 });
 
@@ -51,22 +47,23 @@ const mutationByGet: Verdict = {
   message: 'Can only perform a mutation operation from a POST request.',
 };
 
-function ask(row: Row, door: Door, request: Request): Promise<[form: string, Outcome][]> {
-  const server = servers.get(row.at ?? 'open');
-  if (server === undefined) throw new Error('There is no such server.');
-  return server.doors.ask(door, request);
+function urlOf(row: Row): string {
+  const app = servers.get(row.at ?? 'open');
+  if (app === undefined) throw new Error('There is no such server.');
+  return app.url;
 }
 
-const exceptionOf = (row: Row, door: Door): Partial<Exception> =>
-  row.doors[door] === 'same' ? {} : row.doors[door];
+const exceptionOf = (row: Row, group: TransportGroup): Partial<Exception> =>
+  row.transports[group] === 'same' ? {} : row.transports[group];
 
 /** The expected verdict of the row for this transport and kind of operation. */
-function verdictOf(row: Row, door: Door, kind: Kind): Verdict | 'executed' {
-  if (door === 'GET' && kind === 'mutation' && row.isRefusedUnparsed !== true) return mutationByGet;
-  return exceptionOf(row, door).verdict ?? row.verdict;
+function verdictOf(row: Row, group: TransportGroup, kind: Kind): Verdict | 'executed' {
+  if (group === 'GET' && kind === 'mutation' && row.isRefusedUnparsed !== true)
+    return mutationByGet;
+  return exceptionOf(row, group).verdict ?? row.verdict;
 }
 
-function expectVerdict(outcome: Outcome, verdict: Verdict | 'executed', at: string): void {
+function expectVerdict(outcome: TransportResult, verdict: Verdict | 'executed', at: string): void {
   if (verdict === 'executed') {
     expectExecuted(outcome, at);
     return;
@@ -86,27 +83,27 @@ function expectVerdict(outcome: Outcome, verdict: Verdict | 'executed', at: stri
 }
 
 /** A request error has no data, and a defect is masked. */
-function expectExecuted({ data, errors = [] }: Outcome, at: string): void {
+function expectExecuted({ data, errors = [] }: TransportResult, at: string): void {
   expect(data, `${at} ${JSON.stringify(errors)}`).toBeDefined();
   expect(JSON.stringify(errors), at).not.toContain('INTERNAL_SERVER_ERROR');
 }
 
-function requestsOf(requests: Requests): [Kind, Request][] {
+function requestsOf(requests: Requests): [Kind, AnyOperation][] {
   return kinds.flatMap((kind) => {
     const request = requests[kind];
-    return 'cannot' in request ? [] : [[kind, request] as [Kind, Request]];
+    return 'cannot' in request ? [] : [[kind, request] as [Kind, AnyOperation]];
   });
 }
 
-type Said = { door: Door; kind: Kind; outcome: Outcome; at: string };
+type Attempt = { group: TransportGroup; kind: Kind; outcome: TransportResult; at: string };
 
 /** The results of every transport for each kind of operation. */
-async function* knock(row: Row, which: 'hostile' | 'allowed'): AsyncGenerator<Said> {
-  for (const door of doors) {
-    const { allowed = row.allowed } = exceptionOf(row, door);
+async function* attemptAll(row: Row, which: 'hostile' | 'allowed'): AsyncGenerator<Attempt> {
+  for (const group of transportGroups) {
+    const { allowed = row.allowed } = exceptionOf(row, group);
     for (const [kind, request] of requestsOf(which === 'hostile' ? row.hostile : allowed)) {
-      for (const [form, outcome] of await ask(row, door, request)) {
-        yield { door, kind, outcome, at: `${kind} by ${form}` };
+      for (const [transport, outcome] of await attemptEach(urlOf(row), group, request)) {
+        yield { group, kind, outcome, at: `${kind} by ${transport}` };
       }
     }
   }
@@ -114,23 +111,23 @@ async function* knock(row: Row, which: 'hostile' | 'allowed'): AsyncGenerator<Sa
 
 describe('refuses', () => {
   test.each(rows)('$name: one verdict on every transport', async (row) => {
-    const same = new Map<Kind, Outcome[]>();
-    for await (const { door, kind, outcome, at } of knock(row, 'hostile')) {
-      const verdict = verdictOf(row, door, kind);
+    const same = new Map<Kind, TransportResult[]>();
+    for await (const { group, kind, outcome, at } of attemptAll(row, 'hostile')) {
+      const verdict = verdictOf(row, group, kind);
       expectVerdict(outcome, verdict, at);
       if (verdict === row.verdict && verdict !== 'executed') {
         same.set(kind, [...(same.get(kind) ?? []), outcome]);
       }
     }
     // Equal in every detail, such as message and locations.
-    for (const said of same.values()) expect(said).toEqual(said.map(() => said[0]));
+    for (const outcomes of same.values()) expect(outcomes).toEqual(outcomes.map(() => outcomes[0]));
   });
 });
 
 describe('works', () => {
   test.each(rows)('$name: the allowed counterpart is executed on every transport', async (row) => {
-    for await (const { door, kind, outcome, at } of knock(row, 'allowed')) {
-      const isForbidden = door === 'GET' && kind === 'mutation';
+    for await (const { group, kind, outcome, at } of attemptAll(row, 'allowed')) {
+      const isForbidden = group === 'GET' && kind === 'mutation';
       expectVerdict(outcome, isForbidden ? mutationByGet : 'executed', at);
     }
   });
@@ -138,27 +135,29 @@ describe('works', () => {
 
 describe('keeps out', () => {
   test('defects: the log contains no error', () => {
-    const logs = [...servers.values()].flatMap(({ app }) => app.logs);
+    const logs = [...servers.values()].flatMap(({ logs }) => logs);
     expect(logs.length).toBeGreaterThan(rows.length);
     expect(logs.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   });
 
   test('incomplete rows: they do not compile', () => {
-    const { WS: _, ...fewerDoors } = everywhere;
-    const row: Row = { ...plainRow, hostile: fine, allowed: fine, doors: everywhere };
+    const { WS: _, ...fewerTransports } = everywhere;
+    const row: Row = { ...plainRow, hostile: fine, allowed: fine, transports: everywhere };
     const incomplete: Row[] = [
       // @ts-expect-error without a transport
-      { ...row, doors: fewerDoors },
+      { ...row, transports: fewerTransports },
       // @ts-expect-error without a kind and without a reason
       { ...row, hostile: { query: fine.query, mutation: fine.mutation } },
       // @ts-expect-error without the allowed counterpart
-      { ...plainRow, hostile: fine, doors: everywhere },
+      { ...plainRow, hostile: fine, transports: everywhere },
     ];
     expect(incomplete.every((each) => JSON.stringify(each) !== JSON.stringify(row))).toBe(true);
   });
 
   test('exceptions without a reason', () => {
-    const exceptions = rows.flatMap((row) => doors.map((door) => exceptionOf(row, door)));
+    const exceptions = rows.flatMap((row) =>
+      transportGroups.map((group) => exceptionOf(row, group)),
+    );
     expect(exceptions.filter(({ why }) => why === '')).toEqual([]);
     const cannot = rows.flatMap(({ hostile, allowed }) =>
       [...Object.values(hostile), ...Object.values(allowed)].filter((each) => 'cannot' in each),

@@ -48,7 +48,7 @@ export const operations: Row[] = [
     hostile: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'B' })),
     allowed: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'A' })),
     isRefusedUnparsed: true,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'several operations without a name',
@@ -56,7 +56,7 @@ export const operations: Row[] = [
     hostile: eachKind((document) => q(`${document} ${document}`)),
     allowed: fine,
     isRefusedUnparsed: true,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'several operations without operationName',
@@ -64,7 +64,7 @@ export const operations: Row[] = [
     hostile: eachKind((_, kind) => q(allThree(kind))),
     allowed: eachKind((_, kind) => ({ ...q(allThree(kind)), operationName: kind })),
     isRefusedUnparsed: true,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'fragments only',
@@ -72,7 +72,7 @@ export const operations: Row[] = [
     hostile: eachKind((_, kind) => q(fragments[kind])),
     allowed: eachKind((_, kind) => q(`${kind} { ...F } ${fragments[kind]}`)),
     isRefusedUnparsed: true,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a type definition beside an operation',
@@ -82,14 +82,14 @@ export const operations: Row[] = [
     },
     hostile: eachKind((document) => q(`${document} type X { a: Int }`)),
     allowed: fine,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'an empty document',
     verdict: unparsed('Syntax Error: Unexpected <EOF>.'),
     hostile: onlyQuery(q(''), noKind),
     allowed: onlyQuery(viewer, noKind),
-    doors: {
+    transports: {
       ...everywhere,
       GET: {
         why: 'an empty parameter of a URL is none',
@@ -102,7 +102,7 @@ export const operations: Row[] = [
     verdict: { code: 'BAD_REQUEST', message: 'The parameter "query" is missing.' },
     hostile: onlyQuery({}, noKind),
     allowed: onlyQuery(viewer, noKind),
-    doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
+    transports: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
     name: 'truncated JSON',
@@ -113,7 +113,7 @@ export const operations: Row[] = [
     }),
     allowed: fine,
     isRefusedUnparsed: true,
-    doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
+    transports: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
     name: 'variables that are a list',
@@ -124,7 +124,7 @@ export const operations: Row[] = [
     hostile: eachKind((document) => ({ ...q(document), variables: [] })),
     allowed: eachKind((document) => ({ ...q(document), variables: {} })),
     isRefusedUnparsed: true,
-    doors: { ...everywhere, WS: { ...closes, verdict: badMessage } },
+    transports: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
     name: 'a parameter named __proto__',
@@ -137,7 +137,7 @@ export const operations: Row[] = [
       return { body: text, search: `query=${encode(document)}&__proto__={}`, payload: text };
     }),
     allowed: fine,
-    doors: {
+    transports: {
       ...everywhere,
       GET: { why: 'of a URL only known parameters are read', verdict: 'executed' },
     },
@@ -154,7 +154,7 @@ export const operations: Row[] = [
     }),
     allowed: fine,
     isRefusedUnparsed: true,
-    doors: {
+    transports: {
       ...everywhere,
       GET: {
         why: 'a URL holds one operation: what comes nearest is a batch of variables',

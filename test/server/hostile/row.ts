@@ -1,7 +1,8 @@
-import type { Door, Params, Request } from './doors.ts';
+import type { AnyOperation, Operation } from '../../support/transports.ts';
+import type { TransportGroup } from './transport-groups.ts';
 
 /** The configuration of the server: defaults, no introspection, or trusted documents only. */
-export type Place = 'open' | 'closed' | 'trusted';
+export type ServerKind = 'open' | 'closed' | 'trusted';
 
 /** The same code and message on every transport; a WebSocket may have to close with `closeCode` instead. */
 export type Verdict = { code: string; message: string | RegExp; closeCode?: number };
@@ -13,43 +14,43 @@ export type Kind = (typeof kinds)[number];
 export type Cannot = { cannot: string };
 
 /** The attack as each kind of operation. A row without a kind and without a reason does not compile. */
-export type Requests = Record<Kind, Request | Cannot>;
+export type Requests = Record<Kind, AnyOperation | Cannot>;
 
 /** A different verdict on one transport, with its reason. */
 export type Exception = { why: string; verdict?: Verdict | 'executed'; allowed?: Requests };
 
 export type Row = {
   name: string;
-  at?: Place;
+  at?: ServerKind;
   verdict: Verdict | 'executed';
   /** Refused before parsing. Other mutations by GET are refused because of the method once the document is parsed. */
   isRefusedUnparsed?: true;
   hostile: Requests;
   /** Just below the limit, or corrected: it is executed. */
   allowed: Requests;
-  doors: Record<Door, 'same' | Exception>;
+  transports: Record<TransportGroup, 'same' | Exception>;
 };
 
 /** For an attack that only queries can contain. */
-export function onlyQuery(query: Request, why: string): Requests {
+export function onlyQuery(query: AnyOperation, why: string): Requests {
   return { query, mutation: { cannot: why }, subscription: { cannot: why } };
 }
 
 /** For an attack that only mutations can contain. */
-export function onlyMutation(mutation: Request | Cannot, why: string): Requests {
+export function onlyMutation(mutation: AnyOperation | Cannot, why: string): Requests {
   return { query: { cannot: why }, mutation, subscription: { cannot: why } };
 }
 
 /** For an attack on the rules of subscriptions. */
 export function onlySubscription(
-  subscription: Request | Cannot,
+  subscription: AnyOperation | Cannot,
   cannot = 'only a subscription has to be one to one thing',
 ): Requests {
   return { query: { cannot }, mutation: { cannot }, subscription };
 }
 
 /** Builds the request for each kind. */
-export function eachKind(make: (document: string, kind: Kind) => Request): Requests {
+export function eachKind(make: (document: string, kind: Kind) => AnyOperation): Requests {
   const { query, mutation, subscription } = plain;
   return {
     query: make(query, 'query'),
@@ -80,7 +81,7 @@ export const invalid = (message: string): Verdict => ({
 export const times = (count: number, each: (n: number) => string) =>
   Array.from({ length: count }, (_, n) => each(n)).join(' ');
 
-export const q = (query: string, variables?: Record<string, unknown>): Params => ({
+export const q = (query: string, variables?: Record<string, unknown>): Operation => ({
   query,
   ...(variables && { variables }),
 });

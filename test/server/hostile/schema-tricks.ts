@@ -50,7 +50,7 @@ const graphiqlsOwn = q(
 export const schemaTricks: Row[] = [
   {
     name: 'a subscription whose only field is skipped',
-    verdict: invalid('The root field of a subscription can not have @skip.'),
+    verdict: invalid('The root field of a subscription cannot have @skip.'),
     hostile: onlySubscription(
       q(
         'subscription ($b: Boolean!) { ...F } fragment F on Subscription { lipsyncProgress(id: "x") @skip(if: $b) { __typename } }',
@@ -63,7 +63,7 @@ export const schemaTricks: Row[] = [
         { b: true },
       ),
     ),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a subscription with several fields',
@@ -74,14 +74,14 @@ export const schemaTricks: Row[] = [
       ),
     ),
     allowed: onlySubscription(q('subscription { a: lipsyncProgress(id: "x") { __typename } }')),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a subscription to the schema',
     verdict: invalid('Anonymous Subscription must not select an introspection top level field.'),
     hostile: onlySubscription(q('subscription { __typename }')),
     allowed: onlySubscription(q('subscription { lipsyncProgress(id: "x") { __typename } }')),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'nested introspection',
@@ -93,7 +93,7 @@ export const schemaTricks: Row[] = [
       noSchema,
     ),
     allowed: onlyQuery(graphiqlsOwn, noSchema),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'introspection with many aliases',
@@ -106,7 +106,7 @@ export const schemaTricks: Row[] = [
       q(`{ ${times(24, (n) => `a${n}: __schema { queryType { name } }`)} }`),
       noSchema,
     ),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a tenth level of ofType',
@@ -115,7 +115,7 @@ export const schemaTricks: Row[] = [
     ),
     hostile: onlyQuery(q(`{ __type(name: "Query") { ${ofType(10)} } }`), noSchema),
     allowed: onlyQuery(q(`{ __type(name: "Query") { ${ofType(9)} } }`), noSchema),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'aliased __schema in a fragment without introspection',
@@ -126,7 +126,7 @@ export const schemaTricks: Row[] = [
       noSchema,
     ),
     allowed: onlyQuery(q('query { ...F } fragment F on Query { s: __typename }'), noSchema),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: '__type by a variable without introspection',
@@ -137,7 +137,7 @@ export const schemaTricks: Row[] = [
       noSchema,
     ),
     allowed: viewer,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: '__schema in a skipped field without introspection',
@@ -148,7 +148,7 @@ export const schemaTricks: Row[] = [
       noSchema,
     ),
     allowed: onlyQuery(q('{ viewer { name } ... @include(if: false) { __typename } }'), noSchema),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: '_service without introspection',
@@ -156,7 +156,7 @@ export const schemaTricks: Row[] = [
     verdict: { code: 'INTROSPECTION_REFUSED', message: 'The SDL of this subgraph is not public.' },
     hostile: onlyQuery(q('{ a: _service { sdl } }'), noSchema),
     allowed: viewer,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a misspelled field without introspection: no suggestion',
@@ -171,7 +171,7 @@ export const schemaTricks: Row[] = [
       subscription: q('subscription { lipsyncProgres(id: "x") { __typename } }'),
     },
     allowed: fine,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a misspelled enum value without introspection: no suggestion',
@@ -181,6 +181,6 @@ export const schemaTricks: Row[] = [
     ),
     hostile: onlyQuery(q(byStatus, { of: ['COMPLETE'] }), noEnum),
     allowed: onlyQuery(q(byStatus, { of: ['COMPLETED'] }), noEnum),
-    doors: everywhere,
+    transports: everywhere,
   },
 ];

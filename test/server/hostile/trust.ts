@@ -21,7 +21,7 @@ export const trust: Row[] = [
     verdict: untrusted,
     hostile: onlyQuery({ documentId: 'nothing' }, unknown),
     allowed: byId,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'the id of a property of every object',
@@ -29,7 +29,7 @@ export const trust: Row[] = [
     verdict: untrusted,
     hostile: onlyQuery({ documentId: '__proto__' }, unknown),
     allowed: byId,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a trusted document with an additional space',
@@ -38,7 +38,7 @@ export const trust: Row[] = [
     isRefusedUnparsed: true,
     hostile: eachKind((document) => q(`${document} `)),
     allowed: fine,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a document with too many tokens, with trusted documents: refused as untrusted only',
@@ -47,6 +47,6 @@ export const trust: Row[] = [
     isRefusedUnparsed: true,
     hostile: ofTokens(1_500),
     allowed: byId,
-    doors: everywhere,
+    transports: everywhere,
   },
 ];

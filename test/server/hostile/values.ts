@@ -1,4 +1,4 @@
-import type { Request } from './doors.ts';
+import type { AnyOperation } from '../../support/transports.ts';
 import {
   aroundLipsync,
   byId,
@@ -40,7 +40,7 @@ const withReference = (reference: string): Requests => ({
 });
 
 /** JSON that `JSON.stringify` cannot produce. */
-const rawVariables = (query: string, variables: string): Request => ({
+const rawVariables = (query: string, variables: string): AnyOperation => ({
   body: `{"query":${JSON.stringify(query)},"variables":${variables},"extensions":{"operationId":"raw"}}`,
   search: new URLSearchParams({ query, variables }).toString(),
   payload: `{"query":${JSON.stringify(query)},"variables":${variables}}`,
@@ -81,7 +81,7 @@ export const values: Row[] = [
       ),
     ),
     allowed: fine,
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'an input field named __proto__',
@@ -90,7 +90,7 @@ export const values: Row[] = [
     ),
     hostile: inInput('{"__proto__":{"reference":"x"}}', '{"__proto__":{"id":"x"},"id":"x"}'),
     allowed: inInput('{"reference":"x"}', '{"id":"x"}'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'variables nested a thousand levels deep',
@@ -98,7 +98,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: withText(nested(1_000)),
     allowed: withText(nested(0)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'variables nested 21 levels deep',
@@ -107,7 +107,7 @@ export const values: Row[] = [
     // The object of all variables is the first level.
     hostile: unusedVariable(nested(20)),
     allowed: unusedVariable(nested(19)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a list of 2,001 values',
@@ -115,7 +115,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: unusedVariable(zeros(2_001)),
     allowed: unusedVariable(zeros(2_000)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: '10,001 values in many lists',
@@ -123,7 +123,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: unusedVariable(Array.from({ length: 12 }, () => zeros(900))),
     allowed: unusedVariable(Array.from({ length: 10 }, () => zeros(900))),
-    doors: {
+    transports: {
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: unusedVariable(zeros(900)) },
     },
@@ -133,28 +133,28 @@ export const values: Row[] = [
     verdict: valuesTooDeep,
     hostile: withReference(literalLists(21)),
     allowed: withReference('"x"'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a variable of another type',
     verdict: badVariable('Variable "$n" got an invalid value; Int cannot represent this value.'),
     hostile: size('1'),
     allowed: size(1),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a variable that is missing',
     verdict: badVariable('Variable "$id" of required type "ID!" was not provided.'),
     hostile: byId({}),
     allowed: byId({ id: 'x' }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'an argument of another type',
     verdict: invalid('Int cannot represent non-integer value: "1"'),
     hostile: aroundLipsync('events(first: "1") { nodes { cursor } }'),
     allowed: aroundLipsync('events(first: 1) { nodes { cursor } }'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a null byte in a document',
@@ -162,7 +162,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: eachKind((document) => q(`\u0000${document}`)),
     allowed: eachKind((document) => q(`\ufeff${document}`)),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'half a surrogate pair in a document',
@@ -170,28 +170,28 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: withId('\\uD800'),
     allowed: withId('\\uD83D\\uDE00'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'null bytes and half a surrogate pair in variables: no match',
     verdict: 'executed',
     hostile: withText('\u0000\ud800'),
     allowed: withText('\ud83d\ude00'),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'null bytes in ids: no match',
     verdict: 'executed',
     hostile: byId({ id: 'TGlwc3luYzoA' }),
     allowed: byId({ id: 'TGlwc3luYzox' }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'null bytes as ids: no match',
     verdict: 'executed',
     hostile: byId({ id: '\u0000' }),
     allowed: byId({ id: 'x' }),
-    doors: everywhere,
+    transports: everywhere,
   },
   {
     name: 'a megabyte of variables',
@@ -199,7 +199,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: withText('x'.repeat(1_000_000)),
     allowed: withText('x'.repeat(999_000)),
-    doors: {
+    transports: {
       ...everywhere,
       GET: { ...longUrl, verdict: tooLarge, allowed: withText('x'.repeat(10_000)) },
     },
@@ -210,7 +210,7 @@ export const values: Row[] = [
     isRefusedUnparsed: true,
     hostile: withText('x'.repeat(5_000_000)),
     allowed: fine,
-    doors: {
+    transports: {
       ...everywhere,
       WS: {
         why: 'a message above the limit is not read, so the connection cannot continue after it',

@@ -6,28 +6,28 @@ import {
   type CreateRequest,
   type Creation,
   checkRequest,
-  placeRequest,
+  sendOrEnqueue,
 } from './create.ts';
 import type { CreateInput } from './input.ts';
 
-/** As many as a page has. With all fields that the client kit asks for, they cost an eighth of the operation limit. */
+/** As in a page. With all fields that the client kit selects, 100 inputs cost an eighth of the limit of an operation. */
 const maxInputs = 100;
 
 /** Each check reads some rows and perhaps the upstream, which other requests use at the same time. */
 const maxConcurrentChecks = 8;
 
 /**
- * Three accounts with all slots in use. Nothing else would keep a hundred off-peak jobs, which take no slot, from being
- * sent at once.
+ * The number of slots of three accounts. Without this limit a hundred off-peak jobs, which take no slot, would be sent at
+ * once.
  */
 const maxConcurrentPosts = 24;
 
 /**
- * Creates each input as `createLipsync` does: placed in the given order, with what that would have returned or thrown. An
- * unexpected error ends the batch once the POSTs under way are answered; repeating the request with the same idempotency
- * keys returns what was made.
+ * Processes the inputs in order, each as `createLipsync` does, and returns for each what `createLipsync` would return or
+ * throw. An unexpected error ends the batch once the POSTs under way are answered; repeating the request with the same
+ * idempotency keys returns the lip-syncs that were created.
  *
- * @throws InvalidInputError if the list itself is invalid; then nothing was made
+ * @throws InvalidInputError if the list itself is invalid; then nothing is created
  */
 export async function createLipsyncs(
   deps: LipsyncDependencies,
@@ -40,12 +40,12 @@ export async function createLipsyncs(
   const posts = new Set<Promise<unknown>>();
   const answers: Promise<Creation | Failure>[] = [];
 
-  async function placeNext(checked: CheckedRequest): Promise<void> {
+  async function startNext(checked: CheckedRequest): Promise<void> {
     if (posts.size >= maxConcurrentPosts) await Promise.race(posts);
-    const placed = await placeRequest(deps, watcher, checked);
-    const answer = markHandled(catchFailure(placed.answer()));
+    const pending = await sendOrEnqueue(deps, watcher, checked);
+    const answer = markHandled(catchFailure(pending.answer()));
     answers.push(answer);
-    if (!placed.isSent) return;
+    if (!pending.isSent) return;
     const remove = () => posts.delete(post);
     const post: Promise<unknown> = answer.then(remove, remove);
     posts.add(post);
@@ -54,7 +54,7 @@ export async function createLipsyncs(
   const check = (request: CreateRequest) => catchFailure(checkRequest(deps, request));
   try {
     for await (const checked of runAhead(requests, check)) {
-      const failure = checked instanceof Failure ? checked : await catchFailure(placeNext(checked));
+      const failure = checked instanceof Failure ? checked : await catchFailure(startNext(checked));
       if (failure instanceof Failure) answers.push(Promise.resolve(failure));
     }
   } finally {

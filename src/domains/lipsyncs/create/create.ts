@@ -31,14 +31,14 @@ export type CreateRequest = {
   lastRefusal?: number;
 };
 
-/** A request that can be admitted, or the lip-sync that an earlier request with its idempotency key made. */
+/** A request that can be admitted, or the lip-sync of an earlier request with the same idempotency key. */
 export type CheckedRequest = { request: Required<CreateRequest>; fingerprint: string } & (
   | { resolved: ResolvedRequest }
   | { earlier: Lipsync }
 );
 
 /** `answer` may wait for the upstream. `isSent`: a POST of this request is under way. */
-export type PlacedRequest = { isSent: boolean; answer: () => Promise<Creation> };
+export type PendingAnswer = { isSent: boolean; answer: () => Promise<Creation> };
 
 /** Throws failures. */
 export async function createLipsync(
@@ -47,11 +47,11 @@ export async function createLipsync(
   request: Omit<CreateRequest, 'receivedAt' | 'lastRefusal'>,
 ): Promise<Creation> {
   const checked = await checkRequest(deps, { ...request, receivedAt: deps.now() });
-  const { answer } = await placeRequest(deps, watcher, checked);
+  const { answer } = await sendOrEnqueue(deps, watcher, checked);
   return answer();
 }
 
-/** All checks that need no place in the queue. Several requests can be checked at once. Throws failures. */
+/** All checks that do not need the queue's lock. Several requests can be checked concurrently. Throws failures. */
 export async function checkRequest(
   deps: LipsyncDependencies,
   received: CreateRequest,
@@ -63,7 +63,7 @@ export async function checkRequest(
   const key = { owner, idempotencyKey };
   const lastRefusal = received.lastRefusal ?? (await findLastRefusal(deps.db, key));
   const request = { ...received, lastRefusal };
-  // Read before the key, because the lip-sync that used up the limit may come from a concurrent request with that key.
+  // Read before the lookup by key: a concurrent request with the same key may have used up the limit, and is found then.
   const exceeded = await findExceededLimit(deps, deps.db, owner);
   const earlier = await findByIdempotencyKey(deps.db, key);
   if (earlier !== null) return { request, fingerprint, earlier };
@@ -77,13 +77,13 @@ export async function checkRequest(
 }
 
 /** Sends the request if a slot is free, else queues it. The order of the calls is the order in the queue. Throws failures. */
-export async function placeRequest(
+export async function sendOrEnqueue(
   deps: LipsyncDependencies,
   watcher: LogWatcher,
   checked: CheckedRequest,
-): Promise<PlacedRequest> {
+): Promise<PendingAnswer> {
   const { request, fingerprint } = checked;
-  const replayOf = (lipsync: Lipsync): PlacedRequest => ({
+  const replayOf = (lipsync: Lipsync): PendingAnswer => ({
     isSent: false,
     answer: () => replay(deps, watcher, { lipsync, fingerprint }),
   });
@@ -98,7 +98,7 @@ export async function placeRequest(
   if (admission.kind === 'duplicate') {
     const lipsync = await findByIdempotencyKey(deps.db, { owner, idempotencyKey });
     // Null if it was rejected between the two reads. Checking again finds the refusal.
-    if (lipsync === null) return placeRequest(deps, watcher, await checkRequest(deps, request));
+    if (lipsync === null) return sendOrEnqueue(deps, watcher, await checkRequest(deps, request));
     return replayOf(lipsync);
   }
   const { lipsync, slots } = admission;

@@ -51,7 +51,11 @@ export function checkShape(input: CreateInput, webhooks: LipsyncDependencies['we
     ],
     [lengthOf(reference) <= 1024, ['reference'], 'A reference must have at most 1024 characters.'],
     [urlProblem === null, ['callbackUrl'], urlProblem ?? ''],
-    [callbackEvents?.length !== 0, ['callbackEvents'], 'callbackEvents must name an event.'],
+    [
+      callbackEvents?.length !== 0,
+      ['callbackEvents'],
+      'callbackEvents must have at least one event.',
+    ],
     [
       !texts.some((each) => each?.includes('\0')),
       [],

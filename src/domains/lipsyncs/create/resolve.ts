@@ -36,7 +36,7 @@ export async function resolveRequest(
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
-  // Before anything is sent, the accounts' limits must be known, and whether they have credits.
+  // Before anything is sent, the limits and the credits of the accounts must be known.
   const accounts = await deps.accounts.listPresent();
   const [source, speech] = await Promise.all([
     resolveVideo(deps, request),
@@ -124,7 +124,7 @@ async function findVoice(deps: LipsyncDependencies, key: string | null | undefin
 
 async function findUpload(deps: LipsyncDependencies, owner: string, key: string | null) {
   const upload = key === null ? null : await deps.uploads.findReady(owner, key);
-  if (upload === null) throw new NotFoundError('The upload, finished and not expired,');
+  if (upload === null) throw new NotFoundError('A finished upload with this id');
   return upload;
 }
 

@@ -5,20 +5,20 @@ import { hasWaiting } from '../store/queue.ts';
 import { readOwnSlots } from '../store/upstream-jobs.ts';
 import { defaultMaxJobs } from './slots.ts';
 
-/** A job that ended a moment ago may still be in a list read just before: it must not count as another client's. */
+/** The scheduler can still list a job of ours that ended within this time. It must not count as another client's. */
 const justEndedMs = 60_000;
 
 /**
  * While a lip-sync waits: reads how many slots other clients take in the accounts, once per poll interval, by one call of
- * one instance for all accounts. Without it, a slot taken by another client would be found again and again by a 429, each
- * of which costs all waiting lip-syncs half a minute.
+ * one instance for all accounts. Without it, only 429 answers would show again and again that another client takes a slot,
+ * and each 429 delays all waiting lip-syncs by half a minute.
  */
 export async function refreshExternalLoad(deps: LipsyncDependencies): Promise<void> {
   if (!(await hasWaiting(deps.db, { offPeak: false }))) return;
   const before = addMs(deps.now(), -deps.timing.pollMs);
   if (!(await deps.accounts.claimExternalLoadCheck(before))) return;
   try {
-    // The capacity of the accounts, at most a minute old.
+    // Refreshes the stored capacity of the accounts if it is over a minute old.
     await deps.accounts.listPresent();
     await recordExternalLoad(deps, await listAvailable(deps.upstream));
   } catch (thrown) {
@@ -33,14 +33,14 @@ async function recordExternalLoad(
   { executing, accounts }: SchedulerLoad,
 ): Promise<void> {
   const ownSlots = await readOwn(deps, executing);
-  // If the scheduler shows no `replyRef`, a job whose POST is under way can't be told apart from another client's.
+  // If the scheduler shows no `replyRef`, a job whose POST is under way can't be distinguished from another client's.
   const showsReplyRefs = executing.some(({ replyRef }) => replyRef !== null);
   for (const { email, maxJobs, executing: running, available } of accounts) {
     const own = ownSlots.get(email);
     const listed = (own?.listed ?? 0) + (showsReplyRefs ? 0 : (own?.unlisted ?? 0));
-    const all = available === null ? running : (maxJobs ?? defaultMaxJobs) - available;
-    if (all === null) continue;
-    await deps.accounts.recordExternalLoad(email, Math.max(0, Math.trunc(all) - listed));
+    const taken = available === null ? running : (maxJobs ?? defaultMaxJobs) - available;
+    if (taken === null) continue;
+    await deps.accounts.recordExternalLoad(email, Math.max(0, Math.trunc(taken) - listed));
   }
 }
 

@@ -7,7 +7,7 @@ import { addMs } from '../dependencies.ts';
  *
  * - The caller waits 10 to 30 seconds before it retries. `upstream/errors.ts` has that range, since every endpoint may
  *   answer 429. The upstream's own value counts if it gives one, else a random one.
- * - A lip-sync that may wait is requeued. With `whenBusy: FAIL` the create request is rejected while it is unanswered.
+ * - A lip-sync that may wait is requeued. With `whenBusy: FAIL` its create request is rejected, if it is not answered yet.
  * - The account gets no POST until its cooldown is over, then a single one to try it: see `readAccountSlots`.
  */
 
@@ -28,7 +28,7 @@ export function decideWhenBusy(lipsync: {
   return lipsync.mayWait || !lipsync.isFirstAnswer ? 'requeue' : 'reject';
 }
 
-/** Until when the account that rejected a POST gets no other. Also after a POST that could not be sent. */
+/** Until when an account gets no further POST after it rejected one, or after one that could not be sent. */
 export function cooldownEnd(failure: Failure, rejectedAt: Date): Date {
   const seconds = failure.retryAfterSeconds ?? randomRetryAfterSeconds();
   return addMs(rejectedAt, seconds * 1000);

@@ -4,7 +4,7 @@ import { type ChangeContext, changeStatus } from '../progress/transition.ts';
 import { type Lipsync, updateLipsync } from '../store/lipsyncs.ts';
 import { appendPositionEvents } from '../store/positions.ts';
 
-/** Keeps the log short: later attempts change the status without an event, and only the waiting is logged. */
+/** Keeps the log short: later attempts change the status without an event, so the log shows the lip-sync as waiting. */
 const maxLoggedAttempts = 5;
 
 export function isAttemptLogged(lipsync: Lipsync): boolean {
@@ -12,8 +12,8 @@ export function isAttemptLogged(lipsync: Lipsync): boolean {
 }
 
 /**
- * Puts a claimed lip-sync back at its old place in the queue. Only if the upstream certainly has no job for it. A pending
- * cancel request takes effect instead.
+ * Puts a claimed lip-sync back at its old position in the queue, or cancels it if that was requested. Only for a lip-sync
+ * for which the upstream certainly has no job.
  *
  * The owner keeps its turn, or a series of 429 answers for one owner would let other owners overtake it. Off-peak
  * lip-syncs and those with `maxJobs` lose it: the 429 may be due to these options, and retrying them first each time

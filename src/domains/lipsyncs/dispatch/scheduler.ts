@@ -9,6 +9,7 @@ import { refreshExternalLoad } from './external-load.ts';
 import { dispatch } from './submit.ts';
 import { takeOver } from './takeover.ts';
 
+/** Free slots and deadlines are noticed at most this late if no notification arrives. */
 const defaultTickMs = 1_000;
 
 /** How long a stop waits for running tasks. POSTs are waited for separately. */
@@ -68,7 +69,7 @@ export function createScheduler(deps: LipsyncDependencies) {
       if (deps.db.kind === 'embedded') await takeOver(deps, { areLeasesVoid: true });
       unlisten = await deps.db.listen(queueChannel, { onMessage: send, onReconnected: send });
       const accountIds = await startPolls(deps);
-      // Jobs that ended while no process ran are seen now, not after the first poll interval.
+      // Jobs may have ended while no process ran: reconciled now, not after the first poll interval.
       for (const id of accountIds) run(`reconcile account ${id}`, () => reconcileAccount(deps, id));
       tick();
       timer = setInterval(tick, deps.intervals?.tickMs ?? defaultTickMs);

@@ -42,10 +42,10 @@ export async function readAccountSlots(
   );
   const cooledDown = available.filter(({ cooldownUntil }) => cooldownUntil !== null);
   const ids = cooledDown.map(({ id }) => id);
-  const tried = ids.length === 0 ? [] : await findSubmittingAccounts(sql, ids);
+  const beingTried = ids.length === 0 ? [] : await findSubmittingAccounts(sql, ids);
   const held = await readHeldSlots(sql);
   return available
-    .filter(({ id }) => !tried.includes(id))
+    .filter(({ id }) => !beingTried.includes(id))
     .map(({ id, email, maxJobs, externalLoad, isPresent, hasPendingError }) => ({
       ...{ accountId: id, email, externalLoad, isPresent, hasPendingError },
       maxJobs: maxJobs ?? defaultMaxJobs,
@@ -54,8 +54,8 @@ export async function readAccountSlots(
 }
 
 /**
- * Whether there may be anything to send, without the queue's lock. When all accounts are full, which is when most requests
- * come, no other decision has to wait for this answer.
+ * Whether something may be sendable. Takes no lock, so that the many calls while all accounts are full delay no decision
+ * that needs the queue's lock.
  */
 export async function hasSendableWork(
   deps: Pick<LipsyncDependencies, 'accounts' | 'db' | 'now'>,

@@ -18,7 +18,7 @@ export type StartSequences = ReadonlyMap<string, number | null>;
 
 type Next = Omit<Progress, 'cursor'>;
 
-/** Pause before logs that could not be read are read again. */
+/** The delay before logs that could not be read are read again. */
 const retryMs = 500;
 
 /**

@@ -6,7 +6,7 @@ import { decodeCursor } from './cursor.ts';
 import { type ListCursors, listCursorsOf } from './list-cursor.ts';
 import type { LogWatcher, Progress, Sequences } from './log-watcher.ts';
 
-/** As many as a page has, and as many ids as fit into the URL of an `EventSource` beside the cursor. */
+/** As in a page. The URL of an `EventSource` has room for this many ids and the cursor. */
 const maxSubscribed = 100;
 
 type Events = AsyncIterableIterator<Progress>;
@@ -44,7 +44,7 @@ export async function subscribeToLipsyncs(
   { owner, keys, cursor }: ListRequest,
 ): Promise<Events> {
   if (keys.length === 0 || keys.length > maxSubscribed) {
-    throw invalid('ids', `ids must name 1 to ${maxSubscribed} lip-syncs.`);
+    throw invalid('ids', `ids must have 1 to ${maxSubscribed} entries.`);
   }
   const valid = keys.filter((key) => key !== null && isUuid(key)) as string[];
   const found = await findOwnLipsyncs(deps.db, owner, valid);

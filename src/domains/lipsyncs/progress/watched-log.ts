@@ -38,7 +38,7 @@ export class WatchedLog {
 /** A subscriber to some logs. It can be stopped at any time, also while the logs are quiet for hours. */
 export class LogSubscriber {
   hasStopped = false;
-  /** Ids of the lip-syncs of which it has received an event. */
+  /** Ids of the lip-syncs from which it has received an event. */
   readonly begun = new Set<string>();
   readonly logs: WatchedLog[] = [];
   #endSleep: () => void = () => undefined;
@@ -52,7 +52,7 @@ export class LogSubscriber {
     this.wake();
   }
 
-  /** Until a log has an unread change or `stop` is called. With `maxMs`: until the next change, or for that long. */
+  /** Resolves when a log has an unread change or after `stop`. With `maxMs`: at the next change, or after that time. */
   async sleep(maxMs: number | null = null): Promise<void> {
     if (this.hasStopped || (maxMs === null && this.logs.some(({ isStale }) => isStale))) return;
     const { promise, resolve } = Promise.withResolvers<void>();

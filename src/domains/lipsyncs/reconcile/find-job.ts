@@ -15,7 +15,7 @@ const pageSize = 40;
 /** A job is among an account's newest videos, so the search ends after a thousand. */
 const maxPages = 25;
 
-/** After so many failures in one search the upstream is not asked for each of the remaining jobs. */
+/** After this many failures in one search the remaining jobs are not read one by one. */
 const maxFailures = 3;
 
 /** Clocks differ: only a video that is older than the POST by more than this is certainly not its job. */
@@ -76,7 +76,7 @@ async function findJobs(
     if (failure !== null) failures.push(failure);
   };
   collect(await failureOf(searchList(deps, email, search)));
-  // Jobs can be read by their ids also where the list can't be read: a finished one must not wait for the list.
+  // A job can be read by its id even if the list can't be read, and a finished one must not wait for the list.
   for (const lipsync of [...missing]) {
     if (failures.length >= maxFailures) break;
     collect(await failureOf(searchById(deps, lipsync, search)));
@@ -84,7 +84,7 @@ async function findJobs(
   if (missing.size > 0 && failures[0] !== undefined) throw failures[0];
 }
 
-/** Applies what the account's list shows, and removes those lip-syncs from `missing`. */
+/** Applies the states in the account's list, and removes the lip-syncs that it found from `missing`. */
 async function searchList(
   deps: LipsyncDependencies,
   email: string,
@@ -232,7 +232,7 @@ async function applyVideo(
     }
     await applyStatus(deps, lipsync.id, { video, context });
   } catch (error) {
-    // One lip-sync that can't be updated must not keep the others of this search from ending.
+    // One lip-sync that can't be updated must not stop the updates of the others.
     deps.log.error({ err: error, lipsyncId: lipsync.id }, 'a job state could not be stored');
   }
 }

@@ -8,17 +8,17 @@ import { findOverdue, freeSlotsOfFinished } from '../store/upstream-jobs.ts';
 import { reconcileAccount } from './find-job.ts';
 
 /**
- * Fails lip-syncs without an end after `maxJobMs`, but reconciles their account once more before: after a long downtime
- * of this process, jobs may have completed and been charged. If the upstream can't be read, that is retried once per poll
- * interval, not every second, and given up after two intervals.
+ * Fails lip-syncs whose job has not ended after `maxJobMs`. Their account is reconciled once more before: after a long
+ * downtime of this process, jobs may have completed and been charged. If the upstream can't be read, the read is repeated
+ * once per poll interval. After two intervals the lip-syncs fail without it.
  */
 export function createGiveUp(deps: LipsyncDependencies): () => Promise<void> {
   /** Times of the first and the last failed attempt, by account. */
   const failedReads = new Map<string, { first: number; last: number }>();
   const { pollMs } = deps.timing;
 
-  /** Whether the account was reconciled, or could not be for long enough. */
-  async function hadLastChance(accountId: string): Promise<boolean> {
+  /** True if the account was reconciled, or could not be read for two poll intervals. */
+  async function reconcileOnceMore(accountId: string): Promise<boolean> {
     const now = deps.now().getTime();
     const failed = failedReads.get(accountId);
     if (failed !== undefined && now - failed.last < pollMs) return false;
@@ -33,7 +33,7 @@ export function createGiveUp(deps: LipsyncDependencies): () => Promise<void> {
     const overdue = await findOverdue(deps.db, before);
     const byAccount = Map.groupBy(overdue, (each) => each.accountId);
     const ends = [...byAccount].map(async ([accountId, lipsyncs]) => {
-      if (accountId !== null && !(await hadLastChance(accountId))) return;
+      if (accountId !== null && !(await reconcileOnceMore(accountId))) return;
       for (const { id } of lipsyncs) await giveUp(deps, id);
     });
     await Promise.all(ends);

@@ -7,8 +7,8 @@ import { ensurePoll, pollQueue } from './poll-interval.ts';
 const retryLimit = 5;
 
 /**
- * Starts the worker of the polls, and schedules polls that a crash between a submission and its poll left out. Returns the
- * ids of the accounts with open lip-syncs.
+ * Starts the worker of the polls, and schedules polls that are missing because a process crashed after a submission.
+ * Returns the ids of the accounts with open lip-syncs.
  */
 export async function startPolls(deps: LipsyncDependencies): Promise<string[]> {
   await deps.jobs.define(pollQueue, { policy: 'short', retryLimit, retryDelay: 1 });
@@ -18,7 +18,7 @@ export async function startPolls(deps: LipsyncDependencies): Promise<string[]> {
   return accountIds;
 }
 
-/** Polling goes on while a lip-sync is being submitted: settling it sees the scheduled poll and schedules none. */
+/** Polling also continues while a lip-sync is being submitted: `settle` then finds a scheduled poll and adds none. */
 async function poll(deps: LipsyncDependencies, accountId: string): Promise<void> {
   const youngest = await readYoungestStart(deps.db, accountId);
   if (youngest === undefined) return;

@@ -2,8 +2,8 @@ import type { Sql } from '../../../database/connect.ts';
 import type { Lipsync } from './lipsyncs.ts';
 
 /**
- * Marks that the POST of this attempt starts now. False if the claim was lost or `expiresAt` has passed. Called again
- * with the same `at` it returns the same: no other process marks this attempt.
+ * Marks that the POST of this attempt starts now. False if the claim was lost or `expiresAt` has passed. Idempotent for
+ * the same `at`, because no other process marks this attempt.
  */
 export async function markPostStarted(sql: Sql, lipsync: Lipsync, at: Date): Promise<boolean> {
   const rows = await sql.query(
@@ -27,7 +27,7 @@ export async function findAbandonedClaims(sql: Sql, now: Date | null): Promise<s
   return rows.map(({ id }) => id);
 }
 
-/** As many ids as are kept: an honest upstream names no more candidates for one POST. */
+/** The upstream names one id for a POST, at most a few. More come from forged or faulty callbacks. */
 const maxHints = 8;
 
 /** Keeps a video id that a callback named, while the lip-sync's own is not known. */

@@ -3,7 +3,7 @@ import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
 
 /**
  * Lip-syncs whose job runs upstream or may do so: SUBMITTED, GENERATING, and SUBMITTING in the stage `outcome-unknown` of
- * `lifecycle.ts`. `finished_at is null` says nothing new, but makes the index of unfinished lip-syncs usable.
+ * `lifecycle.ts`. `finished_at is null` is redundant, but lets PostgreSQL use the index of unfinished lip-syncs.
  */
 const isOpen = `(finished_at is null and (status in ('SUBMITTED', 'GENERATING')
   or (status = 'SUBMITTING' and outcome_unknown_at is not null)))`;
@@ -12,14 +12,14 @@ export async function findOpenOfAccount(sql: Sql, accountId: string): Promise<Li
   return selectLipsyncs(sql, `where account_id = $1 and ${isOpen}`, [accountId]);
 }
 
-/** Also one that FAILED because its outcome was unknown: its job may still be found. Null for any other. */
+/** An open lip-sync, or one that FAILED because its outcome was unknown: its job may still be found. Else null. */
 export async function findReconcilable(sql: Sql, id: string): Promise<Lipsync | null> {
   const rest = `where id = $1 and (${isOpen} or failure->>'code' = 'OUTCOME_UNKNOWN')`;
   const [found] = await selectLipsyncs(sql, rest, [id]);
   return found ?? null;
 }
 
-/** Open ones that were accepted, or else whose POST started, by this time. */
+/** Open lip-syncs that were accepted by this time; if not accepted, those whose POST started by then. */
 export async function findOverdue(sql: Sql, startedBefore: Date): Promise<Lipsync[]> {
   const rest = `where ${isOpen} and coalesce(submitted_at, post_started_at) <= $1`;
   return selectLipsyncs(sql, rest, [startedBefore]);
@@ -91,8 +91,8 @@ export async function readOwnSlots(
 export type DurationQuery = { isText: boolean; isOffPeak: boolean; from: number; to: number };
 
 /**
- * Milliseconds of the latest fifty completed jobs of a kind, taken from the latest thousand completed jobs: all other
- * transactions wait for this one, and a rare kind must not make it search a month of history.
+ * Milliseconds of the latest fifty completed jobs of a kind, among the latest thousand completed jobs. The caller holds
+ * the queue's lock, so a rare kind must not make this search a month of history.
  */
 export async function readDurations(sql: Sql, query: DurationQuery): Promise<number[]> {
   const rows = await sql.query<{ ms: number }>(

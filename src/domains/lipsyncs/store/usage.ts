@@ -6,8 +6,8 @@ const dayMs = 86_400_000;
 export type Usage = { inFlight: number; today: number; secondsUntilNext: number };
 
 /**
- * An owner's unfinished lip-syncs, and those created in the last 24 hours, erased ones included. `secondsUntilNext`: until
- * the oldest of that day no longer counts.
+ * An owner's unfinished lip-syncs, and its lip-syncs of the last 24 hours including erased ones. `secondsUntilNext`: until
+ * the oldest of those no longer counts.
  */
 export async function readUsage(sql: Sql, owner: string, now: Date): Promise<Usage> {
   const dayAgo = new Date(now.getTime() - dayMs);

@@ -215,7 +215,7 @@ describe('refuses', () => {
     expect(await app.postsOf(id)).toHaveLength(1);
   });
 
-  it('the six without a job too: FAILED with nothing charged', async () => {
+  it('to search without end for the six POSTs without a job: FAILED, with nothing charged', async () => {
     await vi.waitFor(async () => {
       const rows = await app.db.query<{ code: string; n: number }>(
         `select failure->>'code' as code, count(*)::int as n from lipsyncs

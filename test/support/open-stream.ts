@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
+import { RawWebSocket } from './raw-websocket.ts';
 
 /** Every way to keep a connection open, each with a name for titles. */
 export const connectionKinds = [
@@ -24,11 +25,13 @@ export type OpenStream = {
   disconnect(): void;
 };
 
-type Subscription = { url: string; token: string; id: string };
+/** Without a token, an anonymous caller subscribes. */
+type Subscription = { url: string; token?: string; id: string };
 
 const query = 'subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename } }';
 const json = { 'content-type': 'application/json' };
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const bearer = (token?: string) =>
+  token === undefined ? {} : { authorization: `Bearer ${token}` };
 
 /** Subscribes to a lip-sync, and resolves when its first event has arrived. The idle WebSocket only connects. */
 export async function openStream(
@@ -73,21 +76,19 @@ async function openSocket(
   kind: ConnectionKind,
   { url, token, id }: Subscription,
 ): Promise<OpenStream> {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  const { add, end, text, receives } = createTranscript();
-  socket.on('message', (data) => add(String(data)));
-  socket.once('close', end);
-  const ended = once(socket, 'close').then(([code]) => Number(code));
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init', payload: bearer(token) }));
-  await receives('connection_ack');
+  const raw = await RawWebSocket.open(url, bearer(token));
   if (kind === 'WebSocket') {
-    const payload = { query, variables: { id } };
-    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
-    await receives('"next"');
+    raw.subscribe('1', query, { id });
+    await raw.message(({ type }) => type === 'next');
   }
-  const isOpen = () => socket.readyState === WebSocket.OPEN;
-  return { text, receives, ended, isOpen, disconnect: () => socket.close() };
+  return {
+    text: () => raw.messages.map((message) => JSON.stringify(message)).join(''),
+    receives: async (part) =>
+      void (await raw.message((message) => JSON.stringify(message).includes(part))),
+    ended: raw.closed.then(({ code }) => code),
+    isOpen: () => raw.socket.readyState === WebSocket.OPEN,
+    disconnect: () => raw.socket.close(),
+  };
 }
 
 async function openEvents(
