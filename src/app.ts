@@ -79,7 +79,6 @@ export async function startApp(options: AppOptions) {
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
 
-  // Before the first request: without webhooks the transaction that finishes a lip-sync would be rolled back.
   await services.webhooks.start();
   const port = await listen(transports.server, config.server);
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
@@ -162,7 +161,7 @@ async function createServices(parts: Parts): Promise<Services> {
     tokens: uploadTokens(secrets),
   });
   const webhooks = createWebhookService({
-    ...{ db, jobs, now, log, secrets },
+    ...{ db, now, log, secrets },
     allowedNetworks: config.webhookAllowedNetworks,
     publicId: encodeId,
   });
