@@ -2,27 +2,15 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCallbackHandler } from './callbacks/route.ts';
 import { readCallbackSecrets } from './callbacks/secrets.ts';
-import { signToken, uploadTokens } from './callbacks/token.ts';
 import { parseApiKeyFile } from './config/api-keys.ts';
 import { publicUrlAt } from './config/public-url.ts';
 import type { Config } from './config.ts';
 import { connectDatabase, type Database } from './database/connect.ts';
-import { createJobs, type Jobs } from './database/jobs.ts';
+import { createJobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
-import { createAccountService } from './domains/accounts/service.ts';
-import {
-  createLipsyncService,
-  eraseVideoUrls,
-  type LipsyncOptions,
-} from './domains/lipsyncs/service.ts';
-import { createQuotaService } from './domains/quotas/service.ts';
-import { createUploadService } from './domains/uploads/service.ts';
-import { createVideoService } from './domains/videos/service.ts';
-import { createVoiceService } from './domains/voices/service.ts';
-import { createWebhookService } from './domains/webhooks/service.ts';
+import type { LipsyncOptions } from './domains/lipsyncs/service.ts';
 import { Failure } from './errors.ts';
 import type { Services } from './graphql/context.ts';
-import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
 import { startRetention } from './retention.ts';
 import { schema } from './schema.ts';
@@ -39,6 +27,7 @@ import type { TrustedDocuments } from './server/operation/trusted-documents.ts';
 import { createRouterCallbacks } from './server/sse/router-callbacks.ts';
 import { createEventStreams } from './server/sse/streams.ts';
 import { attachWebSocketServer } from './server/websocket/server.ts';
+import { createServices, type ServiceParts } from './services.ts';
 import { createUpstream } from './upstream/client.ts';
 
 export type AppOptions = {
@@ -84,7 +73,6 @@ export async function startApp(options: AppOptions) {
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
 
-  // Before the first request: without webhooks the transaction that finishes a lip-sync would be rolled back.
   await services.webhooks.start();
   const port = await listen(transports.server, config.server);
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
@@ -134,73 +122,12 @@ async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' 
   return openApiKeyFile({ path, parse: (text) => parseApiKeyFile(text, apiKeys), now, log });
 }
 
-type Parts = {
-  config: Config;
-  log: Log;
-  now: () => Date;
+type Parts = ServiceParts & {
   heartbeatMs: number | undefined;
-  db: Database;
-  jobs: Jobs;
-  upstream: ReturnType<typeof createUpstream>;
-  secrets: readonly string[];
   trustedDocuments: TrustedDocuments;
   keyFile: ApiKeyFile | null;
-  address: { publicUrl: string };
   clientTimeouts: ClientTimeouts | undefined;
-  intervals: LipsyncOptions['intervals'];
 };
-
-async function createServices(parts: Parts): Promise<Services> {
-  const { config, log, now, db, jobs, upstream, secrets, address } = parts;
-  const shared = { db, upstream, now, log };
-  const accounts = createAccountService(shared);
-  const videos = createVideoService({
-    ...shared,
-    accounts,
-    eraseStoredUrls: (key) => eraseVideoUrls(db, key),
-  });
-  const voices = createVoiceService({ ...shared, accounts });
-  const publicUrl = () => address.publicUrl;
-  const uploads = createUploadService({
-    ...shared,
-    accounts,
-    publicUrl,
-    tokens: uploadTokens(secrets),
-  });
-  const webhooks = createWebhookService({
-    ...{ db, jobs, now, log, secrets },
-    allowedNetworks: config.webhookAllowedNetworks,
-    publicId: encodeId,
-  });
-  const lipsyncs = await createLipsyncService({
-    ...shared,
-    jobs,
-    webhooks,
-    accounts,
-    videos,
-    voices,
-    uploads,
-    callbackUrl: (id) =>
-      `${publicUrl()}/callbacks/${signToken(secrets, { purpose: 'callback', id })}`,
-    limits: {
-      perDay: config.limits.lipsyncsPerDay,
-      inFlight: config.limits.lipsyncsInFlight,
-      queue: config.limits.queueLimit,
-    },
-    timing: {
-      pollMs: config.timing.pollIntervalMs,
-      upstreamTimeoutMs: config.upstream.timeoutMs,
-      maxJobMs: config.timing.maxJobMs,
-      defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
-    },
-    intervals: parts.intervals,
-  });
-  const quotas = await createQuotaService({
-    ...{ db, now, log },
-    limits: { costPerMinute: config.limits.costPerMinute, streams: config.limits.streamsPerCaller },
-  });
-  return { accounts, videos, voices, uploads, webhooks, lipsyncs, quotas };
-}
 
 function createTransports(parts: Parts, services: Services) {
   const { config, log, now, heartbeatMs, db, secrets } = parts;
@@ -269,12 +196,6 @@ function createSenderRules({ config, address }: Parts) {
     hasGraphiql: graphiql,
   };
 }
-
-/** Users of the upstream report one to two minutes a job. An assumption: estimates use past jobs as soon as there are some. */
-const liveGuessMs = 90_000;
-
-/** By default a job of the sandbox waits one second and generates for four. */
-const sandboxGuessMs = 5_000;
 
 function listen(server: Server, at: { host: string; port: number }): Promise<number> {
   return new Promise((resolve, reject) => {

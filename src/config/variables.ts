@@ -103,7 +103,7 @@ export const variables = z.object({
   LIPSYNCS_IN_FLIGHT: wholeNumber().nullable().default(null),
   /** Subscriptions that an owner can have open at the same time, over all transports and instances. Default: no limit. */
   STREAMS_PER_CALLER: wholeNumber().nullable().default(null),
-  /** Lip-syncs of all owners that can wait for the upstream. Default: 10000. */
+  /** Lip-syncs of all owners that can wait for the upstream. An owner gets a place only while fewer of its own wait than places are free, so one owner takes at most half. Default: 10000. */
   QUEUE_LIMIT: wholeNumber().default(10_000),
   /** Milliseconds between two polls of a running job at the upstream. Default: 15000. */
   POLL_INTERVAL_MS: wholeNumber().default(15_000),

@@ -7,13 +7,22 @@ import { sendRequest } from '../support/http.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const key = 'the-key-of-a-studio';
-const hash = createHash('sha256').update(key).digest('hex');
+const owners = [...Array(6).keys()].map((n) => `owner-${n}`);
+const entryOf = (name: string, scopes: string, secret = name) =>
+  `${name}:${createHash('sha256').update(secret).digest('hex')}:${scopes}`;
+const apiKeys = [
+  entryOf('studio', 'lipsync:read lipsync:write', key),
+  entryOf('reader', 'lipsync:read'),
+  entryOf('stranger', 'videos:read'),
+  ...owners.map((name) => entryOf(name, 'lipsync:write')),
+];
 const megabyte = 1_000_000;
 
 let it: TestApp;
 beforeAll(async () => {
   it = await startTestApp({
-    env: { API_KEYS: `studio:${hash}:lipsync:read lipsync:write`, ALLOW_ANONYMOUS: 'false' },
+    env: { API_KEYS: apiKeys.join(), ALLOW_ANONYMOUS: 'false' },
+    clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 2_000 },
   });
 });
 afterAll(() => it?.stop());
@@ -53,6 +62,7 @@ async function post(body: Buffer, more: Record<string, string> = {}) {
 }
 
 const wavFile = (bytes: number) => Buffer.concat([wavHeader(bytes), Buffer.alloc(bytes)]);
+const as = (name: string) => ({ authorization: `Bearer ${name}` });
 const invalidToken = { authorization: 'Bearer invalid' };
 const partsWith = (file: Buffer): Part[] => [
   ['operations', operations],
@@ -60,6 +70,31 @@ const partsWith = (file: Buffer): Part[] => [
   ['0', file],
 ];
 const tooLarge = [413, 'REQUEST_TOO_LARGE'];
+
+const form = formOf(partsWith(wavFile(megabyte)));
+const small = formOf(partsWith(wavFile(10)));
+
+/** Sends the head of a multipart request, and half of its body unless `bytes` says how much. */
+function startForm(authorization: string, bytes = megabyte / 2) {
+  const request = http.request(`${it.url}/graphql`, {
+    agent: false,
+    method: 'POST',
+    headers: {
+      'content-type': 'multipart/form-data; boundary=x',
+      'content-length': form.length,
+      'x-csrf': '1',
+      authorization,
+    },
+  });
+  const answered = once(request, 'response').then(
+    ([response]) => (response as http.IncomingMessage).resume(),
+    () => null,
+  );
+  request.on('error', () => undefined);
+  request.flushHeaders();
+  if (bytes > 0) request.write(form.subarray(0, bytes));
+  return { request, answered, finish: () => request.end(form.subarray(bytes)) };
+}
 
 describe('works', () => {
   test('accepts a file of 25 MB', async () => {
@@ -75,36 +110,19 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  test('more than 16 requests at once with 503, until one of them ends', async () => {
-    const form = formOf(partsWith(wavFile(megabyte)));
-    const slow = Array.from({ length: 16 }, () => {
-      const request = http.request(`${it.url}/graphql`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'multipart/form-data; boundary=x',
-          'content-length': form.length,
-          'x-csrf': '1',
-          authorization: `Bearer ${key}`,
-        },
-      });
-      request.write(form.subarray(0, megabyte / 2));
-      return { request, answered: once(request, 'response') };
-    });
-    const small = formOf(partsWith(wavFile(10)));
+  test('more than four requests of an owner at once with 503, until one of them ends', async () => {
+    const slow = Array.from({ length: 4 }, () => startForm(`Bearer ${key}`));
     await vi.waitFor(async () => {
       const { status, code } = await post(small);
       expect([status, code]).toEqual([503, 'TOO_MANY_FILES']);
     }, 10_000);
     expect((await post(small, invalidToken)).code ?? 'executed').toBe('executed');
     const [disconnecting, ...others] = slow;
-    disconnecting?.answered.catch(() => undefined);
     disconnecting?.request.destroy();
     await vi.waitFor(async () => expect((await post(small)).status).toBe(200), 10_000);
-    for (const { request, answered } of others) {
-      request.end(form.subarray(megabyte / 2));
-      const [response] = (await answered) as [http.IncomingMessage];
-      expect(response.statusCode).toBe(200);
-      response.resume();
+    for (const { finish, answered } of others) {
+      finish();
+      expect((await answered)?.statusCode).toBe(200);
     }
   });
 
@@ -239,8 +257,48 @@ describe('keeps out', () => {
     },
   );
 
+  // Sixteen such requests once kept every other owner from uploading for five minutes.
+  test.each([
+    ['without a scope of lip-syncs', 'Bearer stranger'],
+    ['without the scope to upload', 'Bearer reader'],
+    ['without a valid token', 'Bearer invalid'],
+  ])('a caller %s that only sends heads: other owners go on uploading', async (_, token) => {
+    const held = Array.from({ length: 32 }, () => startForm(token, 0));
+    const uploads = await Promise.all(owners.map((name) => post(small, as(name))));
+    expect(uploads.map(({ status }) => status)).toEqual(owners.map(() => 200));
+    for (const { request } of held) request.destroy();
+  });
+
+  test('an owner that only sends heads: other owners go on uploading', async () => {
+    const held = Array.from({ length: 32 }, () => startForm(`Bearer ${key}`, 0));
+    await vi.waitFor(async () => expect((await post(small)).status).toBe(503), 10_000);
+    const uploads = await Promise.all(owners.map((name) => post(small, as(name))));
+    expect(uploads.map(({ status }) => status)).toEqual(owners.map(() => 200));
+    for (const { request } of held) request.destroy();
+    await vi.waitFor(async () => expect((await post(small)).status).toBe(200), 10_000);
+  });
+
+  test('five owners that hold all they can: the sixth uploads', async () => {
+    const [sixth = '', ...holders] = owners;
+    const held = holders.flatMap((name) =>
+      Array.from({ length: 8 }, () => startForm(`Bearer ${name}`, 0)),
+    );
+    await vi.waitFor(async () => {
+      for (const name of holders) expect((await post(small, as(name))).status).toBe(503);
+    }, 10_000);
+    expect((await post(small, as(sixth))).status).toBe(200);
+    for (const { request } of held) request.destroy();
+  });
+
+  test('a request that sends only its head, after the idle timeout', async () => {
+    const held = Array.from({ length: 4 }, () => startForm(`Bearer ${key}`, 0));
+    const ended = await Promise.all(held.map(({ answered }) => answered));
+    expect(ended.map((response) => response?.statusCode)).toEqual([408, 408, 408, 408]);
+    expect((await post(small)).status).toBe(200);
+  });
+
   test('more than a megabyte from a caller that is not allowed to upload', async () => {
-    for (const authorization of [invalidToken.authorization, 'Basic x']) {
+    for (const authorization of [invalidToken.authorization, 'Basic x', 'Bearer reader']) {
       const { status, code } = await post(formOf(partsWith(wavFile(megabyte))), { authorization });
       expect([status, code]).toEqual(tooLarge);
     }

@@ -12,13 +12,13 @@ let it: TestApp;
 beforeAll(async () => {
   it = await startTestApp({
     env: { CALLBACK_SECRET: secret },
-    clientTimeouts: { headersMs: 200, bodyMs: 200, filesMs: 300 },
+    clientTimeouts: { headersMs: 200, bodyMs: 200, filesMs: 300, idleMs: 10_000 },
   });
 });
 afterAll(() => it?.stop());
 
-async function open(): Promise<Socket> {
-  const { port, hostname } = new URL(it.url);
+async function open(url = it.url): Promise<Socket> {
+  const { port, hostname } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => undefined);
   await once(socket, 'connect');
@@ -105,6 +105,22 @@ describe('keeps out', () => {
     socket.resetAndDestroy();
     await vi.waitFor(() => expect(requests() - before).toBeGreaterThanOrEqual(2));
   });
+
+  test.each([
+    ['an operation', 'POST /graphql', json],
+    ['a form', 'POST /graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1'],
+    ['a body to an unknown path', 'POST /nowhere', json],
+  ])(
+    'a client that stops sending %s, long before its whole time is over',
+    async (_, first, type) => {
+      await using patient = await startTestApp({
+        clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 200 },
+      });
+      const socket = await open(patient.url);
+      socket.write(`${head(first, `${type}\r\ncontent-length: 9999`)}--x\r\n`);
+      expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 (408|404) /);
+    },
+  );
 
   test('errors of this server: the tests above logged none', () => {
     expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);

@@ -1,5 +1,4 @@
 import type { Database } from '../../database/connect.ts';
-import type { Jobs } from '../../database/jobs.ts';
 import type { Log } from '../../log.ts';
 import type { SecretEncryption } from './secret-encryption.ts';
 import type { WebhookSender } from './sender.ts';
@@ -7,7 +6,6 @@ import type { WebhookSender } from './sender.ts';
 /** Dependencies of the functions in this slice. */
 export type WebhookDependencies = {
   readonly db: Database;
-  readonly jobs: Jobs;
   readonly now: () => Date;
   readonly log: Log;
   readonly encryption: SecretEncryption;

@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Database, Sql } from '../../database/connect.ts';
-import type { Jobs } from '../../database/jobs.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { createAddressRules } from './address-rules.ts';
-import { attemptDelivery, type DeliveryJob, deliveryQueue, queueAttempt } from './attempt.ts';
 import type { Resolve } from './connector.ts';
 import type { WebhookDependencies } from './dependencies.ts';
+import { createDispatcher } from './dispatch.ts';
 import { listKeys, reencryptSecrets, rotateSecret, type WebhookKey } from './keys.ts';
 import { eventTypeOf, type WebhookEvent } from './request.ts';
 import { createSecretEncryption } from './secret-encryption.ts';
 import { type AttemptOutcome, createWebhookSender, type WebhookRequest } from './sender.ts';
 import {
   type Delivery,
+  endPause,
   findDeliveries,
   insertDelivery,
   listDeliveries,
+  notifyDue,
   releaseAllClaims,
   restartDelivery,
 } from './store.ts';
@@ -29,7 +29,6 @@ export type { Delivery, DeliveryState } from './store.ts';
 
 export type WebhookOptions = {
   db: Database;
-  jobs: Jobs;
   now: () => Date;
   log: Log;
   /** The list in CALLBACK_SECRET: the first encrypts the webhook secrets, all decrypt them. */
@@ -64,7 +63,6 @@ export type WebhookService = {
   sendOnce(request: WebhookRequest, signal: AbortSignal): Promise<AttemptOutcome | null>;
   /**
    * Queues the webhook for the event that this transaction has just written, if the lip-sync subscribed to such events.
-   * `start` must have been called.
    */
   enqueue(tx: Sql, lipsync: LipsyncChange): Promise<void>;
   /** The keys that sign now, the newest first. Empty until the first webhook or rotation. */
@@ -97,25 +95,6 @@ const defaultDelaysMs = [
   12 * hour,
 ];
 
-/**
- * Concurrent attempts of one process. One per owner, so that hanging receivers do not delay other owners' webhooks. pg-boss
- * counts groups exactly only within a process, and allows no higher number per group for workers that are started singly.
- */
-const concurrency = { all: 4, perOwner: 1 };
-
-/** A job fails only if the database was unavailable or the process died. A failed attempt is no failed job: it queues the next. */
-const queueOptions = {
-  retryLimit: 1_000,
-  retryDelay: 1,
-  retryBackoff: true,
-  retryDelayMax: 30,
-  expireInSeconds: 120,
-};
-const keepFinishedJobsSeconds = 3_600;
-
-/** How long `stop` waits for attempts in progress. Most receivers answer within a second. */
-const stopGraceMs = 1_000;
-
 export function createWebhookService(options: WebhookOptions): WebhookService {
   const { delaysMs = defaultDelaysMs, timeoutMs = 10_000, secrets, resolve } = options;
   const rules = createAddressRules(options.allowedNetworks);
@@ -127,13 +106,7 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
     sender: createWebhookSender({ rules, timeoutMs, resolve }),
     stopping: stopping.signal,
   };
-  const running = new Set<Promise<void>>();
-
-  async function work(job: DeliveryJob): Promise<void> {
-    const attempt = attemptDelivery(deps, job);
-    running.add(attempt);
-    await attempt.finally(() => running.delete(attempt));
-  }
+  const dispatcher = createDispatcher(deps, () => stopping.abort());
 
   return {
     checkUrl: rules.checkUrl,
@@ -147,41 +120,22 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
       return lipsyncIds.map((id) => found.filter(({ lipsyncId }) => lipsyncId === id));
     },
     redeliver: (owner, key) => redeliver(deps, owner, key),
-    start: () => start(deps, work),
-    async stop() {
-      const ended = Promise.allSettled(running);
-      await Promise.race([ended, wait(stopGraceMs, undefined, { ref: false })]);
-      stopping.abort();
-      await Promise.allSettled(running);
+    async start() {
+      if (deps.db.kind === 'embedded') await releaseAllClaims(deps.db, deps.now());
+      await reencryptSecrets(deps);
+      await dispatcher.start();
     },
+    stop: dispatcher.stop,
   };
-}
-
-async function start(
-  deps: WebhookDependencies,
-  work: (job: DeliveryJob) => Promise<void>,
-): Promise<void> {
-  const { db, jobs } = deps;
-  if (db.kind === 'embedded') await releaseAllClaims(db);
-  await reencryptSecrets(deps);
-  await jobs.define(deliveryQueue, {
-    ...queueOptions,
-    deleteAfterSeconds: keepFinishedJobsSeconds,
-  });
-  await jobs.work<DeliveryJob['data']>(deliveryQueue, work, {
-    localConcurrency: concurrency.all,
-    localGroupConcurrency: concurrency.perOwner,
-  });
 }
 
 async function enqueue(deps: WebhookDependencies, tx: Sql, lipsync: LipsyncChange): Promise<void> {
   const { id: lipsyncId, owner, callbackUrl: url, sequence: eventSequence, status } = lipsync;
   const eventType = eventTypeOf(status, lipsync.callbackEvents);
   if (url === null || eventType === null) return;
-  const ids = { id: randomUUID(), jobId: randomUUID() };
-  const delivery = { ...ids, owner, lipsyncId, eventSequence, eventType, url };
+  const delivery = { id: randomUUID(), owner, lipsyncId, eventSequence, eventType, url };
   const isNew = await insertDelivery(tx, { ...delivery, createdAt: deps.now() });
-  if (isNew) await queueAttempt(deps, tx, { delivery, delayMs: 0 });
+  if (isNew) await notifyDue(tx);
 }
 
 async function findByKeys(
@@ -197,12 +151,11 @@ async function findByKeys(
 
 async function redeliver(deps: WebhookDependencies, owner: string, key: string): Promise<Delivery> {
   if (!isUuid(key)) throw new NotFoundError('The delivery');
-  const jobId = randomUUID();
   return deps.db.transaction(async (tx) => {
-    const at = deps.now();
-    const restarted = await restartDelivery(tx, { id: key, owner }, { jobId, at });
+    const restarted = await restartDelivery(tx, { id: key, owner }, deps.now());
     if (restarted !== null) {
-      await queueAttempt(deps, tx, { delivery: restarted, delayMs: 0 });
+      await endPause(tx, restarted);
+      await notifyDue(tx);
       return restarted;
     }
     const [inProgress] = await findDeliveries(tx, owner, [key]);

@@ -14,13 +14,13 @@ export type Delivery = {
   eventSequence: number;
   eventType: string;
   url: string;
+  /** The name and port of the receiver, from the URL. */
+  host: string;
   state: DeliveryState;
   /** Attempts that were started, over all redeliveries. */
   attempts: number;
   /** Retries since the delivery was created or last redelivered. The next delay depends on it. */
   retries: number;
-  /** The background job that makes the next attempt. A job with another id is obsolete. */
-  jobId: string;
   claimedUntil: Date | null;
   lastStatus: number | null;
   lastProblem: WebhookProblem | null;
@@ -50,14 +50,13 @@ export async function insertDelivery(
   tx: Sql,
   delivery: Pick<
     Delivery,
-    'id' | 'owner' | 'lipsyncId' | 'eventSequence' | 'eventType' | 'url' | 'jobId' | 'createdAt'
+    'id' | 'owner' | 'lipsyncId' | 'eventSequence' | 'eventType' | 'url' | 'createdAt'
   >,
 ): Promise<boolean> {
   const rows = await tx.query(
     `insert into webhook_deliveries
-       (id, owner, lipsync_id, event_sequence, event_type, url, job_id, created_at,
-        next_attempt_at, state)
-     values ($1, $2, $3, $4, $5, $6, $7, $8::timestamptz, $8::timestamptz, 'PENDING')
+       (id, owner, lipsync_id, event_sequence, event_type, url, created_at, next_attempt_at, state)
+     values ($1, $2, $3, $4, $5, $6, $7::timestamptz, $7::timestamptz, 'PENDING')
      on conflict (lipsync_id, event_sequence) do nothing returning id`,
     [
       delivery.id,
@@ -66,7 +65,6 @@ export async function insertDelivery(
       delivery.eventSequence,
       delivery.eventType,
       delivery.url,
-      delivery.jobId,
       delivery.createdAt,
     ],
   );
@@ -99,54 +97,103 @@ export async function listDeliveries(
   return rows.map((row) => mapRow<Delivery>(row));
 }
 
-/** Whether the job still has an attempt to make: now, or once the current claim expires. */
-export async function isDue(sql: Sql, id: string, jobId: string): Promise<boolean> {
-  const rows = await sql.query(
-    `select 1 from webhook_deliveries where id = $1 and job_id = $2 and state = 'PENDING'`,
-    [id, jobId],
-  );
-  return rows.length > 0;
+/** Notified when an attempt is due at once. The payload is empty. */
+export const webhookChannel = 'webhooks_due';
+
+export async function notifyDue(tx: Sql): Promise<void> {
+  await tx.query("select pg_notify($1, '')", [webhookChannel]);
 }
 
-/** Claims the attempt of a job. Null if there is none to make, or if another process holds the claim: the row lock decides. */
-export async function claimDelivery(
+/** 0: the receiver's last attempt succeeded. 1: nothing is known of it. 2: it failed lately. */
+export type ReceiverRank = 0 | 1 | 2;
+
+/**
+ * The next due delivery of each owner, in the order in which they are sent: receivers that answer come first, then the owner
+ * whose last attempt is longest ago. A new receiver of an owner with several failing ones counts as failing too, so that new
+ * host names bring an owner no advantage. A receiver gets one attempt of an owner at a time.
+ */
+export async function findDue(
   sql: Sql,
-  job: { id: string; jobId: string },
-  claim: { at: Date; until: Date },
-): Promise<Delivery | null> {
-  return selectOne(
-    sql,
-    `update webhook_deliveries
-     set claimed_until = $4, attempts = attempts + 1, last_attempt_at = $3::timestamptz,
-       next_attempt_at = null
-     where id = $1 and job_id = $2 and state = 'PENDING'
-       and (claimed_until is null or claimed_until <= $3::timestamptz)
-     returning *`,
-    [job.id, job.jobId, claim.at, claim.until],
+  { at, limit, maxFailingReceivers }: { at: Date; limit: number; maxFailingReceivers: number },
+): Promise<(Pick<Delivery, 'id' | 'owner'> & { rank: ReceiverRank })[]> {
+  return sql.query(
+    `with under_way as (
+       select owner, host from webhook_deliveries
+       where state = 'PENDING' and claimed_until is not null and claimed_until > $1
+     ), failing_owners as (
+       select owner from webhook_receivers where failures > 0
+       group by owner having count(*) > $3
+     ), due as (
+       select delivery.id, delivery.owner,
+         greatest(delivery.next_attempt_at, delivery.claimed_until) as due_at,
+         case
+           when receiver.failures = 0 then 0
+           when receiver.failures > 0 then 2
+           when failing.owner is not null then 2
+           else 1
+         end as rank
+       from webhook_deliveries delivery
+       left join webhook_receivers receiver
+         on receiver.owner = delivery.owner and receiver.host = delivery.host
+       left join failing_owners failing on failing.owner = delivery.owner
+       where delivery.state = 'PENDING'
+         and greatest(delivery.next_attempt_at, delivery.claimed_until) <= $1
+         and (receiver.paused_until is null or receiver.paused_until <= $1)
+         and not exists (select 1 from under_way
+           where under_way.owner = delivery.owner and under_way.host = delivery.host)
+     ), firsts as (
+       select distinct on (owner) id, owner, rank, due_at from due order by owner, rank, due_at, id
+     )
+     select id, owner, rank from firsts
+     order by rank, (
+       select max(last_attempt_at) from webhook_deliveries own where own.owner = firsts.owner
+     ) nulls first, due_at, id
+     limit $2`,
+    [at, limit, maxFailingReceivers],
   );
+}
+
+/** A delivery whose next attempt this process has claimed. */
+export type ClaimedDelivery = Delivery & { claimedUntil: Date };
+
+/** Claims attempts. Those that another process has claimed meanwhile are left out: the row lock decides. */
+export async function claimDeliveries(
+  sql: Sql,
+  ids: readonly string[],
+  claim: { at: Date; until: Date },
+): Promise<ClaimedDelivery[]> {
+  const rows = await sql.query(
+    `update webhook_deliveries
+     set claimed_until = $3, attempts = attempts + 1, last_attempt_at = $2::timestamptz,
+       next_attempt_at = null
+     where id = any($1::uuid[]) and state = 'PENDING'
+       and greatest(next_attempt_at, claimed_until) <= $2::timestamptz
+     returning *`,
+    [ids, claim.at, claim.until],
+  );
+  return rows.map((row) => mapRow<ClaimedDelivery>(row));
 }
 
 /** Stores the outcome of a claimed attempt. @returns false if the claim was lost meanwhile; nothing is stored then */
 export async function settleDelivery(
   tx: Sql,
-  claimed: Delivery,
+  claimed: ClaimedDelivery,
   result: Pick<
     Delivery,
-    'state' | 'retries' | 'jobId' | 'lastStatus' | 'lastProblem' | 'nextAttemptAt' | 'deliveredAt'
+    'state' | 'retries' | 'lastStatus' | 'lastProblem' | 'nextAttemptAt' | 'deliveredAt'
   >,
 ): Promise<boolean> {
   const rows = await tx.query(
     `update webhook_deliveries
-     set claimed_until = null, state = $4, retries = $5, job_id = $6, last_status = $7,
-       last_problem = $8, next_attempt_at = $9, delivered_at = $10
-     where id = $1 and job_id = $2 and attempts = $3 returning id`,
+     set claimed_until = null, state = $4, retries = $5, last_status = $6, last_problem = $7,
+       next_attempt_at = $8, delivered_at = $9
+     where id = $1 and attempts = $2 and claimed_until = $3 returning id`,
     [
       claimed.id,
-      claimed.jobId,
       claimed.attempts,
+      claimed.claimedUntil,
       result.state,
       result.retries,
-      result.jobId,
       result.lastStatus,
       result.lastProblem,
       result.nextAttemptAt,
@@ -157,36 +204,91 @@ export async function settleDelivery(
 }
 
 /** Releases a claim without an outcome: the attempt is made again at `nextAt`. */
-export async function releaseDelivery(sql: Sql, claimed: Delivery, nextAt: Date): Promise<void> {
+export async function releaseDelivery(
+  sql: Sql,
+  claimed: ClaimedDelivery,
+  nextAt: Date,
+): Promise<void> {
   await sql.query(
     `update webhook_deliveries set claimed_until = null, next_attempt_at = $4
-     where id = $1 and job_id = $2 and attempts = $3`,
-    [claimed.id, claimed.jobId, claimed.attempts, nextAt],
+     where id = $1 and attempts = $2 and claimed_until = $3`,
+    [claimed.id, claimed.attempts, claimed.claimedUntil, nextAt],
   );
 }
 
-/** Resets the retries under a new job. Null if an attempt is in progress, or if the owner has no such delivery. */
+type Receiver = Pick<Delivery, 'owner' | 'host'>;
+
+export async function recordSuccess(tx: Sql, receiver: Receiver, at: Date): Promise<void> {
+  await tx.query(
+    `insert into webhook_receivers (owner, host, failures, updated_at) values ($1, $2, 0, $3)
+     on conflict (owner, host) do update
+     set failures = 0, failed_delivery_id = null, paused_until = null, updated_at = $3`,
+    [receiver.owner, receiver.host, at],
+  );
+}
+
+/**
+ * Counts a failed delivery. From `failuresBeforePause` deliveries in a row the receiver is paused: for one second, and for
+ * twice as long after each further one, up to `maxPauseSeconds`.
+ */
+export async function recordFailure(
+  tx: Sql,
+  delivery: Receiver & Pick<Delivery, 'id'>,
+  rule: { at: Date; failuresBeforePause: number; maxPauseSeconds: number },
+): Promise<void> {
+  await tx.query(
+    `insert into webhook_receivers as receiver (owner, host, failures, failed_delivery_id, updated_at)
+     values ($1, $2, 1, $3, $4::timestamptz)
+     on conflict (owner, host) do update
+     set failures = receiver.failures + 1, failed_delivery_id = $3, updated_at = $4::timestamptz,
+       paused_until = case when receiver.failures + 1 >= $5::int then $4::timestamptz
+         + make_interval(secs => least($6::int, power(2, least(receiver.failures + 1 - $5::int, 30)))) end
+     where receiver.failed_delivery_id is distinct from $3`,
+    [
+      delivery.owner,
+      delivery.host,
+      delivery.id,
+      rule.at,
+      rule.failuresBeforePause,
+      rule.maxPauseSeconds,
+    ],
+  );
+}
+
+export async function endPause(tx: Sql, receiver: Receiver): Promise<void> {
+  await tx.query(
+    'update webhook_receivers set paused_until = null where owner = $1 and host = $2',
+    [receiver.owner, receiver.host],
+  );
+}
+
+export async function deleteReceiversBefore(sql: Sql, moment: Date): Promise<void> {
+  await sql.query('delete from webhook_receivers where updated_at < $1', [moment]);
+}
+
+/** Resets the retries, and makes an attempt due now. Null if an attempt is in progress, or if the owner has no such delivery. */
 export async function restartDelivery(
   tx: Sql,
   delivery: { id: string; owner: string },
-  start: { jobId: string; at: Date },
+  at: Date,
 ): Promise<Delivery | null> {
   return selectOne(
     tx,
     `update webhook_deliveries
-     set state = 'PENDING', retries = 0, job_id = $3, claimed_until = null,
-       next_attempt_at = $4::timestamptz
+     set state = 'PENDING', retries = 0, claimed_until = null, next_attempt_at = $3::timestamptz
      where id = $1 and owner = $2
-       and (state <> 'PENDING' or claimed_until is null or claimed_until <= $4::timestamptz)
+       and (state <> 'PENDING' or claimed_until is null or claimed_until <= $3::timestamptz)
      returning *`,
-    [delivery.id, delivery.owner, start.jobId, start.at],
+    [delivery.id, delivery.owner, at],
   );
 }
 
 /** Releases the claims of a process that died. Only for the embedded database, which has no second process. */
-export async function releaseAllClaims(sql: Sql): Promise<void> {
+export async function releaseAllClaims(sql: Sql, at: Date): Promise<void> {
   await sql.query(
-    'update webhook_deliveries set claimed_until = null where claimed_until is not null',
+    `update webhook_deliveries set claimed_until = null, next_attempt_at = coalesce(next_attempt_at, $1)
+     where claimed_until is not null`,
+    [at],
   );
 }
 

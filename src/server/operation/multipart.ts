@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { GraphQLError } from 'graphql';
-import { unauthenticatedCaller } from '../auth/authenticate.ts';
+import type { Scope } from '../../graphql/context.ts';
+import { OwnerSlots } from '../../owner-slots.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { PipelinePlugin } from './plugin.ts';
 import { type RequestErrorCode, requestError } from './request-error.ts';
@@ -18,8 +19,14 @@ import { checkJsonValues } from './value-limits.ts';
 /** 25 MB of files, as documented, and the size limit of any other request for the fields beside them. */
 export const maxMultipartBytes = 25 * 1024 ** 2 + maxRequestBytes;
 
-/** Multipart requests held in memory at once: at most 400 MB for all callers together. `createUpload` streams instead. */
-const maxConcurrent = 16;
+/**
+ * Multipart requests held in memory at once: at most 400 MB for all callers together, and 100 MB for one owner. An owner
+ * needs several only if it sends many files at the same time, and `createUpload` streams those instead.
+ */
+const slotLimits = { all: 16, perOwner: 4 };
+
+/** The scope of the fields with a `File` argument. */
+const uploadScope: Scope = 'lipsync:write';
 
 /**
  * The format has two fields, `operations` and `map`, and a document has at most 31 fields that take a file. Without a limit
@@ -33,27 +40,16 @@ const pieceBytes = 16_384;
 const retryAfterSeconds = 5;
 
 /**
- * Limits multipart requests. Each is held in memory before its operation is known, so unauthenticated callers get the
- * size limit of a JSON request, and the number of concurrent requests is bounded. Non-file fields obey the same size limit
- * as a JSON request.
+ * Limits multipart requests. Each is held in memory before its operation is known. So a caller without the scope of
+ * `uploadAudio` gets the size limit of a JSON request and no slot, and every other owner has a share of the slots. Non-file
+ * fields obey the same size limit as a JSON request.
  */
 export function useMultipartRules({
   sessions,
 }: {
   sessions: Pick<Sessions, 'signIn'>;
 }): PipelinePlugin {
-  let running = 0;
-
-  /** Reserves memory until the response closes. False if the limit is reached. */
-  function acquireSlot(response: ServerResponse | undefined): boolean {
-    if (running >= maxConcurrent) return false;
-    if (response === undefined) return true;
-    running += 1;
-    response.once('close', () => {
-      running -= 1;
-    });
-    return true;
-  }
+  const slots = new OwnerSlots(slotLimits);
 
   return {
     async onRequest({ request, setRequest, endResponse, fetchAPI, serverContext }) {
@@ -64,8 +60,9 @@ export function useMultipartRules({
         return rejectAsTooLarge();
       }
       const caller = await sessions.signIn(request.headers.get('authorization'));
-      if (caller !== unauthenticatedCaller) {
-        if (acquireSlot(serverContext.res)) return;
+      if (caller.scopes.has(uploadScope)) {
+        const release = slots.acquire(caller.owner);
+        if (release !== null) return releaseOnClose(serverContext.res, release);
         const response = requestErrorResponse(fetchAPI, [tooManyFilesError()], 503);
         response.headers.set('retry-after', `${retryAfterSeconds}`);
         return endResponse(response);
@@ -91,6 +88,12 @@ export function useMultipartRules({
       });
     },
   };
+}
+
+/** The memory is in use until the response closes. */
+function releaseOnClose(response: ServerResponse | undefined, release: () => void): void {
+  if (response === undefined || response.destroyed) release();
+  else response.once('close', release);
 }
 
 function tooManyFilesError(): GraphQLError {

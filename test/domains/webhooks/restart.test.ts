@@ -57,8 +57,9 @@ describe.skipIf(postgresUrl)('works after a crash on the embedded database', () 
     await receiver.until(1);
     await service.stop();
     await service.restart({}, async (db) => {
-      await db.query("update webhook_deliveries set claimed_until = now() + interval '1 hour'");
-      await db.query("update pgboss.job set state = 'active', started_on = now()");
+      await db.query(
+        "update webhook_deliveries set claimed_until = now() + interval '1 hour', next_attempt_at = null",
+      );
     });
     expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
       state: 'DELIVERED',

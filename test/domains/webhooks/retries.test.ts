@@ -44,7 +44,7 @@ describe('works', () => {
     for (let attempt = 1; attempt < 10; attempt += 1) {
       const waiting = await service.waitForDelivery(change, isWaitingAfter(attempt));
       pauses.push(pauseOf(waiting));
-      await makeDue(service.db, waiting.jobId);
+      await makeDue(service.db, waiting.id);
     }
     expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
       state: 'FAILED',
@@ -151,12 +151,12 @@ describe('works with RETENTION_DAYS=1', () => {
     // Simulates the state before the ninth attempt, 13 hours after the end. The tenth is due half a day later.
     await db.query('update webhook_deliveries set retries = 8');
     aheadMs = 13 * hour;
-    await makeDue(db, String(first.job_id));
+    await makeDue(db, String(first.id));
     const waiting = await after(2);
     aheadMs = 24.5 * hour;
     expect(Number(waiting.next_attempt_at)).toBeGreaterThan(Date.now() + aheadMs);
     await runRetention(db);
-    await makeDue(db, String(waiting.job_id));
+    await makeDue(db, String(waiting.id));
     expect(await after(3)).toMatchObject({ state: 'DELIVERED' });
     expect(await db.query('select 1 from lipsyncs')).toHaveLength(1);
     await runRetention(db);
@@ -166,6 +166,11 @@ describe('works with RETENTION_DAYS=1', () => {
   it('deletes a lip-sync whose pending delivery has been overdue for a day', async () => {
     await using app = await startTestApp({ env: { RETENTION_DAYS: '1' } });
     const { db } = app.app;
+    // No attempt is made, because the receiver is paused.
+    await db.query(
+      `insert into webhook_receivers (owner, host, failures, paused_until, updated_at)
+       values ('anonymous', '127.0.0.1:1', 9, now() + interval '1 hour', now())`,
+    );
     const { id } = (
       await db.query<{ id: string }>(
         `insert into lipsyncs (id, owner, status, sequence, fingerprint, created_at, finished_at)
@@ -180,9 +185,9 @@ describe('works with RETENTION_DAYS=1', () => {
     );
     await db.query(
       `insert into webhook_deliveries (id, owner, lipsync_id, event_sequence, event_type, url, state,
-         job_id, created_at, next_attempt_at)
+         created_at, next_attempt_at)
        values (gen_random_uuid(), 'anonymous', $1, 1, 'lipsync.completed', 'http://127.0.0.1:1/',
-         'PENDING', gen_random_uuid(), now(), now() - interval '25 hours')`,
+         'PENDING', now(), now() - interval '25 hours')`,
       [id],
     );
     await runRetention(db);

@@ -18,7 +18,7 @@ export type Receiver = Awaited<ReturnType<typeof openReceiver>>;
 
 /** @param answer responds to the n-th request, counted from 1. Default: status 204. */
 export async function openReceiver(
-  answer: (response: ServerResponse, n: number) => void = (response) =>
+  answer: (response: ServerResponse, n: number, path: string) => void = (response) =>
     void response.writeHead(204).end(),
   { isTls = false, host = '127.0.0.1', port: wanted = 0 } = {},
 ) {
@@ -29,7 +29,7 @@ export async function openReceiver(
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { method = '', url: path = '', headers } = request;
     received.push({ method, path, headers, body: Buffer.concat(chunks).toString('utf8') });
-    answer(response, received.length);
+    answer(response, received.length, path);
   });
   server.listen(wanted, host);
   await once(server, 'listening');

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { vi } from 'vitest';
 import { connectDatabase, type Database } from '../../../src/database/connect.ts';
-import { createJobs } from '../../../src/database/jobs.ts';
 import { migrate } from '../../../src/database/migrate.ts';
 import {
   createWebhookService,
@@ -32,8 +31,8 @@ type ChangeOptions = {
 };
 
 /** Makes the waiting attempt of a delivery due now. */
-export async function makeDue(db: Pick<Database, 'query'>, jobId: string): Promise<void> {
-  await db.query('update pgboss.job set start_after = now() where id = $1', [jobId]);
+export async function makeDue(db: Pick<Database, 'query'>, id: string): Promise<void> {
+  await db.query('update webhook_deliveries set next_attempt_at = now() where id = $1', [id]);
 }
 
 /** Inserts a lip-sync and its last event, with the columns that webhooks read. */
@@ -76,18 +75,15 @@ export async function startWebhooks(options: TestWebhookOptions = {}) {
     const db = await connectDatabase({ ...storage, log });
     await migrate(db);
     await damage?.(db);
-    const jobs = createJobs(db, log);
-    await jobs.start();
-    const webhooks = build(db, jobs, { ...options, ...own });
+    const webhooks = build(db, { ...options, ...own });
     await webhooks.start();
-    return { db, jobs, webhooks };
+    return { db, webhooks };
   }
 
-  function build(db: Database, jobs: WebhookOptions['jobs'], given: TestWebhookOptions) {
+  function build(db: Database, given: TestWebhookOptions) {
     const { delaysMs = [0, 0, 0], ...own } = given;
     return createWebhookService({
       db,
-      jobs,
       now,
       log,
       secrets,
@@ -100,7 +96,6 @@ export async function startWebhooks(options: TestWebhookOptions = {}) {
 
   async function stop() {
     await process.webhooks.stop();
-    await process.jobs.stop();
     await process.db.close();
   }
 
@@ -113,9 +108,6 @@ export async function startWebhooks(options: TestWebhookOptions = {}) {
     get db() {
       return process.db;
     },
-    get jobs() {
-      return process.jobs;
-    },
     get webhooks() {
       return process.webhooks;
     },
@@ -123,13 +115,10 @@ export async function startWebhooks(options: TestWebhookOptions = {}) {
     async startSecondInstance() {
       const db =
         storage.url === undefined ? process.db : await connectDatabase({ ...storage, log });
-      const jobs = createJobs(db, log);
-      await jobs.start();
-      const webhooks = build(db, jobs, options);
+      const webhooks = build(db, options);
       await webhooks.start();
       return async () => {
         await webhooks.stop();
-        await jobs.stop();
         if (db !== process.db) await db.close();
       };
     },

@@ -33,8 +33,8 @@ describe('refuses', () => {
   it('exactly the requests over a limit, also when two instances get fifty at once', async () => {
     // Three run and two wait.
     expect(await askFifty('ann')).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
-    // Two more fit into the queue.
-    expect(await askFifty('bob')).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
+    // Two places are free, of which a second owner gets half.
+    expect(await askFifty('bob')).toEqual({ CreateLipsyncSuccess: 1, QueueFullError: 49 });
     expect((await fleet.posts()).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 });

@@ -107,9 +107,20 @@ async function enqueue(
     throw new InsufficientCreditsError();
   }
   if (!mayWait) throw noFreeSlot(request.isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY');
-  if ((await countWaiting(tx)) >= deps.limits.queue) throw new QueueFullError();
+  await checkQueueShare(deps, tx, request.owner);
   await notifyQueue(tx);
   return { kind: 'waiting', lipsync: await insert(deps, tx, { ...request, status: 'QUEUED' }) };
+}
+
+/**
+ * An owner takes another place only while it has fewer waiting lip-syncs than the queue has free places. So one owner alone
+ * fills at most half of the queue. Exact only under the queue's lock.
+ *
+ * @throws QueueFullError
+ */
+async function checkQueueShare(deps: LipsyncDependencies, tx: Sql, owner: string): Promise<void> {
+  const { ofAll, ofOwner } = await countWaiting(tx, owner);
+  if (ofOwner >= deps.limits.queue - ofAll) throw new QueueFullError();
 }
 
 /** Inserts the row and its first event. */

@@ -59,11 +59,17 @@ export async function hasWaiting(sql: Sql, only: { offPeak: boolean }): Promise<
   return rows.length > 0;
 }
 
-export async function countWaiting(tx: Sql): Promise<number> {
-  const [row] = await tx.query<{ n: number }>(
-    "select count(*)::int as n from lipsyncs where status = 'QUEUED'",
+/** How many lip-syncs wait, of all owners and of this one. */
+export async function countWaiting(
+  tx: Sql,
+  owner: string,
+): Promise<{ ofAll: number; ofOwner: number }> {
+  const [row] = await tx.query<{ ofAll: number; ofOwner: number }>(
+    `select count(*)::int as "ofAll", (count(*) filter (where owner = $1))::int as "ofOwner"
+     from lipsyncs where status = 'QUEUED'`,
+    [owner],
   );
-  return row?.n ?? 0;
+  return row ?? { ofAll: 0, ofOwner: 0 };
 }
 
 /**

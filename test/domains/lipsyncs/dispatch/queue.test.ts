@@ -266,9 +266,9 @@ describe('refuses', () => {
         );
       const first = await fifty('ann', '[[never]] ann');
       expect(countTypes(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
-      // Two of them wait, so the queue takes two more.
+      // Two of them wait. Two places are free, of which a second owner gets half.
       const second = await fifty('bob', 'bob');
-      expect(countTypes(second)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
+      expect(countTypes(second)).toEqual({ CreateLipsyncSuccess: 1, QueueFullError: 49 });
       expect(second.find(({ code }) => code === 'QUEUE_FULL')?.retryable).toBe(true);
       for (const each of first) {
         if (each.lipsync !== undefined) await limited.cancel(idOf(each), signInAs('ann'));
@@ -285,6 +285,39 @@ describe('refuses', () => {
       expect((await limited.create(inputOf(id, 'cat'), signInAs('cat'))).__typename).toBe(
         'CreateLipsyncSuccess',
       );
+    } finally {
+      await limited.stop();
+    }
+  });
+});
+
+describe('keeps out', () => {
+  // One owner once took every place in the queue.
+  it('an owner that fills the queue: others still queue, exactly by their shares', async () => {
+    const limited = await startLipsyncApp({
+      env: { API_KEYS: apiKeys(...owners), QUEUE_LIMIT: '8' },
+    });
+    try {
+      const [id = ''] = await limited.listVideoIds();
+      const many = async (owner: string, count: number) =>
+        countTypes(
+          await Promise.all(
+            Array.from({ length: count }, () =>
+              limited.create(inputOf(id, `[[never]] ${owner}`), signInAs(owner)),
+            ),
+          ),
+        );
+      // Three are sent, and four of eight places are half.
+      expect(await many('ann', 60)).toEqual({ CreateLipsyncSuccess: 7, QueueFullError: 53 });
+      expect(await many('bob', 20)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 18 });
+      expect(await many('cat', 20)).toEqual({ CreateLipsyncSuccess: 1, QueueFullError: 19 });
+      expect(await many('ann', 5)).toEqual({ QueueFullError: 5 });
+      expect(await many('dan', 20)).toEqual({ CreateLipsyncSuccess: 1, QueueFullError: 19 });
+      const batch = await limited.createAll(
+        [1, 2, 3].map((n) => inputOf(id, `Batch ${n}`)),
+        signInAs('bob'),
+      );
+      expect(countTypes(batch.results ?? [])).toEqual({ QueueFullError: 3 });
     } finally {
       await limited.stop();
     }

@@ -1,0 +1,40 @@
+export type OwnerSlotLimits = {
+  /** Slots of all owners together. */
+  all: number;
+  /** Slots of one owner. Default: only the share below limits an owner. */
+  perOwner?: number | undefined;
+};
+
+/**
+ * Slots of this process that owners share. An owner gets another slot only while it holds fewer than are free. So one owner
+ * gets at most half of all slots, two owners about three quarters, and many owners are needed to use up all of them.
+ */
+export class OwnerSlots {
+  readonly #limits: OwnerSlotLimits;
+  readonly #heldByOwner = new Map<string, number>();
+  #held = 0;
+
+  constructor(limits: OwnerSlotLimits) {
+    this.#limits = limits;
+  }
+
+  /** @returns releases the slot, once; null if the owner gets none now */
+  acquire(owner: string): (() => void) | null {
+    const own = this.#heldByOwner.get(owner) ?? 0;
+    const { all, perOwner = all } = this.#limits;
+    if (own >= Math.min(perOwner, all - this.#held)) return null;
+    this.#change(owner, 1);
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#change(owner, -1);
+      isHeld = false;
+    };
+  }
+
+  #change(owner: string, by: 1 | -1): void {
+    this.#held += by;
+    const own = (this.#heldByOwner.get(owner) ?? 0) + by;
+    if (own > 0) this.#heldByOwner.set(owner, own);
+    else this.#heldByOwner.delete(owner);
+  }
+}

@@ -1,0 +1,91 @@
+import { signToken, uploadTokens } from './callbacks/token.ts';
+import type { Config } from './config.ts';
+import type { Database } from './database/connect.ts';
+import type { Jobs } from './database/jobs.ts';
+import { createAccountService } from './domains/accounts/service.ts';
+import {
+  createLipsyncService,
+  eraseVideoUrls,
+  type LipsyncOptions,
+} from './domains/lipsyncs/service.ts';
+import { createQuotaService } from './domains/quotas/service.ts';
+import { createUploadService } from './domains/uploads/service.ts';
+import { createVideoService } from './domains/videos/service.ts';
+import { createVoiceService } from './domains/voices/service.ts';
+import { createWebhookService } from './domains/webhooks/service.ts';
+import type { Services } from './graphql/context.ts';
+import { encodeId } from './graphql/ids.ts';
+import type { Log } from './log.ts';
+import type { createUpstream } from './upstream/client.ts';
+
+/** What the services are built from. */
+export type ServiceParts = {
+  config: Config;
+  log: Log;
+  now: () => Date;
+  db: Database;
+  jobs: Jobs;
+  upstream: ReturnType<typeof createUpstream>;
+  secrets: readonly string[];
+  address: { publicUrl: string };
+  intervals: LipsyncOptions['intervals'];
+};
+
+/** Creates the service of each slice, in the order of their dependencies. */
+export async function createServices(parts: ServiceParts): Promise<Services> {
+  const { config, log, now, db, jobs, upstream, secrets, address } = parts;
+  const shared = { db, upstream, now, log };
+  const accounts = createAccountService(shared);
+  const videos = createVideoService({
+    ...shared,
+    accounts,
+    eraseStoredUrls: (key) => eraseVideoUrls(db, key),
+  });
+  const voices = createVoiceService({ ...shared, accounts });
+  const publicUrl = () => address.publicUrl;
+  const uploads = createUploadService({
+    ...shared,
+    accounts,
+    publicUrl,
+    tokens: uploadTokens(secrets),
+  });
+  const webhooks = createWebhookService({
+    ...{ db, now, log, secrets },
+    allowedNetworks: config.webhookAllowedNetworks,
+    publicId: encodeId,
+  });
+  const lipsyncs = await createLipsyncService({
+    ...shared,
+    jobs,
+    webhooks,
+    accounts,
+    videos,
+    voices,
+    uploads,
+    callbackUrl: (id) =>
+      `${publicUrl()}/callbacks/${signToken(secrets, { purpose: 'callback', id })}`,
+    limits: {
+      perDay: config.limits.lipsyncsPerDay,
+      inFlight: config.limits.lipsyncsInFlight,
+      queue: config.limits.queueLimit,
+    },
+    timing: {
+      pollMs: config.timing.pollIntervalMs,
+      upstreamTimeoutMs: config.upstream.timeoutMs,
+      maxJobMs: config.timing.maxJobMs,
+      defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
+    },
+    intervals: parts.intervals,
+  });
+  const quotas = await createQuotaService({
+    ...{ db, now, log },
+    limits: { costPerMinute: config.limits.costPerMinute, streams: config.limits.streamsPerCaller },
+  });
+  return { accounts, videos, voices, uploads, webhooks, lipsyncs, quotas };
+}
+
+/** Users of the upstream report one to two minutes a job. An assumption: estimates use past jobs as soon as there are some. */
+const liveGuessMs = 90_000;
+
+/** By default a job of the sandbox waits one second and generates for four. */
+const sandboxGuessMs = 5_000;
