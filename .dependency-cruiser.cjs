@@ -7,7 +7,8 @@ module.exports = {
   forbidden: [
     forbid('no-cycles', {}, { circular: true }),
     forbid('no-orphans', { orphan: true, path: '^src/' }, {}),
-    forbid('leaves-import-nothing', { path: '^src/(errors|log)\\.ts$' }, { path: '^src/' }),
+    forbid('leaves-import-nothing', { path: '^src/errors\\.ts$' }, { path: '^src/' }),
+    forbid('log-imports-its-parts-alone', { path: '^src/log(/|\\.ts$)' }, { path: '^src/', pathNot: '^src/log/' }),
     forbid('config-imports-its-parts-alone', { path: '^src/config(/|\\.ts$)' }, { path: '^src/', pathNot: '^src/config/' }),
     forbid('only-the-process-and-app-read-config',
       { path: '^src/', pathNot: '^src/(config/|(config|process|app)\\.ts$)' },

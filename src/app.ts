@@ -10,7 +10,11 @@ import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs, type Jobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
 import { createAccountService } from './domains/accounts/service.ts';
-import { createLipsyncService, eraseVideoUrls } from './domains/lipsyncs/service.ts';
+import {
+  createLipsyncService,
+  eraseVideoUrls,
+  type LipsyncOptions,
+} from './domains/lipsyncs/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
@@ -51,6 +55,8 @@ export type AppOptions = {
   heartbeatMs?: number | undefined;
   /** For tests. */
   clientTimeouts?: ClientTimeouts;
+  /** Shorter intervals of the background work, for tests. */
+  intervals?: LipsyncOptions['intervals'];
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
@@ -67,15 +73,15 @@ export async function startApp(options: AppOptions) {
     readCallbackSecrets(db, config.callbackSecrets),
     jobs.start(),
   ]);
-  const { timeoutMs } = config.upstream;
-  const upstream = createUpstream({ ...upstreamAt, timeoutMs, log });
+  const upstream = createUpstream({ ...upstreamAt, timeoutMs: config.upstream.timeoutMs, log });
   // Set after listening: with PORT=0 the system chooses the port.
   const address = { publicUrl: config.server.publicUrl ?? '' };
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
-  const connections = { heartbeatMs, clientTimeouts: options.clientTimeouts };
-  const parts = { config, log, now, db, jobs, upstream, address, ...connections, ...credentials };
+  const { clientTimeouts, intervals } = options;
+  const times = { heartbeatMs, clientTimeouts, intervals };
+  const parts = { config, log, now, db, jobs, upstream, address, ...times, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
 
@@ -142,6 +148,7 @@ type Parts = {
   keyFile: ApiKeyFile | null;
   address: { publicUrl: string };
   clientTimeouts: ClientTimeouts | undefined;
+  intervals: LipsyncOptions['intervals'];
 };
 
 async function createServices(parts: Parts): Promise<Services> {
@@ -187,6 +194,7 @@ async function createServices(parts: Parts): Promise<Services> {
       maxJobMs: config.timing.maxJobMs,
       defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
+    intervals: parts.intervals,
   });
   const quotas = await createQuotaService({
     ...{ db, now, log },
@@ -196,7 +204,7 @@ async function createServices(parts: Parts): Promise<Services> {
 }
 
 function createTransports(parts: Parts, services: Services) {
-  const { config, log, now, heartbeatMs, db, secrets, address } = parts;
+  const { config, log, now, heartbeatMs, db, secrets } = parts;
   const { trustedDocuments, keyFile } = parts;
   const { uploads, lipsyncs } = services;
   const authenticate = createAuthenticator({ ...config.auth, keyFile, now, log });
@@ -204,23 +212,19 @@ function createTransports(parts: Parts, services: Services) {
   const createContext = createContextFactory({ sessions, services, log });
   const streams = createEventStreams(sessions, heartbeatMs);
   const callbacks = createRouterCallbacks({ streams, webhooks: services.webhooks, log });
-  const { graphiql, introspection, corsOrigins } = config.server;
+  const { graphiql, introspection } = config.server;
   const policies = { graphiql, introspection, trustedDocuments };
   const pipelineParts = { schema, createContext, sessions, streams, callbacks, log };
   const pipeline = createPipeline({ ...pipelineParts, ...policies });
-  const origins = {
-    publicUrl: () => address.publicUrl,
-    corsOrigins,
-    allowsLoopbackOrigins: config.mode === 'sandbox',
-  };
+  const senders = createSenderRules(parts);
   const stopping = new AbortController();
   const server = createHttpServer({
+    ...senders,
     pipeline,
     callbacks: createCallbackHandler({ secrets, now, log, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
-    origins,
-    hasGraphiql: graphiql,
     clientTimeouts: parts.clientTimeouts,
+    metricsToken: config.server.metricsToken,
     metrics: createMetrics({
       countLipsyncs: lipsyncs.countByStatus,
       countEventStreams: streams.count,
@@ -236,7 +240,7 @@ function createTransports(parts: Parts, services: Services) {
     pipeline,
     createContext,
     sessions,
-    origins,
+    senders,
     trustedDocuments,
     heartbeatMs,
     log,
@@ -253,6 +257,17 @@ function createTransports(parts: Parts, services: Services) {
       const shutdownSteps = [streams.endAll, callbacks.close, sockets.close];
       await closeConnections(server, { drained: drain(), shutdownSteps });
     },
+  };
+}
+
+/** Which pages and host names the server accepts requests from and for. */
+function createSenderRules({ config, address }: Parts) {
+  const { host, graphiql, corsOrigins, allowedHosts } = config.server;
+  const publicUrl = () => address.publicUrl;
+  return {
+    origins: { publicUrl, corsOrigins, allowsLoopbackOrigins: config.mode === 'sandbox' },
+    hosts: { publicUrl, listensOn: host, allowedHosts },
+    hasGraphiql: graphiql,
   };
 }
 

@@ -60,6 +60,9 @@ function toConfig(values: Variables) {
       introspection:
         values.INTROSPECTION ?? (isSandbox || allowAnonymous ? 'everyone' : 'authenticated'),
       corsOrigins: values.CORS_ORIGINS,
+      /** Further names, beside the loopback names, `host` and that of `publicUrl`. */
+      allowedHosts: [values.HOST.toLowerCase(), ...values.ALLOWED_HOSTS],
+      metricsToken: values.METRICS_TOKEN,
       /** Document id → document; null = every document is executed. */
       trustedDocuments: values.TRUSTED_DOCUMENTS,
     },
@@ -70,6 +73,7 @@ function toConfig(values: Variables) {
       jwtSecret: values.AUTH_JWT_SECRET,
       issuer: values.AUTH_ISSUER,
       audience: values.AUTH_AUDIENCE,
+      allowsNoExpiry: values.AUTH_ALLOW_NO_EXPIRY,
       apiKeys: values.API_KEYS,
       apiKeysFile: values.API_KEYS_FILE,
     },

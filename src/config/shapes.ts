@@ -75,6 +75,16 @@ export const origins = list
     'must be a comma-separated list of origins such as https://app.example.com',
   );
 
+const isHostName = (name: string) =>
+  /^([\w-]+(\.[\w-]+)*|\[[\da-f:.]+\])$/.test(name) && URL.canParse(`http://${name}/`);
+
+export const hosts = list
+  .transform((names) => names.map((name) => name.toLowerCase().replace(/\.$/, '')))
+  .refine(
+    (names) => names.every(isHostName),
+    'must be a comma-separated list of host names without ports, such as lipsync.local',
+  );
+
 export const secrets = list.refine(
   (each) => each.length > 0 && each.every((secret) => Buffer.byteLength(secret) >= 16),
   'must be a comma-separated list of secrets of at least 16 bytes each',

@@ -6,6 +6,7 @@ import {
   boolean,
   documents,
   folder,
+  hosts,
   isHttpUrl,
   networks,
   oneOf,
@@ -61,6 +62,8 @@ export const variables = z.object({
   AUTH_ISSUER: z.string().nullable().default(null),
   /** The `aud` that every JWT must contain, also with AUTH_JWT_SECRET. Default: not checked. */
   AUTH_AUDIENCE: z.string().nullable().default(null),
+  /** Whether a JWT without `exp` is accepted. It is valid as long as its key. Default: false. */
+  AUTH_ALLOW_NO_EXPIRY: boolean.default(false),
   /** The secret that verifies HS256 JWTs, as UTF-8 text that is not decoded. At least 32 bytes (RFC 7518, 3.2). Default: unset. */
   AUTH_JWT_SECRET: z
     .string()
@@ -84,6 +87,14 @@ export const variables = z.object({
   GRAPHIQL: boolean.nullable().default(null),
   /** Comma-separated origins whose pages can use the API. Default: only the server's own origin. */
   CORS_ORIGINS: origins.default([]),
+  /** Comma-separated host names, without ports, to which a server on a loopback HOST answers beside the loopback names, HOST and the host of PUBLIC_URL. Default: none. */
+  ALLOWED_HOSTS: hosts.default([]),
+  /** The bearer token that `/metrics` requires, as ASCII text without spaces. Default: unset, no token is required. */
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[!-~]+$/, 'must be the token alone: ASCII characters without spaces')
+    .nullable()
+    .default(null),
   /** The cost of operations, by `@cost` and `@listSize`, that an owner can spend per minute. Default: no limit. */
   COST_PER_MINUTE: wholeNumber().nullable().default(null),
   /** Lip-syncs that an owner can create per day. Default: no limit. */

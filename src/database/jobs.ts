@@ -108,7 +108,10 @@ class BossJobs implements Jobs {
       registerInstance: false,
     });
     this.#boss.on('error', (error) => this.#logError(error));
-    this.#boss.on('warning', (warning) => log.warn(warning, 'pg-boss reports a problem'));
+    this.#boss.on('warning', ({ message }) =>
+      // Not `data`, which has the values of a slow statement.
+      log.warn({ reason: message }, 'pg-boss reports a problem'),
+    );
   }
 
   #logError(error: Error): void {

@@ -4,6 +4,7 @@ import {
   type GraphQLCompositeType,
   GraphQLIncludeDirective,
   type GraphQLObjectType,
+  type GraphQLOutputType,
   type GraphQLSchema,
   GraphQLSkipDirective,
   getArgumentValues,
@@ -15,6 +16,7 @@ import {
   isListType,
   Kind,
   type OperationDefinitionNode,
+  OperationTypeNode,
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
@@ -47,13 +49,23 @@ const maxFields = 20_000;
  * is 1 for a field with a selection and 0 for other fields. An abstract type costs as much as its most expensive object.
  */
 export function estimateCost(operation: PricedOperation): number {
-  return costOfRoot({ ...operation, fieldsLeft: maxFields, collected: new Map() });
+  return costOfRoot(startWalk(operation, maxFields));
 }
 
-/** The actual cost: the same weights, with the list items and types in `data`, the result of the operation. */
+/**
+ * The actual cost: the estimate without the list items that `data`, the result of the operation, does not contain. Null,
+ * failed and missing values cost what was estimated, because they were executed: otherwise one failing field, which sets
+ * `data` to null, would make every other field free. For the same reason nothing of a mutation is refunded.
+ */
 export function measureCost(operation: PricedOperation, data: unknown): number {
-  if (!isData(data)) return 0;
-  return costOfRoot({ ...operation, fieldsLeft: Infinity, collected: new Map() }, data);
+  if (operation.operation.operation === OperationTypeNode.MUTATION || !isData(data)) {
+    return estimateCost(operation);
+  }
+  return costOfRoot(startWalk(operation, Infinity), data);
+}
+
+function startWalk(operation: PricedOperation, fieldsLeft: number): Walk {
+  return { ...operation, fieldsLeft, collected: new Map(), estimates: new Map() };
 }
 
 type Data = Record<string, unknown>;
@@ -66,6 +78,8 @@ type Walk = PricedOperation & {
   fieldsLeft: number;
   /** Cache of collected fields, by the identity of the selections, which all items of a list share. */
   collected: Map<Selections, Map<GraphQLObjectType, Collected>>;
+  /** Cache of estimates, by the same keys, which also determine the sizes of the object's lists. */
+  estimates: Map<Selections, Map<GraphQLObjectType, number>>;
 };
 
 /** Sizes of the object's lists, and its data; without data the cost is an estimate. */
@@ -81,6 +95,20 @@ function costOfRoot(walk: Walk, data?: Data): number {
 function costOfObject(
   walk: Walk,
   [type, selections]: [GraphQLObjectType, Selections],
+  info: ObjectInfo,
+): number {
+  if (info.data !== undefined) return sumOfFields(walk, [type, selections], info);
+  const byType = getOrAdd(walk.estimates, selections);
+  const known = byType.get(type);
+  if (known !== undefined) return known;
+  const cost = sumOfFields(walk, [type, selections], info);
+  byType.set(type, cost);
+  return cost;
+}
+
+function sumOfFields(
+  walk: Walk,
+  [type, selections]: [GraphQLObjectType, Selections],
   { sizes, data }: ObjectInfo,
 ): number {
   const collected = collect(walk, type, selections);
@@ -88,7 +116,6 @@ function costOfObject(
   if (walk.fieldsLeft < 0) return Infinity;
   let cost = 0;
   for (const [key, selected] of collected) {
-    if (data !== undefined && !(key in data)) continue;
     const size = sizes[selected.node.name.value];
     cost += costOfField(walk, [type, selected], { size, value: data?.[key] });
   }
@@ -106,40 +133,47 @@ function costOfField(
   const args = argumentsOf(walk, field, node);
   const { items, sizes } = countItems(field, args);
   const { weight } = priceOf(field);
-  const costOfItem = (data?: Data | null) =>
+  const costOfItem = (data?: Data) =>
     isCompositeType(type)
       ? costOf(walk, [type, selections], { weight, sizes, data })
       : (weight ?? weightOfType(type));
   const ownCost = weightOfArguments(field, node, args);
-  if (known.value !== undefined) {
-    const values = Array.isArray(known.value) ? known.value.flat(Infinity) : [known.value];
-    return values.reduce((sum, each) => sum + costOfItem(isData(each) ? each : null), ownCost);
+  const values = itemsIn(field.type, known.value);
+  if (values !== null) {
+    return values.reduce<number>(
+      (sum, each) => sum + costOfItem(isData(each) ? each : undefined),
+      ownCost,
+    );
   }
   const count = isListType(getNullableType(field.type)) ? (known.size ?? items) : 1;
   // 0 * Infinity is NaN.
   return ownCost + (count === 0 ? 0 : count * costOfItem());
 }
 
-/** An abstract type costs as much as the most expensive object that it can be. A null value costs the weight of the field. */
+/** The items of a list, also of a list of lists, or the one value of another field. Null: a list is null or missing. */
+function itemsIn(type: GraphQLOutputType, value: unknown): unknown[] | null {
+  const nullable = getNullableType(type);
+  if (!isListType(nullable)) return [value];
+  if (!Array.isArray(value)) return null;
+  const lists = value.map((each) => itemsIn(nullable.ofType, each));
+  return lists.includes(null) ? null : lists.flatMap((items) => items ?? []);
+}
+
+/**
+ * An abstract type costs as much as the most expensive object that it can be. The data only reduces the cost of the types
+ * that it can be of: an operation must not become cheaper because it returned an error of a result union.
+ */
 function costOf(
   walk: Walk,
   [type, selections]: [GraphQLCompositeType, Selections],
-  {
-    weight,
-    sizes,
-    data,
-  }: { weight: number | undefined; sizes: Sizes; data: Data | null | undefined },
+  { weight, sizes, data }: { weight: number | undefined; sizes: Sizes; data: Data | undefined },
 ): number {
   const types = isAbstractType(type) ? walk.schema.getPossibleTypes(type) : [type];
-  const possible =
-    data == null
-      ? types
-      : types.filter((each) => couldBe(data, collect(walk, each, selections), each));
-  const costs = possible.map(
-    (each) =>
-      (weight ?? weightOfType(each)) +
-      (data === null ? 0 : costOfObject(walk, [each, selections], { sizes, data })),
-  );
+  const costs = types.map((each) => {
+    const isOfType = data !== undefined && couldBe(data, collect(walk, each, selections), each);
+    const info = { sizes, data: isOfType ? data : undefined };
+    return (weight ?? weightOfType(each)) + costOfObject(walk, [each, selections], info);
+  });
   return Math.max(0, ...costs);
 }
 
@@ -168,8 +202,7 @@ function argumentsOf(
 }
 
 function collect(walk: Walk, type: GraphQLObjectType, selections: Selections): Collected {
-  const byType = walk.collected.get(selections) ?? new Map<GraphQLObjectType, Collected>();
-  walk.collected.set(selections, byType);
+  const byType = getOrAdd(walk.collected, selections);
   const known = byType.get(type);
   if (known !== undefined) return known;
   const collected: Collected = new Map();
@@ -219,6 +252,15 @@ function isIncluded(selection: SelectionNode, variables: Record<string, unknown>
 function isOfType(schema: GraphQLSchema, type: GraphQLObjectType, name: string): boolean {
   const condition = schema.getType(name);
   return condition === type || (isAbstractType(condition) && schema.isSubType(condition, type));
+}
+
+function getOrAdd<Value>(
+  cache: Map<Selections, Map<GraphQLObjectType, Value>>,
+  selections: Selections,
+): Map<GraphQLObjectType, Value> {
+  const byType = cache.get(selections) ?? new Map<GraphQLObjectType, Value>();
+  cache.set(selections, byType);
+  return byType;
 }
 
 function isData(value: unknown): value is Data {

@@ -3,7 +3,7 @@ import { type Failure, UpstreamUnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { CoalescedReads } from './coalesced-reads.ts';
 import { Connection } from './connection.ts';
-import { errorTextOf, failureOfStatus, markNotRetryable, redactForLog } from './errors.ts';
+import { errorTextOf, failureOfStatus, markNotRetryable } from './errors.ts';
 import { type HttpResponse, type NoResponse, networkErrorCode } from './exchange.ts';
 import { type Query, queryText } from './path.ts';
 import {
@@ -112,8 +112,7 @@ export class Upstream {
     );
     // Also after a failure: the write may have taken effect in part.
     this.#reads.forgetAll();
-    // A response may repeat the request, which may hold a password.
-    this.#logOutcome(`${method} ${path}`, outcome, { isTextLogged: json === undefined });
+    this.#logOutcome({ method, path }, outcome);
     const response = responseOrThrow(outcome, { isRepeatable: false });
     const body = parseJson(response.text);
     if (!isSuccess(response.status)) {
@@ -135,7 +134,7 @@ export class Upstream {
       { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
     );
     this.#reads.forgetAll();
-    this.#logOutcome(`POST ${path}`, outcome);
+    this.#logOutcome({ method: 'POST', path }, outcome);
     if (outcome.kind === 'no-response') {
       return outcome.isSent
         ? { kind: 'unknown', failure: new UpstreamUnavailableError(outcome.reason, false) }
@@ -168,7 +167,7 @@ export class Upstream {
         { timeoutMs: this.#options.timeoutMs, measure: 'idle', signal: request.signal },
       )
       .finally(() => body.destroy());
-    this.#logOutcome(`POST ${path}`, outcome);
+    this.#logOutcome({ method: 'POST', path }, outcome);
     if (outcome.kind === 'no-response') {
       throwIfSourceFailed(sourceFailure, outcome);
     }
@@ -191,7 +190,7 @@ export class Upstream {
       { method: 'GET', path },
       { timeoutMs: this.#options.timeoutMs, measure: 'whole', signal },
     );
-    this.#logOutcome(`GET ${path}`, outcome);
+    this.#logOutcome({ method: 'GET', path }, outcome);
     return parseSuccess(responseOrThrow(outcome, { isRepeatable: true }));
   }
 
@@ -201,7 +200,7 @@ export class Upstream {
       return parsed.data;
     }
     const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.code}`);
-    const path = this.#redact(request.path);
+    const path = pathForLog(request.path);
     this.log.debug(
       { path, issues: issues.slice(0, 5) },
       'upstream response has an unexpected shape',
@@ -209,13 +208,15 @@ export class Upstream {
     throw new UpstreamUnavailableError('INVALID_ANSWER');
   }
 
-  /** Logs details that callers must not see; nothing about a 2xx. */
+  /**
+   * Logs details that callers must not see; nothing about a 2xx. Not the response's text: it can repeat the request, with
+   * the text to speak, a password or an e-mail address.
+   */
   #logOutcome(
-    label: string,
+    { method, path }: { method: string; path: string },
     outcome: HttpResponse | NoResponse,
-    { isTextLogged = true } = {},
   ): void {
-    const request = this.#redact(label);
+    const request = `${method} ${pathForLog(path)}`;
     if (outcome.kind === 'no-response') {
       const { reason, isSent, cause } = outcome;
       this.log.debug(
@@ -223,17 +224,25 @@ export class Upstream {
         'no response from upstream',
       );
     } else if (!isSuccess(outcome.status)) {
-      const text = isTextLogged ? this.#redact(outcome.text) : undefined;
+      const { status, text } = outcome;
       this.log.debug(
-        { request, status: outcome.status, text },
+        { request, status, characters: text.length },
         'upstream responded with a failure',
       );
     }
   }
+}
 
-  #redact(text: string): string {
-    return redactForLog(text, this.#options.token);
-  }
+/** Every word in the upstream's paths. All other segments are ids or e-mail addresses. */
+const pathWords = new Set([
+  ...['accounts', 'available', 'features', 'files'],
+  ...['lipsync', 'scheduler', 'videos', 'voices'],
+]);
+
+/** The path of an endpoint, such as `/videos/…`: ids can be written by a caller, and the query has e-mail addresses. */
+function pathForLog(path: string): string {
+  const [plain = ''] = path.split('?');
+  return plain.replace(/[^/]+/g, (segment) => (pathWords.has(segment) ? segment : '…'));
 }
 
 function jsonBody(json: object | undefined) {

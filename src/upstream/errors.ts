@@ -129,22 +129,9 @@ function isSafeToShow(text: string): boolean {
   );
 }
 
-const maxLoggedLength = 200;
-
 /** Replaces our token in the upstream's text, also where only the secret part of the token is quoted. */
 export function redactToken(text: string, token: string): string {
   const [, unique] = /^user:\d+-(.{8,})$/.exec(token) ?? [];
   const redacted = text.replaceAll(token, '[token]');
   return unique === undefined ? redacted : redacted.replaceAll(unique, '[token]');
-}
-
-/** The beginning of a text for the log, with our token, e-mails and long encoded words replaced. */
-export function redactForLog(text: string, token: string): string {
-  // Tokens first and in the whole text: a token cut in half would not be recognised. Then the text is cut, because the
-  // e-mail pattern takes quadratic time on a long word.
-  return redactToken(text, token)
-    .slice(0, 5 * maxLoggedLength)
-    .replace(/[^\s"'<>,;:()[\]{}/\\?=&]+(?:@|%40)[^\s"'<>,;:()[\]{}/\\?=&]+/gi, '[e-mail]')
-    .replace(/(?=[\w+=-]*\d)[\w+=-]{40,}/g, '[…]')
-    .slice(0, maxLoggedLength);
 }

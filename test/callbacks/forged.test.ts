@@ -3,27 +3,28 @@ import { Pool } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { signToken } from '../../src/callbacks/token.ts';
 import { keyOf } from '../../src/graphql/ids.ts';
-import { idOf, openStage, patient, type Stage } from '../domains/lipsyncs/stage.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
+import { longWait } from '../support/lipsyncs.ts';
 
 const secret = 'a secret of sixteen bytes and more';
 const seed = 20_260_502;
 const count = 10_000;
 
-let stage: Stage;
+let app: LipsyncApp;
 let pool: Pool;
 /** Keys of lip-syncs in every state that a callback can change. */
 let targets: string[];
 
 beforeAll(async () => {
   // No polls: only a callback makes the server read a job.
-  stage = await openStage({ env: { CALLBACK_SECRET: secret, POLL_INTERVAL_MS: '3600000' } });
-  pool = new Pool(stage.test.url, { connections: 8 });
-  await stage.test.turn({ callbacks: 'none', replyRefInScheduler: false });
-  const [video = ''] = await stage.sources();
+  app = await startLipsyncApp({ env: { CALLBACK_SECRET: secret, POLL_INTERVAL_MS: '3600000' } });
+  pool = new Pool(app.url, { connections: 8 });
+  await app.turn({ callbacks: 'none', replyRefInScheduler: false });
+  const [video = ''] = await app.listVideoIds();
   const say = async (text: string) =>
-    idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+    idOf(await app.create({ video: { id: video }, text }));
   const cancelled = await say('[[never]] cancelled');
-  await stage.cancel(cancelled);
+  await app.cancel(cancelled);
   const lost = await say('[[cut]] [[never]] lost');
   const running = await say('[[never]] running');
   const alsoRunning = await say('[[never]] also running');
@@ -32,15 +33,13 @@ beforeAll(async () => {
   targets = ids.map((id) => keyOf('Lipsync', id) ?? '');
   // While one waits, the server reads the load of other users once per interval.
   await vi.waitFor(async () => {
-    const rows = await stage.test.app.db.query(
-      'select 1 from accounts where others_at is not null',
-    );
+    const rows = await app.db.query('select 1 from accounts where others_at is not null');
     expect(rows).toHaveLength(1);
-  }, patient);
+  }, longWait);
 });
 afterAll(async () => {
   await pool.close();
-  await stage.stop();
+  await app.stop();
 });
 
 const genuine = (id: string) => signToken([secret], { purpose: 'callback', id });
@@ -72,6 +71,7 @@ function forgeries(): fc.Arbitrary<string> {
       .filter(([id, other]) => id !== other)
       .map(([id, other]) => [...parts(id).slice(0, 2), parts(other)[2]].join('.')),
     // Genuine, then changed.
+    fc.tuple(target, fc.nat(2)).map(([id, at]) => parts(id).with(at, 'x'.repeat(43)).join('.')),
     fc
       .tuple(target, fc.integer({ min: 1, max: 88 }))
       .map(([id, length]) => genuine(id).slice(0, length)),
@@ -121,7 +121,7 @@ async function send(token: string, body: string | Buffer) {
 
 /** All rows that a callback can change. */
 async function readAll() {
-  const { db } = stage.test.app;
+  const { db } = app;
   const tables = ['lipsyncs', 'lipsync_events', 'refusals', 'uploads', 'accounts', 'settings'];
   const rows = tables.map((table) => db.query(`select * from ${table} order by 1, 2`));
   const jobs = db.query('select name, state, data from pgboss.job order by id');
@@ -131,18 +131,18 @@ async function readAll() {
 describe('keeps out', () => {
   test(`${count} forged callbacks: no upstream call, no event, no row (seed ${seed})`, async () => {
     const before = await readAll();
-    const requests = await stage.requests();
+    const requests = await app.requests();
     const forged = fc.sample(fc.tuple(forgeries(), bodies()), { numRuns: count, seed });
     expect(new Set(forged.map(([token]) => token)).size).toBeGreaterThan(count / 2);
     const answers = await Promise.all(forged.map(([token, body]) => send(token, body)));
     expect(new Set(answers)).toEqual(new Set(['404 not found\n']));
     expect(await readAll()).toEqual(before);
-    expect(await stage.requests()).toEqual(requests);
+    expect(await app.requests()).toEqual(requests);
 
     // The genuine token does change the lip-sync.
     const id = targets[2] ?? '';
-    await stage.test.finishJobs();
+    await app.finishJobs();
     expect(await send(genuine(id), '')).toBe('200 ok\n');
-    await vi.waitFor(async () => expect(await readAll()).not.toEqual(before), patient);
+    await vi.waitFor(async () => expect(await readAll()).not.toEqual(before), longWait);
   }, 60_000);
 });

@@ -9,26 +9,26 @@ import {
   serverSentEvents,
 } from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openStage, type Stage } from '../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../support/app.ts';
+import { type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
 import { event, failureOf, type Step, startScriptedServer } from './scripted-server.ts';
 import { fastBackOff } from './transports.ts';
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: { id: string };
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 2 }] },
   });
-  const [id = ''] = await stage.sources();
+  const [id = ''] = await app.listVideoIds();
   video = { id };
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
 const inputWithText = (text: string): CreateLipsyncInput => ({ video, speech: { text: { text } } });
 
 const server = () => ({
-  url: `${stage.test.url}/graphql`,
+  url: `${app.url}/graphql`,
   transport: serverSentEvents(),
   backOff: fastBackOff,
 });
@@ -87,7 +87,7 @@ describe('works', () => {
   });
 
   test('retries after a lost answer, and one lip-sync is made', async () => {
-    const posts = (await stage.posts()).length;
+    const posts = (await app.posts()).length;
     let attempts = 0;
     const lossy = async (...given: Parameters<typeof fetch>) => {
       attempts += 1;
@@ -98,7 +98,7 @@ describe('works', () => {
     };
     const created = await createLipsync({ ...server(), fetch: lossy }, inputWithText('Lost'));
     expect(created).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: true });
-    expect((await stage.posts()).length).toBe(posts + 1);
+    expect((await app.posts()).length).toBe(posts + 1);
   });
 
   test('retries broken connections and server errors with the same key', async () => {

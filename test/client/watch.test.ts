@@ -9,40 +9,40 @@ import {
   webSocket,
 } from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { expectSoundLog, idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../support/app.ts';
 import { testStorage } from '../support/database.ts';
 import { type Line, openLine } from '../support/line.ts';
+import { expectSoundLog, idOf, type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
 import { fastBackOff, transports } from './transports.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
 const oneMinuteMs = 60_000;
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     env: { AUTH_JWT_SECRET: jwtSecret, ALLOW_ANONYMOUS: 'true' },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }], generatingMs: 1_000 },
   });
-  [video = ''] = await stage.sources();
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
 const createWithText = async (text: string, headers = {}) =>
-  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }, headers));
+  idOf(await app.create({ video: { id: video }, text }, headers));
 
 /** Signs a token that is valid for one minute of the server's clock. */
 const signToken = () =>
   new SignJWT({ sub: 'ada', scope: 'lipsync:read lipsync:write videos:read' })
     .setProtectedHeader({ alg: 'HS256' })
-    .setExpirationTime(new Date(Date.now() + stage.clock.aheadMs + oneMinuteMs))
+    .setExpirationTime(new Date(Date.now() + app.clock.aheadMs + oneMinuteMs))
     .sign(new TextEncoder().encode(jwtSecret));
 
 const readSequences = async (id: string, headers = {}) =>
-  (await stage.events(id, headers)).map(({ sequence }) => sequence);
+  (await app.readEvents(id, headers)).map(({ sequence }) => sequence);
 
-const countWatchedOnServer = () => stage.test.app.services.lipsyncs.watchedCount();
+const countWatchedOnServer = () => app.services.lipsyncs.watchedCount();
 
 describe.each(transports)('over $name', ({ make }) => {
   const serverAt = (line: Line): WatchableServer => ({
@@ -70,15 +70,15 @@ describe.each(transports)('over $name', ({ make }) => {
 
   describe('works', () => {
     test('delivers every event once when the connection is cut after each of them', async () => {
-      await using line = await openLine(stage.test.url);
+      await using line = await openLine(app.url);
       const id = await createWithText('Cut off');
-      const [first] = await stage.events(id);
+      const [first] = await app.readEvents(id);
       const seen = await collect(serverAt(line), id, {
         after: first?.cursor ?? '',
         onEvent: line.cut,
       });
       expect(sequencesOf(seen)).toEqual((await readSequences(id)).slice(1));
-      expectSoundLog(await stage.events(id));
+      expectSoundLog(await app.readEvents(id));
       expect(seen.at(-1)).toMatchObject({
         status: 'COMPLETED',
         lipsync: { id, text: 'Cut off' },
@@ -88,14 +88,14 @@ describe.each(transports)('over $name', ({ make }) => {
     });
 
     test('delivers the events of a network outage afterwards', async () => {
-      await using line = await openLine(stage.test.url);
+      await using line = await openLine(app.url);
       const id = await createWithText('[[never]] Gone for a while');
       const seen = await collect(serverAt(line), id, {
         async onEvent({ status }) {
           if (status !== 'GENERATING' || line.count > 1) return;
           line.breakDown();
-          await stage.finish(id);
-          await stage.end(id);
+          await app.finishJob(id);
+          await app.waitForEnd(id);
           line.mend();
         },
       });
@@ -105,14 +105,14 @@ describe.each(transports)('over $name', ({ make }) => {
     });
 
     test('continues after a reload with the id, and from the last cursor with the missed events', async () => {
-      await using line = await openLine(stage.test.url);
+      await using line = await openLine(app.url);
       const id = await createWithText('Reloaded');
       let cursor: string | null = null;
       for await (const update of watchLipsync(serverAt(line), id)) {
         if (update.__typename === 'LipsyncProgress') ({ cursor } = update);
         break;
       }
-      await stage.end(id);
+      await app.waitForEnd(id);
       const log = await readSequences(id);
       expect(sequencesOf(await collect(serverAt(line), id))).toEqual(log.slice(-1));
       const resumed = sequencesOf(await collect(serverAt(line), id, { after: cursor }));
@@ -123,21 +123,20 @@ describe.each(transports)('over $name', ({ make }) => {
     });
 
     test('reconnects with a fresh token when the token expires', async () => {
-      await using line = await openLine(stage.test.url);
+      await using line = await openLine(app.url);
       const id = await createWithText('[[never]] Long', {
         authorization: `Bearer ${await signToken()}`,
       });
       const tokens: string[] = [];
       const token = async () => {
         tokens.push(await signToken());
-        if (tokens.length > 1) await stage.finish(id);
+        if (tokens.length > 1) await app.finishJob(id);
         return tokens.at(-1) ?? '';
       };
       const seen = await collect({ ...serverAt(line), token }, id, {
         onEvent({ status }) {
           // The loop continues only if the server closes the stream because of the expired token.
-          if (status === 'GENERATING' && tokens.length === 1)
-            stage.clock.aheadMs += 2 * oneMinuteMs;
+          if (status === 'GENERATING' && tokens.length === 1) app.clock.aheadMs += 2 * oneMinuteMs;
         },
       });
       expect(seen.at(-1)?.status).toBe('COMPLETED');
@@ -148,14 +147,14 @@ describe.each(transports)('over $name', ({ make }) => {
   describe('refuses', () => {
     test('an unknown id with NotFoundError, without throwing', async () => {
       const updates = await Array.fromAsync(
-        watchLipsync({ url: `${stage.test.url}/graphql`, transport: make() }, 'TGlwc3luYzp4'),
+        watchLipsync({ url: `${app.url}/graphql`, transport: make() }, 'TGlwc3luYzp4'),
       );
       expect(updates).toMatchObject([{ __typename: 'NotFoundError', code: 'NOT_FOUND' }]);
     });
 
     test('an invalid cursor with InvalidInputError and its path', async () => {
       const id = await createWithText('Odd');
-      const target = { url: `${stage.test.url}/graphql`, transport: make() };
+      const target = { url: `${app.url}/graphql`, transport: make() };
       const updates = await Array.fromAsync(watchLipsync(target, id, { after: 'odd' }));
       expect(updates).toMatchObject([
         { __typename: 'InvalidInputError', issues: [{ path: ['after'] }] },
@@ -163,7 +162,7 @@ describe.each(transports)('over $name', ({ make }) => {
     });
 
     test('an invalid token with NotAuthenticatedError', async () => {
-      const target = { url: `${stage.test.url}/graphql`, transport: make(), token: 'bad' };
+      const target = { url: `${app.url}/graphql`, transport: make(), token: 'bad' };
       const updates = await Array.fromAsync(watchLipsync(target, await createWithText('Mine')));
       expect(updates).toMatchObject([{ __typename: 'NotAuthenticatedError' }]);
     });
@@ -171,7 +170,7 @@ describe.each(transports)('over $name', ({ make }) => {
 
   describe('keeps out', () => {
     test('watchers that left the loop: the server releases them before the next event', async () => {
-      await using line = await openLine(stage.test.url);
+      await using line = await openLine(app.url);
       const id = await createWithText('[[never]] Left');
       for await (const _ of watchLipsync(serverAt(line), id)) {
         expect(countWatchedOnServer()).toBeGreaterThan(0);
@@ -184,9 +183,9 @@ describe.each(transports)('over $name', ({ make }) => {
 });
 
 test('keeps a silent socket while it answers pings, and reopens it when it does not', async () => {
-  await using line = await openLine(stage.test.url);
+  await using line = await openLine(app.url);
   const id = await createWithText('[[never]] Quiet');
-  await stage.reach(id, 'GENERATING');
+  await app.waitForStatus(id, 'GENERATING');
   const inner = webSocket({ silenceMs: 1_500 });
   const thirdHeartbeat = Promise.withResolvers<void>();
   let heartbeats = 0;
@@ -204,13 +203,13 @@ test('keeps a silent socket while it answers pings, and reopens it when it does 
   expect(line.count).toBe(1);
   line.deaden();
   await vi.waitFor(() => expect(line.count).toBe(2), { timeout: 10_000 });
-  await stage.finish(id);
+  await app.finishJob(id);
   expect((await watching).at(-1)).toMatchObject({ status: 'COMPLETED' });
 });
 
 test('resumes after the last event when the server restarts', async () => {
   const storage = await testStorage();
-  const parts = { storage, upstream: stage.test.sandbox };
+  const parts = { storage, upstream: app.sandbox };
   try {
     const before = await startTestApp(parts);
     await using line = await openLine(before.url);
@@ -235,7 +234,7 @@ test('resumes after the last event when the server restarts', async () => {
     await before.stop();
     await using after = await startTestApp(parts);
     line.leadTo(after.url);
-    await stage.finish(id);
+    await app.finishJob(id);
     for (const seen of await Promise.all(watching)) {
       const sequences = seen.map(
         (update) => update?.__typename === 'LipsyncProgress' && update.sequence,

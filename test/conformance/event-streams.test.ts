@@ -1,43 +1,42 @@
 import { createClient } from 'graphql-sse';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readEvents, type ServerSentEvent } from '../support/graphql-client.ts';
 import {
   idOf,
-  openStage,
-  patient,
+  type LipsyncApp,
   progressSubscription,
-  type Stage,
-} from '../domains/lipsyncs/stage.ts';
-import { readEvents, type ServerSentEvent } from '../support/graphql-client.ts';
+  startLipsyncApp,
+} from '../support/lipsync-app.ts';
+import { longWait } from '../support/lipsyncs.ts';
 
 /*
  * https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, tested with raw requests and with the reference client. The
  * content of the answers is tested elsewhere.
  */
 
-let stage: Stage;
+let app: LipsyncApp;
 /** The id of a lip-sync whose job never ends, and of a finished one. */
 let quiet: string;
 let ended: string;
 beforeAll(async () => {
-  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
-  const [video = ''] = await stage.sources();
-  const make = async (text: string) =>
-    idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+  app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
+  const [video = ''] = await app.listVideoIds();
+  const make = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
   ended = await make('Over');
-  await stage.end(ended);
-  await stage.test.turn({ callbacks: 'none' });
+  await app.waitForEnd(ended);
+  await app.turn({ callbacks: 'none' });
   quiet = await make('[[never]] Quiet');
 });
-afterAll(() => stage?.stop());
+afterAll(() => app?.stop());
 
-const watched = () => stage.test.app.services.lipsyncs.watchedCount();
-afterEach(() => vi.waitFor(() => expect(watched()).toBe(0), patient));
+const watched = () => app.services.lipsyncs.watchedCount();
+afterEach(() => vi.waitFor(() => expect(watched()).toBe(0), longWait));
 
 const json = { 'content-type': 'application/json' };
 const asStream = { accept: 'text/event-stream' };
 const name = { query: '{ viewer { name } }' };
 const watch = (id: string) => ({ query: progressSubscription, variables: { id } });
-const endpoint = () => `${stage.test.url}/graphql`;
+const endpoint = () => `${app.url}/graphql`;
 
 type Result = { data?: Record<string, unknown>; errors?: { message: string }[] };
 
@@ -112,7 +111,7 @@ describe('works', () => {
     await frames(response.body).next();
     expect(watched()).toBe(1);
     leaving.abort();
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(watched()).toBe(0), longWait);
   });
 
   it("serves the reference client's subscription to a lip-sync", async () => {

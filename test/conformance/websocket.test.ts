@@ -1,13 +1,13 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startTestApp } from '../support/app.ts';
 import {
   idOf,
-  openStage,
-  patient,
+  type LipsyncApp,
   progressSubscription,
-  type Stage,
-} from '../domains/lipsyncs/stage.ts';
-import { startTestApp } from '../support/app.ts';
+  startLipsyncApp,
+} from '../support/lipsync-app.ts';
+import { longWait } from '../support/lipsyncs.ts';
 import { type Message, RawWebSocket } from '../support/raw-websocket.ts';
 
 /*
@@ -15,23 +15,23 @@ import { type Message, RawWebSocket } from '../support/raw-websocket.ts';
  * break. The content of the answers is tested elsewhere.
  */
 
-let stage: Stage;
+let app: LipsyncApp;
 let url: string;
 /** The id of a lip-sync whose job never ends. */
 let id: string;
 beforeAll(async () => {
-  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
-  await stage.test.turn({ callbacks: 'none' });
-  url = stage.test.url;
-  const [video = ''] = await stage.sources();
+  app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
+  await app.turn({ callbacks: 'none' });
+  url = app.url;
+  const [video = ''] = await app.listVideoIds();
   const speech = { text: { text: '[[never]] Quiet' } };
-  id = idOf(await stage.create({ video: { id: video }, speech }));
+  id = idOf(await app.create({ video: { id: video }, speech }));
 });
-afterAll(() => stage?.stop());
+afterAll(() => app?.stop());
 
 const name = '{ viewer { name } }';
 const subscribe = (query = name) => ({ type: 'subscribe', id: '1', payload: { query } });
-const watched = () => stage.test.app.services.lipsyncs.watchedCount();
+const watched = () => app.services.lipsyncs.watchedCount();
 const isAbout = (each: string) => (message: Message) => message.id === each;
 
 /** The messages about operations, as `id type`. */
@@ -138,7 +138,7 @@ describe('works', () => {
       ['a next', 'b next', '🏊 next', 'query next', 'query complete'].toSorted(),
     );
     raw.socket.close();
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(watched()).toBe(0), longWait);
   });
 
   it('ends a subscription on complete, sends nothing more for it, and frees its id', async () => {
@@ -147,7 +147,7 @@ describe('works', () => {
     await raw.message(({ type }) => type === 'next');
     expect(watched()).toBe(1);
     raw.complete('1');
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(watched()).toBe(0), longWait);
     await settled(raw);
     expect(operationMessages(raw)).toEqual(['1 next']);
     raw.send(subscribe());
@@ -231,7 +231,7 @@ describe('refuses', () => {
     await raw.message(({ type }) => type === 'next');
     raw.send(subscribe());
     expect(await raw.closed).toEqual({ code: 4409, reason: 'Subscriber for 1 already exists' });
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(watched()).toBe(0), longWait);
   });
 
   it('the id of an operation without an answer yet: 4409', async () => {
@@ -291,6 +291,6 @@ describe('keeps out', () => {
     await good.message((message) => isAbout('2')(message) && message.type === 'complete');
     expect(watched()).toBe(1);
     good.socket.close();
-    await vi.waitFor(() => expect(watched()).toBe(0), patient);
+    await vi.waitFor(() => expect(watched()).toBe(0), longWait);
   });
 });

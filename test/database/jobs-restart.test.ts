@@ -2,24 +2,18 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { createJobs, type Jobs } from '../../src/database/jobs.ts';
-import { postgresUrl, silentLog, type TestStorage, testStorage } from '../support/database.ts';
+import { postgresUrl, silentLog, type TestStorage } from '../support/database.ts';
 import { createRecordingHandler, type Note } from './recording-handler.ts';
+import { startJobs, stopJobs } from './start-jobs.ts';
 
 let storage: TestStorage;
 let db: Database;
 let jobs: Jobs;
 
 beforeAll(async () => {
-  storage = await testStorage({ migrated: false });
-  db = await connectDatabase(storage);
-  jobs = createJobs(db, silentLog);
-  await jobs.start();
+  ({ storage, db, jobs } = await startJobs());
 });
-afterAll(async () => {
-  await jobs.stop();
-  await db.close();
-  await storage.remove();
-});
+afterAll(() => stopJobs({ storage, db, jobs }));
 
 describe('works after', () => {
   it('a failed script: later queries work', async () => {

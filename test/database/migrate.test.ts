@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { MigrationError, migrate } from '../../src/database/migrate.ts';
 import { postgresUrl, type TestStorage, testStorage } from '../support/database.ts';
@@ -10,16 +10,20 @@ let storage: TestStorage;
 let db: Database;
 let directory: string;
 
-beforeEach(async () => {
+beforeAll(async () => {
   storage = await testStorage({ migrated: false });
   db = await connectDatabase(storage);
-  directory = await mkdtemp(join(tmpdir(), 'lipsync-migrations-'));
 });
-afterEach(async () => {
+afterAll(async () => {
   await db.close();
   await storage.remove();
-  await rm(directory, { recursive: true });
 });
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'lipsync-migrations-'));
+  await db.query('drop schema public cascade');
+  await db.query('create schema public');
+});
+afterEach(() => rm(directory, { recursive: true }));
 
 const write = (name: string, text: string) => writeFile(join(directory, name), text);
 const applied = async () =>

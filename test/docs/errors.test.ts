@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { isInterfaceType, isUnionType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -98,6 +100,8 @@ describe('the request errors', () => {
     ['DOCUMENT_TOO_LARGE', { query: `# ${'x'.repeat(65_536)}\n{ viewer { name } }` }],
     ['TOO_MANY_ALIASES', { query: `{ ${aliases} }` }],
     ['TOO_MANY_DIRECTIVES', { query: `{ viewer { name${' @include(if: true)'.repeat(51)} } }` }],
+    ['VALUES_TOO_LARGE', { query: '{ __typename }', variables: { x: Array(2_001).fill(0) } }],
+    ['VALUES_TOO_DEEP', { query: `{ nodes(ids: ${'['.repeat(21)}${']'.repeat(21)}) { id } }` }],
     ['COST_TOO_HIGH', { query: `{ lipsyncs(first: 100) { nodes { ${events} b: ${events} } } }` }],
   ];
 
@@ -120,6 +124,13 @@ describe('the request errors', () => {
     }
   });
 
+  /** With `fetch` the header cannot be chosen. */
+  const getWithHost = async (host: string) => {
+    const [response] = await once(get(`${app.url}/livez`, { headers: { host } }), 'response');
+    const text = (await (response as IncomingMessage).toArray()).join('');
+    return new Response(text, { status: (response as IncomingMessage).statusCode ?? 0 });
+  };
+
   const ofRequest: [string, () => Promise<Response>][] = [
     ['BAD_REQUEST', () => send({})],
     ['BATCHING_REFUSED', () => send([{ query: '{ viewer { name } }' }])],
@@ -128,6 +139,7 @@ describe('the request errors', () => {
       'FOREIGN_ORIGIN',
       () => fetch(`${app.url}/graphql`, { headers: { origin: 'https://foreign.example' } }),
     ],
+    ['UNKNOWN_HOST', () => getWithHost('elsewhere.example')],
     ['NOT_ACCEPTABLE', () => send({ query: '{ viewer { name } }' }, { accept: 'text/plain' })],
     ['REQUEST_TOO_LARGE', () => send({ query: 'x'.repeat(1_100_000) })],
     ['UNSUPPORTED_CONTENT_TYPE', () => send({}, { 'content-type': 'text/plain' })],

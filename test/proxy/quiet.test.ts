@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultHeartbeatMs } from '../../src/server/sse/heartbeat.ts';
-import { idOf, openStage, type Stage } from '../domains/lipsyncs/stage.ts';
 import { connectionKinds, type OpenStream, openStream } from '../server/streams.ts';
 import { createApiKeys } from '../support/api-keys.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
 import { startNginx } from './nginx.ts';
 
 /*
@@ -19,21 +19,21 @@ const { env, headers } = createApiKeys({
 const { authorization } = headers.watcher;
 const token = authorization.replace('Bearer ', '');
 
-type Side = { stage: Stage; id: string; url: string; close(): Promise<void> };
+type Side = { app: LipsyncApp; id: string; url: string; close(): Promise<void> };
 
 /** A server behind nginx, with a lip-sync without further events. */
 async function openSide(heartbeatMs: number): Promise<Side> {
-  const stage = await openStage({ env: { ...env, POLL_INTERVAL_MS: '600000' }, heartbeatMs });
-  await stage.test.turn({ callbacks: 'none' });
-  const [video = ''] = await stage.sources(undefined, headers.watcher);
+  const app = await startLipsyncApp({ env: { ...env, POLL_INTERVAL_MS: '600000' }, heartbeatMs });
+  await app.turn({ callbacks: 'none' });
+  const [video = ''] = await app.listVideoIds(undefined, headers.watcher);
   const input = { video: { id: video }, speech: { text: { text: '[[never]] Quiet' } } };
-  const id = idOf(await stage.create(input, headers.watcher));
-  const nginx = await startNginx(stage.test.url, { cutMs });
+  const id = idOf(await app.create(input, headers.watcher));
+  const nginx = await startNginx(app.url, { cutMs });
   const close = async () => {
     await nginx[Symbol.asyncDispose]();
-    await stage.stop();
+    await app.stop();
   };
-  return { stage, id, url: nginx.url, close };
+  return { app, id, url: nginx.url, close };
 }
 
 let alive: Side;
@@ -59,7 +59,7 @@ test('every quiet stream survives five minutes behind a proxy that cuts after on
   expect(streams.map((stream, at) => [connectionKinds[at], stream.isOpen()])).toEqual(
     connectionKinds.map((kind) => [kind, true]),
   );
-  await alive.stage.cancel(alive.id, headers.watcher);
+  await alive.app.cancel(alive.id, headers.watcher);
   const told = streams.filter((_, at) => connectionKinds[at] !== 'an idle WebSocket');
   await Promise.all(told.map((stream) => stream.receives('complete')));
   for (const stream of streams) stream.disconnect();

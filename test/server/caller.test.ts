@@ -21,6 +21,7 @@ const closed: AuthenticatorOptions = {
   jwtSecret: null,
   issuer: null,
   audience: null,
+  allowsNoExpiry: false,
   apiKeys: [],
   log: createLog('debug', { write: (line) => void lines.push(line) }),
   now: () => now,
@@ -107,9 +108,12 @@ describe('works', () => {
     expect(caller.scopes).toEqual(new Set(['lipsync:read', 'videos:read']));
   });
 
-  test('a JWT without exp is valid until its secret or key changes', async () => {
+  test('a JWT without exp is valid until its secret or key changes, with AUTH_ALLOW_NO_EXPIRY', async () => {
     const { exp: _, ...lasting } = claims;
-    expect(await authenticateHs256(lasting)).toMatchObject({ name: 'ada', expiresAt: null });
+    await expect(authenticateHs256(lasting)).rejects.toEqual(refusal);
+    const lenient = { ...bySecret, allowsNoExpiry: true };
+    const caller = await authenticateHs256(lasting, lenient);
+    expect(caller).toMatchObject({ name: 'ada', expiresAt: null });
   });
 
   test.each([

@@ -75,12 +75,16 @@ const responses: [string, number, Sent][] = [
   ['/metrics', 200, { path: '/metrics' }],
   ['a probe with a writing method', 405, { method: 'DELETE', path: '/readyz' }],
   ['another probe with a writing method', 405, { method: 'POST', path: '/metrics', body: 'x' }],
-  ['a request for a proxy', 404, { path: 'http://elsewhere.example/graphql' }],
+  ['an absolute target', 200, { path: 'http://127.0.0.1/livez' }],
+  ['an absolute target without a path', 302, { path: 'http://localhost' }],
+  ['an absolute target of another host', 421, { path: 'http://elsewhere.example/graphql' }],
+  ['an absolute target with an invalid host', 400, { path: 'http://a@localhost/graphql' }],
+  ['another host', 421, { path: '/livez', headers: { host: 'elsewhere.example' } }],
   ['an unknown expectation', 417, { path: '/livez', headers: { expect: 'miracles' } }],
 ];
 
 const head = (first: string, headers: string) =>
-  `${first} HTTP/1.1\r\nhost: x\r\n${headers}\r\n\r\n`;
+  `${first} HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n\r\n`;
 
 function handshake(path: string, more: string): string {
   const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13';
@@ -142,6 +146,13 @@ describe('works', () => {
       head('POST /graphql', 'content-length: 5\r\ntransfer-encoding: chunked'),
     ],
     ['a request without Host', 400, 'GET /livez HTTP/1.1\r\n\r\n'],
+    ['two Host headers', 400, head('GET /livez', 'host: localhost')],
+    ['an upgrade with two Host headers', 400, handshake('/graphql', 'host: localhost')],
+    [
+      'an upgrade for another host',
+      421,
+      handshake('/graphql', '').replace('host: localhost', 'host: elsewhere.example'),
+    ],
     ['an upgrade from a foreign page', 403, handshake('/graphql', 'origin: https://evil.example')],
     ['an upgrade of an unknown path', 404, handshake('/graphql/stream', '')],
     ['an upgrade with a token in the URL', 400, handshake('/graphql?token=x', '')],

@@ -52,6 +52,7 @@ beforeEach(async () => {
     jwtSecret: null,
     issuer,
     audience,
+    allowsNoExpiry: false,
     log: createLog('debug', { write: (line) => void lines.push(JSON.parse(line)) }),
     now: () => now,
   };

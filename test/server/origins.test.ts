@@ -88,21 +88,38 @@ async function upgrade(url: string, headers: OutgoingHttpHeaders): Promise<numbe
 
 const statusOf = async (url: string, sent: Sent) => (await send(url, sent)).status;
 
-/** Requests without a preflight: the server itself must check where they come from. */
-const withoutPreflight: [string, (url: string, headers: OutgoingHttpHeaders) => Promise<number>][] =
+/** Every way to reach the server: it checks where each request comes from. */
+const requests: [string, (url: string, headers: OutgoingHttpHeaders) => Promise<number>][] = [
+  ['GET', (url, headers) => statusOf(url, { path: `/graphql?${search}`, headers })],
   [
-    ['GET', (url, headers) => statusOf(url, { path: `/graphql?${search}`, headers })],
-    [
-      'HEAD',
-      (url, headers) => statusOf(url, { method: 'HEAD', path: `/graphql?${search}`, headers }),
-    ],
-    [
-      'SSE by GET',
-      (url, headers) =>
-        statusOf(url, { path: `/graphql?${search}`, headers: { ...asStream, ...headers } }),
-    ],
-    ['WebSocket', upgrade],
-  ];
+    'HEAD',
+    (url, headers) => statusOf(url, { method: 'HEAD', path: `/graphql?${search}`, headers }),
+  ],
+  [
+    'SSE by GET',
+    (url, headers) =>
+      statusOf(url, { path: `/graphql?${search}`, headers: { ...asStream, ...headers } }),
+  ],
+  ['WebSocket', upgrade],
+  [
+    'POST',
+    (url, headers) =>
+      statusOf(url, { method: 'POST', path: '/graphql', headers: { ...json, ...headers }, body }),
+  ],
+  ['DELETE', (url, headers) => statusOf(url, { method: 'DELETE', path: '/graphql', headers })],
+  ['preflight', (url, headers) => statusOf(url, { method: 'OPTIONS', path: '/graphql', headers })],
+  [
+    'PUT to an upload address',
+    (url, headers) => statusOf(url, { method: 'PUT', path: '/uploads/x', headers, body: 'x' }),
+  ],
+  [
+    'POST to a callback address',
+    (url, headers) => statusOf(url, { method: 'POST', path: '/callbacks/x', headers, body: 'x' }),
+  ],
+  ['GET of /metrics', (url, headers) => statusOf(url, { path: '/metrics', headers })],
+  ['GET of /livez', (url, headers) => statusOf(url, { path: '/livez', headers })],
+  ['GET of an unknown path', (url, headers) => statusOf(url, { path: '/nothing', headers })],
+];
 
 /** The CORS headers for each page with an origin, and those that it should get. */
 async function corsHeaders(app: TestApp, sent: Sent) {
@@ -127,16 +144,13 @@ const modes: [string, () => TestApp][] = [
 
 describe('keeps out', () => {
   describe.each(modes)('in %s mode', (_, appOf) => {
-    test.each(withoutPreflight)(
-      'foreign pages by %s, and admits allowed ones',
-      async (_, request) => {
-        const app = appOf();
-        for (const { headers, isAllowed } of pagesOf(app)) {
-          const status = await request(app.url, headers);
-          expect([headers, status === 403], `${status}`).toEqual([headers, !isAllowed]);
-        }
-      },
-    );
+    test.each(requests)('foreign pages by %s, and admits allowed ones', async (_, request) => {
+      const app = appOf();
+      for (const { headers, isAllowed } of pagesOf(app)) {
+        const status = await request(app.url, headers);
+        expect([headers, status === 403], `${status}`).toEqual([headers, !isAllowed]);
+      }
+    });
 
     test.each(['/graphql', '/uploads/x'])(
       'foreign pages by a preflight to %s, and grants it to allowed ones',

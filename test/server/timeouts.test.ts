@@ -37,7 +37,7 @@ async function readAll(socket: Socket): Promise<string> {
 }
 
 const head = (first: string, headers: string) =>
-  `${first} HTTP/1.1\r\nhost: here\r\n${headers}\r\n\r\n`;
+  `${first} HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n\r\n`;
 const json = 'content-type: application/json';
 const partOfJson = '{"query":';
 
@@ -46,7 +46,7 @@ const callbackPath = () =>
 
 describe('keeps out', () => {
   test.each<[string, () => string]>([
-    ['headers', () => 'POST /graphql HTTP/1.1\r\nhost: here\r\nx-slow: '],
+    ['headers', () => 'POST /graphql HTTP/1.1\r\nhost: localhost\r\nx-slow: '],
     ['a URL', () => 'GET /graph'],
     [
       'an operation',

@@ -22,6 +22,10 @@ export type TestAppOptions = {
   /** The interval of heartbeats on quiet connections. */
   heartbeatMs?: number;
   clientTimeouts?: AppOptions['clientTimeouts'];
+  /** Of the background work. Default: the product's. */
+  intervals?: AppOptions['intervals'];
+  /** Writes every line of the log. Default: as the program does, with a limit per minute. */
+  hasUnlimitedLog?: boolean;
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -39,7 +43,7 @@ export type TestApp = GraphQLClient & {
   readSandbox<T>(path: 'requests' | 'jobs' | 'switches'): Promise<T>;
   /** Ends every running job of the sandbox now. */
   finishJobs(status?: 'COMPLETED' | 'FAILED' | 'MODERATED'): Promise<void>;
-  /** All log lines from level `debug` up. */
+  /** All log lines, of every level. */
   logs: LogLine[];
   /** Also as `await using`. */
   stop(): Promise<void>;
@@ -74,10 +78,11 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     });
     const app = await startApp({
       config,
-      log: createLog('debug', { write }),
+      log: createLog('trace', { write }, options.hasUnlimitedLog ? { timer: queueMicrotask } : {}),
       openUpstream: async () => options.upstream ?? needed(sandbox),
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
+      intervals: options.intervals,
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
     });
     closers.push(app.close);

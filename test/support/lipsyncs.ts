@@ -44,14 +44,20 @@ export function withHeaders({ ask }: Client, headers: Record<string, string>): C
 export const lipsyncFields = `id status reference text submittedAt finishedAt creditsCharged
   failure { __typename code message } result { id status url } progress { percent queuePosition }`;
 
+/** The fields of every member of the union that `createLipsync` answers. */
+export const createdFields = `__typename
+  ... on CreateLipsyncSuccess { replayed lipsync { ${lipsyncFields} } }
+  ... on OutcomeUnknownError { lipsync { ${lipsyncFields} } }
+  ... on InvalidInputError { issues { path message } }
+  ... on RateLimitedError { reason }
+  ... on UpstreamUnavailableError { unavailable: reason }
+  ... on LipsyncError { code message retryable retryAfterSeconds }`;
+
 export const createLipsyncMutation = `mutation ($input: CreateLipsyncInput!) {
-  createLipsync(input: $input) { __typename
-    ... on CreateLipsyncSuccess { replayed lipsync { ${lipsyncFields} } }
-    ... on OutcomeUnknownError { lipsync { ${lipsyncFields} } }
-    ... on InvalidInputError { issues { path message } }
-    ... on RateLimitedError { reason }
-    ... on UpstreamUnavailableError { unavailable: reason }
-    ... on LipsyncError { code message retryable retryAfterSeconds } } }`;
+  createLipsync(input: $input) { ${createdFields} } }`;
+
+/** For `vi.waitFor`. */
+export const longWait = { timeout: 15_000, interval: 25 };
 
 /** The data of an operation; fails when the answer has `errors`. */
 export async function askForData<Data>(
@@ -90,6 +96,20 @@ export async function requestLipsync(
   return data.createLipsync;
 }
 
+/** A whole input, also for `createLipsyncs`. */
+export const inputOf = (videoId: string, text: string, more: object = {}) => ({
+  video: { id: videoId },
+  speech: { text: { text } },
+  ...more,
+});
+
+/** How many of the results are of each member of the union. */
+export function countTypes(results: readonly CreateLipsyncResult[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { __typename: type } of results) counts[type] = (counts[type] ?? 0) + 1;
+  return counts;
+}
+
 /** Creates a lip-sync; fails on every other member of the union. */
 export async function createLipsync(
   client: Client,
@@ -122,12 +142,9 @@ export async function waitForStatus(
   id: string,
   statuses: string | string[],
 ): Promise<Lipsync> {
-  return vi.waitFor(
-    async () => {
-      const lipsync = await readLipsync(client, id);
-      expect([statuses].flat()).toContain(lipsync?.status);
-      return lipsync as Lipsync;
-    },
-    { timeout: 15_000, interval: 25 },
-  );
+  return vi.waitFor(async () => {
+    const lipsync = await readLipsync(client, id);
+    expect([statuses].flat()).toContain(lipsync?.status);
+    return lipsync as Lipsync;
+  }, longWait);
 }

@@ -103,11 +103,12 @@ function toSearch(operation: Operation | RawOperation): string {
   return new URLSearchParams(params).toString();
 }
 
-/** The GraphQL multipart request format with one small file as the variable `$file`. */
+/** The GraphQL multipart request format with one small file as the variable `$file`, beside those of the operation. */
 function toForm(operation: Operation | RawOperation): FormData {
-  const { query } = operation as Operation;
+  const { query, variables } = operation as Operation;
   const form = new FormData();
-  form.append('operations', JSON.stringify({ query, variables: { file: null } }));
+  const all = { ...(variables as object | undefined), file: null };
+  form.append('operations', JSON.stringify({ query, variables: all }));
   form.append('map', JSON.stringify({ 0: ['variables.file'] }));
   form.append('0', new Blob(['no sound'], { type: 'audio/wav' }), 'a.wav');
   return form;

@@ -78,16 +78,17 @@ describe('a write', () => {
 });
 
 describe('the log', () => {
-  test('has the status, the request and the beginning of the response, without token and e-mails', async () => {
+  test('has the status and the endpoint, and nothing of the response or of the address', async () => {
     const text = `{"error":"${secrets.token} of ${secrets.email} ${'x'.repeat(500)}"}`;
     const served = await serveAnswer(503, text);
     const { upstream, logged } = connect(served.baseUrl);
     await thrownBy(upstream.write({ method: 'DELETE', path: `/accounts/${secrets.email}` }));
     expect(logged()).toContain('"status":503');
-    expect(logged()).toContain('DELETE /accounts/[e-mail]');
+    expect(logged()).toContain('DELETE /accounts/…');
     expect(logged()).not.toContain(secrets.token);
     expect(logged()).not.toContain('@');
-    expect(logged().length).toBeLessThan(600);
+    expect(logged()).not.toContain('xxx');
+    expect(logged().length).toBeLessThan(300);
   });
 
   test('has no text of a response to a request with JSON, which may hold a password', async () => {

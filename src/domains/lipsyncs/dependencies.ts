@@ -38,6 +38,15 @@ export type LipsyncDependencies = {
     /** How long a job is expected to take until one of its kind has finished. */
     readonly defaultJobMs: number;
   };
+  /** Shorter intervals of the background work, for tests. */
+  readonly intervals?:
+    | {
+        /** How late free slots and deadlines are noticed if no notification arrives. Default 1 s. */
+        readonly tickMs?: number;
+        /** A lip-sync is reconciled at most once per this interval, however many callbacks come. Default 1 s. */
+        readonly callbackMs?: number;
+      }
+    | undefined;
   /** POSTs under way in this process, by lip-sync id. Shutdown waits for them. */
   readonly submissions: Map<string, Promise<unknown>>;
   /** Aborted at shutdown: no POST starts from then on. */

@@ -39,6 +39,9 @@ export type ReadyUpload = { path: string; kind: UploadKind; durationSeconds: num
 /** The used part of a web `File` that came within a GraphQL request. */
 export type InlineFile = Pick<File, 'name' | 'size' | 'arrayBuffer'>;
 
+/** The size limit of a file in bytes. */
+export const maxFileBytes = maxUploadBytes;
+
 export type UploadService = {
   /** Creates an upload and its URL. Nothing is sent upstream yet. @throws {InvalidInputError} */
   create(owner: string, input: NewUpload): Promise<{ upload: Upload; uploadUrl: string }>;

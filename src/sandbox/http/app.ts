@@ -52,6 +52,19 @@ const requireToken: MiddlewareHandler<SandboxEnv> = async (c, next) => {
   await next();
 };
 
+/**
+ * A page can rebind its DNS name to the loopback address, and would then read accounts and use the control paths. Its
+ * requests still carry that name as their Host.
+ */
+const requireLoopbackName: MiddlewareHandler<SandboxEnv> = async (c, next) => {
+  const [host = '', ...more] = c.env.incoming.headersDistinct.host ?? [];
+  if (more.length > 0) throw new ApiError(400, 'Several Host headers');
+  if (!/^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(host)) {
+    throw new ApiError(421, 'The sandbox answers only to loopback names.');
+  }
+  await next();
+};
+
 const api = new Hono<SandboxEnv>()
   .use(logAndDelay, injectFaults, requireToken)
   .route('/', lipsyncRoutes)
@@ -71,6 +84,7 @@ for (const path of new Set(api.routes.map((route) => route.path))) {
 export const app = new Hono<SandboxEnv>({
   getPath: (_request, options) => readRawPath(options?.env?.incoming),
 })
+  .use(requireLoopbackName)
   .route('/', mediaRoutes)
   .route('/_sandbox', controlRoutes)
   .route(API_BASE, api)

@@ -53,7 +53,9 @@ export async function openApiKeyFile(parts: {
       keys = parse(text);
       log.info({ count: keys.length }, 'API_KEYS_FILE was read again');
     } catch (error) {
-      log.error({ err: error }, 'API_KEYS_FILE is invalid: its last valid keys stay in use.');
+      // `parse` does not quote the file.
+      const reason = error instanceof Error ? error.message : undefined;
+      log.error({ reason }, 'API_KEYS_FILE is invalid: its last valid keys stay in use.');
     }
   }
 

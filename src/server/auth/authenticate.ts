@@ -22,6 +22,8 @@ export type AuthenticatorOptions = {
   /** Checked on every JWT, with either kind of signature; null: not checked. */
   issuer: string | null;
   audience: string | null;
+  /** Whether a JWT without `exp` is accepted. */
+  allowsNoExpiry: boolean;
   apiKeys: readonly ApiKey[];
   /** More keys, which can change at any time. */
   keyFile?: { keys: () => readonly ApiKey[] } | null;

@@ -10,6 +10,8 @@ export type JwtOptions = {
   /** Checked on tokens of both kinds; null: not checked. */
   issuer: string | null;
   audience: string | null;
+  /** Whether a token without `exp` is accepted. */
+  allowsNoExpiry: boolean;
   log: Log;
   now: () => Date;
 };
@@ -107,11 +109,12 @@ function createKeySetReader(url: URL, { now, log }: JwtOptions) {
 const noKeys = 'AUTH_JWKS_URL can not be read: all JWTs are rejected.';
 const staleKeys = 'AUTH_JWKS_URL can not be read: its last keys stay in use.';
 
-function claimChecks({ issuer, audience, now }: JwtOptions): JWTVerifyOptions {
+function claimChecks({ issuer, audience, allowsNoExpiry, now }: JwtOptions): JWTVerifyOptions {
   return {
     ...(issuer === null ? {} : { issuer }),
     ...(audience === null ? {} : { audience }),
-    requiredClaims: ['sub'],
+    // Without `exp` a leaked token is valid until its key changes.
+    requiredClaims: allowsNoExpiry ? ['sub'] : ['sub', 'exp'],
     clockTolerance: 5,
     currentDate: now(),
   };

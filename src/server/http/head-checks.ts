@@ -1,31 +1,57 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { type HostRules, isAllowedHost, isValidHost, normalizeTarget } from './host.ts';
 import { acceptsResult, hasForeignCharset } from './negotiation.ts';
-import { isForeignRequest, lacksPreflight, type OriginRules } from './origin.ts';
+import { isForeignRequest, isNavigation, lacksPreflight, type OriginRules } from './origin.ts';
 import { errorBody, foreignOriginBody, tokenInUrlBody } from './responses.ts';
 import { hasToken } from './url-token.ts';
 
-/** Why a request to `/graphql` is rejected. */
+/** Why a request is rejected. */
 export type HeadRejection = { status: number; body: object };
 
 const contentTypes =
   'Send application/json in UTF-8, or multipart/form-data with a header such as x-csrf: 1.';
 
-type HeadRules = { origins: OriginRules; hasGraphiql: boolean };
+export type SenderRules = { origins: OriginRules; hosts: HostRules; hasGraphiql: boolean };
 
-/** Checks the URL and headers before the body is read. Null: the request is accepted. */
-export function checkHead(request: IncomingMessage, rules: HeadRules): HeadRejection | null {
+/**
+ * Checks what every request and upgrade must satisfy, on any path: a valid `Host` that is a name of this server, and no
+ * foreign page as the sender. Null: the request is accepted. Changes a target in absolute form to its path.
+ */
+export function checkSender(request: IncomingMessage, rules: SenderRules): HeadRejection | null {
+  if (!normalizeTarget(request)) {
+    return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid request target.') };
+  }
+  const { headers, headersDistinct, httpVersion } = request;
+  if (headers.host === undefined && httpVersion !== '1.0') {
+    return { status: 400, body: errorBody('BAD_REQUEST', 'The Host header is missing.') };
+  }
+  if ((headersDistinct.host?.length ?? 0) > 1 || !isValidHost(headers.host)) {
+    return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Host header.') };
+  }
+  const isLink = rules.hasGraphiql && isPagePath(request.url) && isNavigation(request);
+  if (!isLink && isForeignRequest(headers, rules.origins)) {
+    return { status: 403, body: foreignOriginBody };
+  }
+  if (!isAllowedHost(headers.host, rules.hosts)) {
+    const message = 'This server does not have that name. Add it to ALLOWED_HOSTS.';
+    return { status: 421, body: errorBody('UNKNOWN_HOST', message) };
+  }
+  return null;
+}
+
+/** The paths of GraphiQL. */
+function isPagePath(url = '/'): boolean {
+  return /^\/(graphql\/?)?(\?|$)/.test(url);
+}
+
+/** Checks the URL and headers of a request to `/graphql` before the body is read. Null: the request is accepted. */
+export function checkHead(request: IncomingMessage): HeadRejection | null {
   const { method, headers, url = '' } = request;
   const isPost = method === 'POST';
   const isRead = method === 'GET' || method === 'HEAD';
   const isPage = isRead && headers.accept?.includes('text/html') === true;
-  if (isRead && isForeignRead(headers, { ...rules, isPage })) {
-    return { status: 403, body: foreignOriginBody };
-  }
   if (isPost && (lacksPreflight(headers) || hasForeignCharset(headers))) {
     return { status: 415, body: errorBody('UNSUPPORTED_CONTENT_TYPE', contentTypes) };
-  }
-  if (!isValidHost(headers.host)) {
-    return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Host header.') };
   }
   if (hasToken(url)) return { status: 400, body: tokenInUrlBody };
   if ((isPost || isRead) && !isPage && !acceptsResult(headers)) {
@@ -34,26 +60,4 @@ export function checkHead(request: IncomingMessage, rules: HeadRules): HeadRejec
     return { status: 406, body: errorBody('NOT_ACCEPTABLE', message) };
   }
   return null;
-}
-
-function isForeignRead(
-  headers: IncomingHttpHeaders,
-  { origins, hasGraphiql, isPage }: HeadRules & { isPage: boolean },
-): boolean {
-  const isLink = isPage && hasGraphiql && isNavigation(headers);
-  return !isLink && isForeignRequest(headers, origins);
-}
-
-/** A user followed a link to GraphiQL. The linking site can't read the page, so this is allowed from any site. */
-function isNavigation(headers: IncomingHttpHeaders): boolean {
-  return (
-    headers.origin === undefined &&
-    headers['sec-fetch-mode'] === 'navigate' &&
-    headers['sec-fetch-dest'] === 'document'
-  );
-}
-
-/** Yoga builds a URL from the Host header. Where that throws, its server adapter answers with the stack. */
-function isValidHost(host: string | undefined): boolean {
-  return host === undefined || URL.canParse(`http://${host}/`);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as immediate } from 'node:timers/promises';
 import type { MetricSources } from './metric-registry.ts';
 
 /** The values of the label `door`, which dashboards use. A fixed list, so that requests to unknown paths do not create new series. */
@@ -12,6 +13,11 @@ export function createMetrics(sources: MetricSources) {
   const open = () => {
     opened ??= import('./metric-registry.ts').then(({ openRegistry }) => openRegistry(sources));
     return opened;
+  };
+  let collecting: Promise<{ text: string; contentType: string }> | undefined;
+  const collect = async () => {
+    const { registry } = await open();
+    return { text: await registry.metrics(), contentType: registry.contentType };
   };
   return {
     async observe(
@@ -27,10 +33,18 @@ export function createMetrics(sources: MetricSources) {
       const { requests } = await open();
       requests.observe({ method, door, status }, seconds);
     },
+    /**
+     * Concurrent requests share one collection, and a client that has disconnected causes none: a collection queries the
+     * database, and any number of requests can be made without a token.
+     */
     async send(response: ServerResponse): Promise<void> {
-      const { registry } = await open();
-      const text = await registry.metrics();
-      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+      await immediate();
+      if (response.destroyed) return;
+      collecting ??= collect().finally(() => {
+        collecting = undefined;
+      });
+      const { text, contentType } = await collecting;
+      response.writeHead(200, { 'content-type': contentType }).end(text);
     },
   };
 }

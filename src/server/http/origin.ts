@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 export type OriginRules = {
   /** The public URL of this server, such as `https://lipsync.example`. */
@@ -27,10 +27,29 @@ function isLoopbackOrigin(origin: string): boolean {
   return host !== undefined && loopbackHost.test(host);
 }
 
-/** True if a page of a foreign site sent the request. Checked where a browser needs no preflight: GET and upgrades. */
+/**
+ * True if a page of a foreign site sent the request. Checked on every method and endpoint: a browser sends some of them
+ * without a preflight, and executing one has effects even if the page can't read the response.
+ */
 export function isForeignRequest(headers: IncomingHttpHeaders, rules: OriginRules): boolean {
   if (!isAllowedOrigin(headers, rules)) return true;
   return headers.origin === undefined && headers['sec-fetch-site'] === 'cross-site';
+}
+
+/**
+ * A user followed a link to a page of this server. The linking site can't read the page, so this is allowed from any site.
+ */
+export function isNavigation({
+  method,
+  headers,
+}: Pick<IncomingMessage, 'method' | 'headers'>): boolean {
+  return (
+    (method === 'GET' || method === 'HEAD') &&
+    headers.origin === undefined &&
+    headers['sec-fetch-mode'] === 'navigate' &&
+    headers['sec-fetch-dest'] === 'document' &&
+    headers.accept?.includes('text/html') === true
+  );
 }
 
 /** Content types that a page can't send to another site without a preflight. */

@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../../log.ts';
 import { type Pipeline, requestIdHeader } from '../operation/pipeline.ts';
-import { checkHead } from './head-checks.ts';
+import { checkSize, rejectUnread } from './body-size.ts';
+import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
 import type { Metrics } from './metrics.ts';
 import { normalizeAccept } from './negotiation.ts';
 import { csrfHeaders, isAllowedOrigin, type OriginRules } from './origin.ts';
@@ -22,15 +23,15 @@ type TokenHandler = (
   token: string,
 ) => Promise<void>;
 
-export type HttpOptions = {
+export type HttpOptions = SenderRules & {
   pipeline: Pipeline;
   callbacks: TokenHandler;
   uploads: TokenHandler;
-  origins: OriginRules;
   /** Throws while this process can't serve requests. */
   checkReady: () => Promise<void>;
-  hasGraphiql: boolean;
   metrics: Metrics;
+  /** The bearer token of `/metrics`; null: none is required. */
+  metricsToken: string | null;
   log: Log;
   /** Default: `defaultClientTimeouts`. */
   clientTimeouts?: ClientTimeouts | undefined;
@@ -57,7 +58,6 @@ export function createHttpServer(options: HttpOptions): Server {
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now();
     const requestId = assignRequestId(request);
-    const path = pathOf(request);
     response.setHeader(requestIdHeader, requestId);
     setSecurityHeaders(response);
     response.once('close', () => {
@@ -67,7 +67,7 @@ export function createHttpServer(options: HttpOptions): Server {
         {
           requestId,
           method: request.method,
-          path: redactPath(path),
+          path: pathForLog(pathOf(request)),
           status: response.statusCode,
           ms: Math.round(ms),
         },
@@ -83,9 +83,13 @@ export function createHttpServer(options: HttpOptions): Server {
       }
     });
   };
-  return createServer(limits, listener)
-    .on('clientError', handleClientError)
-    .on('checkExpectation', listener);
+  return (
+    createServer(limits, listener)
+      .on('clientError', handleClientError)
+      // Without this Node permits a client to send before its request is checked.
+      .on('checkContinue', listener)
+      .on('checkExpectation', listener)
+  );
 }
 
 async function handle(
@@ -93,9 +97,15 @@ async function handle(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  setCorsHeaders(options.origins, request, response);
+  const rejection = checkSender(request, options) ?? checkSize(request);
+  if (rejection !== null) return rejectUnread(rejection, { request, response });
+  if (!checkExpectation(request, response)) return;
+  if (request.method === 'OPTIONS') {
+    response.writeHead(204).end();
+    return;
+  }
   const path = pathOf(request);
-  if (!checkProtocol(request, response)) return;
-  if (handleCors(options.origins, request, response)) return;
   const [, endpoint, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
   if (endpoint !== 'uploads') enforceTimeouts(request, response, options.clientTimeouts);
   if (endpoint !== undefined) {
@@ -116,25 +126,22 @@ async function handleGraphQL(
   response: ServerResponse,
 ): Promise<void> {
   request.headers.accept = normalizeAccept(request.headers);
-  const rejection = checkHead(request, options);
+  const rejection = checkHead(request);
   if (rejection !== null) {
     return sendJson(response, rejection.status, rejection.body);
   }
   await options.pipeline.handle(request, response);
 }
 
-/** Checks what HTTP itself requires of a request. False: it was rejected, and the response is sent. */
-function checkProtocol(request: IncomingMessage, response: ServerResponse): boolean {
-  const { host, expect } = request.headers;
-  if (expect !== undefined && !/^100-continue$/i.test(expect)) {
-    sendJson(response, 417, errorBody('BAD_REQUEST', 'Unsupported Expect header.'));
-    return false;
+/** False: the expectation is unknown, and the response is sent. A client that waits for permission to send gets it. */
+function checkExpectation({ headers }: IncomingMessage, response: ServerResponse): boolean {
+  if (headers.expect === undefined) return true;
+  if (/^100-continue$/i.test(headers.expect)) {
+    response.writeContinue();
+    return true;
   }
-  if (host === undefined && request.httpVersion !== '1.0') {
-    sendJson(response, 400, errorBody('BAD_REQUEST', 'The Host header is missing.'));
-    return false;
-  }
-  return true;
+  sendJson(response, 417, errorBody('BAD_REQUEST', 'Unsupported Expect header.'));
+  return false;
 }
 
 async function handleProbe(
@@ -146,8 +153,28 @@ async function handleProbe(
   if (!checkMethod(method, request, response)) return;
   const path = pathOf(request);
   if (path === '/livez') return sendJson(response, 200, { status: 'ok' });
-  if (path === '/metrics') return options.metrics.send(response);
+  if (path === '/metrics') return handleMetrics(options, request, response);
   return handleReady(options, response);
+}
+
+async function handleMetrics(
+  { metrics, metricsToken }: HttpOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (metricsToken === null || hasBearerToken(request, metricsToken)) return metrics.send(response);
+  response.setHeader('www-authenticate', 'Bearer');
+  sendJson(response, 401, {
+    code: 'NOT_AUTHENTICATED',
+    message: 'Send METRICS_TOKEN as a bearer token.',
+  });
+}
+
+/** Compares the hashes in constant time, so that the response time reveals neither the token nor its length. */
+function hasBearerToken({ headers }: IncomingMessage, token: string): boolean {
+  const [, presented = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(presented), hash(token));
 }
 
 async function handleReady(options: HttpOptions, response: ServerResponse): Promise<void> {
@@ -160,24 +187,20 @@ async function handleReady(options: HttpOptions, response: ServerResponse): Prom
   }
 }
 
-/** Sets the CORS headers for allowed origins. True: the request was a preflight, and the response is sent. */
-function handleCors(
+/** Sets the CORS headers for allowed origins. */
+function setCorsHeaders(
   origins: OriginRules,
   request: IncomingMessage,
   response: ServerResponse,
-): boolean {
-  const { origin } = request.headers;
-  if (origin !== undefined && isAllowedOrigin(request.headers, origins)) {
-    response.setHeader('access-control-allow-origin', origin);
-    response.setHeader('access-control-allow-headers', allowedHeaders);
-    response.setHeader('access-control-allow-methods', 'GET, POST, PUT, DELETE');
-    response.setHeader('access-control-expose-headers', exposedHeaders);
-    response.setHeader('access-control-max-age', '600');
-  }
+): void {
   response.setHeader('vary', 'origin');
-  if (request.method !== 'OPTIONS') return false;
-  response.writeHead(204).end();
-  return true;
+  const { origin } = request.headers;
+  if (origin === undefined || !isAllowedOrigin(request.headers, origins)) return;
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-allow-headers', allowedHeaders);
+  response.setHeader('access-control-allow-methods', 'GET, POST, PUT, DELETE');
+  response.setHeader('access-control-expose-headers', exposedHeaders);
+  response.setHeader('access-control-max-age', '600');
 }
 
 async function handleToken(
@@ -213,15 +236,15 @@ function pathOf(request: IncomingMessage): string {
   return request.url?.split('?')[0] ?? '/';
 }
 
-/** Longer than every path segment of this server that is not a token. */
-const maxSegmentLength = 24;
+/** The paths of this server that contain nothing of a caller. */
+const fixedPaths = new Set(['/', '/graphql', '/graphql/', '/livez', '/readyz', '/metrics']);
 
 /**
- * Removes tokens of callbacks and uploads from a logged path: they are credentials. Long segments are removed in any
- * path, because a proxy or a typing error can put a token, or an API key, into a path that this server does not have.
+ * The path without anything that the client chose: tokens of callbacks and uploads are credentials, and a proxy or a
+ * typing error can put a token or a password into a path that this server does not have.
  */
-function redactPath(path: string): string {
-  return path
-    .replace(/(\/(?:callbacks|uploads)\/+)[^/].*/i, '$1…')
-    .replace(/[^/]+/g, (segment) => (segment.length > maxSegmentLength ? '…' : segment));
+function pathForLog(path: string): string {
+  if (fixedPaths.has(path)) return path;
+  const [, endpoint] = /^\/+(callbacks|uploads)\//i.exec(path) ?? [];
+  return endpoint === undefined ? '…' : `/${endpoint.toLowerCase()}/…`;
 }

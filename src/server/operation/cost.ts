@@ -4,14 +4,13 @@ import {
   type FragmentDefinitionNode,
   type GraphQLError,
   getOperationAST,
-  getVariableValues,
   Kind,
 } from 'graphql';
 import { QuotaExceededError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
 import { estimateCost, measureCost, type PricedOperation } from '../../graphql/cost.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
-import { redactValue } from './masking.ts';
+import { coerceVariables } from './coerce-variables.ts';
 import type { PipelinePlugin } from './plugin.ts';
 import { rejectedResult, requestError } from './request-error.ts';
 
@@ -23,9 +22,6 @@ const maxCost = 12_000;
 
 /** The lowest cost of an operation, also of one with free fields only. */
 const minCost = 1;
-
-/** The same limit as in graphql-js's own execution: more errors than this do not help a caller. */
-const maxErrors = 50;
 
 type Charge = {
   operation: PricedOperation;
@@ -39,8 +35,8 @@ type ChargeOutcome = { charge: Charge } | { errors: readonly GraphQLError[] };
 
 /**
  * Limits the cost of each operation, takes it from the owner's budget per minute, and reports in `extensions.cost` the
- * requested cost, the actual cost and the remaining budget. The estimate is charged before execution; the difference to
- * the actual cost is refunded afterwards. A subscription is charged once, as one event, and reports its cost with the
+ * requested cost, the actual cost and the remaining budget. The estimate is charged before execution; only items that a
+ * list did not have are refunded afterwards, and nothing of a mutation. A subscription is charged once, as one event, and reports its cost with the
  * first event. A client that disconnects before then gets no refund.
  */
 export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): PipelinePlugin {
@@ -89,28 +85,16 @@ export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): Pipeli
 
 function readOperation(
   { schema, document, operationName, variableValues }: ExecutionArgs,
-  { hideSuggestions }: { hideSuggestions: boolean },
+  options: { hideSuggestions: boolean },
 ): PricedOperation | { errors: readonly GraphQLError[] } {
   const operation = getOperationAST(document, operationName);
   if (operation == null) throw new Error('The document has no operation to execute.');
-  const { coerced, errors } = getVariableValues(
-    schema,
-    operation.variableDefinitions ?? [],
-    variableValues ?? {},
-    { maxErrors, hideSuggestions },
-  );
-  if (errors !== undefined) {
-    return { errors: errors.map(toInputError) };
-  }
+  const variables = coerceVariables({ schema, operation }, variableValues ?? {}, options);
+  if ('errors' in variables) return variables;
   const fragments = document.definitions
     .filter((each): each is FragmentDefinitionNode => each.kind === Kind.FRAGMENT_DEFINITION)
     .map((each) => [each.name.value, each] as const);
-  return { schema, operation, fragments: new Map(fragments), variables: coerced };
-}
-
-function toInputError(error: GraphQLError): GraphQLError {
-  const { message, nodes } = redactValue(error);
-  return requestError('BAD_USER_INPUT', message, nodes);
+  return { schema, operation, fragments: new Map(fragments), variables: variables.coerced };
 }
 
 function costTooHighError(requested: number, limit: number): GraphQLError {

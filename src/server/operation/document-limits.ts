@@ -18,6 +18,7 @@ import {
 } from 'graphql';
 import type { PipelinePlugin } from './plugin.ts';
 import { requestError } from './request-error.ts';
+import { checkLiterals } from './value-limits.ts';
 
 /** Yoga caches 1,024 parsed documents with their text as the key: this bounds the memory of that cache. */
 const maxCharacters = 65_536;
@@ -59,7 +60,7 @@ export function useDocumentLimits({ hasSuggestions }: { hasSuggestions: boolean 
     document: DocumentNode,
     rules: readonly ValidationRule[] = specifiedRules,
   ): readonly GraphQLError[] => {
-    const error = checkWidth(document) ?? checkDepth(schema, document);
+    const error = checkWidth(document) ?? checkLiterals(document) ?? checkDepth(schema, document);
     if (error !== undefined) return [error];
     // First and separately: some of GraphQL's rules throw on documents that this rule rejects.
     const errors = validate(schema, document, [noConditionalSubscriptionRule], options);

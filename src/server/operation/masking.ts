@@ -1,5 +1,11 @@
 import { handleStreamOrSingleExecutionResult } from '@envelop/core';
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLSchema,
+  isObjectType,
+} from 'graphql';
 import type { Context } from '../../graphql/context.ts';
 import { failureOf, toGraphQLError } from '../../graphql/errors.ts';
 import type { Log } from '../../log.ts';
@@ -14,13 +20,18 @@ const validationFailed = 'GRAPHQL_VALIDATION_FAILED';
  * error of GraphQL itself keeps its message. Any other error is logged, and the caller sees only the request id.
  */
 export function useMasking(log: Log): PipelinePlugin {
-  const maskResult = (result: ExecutionResult, context: Context): ExecutionResult =>
-    result.errors === undefined
+  const maskResult = (
+    result: ExecutionResult,
+    { contextValue, schema }: ExecutionArgs,
+  ): ExecutionResult => {
+    const { requestId } = contextValue as Context;
+    return result.errors === undefined
       ? result
       : {
           ...result,
-          errors: result.errors.map((error) => maskError(error, log, context.requestId)),
+          errors: result.errors.map((error) => maskError(error, log, { requestId, schema })),
         };
+  };
 
   return {
     onParse: () => (done) => {
@@ -34,24 +45,28 @@ export function useMasking(log: Log): PipelinePlugin {
     onExecute: ({ args }) => ({
       onExecuteDone: (payload) =>
         handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
-          setResult(maskResult(result as ExecutionResult, args.contextValue)),
+          setResult(maskResult(result as ExecutionResult, args)),
         ),
     }),
     onSubscribe: ({ args }) => ({
       onSubscribeResult: (payload) => {
         if (!(Symbol.asyncIterator in payload.result)) {
-          payload.setResult(maskResult(payload.result as ExecutionResult, args.contextValue));
+          payload.setResult(maskResult(payload.result as ExecutionResult, args));
         }
         return {
-          onNext: ({ result, setResult }) =>
-            setResult(maskResult(result as ExecutionResult, args.contextValue)),
+          onNext: ({ result, setResult }) => setResult(maskResult(result as ExecutionResult, args)),
         };
       },
     }),
   };
 }
 
-export function maskError(error: unknown, log: Log, requestId?: string): GraphQLError {
+/** @param schema of the operation, where the error has a path: only names of the schema are logged, not aliases */
+export function maskError(
+  error: unknown,
+  log: Log,
+  { requestId, schema }: { requestId?: string | undefined; schema?: GraphQLSchema } = {},
+): GraphQLError {
   const located = error instanceof GraphQLError ? error : undefined;
   const failure = failureOf(error);
   if (failure !== null) return toGraphQLError(failure, located);
@@ -61,7 +76,8 @@ export function maskError(error: unknown, log: Log, requestId?: string): GraphQL
   const cause = located?.originalError ?? error;
   // A client that disconnects is not a fault of this server.
   const level = isClientDisconnect(cause) ? 'debug' : 'error';
-  log[level]({ err: cause, path: located?.path, requestId }, 'unexpected error');
+  const position = { path: pathForLog(located, schema), locations: located?.locations };
+  log[level]({ err: cause, ...position, requestId }, 'unexpected error');
   return new GraphQLError('Something went wrong on our side.', {
     ...(located?.nodes === undefined ? {} : { nodes: located.nodes }),
     ...(located?.path === undefined ? {} : { path: located.path }),
@@ -70,6 +86,27 @@ export function maskError(error: unknown, log: Log, requestId?: string): GraphQL
       ...(requestId === undefined ? {} : { requestId }),
     },
   });
+}
+
+const fieldNames = new WeakMap<GraphQLSchema, ReadonlySet<string>>();
+
+function fieldNamesOf(schema: GraphQLSchema): ReadonlySet<string> {
+  const known = fieldNames.get(schema);
+  if (known !== undefined) return known;
+  const types = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type));
+  const names = new Set(types.flatMap((type) => Object.keys(type.getFields())));
+  fieldNames.set(schema, names);
+  return names;
+}
+
+/** The path of the error, without aliases: the caller chose them. */
+function pathForLog(
+  error: GraphQLError | undefined,
+  schema: GraphQLSchema | undefined,
+): (string | number)[] | undefined {
+  if (schema === undefined) return undefined;
+  const names = fieldNamesOf(schema);
+  return error?.path?.map((key) => (typeof key === 'number' || names.has(key) ? key : '…'));
 }
 
 /**

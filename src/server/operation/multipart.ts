@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { GraphQLError } from 'graphql';
 import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
@@ -12,12 +13,21 @@ import {
   requestTooLargeError,
   setHttpStatus,
 } from './request-params.ts';
+import { checkJsonValues } from './value-limits.ts';
 
 /** 25 MB of files, as documented, and the size limit of any other request for the fields beside them. */
 export const maxMultipartBytes = 25 * 1024 ** 2 + maxRequestBytes;
 
 /** Multipart requests held in memory at once: at most 400 MB for all callers together. `createUpload` streams instead. */
 const maxConcurrent = 16;
+
+/**
+ * The format has two fields, `operations` and `map`, and a document has at most 31 fields that take a file. Without a limit
+ * a body of a million empty parts would block the process for seconds.
+ */
+const formDataLimits = { fields: 10, files: 100, parts: 110 };
+
+const pieceBytes = 16_384;
 
 /** By then one of the running requests has ended: a normal one is complete, and a slow one has timed out. */
 const retryAfterSeconds = 5;
@@ -63,14 +73,16 @@ export function useMultipartRules({
       const body = await readBody(request.body);
       if (body === null) return rejectAsTooLarge();
       const { method, url, headers, signal } = request;
-      setRequest(new fetchAPI.Request(url, { method, headers, signal, body }));
+      // In pieces, because the parser can stop at a limit only between two of them.
+      const pieces = Readable.from(splitBody(body)) as unknown as ReadableStream;
+      setRequest(new fetchAPI.Request(url, { method, headers, signal, body: pieces }));
     },
     onRequestParse({ request, requestParser, setRequestParser }) {
       if (requestParser === undefined || !isMultipart(request)) return;
       setRequestParser(async (multipart) => {
         try {
-          const form = await multipart.formData();
-          checkFieldSize(form);
+          const form = await readForm(multipart);
+          checkFields(form);
           // Yoga's parser reads nothing of the request but `formData`, and the body can be read only once.
           return await requestParser({ formData: async () => form } as Request);
         } catch (thrown) {
@@ -92,19 +104,40 @@ function tooManyFilesError(): GraphQLError {
   });
 }
 
-function checkFieldSize(form: FormData): void {
-  const fields = [...form.values()].filter((value) => typeof value === 'string');
-  const bytes = fields.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+function* splitBody(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.byteLength; at += pieceBytes) yield body.subarray(at, at + pieceBytes);
+}
+
+/** The Request of Yoga accepts limits, which the standard's has not. */
+function readForm(request: Request): Promise<FormData> {
+  type LimitedRequest = { formData(options: object): Promise<FormData> };
+  return (request as unknown as LimitedRequest).formData({ formDataLimits });
+}
+
+function checkFields(form: FormData): void {
+  const fields = [...form.entries()].flatMap(([name, value]) =>
+    typeof value === 'string' ? [{ name, text: Buffer.from(value) }] : [],
+  );
+  const bytes = fields.reduce((sum, { text }) => sum + text.byteLength, 0);
   if (bytes > maxRequestBytes) throw requestTooLargeError();
+  for (const { name, text } of fields) {
+    const error = checkJsonValues(text, name === 'operations' ? 1 : 0);
+    if (error !== undefined) throw error;
+  }
 }
 
 /** Replaces the messages of Yoga and of the form parser, which can quote the request. */
 function toRequestError(thrown: unknown): unknown {
   if (!(thrown instanceof Error) || thrown.name === 'AbortError') return thrown;
+  if (thrown instanceof GraphQLError && isValueLimit(thrown)) return setHttpStatus(thrown);
   const isTooLarge =
     thrown.message.includes('too large') ||
     (thrown instanceof GraphQLError && thrown.extensions.code === 'REQUEST_TOO_LARGE');
   return isTooLarge
     ? setHttpStatus(requestTooLargeError(), 413)
     : setHttpStatus(requestError('BAD_REQUEST', 'Invalid GraphQL multipart request.'), 400);
+}
+
+function isValueLimit({ extensions }: GraphQLError): boolean {
+  return extensions.code === 'VALUES_TOO_LARGE' || extensions.code === 'VALUES_TOO_DEEP';
 }

@@ -12,7 +12,7 @@ import { useContextPerEvent } from './context-per-event.ts';
 import { useCost } from './cost.ts';
 import { useDocumentLimits } from './document-limits.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
-import { isClientDisconnect, maskError, useMasking } from './masking.ts';
+import { maskError, useMasking } from './masking.ts';
 import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
 import type { PipelinePlugin, ServerContext } from './plugin.ts';
 import { useRequestRules } from './request-params.ts';
@@ -70,9 +70,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     logging: {
       debug: () => undefined,
       info: () => undefined,
-      warn: (...args: unknown[]) => log.warn({ args: args.map(String) }, 'yoga'),
+      // `maskError` has decided on every error and logged the unexpected ones. Yoga reports also those that it only
+      // replaced, and would print an error together with the document around it.
+      warn: (...args: unknown[]) => log.debug({ err: args.find(isError) }, 'Yoga warns'),
       error: (...args: unknown[]) =>
-        log[args.some(isClientDisconnect) ? 'debug' : 'error']({ args: args.map(String) }, 'yoga'),
+        log.debug({ err: args.find(isError) }, 'Yoga reports an error'),
     },
     graphiql: options.graphiql ? createGraphiql(options) : false,
     renderGraphiQL: renderPage,
@@ -80,6 +82,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     context: (initial) => findOrCreateContext(options.createContext, initial),
     plugins,
   });
+}
+
+function isError(value: unknown): value is Error {
+  return value instanceof Error;
 }
 
 /** Executes with graphql-js itself: Yoga's own executor turns a thrown failure into a plain Error. */

@@ -16,6 +16,9 @@ export type RequestErrorCode =
   | 'DOCUMENT_NOT_TRUSTED'
   | 'DOCUMENT_TOO_LARGE'
   | 'DOCUMENT_TOO_DEEP'
+  /** Variables or literals have too many values, or a list is too long. */
+  | 'VALUES_TOO_LARGE'
+  | 'VALUES_TOO_DEEP'
   | 'TOO_MANY_ALIASES'
   | 'TOO_MANY_DIRECTIVES'
   /** The document has several operations and the request selects none of them. */

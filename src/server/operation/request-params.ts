@@ -5,6 +5,7 @@ import type { Log } from '../../log.ts';
 import { maskError } from './masking.ts';
 import type { PipelinePlugin } from './plugin.ts';
 import { isRejectedResult, requestError, stripHttpExtension } from './request-error.ts';
+import { checkJsonValues, checkSearchValues } from './value-limits.ts';
 
 /**
  * The size limit of one request on every transport, without the files of a multipart request. It is many times what the
@@ -12,8 +13,8 @@ import { isRejectedResult, requestError, stripHttpExtension } from './request-er
  */
 export const maxRequestBytes = 1_000_000;
 
-/** How much of a body that is too large is read and discarded, so that the client can finish sending and read the error. */
-const maxDrainedBytes = 8 * maxRequestBytes;
+/** How much of a rejected body is read and discarded, so that the client can finish sending and read the error. */
+export const maxDiscardedBytes = 64 * 1024 ** 2;
 
 export function requestTooLargeError(): GraphQLError {
   return requestError('REQUEST_TOO_LARGE', 'The request is too large.');
@@ -75,6 +76,7 @@ async function parseOrReject<T>(parse: () => T): Promise<Awaited<T>> {
 
 /** Validates HTTP requests before they become operations, and sets the HTTP status of rejected ones. */
 export function useRequestRules(log: Log): PipelinePlugin {
+  const rejections = new WeakMap<Request, GraphQLError>();
   return {
     instrumentation: {
       // Without this Yoga sends the stack of an exception in one of its hooks to the client.
@@ -92,11 +94,17 @@ export function useRequestRules(log: Log): PipelinePlugin {
       if (body === null) {
         return endResponse(requestErrorResponse(fetchAPI, [requestTooLargeError()], 413));
       }
-      setRequest(replaceBody(fetchAPI, request, body.toString('utf8')));
+      const parsable = replaceBody(fetchAPI, request, body.toString('utf8'));
+      const rejection = checkJsonValues(body, 1);
+      if (rejection !== undefined) rejections.set(parsable, rejection);
+      setRequest(parsable);
     },
-    onRequestParse({ requestParser, setRequestParser }) {
+    onRequestParse({ request, requestParser, setRequestParser }) {
       if (requestParser === undefined) return;
+      const rejection =
+        request.method === 'GET' ? checkSearchValues(request.url) : rejections.get(request);
       setRequestParser(async (request) => {
+        if (rejection !== undefined) throw setHttpStatus(rejection);
         const params = await parseOrReject(() => requestParser(request));
         const error = Array.isArray(params) ? batchingError() : checkParams(params);
         if (error !== undefined) throw setHttpStatus(error, 400);
@@ -166,7 +174,7 @@ export function isMultipart({ headers }: Pick<Request, 'headers'>): boolean {
 /** Yoga sends the `stack` of a thrown error as the body, with its `status`. */
 function maskHookError(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
   const requestId = request.headers.get('x-request-id') ?? undefined;
-  const stack = JSON.stringify({ errors: [maskError(thrown, log, requestId)] });
+  const stack = JSON.stringify({ errors: [maskError(thrown, log, { requestId })] });
   return Object.assign(new Error('masked'), { stack, status: 500 });
 }
 
@@ -179,7 +187,7 @@ export async function readBody(
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
     if (bytes <= maxRequestBytes) chunks.push(chunk);
-    if (bytes > maxDrainedBytes) break;
+    if (bytes > maxDiscardedBytes) break;
   }
   return bytes > maxRequestBytes ? null : Buffer.concat(chunks);
 }

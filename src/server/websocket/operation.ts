@@ -14,12 +14,7 @@ import type { Log } from '../../log.ts';
 import { maskError } from '../operation/masking.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
-import {
-  batchingError,
-  checkParams,
-  maxRequestBytes,
-  requestTooLargeError,
-} from '../operation/request-params.ts';
+import { batchingError, checkParams } from '../operation/request-params.ts';
 import {
   documentIdOf,
   resolveDocument,
@@ -31,18 +26,24 @@ export type ExecutedOperation = ExecutionArgs & { rootValue: ExecutionResult };
 
 type Parts = { pipeline: Pipeline; trustedDocuments: TrustedDocuments; log: Log };
 
-const batches = new WeakSet<object>();
+const rejections = new WeakMap<object, GraphQLError>();
+
+/**
+ * A payload that graphql-ws accepts, in the place of one that is rejected with this error. graphql-ws would close the socket
+ * instead, with every operation on it.
+ */
+export function rejectedPayload(error: GraphQLError): SubscribePayload {
+  const payload = { query: '' };
+  rejections.set(payload, error);
+  return payload;
+}
 
 /**
  * Adds an empty query to payloads that have none: graphql-ws would close the socket, with every operation on it. A payload
- * with a document id has no query, and a batch is rejected later with the same error as on the other transports.
+ * with a document id has no query, and a batch is rejected with the same error as on the other transports.
  */
 export function addEmptyQuery(payload: unknown, documents: TrustedDocuments): unknown {
-  if (Array.isArray(payload)) {
-    const empty = { query: '' };
-    batches.add(empty);
-    return empty;
-  }
+  if (Array.isArray(payload)) return rejectedPayload(batchingError());
   const isNamed = documents !== null && documentIdOf(payload) !== undefined;
   return isNamed ? { query: '', ...(payload as object) } : payload;
 }
@@ -60,21 +61,15 @@ export async function executePayload(
   const connection = { ...connectionContext, ...initContextCache(), requestId: randomUUID() };
   try {
     const params = resolveDocument(payload, parts.trustedDocuments);
-    const error = checkPayload(payload, params);
+    const error = rejections.get(payload) ?? checkParams(params);
     if (error !== undefined) return [error];
     const executed = await execute(parts.pipeline.getEnveloped({ connection, params }), params);
     if (!('rootValue' in executed)) return stripHttpExtension(executed);
     const { rootValue } = executed;
     return isRejectedResult(rootValue) ? stripHttpExtension(rootValue.errors) : executed;
   } catch (error) {
-    return stripHttpExtension([maskError(error, parts.log, connection.requestId)]);
+    return stripHttpExtension([maskError(error, parts.log, connection)]);
   }
-}
-
-function checkPayload(payload: SubscribePayload, params: object): GraphQLError | undefined {
-  if (batches.has(payload)) return batchingError();
-  if (Buffer.byteLength(JSON.stringify(payload)) > maxRequestBytes) return requestTooLargeError();
-  return checkParams(params);
 }
 
 async function execute(

@@ -2,33 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GraphQLError } from 'graphql';
-import { useServer } from 'graphql-ws/use/ws';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { handleProtocols, makeServer } from 'graphql-ws';
+import { WebSocketServer } from 'ws';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import type { ContextFactory } from '../auth/context.ts';
 import type { Sessions } from '../auth/sessions.ts';
-import { isForeignRequest, type OriginRules } from '../http/origin.ts';
-import {
-  errorBody,
-  foreignOriginBody,
-  notFoundBody,
-  sendJsonAndClose,
-  tokenInUrlBody,
-} from '../http/responses.ts';
+import { checkSender, type SenderRules } from '../http/head-checks.ts';
+import { errorBody, notFoundBody, sendJsonAndClose, tokenInUrlBody } from '../http/responses.ts';
 import { hasToken } from '../http/url-token.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
-import { maxRequestBytes } from '../operation/request-params.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
-import { defaultHeartbeatMs } from '../sse/heartbeat.ts';
 import { Backpressure, closeSocket } from './backpressure.ts';
-import { addEmptyQuery, type ExecutedOperation, executePayload } from './operation.ts';
-
-/**
- * Up to this size a message that is too large gets the same error as on the other transports. Above it the socket closes
- * with 1009, because that is the only way not to read the message.
- */
-const maxMessageBytes = 2 * maxRequestBytes;
+import { type Extra, SignInLimits, serveConnection } from './connection.ts';
+import { maxMessageBytes } from './messages.ts';
+import { type ExecutedOperation, executePayload } from './operation.ts';
 
 /**
  * graphql-ws's "Forbidden": its clients reconnect and ask for `connectionParams` again. 4401 "Unauthorized" would describe
@@ -40,7 +28,7 @@ type WebSocketParts = {
   pipeline: Pipeline;
   createContext: ContextFactory;
   sessions: Pick<Sessions, 'watch'>;
-  origins: OriginRules;
+  senders: SenderRules;
   trustedDocuments: TrustedDocuments;
   heartbeatMs?: number | undefined;
   log: Log;
@@ -48,60 +36,53 @@ type WebSocketParts = {
 
 /** Serves GraphQL over WebSocket on `/graphql` (`graphql-transport-ws`), through the same pipeline as HTTP. */
 export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: maxMessageBytes,
+    handleProtocols,
+  });
   const contexts = new WeakMap<object, Context>();
   const backpressures = new WeakMap<object, Backpressure>();
   const release = ({ extra }: { extra: { socket: object } }, id: string) =>
     backpressures.get(extra.socket)?.release(id);
-  const protocol = useServer(
-    {
-      // Without this the message of an exception becomes the reason with which the socket closes.
-      isProd: true,
-      execute: (args) => (args as ExecutedOperation).rootValue,
-      subscribe: (args) => (args as ExecutedOperation).rootValue,
-      jsonMessageReviver(this: { type?: unknown }, key, value: unknown) {
-        if (key === '' && isServerMessage(value)) throw new Error('Only a server sends this.');
-        return key === 'payload' && this.type === 'subscribe'
-          ? addEmptyQuery(value, parts.trustedDocuments)
-          : value;
-      },
-      onConnect: async (connection) => {
-        const { socket } = connection.extra;
-        const context = await parts.createContext({
-          authorization: authorizationIn(connection.connectionParams),
-          requestId: randomUUID(),
-          lastEventId: null,
-          signal: abortOnClose(socket),
-        });
-        contexts.set(connection, context);
-        parts.sessions.watch(context.caller, {
-          signal: context.signal,
-          end: () => {
-            // Operations that arrive while the socket closes must find no signed-in caller.
-            contexts.delete(connection);
-            socket.close(signInAgainCode, 'Sign in again');
-          },
-        });
-        return true;
-      },
-      onSubscribe: async (connection, id, payload) => {
-        const mayStart = await backpressures.get(connection.extra.socket)?.waitForTurn(id);
-        if (mayStart !== true) return [new GraphQLError('The connection is closed.')];
-        const executed = await executePayload(parts, payload, contexts.get(connection));
-        if (!('rootValue' in executed)) release(connection, id);
-        return executed;
-      },
-      onNext: release,
-      onComplete: release,
+  const protocol = makeServer<Record<string, unknown>, Extra>({
+    execute: (args) => (args as ExecutedOperation).rootValue,
+    subscribe: (args) => (args as ExecutedOperation).rootValue,
+    onConnect: async (connection) => {
+      const { socket, limits } = connection.extra;
+      const context = await parts.createContext({
+        authorization: authorizationIn(connection.connectionParams),
+        requestId: randomUUID(),
+        lastEventId: null,
+        signal: abortOnClose(socket),
+      });
+      contexts.set(connection, context);
+      parts.sessions.watch(context.caller, {
+        signal: context.signal,
+        end: () => {
+          // Operations that arrive while the socket closes must find no signed-in caller.
+          contexts.delete(connection);
+          socket.close(signInAgainCode, 'Sign in again');
+        },
+      });
+      limits.isSignedIn = true;
+      return true;
     },
-    sockets,
-    parts.heartbeatMs ?? defaultHeartbeatMs,
-  );
+    onSubscribe: async (connection, id, payload) => {
+      const mayStart = await backpressures.get(connection.extra.socket)?.waitForTurn(id);
+      if (mayStart !== true) return [new GraphQLError('The connection is closed.')];
+      const executed = await executePayload(parts, payload, contexts.get(connection));
+      if (!('rootValue' in executed)) release(connection, id);
+      return executed;
+    },
+    onNext: release,
+    onComplete: release,
+  });
 
-  // Registered behind graphql-ws's own listener, which it must follow: see `replaceErrorListener`.
-  sockets.on('connection', (socket) => {
-    replaceErrorListener(socket, parts.log);
+  sockets.on('connection', (socket, request) => {
+    socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket failed'));
     backpressures.set(socket, new Backpressure(socket));
+    serveConnection(protocol, { socket, limits: new SignInLimits(socket, request) }, parts);
   });
 
   acceptUpgrades(server, sockets, parts);
@@ -110,7 +91,8 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
     /** Signals every client to reconnect: 1012 is "service restart". */
     async close(): Promise<void> {
       for (const socket of sockets.clients) closeSocket(socket, 1012, 'Service restart');
-      await protocol.dispose();
+      sockets.removeAllListeners();
+      await new Promise<void>((resolve) => sockets.close(() => resolve()));
     },
     /** Bytes that were sent to clients and that they have not read yet. */
     countUnreadBytes: () =>
@@ -123,7 +105,7 @@ function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSock
   server.on('upgrade', (request, socket, head) => {
     // Node leaves the socket to this listener, also for a rejected upgrade. An unhandled error would end the process.
     socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket failed'));
-    const rejection = checkUpgrade(request, parts.origins);
+    const rejection = checkUpgrade(request, parts.senders);
     if (rejection !== null) {
       sendJsonAndClose(socket, rejection);
       return;
@@ -134,25 +116,12 @@ function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSock
   });
 }
 
-/** Replaces graphql-ws's listener, which writes errors such as a message that is too large to the console. */
-function replaceErrorListener(socket: WebSocket, log: Log): void {
-  socket.removeAllListeners('error');
-  socket.on('error', (error) => log.debug({ err: error }, 'a WebSocket failed'));
-}
-
-/**
- * True for message types that only a server sends. graphql-ws treats them as an error of its own: it closes with 4500 and
- * writes to the console. When the reviver throws, it closes with 4400, as for every invalid message.
- */
-function isServerMessage(message: unknown): boolean {
-  const { type } = (message ?? {}) as { type?: unknown };
-  return typeof type === 'string' && ['connection_ack', 'next', 'error'].includes(type);
-}
-
 /** Why an upgrade is rejected, or null. */
-function checkUpgrade({ url = '/', headers }: IncomingMessage, origins: OriginRules) {
+function checkUpgrade(request: IncomingMessage, senders: SenderRules) {
+  const rejection = checkSender(request, senders);
+  if (rejection !== null) return rejection;
+  const { url = '/' } = request;
   if (url.split('?')[0] !== '/graphql') return { status: 404, body: notFoundBody };
-  if (isForeignRequest(headers, origins)) return { status: 403, body: foreignOriginBody };
   return hasToken(url) ? { status: 400, body: tokenInUrlBody } : null;
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Held, openHeld } from '../../e2e/instances/blocked-instance.ts';
-import { expectSoundLog, idOf, patient } from './stage.ts';
+import { createLipsyncOperations, expectSoundLog, idOf } from '../../support/lipsync-app.ts';
+import { type CreateLipsyncResult, longWait } from '../../support/lipsyncs.ts';
 
 let held: Held;
 beforeEach(async () => {
@@ -10,32 +11,21 @@ afterEach(() => held.stop());
 
 const post = 'POST /videos/lipsync';
 
-type Cancelled = { __typename: string; lipsync?: { id: string; status: string } };
-
-async function cancel(id: string): Promise<Cancelled> {
-  const { data } = await held.instance.ask<{ cancelLipsync: Cancelled }>(
-    `mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename
-      ... on LipsyncCancelled { lipsync { id status } }
-      ... on LipsyncTrackingStopped { lipsync { id status } }
-      ... on LipsyncAlreadyFinished { lipsync { id status } } } }`,
-    { id },
-  );
-  return data?.cancelLipsync ?? { __typename: 'nothing' };
-}
+const cancel = (id: string) => createLipsyncOperations(held.instance).cancel(id);
 
 /** Cancels a lip-sync whose POST has no answer yet, then calls `answer`. */
-async function cancelMeanwhile(id: string, answer: () => void): Promise<Cancelled> {
+async function cancelMeanwhile(id: string, answer: () => void): Promise<CreateLipsyncResult> {
   const cancelling = cancel(id);
   await vi.waitFor(async () => {
     const rows = await held.query('select 1 from lipsyncs where cancel_requested_at is not null');
     expect(rows).toHaveLength(1);
-  }, patient);
+  }, longWait);
   answer();
   return cancelling;
 }
 
 const untilPosted = (count: number) =>
-  vi.waitFor(() => expect(held.upstream.countOf(post)).toBe(count), patient);
+  vi.waitFor(() => expect(held.upstream.countOf(post)).toBe(count), longWait);
 
 const rejection = (status: number) => ({ status, body: '{"error":"no"}' });
 

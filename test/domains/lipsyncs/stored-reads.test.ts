@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { idOf, openStage, type Stage } from './stage.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../../support/lipsync-app.ts';
 
-let stage: Stage;
+let app: LipsyncApp;
 beforeAll(async () => {
-  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
-  await stage.beBrief();
+  app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
+  await app.sendFinalCallbacksOnly();
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
 it('reads fifty lip-syncs with voices, sources and results without an upstream call, as a list and by ids', async () => {
-  const sources = await stage.sources();
+  const sources = await app.listVideoIds();
   type Voices = { voices: { nodes: { id: string; name: string }[] } };
-  const { voices } = await stage.ask<Voices>(
+  const { voices } = await app.askForData<Voices>(
     '{ voices { ... on VoiceList { nodes { id name } } } }',
   );
   const made: string[] = [];
@@ -19,12 +19,12 @@ it('reads fifty lip-syncs with voices, sources and results without an upstream c
   for (let n = 0; n < 50; n += 1) {
     const text = { text: n < 3 ? 'Short.' : '[[never]]', voiceId: voices.nodes[n % 14]?.id };
     const id = idOf(
-      await stage.create({ video: { id: sources[n % sources.length] }, speech: { text } }),
+      await app.create({ video: { id: sources[n % sources.length] }, speech: { text } }),
     );
-    if (n < 3) expect((await stage.end(id)).status).toBe('COMPLETED');
+    if (n < 3) expect((await app.waitForEnd(id)).status).toBe('COMPLETED');
     made.push(id);
   }
-  await stage.forgetRequests();
+  await app.forgetRequests();
 
   const fields =
     'id voice { id name previewUrl } sourceVideo { id url prompt } result { id url durationSeconds }';
@@ -34,7 +34,7 @@ it('reads fifty lip-syncs with voices, sources and results without an upstream c
     sourceVideo: { id: string; url: string };
     result: { url: string } | null;
   };
-  const { lipsyncs } = await stage.ask<{ lipsyncs: { nodes: Node[] } }>(
+  const { lipsyncs } = await app.askForData<{ lipsyncs: { nodes: Node[] } }>(
     `{ lipsyncs(first: 50) { nodes { ${fields} } } }`,
   );
   expect(lipsyncs.nodes.map(({ id }) => id)).toEqual(made.toReversed());
@@ -44,10 +44,10 @@ it('reads fifty lip-syncs with voices, sources and results without an upstream c
     expect(sourceVideo.url).toMatch(/\.mp4$/);
     expect(result?.url ?? null).toEqual(at < 3 ? expect.stringMatching(/\.mp4$/) : null);
   }
-  const { nodes } = await stage.ask<{ nodes: Node[] }>(
+  const { nodes } = await app.askForData<{ nodes: Node[] }>(
     `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Lipsync { ${fields} } } }`,
     { ids: made },
   );
   expect(nodes).toEqual(lipsyncs.nodes.toReversed());
-  expect(await stage.requests()).toEqual([]);
+  expect(await app.requests()).toEqual([]);
 });

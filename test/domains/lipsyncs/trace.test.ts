@@ -1,7 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../../../src/graphql/ids.ts';
-import { idOf, openStage, patient, type Stage } from './stage.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 
 type Message = { lipsyncId: string; status?: string; request?: { method: string; path: string } };
 
@@ -15,7 +16,7 @@ const channels = [
   'lipsync:notified',
 ];
 
-let stage: Stage;
+let app: LipsyncApp;
 let steps: { name: string; message: Message }[];
 const listeners = channels.map((name) => ({
   name,
@@ -24,20 +25,20 @@ const listeners = channels.map((name) => ({
 
 beforeEach(async () => {
   steps = [];
-  stage = await openStage();
+  app = await startLipsyncApp();
   for (const { name, listener } of listeners) subscribe(name, listener);
 });
 afterEach(async () => {
   for (const { name, listener } of listeners) unsubscribe(name, listener);
-  await stage.stop();
+  await app.stop();
 });
 
 describe('works', () => {
   it('publishes the steps of a lip-sync in order', async () => {
-    const [source] = await stage.sources();
-    const made = await stage.create({ video: { id: source }, speech: { text: { text: 'Hi' } } });
+    const [source] = await app.listVideoIds();
+    const made = await app.create({ video: { id: source }, text: 'Hi' });
     const id = idOf(made);
-    await stage.end(id);
+    await app.waitForEnd(id);
     const lipsyncId = keyOf('Lipsync', id);
     const names = () =>
       steps
@@ -47,7 +48,7 @@ describe('works', () => {
         )
         .map(({ name, message: { status } }) => [name, status].filter(Boolean).join());
     // The notification of the end arrives on a separate connection.
-    await vi.waitFor(() => expect(names().at(-1)).toBe('lipsync:notified'), patient);
+    await vi.waitFor(() => expect(names().at(-1)).toBe('lipsync:notified'), longWait);
     const own = names().filter((name) => name !== 'lipsync:notified');
     expect(own.slice(0, 6)).toEqual([
       'lipsync:row-writing',

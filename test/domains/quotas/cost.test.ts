@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { doors, openDoors } from '../../server/hostile/doors.ts';
 import { startTestApp, type TestApp, type TestAppOptions } from '../../support/app.ts';
 import { postgresUrl, testStorage } from '../../support/database.ts';
+import { execute, type Operation, transports } from '../../support/transports.ts';
 
 type Cost = { requested: number; actual: number; remaining: number | null };
 type Answer = { data?: unknown; extensions?: { cost?: Cost }; errors?: object[] };
@@ -71,9 +72,9 @@ describe('works', () => {
     const query =
       'subscription { lipsyncProgress(id: "x") { ... on LipsyncProgress { lipsync { id } } } }';
     for await (const { extensions } of app.watchWs(query) as AsyncIterable<Answer>) {
-      expect(extensions?.cost).toEqual({ requested: 11, actual: 10, remaining: 990 });
+      expect(extensions?.cost).toEqual({ requested: 11, actual: 11, remaining: 989 });
     }
-    expect(await remaining(app)).toBe(988);
+    expect(await remaining(app)).toBe(987);
   });
 
   it('charges a batch of inputs and a list of ids for each entry', async () => {
@@ -81,12 +82,12 @@ describe('works', () => {
     const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
     const three = `mutation { createLipsyncs(inputs: [${Array(3).fill(input).join()}]) {
       ... on CreateLipsyncsSuccess { results { ... on CreateLipsyncSuccess { lipsync { progress { percent } } } } } } }`;
-    // 3 × 10 for the inputs, 9 for the results, lip-syncs and progress. The actual cost is lower: every input was refused.
-    expect(await costOf(app, three)).toEqual({ requested: 39, actual: 33, remaining: 967 });
+    // 3 × 10 for the inputs, 9 for the results, lip-syncs and progress. Rejected inputs are not refunded.
+    expect(await costOf(app, three)).toEqual({ requested: 39, actual: 39, remaining: 961 });
     const query = `subscription { lipsyncsProgress(ids: ["x", "y", "z"]) {
       ... on LipsyncProgress { lipsync { id } } } }`;
     for await (const { extensions } of app.watchWs(query) as AsyncIterable<Answer>) {
-      expect(extensions?.cost).toEqual({ requested: 31, actual: 30, remaining: 937 });
+      expect(extensions?.cost).toEqual({ requested: 31, actual: 31, remaining: 930 });
     }
   });
 
@@ -96,7 +97,7 @@ describe('works', () => {
     expect((await app.ask(viewer)).data).toEqual({ viewer: { costPerMinute: null } });
   });
 
-  it('refunds the unused cost of an operation, and refills the budget within a minute', async () => {
+  it('refunds the items that a list does not have, and refills the budget within a minute', async () => {
     const { app, pass } = await open('120');
     await costOf(app, '{ lipsyncs(first: 100) { nodes { id } } }');
     expect(await remaining(app)).toBe(120 - 1 - 2);
@@ -205,7 +206,105 @@ describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
   });
 });
 
+/** The owners of the attacks below, one for each transport, so that each has its own budget. */
+const attackers = transports.map((transport) => ({
+  transport,
+  token: `key-of-${transport.replaceAll(' ', '-').toLowerCase()}`,
+}));
+
+async function openForAttackers() {
+  const keys = attackers.map(
+    ({ token }) => `${token}:${createHash('sha256').update(token).digest('hex')}:lipsync:write`,
+  );
+  return open('2000', { env: { API_KEYS: keys.join(',') } });
+}
+
+/** The same operation `times` times, one after the other: how many were executed, and the codes of the others. */
+async function repeat(
+  app: TestApp,
+  attacker: (typeof attackers)[number],
+  { operation, times }: { operation: Operation; times: number },
+) {
+  let executed = 0;
+  const rejections: unknown[] = [];
+  for (const _ of Array(times)) {
+    const { data, errors } = await execute(attacker.transport, {
+      url: app.url,
+      token: attacker.token,
+      operation,
+    });
+    if (data === null) executed += 1;
+    else rejections.push(errors?.[0]?.extensions?.code);
+  }
+  return { executed, rejections };
+}
+
+/** 29 uploads are created; then a field fails because of a variable that became null, and sets `data` to null. Costs 300. */
+const failingMutation = {
+  query: `mutation ($i: DeleteLipsyncInput = { id: "x" }) {
+    ${Array.from({ length: 29 }, (_, n) => `u${n}: createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename }`).join('\n')}
+    z: deleteLipsync(input: $i) { __typename } }`,
+  variables: { i: null },
+};
+
+/** A page of 100 is read; the other list fails because of its cursor, and sets `data` to null. Costs 222. */
+const failingQuery = {
+  query: `{ a: lipsyncs(first: 100) { nodes { id progress { percent } } }
+    z: lipsyncs(after: "garbage") { nodes { id } } }`,
+};
+
 describe('keeps out', () => {
+  it('executed mutations without a cost, by a last field that sets data to null, on every transport', async () => {
+    const { app } = await openForAttackers();
+    for (const attacker of attackers.filter(({ transport }) => !transport.endsWith('GET'))) {
+      const outcome = await repeat(app, attacker, { operation: failingMutation, times: 8 });
+      // Before, nothing was charged: any number of operations was executed.
+      expect([attacker.transport, outcome]).toEqual([
+        attacker.transport,
+        { executed: 6, rejections: ['QUOTA_EXCEEDED', 'QUOTA_EXCEEDED'] },
+      ]);
+      const rows = await app.app.db.query('select 1 from uploads where owner like $1', [
+        `%${attacker.token}`,
+      ]);
+      expect(rows).toHaveLength(6 * 29);
+    }
+  });
+
+  it('executed queries without a cost, by a field that sets data to null, on every transport', async () => {
+    const { app } = await openForAttackers();
+    for (const attacker of attackers) {
+      const outcome = await repeat(app, attacker, { operation: failingQuery, times: 11 });
+      expect([attacker.transport, outcome]).toEqual([
+        attacker.transport,
+        { executed: 9, rejections: ['QUOTA_EXCEEDED', 'QUOTA_EXCEEDED'] },
+      ]);
+    }
+  });
+
+  it('a batch of lip-syncs without a cost, by a last field that sets data to null', async () => {
+    const { app } = await open('2000');
+    const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
+    const query = `mutation ($i: DeleteLipsyncInput = { id: "x" }) {
+      createLipsyncs(inputs: [${Array(20).fill(input).join()}]) { __typename }
+      deleteLipsync(input: $i) { __typename } }`;
+    const { extensions } = (await app.ask(query, { i: null })) as Answer;
+    expect(extensions?.cost).toEqual({ requested: 210, actual: 210, remaining: 1790 });
+  });
+
+  it('a charge for requests that were rejected before execution', async () => {
+    const { app } = await open('100');
+    const rejected: [string, Record<string, unknown>][] = [
+      ['{', {}],
+      ['{ unknown }', {}],
+      ['query ($n: Int!) { lipsyncs(first: $n) { nodes { id } } }', { n: 'x' }],
+      ['{ lipsyncs(first: 100) { nodes { id } } }', {}],
+    ];
+    for (const [query, variables] of rejected) {
+      expect((await app.ask(query, variables)).data).toBeUndefined();
+    }
+    expect(await remaining(app)).toBe(98);
+  });
+
   it('owners without recent requests from the table', async () => {
     const { app, now, pass } = await open('100');
     await costOf(app, costsTen);

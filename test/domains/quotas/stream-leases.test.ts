@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../../src/database/connect.ts';
 import { createStreamCounter } from '../../../src/domains/quotas/streams.ts';
 import { silentLog, testDatabase } from '../../support/database.ts';
-import { patient } from '../lipsyncs/stage.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 
 const start = Date.parse('2030-01-01T00:00:00Z');
 
@@ -60,9 +60,9 @@ describe('works', () => {
     const stream = await counter.hold('ann', silentSource(), neverAborted);
     expect(await leases(db)).toEqual([15_000]);
     pass(5_000);
-    await vi.waitFor(async () => expect(await leases(db)).toEqual([20_000]), patient);
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([20_000]), longWait);
     await stream.return?.();
-    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), longWait);
     pass(5_000);
     expect(await leases(db)).toEqual([]);
   });
@@ -72,7 +72,7 @@ describe('works', () => {
     await counter.hold('ann', silentSource(), neverAborted);
     await db.query('delete from open_streams');
     pass(5_000);
-    await vi.waitFor(async () => expect(await counter.count('ann')).toBe(1), patient);
+    await vi.waitFor(async () => expect(await counter.count('ann')).toBe(1), longWait);
   });
 });
 
@@ -80,7 +80,7 @@ describe('keeps out', () => {
   it('a stream whose client disconnected before it was counted', async () => {
     const { db, counter } = await open();
     await counter.hold('ann', silentSource(), AbortSignal.abort());
-    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), longWait);
   });
 
   it('a stream that failed', async () => {
@@ -89,6 +89,6 @@ describe('keeps out', () => {
     broken.next = () => Promise.reject(new Error('The source failed.'));
     const stream = await counter.hold('ann', broken, neverAborted);
     await expect(stream.next()).rejects.toThrow('The source failed.');
-    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), patient);
+    await vi.waitFor(async () => expect(await leases(db)).toEqual([]), longWait);
   });
 });

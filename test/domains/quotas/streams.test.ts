@@ -1,40 +1,38 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { postgresUrl, testStorage } from '../../support/database.ts';
-import { RawWebSocket } from '../../support/raw-websocket.ts';
 import {
   idOf,
+  type LipsyncApp,
   listSubscription,
-  openStage,
-  patient,
   progressSubscription,
-  type Stage,
-} from '../lipsyncs/stage.ts';
+  startLipsyncApp,
+} from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
+import { RawWebSocket } from '../../support/raw-websocket.ts';
 
 const limit = 3;
 const env = { STREAMS_PER_CALLER: `${limit}`, POLL_INTERVAL_MS: '600000' };
 
-let stage: Stage;
+let app: LipsyncApp;
 let id: string;
 beforeAll(async () => {
-  stage = await openStage({ env });
-  await stage.test.turn({ callbacks: 'none' });
-  id = await createEndless(stage);
+  app = await startLipsyncApp({ env });
+  await app.turn({ callbacks: 'none' });
+  id = await createEndless(app);
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
-async function createEndless({ sources, create }: Stage): Promise<string> {
-  const [video = ''] = await sources();
-  return idOf(
-    await create({ video: { id: video }, speech: { text: { text: '[[never]] Quiet' } } }),
-  );
+async function createEndless({ listVideoIds, create }: LipsyncApp): Promise<string> {
+  const [video = ''] = await listVideoIds();
+  return idOf(await create({ video: { id: video }, text: '[[never]] Quiet' }));
 }
 
 type Allowance = { limit: number; remaining: number };
 const viewer = '{ viewer { openStreams { limit remaining } } }';
 
-async function remaining(at = stage): Promise<number | undefined> {
-  const { data } = await at.test.ask<{ viewer: { openStreams: Allowance } }>(viewer);
+async function remaining(at = app): Promise<number | undefined> {
+  const { data } = await at.ask<{ viewer: { openStreams: Allowance } }>(viewer);
   return data?.viewer.openStreams.remaining;
 }
 
@@ -42,8 +40,8 @@ const subscription = `subscription ($id: ID!) { lipsyncProgress(id: $id) { __typ
   ... on LipsyncError { code message retryable retryAfterSeconds } } }`;
 
 /** Opens streams over one socket; resolves when each has had its first event. */
-async function openSocket(count: number, at = stage): Promise<RawWebSocket> {
-  const socket = await RawWebSocket.open(at.test.url);
+async function openSocket(count: number, at = app): Promise<RawWebSocket> {
+  const socket = await RawWebSocket.open(at.url);
   for (let n = 0; n < count; n += 1) {
     socket.subscribe(`${n}`, progressSubscription, { id });
     await socket.message((message) => message.id === `${n}` && message.type === 'next');
@@ -51,29 +49,29 @@ async function openSocket(count: number, at = stage): Promise<RawWebSocket> {
   return socket;
 }
 
-const isFree = (at = stage) =>
-  vi.waitFor(async () => expect(await remaining(at)).toBe(limit), patient);
+const isFree = (at = app) =>
+  vi.waitFor(async () => expect(await remaining(at)).toBe(limit), longWait);
 
 afterEach(() => isFree());
 
 describe('works', () => {
   it('reports in the viewer how many streams can still be opened', async () => {
     const socket = await openSocket(2);
-    expect((await stage.test.ask(viewer)).data).toEqual({
+    expect((await app.ask(viewer)).data).toEqual({
       viewer: { openStreams: { limit, remaining: 1 } },
     });
     socket.socket.close();
   });
 
   it('releases a stream that ends by itself, also while its WebSocket stays open', async () => {
-    const other = await createEndless(stage);
-    const events = stage.test.watchSse(progressSubscription, { id: other });
+    const other = await createEndless(app);
+    const events = app.watchSse(progressSubscription, { id: other });
     await events.next();
-    const socket = await RawWebSocket.open(stage.test.url);
+    const socket = await RawWebSocket.open(app.url);
     socket.subscribe('0', progressSubscription, { id: other });
     await socket.message(({ type }) => type === 'next');
     expect(await remaining()).toBe(limit - 2);
-    await stage.cancel(other);
+    await app.cancel(other);
     for await (const _ of events);
     await socket.message(({ type }) => type === 'complete');
     await isFree();
@@ -95,7 +93,7 @@ describe('works', () => {
   it.each(['GET', 'POST'] as const)(
     'releases an event stream that its client closes, by %s',
     async (method) => {
-      const events = stage.test.watchSse(progressSubscription, { id }, { method });
+      const events = app.watchSse(progressSubscription, { id }, { method });
       await events.next();
       expect(await remaining()).toBe(limit - 1);
       await events.return();
@@ -104,7 +102,7 @@ describe('works', () => {
   );
 
   it('counts no stream for a request that is answered with 406', async () => {
-    const response = await fetch(`${stage.test.url}/graphql`, {
+    const response = await fetch(`${app.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json' },
       body: JSON.stringify({ query: progressSubscription, variables: { id } }),
@@ -114,23 +112,20 @@ describe('works', () => {
       errors: [{ extensions: { code: 'NOT_ACCEPTABLE' } }],
     });
     await isFree();
-    await vi.waitFor(
-      () => expect(stage.test.app.services.lipsyncs.watchedCount()).toBe(0),
-      patient,
-    );
+    await vi.waitFor(() => expect(app.services.lipsyncs.watchedCount()).toBe(0), longWait);
   });
 });
 
 describe('works for a list', () => {
   it('counts as one stream, for any number of ids', async () => {
-    const ids = [id, await createEndless(stage), await createEndless(stage)];
-    const events = stage.test.watchSse(listSubscription, { ids });
+    const ids = [id, await createEndless(app), await createEndless(app)];
+    const events = app.watchSse(listSubscription, { ids });
     for (const _ of ids) await events.next();
-    const socket = await RawWebSocket.open(stage.test.url);
+    const socket = await RawWebSocket.open(app.url);
     socket.subscribe('0', listSubscription, { ids });
     await socket.message(({ type }) => type === 'next');
     expect(await remaining()).toBe(limit - 2);
-    const one = stage.test.watchSse(progressSubscription, { id });
+    const one = app.watchSse(progressSubscription, { id });
     await one.next();
     socket.subscribe('more', listSubscription, { ids });
     const { payload } = await socket.message((message) => message.id === 'more');
@@ -141,7 +136,7 @@ describe('works for a list', () => {
     socket.socket.close();
     await Promise.all([events.return(), one.return()]);
     await isFree();
-    for (const each of ids.slice(1)) await stage.cancel(each);
+    for (const each of ids.slice(1)) await app.cancel(each);
   });
 });
 
@@ -149,7 +144,7 @@ describe('refuses', () => {
   it('a stream beyond the limit on every transport, as a member of the result union', async () => {
     const socket = await openSocket(1);
     const [get, post] = (['GET', 'POST'] as const).map((method) =>
-      stage.test.watchSse(progressSubscription, { id }, { method }),
+      app.watchSse(progressSubscription, { id }, { method }),
     );
     await get?.next();
     await post?.next();
@@ -161,11 +156,11 @@ describe('refuses', () => {
       retryAfterSeconds: 10,
     };
     for (const method of ['GET', 'POST'] as const) {
-      for await (const { data } of stage.test.watchSse(subscription, { id }, { method })) {
+      for await (const { data } of app.watchSse(subscription, { id }, { method })) {
         expect(data.data?.lipsyncProgress).toEqual(expected);
       }
     }
-    for await (const { data } of stage.test.watchWs(subscription, { id })) {
+    for await (const { data } of app.watchWs(subscription, { id })) {
       expect(data?.lipsyncProgress).toEqual(expected);
     }
     socket.subscribe('more', subscription, { id });
@@ -177,7 +172,7 @@ describe('refuses', () => {
   });
 
   it('concurrent streams beyond the limit', async () => {
-    const socket = await RawWebSocket.open(stage.test.url);
+    const socket = await RawWebSocket.open(app.url);
     for (let n = 0; n < 4 * limit; n += 1) socket.subscribe(`${n}`, subscription, { id });
     const firsts = await Promise.all(
       Array.from({ length: 4 * limit }, (_, n) =>
@@ -204,14 +199,13 @@ describe('keeps out', () => {
     const keys = ['ann', 'bob'].map(
       (name) => `${name}:${createHash('sha256').update(name).digest('hex')}:lipsync:read`,
     );
-    const separate = await openStage({ env: { ...env, API_KEYS: keys.join(',') } });
-    const { db, services } = separate.test.app;
+    const separate = await startLipsyncApp({ env: { ...env, API_KEYS: keys.join(',') } });
+    const { db, services } = separate;
     const clients = new AbortController();
     const source = async function* () {};
     for (const _ of Array(limit))
       await services.quotas.holdStream('key:ann', source(), clients.signal);
-    const ask = (name: string) =>
-      separate.test.ask(viewer, {}, { authorization: `Bearer ${name}` });
+    const ask = (name: string) => separate.ask(viewer, {}, { authorization: `Bearer ${name}` });
     expect((await ask('ann')).data).toMatchObject({ viewer: { openStreams: { remaining: 0 } } });
     expect((await ask('bob')).data).toMatchObject({
       viewer: { openStreams: { remaining: limit } },
@@ -219,21 +213,21 @@ describe('keeps out', () => {
     clients.abort();
     await vi.waitFor(
       async () => expect(await db.query('select 1 from open_streams')).toEqual([]),
-      patient,
+      longWait,
     );
     await separate.stop();
   });
 
   it('leases of a crashed process on the embedded database', async () => {
     const storage = await testStorage();
-    const before = await openStage({ env, storage });
-    await before.test.app.db.query(
+    const before = await startLipsyncApp({ env, storage });
+    await before.db.query(
       `insert into open_streams (id, owner, lease_until)
        select gen_random_uuid(), 'anonymous', now() + interval '1 hour' from generate_series(1, 3)`,
     );
     expect(await remaining(before)).toBe(0);
     await before.stop();
-    const after = await openStage({ env, storage });
+    const after = await startLipsyncApp({ env, storage });
     expect(await remaining(after)).toBe(postgresUrl === undefined ? limit : 0);
     await after.stop();
     await storage.remove();
@@ -245,9 +239,9 @@ describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
     const storage = await testStorage();
     const start = Date.now();
     let aheadMs = 0;
-    const one = await openStage({ env, storage, now: () => new Date(start) });
-    const two = await openStage({
-      ...{ env, storage, upstream: one.test.sandbox },
+    const one = await startLipsyncApp({ env, storage, now: () => new Date(start) });
+    const two = await startLipsyncApp({
+      ...{ env, storage, upstream: one.sandbox },
       now: () => new Date(start + aheadMs),
     });
     const own = id;

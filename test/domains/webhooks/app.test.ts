@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startTestApp, type TestApp, type TestAppOptions } from '../../support/app.ts';
 import { testStorage } from '../../support/database.ts';
+import { createLipsyncOperations, shortIntervals } from '../../support/lipsync-app.ts';
+import { askForData, createLipsync, longWait, requestLipsync } from '../../support/lipsyncs.ts';
 import { openReceiver, verify } from './webhook-receiver.ts';
-
-const longWait = { timeout: 20_000, interval: 50 };
+import { makeDue } from './webhook-service.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -12,7 +13,7 @@ afterEach(async () => {
 
 async function start(options: TestAppOptions = {}): Promise<TestApp> {
   const env = { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1', ...options.env };
-  const app = await startTestApp({ ...options, env });
+  const app = await startTestApp({ intervals: shortIntervals, ...options, env });
   closers.push(app.stop);
   return app;
 }
@@ -23,52 +24,39 @@ async function receive(...options: Parameters<typeof openReceiver>) {
   return receiver;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of its query.
-async function ask(app: TestApp, query: string, variables = {}): Promise<any> {
-  const { data, errors } = await app.ask(query, variables);
-  expect(errors).toBeUndefined();
-  return data;
-}
+const create = (app: TestApp, callbackUrl: string, text?: string) =>
+  createLipsync(app, {
+    ...(text === undefined ? {} : { text }),
+    reference: 'order 7',
+    callbackUrl,
+  });
 
-async function create(app: TestApp, callbackUrl: string, text = 'Hello there.') {
-  const { videos } = await ask(
-    app,
-    '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  const { createLipsync } = await ask(
-    app,
-    `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
-       __typename ... on CreateLipsyncSuccess { lipsync { id } }
-       ... on InvalidInputError { issues { path message } } ... on LipsyncError { code } } }`,
-    {
-      input: {
-        video: { id: videos.nodes[0].id },
-        speech: { text: { text } },
-        reference: 'order 7',
-        callbackUrl,
-      },
-    },
-  );
-  return createLipsync;
+type Delivery = { id: string; type: string; state: string; attempts: number };
+
+async function readDeliveries(app: TestApp, id: string): Promise<Delivery[]> {
+  type Data = { lipsync: { webhookDeliveries: Delivery[] } };
+  const query =
+    'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id type state attempts } } }';
+  return (await askForData<Data>(app, query, { id })).lipsync.webhookDeliveries;
 }
 
 const rotate =
   'mutation { rotateWebhookSecret { ... on RotateWebhookSecretSuccess { secret key { hint } } } }';
-const readLog =
-  'query ($id: ID!) { lipsync(id: $id) { status webhookDeliveries { id type state attempts } } }';
-
 describe('works', () => {
   it('sends a signed webhook when a lip-sync completes, is moderated or is cancelled', async () => {
     const app = await start();
     const receiver = await receive();
-    const { rotateWebhookSecret } = await ask(app, rotate);
-    const { lipsync } = await create(app, receiver.url);
+    const { rotateWebhookSecret } = await askForData<{ rotateWebhookSecret: { secret: string } }>(
+      app,
+      rotate,
+    );
+    const { id } = await create(app, receiver.url);
     await receiver.until(1);
     const [request] = receiver.received;
     expect(request && verify(rotateWebhookSecret.secret, request)).toMatchObject({
       type: 'lipsync.completed',
       data: {
-        id: lipsync.id,
+        id,
         reference: 'order 7',
         status: 'COMPLETED',
         result: { url: expect.stringMatching(/^http/) },
@@ -76,8 +64,7 @@ describe('works', () => {
       },
     });
     await vi.waitFor(async () => {
-      const data = await ask(app, readLog, { id: lipsync.id });
-      expect(data.lipsync.webhookDeliveries).toEqual([
+      expect(await readDeliveries(app, id)).toEqual([
         {
           id: request?.headers['webhook-id'],
           type: 'lipsync.completed',
@@ -95,9 +82,7 @@ describe('works', () => {
     });
 
     const stopped = await create(app, receiver.url);
-    await ask(app, 'mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename } }', {
-      id: stopped.lipsync.id,
-    });
+    await createLipsyncOperations(app).cancel(stopped.id);
     await receiver.until(3);
     const types = receiver.received.map(({ body }) => JSON.parse(body).type);
     expect(types[2]).toMatch(/^lipsync\.(cancelled|completed)$/);
@@ -110,19 +95,19 @@ describe('works', () => {
     const first = await start({ storage });
     const { port, close } = await receive();
     close();
-    const { lipsync } = await create(first, `http://127.0.0.1:${port}/hook`);
+    const { id } = await create(first, `http://127.0.0.1:${port}/hook`);
     await vi.waitFor(async () => {
-      const data = await ask(first, readLog, { id: lipsync.id });
-      expect(data.lipsync.webhookDeliveries[0]?.attempts).toBe(1);
+      expect((await readDeliveries(first, id))[0]?.attempts).toBe(1);
     }, longWait);
+    const [row] = await first.app.db.query('select job_id from webhook_deliveries');
+    await makeDue(first.app.db, String(row?.job_id));
     await first.app.close();
     const second = await start({
       storage,
       upstream: { baseUrl: first.sandbox.baseUrl, token: first.sandbox.token },
     });
     await vi.waitFor(async () => {
-      const data = await ask(second, readLog, { id: lipsync.id });
-      expect(data.lipsync.webhookDeliveries[0]?.attempts).toBe(2);
+      expect((await readDeliveries(second, id))[0]?.attempts).toBe(2);
     }, longWait);
   });
 });
@@ -131,9 +116,12 @@ describe('refuses', () => {
   it('a callbackUrl outside the public internet, before the lip-sync is created', async () => {
     const app = await start({ env: { WEBHOOK_ALLOWED_NETWORKS: '10.1.0.0/16' } });
     for (const url of ['http://127.0.0.1/', 'http://localhost:3000/', 'http://169.254.169.254/']) {
-      expect(await create(app, url)).toEqual({
+      expect(await requestLipsync(app, { callbackUrl: url })).toEqual({
         __typename: 'InvalidInputError',
         code: 'INVALID_INPUT',
+        message: expect.any(String),
+        retryable: false,
+        retryAfterSeconds: null,
         issues: [
           {
             path: ['input', 'callbackUrl'],
@@ -142,9 +130,7 @@ describe('refuses', () => {
         ],
       });
     }
-    expect((await create(app, 'ftp://example.com/')).issues[0].path).toEqual([
-      'input',
-      'callbackUrl',
-    ]);
+    const other = await requestLipsync(app, { callbackUrl: 'ftp://example.com/' });
+    expect(other.issues?.[0]?.path).toEqual(['input', 'callbackUrl']);
   });
 });

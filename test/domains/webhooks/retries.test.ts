@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { Database } from '../../../src/database/connect.ts';
 import type { Delivery } from '../../../src/domains/webhooks/service.ts';
 import { startTestApp } from '../../support/app.ts';
+import { createLipsync } from '../../support/lipsyncs.ts';
 import { openReceiver, type Receiver } from './webhook-receiver.ts';
 import {
   isFinished,
@@ -134,13 +135,7 @@ describe('works with RETENTION_DAYS=1', () => {
     const receiver = await receive(
       (response, n) => void response.writeHead(n < 3 ? 500 : 200).end(),
     );
-    const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-    );
-    await app.ask(
-      'mutation ($video: ID!, $url: String!) { createLipsync(input: { video: { id: $video }, speech: { text: { text: "Hello." } }, callbackUrl: $url }) { __typename } }',
-      { video: data?.videos.nodes[0]?.id, url: receiver.url },
-    );
+    await createLipsync(app, { callbackUrl: receiver.url });
     const read = async () => (await db.query('select * from webhook_deliveries'))[0];
     const after = (attempts: number) =>
       vi.waitFor(

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { expectSoundLog, idOf } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { type Held, openHeld } from './blocked-instance.ts';
 
 const upstreamTimeoutMs = 30_000;
@@ -18,7 +19,7 @@ async function breakOff(times: number): Promise<void> {
       ({ msg }) => msg === 'a submission waits for the database',
     );
     expect(waits).toHaveLength(times);
-  }, patient);
+  }, longWait);
 }
 
 describe('works', () => {
@@ -32,7 +33,7 @@ describe('works', () => {
       upstream.reply('POST /videos/lipsync', reply);
       const answer = upstream.hold('POST /videos/lipsync');
       const making = say('Written down late', { reference: 'late' });
-      await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(1), patient);
+      await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(1), longWait);
       const release = await held.holdEvents();
       answer();
       await breakOff(1);

@@ -1,9 +1,9 @@
 import { expect, vi } from 'vitest';
-import { patient } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { questionsOf } from './operations.ts';
 
 const email = 'studio@held.example';
@@ -63,7 +63,7 @@ export async function openHeld(env: Record<string, string> = {}) {
         );
         expect(waiting).toBeDefined();
         return waiting?.pid ?? 0;
-      }, patient),
+      }, longWait),
     async stop(): Promise<void> {
       await test.stop();
       await upstream.close();

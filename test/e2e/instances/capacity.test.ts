@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { expectSoundLog, idOf, terminal } from '../../domains/lipsyncs/stage.ts';
+import { expectSoundLog, idOf, terminalStatuses } from '../../support/lipsync-app.ts';
 import { cheapEnd, type Fleet, openFleet, studio } from './fleet.ts';
 import type { Questions } from './operations.ts';
 
@@ -43,7 +43,7 @@ describe('works', () => {
         Array(50).fill('CreateLipsyncSuccess'),
       );
       await vi.waitFor(async () => {
-        expect(await countOf(lost, ...terminal)).toBeGreaterThan(10);
+        expect(await countOf(lost, ...terminalStatuses)).toBeGreaterThan(10);
       }, patient);
       // It is killed during three POSTs whose answers are lost: no slot is free for another one.
       await fleet.turn({ hangNext: 3, generatingMs: hour });

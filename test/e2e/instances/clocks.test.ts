@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { apiKeys, as, expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { apiKeys, expectSoundLog, idOf, signInAs } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { questionsOf } from './operations.ts';
 
 const email = 'studio@clocks.example';
@@ -61,12 +62,12 @@ describe('clocks that differ', () => {
 
     const answer = upstream.hold('POST /videos/lipsync');
     await running.become(1);
-    await vi.waitFor(() => expect(countPosts()).toBe(2), patient);
+    await vi.waitFor(() => expect(countPosts()).toBe(2), longWait);
     // Otherwise it sees no running job of the first lip-sync and sends the second one.
     upstream.reply('GET /scheduler', { status: 503 });
     const fast = await start(aheadMs);
     const places = async () => (await fast.events(second)).map((event) => event.queuePosition);
-    await vi.waitFor(async () => expect(await places()).toEqual([2, 1]), patient);
+    await vi.waitFor(async () => expect(await places()).toEqual([2, 1]), longWait);
 
     upstream.reply('POST /videos/lipsync', { status: 429, body: '{"error":"busy"}' });
     answer();
@@ -75,7 +76,7 @@ describe('clocks that differ', () => {
     await vi.waitFor(async () => {
       const queued = (await fast.events(first)).filter(({ status }) => status === 'QUEUED');
       expect(queued).toHaveLength(2);
-    }, patient);
+    }, longWait);
     const place = await placeOf(fast, second);
     again();
     expect(place).toBe(1);
@@ -127,7 +128,7 @@ describe('clocks that differ', () => {
       expect((await here.create(input)).code).toBe('CONTENT_MODERATED');
       const answer = upstream.hold('GET /accounts');
       const asked = there.create(input);
-      await vi.waitFor(() => expect(upstream.countOf('GET /accounts')).toBe(2), patient);
+      await vi.waitFor(() => expect(upstream.countOf('GET /accounts')).toBe(2), longWait);
       expect((await here.create(input)).code).toBe('CONTENT_MODERATED');
       upstream.reply('POST /videos/lipsync', null);
       answer();
@@ -142,13 +143,15 @@ describe('clocks that differ', () => {
   it('keep the turns of owners fair when the last turn was recorded by another clock', async () => {
     const here = await start(0);
     const there = await start(aheadMs);
-    const video = { id: await here.source(as('ann')) };
+    const video = { id: await here.source(signInAs('ann')) };
     const ask = async (from: typeof here, owner: string, n: number) =>
-      idOf(await from.create({ video, speech: { text: { text: `${owner} ${n}` } } }, as(owner)));
+      idOf(
+        await from.create({ video, speech: { text: { text: `${owner} ${n}` } } }, signInAs(owner)),
+      );
     const serve = async (from: typeof here, owner: string) => {
       const id = await ask(from, owner, 0);
       await (await upstream.nextJob()).become(8);
-      await here.end(id, as(owner));
+      await here.end(id, signInAs(owner));
     };
     await serve(there, 'ann');
     await serve(here, 'bob');

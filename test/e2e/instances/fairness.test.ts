@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../../../src/graphql/ids.ts';
-import { apiKeys, as, type Made, terminal } from '../../domains/lipsyncs/stage.ts';
+import { apiKeys, signInAs, terminalStatuses } from '../../support/lipsync-app.ts';
+import type { CreateLipsyncResult } from '../../support/lipsyncs.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet, type Request, studio } from './fleet.ts';
 
 const owners = ['ann', 'bob', 'cat'];
@@ -19,16 +20,16 @@ beforeEach(async () => {
     sandbox: { accounts: [{ email: studio, maxJobs: slots }] },
   });
   instances = [await fleet.start(), await fleet.start()];
-  video = await instances[0].source(as('cat'));
+  video = await instances[0].source(signInAs('cat'));
   await fleet.turn({ callbacks: 'final-only', ...cheapEnd });
 });
 afterEach(() => fleet.stop());
 
-async function ask(owner: string, count: number): Promise<Made[]> {
+async function ask(owner: string, count: number): Promise<CreateLipsyncResult[]> {
   const made = await Promise.all(
     Array.from({ length: count }, (_, n) => {
       const input = { video: { id: video }, speech: { text: { text: `${owner} ${n}` } } };
-      return instances[n % 2 === 0 ? 0 : 1].create(input, as(owner));
+      return instances[n % 2 === 0 ? 0 : 1].create(input, signInAs(owner));
     }),
   );
   expect(new Set(made.map(({ __typename }) => __typename))).toEqual(
@@ -123,8 +124,8 @@ describe('works', () => {
       await vi.waitFor(async () => {
         await fleet.pass(31_000);
         for (const owner of ['bob', 'cat']) {
-          for (const { status } of await instances[1].list(as(owner))) {
-            expect(terminal).toContain(status);
+          for (const { status } of await instances[1].list(signInAs(owner))) {
+            expect(terminalStatuses).toContain(status);
           }
         }
       }, patient);

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { keyOf } from '../../../src/graphql/ids.ts';
 import { type SandboxOptions, startSandbox } from '../../../src/sandbox/sandbox.ts';
-import type { Job } from '../../domains/lipsyncs/stage.ts';
 import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
+import type { Job } from '../../support/lipsync-app.ts';
 import { type Program, startProgram } from '../../support/program.ts';
 import { type Questions, questionsOf } from './operations.ts';
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { idOf, type Made } from '../../domains/lipsyncs/stage.ts';
+import { idOf } from '../../support/lipsync-app.ts';
+import type { CreateLipsyncResult } from '../../support/lipsyncs.ts';
 import { type Fleet, type Instance, openFleet } from './fleet.ts';
 
 let fleet: Fleet;
@@ -17,12 +18,12 @@ beforeEach(async () => {
 });
 
 /** Sends this many requests at once, to the instances in turn. */
-function askAll(count: number, key: string): Promise<Made[]> {
+function askAll(count: number, key: string): Promise<CreateLipsyncResult[]> {
   const input = { video: { id: video }, speech: { text: { text: key } }, idempotencyKey: key };
   const asked = Array.from({ length: count }, (_, n) =>
     instances[n % instances.length]?.create(input),
   );
-  return Promise.all(asked) as Promise<Made[]>;
+  return Promise.all(asked) as Promise<CreateLipsyncResult[]>;
 }
 
 describe('works', () => {

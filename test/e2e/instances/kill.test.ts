@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { expectSoundLog, idOf } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet, type Process } from './fleet.ts';
 import { expectWhole } from './operations.ts';
 
@@ -43,7 +44,7 @@ describe('works', () => {
     await fleet.turn({ failPath: { path: '/videos', method: 'GET', action: 'hang' } });
     await vi.waitFor(async () => {
       expect((await fleet.requests('GET /videos')).map(({ status }) => status)).toContain('hang');
-    }, patient);
+    }, longWait);
     const other = await fleet.start();
     const { over } = await other.watch(id);
     await lost.program.kill('SIGKILL');
@@ -61,7 +62,7 @@ describe('works', () => {
     await fleet.turn({ hangNext: 1 });
     // This answer is lost.
     const unheard = lost.create(input).catch(() => null);
-    await vi.waitFor(async () => expect(await fleet.jobs()).toHaveLength(1), patient);
+    await vi.waitFor(async () => expect(await fleet.jobs()).toHaveLength(1), longWait);
     const [{ id = '', status } = {}] = await other.list();
     expect(status).toBe('SUBMITTING');
     const { over } = await other.watch(id);
@@ -85,7 +86,7 @@ describe('works', () => {
     const running = await Promise.all([1, 2].map((n) => lost.create(say(`Running ${n}`))));
     await fleet.turn({ hangNext: 1 });
     lost.create(say('In flight')).catch(() => null);
-    await vi.waitFor(async () => expect(await fleet.jobs()).toHaveLength(3), patient);
+    await vi.waitFor(async () => expect(await fleet.jobs()).toHaveLength(3), longWait);
     const waiting = [];
     for (const n of [1, 2, 3, 4]) waiting.push(await lost.create(say(`Waiting ${n}`)));
     expect(waiting.map(({ lipsync }) => lipsync?.status)).toEqual(Array(4).fill('QUEUED'));
@@ -94,7 +95,7 @@ describe('works', () => {
     await fleet.pass(takeOverMs);
     await vi.waitFor(async () => {
       expect((await other.list()).map(({ status }) => status)).not.toContain('SUBMITTING');
-    }, patient);
+    }, longWait);
     await fleet.turn({ generatingMs: 50 });
     await fleet.finishJobs();
     for (const { over } of watchers) {
@@ -123,7 +124,7 @@ describe('works', () => {
     await vi.waitFor(async () => {
       expect(await fleet.jobs()).toHaveLength(3);
       expect(await other.list()).toHaveLength(8);
-    }, patient);
+    }, longWait);
     await lost.program.kill('SIGKILL');
     expect(await unheard).toBeNull();
     // The request waits for the outcomes of the POSTs under way.

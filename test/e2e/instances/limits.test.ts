@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { apiKeys, as } from '../../domains/lipsyncs/stage.ts';
+import { apiKeys, signInAs } from '../../support/lipsync-app.ts';
 import { type Fleet, type Instance, openFleet } from './fleet.ts';
 
 let fleet: Fleet;
@@ -10,7 +10,7 @@ beforeAll(async () => {
     env: { API_KEYS: apiKeys('ann', 'bob'), QUEUE_LIMIT: '4', LIPSYNCS_IN_FLIGHT: '5' },
   });
   instances = [await fleet.start(), await fleet.start()];
-  video = await instances[0].source(as('ann'));
+  video = await instances[0].source(signInAs('ann'));
   await fleet.turn({ generatingMs: 3_600_000 });
 });
 afterAll(() => fleet.stop());
@@ -21,7 +21,7 @@ async function askFifty(owner: string): Promise<Record<string, number>> {
     Array.from({ length: 50 }, (_, n) =>
       instances[n % 2 === 0 ? 0 : 1].create(
         { video: { id: video }, speech: { text: { text: `${owner} ${n}` } } },
-        as(owner),
+        signInAs(owner),
       ),
     ),
   );

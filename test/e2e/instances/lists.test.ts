@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { expectSoundLog, idsOf, terminal, type Update } from '../../domains/lipsyncs/stage.ts';
+import { expectSoundLog, idsOf, terminalStatuses, type Update } from '../../support/lipsync-app.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet } from './fleet.ts';
 
 let fleet: Fleet;
@@ -36,7 +36,7 @@ async function expectWhole(seen: readonly Update[], ids: readonly string[]): Pro
     const sequences = of(seen, id);
     expect(sequences.length).toBeGreaterThan(0);
     expect(sequences).toEqual(log.map(({ sequence }) => sequence).slice(-sequences.length));
-    expect(terminal).toContain(seen.findLast(({ lipsync }) => lipsync.id === id)?.status);
+    expect(terminalStatuses).toContain(seen.findLast(({ lipsync }) => lipsync.id === id)?.status);
   }
 }
 

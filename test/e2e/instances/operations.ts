@@ -1,19 +1,21 @@
 import { expect, vi } from 'vitest';
+import type { GraphQLClient } from '../../support/graphql-client.ts';
 import {
-  createAllMutation,
-  createMutation,
+  type CreateLipsyncsResult,
+  createLipsyncsMutation,
   type Event,
   type ListProgress,
   listSubscription,
-  type Made,
-  type MadeAll,
   type Progress,
-  patient,
   progressSubscription,
-  terminal,
+  terminalStatuses,
   type Update,
-} from '../../domains/lipsyncs/stage.ts';
-import type { GraphQLClient } from '../../support/graphql-client.ts';
+} from '../../support/lipsync-app.ts';
+import {
+  type CreateLipsyncResult,
+  createLipsyncMutation,
+  longWait,
+} from '../../support/lipsyncs.ts';
 
 export type Headers = Record<string, string>;
 
@@ -40,14 +42,14 @@ export function questionsOf(client: GraphQLClient) {
     return answer.data as T;
   }
 
-  async function create(input: object, headers: Headers = {}): Promise<Made> {
-    type Data = { createLipsync: Made };
-    return (await data<Data>(createMutation, { input }, headers)).createLipsync;
+  async function create(input: object, headers: Headers = {}): Promise<CreateLipsyncResult> {
+    type Data = { createLipsync: CreateLipsyncResult };
+    return (await data<Data>(createLipsyncMutation, { input }, headers)).createLipsync;
   }
 
-  async function createAll(inputs: object[], headers: Headers = {}): Promise<MadeAll> {
-    type Data = { createLipsyncs: MadeAll };
-    return (await data<Data>(createAllMutation, { inputs }, headers)).createLipsyncs;
+  async function createAll(inputs: object[], headers: Headers = {}): Promise<CreateLipsyncsResult> {
+    type Data = { createLipsyncs: CreateLipsyncsResult };
+    return (await data<Data>(createLipsyncsMutation, { inputs }, headers)).createLipsyncs;
   }
 
   async function find(id: string, headers: Headers = {}): Promise<Found | null> {
@@ -60,7 +62,7 @@ export function questionsOf(client: GraphQLClient) {
       const found = await find(id, headers);
       expect(statuses).toContain(found?.status);
       return found as Found;
-    }, patient);
+    }, longWait);
   }
 
   return {
@@ -68,7 +70,7 @@ export function questionsOf(client: GraphQLClient) {
     createAll,
     find,
     reach: (id: string, ...statuses: string[]) => reach(id, statuses),
-    end: (id: string, headers?: Headers) => reach(id, terminal, headers),
+    end: (id: string, headers?: Headers) => reach(id, terminalStatuses, headers),
     /** The id of a finished video. */
     async source(headers: Headers = {}): Promise<string> {
       type Data = { videos: { nodes: { id: string }[] } };
@@ -154,7 +156,7 @@ export function expectWhole(seen: readonly Event[]): void {
   expect(seen.map(({ sequence }) => sequence)).toEqual(
     seen.map((_, at) => (first?.sequence ?? 0) + at),
   );
-  expect(seen.map(({ status }) => terminal.includes(status))).toEqual(
+  expect(seen.map(({ status }) => terminalStatuses.includes(status))).toEqual(
     seen.map((_, at) => at === seen.length - 1),
   );
 }

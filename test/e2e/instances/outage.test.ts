@@ -2,14 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  createMutation,
-  expectSoundLog,
-  idOf,
-  type Made,
-  terminal,
-} from '../../domains/lipsyncs/stage.ts';
 import { silentLog } from '../../support/database.ts';
+import { expectSoundLog, idOf, terminalStatuses } from '../../support/lipsync-app.ts';
+import { type CreateLipsyncResult, createLipsyncMutation } from '../../support/lipsyncs.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet } from './fleet.ts';
 import { expectWhole } from './operations.ts';
@@ -74,13 +69,15 @@ describe('works', () => {
     // Each is watched on the instance that did not create it.
     const watchers = await Promise.all(ids.map((id, n) => at(n + 1).watch(id)));
     await vi.waitFor(async () => {
-      const ended = (await instances[0].list()).filter(({ status }) => terminal.includes(status));
+      const ended = (await instances[0].list()).filter(({ status }) =>
+        terminalStatuses.includes(status),
+      );
       expect(ended.length).toBeGreaterThan(3);
     }, patient);
     await server.stop();
     const before = (await fleet.jobs()).length;
     const unheard = await Promise.all(
-      [20, 21, 22, 23].map((n) => at(n).ask(createMutation, { input: say(`${n}`) })),
+      [20, 21, 22, 23].map((n) => at(n).ask(createLipsyncMutation, { input: say(`${n}`) })),
     );
     for (const { data, errors } of unheard) {
       expect({ data, errors }).toMatchObject(masked);
@@ -114,7 +111,7 @@ describe('works', () => {
   it('keeps the answers of POSTs that arrive during an outage of PostgreSQL', async () => {
     await fleet.turn({ generatingMs: hour });
     const running = await Promise.all([1, 2, 3].map((n) => at(n).create(say(`Running ${n}`))));
-    const waiting: Made[] = [];
+    const waiting: CreateLipsyncResult[] = [];
     for (const n of [1, 2, 3]) waiting.push(await at(n).create(say(`Waiting ${n}`)));
     await fleet.forgetRequests();
     // Long enough for the server to stop before the answers arrive.

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { expectSoundLog, idOf } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet } from './fleet.ts';
 
 const hour = 3_600_000;
@@ -50,18 +51,18 @@ async function failuresOf(instance: Instance): Promise<Record<string, number>> {
 async function fallIll(name: string): Promise<void> {
   await vi.waitFor(async () => {
     expect((await fleet.jobs()).filter(({ email }) => email === big).length).toBeGreaterThan(5);
-  }, patient);
+  }, longWait);
   await fleet.turn({ generatingMs: hour });
   await vi.waitFor(async () => {
     expect((await fleet.accounts())[big]?.executing).toBe(3);
     expect((await fleet.jobs()).filter(({ status }) => status === 'QUEUED')).toEqual([]);
-  }, patient);
+  }, longWait);
   await fleet.turn({ generatingMs: 60, [`account${name}`]: big, delayMs: 100 });
   await fleet.finishJobs();
   await vi.waitFor(async () => {
     const codes = (await fleet.posts()).map(({ status }) => status);
     expect(codes).toContain(Number(name));
-  }, patient);
+  }, longWait);
   await fleet.turn({ delayMs: null });
 }
 
@@ -80,7 +81,7 @@ describe('works', () => {
       await fallIll(name);
       await vi.waitFor(async () => {
         expect(await failuresOf(instances[0])).toEqual({ [code]: 1, CONTENT_MODERATED: 49 });
-      }, patient);
+      }, longWait);
       const posts = await fleet.posts();
       const met = posts.findIndex((post) => post.status === Number(name));
       expect(posts[met]?.body?.email).toBe(big);
@@ -102,7 +103,7 @@ describe('works', () => {
       const asked = (await fleet.requests(read)).length;
       await fallIll(name);
       const wait = (check: (counts: Record<string, number>) => void) =>
-        vi.waitFor(async () => check(await failuresOf(instances[0])), patient);
+        vi.waitFor(async () => check(await failuresOf(instances[0])), longWait);
       await wait((counts) => {
         expect(counts).toEqual({
           [code]: 1,
@@ -119,10 +120,10 @@ describe('works', () => {
         for (const { app } of [...instances, ...instances, ...instances]) {
           await app.services.accounts.probeDue();
         }
-        await vi.waitFor(async () => expect(await reads()).toBe(minute), patient);
+        await vi.waitFor(async () => expect(await reads()).toBe(minute), longWait);
         await fleet.pass(60_000);
       }
-      await vi.waitFor(async () => expect(await reads()).toBe(4), patient);
+      await vi.waitFor(async () => expect(await reads()).toBe(4), longWait);
       expect(await fleet.posts()).toHaveLength(before);
       expect(await failuresOf(instances[1])).toEqual(paused);
       await fleet.turn({ [`account${name}`]: null });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pollQueue } from '../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
-import { idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { idOf } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { type Held, openHeld } from './blocked-instance.ts';
 
 let held: Held;
@@ -35,13 +36,13 @@ describe('works', () => {
 
     const answer = upstream.hold('POST /videos/lipsync');
     const making = say('Second');
-    await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(2), patient);
+    await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(2), longWait);
     const release = await held.holdEvents();
     answer();
     await held.untilAnEventIsHeld();
     // The poll runs during the transaction that stores the answer.
     await makeDue();
-    await vi.waitFor(async () => expect(await pollsIn('completed')).toBe(1), patient);
+    await vi.waitFor(async () => expect(await pollsIn('completed')).toBe(1), longWait);
     await release();
     const second = idOf(await making);
 

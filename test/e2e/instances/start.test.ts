@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { idOf } from '../../domains/lipsyncs/stage.ts';
+import { idOf } from '../../support/lipsync-app.ts';
 import { openFleet } from './fleet.ts';
 
 const migrations = join(import.meta.dirname, '../../../src/database/migrations');

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { expectSoundLog, idOf, patient } from '../../domains/lipsyncs/stage.ts';
+import { expectSoundLog, idOf } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { type Fleet, type Instance, openFleet } from './fleet.ts';
 import { expectWhole } from './operations.ts';
 
@@ -82,7 +83,7 @@ describe('works', () => {
       // Again, with too few connections on the other instance too.
       await fetch(job?.replyUrl ?? '', { method: 'POST', body: '{}' });
       expect((await here.find(idOf(made)))?.status).toBe('COMPLETED');
-    }, patient);
+    }, longWait);
     const heard = seen.length;
     await admin.query(`alter database ${name} with allow_connections true`);
     const all = await over;

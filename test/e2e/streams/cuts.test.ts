@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { startTestApp, type TestApp } from '../../support/app.ts';
+import { postgresUrl, type TestStorage, testStorage } from '../../support/database.ts';
 import {
   expectSoundLog,
   idOf,
-  openStage,
-  patient,
-  type Stage,
-} from '../../domains/lipsyncs/stage.ts';
-import { startTestApp, type TestApp } from '../../support/app.ts';
-import { postgresUrl, type TestStorage, testStorage } from '../../support/database.ts';
+  type LipsyncApp,
+  startLipsyncApp,
+} from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { type Cutter, openCutter, randomFrom } from './cutter.ts';
 import { ResumingSubscriber } from './resuming-subscriber.ts';
 
@@ -29,19 +29,19 @@ const mostBytes = { impatient: 1_500, browser: 20_000 };
 const env = { USEAPI_TOKEN: 'user:1001-sandbox', ALLOW_ANONYMOUS: 'true' };
 
 let storage: TestStorage;
-let stage: Stage;
+let app: LipsyncApp;
 let second: TestApp | null = null;
 let cutters: { impatient: Cutter; browser: Cutter };
 beforeAll(async () => {
   storage = await testStorage();
   const accounts = [{ email: 'studio@sandbox.example', maxJobs: 8 }];
-  stage = await openStage({ env, storage, sandbox: { accounts } });
-  await stage.test.turn({ callbacks: 'none' });
+  app = await startLipsyncApp({ env, storage, sandbox: { accounts } });
+  await app.turn({ callbacks: 'none' });
   if (size.instances > 1) {
-    const now = () => new Date(Date.now() + stage.clock.aheadMs);
-    second = await startTestApp({ env, storage, upstream: stage.test.sandbox, now });
+    const now = () => new Date(Date.now() + app.clock.aheadMs);
+    second = await startTestApp({ env, storage, upstream: app.sandbox, now });
   }
-  const origins = [stage.test.url, ...(second === null ? [] : [second.url])];
+  const origins = [app.url, ...(second === null ? [] : [second.url])];
   const random = randomFrom(seed);
   cutters = {
     impatient: await openCutter(origins, { random, mostBytes: mostBytes.impatient }),
@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const cutter of both()) await cutter.close();
   await second?.stop();
-  await stage.stop();
+  await app.stop();
   await storage.remove();
 });
 
@@ -60,22 +60,22 @@ const countCuts = () => both().reduce((sum, { cuts }) => sum + cuts(), 0);
 
 /** Advances the clock until each running lip-sync has logged another percent event, if it can. */
 async function moveOn(ids: string[]): Promise<void> {
-  const lengths = async () => Promise.all(ids.map(async (id) => (await stage.events(id)).length));
+  const lengths = async () => Promise.all(ids.map(async (id) => (await app.readEvents(id)).length));
   const before = await lengths();
   // A little more than five points take, the smallest step that is logged.
-  stage.clock.aheadMs += 5_500;
+  app.clock.aheadMs += 5_500;
   await vi.waitFor(async () => {
     const after = await lengths();
     for (const [at, length] of after.entries()) expect(length).toBeGreaterThan(before[at] ?? 0);
-  }, patient);
+  }, longWait);
 }
 
 async function createAll(): Promise<string[]> {
-  const [video = ''] = await stage.sources();
+  const [video = ''] = await app.listVideoIds();
   const ids: string[] = [];
   for (let n = 0; n < size.lipsyncs; n += 1) {
     const text = `[[never]] Number ${n}`;
-    ids.push(idOf(await stage.create({ video: { id: video }, speech: { text: { text } } })));
+    ids.push(idOf(await app.create({ video: { id: video }, text })));
   }
   return ids;
 }
@@ -108,14 +108,14 @@ async function moveOnUnderCuts(ids: string[]): Promise<void> {
   const { impatient } = cutters;
   while (countCuts() < size.cuts) {
     impatient.cutAll();
-    await vi.waitFor(() => expect(impatient.openCount()).toBeGreaterThan(ids.length), patient);
+    await vi.waitFor(() => expect(impatient.openCount()).toBeGreaterThan(ids.length), longWait);
   }
 }
 
 async function expectWhole({ watched, watcher }: Watching) {
   expect(watcher.isComplete).toBe(true);
   for (const id of [watched].flat()) {
-    const log = await stage.events(id);
+    const log = await app.readEvents(id);
     expectSoundLog(log);
     const seen = watcher.events.filter(({ lipsync }) => lipsync.id === id);
     const rest = log.slice((seen[0]?.sequence ?? 0) - 1);
@@ -137,7 +137,7 @@ describe('connections cut at random', () => {
     await moveOnUnderCuts(ids);
     // The last event is cut like the others, but only a limited number of times.
     for (const cutter of both()) cutter.calmDown(size.cuts);
-    for (const id of ids) await stage.finish(id);
+    for (const id of ids) await app.finishJob(id);
     await Promise.all(watchers.map(({ end }) => end));
 
     for (const visits of cutters.impatient.visits()) expect(visits).toBeGreaterThan(size.cuts / 5);

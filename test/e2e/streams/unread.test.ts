@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { listCursorsOf } from '../../../src/domains/lipsyncs/progress/list-cursor.ts';
 import { keyOf } from '../../../src/graphql/ids.ts';
-import { idOf, openStage, patient, type Stage } from '../../domains/lipsyncs/stage.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../../support/lipsync-app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { type Message, RawWebSocket } from '../../support/raw-websocket.ts';
 
 type ListUpdate = { sequence: number; lipsync: { id: string } };
@@ -19,20 +20,20 @@ const subscription = `subscription ($id: ID!, $after: String) {
 const listSubscription = `subscription ($ids: [ID!]!, $after: String) {
   lipsyncsProgress(ids: $ids, after: $after) { ${large} } }`;
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
-  [video = ''] = await stage.sources();
+  app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
 const create = async (text: string) =>
-  idOf(await stage.create({ video: { id: video }, speech: { text: { text } }, reference }));
+  idOf(await app.create({ video: { id: video }, text, reference }));
 
 /** The bytes that the server buffers for clients that do not read. */
 async function unreadBytes(): Promise<number> {
-  const text = await (await fetch(`${stage.test.url}/metrics`)).text();
+  const text = await (await fetch(`${app.url}/metrics`)).text();
   return Number(/^lipsync_websocket_unread_bytes (\d+)$/m.exec(text)?.[1]);
 }
 
@@ -44,7 +45,7 @@ async function settledUnreadBytes(): Promise<number> {
     expect(last).toHaveLength(10);
     expect(new Set(last).size).toBe(1);
     expect(last[0]).toBeGreaterThan(0);
-  }, patient);
+  }, longWait);
   return last[0] ?? 0;
 }
 
@@ -57,9 +58,9 @@ const eventsIn = (messages: Message[]) =>
 describe('a client that does not read', () => {
   it('does not fill memory: its operations wait and are answered in full once it reads', async () => {
     const id = await create('Read me later');
-    await stage.end(id);
-    const [first, ...others] = await stage.events(id);
-    const client = await RawWebSocket.open(stage.test.url);
+    await app.waitForEnd(id);
+    const [first, ...others] = await app.readEvents(id);
+    const client = await RawWebSocket.open(app.url);
     client.socket.pause();
     // The first events alone would be fourteen megabytes.
     const asked = 500;
@@ -71,7 +72,7 @@ describe('a client that does not read', () => {
     client.socket.resume();
     await vi.waitFor(
       () => expect(client.messages.filter(({ type }) => type === 'complete')).toHaveLength(asked),
-      patient,
+      longWait,
     );
     const bySubscription = Map.groupBy(eventsIn(client.messages), (event) => event.id);
     const sequences = others.map(({ sequence }) => sequence);
@@ -85,10 +86,10 @@ describe('a client that does not read', () => {
 
   it('does not fill memory with subscriptions to lists', async () => {
     const ids = await Promise.all([1, 2, 3, 4].map((n) => create(`Read us later ${n}`)));
-    for (const id of ids) await stage.end(id);
+    for (const id of ids) await app.waitForEnd(id);
     const keys = ids.map((id) => keyOf('Lipsync', id) ?? '');
     const after = listCursorsOf(keys).encode(new Map());
-    const client = await RawWebSocket.open(stage.test.url);
+    const client = await RawWebSocket.open(app.url);
     client.socket.pause();
     // Each subscription is more than a third of a megabyte.
     const asked = 100;
@@ -98,9 +99,9 @@ describe('a client that does not read', () => {
     client.socket.resume();
     await vi.waitFor(
       () => expect(client.messages.filter(({ type }) => type === 'complete')).toHaveLength(asked),
-      patient,
+      longWait,
     );
-    const logs = await Promise.all(ids.map((id) => stage.events(id)));
+    const logs = await Promise.all(ids.map((id) => app.readEvents(id)));
     const all = client.messages.flatMap(({ id, payload }) => {
       const update = payload?.data?.lipsyncsProgress as ListUpdate | undefined;
       return update === undefined ? [] : [{ ...update, subscription: id }];
@@ -121,27 +122,24 @@ describe('a client that does not read', () => {
 
   it('is disconnected when its events exceed the limit, and resumes without missing an event', async () => {
     const id = await create('[[never]] [[no-callback]] Too many');
-    const client = await RawWebSocket.open(stage.test.url);
+    const client = await RawWebSocket.open(app.url);
     // More than the kernel buffers for one connection.
     const watching = 900;
     for (let n = 0; n < watching; n += 1) client.subscribe(`${n}`, subscription, { id });
-    await vi.waitFor(() => expect(eventsIn(client.messages)).toHaveLength(watching), patient);
+    await vi.waitFor(() => expect(eventsIn(client.messages)).toHaveLength(watching), longWait);
     client.socket.pause();
-    await stage.cancel(id);
-    await vi.waitFor(
-      () => expect(stage.test.app.services.lipsyncs.watchedCount()).toBe(0),
-      patient,
-    );
+    await app.cancel(id);
+    await vi.waitFor(() => expect(app.services.lipsyncs.watchedCount()).toBe(0), longWait);
     expect(await unreadBytes()).toBe(0);
 
     client.socket.resume();
     // 1006, abnormal closure: clients reconnect.
     expect(await client.closed).toMatchObject({ code: 1006 });
     const seen = eventsIn(client.messages).findLast((event) => event.id === '0');
-    const again = await RawWebSocket.open(stage.test.url);
+    const again = await RawWebSocket.open(app.url);
     again.subscribe('0', subscription, { id, after: seen?.cursor });
     await again.message(({ type }) => type === 'complete');
-    const last = (await stage.events(id)).length;
+    const last = (await app.readEvents(id)).length;
     const rest = eventsIn(again.messages).map(({ sequence }) => sequence);
     expect([seen?.sequence, ...rest].at(-1)).toBe(last);
     again.socket.close();

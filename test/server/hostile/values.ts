@@ -21,6 +21,24 @@ const unparsed = (message: string): Verdict => ({ code: 'GRAPHQL_PARSE_FAILED', 
 
 const nested = (levels: number): unknown => (levels === 0 ? 'x' : [nested(levels - 1)]);
 
+const zeros = (count: number) => Array.from({ length: count }, () => 0);
+
+const valuesTooDeep: Verdict = {
+  code: 'VALUES_TOO_DEEP',
+  message: 'Values nest at most 20 levels.',
+};
+
+/** A variable that the document does not declare: it is checked, and then ignored. */
+const unusedVariable = (value: unknown) => eachKind((document) => q(document, { unused: value }));
+
+const literalLists = (levels: number) => `${'['.repeat(levels)}"x"${']'.repeat(levels)}`;
+
+const withReference = (reference: string): Requests => ({
+  query: q(`{ lipsyncs(filter: { reference: ${reference} }) { nodes { id } } }`),
+  mutation: q(`mutation { cancelLipsync(input: { id: ${reference} }) { __typename } }`),
+  subscription: q(`subscription { lipsyncProgress(id: ${reference}) { __typename } }`),
+});
+
 /** JSON that `JSON.stringify` cannot produce. */
 const rawVariables = (query: string, variables: string): Request => ({
   body: `{"query":${JSON.stringify(query)},"variables":${variables},"extensions":{"operationId":"raw"}}`,
@@ -76,9 +94,45 @@ export const values: Row[] = [
   },
   {
     name: 'variables nested a thousand levels deep',
-    verdict: badVariable(/; String cannot represent this value\.$/),
+    verdict: valuesTooDeep,
+    isRefusedUnparsed: true,
     hostile: withText(nested(1_000)),
     allowed: withText(nested(0)),
+    doors: everywhere,
+  },
+  {
+    name: 'variables nested 21 levels deep',
+    verdict: valuesTooDeep,
+    isRefusedUnparsed: true,
+    // The object of all variables is the first level.
+    hostile: unusedVariable(nested(20)),
+    allowed: unusedVariable(nested(19)),
+    doors: everywhere,
+  },
+  {
+    name: 'a list of 2,001 values',
+    verdict: { code: 'VALUES_TOO_LARGE', message: 'A list has at most 2000 values.' },
+    isRefusedUnparsed: true,
+    hostile: unusedVariable(zeros(2_001)),
+    allowed: unusedVariable(zeros(2_000)),
+    doors: everywhere,
+  },
+  {
+    name: '10,001 values in many lists',
+    verdict: { code: 'VALUES_TOO_LARGE', message: 'A request has at most 10000 values.' },
+    isRefusedUnparsed: true,
+    hostile: unusedVariable(Array.from({ length: 12 }, () => zeros(900))),
+    allowed: unusedVariable(Array.from({ length: 10 }, () => zeros(900))),
+    doors: {
+      ...everywhere,
+      GET: { ...longUrl, verdict: tooLarge, allowed: unusedVariable(zeros(900)) },
+    },
+  },
+  {
+    name: 'literals nested 21 levels deep',
+    verdict: valuesTooDeep,
+    hostile: withReference(literalLists(21)),
+    allowed: withReference('"x"'),
     doors: everywhere,
   },
   {

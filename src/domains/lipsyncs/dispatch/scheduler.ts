@@ -9,15 +9,14 @@ import { refreshExternalLoad } from './external-load.ts';
 import { dispatch } from './submit.ts';
 import { takeOver } from './takeover.ts';
 
-/** How late free slots and deadlines are noticed if no notification arrives. */
-const tickMs = 1_000;
+const defaultTickMs = 1_000;
 
 /** How long a stop waits for running tasks. POSTs are waited for separately. */
 const maxStopMs = 1_500;
 
 /**
- * Runs the background work: sends waiting lip-syncs whenever something may have become free, and checks every second
- * what is due. Each task runs once at a time in this process; any number of processes may run them.
+ * Runs the background work: sends waiting lip-syncs whenever something may have become free, and checks at
+ * every tick what is due. Each task runs once at a time in this process; any number of processes may run them.
  */
 export function createScheduler(deps: LipsyncDependencies) {
   let isStopping = false;
@@ -72,7 +71,7 @@ export function createScheduler(deps: LipsyncDependencies) {
       // Jobs that ended while no process ran are seen now, not after the first poll interval.
       for (const id of accountIds) run(`reconcile account ${id}`, () => reconcileAccount(deps, id));
       tick();
-      timer = setInterval(tick, tickMs);
+      timer = setInterval(tick, deps.intervals?.tickMs ?? defaultTickMs);
     },
     async stop(): Promise<void> {
       isStopping = true;

@@ -4,8 +4,7 @@ import type { LipsyncDependencies } from '../dependencies.ts';
 import { addHintedVideoId } from '../store/claims.ts';
 import { reconcileLipsync } from './find-job.ts';
 
-/** A lip-sync is reconciled at most this often, however many callbacks come. */
-const intervalMs = 1_000;
+const defaultIntervalMs = 1_000;
 
 /** PostgreSQL rejects U+0000, and a body that contains it must not prevent the reconciliation. */
 function isPlausibleId(text: string): boolean {
@@ -13,12 +12,13 @@ function isPlausibleId(text: string): boolean {
 }
 
 /**
- * Reconciles a lip-sync when a callback comes, at most once a second. Callbacks within that second share one more
- * reconciliation at its end, so that the last callback of a burst is never lost.
+ * Reconciles a lip-sync when a callback comes, at most once per interval. Callbacks within an interval share one
+ * more reconciliation at its end, so that the last callback of a burst is never lost.
  */
 export function createCallbackHandler(deps: LipsyncDependencies) {
   const runs = new Map<string, { isRequested: boolean; done: Promise<void> }>();
   const closing = new AbortController();
+  const intervalMs = deps.intervals?.callbackMs ?? defaultIntervalMs;
 
   async function reconcileUntilQuiet(id: string, run: { isRequested: boolean }): Promise<void> {
     try {

@@ -1,48 +1,53 @@
 import { channel } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
-import { apiKeys, as, idOf, idsOf, type Made, openStage, patient, type Stage } from '../stage.ts';
+import {
+  apiKeys,
+  idOf,
+  idsOf,
+  type LipsyncApp,
+  signInAs,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
+import { type CreateLipsyncResult, inputOf, longWait } from '../../../support/lipsyncs.ts';
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     env: { API_KEYS: apiKeys('ann', 'bob', 'cat'), ALLOW_ANONYMOUS: 'true' },
   });
-  [video = ''] = await stage.sources();
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
-beforeEach(() => stage.beBrief());
+afterAll(() => app.stop());
+beforeEach(() => app.sendFinalCallbacksOnly());
 afterEach(async () => {
   vi.restoreAllMocks();
-  await stage.clearSwitches();
+  await app.clearSwitches();
 });
 
-const say = (text: string, more: object = {}) => ({
-  video: { id: video },
-  speech: { text: { text } },
-  ...more,
-});
+const say = (text: string, more: object = {}) => inputOf(video, text, more);
 
 const numbered = (count: number, input: (n: number) => Record<string, unknown>) =>
   Array.from({ length: count }, (_, n) => input(n));
 
-const statusesOf = (made: readonly Made[] = []) => made.map(({ lipsync }) => lipsync?.status);
+const statusesOf = (made: readonly CreateLipsyncResult[] = []) =>
+  made.map(({ lipsync }) => lipsync?.status);
 
 /** Frees all slots for the next test. */
 async function endAll(ids: readonly string[], headers = {}): Promise<void> {
   // Waiting ones first, or each would be sent when an earlier one ends.
-  for (const id of ids.toReversed()) await stage.cancel(id, headers);
+  for (const id of ids.toReversed()) await app.cancel(id, headers);
   await vi.waitFor(async () => {
-    const [account] = Object.values(await stage.accounts());
+    const [account] = Object.values(await app.accounts());
     expect(account?.executing).toBe(0);
-  }, patient);
+  }, longWait);
 }
 
 describe('works', () => {
   it('sends as many as there are free slots, in the order of the inputs, and queues the others in that order', async () => {
     const texts = numbered(8, (n) => say(`[[never]] in order ${n}`));
-    const { __typename, results = [] } = await stage.createAll(texts);
+    const { __typename, results = [] } = await app.createAll(texts);
     expect(__typename).toBe('CreateLipsyncsSuccess');
     expect(results.map(({ lipsync }) => lipsync?.text)).toEqual(
       texts.map(({ speech }) => (speech as { text: { text: string } }).text.text),
@@ -59,9 +64,9 @@ describe('works', () => {
     const ids = results.map(idOf);
     for (const [n, id] of ids.slice(0, 5).entries()) {
       const next = ids[n + 3] ?? '';
-      expect((await stage.find(next))?.status).toBe('QUEUED');
-      await stage.cancel(id);
-      await stage.reach(next, ['SUBMITTED', 'GENERATING']);
+      expect((await app.read(next))?.status).toBe('QUEUED');
+      await app.cancel(id);
+      await app.waitForStatus(next, ['SUBMITTED', 'GENERATING']);
     }
     await endAll(ids);
   });
@@ -69,8 +74,8 @@ describe('works', () => {
   it('answers each as createLipsync would: a rejected input does not affect the others', async () => {
     const upload = encodeId('Upload', '00000000-0000-4000-8000-000000000000');
     // The upstream's rejection comes only after all inputs are placed.
-    await stage.test.turn({ delayMs: 300 });
-    const answer = await stage.createAll([
+    await app.turn({ delayMs: 300 });
+    const answer = await app.createAll([
       say('[[never]] first'),
       say(''),
       say('[[422]] no'),
@@ -96,15 +101,15 @@ describe('works', () => {
     expect(results[6]?.lipsync?.status).toBe('QUEUED');
     const made = results.flatMap(({ lipsync }) => lipsync?.id ?? []);
     expect(made).toHaveLength(3);
-    await stage.test.turn({ delayMs: null });
-    for (const id of made.slice(0, 2)) expect(await stage.postsOf(id)).toHaveLength(1);
+    await app.turn({ delayMs: null });
+    for (const id of made.slice(0, 2)) expect(await app.postsOf(id)).toHaveLength(1);
     // A rejected input leaves nothing, and is rejected in the same way when sent alone.
-    expect(await stage.create(say(''))).toEqual(results[1]);
-    const listed = await stage.ask<{ lipsyncs: { nodes: { id: string; text: string }[] } }>(
+    expect(await app.create(say(''))).toEqual(results[1]);
+    const listed = await app.askForData<{ lipsyncs: { nodes: { id: string; text: string }[] } }>(
       '{ lipsyncs(first: 100) { nodes { id text } } }',
     );
     expect(listed.lipsyncs.nodes.filter(({ text }) => /no room|422/.test(text))).toEqual([]);
-    await stage.reach(made[1] ?? '', ['SUBMITTED', 'GENERATING']);
+    await app.waitForStatus(made[1] ?? '', ['SUBMITTED', 'GENERATING']);
     await endAll(made);
   });
 
@@ -112,13 +117,13 @@ describe('works', () => {
     const inputs = numbered(6, (n) =>
       say(`[[never]] again ${n}`, { idempotencyKey: `again ${n}` }),
     );
-    const first = await stage.createAll(inputs);
+    const first = await app.createAll(inputs);
     const ids = idsOf(first);
-    const again = await stage.createAll(inputs.toReversed());
+    const again = await app.createAll(inputs.toReversed());
     expect(idsOf(again)).toEqual(ids.toReversed());
     expect(again.results?.every(({ replayed }) => replayed === true)).toBe(true);
     // A new input among them is created, and only the changed input is rejected.
-    const mixed = await stage.createAll([
+    const mixed = await app.createAll([
       ...inputs.slice(0, 1),
       say('[[never]] another text', { idempotencyKey: 'again 1' }),
       say('[[never]] new', { idempotencyKey: 'again new' }),
@@ -128,42 +133,42 @@ describe('works', () => {
       ['IdempotencyConflictError', undefined],
       ['CreateLipsyncSuccess', false],
     ]);
-    expect(await stage.create(inputs[3] ?? {})).toMatchObject({
+    expect(await app.create(inputs[3] ?? {})).toMatchObject({
       replayed: true,
       lipsync: { id: ids[3] },
     });
-    await endAll([...ids, idOf(mixed.results?.[2] as Made)]);
+    await endAll([...ids, idOf(mixed.results?.[2] as CreateLipsyncResult)]);
   });
 
   it('creates each once if the same request comes five times at once', async () => {
-    await stage.test.turn({ delayMs: 100 });
+    await app.turn({ delayMs: 100 });
     const inputs = numbered(5, (n) =>
       say(`[[never]] twins ${n}`, { idempotencyKey: `twins ${n}` }),
     );
-    const alone = inputs.map((input) => stage.create(input));
-    const all = await Promise.all(Array.from({ length: 5 }, () => stage.createAll(inputs)));
+    const alone = inputs.map((input) => app.create(input));
+    const all = await Promise.all(Array.from({ length: 5 }, () => app.createAll(inputs)));
     const [ids = []] = all.map(idsOf);
     for (const each of all) expect(idsOf(each)).toEqual(ids);
     expect((await Promise.all(alone)).map(idOf)).toEqual(ids);
     const fresh = [...all.flatMap(({ results = [] }) => results), ...(await Promise.all(alone))];
     expect(fresh.filter(({ replayed }) => replayed === false)).toHaveLength(5);
-    await stage.test.turn({ delayMs: null });
+    await app.turn({ delayMs: null });
     // Their order is not defined: single requests may overtake.
-    const posts = await Promise.all(ids.map((id) => stage.postsOf(id)));
+    const posts = await Promise.all(ids.map((id) => app.postsOf(id)));
     expect(posts.map(({ length }) => length).toSorted()).toEqual([0, 0, 1, 1, 1]);
     await endAll(ids);
   });
 
   it('does not delay other owners: a single request after a batch of thirty is next', async () => {
     const thirty = numbered(30, (n) => say(`[[never]] many ${n}`));
-    const ids = idsOf(await stage.createAll(thirty, as('ann')));
+    const ids = idsOf(await app.createAll(thirty, signInAs('ann')));
     expect(new Set(ids).size).toBe(30);
-    const one = await stage.create(say('[[never]] one'), as('bob'));
+    const one = await app.create(say('[[never]] one'), signInAs('bob'));
     expect(one.lipsync).toMatchObject({ status: 'QUEUED', progress: { queuePosition: 1 } });
-    await stage.cancel(ids[0] ?? '', as('ann'));
-    await stage.reach(idOf(one), ['SUBMITTED', 'GENERATING'], as('bob'));
-    await stage.cancel(idOf(one), as('bob'));
-    await endAll(ids, as('ann'));
+    await app.cancel(ids[0] ?? '', signInAs('ann'));
+    await app.waitForStatus(idOf(one), ['SUBMITTED', 'GENERATING'], signInAs('bob'));
+    await app.cancel(idOf(one), signInAs('bob'));
+    await endAll(ids, signInAs('ann'));
   });
 
   it('has at most 24 POSTs under way at a time', async () => {
@@ -173,23 +178,21 @@ describe('works', () => {
     const end = (message: unknown) => underWay.delete(idIn(message));
     channel('lipsync:post-started').subscribe(begin);
     channel('lipsync:answer-read').subscribe(end);
-    await stage.test.turn({ delayMs: 1_500, outcome: 'FAILED' });
+    await app.turn({ delayMs: 1_500, outcome: 'FAILED' });
     // Off-peak jobs take no slot, so all of them can be sent.
     const calm = numbered(60, (n) => say(`calm ${n}`, { offPeak: true }));
-    const all = stage.createAll(calm, as('cat'));
-    await vi.waitFor(() => expect(underWay.size).toBe(24), patient);
-    const written = await stage.test.app.db.query(
-      "select 1 from lipsyncs where text like 'calm %'",
-    );
+    const all = app.createAll(calm, signInAs('cat'));
+    await vi.waitFor(() => expect(underWay.size).toBe(24), longWait);
+    const written = await app.db.query("select 1 from lipsyncs where text like 'calm %'");
     expect(written).toHaveLength(24);
-    await stage.test.turn({ delayMs: null });
+    await app.turn({ delayMs: null });
     expect(idsOf(await all)).toHaveLength(60);
     channel('lipsync:post-started').unsubscribe(begin);
     channel('lipsync:answer-read').unsubscribe(end);
     await vi.waitFor(async () => {
       const open = "select 1 from lipsyncs where text like 'calm %' and finished_at is null";
-      expect(await stage.test.app.db.query(open)).toEqual([]);
-    }, patient);
+      expect(await app.db.query(open)).toEqual([]);
+    }, longWait);
   });
 
   it('checks at most eight inputs at a time upstream', async () => {
@@ -206,8 +209,8 @@ describe('works', () => {
     channel('undici:request:headers').subscribe(end);
     // The key may contain hyphens itself.
     const prefix = keyOf('Video', video)?.replace(/-\d+$/, '');
-    await stage.test.turn({ delayMs: 50 });
-    const { results = [] } = await stage.createAll(
+    await app.turn({ delayMs: 50 });
+    const { results = [] } = await app.createAll(
       numbered(30, (n) => ({
         ...say('Nobody there'),
         video: { id: encodeId('Video', `${prefix}-${9_000 + n}`) },
@@ -221,10 +224,10 @@ describe('works', () => {
   });
 
   it('continues when the caller disconnects', async () => {
-    await stage.test.turn({ delayMs: 200 });
+    await app.turn({ delayMs: 200 });
     const inputs = numbered(12, (n) => say(`[[never]] left ${n}`, { idempotencyKey: `left ${n}` }));
     const leaving = new AbortController();
-    const asked = fetch(`${stage.test.url}/graphql`, {
+    const asked = fetch(`${app.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -236,23 +239,21 @@ describe('works', () => {
     });
     const gone = expect(asked).rejects.toThrow('aborted');
     const count = async () => {
-      const rows = await stage.test.app.db.query(
-        "select 1 from lipsyncs where idempotency_key like 'left %'",
-      );
+      const rows = await app.db.query("select 1 from lipsyncs where idempotency_key like 'left %'");
       return rows.length;
     };
-    await vi.waitFor(async () => expect(await count()).toBeGreaterThan(0), patient);
+    await vi.waitFor(async () => expect(await count()).toBeGreaterThan(0), longWait);
     leaving.abort();
     await gone;
-    await vi.waitFor(async () => expect(await count()).toBe(12), patient);
-    await stage.test.turn({ delayMs: null });
-    const again = await stage.createAll(inputs);
+    await vi.waitFor(async () => expect(await count()).toBe(12), longWait);
+    await app.turn({ delayMs: null });
+    const again = await app.createAll(inputs);
     expect(again.results?.every(({ replayed }) => replayed === true)).toBe(true);
     await endAll(idsOf(again));
   });
 
   it('loses nothing by an unexpected error in the middle: repeating the request completes it', async () => {
-    const { db } = stage.test.app;
+    const { db } = app.app;
     const transaction = db.transaction.bind(db);
     let left = 3;
     vi.spyOn(db, 'transaction').mockImplementation((work) =>
@@ -269,19 +270,19 @@ describe('works', () => {
     const inputs = numbered(5, (n) =>
       say(`[[never]] whole ${n}`, { idempotencyKey: `whole ${n}` }),
     );
-    const { data, errors } = await stage.test.ask(
+    const { data, errors } = await app.ask(
       'mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(inputs: $of) { __typename } }',
       { of: inputs },
     );
     expect(data).toBeNull();
     expect(errors).toMatchObject([{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }]);
     vi.restoreAllMocks();
-    const again = await stage.createAll(inputs);
+    const again = await app.createAll(inputs);
     const replayed = again.results?.map((each) => each.replayed) ?? [];
     expect(replayed.filter((each) => each)).not.toHaveLength(0);
     expect(replayed).toEqual(replayed.toSorted((a, b) => Number(b) - Number(a)));
     expect(new Set(idsOf(again)).size).toBe(5);
-    const jobs = await stage.jobs();
+    const jobs = await app.jobs();
     for (const id of idsOf(again)) {
       const own = jobs.filter(({ replyRef }) => replyRef === keyOf('Lipsync', id));
       expect(own.length).toBeLessThanOrEqual(1);
@@ -292,13 +293,13 @@ describe('works', () => {
 
 describe('refuses', () => {
   const refused = async (inputs: Record<string, unknown>[]) => {
-    const before = [(await stage.posts()).length, await countRows()];
-    const answer = await stage.createAll(inputs);
-    expect([(await stage.posts()).length, await countRows()]).toEqual(before);
+    const before = [(await app.posts()).length, await countRows()];
+    const answer = await app.createAll(inputs);
+    expect([(await app.posts()).length, await countRows()]).toEqual(before);
     expect(answer).toMatchObject({ __typename: 'InvalidInputError', code: 'INVALID_INPUT' });
     return answer.issues;
   };
-  const countRows = async () => (await stage.test.app.db.query('select 1 from lipsyncs')).length;
+  const countRows = async () => (await app.db.query('select 1 from lipsyncs')).length;
 
   it('an empty list, and one of more than a hundred', async () => {
     const message = 'inputs must have 1 to 100 lip-syncs.';
@@ -320,9 +321,9 @@ describe('refuses', () => {
   });
 
   it('exactly the inputs over a limit, counted in their order', async () => {
-    const limited = await openStage({ env: { LIPSYNCS_IN_FLIGHT: '5' } });
+    const limited = await startLipsyncApp({ env: { LIPSYNCS_IN_FLIGHT: '5' } });
     try {
-      const [id = ''] = await limited.sources();
+      const [id = ''] = await limited.listVideoIds();
       const inputs = numbered(8, (n) => ({
         video: { id },
         speech: { text: { text: `[[never]] ${n}` } },
@@ -359,27 +360,27 @@ describe('refuses', () => {
 
 describe('keeps out', () => {
   it("another owner's videos and uploads: that input is rejected as if they did not exist, the others are created", async () => {
-    const foreign = idOf(await stage.create(say('Mine'), as('ann')));
-    await stage.end(foreign, as('ann'));
-    const { createUpload } = await stage.ask<{ createUpload: { upload: { id: string } } }>(
+    const foreign = idOf(await app.create(say('Mine'), signInAs('ann')));
+    await app.waitForEnd(foreign, signInAs('ann'));
+    const { createUpload } = await app.askForData<{ createUpload: { upload: { id: string } } }>(
       `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
         ... on CreateUploadSuccess { upload { id } } } }`,
       {},
-      as('ann'),
+      signInAs('ann'),
     );
-    const { results = [] } = await stage.createAll(
+    const { results = [] } = await app.createAll(
       [
         { video: { uploadId: createUpload.upload.id }, speech: { text: { text: 'Yours' } } },
         say('[[never]] own'),
       ],
-      as('bob'),
+      signInAs('bob'),
     );
     expect(results).toMatchObject([
       { __typename: 'NotFoundError' },
       { __typename: 'CreateLipsyncSuccess' },
     ]);
-    const own = idOf(results[1] as Made);
-    expect(await stage.find(own, as('ann'))).toBeNull();
-    await stage.cancel(own, as('bob'));
+    const own = idOf(results[1] as CreateLipsyncResult);
+    expect(await app.read(own, signInAs('ann'))).toBeNull();
+    await app.cancel(own, signInAs('bob'));
   });
 });

@@ -1,19 +1,26 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
+import {
+  apiKeys,
+  expectSoundLog,
+  idOf,
+  type LipsyncApp,
+  signInAs,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
 import { wavHeader } from '../../../support/wav.ts';
-import { apiKeys, as, expectSoundLog, idOf, openStage, type Stage } from '../stage.ts';
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     env: { API_KEYS: apiKeys('ann', 'bob'), ALLOW_ANONYMOUS: 'true' },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 5 }] },
   });
-  [video = ''] = await stage.sources();
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
-beforeEach(() => stage.beBrief());
+afterAll(() => app.stop());
+beforeEach(() => app.sendFinalCallbacksOnly());
 
 const speech = (text: string, voiceId?: string) => ({
   text: { text, ...(voiceId === undefined ? {} : { voiceId }) },
@@ -28,7 +35,7 @@ function wav(seconds: number): Uint8Array<ArrayBuffer> {
 
 async function promiseUpload(kind: string, contentType: string, headers = {}) {
   type Data = { createUpload: { uploadUrl: string; upload: { id: string } } };
-  const { createUpload } = await stage.ask<Data>(
+  const { createUpload } = await app.askForData<Data>(
     `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
       ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
     { input: { kind, contentType } },
@@ -49,7 +56,7 @@ async function upload(kind: string, contentType: string, bytes: Uint8Array<Array
 }
 
 async function sourceBytes(): Promise<Uint8Array<ArrayBuffer>> {
-  const { video: found } = await stage.ask<{ video: { url: string } }>(
+  const { video: found } = await app.askForData<{ video: { url: string } }>(
     'query ($id: ID!) { video(id: $id) { url } }',
     { id: video },
   );
@@ -59,7 +66,7 @@ async function sourceBytes(): Promise<Uint8Array<ArrayBuffer>> {
 describe('works', () => {
   it('speaks a text: the POST carries the documented fields and nothing else', async () => {
     const voiceId = encodeId('Voice', '3');
-    const made = await stage.create({
+    const made = await app.create({
       video: { id: video },
       speech: speech('Hello there', voiceId),
       keepOriginalSound: true,
@@ -72,11 +79,9 @@ describe('works', () => {
       lipsync: { status: 'SUBMITTED', reference: 'order 7', text: 'Hello there' },
     });
     const key = keyOf('Lipsync', idOf(made));
-    const [post, ...others] = await stage.postsOf(idOf(made));
+    const [post, ...others] = await app.postsOf(idOf(made));
     expect(others).toEqual([]);
-    const upstreamId = await stage.test.app.services.videos.ids.toUpstream(
-      keyOf('Video', video) ?? '',
-    );
+    const upstreamId = await app.services.videos.ids.toUpstream(keyOf('Video', video) ?? '');
     expect(upstreamId).toMatch(/^user:\d+-pixverse:studio@sandbox\.example-video:\d+$/);
     expect(post?.body).toEqual({
       video_id: upstreamId,
@@ -87,14 +92,14 @@ describe('works', () => {
       replyRef: key,
       maxJobs: 2,
     });
-    const ended = await stage.end(idOf(made));
+    const ended = await app.waitForEnd(idOf(made));
     expect(ended).toMatchObject({
       status: 'COMPLETED',
       failure: null,
       progress: { percent: 100, queuePosition: null },
       result: { status: 'COMPLETED', url: expect.stringMatching(/^http/) },
     });
-    const events = await stage.events(idOf(made));
+    const events = await app.readEvents(idOf(made));
     expectSoundLog(events);
     expect(events.map(({ status }) => status)).toEqual(
       expect.arrayContaining(['SUBMITTING', 'SUBMITTED', 'COMPLETED']),
@@ -102,24 +107,24 @@ describe('works', () => {
   });
 
   it('leaves out options that the request left out', async () => {
-    const made = await stage.create({ video: { id: video }, speech: speech('Plain') });
-    const [post] = await stage.postsOf(idOf(made));
+    const made = await app.create({ video: { id: video }, speech: speech('Plain') });
+    const [post] = await app.postsOf(idOf(made));
     expect(Object.keys(post?.body ?? {}).toSorted()).toEqual(
       ['prompt', 'replyRef', 'replyUrl', 'video_id'].toSorted(),
     );
-    await stage.end(idOf(made));
+    await app.waitForEnd(idOf(made));
   });
 
   it('uses an uploaded audio and an uploaded video, in an account that the server chooses', async () => {
     const audioUploadId = await upload('AUDIO', 'audio/wav', wav(1));
     const uploadId = await upload('VIDEO', 'video/mp4', await sourceBytes());
-    const made = await stage.create({
+    const made = await app.create({
       video: { uploadId },
       speech: { audioUploadId },
       offPeak: true,
     });
     expect(made.__typename).toBe('CreateLipsyncSuccess');
-    const [post] = await stage.postsOf(idOf(made));
+    const [post] = await app.postsOf(idOf(made));
     expect(post?.body).toEqual({
       video_path: expect.stringMatching(/^upload\//),
       audio_path: expect.stringMatching(/^upload\//),
@@ -129,32 +134,32 @@ describe('works', () => {
       replyRef: keyOf('Lipsync', idOf(made)),
     });
     expect(post?.body?.video_path).not.toBe(post?.body?.audio_path);
-    expect((await stage.end(idOf(made))).status).toBe('COMPLETED');
+    expect((await app.waitForEnd(idOf(made))).status).toBe('COMPLETED');
   });
 
   it('lowers maxJobs for the account and never raises it', async () => {
-    const made = await stage.create({ video: { id: video }, speech: speech('Many'), maxJobs: 8 });
-    const [post] = await stage.postsOf(idOf(made));
+    const made = await app.create({ video: { id: video }, speech: speech('Many'), maxJobs: 8 });
+    const [post] = await app.postsOf(idOf(made));
     expect(post?.body?.maxJobs).toBe(5);
-    await stage.end(idOf(made));
+    await app.waitForEnd(idOf(made));
   });
 
   it('counts code points: accepts 200 characters of text, also characters beyond 16 bits', async () => {
-    const made = await stage.create({ video: { id: video }, speech: speech('😀'.repeat(200)) });
+    const made = await app.create({ video: { id: video }, speech: speech('😀'.repeat(200)) });
     expect(made.__typename).toBe('CreateLipsyncSuccess');
-    await stage.end(idOf(made));
+    await app.waitForEnd(idOf(made));
   });
 
   it('uses the result of an earlier lip-sync as source', async () => {
-    const first = await stage.create({ video: { id: video }, speech: speech('First') });
-    const { result } = await stage.end(idOf(first));
-    const second = await stage.create({ video: { id: result?.id }, speech: speech('Second') });
+    const first = await app.create({ video: { id: video }, speech: speech('First') });
+    const { result } = await app.waitForEnd(idOf(first));
+    const second = await app.create({ video: { id: result?.id }, speech: speech('Second') });
     expect(second.__typename).toBe('CreateLipsyncSuccess');
-    expect((await stage.end(idOf(second))).status).toBe('COMPLETED');
+    expect((await app.waitForEnd(idOf(second))).status).toBe('COMPLETED');
   });
 
   it('accepts a cost with a fraction and does not lose the job', async () => {
-    await stage.test.turn({
+    await app.turn({
       failPath: {
         path: '/videos/lipsync',
         effect: 'after',
@@ -165,12 +170,12 @@ describe('works', () => {
         },
       },
     });
-    const made = await stage.create({ video: { id: video }, speech: speech('Cost') });
+    const made = await app.create({ video: { id: video }, speech: speech('Cost') });
     expect(made).toMatchObject({
       __typename: 'CreateLipsyncSuccess',
       lipsync: { status: 'SUBMITTED', creditsCharged: 8 },
     });
-    await stage.cancel(idOf(made));
+    await app.cancel(idOf(made));
   });
 });
 
@@ -213,65 +218,65 @@ describe('refuses', () => {
   ];
 
   it.each(invalid)('%s', async (_, change, path) => {
-    const before = (await stage.posts()).length;
-    const made = await stage.create({ ...fine(), ...change() });
+    const before = (await app.posts()).length;
+    const made = await app.create({ ...fine(), ...change() });
     expect(made).toMatchObject({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',
       retryable: false,
       issues: [{ path }],
     });
-    expect(await stage.posts()).toHaveLength(before);
+    expect(await app.posts()).toHaveLength(before);
   });
 
   it('several mistakes at once, all reported together', async () => {
-    const made = await stage.create({ ...fine(), maxJobs: 0, idempotencyKey: '' });
+    const made = await app.create({ ...fine(), maxJobs: 0, idempotencyKey: '' });
     expect(made.issues?.map(({ path }) => path.at(-1))).toEqual(['maxJobs', 'idempotencyKey']);
   });
 
   it('uploads that are unknown, unfinished, of another owner or of the wrong kind', async () => {
-    const before = (await stage.posts()).length;
+    const before = (await app.posts()).length;
     const audio = await upload('AUDIO', 'audio/wav', wav(1));
     const waiting = (await promiseUpload('AUDIO', 'audio/wav')).upload.id;
     const unknown = encodeId('Upload', '00000000-0000-4000-8000-000000000000');
     for (const audioUploadId of [unknown, 'rubbish', waiting, video]) {
-      const made = await stage.create({ video: { id: video }, speech: { audioUploadId } });
+      const made = await app.create({ video: { id: video }, speech: { audioUploadId } });
       expect(made).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
     }
-    const foreign = await stage.create(
+    const foreign = await app.create(
       { video: { id: video }, speech: { audioUploadId: audio } },
-      as('ann'),
+      signInAs('ann'),
     );
     expect(foreign).toMatchObject({ __typename: 'NotFoundError' });
-    const asVideo = await stage.create({ video: { uploadId: audio }, speech: speech('Hi') });
+    const asVideo = await app.create({ video: { uploadId: audio }, speech: speech('Hi') });
     expect(asVideo).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: at('video', 'uploadId') }],
     });
-    expect(await stage.posts()).toHaveLength(before);
+    expect(await app.posts()).toHaveLength(before);
   });
 
   it('audio of more than 60 seconds', async () => {
     const long = await upload('AUDIO', 'audio/wav', wav(61));
-    const before = (await stage.posts()).length;
-    const made = await stage.create({ video: { id: video }, speech: { audioUploadId: long } });
+    const before = (await app.posts()).length;
+    const made = await app.create({ video: { id: video }, speech: { audioUploadId: long } });
     expect(made).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: at('speech', 'audioUploadId') }],
     });
-    expect(await stage.posts()).toHaveLength(before);
+    expect(await app.posts()).toHaveLength(before);
   });
 
   it('videos that are unknown, named by another kind of id, or not finished', async () => {
     for (const id of ['rubbish', encodeId('Video', 'AAAAAAAA-1'), encodeId('Voice', '1')]) {
-      expect(await stage.create({ video: { id }, speech: speech('Hi') })).toMatchObject({
+      expect(await app.create({ video: { id }, speech: speech('Hi') })).toMatchObject({
         __typename: 'NotFoundError',
       });
     }
-    const running = await stage.create({ video: { id: video }, speech: speech('[[never]] x') });
-    const job = await stage.jobOf(idOf(running));
-    const key = await stage.test.app.services.videos.ids.toKey(job?.video_id ?? '');
-    const made = await stage.create({
+    const running = await app.create({ video: { id: video }, speech: speech('[[never]] x') });
+    const job = await app.jobOf(idOf(running));
+    const key = await app.services.videos.ids.toKey(job?.video_id ?? '');
+    const made = await app.create({
       video: { id: encodeId('Video', key) },
       speech: speech('Hi'),
     });
@@ -279,26 +284,30 @@ describe('refuses', () => {
       __typename: 'InvalidInputError',
       issues: [{ path: at('video', 'id') }],
     });
-    await stage.cancel(idOf(running));
+    await app.cancel(idOf(running));
   });
 });
 
 describe('keeps out', () => {
   it("another owner's lip-syncs: every operation answers as if they did not exist", async () => {
-    const made = await stage.create(
+    const made = await app.create(
       { video: { id: video }, speech: speech('[[never]] mine') },
-      as('ann'),
+      signInAs('ann'),
     );
     const id = idOf(made);
     const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
-    for (const headers of [as('bob'), {}]) {
-      expect(await stage.find(id, headers)).toBeNull();
-      expect(await stage.cancel(id, headers)).toEqual(await stage.cancel(missing, headers));
-      expect(await stage.remove(id, headers)).toEqual(await stage.remove(missing, headers));
-      const node = await stage.ask('query ($id: ID!) { node(id: $id) { id } }', { id }, headers);
+    for (const headers of [signInAs('bob'), {}]) {
+      expect(await app.read(id, headers)).toBeNull();
+      expect(await app.cancel(id, headers)).toEqual(await app.cancel(missing, headers));
+      expect(await app.delete(id, headers)).toEqual(await app.delete(missing, headers));
+      const node = await app.askForData(
+        'query ($id: ID!) { node(id: $id) { id } }',
+        { id },
+        headers,
+      );
       expect(node).toEqual({ node: null });
     }
-    expect(await stage.find(id, as('ann'))).toMatchObject({ id });
-    expect((await stage.cancel(id, as('ann'))).__typename).toBe('LipsyncTrackingStopped');
+    expect(await app.read(id, signInAs('ann'))).toMatchObject({ id });
+    expect((await app.cancel(id, signInAs('ann'))).__typename).toBe('LipsyncTrackingStopped');
   });
 });

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Held, openHeld } from '../../../e2e/instances/blocked-instance.ts';
+import { expectSoundLog } from '../../../support/lipsync-app.ts';
+import { createLipsyncMutation, longWait } from '../../../support/lipsyncs.ts';
 import { RawWebSocket } from '../../../support/raw-websocket.ts';
-import { createMutation, expectSoundLog, patient } from '../stage.ts';
 
 let held: Held;
 beforeEach(async () => {
@@ -20,14 +21,14 @@ const transports: [string, (input: object) => Promise<() => Promise<unknown>>][]
       const asked = fetch(`${held.instance.url}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ query: createMutation, variables: { input } }),
+        body: JSON.stringify({ query: createLipsyncMutation, variables: { input } }),
         signal: leaving.signal,
       }).catch((error: Error) => error.name);
       return async () => {
         const before = countEnded();
         leaving.abort();
         expect(await asked).toBe('AbortError');
-        await vi.waitFor(() => expect(countEnded()).toBeGreaterThan(before), patient);
+        await vi.waitFor(() => expect(countEnded()).toBeGreaterThan(before), longWait);
       };
     },
   ],
@@ -35,7 +36,7 @@ const transports: [string, (input: object) => Promise<() => Promise<unknown>>][]
     'a WebSocket',
     async (input) => {
       const client = await RawWebSocket.open(held.instance.url);
-      client.subscribe('1', createMutation, { input });
+      client.subscribe('1', createLipsyncMutation, { input });
       return () => {
         client.socket.terminate();
         return client.closed;
@@ -51,7 +52,7 @@ describe('a caller that disconnects', () => {
     const input = { video, speech: { text: { text } }, idempotencyKey: text };
     const answer = upstream.hold('POST /videos/lipsync');
     const disconnect = await create(input);
-    await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(1), patient);
+    await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(1), longWait);
     await disconnect();
     answer();
     const job = await upstream.nextJob();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { idOf, openStage, type Stage } from '../stage.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../../../support/lipsync-app.ts';
 
 const busy = 'Account a@sandbox.example is busy executing 3 tasks.';
 const allBusy = 'All configured accounts are running at maximum capacity.';
@@ -28,17 +28,17 @@ const texts: Record<string, string> = {
 /** One account per case, so that a paused account does not change the result of another case. */
 const emailOf = (at: number) => `case-${at}@sandbox.example`;
 
-let stage: Stage;
+let app: LipsyncApp;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     sandbox: { accounts: table.map((_, at) => ({ email: emailOf(at), maxJobs: 3 })) },
   });
 });
-afterAll(() => stage.stop());
-beforeEach(() => stage.beBrief());
+afterAll(() => app.stop());
+beforeEach(() => app.sendFinalCallbacksOnly());
 
 async function countLipsyncs(reference: string): Promise<number> {
-  const { lipsyncs } = await stage.ask<{ lipsyncs: { nodes: object[] } }>(
+  const { lipsyncs } = await app.askForData<{ lipsyncs: { nodes: object[] } }>(
     'query ($filter: LipsyncFilter) { lipsyncs(filter: $filter) { nodes { id } } }',
     { filter: { reference } },
   );
@@ -50,7 +50,7 @@ describe('refuses', () => {
     table.map((row, at) => ({ at, status: row[0], reason: row[1], type: row[2], code: row[3] })),
   )('a $status $reason is a $type that leaves nothing behind', async (row) => {
     const { at, status, reason, type, code } = row;
-    const [id] = await stage.sources(emailOf(at));
+    const [id] = await app.listVideoIds(emailOf(at));
     const reference = `refused ${at}`;
     const input = {
       video: { id },
@@ -59,11 +59,11 @@ describe('refuses', () => {
       reference,
       whenBusy: 'FAIL',
     };
-    const before = (await stage.posts()).length;
+    const before = (await app.posts()).length;
     const body = reason === null ? {} : { body: { error: texts[reason] } };
-    await stage.test.turn({ failPath: { path: '/videos/lipsync', status, ...body } });
+    await app.turn({ failPath: { path: '/videos/lipsync', status, ...body } });
 
-    const refused = await stage.create(input);
+    const refused = await app.create(input);
     expect(refused).toMatchObject({
       __typename: type,
       code,
@@ -76,58 +76,54 @@ describe('refuses', () => {
     }
     expect(refused.message).not.toMatch(/@|user:|127\.0\.0\.1|useapi/);
     expect(await countLipsyncs(reference)).toBe(0);
-    expect(await stage.posts()).toHaveLength(before + 1);
+    expect(await app.posts()).toHaveLength(before + 1);
 
     // After the pause or cooldown the same key can be used again, and gets a POST of its own.
-    stage.clock.aheadMs += 31_000;
-    const again = await stage.create({ ...input, whenBusy: 'FAIL', video: { id } });
+    app.clock.aheadMs += 31_000;
+    const again = await app.create({ ...input, whenBusy: 'FAIL', video: { id } });
     if (again.__typename === 'RateLimitedError') {
       // A paused account: its recovery is noticed within a tick.
-      const made = await stage.create({ ...input, whenBusy: 'QUEUE', idempotencyKey: null });
-      expect((await stage.end(idOf(made))).status).toBe('COMPLETED');
-      const last = await stage.create(input);
+      const made = await app.create({ ...input, whenBusy: 'QUEUE', idempotencyKey: null });
+      expect((await app.waitForEnd(idOf(made))).status).toBe('COMPLETED');
+      const last = await app.create(input);
       expect(last).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
-      await stage.end(idOf(last));
+      await app.waitForEnd(idOf(last));
     } else {
       expect(again).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
-      await stage.end(idOf(again));
+      await app.waitForEnd(idOf(again));
     }
   });
 
   it('a lip-sync that had waited stays, with the rejection as its failure', async () => {
-    const [id] = await stage.sources(emailOf(0));
+    const [id] = await app.listVideoIds(emailOf(0));
     const cases = [
       ['[[400]]', 'FAILED', 'INVALID_INPUT'],
       ['[[404]]', 'FAILED', 'NOT_FOUND'],
       ['[[422]]', 'MODERATED', 'CONTENT_MODERATED'],
     ] as const;
     const long = await Promise.all(
-      [1, 2, 3].map((n) =>
-        stage.create({ video: { id }, speech: { text: { text: `[[never]] ${n}` } } }),
-      ),
+      [1, 2, 3].map((n) => app.create({ video: { id }, text: `[[never]] ${n}` })),
     );
-    const waiting = await Promise.all(
-      cases.map(([text]) => stage.create({ video: { id }, speech: { text: { text } } })),
-    );
+    const waiting = await Promise.all(cases.map(([text]) => app.create({ video: { id }, text })));
     expect(waiting.map(({ lipsync }) => lipsync?.status)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
-    await stage.cancel(idOf(long[0] as never));
+    await app.cancel(idOf(long[0] as never));
     for (const [at, [, status, code]] of cases.entries()) {
-      const ended = await stage.end(idOf(waiting[at] as never));
+      const ended = await app.waitForEnd(idOf(waiting[at] as never));
       expect(ended).toMatchObject({ status, failure: { code }, progress: { percent: 0 } });
-      expect((await stage.postsOf(ended.id)).length).toBe(1);
+      expect((await app.postsOf(ended.id)).length).toBe(1);
     }
-    await Promise.all(long.slice(1).map((made) => stage.cancel(idOf(made))));
+    await Promise.all(long.slice(1).map((made) => app.cancel(idOf(made))));
   });
 });
 
 describe('keeps out', () => {
   it("the text of the upstream's rejection", async () => {
-    const [id] = await stage.sources(emailOf(3));
+    const [id] = await app.listVideoIds(emailOf(3));
     const error = 'The account spy@secret.example with user:1001-sandbox is no good, see /etc/x';
-    await stage.test.turn({
+    await app.turn({
       failPath: { path: '/videos/lipsync', status: 400, body: { error } },
     });
-    const refused = await stage.create({ video: { id }, speech: { text: { text: 'Hi' } } });
+    const refused = await app.create({ video: { id }, text: 'Hi' });
     expect(refused.code).toBe('INVALID_INPUT');
     expect(JSON.stringify(refused)).not.toMatch(/secret\.example|user:1001|spy/);
   });

@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../../../src/sandbox/sandbox.ts';
-import { idOf, openStage, patient, type Stage } from '../stage.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../../../support/lipsync-app.ts';
+import { longWait } from '../../../support/lipsyncs.ts';
 
 const [big, small] = ['big@sandbox.example', 'small@sandbox.example'];
 
-let stage: Stage;
+let app: LipsyncApp;
 let ofBig: string;
 let ofSmall: string;
 let uploadId: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     sandbox: {
       accounts: [
         { email: big, maxJobs: 3 },
@@ -20,20 +21,20 @@ beforeAll(async () => {
       ],
     },
   });
-  [ofBig = ''] = await stage.sources(big);
-  [ofSmall = ''] = await stage.sources(small);
+  [ofBig = ''] = await app.listVideoIds(big);
+  [ofSmall = ''] = await app.listVideoIds(small);
   uploadId = await uploadVideo();
 });
-afterAll(() => stage.stop());
-beforeEach(() => stage.beBrief());
+afterAll(() => app.stop());
+beforeEach(() => app.sendFinalCallbacksOnly());
 
 async function uploadVideo(): Promise<string> {
   type Data = { createUpload: { uploadUrl: string; upload: { id: string } } };
-  const { createUpload } = await stage.ask<Data>(
+  const { createUpload } = await app.askForData<Data>(
     `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
       ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
   );
-  const { video } = await stage.ask<{ video: { url: string } }>(
+  const { video } = await app.askForData<{ video: { url: string } }>(
     'query ($id: ID!) { video(id: $id) { url } }',
     { id: ofBig },
   );
@@ -47,9 +48,9 @@ async function uploadVideo(): Promise<string> {
 }
 
 const say = (video: object, text: string, more: object = {}) =>
-  stage.create({ video, speech: { text: { text } }, ...more });
+  app.create({ video, speech: { text: { text } }, ...more });
 
-const accountOf = async (id: string) => (await stage.jobOf(id))?.email;
+const accountOf = async (id: string) => (await app.jobOf(id))?.email;
 
 describe('works', () => {
   it('sends no more jobs than an account takes, from the first request on', async () => {
@@ -58,8 +59,8 @@ describe('works', () => {
       await say({ id: ofSmall }, '[[never]] two'),
     ];
     expect(made.map(({ lipsync }) => lipsync?.status)).toEqual(['SUBMITTED', 'QUEUED']);
-    for (const each of made) await stage.cancel(idOf(each));
-    expect((await stage.posts()).map(({ status }) => status)).not.toContain(429);
+    for (const each of made) await app.cancel(idOf(each));
+    expect((await app.posts()).map(({ status }) => status)).not.toContain(429);
   });
 
   it('sends a lip-sync without a fixed account to the account with the most free slots', async () => {
@@ -70,17 +71,17 @@ describe('works', () => {
     expect(emails.slice(0, 2)).toEqual([big, big]);
     expect(emails.slice(2).toSorted()).toEqual([big, small]);
     expect(made.at(-1)?.lipsync?.status).toBe('QUEUED');
-    for (const each of made.toReversed()) await stage.cancel(idOf(each));
+    for (const each of made.toReversed()) await app.cancel(idOf(each));
   });
 
   // Once the limit of another account was sent, which raised that of the chosen one.
   it('limits maxJobs to what the chosen account takes', async () => {
     const blocking = await Promise.all([1, 2, 3].map((n) => say({ id: ofBig }, `[[never]] ${n}`)));
     const made = await say({ uploadId }, 'Anywhere', { maxJobs: 3 });
-    const [post] = await stage.postsOf(idOf(made));
+    const [post] = await app.postsOf(idOf(made));
     expect(post?.body).toMatchObject({ email: small, maxJobs: 1 });
-    for (const each of blocking) await stage.cancel(idOf(each));
-    await stage.end(idOf(made));
+    for (const each of blocking) await app.cancel(idOf(each));
+    await app.waitForEnd(idOf(made));
   });
 
   it.each([
@@ -89,7 +90,7 @@ describe('works', () => {
   ])(
     'pauses an account after %s: other lip-syncs use another account or wait until it recovers',
     async (name, type) => {
-      await stage.test.turn({ [name]: big });
+      await app.turn({ [name]: big });
       expect(await say({ id: ofBig }, 'Meets it')).toMatchObject({ __typename: type });
       const bound = await say({ id: ofBig }, 'Bound');
       expect(bound.lipsync?.status).toBe('QUEUED');
@@ -98,33 +99,33 @@ describe('works', () => {
       expect(await accountOf(idOf(free))).toBe(small);
       const fail = await say({ id: ofBig }, 'Now', { whenBusy: 'FAIL' });
       expect(fail).toMatchObject({ __typename: 'RateLimitedError', reason: 'ACCOUNT_BUSY' });
-      expect(await stage.postsOf(idOf(bound))).toEqual([]);
-      await stage.test.turn({ [name]: null });
+      expect(await app.postsOf(idOf(bound))).toEqual([]);
+      await app.turn({ [name]: null });
       // Recovery is probed once a minute, and less often after a relapse.
       await vi.waitFor(
         async () => {
-          stage.clock.aheadMs += 61_000;
-          expect((await stage.find(idOf(bound)))?.status).toBe('COMPLETED');
+          app.clock.aheadMs += 61_000;
+          expect((await app.read(idOf(bound)))?.status).toBe('COMPLETED');
         },
-        { ...patient, interval: 500 },
+        { ...longWait, interval: 500 },
       );
-      expect(await stage.postsOf(idOf(bound))).toHaveLength(1);
-      await stage.end(idOf(free));
+      expect(await app.postsOf(idOf(bound))).toHaveLength(1);
+      await app.waitForEnd(idOf(free));
     },
   );
 
   it('sends an upload only to accounts that the upstream still lists', async () => {
-    const { baseUrl, token } = stage.test.sandbox;
+    const { baseUrl, token } = app.sandbox;
     const response = await fetch(`${baseUrl}/accounts/${big}`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${token}` },
     });
     expect(response.ok).toBe(true);
-    stage.clock.aheadMs += 61_000;
+    app.clock.aheadMs += 61_000;
     const made = await say({ uploadId }, 'Where?');
     expect(made.__typename).toBe('CreateLipsyncSuccess');
     expect(await accountOf(idOf(made))).toBe(small);
-    await stage.end(idOf(made));
+    await app.waitForEnd(idOf(made));
   });
 });
 
@@ -133,20 +134,20 @@ describe('refuses', () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-away-'));
     const options = { dataDir, queuedMs: 20, generatingMs: 50 };
     const accounts = [{ email: 'studio@sandbox.example', maxJobs: 3 }];
-    const away = await openStage({ sandbox: { ...options, accounts } });
+    const away = await startLipsyncApp({ sandbox: { ...options, accounts } });
     let back: Sandbox | null = null;
     try {
-      const [id = ''] = await away.sources();
+      const [id = ''] = await away.listVideoIds();
       const input = { video: { id }, speech: { text: { text: 'Hello' } } };
       // A video that a lip-sync has used is known without the upstream.
-      await away.end(idOf(await away.create(input)));
-      const { port } = away.test.sandbox;
-      await away.test.sandbox.close();
+      await away.waitForEnd(idOf(await away.create(input)));
+      const { port } = away.sandbox;
+      await away.sandbox.close();
       expect(await away.create({ ...input, idempotencyKey: 'away' })).toMatchObject({
         __typename: 'UpstreamUnavailableError',
         retryable: true,
       });
-      const { lipsyncs } = await away.ask<{ lipsyncs: { nodes: object[] } }>(
+      const { lipsyncs } = await away.askForData<{ lipsyncs: { nodes: object[] } }>(
         '{ lipsyncs { nodes { id } } }',
       );
       expect(lipsyncs.nodes).toHaveLength(1);
@@ -154,7 +155,7 @@ describe('refuses', () => {
       expect(waiting).toMatchObject({ replayed: false, lipsync: { status: 'QUEUED' } });
       back = await startSandbox({ ...options, port });
       away.clock.aheadMs += 31_000;
-      expect((await away.end(idOf(waiting))).status).toBe('COMPLETED');
+      expect((await away.waitForEnd(idOf(waiting))).status).toBe('COMPLETED');
     } finally {
       await away.stop();
       await back?.close();

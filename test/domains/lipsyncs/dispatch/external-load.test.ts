@@ -1,31 +1,42 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../../../../src/graphql/ids.ts';
-import { idOf, openStage, patient, type Stage } from '../stage.ts';
+import {
+  idOf,
+  type LipsyncApp,
+  shortIntervals,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
+import { longWait } from '../../../support/lipsyncs.ts';
 
 const email = 'studio@sandbox.example';
 const pollMs = 15_000;
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeEach(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     env: {
       POLL_INTERVAL_MS: String(pollMs),
       MAX_JOB_MS: String(360_000_000),
       UPSTREAM_TIMEOUT_MS: '6000',
     },
+    intervals: shortIntervals,
     sandbox: { accounts: [{ email, maxJobs: 3 }], queuedMs: 10, generatingMs: 3_600_000 },
   });
-  [video = ''] = await stage.sources();
-  await stage.beBrief();
+  [video = ''] = await app.listVideoIds();
+  await app.sendFinalCallbacksOnly();
 });
-afterEach(() => stage.stop());
+afterEach(async () => {
+  // The stop waits for a POST that hangs, until its connection is closed.
+  await app.sandbox.close();
+  await app.stop();
+});
 
 const say = async (n: number) =>
-  idOf(await stage.create({ video: { id: video }, speech: { text: { text: `Number ${n}` } } }));
+  idOf(await app.create({ video: { id: video }, text: `Number ${n}` }));
 
 async function callUpstream(method: string, path: string, body: object): Promise<void> {
-  const { baseUrl, token } = stage.test.sandbox;
+  const { baseUrl, token } = app.sandbox;
   const response = await fetch(`${baseUrl}${path}`, {
     method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
@@ -37,15 +48,15 @@ async function callUpstream(method: string, path: string, body: object): Promise
 /** A job of another client in the same account, which the product does not know. */
 async function occupySlot(): Promise<void> {
   const key = keyOf('Video', video) ?? '';
-  const videoId = await stage.test.app.services.videos.ids.toUpstream(key);
+  const videoId = await app.services.videos.ids.toUpstream(key);
   await callUpstream('POST', '/videos/lipsync', { video_id: videoId, prompt: 'stranger' });
 }
 
 async function endForeignJobs(): Promise<void> {
-  for (const { video_id, replyRef } of await stage.jobs()) {
+  for (const { video_id, replyRef } of await app.jobs()) {
     if (replyRef !== undefined) continue;
     const path = `jobs/${encodeURIComponent(video_id)}/finish`;
-    await fetch(`${stage.test.sandbox.origin}/_sandbox/${path}`, {
+    await fetch(`${app.sandbox.origin}/_sandbox/${path}`, {
       method: 'POST',
       body: JSON.stringify({ status: 'FAILED' }),
     });
@@ -54,54 +65,47 @@ async function endForeignJobs(): Promise<void> {
 
 async function readExternalLoad(): Promise<number | undefined> {
   type Data = { accounts: { nodes: { others: number }[] } };
-  const { accounts } = await stage.ask<Data>(
+  const { accounts } = await app.askForData<Data>(
     '{ accounts { ... on AccountList { nodes { others } } } }',
   );
   return accounts.nodes[0]?.others;
 }
 
-/** Waits for this many further ticks of the scheduler. */
-async function passTicks(count: number): Promise<void> {
-  const probe = vi.spyOn(stage.test.app.services.accounts, 'probeDue');
-  await vi.waitFor(() => expect(probe.mock.calls.length).toBeGreaterThan(count), patient);
-  probe.mockRestore();
-}
-
 const statusesOf = async (ids: string[]) =>
-  (await Promise.all(ids.map((id) => stage.find(id)))).map((found) => found?.status);
+  (await Promise.all(ids.map((id) => app.read(id)))).map((found) => found?.status);
 
-const ownPosts = async () => (await stage.posts()).filter(({ body }) => body?.replyRef);
+const ownPosts = async () => (await app.posts()).filter(({ body }) => body?.replyRef);
 
 describe('the slots of an account', () => {
   // They were once found out by one 429 after another.
   it('exclude those taken by other clients, which cost one 429 at most', async () => {
     await occupySlot();
     const ids = [await say(1), await say(2), await say(3)];
-    expect(await stage.find(ids[2] ?? '')).toMatchObject({ status: 'QUEUED' });
-    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), patient);
+    expect(await app.read(ids[2] ?? '')).toMatchObject({ status: 'QUEUED' });
+    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), longWait);
     for (let half = 0; half < 2; half += 1) {
-      stage.clock.aheadMs += 31_000;
-      await passTicks(1);
+      app.clock.aheadMs += 31_000;
+      await app.passTicks(1);
     }
     expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 429]);
     // Only the scheduler's list shows that the other client's job ended.
     await endForeignJobs();
-    stage.clock.aheadMs += pollMs;
-    await stage.reach(ids[2] ?? '', ['SUBMITTED', 'GENERATING']);
+    app.clock.aheadMs += pollMs;
+    await app.waitForStatus(ids[2] ?? '', ['SUBMITTED', 'GENERATING']);
     expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 429, 200]);
-    expect((await stage.accounts())[email]?.highWater).toBe(3);
+    expect((await app.accounts())[email]?.highWater).toBe(3);
   });
 
   it('are all used again if the load of other clients could not be read for a minute', async () => {
     await occupySlot();
     const ids = [await say(1), await say(2), await say(3)];
-    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), patient);
+    await vi.waitFor(async () => expect(await readExternalLoad()).toBe(1), longWait);
     await endForeignJobs();
-    await stage.test.turn({
+    await app.turn({
       failPath: { path: '/scheduler/available', status: 503, times: 1_000 },
     });
-    stage.clock.aheadMs += 61_000;
-    await stage.reach(ids[2] ?? '', ['SUBMITTED', 'GENERATING']);
+    app.clock.aheadMs += 61_000;
+    await app.waitForStatus(ids[2] ?? '', ['SUBMITTED', 'GENERATING']);
   });
 
   it.each([
@@ -109,16 +113,16 @@ describe('the slots of an account', () => {
     ['shows no replyRef', { replyRefInScheduler: false }],
     ['is that of 2024', { profile: '2024-12' }],
   ])('are all used if only our jobs run, and the scheduler %s', async (_, how) => {
-    await stage.test.turn(how);
+    await app.turn(how);
     const ids = [await say(1), await say(2), await say(3), await say(4), await say(5)];
-    const asked = () => stage.requests('GET /scheduler/available');
-    await vi.waitFor(async () => expect(await asked()).toHaveLength(1), patient);
+    const asked = () => app.requests('GET /scheduler/available');
+    await vi.waitFor(async () => expect(await asked()).toHaveLength(1), longWait);
     // One more POST is under way during the next read.
-    await stage.test.turn({ hangNext: 1 });
-    await stage.finish(ids[0] ?? '', 'FAILED');
-    stage.clock.aheadMs += pollMs;
-    await vi.waitFor(async () => expect(await asked()).toHaveLength(2), patient);
-    await passTicks(1);
+    await app.turn({ hangNext: 1 });
+    await app.finishJob(ids[0] ?? '', 'FAILED');
+    app.clock.aheadMs += pollMs;
+    await vi.waitFor(async () => expect(await asked()).toHaveLength(2), longWait);
+    await app.passTicks(1);
     expect(await readExternalLoad()).toBe(0);
     expect((await ownPosts()).map(({ status }) => status)).toEqual([200, 200, 200, 'hang']);
   });
@@ -135,8 +139,8 @@ describe('the slots of an account', () => {
       // Without values nothing changes.
       [{}, 1],
     ] as const) {
-      await stage.forgetRequests();
-      await stage.test.turn({
+      await app.forgetRequests();
+      await app.turn({
         failPath: {
           path: '/scheduler/available',
           status: 200,
@@ -144,11 +148,11 @@ describe('the slots of an account', () => {
           times: 1_000,
         },
       });
-      stage.clock.aheadMs += pollMs;
+      app.clock.aheadMs += pollMs;
       await vi.waitFor(async () => {
-        expect(await stage.requests('GET /scheduler/available')).not.toEqual([]);
+        expect(await app.requests('GET /scheduler/available')).not.toEqual([]);
         expect(await readExternalLoad()).toBe(load);
-      }, patient);
+      }, longWait);
     }
     expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED']);
   });
@@ -157,17 +161,17 @@ describe('the slots of an account', () => {
     const ids = [await say(1), await say(2), await say(3), await say(4), await say(5)];
     expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED', 'QUEUED']);
     await callUpstream('POST', `/accounts/${email}`, { email, password: 'any', maxJobs: 5 });
-    stage.clock.aheadMs += 61_000;
-    for (const id of ids.slice(3)) await stage.reach(id, ['SUBMITTED', 'GENERATING']);
+    app.clock.aheadMs += 61_000;
+    for (const id of ids.slice(3)) await app.waitForStatus(id, ['SUBMITTED', 'GENERATING']);
     expect((await ownPosts()).map(({ status }) => status)).toEqual(Array(5).fill(200));
   });
 
   it('cost no upstream call while nothing waits', async () => {
     await say(1);
-    await stage.forgetRequests();
-    stage.clock.aheadMs += pollMs;
-    await passTicks(2);
-    expect(await stage.requests('scheduler')).toEqual([]);
-    expect(await stage.requests('accounts')).toEqual([]);
+    await app.forgetRequests();
+    app.clock.aheadMs += pollMs;
+    await app.passTicks(2);
+    expect(await app.requests('scheduler')).toEqual([]);
+    expect(await app.requests('accounts')).toEqual([]);
   });
 });

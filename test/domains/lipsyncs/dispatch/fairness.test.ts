@@ -1,36 +1,43 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { apiKeys, as, idOf, openStage, patient, type Stage } from '../stage.ts';
+import {
+  apiKeys,
+  idOf,
+  type LipsyncApp,
+  signInAs,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
+import { longWait } from '../../../support/lipsyncs.ts';
 
 const owners = ['ann', 'bob', 'cat', 'dan'];
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeEach(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     env: { API_KEYS: apiKeys(...owners) },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 1 }], queuedMs: 10 },
   });
-  [video = ''] = await stage.sources();
-  await stage.beBrief();
+  [video = ''] = await app.listVideoIds();
+  await app.sendFinalCallbacksOnly();
 });
-afterEach(() => stage.stop());
+afterEach(() => app.stop());
 
 /** Creates a lip-sync that runs until `end` is called. */
 const ask = async (owner: string, text: string, more: object = {}) =>
   idOf(
-    await stage.create(
+    await app.create(
       { video: { id: video }, speech: { text: { text: `[[never]] ${text}` } }, ...more },
-      as(owner),
+      signInAs(owner),
     ),
   );
 
 const isSent = (id: string) =>
-  vi.waitFor(async () => expect(await stage.postsOf(id)).toHaveLength(1), patient);
+  vi.waitFor(async () => expect(await app.postsOf(id)).toHaveLength(1), longWait);
 
 async function end(owner: string, id: string): Promise<void> {
   await isSent(id);
-  await stage.finish(id, 'FAILED');
-  await stage.end(id, as(owner));
+  await app.finishJob(id, 'FAILED');
+  await app.waitForEnd(id, signInAs(owner));
 }
 
 describe('works', () => {
@@ -42,7 +49,7 @@ describe('works', () => {
     const second = await ask('bob', 'Second');
     await end('dan', blocking);
     await isSent(first);
-    expect(await stage.postsOf(second)).toEqual([]);
+    expect(await app.postsOf(second)).toEqual([]);
     await end('ann', first);
     await end('bob', second);
   });
@@ -63,13 +70,13 @@ describe('works', () => {
     await end('ann', ofAnn[0]);
     await isSent(ofBob);
     for (const id of [ended[0] ?? '', ofAnn[0]]) {
-      expect(await stage.remove(id, as('ann'))).toMatchObject({
+      expect(await app.delete(id, signInAs('ann'))).toMatchObject({
         __typename: 'DeleteLipsyncSuccess',
       });
     }
     await end('bob', ofBob);
     await isSent(ofCat);
-    expect(await stage.postsOf(ofAnn[1])).toEqual([]);
+    expect(await app.postsOf(ofAnn[1])).toEqual([]);
     await end('cat', ofCat);
     await end('ann', ofAnn[1]);
   });

@@ -1,42 +1,40 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   apiKeys,
-  as,
   expectSoundLog,
   idOf,
-  type Made,
-  openStage,
-  patient,
-  type Stage,
-} from '../stage.ts';
+  type LipsyncApp,
+  signInAs,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
+import {
+  type CreateLipsyncResult,
+  countTypes,
+  inputOf,
+  longWait,
+} from '../../../support/lipsyncs.ts';
 
 const studio = 'studio@sandbox.example';
 const owners = ['ann', 'bob', 'cat', 'dan'];
-const speak = (id: string, text: string, more: object = {}) => ({
-  video: { id },
-  speech: { text: { text } },
-  ...more,
-});
-
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     env: { API_KEYS: apiKeys(...owners) },
     sandbox: { queuedMs: 10, generatingMs: 60 },
   });
-  [video = ''] = await stage.sources();
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 beforeEach(async () => {
-  await stage.beBrief();
-  await stage.forgetRequests();
+  await app.sendFinalCallbacksOnly();
+  await app.forgetRequests();
 });
 
 /** Fills the three slots until the returned function is called. */
-async function block(at = stage, id = video) {
+async function block(at = app, id = video) {
   const made = await Promise.all(
-    [1, 2, 3].map((n) => at.create(speak(id, `[[never]] ${n}`), as('dan'))),
+    [1, 2, 3].map((n) => at.create(inputOf(id, `[[never]] ${n}`), signInAs('dan'))),
   );
   expect(made.map(({ lipsync }) => lipsync?.status)).toEqual([
     'SUBMITTED',
@@ -46,58 +44,52 @@ async function block(at = stage, id = video) {
   const ids = made.map(idOf);
   return {
     ids,
-    free: () => Promise.all(ids.map((each) => at.cancel(each, as('dan')))),
+    free: () => Promise.all(ids.map((each) => at.cancel(each, signInAs('dan')))),
   };
 }
 
 /** Moves the clock and runs the scheduler's tick. */
-async function pass(ms: number, at = stage) {
+async function pass(ms: number, at = app) {
   at.clock.aheadMs += ms;
-  await at.test.app.db.query("select pg_notify('queue_changed', '')");
+  await at.db.query("select pg_notify('queue_changed', '')");
 }
-
-const kindsOf = (made: Made[]) => {
-  const counts: Record<string, number> = {};
-  for (const { __typename } of made) counts[__typename] = (counts[__typename] ?? 0) + 1;
-  return counts;
-};
 
 describe('works', () => {
   it('runs fifty on three slots: no client gets a 429, never more than three run, all finish', async () => {
     // FAILED costs the sandbox no rendering.
-    await stage.test.turn({ outcome: 'FAILED', generatingMs: 3_600_000 });
+    await app.turn({ outcome: 'FAILED', generatingMs: 3_600_000 });
     const made = await Promise.all(
-      Array.from({ length: 50 }, (_, n) => stage.create(speak(video, `Number ${n}`))),
+      Array.from({ length: 50 }, (_, n) => app.create(inputOf(video, `Number ${n}`))),
     );
-    expect(kindsOf(made)).toEqual({ CreateLipsyncSuccess: 50 });
+    expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 50 });
     await vi.waitFor(async () => {
-      expect((await stage.accounts())[studio]).toMatchObject({ executing: 3 });
-    }, patient);
-    await stage.test.turn({ generatingMs: null });
-    await stage.test.finishJobs('FAILED');
+      expect((await app.accounts())[studio]).toMatchObject({ executing: 3 });
+    }, longWait);
+    await app.turn({ generatingMs: null });
+    await app.finishJobs('FAILED');
     for (const each of made) {
-      expect(await stage.end(idOf(each))).toMatchObject({
+      expect(await app.waitForEnd(idOf(each))).toMatchObject({
         status: 'FAILED',
         failure: { code: 'GENERATION_FAILED' },
       });
     }
-    const posts = await stage.posts();
+    const posts = await app.posts();
     expect(posts.map(({ status }) => status)).toEqual(Array(50).fill(200));
-    expect((await stage.accounts())[studio]?.highWater).toBe(3);
-    for (const each of made) expectSoundLog(await stage.events(idOf(each)));
+    expect((await app.accounts())[studio]?.highWater).toBe(3);
+    for (const each of made) expectSoundLog(await app.readEvents(idOf(each)));
   }, 60_000);
 
   it('counts waiting lip-syncs only, and a 429 moves no position back', async () => {
     const refusal = { path: '/videos/lipsync', status: 429, delayMs: 1_000, times: 3 };
-    await stage.test.turn({ outcome: 'FAILED', failPath: refusal });
-    const ask = (n: number) => stage.create(speak(video, `Place ${n}`), as('ann'));
+    await app.turn({ outcome: 'FAILED', failPath: refusal });
+    const ask = (n: number) => app.create(inputOf(video, `Place ${n}`), signInAs('ann'));
     const sent = [1, 2, 3].map(ask);
-    await vi.waitFor(async () => expect(await stage.posts()).toHaveLength(3), patient);
+    await vi.waitFor(async () => expect(await app.posts()).toHaveLength(3), longWait);
     const behind = await Promise.all([ask(4), ask(5)]);
-    const placesOf = (made: Made[]) =>
+    const placesOf = (made: CreateLipsyncResult[]) =>
       Promise.all(
         made.map(async (each) => {
-          const found = await stage.find(idOf(each), as('ann'));
+          const found = await app.read(idOf(each), signInAs('ann'));
           return found?.progress.queuePosition;
         }),
       );
@@ -109,8 +101,8 @@ describe('works', () => {
     expect(await placesOf(behind)).toEqual(places);
     await pass(31_000);
     for (const each of [...back, ...behind]) {
-      expect((await stage.end(idOf(each), as('ann'))).status).toBe('FAILED');
-      const events = await stage.events(idOf(each), as('ann'));
+      expect((await app.waitForEnd(idOf(each), signInAs('ann'))).status).toBe('FAILED');
+      const events = await app.readEvents(idOf(each), signInAs('ann'));
       const positions = events.flatMap(({ queuePosition }) => queuePosition ?? []);
       expect(positions).toEqual(positions.toSorted((a, b) => b - a));
     }
@@ -118,8 +110,8 @@ describe('works', () => {
 
   it('serves owners in turn, however many lip-syncs each has waiting', async () => {
     const blocked = await block();
-    await stage.forgetRequests();
-    await stage.test.turn({ outcome: 'FAILED' });
+    await app.forgetRequests();
+    await app.turn({ outcome: 'FAILED' });
     const all: [string, string][] = [];
     for (const [owner, count] of [
       ['ann', 30],
@@ -127,7 +119,7 @@ describe('works', () => {
       ['cat', 1],
     ] as const) {
       for (let n = 0; n < count; n += 1) {
-        const made = await stage.create(speak(video, `${owner} says ${n}`), as(owner));
+        const made = await app.create(inputOf(video, `${owner} says ${n}`), signInAs(owner));
         expect(made.lipsync?.status).toBe('QUEUED');
         expect(made.lipsync?.progress.queuePosition).toBe(n + 1);
         all.push([idOf(made), owner]);
@@ -135,87 +127,87 @@ describe('works', () => {
     }
     await blocked.free();
     for (const [id, owner] of all) {
-      expect((await stage.end(id, as(owner))).status).toBe('FAILED');
+      expect((await app.waitForEnd(id, signInAs(owner))).status).toBe('FAILED');
     }
-    const order = (await stage.posts()).map(({ body }) => String(body?.prompt).split(' ')[0] ?? '');
+    const order = (await app.posts()).map(({ body }) => String(body?.prompt).split(' ')[0] ?? '');
     expect(order).toHaveLength(41);
     expect(order.indexOf('cat')).toBeLessThan(3);
     expect(order.lastIndexOf('bob')).toBeLessThan(25);
-    for (const [id, owner] of all) expectSoundLog(await stage.events(id, as(owner)));
+    for (const [id, owner] of all) expectSoundLog(await app.readEvents(id, signInAs(owner)));
   });
 
   it('requeues after a 429, and sends again when the account has a free slot', async () => {
-    await stage.test.turn({ statusNext: Array(10).fill(429) });
+    await app.turn({ statusNext: Array(10).fill(429) });
     const made = await Promise.all(
-      Array.from({ length: 6 }, (_, n) => stage.create(speak(video, `Storm ${n}`))),
+      Array.from({ length: 6 }, (_, n) => app.create(inputOf(video, `Storm ${n}`))),
     );
-    expect(kindsOf(made)).toEqual({ CreateLipsyncSuccess: 6 });
+    expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 6 });
     await vi.waitFor(async () => {
       await pass(31_000);
-      for (const each of made) expect((await stage.find(idOf(each)))?.status).toBe('COMPLETED');
-    }, patient);
+      for (const each of made) expect((await app.read(idOf(each)))?.status).toBe('COMPLETED');
+    }, longWait);
     for (const each of made) {
-      const posts = await stage.postsOf(idOf(each));
+      const posts = await app.postsOf(idOf(each));
       expect(posts.filter(({ status }) => status === 200)).toHaveLength(1);
-      expectSoundLog(await stage.events(idOf(each)));
+      expectSoundLog(await app.readEvents(idOf(each)));
     }
   });
 
   it('keeps the log short after forty rejections with 429', async () => {
-    await stage.test.turn({ statusNext: Array(40).fill(429) });
-    const id = idOf(await stage.create(speak(video, 'Patience')));
+    await app.turn({ statusNext: Array(40).fill(429) });
+    const id = idOf(await app.create(inputOf(video, 'Patience')));
     await vi.waitFor(async () => {
       await pass(31_000);
-      expect((await stage.find(id))?.status).toBe('COMPLETED');
-    }, patient);
-    expect(await stage.postsOf(id)).toHaveLength(41);
-    const events = await stage.events(id);
+      expect((await app.read(id))?.status).toBe('COMPLETED');
+    }, longWait);
+    expect(await app.postsOf(id)).toHaveLength(41);
+    const events = await app.readEvents(id);
     expectSoundLog(events);
     expect(events.length).toBeLessThan(20);
   });
 
   it('sends an off-peak lip-sync without a free slot', async () => {
     const blocked = await block();
-    const made = await stage.create(speak(video, 'Cheap', { offPeak: true }));
+    const made = await app.create(inputOf(video, 'Cheap', { offPeak: true }));
     expect(made.lipsync?.status).toBe('SUBMITTED');
-    expect((await stage.end(idOf(made))).status).toBe('COMPLETED');
+    expect((await app.waitForEnd(idOf(made))).status).toBe('COMPLETED');
     await blocked.free();
   });
 
   it('ends a lip-sync not sent by its expiresAt as EXPIRED, without a failure or a POST', async () => {
     const blocked = await block();
-    const expiresAt = new Date(Date.now() + stage.clock.aheadMs + 60_000).toISOString();
-    const id = idOf(await stage.create(speak(video, 'Late', { expiresAt })));
-    const behind = await stage.create(speak(video, 'Behind'));
+    const expiresAt = new Date(Date.now() + app.clock.aheadMs + 60_000).toISOString();
+    const id = idOf(await app.create(inputOf(video, 'Late', { expiresAt })));
+    const behind = await app.create(inputOf(video, 'Behind'));
     expect(behind.lipsync?.progress.queuePosition).toBe(2);
     await pass(61_000);
-    expect(await stage.end(id)).toMatchObject({
+    expect(await app.waitForEnd(id)).toMatchObject({
       status: 'EXPIRED',
       failure: null,
       submittedAt: null,
     });
-    expect((await stage.find(idOf(behind)))?.progress.queuePosition).toBe(1);
-    expect(await stage.postsOf(id)).toEqual([]);
+    expect((await app.read(idOf(behind)))?.progress.queuePosition).toBe(1);
+    expect(await app.postsOf(id)).toEqual([]);
     await blocked.free();
-    await stage.end(idOf(behind));
+    await app.waitForEnd(idOf(behind));
   });
 
   // It once had to wait behind one that allowed fewer jobs beside it.
   it('sends a new lip-sync at once when a slot is free', async () => {
-    const running = await stage.create(speak(video, '[[never]] one'), as('dan'));
-    const calm = await stage.create(speak(video, 'Calm', { maxJobs: 1 }));
+    const running = await app.create(inputOf(video, '[[never]] one'), signInAs('dan'));
+    const calm = await app.create(inputOf(video, 'Calm', { maxJobs: 1 }));
     expect(calm.lipsync?.status).toBe('QUEUED');
-    const made = await stage.create(speak(video, 'Next', { whenBusy: 'FAIL' }));
+    const made = await app.create(inputOf(video, 'Next', { whenBusy: 'FAIL' }));
     expect(made).toMatchObject({ lipsync: { status: 'SUBMITTED' } });
-    await stage.cancel(idOf(running), as('dan'));
-    expect((await stage.end(idOf(calm))).status).toBe('COMPLETED');
+    await app.cancel(idOf(running), signInAs('dan'));
+    expect((await app.waitForEnd(idOf(calm))).status).toBe('COMPLETED');
   });
 
   // It was once sent too early, and answered with 429.
   it('sends the next lip-sync only after the upstream freed the slot of a cancelled one', async () => {
     const blocked = await block();
-    const waiting = idOf(await stage.create(speak(video, 'Next')));
-    await stage.test.turn({
+    const waiting = idOf(await app.create(inputOf(video, 'Next')));
+    await app.turn({
       failPath: {
         path: '/scheduler/*',
         method: 'DELETE',
@@ -228,36 +220,36 @@ describe('works', () => {
       delayMs: 20,
     });
     await blocked.free();
-    expect((await stage.end(waiting)).status).toBe('COMPLETED');
-    expect((await stage.postsOf(waiting)).map(({ status }) => status)).toEqual([200]);
+    expect((await app.waitForEnd(waiting)).status).toBe('COMPLETED');
+    expect((await app.postsOf(waiting)).map(({ status }) => status)).toEqual([200]);
   });
 });
 
 describe('refuses', () => {
   it('a lip-sync with whenBusy FAIL if no slot is free, and keeps nothing of it', async () => {
     const blocked = await block();
-    const before = (await stage.posts()).length;
-    const made = await stage.create(
-      speak(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
+    const before = (await app.posts()).length;
+    const made = await app.create(
+      inputOf(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
     );
     expect(made).toMatchObject({
       __typename: 'RateLimitedError',
       reason: 'ACCOUNT_BUSY',
       retryable: true,
     });
-    expect(await stage.posts()).toHaveLength(before);
+    expect(await app.posts()).toHaveLength(before);
     await blocked.free();
     await vi.waitFor(async () => {
-      const again = await stage.create(
-        speak(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
+      const again = await app.create(
+        inputOf(video, 'Now or never', { whenBusy: 'FAIL', idempotencyKey: 'now' }),
       );
       expect(again).toMatchObject({ __typename: 'CreateLipsyncSuccess', replayed: false });
-      await stage.end(idOf(again));
-    }, patient);
+      await app.waitForEnd(idOf(again));
+    }, longWait);
   });
 
   it('exactly the requests over a limit, also when fifty come at once', async () => {
-    const limited = await openStage({
+    const limited = await startLipsyncApp({
       env: {
         API_KEYS: apiKeys(...owners),
         ALLOW_ANONYMOUS: 'true',
@@ -267,28 +259,30 @@ describe('refuses', () => {
       },
     });
     try {
-      const [id = ''] = await limited.sources();
+      const [id = ''] = await limited.listVideoIds();
       const fifty = (owner: string, text: string) =>
-        Promise.all(Array.from({ length: 50 }, () => limited.create(speak(id, text), as(owner))));
+        Promise.all(
+          Array.from({ length: 50 }, () => limited.create(inputOf(id, text), signInAs(owner))),
+        );
       const first = await fifty('ann', '[[never]] ann');
-      expect(kindsOf(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
+      expect(countTypes(first)).toEqual({ CreateLipsyncSuccess: 5, QuotaExceededError: 45 });
       // Two of them wait, so the queue takes two more.
       const second = await fifty('bob', 'bob');
-      expect(kindsOf(second)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
+      expect(countTypes(second)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 48 });
       expect(second.find(({ code }) => code === 'QUEUE_FULL')?.retryable).toBe(true);
       for (const each of first) {
-        if (each.lipsync !== undefined) await limited.cancel(idOf(each), as('ann'));
+        if (each.lipsync !== undefined) await limited.cancel(idOf(each), signInAs('ann'));
       }
       for (const each of second) {
-        if (each.lipsync !== undefined) await limited.end(idOf(each), as('bob'));
+        if (each.lipsync !== undefined) await limited.waitForEnd(idOf(each), signInAs('bob'));
       }
       const third = await fifty('ann', 'again');
-      expect(kindsOf(third)).toEqual({ CreateLipsyncSuccess: 2, QuotaExceededError: 48 });
+      expect(countTypes(third)).toEqual({ CreateLipsyncSuccess: 2, QuotaExceededError: 48 });
       const over = third.find(({ code }) => code === 'QUOTA_EXCEEDED');
       expect(over?.retryable).toBe(true);
       expect(over?.retryAfterSeconds).toBeGreaterThan(86_000);
       // The limits apply per owner.
-      expect((await limited.create(speak(id, 'cat'), as('cat'))).__typename).toBe(
+      expect((await limited.create(inputOf(id, 'cat'), signInAs('cat'))).__typename).toBe(
         'CreateLipsyncSuccess',
       );
     } finally {

@@ -1,23 +1,18 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { questionsOf } from '../../../e2e/instances/operations.ts';
-import { startTestApp } from '../../../support/app.ts';
 import { type TestStorage, testStorage } from '../../../support/database.ts';
-import {
-  type OtherUpstream,
-  otherToken,
-  startOtherUpstream,
-} from '../../../support/other-upstream.ts';
-import { expectSoundLog, idOf } from '../stage.ts';
+import { fakeToken } from '../../../support/fake-upstream/behaviour.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../../support/fake-upstream/server.ts';
+import { expectSoundLog, idOf, startLipsyncApp } from '../../../support/lipsync-app.ts';
 
 const email = 'studio@back.example';
 
 let storage: TestStorage;
-let upstream: OtherUpstream;
+let upstream: FakeUpstream;
 let closers: (() => Promise<void>)[];
 beforeEach(async () => {
   storage = await testStorage();
-  upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 3 }] });
+  upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 3 }] });
   upstream.addVideo(email, 'a face');
   closers = [];
 });
@@ -27,15 +22,14 @@ afterEach(async () => {
   await storage.remove();
 });
 
-async function start(clock = { aheadMs: 0 }) {
-  const test = await startTestApp({
+async function start() {
+  const app = await startLipsyncApp({
     storage,
     upstream,
-    now: () => new Date(Date.now() + clock.aheadMs),
-    env: { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true' },
+    env: { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' },
   });
-  closers.push(test.stop);
-  return Object.assign(test, questionsOf(test));
+  closers.push(app.stop);
+  return app;
 }
 
 /** Runs `act` between the claim and the POST. */
@@ -55,9 +49,9 @@ describe('a claimed lip-sync whose POST has not started', () => {
   // It once stayed claimed until the lease ended.
   it('is requeued at once when the process stops', async () => {
     const stopping = await start();
-    const input = { video: { id: await stopping.source() }, speech: { text: { text: 'Later' } } };
+    const [id] = await stopping.listVideoIds();
     const stopped = onceClaimed(() => stopping.stop());
-    const made = await stopping.create(input);
+    const made = await stopping.create({ video: { id } });
     expect(made).toMatchObject({
       __typename: 'CreateLipsyncSuccess',
       lipsync: { status: 'QUEUED' },
@@ -67,42 +61,36 @@ describe('a claimed lip-sync whose POST has not started', () => {
 
     const next = await start();
     await (await upstream.nextJob()).become(1);
-    expect((await next.end(idOf(made))).status).toBe('COMPLETED');
+    expect((await next.waitForEnd(idOf(made))).status).toBe('COMPLETED');
     expect(countPosts()).toBe(1);
-    expectSoundLog(await next.events(idOf(made)));
+    expectSoundLog(await next.readEvents(idOf(made)));
   });
 
   it('is rejected and deleted at a stop with whenBusy FAIL', async () => {
     const stopping = await start();
-    const input = {
-      video: { id: await stopping.source() },
-      speech: { text: { text: 'Now' } },
-      whenBusy: 'FAIL',
-    };
+    const [id] = await stopping.listVideoIds();
     const stopped = onceClaimed(() => stopping.stop());
-    expect(await stopping.create(input)).toMatchObject({
+    expect(await stopping.create({ video: { id }, whenBusy: 'FAIL' })).toMatchObject({
       __typename: 'RateLimitedError',
       retryable: true,
     });
     await stopped;
-    expect(await (await start()).list()).toEqual([]);
+    const next = await start();
+    expect(await next.app.db.query('select 1 from lipsyncs')).toEqual([]);
     expect(countPosts()).toBe(0);
   });
 
   it('is not sent after its expiresAt', async () => {
-    const clock = { aheadMs: 0 };
-    const instance = await start(clock);
+    const instance = await start();
     void onceClaimed(() => {
-      clock.aheadMs += 61_000;
+      instance.clock.aheadMs += 61_000;
     });
     const made = await instance.create({
-      video: { id: await instance.source() },
-      speech: { text: { text: 'Too late' } },
       expiresAt: new Date(Date.now() + 60_000).toISOString(),
     });
     expect(made.lipsync?.status).toBe('QUEUED');
-    expect((await instance.end(idOf(made))).status).toBe('EXPIRED');
+    expect((await instance.waitForEnd(idOf(made))).status).toBe('EXPIRED');
     expect(countPosts()).toBe(0);
-    expectSoundLog(await instance.events(idOf(made)));
+    expectSoundLog(await instance.readEvents(idOf(made)));
   });
 });

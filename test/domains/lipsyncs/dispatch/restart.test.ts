@@ -1,69 +1,46 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../../../../src/graphql/ids.ts';
 import { type TestStorage, testStorage } from '../../../support/database.ts';
-import { createGraphQLClient } from '../../../support/graphql-client.ts';
+import type { GraphQLClient } from '../../../support/graphql-client.ts';
 import {
-  createAllMutation,
+  createLipsyncOperations,
   type Event,
   expectSoundLog,
-  idOf,
+  idsOf,
   type Job,
-  type MadeAll,
-  terminal,
-} from '../stage.ts';
+  terminalStatuses,
+} from '../../../support/lipsync-app.ts';
+import { createLipsync, readVideoIds } from '../../../support/lipsyncs.ts';
+import { type Program, startProgram } from '../../../support/program.ts';
 
-const root = join(import.meta.dirname, '../../../..');
-const patient = { timeout: 45_000, interval: 100 };
+const longWait = { timeout: 45_000, interval: 100 };
 
 let storage: TestStorage;
-let running: ChildProcess | null = null;
+let program: Program | null = null;
 beforeEach(async () => {
   storage = await testStorage();
 });
 afterEach(async () => {
-  await kill();
+  await program?.kill('SIGKILL');
   await storage.remove();
 });
 
-const assassin = pathToFileURL(join(root, 'test/chaos/die-at.ts')).href;
+const dieAt = pathToFileURL(join(import.meta.dirname, '../../../chaos/die-at.ts')).href;
 
 /** Starts the program as `npm start` does, with its own sandbox, and waits until it listens. */
-async function start(env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['src/main.ts'], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: {
-      PATH: process.env.PATH,
-      PORT: '0',
-      DATA_DIR: storage.dataDir,
-      ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
-      POLL_INTERVAL_MS: '500',
-      UPSTREAM_TIMEOUT_MS: '4000',
-      ...env,
-    },
+async function start(env: Record<string, string> = {}): Promise<GraphQLClient> {
+  program = startProgram({
+    PORT: '0',
+    DATA_DIR: storage.dataDir,
+    ...(storage.url === undefined ? {} : { DATABASE_URL: storage.url }),
+    POLL_INTERVAL_MS: '500',
+    UPSTREAM_TIMEOUT_MS: '4000',
+    ...env,
   });
-  running = child;
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { msg, url } = JSON.parse(line) as { msg: string; url?: string };
-    if (msg !== 'listening' || url === undefined) continue;
-    child.stdout.resume();
-    return createGraphQLClient(url.replace(/\/graphql$/, ''));
-  }
-  throw new Error('It ended before it listened.');
-}
-
-async function kill() {
-  const child = running;
-  running = null;
-  if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  return program.client();
 }
 
 async function sandbox(method: string, path: string, body?: object): Promise<unknown> {
@@ -75,7 +52,6 @@ async function sandbox(method: string, path: string, body?: object): Promise<unk
   return response.json();
 }
 
-type Client = Awaited<ReturnType<typeof start>>;
 type Node = {
   id: string;
   status: string;
@@ -84,7 +60,7 @@ type Node = {
   events: { nodes: Event[] };
 };
 
-async function list(client: Client): Promise<Node[]> {
+async function list(client: GraphQLClient): Promise<Node[]> {
   const { data } = await client.ask<{ lipsyncs: { nodes: Node[] } }>(
     `{ lipsyncs(first: 100) { nodes { id status text failure { code }
       events(first: 100) { nodes { sequence status percent queuePosition } } } } }`,
@@ -92,25 +68,17 @@ async function list(client: Client): Promise<Node[]> {
   return data?.lipsyncs.nodes ?? [];
 }
 
-async function create(client: Client, videoId: string, text: string) {
-  const { data, errors } = await client.ask(
-    `mutation ($video: ID!, $text: String!) { createLipsync(input: {
-      video: { id: $video }, speech: { text: { text: $text } }, idempotencyKey: $text }) {
-      __typename } }`,
-    { video: videoId, text },
-  );
-  expect(errors).toBeUndefined();
-  return data;
-}
+const create = (client: GraphQLClient, videoId: string, text: string) =>
+  createLipsync(client, { video: { id: videoId }, text, idempotencyKey: text });
+
+/** FAILED costs the sandbox no rendering. */
+const quickFailure = { queuedMs: 10, generatingMs: 10, outcome: 'FAILED' };
 
 describe('works', { timeout: 90_000 }, () => {
   it('ends every lip-sync exactly once after kill -9: those being sent, waiting and running', async () => {
     const before = await start();
     await sandbox('PUT', 'switches', { queuedMs: 100, generatingMs: 20_000 });
-    const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
-    );
-    const videoId = data?.videos.nodes[0]?.id ?? '';
+    const [videoId = ''] = await readVideoIds(before);
     await create(before, videoId, 'first');
     await create(before, videoId, 'second');
     // Accepted by the upstream, but the process dies while it waits for the answer.
@@ -118,21 +86,21 @@ describe('works', { timeout: 90_000 }, () => {
     await vi.waitFor(async () => {
       const { jobs } = (await sandbox('GET', 'jobs')) as { jobs: Job[] };
       expect(jobs.map(({ status }) => status)).toEqual(Array(3).fill('GENERATING'));
-    }, patient);
+    }, longWait);
     await create(before, videoId, 'fourth');
     await create(before, videoId, 'fifth');
     const statuses = (await list(before)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 'QUEUED')).toHaveLength(2);
     expect(statuses.filter((status) => status === 'SUBMITTING')).toHaveLength(1);
-    await kill();
+    await program?.kill('SIGKILL');
 
     const after = await start();
     await sandbox('PUT', 'switches', { queuedMs: 10, generatingMs: 10 });
     const ended = await vi.waitFor(async () => {
       const all = await list(after);
-      for (const { status } of all) expect(terminal).toContain(status);
+      for (const { status } of all) expect(terminalStatuses).toContain(status);
       return all;
-    }, patient);
+    }, longWait);
     expect(ended).toHaveLength(5);
     const { jobs } = (await sandbox('GET', 'jobs')) as { jobs: Job[] };
     for (const { id, status, events } of ended) {
@@ -153,32 +121,30 @@ describe('works', { timeout: 90_000 }, () => {
     'completes a batch that kill -9 interrupted $point, number $nth, when the request is repeated',
     async ({ point, nth }) => {
       const before = await start({
-        NODE_OPTIONS: `--import=${assassin}`,
+        NODE_OPTIONS: `--import=${dieAt}`,
         CHAOS_POINT: point,
         CHAOS_NTH: String(nth),
       });
-      await sandbox('PUT', 'switches', { queuedMs: 10, generatingMs: 10, outcome: 'FAILED' });
-      const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
-        '{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }',
-      );
+      await sandbox('PUT', 'switches', quickFailure);
+      const [videoId] = await readVideoIds(before);
       const inputs = [1, 2, 3, 4, 5, 6].map((n) => ({
-        video: { id: data?.videos.nodes[0]?.id },
+        video: { id: videoId },
         speech: { text: { text: `Batch ${n}` } },
         idempotencyKey: `batch ${n}`,
       }));
-      const dies = once(running as ChildProcess, 'exit');
-      await expect(before.ask(createAllMutation, { inputs })).rejects.toThrow();
-      expect(await dies).toEqual([null, 'SIGKILL']);
+      await expect(createLipsyncOperations(before).createAll(inputs)).rejects.toThrow();
+      expect(await program?.exited).toEqual({ code: null, signal: 'SIGKILL' });
 
-      const after = await start({ MAX_JOB_MS: '15000' });
-      const answer = await after.ask<{ createLipsyncs: MadeAll }>(createAllMutation, { inputs });
-      const ids = answer.data?.createLipsyncs.results?.map(idOf) ?? [];
+      // An unknown outcome becomes final after this time; the upstream is searched once more before.
+      const after = await start({ MAX_JOB_MS: '5000' });
+      await sandbox('PUT', 'switches', quickFailure);
+      const ids = idsOf(await createLipsyncOperations(after).createAll(inputs));
       expect(new Set(ids).size).toBe(6);
       const ended = await vi.waitFor(async () => {
         const all = await list(after);
-        for (const { status } of all) expect(terminal).toContain(status);
+        for (const { status } of all) expect(terminalStatuses).toContain(status);
         return all;
-      }, patient);
+      }, longWait);
       expect(ended.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
       const { jobs } = (await sandbox('GET', 'jobs')) as { jobs: Job[] };
       for (const { id, failure, events } of ended) {

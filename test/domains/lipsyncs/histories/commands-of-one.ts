@@ -1,8 +1,8 @@
 import { createCallbackHandler } from '../../../../src/domains/lipsyncs/reconcile/callbacks.ts';
 import { Command } from './commands.ts';
+import type { ControlledApp } from './controlled-app.ts';
 import { callBack, cancel, type Model, type ModelLipsync, settle } from './plain-model.ts';
 import { type JobState, type Outcome, outcomes } from './scripted-upstream.ts';
-import type { World } from './world.ts';
 
 /** A command that acts on one lip-sync. */
 abstract class CommandOnOne extends Command {
@@ -23,17 +23,17 @@ abstract class CommandOnOne extends Command {
   isPossible(_model: Model, _story: ModelLipsync): boolean {
     return true;
   }
-  act(model: Model, world: World): Promise<void> {
+  act(model: Model, world: ControlledApp): Promise<void> {
     const lipsync = this.#pick(model);
     if (lipsync === undefined) throw new Error('There is no such lip-sync.');
     return this.actOn(lipsync, model, world);
   }
-  abstract actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void>;
+  abstract actOn(lipsync: ModelLipsync, model: Model, world: ControlledApp): Promise<void>;
 }
 
 export class Cancel extends CommandOnOne {
   readonly name = 'Cancel';
-  async actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void> {
+  async actOn(lipsync: ModelLipsync, model: Model, world: ControlledApp): Promise<void> {
     await world.cancel(lipsync.owner, lipsync.id);
     cancel(model, lipsync);
   }
@@ -46,7 +46,7 @@ export class Callback extends CommandOnOne {
     super(n);
     this.names = names;
   }
-  async actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void> {
+  async actOn(lipsync: ModelLipsync, model: Model, world: ControlledApp): Promise<void> {
     const own = world.upstream.jobs.get(lipsync.id)?.id;
     const another = [...model.lipsyncs.values()].find(
       (each) => each.id !== lipsync.id && each.isAttached,
@@ -94,7 +94,7 @@ export class Answer extends CommandOnOne {
   override isPossible({ upstream }: Model, { id }: ModelLipsync): boolean {
     return upstream.isHeld(id) && outcomes[this.outcome].made === upstream.jobs.has(id);
   }
-  async actOn(lipsync: ModelLipsync, model: Model, world: World): Promise<void> {
+  async actOn(lipsync: ModelLipsync, model: Model, world: ControlledApp): Promise<void> {
     world.upstream.release(lipsync.id, this.outcome);
     await world.settle();
     if (lipsync.sender?.isAlive === true) settle(model, lipsync, this.outcome);

@@ -12,6 +12,7 @@ import {
   createGiveUp,
   freeAbandonedSlots,
 } from '../../../../src/domains/lipsyncs/reconcile/give-up.ts';
+import type { ControlledApp } from './controlled-app.ts';
 import {
   claim,
   type Model,
@@ -23,17 +24,16 @@ import {
 } from './plain-model.ts';
 import { expectRules } from './rules.ts';
 import type { Outcome } from './scripted-upstream.ts';
-import type { World } from './world.ts';
 
 /** Each command acts on the real slice and on the model; afterwards both must be equal. */
-export abstract class Command implements fc.AsyncCommand<Model, World> {
+export abstract class Command implements fc.AsyncCommand<Model, ControlledApp> {
   abstract readonly name: string;
   check(_: Readonly<Model>): boolean {
     return true;
   }
-  abstract act(model: Model, world: World): Promise<void>;
+  abstract act(model: Model, world: ControlledApp): Promise<void>;
 
-  async run(model: Model, world: World): Promise<void> {
+  async run(model: Model, world: ControlledApp): Promise<void> {
     await this.act(model, world);
     await world.settleCancellations((id) => isCancelPending(model.lipsyncs.get(id)));
     await expectRules(model, world);
@@ -64,7 +64,7 @@ export class Create extends Command {
     super();
     this.spec = spec;
   }
-  async act(model: Model, world: World): Promise<void> {
+  async act(model: Model, world: ControlledApp): Promise<void> {
     const { owner, mayWait, script, expiresInMs } = this.spec;
     created += 1;
     const text = `Number ${created}`;
@@ -90,14 +90,17 @@ export class Create extends Command {
   }
 
   /** Repeating the request with the same key creates nothing. */
-  async #repeat(world: World, input: Parameters<World['create']>[1]): Promise<void> {
+  async #repeat(
+    world: ControlledApp,
+    input: Parameters<ControlledApp['create']>[1],
+  ): Promise<void> {
     const before = world.upstream.posts.length;
     await world.create(this.spec.owner, input);
     expect(world.upstream.posts.length).toBe(before);
   }
 }
 
-function expectSent(model: Model, world: World, before: number): void {
+function expectSent(model: Model, world: ControlledApp, before: number): void {
   for (const { replyRef, outcome } of world.upstream.posts.slice(before)) {
     const lipsync = model.lipsyncs.get(replyRef);
     if (lipsync === undefined) throw new Error('A POST of an unknown lip-sync.');
@@ -112,7 +115,7 @@ function expectSent(model: Model, world: World, before: number): void {
 
 export class Dispatch extends Command {
   readonly name = 'Dispatch';
-  async act(model: Model, world: World): Promise<void> {
+  async act(model: Model, world: ControlledApp): Promise<void> {
     const before = world.upstream.posts.length;
     await dispatch(world.instance.deps, () => false);
     await world.settle();
@@ -123,7 +126,7 @@ export class Dispatch extends Command {
 /** No byte of a POST can be sent, so nothing changes. */
 export class DispatchWithoutUpstream extends Command {
   readonly name = 'DispatchIntoTheVoid';
-  async act(_: Model, world: World): Promise<void> {
+  async act(_: Model, world: ControlledApp): Promise<void> {
     const before = world.upstream.posts.length;
     await world.withoutUpstream((deps) => dispatch(deps, () => false));
     expect(world.upstream.posts.length).toBe(before);
@@ -133,7 +136,7 @@ export class DispatchWithoutUpstream extends Command {
 /** The process claims a lip-sync and dies before the POST. */
 export class DispatchAndDie extends Command {
   readonly name = 'DispatchAndDie';
-  async act(model: Model, world: World): Promise<void> {
+  async act(model: Model, world: ControlledApp): Promise<void> {
     const { deps } = world.instance;
     const die = () => world.replaceInstance({ isDead: true });
     subscribe('lipsync:row-written', die);
@@ -159,7 +162,7 @@ export class Crash extends Command {
     super();
     this.how = how;
   }
-  async act(model: Model, world: World): Promise<void> {
+  async act(model: Model, world: ControlledApp): Promise<void> {
     world.replaceInstance({ isDead: this.how !== 'only thought to be dead' });
     model.instance = world.instance;
     // At a start on the embedded database all leases are void: no other process can hold one.
@@ -167,7 +170,7 @@ export class Crash extends Command {
   }
 }
 
-async function passTick(model: Model, world: World, areLeasesVoid: boolean): Promise<void> {
+async function passTick(model: Model, world: ControlledApp, areLeasesVoid: boolean): Promise<void> {
   const { deps } = world.instance;
   await expireDue(deps);
   for (const id of await takeOver(deps, { areLeasesVoid }))
@@ -182,14 +185,14 @@ async function passTick(model: Model, world: World, areLeasesVoid: boolean): Pro
 
 export class Tick extends Command {
   readonly name = 'Tick';
-  async act(model: Model, world: World): Promise<void> {
+  async act(model: Model, world: ControlledApp): Promise<void> {
     await passTick(model, world, false);
   }
 }
 
 export class Poll extends Command {
   readonly name = 'Poll';
-  async act(model: Model, world: World): Promise<void> {
+  async act(model: Model, world: ControlledApp): Promise<void> {
     const [account] = await world.db.query<{ id: string }>('select id from accounts');
     await reconcileAccount(world.instance.deps, account?.id ?? '');
     reconcileAll(model);
@@ -203,7 +206,7 @@ export class Wait extends Command {
     super();
     this.ms = ms;
   }
-  async act(model: Model, world: World): Promise<void> {
+  async act(model: Model, world: ControlledApp): Promise<void> {
     world.now = new Date(world.now.getTime() + this.ms);
     model.now = world.now.getTime();
   }

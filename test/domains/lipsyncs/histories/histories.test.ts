@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, it } from 'vitest';
+import { ControlledApp } from './controlled-app.ts';
 import { finish, histories } from './histories.ts';
 import type { Model } from './plain-model.ts';
-import { World } from './world.ts';
 
 const seed = 20_260_504;
 const numRuns = 60;
 
-let world: World;
+let world: ControlledApp;
 beforeAll(async () => {
-  world = await World.open();
+  world = await ControlledApp.open();
 });
 afterAll(() => world.close());
 

@@ -13,12 +13,12 @@ import {
   Wait,
 } from './commands.ts';
 import { Answer, Callback, Cancel, MoveJob } from './commands-of-one.ts';
+import type { ControlledApp } from './controlled-app.ts';
 import { isEnd, type Model, type ModelLipsync } from './plain-model.ts';
 import type { JobState, Outcome } from './scripted-upstream.ts';
-import type { World } from './world.ts';
 
 /** Time passes, and the upstream completes all jobs and answers all POSTs: every lip-sync must end. */
-export async function finish(model: Model, world: World): Promise<void> {
+export async function finish(model: Model, world: ControlledApp): Promise<void> {
   const { upstream } = world;
   const has = (is: (lipsync: ModelLipsync) => boolean) => [...model.lipsyncs.values()].some(is);
   upstream.scripts.clear();

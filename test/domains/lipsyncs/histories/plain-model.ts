@@ -1,3 +1,4 @@
+import { nextStatuses } from '../next-statuses.ts';
 import type { JobState, Outcome, ScriptedUpstream } from './scripted-upstream.ts';
 
 /*
@@ -55,18 +56,6 @@ export type Model = {
   now: number;
   upstream: ScriptedUpstream;
   instance: Instance;
-};
-
-const nextStatuses: Record<Status, string> = {
-  QUEUED: 'SUBMITTING CANCELLED EXPIRED',
-  SUBMITTING: 'QUEUED SUBMITTED FAILED MODERATED CANCELLED',
-  SUBMITTED: 'GENERATING COMPLETED FAILED MODERATED CANCELLED',
-  GENERATING: 'COMPLETED FAILED MODERATED CANCELLED',
-  COMPLETED: '',
-  FAILED: '',
-  MODERATED: '',
-  CANCELLED: '',
-  EXPIRED: '',
 };
 
 export const canTransition = (from: Status, to: Status) =>

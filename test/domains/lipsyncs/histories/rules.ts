@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import { pollQueue } from '../../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
+import type { ControlledApp } from './controlled-app.ts';
 import { canTransition, isEnd, isOpen, type Model, type Status } from './plain-model.ts';
 import { maxJobs } from './scripted-upstream.ts';
-import type { World } from './world.ts';
 
 type Row = { id: string; status: Status; sequence: number; holds_slot: boolean; attempts: number };
 export type Entry = {
@@ -15,7 +15,7 @@ export type Entry = {
 };
 
 /** The invariants after every command. */
-export async function expectRules(model: Model, world: World): Promise<void> {
+export async function expectRules(model: Model, world: ControlledApp): Promise<void> {
   const rows = await world.db.query<Row>('select * from lipsyncs');
   const actual = Object.fromEntries(rows.map(({ id, status }) => [id, status]));
   const expected = Object.fromEntries([...model.lipsyncs].map(([id, { status }]) => [id, status]));

@@ -1,33 +1,33 @@
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RawWebSocket } from '../../../support/raw-websocket.ts';
 import {
   idsOf,
+  type LipsyncApp,
   listSubscription,
-  openStage,
-  patient,
   progressSubscription,
-  type Stage,
-} from '../stage.ts';
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
+import { longWait } from '../../../support/lipsyncs.ts';
+import { RawWebSocket } from '../../../support/raw-websocket.ts';
 
 const many = 50;
 
-let stage: Stage;
+let app: LipsyncApp;
 let ids: string[];
 beforeAll(async () => {
   // No polls and no callbacks, so that no event comes during these tests.
-  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
-  await stage.test.turn({ callbacks: 'none' });
-  const [video = ''] = await stage.sources();
+  app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
+  await app.turn({ callbacks: 'none' });
+  const [video = ''] = await app.listVideoIds();
   const speech = { text: { text: '[[never]] Quiet' } };
-  ids = idsOf(await stage.createAll([1, 2, 3].map(() => ({ video: { id: video }, speech }))));
+  ids = idsOf(await app.createAll([1, 2, 3].map(() => ({ video: { id: video }, speech }))));
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
-const watched = () => stage.test.app.services.lipsyncs.watchedCount();
+const watched = () => app.services.lipsyncs.watchedCount();
 
 async function openStreams(): Promise<number> {
-  const text = await (await fetch(`${stage.test.url}/metrics`)).text();
+  const text = await (await fetch(`${app.url}/metrics`)).text();
   return Number(/^lipsync_event_streams (\d+)$/m.exec(text)?.[1]);
 }
 
@@ -42,7 +42,7 @@ const operation = () => JSON.stringify({ query, variables, extensions: {} });
 /** Requests an event stream over its own connection, which the test can cut at any point. */
 function requestStream(method: 'GET' | 'POST') {
   const search = new URLSearchParams({ query, variables: JSON.stringify(variables) });
-  const asked = request(`${stage.test.url}/graphql${method === 'GET' ? `?${search}` : ''}`, {
+  const asked = request(`${app.url}/graphql${method === 'GET' ? `?${search}` : ''}`, {
     method,
     agent: false,
     headers: {
@@ -66,12 +66,12 @@ function requestStream(method: 'GET' | 'POST') {
 }
 
 /** Finished requests. */
-const countEnded = () => stage.test.logs.filter(({ msg }) => msg === 'request').length;
+const countEnded = () => app.logs.filter(({ msg }) => msg === 'request').length;
 
 afterEach(async () => {
-  await vi.waitFor(async () => expect([watched(), await openStreams()]).toEqual([0, 0]), patient);
+  await vi.waitFor(async () => expect([watched(), await openStreams()]).toEqual([0, 0]), longWait);
   // No event was logged that could have ended a stream.
-  for (const id of ids) expect(await stage.events(id)).toHaveLength(2);
+  for (const id of ids) expect(await app.readEvents(id)).toHaveLength(2);
 });
 
 describe.each(['one lip-sync', 'a list'])(
@@ -85,18 +85,18 @@ describe.each(['one lip-sync', 'a list'])(
     });
 
     it('by complete over a WebSocket that stays open', async () => {
-      const client = await RawWebSocket.open(stage.test.url);
+      const client = await RawWebSocket.open(app.url);
       for (let n = 0; n < many; n += 1) client.subscribe(`${n}`, query, variables);
       await client.message((message) => message.id === `${many - 1}` && message.type === 'next');
       expect(watched()).toBe(logs);
       for (let n = 0; n < many; n += 1) client.complete(`${n}`);
-      await vi.waitFor(() => expect(watched()).toBe(0), patient);
+      await vi.waitFor(() => expect(watched()).toBe(0), longWait);
       client.socket.close();
       await client.closed;
     });
 
     it('by complete right after subscribe over a WebSocket that stays open', async () => {
-      const client = await RawWebSocket.open(stage.test.url);
+      const client = await RawWebSocket.open(app.url);
       for (let n = 0; n < many; n += 1) {
         client.subscribe(`${n}`, query, variables);
         client.complete(`${n}`);
@@ -104,14 +104,14 @@ describe.each(['one lip-sync', 'a list'])(
       client.subscribe('last', query, variables);
       await client.message((message) => message.id === 'last' && message.type === 'next');
       client.complete('last');
-      await vi.waitFor(() => expect(watched()).toBe(0), patient);
+      await vi.waitFor(() => expect(watched()).toBe(0), longWait);
       client.socket.close();
       await client.closed;
     });
 
     it.each(['close', 'terminate'] as const)('over a WebSocket: %s', async (how) => {
       const clients = await Promise.all(
-        Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+        Array.from({ length: many }, () => RawWebSocket.open(app.url)),
       );
       for (const client of clients) client.subscribe('one', query, variables);
       await Promise.all(clients.map((client) => client.message(({ type }) => type === 'next')));
@@ -122,7 +122,7 @@ describe.each(['one lip-sync', 'a list'])(
 
     it('over a WebSocket that is cut before the subscription started', async () => {
       const clients = await Promise.all(
-        Array.from({ length: many }, () => RawWebSocket.open(stage.test.url)),
+        Array.from({ length: many }, () => RawWebSocket.open(app.url)),
       );
       await Promise.all(
         clients.map(async ({ socket, closed }) => {
@@ -145,15 +145,15 @@ describe.each(['one lip-sync', 'a list'])(
     it.each(['GET', 'POST'] as const)(
       'over SSE by %s that is cut while the lip-sync is being read',
       async (method) => {
-        const asked = vi.spyOn(stage.test.app.db, 'query');
-        const release = await stage.holdLipsyncs();
+        const asked = vi.spyOn(app.db, 'query');
+        const release = await app.holdLipsyncs();
         const streams = Array.from({ length: many }, () => requestStream(method));
         const countLookups = () =>
           asked.mock.calls.filter(([text]) => text.includes('from lipsyncs where owner')).length;
-        await vi.waitFor(() => expect(countLookups()).toBe(many), patient);
+        await vi.waitFor(() => expect(countLookups()).toBe(many), longWait);
         const before = countEnded();
         for (const { cut } of streams) cut();
-        await vi.waitFor(() => expect(countEnded() - before).toBe(many), patient);
+        await vi.waitFor(() => expect(countEnded() - before).toBe(many), longWait);
         asked.mockRestore();
         await release();
         // The next request is served after all of them.

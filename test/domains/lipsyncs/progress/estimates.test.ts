@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { idOf, openStage, type Stage } from '../stage.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../../../support/lipsync-app.ts';
 
 /** Milliseconds, shortest first. About a minute, as the upstream's users report, with two outliers. */
 const shortTexts = [
@@ -12,30 +12,29 @@ const medianOfLong = 125_500;
 
 /** The test moves the clock, so that the recorded durations are exact. */
 let now = Date.parse('2026-05-01T12:00:00Z');
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     now: () => new Date(now),
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
   });
-  await stage.beBrief();
-  [video = ''] = await stage.sources();
+  await app.sendFinalCallbacksOnly();
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
 const short = '[[never]] In a few words';
 const long = `[[never]] ${'More than ten seconds of speech. '.repeat(5)}`;
 
-const create = async (text: string) =>
-  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+const create = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
 
 type Estimate = { percent: number; estimatedCompletionAt: string | null };
 
 async function readEstimate(id: string): Promise<Estimate & { expectedMs: number }> {
   type Data = { lipsync: { submittedAt: string; progress: Estimate } };
-  const { lipsync } = await stage.ask<Data>(
+  const { lipsync } = await app.askForData<Data>(
     'query ($id: ID!) { lipsync(id: $id) { submittedAt progress { percent estimatedCompletionAt } } }',
     { id },
   );
@@ -52,8 +51,8 @@ async function record(text: string, durations: readonly number[]): Promise<void>
     const start = now;
     for (const [n, ms] of batch.entries()) {
       now = start + ms;
-      await stage.finish(ids[n] ?? '');
-      await stage.end(ids[n] ?? '');
+      await app.finishJob(ids[n] ?? '');
+      await app.waitForEnd(ids[n] ?? '');
     }
   }
 }
@@ -62,7 +61,7 @@ describe('an estimate', () => {
   it('is the default until jobs have finished, then the median of jobs of the same kind', async () => {
     const first = await create(short);
     expect((await readEstimate(first)).expectedMs).toBe(5_000);
-    await stage.cancel(first);
+    await app.cancel(first);
 
     await record(short, shortTexts);
     const like = await create(short);
@@ -70,13 +69,13 @@ describe('an estimate', () => {
     // No job of this length has finished, so other lengths are used before the default.
     const other = await create(long);
     expect((await readEstimate(other)).expectedMs).toBe(medianOfShort);
-    await Promise.all([stage.cancel(like), stage.cancel(other)]);
+    await Promise.all([app.cancel(like), app.cancel(other)]);
 
     await record(long, longTexts);
     const [again, longer] = [await create(short), await create(long)];
     expect((await readEstimate(again)).expectedMs).toBe(medianOfShort);
     expect((await readEstimate(longer)).expectedMs).toBe(medianOfLong);
-    await Promise.all([stage.cancel(again), stage.cancel(longer)]);
+    await Promise.all([app.cancel(again), app.cancel(longer)]);
   });
 
   it('never falls and stays at most 95 while a job takes ten times as long, and is 100 when COMPLETED', async () => {
@@ -93,8 +92,8 @@ describe('an estimate', () => {
     expect(seen[2]).toBe(42.5);
     expect(seen[4]).toBe(85);
     expect(seen.at(-1)).toBeLessThanOrEqual(95);
-    await stage.finish(id);
-    await stage.end(id);
+    await app.finishJob(id);
+    await app.waitForEnd(id);
     expect(await readEstimate(id)).toMatchObject({ percent: 100, estimatedCompletionAt: null });
   });
 });

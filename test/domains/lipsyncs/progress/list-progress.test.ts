@@ -6,25 +6,25 @@ import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
 import type { Result } from '../../../support/graphql-client.ts';
 import {
   apiKeys,
-  as,
   expectSoundLog,
   idOf,
   idsOf,
+  type LipsyncApp,
   type ListProgress,
   listSubscription,
-  openStage,
-  patient,
-  type Stage,
-  terminal,
+  signInAs,
+  startLipsyncApp,
+  terminalStatuses,
   type Update,
-} from '../stage.ts';
+} from '../../../support/lipsync-app.ts';
+import { longWait } from '../../../support/lipsyncs.ts';
 
 const seed = 20_261_108;
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
     env: {
       API_KEYS: apiKeys('ann', 'bob'),
       ALLOW_ANONYMOUS: 'true',
@@ -32,21 +32,21 @@ beforeAll(async () => {
     },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
   });
-  [video = ''] = await stage.sources();
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
-beforeEach(() => stage.beBrief());
+afterAll(() => app.stop());
+beforeEach(() => app.sendFinalCallbacksOnly());
 
 const say = (text: string) => ({ video: { id: video }, speech: { text: { text } } });
 
 const createSome = async (texts: string[], headers = {}) =>
-  idsOf(await stage.createAll(texts.map(say), headers));
+  idsOf(await app.createAll(texts.map(say), headers));
 
 /** Creates lip-syncs that cost the sandbox no rendering: only their end matters here. */
 async function createEnded(texts: string[]): Promise<string[]> {
-  await stage.test.turn({ outcome: 'FAILED' });
+  await app.turn({ outcome: 'FAILED' });
   const ids = await createSome(texts);
-  for (const id of ids) await stage.end(id);
+  for (const id of ids) await app.waitForEnd(id);
   return ids;
 }
 
@@ -59,7 +59,7 @@ const cursorAt = (ids: readonly string[], sequence: number) =>
 
 async function collect(ids: string[], after: string | null = null, headers = {}) {
   const seen: Update[] = [];
-  for await (const { data, errors } of stage.watchAll(ids, after, headers)) {
+  for await (const { data, errors } of app.subscribeToAll(ids, after, headers)) {
     expect(errors).toBeUndefined();
     if (data) seen.push(data.lipsyncsProgress);
   }
@@ -85,12 +85,12 @@ async function readUntil(
 const sequencesOf = (updates: readonly Update[], id: string) =>
   updates.filter(({ lipsync }) => lipsync.id === id).map(({ sequence }) => sequence);
 
-const watched = () => stage.test.app.services.lipsyncs.watchedCount();
+const watched = () => app.services.lipsyncs.watchedCount();
 
 describe('works', () => {
   it('starts with the newest event of each, sends every later one, and completes when all have ended', async () => {
     const [ended = ''] = await createEnded(['Ended before']);
-    await stage.beBrief();
+    await app.sendFinalCallbacksOnly();
     const ids = [
       ended,
       ...(await createSome(['[[never]] one', '[[moderated]] two', '[[failed]] three'])),
@@ -98,26 +98,26 @@ describe('works', () => {
     const begun = Promise.withResolvers<void>();
     const seen: Update[] = [];
     const over = (async () => {
-      for await (const { data } of stage.watchAll(ids)) {
+      for await (const { data } of app.subscribeToAll(ids)) {
         if (data) seen.push(data.lipsyncsProgress);
         if (seen.length >= 4) begun.resolve();
       }
     })();
     await begun.promise;
     expect(new Set(seen.slice(0, 4).map(({ lipsync }) => lipsync.id))).toEqual(new Set(ids));
-    for (const id of ids.slice(2)) await stage.end(id);
+    for (const id of ids.slice(2)) await app.waitForEnd(id);
     // One of them still runs, so the stream stays open.
     expect(seen.filter(({ lipsync }) => lipsync.id === ids[1]).at(-1)?.status).not.toBe(
       'CANCELLED',
     );
-    await stage.cancel(ids[1] ?? '');
+    await app.cancel(ids[1] ?? '');
     await over;
     for (const id of ids) {
-      const log = await stage.events(id);
+      const log = await app.readEvents(id);
       expectSoundLog(log);
       const sequences = sequencesOf(seen, id);
       expect(sequences).toEqual(log.map(({ sequence }) => sequence).slice(-sequences.length));
-      expect(terminal).toContain(seen.findLast(({ lipsync }) => lipsync.id === id)?.status);
+      expect(terminalStatuses).toContain(seen.findLast(({ lipsync }) => lipsync.id === id)?.status);
     }
     expect(sequencesOf(seen, ended)).toHaveLength(1);
     expect(watched()).toBe(0);
@@ -126,7 +126,7 @@ describe('works', () => {
   it('continues from each of its cursors with exactly the remaining events, in any order of the ids', async () => {
     const ids = await createEnded(['a', 'b', 'c', 'd', 'e']);
     const logs = new Map(
-      await Promise.all(ids.map(async (id) => [id, await stage.events(id)] as const)),
+      await Promise.all(ids.map(async (id) => [id, await app.readEvents(id)] as const)),
     );
     const whole = await collect(ids, cursorAt(ids, 0));
     expect(whole.length).toBe([...logs.values()].flat().length);
@@ -149,13 +149,13 @@ describe('works', () => {
   });
 
   it('sends the logs of a hundred in one stream that is cut repeatedly and resumed over either transport', async () => {
-    await stage.test.turn({ outcome: 'FAILED', queuedMs: 10, generatingMs: 40 });
+    await app.turn({ outcome: 'FAILED', queuedMs: 10, generatingMs: 40 });
     // Some wait for a slot; the others need none, so that the test takes seconds.
     const inputs = Array.from({ length: 100 }, (_, n) => ({
       ...say(`hundred ${n}`),
       offPeak: n % 5 !== 0,
     }));
-    const ids = idsOf(await stage.createAll(inputs));
+    const ids = idsOf(await app.createAll(inputs));
     const seen: Update[] = [];
     const cuts = fc.sample(fc.integer({ min: 1, max: 60 }), { seed, numRuns: 12 });
     for (const [turn, most] of cuts.entries()) {
@@ -167,7 +167,7 @@ describe('works', () => {
     }
     seen.push(...(await collect(ids, seen.at(-1)?.cursor)));
     for (const id of ids) {
-      const log = await stage.events(id);
+      const log = await app.readEvents(id);
       const sequences = sequencesOf(seen, id);
       expect(sequences.length).toBeGreaterThan(0);
       expect(sequences).toEqual(log.map(({ sequence }) => sequence).slice(-sequences.length));
@@ -177,31 +177,31 @@ describe('works', () => {
   }, 90_000);
 
   it('sends the event of a job found late to resumed streams and to streams still open for another lip-sync', async () => {
-    await stage.test.turn({
+    await app.turn({
       callbacks: 'none',
       replyRefInScheduler: false,
       queuedMs: 10,
       generatingMs: 10,
     });
-    const lost = idOf(await stage.create(say('[[cut]] late')));
-    stage.clock.aheadMs += 61_000;
-    expect(await stage.end(lost)).toMatchObject({ failure: { code: 'OUTCOME_UNKNOWN' } });
+    const lost = idOf(await app.create(say('[[cut]] late')));
+    app.clock.aheadMs += 61_000;
+    expect(await app.waitForEnd(lost)).toMatchObject({ failure: { code: 'OUTCOME_UNKNOWN' } });
     const [other = ''] = await createSome(['[[never]] another']);
     const ids = [lost, other];
-    const stays = stage.watchAll(ids);
+    const stays = app.subscribeToAll(ids);
     const of = (id: string) => (update: Update) => update.lipsync.id === id;
     const received = await readUntil(stays, of(lost));
     const unknown = received.at(-1);
     expect(unknown).toMatchObject({ status: 'FAILED', failure: { code: 'OUTCOME_UNKNOWN' } });
     const next = readUntil(stays, of(lost));
-    const job = await stage.jobOf(lost);
+    const job = await app.jobOf(lost);
     const body = JSON.stringify({ video_id: job?.video_id, video_status_name: 'COMPLETED' });
     await fetch(job?.replyUrl ?? '', { method: 'POST', body });
     const late = (await next).at(-1);
     expect(late).toMatchObject({ status: 'COMPLETED', sequence: (unknown?.sequence ?? 0) + 1 });
     await stays.return(undefined);
-    await stage.cancel(other);
-    await stage.end(other);
+    await app.cancel(other);
+    await app.waitForEnd(other);
     expect(sequencesOf(await collect(ids, unknown?.cursor), lost)).toEqual([late?.sequence]);
     expect(sequencesOf(await collect(ids, late?.cursor), lost)).toEqual([]);
   });
@@ -215,11 +215,11 @@ describe('works', () => {
 
   it('continues without an erased lip-sync, also in a resumed stream', async () => {
     const [gone = '', stays = ''] = await createSome(['[[never]] gone', '[[never]] stays']);
-    const stream = stage.watchAll([gone, stays]);
+    const stream = app.subscribeToAll([gone, stays]);
     const first = (await stream.next()).value?.data?.lipsyncsProgress;
-    await stage.cancel(gone);
-    await stage.remove(gone);
-    await stage.cancel(stays);
+    await app.cancel(gone);
+    await app.delete(gone);
+    await app.cancel(stays);
     const seen: Update[] = [];
     for await (const { data } of stream) if (data) seen.push(data.lipsyncsProgress);
     expect(seen.at(-1)).toMatchObject({ lipsync: { id: stays }, status: 'CANCELLED' });
@@ -227,7 +227,7 @@ describe('works', () => {
     expect(new Set(back.map(({ lipsync }) => lipsync.id))).toEqual(new Set([stays]));
     // A stream without a cursor must leave it out.
     expect(await collect([stays, gone])).toMatchObject([{ code: 'NOT_FOUND' }]);
-    await stage.remove(stays);
+    await app.delete(stays);
     expect(await collect([stays, gone], first?.cursor)).toMatchObject([{ code: 'NOT_FOUND' }]);
   });
 
@@ -235,16 +235,13 @@ describe('works', () => {
     const ids = await createEnded(['by SSE one', 'by SSE two']);
     const variables = { ids, after: cursorAt(ids, 0) };
     const whole = [];
-    for await (const { id, data } of stage.test.watchSse<ListProgress>(
-      listSubscription,
-      variables,
-    )) {
+    for await (const { id, data } of app.watchSse<ListProgress>(listSubscription, variables)) {
       expect(id).toBe(data.data?.lipsyncsProgress.cursor);
       whole.push(id);
     }
     const headers = { 'last-event-id': whole[1] ?? '' };
     const rest = [];
-    for await (const { id } of stage.test.watchSse(listSubscription, variables, { headers })) {
+    for await (const { id } of app.watchSse(listSubscription, variables, { headers })) {
       rest.push(id);
     }
     expect(rest).toEqual(whole.slice(2));
@@ -253,7 +250,7 @@ describe('works', () => {
   it('ends at once when the client disconnects, also without events', async () => {
     const ids = await createSome(['[[never]] quiet one', '[[never]] quiet two']);
     const keys = ids.map((id) => keyOf('Lipsync', id));
-    const { lipsyncs } = stage.test.app.services;
+    const { lipsyncs } = app.services;
     const follower = await lipsyncs.subscribeToMany({ owner: 'anonymous', keys, cursor: null });
     expect(watched()).toBe(0);
     for (const _ of ids) await follower.next();
@@ -262,7 +259,7 @@ describe('works', () => {
     await follower.return?.();
     expect(await quiet).toMatchObject({ done: true });
     expect(watched()).toBe(0);
-    for (const id of ids) await stage.cancel(id);
+    for (const id of ids) await app.cancel(id);
   });
 });
 
@@ -304,7 +301,7 @@ describe('refuses', () => {
     const [whole] = await collect([one, two, three]);
     const [alone] = await collect([one]);
     const key = keyOf('Lipsync', one) ?? '';
-    const single = (await stage.events(one))[0]?.cursor ?? '';
+    const single = (await app.readEvents(one))[0]?.cursor ?? '';
     for (const after of [
       '',
       'rubbish',
@@ -323,7 +320,7 @@ describe('refuses', () => {
     }
     // A list cursor is not valid for a single lip-sync, not even that of a list of this lip-sync alone.
     const answers = [];
-    for await (const { data } of stage.watch(one, alone?.cursor))
+    for await (const { data } of app.subscribe(one, alone?.cursor))
       answers.push(data?.lipsyncProgress);
     expect(answers).toMatchObject([{ __typename: 'InvalidInputError' }]);
     expect(watched()).toBe(0);
@@ -332,23 +329,25 @@ describe('refuses', () => {
 
 describe('keeps out', () => {
   it("another owner's lip-syncs, also with a forged cursor", async () => {
-    const [foreign = ''] = await createSome(['[[never]] of Ann'], as('ann'));
-    const [own = ''] = await createSome(['[[never]] of Bob'], as('bob'));
-    expect(await collect([own, foreign], null, as('bob'))).toMatchObject([{ code: 'NOT_FOUND' }]);
+    const [foreign = ''] = await createSome(['[[never]] of Ann'], signInAs('ann'));
+    const [own = ''] = await createSome(['[[never]] of Bob'], signInAs('bob'));
+    expect(await collect([own, foreign], null, signInAs('bob'))).toMatchObject([
+      { code: 'NOT_FOUND' },
+    ]);
     const made = cursorAt([own, foreign], 0);
-    const stream = stage.watchAll([own, foreign], made, as('bob'));
+    const stream = app.subscribeToAll([own, foreign], made, signInAs('bob'));
     const seen: Update[] = [];
     const over = (async () => {
       for await (const { data } of stream) if (data) seen.push(data.lipsyncsProgress);
     })();
-    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(1), patient);
-    await stage.cancel(foreign, as('ann'));
-    await stage.cancel(own, as('bob'));
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(1), longWait);
+    await app.cancel(foreign, signInAs('ann'));
+    await app.cancel(own, signInAs('bob'));
     await over;
     expect(new Set(seen.map(({ lipsync }) => lipsync.id))).toEqual(new Set([own]));
     // Exactly as for an id that never existed.
     const missing = encodeId('Lipsync', '00000000-0000-4000-8000-000000000000');
-    const asMissing = await collect([own, missing], cursorAt([own, missing], 0), as('bob'));
+    const asMissing = await collect([own, missing], cursorAt([own, missing], 0), signInAs('bob'));
     expect(asMissing.map(({ sequence }) => sequence)).toEqual(seen.map(({ sequence }) => sequence));
   });
 });
@@ -358,7 +357,7 @@ type Taking = { order: string[]; after: string | null; most: number };
 /** Reads this many events and then cuts the connection. */
 async function takeByWebSocket(seen: Update[], { order, after, most }: Taking): Promise<void> {
   let left = most;
-  for await (const { data } of stage.watchAll(order, after)) {
+  for await (const { data } of app.subscribeToAll(order, after)) {
     if (data) seen.push(data.lipsyncsProgress);
     left -= 1;
     if (left === 0) return;
@@ -371,11 +370,7 @@ async function takeBySse(seen: Update[], { order, after, most }: Taking): Promis
   // In the URL, as a browser's `EventSource` requests it: a hundred ids must fit.
   const options = { headers, method: 'GET' } as const;
   const variables = { ids: order };
-  for await (const { data } of stage.test.watchSse<ListProgress>(
-    listSubscription,
-    variables,
-    options,
-  )) {
+  for await (const { data } of app.watchSse<ListProgress>(listSubscription, variables, options)) {
     if (data.data) seen.push(data.data.lipsyncsProgress);
     left -= 1;
     if (left === 0) return;
@@ -390,7 +385,7 @@ async function timeOf(
 ): Promise<number> {
   const update = whole.find((each) => each.cursor === cursor);
   expect(logs.has(update?.lipsync.id ?? '')).toBe(true);
-  const [row] = await stage.test.app.db.query<{ at: Date }>(
+  const [row] = await app.db.query<{ at: Date }>(
     'select occurred_at as at from lipsync_events where lipsync_id = $1 and sequence = $2',
     [keyOf('Lipsync', update?.lipsync.id ?? ''), update?.sequence],
   );

@@ -5,23 +5,28 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import { keyOf } from '../../../../src/graphql/ids.ts';
 import { silentLog } from '../../../support/database.ts';
+import {
+  idOf,
+  type LipsyncApp,
+  listSubscription,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
+import { longWait } from '../../../support/lipsyncs.ts';
 import { RawWebSocket } from '../../../support/raw-websocket.ts';
-import { idOf, listSubscription, openStage, patient, type Stage } from '../stage.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({ env: { POLL_INTERVAL_MS: '600000' } });
-  await stage.test.turn({ callbacks: 'none' });
-  [video = ''] = await stage.sources();
+  app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
+  await app.turn({ callbacks: 'none' });
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
-const create = async (text: string) =>
-  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+const create = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
 
 const subscription = `subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress {
   sequence status queuePosition
@@ -44,14 +49,14 @@ async function subscribeOverEachTransport(id: string) {
   const [socket, stream] = [keep(0), keep(1)];
   const ends = [
     (async () => {
-      for await (const { data } of stage.test.watchWs<Data>(subscription, { id })) socket(data);
+      for await (const { data } of app.watchWs<Data>(subscription, { id })) socket(data);
     })(),
     (async () => {
-      const results = stage.test.watchSse<Data>(subscription, { id });
+      const results = app.watchSse<Data>(subscription, { id });
       for await (const { data } of results) stream(data.data);
     })(),
   ];
-  await vi.waitFor(() => expect(received.map(({ length }) => length)).toEqual([1, 1]), patient);
+  await vi.waitFor(() => expect(received.map(({ length }) => length)).toEqual([1, 1]), longWait);
   return { received, ended: Promise.all(ends) };
 }
 
@@ -59,8 +64,8 @@ describe('works', () => {
   it('reads the log and the row once per event for two hundred subscribers', async () => {
     const id = await create('[[never]] Crowded');
     const [left, right] = await Promise.all([
-      RawWebSocket.open(stage.test.url),
-      RawWebSocket.open(stage.test.url),
+      RawWebSocket.open(app.url),
+      RawWebSocket.open(app.url),
     ]);
     for (let n = 0; n < 100; n += 1) {
       left.subscribe(`${n}`, subscription, { id });
@@ -68,11 +73,11 @@ describe('works', () => {
     }
     const countOf = (type: string) =>
       [left, right].flatMap(({ messages }) => messages).filter((each) => each.type === type).length;
-    await vi.waitFor(() => expect(countOf('next')).toBe(200), patient);
+    await vi.waitFor(() => expect(countOf('next')).toBe(200), longWait);
 
-    const query = vi.spyOn(stage.test.app.db, 'query');
-    await stage.cancel(id);
-    await vi.waitFor(() => expect(countOf('complete')).toBe(200), patient);
+    const query = vi.spyOn(app.db, 'query');
+    await app.cancel(id);
+    await vi.waitFor(() => expect(countOf('complete')).toBe(200), longWait);
     const texts = query.mock.calls.map(([text]) => text);
     query.mockRestore();
     expect(countOf('next')).toBe(400);
@@ -87,8 +92,8 @@ describe('works', () => {
   it('reads the logs of a list once at the start, and one log per event, for two hundred subscribers', async () => {
     // No more than there are slots: the end of one causes no event of the others.
     const ids = await Promise.all([1, 2, 3].map((n) => create(`[[never]] Listed ${n}`)));
-    const client = await RawWebSocket.open(stage.test.url);
-    const query = vi.spyOn(stage.test.app.db, 'query');
+    const client = await RawWebSocket.open(app.url);
+    const query = vi.spyOn(app.db, 'query');
     const reads = () => {
       const texts = query.mock.calls.map(([text]) => text);
       query.mockClear();
@@ -102,14 +107,14 @@ describe('works', () => {
     expect(reads()).toEqual([1, 1]);
     for (let n = 0; n < 199; n += 1) client.subscribe(`${n}`, listSubscription, { ids });
     const countOf = (type: string) => client.messages.filter((each) => each.type === type).length;
-    await vi.waitFor(() => expect(countOf('next')).toBe(600), patient);
+    await vi.waitFor(() => expect(countOf('next')).toBe(600), longWait);
     expect(reads()).toEqual([0, 0]);
     for (const [n, id] of ids.entries()) {
-      await stage.cancel(id);
-      await vi.waitFor(() => expect(countOf('next')).toBe(600 + 200 * (n + 1)), patient);
+      await app.cancel(id);
+      await vi.waitFor(() => expect(countOf('next')).toBe(600 + 200 * (n + 1)), longWait);
       expect(reads()).toEqual([1, 1]);
     }
-    await vi.waitFor(() => expect(countOf('complete')).toBe(200), patient);
+    await vi.waitFor(() => expect(countOf('complete')).toBe(200), longWait);
     query.mockRestore();
     client.socket.close();
     await client.closed;
@@ -125,10 +130,10 @@ describe('works', () => {
     ];
     const { received, ended } = await subscribeOverEachTransport(third);
     for (const [at, id] of [first, second, third].entries()) {
-      await stage.cancel(id);
+      await app.cancel(id);
       await vi.waitFor(
         () => expect(received.map(({ length }) => length)).toEqual(Array(2).fill(at + 2)),
-        patient,
+        longWait,
       );
     }
     await ended;
@@ -139,12 +144,12 @@ describe('works', () => {
         expect(lipsync.status).toBe(status);
       }
     }
-    for (const id of blocking) await stage.cancel(id);
+    for (const id of blocking) await app.cancel(id);
   });
 
   it('ends a subscription that is closed while the log is being read, without waiting for an event', async () => {
     const key = keyOf('Lipsync', await create('[[never]] Slow database')) ?? '';
-    const { db } = stage.test.app;
+    const { db } = app.app;
     const reading = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
     let isSlow = false;
@@ -182,14 +187,14 @@ describe('sends the terminal event', () => {
   it('to a slow subscriber also if the lip-sync was erased meanwhile', async () => {
     const id = await create('[[never]] Erased');
     const key = keyOf('Lipsync', id) ?? '';
-    const watch = new LogWatcher(stage.test.app.db, silentLog);
+    const watch = new LogWatcher(app.db, silentLog);
     await watch.open();
     const [fast, slow] = [watch.subscribe(key, null), watch.subscribe(key, null)];
     for (const follower of [fast, slow]) await follower.next();
-    await stage.cancel(id);
+    await app.cancel(id);
     expect(await fast.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
     expect(await fast.next()).toMatchObject({ done: true });
-    await stage.remove(id);
+    await app.delete(id);
     // A new subscriber gets no events, and its subscription leads to another read of the log.
     expect(await watch.subscribe(key, null).next()).toMatchObject({ done: true });
     expect(await slow.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
@@ -203,7 +208,7 @@ describe('keeps no memory', () => {
   /** Opens and closes thousands of subscriptions beside one that stays open, without events. @returns the growth of the heap */
   async function openAndClose(ids: string[], times: number): Promise<number> {
     const keys = ids.map((id) => keyOf('Lipsync', id) ?? '');
-    const watch = new LogWatcher(stage.test.app.db, silentLog);
+    const watch = new LogWatcher(app.db, silentLog);
     await watch.open();
     const follow = () => watch.subscribeToMany(new Map(keys.map((key) => [key, null])), () => '');
     const begin = async () => {

@@ -1,21 +1,29 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { expectSoundLog, idOf, type Job, openStage, type Stage } from '../stage.ts';
+import {
+  expectSoundLog,
+  idOf,
+  type Job,
+  type LipsyncApp,
+  shortIntervals,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
 
 const seed = 20_260_503;
 const count = 7;
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
+    intervals: shortIntervals,
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
   });
   // The upstream sends no callbacks; this test sends them: lost, duplicate, early, late and forged.
-  await stage.test.turn({ callbacks: 'none' });
-  [video = ''] = await stage.sources();
+  await app.turn({ callbacks: 'none' });
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
+afterAll(() => app.stop());
 
 type Callback = {
   /** `early`: before the job runs; `due`: when it ends; `late`: after its end is known. */
@@ -58,16 +66,16 @@ async function call(job: Job, others: Job[], { status, about, times }: Callback)
 
 /** What a caller finally sees, without the values that differ between lip-syncs. */
 async function readOutcome(id: string) {
-  const lipsync = await stage.find(id);
-  const events = await stage.events(id);
+  const lipsync = await app.read(id);
+  const events = await app.readEvents(id);
   expectSoundLog(events);
-  const job = await stage.jobOf(id);
+  const job = await app.jobOf(id);
   return {
     statuses: [...new Set(events.map(({ status }) => status))],
     failure: lipsync?.failure ?? null,
     creditsCharged: lipsync?.creditsCharged,
     result: lipsync?.result?.url?.replace(job?.video_id.split(':').at(-1) ?? '', 'its own'),
-    posts: (await stage.postsOf(id)).length,
+    posts: (await app.postsOf(id)).length,
   };
 }
 
@@ -79,12 +87,12 @@ describe('works', () => {
       const ids: string[] = [];
       for (const [n] of given.entries()) {
         const text = `[[never]] ${end} ${n}`;
-        ids.push(idOf(await stage.create({ video: { id: video }, speech: { text: { text } } })));
+        ids.push(idOf(await app.create({ video: { id: video }, text })));
       }
       // The one without callbacks.
       const text = `[[never]] ${end} and no callback`;
-      const plain = idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
-      const jobs = await Promise.all([...ids, plain].map((id) => stage.jobOf(id)));
+      const plain = idOf(await app.create({ video: { id: video }, text }));
+      const jobs = await Promise.all([...ids, plain].map((id) => app.jobOf(id)));
       const callAll = (when: Callback['when']) =>
         Promise.all(
           given.flatMap((each, n) => {
@@ -96,24 +104,22 @@ describe('works', () => {
           }),
         );
       await callAll('early');
-      for (const id of [...ids, plain]) await stage.reach(id, 'GENERATING');
-      await Promise.all([callAll('due'), ...[...ids, plain].map((id) => stage.finish(id, end))]);
-      for (const id of [...ids, plain]) expect((await stage.end(id)).status).toBe(end);
+      for (const id of [...ids, plain]) await app.waitForStatus(id, 'GENERATING');
+      await Promise.all([callAll('due'), ...[...ids, plain].map((id) => app.finishJob(id, end))]);
+      for (const id of [...ids, plain]) expect((await app.waitForEnd(id)).status).toBe(end);
       const outcome = await readOutcome(plain);
       expect(outcome.statuses).toEqual(['SUBMITTING', 'SUBMITTED', 'GENERATING', end]);
-      const logs = await Promise.all(ids.map((id) => stage.events(id)));
+      const logs = await Promise.all(ids.map((id) => app.readEvents(id)));
 
       await callAll('late');
       // A new lip-sync reaches GENERATING only after the late callbacks were processed.
-      const next = idOf(
-        await stage.create({ video: { id: video }, speech: { text: { text: '[[never]] next' } } }),
-      );
-      await stage.reach(next, 'GENERATING');
+      const next = idOf(await app.create({ video: { id: video }, text: '[[never]] next' }));
+      await app.waitForStatus(next, 'GENERATING');
       for (const [n, id] of ids.entries()) {
         expect(await readOutcome(id)).toEqual(outcome);
-        expect(await stage.events(id)).toEqual(logs[n]);
+        expect(await app.readEvents(id)).toEqual(logs[n]);
       }
-      await stage.cancel(next);
+      await app.cancel(next);
     },
   );
 });

@@ -1,27 +1,33 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { expectSoundLog, idOf, openStage, type Stage } from '../stage.ts';
+import {
+  expectSoundLog,
+  idOf,
+  type LipsyncApp,
+  shortIntervals,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
 
-let stage: Stage;
+let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  stage = await openStage({
+  app = await startLipsyncApp({
+    intervals: shortIntervals,
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
   });
-  [video = ''] = await stage.sources();
+  [video = ''] = await app.listVideoIds();
 });
-afterAll(() => stage.stop());
-beforeEach(() => stage.clearSwitches());
+afterAll(() => app.stop());
+beforeEach(() => app.clearSwitches());
 
-const say = async (text: string) =>
-  idOf(await stage.create({ video: { id: video }, speech: { text: { text } } }));
+const say = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
 
 async function expectEnd(id: string, status = 'COMPLETED') {
-  const ended = await stage.end(id);
+  const ended = await app.waitForEnd(id);
   expect(ended.status).toBe(status);
   expect(ended.result?.url ?? null).toEqual(
-    status === 'COMPLETED' ? expect.stringMatching(stage.test.sandbox.origin) : null,
+    status === 'COMPLETED' ? expect.stringMatching(app.sandbox.origin) : null,
   );
-  expectSoundLog(await stage.events(id));
+  expectSoundLog(await app.readEvents(id));
 }
 
 describe('works', () => {
@@ -44,36 +50,36 @@ describe('works', () => {
   ])('ends with the failure of [[%s]]', async (phrase, status, code) => {
     const id = await say(`[[${phrase}]] end`);
     await expectEnd(id, status);
-    expect((await stage.find(id))?.failure?.code).toBe(code);
+    expect((await app.read(id))?.failure?.code).toBe(code);
   });
 
   it('does not count COMPLETED without a url as the end', async () => {
-    await stage.test.turn({ callbacks: 'none', generatingMs: 60_000 });
+    await app.turn({ callbacks: 'none', generatingMs: 60_000 });
     const id = await say('no url');
-    await stage.reach(id, 'GENERATING');
-    const job = await stage.jobOf(id);
+    await app.waitForStatus(id, 'GENERATING');
+    const job = await app.jobOf(id);
     const body = {
       data: [{ video_id: job?.video_id, video_status: 1, video_status_name: 'COMPLETED', url: '' }],
     };
-    await stage.test.turn({
+    await app.turn({
       failPath: { path: '/videos', method: 'GET', status: 200, body, times: 3 },
     });
-    await stage.test.app.services.lipsyncs.onCallback(job?.replyRef ?? '', null);
-    expect((await stage.find(id))?.status).toBe('GENERATING');
-    await stage.test.turn({ failPath: null });
-    await stage.finish(id);
+    await app.services.lipsyncs.onCallback(job?.replyRef ?? '', null);
+    expect((await app.read(id))?.status).toBe('GENERATING');
+    await app.turn({ failPath: null });
+    await app.finishJob(id);
     await expectEnd(id);
   });
 
   it('finds the end by GET by id if the list does not show the job', async () => {
-    await stage.test.turn({
+    await app.turn({
       failPath: { path: '/videos', method: 'GET', status: 200, body: { data: [] }, times: 1000 },
     });
     await expectEnd(await say('not listed'));
   });
 
   it('tolerates a failing list and invalid pages', async () => {
-    await stage.test.turn({
+    await app.turn({
       failPath: [
         { path: '/videos', method: 'GET', status: 503, times: 3 },
         { path: '/videos', method: 'GET', status: 200, body: '<html>', times: 1 },
@@ -91,19 +97,19 @@ describe('works', () => {
 
   // jsonb rejects it, which once kept all lip-syncs of the account from ending.
   it('ends lip-syncs also when an upstream text contains U+0000', async () => {
-    await stage.test.turn({ callbacks: 'none', generatingMs: 60_000 });
+    await app.turn({ callbacks: 'none', generatingMs: 60_000 });
     const poisoned = await say('poisoned');
     const neighbour = await say('neighbour');
-    const [one, two] = [await stage.jobOf(poisoned), await stage.jobOf(neighbour)];
+    const [one, two] = [await app.jobOf(poisoned), await app.jobOf(neighbour)];
     const item = (id = '') => ({
       video_id: id,
       video_status: 1,
-      url: `${stage.test.sandbox.origin}/x.mp4`,
+      url: `${app.sandbox.origin}/x.mp4`,
     });
     const body = {
       data: [{ ...item(one?.video_id), prompt: 'a\0b', model: '\ud800' }, item(two?.video_id)],
     };
-    await stage.test.turn({
+    await app.turn({
       failPath: { path: '/videos', method: 'GET', status: 200, body, times: 1000 },
     });
     await expectEnd(poisoned);

@@ -1,81 +1,60 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { startTestApp, type TestApp } from '../../../support/app.ts';
+import { type Behaviour, fakeToken } from '../../../support/fake-upstream/behaviour.ts';
+import type { Reply } from '../../../support/fake-upstream/routes.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../../support/fake-upstream/server.ts';
 import {
-  type Habits,
-  type OtherUpstream,
-  otherToken,
-  type Reply,
-  startOtherUpstream,
-} from '../../../support/other-upstream.ts';
-import { progressSubscription } from '../stage.ts';
+  idOf,
+  type LipsyncApp,
+  shortIntervals,
+  startLipsyncApp,
+} from '../../../support/lipsync-app.ts';
 
 /** The upstream's documents can be interpreted in several ways. Each of these interpretations once led to a wrong end. */
 
 const email = 'one+reading@studio.example';
 
-let upstream: OtherUpstream;
-let test: TestApp;
+let upstream: FakeUpstream;
+let app: LipsyncApp;
 
 async function start(
-  habits: Partial<Habits>,
+  behaviour: Partial<Behaviour>,
   videos = 1,
   variables: Record<string, string> = {},
 ): Promise<void> {
-  upstream = await startOtherUpstream({ accounts: [{ email, maxJobs: 3 }], ...habits });
+  upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 3 }], ...behaviour });
   for (let n = 1; n <= videos; n += 1) upstream.addVideo(email, `number ${n}`);
-  const env = { USEAPI_TOKEN: otherToken, ALLOW_ANONYMOUS: 'true', ...variables };
-  test = await startTestApp({ upstream, env });
+  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true', ...variables };
+  app = await startLipsyncApp({ upstream, env, intervals: shortIntervals });
 }
 
 afterEach(async () => {
-  await test?.stop();
+  await app?.stop();
   await upstream?.close();
 });
 
 async function listVideos() {
   type Data = { videos: { nodes: { id: string; prompt: string; status: string }[] } };
-  const { data } = await test.ask<Data>(
+  const { videos } = await app.askForData<Data>(
     '{ videos(first: 100) { ... on VideoConnection { nodes { id prompt status } } } }',
   );
-  return data?.videos.nodes ?? [];
+  return videos.nodes;
 }
 
 async function create(): Promise<string> {
-  const video = (await listVideos()).at(-1);
-  const input = { video: { id: video?.id }, speech: { text: { text: 'Read me.' } } };
-  type Data = { createLipsync: { lipsync: { id: string; status: string } } };
-  const { data } = await test.ask<Data>(
-    'mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id status } } ... on LipsyncError { code message } } }',
-    { input },
-  );
-  expect(data?.createLipsync).toMatchObject({ lipsync: { status: 'SUBMITTED' } });
-  return data?.createLipsync.lipsync.id ?? '';
-}
-
-/** Subscribes to the end. Returns the last status and the result. */
-async function follow(id: string) {
-  const statuses: string[] = [];
-  type Event = { lipsyncProgress: { status: string } };
-  for await (const { data } of test.watchWs<Event>(progressSubscription, { id })) {
-    statuses.push(data?.lipsyncProgress.status ?? '');
-  }
-  type Data = { lipsync: { result: { id: string; status: string; url: string } } };
-  const { data } = await test.ask<Data>(
-    'query ($id: ID!) { lipsync(id: $id) { result { id status url } } }',
-    { id },
-  );
-  return { last: statuses.at(-1), result: data?.lipsync.result ?? null };
+  const made = await app.create({ video: { id: (await listVideos()).at(-1)?.id } });
+  expect(made).toMatchObject({ lipsync: { status: 'SUBMITTED' } });
+  return idOf(made);
 }
 
 describe('a list', () => {
   it('is read to its end if the upstream gives 20 per page and does not say that there are more', async () => {
-    await start({ pageLimit: 20, tells: 'nothing' }, 45);
+    await start({ pageLimit: 20 }, 45);
     const prompts = (await listVideos()).map(({ prompt }) => prompt);
     expect(prompts).toEqual(Array.from({ length: 45 }, (_, at) => `number ${45 - at}`));
   });
 
   it('is not read past its end once the size of a page is known', async () => {
-    await start({ pageLimit: 100, tells: 'nothing' }, 45 + 15);
+    await start({ pageLimit: 100 }, 45 + 15);
     expect(await listVideos()).toHaveLength(60);
     const before = upstream.countOf('GET /videos');
     expect(await listVideos()).toHaveLength(60);
@@ -84,7 +63,7 @@ describe('a list', () => {
 });
 
 describe('a lip-sync', () => {
-  it.each<[string, Partial<Habits>]>([
+  it.each<[string, Partial<Behaviour>]>([
     ['the list leaves out the url of COMPLETED videos', { omitsInList: ['url'] }],
     [
       'the list shows no status',
@@ -96,10 +75,10 @@ describe('a lip-sync', () => {
     ],
     ['the list shows only the number of the id', { bareNumbers: 'in lists' }],
     ['GET by id leaves out the id', { omits: ['video_id'] }],
-  ])('ends when %s', async (_, habits) => {
+  ])('ends when %s', async (_, behaviour) => {
     await start({ callbacks: 'none' });
     const id = await create();
-    Object.assign(upstream.habits, habits);
+    Object.assign(upstream.behaviour, behaviour);
     await expectEnd(id);
   });
 
@@ -121,7 +100,7 @@ describe('a lip-sync', () => {
     // The reconciliation has begun by then: its database queries came before this one.
     expect(await statusOf(id)).toBe('SUBMITTED');
     release();
-    await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
+    await app.waitForStatus(id, 'COMPLETED');
     expect(await statusOf(other)).toBe('GENERATING');
   });
 
@@ -135,46 +114,38 @@ describe('a lip-sync', () => {
     upstream.reply('GET /videos', reply);
     await job.become(10);
     await job.become(1);
-    await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
+    await app.waitForStatus(id, 'COMPLETED');
   });
 
   it('is found after a POST without an answer also when the list cannot be read', async () => {
     await start({ callbacks: 'once', schedulerId: 'id' });
     const [video] = await listVideos();
     upstream.reply('GET /videos', { status: 500, body: '{"error":"x"}' });
-    upstream.habits.hidesAnswer = true;
-    const input = { video: { id: video?.id }, speech: { text: { text: 'Lost.' } } };
-    type Data = { createLipsync: { __typename: string; lipsync: { id: string } } };
-    const { data } = await test.ask<Data>(
-      `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-        ... on OutcomeUnknownError { lipsync { id } } } }`,
-      { input },
-    );
-    expect(data?.createLipsync.__typename).toBe('OutcomeUnknownError');
-    const id = data?.createLipsync.lipsync.id ?? '';
+    upstream.behaviour.hidesAnswer = true;
+    const made = await app.create({ video: { id: video?.id } });
+    expect(made.__typename).toBe('OutcomeUnknownError');
+    const id = idOf(made);
     const job = await upstream.nextJob();
-    await vi.waitFor(async () => expect(await statusOf(id)).toBe('SUBMITTED'), { timeout: 10_000 });
+    await app.waitForStatus(id, 'SUBMITTED');
     await job.become(1);
-    await vi.waitFor(async () => expect(await statusOf(id)).toBe('COMPLETED'), { timeout: 10_000 });
+    await app.waitForStatus(id, 'COMPLETED');
   });
 
-  async function statusOf(id: string): Promise<string | undefined> {
-    const { data } = await test.ask<{ lipsync: { status: string } }>(
-      'query ($id: ID!) { lipsync(id: $id) { status } }',
-      { id },
-    );
-    return data?.lipsync.status;
-  }
+  const statusOf = async (id: string) => (await app.read(id))?.status;
 
   async function expectEnd(id: string): Promise<void> {
     const job = await upstream.nextJob();
     await job.become(10);
     await job.become(1);
-    const { last, result } = await follow(id);
-    expect(last).toBe('COMPLETED');
+    const statuses: string[] = [];
+    for await (const { data } of app.subscribe(id)) {
+      statuses.push(data?.lipsyncProgress.status ?? '');
+    }
+    expect(statuses.at(-1)).toBe('COMPLETED');
+    const result = (await app.read(id))?.result;
     const url = new URL(`/media/${job.id.split(':').at(-1)}.mp4`, upstream.baseUrl).href;
     expect(result).toMatchObject({ status: 'COMPLETED', url });
-    const answer = await test.ask(
+    const answer = await app.ask(
       'mutation ($id: ID!) { deleteVideo(input: { id: $id }) { __typename } }',
       { id: result?.id },
     );

@@ -19,7 +19,7 @@ import { ScriptedUpstream, sourceId } from './scripted-upstream.ts';
 const token = 'user:7-scripted';
 
 /** The real lip-sync slice over a real database. The test runs its background tasks and moves its clock. */
-export class World {
+export class ControlledApp {
   readonly upstream: ScriptedUpstream;
   readonly watcher: LogWatcher;
   readonly db: Database;
@@ -43,8 +43,8 @@ export class World {
     this.instance = this.#newInstance();
   }
 
-  static async open(): Promise<World> {
-    const clock = { world: null as World | null };
+  static async open(): Promise<ControlledApp> {
+    const clock = { world: null as ControlledApp | null };
     const now = () => new Date(clock.world?.now ?? Date.parse('2026-05-01T12:00:00Z'));
     const upstream = new ScriptedUpstream(now);
     await upstream.open();
@@ -55,7 +55,7 @@ export class World {
     });
     // From here on only the test runs background tasks.
     await app.app.services.lipsyncs.drain();
-    const world = new World({ upstream, app, now: now() });
+    const world = new ControlledApp({ upstream, app, now: now() });
     clock.world = world;
     await world.#jobs.start();
     await world.watcher.open();
