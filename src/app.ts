@@ -35,6 +35,7 @@ import { createPipeline } from './server/operation/pipeline.ts';
 import type { TrustedDocuments } from './server/operation/trusted-documents.ts';
 import { createRouterCallbacks } from './server/sse/router-callbacks.ts';
 import { createEventStreams } from './server/sse/streams.ts';
+import type { SocketLimits } from './server/websocket/limits.ts';
 import { attachWebSocketServer } from './server/websocket/server.ts';
 import { createUpstream } from './upstream/client.ts';
 
@@ -51,6 +52,8 @@ export type AppOptions = {
   heartbeatMs?: number | undefined;
   /** For tests. */
   clientTimeouts?: ClientTimeouts;
+  /** For tests. */
+  socketLimits?: SocketLimits | undefined;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
@@ -74,7 +77,8 @@ export async function startApp(options: AppOptions) {
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
-  const connections = { heartbeatMs, clientTimeouts: options.clientTimeouts };
+  const { clientTimeouts, socketLimits } = options;
+  const connections = { heartbeatMs, clientTimeouts, socketLimits };
   const parts = { config, log, now, db, jobs, upstream, address, ...connections, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
@@ -141,6 +145,7 @@ type Parts = {
   keyFile: ApiKeyFile | null;
   address: { publicUrl: string };
   clientTimeouts: ClientTimeouts | undefined;
+  socketLimits: SocketLimits | undefined;
 };
 
 async function createServices(parts: Parts): Promise<Services> {
@@ -238,6 +243,7 @@ function createTransports(parts: Parts, services: Services) {
     origins,
     trustedDocuments,
     heartbeatMs,
+    limits: parts.socketLimits,
     log,
   };
   const sockets = attachWebSocketServer(server, socketParts);

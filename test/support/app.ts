@@ -22,6 +22,7 @@ export type TestAppOptions = {
   /** The interval of heartbeats on quiet connections. */
   heartbeatMs?: number;
   clientTimeouts?: AppOptions['clientTimeouts'];
+  socketLimits?: AppOptions['socketLimits'];
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -79,6 +80,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
+      socketLimits: options.socketLimits,
     });
     closers.push(app.close);
     return {

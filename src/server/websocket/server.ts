@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GraphQLError } from 'graphql';
-import { useServer } from 'graphql-ws/use/ws';
+import type { Context as ProtocolContext } from 'graphql-ws';
+import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
@@ -22,6 +23,7 @@ import { maxRequestBytes } from '../operation/request-params.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
 import { defaultHeartbeatMs } from '../sse/heartbeat.ts';
 import { Backpressure, closeSocket } from './backpressure.ts';
+import { defaultSocketLimits, SocketCounter, type SocketLimits } from './limits.ts';
 import { addEmptyQuery, type ExecutedOperation, executePayload } from './operation.ts';
 
 /**
@@ -36,6 +38,9 @@ const maxMessageBytes = 2 * maxRequestBytes;
  */
 const signInAgainCode = 4403;
 
+/** "Try again later": clients reconnect, after a pause. */
+const tooManyConnectionsCode = 1013;
+
 type WebSocketParts = {
   pipeline: Pipeline;
   createContext: ContextFactory;
@@ -43,12 +48,15 @@ type WebSocketParts = {
   origins: OriginRules;
   trustedDocuments: TrustedDocuments;
   heartbeatMs?: number | undefined;
+  /** Default: `defaultSocketLimits`. */
+  limits?: SocketLimits | undefined;
   log: Log;
 };
 
 /** Serves GraphQL over WebSocket on `/graphql` (`graphql-transport-ws`), through the same pipeline as HTTP. */
 export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
+  const counter = new SocketCounter(parts.limits ?? defaultSocketLimits);
   const contexts = new WeakMap<object, Context>();
   const backpressures = new WeakMap<object, Backpressure>();
   const release = ({ extra }: { extra: { socket: object } }, id: string) =>
@@ -65,25 +73,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
           ? addEmptyQuery(value, parts.trustedDocuments)
           : value;
       },
-      onConnect: async (connection) => {
-        const { socket } = connection.extra;
-        const context = await parts.createContext({
-          authorization: authorizationIn(connection.connectionParams),
-          requestId: randomUUID(),
-          lastEventId: null,
-          signal: abortOnClose(socket),
-        });
-        contexts.set(connection, context);
-        parts.sessions.watch(context.caller, {
-          signal: context.signal,
-          end: () => {
-            // Operations that arrive while the socket closes must find no signed-in caller.
-            contexts.delete(connection);
-            socket.close(signInAgainCode, 'Sign in again');
-          },
-        });
-        return true;
-      },
+      onConnect: (connection) => signIn(connection, { ...parts, contexts, counter }),
       onSubscribe: async (connection, id, payload) => {
         const mayStart = await backpressures.get(connection.extra.socket)?.waitForTurn(id);
         if (mayStart !== true) return [new GraphQLError('The connection is closed.')];
@@ -102,6 +92,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   sockets.on('connection', (socket) => {
     replaceErrorListener(socket, parts.log);
     backpressures.set(socket, new Backpressure(socket));
+    counter.add(socket);
   });
 
   acceptUpgrades(server, sockets, parts);
@@ -116,6 +107,36 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
     countUnreadBytes: () =>
       [...sockets.clients].reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0),
   };
+}
+
+type Connection = ProtocolContext<Record<string, unknown> | undefined, Extra>;
+
+/** Authenticates a connection by `connection_init`. False: it is rejected. */
+async function signIn(
+  connection: Connection,
+  parts: WebSocketParts & { contexts: WeakMap<object, Context>; counter: SocketCounter },
+): Promise<boolean> {
+  const { socket } = connection.extra;
+  const context = await parts.createContext({
+    authorization: authorizationIn(connection.connectionParams),
+    requestId: randomUUID(),
+    lastEventId: null,
+    signal: abortOnClose(socket),
+  });
+  if (!parts.counter.signIn(socket, context.caller, context.signal)) {
+    socket.close(tooManyConnectionsCode, 'Too many connections');
+    return false;
+  }
+  parts.contexts.set(connection, context);
+  parts.sessions.watch(context.caller, {
+    signal: context.signal,
+    end: () => {
+      // Operations that arrive while the socket closes must find no signed-in caller.
+      parts.contexts.delete(connection);
+      socket.close(signInAgainCode, 'Sign in again');
+    },
+  });
+  return true;
 }
 
 function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSocketParts): void {
