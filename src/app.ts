@@ -26,6 +26,7 @@ import { createPipeline } from './server/operation/pipeline.ts';
 import type { TrustedDocuments } from './server/operation/trusted-documents.ts';
 import { createRouterCallbacks } from './server/sse/router-callbacks.ts';
 import { createEventStreams } from './server/sse/streams.ts';
+import type { SocketLimits } from './server/websocket/limits.ts';
 import { attachWebSocketServer } from './server/websocket/server.ts';
 import { createServices, type ServiceParts } from './services.ts';
 import { createUpstream } from './upstream/client.ts';
@@ -45,6 +46,8 @@ export type AppOptions = {
   clientTimeouts?: ClientTimeouts;
   /** Shorter intervals of the background work, for tests. */
   intervals?: LipsyncOptions['intervals'];
+  /** For tests. */
+  socketLimits?: SocketLimits | undefined;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
@@ -67,9 +70,9 @@ export async function startApp(options: AppOptions) {
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
-  const { clientTimeouts, intervals } = options;
-  const times = { heartbeatMs, clientTimeouts, intervals };
-  const parts = { config, log, now, db, jobs, upstream, address, ...times, ...credentials };
+  const { clientTimeouts, intervals, socketLimits } = options;
+  const forTests = { heartbeatMs, clientTimeouts, intervals, socketLimits };
+  const parts = { config, log, now, db, jobs, upstream, address, ...forTests, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
 
@@ -127,6 +130,7 @@ type Parts = ServiceParts & {
   trustedDocuments: TrustedDocuments;
   keyFile: ApiKeyFile | null;
   clientTimeouts: ClientTimeouts | undefined;
+  socketLimits: SocketLimits | undefined;
 };
 
 function createTransports(parts: Parts, services: Services) {
@@ -169,6 +173,7 @@ function createTransports(parts: Parts, services: Services) {
     senders,
     trustedDocuments,
     heartbeatMs,
+    limits: parts.socketLimits,
     log,
   };
   const sockets = attachWebSocketServer(server, socketParts);

@@ -26,6 +26,7 @@ export type TestAppOptions = {
   intervals?: AppOptions['intervals'];
   /** Writes every line of the log. Default: as the program does, with a limit per minute. */
   hasUnlimitedLog?: boolean;
+  socketLimits?: AppOptions['socketLimits'];
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -84,6 +85,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       heartbeatMs: options.heartbeatMs,
       intervals: options.intervals,
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
+      socketLimits: options.socketLimits,
     });
     closers.push(app.close);
     return {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Database } from '../../database/connect.ts';
 import { QuotaExceededError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { OwnerSlots } from '../../owner-slots.ts';
 import { countStreams, deleteStreamLease, lockStreamsOf, upsertStreamLeases } from './store.ts';
 
 /** The streams of an instance that died still count this long. Other work of a dead instance is taken over in the same time. */
@@ -11,10 +12,73 @@ const renewalMs = 5_000;
 /** An arbitrary wait: it is unknown when one of the open streams ends. */
 const retryAfterSeconds = 10;
 
-type Options = { db: Database; now: () => Date; log: Log; limit: number | null };
+/** Streams of all owners that this process holds open. One owner gets at most half of them, also without a limit. */
+const maxStreams = 20_000;
 
-/** Counts each owner's open subscriptions over all instances: every open stream has a lease in the database. */
-export function createStreamCounter({ db, now, log, limit }: Options) {
+type Options = {
+  db: Database;
+  now: () => Date;
+  log: Log;
+  limit: number | null;
+  /** Default: `maxStreams`. */
+  max?: number | undefined;
+};
+
+/**
+ * Limits each owner's open subscriptions: within this process always, and over all instances if `limit` is set. Then every
+ * open stream has a lease in the database.
+ */
+export function createStreamCounter({ limit, max = maxStreams, ...parts }: Options) {
+  const slots = new OwnerSlots({ all: max });
+  const leases = createStreamLeases(parts);
+
+  /** A slot of this process and, with a limit, a lease that counts over all instances. */
+  async function acquire(owner: string): Promise<() => void> {
+    const releaseSlot = slots.acquire(owner);
+    if (releaseSlot === null) throw new QuotaExceededError('open subscriptions', retryAfterSeconds);
+    if (limit === null) return releaseSlot;
+    try {
+      const releaseLease = await leases.acquire(owner, limit);
+      return () => {
+        releaseLease();
+        releaseSlot();
+      };
+    } catch (thrown) {
+      releaseSlot();
+      throw thrown;
+    }
+  }
+
+  return {
+    /**
+     * Counts the stream until it ends, is closed with `return`, or `signal` aborts. The signal is needed for a stream that
+     * was never read: its `return` is not called when the client disconnects.
+     *
+     * @returns the source, wrapped @throws QuotaExceededError
+     */
+    async hold<T>(
+      owner: string,
+      source: AsyncIterableIterator<T>,
+      signal: AbortSignal,
+    ): Promise<AsyncIterableIterator<T>> {
+      const stop = await acquire(owner);
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) stop();
+      return notifyOnEnd(source, () => {
+        signal.removeEventListener('abort', stop);
+        stop();
+      });
+    },
+    count: async (owner: string) =>
+      limit === null ? 0 : countStreams(parts.db, owner, parts.now()),
+    stop: leases.stop,
+  };
+}
+
+type LeaseOptions = Pick<Options, 'db' | 'now' | 'log'>;
+
+/** Leases in the database, which this process renews until they are released. */
+function createStreamLeases({ db, now, log }: LeaseOptions) {
   const ownersById = new Map<string, string>();
   const releases = new Set<Promise<void>>();
   let renewal = Promise.resolve();
@@ -66,27 +130,8 @@ export function createStreamCounter({ db, now, log, limit }: Options) {
   }
 
   return {
-    /**
-     * Counts the stream until it ends, is closed with `return`, or `signal` aborts. The signal is needed for a stream that
-     * was never read: its `return` is not called when the client disconnects.
-     *
-     * @returns the source, wrapped @throws QuotaExceededError
-     */
-    async hold<T>(
-      owner: string,
-      source: AsyncIterableIterator<T>,
-      signal: AbortSignal,
-    ): Promise<AsyncIterableIterator<T>> {
-      if (limit === null) return source;
-      const stop = await acquire(owner, limit);
-      signal.addEventListener('abort', stop, { once: true });
-      if (signal.aborted) stop();
-      return notifyOnEnd(source, () => {
-        signal.removeEventListener('abort', stop);
-        stop();
-      });
-    },
-    count: async (owner: string) => (limit === null ? 0 : countStreams(db, owner, now())),
+    /** @returns releases the lease @throws QuotaExceededError */
+    acquire,
     async stop(): Promise<void> {
       clearInterval(timer);
       await Promise.all(releases);

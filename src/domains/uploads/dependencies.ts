@@ -1,5 +1,6 @@
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
+import type { OwnerSlotLimits } from '../../owner-slots.ts';
 import type { Upstream } from '../../upstream/client.ts';
 
 /** What the functions of this slice need. */
@@ -10,6 +11,8 @@ export type UploadDependencies = {
     /** The e-mail that POST /files requires if the upstream has more than one account. */
     pickForUpload(): Promise<string | undefined>;
   };
+  /** Uploads that this process receives at the same time. Default: 256, and 64 of one owner. */
+  readonly concurrency?: OwnerSlotLimits | undefined;
   readonly now: () => Date;
   readonly log: Log;
   /** Without a trailing slash. A function, because the port may be unknown until the server listens. */

@@ -1,4 +1,5 @@
 import { type Failure, NotFoundError, restoreFailure, storeFailure } from '../../errors.ts';
+import type { OwnerSlots } from '../../owner-slots.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { interruptedFailure, type RejectionReason, UploadRejection } from './rejection.ts';
@@ -20,6 +21,9 @@ export type IncomingFile = Pick<Transfer, 'body' | 'signal'> & {
   contentLength: number | null;
 };
 
+/** `slots` limits the uploads that are received at the same time. */
+export type ReceiveDependencies = UploadDependencies & { readonly slots: OwnerSlots };
+
 export type Reception =
   | { kind: 'ready'; upload: Upload }
   | { kind: 'rejected'; reason: RejectionReason; failure: Failure };
@@ -31,13 +35,20 @@ export type Reception =
  * @throws only unexpected errors: every rejection is a result
  */
 export async function receiveFile(
-  deps: UploadDependencies,
+  deps: ReceiveDependencies,
   id: string | null,
   file: IncomingFile,
 ): Promise<Reception> {
   try {
-    const upload = await claim(deps, id, file.contentLength);
-    return { kind: 'ready', upload: await receiveClaimed(deps, upload, file) };
+    const upload = await findWaiting(deps, id, file.contentLength);
+    const release = deps.slots.acquire(upload.owner);
+    if (release === null) throw UploadRejection.busy();
+    try {
+      const claimed = await claim(deps, upload, file.contentLength);
+      return { kind: 'ready', upload: await receiveClaimed(deps, claimed, file) };
+    } finally {
+      release();
+    }
   } catch (thrown) {
     if (!(thrown instanceof UploadRejection)) throw thrown;
     return { kind: 'rejected', reason: thrown.reason, failure: thrown.failure };
@@ -45,7 +56,7 @@ export async function receiveFile(
 }
 
 /** A rejection before the first byte leaves the upload WAITING, so that the client can correct its request. */
-async function claim(
+async function findWaiting(
   deps: UploadDependencies,
   id: string | null,
   contentLength: number | null,
@@ -54,6 +65,14 @@ async function claim(
   if (upload === null) throw new UploadRejection('UNKNOWN', new NotFoundError('The upload'));
   checkState(upload, deps.now());
   checkLength(upload.size, contentLength);
+  return upload;
+}
+
+async function claim(
+  deps: UploadDependencies,
+  upload: Upload,
+  contentLength: number | null,
+): Promise<Upload> {
   const now = deps.now();
   if (!(await claimUpload(deps.db, upload.id, now))) {
     checkState(upload, now);

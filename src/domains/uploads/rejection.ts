@@ -1,6 +1,7 @@
 import {
   type Failure,
   InvalidInputError,
+  QuotaExceededError,
   type StoredFailure,
   storeFailure,
   UpstreamUnavailableError,
@@ -10,10 +11,15 @@ import type { UploadKind } from './store.ts';
 /** Why an upload was aborted although neither the file nor the upstream is at fault. */
 export type Interruption = 'CLIENT_LEFT' | 'SERVER_STOPS';
 
+/** An arbitrary wait: it is unknown when one of the running uploads ends. */
+const busyRetrySeconds = 10;
+
 export type RejectionReason =
   | 'UNKNOWN'
   | 'EXPIRED'
   | 'USED'
+  /** The owner receives as many files as it can at the same time. */
+  | 'BUSY'
   | 'WRONG_SIZE'
   | 'TOO_LARGE'
   | 'WRONG_KIND'
@@ -53,6 +59,14 @@ export class UploadRejection extends Error {
   static used(): UploadRejection {
     const message = 'An upload URL accepts one file, once. Create another upload.';
     return new UploadRejection('USED', message);
+  }
+
+  /** The upload stays WAITING: its URL can be used later. */
+  static busy(): UploadRejection {
+    return new UploadRejection(
+      'BUSY',
+      new QuotaExceededError('uploads at the same time', busyRetrySeconds),
+    );
   }
 
   static tooLarge(): UploadRejection {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { checkInput } from '../../check-input.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError } from '../../errors.ts';
+import { OwnerSlots } from '../../owner-slots.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
@@ -26,6 +27,9 @@ const urlLifetimeMs = 3_600_000;
 /** A file in a GraphQL multipart request is held in memory; larger files need an upload URL. */
 const maxInlineBytes = 25 * 1024 ** 2;
 const maxFilenameLength = 255;
+
+/** An upload can take hours, holds a connection on both sides and about a hundred kilobytes. */
+const defaultConcurrency = { all: 256, perOwner: 64 };
 
 export type NewUpload = {
   kind: UploadKind;
@@ -60,10 +64,11 @@ export type UploadService = {
 };
 
 export function createUploadService(deps: UploadDependencies): UploadService {
+  const slots = new OwnerSlots(deps.concurrency ?? defaultConcurrency);
   return {
     create: (owner, input) => create(deps, owner, input),
     sendAudio: (owner, file) => sendAudio(deps, owner, file),
-    receive: (token, file) => receiveFile(deps, readToken(deps, token), file),
+    receive: (token, file) => receiveFile({ ...deps, slots }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
     async findReady(owner, key) {
       const [upload] = await findByKeys(deps, owner, [key]);

@@ -7,7 +7,7 @@ import type {
   RejectionReason,
   UploadService,
 } from '../../domains/uploads/service.ts';
-import { type Failure, type FailureCode, RateLimitedError } from '../../errors.ts';
+import type { Failure, FailureCode } from '../../errors.ts';
 import { encodeId } from '../../graphql/ids.ts';
 import type { Log } from '../../log.ts';
 
@@ -34,6 +34,7 @@ const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   UNKNOWN: 404,
   EXPIRED: 410,
   USED: 409,
+  BUSY: 429,
   WRONG_SIZE: 400,
   TOO_LARGE: 413,
   WRONG_KIND: 415,
@@ -103,8 +104,7 @@ function toErrorResponse(reason: RejectionReason, failure: Failure): UploadRespo
   return {
     status: reason === 'UPSTREAM' ? statusOfUpstreamFailure(failure) : statusByReason[reason],
     body: { code, message },
-    headers:
-      failure instanceof RateLimitedError ? { 'retry-after': String(retryAfterSeconds) } : {},
+    headers: retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) },
   };
 }
 

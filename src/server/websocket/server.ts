@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GraphQLError } from 'graphql';
-import { handleProtocols, makeServer } from 'graphql-ws';
+import { handleProtocols, makeServer, type Context as ProtocolContext } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
@@ -13,6 +13,7 @@ import type { Pipeline } from '../operation/pipeline.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
 import { Backpressure, closeSocket } from './backpressure.ts';
 import { type Extra, SignInLimits, serveConnection } from './connection.ts';
+import { defaultSocketLimits, SocketCounter, type SocketLimits } from './limits.ts';
 import { maxMessageBytes } from './messages.ts';
 import { type ExecutedOperation, executePayload } from './operation.ts';
 
@@ -22,6 +23,9 @@ import { type ExecutedOperation, executePayload } from './operation.ts';
  */
 const signInAgainCode = 4403;
 
+/** "Try again later": clients reconnect, after a pause. */
+const tooManyConnectionsCode = 1013;
+
 type WebSocketParts = {
   pipeline: Pipeline;
   createContext: ContextFactory;
@@ -29,6 +33,8 @@ type WebSocketParts = {
   senders: SenderRules;
   trustedDocuments: TrustedDocuments;
   heartbeatMs?: number | undefined;
+  /** Default: `defaultSocketLimits`. */
+  limits?: SocketLimits | undefined;
   log: Log;
 };
 
@@ -39,6 +45,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
     maxPayload: maxMessageBytes,
     handleProtocols,
   });
+  const counter = new SocketCounter(parts.limits ?? defaultSocketLimits);
   const contexts = new WeakMap<object, Context>();
   const backpressures = new WeakMap<object, Backpressure>();
   const release = ({ extra }: { extra: { socket: object } }, id: string) =>
@@ -46,26 +53,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   const protocol = makeServer<Record<string, unknown>, Extra>({
     execute: (args) => (args as ExecutedOperation).rootValue,
     subscribe: (args) => (args as ExecutedOperation).rootValue,
-    onConnect: async (connection) => {
-      const { socket, limits } = connection.extra;
-      const context = await parts.createContext({
-        authorization: authorizationIn(connection.connectionParams),
-        requestId: randomUUID(),
-        lastEventId: null,
-        signal: abortOnClose(socket),
-      });
-      contexts.set(connection, context);
-      parts.sessions.watch(context.caller, {
-        signal: context.signal,
-        end: () => {
-          // Operations that arrive while the socket closes must find no signed-in caller.
-          contexts.delete(connection);
-          socket.close(signInAgainCode, 'Sign in again');
-        },
-      });
-      limits.isSignedIn = true;
-      return true;
-    },
+    onConnect: (connection) => signIn(connection, { ...parts, contexts, counter }),
     onSubscribe: async (connection, id, payload) => {
       const mayStart = await backpressures.get(connection.extra.socket)?.waitForTurn(id);
       if (mayStart !== true) return [new GraphQLError('The connection is closed.')];
@@ -80,6 +68,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   sockets.on('connection', (socket, request) => {
     socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket failed'));
     backpressures.set(socket, new Backpressure(socket));
+    counter.add(socket);
     serveConnection(protocol, { socket, limits: new SignInLimits(socket, request) }, parts);
   });
 
@@ -96,6 +85,37 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
     countUnreadBytes: () =>
       [...sockets.clients].reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0),
   };
+}
+
+type Connection = ProtocolContext<Record<string, unknown>, Extra>;
+
+/** Authenticates a connection by `connection_init`. False: it is rejected. */
+async function signIn(
+  connection: Connection,
+  parts: WebSocketParts & { contexts: WeakMap<object, Context>; counter: SocketCounter },
+): Promise<boolean> {
+  const { socket, limits } = connection.extra;
+  const context = await parts.createContext({
+    authorization: authorizationIn(connection.connectionParams),
+    requestId: randomUUID(),
+    lastEventId: null,
+    signal: abortOnClose(socket),
+  });
+  if (!parts.counter.signIn(socket, context.caller, context.signal)) {
+    socket.close(tooManyConnectionsCode, 'Too many connections');
+    return false;
+  }
+  parts.contexts.set(connection, context);
+  parts.sessions.watch(context.caller, {
+    signal: context.signal,
+    end: () => {
+      // Operations that arrive while the socket closes must find no signed-in caller.
+      parts.contexts.delete(connection);
+      socket.close(signInAgainCode, 'Sign in again');
+    },
+  });
+  limits.isSignedIn = true;
+  return true;
 }
 
 function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSocketParts): void {

@@ -92,3 +92,24 @@ describe('keeps out', () => {
     await vi.waitFor(async () => expect(await leases(db)).toEqual([]), longWait);
   });
 });
+
+describe('keeps out', () => {
+  it('streams of one owner beyond half of those of the process, without a configured limit', async () => {
+    const db = await testDatabase();
+    const counter = createStreamCounter({
+      ...{ db, log: silentLog, limit: null, max: 8 },
+      now: () => new Date(),
+    });
+    closing.push(() => db.close(), counter.stop);
+    const client = new AbortController();
+    const open = (owner: string) => counter.hold(owner, silentSource(), client.signal);
+    const all = await Promise.allSettled(Array.from({ length: 20 }, () => open('key:ann')));
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
+    await expect(open('key:ann')).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    const other = await open('key:bob');
+    await other.return?.();
+    client.abort();
+    await (await counter.hold('key:ann', silentSource(), new AbortController().signal)).return?.();
+    expect(await leases(db)).toEqual([]);
+  });
+});
