@@ -235,16 +235,8 @@ function createTransports(parts: Parts, services: Services) {
       await db.ping();
     },
   });
-  const socketParts = {
-    pipeline,
-    createContext,
-    sessions,
-    senders,
-    trustedDocuments,
-    heartbeatMs,
-    log,
-  };
-  const sockets = attachWebSocketServer(server, socketParts);
+  const socketParts = { pipeline, createContext, sessions, senders, trustedDocuments };
+  const sockets = attachWebSocketServer(server, { ...socketParts, heartbeatMs, log });
   return {
     server,
     /** Accepts no new request, waits for `drain`, and then closes every connection. */
