@@ -65,7 +65,7 @@ describe('works', () => {
     const { err } = logged(await thrownBy(() => openApiKeyFile(parts)));
     expect(err).toMatchObject({
       type: 'Error',
-      message: 'API_KEYS_FILE must be the path of a file that can be read.',
+      message: 'API_KEYS_FILE must be the path of a readable file',
       stack: expect.stringMatching(/^at .*api-key-file\.ts:\d+/),
     });
   });

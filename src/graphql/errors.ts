@@ -94,7 +94,7 @@ const InputIssueRef = builder
         description:
           'The path to the invalid field, from the argument inwards, such as `["input", "speech", "text"]`.',
       }),
-      message: t.exposeString('message', { description: 'The rule that the field violates.' }),
+      message: t.exposeString('message', { description: 'The rule that the field breaks.' }),
     }),
   });
 
@@ -123,7 +123,7 @@ const UnavailableReasonRef = builder.enumType('UpstreamUnavailableReason', {
 
 builder.objectType(InvalidInputError, {
   name: 'InvalidInputError',
-  description: 'The input violates a rule of this server or of the video service.',
+  description: 'The input breaks a rule of this server or of the video service.',
   interfaces: [LipsyncErrorRef],
   fields: (t) => ({
     issues: t.field({

@@ -1,8 +1,9 @@
-import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { GraphQLClient } from '../support/graphql-client.ts';
 import { createLipsync, createLipsyncMutation, readVideoIds } from '../support/lipsyncs.ts';
+import { openStream } from '../support/open-stream.ts';
+import { RawWebSocket } from '../support/raw-websocket.ts';
 import { usePrograms } from './programs.ts';
 
 const programs = usePrograms();
@@ -13,45 +14,12 @@ const newestVideo = async (client: GraphQLClient) => ({ id: (await readVideoIds(
 const watchDocument =
   'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';
 
-/** A socket of the graphql-transport-ws protocol that follows a lip-sync until it is closed. */
-async function openSocket(url: string, id: string) {
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
-  const closed = once(socket, 'close').then(([code, reason]) => ({ code, reason: String(reason) }));
-  const first = Promise.withResolvers<void>();
-  const messages: { type: string; id?: string }[] = [];
-  socket.on('message', (data) => {
-    const message = JSON.parse(String(data)) as { type: string; id?: string };
-    messages.push(message);
-    if (message.type === 'connection_ack') {
-      const payload = { query: watchDocument, variables: { id } };
-      socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
-    }
-    if (message.type === 'next') first.resolve();
-  });
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init' }));
-  await first.promise;
-  return { socket, closed, messages };
-}
-
-/** Resolves at the first event; `ended` gives the whole text of the stream. */
-async function openStream(url: string, id: string) {
-  const search = new URLSearchParams({ query: watchDocument, variables: JSON.stringify({ id }) });
-  const response = await fetch(`${url}/graphql?${search}`, {
-    headers: { accept: 'text/event-stream' },
-  });
-  const first = Promise.withResolvers<void>();
-  let text = '';
-  const ended = (async () => {
-    const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) {
-      text += decoder.decode(chunk as Uint8Array, { stream: true });
-      if (text.includes('event: next')) first.resolve();
-    }
-    return text;
-  })();
-  await first.promise;
-  return { ended };
+/** A WebSocket whose subscription to a lip-sync has received its first event. */
+async function openSocket(url: string, id: string): Promise<RawWebSocket> {
+  const socket = await RawWebSocket.open(url);
+  socket.subscribe('1', watchDocument, { id });
+  await socket.message(({ type }) => type === 'next');
+  return socket;
 }
 
 describe('stops on SIGTERM', () => {
@@ -61,7 +29,10 @@ describe('stops on SIGTERM', () => {
     const client = await program.client();
     const video = await newestVideo(client);
     const { id } = await createLipsync(client, { video, text: 'One.' });
-    const [socket, stream] = await Promise.all([openSocket(url, id), openStream(url, id)]);
+    const [socket, stream] = await Promise.all([
+      openSocket(url, id),
+      openStream('SSE by GET', { url, id }),
+    ]);
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
     const release = programs.upstream.hold('POST /videos/lipsync');
     const second = createLipsync(client, { video, text: 'Two.' });
@@ -74,7 +45,8 @@ describe('stops on SIGTERM', () => {
 
     expect((await second).status).toBe('SUBMITTED');
     expect((await socket.closed).code).toBe(1012);
-    const text = await stream.ended;
+    await stream.ended;
+    const text = stream.text();
     expect(text).toMatch(/^retry: \d+\n/);
     expect(text).not.toContain('complete');
     expect(await program.exited).toEqual({ code: 0, signal: null });
@@ -86,7 +58,7 @@ describe('stops on SIGTERM', () => {
     const client = await program.client();
     const video = await newestVideo(client);
     const { id } = await createLipsync(client, { video, text: 'One.' });
-    const { socket, messages, closed } = await openSocket(url, id);
+    const socket = await openSocket(url, id);
     const release = programs.upstream.hold('POST /videos/lipsync');
     const second = createLipsync(client, { video, text: 'Two.' });
     await untilPosted(2);
@@ -94,15 +66,14 @@ describe('stops on SIGTERM', () => {
     await program.line(({ msg }) => msg === 'stopping');
 
     const input = { video, speech: { text: { text: 'Too late.' } } };
-    const payload = { query: createLipsyncMutation, variables: { input } };
-    socket.send(JSON.stringify({ id: 'late', type: 'subscribe', payload }));
+    socket.subscribe('late', createLipsyncMutation, { input });
     const isSettled = () =>
-      messages.some((message) => message.id === 'late') ||
-      socket.readyState !== WebSocket.OPEN ||
+      socket.messages.some((message) => message.id === 'late') ||
+      socket.socket.readyState !== WebSocket.OPEN ||
       programs.upstream.countOf('POST /videos/lipsync') > 2;
     await expect.poll(isSettled, { timeout: 5_000 }).toBe(true);
     release();
-    await Promise.all([second, closed]);
+    await Promise.all([second, socket.closed]);
     expect((await program.exited).code).toBe(0);
     expect(programs.upstream.countOf('POST /videos/lipsync')).toBe(2);
   });

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { type HostRules, isAllowedHost, isValidHost } from '../../src/server/http/host.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { sendRequest } from '../support/http.ts';
+import { statusOfUpgrade } from '../support/raw-websocket.ts';
 
 let it: TestApp;
 beforeAll(async () => {
@@ -15,16 +14,7 @@ afterAll(() => it?.stop());
 
 const paths = ['/', '/graphql', '/metrics', '/livez', '/readyz', '/nothing', '/uploads/x'];
 
-async function upgrade(host: string): Promise<number> {
-  const socket = new WebSocket(`${it.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
-    headers: { host },
-  });
-  socket.on('error', () => undefined);
-  const rejected = once(socket, 'unexpected-response').then(([, response]) => response.statusCode);
-  const status: number = await Promise.race([once(socket, 'open').then(() => 101), rejected]);
-  socket.terminate();
-  return status;
-}
+const upgrade = (host: string) => statusOfUpgrade(it.url, { headers: { host } });
 
 describe('keeps out', () => {
   test.each([

@@ -35,9 +35,9 @@ type ChargeOutcome = { charge: Charge } | { errors: readonly GraphQLError[] };
 
 /**
  * Limits the cost of each operation, takes it from the owner's budget per minute, and reports in `extensions.cost` the
- * requested cost, the actual cost and the remaining budget. The estimate is charged before execution; only items that a
- * list did not have are refunded afterwards, and nothing of a mutation. A subscription is charged once, as one event, and reports its cost with the
- * first event. A client that disconnects before then gets no refund.
+ * requested cost, the actual cost and the remaining budget. The estimate is charged before execution. Afterwards only the
+ * items that a list did not have are refunded, and nothing of a mutation. A subscription is charged once, as one event,
+ * and reports its cost with the first event. A client that disconnects before then gets no refund.
  */
 export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): PipelinePlugin {
   const chargeEstimate = async (args: ExecutionArgs): Promise<ChargeOutcome> => {
