@@ -8,3 +8,8 @@ export function mapRow<T>(row: Row): T {
   ]);
   return Object.fromEntries(entries) as T;
 }
+
+/** The column of a field: `createdAt` is stored as `created_at`. */
+export function toColumn(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

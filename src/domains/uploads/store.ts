@@ -1,4 +1,5 @@
-import type { Row, Sql } from '../../database/connect.ts';
+import type { Sql } from '../../database/connect.ts';
+import { mapRow, toColumn } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
 
 const uploadKinds = ['AUDIO', 'VIDEO'] as const;
@@ -33,18 +34,6 @@ export type TransferredFile = Pick<Upload, 'contentType' | 'size' | 'durationSec
   path: string;
 };
 
-function fromRow(row: Row): Upload {
-  const entries = Object.entries(row).map(([column, value]) => [
-    column.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-    value,
-  ]);
-  return Object.fromEntries(entries) as Upload;
-}
-
-function toColumn(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 export async function insertUpload(
   sql: Sql,
   fresh: Omit<Upload, 'failure' | 'receivingAt'>,
@@ -60,7 +49,7 @@ export async function insertUpload(
 /** Not restricted to an owner: for the holder of a signed token. */
 export async function findUpload(sql: Sql, id: string): Promise<Upload | null> {
   const [row] = await sql.query('select * from uploads where id = $1::uuid', [id]);
-  return row === undefined ? null : fromRow(row);
+  return row === undefined ? null : mapRow<Upload>(row);
 }
 
 export async function findUploads(
@@ -72,7 +61,7 @@ export async function findUploads(
     owner,
     ids,
   ]);
-  return rows.map(fromRow);
+  return rows.map((row) => mapRow<Upload>(row));
 }
 
 /** True for only one of several concurrent calls: the row lock decides. */

@@ -1,5 +1,5 @@
 import type { Sql } from '../../../database/connect.ts';
-import { mapRow } from '../../../database/rows.ts';
+import { mapRow, toColumn } from '../../../database/rows.ts';
 import type { StoredFailure } from '../../../errors.ts';
 import type { StoredVideo } from '../../videos/service.ts';
 import type { Voice } from '../../voices/service.ts';
@@ -208,8 +208,4 @@ const jsonColumns: ReadonlySet<string> = new Set([
 
 function toParam(name: string, value: unknown): unknown {
   return jsonColumns.has(name) && value !== null ? toJson(value) : value;
-}
-
-function toColumn(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
