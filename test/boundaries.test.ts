@@ -28,6 +28,7 @@ const tableOwners: Record<string, string> = {
   uploads: 'src/domains/uploads',
   webhook_deliveries: 'src/domains/webhooks',
   webhook_keys: 'src/domains/webhooks',
+  webhook_receivers: 'src/domains/webhooks',
 };
 
 /** `store.ts`, `account-store.ts`, a file in a folder `store`, and everything in `src/database`. */
