@@ -101,7 +101,7 @@ export const variables = z.object({
   LIPSYNCS_PER_DAY: wholeNumber().nullable().default(null),
   /** Unfinished lip-syncs that an owner can have at the same time. Default: no limit. */
   LIPSYNCS_IN_FLIGHT: wholeNumber().nullable().default(null),
-  /** Subscriptions that an owner can have open at the same time, over all transports and instances. Default: no limit. */
+  /** Subscriptions that an owner can have open at the same time, over all transports and instances. Default: no limit but the share of a process's 20000, at most half. */
   STREAMS_PER_CALLER: wholeNumber().nullable().default(null),
   /** Lip-syncs of all owners that can wait for the upstream. An owner gets a place only while fewer of its own wait than places are free, so one owner takes at most half. Default: 10000. */
   QUEUE_LIMIT: wholeNumber().default(10_000),

@@ -330,6 +330,25 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
+  test('an owner with many routers that do not answer: another owner still subscribes', async () => {
+    router = await openReceiver((response, _, path) => {
+      if (path.startsWith('/ok')) response.writeHead(204).end();
+    });
+    const held = Array.from({ length: 560 }, () => subscribe(quiet));
+    for (const each of held) each.catch(() => undefined);
+    const rejected = await Promise.race(held);
+    expect([rejected.status, rejected.body.errors?.[0]?.extensions.code]).toEqual([
+      429,
+      'QUOTA_EXCEEDED',
+    ]);
+    const callbackUrl = `http://127.0.0.1:${router.port}/ok`;
+    const other = await subscribe(quiet, { headers: second, target: { callbackUrl } });
+    expect(other).toMatchObject({ status: 200, body: { data: null } });
+    router.close();
+    await Promise.allSettled(held);
+    await vi.waitFor(() => expect(subscribedCount()).toBe(0), patient);
+  });
+
   test("another owner's lip-sync, with a typed event", async () => {
     await openRouter();
     await subscribe(quiet, { headers: second });

@@ -4,11 +4,12 @@ import { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
 import { z } from 'zod';
 import type { WebhookService } from '../../domains/webhooks/service.ts';
-import { NotAuthenticatedError } from '../../errors.ts';
+import { NotAuthenticatedError, QuotaExceededError } from '../../errors.ts';
 import { isAdmitted } from '../../graphql/access.ts';
 import type { Caller } from '../../graphql/context.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
 import type { Log } from '../../log.ts';
+import { OwnerSlots } from '../../owner-slots.ts';
 import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import { maskError } from '../operation/masking.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
@@ -54,18 +55,28 @@ const retryPausesMs = [50, 200, 1_000];
 /** Timeout of the notice that this server ends the subscription. Without it the missing heartbeats say the same. */
 const endNoticeTimeoutMs = 1_000;
 
+/**
+ * Checks of new subscriptions that routers have not answered yet, and half of them for one owner. A router answers in
+ * milliseconds; each one that does not holds a request and a connection for ten seconds.
+ */
+const maxPendingChecks = 1_024;
+
+/** By then the oldest of the pending checks has been answered or has timed out. */
+const busyRetrySeconds = 10;
+
 type Parts = {
   streams: Pick<EventStreams, 'register'>;
   webhooks: Pick<WebhookService, 'checkUrl' | 'sendOnce'>;
   log: Log;
 };
 
-type PublisherParts = Parts & { endNotices: Set<Promise<unknown>> };
+type PublisherParts = Parts & { endNotices: Set<Promise<unknown>>; pendingChecks: OwnerSlots };
 
 export type RouterCallbacks = ReturnType<typeof createRouterCallbacks>;
 
 export function createRouterCallbacks(parts: Parts) {
   const endNotices = new Set<Promise<unknown>>();
+  const pendingChecks = new OwnerSlots({ all: maxPendingChecks });
 
   const plugin: PipelinePlugin = {
     onResultProcess({ result, resultProcessor, serverContext, setResultProcessor }) {
@@ -75,7 +86,7 @@ export function createRouterCallbacks(parts: Parts) {
       setResultProcessor(
         (events, api) =>
           startPublishing(
-            { ...parts, endNotices },
+            { ...parts, endNotices, pendingChecks },
             { target, caller, events: events as AsyncIterable<unknown>, api },
           ),
         'application/json',
@@ -106,8 +117,15 @@ async function startPublishing(
     await iterator.return?.();
     return requestErrorResponse(api, [error]);
   }
+  const release = parts.pendingChecks.acquire(caller.owner);
+  if (release === null) {
+    await iterator.return?.();
+    const failure = new QuotaExceededError('subscriptions that start', busyRetrySeconds);
+    return requestErrorResponse(api, [toGraphQLError(failure)], 429);
+  }
   const publisher = new EventPublisher(parts, data, iterator);
-  if (!(await publisher.start(caller))) {
+  const isConfirmed = await publisher.start(caller).finally(release);
+  if (!isConfirmed) {
     const message = 'The callbackUrl did not confirm the check of this subscription.';
     return requestErrorResponse(api, [requestError('CALLBACK_REFUSED', message)]);
   }

@@ -12,6 +12,7 @@ import {
   type NewUpload,
   type UploadService,
 } from '../../../src/domains/uploads/service.ts';
+import type { OwnerSlotLimits } from '../../../src/owner-slots.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { createUploadHandler } from '../../../src/server/http/uploads.ts';
 import { createUpstream, type Upstream } from '../../../src/upstream/client.ts';
@@ -23,7 +24,9 @@ export const secrets = ['a secret of thirty-two characters', 'the secret before 
 /** The upload slice and its HTTP handler, over real HTTP, with a database and a sandbox of their own. */
 export type UploadHarness = Awaited<ReturnType<typeof openUploadHarness>>;
 
-export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
+export async function openUploadHarness(
+  options: { timeoutMs?: number; concurrency?: OwnerSlotLimits } = {},
+) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));
@@ -44,6 +47,7 @@ export async function openUploadHarness(options: { timeoutMs?: number } = {}) {
       log: silentLog,
       publicUrl,
       tokens: uploadTokens(secrets),
+      concurrency: options.concurrency,
     });
 
   /** A second handler with another upstream, such as one that fails. */
