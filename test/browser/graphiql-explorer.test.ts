@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { schema } from '../../src/schema.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
@@ -57,13 +57,17 @@ describe('works', () => {
 
   test('hovering over a field in the editor shows its description', async () => {
     await using graphiql = await openGraphiql(browser, app.url);
-    await graphiql.page.locator('.view-line').getByText('previewUrl').hover();
     const { previewUrl } = (
       schema.getType('Voice') as { getFields?: () => Record<string, { description: string }> }
     ).getFields?.() ?? { previewUrl: undefined };
-    await graphiql.page
+    const description = graphiql.page
       .locator('.monaco-hover')
-      .getByText(previewUrl?.description ?? 'nothing')
-      .waitFor();
+      .getByText(previewUrl?.description ?? 'nothing');
+    // The editor answers a hover only once its language service has the schema, and it does not look again by itself.
+    await vi.waitFor(async () => {
+      await graphiql.page.mouse.move(0, 0);
+      await graphiql.page.locator('.view-line').getByText('previewUrl').hover();
+      await description.waitFor({ timeout: 2_000 });
+    }, 60_000);
   });
 });

@@ -99,8 +99,8 @@ describe('works', () => {
     await vi.waitFor(async () => {
       expect((await readDeliveries(first, id))[0]?.attempts).toBe(1);
     }, longWait);
-    const [row] = await first.app.db.query('select job_id from webhook_deliveries');
-    await makeDue(first.app.db, String(row?.job_id));
+    const [row] = await first.app.db.query('select id from webhook_deliveries');
+    await makeDue(first.app.db, String(row?.id));
     await first.app.close();
     const second = await start({
       storage,
