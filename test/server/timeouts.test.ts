@@ -65,6 +65,15 @@ describe('keeps out', () => {
     ['a callback', () => `${head(`POST ${callbackPath()}`, `${json}\r\ncontent-length: 9999`)}{`],
     ['a forged callback', () => `${head('POST /callbacks/x', 'content-length: 99999')}{`],
     ['a body to an unknown path', () => `${head('POST /nowhere', 'content-length: 99999')}{`],
+    ['a body of a preflight', () => `${head('OPTIONS /graphql', 'content-length: 99999')}{`],
+    [
+      'a body with an unknown Expect',
+      () => `${head('POST /graphql', 'expect: tea\r\ncontent-length: 99999')}{`,
+    ],
+    [
+      'a body to an upload with another method',
+      () => `${head('POST /uploads/x', 'content-length: 99999')}{`,
+    ],
     ['a body to a probe', () => `${head('GET /livez', 'content-length: 99999')}{`],
   ])('a client that sends %s without end: its connection is closed', async (_, text) => {
     const socket = await open();
@@ -73,7 +82,7 @@ describe('keeps out', () => {
     const trickle = setInterval(() => socket.write('1'), 50);
     const received = await readAll(socket);
     clearInterval(trickle);
-    expect(received).toMatch(/^HTTP\/1\.1 (408|404|200) /);
+    expect(received).toMatch(/^HTTP\/1\.1 (408|404|405|417|20[04]) /);
     expect(received).toMatch(/x-content-type-options: nosniff/i);
   });
 

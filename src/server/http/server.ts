@@ -100,14 +100,17 @@ async function handle(
   setCorsHeaders(options.origins, request, response);
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return rejectUnread(rejection, { request, response });
+  const path = pathOf(request);
+  const [, endpoint, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
+  // Before any response: a client could send its body slowly after one too.
+  if (endpoint !== 'uploads' || request.method !== 'PUT') {
+    enforceTimeouts(request, response, options.clientTimeouts);
+  }
   if (!checkExpectation(request, response)) return;
   if (request.method === 'OPTIONS') {
     response.writeHead(204).end();
     return;
   }
-  const path = pathOf(request);
-  const [, endpoint, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
-  if (endpoint !== 'uploads') enforceTimeouts(request, response, options.clientTimeouts);
   if (endpoint !== undefined) {
     return handleToken(options, { endpoint, token, request, response });
   }

@@ -178,14 +178,23 @@ function maskHookError(thrown: unknown, { log, request }: { log: Log; request: R
   return Object.assign(new Error('masked'), { stack, status: 500 });
 }
 
-/** The whole body; null if it is too large. */
+/**
+ * A body arrives in pieces of over a kilobyte, and each costs time and memory whatever its size. A client that sends a
+ * megabyte in chunks of a byte would take seconds and hundreds of megabytes.
+ */
+const maxPieces = 8_192;
+
+/** The whole body; null if it is too large, or in too many pieces. */
 export async function readBody(
   body: ReadableStream<Uint8Array> | null,
 ): Promise<Buffer<ArrayBuffer> | null> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
+  let pieces = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
+    pieces += 1;
+    if (pieces > maxPieces) return null;
     if (bytes <= maxRequestBytes) chunks.push(chunk);
     if (bytes > maxDiscardedBytes) break;
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isAsyncIterable } from '@envelop/core';
 import { GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type Context as ProtocolContext } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
@@ -58,7 +59,11 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       const mayStart = await backpressures.get(connection.extra.socket)?.waitForTurn(id);
       if (mayStart !== true) return [new GraphQLError('The connection is closed.')];
       const executed = await executePayload(parts, payload, contexts.get(connection));
-      if (!('rootValue' in executed)) release(connection, id);
+      // An open subscription can have no event for hours, and must not hold up the operations after it. The number of open
+      // subscriptions has a limit of its own.
+      if (!('rootValue' in executed) || isAsyncIterable(executed.rootValue)) {
+        release(connection, id);
+      }
       return executed;
     },
     onNext: release,
