@@ -134,7 +134,7 @@ export type LipsyncTextInput = {
   voiceId?: string | null | undefined;
 };
 
-/** The video of the person who is to speak: exactly one of these fields. */
+/** The source video, with the person to animate: exactly one of these fields. */
 export type LipsyncVideoInput =
   {   /** A video from `videos`, or the result of an earlier lip-sync. */
   id: string; uploadId?: never; }

@@ -9,7 +9,7 @@ import type { CreateInput, Creation } from '../service.ts';
 import { LipsyncRef } from './lipsync.ts';
 
 const VideoInputRef = builder.inputType('LipsyncVideoInput', {
-  description: 'The video of the person who is to speak: exactly one of these fields.',
+  description: 'The source video, with the person to animate: exactly one of these fields.',
   fields: (t) => ({
     id: t.id({ description: 'A video from `videos`, or the result of an earlier lip-sync.' }),
     uploadId: t.id({ description: 'A finished upload of kind VIDEO.' }),
