@@ -1,0 +1,33 @@
+/**
+ * Runs the measurements of this folder and prints medians and ratios. Exits with 1 if a ratio is far off its promise.
+ *
+ *     npm run bench -- [name …] [--short] [--json FILE]
+ */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { type Comparison, formatComparison, isNear, type Measurement, ratioOf } from './report.ts';
+
+/** Each is imported when it runs, because the peers of one are not installed for another. */
+const measurements: Record<string, () => Promise<{ run: Measurement }>> = {};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { short: { type: 'boolean', default: false }, json: { type: 'string' } },
+});
+const comparisons: Comparison[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(measurements)) {
+  const load = measurements[name];
+  if (load === undefined) throw new Error(`No measurement is called ${name}.`);
+  process.stdout.write(`== ${name}\n`);
+  const { run } = await load();
+  for (const comparison of await run({ isShort: values.short })) {
+    comparisons.push(comparison);
+    const verdict = isNear(comparison) ? '' : '  FAR OFF';
+    process.stdout.write(`${formatComparison(comparison)}${verdict}\n`);
+    if (!isNear(comparison)) process.exitCode = 1;
+  }
+}
+if (values.json !== undefined) {
+  const rows = comparisons.map((each) => ({ ...each, ratio: ratioOf(each) }));
+  await writeFile(values.json, `${JSON.stringify(rows, null, 2)}\n`);
+}
