@@ -14,7 +14,9 @@ import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { schema } from '../../../src/schema.ts';
 import { createUpstream } from '../../../src/upstream/client.ts';
 import { testDatabase } from '../../support/database.ts';
-import { type FakeAccount, startFakeUpstream } from './fake-upstream.ts';
+import type { FakeAccount } from '../../support/fake-upstream/behaviour.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import type { JobStatus } from '../../support/fake-upstream/state.ts';
 
 type CallerOptions = { owner?: string; scopes?: string[]; isAnonymous?: boolean };
 
@@ -111,23 +113,40 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
 
 export type SliceHarness = Awaited<ReturnType<typeof openHarness>>;
 
+/** A video of the fake upstream. Its prompt is `video 7` for the number 7. */
+export type FakeVideo = { number: number; createdAt: Date; status?: JobStatus };
+
+/** The videos are in the order in which GET /videos lists them. */
+export type AccountWithVideos = Partial<FakeAccount> & { email: string; videos?: FakeVideo[] };
+
+export function idOf(email: string, number: number): string {
+  return `user:7-pixverse:${email}-video:${number}`;
+}
+
 export async function openWithFakeUpstream() {
-  const fake = await startFakeUpstream([]);
-  const harness = await openHarness({ baseUrl: fake.baseUrl, token: 'user:7-fake' });
+  const upstream = await startFakeUpstream({ accounts: [] });
+  const harness = await openHarness(upstream);
   const closeHarness = harness.close;
+  /** Adds it as the first video that GET /videos lists. */
+  const addVideo = (email: string, { number, ...video }: FakeVideo) =>
+    upstream.addVideo(email, { ...video, id: idOf(email, number), prompt: `video ${number}` });
   return Object.assign(harness, {
-    upstream: fake.control,
+    upstream,
+    addVideo,
     /** The state of a first start, with these accounts. */
-    async reset(...accounts: FakeAccount[]) {
+    async reset(...accounts: AccountWithVideos[]) {
       await harness.empty();
-      fake.control.accounts = accounts;
-      fake.control.requests.length = 0;
-      fake.control.override = undefined;
+      upstream.reset();
+      upstream.accounts.length = 0;
+      for (const { videos = [], ...account } of accounts) {
+        upstream.accounts.push({ maxJobs: 3, ...account });
+        for (const video of videos.toReversed()) addVideo(account.email, video);
+      }
       harness.lines.length = 0;
     },
     async close() {
       await closeHarness();
-      await fake.close();
+      await upstream.close();
     },
   });
 }

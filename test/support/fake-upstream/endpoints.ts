@@ -62,8 +62,7 @@ async function endpoints(state: UpstreamState, seen: SeenRequest, asked: Asked):
       return ok({
         user_id: 88_041,
         plan_name: 'Pro',
-        credit_daily: state.behaviour.writesNumbersAsStrings ? '60' : 60,
-        credit_monthly: creditsOf(state, query),
+        ...creditsOf(state, query),
         credit_package: 0,
         price: '30',
         gen_simultaneously: 5,
@@ -118,10 +117,12 @@ function describeAccount({ email, maxJobs, error }: FakeAccount) {
   };
 }
 
-function creditsOf(state: UpstreamState, query: URLSearchParams): FakeAccount['credits'] {
+function creditsOf(state: UpstreamState, query: URLSearchParams) {
   const email = findAccount(state, query);
-  const { credits = 5_600 } = state.accounts.find((account) => account.email === email) ?? {};
-  return credits;
+  const { credits } = state.accounts.find((account) => account.email === email) ?? {};
+  if (credits !== undefined) return { credit_daily: 0, credit_monthly: credits };
+  const daily = state.behaviour.writesNumbersAsStrings ? '60' : 60;
+  return { credit_daily: daily, credit_monthly: 5_600 };
 }
 
 function describeVoice(state: UpstreamState, name: string, number: number) {
