@@ -4,7 +4,7 @@ import { testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { longWait } from '../../support/lipsyncs.ts';
-import { createOperations } from './operations.ts';
+import { createInstanceOperations } from './operations.ts';
 
 const email = 'studio@held.example';
 
@@ -28,7 +28,7 @@ export async function openHeld(env: Record<string, string> = {}) {
       ...env,
     },
   });
-  const instance = Object.assign(test, createOperations(test));
+  const instance = Object.assign(test, createInstanceOperations(test));
   const { db } = test.app;
   const query = <Row extends Record<string, unknown>>(text: string, params: unknown[] = []) =>
     db.query<Row>(text, params);
