@@ -2,17 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { initContextCache } from '@pothos/core';
-import { graphql } from 'graphql';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
 import { eraseVideoUrls } from '../../../src/domains/lipsyncs/service.ts';
 import { createVideoService } from '../../../src/domains/videos/service.ts';
 import { createVoiceService } from '../../../src/domains/voices/service.ts';
-import type { Context, Services } from '../../../src/graphql/context.ts';
 import { createLog } from '../../../src/log.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { schema } from '../../../src/schema.ts';
 import { createUpstream } from '../../../src/upstream/client.ts';
+import { askSchema } from '../../support/ask-schema.ts';
 import { testDatabase } from '../../support/database.ts';
 import type { FakeAccount } from '../../support/fake-upstream/behaviour.ts';
 import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
@@ -44,37 +42,18 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
     return { accounts, videos, voices };
   };
 
-  async function ask(
+  type Answer = {
+    data: Record<string, never>;
+    errors?: { message: string; path: string[] }[];
+  };
+
+  function ask(
     document: string,
-    caller: CallerOptions = {},
+    { owner = 'key:test', scopes = [], isAnonymous = false }: CallerOptions = {},
     variables: Record<string, unknown> = {},
-  ) {
-    const { owner = 'key:test', scopes = [], isAnonymous = false } = caller;
-    const contextValue = {
-      ...initContextCache(),
-      caller: {
-        owner: isAnonymous ? 'nobody' : owner,
-        name: owner,
-        isAuthenticated: !isAnonymous,
-        scopes: new Set(scopes),
-        expiresAt: null,
-      },
-      services: slices.services as unknown as Services,
-      requestId: 'test',
-      log,
-      lastEventId: null,
-    } as unknown as Context;
-    const result = await graphql({
-      schema,
-      source: document,
-      variableValues: variables,
-      contextValue,
-    });
-    // graphql-js creates objects without a prototype, which toEqual would report as different.
-    return JSON.parse(JSON.stringify(result)) as {
-      data: Record<string, never>;
-      errors?: { message: string; path: string[] }[];
-    };
+  ): Promise<Answer> {
+    const asking = { owner: isAnonymous ? 'nobody' : owner, scopes, variables };
+    return askSchema({ schema, services: slices.services, log }, document, asking);
   }
 
   const slices = { services: open() };
