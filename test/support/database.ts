@@ -132,7 +132,7 @@ export async function testDatabase({ migrated = true } = {}): Promise<Database> 
   return db;
 }
 
-/** Takes the lock of a table, in the mode of PostgreSQL, and holds it until the returned function is called. */
+/** Locks a table, in a mode of PostgreSQL's LOCK TABLE, until the returned function is called. */
 export async function holdTable(
   db: Database,
   table: string,
