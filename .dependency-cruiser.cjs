@@ -1,4 +1,4 @@
-/** Who may import whom. CONTRIBUTING.md draws the picture; this file keeps it true. */
+/** The import rules. CONTRIBUTING.md draws the picture; this file keeps it true. */
 const slice = '^src/domains/([^/]+)/';
 
 const forbid = (name, from, to) => ({ name, severity: 'error', from, to });

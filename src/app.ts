@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCallbackHandler } from './callbacks/route.ts';
-import { readCallbackSecrets } from './callbacks/secrets.ts';
+import { readCallbackSecrets } from './callbacks/token.ts';
 import { parseApiKeyFile } from './config/api-keys.ts';
 import { publicUrlAt } from './config/public-url.ts';
 import type { Config } from './config.ts';

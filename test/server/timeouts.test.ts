@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { signToken } from '../../src/callbacks/token.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { createUpload } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const secret = 'sixteen bytes or more';
@@ -138,10 +139,7 @@ describe('keeps out', () => {
 
 describe('works', () => {
   test('an upload has no time limit while it makes progress', async () => {
-    const { data } = await it.ask<{ createUpload: { uploadUrl: string } }>(
-      'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
-    );
-    const { pathname } = new URL(data?.createUpload.uploadUrl ?? '');
+    const { pathname } = new URL((await createUpload(it)).url);
     const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
     const socket = await open();
     socket.write(head(`PUT ${pathname}`, `connection: close\r\ncontent-length: ${sound.length}`));

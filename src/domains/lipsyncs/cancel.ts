@@ -1,5 +1,6 @@
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
+import { notifyQueue } from '../accounts/service.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { stopTracking } from './endpoints.ts';
 import { isOutcomePending, isTerminal } from './lifecycle.ts';
@@ -7,7 +8,7 @@ import type { LogWatcher } from './progress/log-watcher.ts';
 import { changeContext, changeStatus } from './progress/transition.ts';
 import { type Lipsync, lockOwnLipsync, updateLipsync } from './store/lipsyncs.ts';
 import { appendPositionEvents } from './store/positions.ts';
-import { lockQueue, notifyQueue } from './store/queue.ts';
+import { lockQueue } from './store/queue.ts';
 
 export type Cancellation = {
   kind: 'cancelled' | 'tracking-stopped' | 'already-finished';

@@ -1,7 +1,7 @@
 import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import { connectOnce } from '../../upstream/connect-once.ts';
+import { connectOnce } from '../../upstream/connection.ts';
 import type { AddressRules } from './address-rules.ts';
 
 /** Resolves a host name, with the signature of `dns.lookup` with `all: true`. */

@@ -1,11 +1,11 @@
 import { Failure } from '../../../errors.ts';
+import { notifyQueue } from '../../accounts/service.ts';
 import { isSameVideo, type UpstreamVideo } from '../../videos/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { listScheduled, type RunningJob } from '../endpoints.ts';
 import type { EventSource } from '../lifecycle.ts';
 import { changeContext } from '../progress/transition.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
-import { notifyQueue } from '../store/queue.ts';
 import { findOpenOfAccount, findReconcilable, freeSlotWithoutJob } from '../store/upstream-jobs.ts';
 import { applyStatus, attachJob } from './apply-status.ts';
 
