@@ -13,6 +13,8 @@ export type AddressRules = {
   checkUrl(url: string): string | null;
   /** @param host as `hostOf` returns it @param address the resolved address of the connection */
   isAllowed(host: string, address: string): boolean;
+  /** Whether the host is one of the names that are allowed although they are not public. */
+  isAllowedName(host: string): boolean;
 };
 
 const maxUrlLength = 2048;
@@ -70,6 +72,7 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
 
   return {
     isAllowed,
+    isAllowedName: (host) => names.has(host),
     checkUrl(text) {
       const url = parseUrl(text);
       if (url === null) return invalidUrlMessage;

@@ -10,7 +10,7 @@ afterEach(async () => {
 async function start(options: TestWebhookOptions = {}) {
   const service = await startWebhooks({
     // Any host name leads to this machine.
-    resolve: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+    resolve: async () => [{ address: '127.0.0.1', family: 4 }],
     ...options,
   });
   closers.push(service.close);
