@@ -7,13 +7,13 @@ import { createAddressRules } from './address-rules.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { createDispatcher } from './dispatch.ts';
 import { listKeys, reencryptSecrets, rotateSecret, type WebhookKey } from './keys.ts';
+import { endPause } from './receiver-store.ts';
 import { eventTypeOf, type WebhookEvent } from './request.ts';
 import { createHostResolver, type Resolve } from './resolve.ts';
 import { createSecretEncryption } from './secret-encryption.ts';
 import { type AttemptOutcome, createWebhookSender, type WebhookRequest } from './sender.ts';
 import {
   type Delivery,
-  endPause,
   findDeliveries,
   insertDelivery,
   listDeliveries,
