@@ -15,8 +15,9 @@ const pollMs = 500;
 const restMs = 50;
 
 /**
- * A search takes about 30 ms of the embedded database, and of the event loop, if deliveries of a thousand owners are due. A
- * slow one is followed by a pause, so that such a backlog takes a fifth of the time at most.
+ * The cost of a search grows with the owners that have due deliveries: with hundreds of them it takes tens of milliseconds of
+ * the embedded database, and of the event loop. A slow one is followed by a pause, so that searches take a fifth of the time
+ * at most.
  */
 const slowSearchMs = 10;
 const pausePerSearch = 4;
