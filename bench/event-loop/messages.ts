@@ -81,7 +81,7 @@ const postForm = (body: string, headers: Record<string, string> = {}) =>
 
 /** @param afterSignIn messages that are sent after `connection_ack` */
 function webSocket({ first, afterSignIn }: { first?: string; afterSignIn?: string }) {
-  return async ({ url }: Target): Promise<string> => {
+  return async ({ url, token }: Target): Promise<string> => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     const { promise, resolve } = Promise.withResolvers<string>();
     socket.on('error', () => undefined);
@@ -92,7 +92,8 @@ function webSocket({ first, afterSignIn }: { first?: string; afterSignIn?: strin
       else resolve(type === 'error' ? codeIn(JSON.stringify(payload)) : type);
     });
     await once(socket, 'open');
-    socket.send(first ?? '{"type":"connection_init"}');
+    const payload = { authorization: `Bearer ${token}` };
+    socket.send(first ?? JSON.stringify({ type: 'connection_init', payload }));
     const outcome = await promise;
     socket.terminate();
     return outcome;

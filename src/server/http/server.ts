@@ -1,6 +1,6 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Log } from '../../log.ts';
+import { type Log, lineShare } from '../../log.ts';
 import { type Pipeline, requestIdHeader } from '../operation/pipeline.ts';
 import { checkSize, rejectUnread } from './body-size.ts';
 import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
@@ -54,6 +54,9 @@ export function createHttpServer(options: HttpOptions): Server {
     connectionsCheckingInterval: clientTimeouts.headersMs,
     // Node's own rejection has no security headers; `checkProtocol` does it instead.
     requireHostHeader: false,
+    // Any other offer, such as `h2c` of some HTTP clients, is ignored as HTTP requires, and the request is served.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      /^websocket$/i.test(headers.upgrade ?? ''),
   };
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now();
@@ -70,6 +73,7 @@ export function createHttpServer(options: HttpOptions): Server {
           path: pathForLog(pathOf(request)),
           status: response.statusCode,
           ms: Math.round(ms),
+          [lineShare]: shareOfLines(request, response),
         },
         'request',
       );
@@ -233,6 +237,11 @@ function assignRequestId(request: IncomingMessage): string {
   const id = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
   request.headers[requestIdHeader] = id;
   return id;
+}
+
+/** By door and class of status: many requests of one kind must not hide the failures among the others. */
+function shareOfLines(request: IncomingMessage, { statusCode }: ServerResponse): string {
+  return `${pathForLog(pathOf(request))} ${Math.floor(statusCode / 100)}`;
 }
 
 function pathOf(request: IncomingMessage): string {
