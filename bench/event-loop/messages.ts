@@ -123,6 +123,12 @@ const getIds = ({ url }: Target) =>
     { headers: { accept: 'application/json' } },
   ).then(async (response) => `${response.status} ${codeIn(await response.text())}`);
 
+/** Needs no token. */
+const getPage = ({ url }: Target) =>
+  fetch(`${url}/graphql`, { headers: { accept: 'text/html' } }).then(
+    async (response) => `${response.status} ${(await response.text()).length} characters`,
+  );
+
 const sse = { accept: 'text/event-stream' };
 
 export const messages: Message[] = [
@@ -173,6 +179,7 @@ export const messages: Message[] = [
   { transport: 'POST', name: '30 MB', send: post('x'.repeat(30 * megabyte)) },
   { transport: 'event stream by POST', name: '1 MB of ids', send: post(manyIds, sse) },
   { transport: 'GET', name: '4 kB of ids', send: getIds },
+  { transport: 'GET', name: 'GraphiQL', send: getPage },
   {
     transport: 'multipart',
     name: '1 MB of ids',

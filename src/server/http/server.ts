@@ -14,7 +14,12 @@ import {
   sendJson,
   setSecurityHeaders,
 } from './responses.ts';
-import { type ClientTimeouts, defaultClientTimeouts, enforceTimeouts } from './timeouts.ts';
+import {
+  type ClientTimeouts,
+  defaultClientTimeouts,
+  enforceTimeouts,
+  limitUnreadTime,
+} from './timeouts.ts';
 
 /** Handles a request with a token in its path, which is its only credential. */
 type TokenHandler = (
@@ -102,6 +107,7 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   setCorsHeaders(options.origins, request, response);
+  limitUnreadTime(response, options.clientTimeouts);
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return rejectUnread(rejection, { request, response });
   const path = pathOf(request);
