@@ -110,7 +110,9 @@ async function leaveMetrics({ url }: Target): Promise<string> {
       const socket = connect(Number(port), hostname);
       socket.on('error', () => undefined);
       await once(socket, 'connect');
-      socket.end(`GET /metrics HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+      const head = `GET /metrics HTTP/1.1\r\nhost: ${host}\r\n\r\n`;
+      // Reset before the head is written, the socket would keep this process busy for ever.
+      await new Promise<void>((resolve) => socket.write(head, () => resolve()));
       socket.resetAndDestroy();
     }),
   );
