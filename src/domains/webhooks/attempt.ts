@@ -1,3 +1,4 @@
+import { lineShare } from '../../log.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { type ClaimedDelivery, releaseDelivery, settleDelivery } from './due-store.ts';
 import { readSecrets } from './keys.ts';
@@ -60,7 +61,7 @@ async function settle(
   const { id: deliveryId, lipsyncId } = delivery;
   const { status, problem } = outcome;
   deps.log.warn(
-    { deliveryId, lipsyncId, status, problem },
+    { deliveryId, lipsyncId, status, problem, [lineShare]: delivery.owner },
     'a webhook delivery failed and is not retried',
   );
 }

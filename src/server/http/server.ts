@@ -1,6 +1,6 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Log } from '../../log.ts';
+import { type Log, lineShare } from '../../log.ts';
 import { type Pipeline, requestIdHeader } from '../operation/pipeline.ts';
 import { checkSize, rejectUnread } from './body-size.ts';
 import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
@@ -14,7 +14,12 @@ import {
   sendJson,
   setSecurityHeaders,
 } from './responses.ts';
-import { type ClientTimeouts, defaultClientTimeouts, enforceTimeouts } from './timeouts.ts';
+import {
+  type ClientTimeouts,
+  defaultClientTimeouts,
+  enforceTimeouts,
+  limitUnreadTime,
+} from './timeouts.ts';
 
 /** Handles a request with a token in its path, which is its only credential. */
 type TokenHandler = (
@@ -54,6 +59,9 @@ export function createHttpServer(options: HttpOptions): Server {
     connectionsCheckingInterval: clientTimeouts.headersMs,
     // Node's own rejection has no security headers; `checkProtocol` does it instead.
     requireHostHeader: false,
+    // Any other offer, such as `h2c` of some HTTP clients, is ignored as HTTP requires, and the request is served.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      /^websocket$/i.test(headers.upgrade ?? ''),
   };
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now();
@@ -70,6 +78,7 @@ export function createHttpServer(options: HttpOptions): Server {
           path: pathForLog(pathOf(request)),
           status: response.statusCode,
           ms: Math.round(ms),
+          [lineShare]: shareOfLines(request, response),
         },
         'request',
       );
@@ -98,6 +107,7 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   setCorsHeaders(options.origins, request, response);
+  limitUnreadTime(response, options.clientTimeouts);
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return rejectUnread(rejection, { request, response });
   const path = pathOf(request);
@@ -233,6 +243,11 @@ function assignRequestId(request: IncomingMessage): string {
   const id = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
   request.headers[requestIdHeader] = id;
   return id;
+}
+
+/** By door and class of status: many requests of one kind must not hide the failures among the others. */
+function shareOfLines(request: IncomingMessage, { statusCode }: ServerResponse): string {
+  return `${pathForLog(pathOf(request))} ${Math.floor(statusCode / 100)}`;
 }
 
 function pathOf(request: IncomingMessage): string {

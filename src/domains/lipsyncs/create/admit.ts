@@ -121,7 +121,8 @@ async function enqueue(
  */
 async function checkQueueShare(deps: LipsyncDependencies, tx: Sql, owner: string): Promise<void> {
   const { ofAll, ofOwner } = await countWaiting(tx, owner);
-  if (ofOwner >= deps.limits.queue - ofAll) throw new QueueFullError();
+  const free = deps.limits.queue - ofAll;
+  if (ofOwner >= free) throw new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE');
 }
 
 /** Inserts the row and its first event. */

@@ -1,4 +1,5 @@
 import { Failure } from '../../../errors.ts';
+import { lineShare } from '../../../log.ts';
 import { notifyQueue } from '../../accounts/service.ts';
 import { isSameVideo, type UpstreamVideo } from '../../videos/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
@@ -233,6 +234,7 @@ async function applyVideo(
     await applyStatus(deps, lipsync.id, { video, context });
   } catch (error) {
     // One lip-sync that can't be updated must not stop the updates of the others.
-    deps.log.error({ err: error, lipsyncId: lipsync.id }, 'a job state could not be stored');
+    const fields = { err: error, lipsyncId: lipsync.id, [lineShare]: lipsync.owner };
+    deps.log.error(fields, 'a job state could not be stored');
   }
 }
