@@ -182,6 +182,7 @@ describe('works', () => {
       STREAMS_PER_CALLER: '4',
       QUEUE_LIMIT: '5',
       POLL_INTERVAL_MS: '6',
+      READ_FRESH_MS: '0',
       UPSTREAM_TIMEOUT_MS: '7',
       MAX_JOB_MS: '8',
       RETENTION_DAYS: '9',
@@ -206,7 +207,7 @@ describe('works', () => {
         streamsPerCaller: 4,
         queueLimit: 5,
       },
-      timing: { pollIntervalMs: 6, maxJobMs: 8, retentionDays: 9 },
+      timing: { pollIntervalMs: 6, readFreshMs: 0, maxJobMs: 8, retentionDays: 9 },
     });
   });
 

@@ -210,6 +210,12 @@ export async function reopenAccount(sql: Sql, id: string, maxJobs: number): Prom
   );
 }
 
+export const accountChannel = 'account_changed';
+
+export async function notifyAccountChanged(sql: Sql, payload: string): Promise<void> {
+  await sql.query('select pg_notify($1, $2)', [accountChannel, payload]);
+}
+
 export async function notifyQueue(sql: Sql): Promise<void> {
   await sql.query("select pg_notify('queue_changed', '')");
 }

@@ -13,6 +13,7 @@ import { createLog } from '../../../src/log.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { schema } from '../../../src/schema.ts';
 import { createUpstream } from '../../../src/upstream/client.ts';
+import { Freshness } from '../../../src/upstream/freshness.ts';
 import { testDatabase } from '../../support/database.ts';
 import { type FakeAccount, startFakeUpstream } from './fake-upstream.ts';
 
@@ -25,13 +26,15 @@ function captureLog() {
 }
 
 /** Accounts, videos and voices over one database, one upstream and a clock that only `advance` moves. */
-async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
+async function openHarness(upstreamAt: { baseUrl: string; token: string }, readFreshMs: number) {
   const { lines, log } = captureLog();
   const db = await testDatabase();
   const clock = { now: new Date() };
   const upstream = createUpstream({ ...upstreamAt, timeoutMs: 5_000, log, retryBaseMs: 1 });
   const open = () => {
-    const shared = { db, upstream, log, now: () => clock.now };
+    const now = () => clock.now;
+    const freshness = new Freshness({ readFreshMs, now, log });
+    const shared = { db, upstream, log, now, freshness };
     const accounts = createAccountService(shared);
     const videos = createVideoService({
       ...shared,
@@ -39,7 +42,7 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
       eraseStoredUrls: (key) => eraseVideoUrls(db, key),
     });
     const voices = createVoiceService({ ...shared, accounts });
-    return { accounts, videos, voices };
+    return { freshness, accounts, videos, voices };
   };
 
   async function ask(
@@ -90,6 +93,9 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
     get voices() {
       return slices.services.voices;
     },
+    get freshness() {
+      return slices.services.freshness;
+    },
     advance(ms: number) {
       clock.now = new Date(clock.now.getTime() + ms);
     },
@@ -111,9 +117,14 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
 
 export type SliceHarness = Awaited<ReturnType<typeof openHarness>>;
 
-export async function openWithFakeUpstream() {
+type FreshnessOptions = {
+  /** Default: 0, because these tests change the upstream without a word to this server. */
+  readFreshMs?: number;
+};
+
+export async function openWithFakeUpstream({ readFreshMs = 0 }: FreshnessOptions = {}) {
   const fake = await startFakeUpstream([]);
-  const harness = await openHarness({ baseUrl: fake.baseUrl, token: 'user:7-fake' });
+  const harness = await openHarness({ baseUrl: fake.baseUrl, token: 'user:7-fake' }, readFreshMs);
   const closeHarness = harness.close;
   return Object.assign(harness, {
     upstream: fake.control,
@@ -132,10 +143,10 @@ export async function openWithFakeUpstream() {
   });
 }
 
-export async function openWithSandbox() {
+export async function openWithSandbox({ readFreshMs = 0 }: FreshnessOptions = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'slices-'));
   const sandbox = await startSandbox({ dataDir, queuedMs: 600_000 });
-  const harness = await openHarness(sandbox);
+  const harness = await openHarness(sandbox, readFreshMs);
   const control = (method: string, path: string, body?: object) =>
     fetch(`${sandbox.origin}/_sandbox/${path}`, {
       method,
