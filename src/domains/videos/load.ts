@@ -1,8 +1,7 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { Database } from '../../database/connect.ts';
 import { Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
 import { noteUnkeptSource } from '../../upstream/read-sources.ts';
-import type { Viewer } from './dependencies.ts';
+import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
 import { isVideoKey, toUpstreamId } from './ids.ts';
 import type { KeptLists, VideoReader } from './kept-lists.ts';
@@ -27,7 +26,7 @@ const largePageSize = 100;
 
 /** See `VideoService.load`. */
 export async function loadVideos(
-  db: Database,
+  { db, ids }: Pick<VideoDependencies, 'db' | 'ids'>,
   kept: KeptLists,
   { viewer, keys }: { viewer: Viewer; keys: readonly string[] },
 ): Promise<Loaded[]> {
@@ -37,6 +36,7 @@ export async function loadVideos(
     // Copies belong to lip-syncs, which change without a change of the upstream's lists.
     noteUnkeptSource();
     const copies = await readVideoCopies(db, viewer.owner, others);
+    for (const { key, prefix } of copies) if (prefix !== null) ids.remember(key, prefix);
     const visible = copies.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
     const isStored = ({ video }: VideoCopy) => video !== null && !isDeleted(video);
     const missing = visible.filter((copy) => !isStored(copy));

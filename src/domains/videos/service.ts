@@ -63,7 +63,7 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     ids: deps.ids,
     readPage: (query) => listVideos(options.upstream, query, { isFresh: true }),
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
-    load: (viewer, keys) => loadVideos(deps.db, kept, { viewer, keys }),
+    load: (viewer, keys) => loadVideos(deps, kept, { viewer, keys }),
     list: createVideoList(deps, kept),
     resolveSource: (viewer, key) => resolveSource(deps, viewer, key),
     remove: (viewer, video) => removeVideo(deps, viewer, video),

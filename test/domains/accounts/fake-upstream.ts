@@ -22,12 +22,15 @@ export async function startFakeUpstream(accounts: FakeAccount[]) {
     requests,
     /** Replaces the normal response; undefined = the normal response. */
     override: undefined as ((call: string) => Answer | undefined) | undefined,
+    /** A call for which this gives a promise is answered when the promise resolves. */
+    hold: undefined as ((call: string) => Promise<void> | undefined) | undefined,
   };
 
-  function answer(request: IncomingMessage): Answer {
+  async function answer(request: IncomingMessage): Promise<Answer> {
     const url = new URL(request.url ?? '/', 'http://fake');
     const call = `${request.method} ${decodeURIComponent(url.pathname)}${url.search}`;
     requests.push(call);
+    await control.hold?.(call);
     const overridden = control.override?.(call);
     if (overridden !== undefined) return overridden;
     if (url.pathname.startsWith('/accounts')) return answerAccounts(control.accounts, request);
@@ -35,7 +38,7 @@ export async function startFakeUpstream(accounts: FakeAccount[]) {
   }
 
   const server = createServer((request, response) => {
-    request.resume().on('end', () => send(response, answer(request)));
+    request.resume().on('end', async () => send(response, await answer(request)));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

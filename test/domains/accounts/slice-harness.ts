@@ -45,11 +45,8 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }, readF
     return { freshness, accounts, videos, voices };
   };
 
-  async function ask(
-    document: string,
-    caller: CallerOptions = {},
-    variables: Record<string, unknown> = {},
-  ) {
+  type Asked = [document: string, caller?: CallerOptions, variables?: Record<string, unknown>];
+  async function askOf(services: Slices, ...[document, caller = {}, variables = {}]: Asked) {
     const { owner = 'key:test', scopes = [], isAnonymous = false } = caller;
     const contextValue = {
       ...initContextCache(),
@@ -60,7 +57,7 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }, readF
         scopes: new Set(scopes),
         expiresAt: null,
       },
-      services: slices.services as unknown as Services,
+      services: services as unknown as Services,
       requestId: 'test',
       log,
       lastEventId: null,
@@ -78,11 +75,24 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }, readF
     };
   }
 
+  type Slices = ReturnType<typeof open>;
   const slices = { services: open() };
   return {
     db,
     clock,
-    ask,
+    ask: (...asked: Asked) => askOf(slices.services, ...asked),
+    /** Another instance on the same database; both then receive each other's changes. */
+    async openOther() {
+      const other = open();
+      await Promise.all([
+        slices.services.accounts.receiveChanges(),
+        other.accounts.receiveChanges(),
+      ]);
+      return {
+        ...other,
+        ask: (...asked: Asked) => askOf(other, ...asked),
+      };
+    },
     lines,
     get accounts() {
       return slices.services.accounts;
@@ -134,6 +144,7 @@ export async function openWithFakeUpstream({ readFreshMs = 0 }: FreshnessOptions
       fake.control.accounts = accounts;
       fake.control.requests.length = 0;
       fake.control.override = undefined;
+      fake.control.hold = undefined;
       harness.lines.length = 0;
     },
     async close() {
