@@ -78,7 +78,12 @@ describe('works', () => {
         queueLimit: 10_000,
       },
       webhookAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
-      timing: { pollIntervalMs: 15_000, maxJobMs: 7_200_000, retentionDays: 30 },
+      timing: {
+        pollIntervalMs: 15_000,
+        readFreshMs: 5_000,
+        maxJobMs: 7_200_000,
+        retentionDays: 30,
+      },
     });
   });
 

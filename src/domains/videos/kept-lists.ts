@@ -76,6 +76,8 @@ export class KeptLists implements VideoReader {
     const { pages } = this.#open(query.email);
     const read = (shared: AbortSignal) => this.#direct.readPage(query, { signal: shared });
     const key = `${query.limit} ${query.offset}`;
+    const whole = isNew || query.offset > 0 ? undefined : findWhole(pages);
+    if (whole !== undefined && whole.items.length <= query.limit) return Promise.resolve(whole);
     return isNew ? pages.readNew(key, read, signal) : pages.read(key, read, signal);
   }
 
@@ -119,4 +121,15 @@ export class KeptLists implements VideoReader {
     this.#accounts.set(email, reads);
     return reads;
   }
+}
+
+/** A fresh page that is the whole list, whatever its limit was. */
+function findWhole(pages: FreshReads<ListPage>): ListPage | undefined {
+  let whole: ListPage | undefined;
+  pages.visitFresh((page) => {
+    if (whole !== undefined || page.hasMore || page.items[0]?.offset !== 0) return false;
+    whole = page;
+    return true;
+  });
+  return whole;
 }

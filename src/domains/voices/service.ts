@@ -15,7 +15,7 @@ export type VoiceServiceOptions = {
 
 type KeptVoices = { nodes: Voice[]; byId: ReadonlyMap<string, Voice> };
 
-/** The upstream adds a voice a few times a year. */
+/** The upstream adds a voice a few times a year. Not with `READ_FRESH_MS=0`, which keeps nothing. */
 const minFreshMs = 60_000;
 
 const key = 'voices';
@@ -33,7 +33,7 @@ export type VoiceService = {
 export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   const { upstream, accounts, freshness } = options;
   const reads = freshness.openReads<KeptVoices>(['voices'], {
-    freshMs: Math.max(minFreshMs, freshness.readFreshMs),
+    freshMs: freshness.readFreshMs === 0 ? 0 : Math.max(minFreshMs, freshness.readFreshMs),
     maxKept: 1,
     // The upstream sometimes gives an empty list by mistake.
     isKept: ({ nodes }) => nodes.length > 0,

@@ -4,7 +4,10 @@ import { openWithFakeUpstream, openWithSandbox } from '../accounts/slice-harness
 let sandboxed: Awaited<ReturnType<typeof openWithSandbox>>;
 let fake: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
-  [sandboxed, fake] = await Promise.all([openWithSandbox(), openWithFakeUpstream()]);
+  [sandboxed, fake] = await Promise.all([
+    openWithSandbox({ readFreshMs: 5_000 }),
+    openWithFakeUpstream({ readFreshMs: 5_000 }),
+  ]);
 });
 afterAll(() => Promise.all([sandboxed.close(), fake.close()]));
 beforeEach(async () => {
