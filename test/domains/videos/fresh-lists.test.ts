@@ -321,8 +321,8 @@ describe('the voices', () => {
       harness.advance(1_000);
       await harness.ask(voicesQuery, reader);
     }
-    // The second one is the refresh after half a minute.
-    expect(calls('voices')).toBe(2);
+    // The second call is the refresh after half a minute.
+    await vi.waitFor(() => expect(calls('voices')).toBe(2));
   });
 });
 
