@@ -9,6 +9,9 @@ const retentionQueue = 'retention';
 /** An upload without progress for this long was abandoned by its process. */
 const abandonedUploadMs = 3_600_000;
 
+/** An upload that expired or failed is of no use any more. Its client has this long to read why it failed. */
+const unusedUploadMs = 86_400_000;
+
 /** A budget per minute is full again long before this: the row of an idle owner can be erased. */
 const idleOwnerMs = 3_600_000;
 
@@ -25,6 +28,7 @@ export async function startRetention(
     await lipsyncs.eraseFinishedBefore(ago(retentionDays * 86_400_000));
     await uploads.expireDue();
     await uploads.failAbandoned(ago(abandonedUploadMs));
+    await uploads.eraseUnused(ago(unusedUploadMs));
     await quotas.eraseBefore(ago(idleOwnerMs));
   });
   await jobs.schedule(retentionQueue, '17 * * * *');

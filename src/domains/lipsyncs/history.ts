@@ -34,8 +34,9 @@ export async function findOwn(
 
 /** One item more than `limit` shows that there are more. */
 export async function listOwn(sql: Sql, owner: string, page: LipsyncPage): Promise<Lipsync[]> {
-  // No row can contain U+0000, and PostgreSQL rejects it in a parameter.
-  if (page.filter.reference?.includes('\0')) return [];
+  const { reference } = page.filter;
+  // No row can contain these: PostgreSQL rejects U+0000 in a parameter, and would get U+FFFD for half of a surrogate pair.
+  if (reference?.includes('\0') || reference?.isWellFormed() === false) return [];
   return listOwnLipsyncs(sql, owner, { ...page, limit: page.limit + 1 });
 }
 

@@ -19,6 +19,14 @@ export type QuotaOptions = {
   limits: { costPerMinute: number | null; streams: number | null };
 };
 
+/** Cost that was taken from an owner's budget. */
+export type Spending = {
+  /** The owner's budget after it. */
+  remaining: number;
+  /** Returns the part of the cost that the operation did not use. */
+  refund: (cost: number) => Promise<void>;
+};
+
 export type QuotaService = Awaited<ReturnType<typeof createQuotaService>>;
 
 /**
@@ -33,19 +41,26 @@ export async function createQuotaService({ db, now, log, limits }: QuotaOptions)
 
   return {
     limits,
-    /** @returns the remaining budget; null = no limit @throws QuotaExceededError */
-    async spend(owner: string, cost: number): Promise<number | null> {
+    /** @returns null = no limit @throws QuotaExceededError */
+    async spend(owner: string, cost: number): Promise<Spending | null> {
       if (costPerMinute === null) return null;
       const charge = { owner, cost, perMinute: costPerMinute, at: now() };
       const spent = await addCost(db, charge);
-      if (spent !== null) return costPerMinute - spent;
-      const missing = (await readCost(db, charge)) + cost - costPerMinute;
-      const seconds = Math.max(1, Math.ceil((missing * 60) / costPerMinute));
-      throw new QuotaExceededError(`${costPerMinute} cost per minute`, seconds);
-    },
-    /** Returns the part of the charge that an operation did not use. */
-    async refund(owner: string, cost: number): Promise<void> {
-      if (costPerMinute !== null && cost > 0) await refundCost(db, owner, cost);
+      if (spent === null) {
+        const missing = (await readCost(db, charge)) + cost - costPerMinute;
+        const seconds = Math.max(1, Math.ceil((missing * 60) / costPerMinute));
+        throw new QuotaExceededError(`${costPerMinute} cost per minute`, seconds);
+      }
+      return {
+        remaining: costPerMinute - spent,
+        async refund(unused) {
+          const refilled = ((now().getTime() - charge.at.getTime()) / 60_000) * costPerMinute;
+          // The refill has already returned the rest. A subscription can wait for its first event for hours, and an owner
+          // could save up refunds with many of them and spend a budget several times in one minute.
+          const refundable = Math.min(unused, spent - Math.max(0, refilled));
+          if (refundable > 0) await refundCost(db, owner, refundable);
+        },
+      };
     },
     readSpentCost: (owner: string) =>
       costPerMinute === null

@@ -15,6 +15,8 @@ export type UploadDependencies = {
   readonly concurrency?: OwnerSlotLimits | undefined;
   /** The least that a client must send. Default: 60 kB in 30 seconds. For tests. */
   readonly minRate?: { bytes: number; inMs: number } | undefined;
+  /** Waiting uploads of one owner. Default: 10,000. For tests. */
+  readonly maxWaiting?: number | undefined;
   readonly now: () => Date;
   readonly log: Log;
   /** Without a trailing slash. A function, because the port may be unknown until the server listens. */

@@ -17,6 +17,7 @@ import {
   type UploadKind,
 } from './store.ts';
 import { transferFile } from './transfer.ts';
+import { checkWaiting, eraseUnused } from './unused.ts';
 
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
@@ -47,7 +48,7 @@ export type InlineFile = Pick<File, 'name' | 'size' | 'arrayBuffer'>;
 export const maxFileBytes = maxUploadBytes;
 
 export type UploadService = {
-  /** Creates an upload and its URL. Nothing is sent upstream yet. @throws {InvalidInputError} */
+  /** Creates an upload and its URL. Nothing is sent upstream yet. @throws {InvalidInputError} {QuotaExceededError} */
   create(owner: string, input: NewUpload): Promise<{ upload: Upload; uploadUrl: string }>;
   /** Sends a small audio file on at once. @throws {InvalidInputError} and the upstream's failures */
   sendAudio(owner: string, file: InlineFile): Promise<Upload>;
@@ -61,6 +62,8 @@ export type UploadService = {
   expireDue(): Promise<number>;
   /** Fails uploads without new bytes since `quietSince`, because their process has ended. @returns their number */
   failAbandoned(quietSince: Date): Promise<number>;
+  /** Erases expired and failed uploads that were created before this moment. @returns their number */
+  eraseUnused(createdBefore: Date): Promise<number>;
 };
 
 export function createUploadService(deps: UploadDependencies): UploadService {
@@ -78,6 +81,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     },
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
+    eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
   };
 }
 
@@ -110,6 +114,7 @@ function inputShape(kind: UploadKind) {
 async function create(deps: UploadDependencies, owner: string, input: NewUpload) {
   const { contentType, size, filename } = checkInput(inputShape(input.kind), input);
   const createdAt = deps.now();
+  await checkWaiting(deps, owner, new Date(createdAt.getTime() - urlLifetimeMs));
   const upload: Upload = {
     ...emptyUpload,
     id: randomUUID(),

@@ -46,6 +46,22 @@ export async function insertUpload(
   );
 }
 
+/** Counts at most `max` of the owner's waiting uploads that were created after this moment. */
+export async function countWaiting(
+  sql: Sql,
+  { owner, createdAfter, max }: { owner: string; createdAfter: Date; max: number },
+): Promise<number> {
+  const [row] = await sql.query<{ count: number }>(
+    `select count(*)::int as count from (
+       select from uploads
+       where owner = $1 and created_at > $2 and state = 'WAITING'
+       order by created_at desc limit $3
+     ) waiting`,
+    [owner, createdAfter, max],
+  );
+  return row?.count ?? 0;
+}
+
 /** Not restricted to an owner: for the holder of a signed token. */
 export async function findUpload(sql: Sql, id: string): Promise<Upload | null> {
   const [row] = await sql.query('select * from uploads where id = $1::uuid', [id]);
@@ -115,6 +131,17 @@ export async function failReceiving(
     `update uploads set state = 'FAILED', failure = $2::jsonb
      where state = 'RECEIVING' and (receiving_at is null or receiving_at <= $1) returning id`,
     [quietSince, JSON.stringify(failure)],
+  );
+  return rows.length;
+}
+
+/** @returns the number of erased rows, at most `limit` */
+export async function deleteUnused(sql: Sql, before: Date, limit: number): Promise<number> {
+  const rows = await sql.query(
+    `delete from uploads where id in (
+       select id from uploads where state in ('EXPIRED', 'FAILED') and created_at < $1 limit $2
+     ) returning id`,
+    [before, limit],
   );
   return rows.length;
 }

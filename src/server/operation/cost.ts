@@ -6,6 +6,7 @@ import {
   getOperationAST,
   Kind,
 } from 'graphql';
+import type { Spending } from '../../domains/quotas/service.ts';
 import { QuotaExceededError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
 import { estimateCost, measureCost, type PricedOperation } from '../../graphql/cost.ts';
@@ -25,10 +26,9 @@ const minCost = 1;
 
 type Charge = {
   operation: PricedOperation;
-  owner: string;
   requested: number;
-  /** The owner's remaining budget after this charge; null: no limit. */
-  remaining: number | null;
+  /** Null: no limit. */
+  spending: Spending | null;
 };
 
 type ChargeOutcome = { charge: Charge } | { errors: readonly GraphQLError[] };
@@ -49,8 +49,8 @@ export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): Pipeli
     const limit = Math.min(maxCost, services.quotas.limits.costPerMinute ?? maxCost);
     if (requested > limit) return { errors: [costTooHighError(requested, limit)] };
     try {
-      const remaining = await services.quotas.spend(owner, requested);
-      return { charge: { operation, owner, requested, remaining } };
+      const spending = await services.quotas.spend(owner, requested);
+      return { charge: { operation, requested, spending } };
     } catch (thrown) {
       if (thrown instanceof QuotaExceededError) return { errors: [toGraphQLError(thrown)] };
       throw thrown;
@@ -106,16 +106,16 @@ function costTooHighError(requested: number, limit: number): GraphQLError {
 }
 
 async function settleCost(
-  { operation, owner, requested, remaining }: Charge,
+  { operation, requested, spending }: Charge,
   result: ExecutionResult,
-  { services, log }: Context,
+  { log }: Context,
 ): Promise<void> {
   const measured = measureCost(operation, result.data);
   const actual = Math.min(requested, Math.max(minCost, measured));
-  await services.quotas.refund(owner, requested - actual).catch((error: unknown) => {
+  await spending?.refund(requested - actual).catch((error: unknown) => {
     log.warn({ err: error }, 'the refund of unused cost failed');
   });
-  const left = remaining === null ? null : Math.floor(remaining + requested - actual);
+  const left = spending && Math.floor(spending.remaining + requested - actual);
   const cost = { requested, actual, remaining: left };
   result.extensions = { ...result.extensions, cost };
 }

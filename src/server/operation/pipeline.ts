@@ -15,6 +15,7 @@ import { maskError, useMasking } from './masking.ts';
 import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
 import type { PipelinePlugin, ServerContext } from './plugin.ts';
 import { useRequestRules } from './request-params.ts';
+import { useResultLimit } from './result-size.ts';
 import { type TrustedDocuments, useDocumentIds, useTrustedOnly } from './trusted-documents.ts';
 
 export type PipelineOptions = {
@@ -49,6 +50,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     useContextPerEvent(),
     useIntrospectionPolicy(options.introspection),
     useCost(messages),
+    useResultLimit(),
     useCacheControl(),
     options.streams.plugin,
     options.callbacks.plugin,

@@ -26,7 +26,9 @@ export type RequestErrorCode =
   /** A variable has the wrong type. */
   | 'BAD_USER_INPUT'
   | 'INTROSPECTION_REFUSED'
-  | 'COST_TOO_HIGH';
+  | 'COST_TOO_HIGH'
+  /** The operation was executed, and its result has too many characters. */
+  | 'RESULT_TOO_LARGE';
 
 export function requestError(
   code: RequestErrorCode,

@@ -1,7 +1,13 @@
 import type { WebSocket } from 'ws';
 
-/** Above this many unread bytes the client's next operations wait. A page of a hundred lip-syncs is a tenth of it. */
+/** Above this many unread bytes nothing more is read from the client. A page of a hundred lip-syncs is a tenth of it. */
 const maxUnreadBytes = 1_048_576;
+
+/**
+ * The same for a client that was not admitted, which gets only errors and answers to its pings. Without it two thousand
+ * connections without a token could hold 8 MB each.
+ */
+const maxUnreadBytesUnadmitted = 65_536;
 
 /** Operations of one connection without a first result; more wait. HTTP/2 commonly allows as many on one connection. */
 const maxPendingOperations = 100;
@@ -19,19 +25,23 @@ const graceMs = 1_000;
  */
 export class Backpressure {
   readonly #socket: WebSocket;
+  readonly #isAdmitted: () => boolean;
   readonly #pending = new Set<string>();
   #lastInLine: Promise<void> = Promise.resolve();
   #wake: () => void = () => undefined;
   #isUnderObservation = false;
+  #isHeldBack = false;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, isAdmitted: () => boolean) {
     this.#socket = socket;
+    this.#isAdmitted = isAdmitted;
     const send = socket.send.bind(socket);
     // Errors of `send` are dropped: a client that disconnects meanwhile is no fault, `close` reports it, and graphql-ws
     // would write a stack to the console for each message.
     socket.send = (data: string, onSent?: unknown) => {
       send(data, () => (typeof onSent === 'function' ? onSent() : undefined));
       this.#disconnectIfUnread();
+      this.#holdBackIfUnread();
     };
     socket.once('close', () => this.#wake());
   }
@@ -56,7 +66,7 @@ export class Backpressure {
   async #waitForCapacity(): Promise<void> {
     while (this.#isOpen && this.#isAtCapacity) {
       this.#socket.pause();
-      if (this.#socket.bufferedAmount > maxUnreadBytes) await this.#flush();
+      if (this.#socket.bufferedAmount > this.#maxUnreadBytes) await this.#flush();
       else await this.#nextRelease();
     }
     this.#socket.resume();
@@ -64,12 +74,29 @@ export class Backpressure {
 
   get #isAtCapacity(): boolean {
     const { bufferedAmount } = this.#socket;
-    return bufferedAmount > maxUnreadBytes || this.#pending.size >= maxPendingOperations;
+    return bufferedAmount > this.#maxUnreadBytes || this.#pending.size >= maxPendingOperations;
   }
 
-  /** A ping is queued behind all unread bytes: when it was sent, they were sent too. */
+  get #maxUnreadBytes(): number {
+    return this.#isAdmitted() ? maxUnreadBytes : maxUnreadBytesUnadmitted;
+  }
+
+  /** For messages that are not operations: each ping of the protocol is answered with its whole payload. */
+  #holdBackIfUnread(): void {
+    if (this.#isHeldBack || this.#socket.bufferedAmount <= this.#maxUnreadBytes) return;
+    this.#isHeldBack = true;
+    this.#lastInLine = this.#lastInLine.then(async () => {
+      await this.#waitForCapacity();
+      this.#isHeldBack = false;
+    });
+  }
+
+  /**
+   * A frame is queued behind all unread bytes: when it was sent, they were sent too. A pong, because a client may answer
+   * only the newest ping, and the heartbeat waits for the answer to its own.
+   */
   #flush(): Promise<void> {
-    return new Promise((resolve) => this.#socket.ping(undefined, false, () => resolve()));
+    return new Promise((resolve) => this.#socket.pong(undefined, false, () => resolve()));
   }
 
   #nextRelease(): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Server } from 'graphql-ws';
@@ -123,17 +124,20 @@ function sendIfOpen(socket: WebSocket, data: string): Promise<void> {
   });
 }
 
-/** Sends a ping at each interval, and disconnects a client that has not answered the one before. */
+/**
+ * Sends a ping at each interval, and disconnects a client that has not answered the one before. The answer must repeat the
+ * ping's random text: otherwise a client that never reads could keep what it was sent in memory by sending pongs.
+ */
 function keepAlive(socket: WebSocket, intervalMs: number): void {
-  let isAnswered = true;
-  socket.on('pong', () => {
-    isAnswered = true;
+  let awaited: string | null = null;
+  socket.on('pong', (data) => {
+    if (String(data) === awaited) awaited = null;
   });
   const timer = setInterval(() => {
     if (socket.readyState !== socket.OPEN) return;
-    if (!isAnswered) return socket.terminate();
-    isAnswered = false;
-    socket.ping();
+    if (awaited !== null) return socket.terminate();
+    awaited = randomUUID();
+    socket.ping(awaited);
   }, intervalMs);
   socket.once('close', () => clearInterval(timer));
 }

@@ -73,9 +73,10 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
 
   sockets.on('connection', (socket, request) => {
     socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket failed'));
-    backpressures.set(socket, new Backpressure(socket));
+    const limits = new SignInLimits(socket, request);
+    backpressures.set(socket, new Backpressure(socket, () => limits.isAdmitted));
     counter.add(socket);
-    serveConnection(protocol, { socket, limits: new SignInLimits(socket, request) }, parts);
+    serveConnection(protocol, { socket, limits }, parts);
   });
 
   acceptUpgrades(server, sockets, parts);

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { startTestApp, type TestApp, type TestAppOptions } from '../../support/app.ts';
 import { postgresUrl, testStorage } from '../../support/database.ts';
+import { createLipsync } from '../../support/lipsyncs.ts';
 import { attempt, execute, type Operation, transports } from '../../support/transports.ts';
 
 type Cost = { requested: number; actual: number; remaining: number | null };
@@ -180,6 +181,29 @@ describe('refuses', () => {
     await costOf(app, costsTen);
     const events = app.watchWs('subscription { lipsyncProgress(id: "x") { __typename } }');
     await expect(events.next()).rejects.toMatchObject([{ extensions: { code: 'QUOTA_EXCEEDED' } }]);
+  });
+
+  // A subscription that waits for an event once kept its refund for later, when the budget had long refilled.
+  it('a refund of cost that the refill has returned already', async () => {
+    const { app, pass } = await open('1000');
+    const { id } = await createLipsync(app, { text: '[[never]] [[no-callback]]' });
+    const read = `{ lipsync(id: "${id}") { events(first: 100) { nodes { cursor } } } }`;
+    type Data = { lipsync: { events: { nodes: { cursor: string }[] } } };
+    const { data } = await app.ask<Data>(read);
+    const after = data?.lipsync.events.nodes.at(-1)?.cursor;
+    pass(60);
+    const watching = app.watchWs(
+      'subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) { ... on LipsyncProgress { lipsync { events(first: 100) { nodes { cursor } } b: events(first: 100) { nodes { cursor } } c: events(first: 100) { nodes { cursor } } d: events(first: 100) { nodes { cursor } } } } } }',
+      { id, after },
+    );
+    const first = watching.next();
+    await vi.waitFor(() => expect(app.app.services.lipsyncs.watchedCount()).toBe(1));
+    pass(60);
+    for (const _ of Array(90)) await costOf(app, costsTen);
+    await app.ask(`mutation { cancelLipsync(input: { id: "${id}" }) { __typename } }`);
+    await first;
+    expect(await remaining(app)).toBeLessThan(100);
+    await watching.return();
   });
 
   it('concurrent operations beyond the budget', async () => {

@@ -30,6 +30,7 @@ export async function openUploadHarness(
     timeoutMs?: number;
     concurrency?: OwnerSlotLimits;
     minRate?: { bytes: number; inMs: number };
+    maxWaiting?: number;
   } = {},
 ) {
   const timeoutMs = options.timeoutMs ?? 10_000;
@@ -55,6 +56,7 @@ export async function openUploadHarness(
       tokens: uploadTokens(secrets),
       concurrency: options.concurrency,
       minRate: options.minRate,
+      maxWaiting: options.maxWaiting,
     });
 
   /** A second handler with another upstream, such as one that fails. */

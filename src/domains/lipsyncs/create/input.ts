@@ -61,12 +61,22 @@ const inputShape = z
       .optional(),
   })
   .refine(
-    ({ speech, idempotencyKey, reference, callbackUrl }) =>
-      ![speech.text?.text, idempotencyKey, reference, callbackUrl].some((text) =>
-        text?.includes('\0'),
-      ),
+    (input) => !textsOf(input).some((text) => text.includes('\0')),
     'Text must not contain the character U+0000.',
-  );
+  )
+  // The database and the video service would get U+FFFD instead, which makes one key of two idempotency keys.
+  .refine((input) => textsOf(input).every((text) => text.isWellFormed()), {
+    message: 'Text must not contain half of a surrogate pair.',
+  });
+
+type Texts = Pick<CreateInput, 'idempotencyKey' | 'reference' | 'callbackUrl'> & {
+  speech: { text?: { text: string } | undefined };
+};
+
+function textsOf({ speech, idempotencyKey, reference, callbackUrl }: Texts): string[] {
+  const texts = [speech.text?.text, idempotencyKey, reference, callbackUrl];
+  return texts.filter((text) => typeof text === 'string');
+}
 
 /**
  * The checks that need no look-up. `expiresAt` is not checked here: a repeated request with the same idempotency key must

@@ -176,6 +176,9 @@ describe('refuses', () => {
       at('callbackUrl'),
     ],
     ['a callback with U+0000', () => ({ callbackUrl: 'https://c.example/\0' }), at()],
+    ['a text with half of a surrogate pair', () => ({ speech: speech('a\ud800') }), at()],
+    ['a key with half of a surrogate pair', () => ({ idempotencyKey: '\ud800' }), at()],
+    ['a reference with half of a surrogate pair', () => ({ reference: '\ud800b' }), at()],
     [
       'an unknown voice',
       () => ({ speech: speech('Hi', encodeId('Voice', '9999')) }),
