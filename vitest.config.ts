@@ -22,7 +22,7 @@ export const beyondCore = [
   // Random and mutated operations against the whole program: `npm run test:fuzz`.
   'test/fuzz/*.test.ts',
   // Long tables of attacks and of upstream failures: `npm run test:hostile`.
-  'test/server/hostile/*.test.ts',
+  'test/server/hostile/**/*.test.ts',
   'test/e2e/{failures,phrases}.test.ts',
   'test/callbacks/forged.test.ts',
   // Every command of the pages as written, in a copy of the repository: `npm run test:commands`.
@@ -59,6 +59,8 @@ export const beyondCore = [
   'test/server/cache-control.test.ts',
   'test/domains/quotas/streams.test.ts',
   'test/domains/webhooks/events.test.ts',
+  // Tens of thousands of due webhooks.
+  'test/domains/webhooks/due.test.ts',
   // Creation and upgrade of database folders.
   'test/database/{embedded-folder,migrate}.test.ts',
 ];

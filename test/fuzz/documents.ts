@@ -10,7 +10,7 @@ import {
   type OperationTypeNode,
 } from 'graphql';
 import type { Draw } from './draw.ts';
-import { EnumName, makeValue } from './values.ts';
+import { addresses, EnumName, makeValue, oddKeys } from './values.ts';
 
 export type Operation = {
   kind: 'query' | 'mutation' | 'subscription';
@@ -19,6 +19,9 @@ export type Operation = {
 };
 
 const deepest = 6;
+
+/** Where webhooks can be sent to, and no server listens. */
+const closedPort = 'http://127.0.0.1:9/hook';
 
 /** A document that is valid for the schema except for some values. */
 export function makeOperation(draw: Draw, schema: GraphQLSchema): Operation {
@@ -32,6 +35,8 @@ export function makeOperation(draw: Draw, schema: GraphQLSchema): Operation {
   ] as const);
   if (draw.chance(6)) return makeLipsync(draw);
   if (draw.chance(4)) return makeUpload(draw);
+  if (draw.chance(3)) return makePage(draw);
+  if (draw.chance(4)) return makeRedelivery(draw);
   const root = schema.getRootType(kind as OperationTypeNode);
   if (root === null || root === undefined) throw new Error(`The schema has no ${kind}.`);
   return new DocumentMaker(draw, schema).make(kind, root);
@@ -39,13 +44,16 @@ export function makeOperation(draw: Draw, schema: GraphQLSchema): Operation {
 
 /** Mostly succeeds: without lip-syncs there is nothing to watch, cancel or list. */
 function makeLipsync(draw: Draw): Operation {
+  const usualOr = (usual: string, odd: readonly string[]) =>
+    draw.chance(70) ? usual : draw.pick(odd);
   const input = {
     video: { id: `«Video:${draw.nat(999)}»` },
     speech: draw.chance(80)
       ? { text: { text: `Number ${draw.nat(999)}` } }
       : { audioUploadId: `«Upload:${draw.nat(999)}»` },
-    ...(draw.chance(30) ? { idempotencyKey: `key ${draw.nat(20)}` } : {}),
-    ...(draw.chance(20) ? { callbackUrl: 'http://127.0.0.1:9/hook' } : {}),
+    ...(draw.chance(30) ? { idempotencyKey: usualOr(`key ${draw.nat(20)}`, oddKeys) } : {}),
+    ...(draw.chance(40) ? { callbackUrl: usualOr(closedPort, addresses) } : {}),
+    ...(draw.chance(20) ? { reference: usualOr('a reference', oddKeys) } : {}),
   };
   return {
     kind: 'mutation',
@@ -65,6 +73,46 @@ function makeUpload(draw: Draw): Operation {
     query: `mutation { createUpload(input: { kind: ${kind}, contentType: "${contentType}" }) { __typename
       ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
     variables: {},
+  };
+}
+
+/** A list from the cursor of any list. */
+function makePage(draw: Draw): Operation {
+  const variables = { cursor: `«Cursor:${draw.nat(999)}»`, id: `«Lipsync:${draw.nat(999)}»` };
+  const page = 'edges { cursor node { id } } pageInfo { startCursor endCursor }';
+  const list = draw.pick([
+    `lipsyncs(first: 5, after: $cursor) { ${page} }`,
+    `lipsyncs(last: 5, before: $cursor) { ${page} }`,
+    `videos(first: 5, after: $cursor) { ... on VideoConnection { ${page} } }`,
+    `videos(last: 5, before: $cursor) { ... on VideoConnection { ${page} } }`,
+  ]);
+  return draw.pick<Operation>([
+    { kind: 'query', query: `query ($cursor: String) { ${list} }`, variables },
+    {
+      kind: 'query',
+      query:
+        'query ($id: ID!, $cursor: String) { lipsync(id: $id) { events(first: 5, after: $cursor) { edges { cursor } } } }',
+      variables,
+    },
+    {
+      kind: 'subscription',
+      query:
+        'subscription ($id: ID!, $cursor: String) { lipsyncProgress(id: $id, after: $cursor) { __typename ... on LipsyncProgress { cursor } } }',
+      variables,
+    },
+  ]);
+}
+
+/** Reads the webhooks of a lip-sync, or sends one again. */
+function makeRedelivery(draw: Draw): Operation {
+  if (draw.chance(50)) {
+    const query = 'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id state url } } }';
+    return { kind: 'query', query, variables: { id: `«Lipsync:${draw.nat(999)}»` } };
+  }
+  return {
+    kind: 'mutation',
+    query: 'mutation ($id: ID!) { redeliverWebhook(input: { id: $id }) { __typename } }',
+    variables: { id: `«WebhookDelivery:${draw.nat(999)}»` },
   };
 }
 

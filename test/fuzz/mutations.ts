@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Operation } from './documents.ts';
 import type { Draw } from './draw.ts';
-import { nasty } from './values.ts';
+import { addresses, nasty } from './values.ts';
 
 /** The JSON of a request: an operation, possibly mutated. */
 export type Envelope = { kind: Operation['kind']; body: unknown };
@@ -135,9 +135,22 @@ function spoilEnvelope(draw: Draw, { query, variables }: Operation): unknown {
   }
 }
 
+/** `extensions.subscription` of the callback protocol. */
+function routerTarget(draw: Draw): unknown {
+  return {
+    callbackUrl: draw.pick(addresses),
+    subscriptionId: draw.pick<unknown>(['1', '', 'x'.repeat(256), draw.any(nasty)]),
+    verifier: draw.pick<unknown>(['v', '', draw.any(nasty)]),
+    heartbeatIntervalMs: draw.pick<unknown>([0, 1_000, 1, -1, 0.5, 2 ** 31, draw.any(nasty)]),
+  };
+}
+
 /** Mutates half of the operations. */
 export function mutate(draw: Draw, operation: Operation): Envelope {
   const { kind, query, variables } = operation;
+  if (kind === 'subscription' && draw.chance(15)) {
+    return { kind, body: { query, variables, extensions: { subscription: routerTarget(draw) } } };
+  }
   const dice = draw.nat(99);
   if (dice < 50) return { kind, body: { query, variables } };
   if (dice < 70) return { kind, body: { query: spoilText(draw, query), variables } };

@@ -3,7 +3,7 @@ import type { GraphQLSchema } from 'graphql';
 import { makeOperation } from './documents.ts';
 import { type Draw, drawing } from './draw.ts';
 import { type Envelope, mutate } from './mutations.ts';
-import { nasty } from './values.ts';
+import { contentTypes, nasty } from './values.ts';
 
 export type Door = 'post' | 'get' | 'sse' | 'socket' | 'multipart';
 
@@ -178,7 +178,10 @@ export function tokenPlans(kind: 'callback' | 'upload' | 'path'): fc.Arbitrary<P
         ),
       },
       body: {
-        headers: draw.chance(80) ? {} : { ...oddHeaders(draw), ...oddLength(draw) },
+        headers: {
+          ...(draw.chance(20) ? { 'content-type': draw.pick(contentTypes) } : {}),
+          ...(draw.chance(80) ? {} : { ...oddHeaders(draw), ...oddLength(draw) }),
+        },
         text: draw.pick([
           () => JSON.stringify(draw.any(nasty)) ?? '',
           () =>

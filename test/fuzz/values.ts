@@ -70,6 +70,73 @@ export const nasty: fc.Arbitrary<unknown> = fc.oneof(
   text,
 );
 
+/** Keys and references that two parts of the program could read as one, or as none. */
+export const oddKeys: readonly string[] = [
+  'é',
+  'e\u0301',
+  'ｋｅｙ',
+  'key\u200b',
+  'key\u0000',
+  '\u202eyek',
+  '\ud83d',
+  '👩‍👩‍👧‍👦',
+  'İ',
+  ' key ',
+  '\t\r\n',
+  'key\u2028',
+  '\ufeffkey',
+  '𝔎'.repeat(255),
+  'x'.repeat(256),
+];
+
+/** Addresses of this machine, of networks and of nothing, in the spellings of browsers, shells and resolvers. */
+export const addresses: readonly string[] = [
+  'http://127.0.0.1:9/hook',
+  'http://[::1]/',
+  'http://[::ffff:7f00:1]:9/',
+  'http://[fe80::1%25eth0]/',
+  'http://2130706433:9/',
+  'http://0x7f.1:9/',
+  'http://0177.0.0.1:9/',
+  'http://hook.localhost:9/',
+  ' http://127.0.0.1:9/',
+  'http:127.0.0.1:9',
+  'http:\\\\127.0.0.1:9\\hook',
+  'http://127.0.0.1:9/\r\nhost: elsewhere.example',
+  'http://127.0.0.1:9/\u0000',
+  'http://127.0.0.1:9#@elsewhere.example/',
+  'http://user:password@127.0.0.1:9/',
+  'http://127.0.0.1:0/',
+  'http://127.0.0.1:65536/',
+  'http://①②⑦.⓪.⓪.①:9/',
+  'http://xn--/',
+  'http://ﷺ.example/',
+  `http://${'a'.repeat(64)}.invalid/`,
+  `http://${'a.'.repeat(127)}invalid/`,
+  `http://127.0.0.1:9/${'a'.repeat(3_000)}`,
+  'http://169.254.169.254/latest/meta-data/',
+  'https://hook.invalid/',
+  'https://',
+  'file:///etc/passwd',
+  'javascript:alert(1)',
+  'x',
+];
+
+export const contentTypes: readonly string[] = [
+  'audio/wav',
+  'audio/mpeg',
+  'video/mp4',
+  'text/plain',
+  'AUDIO/WAV; codecs=1',
+  'audio/wav, video/mp4',
+  'audio/wav\r\nx-y: z',
+  'audio/*',
+  'multipart/form-data; boundary=x',
+  'audio/wav;charset="',
+  '/',
+  'audio/\u0000',
+];
+
 const dates = fc.oneof(
   fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
   fc
@@ -86,20 +153,11 @@ const harmlessPhrases = phrases
 const byName: Readonly<Record<string, (draw: Draw) => unknown>> = {
   text: (draw) =>
     draw.chance(80) ? `Hello [[${draw.pick(harmlessPhrases)}]] ${draw.nat(99)}` : draw.any(text),
-  callbackUrl: (draw) =>
-    draw.pick([
-      'http://127.0.0.1:9/hook',
-      'http://[::1]/',
-      'http://2130706433:9/',
-      'http://hook.localhost:9/',
-      ' http://127.0.0.1:9/',
-      'http:127.0.0.1:9',
-      'https://hook.invalid/',
-      'x',
-      draw.any(text),
-    ]),
-  contentType: (draw) =>
-    draw.pick(['audio/wav', 'audio/mpeg', 'video/mp4', 'text/plain', draw.any(text)]),
+  callbackUrl: (draw) => draw.pick([...addresses, draw.any(text)]),
+  idempotencyKey: oddKey,
+  reference: oddKey,
+  filename: oddKey,
+  contentType: (draw) => draw.pick([...contentTypes, draw.any(text)]),
   size: (draw) => draw.pick([16_044, 1, 0, 5 * 1024 ** 3, '44', draw.nat(100_000)]),
   maxJobs: (draw) => draw.pick([1, 3, 8, 0, 9, -1]),
   first: (draw) => draw.pick([1, 2, 20, 100, 101, 0, -1, null]),
@@ -109,6 +167,11 @@ const byName: Readonly<Record<string, (draw: Draw) => unknown>> = {
   password: (draw) => draw.pick(['the password', '', draw.any(text)]),
 };
 
+function oddKey(draw: Draw): unknown {
+  return draw.chance(70) ? draw.pick(oddKeys) : draw.any(text);
+}
+
+/** Mostly one that another list returned: the pool has the cursors of all lists. */
 function cursor(draw: Draw): unknown {
   return draw.chance(70) ? reference(draw, 'Cursor') : draw.any(text);
 }

@@ -198,7 +198,7 @@ describe('works', () => {
     await openRouter();
     const id = await create('[[never]] Quiet.');
     await subscribe(id, { target: { subscriptionId: 'without' } });
-    await subscribe(id, { target: { subscriptionId: 'with', heartbeatIntervalMs: 200 } });
+    await subscribe(id, { target: { subscriptionId: 'with', heartbeatIntervalMs: 1_000 } });
     const checksOf = (name: string) => sent('check').filter((each) => each.id === name);
     await vi.waitFor(() => expect(checksOf('with').length).toBeGreaterThan(3), patient);
     expect(checksOf('without')).toHaveLength(1);
@@ -228,7 +228,7 @@ describe('works', () => {
   test('resolves the host name of a router', async () => {
     await openRouter();
     const callbackUrl = router.url.replace('127.0.0.1', 'router.example');
-    const target = { callbackUrl, heartbeatIntervalMs: 200 };
+    const target = { callbackUrl, heartbeatIntervalMs: 1_000 };
     expect((await subscribe(quiet, { target })).status).toBe(200);
     expect(router.received.at(0)?.headers.host).toMatch(/^router\.example:/);
     router.close();
@@ -294,6 +294,8 @@ describe('refuses', () => {
     ['credentials in the address', { callbackUrl: 'http://a:b@127.0.0.1/' }, 'CALLBACK_REFUSED'],
     ['no address', { callbackUrl: undefined }, 'BAD_REQUEST'],
     ['a heartbeat that is not a number', { heartbeatIntervalMs: 'often' }, 'BAD_REQUEST'],
+    // Each costs this server a request.
+    ['more than a heartbeat a second', { heartbeatIntervalMs: 999 }, 'BAD_REQUEST'],
     ['no id', { subscriptionId: '' }, 'BAD_REQUEST'],
   ])('%s', async (_, target, code) => {
     await openRouter();
@@ -348,7 +350,7 @@ describe('keeps out', () => {
 
   test('subscriptions that the router has ended: a 404 to a heartbeat ends the source of a quiet job', async () => {
     await openRouter((message, n) => (message.action === 'check' && n > 3 ? 404 : 204));
-    await subscribe(await create('[[never]] Quiet.'), { target: { heartbeatIntervalMs: 200 } });
+    await subscribe(await create('[[never]] Quiet.'), { target: { heartbeatIntervalMs: 1_000 } });
     await router.until(3);
     await vi.waitFor(() => expect(subscribedCount()).toBe(0), { timeout: 5_000, interval: 10 });
     expect(sent('complete')).toEqual([]);
@@ -364,7 +366,7 @@ describe('keeps out', () => {
 
   test('a quiet subscription after its router has stopped', async () => {
     await openRouter();
-    await subscribe(await create('[[never]] Gone.'), { target: { heartbeatIntervalMs: 200 } });
+    await subscribe(await create('[[never]] Gone.'), { target: { heartbeatIntervalMs: 1_000 } });
     await router.until(2);
     expect(subscribedCount()).toBe(1);
     router.close();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import { lineShare } from '../../log.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
 import { attemptDelivery } from './attempt.ts';
 import type { WebhookDependencies } from './dependencies.ts';
@@ -159,7 +160,8 @@ function createStarter(deps: WebhookDependencies, { onAttempt, stopping }: Start
       await attemptDelivery(deps, delivery);
     } catch (error) {
       // The attempt is repeated when the claim expires.
-      deps.log.warn({ err: error, deliveryId: delivery.id }, 'a webhook attempt was not stored');
+      const fields = { err: error, deliveryId: delivery.id, [lineShare]: delivery.owner };
+      deps.log.warn(fields, 'a webhook attempt was not stored');
     }
   }
 }

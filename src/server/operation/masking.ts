@@ -6,9 +6,9 @@ import {
   type GraphQLSchema,
   isObjectType,
 } from 'graphql';
-import type { Context } from '../../graphql/context.ts';
+import type { Caller, Context } from '../../graphql/context.ts';
 import { failureOf, toGraphQLError } from '../../graphql/errors.ts';
-import type { Log } from '../../log.ts';
+import { type Log, lineShare } from '../../log.ts';
 import type { PipelinePlugin } from './plugin.ts';
 import type { RequestErrorCode } from './request-error.ts';
 
@@ -24,12 +24,14 @@ export function useMasking(log: Log): PipelinePlugin {
     result: ExecutionResult,
     { contextValue, schema }: ExecutionArgs,
   ): ExecutionResult => {
-    const { requestId } = contextValue as Context;
+    const { requestId, caller } = contextValue as Context;
     return result.errors === undefined
       ? result
       : {
           ...result,
-          errors: result.errors.map((error) => maskError(error, log, { requestId, schema })),
+          errors: result.errors.map((error) =>
+            maskError(error, log, { requestId, caller, schema }),
+          ),
         };
   };
 
@@ -61,11 +63,18 @@ export function useMasking(log: Log): PipelinePlugin {
   };
 }
 
-/** @param schema of the operation, where the error has a path: only names of the schema are logged, not aliases */
+type Origin = {
+  requestId?: string | undefined;
+  /** Its owner's share of the log is used. */
+  caller?: Pick<Caller, 'owner'> | undefined;
+  /** Of the operation, where the error has a path: only names of the schema are logged, not aliases. */
+  schema?: GraphQLSchema;
+};
+
 export function maskError(
   error: unknown,
   log: Log,
-  { requestId, schema }: { requestId?: string | undefined; schema?: GraphQLSchema } = {},
+  { requestId, caller, schema }: Origin = {},
 ): GraphQLError {
   const located = error instanceof GraphQLError ? error : undefined;
   const failure = failureOf(error);
@@ -77,7 +86,8 @@ export function maskError(
   // A client that disconnects is not a fault of this server.
   const level = isClientDisconnect(cause) ? 'debug' : 'error';
   const position = { path: pathForLog(located, schema), locations: located?.locations };
-  log[level]({ err: cause, ...position, requestId }, 'unexpected error');
+  const share = caller === undefined ? {} : { [lineShare]: caller.owner };
+  log[level]({ err: cause, ...position, requestId, ...share }, 'unexpected error');
   return new GraphQLError('Something went wrong on our side.', {
     ...(located?.nodes === undefined ? {} : { nodes: located.nodes }),
     ...(located?.path === undefined ? {} : { path: located.path }),

@@ -2,10 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isAsyncIterable } from '@envelop/core';
 import { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
-import { z } from 'zod';
 import type { WebhookService } from '../../domains/webhooks/service.ts';
 import { NotAuthenticatedError, QuotaExceededError } from '../../errors.ts';
-import { isAdmitted } from '../../graphql/access.ts';
 import type { Caller } from '../../graphql/context.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
 import type { Log } from '../../log.ts';
@@ -15,6 +13,7 @@ import { maskError } from '../operation/masking.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
 import { requestError, stripHttpExtension } from '../operation/request-error.ts';
 import { requestErrorResponse } from '../operation/request-params.ts';
+import { checkTarget, type Target } from './callback-target.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import type { EndReason, EventStreams, OpenStream } from './streams.ts';
 
@@ -25,16 +24,6 @@ import type { EndReason, EventStreams, OpenStream } from './streams.ts';
  */
 const protocolHeader = { 'subscription-protocol': 'callback/1.0' };
 
-/** `extensions.subscription`. The default of the heartbeat is that of the protocol's first version. */
-const targetShape = z.object({
-  callbackUrl: z.string(),
-  subscriptionId: z.string().min(1).max(256),
-  verifier: z.string().max(1024),
-  /** 0: no heartbeats. */
-  heartbeatIntervalMs: z.int().min(0).max(3_600_000).default(5_000),
-});
-
-type Target = z.output<typeof targetShape>;
 type Message =
   | { action: 'check' }
   | { action: 'next'; payload: unknown }
@@ -46,7 +35,6 @@ type Message =
  * disconnected, and Hive Gateway asks for one in 50 s by default.
  */
 const heartbeatsPerInterval = 2;
-const minHeartbeatMs = 100;
 const maxHeartbeatMs = 3_000;
 
 /** Pauses between attempts. A router can answer 404 while it is still storing the subscription, and 5xx for a moment. */
@@ -112,7 +100,7 @@ async function startPublishing(
   { target, caller, events, api }: CallbackRequest,
 ): Promise<Response> {
   const iterator = events[Symbol.asyncIterator]();
-  const { data, error } = checkTarget(parts, target, caller);
+  const { data, error } = checkTarget(parts.webhooks, target, caller);
   if (data === null) {
     await iterator.return?.();
     return requestErrorResponse(api, [error]);
@@ -123,8 +111,8 @@ async function startPublishing(
     const failure = new QuotaExceededError('subscriptions that start', busyRetrySeconds);
     return requestErrorResponse(api, [toGraphQLError(failure)], 429);
   }
-  const publisher = new EventPublisher(parts, data, iterator);
-  const isConfirmed = await publisher.start(caller).finally(release);
+  const publisher = new EventPublisher(parts, { target: data, caller, events: iterator });
+  const isConfirmed = await publisher.start().finally(release);
   if (!isConfirmed) {
     const message = 'The callbackUrl did not confirm the check of this subscription.';
     return requestErrorResponse(api, [requestError('CALLBACK_REFUSED', message)]);
@@ -133,40 +121,30 @@ async function startPublishing(
   return new api.Response(JSON.stringify({ data: null }), { headers });
 }
 
-/** Only known callers can make this server send requests: otherwise anyone could make it POST to any URL. */
-function checkTarget({ webhooks }: Parts, target: unknown, caller: Caller) {
-  if (!isAdmitted(caller)) {
-    return { data: null, error: toGraphQLError(new NotAuthenticatedError()) };
-  }
-  const { data } = targetShape.safeParse(target);
-  if (data === undefined) {
-    const message = 'extensions.subscription does not follow the callback protocol 1.0.';
-    return { data: null, error: requestError('BAD_REQUEST', message) };
-  }
-  const reason = webhooks.checkUrl(data.callbackUrl);
-  return reason === null
-    ? { data, error: null }
-    : { data: null, error: requestError('CALLBACK_REFUSED', reason) };
-}
+type Subscription = { target: Target; caller: Caller; events: AsyncIterator<unknown> };
 
 /** Sends the events of one subscription to its router, one after the other, until either side ends it. */
 class EventPublisher {
   readonly #parts: PublisherParts;
   readonly #target: Target;
+  readonly #caller: Caller;
   readonly #events: AsyncIterator<unknown>;
   readonly #closing = new AbortController();
   #stream: OpenStream | null = null;
   #stopHeartbeat = () => {};
 
-  constructor(parts: PublisherParts, target: Target, events: AsyncIterator<unknown>) {
+  constructor(parts: PublisherParts, { target, caller, events }: Subscription) {
     this.#parts = parts;
     this.#target = target;
+    this.#caller = caller;
     this.#events = events;
   }
 
   /** True if the router confirmed the check: then events are sent. False: the subscription has ended. */
-  async start(caller: Caller): Promise<boolean> {
-    this.#stream = this.#parts.streams.register(caller, (reason) => this.#endByServer(reason));
+  async start(): Promise<boolean> {
+    this.#stream = this.#parts.streams.register(this.#caller, (reason) =>
+      this.#endByServer(reason),
+    );
     const isConfirmed = await this.#send({ action: 'check' }, 404);
     if (!isConfirmed) {
       await this.#close();
@@ -188,7 +166,8 @@ class EventPublisher {
         if (done === true || !isAccepted) return;
       }
     } catch (error) {
-      await this.#send({ action: 'complete', errors: [maskError(error, this.#parts.log)] });
+      const masked = maskError(error, this.#parts.log, { caller: this.#caller });
+      await this.#send({ action: 'complete', errors: [masked] });
     } finally {
       await this.#close();
     }
@@ -197,8 +176,7 @@ class EventPublisher {
   #startHeartbeat(): void {
     const { heartbeatIntervalMs } = this.#target;
     if (heartbeatIntervalMs === 0) return;
-    const wantedMs = heartbeatIntervalMs / heartbeatsPerInterval;
-    const everyMs = Math.min(Math.max(minHeartbeatMs, wantedMs), maxHeartbeatMs);
+    const everyMs = Math.min(heartbeatIntervalMs / heartbeatsPerInterval, maxHeartbeatMs);
     this.#stopHeartbeat = startHeartbeat(async () => {
       if (!(await this.#send({ action: 'check' }))) await this.#close();
     }, everyMs);

@@ -194,3 +194,33 @@ describe('works with RETENTION_DAYS=1', () => {
     expect(await db.query('select 1 from lipsyncs')).toEqual([]);
   });
 });
+
+describe('works while attempts cannot be stored', () => {
+  it("logs each, with a limit for its owner that does not hide other owners' lines", async () => {
+    const service = await startWebhooks({
+      timeoutMs: hour,
+      resolve: async () => [{ address: '127.0.0.1', family: 4 }],
+    });
+    try {
+      await service.db.query(
+        `create function fail() returns trigger language plpgsql as $$ begin raise 'broken'; end $$`,
+      );
+      await service.db.query(
+        `create trigger fail before update on webhook_deliveries for each row
+         when (new.last_status is not null) execute function fail()`,
+      );
+      const receiver = await receive();
+      const change = (name: string, owner: string) =>
+        service.changeLipsync(`http://${name}.test:${receiver.port}/`, { owner });
+      const patience = { timeout: 60_000, interval: 50 };
+      for (const n of Array(62).keys()) await change(`h${n}`, 'key:ann');
+      await vi.waitFor(() => expect(receiver.received).toHaveLength(62), patience);
+      await change('bob', 'key:bob');
+      const count = () =>
+        service.lines.filter((line) => line.includes('a webhook attempt was not stored')).length;
+      await vi.waitFor(() => expect(count()).toBe(61), patience);
+    } finally {
+      await service.close();
+    }
+  }, 120_000);
+});
