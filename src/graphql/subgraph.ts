@@ -8,6 +8,7 @@ import {
   GraphQLInputObjectType,
   GraphQLSchema,
   getNamedType,
+  isObjectType,
   isUnionType,
   Kind,
   type NameNode,
@@ -17,6 +18,7 @@ import {
   visit,
 } from 'graphql';
 import { builder } from './builder.ts';
+import { encodeId } from './ids.ts';
 
 /** The highest version that `@apollo/composition` and `@theguild/federation-composition` both support. */
 const federation = 'https://specs.apollo.dev/federation/v2.9';
@@ -94,8 +96,25 @@ export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } 
   // Only for the executable schema: a subgraph must not set the description of a supergraph.
   schema.description = schemaDescription;
   service.resolve = () => ({ sdl: printSdl() });
+  encodeIdsAtOnce(schema);
   skipUnknownTypes(entities);
   return { schema, printSdl };
+}
+
+type NodeOptions = { id?: { resolve?: (source: unknown) => string } };
+
+/**
+ * Encodes the ids of nodes without a promise. The resolvers of Pothos' relay plugin are async, which takes a third of the
+ * time of a list.
+ */
+function encodeIdsAtOnce(schema: GraphQLSchema): void {
+  for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
+    const keyOf = (type.extensions.pothosOptions as NodeOptions | undefined)?.id?.resolve;
+    const { id } = type.getFields();
+    if (keyOf !== undefined && id !== undefined) {
+      id.resolve = (source) => encodeId(type.name, keyOf(source));
+    }
+  }
 }
 
 type Reference = { __typename?: unknown };

@@ -1,0 +1,94 @@
+import { isAsyncIterable, mapAsyncIterator } from '@envelop/core';
+import { type ExecutionResult, OperationTypeNode } from 'graphql';
+import type { Context } from '../../graphql/context.ts';
+import { executePlan } from '../../graphql/execution/execute.ts';
+import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
+import { subscribePerEvent } from './context-per-event.ts';
+import { type Charge, chargeCost, settleCost } from './cost.ts';
+import { type Introspection, mayIntrospect } from './introspection.ts';
+import { maskError, maskResult } from './masking.ts';
+import type { PreparedOperation } from './prepared-operation.ts';
+import { rejectedResult } from './request-error.ts';
+
+export type RunInput = {
+  /** As the client sent them. */
+  variables: Variables | null | undefined;
+  context: Context;
+};
+
+/** One result, or the results of a subscription. A result without `data` rejects the operation: it was not executed. */
+export type RunResult = ExecutionResult | AsyncIterable<ExecutionResult>;
+
+export type Run = (operation: PreparedOperation, input: RunInput) => Promise<RunResult>;
+
+/** Executes prepared operations for all transports: the policies that depend on the caller and the variables are here. */
+export function createRunner({ introspection }: { introspection: Introspection }): Run {
+  return async (operation, input) => {
+    const { caller, log, requestId } = input.context;
+    try {
+      const { introspectionErrors } = operation;
+      if (introspectionErrors.length > 0 && !mayIntrospect(introspection, caller)) {
+        return rejectedResult(introspectionErrors);
+      }
+      const coerced = operation.coerceVariables(input.variables ?? {});
+      if ('errors' in coerced) return rejectedResult(coerced.errors);
+      const { coerced: variables } = coerced;
+      const planned = operation.planFor(variables);
+      const charge = await chargeCost({ price: planned.price, variables }, input.context);
+      if ('errors' in charge) return rejectedResult(charge.errors);
+      const charged = { ...input, operation, plan: planned.plan, charge };
+      return operation.operation.operation === OperationTypeNode.SUBSCRIPTION
+        ? await subscribe(charged)
+        : await execute(charged);
+    } catch (thrown) {
+      return rejectedResult([maskError(thrown, log, { requestId })]);
+    }
+  };
+}
+
+type ChargedOperation = RunInput & {
+  operation: PreparedOperation;
+  plan: OperationPlan;
+  charge: Charge;
+};
+
+async function execute({ plan, charge, context }: ChargedOperation): Promise<ExecutionResult> {
+  const { variables } = charge;
+  const executed = await executePlan(plan, {
+    rootValue: undefined,
+    contextValue: context,
+    variables,
+  });
+  const result = mask(executed, plan, context);
+  await settleCost(charge, result, context);
+  return result;
+}
+
+async function subscribe(charged: ChargedOperation): Promise<RunResult> {
+  const { operation, plan, charge, context } = charged;
+  const args = {
+    schema: operation.schema,
+    document: operation.document,
+    operationName: operation.operationName,
+    variableValues: charged.variables,
+    contextValue: context,
+  };
+  const results = await subscribePerEvent(args, (rootValue, contextValue) =>
+    executePlan(plan, { rootValue, contextValue, variables: charge.variables }),
+  );
+  if (!isAsyncIterable(results)) return mask(results, plan, context);
+  let isFirst = true;
+  const report = async (executed: ExecutionResult) => {
+    const result = mask(executed, plan, context);
+    if (isFirst) await settleCost(charge, result, context);
+    isFirst = false;
+    return result;
+  };
+  const { log, requestId } = context;
+  const fail = (error: unknown) => rejectedResult([maskError(error, log, { requestId })]);
+  return mapAsyncIterator(results, report, fail);
+}
+
+function mask(result: ExecutionResult, { schema }: OperationPlan, { log, requestId }: Context) {
+  return maskResult(result, { log, requestId, schema });
+}
