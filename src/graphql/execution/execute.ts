@@ -1,5 +1,7 @@
 import {
+  defaultTypeResolver,
   type ExecutionResult,
+  type GraphQLAbstractType,
   GraphQLError,
   type GraphQLObjectType,
   type GraphQLResolveInfo,
@@ -183,11 +185,16 @@ class Execution {
     if (value === null || value === undefined) return completeNull(at.field, shape);
     if (shape.kind === 'list') return this.#completeList(at, shape.item, value);
     if (shape.kind === 'object') return this.#completeObject(at, shape.type, value);
+    return this.#completeAbstract(at, shape.type, value);
+  }
+
+  #completeAbstract(at: Position, type: GraphQLAbstractType, value: unknown): unknown {
     const info = at.info as GraphQLResolveInfo;
-    const type = findRuntimeType(shape.type, { value, context: this.#input.contextValue, info });
-    return isPromise(type)
-      ? type.then((each) => this.#completeObject(at, each, value))
-      : this.#completeObject(at, type, value);
+    const resolveType = type.resolveType ?? defaultTypeResolver;
+    const resolved = resolveType(value, this.#input.contextValue, info, type);
+    const complete = (name: string | undefined) =>
+      this.#completeObject(at, findRuntimeType(type, name, info), value);
+    return isPromise(resolved) ? resolved.then(complete) : complete(resolved);
   }
 
   #completeList({ field, path, info }: Position, item: Shape, value: unknown) {
@@ -201,8 +208,8 @@ class Execution {
         completed.push(completedItem);
       }
     } catch (error) {
-      // Without a handler the rejection of an item before it would end the process.
-      void Promise.allSettled(completed);
+      // Without a handler the rejection of another item would end the process.
+      void Promise.allSettled(Array.isArray(value) ? [...completed, ...value] : completed);
       throw error;
     }
     return hasPromise ? Promise.all(completed) : completed;

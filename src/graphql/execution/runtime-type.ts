@@ -1,5 +1,4 @@
 import {
-  defaultTypeResolver,
   type GraphQLAbstractType,
   GraphQLError,
   type GraphQLObjectType,
@@ -8,21 +7,11 @@ import {
 } from 'graphql';
 
 /**
- * The object type of a value of an interface or union.
+ * The object type of this name.
  *
- * @throws GraphQLError if it is not one of its possible types
+ * @throws GraphQLError if it is not a possible type of the interface or union
  */
 export function findRuntimeType(
-  type: GraphQLAbstractType,
-  { value, context, info }: { value: unknown; context: unknown; info: GraphQLResolveInfo },
-): GraphQLObjectType | Promise<GraphQLObjectType> {
-  const resolveType = type.resolveType ?? defaultTypeResolver;
-  const resolved = resolveType(value, context, info, type);
-  const check = (name: string | undefined) => checkType(type, name, info);
-  return typeof resolved === 'object' && resolved !== null ? resolved.then(check) : check(resolved);
-}
-
-function checkType(
   abstract: GraphQLAbstractType,
   name: string | undefined,
   { schema, fieldNodes, parentType, fieldName }: GraphQLResolveInfo,
