@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createCallbackHandler } from './callbacks/route.ts';
-import { readCallbackSecrets } from './callbacks/secrets.ts';
+import { readCallbackSecrets } from './callbacks/token.ts';
 import { parseApiKeyFile } from './config/api-keys.ts';
 import { publicUrlAt } from './config/public-url.ts';
 import type { Config } from './config.ts';
@@ -65,8 +65,8 @@ export async function startApp(options: AppOptions) {
     jobs.start(),
   ]);
   const upstream = createUpstream({ ...upstreamAt, timeoutMs: config.upstream.timeoutMs, log });
-  // Set after listening: with PORT=0 the system chooses the port.
-  const address = { publicUrl: config.server.publicUrl ?? '' };
+  // Set after listening: with PORT=0 the system chooses the port, and HOST can be a name.
+  const address = { publicUrl: config.server.publicUrl ?? '', listensOn: config.server.host };
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
@@ -77,7 +77,8 @@ export async function startApp(options: AppOptions) {
   const transports = createTransports(parts, services);
 
   await services.webhooks.start();
-  const port = await listen(transports.server, config.server);
+  const { port, address: listensOn } = await listen(transports.server, config.server);
+  address.listensOn = listensOn;
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
@@ -126,6 +127,7 @@ async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' 
 }
 
 type Parts = ServiceParts & {
+  address: { listensOn: string };
   heartbeatMs: number | undefined;
   trustedDocuments: TrustedDocuments;
   keyFile: ApiKeyFile | null;
@@ -193,18 +195,18 @@ function createTransports(parts: Parts, services: Services) {
 
 /** Which pages and host names the server accepts requests from and for. */
 function createSenderRules({ config, address }: Parts) {
-  const { host, graphiql, corsOrigins, allowedHosts } = config.server;
+  const { graphiql, corsOrigins, allowedHosts } = config.server;
   const publicUrl = () => address.publicUrl;
   return {
     origins: { publicUrl, corsOrigins, allowsLoopbackOrigins: config.mode === 'sandbox' },
-    hosts: { publicUrl, listensOn: host, allowedHosts },
+    hosts: { publicUrl, listensOn: () => address.listensOn, allowedHosts },
     hasGraphiql: graphiql,
   };
 }
 
-function listen(server: Server, at: { host: string; port: number }): Promise<number> {
+function listen(server: Server, at: { host: string; port: number }): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(at.port, at.host, () => resolve((server.address() as AddressInfo).port));
+    server.listen(at.port, at.host, () => resolve(server.address() as AddressInfo));
   });
 }

@@ -204,14 +204,18 @@ export class IdempotencyConflictError extends Failure {
   }
 }
 
+/** What has no free place: the whole queue, or the part of it that one owner can use now. */
+export type FullQueue = 'QUEUE' | 'SHARE_OF_OWNER';
+
 export class QueueFullError extends Failure {
   override readonly code = 'QUEUE_FULL';
 
-  constructor() {
-    super('Too many lip-syncs are waiting. Try again later.', {
-      retryable: true,
-      afterSeconds: 30,
-    });
+  constructor(full: FullQueue) {
+    const message =
+      full === 'QUEUE'
+        ? 'Too many lip-syncs of all owners are waiting. Try again later.'
+        : 'Too many of your lip-syncs are waiting: the other places are for other owners. Try again when some of yours have started.';
+    super(message, { retryable: true, afterSeconds: 30 });
   }
 }
 

@@ -7,10 +7,13 @@ export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** Lines of one message in a minute. The first sixty of a fault show as much as all of them. */
+/** A field that is not written. Its text names the owner, or another cause, among which the lines of a message are shared. */
+export const lineShare = Symbol('share of the lines of a message');
+
+/** Lines of one message and share in a minute. The first sixty of a fault show as much as all of them. */
 const maxProblemLines = 60;
 
-/** The same for `info` and below: 20 requests a second, at most 400 MB a day. `/metrics` counts every request. */
+/** The same for `info` and below: 20 requests a second, at most 400 MB a day for a share. `/metrics` counts every request. */
 const maxOtherLines = 1_200;
 
 const warnLevel = pino.levels.values.warn ?? 40;
@@ -18,7 +21,7 @@ const warnLevel = pino.levels.values.warn ?? 40;
 /**
  * JSON lines on stdout: `{"level":"info","time":"2026-01-01T00:00:00.000Z","msg":…}`. Lines contain nothing that a caller
  * wrote: `err` is reduced to what is safe, and all other fields are codes, ids and numbers. Each message has a limit per
- * minute, after which one line reports how many were suppressed.
+ * minute, which the values of `lineShare` share, and after the minute one line reports how many were suppressed.
  */
 export function createLog(
   level: LogLevel,
@@ -46,14 +49,29 @@ export function createLog(
           const max = number >= warnLevel ? maxProblemLines : maxOtherLines;
           const isAdmitted =
             message === suppressedMessage ||
-            limiter.admit(`${pino.levels.labels[number]} ${message}`, max);
+            limiter.admit(
+              { kind: `${pino.levels.labels[number]} ${message}`, share: shareOf(fields) },
+              max,
+            );
           if (isAdmitted) method.apply(this, [fields, message]);
         },
       },
     },
     destination ?? pino.destination(1),
   );
+  limiters.set(log, limiter);
   return log;
+}
+
+const limiters = new WeakMap<Log, ReturnType<typeof createLineLimiter>>();
+
+/** Reports the lines that were suppressed until now: when the process stops, their minute does not end any more. */
+export function reportSuppressedLines(log: Log): void {
+  limiters.get(log)?.reportAll();
+}
+
+function shareOf(fields: { [lineShare]?: string }): string {
+  return fields[lineShare] ?? '';
 }
 
 const suppressedMessage = 'log lines were suppressed';

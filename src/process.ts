@@ -5,7 +5,7 @@ import { ConfigError } from './config/error.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectDatabase } from './database/connect.ts';
 import { DataDirInUseError } from './database/lock.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog, type Log, reportSuppressedLines } from './log.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /** After this time the process exits in any case. Supervisors commonly kill a process ten seconds after SIGTERM. */
@@ -84,9 +84,13 @@ function stopOnSignals(running: { app: App; sandbox: Sandbox | null; log: Log })
     isStopping = true;
     running.log.info({ signal }, 'stopping');
     // A POST that is still in progress then is looked up after the next start, and never sent again.
-    setTimeout(() => process.exit(0), maxStopMs).unref();
+    setTimeout(() => {
+      reportSuppressedLines(running.log);
+      process.exit(0);
+    }, maxStopMs).unref();
     await running.app.close();
     await running.sandbox?.close();
+    reportSuppressedLines(running.log);
     running.log.info('stopped');
     process.exit(0);
   };

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { connectDatabase, type Database } from '../src/database/connect.ts';
 import { InvalidInputError } from '../src/errors.ts';
-import { createLog, type LogLevel } from '../src/log.ts';
+import { createLog, type LogLevel, lineShare, reportSuppressedLines } from '../src/log.ts';
 import { schema } from '../src/schema.ts';
 import { openApiKeyFile } from '../src/server/auth/api-key-file.ts';
 import { silentLog, testStorage } from './support/database.ts';
@@ -118,6 +118,30 @@ describe('works', () => {
     endMinute();
     expect(lines).toHaveLength(1_201);
     expect(lines.at(-1)).toMatchObject({ level: 'info', suppressed: 3_800, of: 'request' });
+  });
+
+  // One caller's requests, or its failing webhooks, once hid those of every other caller.
+  test('one share of a message does not hide the lines of the others', () => {
+    const { log, lines, endMinute } = openLog();
+    const warn = (owner: string) => log.warn({ [lineShare]: owner }, 'a webhook failed');
+    for (let n = 0; n < 1_000; n += 1) warn('ann');
+    warn('bob');
+    log.warn('a webhook failed');
+    expect(lines).toHaveLength(62);
+    for (const owner of Array(1_000).keys()) warn(`owner ${owner}`);
+    expect(lines).toHaveLength(120);
+    expect(JSON.stringify(lines)).not.toMatch(/ann|bob|owner/);
+    endMinute();
+    expect(lines.at(-1)).toMatchObject({ suppressed: 1_882, of: 'a webhook failed' });
+  });
+
+  test('reports what was suppressed when the process stops, once', () => {
+    const { log, lines, endMinute } = openLog();
+    for (let n = 0; n < 100; n += 1) log.error('broken');
+    reportSuppressedLines(log);
+    endMinute();
+    const reports = lines.filter(({ msg }) => msg === 'log lines were suppressed');
+    expect(reports).toMatchObject([{ suppressed: 40, of: 'broken' }]);
   });
 
   test('counts levels of one message separately', () => {

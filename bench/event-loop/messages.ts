@@ -81,7 +81,7 @@ const postForm = (body: string, headers: Record<string, string> = {}) =>
 
 /** @param afterSignIn messages that are sent after `connection_ack` */
 function webSocket({ first, afterSignIn }: { first?: string; afterSignIn?: string }) {
-  return async ({ url }: Target): Promise<string> => {
+  return async ({ url, token }: Target): Promise<string> => {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     const { promise, resolve } = Promise.withResolvers<string>();
     socket.on('error', () => undefined);
@@ -92,7 +92,8 @@ function webSocket({ first, afterSignIn }: { first?: string; afterSignIn?: strin
       else resolve(type === 'error' ? codeIn(JSON.stringify(payload)) : type);
     });
     await once(socket, 'open');
-    socket.send(first ?? '{"type":"connection_init"}');
+    const payload = { authorization: `Bearer ${token}` };
+    socket.send(first ?? JSON.stringify({ type: 'connection_init', payload }));
     const outcome = await promise;
     socket.terminate();
     return outcome;
@@ -109,7 +110,9 @@ async function leaveMetrics({ url }: Target): Promise<string> {
       const socket = connect(Number(port), hostname);
       socket.on('error', () => undefined);
       await once(socket, 'connect');
-      socket.end(`GET /metrics HTTP/1.1\r\nhost: ${host}\r\n\r\n`);
+      const head = `GET /metrics HTTP/1.1\r\nhost: ${host}\r\n\r\n`;
+      // Reset before the head is written, the socket would keep this process busy for ever.
+      await new Promise<void>((resolve) => socket.write(head, () => resolve()));
       socket.resetAndDestroy();
     }),
   );
@@ -121,6 +124,12 @@ const getIds = ({ url }: Target) =>
     `${url}/graphql?${new URLSearchParams({ query: nodes, variables: `{"ids":${ids(4_000)}}` })}`,
     { headers: { accept: 'application/json' } },
   ).then(async (response) => `${response.status} ${codeIn(await response.text())}`);
+
+/** Needs no token. */
+const getPage = ({ url }: Target) =>
+  fetch(`${url}/graphql`, { headers: { accept: 'text/html' } }).then(
+    async (response) => `${response.status} ${(await response.text()).length} characters`,
+  );
 
 const sse = { accept: 'text/event-stream' };
 
@@ -172,6 +181,7 @@ export const messages: Message[] = [
   { transport: 'POST', name: '30 MB', send: post('x'.repeat(30 * megabyte)) },
   { transport: 'event stream by POST', name: '1 MB of ids', send: post(manyIds, sse) },
   { transport: 'GET', name: '4 kB of ids', send: getIds },
+  { transport: 'GET', name: 'GraphiQL', send: getPage },
   {
     transport: 'multipart',
     name: '1 MB of ids',

@@ -1,4 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Sql } from '../database/connect.ts';
+import { createSettingOnce } from '../database/settings.ts';
 
 /** The endpoint that a token is for. It is part of the signed text, so that a token is valid at one endpoint only. */
 export type TokenPurpose = 'callback' | 'upload';
@@ -79,6 +81,16 @@ function keyIdOf(secret: string): string {
 /** No part contains a dot, so different claims never give the same text. */
 function macOf(secret: string, purpose: TokenPurpose, body: string): string {
   return createHmac('sha256', secret).update(`${purpose}.${body}`).digest('base64url');
+}
+
+/** The configured secrets, or one that is generated once and stored, so that URLs given out before a restart stay valid. */
+export async function readCallbackSecrets(
+  sql: Sql,
+  configured: readonly string[] | null,
+): Promise<readonly string[]> {
+  if (configured !== null) return configured;
+  const generated = randomBytes(32).toString('base64url');
+  return [await createSettingOnce(sql, 'callback_secret', generated)];
 }
 
 /** For the uploads slice, which must not know the secrets. The expiry is checked there, on the upload's row. */

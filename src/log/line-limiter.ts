@@ -1,3 +1,5 @@
+import { OwnerSlots } from '../owner-slots.ts';
+
 /** Runs a callback after a time. */
 export type Timer = (callback: () => void, ms: number) => void;
 
@@ -9,9 +11,19 @@ export const logWindowMs = 60_000;
  */
 const maxKinds = 500;
 
+/** Lines of one kind in one minute. */
+type Window = { lines: OwnerSlots; suppressed: number };
+
+export type Line = {
+  kind: string;
+  /** The owner, or another cause, among which the lines of a kind are shared. */
+  share: string;
+};
+
 /**
  * Limits the lines of each kind in each minute, so that one caller, or one broken dependency, can't fill the disk of the
- * log. At the end of a minute `report` is called once for each kind with the number of its suppressed lines.
+ * log. A share writes another line only while it has written fewer than are left, so it can't hide the lines of the others.
+ * At the end of a minute `report` is called once for each kind with the number of its suppressed lines.
  */
 export function createLineLimiter(parts: {
   report: (kind: string, suppressed: number) => void;
@@ -19,24 +31,35 @@ export function createLineLimiter(parts: {
   timer?: Timer | undefined;
 }) {
   const { report, timer = (callback, ms) => void setTimeout(callback, ms).unref() } = parts;
-  const counts = new Map<string, number>();
+  const windows = new Map<string, Window>();
 
-  function startWindow(kind: string, max: number): void {
+  function openWindow(kind: string, maxOfShare: number): Window {
+    const window = { lines: new OwnerSlots({ all: 2 * maxOfShare }), suppressed: 0 };
+    windows.set(kind, window);
     timer(() => {
-      const suppressed = (counts.get(kind) ?? 0) - max;
-      counts.delete(kind);
-      if (suppressed > 0) report(kind, suppressed);
+      if (windows.get(kind) === window) closeWindow(kind, window);
     }, logWindowMs);
+    return window;
+  }
+
+  function closeWindow(kind: string, { suppressed }: Window): void {
+    windows.delete(kind);
+    if (suppressed > 0) report(kind, suppressed);
   }
 
   return {
-    /** Whether a line of this kind may be written now. `max` is the number of lines in a minute. */
-    admit(text: string, max: number): boolean {
-      const kind = counts.has(text) || counts.size < maxKinds ? text : 'other';
-      const count = (counts.get(kind) ?? 0) + 1;
-      if (count === 1) startWindow(kind, max);
-      counts.set(kind, count);
-      return count <= max;
+    /** Whether this line may be written now. `maxOfShare` is the most that one share gets in a minute; all get twice that. */
+    admit({ kind: text, share }: Line, maxOfShare: number): boolean {
+      const kind = windows.has(text) || windows.size < maxKinds ? text : 'other';
+      const window = windows.get(kind) ?? openWindow(kind, maxOfShare);
+      const isAdmitted = window.lines.acquire(share) !== null;
+      if (!isAdmitted) window.suppressed += 1;
+      return isAdmitted;
+    },
+
+    /** Reports now what was suppressed in the minutes that have not ended. */
+    reportAll(): void {
+      for (const [kind, window] of [...windows]) closeWindow(kind, window);
     },
   };
 }

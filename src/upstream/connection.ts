@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
-import { connectOnce } from './connect-once.ts';
 import { redactToken } from './errors.ts';
 import { type ExchangeTimeout, exchange, type HttpResponse, type NoResponse } from './exchange.ts';
 import { isSuccess } from './response.ts';
@@ -114,4 +113,20 @@ export class Connection {
       headers: { ...this.#headers, ...request.headers },
     };
   }
+}
+
+/**
+ * A connector for one request over one connection. undici connects again, without limit, when a connection ends before
+ * the request was written to it; the second attempt fails here instead.
+ */
+export function connectOnce(connector: buildConnector.connector): buildConnector.connector {
+  let isUsed = false;
+  return (options, callback) => {
+    if (isUsed) {
+      callback(new Error('The connection ended before the request was written.'), null);
+      return;
+    }
+    isUsed = true;
+    connector(options, callback);
+  };
 }

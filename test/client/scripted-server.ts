@@ -203,3 +203,6 @@ export function failureOf(code: string, retryAfterSeconds: number | null = null)
   const message = `The failure ${code}.`;
   return { code, message, retryable: retryAfterSeconds !== null, retryAfterSeconds };
 }
+
+export const begin: Step = (stream) => stream.next(event(1, 'GENERATING'));
+export const finish: Step = (stream) => stream.next(event(2, 'COMPLETED'));

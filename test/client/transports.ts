@@ -13,6 +13,7 @@ export const transports = [
 
 /** The default number of attempts with delays of milliseconds, because tests wait for events and not for time. */
 export const fastBackOff = { firstMs: 1, maxMs: 20 };
+export const threeAttempts = { ...fastBackOff, attempts: 3 };
 
 /** Watches until the end and returns the sequence numbers of the events. */
 export async function collectSequences(server: WatchableServer, id: string): Promise<number[]> {

@@ -7,16 +7,18 @@ import {
   watchLipsync,
 } from 'lipsync-graphql-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { event, type ScriptedStream, type Step, startScriptedServer } from './scripted-server.ts';
-import { collectSequences, fastBackOff, transports } from './transports.ts';
+import {
+  begin,
+  finish,
+  type ScriptedStream,
+  type Step,
+  startScriptedServer,
+} from './scripted-server.ts';
+import { threeAttempts as backOff, collectSequences, transports } from './transports.ts';
 
 const id = 'a lip-sync';
-const backOff = { ...fastBackOff, attempts: 3 };
 
 const collect = (server: WatchableServer) => collectSequences(server, id);
-
-const begin: Step = (stream) => stream.next(event(1, 'GENERATING'));
-const finish: Step = (stream) => stream.next(event(2, 'COMPLETED'));
 
 describe.each(transports)('over $name', ({ make }) => {
   describe('works', () => {
@@ -129,7 +131,7 @@ describe.each(transports)('over $name', ({ make }) => {
     const target = {
       url: `http://127.0.0.1:${port}/`,
       transport: make({ silenceMs: 60 }),
-      backOff: { ...fastBackOff, attempts: 2 },
+      backOff: { ...backOff, attempts: 2 },
     };
     // Counts connections with a request: Node also opens connections without sending one.
     const used: Socket[] = [];

@@ -7,16 +7,12 @@ import {
 } from 'lipsync-graphql-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { WebSocket as WsWebSocket } from 'ws';
-import { event, type Step, startScriptedServer } from './scripted-server.ts';
-import { collectSequences, fastBackOff, transports } from './transports.ts';
+import { begin, finish, type Step, startScriptedServer } from './scripted-server.ts';
+import { threeAttempts as backOff, collectSequences, transports } from './transports.ts';
 
 const id = 'a lip-sync';
-const backOff = { ...fastBackOff, attempts: 3 };
 
 const collect = (server: WatchableServer) => collectSequences(server, id);
-
-const begin: Step = (stream) => stream.next(event(1, 'GENERATING'));
-const finish: Step = (stream) => stream.next(event(2, 'COMPLETED'));
 
 describe('over server-sent events', () => {
   const answer =

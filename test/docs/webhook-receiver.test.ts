@@ -6,21 +6,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { createLipsync } from '../support/lipsyncs.ts';
 import { blocksOf, commandsIn, pageOf, root, shapeOf } from './pages.ts';
 
 const [command = ''] = blocksOf('sh')
   .flatMap(({ block }) => commandsIn(block))
   .filter((each) => each.includes('webhook-receiver.ts'));
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function untilItListens(url: string): Promise<void> {
   for (;;) {
@@ -42,7 +34,7 @@ describe('the documented receiver', () => {
     const { data } = await app.ask<{ rotateWebhookSecret: { secret: string } }>(
       'mutation { rotateWebhookSecret { ... on RotateWebhookSecretSuccess { secret } } }',
     );
-    const port = await findPort();
+    const port = await findFreePort();
     url = `http://127.0.0.1:${port}/lipsyncs`;
     receiver = spawn(
       'sh',

@@ -8,6 +8,7 @@ import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/s
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
 import { createLipsync, readLipsync, withHeaders } from '../support/lipsyncs.ts';
 import { type Program, startProgram } from '../support/program.ts';
+import { createUpload, uploadFile } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const plusMail = 'voice-over+lip-sync@studio-one.example';
@@ -238,25 +239,15 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
   });
 
   test('lip-syncs an uploaded sound, watched over WebSocket', async () => {
-    const upload = await client.ask<{
-      createUpload: { uploadUrl: string; upload: { id: string } };
-    }>(
-      'mutation ($input: CreateUploadInput!) { createUpload(input: $input) { ... on CreateUploadSuccess { uploadUrl upload { id } } } }',
-      { input: { kind: 'AUDIO', contentType: 'audio/wav', size: audio.length } },
-      headers,
-    );
-    const { uploadUrl, upload: created } = upload.data?.createUpload ?? {
-      uploadUrl: '',
-      upload: { id: '' },
-    };
-    expect(uploadUrl.startsWith(`${url}/uploads/`)).toBe(true);
-    const put = await fetch(uploadUrl, { method: 'PUT', body: audio });
-    expect(await put.json()).toMatchObject({ id: created.id, state: 'READY' });
+    const upload = await createUpload(withHeaders(client, headers), { size: audio.length });
+    expect(upload.url.startsWith(`${url}/uploads/`)).toBe(true);
+    const put = await fetch(upload.url, { method: 'PUT', body: audio });
+    expect(await put.json()).toMatchObject({ id: upload.id, state: 'READY' });
     expect(put.status).toBe(200);
 
     const { id, reference } = await createLipsync(withHeaders(client, headers), {
       video: { id: sourceId },
-      speech: { audioUploadId: created.id },
+      speech: { audioUploadId: upload.id },
       keepOriginalSound: true,
       maxJobs: 2,
       reference: 'order 17',
@@ -348,17 +339,9 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
       Buffer.from([0, 0, 0, 8]),
       Buffer.from('mdat'),
     ]);
-    const upload = await client.ask<{
-      createUpload: { uploadUrl: string; upload: { id: string } };
-    }>(
-      'mutation ($input: CreateUploadInput!) { createUpload(input: $input) { ... on CreateUploadSuccess { uploadUrl upload { id } } } }',
-      { input: { kind: 'VIDEO', contentType: 'video/mp4', size: film.length } },
-      headers,
-    );
-    const { uploadUrl = '', upload: created } = upload.data?.createUpload ?? {};
-    expect((await fetch(uploadUrl, { method: 'PUT', body: film })).status).toBe(200);
+    const uploadId = await uploadFile(withHeaders(client, headers), 'VIDEO', film);
     const { id, status } = await createLipsync(withHeaders(client, headers), {
-      video: { uploadId: created?.id },
+      video: { uploadId },
       text,
       offPeak: true,
     });

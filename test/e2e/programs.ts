@@ -1,13 +1,13 @@
 import { afterEach, beforeEach } from 'vitest';
 import { type TestStorage, testStorage } from '../support/database.ts';
-import { fakeToken } from '../support/fake-upstream/behaviour.ts';
+import { type Behaviour, fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { type Program, startProgram } from '../support/program.ts';
 
 const email = 'night+shift@operators.example';
 
 /** For each test of a file: a database folder, a fake upstream, and programs that are killed at the end. */
-export function usePrograms() {
+export function usePrograms(behaviour: Partial<Behaviour> = {}) {
   const running = new Set<Program>();
   let storage: TestStorage;
   let upstream: FakeUpstream;
@@ -19,8 +19,9 @@ export function usePrograms() {
       accounts: [{ email, maxJobs: 3 }],
       callbacks: 'none',
       schedulerId: 'id',
+      ...behaviour,
     });
-    upstream.addVideo(email, 'a face');
+    upstream.addVideo(upstream.accounts[0]?.email ?? '', 'a face');
   });
   afterEach(async () => {
     for (const program of running) await program.kill('SIGKILL');

@@ -5,6 +5,7 @@ import { openReceiver, type Receiver, verify } from '../domains/webhooks/webhook
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts';
 import { type TestStorage, testStorage } from '../support/database.ts';
 import { createLipsync, withHeaders } from '../support/lipsyncs.ts';
+import { createUpload } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const scopes = 'lipsync:read lipsync:write videos:read';
@@ -29,8 +30,6 @@ const before = {
   AUTH_JWT_SECRET: jwtSecrets[0] ?? '',
 };
 
-const createUpload = `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) {
-  ... on CreateUploadSuccess { uploadUrl upload { id } } ... on LipsyncError { code } } }`;
 const rotate =
   'mutation { rotateWebhookSecret { ... on RotateWebhookSecretSuccess { secret } ... on LipsyncError { code } } }';
 const readUpload = 'query ($id: ID!) { upload(id: $id) { id } }';
@@ -51,10 +50,9 @@ beforeAll(async () => {
   const start = (env: Record<string, string>, more: Partial<TestAppOptions> = {}) =>
     startTestApp({ storage, env: { ...shared, ...env }, ...more });
   first = await start(before);
-  // biome-ignore lint/suspicious/noExplicitAny: the test knows the shape of the answer.
-  const made = (await first.ask<any>(createUpload, {}, asOld)).data.createUpload;
-  given.uploadPath = new URL(made.uploadUrl).pathname;
-  given.uploadId = made.upload.id;
+  const upload = await createUpload(withHeaders(first, asOld));
+  given.uploadPath = new URL(upload.url).pathname;
+  given.uploadId = upload.id;
   // biome-ignore lint/suspicious/noExplicitAny: the test knows the shape of the answer.
   given.webhookSecret = (await first.ask<any>(rotate, {}, asOld)).data.rotateWebhookSecret.secret;
   given.jwt = await signWith(jwtSecrets[0] ?? '');
@@ -80,7 +78,7 @@ afterAll(async () => {
 
 async function codeFor(authorization: string): Promise<string | undefined> {
   const { data } = await second.ask<{ createUpload: { code?: string } }>(
-    createUpload,
+    'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on LipsyncError { code } } }',
     {},
     { authorization },
   );

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createGraphQLClient } from '../support/graphql-client.ts';
+import { withHeaders } from '../support/lipsyncs.ts';
+import { uploadFile } from '../support/uploads.ts';
 import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 let graph: Graph;
@@ -162,23 +164,11 @@ describe('works', () => {
   });
 
   test('an upload created through the gateway accepts its file', async () => {
-    const { data } = await graph.ask<{
-      createUpload: { uploadUrl: string; upload: { id: string } };
-    }>(
-      `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
-         ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
-      {},
-      callers.first,
-    );
-    const { status } = await fetch(data?.createUpload.uploadUrl ?? '', {
-      method: 'PUT',
-      headers: { 'content-type': 'video/mp4' },
-      body: await readFile('src/sandbox/media/source-1.mp4'),
-    });
-    expect(status).toBe(200);
+    const film = new Uint8Array(await readFile('src/sandbox/media/source-1.mp4'));
+    const id = await uploadFile(withHeaders(graph, callers.first), 'VIDEO', film);
     const asked = await graph.ask<{ upload: { state: string } }>(
       'query ($id: ID!) { upload(id: $id) { state contentType } }',
-      { id: data?.createUpload.upload.id },
+      { id },
       callers.first,
     );
     expect(asked.data).toEqual({ upload: { state: 'READY', contentType: 'video/mp4' } });

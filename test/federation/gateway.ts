@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
+import { findFreePort } from '../support/free-port.ts';
 
 export type GatewayOptions = {
   supergraph: string;
@@ -60,13 +60,4 @@ export async function startGateway({ supergraph, env = {} }: GatewayOptions): Pr
 async function checkReady(url: string): Promise<void> {
   const { status } = await fetch(`${url}/readiness`);
   expect(status).toBe(200);
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

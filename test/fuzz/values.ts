@@ -90,6 +90,10 @@ const byName: Readonly<Record<string, (draw: Draw) => unknown>> = {
     draw.pick([
       'http://127.0.0.1:9/hook',
       'http://[::1]/',
+      'http://2130706433:9/',
+      'http://hook.localhost:9/',
+      ' http://127.0.0.1:9/',
+      'http:127.0.0.1:9',
       'https://hook.invalid/',
       'x',
       draw.any(text),

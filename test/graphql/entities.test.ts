@@ -7,6 +7,8 @@ import { schema } from '../../src/schema.ts';
 import { insertLipsync } from '../domains/accounts/slice-harness.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { withHeaders } from '../support/lipsyncs.ts';
+import { createUpload } from '../support/uploads.ts';
 import { measureRequests } from './measure-requests.ts';
 
 /** A reference to one of our objects, as a gateway sends it for an object in another subgraph's response. */
@@ -63,18 +65,13 @@ async function createOneOfEach(): Promise<Record<Kind, string>> {
     {},
     first,
   );
-  const uploaded = await app.ask<{ createUpload: { upload: { id: string } } }>(
-    `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) {
-       ... on CreateUploadSuccess { upload { id } } } }`,
-    {},
-    first,
-  );
+  const upload = await createUpload(withHeaders(app, first));
   const made = await insertFinishedLipsync('key:first');
   libraryIds = data?.videos.nodes.map(({ id }) => id) ?? [];
   return {
     Account: data?.accounts.nodes[0]?.id ?? '',
     Lipsync: made.lipsync,
-    Upload: uploaded.data?.createUpload.upload.id ?? '',
+    Upload: upload.id,
     Video: made.video,
     Voice: data?.voices.nodes[0]?.id ?? '',
     WebhookDelivery: await insertDelivery(made.lipsync),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type HttpResponse, sendRequest } from '../support/http.ts';
+import { createUpload } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
 import { startNginx } from './nginx.ts';
 
@@ -94,11 +95,7 @@ test('a failure is never cached', async () => {
 });
 
 test('uploads are passed on, and internal endpoints are not', async () => {
-  type Data = { createUpload: { uploadUrl: string } };
-  const { data } = await it.ask<Data>(
-    'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
-  );
-  const path = new URL(data?.createUpload.uploadUrl ?? '').pathname;
+  const path = new URL((await createUpload(it)).url).pathname;
   const body = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
   expect((await sendRequest(nginx.url, { method: 'PUT', path, body })).status).toBe(200);
   for (const inside of ['/metrics', '/livez', '/readyz']) {

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
+import { findFreePort } from '../support/free-port.ts';
 import { readMarkdown } from '../support/markdown.ts';
 
 /** The path on Debian; NGINX names another one. */
@@ -80,15 +80,6 @@ async function readConfiguration(own: {
     if (!text.includes(theirs)) throw new Error(`The page does not say ${theirs} any more.`);
     return text.replaceAll(theirs, ours);
   }, block.text);
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function checkPort(port: number): Promise<void> {

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
+
+const keys = createApiKeys({ ann: ['lipsync:read'] });
 
 let it: TestApp;
 beforeAll(async () => {
@@ -66,6 +69,43 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
+  // An empty connection_init once lifted the limits for a client without a token.
+  describe('where anonymous callers are not allowed, after a connection_init', () => {
+    let closed: TestApp;
+    beforeAll(async () => {
+      closed = await startTestApp({ env: { ...keys.env, ALLOW_ANONYMOUS: 'false' } });
+    });
+    afterAll(() => closed?.stop());
+
+    test.each([
+      ['without a token', undefined],
+      ['with an invalid token', { authorization: 'Bearer invalid' }],
+    ])(
+      '%s: messages of 17 kB and unfinished ones of 100 kB close with 1009',
+      async (_, payload) => {
+        for (const send of [
+          (raw: RawWebSocket) => raw.subscribe('1', viewer, { unused: 'x'.repeat(17_000) }),
+          (raw: RawWebSocket) => raw.socket.send('x'.repeat(100_000), { fin: false }),
+        ]) {
+          const raw = await RawWebSocket.open(closed.url, payload);
+          for (let n = 0; n < 30; n += 1) raw.socket.send(ping(10_000));
+          raw.subscribe('0', viewer);
+          await raw.message(({ id, type }) => id === '0' && type === 'next');
+          send(raw);
+          expect((await raw.closed).code).toBe(1009);
+        }
+      },
+    );
+
+    test('with a valid token: a megabyte is accepted', async () => {
+      const raw = await RawWebSocket.open(closed.url, keys.headers.ann);
+      raw.subscribe('1', viewer, { unused: 'x'.repeat(900_000) });
+      const { payload } = await raw.message(({ type }) => type === 'next');
+      expect(payload?.data).toEqual({ viewer: { name: 'ann' } });
+      raw.socket.terminate();
+    });
+  });
+
   // The last two are not JSON and would get 4400: 1009 shows that they were not parsed.
   test.each([
     ['a ping of 2 MB', `{"type":"ping","payload":{"a":${zeros(1_990_000)}}}`],

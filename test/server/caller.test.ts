@@ -142,13 +142,21 @@ describe('works', () => {
     await expect(authenticateHs256({ ...claims, nbf: nowSeconds + 6 })).rejects.toEqual(refusal);
   });
 
-  test('an exp past the last date of JavaScript becomes that date', async () => {
-    const { expiresAt } = await authenticateHs256({ ...claims, exp: 1e300 });
-    expect(expiresAt?.getTime()).toBe(8.64e15);
+  test('a JWT can expire until the end of the year 9999', async () => {
+    const { expiresAt } = await authenticateHs256({ ...claims, exp: 253_402_300_799 });
+    expect(expiresAt?.toISOString()).toBe('9999-12-31T23:59:59.000Z');
   });
 });
 
 describe('refuses', () => {
+  // Such a token would never expire.
+  test.each([253_402_300_800, nowSeconds * 1000, 1e300])(
+    'a JWT whose exp is %d, which is not a time in seconds',
+    async (exp) => {
+      await expect(authenticateHs256({ ...claims, exp })).rejects.toEqual(refusal);
+    },
+  );
+
   // Not an error: `viewer` must answer every caller.
   test('every field to a caller without a token, by giving it no scopes and an owner without objects', async () => {
     expect(await createAuthenticator(closed)(null)).toEqual({

@@ -4,6 +4,7 @@ import { createClient } from 'graphql-ws';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { clockToleranceMs } from '../../src/server/auth/clock-tolerance.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createLipsync, readVideoIds, withHeaders } from '../support/lipsyncs.ts';
 import { connectionKinds, openStream } from '../support/open-stream.ts';
@@ -62,7 +63,7 @@ describe('works', () => {
       const id = await createOwnLipsync();
       const short = await openStream(kind, { url: it.url, token: await tokenFor(60_000), id });
       const long = await openStream(kind, { url: it.url, token: await tokenFor(600_000), id });
-      clock.aheadMs += 60_000;
+      clock.aheadMs += 60_000 + clockToleranceMs;
       expect(await short.ended).toBe(kind.includes('WebSocket') ? 4403 : null);
       expect(short.text()).not.toContain('complete');
       if (!kind.includes('WebSocket')) expect(short.text()).toMatch(/\n: sign in again\n\n$/);
@@ -71,6 +72,23 @@ describe('works', () => {
       await cancel(id);
       if (kind !== 'an idle WebSocket') await long.receives('complete');
       long.disconnect();
+    },
+  );
+
+  // A token that was accepted within the tolerance once lost its connection at once, and its client reconnected for ever.
+  test.each(connectionKinds)(
+    '%s stays open for as long after the expiry as requests are accepted',
+    async (kind) => {
+      const id = await createOwnLipsync();
+      const longer = await openStream(kind, { url: it.url, token: await tokenFor(60_000), id });
+      const shorter = await openStream(kind, { url: it.url, token: await tokenFor(57_000), id });
+      clock.aheadMs += 57_000 + clockToleranceMs;
+      // Checked in the order in which they signed in.
+      await shorter.ended;
+      expect(longer.isOpen()).toBe(true);
+      clock.aheadMs += 3_000;
+      await longer.ended;
+      await cancel(id);
     },
   );
 
@@ -92,7 +110,7 @@ describe('works', () => {
     });
     const events = client.iterate({ query: progress, variables: { id } });
     await events.next();
-    clock.aheadMs += 60_000;
+    clock.aheadMs += 60_000 + clockToleranceMs;
     await reconnected.promise;
     expect(codes).toEqual([4403]);
     await cancel(id);
@@ -114,7 +132,7 @@ describe('works', () => {
     source.addEventListener('next', (event) => events.push(event));
     await once(source, 'next');
     const reopened = once(source, 'open');
-    clock.aheadMs += 60_000;
+    clock.aheadMs += 60_000 + clockToleranceMs;
     await reopened;
     expect(tokens).toEqual([]);
     const complete = once(source, 'complete');
@@ -133,7 +151,7 @@ describe('works', () => {
     const socket = await openStream('an idle WebSocket', connection);
     const short = { ...connection, token: await tokenFor(60_000) };
     const first = await openStream('an idle WebSocket', short);
-    clock.aheadMs += 60_000;
+    clock.aheadMs += 60_000 + clockToleranceMs;
     await first.ended;
     expect(socket.isOpen()).toBe(true);
     clock.aheadMs += 60 * day;
@@ -149,7 +167,7 @@ describe('keeps out', () => {
     const stream = await openStream('SSE by GET', { url: it.url, token, id });
     // The client does not read the close frame yet.
     raw.socket.pause();
-    clock.aheadMs += 60_000;
+    clock.aheadMs += 60_000 + clockToleranceMs;
     await stream.ended;
     const query =
       'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename } }';

@@ -5,6 +5,7 @@ import { encodeId } from '../../src/graphql/ids.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type HttpRequest, sendRequest } from '../support/http.ts';
 import { statusOfUpgrade } from '../support/raw-websocket.ts';
+import { createUpload } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const query = '{ viewer { name } }';
@@ -12,8 +13,6 @@ const json = { 'content-type': 'application/json' };
 const html = { accept: 'text/html' };
 const asStream = { accept: 'text/event-stream' };
 const body = JSON.stringify({ query });
-const upload = `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) {
-  ... on CreateUploadSuccess { uploadUrl } } }`;
 
 const nothing = '00000000-0000-4000-8000-000000000000';
 const secret = 'sixteen bytes or more';
@@ -175,9 +174,7 @@ describe('works', () => {
   });
 
   test('a successful upload and a valid callback get the same headers', async () => {
-    type Data = { createUpload: { uploadUrl: string } };
-    const { data } = await it.ask<Data>(upload);
-    const path = new URL(data?.createUpload.uploadUrl ?? '').pathname;
+    const path = new URL((await createUpload(it)).url).pathname;
     const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
     const uploaded = await sendRequest(it.url, { method: 'PUT', path, body: sound });
     const token = signToken([secret], { purpose: 'callback', id: nothing });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestStorage, testStorage } from '../support/database.ts';
+import { sendRequest } from '../support/http.ts';
 import { type Program, startProgram } from '../support/program.ts';
 
 let storage: TestStorage;
@@ -30,13 +31,29 @@ async function upgradeAndReset(path: string, headers: string): Promise<void> {
   await once(socket, 'close');
 }
 
+describe('works', () => {
+  // Java's and other HTTP clients offer HTTP/2 in each of their first requests.
+  it.each(['h2c', 'TLS/1.0', 'x', 'h2c, websocket'])(
+    'a request that offers to upgrade to %s is served as it is',
+    async (upgrade) => {
+      const { status, headers, text } = await sendRequest(url, {
+        method: 'POST',
+        path: '/graphql',
+        headers: { 'content-type': 'application/json', connection: 'upgrade', upgrade },
+        body: '{"query":"{ viewer { name } }"}',
+      });
+      expect([status, JSON.parse(text).data]).toEqual([200, { viewer: { name: 'anonymous' } }]);
+      expect(headers.upgrade).toBeUndefined();
+    },
+  );
+});
+
 describe('keeps out', () => {
   // Node gives the socket to the upgrade listener: an error without a listener ended the process.
   it.each([
     ['an unknown path', '/nowhere', 'upgrade: websocket'],
-    ['another protocol', '/graphql/stream', 'upgrade: h2c'],
     ['a foreign page', '/graphql', 'upgrade: websocket\r\norigin: https://elsewhere.example'],
-    ['an invalid handshake', '/graphql', 'upgrade: x'],
+    ['an invalid handshake', '/graphql', 'upgrade: websocket\r\nsec-websocket-version: 1'],
   ])(
     'clients that reset a rejected upgrade (%s) from ending the process',
     async (_, path, headers) => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -29,6 +32,29 @@ const isAcknowledged = (socket: RawWebSocket) =>
     );
 
 const { ann, bob } = owners.headers;
+
+/** A WebSocket whose client sends nothing by itself, also no answer to a close frame. */
+async function openSilentSocket(): Promise<Duplex> {
+  const request = httpRequest(`${it.url}/graphql`, {
+    headers: {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': Buffer.alloc(16).toString('base64'),
+      'sec-websocket-protocol': 'graphql-transport-ws',
+    },
+  });
+  request.end();
+  const [, socket] = (await once(request, 'upgrade')) as [unknown, Duplex];
+  return socket;
+}
+
+/** A masked text frame. A mask of zeros leaves the text as it is. */
+function frameOf(message: object): Buffer {
+  const text = Buffer.from(JSON.stringify(message));
+  const length = [text.length >> 8, text.length & 0xff];
+  return Buffer.concat([Buffer.from([0x81, 0x80 | 126, ...length, 0, 0, 0, 0]), text]);
+}
 
 describe('keeps out', () => {
   test('more connections of one owner than its share: other owners still connect', async () => {
@@ -71,4 +97,14 @@ describe('keeps out', () => {
       for (const socket of [...flood, other, signedIn]) socket.socket.terminate();
     },
   );
+
+  test('a client over its share that does not answer the close: it is disconnected', async () => {
+    const held = await many(4, () => signIn(ann.authorization));
+    await Promise.all(held.map(isAcknowledged));
+    const rejected = await openSilentSocket();
+    const disconnected = once(rejected, 'close');
+    rejected.resume().write(frameOf({ type: 'connection_init', payload: ann }));
+    await disconnected;
+    for (const { socket } of held) socket.terminate();
+  }, 10_000);
 });

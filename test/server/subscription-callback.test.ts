@@ -1,6 +1,5 @@
-import dns from 'node:dns';
+import { Resolver } from 'node:dns/promises';
 import type { ServerResponse } from 'node:http';
-import { syncBuiltinESMExports } from 'node:module';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openReceiver, type Receiver } from '../domains/webhooks/webhook-receiver.ts';
@@ -8,28 +7,17 @@ import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createLipsync, readVideoIds, withHeaders } from '../support/lipsyncs.ts';
 
-/** DNS for the dialer: the system's own lookup is not the same on every machine. */
+/** Of the DNS servers that know them. */
 const names: Record<string, string> = {
   'router.example': '127.0.0.1',
   'inside.example': '10.0.0.1',
   'secrets.example': '169.254.169.254',
 };
-const systemLookup = dns.lookup;
-const lookup = (...args: unknown[]) => {
-  const [name, , done] = args as [string, object, (error: null, found: object[]) => void];
-  const address = names[name];
-  if (address !== undefined) return done(null, [{ address, family: 4 }]);
-  return (systemLookup as (...args: unknown[]) => void)(...args);
-};
-// Not `vi.mock`, which has no effect on modules that an earlier file of the same worker has loaded.
 beforeAll(() => {
-  Object.assign(dns, { lookup });
-  syncBuiltinESMExports();
+  vi.spyOn(Resolver.prototype, 'resolve4').mockImplementation(async (name) => [names[name] ?? '']);
+  vi.spyOn(Resolver.prototype, 'resolve6').mockRejectedValue(new Error('ENODATA'));
 });
-afterAll(() => {
-  Object.assign(dns, { lookup: systemLookup });
-  syncBuiltinESMExports();
-});
+afterAll(() => vi.restoreAllMocks());
 
 type Message = {
   kind: string;

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { signToken } from '../../src/callbacks/token.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { createUpload } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const secret = 'sixteen bytes or more';
@@ -131,17 +132,68 @@ describe('keeps out', () => {
     },
   );
 
+  // One byte every nine seconds once held a place for five minutes, and the next request held it again.
+  test.each([
+    ['an operation', json],
+    ['a form', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1'],
+  ])(
+    'a client that sends %s by single bytes, long before its whole time is over',
+    async (_, type) => {
+      await using slow = await startTestApp({
+        clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 500 },
+      });
+      const socket = await open(slow.url);
+      socket.write(head('POST /graphql', `${type}\r\ncontent-length: 9999`));
+      const drip = setInterval(() => socket.write('-'), 50);
+      expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 408 /);
+      clearInterval(drip);
+    },
+  );
+
+  test('a client that does not read its response: it is disconnected', async () => {
+    await using impatient = await startTestApp({
+      clientTimeouts: {
+        headersMs: 60_000,
+        bodyMs: 60_000,
+        filesMs: 60_000,
+        idleMs: 60_000,
+        unreadMs: 500,
+      },
+    });
+    const socket = await open(impatient.url);
+    // Nine megabytes, which is more than the buffers of both systems hold.
+    socket.pause().write(head('GET /graphql', 'accept: text/html'));
+    const isLogged = () => impatient.logs.some(({ path }) => path === '/graphql');
+    await vi.waitFor(() => expect(isLogged()).toBe(true), 10_000);
+    socket.destroy();
+  });
+
   test('errors of this server: the tests above logged none', () => {
     expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });
 
 describe('works', () => {
-  test('an upload has no time limit while it makes progress', async () => {
-    const { data } = await it.ask<{ createUpload: { uploadUrl: string } }>(
-      'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
+  test('a slow client with 8 kB in a second can send its operation', async () => {
+    await using slow = await startTestApp({
+      clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 1_000 },
+    });
+    const body = JSON.stringify({ query: '{ viewer { name } }', operationName: null }).padEnd(
+      20_000,
     );
-    const { pathname } = new URL(data?.createUpload.uploadUrl ?? '');
+    const socket = await open(slow.url);
+    socket.write(head('POST /graphql', `${json}\r\nconnection: close\r\ncontent-length: 20000`));
+    let at = 0;
+    const writer = setInterval(() => {
+      socket.write(body.slice(at, at + 800));
+      at += 800;
+      if (at >= body.length) clearInterval(writer);
+    }, 100);
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('an upload has no time limit while it makes progress', async () => {
+    const { pathname } = new URL((await createUpload(it)).url);
     const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
     const socket = await open();
     socket.write(head(`PUT ${pathname}`, `connection: close\r\ncontent-length: ${sound.length}`));

@@ -341,4 +341,18 @@ describe('keeps out', () => {
     request.destroy();
     await shortTimeout.close();
   });
+
+  // Each byte started the idle timeout again, so an upload of a byte now and then never ended.
+  it('a client that sends single bytes: its upload times out', async () => {
+    const impatient = await openUploadHarness({ minRate: { bytes: 2_000, inMs: 500 } });
+    const { upload, uploadUrl } = await impatient.create(audio);
+    const request = await openRequest(uploadUrl, { bytes: wav(10), length: 50 * megabyte });
+    const drip = setInterval(() => request.write('-'), 50);
+    const [response] = await once(request, 'response');
+    clearInterval(drip);
+    expect(response.statusCode).toBe(408);
+    expect(await impatient.find(upload.id)).toMatchObject({ state: 'FAILED' });
+    request.destroy();
+    await impatient.close();
+  });
 });

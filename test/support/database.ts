@@ -131,3 +131,23 @@ export async function testDatabase({ migrated = true } = {}): Promise<Database> 
   };
   return db;
 }
+
+/** Locks a table, in a mode of PostgreSQL's LOCK TABLE, until the returned function is called. */
+export async function holdTable(
+  db: Database,
+  table: string,
+  mode: 'access exclusive' | 'exclusive',
+): Promise<() => Promise<void>> {
+  const held = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  const done = db.transaction(async (tx) => {
+    await tx.query(`lock table ${table} in ${mode} mode`);
+    held.resolve();
+    await released.promise;
+  });
+  await held.promise;
+  return () => {
+    released.resolve();
+    return done;
+  };
+}

@@ -41,7 +41,7 @@ export async function openLine(target: string) {
 
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    /** The number of connections so far on which the client sent something. */
+    /** The number of connections so far on which the client sent data. */
     get count() {
       return count;
     },

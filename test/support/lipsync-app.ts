@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect, vi } from 'vitest';
 import { keyOf } from '../../src/graphql/ids.ts';
 import { startTestApp, type TestApp, type TestAppOptions } from './app.ts';
+import { holdTable } from './database.ts';
 import type { GraphQLClient } from './graphql-client.ts';
 import {
   askForData,
@@ -137,20 +138,7 @@ export async function startLipsyncApp(options: TestAppOptions = {}) {
       return ids.filter((_, at) => upstream[at]?.includes(email));
     },
     /** Blocks every read and write of a lip-sync until the returned function is called. */
-    async holdLipsyncs(): Promise<() => Promise<void>> {
-      const held = Promise.withResolvers<void>();
-      const released = Promise.withResolvers<void>();
-      const done = app.app.db.transaction(async (tx) => {
-        await tx.query('lock table lipsyncs in access exclusive mode');
-        held.resolve();
-        await released.promise;
-      });
-      await held.promise;
-      return () => {
-        released.resolve();
-        return done;
-      };
-    },
+    holdLipsyncs: () => holdTable(app.app.db, 'lipsyncs', 'access exclusive'),
     /** Waits for this many further ticks of the scheduler, each of which probes the accounts once. */
     async passTicks(count: number): Promise<void> {
       const probe = vi.spyOn(app.app.services.accounts, 'probeDue');

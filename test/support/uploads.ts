@@ -3,22 +3,32 @@ import { askForData, type Client } from './lipsyncs.ts';
 
 const contentTypes = { AUDIO: 'audio/wav', VIDEO: 'video/mp4' };
 
+/** The id of a new upload that waits for its file, and the URL for it. By default an audio. */
+export async function createUpload(
+  client: Client,
+  input: { kind?: keyof typeof contentTypes; size?: number | null } = {},
+): Promise<{ id: string; url: string }> {
+  const { kind = 'AUDIO', ...given } = input;
+  type Data = { createUpload: { upload: { id: string }; uploadUrl: string } };
+  const { createUpload: created } = await askForData<Data>(
+    client,
+    `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
+       ... on CreateUploadSuccess { upload { id } uploadUrl } } }`,
+    { input: { kind, contentType: contentTypes[kind], ...given } },
+  );
+  return { id: created.upload.id, url: created.uploadUrl };
+}
+
 /** Uploads a WAV or an MP4 and returns the id of the upload, which is READY. */
 export async function uploadFile(
   client: Client,
   kind: keyof typeof contentTypes,
   body: Uint8Array<ArrayBuffer>,
 ): Promise<string> {
-  type Data = { createUpload: { upload: { id: string }; uploadUrl: string } };
-  const { createUpload } = await askForData<Data>(
-    client,
-    `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
-       ... on CreateUploadSuccess { upload { id } uploadUrl } } }`,
-    { input: { kind, contentType: contentTypes[kind] } },
-  );
-  const response = await fetch(createUpload.uploadUrl, { method: 'PUT', body });
+  const { id, url } = await createUpload(client, { kind });
+  const response = await fetch(url, { method: 'PUT', body });
   expect(response.status).toBe(200);
-  return createUpload.upload.id;
+  return id;
 }
 
 /** The file of the newest finished video that the caller sees. */

@@ -22,6 +22,7 @@ import {
   notifyQueue,
   type Probe,
   pauseAccount,
+  queueChannel,
   readAvailability,
   readByIds,
   readPresent,
@@ -33,6 +34,7 @@ import {
 export type { AccountOverview } from './overview.ts';
 export type { ReconnectInput } from './reconnect.ts';
 export type { Account, AccountAvailability } from './store.ts';
+export { notifyQueue, queueChannel };
 
 export type AccountServiceOptions = {
   db: Database;

@@ -210,8 +210,11 @@ export async function reopenAccount(sql: Sql, id: string, maxJobs: number): Prom
   );
 }
 
+/** Notified when a slot or an account may have become free, or the queue shorter. The payload is empty. */
+export const queueChannel = 'queue_changed';
+
 export async function notifyQueue(sql: Sql): Promise<void> {
-  await sql.query("select pg_notify('queue_changed', '')");
+  await sql.query("select pg_notify($1, '')", [queueChannel]);
 }
 
 /** The load of each account. A queued lip-sync counts only for the account that it is bound to. */

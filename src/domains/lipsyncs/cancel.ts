@@ -1,5 +1,7 @@
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
+import { lineShare } from '../../log.ts';
+import { notifyQueue } from '../accounts/service.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { stopTracking } from './endpoints.ts';
 import { isOutcomePending, isTerminal } from './lifecycle.ts';
@@ -7,7 +9,7 @@ import type { LogWatcher } from './progress/log-watcher.ts';
 import { changeContext, changeStatus } from './progress/transition.ts';
 import { type Lipsync, lockOwnLipsync, updateLipsync } from './store/lipsyncs.ts';
 import { appendPositionEvents } from './store/positions.ts';
-import { lockQueue, notifyQueue } from './store/queue.ts';
+import { lockQueue } from './store/queue.ts';
 
 export type Cancellation = {
   kind: 'cancelled' | 'tracking-stopped' | 'already-finished';
@@ -76,12 +78,13 @@ function toCancellation(lipsync: Lipsync): Cancellation {
 
 /** Stops the upstream's tracking, which frees the slot there. If that fails, the upstream frees it when the job ends. */
 async function freeSlot(deps: LipsyncDependencies, lipsync: Lipsync): Promise<void> {
-  const { id, upstreamVideoId, offPeak } = lipsync;
+  const { id, owner, upstreamVideoId, offPeak } = lipsync;
   if (upstreamVideoId === null || offPeak) return;
   try {
     await stopTracking(deps.upstream, upstreamVideoId);
   } catch (error) {
-    deps.log.warn({ err: error, lipsyncId: id }, 'the upstream still tracks a cancelled job');
+    const fields = { err: error, lipsyncId: id, [lineShare]: owner };
+    deps.log.warn(fields, 'the upstream still tracks a cancelled job');
   }
   await updateLipsync(deps.db, id, { holdsSlot: false });
   await notifyQueue(deps.db);

@@ -13,6 +13,8 @@ export type UploadDependencies = {
   };
   /** Uploads that this process receives at the same time. Default: 256, and 64 of one owner. */
   readonly concurrency?: OwnerSlotLimits | undefined;
+  /** The least that a client must send. Default: 60 kB in 30 seconds. For tests. */
+  readonly minRate?: { bytes: number; inMs: number } | undefined;
   readonly now: () => Date;
   readonly log: Log;
   /** Without a trailing slash. A function, because the port may be unknown until the server listens. */

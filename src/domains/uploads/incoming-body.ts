@@ -6,6 +6,12 @@ import { UploadRejection } from './rejection.ts';
 const headTimeoutMs = 30_000;
 
 /**
+ * A quarter of what a phone with a bad connection sends. A byte now and then restarts the upstream's idle timeout, and would
+ * hold a place of its owner for as long as the client likes. Only the time in which bytes of the client are awaited counts.
+ */
+export const defaultMinRate = { bytes: 60_000, inMs: 30_000 };
+
+/**
  * The client's bytes, counted. Throws an `UploadRejection` as soon as there are too many or too few. The body is never
  * closed: its rest belongs to the caller of this slice.
  */
@@ -18,11 +24,20 @@ export class IncomingBody {
   readonly #body: AsyncIterator<Uint8Array>;
   readonly #size: number | null;
   #isAtEnd = false;
+  readonly #minRate: { bytes: number; inMs: number };
+  /** Bytes that came, and how long they were awaited, since the rate was checked last. */
+  #recentBytes = 0;
+  #awaitedMs = 0;
 
   /** @param size in bytes, null = not announced */
-  constructor(body: AsyncIterator<Uint8Array>, size: number | null) {
+  constructor(
+    body: AsyncIterator<Uint8Array>,
+    size: number | null,
+    minRate: { bytes: number; inMs: number } = defaultMinRate,
+  ) {
     this.#body = body;
     this.#size = size;
+    this.#minRate = minRate;
   }
 
   /** Also true when the announced size has arrived but the end of the stream has not. */
@@ -32,7 +47,9 @@ export class IncomingBody {
 
   /** The next piece, or null after the last. */
   async next(): Promise<Uint8Array | null> {
+    const startedAtMs = performance.now();
     const piece = await this.#readPiece();
+    this.#checkRate(piece?.byteLength ?? 0, performance.now() - startedAtMs);
     this.bytes += piece?.byteLength ?? 0;
     this.#isAtEnd = piece === null;
     if (this.bytes > maxUploadBytes) throw UploadRejection.tooLarge();
@@ -41,6 +58,17 @@ export class IncomingBody {
       throw UploadRejection.wrongSize(this.#size);
     }
     return piece;
+  }
+
+  #checkRate(bytes: number, awaitedMs: number): void {
+    this.#recentBytes += bytes;
+    this.#awaitedMs += awaitedMs;
+    if (this.#awaitedMs < this.#minRate.inMs) return;
+    if (this.#recentBytes * this.#minRate.inMs < this.#minRate.bytes * this.#awaitedMs) {
+      throw UploadRejection.stalled();
+    }
+    this.#recentBytes = 0;
+    this.#awaitedMs = 0;
   }
 
   #differsFrom(size: number): boolean {

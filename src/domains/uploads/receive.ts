@@ -1,4 +1,5 @@
 import { type Failure, NotFoundError, restoreFailure, storeFailure } from '../../errors.ts';
+import { lineShare } from '../../log.ts';
 import type { OwnerSlots } from '../../owner-slots.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { maxUploadBytes } from './media-types.ts';
@@ -109,7 +110,7 @@ async function receiveClaimed(
   { body, signal }: IncomingFile,
 ): Promise<Upload> {
   try {
-    const onPiece = createToucher(deps, upload.id);
+    const onPiece = createToucher(deps, upload);
     const file = await transferFile(deps, upload, { body, signal, onPiece });
     await finishUpload(deps.db, upload.id, file);
     return { ...upload, ...file, state: 'READY' };
@@ -129,14 +130,17 @@ function failureToStore(thrown: unknown) {
 }
 
 /** Keeps a long upload from being failed as abandoned. */
-function createToucher(deps: UploadDependencies, id: string): () => void {
+function createToucher(deps: UploadDependencies, { id, owner }: Upload): () => void {
   let touchedAt = deps.now().getTime();
   return () => {
     const now = deps.now();
     if (now.getTime() - touchedAt < touchIntervalMs) return;
     touchedAt = now.getTime();
     touchUpload(deps.db, id, now).catch((error: unknown) => {
-      deps.log.warn({ err: error, uploadId: id }, 'could not update the row of a running upload');
+      deps.log.warn(
+        { err: error, uploadId: id, [lineShare]: owner },
+        'could not update the row of a running upload',
+      );
     });
   };
 }

@@ -29,7 +29,7 @@ export async function transferFile(
   expected: Pick<Upload, 'kind' | 'contentType' | 'size'>,
   { body, signal, onPiece }: Transfer,
 ): Promise<TransferredFile> {
-  const incoming = new IncomingBody(body, expected.size);
+  const incoming = new IncomingBody(body, expected.size, deps.minRate);
   const head = await readHead(incoming, signal);
   const media = await detectMediaType(head.subarray(0, headBytes), expected.contentType);
   if (media?.kind !== expected.kind) throw UploadRejection.wrongKind(expected.kind);

@@ -13,6 +13,8 @@ export type AddressRules = {
   checkUrl(url: string): string | null;
   /** @param host as `hostOf` returns it @param address the resolved address of the connection */
   isAllowed(host: string, address: string): boolean;
+  /** Whether the host is one of the names that are allowed although they are not public. */
+  isAllowedName(host: string): boolean;
 };
 
 const maxUrlLength = 2048;
@@ -70,6 +72,7 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
 
   return {
     isAllowed,
+    isAllowedName: (host) => names.has(host),
     checkUrl(text) {
       const url = parseUrl(text);
       if (url === null) return invalidUrlMessage;
@@ -95,8 +98,15 @@ function normalizeName(name: string): string {
     .replace(/\.+$/, '');
 }
 
+/**
+ * The URL parser accepts more, such as leading spaces, `http:host` and backslashes. The database reads the receiver's host from
+ * the text, so that it must be where every reader looks for it.
+ */
+const plainUrl = /^https?:\/\/[^\s/\\]+(?:[/?#]|$)/i;
+
 function parseUrl(text: string): URL | null {
-  const url = text.length <= maxUrlLength && URL.canParse(text) ? new URL(text) : null;
+  const isPlain = text.length <= maxUrlLength && plainUrl.test(text);
+  const url = isPlain && URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) return null;
   return url.username === '' && url.password === '' && hostOf(url) !== '' ? url : null;
 }

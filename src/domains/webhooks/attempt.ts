@@ -1,17 +1,11 @@
+import { lineShare } from '../../log.ts';
 import type { WebhookDependencies } from './dependencies.ts';
+import { type ClaimedDelivery, releaseDelivery, settleDelivery } from './due-store.ts';
 import { readSecrets } from './keys.ts';
+import { recordFailure, recordSuccess } from './receiver-store.ts';
 import { buildWebhookRequest } from './request.ts';
 import type { AttemptOutcome, WebhookProblem } from './sender.ts';
-import {
-  type ClaimedDelivery,
-  type Delivery,
-  type LipsyncEvent,
-  readLipsyncEvent,
-  recordFailure,
-  recordSuccess,
-  releaseDelivery,
-  settleDelivery,
-} from './store.ts';
+import { type Delivery, type LipsyncEvent, readLipsyncEvent } from './store.ts';
 
 /** Share of the delay that is added at random, so that receivers that failed together are not retried together. */
 const jitter = 0.1;
@@ -67,7 +61,7 @@ async function settle(
   const { id: deliveryId, lipsyncId } = delivery;
   const { status, problem } = outcome;
   deps.log.warn(
-    { deliveryId, lipsyncId, status, problem },
+    { deliveryId, lipsyncId, status, problem, [lineShare]: delivery.owner },
     'a webhook delivery failed and is not retried',
   );
 }

@@ -1,17 +1,8 @@
-import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import { connectOnce } from '../../upstream/connect-once.ts';
+import { connectOnce } from '../../upstream/connection.ts';
 import type { AddressRules } from './address-rules.ts';
-
-/** Resolves a host name, with the signature of `dns.lookup` with `all: true`. */
-export type Resolve = (
-  name: string,
-  options: LookupAllOptions,
-  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
-) => void;
-
-const resolveBySystem: Resolve = (name, options, done) => lookup(name, options, done);
+import type { Resolve } from './resolve.ts';
 
 /** The host is not, or does not resolve to, an allowed address. The message contains no address. */
 export class NoPublicAddressError extends Error {
@@ -22,31 +13,41 @@ export class NoPublicAddressError extends Error {
   }
 }
 
+export type ConnectorOptions = {
+  rules: AddressRules;
+  timeoutMs: number;
+  resolve: Resolve;
+  /** Ends the attempt, and with it the DNS queries. */
+  signal: AbortSignal;
+};
+
 /**
  * The connector of one attempt. The resolved address is checked inside the lookup of the connection itself: with a
  * separate check, DNS rebinding could return a public address to the check and a private one to the connection.
  */
-export function createWebhookConnector(
-  rules: AddressRules,
-  timeoutMs: number,
-  resolve: Resolve = resolveBySystem,
-): buildConnector.connector {
-  const lookupAllowed: LookupFunction = (name, options, done) => {
-    resolve(name, { ...options, all: true }, (error, found) => {
-      const host = name.toLowerCase().replace(/\.+$/, '');
-      const addresses = found?.filter(({ address }) => rules.isAllowed(host, address)) ?? [];
+export function createWebhookConnector(options: ConnectorOptions): buildConnector.connector {
+  const { rules, timeoutMs: timeout } = options;
+  const lookup: LookupFunction = (name, { all }, done) => {
+    void resolveAllowed(options, name).then((addresses) => {
       const [first] = addresses;
-      if (error !== null || first === undefined) done(new NoPublicAddressError(), '', 0);
-      else if (options.all === true) done(null, addresses);
+      if (first === undefined) done(new NoPublicAddressError(), '', 0);
+      else if (all === true) done(null, addresses);
       else done(null, first.address, first.family);
     });
   };
-  const connect = buildConnector({ allowH2: false, timeout: timeoutMs, lookup: lookupAllowed });
-  return connectOnce((options, done) => {
-    const { hostname } = options;
+  const connect = buildConnector({ allowH2: false, timeout, lookup });
+  return connectOnce((target, done) => {
+    const { hostname } = target;
     // Node skips the lookup for a literal IP address.
     if (isIP(hostname) !== 0 && !rules.isAllowed(hostname, hostname)) {
       done(new NoPublicAddressError(), null);
-    } else connect(options, done);
+    } else connect(target, done);
   });
+}
+
+/** The allowed ones of all addresses. None, too, if the name cannot be resolved: the caller must not see the difference. */
+async function resolveAllowed({ rules, resolve, signal }: ConnectorOptions, name: string) {
+  const host = name.toLowerCase().replace(/\.+$/, '');
+  const found = await resolve(host, signal).catch(() => []);
+  return found.filter(({ address }) => rules.isAllowed(host, address));
 }

@@ -1,22 +1,23 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { OwnerSlots } from '../../owner-slots.ts';
 import { attemptDelivery } from './attempt.ts';
 import type { WebhookDependencies } from './dependencies.ts';
-import {
-  type ClaimedDelivery,
-  claimDeliveries,
-  deleteReceiversBefore,
-  findDue,
-  type ReceiverRank,
-  webhookChannel,
-} from './store.ts';
+import { type ClaimedDelivery, claimDeliveries, findDue, type ReceiverRank } from './due-store.ts';
+import { deleteReceiversBefore } from './receiver-store.ts';
+import { runOneAtATime } from './run-one-at-a-time.ts';
+import { webhookChannel } from './store.ts';
 
 /** How late a due retry is noticed. A notification announces an attempt that is due at once. */
 const pollMs = 500;
 
+/** Every notification and every finished attempt asks for a search. None begins so soon after one that found nothing. */
+const restMs = 50;
+
 /**
- * A search takes about 40 ms of the embedded database, and of the event loop, if ten thousand deliveries are due. A slow one
- * is followed by a pause, so that such a backlog takes a fifth of the time at most.
+ * The cost of a search grows with the owners that have due deliveries: with hundreds of them it takes tens of milliseconds of
+ * the embedded database, and of the event loop. A slow one is followed by a pause, so that searches take a fifth of the time
+ * at most.
  */
 const slowSearchMs = 10;
 const pausePerSearch = 4;
@@ -27,7 +28,8 @@ const leaseMarginMs = 2_000;
 /**
  * Concurrent attempts of one process, by what is known of their receivers. An attempt is little more than a socket, so there
  * are many: hanging receivers of about fifty owners are needed to use up those for new receivers, and for ten seconds only.
- * After that they count as failing. Receivers that answer have 64 attempts that no other receiver can take.
+ * After that they count as failing. Receivers that answer have 64 attempts that no other receiver can take. Only such a receiver
+ * gets more than one attempt of an owner at a time.
  */
 const concurrency = { all: 256, unproven: 192, failing: 64, perOwner: 4 };
 
@@ -68,7 +70,10 @@ export function createDispatcher(deps: WebhookDependencies, abort: () => void): 
     onAttempt: track,
     stopping: stopping.signal,
   });
-  const wake = runOneAtATime(() => starter().catch(logOutage), stopping.signal);
+  const search = () => starter().catch(logOutage);
+  const { signal } = stopping;
+  const rest = () => wait(restMs, undefined, { signal }).catch(() => undefined);
+  const wake = runOneAtATime(search, { rest, stopping: signal });
 
   function track(attempt: Promise<void>): void {
     running.add(attempt);
@@ -102,30 +107,6 @@ export function createDispatcher(deps: WebhookDependencies, abort: () => void): 
   };
 }
 
-/**
- * Runs `task`, and once more afterwards if it was called meanwhile: the task may have missed the latest change.
- *
- * @returns a function that resolves when the task does not run any more
- */
-function runOneAtATime(task: () => Promise<void>, stopping: AbortSignal): () => Promise<void> {
-  let running: Promise<void> | null = null;
-  let isNeededAgain = false;
-
-  async function run(): Promise<void> {
-    do {
-      isNeededAgain = false;
-      await task();
-    } while (isNeededAgain && !stopping.aborted);
-    running = null;
-  }
-
-  return async () => {
-    isNeededAgain = true;
-    if (running === null && !stopping.aborted) running = run();
-    await running;
-  };
-}
-
 type StarterOptions = { onAttempt: (attempt: Promise<void>) => void; stopping: AbortSignal };
 
 /** Starts the due attempts: one for each owner, and again, until no owner with a due delivery gets another slot. */
@@ -149,7 +130,9 @@ function createStarter(deps: WebhookDependencies, { onAttempt, stopping }: Start
 
   /** @returns what releases the slot of each delivery that can be sent now, by the delivery's id */
   async function acquireSlots(at: Date): Promise<Map<string, () => void>> {
-    const due = await findDue(deps.db, { at, limit: maxCandidates, maxFailingReceivers });
+    const startHash = randomBytes(16).toString('hex');
+    const search = { at, limit: maxCandidates, maxFailingReceivers, startHash };
+    const due = await findDue(deps.db, search);
     const releases = new Map<string, () => void>();
     for (const { id, owner, rank } of due) {
       const release = slots.acquire(owner, rank);

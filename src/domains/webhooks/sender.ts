@@ -1,7 +1,8 @@
 import { Client, errors } from 'undici';
 import { parseRetryAfterSeconds } from '../../upstream/retry-after.ts';
 import type { AddressRules } from './address-rules.ts';
-import { createWebhookConnector, NoPublicAddressError, type Resolve } from './connector.ts';
+import { createWebhookConnector, NoPublicAddressError } from './connector.ts';
+import type { Resolve } from './resolve.ts';
 
 export const webhookProblems = [
   'ERROR_STATUS',
@@ -41,8 +42,7 @@ export type WebhookSender = {
 export type WebhookSenderOptions = {
   rules: AddressRules;
   timeoutMs: number;
-  /** Default: the system's resolver. */
-  resolve?: Resolve | undefined;
+  resolve: Resolve;
 };
 
 /** Only the status of a response is used. Reading this much of the body lets a short response end without a reset. */
@@ -61,20 +61,21 @@ async function send(
   stopping: AbortSignal,
 ): Promise<AttemptOutcome | null> {
   const url = new URL(request.url);
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([deadline, stopping]);
   const client = new Client(url.origin, {
     allowH2: false,
-    connect: createWebhookConnector(rules, timeoutMs, resolve),
+    connect: createWebhookConnector({ rules, timeoutMs, resolve, signal }),
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
   });
-  const deadline = AbortSignal.timeout(timeoutMs);
   try {
     const { statusCode, headers, body } = await client.request({
       method: 'POST',
       path: url.pathname + url.search,
       headers: request.headers,
       body: request.body,
-      signal: AbortSignal.any([deadline, stopping]),
+      signal,
       reset: true,
     });
     await body.dump({ limit: maxResponseBytes, signal: deadline }).catch(() => undefined);

@@ -4,16 +4,16 @@ import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { createAddressRules } from './address-rules.ts';
-import type { Resolve } from './connector.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { createDispatcher } from './dispatch.ts';
 import { listKeys, reencryptSecrets, rotateSecret, type WebhookKey } from './keys.ts';
+import { endPause } from './receiver-store.ts';
 import { eventTypeOf, type WebhookEvent } from './request.ts';
+import { createHostResolver, type Resolve } from './resolve.ts';
 import { createSecretEncryption } from './secret-encryption.ts';
 import { type AttemptOutcome, createWebhookSender, type WebhookRequest } from './sender.ts';
 import {
   type Delivery,
-  endPause,
   findDeliveries,
   insertDelivery,
   listDeliveries,
@@ -41,7 +41,7 @@ export type WebhookOptions = {
   delaysMs?: readonly number[];
   /** The time limit of one attempt. Default: 10000. */
   timeoutMs?: number;
-  /** Resolves host names. Default: the system's resolver. */
+  /** Resolves host names, for tests. */
   resolve?: Resolve;
 };
 
@@ -96,8 +96,9 @@ const defaultDelaysMs = [
 ];
 
 export function createWebhookService(options: WebhookOptions): WebhookService {
-  const { delaysMs = defaultDelaysMs, timeoutMs = 10_000, secrets, resolve } = options;
+  const { delaysMs = defaultDelaysMs, timeoutMs = 10_000, secrets } = options;
   const rules = createAddressRules(options.allowedNetworks);
+  const { resolve = createHostResolver(rules) } = options;
   const stopping = new AbortController();
   const deps: WebhookDependencies = {
     ...options,

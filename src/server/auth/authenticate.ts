@@ -117,14 +117,14 @@ function createApiKeyLookup({
 function toCaller(claims: JWTPayload | null): Caller | null {
   if (claims === null) return null;
   const { iss = '', sub, exp, jti, name } = claims;
-  if (!isStorable(sub) || sub === '' || !isStorable(iss)) return null;
+  if (!isStorable(sub) || sub === '' || !isStorable(iss) || !isExpiry(exp)) return null;
   const granted = readScopes(claims);
   return {
     owner: `jwt:${iss}:${sub.replace(/[%:]/g, encodeURIComponent)}`,
     name: typeof name === 'string' && name !== '' ? name : sub,
     isAuthenticated: true,
     scopes: new Set(scopes.filter((scope) => granted.has(scope))),
-    expiresAt: exp === undefined ? null : new Date(Math.min(exp * 1000, maxDateMs)),
+    expiresAt: exp === undefined ? null : new Date(exp * 1000),
     tokenId: typeof jti === 'string' ? jti : null,
   };
 }
@@ -138,8 +138,13 @@ function readScopes({ scope, scp, permissions }: JWTPayload): ReadonlySet<string
   return new Set(values.flatMap((value) => (typeof value === 'string' ? value.split(' ') : [])));
 }
 
-/** The latest date that JavaScript can represent. */
-const maxDateMs = 8.64e15;
+/** The last second of the year 9999. A later `exp` is in milliseconds by mistake, or means a token that never expires. */
+const maxExpirySeconds = 253_402_300_799;
+
+/** True for a NumericDate of RFC 7519, and for a token without an expiry, which the verifier has admitted. */
+function isExpiry(exp: number | undefined): boolean {
+  return exp === undefined || exp <= maxExpirySeconds;
+}
 
 /**
  * True if PostgreSQL stores the claim unchanged. It rejects U+0000, and half a surrogate pair would reach it as U+FFFD,

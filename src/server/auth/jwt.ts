@@ -1,6 +1,7 @@
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import type { Log } from '../../log.ts';
+import { clockToleranceMs } from './clock-tolerance.ts';
 
 export type JwtOptions = {
   /** The URL of the issuer's public keys; null: tokens signed with a private key are rejected. */
@@ -115,7 +116,7 @@ function claimChecks({ issuer, audience, allowsNoExpiry, now }: JwtOptions): JWT
     ...(audience === null ? {} : { audience }),
     // Without `exp` a leaked token is valid until its key changes.
     requiredClaims: allowsNoExpiry ? ['sub'] : ['sub', 'exp'],
-    clockTolerance: 5,
+    clockTolerance: clockToleranceMs / 1000,
     currentDate: now(),
   };
 }

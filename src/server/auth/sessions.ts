@@ -3,6 +3,7 @@ import { NotAuthenticatedError } from '../../errors.ts';
 import type { Caller, Context, Services } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import { type Authenticate, unauthenticatedCaller } from './authenticate.ts';
+import { clockToleranceMs } from './clock-tolerance.ts';
 
 /**
  * How often expiry is checked, for all sessions together. A timer for each session would fire too early past 2^31
@@ -51,7 +52,7 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
     const nowMs = parts.now().getTime();
     for (const session of [...sessions]) {
       const { expiresAt } = session.caller;
-      if (expiresAt !== null && expiresAt.getTime() <= nowMs) end(session);
+      if (expiresAt !== null && expiresAt.getTime() + clockToleranceMs <= nowMs) end(session);
       else if (nowMs - session.checkedAtMs >= recheckEveryMs) {
         session.checkedAtMs = nowMs;
         void recheck(session);

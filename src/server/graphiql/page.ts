@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type GraphQLSchema, graphql } from 'graphql';
+import { execute, type GraphQLSchema, parse } from 'graphql';
 import type { GraphiQLOptions } from 'graphql-yoga';
 import { z } from 'zod';
+import { isAdmitted } from '../../graphql/access.ts';
 import type { ContextFactory } from '../auth/sessions.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
 import { createTabs, speakAudio } from './tabs.ts';
 
 /** The ids for the variables of the prepared tabs. Executed as the visitor, so that it returns only data of the visitor. */
-const newestQuery = `{
+const newestQuery = parse(`{
   videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
   lipsyncs(first: 1) { edges { node { id } } }
-}`;
+}`);
 
 const idShape = z.object({ id: z.string() });
 const newestShape = z.object({
@@ -58,28 +60,51 @@ export function createGraphiql(parts: { schema: GraphQLSchema; createContext: Co
 }
 
 /**
- * The HTML of GraphiQL with all of its code inline: the browser loads nothing else. Its 9 MB are read on the first request.
- * Yoga renders the page and a few places in its HTML are replaced. It throws if Yoga's HTML does not have them any more.
+ * The HTML of GraphiQL with all of its code inline: the browser loads nothing else. Its 9 MB are read and put together on
+ * the first request. After that every response sends the same buffers, and only the nonce and the options are new: a client
+ * needs no token for the page, so it must cost neither time nor memory.
  */
 export async function renderPage({ nonce = '', newest = noIds, ...options }: PageOptions) {
-  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   pageParts ??= readPageParts();
-  const { style, scripts, sample } = await pageParts;
+  const { start, code, end, sample } = await pageParts;
   const pageOptions = { ...options, newest: { ...newest, audio: '' }, speakAudio, sample };
-  return replaceEach(renderGraphiQL(pageOptions), [
+  const page = [
+    ...[start, Buffer.from(`<script nonce="${nonce}">`), code],
+    ...[Buffer.from(JSON.stringify(pageOptions)), end],
+  ];
+  // Yoga accepts a stream of Node too. It waits for the client, so a slow client holds one piece.
+  return Readable.from(splitAll(page), { objectMode: false }) as unknown as BodyInit;
+}
+
+type Sample = { name: string; base64: string };
+
+/** The page without its nonce and options, and the audio file in the options. */
+type PageParts = { start: Buffer; code: Buffer; end: Buffer; sample: Sample };
+
+let pageParts: Promise<PageParts> | undefined;
+
+/** Yoga renders the page and a few places in its HTML are replaced. Throws if the HTML does not have them any more. */
+async function readPageParts(): Promise<PageParts> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  const { style, scripts } = await readOwnCode();
+  const html = replaceEach(renderGraphiQL(fixedOptions), [
     ['</head>', `<style>${style}</style></head>`],
-    ['<script>', `<script nonce="${nonce}">`],
     // Our script reads and writes the editors through this API.
     ['globalAPI: false', 'globalAPI: true'],
     ['YogaGraphiQL.renderYogaGraphiQL(', `${scripts};\nopenGraphiql(`],
   ]);
+  const [start, script] = cutOut('<script>', html);
+  const [code, end] = cutOut(JSON.stringify(fixedOptions), script);
+  const base64 = await readFile(new URL('../../demo-media/speech.mp3', import.meta.url), 'base64');
+  return {
+    start: Buffer.from(start),
+    code: Buffer.from(code),
+    end: Buffer.from(end),
+    sample: { name: 'speech.mp3', base64 },
+  };
 }
 
-type PageParts = { style: string; scripts: string; sample: { name: string; base64: string } };
-
-let pageParts: Promise<PageParts> | undefined;
-
-async function readPageParts(): Promise<PageParts> {
+async function readOwnCode(): Promise<{ style: string; scripts: string }> {
   const browserFile = (name: string) => new URL(`./browser/${name}`, import.meta.url);
   const graphqlWs = new URL(
     'umd/graphql-ws.min.js',
@@ -95,16 +120,29 @@ async function readPageParts(): Promise<PageParts> {
   const [style = '', ...modules] = await Promise.all(texts.map((file) => readFile(file, 'utf8')));
   // Joined to one script without imports and exports: each file uses declarations of those before it.
   const scripts = modules.map((text) => text.replaceAll(/^import .*;$|^export /gm, ''));
-  const sample = await readFile(new URL('../../demo-media/speech.mp3', import.meta.url), 'base64');
-  return { style, scripts: scripts.join(';\n'), sample: { name: 'speech.mp3', base64: sample } };
+  return { style, scripts: scripts.join(';\n') };
 }
 
 /** Replaces the first occurrence of each text. */
 function replaceEach(html: string, replacements: [from: string, to: string][]): string {
-  return replacements.reduce((page, [from, to]) => {
-    if (!page.includes(from)) throw new Error(`Yoga's GraphiQL page does not contain ${from}.`);
-    return page.replace(from, () => to);
-  }, html);
+  return replacements.reduce((page, [from, to]) => cutOut(from, page).join(to), html);
+}
+
+/** What is before and after the first occurrence of a text. */
+function cutOut(text: string, html: string): [before: string, after: string] {
+  const at = html.indexOf(text);
+  if (at < 0) throw new Error(`Yoga's GraphiQL page does not contain ${text}.`);
+  return [html.slice(0, at), html.slice(at + text.length)];
+}
+
+const pieceBytes = 65_536;
+
+function* splitAll(buffers: readonly Buffer[]): Generator<Buffer> {
+  for (const buffer of buffers) {
+    for (let at = 0; at < buffer.byteLength; at += pieceBytes) {
+      yield buffer.subarray(at, at + pieceBytes);
+    }
+  }
 }
 
 /** Sets the Content-Security-Policy of the page: its own script and requests to its own server. */
@@ -143,7 +181,8 @@ async function findNewest(
     lastEventId: null,
     signal: request.signal,
   });
-  const { data } = await graphql({ schema, source: newestQuery, contextValue });
+  if (!isAdmitted(contextValue.caller)) return noIds;
+  const { data } = await execute({ schema, document: newestQuery, contextValue });
   const { videos, lipsyncs } = newestShape.parse(data);
   return { video: videos.nodes[0]?.id ?? '', lipsync: lipsyncs.edges[0]?.node.id ?? '' };
 }

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { isIPv4 } from 'node:net';
 
 export type HostRules = {
-  /** The address that the server listens on, `HOST`. */
-  listensOn: string;
+  /** The address that the server listens on. `HOST` can be a name, so only the listening server knows it. */
+  listensOn: () => string;
   publicUrl: () => string;
   /** Further names, in lower case. */
   allowedHosts: readonly string[];
@@ -17,7 +17,7 @@ export type HostRules = {
  * @param host the Host header with or without a port, which is ignored; undefined with HTTP/1.0, which no browser sends
  */
 export function isAllowedHost(host: string | undefined, rules: HostRules): boolean {
-  if (host === undefined || !isLoopbackName(rules.listensOn)) return true;
+  if (host === undefined || !isLoopbackName(rules.listensOn())) return true;
   const name = hostNameOf(host);
   return (
     isLoopbackName(name) ||
@@ -32,7 +32,8 @@ function hostNameOf(host: string): string {
 }
 
 function isLoopbackName(name: string): boolean {
-  return /^(localhost|\[?::1\]?)$/i.test(name) || (isIPv4(name) && name.startsWith('127.'));
+  const address = name.replace(/^::ffff:/i, '');
+  return /^(localhost|\[?::1\]?)$/i.test(name) || (isIPv4(address) && address.startsWith('127.'));
 }
 
 /** Yoga builds a URL from the Host header. Where that throws, its server adapter answers with the stack. */

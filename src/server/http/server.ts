@@ -1,6 +1,6 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Log } from '../../log.ts';
+import { type Log, lineShare } from '../../log.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { requestIdHeader } from '../operation/request-params.ts';
 import { checkSize, rejectUnread } from './body-size.ts';
@@ -15,7 +15,12 @@ import {
   sendJson,
   setSecurityHeaders,
 } from './responses.ts';
-import { type ClientTimeouts, defaultClientTimeouts, enforceTimeouts } from './timeouts.ts';
+import {
+  type ClientTimeouts,
+  defaultClientTimeouts,
+  enforceTimeouts,
+  limitUnreadTime,
+} from './timeouts.ts';
 
 /** Handles a request with a token in its path, which is its only credential. */
 type TokenHandler = (
@@ -55,6 +60,9 @@ export function createHttpServer(options: HttpOptions): Server {
     connectionsCheckingInterval: clientTimeouts.headersMs,
     // Node's own rejection has no security headers; `checkProtocol` does it instead.
     requireHostHeader: false,
+    // Any other offer, such as `h2c` of some HTTP clients, is ignored as HTTP requires, and the request is served.
+    shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
+      /^websocket$/i.test(headers.upgrade ?? ''),
   };
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now();
@@ -71,6 +79,7 @@ export function createHttpServer(options: HttpOptions): Server {
           path: pathForLog(pathOf(request)),
           status: response.statusCode,
           ms: Math.round(ms),
+          [lineShare]: shareOfLines(request, response),
         },
         'request',
       );
@@ -99,6 +108,7 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   setCorsHeaders(options.origins, request, response);
+  limitUnreadTime(response, options.clientTimeouts);
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return rejectUnread(rejection, { request, response });
   const path = pathOf(request);
@@ -234,6 +244,11 @@ function assignRequestId(request: IncomingMessage): string {
   const id = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
   request.headers[requestIdHeader] = id;
   return id;
+}
+
+/** By door and class of status: many requests of one kind must not hide the failures among the others. */
+function shareOfLines(request: IncomingMessage, { statusCode }: ServerResponse): string {
+  return `${pathForLog(pathOf(request))} ${Math.floor(statusCode / 100)}`;
 }
 
 function pathOf(request: IncomingMessage): string {

@@ -10,8 +10,10 @@ export type ClientTimeouts = {
   bodyMs: number;
   /** A multipart body, at most 25 megabytes. */
   filesMs: number;
-  /** The longest pause between two bytes of a body, with or without files. */
+  /** The time in which a body, with or without files, has to bring `minBytesPerSecond` on average. */
   idleMs: number;
+  /** How long a client can leave a response unread, event streams excepted. Default: a minute. */
+  unreadMs?: number;
 };
 
 /** Without these limits a client could hold a connection by sending one byte now and then. Node's defaults are not shorter. */
@@ -22,11 +24,17 @@ export const defaultClientTimeouts: ClientTimeouts = {
   idleMs: 10_000,
 };
 
+/**
+ * A quarter of what a phone with a bad connection sends. With a rule about silence alone, a byte now and then would hold a
+ * place until the whole time is over.
+ */
+const minBytesPerSecond = 2_000;
+
 /** The bytes of a body are counted this often within `idleMs`. */
 const idleChecks = 5;
 
 /**
- * Ends a request whose body has not arrived in time or has stopped arriving. Not for uploads: they have an idle timeout of
+ * Ends a request whose body has not arrived in time or arrives too slowly. Not for uploads: they have an idle timeout of
  * their own, which does not count the time in which the video service is the slow end.
  */
 export function enforceTimeouts(
@@ -43,7 +51,7 @@ export function enforceTimeouts(
     else sendRequestTimeout(response);
   };
   const timer = setTimeout(cutOff, hasFiles ? filesMs : bodyMs);
-  const stopIdleChecks = watchForSilence(request, socket, { idleMs, onSilence: cutOff });
+  const stopIdleChecks = watchRate(request, socket, { idleMs, onTooSlow: cutOff });
   const stopTimers = () => {
     clearTimeout(timer);
     stopIdleChecks();
@@ -58,24 +66,56 @@ export function enforceTimeouts(
 }
 
 /**
- * Calls `onSilence` once, when no byte of the request has arrived for `idleMs`. Checks in a row are counted instead of the
- * time, so that a blocked event loop does not count as silence of the client.
+ * Calls `onTooSlow` once, when fewer bytes of the request than `minBytesPerSecond` have arrived within `idleMs`. Checks in a
+ * row are counted instead of the time, so that a blocked event loop does not count as slowness of the client.
  */
-function watchForSilence(
+function watchRate(
   request: IncomingMessage,
   socket: Socket,
-  { idleMs, onSilence }: { idleMs: number; onSilence: () => void },
+  { idleMs, onTooSlow }: { idleMs: number; onTooSlow: () => void },
 ): () => void {
-  let { bytesRead } = socket;
-  let silentChecks = 0;
+  const minBytes = (minBytesPerSecond * idleMs) / 1000;
+  /** The bytes that had been read at the last checks, the oldest first. */
+  const counts = [socket.bytesRead];
   const stop = () => clearInterval(timer);
   const timer = setInterval(() => {
     if (request.complete || socket.destroyed) return stop();
-    silentChecks = socket.bytesRead === bytesRead ? silentChecks + 1 : 0;
-    ({ bytesRead } = socket);
-    if (silentChecks < idleChecks) return;
+    counts.push(socket.bytesRead);
+    if (counts.length <= idleChecks) return;
+    const received = socket.bytesRead - (counts.shift() ?? 0);
+    if (received >= minBytes) return;
     stop();
-    onSilence();
+    onTooSlow();
   }, idleMs / idleChecks);
   return stop;
+}
+
+const defaultUnreadMs = 60_000;
+
+/**
+ * Disconnects a client that does not read its response: the rest would stay in memory for ever. The time starts again with
+ * each piece that the client has read. Event streams have a rule of their own.
+ */
+export function limitUnreadTime(
+  response: ServerResponse,
+  { unreadMs = defaultUnreadMs }: ClientTimeouts,
+): void {
+  let sentBytes = -1;
+  let quietChecks = 0;
+  const timer = setInterval(() => {
+    const { socket } = response;
+    if (socket === null || response.writableLength === 0 || isEventStream(response)) {
+      quietChecks = 0;
+      return;
+    }
+    const sent = socket.bytesWritten - socket.writableLength;
+    quietChecks = sent === sentBytes ? quietChecks + 1 : 0;
+    sentBytes = sent;
+    if (quietChecks >= idleChecks) socket.destroy();
+  }, unreadMs / idleChecks);
+  response.once('close', () => clearInterval(timer));
+}
+
+function isEventStream(response: ServerResponse): boolean {
+  return String(response.getHeader('content-type')).startsWith('text/event-stream');
 }

@@ -90,7 +90,7 @@ export class Backpressure {
 }
 
 /** Sends a close frame, and terminates the connection if the client does not answer it. */
-export function closeSocket(socket: WebSocket, code: number, reason: string): void {
+export function closeSocket(socket: WebSocket, code?: number, reason?: string): void {
   const timer = setTimeout(() => socket.terminate(), graceMs);
   socket.once('close', () => clearTimeout(timer));
   socket.close(code, reason);

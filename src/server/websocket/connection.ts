@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Server } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import type { Log } from '../../log.ts';
@@ -14,22 +15,33 @@ export type Extra = { socket: WebSocket; limits: SignInLimits };
  * from the moment at which the socket opens.
  */
 const maxMessagesBeforeAck = 10;
-const maxBytesBeforeAck = 4 * maxControlBytes;
 
-/** Limits what a client can send before it has signed in. */
+/** Bytes of a connection before `connection_ack`, and later of an unfinished message of a caller that was not admitted. */
+const maxUncheckedBytes = 4 * maxControlBytes;
+
+/**
+ * Limits what a client can send before it has signed in. `connection_ack` lifts the limit on the number of messages. The
+ * limit on their size stays for a caller that was not admitted: anyone gets a `connection_ack`, also without a token.
+ */
 export class SignInLimits {
-  isSignedIn = false;
+  /** The caller is authenticated, or anonymous where anonymous callers are allowed. */
+  isAdmitted = false;
+  #isAcknowledged = false;
   #messages = 0;
+  /** The position in the connection from which bytes are counted. */
+  #countedFrom: number;
+  readonly #connection: Socket;
 
   /**
    * Counts the bytes of the connection too: a message is checked when it is complete, and a client could buffer the
    * largest message on any number of connections.
    */
   constructor(socket: WebSocket, { socket: connection }: IncomingMessage) {
-    const bytesAtOpen = connection.bytesRead;
+    this.#connection = connection;
+    this.#countedFrom = connection.bytesRead;
     const onData = () => {
-      if (this.isSignedIn) connection.off('data', onData);
-      else if (connection.bytesRead - bytesAtOpen > maxBytesBeforeAck) {
+      if (this.isAdmitted) connection.off('data', onData);
+      else if (connection.bytesRead - this.#countedFrom > maxUncheckedBytes) {
         connection.off('data', onData);
         closeSocket(socket, 1009, 'Message too large');
         socket.pause();
@@ -38,10 +50,17 @@ export class SignInLimits {
     connection.on('data', onData);
   }
 
+  acknowledge({ isAdmitted }: { isAdmitted: boolean }): void {
+    this.#isAcknowledged = true;
+    this.isAdmitted = isAdmitted;
+  }
+
   /** False: the client has sent too many messages. */
   countMessage(): boolean {
     this.#messages += 1;
-    return this.isSignedIn || this.#messages <= maxMessagesBeforeAck;
+    // From now on any number of messages is allowed, so only the bytes of an unfinished one count.
+    if (this.#isAcknowledged) this.#countedFrom = this.#connection.bytesRead;
+    return this.#isAcknowledged || this.#messages <= maxMessagesBeforeAck;
   }
 }
 
@@ -62,7 +81,7 @@ export function serveConnection(protocol: Server<Extra>, extra: Extra, parts: Pa
     {
       protocol: socket.protocol,
       send: (data) => sendIfOpen(socket, data),
-      close: (code, reason) => socket.close(code, reason),
+      close: (code, reason) => closeSocket(socket, code, reason),
       onMessage: (handle) => {
         socket.on('message', (data) => {
           void handleMessage(data as Buffer, { ...parts, extra, handle });
@@ -82,7 +101,7 @@ async function handleMessage(
   if (socket.readyState !== socket.OPEN) return;
   if (!limits.countMessage()) return closeSocket(socket, 4400, 'Too many messages');
   const decoded = decodeMessage(bytes, {
-    isSignedIn: limits.isSignedIn,
+    isAdmitted: limits.isAdmitted,
     documents: parts.trustedDocuments,
   });
   if ('closeCode' in decoded) return closeSocket(socket, decoded.closeCode, decoded.reason);

@@ -13,8 +13,8 @@ import { addEmptyQuery, rejectedPayload } from './operation.ts';
 export const maxMessageBytes = 2 * maxRequestBytes;
 
 /**
- * Every message but `subscribe` is at most this large, so that is all a client can send before it has signed in. The same as
- * Node's limit for the headers of a request: `connection_init` contains a token and little more.
+ * Every message but `subscribe` is at most this large, so that is all a client can send before it was admitted. The same as Node's
+ * limit for the headers of a request: `connection_init` contains a token and little more.
  */
 export const maxControlBytes = 16_384;
 
@@ -35,10 +35,10 @@ const invalid = { closeCode: 4400, reason: 'Invalid message received' };
  */
 export function decodeMessage(
   bytes: Buffer,
-  { isSignedIn, documents }: { isSignedIn: boolean; documents: TrustedDocuments },
+  { isAdmitted, documents }: { isAdmitted: boolean; documents: TrustedDocuments },
 ): DecodedMessage {
   const isLarge = bytes.byteLength > maxControlBytes;
-  if (isLarge && !isSignedIn) return tooLarge;
+  if (isLarge && !isAdmitted) return tooLarge;
   const rejection = checkMessage(bytes);
   if (rejection === undefined && !isLarge) return parseMessage(bytes, documents);
   const { type, id } = readEnvelope(bytes);

@@ -5,6 +5,7 @@ import { isAsyncIterable } from '@envelop/core';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type Context as ProtocolContext } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
+import { isAdmitted } from '../../graphql/access.ts';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import type { ContextFactory, Sessions } from '../auth/sessions.ts';
@@ -107,7 +108,7 @@ async function signIn(
     signal: abortOnClose(socket),
   });
   if (!parts.counter.signIn(socket, context.caller, context.signal)) {
-    socket.close(tooManyConnectionsCode, 'Too many connections');
+    closeSocket(socket, tooManyConnectionsCode, 'Too many connections');
     return false;
   }
   parts.contexts.set(connection, context);
@@ -116,10 +117,10 @@ async function signIn(
     end: () => {
       // Operations that arrive while the socket closes must find no signed-in caller.
       parts.contexts.delete(connection);
-      socket.close(signInAgainCode, 'Sign in again');
+      closeSocket(socket, signInAgainCode, 'Sign in again');
     },
   });
-  limits.isSignedIn = true;
+  limits.acknowledge({ isAdmitted: isAdmitted(context.caller) });
   return true;
 }
 

@@ -9,8 +9,8 @@ beforeAll(async () => {
 afterAll(() => harness.close());
 beforeEach(() =>
   harness.reset(
-    { email: 'a@b.example', maxJobs: 3, credits: 100, videos: [] },
-    { email: 'c+d@e.example', maxJobs: 5, credits: 7, videos: [] },
+    { email: 'a@b.example', maxJobs: 3, credits: 100 },
+    { email: 'c+d@e.example', maxJobs: 5, credits: 7 },
   ),
 );
 
@@ -43,12 +43,12 @@ async function pausedBy() {
 }
 
 const calls = (part: string) =>
-  harness.upstream.requests.filter((call) => call.includes(part)).length;
+  harness.upstream.calls().filter((call) => call.includes(part)).length;
 const spentFeatures = {
   status: 200,
-  body: { credit_daily: 0, credit_monthly: 0, credit_package: 0 },
+  body: JSON.stringify({ credit_daily: 0, credit_monthly: 0, credit_package: 0 }),
 };
-const unavailable = { status: 401, body: { error: 'Unauthorized' } };
+const unavailable = { status: 401, body: JSON.stringify({ error: 'Unauthorized' }) };
 
 describe('the list', () => {
   it('keeps the id of an account, also while the upstream does not list it', async () => {
@@ -81,7 +81,7 @@ describe('the list', () => {
   it('is an older list while the upstream fails, which is retried every ten seconds only', async () => {
     await harness.accounts.listPresent();
     harness.advance(60_000);
-    harness.upstream.override = () => unavailable;
+    harness.upstream.replyToAll(() => unavailable);
     expect(await harness.accounts.listPresent()).toHaveLength(2);
     expect(await harness.accounts.listPresent()).toHaveLength(2);
     expect(calls('/accounts')).toBe(2);
@@ -93,7 +93,7 @@ describe('the list', () => {
   });
 
   it('throws the failure without an older list, and NO_ACCOUNT if the upstream has no account', async () => {
-    harness.upstream.override = () => unavailable;
+    harness.upstream.replyToAll(() => unavailable);
     await expect(harness.accounts.listPresent()).rejects.toMatchObject({
       code: 'UPSTREAM_UNAUTHORIZED',
     });
@@ -126,9 +126,9 @@ describe('a paused account', () => {
       await pause(id, code);
       expect(await harness.accounts.probeDue()).toBe(false);
       harness.advance(1_000);
-      harness.upstream.override = () => unavailable;
+      harness.upstream.replyToAll(() => unavailable);
       expect(await harness.accounts.probeDue()).toBe(false);
-      harness.upstream.override = undefined;
+      harness.upstream.replyToAll(null);
       expect(await harness.accounts.probeDue()).toBe(false);
       harness.advance(60_000);
       expect(await harness.accounts.probeDue()).toBe(true);
@@ -171,7 +171,7 @@ describe('a paused account', () => {
 
   it('is probed by one of several instances, at most once a minute', async () => {
     await pause((await firstAccount()).id, 'UPSTREAM_UNAUTHORIZED');
-    harness.upstream.override = (call) => (call.includes('features') ? unavailable : undefined);
+    harness.upstream.replyToAll((call) => (call.includes('features') ? unavailable : null));
     for (let second = 0; second < 180; second += 1) {
       harness.advance(1_000);
       await Promise.all([harness.accounts.probeDue(), harness.accounts.probeDue()]);
@@ -274,8 +274,9 @@ describe('availability', () => {
     const [one, two] = await harness.accounts.listPresent();
     if (one === undefined || two === undefined) throw new Error('There are no accounts.');
     const isSpent = (id: string | null) => harness.accounts.isSpentEverywhere(harness.db, id);
-    harness.upstream.override = (call) =>
-      call.includes('features') && call.includes('a%40b') ? spentFeatures : undefined;
+    harness.upstream.replyToAll((call) =>
+      call.includes('features') && call.includes('a%40b') ? spentFeatures : null,
+    );
     await harness.accounts.guardCredits([one, two]);
     expect([await isSpent(one.id), await isSpent(two.id), await isSpent(null)]).toEqual([
       true,
@@ -283,7 +284,7 @@ describe('availability', () => {
       false,
     ]);
     expect(await isSpent('unknown')).toBe(false);
-    harness.upstream.override = (call) => (call.includes('features') ? spentFeatures : undefined);
+    harness.upstream.replyToAll((call) => (call.includes('features') ? spentFeatures : null));
     harness.advance(60_000);
     await harness.accounts.guardCredits([two]);
     expect(await isSpent(null)).toBe(true);
@@ -324,8 +325,9 @@ describe('an admin', () => {
   });
 
   it('sees the other accounts when the credits of one cannot be read', async () => {
-    harness.upstream.override = (call) =>
-      call.includes('features') && call.includes('a%40b') ? { status: 596, body: {} } : undefined;
+    harness.upstream.replyToAll((call) =>
+      call.includes('features') && call.includes('a%40b') ? { status: 596, body: '{}' } : null,
+    );
     expect(await showAccounts()).toMatchObject([
       { credits: null, failure: { code: 'ACCOUNT_PENDING' } },
       { credits: 7, failure: null },
@@ -333,7 +335,7 @@ describe('an admin', () => {
   });
 
   it('gets a failure as a member of the union', async () => {
-    harness.upstream.override = () => unavailable;
+    harness.upstream.replyToAll(() => unavailable);
     expect((await harness.ask(accountsQuery, admin)).data).toEqual({
       accounts: { __typename: 'UpstreamUnauthorizedError', code: 'UPSTREAM_UNAUTHORIZED' },
     });

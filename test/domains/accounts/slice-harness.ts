@@ -2,19 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { initContextCache } from '@pothos/core';
-import { graphql } from 'graphql';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
 import { eraseVideoUrls } from '../../../src/domains/lipsyncs/service.ts';
 import { createVideoService } from '../../../src/domains/videos/service.ts';
 import { createVoiceService } from '../../../src/domains/voices/service.ts';
-import type { Context, Services } from '../../../src/graphql/context.ts';
 import { createLog } from '../../../src/log.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { schema } from '../../../src/schema.ts';
 import { createUpstream } from '../../../src/upstream/client.ts';
+import { askSchema } from '../../support/ask-schema.ts';
 import { testDatabase } from '../../support/database.ts';
-import { type FakeAccount, startFakeUpstream } from './fake-upstream.ts';
+import type { FakeAccount } from '../../support/fake-upstream/behaviour.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import type { JobStatus } from '../../support/fake-upstream/state.ts';
 
 type CallerOptions = { owner?: string; scopes?: string[]; isAnonymous?: boolean };
 
@@ -42,37 +42,18 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
     return { accounts, videos, voices };
   };
 
-  async function ask(
+  type Answer = {
+    data: Record<string, never>;
+    errors?: { message: string; path: string[] }[];
+  };
+
+  function ask(
     document: string,
-    caller: CallerOptions = {},
+    { owner = 'key:test', scopes = [], isAnonymous = false }: CallerOptions = {},
     variables: Record<string, unknown> = {},
-  ) {
-    const { owner = 'key:test', scopes = [], isAnonymous = false } = caller;
-    const contextValue = {
-      ...initContextCache(),
-      caller: {
-        owner: isAnonymous ? 'nobody' : owner,
-        name: owner,
-        isAuthenticated: !isAnonymous,
-        scopes: new Set(scopes),
-        expiresAt: null,
-      },
-      services: slices.services as unknown as Services,
-      requestId: 'test',
-      log,
-      lastEventId: null,
-    } as unknown as Context;
-    const result = await graphql({
-      schema,
-      source: document,
-      variableValues: variables,
-      contextValue,
-    });
-    // graphql-js creates objects without a prototype, which toEqual would report as different.
-    return JSON.parse(JSON.stringify(result)) as {
-      data: Record<string, never>;
-      errors?: { message: string; path: string[] }[];
-    };
+  ): Promise<Answer> {
+    const asking = { owner: isAnonymous ? 'nobody' : owner, scopes, variables };
+    return askSchema({ schema, services: slices.services, log }, document, asking);
   }
 
   const slices = { services: open() };
@@ -111,23 +92,40 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
 
 export type SliceHarness = Awaited<ReturnType<typeof openHarness>>;
 
+/** A video of the fake upstream. Its prompt is `video 7` for the number 7. */
+export type FakeVideo = { number: number; createdAt: Date; status?: JobStatus };
+
+/** The videos are in the order in which GET /videos lists them. */
+export type AccountWithVideos = Partial<FakeAccount> & { email: string; videos?: FakeVideo[] };
+
+export function idOf(email: string, number: number): string {
+  return `user:7-pixverse:${email}-video:${number}`;
+}
+
 export async function openWithFakeUpstream() {
-  const fake = await startFakeUpstream([]);
-  const harness = await openHarness({ baseUrl: fake.baseUrl, token: 'user:7-fake' });
+  const upstream = await startFakeUpstream({ accounts: [] });
+  const harness = await openHarness(upstream);
   const closeHarness = harness.close;
+  /** Adds it as the first video that GET /videos lists. */
+  const addVideo = (email: string, { number, ...video }: FakeVideo) =>
+    upstream.addVideo(email, { ...video, id: idOf(email, number), prompt: `video ${number}` });
   return Object.assign(harness, {
-    upstream: fake.control,
+    upstream,
+    addVideo,
     /** The state of a first start, with these accounts. */
-    async reset(...accounts: FakeAccount[]) {
+    async reset(...accounts: AccountWithVideos[]) {
       await harness.empty();
-      fake.control.accounts = accounts;
-      fake.control.requests.length = 0;
-      fake.control.override = undefined;
+      upstream.reset();
+      upstream.accounts.length = 0;
+      for (const { videos = [], ...account } of accounts) {
+        upstream.accounts.push({ maxJobs: 3, ...account });
+        for (const video of videos.toReversed()) addVideo(account.email, video);
+      }
       harness.lines.length = 0;
     },
     async close() {
       await closeHarness();
-      await fake.close();
+      await upstream.close();
     },
   });
 }

@@ -52,7 +52,7 @@ describe('a lip-sync cancelled before its POST is answered', () => {
       lipsync: { id, status: 'CANCELLED' },
     });
     expect(upstream.countOf(post)).toBe(1);
-    expectSoundLog(await instance.events(id));
+    expectSoundLog(await instance.readEvents(id));
   });
 
   it('is deleted if the POST is rejected and the lip-sync never waited', async () => {
@@ -80,6 +80,6 @@ describe('a lip-sync cancelled before its POST is answered', () => {
       __typename: 'LipsyncAlreadyFinished',
       lipsync: { id, status: 'MODERATED' },
     });
-    expectSoundLog(await instance.events(id));
+    expectSoundLog(await instance.readEvents(id));
   });
 });

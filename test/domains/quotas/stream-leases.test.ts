@@ -76,7 +76,7 @@ describe('works', () => {
   });
 });
 
-describe('keeps out', () => {
+describe('keeps no lease of', () => {
   it('a stream whose client disconnected before it was counted', async () => {
     const { db, counter } = await open();
     await counter.hold('ann', silentSource(), AbortSignal.abort());

@@ -1,10 +1,8 @@
-import { graphql } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import '../../../src/domains/uploads/schema.ts';
 import '../../../src/graphql/scalars.ts';
 import { builder } from '../../../src/graphql/builder.ts';
-import type { Scope, Services } from '../../../src/graphql/context.ts';
-import { silentLog } from '../../support/database.ts';
+import { type AskOptions, askSchema } from '../../support/ask-schema.ts';
 import { openUploadHarness, put, type UploadHarness, wav } from './upload-harness.ts';
 
 // Only this slice is loaded, and its Subscription type would be invalid without a field.
@@ -19,25 +17,10 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-const all: Scope[] = ['lipsync:read', 'lipsync:write'];
-
 type Answer = { data?: unknown; errors?: readonly { extensions: object }[] };
-type CallerOptions = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
 
-async function ask(source: string, asking: CallerOptions = {}): Promise<Answer> {
-  const { owner = 'key:ann', scopes = all, variables = {} } = asking;
-  const services = { uploads: harness.uploads } as Services;
-  const caller = {
-    owner,
-    name: owner,
-    isAuthenticated: owner !== 'nobody',
-    scopes: new Set(scopes),
-    expiresAt: null,
-  };
-  const contextValue = { caller, services, requestId: 'r', log: silentLog, lastEventId: null };
-  const answer = await graphql({ schema, source, variableValues: variables, contextValue });
-  return JSON.parse(JSON.stringify(answer)) as Answer;
-}
+const ask = (source: string, options: AskOptions = {}) =>
+  askSchema<Answer>({ schema, services: { uploads: harness.uploads } }, source, options);
 
 const createUpload = /* GraphQL */ `
   mutation ($input: CreateUploadInput!) {
@@ -167,12 +150,12 @@ describe('keeps out', () => {
     expect((await ask(createUpload, asAnonymous)).data).toMatchObject({
       createUpload: { code: 'NOT_AUTHENTICATED' },
     });
-    const asReader: CallerOptions = { scopes: ['lipsync:read'], variables: { input } };
+    const asReader: AskOptions = { scopes: ['lipsync:read'], variables: { input } };
     expect((await ask(createUpload, asReader)).data).toMatchObject({
       createUpload: { code: 'NOT_AUTHORIZED' },
     });
     const { upload } = await create();
-    const asWriter: CallerOptions = { scopes: ['lipsync:write'], variables: { id: upload.id } };
+    const asWriter: AskOptions = { scopes: ['lipsync:write'], variables: { id: upload.id } };
     const { data, errors } = await ask(readUpload, asWriter);
     expect(data).toMatchObject({ upload: null, node: null });
     expect(errors).toHaveLength(2);

@@ -25,7 +25,11 @@ export const secrets = ['a secret of thirty-two characters', 'the secret before 
 export type UploadHarness = Awaited<ReturnType<typeof openUploadHarness>>;
 
 export async function openUploadHarness(
-  options: { timeoutMs?: number; concurrency?: OwnerSlotLimits } = {},
+  options: {
+    timeoutMs?: number;
+    concurrency?: OwnerSlotLimits;
+    minRate?: { bytes: number; inMs: number };
+  } = {},
 ) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
@@ -48,6 +52,7 @@ export async function openUploadHarness(
       publicUrl,
       tokens: uploadTokens(secrets),
       concurrency: options.concurrency,
+      minRate: options.minRate,
     });
 
   /** A second handler with another upstream, such as one that fails. */

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import { createUpload } from '../../support/uploads.ts';
 import { endlessWav, listen, put, until, wav } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
@@ -25,16 +26,6 @@ type Upload = {
   expiresAt: string | null;
   failure: { code: string } | null;
 };
-
-async function create(size: number | null = null) {
-  const { data } = await app.ask<{ createUpload: { uploadUrl: string; upload: { id: string } } }>(
-    `mutation ($size: BigInt) {
-       createUpload(input: { kind: AUDIO, contentType: "audio/wav", size: $size }) {
-         ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
-    { size },
-  );
-  return data?.createUpload ?? { uploadUrl: '', upload: { id: '' } };
-}
 
 async function read(id: string): Promise<Upload | undefined> {
   const { data } = await app.ask<{ upload: Upload }>(
@@ -68,52 +59,52 @@ const hasState = (state: string) => (upload: Upload | undefined) => upload?.stat
 
 describe('an upload becomes', () => {
   it('WAITING, RECEIVING and READY', async () => {
-    const { upload, uploadUrl } = await create(4 * megabyte);
-    expect(await read(upload.id)).toMatchObject({
+    const { id, url } = await createUpload(app, { size: 4 * megabyte });
+    expect(await read(id)).toMatchObject({
       state: 'WAITING',
       expiresAt: expect.any(String),
     });
-    const client = await beginUpload(uploadUrl);
-    const receiving = await until(() => read(upload.id), hasState('RECEIVING'));
+    const client = await beginUpload(url);
+    const receiving = await until(() => read(id), hasState('RECEIVING'));
     expect(receiving).toMatchObject({ size: 4 * megabyte, expiresAt: null, failure: null });
     expect(await client.finish()).toBe(200);
-    expect(await read(upload.id)).toMatchObject({ state: 'READY', failure: null });
+    expect(await read(id)).toMatchObject({ state: 'READY', failure: null });
   });
 
   it('FAILED with the reason, when its client disconnects', async () => {
-    const { upload, uploadUrl } = await create();
-    const client = await beginUpload(uploadUrl);
-    await until(() => read(upload.id), hasState('RECEIVING'));
+    const { id, url } = await createUpload(app);
+    const client = await beginUpload(url);
+    await until(() => read(id), hasState('RECEIVING'));
     client.leave();
-    const failed = await until(() => read(upload.id), hasState('FAILED'));
+    const failed = await until(() => read(id), hasState('FAILED'));
     expect(failed?.failure).toEqual({ code: 'INVALID_INPUT' });
   });
 
   it('EXPIRED an hour after its creation, permanently', async () => {
-    const { upload, uploadUrl } = await create();
+    const { id, url } = await createUpload(app);
     aheadMs = hour + 1;
-    expect(await read(upload.id)).toMatchObject({ state: 'EXPIRED', failure: null });
-    expect((await put(uploadUrl, wav(1))).status).toBe(410);
+    expect(await read(id)).toMatchObject({ state: 'EXPIRED', failure: null });
+    expect((await put(url, wav(1))).status).toBe(410);
     aheadMs = 100 * hour;
-    expect(await read(upload.id)).toMatchObject({ state: 'EXPIRED' });
-    expect((await put(uploadUrl, wav(1))).status).toBe(410);
+    expect(await read(id)).toMatchObject({ state: 'EXPIRED' });
+    expect((await put(url, wav(1))).status).toBe(410);
   });
 });
 
 describe('a failed upload', () => {
   it('is repeated under a new URL, since the old one is used', async () => {
-    const first = await create(4 * megabyte);
-    const client = await beginUpload(first.uploadUrl);
-    await until(() => read(first.upload.id), hasState('RECEIVING'));
+    const first = await createUpload(app, { size: 4 * megabyte });
+    const client = await beginUpload(first.url);
+    await until(() => read(first.id), hasState('RECEIVING'));
     client.leave();
-    await until(() => read(first.upload.id), hasState('FAILED'));
+    await until(() => read(first.id), hasState('FAILED'));
     // Received bytes are not stored, so an upload cannot be resumed.
-    expect(await put(first.uploadUrl, Buffer.alloc(4 * megabyte))).toMatchObject({ status: 409 });
+    expect(await put(first.url, Buffer.alloc(4 * megabyte))).toMatchObject({ status: 409 });
 
-    const second = await create(4 * megabyte);
-    expect(second.uploadUrl).not.toBe(first.uploadUrl);
-    expect(await (await beginUpload(second.uploadUrl)).finish()).toBe(200);
-    expect(await read(second.upload.id)).toMatchObject({ state: 'READY', size: 4 * megabyte });
+    const second = await createUpload(app, { size: 4 * megabyte });
+    expect(second.url).not.toBe(first.url);
+    expect(await (await beginUpload(second.url)).finish()).toBe(200);
+    expect(await read(second.id)).toMatchObject({ state: 'READY', size: 4 * megabyte });
     const files =
       await app.readSandbox<{ path: string; status: unknown; body?: { bytes: number } }[]>(
         'requests',
@@ -135,19 +126,13 @@ describe('a failed upload', () => {
     });
     const upstream = { baseUrl: `http://127.0.0.1:${await listen(service)}`, token: 'user:1-none' };
     await using other = await startTestApp({ upstream });
-    const make = async () => {
-      const { data } = await other.ask<{ createUpload: { uploadUrl: string } }>(
-        'mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { ... on CreateUploadSuccess { uploadUrl } } }',
-      );
-      return data?.createUpload.uploadUrl ?? '';
-    };
-    const url = await make();
+    const { url } = await createUpload(other);
     const broken = await put(url, endlessWav(500 * megabyte));
     expect(broken).toMatchObject({ status: 502, code: 'UPSTREAM_UNAVAILABLE' });
     expect(broken.headers.get('connection')).toBe('close');
     isBroken = false;
     expect(await put(url, wav(1))).toMatchObject({ status: 409 });
-    expect(await put(await make(), wav(1))).toMatchObject({ status: 200 });
+    expect(await put((await createUpload(other)).url, wav(1))).toMatchObject({ status: 200 });
     service.close();
   });
 });

@@ -2,8 +2,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredVideo, VideoPageRequest } from '../../../src/domains/videos/service.ts';
 import { InvalidInputError } from '../../../src/errors.ts';
-import { type FakeAccount, type FakeVideo, idOf } from '../accounts/fake-upstream.ts';
-import { openWithFakeUpstream } from '../accounts/slice-harness.ts';
+import { numberOf } from '../../support/fake-upstream/state.ts';
+import {
+  type AccountWithVideos,
+  type FakeVideo,
+  idOf,
+  openWithFakeUpstream,
+} from '../accounts/slice-harness.ts';
 
 let harness: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
@@ -17,8 +22,7 @@ const start = Date.UTC(2026, 0, 1);
 
 const list = (request: VideoPageRequest) => harness.videos.list(viewer, request);
 const numbers = (videos: StoredVideo[]) => videos.map(({ prompt }) => Number(prompt?.slice(6)));
-const listCalls = () =>
-  harness.upstream.requests.filter((call) => call.startsWith('GET /videos/?'));
+const listCalls = () => harness.upstream.calls().filter((call) => call.startsWith('GET /videos/?'));
 
 /** Videos a minute apart, the newest first and with the highest number. */
 function videos(count: number, from = 1): FakeVideo[] {
@@ -58,7 +62,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc.record({
 });
 
 /** The accounts of a scenario. Videos of one second are in any order. */
-function accountsOf({ counts, seconds }: Scenario): FakeAccount[] {
+function accountsOf({ counts, seconds }: Scenario): AccountWithVideos[] {
   return counts.map((count, account) => ({
     email: `a${account}@b.example`,
     videos: Array.from({ length: count }, (_, at) => {
@@ -71,21 +75,27 @@ function accountsOf({ counts, seconds }: Scenario): FakeAccount[] {
 
 function applyChange(step: Change, nextNumber: () => number): number[] {
   const gone: number[] = [];
+  const { accounts, videos: listed } = harness.upstream;
+  const emailAt = (at: number) => accounts[at % accounts.length]?.email ?? '';
   for (const pick of step.deletes) {
-    const account = harness.upstream.accounts[pick % harness.upstream.accounts.length];
-    const [deleted] = account?.videos.splice(pick % (account.videos.length || 1), 1) ?? [];
-    if (deleted !== undefined) gone.push(deleted.number);
+    const own = listed.filter(({ email }) => email === emailAt(pick));
+    const deleted = own[pick % own.length];
+    if (deleted === undefined) continue;
+    listed.splice(listed.indexOf(deleted), 1);
+    gone.push(numberOf(deleted.id));
   }
   for (let added = 0; added < step.adds; added += 1) {
-    const account = harness.upstream.accounts[added % harness.upstream.accounts.length];
     const number = nextNumber();
-    account?.videos.unshift({ number, createdAt: new Date(start + 3_600_000 + number) });
+    harness.addVideo(emailAt(added), {
+      number,
+      createdAt: new Date(start + 3_600_000 + number),
+    });
   }
   return gone;
 }
 
 function allVideos(): FakeVideo[] {
-  return harness.upstream.accounts.flatMap((account) => account.videos);
+  return harness.upstream.videos.map(({ id, createdAt }) => ({ number: numberOf(id), createdAt }));
 }
 
 /** Pages from the newest to the oldest, with the changes of the scenario between the pages. */
@@ -194,7 +204,7 @@ describe('pages', () => {
 
   it('filter by status and time', async () => {
     const mixed = videos(200).map((video) =>
-      video.number % 50 === 0 ? { ...video, status: 8 } : video,
+      video.number % 50 === 0 ? { ...video, status: 8 as const } : video,
     );
     await harness.reset({ email: 'a@b.example', videos: mixed });
     expect(await walk({ first: 2, filter: { status: ['FAILED'] } })).toEqual([200, 150, 100, 50]);
@@ -207,7 +217,7 @@ describe('pages', () => {
 
   it('stop reading early if a filter matches little, and continue from there', async () => {
     const rare = videos(2_000).map((video) =>
-      video.number === 5 ? { ...video, status: 7 } : video,
+      video.number === 5 ? { ...video, status: 7 as const } : video,
     );
     await harness.reset({ email: 'a@b.example', videos: rare });
     const page = await list({ filter: { status: ['MODERATED'] } });
@@ -222,7 +232,7 @@ describe('pages', () => {
       // Seven of each second, in another order than their numbers.
       number: number - (number % 7) + ((number * 3) % 7),
       createdAt: new Date(start + Math.floor(number / 7) * 1000),
-      status: number % 20 < 7 ? 7 : 1,
+      status: number % 20 < 7 ? (7 as const) : (1 as const),
     }));
     await harness.reset({ email: 'a@b.example', videos: scrambled });
     const wanted = scrambled.filter(({ status }) => status === 7).map(({ number }) => number);
@@ -314,18 +324,21 @@ describe('refuses', () => {
       { email: 'a@b.example', videos: videos(3) },
       { email: 'c@d.example', videos: videos(3, 10) },
     );
-    harness.upstream.override = (call) =>
-      call.includes('c%40d') ? { status: 596, body: {} } : undefined;
+    harness.upstream.replyToAll((call) =>
+      call.includes('c%40d') ? { status: 596, body: '{}' } : null,
+    );
     await expect(list({})).rejects.toMatchObject({ code: 'ACCOUNT_PENDING' });
   });
 });
 
-it('hides e-mails and upstream ids in keys and cursors', async () => {
-  await harness.reset({ email: 'secret@b.example', videos: videos(3) });
-  const page = await list({});
-  const text = JSON.stringify(page) + Buffer.from(page.pageInfo.endCursor ?? '', 'base64url');
-  expect(text).not.toMatch(/secret|user:|pixverse/);
-  const key = page.edges[0]?.node.key ?? '';
-  expect(key).toMatch(/^[\w-]{8}-3$/);
-  expect(await harness.videos.ids.toUpstream(key)).toBe(idOf('secret@b.example', 3));
+describe('keeps out', () => {
+  it('e-mails and upstream ids from keys and cursors', async () => {
+    await harness.reset({ email: 'secret@b.example', videos: videos(3) });
+    const page = await list({});
+    const text = JSON.stringify(page) + Buffer.from(page.pageInfo.endCursor ?? '', 'base64url');
+    expect(text).not.toMatch(/secret|user:|pixverse/);
+    const key = page.edges[0]?.node.key ?? '';
+    expect(key).toMatch(/^[\w-]{8}-3$/);
+    expect(await harness.videos.ids.toUpstream(key)).toBe(idOf('secret@b.example', 3));
+  });
 });

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StoredVideo } from '../../../src/domains/videos/service.ts';
-import { type FakeVideo, idOf } from '../accounts/fake-upstream.ts';
-import { insertLipsync, openWithFakeUpstream, openWithSandbox } from '../accounts/slice-harness.ts';
+import {
+  type FakeVideo,
+  idOf,
+  insertLipsync,
+  openWithFakeUpstream,
+  openWithSandbox,
+} from '../accounts/slice-harness.ts';
 
 let harness: Awaited<ReturnType<typeof openWithFakeUpstream>>;
 beforeAll(async () => {
@@ -31,7 +36,7 @@ function videos(count: number, from = 1): FakeVideo[] {
 const keyOf = (number: number, email = 'a@b.example') =>
   harness.videos.ids.toKey(idOf(email, number));
 const globalId = (key: string) => Buffer.from(`Video:${key}`).toString('base64url');
-const calls = (part: string) => harness.upstream.requests.filter((call) => call.includes(part));
+const calls = (part: string) => harness.upstream.calls().filter((call) => call.includes(part));
 
 function stored(key: string, more: Partial<StoredVideo> = {}): StoredVideo {
   return {
@@ -115,7 +120,7 @@ describe('reading by id', () => {
   });
 
   it('reads many videos with pages of the list while these save calls, and the rest by GET', async () => {
-    harness.upstream.accounts[0]?.videos.splice(0, 60, ...videos(400));
+    await harness.reset({ email: 'a@b.example', videos: videos(400) });
     const keys = await Promise.all([400, 399, 250, 30, 3].map((number) => keyOf(number)));
     const found = await harness.videos.load(all, keys);
     expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
@@ -135,8 +140,10 @@ describe('reading by id', () => {
   });
 
   it('reads a hundred videos with one page per account and one statement, also after a restart', async () => {
-    harness.upstream.accounts[0]?.videos.splice(0, 60, ...videos(60));
-    harness.upstream.accounts[1]?.videos.splice(0, 5, ...videos(40, 1_000));
+    await harness.reset(
+      { email: 'a@b.example', videos: videos(60) },
+      { email: 'c+d@e.example', videos: videos(40, 1_000) },
+    );
     const keys = await Promise.all([
       ...videos(60).map(({ number }) => keyOf(number)),
       ...videos(40, 1_000).map(({ number }) => keyOf(number, 'c+d@e.example')),
@@ -151,10 +158,11 @@ describe('reading by id', () => {
   });
 
   it('uses smaller pages if the upstream rejects large ones', async () => {
-    harness.upstream.override = (call) =>
+    harness.upstream.replyToAll((call) =>
       Number(/limit=(\d+)/.exec(call)?.[1]) > 40
-        ? { status: 400, body: { error: 'Parameter limit is out of range.' } }
-        : undefined;
+        ? { status: 400, body: JSON.stringify({ error: 'Parameter limit is out of range.' }) }
+        : null,
+    );
     const keys = await Promise.all(videos(60).map(({ number }) => keyOf(number)));
     const found = await harness.videos.load(all, keys);
     expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
@@ -163,7 +171,7 @@ describe('reading by id', () => {
   });
 
   it('finds a running video in the list, although GET gives 404', async () => {
-    harness.upstream.accounts[0]?.videos.unshift({ number: 70, createdAt: new Date(), status: 10 });
+    harness.addVideo('a@b.example', { number: 70, createdAt: new Date(), status: 10 });
     const key = await keyOf(70);
     expect(await harness.ask(videoQuery, reader, { id: globalId(key) })).toEqual({
       data: {
@@ -216,8 +224,9 @@ describe('reading by id', () => {
 
   it('fails only the videos that the upstream fails to read', async () => {
     const [good, bad] = [await keyOf(1000, 'c+d@e.example'), await keyOf(1)];
-    harness.upstream.override = (call) =>
-      call.includes('a@b') || call.includes('a%40b') ? { status: 596, body: {} } : undefined;
+    harness.upstream.replyToAll((call) =>
+      call.includes('a@b') || call.includes('a%40b') ? { status: 596, body: '{}' } : null,
+    );
     expect(await harness.videos.load(all, [good, bad])).toMatchObject([
       { key: good },
       { code: 'ACCOUNT_PENDING' },
@@ -233,8 +242,9 @@ describe('reading by id', () => {
 
   it('fails for a missing video while the list fails, because the video may be running', async () => {
     const key = await keyOf(9_999);
-    harness.upstream.override = (call) =>
-      call.includes('/videos/?') ? { status: 401, body: {} } : undefined;
+    harness.upstream.replyToAll((call) =>
+      call.includes('/videos/?') ? { status: 401, body: '{}' } : null,
+    );
     expect(await harness.videos.load(all, [key])).toMatchObject([
       { code: 'UPSTREAM_UNAUTHORIZED' },
     ]);
@@ -322,9 +332,8 @@ describe('the source of a lip-sync', () => {
   });
 
   it('must be finished', async () => {
-    const account = harness.upstream.accounts[0];
-    account?.videos.unshift({ number: 70, createdAt: new Date(), status: 10 });
-    account?.videos.unshift({ number: 71, createdAt: new Date(), status: 8 });
+    harness.addVideo('a@b.example', { number: 70, createdAt: new Date(), status: 10 });
+    harness.addVideo('a@b.example', { number: 71, createdAt: new Date(), status: 8 });
     for (const number of [70, 71]) {
       await expect(harness.videos.resolveSource(all, await keyOf(number))).rejects.toMatchObject({
         code: 'INVALID_INPUT',
@@ -394,16 +403,18 @@ describe('deleting', () => {
   });
 });
 
-it('refuses an anonymous caller with a typed failure', async () => {
-  const anonymous = { isAnonymous: true };
-  expect((await harness.ask(listQuery, anonymous)).data.videos).toMatchObject({
-    code: 'NOT_AUTHENTICATED',
+describe('keeps out', () => {
+  it('an anonymous caller, with a typed failure', async () => {
+    const anonymous = { isAnonymous: true };
+    expect((await harness.ask(listQuery, anonymous)).data.videos).toMatchObject({
+      code: 'NOT_AUTHENTICATED',
+    });
+    const { data, errors } = await harness.ask(videoQuery, anonymous, {
+      id: globalId(await keyOf(1)),
+    });
+    expect(data).toEqual({ video: null, node: null });
+    expect(errors?.map(({ path }) => path[0])).toEqual(['video', 'node']);
   });
-  const { data, errors } = await harness.ask(videoQuery, anonymous, {
-    id: globalId(await keyOf(1)),
-  });
-  expect(data).toEqual({ video: null, node: null });
-  expect(errors?.map(({ path }) => path[0])).toEqual(['video', 'node']);
 });
 
 describe('on the sandbox', () => {

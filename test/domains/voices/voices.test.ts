@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([sandboxed.close(), fake.close()]));
 beforeEach(async () => {
-  await fake.reset({ email: 'a@b.example', videos: [] });
+  await fake.reset({ email: 'a@b.example' });
   await sandboxed.empty();
   await sandboxed.forgetRequests();
 });
@@ -45,17 +45,17 @@ describe('works', () => {
   it('names an account only if there are several', async () => {
     const harness = fake;
     await harness.voices.list();
-    expect(harness.upstream.requests).toEqual(['GET /accounts', 'GET /videos/voices/']);
-    harness.upstream.accounts.push({ email: 'c@d.example', videos: [] });
+    expect(harness.upstream.calls()).toEqual(['GET /accounts', 'GET /videos/voices/']);
+    harness.upstream.accounts.push({ email: 'c@d.example', maxJobs: 3 });
     await harness.accounts.refresh();
     harness.advance(500);
     await harness.voices.list();
-    expect(harness.upstream.requests.at(-1)).toBe('GET /videos/voices/?email=a%40b.example');
+    expect(harness.upstream.calls().at(-1)).toBe('GET /videos/voices/?email=a%40b.example');
   });
 
   it('finds a voice in the last list, and reads a new list only for an unknown voice and after a minute', async () => {
     const harness = fake;
-    const count = () => harness.upstream.requests.filter((call) => call.includes('voices')).length;
+    const count = () => harness.upstream.calls().filter((call) => call.includes('voices')).length;
     expect(await harness.voices.find('1')).toMatchObject({ name: 'Emily' });
     expect(await harness.voices.find('99')).toBeNull();
     expect(count()).toBe(1);
@@ -69,25 +69,26 @@ describe('works', () => {
   // A single account on hold once failed every read.
   it('reads the voices from the next account if the first is on hold', async () => {
     const harness = fake;
-    harness.upstream.accounts.push({ email: 'c@d.example', videos: [] });
-    harness.upstream.override = (call) =>
-      call.includes('a%40b.example') ? { status: 596, body: { error: 'pending' } } : undefined;
+    harness.upstream.accounts.push({ email: 'c@d.example', maxJobs: 3 });
+    harness.upstream.replyToAll((call) =>
+      call.includes('a%40b.example')
+        ? { status: 596, body: JSON.stringify({ error: 'pending' }) }
+        : null,
+    );
     expect(await harness.voices.find('3')).toMatchObject({ name: 'Isabella' });
     harness.advance(500);
-    harness.upstream.override = (call) =>
-      call.includes('voices') ? { status: 596, body: { error: 'pending' } } : undefined;
+    harness.upstream.replyToAll((call) =>
+      call.includes('voices') ? { status: 596, body: JSON.stringify({ error: 'pending' }) } : null,
+    );
     const { data } = await harness.ask(voicesQuery, reader);
     expect(data).toMatchObject({ voices: { code: 'ACCOUNT_PENDING' } });
   });
 
   it('reads the voices from a healthy account first', async () => {
     const harness = fake;
-    harness.upstream.accounts = [
-      { email: 'a@b.example', videos: [], error: 'pending' },
-      { email: 'c@d.example', videos: [] },
-    ];
+    await harness.reset({ email: 'a@b.example', error: 'pending' }, { email: 'c@d.example' });
     await harness.voices.list();
-    expect(harness.upstream.requests).toEqual([
+    expect(harness.upstream.calls()).toEqual([
       'GET /accounts',
       'GET /videos/voices/?email=c%40d.example',
     ]);
@@ -127,7 +128,10 @@ describe('refuses', () => {
     const harness = fake;
     await harness.voices.list();
     harness.advance(500);
-    harness.upstream.override = () => ({ status: 401, body: { error: 'Unauthorized' } });
+    harness.upstream.replyToAll(() => ({
+      status: 401,
+      body: JSON.stringify({ error: 'Unauthorized' }),
+    }));
     expect(await harness.ask(voicesQuery, reader)).toEqual({
       data: { voices: { __typename: 'UpstreamUnauthorizedError', code: 'UPSTREAM_UNAUTHORIZED' } },
     });
@@ -135,7 +139,10 @@ describe('refuses', () => {
 
   it('gives a failure as null with one error in a field without a union', async () => {
     const harness = fake;
-    harness.upstream.override = () => ({ status: 401, body: { error: 'Unauthorized' } });
+    harness.upstream.replyToAll(() => ({
+      status: 401,
+      body: JSON.stringify({ error: 'Unauthorized' }),
+    }));
     const { data, errors } = await harness.ask(
       `{ voice(id: "${Buffer.from('Voice:1').toString('base64url')}") { name } }`,
       reader,

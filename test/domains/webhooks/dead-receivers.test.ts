@@ -1,6 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openReceiver } from './webhook-receiver.ts';
-import { isFinished, startWebhooks, type TestWebhookOptions } from './webhook-service.ts';
+import {
+  isFinished,
+  isWaitingAfter,
+  startWebhooks,
+  type TestWebhookOptions,
+} from './webhook-service.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -10,7 +15,7 @@ afterEach(async () => {
 async function start(options: TestWebhookOptions = {}) {
   const service = await startWebhooks({
     // Any host name leads to this machine.
-    resolve: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+    resolve: async () => [{ address: '127.0.0.1', family: 4 }],
     ...options,
   });
   closers.push(service.close);
@@ -28,6 +33,14 @@ const hourMs = 3_600_000;
 const numbers = (count: number) => [...Array(count).keys()];
 
 type Service = Awaited<ReturnType<typeof start>>;
+
+const patience = { timeout: 15_000, interval: 20 };
+
+/** Resolves after a search that found everything that was due before. */
+async function searchAgain(service: Service): Promise<void> {
+  const change = await service.changeLipsync((await receive()).url, { owner: 'key:other' });
+  await service.waitForDelivery(change, isFinished);
+}
 
 const readReceivers = (service: Service) =>
   service.db.query<{ owner: string; host: string; failures: number; paused: boolean }>(
@@ -83,6 +96,66 @@ describe('works while receivers hang', () => {
     const change = await service.changeLipsync(receiver.url);
     await service.waitForDelivery(change, isFinished);
     expect(hanging.received).toHaveLength(1);
+  });
+});
+
+describe('works with a receiver that answers', () => {
+  it('sends it four deliveries of an owner at a time, and one until its first answer', async () => {
+    const service = await start({ timeoutMs: hourMs });
+    const held: (() => void)[] = [];
+    const receiver = await receive((response) => {
+      held.push(() => void response.writeHead(204).end());
+    });
+    const changes = await Promise.all(numbers(8).map(() => service.changeLipsync(receiver.url)));
+    await receiver.until(1);
+    await searchAgain(service);
+    expect(receiver.received).toHaveLength(1);
+    held.shift()?.();
+    await receiver.until(5);
+    await searchAgain(service);
+    expect(held).toHaveLength(4);
+    await vi.waitFor(async () => {
+      for (const answer of held.splice(0)) answer();
+      for (const change of changes) {
+        const delivery = await service.findDelivery(change.owner, change.id);
+        expect(delivery).toMatchObject({ state: 'DELIVERED', attempts: 1 });
+      }
+    }, patience);
+  });
+
+  it("gives an owner's other receiver the next attempt", async () => {
+    const service = await start({ timeoutMs: hourMs });
+    const held: (() => void)[] = [];
+    const busy = await receive((response, n) => {
+      if (n === 1) response.writeHead(204).end();
+      else held.push(() => void response.writeHead(204).end());
+    });
+    await service.waitForDelivery(await service.changeLipsync(busy.url), isFinished);
+    for (const _ of numbers(9)) await service.changeLipsync(busy.url);
+    await busy.until(5);
+    const other = await receive();
+    const change = await service.changeLipsync(other.url);
+    await service.db.query(
+      `insert into webhook_receivers (owner, host, failures, updated_at)
+       values ('key:ann', $1, 0, now())`,
+      [`127.0.0.1:${other.port}`],
+    );
+    held.shift()?.();
+    await service.waitForDelivery(change, isFinished);
+    expect(busy.received.length).toBeLessThan(8);
+  });
+
+  it('sends one delivery at a time again once it fails', async () => {
+    const service = await start({ timeoutMs: hourMs, delaysMs: [hourMs] });
+    const receiver = await receive((response, n) => {
+      if (n < 3) response.writeHead(n === 1 ? 204 : 500).end();
+    });
+    await service.waitForDelivery(await service.changeLipsync(receiver.url), isFinished);
+    await service.waitForDelivery(await service.changeLipsync(receiver.url), isWaitingAfter(1));
+    for (const _ of numbers(5)) await service.changeLipsync(receiver.url);
+    await receiver.until(3);
+    await searchAgain(service);
+    expect(receiver.received).toHaveLength(3);
   });
 });
 

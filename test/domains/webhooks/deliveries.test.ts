@@ -388,7 +388,7 @@ describe('keeps out', () => {
     let lookups = 0;
     const rebinding = await startWebhooks({
       allowedNetworks: ['127.0.0.2'],
-      resolve: (_name, _options, done) => done(null, answers[lookups++] ?? []),
+      resolve: async () => answers[lookups++] ?? [],
     });
     const outside = await receive(
       (response, n) => void response.writeHead(n < 2 ? 500 : 200).end(),

@@ -1,14 +1,12 @@
-import { graphql } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findOwn } from '../../../src/domains/lipsyncs/history.ts';
 import '../../../src/domains/lipsyncs/schema/viewer.ts';
 import '../../../src/domains/webhooks/key-schema.ts';
 import '../../../src/domains/webhooks/schema.ts';
 import { builder } from '../../../src/graphql/builder.ts';
-import type { Scope, Services } from '../../../src/graphql/context.ts';
 import { encodeId } from '../../../src/graphql/ids.ts';
 import '../../../src/graphql/scalars.ts';
-import { silentLog } from '../../support/database.ts';
+import { type AskOptions, askSchema } from '../../support/ask-schema.ts';
 import { openReceiver, type Receiver, verify } from './webhook-receiver.ts';
 import { isFinished, startWebhooks, type TestWebhooks } from './webhook-service.ts';
 
@@ -29,29 +27,14 @@ afterAll(async () => {
   await service.close();
 });
 
-const all: Scope[] = ['lipsync:read', 'lipsync:write'];
-
-type AskOptions = { owner?: string; scopes?: Scope[]; variables?: Record<string, unknown> };
 // biome-ignore lint/suspicious/noExplicitAny: each test knows the shape of its query.
 type Answer = { data: any; errors?: unknown };
 
-async function ask(source: string, options: AskOptions = {}): Promise<Answer> {
-  const { owner = 'key:ann', scopes = all, variables = {} } = options;
+function ask(source: string, options: AskOptions = {}): Promise<Answer> {
   const lipsyncs = {
     findOwn: (of: string, keys: readonly string[]) => findOwn(service.db, of, keys),
   };
-  const services = { webhooks: service.webhooks, lipsyncs } as unknown as Services;
-  const caller = {
-    owner,
-    name: owner,
-    isAuthenticated: owner !== 'nobody',
-    scopes: new Set(scopes),
-    expiresAt: null,
-    tokenId: null,
-  };
-  const contextValue = { caller, services, requestId: 'r', log: silentLog, lastEventId: null };
-  const answer = await graphql({ schema, source, variableValues: variables, contextValue });
-  return JSON.parse(JSON.stringify(answer)) as Answer;
+  return askSchema({ schema, services: { webhooks: service.webhooks, lipsyncs } }, source, options);
 }
 
 const rotate = /* GraphQL */ `

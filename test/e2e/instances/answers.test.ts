@@ -52,8 +52,8 @@ describe('works', () => {
       const job = await upstream.nextJob();
       expect(job.replyRef).not.toBe('');
       await job.become(8);
-      expect((await instance.end(idOf(made))).status).toBe('FAILED');
-      expectSoundLog(await instance.events(idOf(made)));
+      expect((await instance.waitForEnd(idOf(made))).status).toBe('FAILED');
+      expectSoundLog(await instance.readEvents(idOf(made)));
     },
   );
 });

@@ -1,10 +1,10 @@
 import { expect, vi } from 'vitest';
 import { startTestApp } from '../../support/app.ts';
-import { testStorage } from '../../support/database.ts';
+import { holdTable, testStorage } from '../../support/database.ts';
 import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { longWait } from '../../support/lipsyncs.ts';
-import { createOperations } from './operations.ts';
+import { createInstanceOperations } from './operations.ts';
 
 const email = 'studio@held.example';
 
@@ -28,7 +28,7 @@ export async function openHeld(env: Record<string, string> = {}) {
       ...env,
     },
   });
-  const instance = Object.assign(test, createOperations(test));
+  const instance = Object.assign(test, createInstanceOperations(test));
   const { db } = test.app;
   const query = <Row extends Record<string, unknown>>(text: string, params: unknown[] = []) =>
     db.query<Row>(text, params);
@@ -41,20 +41,7 @@ export async function openHeld(env: Record<string, string> = {}) {
     say: (text: string, more: object = {}) =>
       instance.create({ video, speech: { text: { text } }, ...more }),
     /** Blocks every insert of an event until the returned function is called. */
-    async holdEvents(): Promise<() => Promise<void>> {
-      const held = Promise.withResolvers<void>();
-      const released = Promise.withResolvers<void>();
-      const done = db.transaction(async (tx) => {
-        await tx.query('lock table lipsync_events in exclusive mode');
-        held.resolve();
-        await released.promise;
-      });
-      await held.promise;
-      return () => {
-        released.resolve();
-        return done;
-      };
-    },
+    holdEvents: () => holdTable(db, 'lipsync_events', 'exclusive'),
     /** The PostgreSQL backend of the transaction that waits to insert an event. */
     untilAnEventIsHeld: () =>
       vi.waitFor(async () => {

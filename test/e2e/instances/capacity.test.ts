@@ -65,7 +65,7 @@ describe('works', () => {
       const jobs = await fleet.jobs();
       expect(new Set(jobs.map(({ replyRef }) => replyRef)).size).toBe(50);
       expect(jobs).toHaveLength(50);
-      for (const each of made) expectSoundLog(await again.events(idOf(each)));
+      for (const each of made) expectSoundLog(await again.readEvents(idOf(each)));
     },
     60_000,
   );

@@ -5,7 +5,7 @@ import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { apiKeys, expectSoundLog, idOf, signInAs } from '../../support/lipsync-app.ts';
 import { longWait } from '../../support/lipsyncs.ts';
-import { createOperations } from './operations.ts';
+import { createInstanceOperations } from './operations.ts';
 
 const email = 'studio@clocks.example';
 const upstreamTimeoutMs = 60_000;
@@ -40,7 +40,7 @@ async function start(clockAheadMs: number) {
     },
   });
   closers.push(test.stop);
-  return Object.assign(test, createOperations(test));
+  return Object.assign(test, createInstanceOperations(test));
 }
 
 async function placeOf(from: Awaited<ReturnType<typeof start>>, id: string) {
@@ -66,7 +66,7 @@ describe('clocks that differ', () => {
     // Otherwise it sees no running job of the first lip-sync and sends the second one.
     upstream.reply('GET /scheduler', { status: 503 });
     const fast = await start(aheadMs);
-    const places = async () => (await fast.events(second)).map((event) => event.queuePosition);
+    const places = async () => (await fast.readEvents(second)).map((event) => event.queuePosition);
     await vi.waitFor(async () => expect(await places()).toEqual([2, 1]), longWait);
 
     upstream.reply('POST /videos/lipsync', { status: 429, body: '{"error":"busy"}' });
@@ -74,14 +74,14 @@ describe('clocks that differ', () => {
     // By the fast clock the retry is already due.
     const again = upstream.hold('POST /videos/lipsync');
     await vi.waitFor(async () => {
-      const queued = (await fast.events(first)).filter(({ status }) => status === 'QUEUED');
+      const queued = (await fast.readEvents(first)).filter(({ status }) => status === 'QUEUED');
       expect(queued).toHaveLength(2);
     }, longWait);
     const place = await placeOf(fast, second);
     again();
     expect(place).toBe(1);
-    expectSoundLog(await fast.events(first));
-    expectSoundLog(await fast.events(second));
+    expectSoundLog(await fast.readEvents(first));
+    expectSoundLog(await fast.readEvents(second));
   });
 
   it('cause no second POST, no lost lip-sync and no gap, whatever the difference', async () => {
@@ -104,8 +104,8 @@ describe('clocks that differ', () => {
     expect(ids.size).toBe(12);
     for (let done = 0; done < ids.size; done += 1) await (await upstream.nextJob()).become(1);
     for (const id of ids) {
-      expect((await at(0).end(id)).status).toBe('COMPLETED');
-      expectSoundLog(await at(1).events(id));
+      expect((await at(0).waitForEnd(id)).status).toBe('COMPLETED');
+      expectSoundLog(await at(1).readEvents(id));
     }
     const { jobs } = upstream;
     expect(new Set(jobs.map(({ replyRef }) => replyRef)).size).toBe(jobs.length);
@@ -151,7 +151,7 @@ describe('clocks that differ', () => {
     const serve = async (from: typeof here, owner: string) => {
       const id = await ask(from, owner, 0);
       await (await upstream.nextJob()).become(8);
-      await here.end(id, signInAs(owner));
+      await here.waitForEnd(id, signInAs(owner));
     };
     await serve(there, 'ann');
     await serve(here, 'bob');

@@ -8,7 +8,7 @@ import { startTestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import type { Job } from '../../support/lipsync-app.ts';
 import { type Program, startProgram } from '../../support/program.ts';
-import { createOperations, type InstanceOperations } from './operations.ts';
+import { createInstanceOperations, type InstanceOperations } from './operations.ts';
 
 /** A request as the sandbox recorded it; `status` is `aborted` when the client closed the connection before the answer. */
 export type Request = {
@@ -79,7 +79,7 @@ export async function openFleet(options: FleetOptions = {}) {
         env: { ...options.env, ...env },
       });
       // Not spread, because the getter `sandbox` throws when an upstream was given.
-      const instance: Instance = Object.assign(app, createOperations(app));
+      const instance: Instance = Object.assign(app, createInstanceOperations(app));
       instances.add(instance);
       return instance;
     },
@@ -98,7 +98,7 @@ export async function openFleet(options: FleetOptions = {}) {
         ...env,
       });
       const url = await program.url();
-      const spawned = { ...createOperations(await program.client()), url, program };
+      const spawned = { ...createInstanceOperations(await program.client()), url, program };
       processes.add(spawned);
       return spawned;
     },

@@ -32,7 +32,7 @@ const say = (text: string, more: object = {}) => ({
 async function expectSentOnce(other: Instance, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     expect(await fleet.jobsOf(id)).toHaveLength(1);
-    expectSoundLog(await other.events(id));
+    expectSoundLog(await other.readEvents(id));
   }
   expect(await fleet.jobs()).toHaveLength(ids.length);
 }
@@ -72,7 +72,7 @@ describe('works', () => {
     // A request with the same key gets the same lip-sync, whether or not its job has been found.
     expect(idOf(await twin)).toBe(id);
     expect(await unheard).toBeNull();
-    await other.reach(id, 'SUBMITTED', 'GENERATING');
+    await other.waitForStatus(id, ['SUBMITTED', 'GENERATING']);
     await fleet.finishJobs('COMPLETED');
     const seen = await over;
     expectWhole(seen);
@@ -105,7 +105,7 @@ describe('works', () => {
     }
     const all = await other.list();
     expect(all).toHaveLength(7);
-    for (const { id } of all) await other.end(id);
+    for (const { id } of all) await other.waitForEnd(id);
     expect(all.map(({ id }) => id)).toEqual(expect.arrayContaining(running.map(idOf)));
     await expectSentOnce(
       other,
@@ -139,12 +139,12 @@ describe('works', () => {
     }
     const over = other.watchAll(ids);
     await fleet.turn({ generatingMs: 50 });
-    for (const id of ids.slice(0, 3)) await other.reach(id, 'SUBMITTED', 'GENERATING');
+    for (const id of ids.slice(0, 3)) await other.waitForStatus(id, ['SUBMITTED', 'GENERATING']);
     await fleet.finishJobs();
     const seen = await over;
     for (const id of ids) {
       const sequences = seen.flatMap((each) => (each.lipsync.id === id ? each.sequence : []));
-      const log = await other.events(id);
+      const log = await other.readEvents(id);
       expect(sequences).toEqual(log.map(({ sequence }) => sequence).slice(-sequences.length));
       expect(log.at(-1)?.status).toBe('MODERATED');
     }

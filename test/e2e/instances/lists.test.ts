@@ -31,7 +31,7 @@ const of = (updates: readonly Update[], id: string) =>
 
 async function expectWhole(seen: readonly Update[], ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const log = await there.events(id);
+    const log = await there.readEvents(id);
     expectSoundLog(log);
     const sequences = of(seen, id);
     expect(sequences.length).toBeGreaterThan(0);

@@ -1,25 +1,12 @@
 import { expect } from 'vitest';
 import type { GraphQLClient } from '../../support/graphql-client.ts';
 import {
-  type CreateLipsyncsResult,
-  createLipsyncsMutation,
+  createLipsyncOperations,
   type Event,
-  type ListProgress,
-  listSubscription,
-  type Progress,
-  progressSubscription,
   terminalStatuses,
   type Update,
 } from '../../support/lipsync-app.ts';
-import {
-  askForData,
-  type Lipsync,
-  readLipsync,
-  readVideoIds,
-  requestLipsync,
-  waitForStatus,
-  withHeaders,
-} from '../../support/lipsyncs.ts';
+import { askForData, type Lipsync, readVideoIds, withHeaders } from '../../support/lipsyncs.ts';
 import { downloadVideo, uploadFile } from '../../support/uploads.ts';
 
 export type Headers = Record<string, string>;
@@ -29,43 +16,27 @@ export type Found = Pick<Lipsync, 'id' | 'status' | 'text' | 'failure'>;
 /** One subscription: the events so far, and all events once it has ended. */
 export type Watcher = { seen: Event[]; over: Promise<Event[]> };
 
-export type InstanceOperations = ReturnType<typeof createOperations>;
-
-const foundFields = 'id status text failure { __typename code message }';
+export type InstanceOperations = ReturnType<typeof createInstanceOperations>;
 
 /** The operations of a client on any instance. */
-export function createOperations(client: GraphQLClient) {
-  const signedIn = (headers: Headers = {}) => withHeaders(client, headers);
-
+export function createInstanceOperations(client: GraphQLClient) {
+  const operations = createLipsyncOperations(client);
   return {
-    create: (input: object, headers?: Headers) => requestLipsync(signedIn(headers), { ...input }),
-    async createAll(inputs: object[], headers?: Headers): Promise<CreateLipsyncsResult> {
-      type Data = { createLipsyncs: CreateLipsyncsResult };
-      const data = await askForData<Data>(signedIn(headers), createLipsyncsMutation, { inputs });
-      return data.createLipsyncs;
-    },
-    find: (id: string, headers?: Headers) => readLipsync(signedIn(headers), id),
-    reach: (id: string, ...statuses: string[]) => waitForStatus(client, id, statuses),
-    end: (id: string, headers?: Headers) => waitForStatus(signedIn(headers), id, terminalStatuses),
+    ...operations,
     /** The id of a finished video. */
-    async source(headers?: Headers): Promise<string> {
-      const [id = ''] = await readVideoIds(signedIn(headers));
+    async source(headers: Headers = {}): Promise<string> {
+      const [id = ''] = await readVideoIds(withHeaders(client, headers));
       expect(id).not.toBe('');
       return id;
     },
     /** The id of an upload with the bytes of a finished video, which every account can use. */
     uploadVideo: async () => uploadFile(client, 'VIDEO', await downloadVideo(client)),
     /** All lip-syncs of this owner, newest first. */
-    async list(headers?: Headers): Promise<Found[]> {
+    async list(headers: Headers = {}): Promise<Found[]> {
       type Data = { lipsyncs: { nodes: Found[] } };
-      const query = `{ lipsyncs(first: 100) { nodes { ${foundFields} } } }`;
-      return (await askForData<Data>(signedIn(headers), query)).lipsyncs.nodes;
-    },
-    async events(id: string, headers?: Headers): Promise<Event[]> {
-      type Data = { lipsync: { events: { nodes: Event[] } } };
-      const query = `query ($id: ID!) { lipsync(id: $id) { events(first: 100) {
-        nodes { cursor sequence status percent queuePosition source } } } }`;
-      return (await askForData<Data>(signedIn(headers), query, { id })).lipsync.events.nodes;
+      const query =
+        '{ lipsyncs(first: 100) { nodes { id status text failure { __typename code message } } } }';
+      return (await askForData<Data>(withHeaders(client, headers), query)).lipsyncs.nodes;
     },
     /** Watches a list in one stream, to its end or until `isEnough`. */
     async watchAll(
@@ -76,8 +47,7 @@ export function createOperations(client: GraphQLClient) {
       }: { after?: string | null | undefined; isEnough?: (seen: Update[]) => boolean } = {},
     ): Promise<Update[]> {
       const seen: Update[] = [];
-      const variables = { ids, after };
-      for await (const each of client.watchWs<ListProgress>(listSubscription, variables)) {
+      for await (const each of operations.subscribeToAll(ids, after)) {
         expect(each.errors).toBeUndefined();
         seen.push(each.data?.lipsyncsProgress as Update);
         if (isEnough(seen)) break;
@@ -89,8 +59,7 @@ export function createOperations(client: GraphQLClient) {
       const seen: Event[] = [];
       const begun = Promise.withResolvers<void>();
       const follow = async () => {
-        const variables = { id, after: null };
-        for await (const each of client.watchWs<Progress>(progressSubscription, variables)) {
+        for await (const each of operations.subscribe(id)) {
           expect(each.errors).toBeUndefined();
           seen.push(each.data?.lipsyncProgress as Event);
           begun.resolve();
@@ -104,7 +73,7 @@ export function createOperations(client: GraphQLClient) {
   };
 }
 
-/** A subscription without a cursor has no gap and no repeat, and its last event is the only terminalStatuses one. */
+/** A subscription without a cursor has no gap and no repeat, and only its last event has a terminal status. */
 export function expectWhole(seen: readonly Event[]): void {
   const [first] = seen;
   expect(first).toBeDefined();

@@ -100,12 +100,12 @@ describe('works', () => {
     await server.restart();
     await passAnHour();
     for (const [n, each] of more.entries()) {
-      expect((await at(n).end(idOf(each))).status).toBe('MODERATED');
+      expect((await at(n).waitForEnd(idOf(each))).status).toBe('MODERATED');
     }
     const jobs = await fleet.jobs();
     expect(new Set(jobs.map(({ replyRef }) => replyRef)).size).toBe(24);
     expect(jobs).toHaveLength(24);
-    for (const id of [...ids, ...more.map(idOf)]) expectSoundLog(await instances[0].events(id));
+    for (const id of [...ids, ...more.map(idOf)]) expectSoundLog(await instances[0].readEvents(id));
   }, 60_000);
 
   it('keeps the answers of POSTs that arrive during an outage of PostgreSQL', async () => {
@@ -131,14 +131,14 @@ describe('works', () => {
       const { length } = (await instances[0].list()).filter(({ failure }) => failure !== null);
       expect(length).toBe(6);
     }, patient);
-    const ends = await Promise.all(waiting.map((each, n) => at(n).end(idOf(each))));
+    const ends = await Promise.all(waiting.map((each, n) => at(n).waitForEnd(idOf(each))));
     expect(ends.map(({ failure }) => failure?.code).toSorted()).toEqual([
       'GENERATION_FAILED',
       'GENERATION_FAILED',
       'INSUFFICIENT_CREDITS',
     ]);
     for (const each of [...running, ...waiting]) {
-      expectSoundLog(await instances[0].events(idOf(each)));
+      expectSoundLog(await instances[0].readEvents(idOf(each)));
     }
   }, 60_000);
 });

@@ -91,7 +91,7 @@ describe('works', () => {
       expect(new Set(later.map(({ body }) => body?.email))).toEqual(new Set([small]));
       expect(posts.filter((post) => post.status === 200)).toHaveLength(49);
       expect(await fleet.jobs()).toHaveLength(49);
-      for (const id of ids) expectSoundLog(await instances[1].events(id));
+      for (const id of ids) expectSoundLog(await instances[1].readEvents(id));
     },
   );
 
@@ -131,7 +131,7 @@ describe('works', () => {
       await wait((counts) => expect(counts).toEqual({ [code]: 1, CONTENT_MODERATED: 49 }));
       expect(await reads()).toBe(5);
       expect((await fleet.posts()).filter((post) => post.status === 200)).toHaveLength(49);
-      for (const id of ids) expectSoundLog(await instances[1].events(id));
+      for (const id of ids) expectSoundLog(await instances[1].readEvents(id));
     },
   );
 });

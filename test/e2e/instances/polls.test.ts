@@ -30,7 +30,7 @@ describe('works', () => {
     const { instance, upstream, say } = held;
     const first = idOf(await say('First'));
     await (await upstream.nextJob()).become(1);
-    await instance.end(first);
+    await instance.waitForEnd(first);
     // The poll of the first lip-sync, which a callback has ended.
     expect(await pollsIn('created')).toBe(1);
 
@@ -49,6 +49,6 @@ describe('works', () => {
     upstream.behaviour.callbacks = 'none';
     await (await upstream.nextJob()).become(8);
     await makeDue();
-    expect(await instance.end(second)).toMatchObject({ status: 'FAILED' });
+    expect(await instance.waitForEnd(second)).toMatchObject({ status: 'FAILED' });
   });
 });

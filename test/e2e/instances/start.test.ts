@@ -24,7 +24,7 @@ describe('works', () => {
         video: { id: await there.source() },
         speech: { text: { text: 'Hello' } },
       });
-      expect(await there.end(idOf(made))).toMatchObject({ status: 'COMPLETED' });
+      expect(await there.waitForEnd(idOf(made))).toMatchObject({ status: 'COMPLETED' });
     } finally {
       await fleet.stop();
     }

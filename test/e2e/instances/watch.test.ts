@@ -52,7 +52,7 @@ describe('works', () => {
     const seen = await over;
     expectWhole(seen);
     expect(seen.at(-1)).toMatchObject({ status: 'COMPLETED', source: 'CALLBACK', percent: 100 });
-    expectSoundLog(await there.events(idOf(made)));
+    expectSoundLog(await there.readEvents(idOf(made)));
   });
 
   it('every instance handles the callback of a lip-sync that another instance submitted', async () => {
@@ -82,7 +82,7 @@ describe('works', () => {
     await vi.waitFor(async () => {
       // Again, with too few connections on the other instance too.
       await fetch(job?.replyUrl ?? '', { method: 'POST', body: '{}' });
-      expect((await here.find(idOf(made)))?.status).toBe('COMPLETED');
+      expect((await here.read(idOf(made)))?.status).toBe('COMPLETED');
     }, longWait);
     const heard = seen.length;
     await admin.query(`alter database ${name} with allow_connections true`);
@@ -90,7 +90,7 @@ describe('works', () => {
     expect(all.length).toBeGreaterThan(heard);
     expectWhole(all);
     expect(all.map(({ sequence }) => sequence)).toEqual(
-      (await here.events(idOf(made))).map(({ sequence }) => sequence).slice(-all.length),
+      (await here.readEvents(idOf(made))).map(({ sequence }) => sequence).slice(-all.length),
     );
     expect(
       there.logs.some(({ msg }) => msg === 'reconnected the LISTEN connection to the database'),

@@ -3,6 +3,7 @@ import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-rece
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import { createLipsync } from '../../support/lipsyncs.ts';
+import { createUpload } from '../../support/uploads.ts';
 import { openTwoOwners, patient, signAs, type TwoOwners } from './two-owners.ts';
 
 /** Everything that a caller without `admin` can read. */
@@ -84,17 +85,14 @@ describe('works', () => {
   /** Creates a finished lip-sync with a delivered webhook, and an upload. @returns the upload's id */
   async function fill(app: TestApp): Promise<string> {
     await createLipsync(app, { callbackUrl: receiver.url });
-    const { data } = await app.ask<{ createUpload: { upload: { id: string } } }>(
-      `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) {
-         ... on CreateUploadSuccess { upload { id } } } }`,
-    );
+    const { id } = await createUpload(app);
     type Data = { lipsyncs: { nodes: { webhookDeliveries: { state: string }[] }[] } };
     await vi.waitFor(async () => {
       const query = '{ lipsyncs { nodes { webhookDeliveries { state } } } }';
       const { lipsyncs } = (await app.ask<Data>(query)).data ?? { lipsyncs: { nodes: [] } };
       expect(lipsyncs.nodes[0]?.webhookDeliveries[0]?.state).toBe('DELIVERED');
     }, patient);
-    return data?.createUpload.upload.id ?? '';
+    return id;
   }
 
   async function readAll(app: TestApp): Promise<unknown> {

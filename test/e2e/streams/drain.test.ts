@@ -1,42 +1,23 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type TestStorage, testStorage } from '../../support/database.ts';
-import { fakeToken } from '../../support/fake-upstream/behaviour.ts';
-import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { FakeUpstream } from '../../support/fake-upstream/server.ts';
 import { createGraphQLClient, readEvents } from '../../support/graphql-client.ts';
 import { createLipsync, readVideoIds } from '../../support/lipsyncs.ts';
-import { type Program, startProgram } from '../../support/program.ts';
+import type { Program } from '../../support/program.ts';
 import { RawWebSocket } from '../../support/raw-websocket.ts';
+import { usePrograms } from '../programs.ts';
 
 const email = 'drain@streams.example';
 const perTransport = 250;
 
-let storage: TestStorage;
-let upstream: FakeUpstream;
+const programs = usePrograms({ accounts: [{ email, maxJobs: 8 }], running: 200 });
 let program: Program;
-beforeEach(async () => {
-  storage = await testStorage();
-  upstream = await startFakeUpstream({
-    accounts: [{ email, maxJobs: 8 }],
-    callbacks: 'none',
-    running: 200,
-  });
-  upstream.addVideo(email, 'a face');
-});
-afterEach(async () => {
-  await program.kill('SIGKILL');
-  await upstream.close();
-  await storage.remove();
+let upstream: FakeUpstream;
+beforeEach(() => {
+  upstream = programs.upstream;
 });
 
 async function start(): Promise<string> {
-  program = startProgram({
-    USEAPI_TOKEN: fakeToken,
-    USEAPI_BASE_URL: upstream.baseUrl,
-    ALLOW_ANONYMOUS: 'true',
-    DATA_DIR: storage.dataDir,
-    PORT: '0',
-    POLL_INTERVAL_MS: '800',
-  });
+  program = programs.startLive();
   return program.url();
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { listCursorsOf } from '../../../src/domains/lipsyncs/progress/list-cursor.ts';
+import { listCursorsOf } from '../../../src/domains/lipsyncs/progress/cursor.ts';
 import { keyOf } from '../../../src/graphql/ids.ts';
 import { idOf, type LipsyncApp, startLipsyncApp } from '../../support/lipsync-app.ts';
 import { longWait } from '../../support/lipsyncs.ts';

@@ -44,7 +44,7 @@ export function onlyMutation(mutation: AnyOperation | Cannot, why: string): Requ
 /** For an attack on the rules of subscriptions. */
 export function onlySubscription(
   subscription: AnyOperation | Cannot,
-  cannot = 'only a subscription has to be one to one thing',
+  cannot = 'only a subscription must select exactly one field',
 ): Requests {
   return { query: { cannot }, mutation: { cannot }, subscription };
 }

@@ -1,4 +1,4 @@
-import type { AnyOperation } from '../../support/transports.ts';
+import type { AnyOperation, Operation } from '../../support/transports.ts';
 import {
   aroundLipsync,
   byId,
@@ -7,6 +7,7 @@ import {
   fine,
   invalid,
   longUrl,
+  onlyMutation,
   q,
   type Requests,
   type Row,
@@ -68,6 +69,27 @@ const withId = (id: string): Requests => ({
   mutation: q(`mutation { cancelLipsync(input: { id: "${id}" }) { __typename } }`),
   subscription: q(`subscription { lipsyncProgress(id: "${id}") { __typename } }`),
 });
+
+const onlyMutationsCallBack = 'only mutations have a callbackUrl';
+
+const privateUrls = [
+  'http://[::ffff:7f00:1]/',
+  'http://0x7f.1/',
+  'http://169.254.169.254/',
+  ' http://127.0.0.1/',
+  'http:127.0.0.1',
+];
+
+/** Creates a lip-sync with each of these as its `callbackUrl`. */
+function createWithCallbacks(urls: readonly string[]): Operation {
+  const declared = urls.map((_, n) => `$u${n}: String`).join(' ');
+  const fields = urls.map(
+    (_, n) => `c${n}: createLipsync(input: { video: { id: "x" }, speech: { text: { text: "x" } },
+      callbackUrl: $u${n} }) { __typename }`,
+  );
+  const variables = Object.fromEntries(urls.map((url, n) => [`u${n}`, url]));
+  return q(`mutation (${declared}) { ${fields.join(' ')} }`, variables);
+}
 
 /** Malformed variables and literals. */
 export const values: Row[] = [
@@ -191,6 +213,13 @@ export const values: Row[] = [
     verdict: 'executed',
     hostile: byId({ id: '\u0000' }),
     allowed: byId({ id: 'x' }),
+    transports: everywhere,
+  },
+  {
+    name: 'private addresses as callbackUrl, in many spellings: executed, with a typed error',
+    verdict: 'executed',
+    hostile: onlyMutation(createWithCallbacks(privateUrls), onlyMutationsCallBack),
+    allowed: onlyMutation(createWithCallbacks(['https://example.com/']), onlyMutationsCallBack),
     transports: everywhere,
   },
   {

@@ -42,7 +42,7 @@ export type Behaviour = {
 export type FakeAccount = {
   email: string;
   maxJobs: number;
-  /** `credit_monthly` of GET /features. Default: 5600. */
+  /** All credits of GET /features, as `credit_monthly`. Default: 5600, and 60 a day. */
   credits?: number | string | null;
   /** The pending error of GET /accounts; a POST to the account clears it. */
   error?: string;

@@ -1,6 +1,6 @@
 import { type FakeAccount, fakeToken } from './behaviour.ts';
 import { type Outcome, outcomes } from './outcomes.ts';
-import type { Reply, routeOf, SeenRequest } from './routes.ts';
+import { callOf, type Reply, type routeOf, type SeenRequest } from './routes.ts';
 import { finalStatuses, type Item, type Job, numberOf, type UpstreamState } from './state.ts';
 
 const fileTypes =
@@ -34,8 +34,8 @@ export async function replyTo(
     ),
   });
   if (asked === undefined) return failWith(404, `No such endpoint: ${seen.method} ${seen.url}`);
-  const given = state.replies.get(asked.route)?.(seen);
-  if (given !== undefined && given !== null) return given;
+  const given = state.replies.get(asked.route)?.(seen) ?? state.replyToAll(callOf(seen));
+  if (given !== null) return given;
   if (seen.headers.authorization !== `Bearer ${fakeToken}`) return failWith(401, 'Unauthorized');
   try {
     return await endpoints(state, seen, asked);
@@ -62,8 +62,7 @@ async function endpoints(state: UpstreamState, seen: SeenRequest, asked: Asked):
       return ok({
         user_id: 88_041,
         plan_name: 'Pro',
-        credit_daily: state.behaviour.writesNumbersAsStrings ? '60' : 60,
-        credit_monthly: creditsOf(state, query),
+        ...creditsOf(state, query),
         credit_package: 0,
         price: '30',
         gen_simultaneously: 5,
@@ -118,10 +117,12 @@ function describeAccount({ email, maxJobs, error }: FakeAccount) {
   };
 }
 
-function creditsOf(state: UpstreamState, query: URLSearchParams): FakeAccount['credits'] {
+function creditsOf(state: UpstreamState, query: URLSearchParams) {
   const email = findAccount(state, query);
-  const { credits = 5_600 } = state.accounts.find((account) => account.email === email) ?? {};
-  return credits;
+  const { credits } = state.accounts.find((account) => account.email === email) ?? {};
+  if (credits !== undefined) return { credit_daily: 0, credit_monthly: credits };
+  const daily = state.behaviour.writesNumbersAsStrings ? '60' : 60;
+  return { credit_daily: daily, credit_monthly: 5_600 };
 }
 
 function describeVoice(state: UpstreamState, name: string, number: number) {
@@ -235,22 +236,15 @@ async function startLipsync(state: UpstreamState, seen: SeenRequest): Promise<Re
   const body = parseLipsync(seen);
   const account = accountOf(state, body);
   const allowed = typeof body.maxJobs === 'number' ? body.maxJobs : account.maxJobs;
-  if (state.countTracked(account.email) >= allowed && body.off_peak_mode !== true) {
+  const hasSlot = state.countTracked(account.email) < allowed || body.off_peak_mode === true;
+  const post = state.takePost(body, hasSlot);
+  if (post.outcome === '429') {
     throw new UpstreamError(429, `Account ${account.email} is busy executing ${allowed} tasks.`);
   }
-  const post = state.takeOutcome(body.prompt, body.replyRef);
-  if (post !== null && post.outcome !== 'accepted') {
-    const { created } = outcomes[post.outcome];
-    const scripted = created ? await state.startJob(account.email, body) : null;
-    const isHeld = post.outcome.endsWith('held');
-    return answerScripted(isHeld ? await state.holdPost(post) : post.outcome, scripted);
-  }
-  const job = await state.startJob(account.email, body);
-  if (state.behaviour.hidesAnswer) return { status: 500, body: '' };
-  return ok({
-    video_id: state.behaviour.bareNumbers === 'in the answer to POST' ? numberOf(job.id) : job.id,
-    ...(state.behaviour.addsFields ? { cost_credits: 12, accepted_in: 'eu' } : {}),
-  });
+  const { created } = outcomes[post.outcome];
+  const job = created ? await state.startJob(account.email, body) : null;
+  const isHeld = post.outcome.endsWith('held');
+  return answerPost(state, isHeld ? await state.holdPost(post) : post.outcome, job);
 }
 
 function parseLipsync(seen: SeenRequest): Record<string, unknown> {
@@ -268,9 +262,14 @@ function parseLipsync(seen: SeenRequest): Record<string, unknown> {
   return body;
 }
 
-function answerScripted(outcome: Outcome, job: Job | null): Reply {
+function answerPost({ behaviour }: UpstreamState, outcome: Outcome, job: Job | null): Reply {
   if (outcome.endsWith('cut')) return { status: 0, isCut: true };
-  if (outcome === 'accepted') return ok({ video_id: job?.id });
+  if (outcome === 'accepted' && job !== null) {
+    return ok({
+      video_id: behaviour.bareNumbers === 'in the answer to POST' ? numberOf(job.id) : job.id,
+      ...(behaviour.addsFields ? { cost_credits: 12, accepted_in: 'eu' } : {}),
+    });
+  }
   const status = Number(/\d+$/.exec(outcome)?.[0] ?? 200);
   return { status, body: status === 200 ? '{}' : JSON.stringify({ error: 'No.' }) };
 }

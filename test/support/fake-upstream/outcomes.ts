@@ -1,4 +1,4 @@
-/** What becomes of a scripted POST /videos/lipsync. `created`: the job exists, whatever the answer is. */
+/** What becomes of a POST /videos/lipsync. `created`: the job exists, whatever the answer is. */
 export const outcomes = {
   accepted: { created: true },
   'created and cut': { created: true },
@@ -15,4 +15,4 @@ export const outcomes = {
 
 export type Outcome = keyof typeof outcomes;
 
-export type ScriptedPost = { replyRef: string; outcome: Outcome };
+export type Post = { replyRef: string; outcome: Outcome };

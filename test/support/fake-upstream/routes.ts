@@ -19,6 +19,12 @@ export type Reply = {
 /** Such as `POST /videos/lipsync`; ids and e-mails read `{id}` and `{email}`, and no path ends in a slash. */
 export type Route = `${'GET' | 'POST' | 'DELETE'} /${string}`;
 
+/** Such as `GET /videos/?email=a%40b.example`: the path is decoded and the query is as on the wire. */
+export function callOf({ method, url }: Pick<SeenRequest, 'method' | 'url'>): string {
+  const [path = '', ...query] = url.replace('/v2/pixverse', '').split('?');
+  return `${method} ${[decodeURIComponent(path), ...query].join('?')}`;
+}
+
 /** The endpoint of a request; undefined for a path that the documents do not have. */
 export function routeOf(seen: {
   method: string;

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Behaviour, defaultBehaviour, fakeToken } from './behaviour.ts';
 import { replyTo } from './endpoints.ts';
 import type { Outcome } from './outcomes.ts';
-import { type Reply, type Route, routeOf, type SeenRequest } from './routes.ts';
+import { callOf, type Reply, type Route, routeOf, type SeenRequest } from './routes.ts';
 import { type NewVideo, UpstreamState } from './state.ts';
 
 export type FakeUpstream = Awaited<ReturnType<typeof startFakeUpstream>>;
@@ -33,7 +33,12 @@ export async function startFakeUpstream(
     token: fakeToken,
     behaviour: state.behaviour,
     requests: state.requests,
+    /** The requests as text, such as `GET /videos/?email=a%40b.example`. */
+    calls: () => state.requests.map(callOf),
     jobs: state.jobs,
+    jobOf: (replyRef: string) => state.jobs.find((job) => job.replyRef === replyRef),
+    /** Of all accounts. GET /videos lists those of one account, the last of them first unless `order` differs. */
+    videos: state.items,
     accounts: state.accounts,
     /** Adds a finished video of that account, or one with another status or age, and returns its id. */
     addVideo: (email: string, video: string | NewVideo) => state.addVideo(email, video).id,
@@ -41,6 +46,10 @@ export async function startFakeUpstream(
     reply: (route: Route, reply: Reply | ((request: SeenRequest) => Reply | null) | null) => {
       if (reply === null) state.replies.delete(route);
       else state.replies.set(route, typeof reply === 'function' ? reply : () => reply);
+    },
+    /** Overrides the answer of each call for which the function returns one; null ends the override. */
+    replyToAll: (reply: ((call: string) => Reply | null) | null) => {
+      state.replyToAll = reply ?? (() => null);
     },
     /** Accepts requests on the route and handles none until the returned function is called. */
     hold: (route: Route) => state.hold(route),
@@ -50,7 +59,8 @@ export async function startFakeUpstream(
     nextJob: () => state.nextJob(),
     /** Sets the outcomes of the next POSTs of this text. Without one left, a POST is accepted. */
     script: (text: string, next: Outcome[]) => void state.scripts.set(text, [...next]),
-    /** The scripted POSTs in their order, with what became of each. */
+    clearScripts: () => state.scripts.clear(),
+    /** Every POST of a lip-sync in its order, with what became of it. */
     posts: state.posts,
     isHeld: (replyRef: string) => state.isHeld(replyRef),
     /** Answers a POST that a script holds. An outcome cannot remove a job that exists. */

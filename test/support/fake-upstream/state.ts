@@ -1,5 +1,5 @@
 import type { Behaviour, FakeAccount } from './behaviour.ts';
-import type { Outcome, ScriptedPost } from './outcomes.ts';
+import { type Outcome, outcomes, type Post } from './outcomes.ts';
 import type { Reply, Route, SeenRequest } from './routes.ts';
 
 type Gate = Route | `answer to ${Route}`;
@@ -7,7 +7,7 @@ type Gate = Route | `answer to ${Route}`;
 /** Not the number in the token: no document says that they are the same. */
 const userId = '88041';
 
-const names: Record<number, string> = {
+const names: Record<JobStatus, string> = {
   1: 'COMPLETED',
   5: 'QUEUED',
   7: 'MODERATED',
@@ -15,12 +15,12 @@ const names: Record<number, string> = {
   9: 'GENERATING',
   10: 'GENERATING',
 };
-export const finalStatuses = new Set([1, 7, 8]);
+export const finalStatuses = new Set<JobStatus>([1, 7, 8]);
 
 export type Item = {
   id: string;
   email: string;
-  status: number;
+  status: JobStatus;
   prompt: string;
   createdAt: Date;
   replyUrl: string | null;
@@ -31,13 +31,18 @@ export type Item = {
 
 export type NewVideo = Partial<Pick<Item, 'id' | 'prompt' | 'status' | 'createdAt'>>;
 
+export type JobStatus = 1 | 5 | 7 | 8 | 9 | 10;
+
 export type Job = {
   id: string;
   replyRef: string;
   /** The body of the POST that started it. */
   body: Record<string, unknown>;
+  /** Whether GET /scheduler lists it. */
+  readonly isTracked: boolean;
+  readonly status: JobStatus;
   /** Sets the status (upstream.md, section 3) and resolves with the status codes of the answered callbacks. */
-  become(status: 5 | 7 | 8 | 9 | 10 | 1): Promise<number[]>;
+  become(status: JobStatus): Promise<number[]>;
 };
 
 /** The jobs, videos and accounts of one fake upstream. */
@@ -47,10 +52,11 @@ export class UpstreamState {
   readonly requests: SeenRequest[] = [];
   readonly jobs: Job[] = [];
   readonly replies = new Map<Route, (request: SeenRequest) => Reply | null>();
+  replyToAll: (call: string) => Reply | null = () => null;
   readonly items: Item[] = [];
   /** The outcomes of the next POSTs of a text. Without one left, a POST is accepted. */
   readonly scripts = new Map<string, Outcome[]>();
-  readonly posts: ScriptedPost[] = [];
+  readonly posts: Post[] = [];
   readonly #held = new Map<string, (outcome: Outcome) => void>();
   readonly #now: () => Date;
   readonly #gates = new Map<Gate, Promise<void>>();
@@ -84,19 +90,21 @@ export class UpstreamState {
       list.length = 0;
     this.scripts.clear();
     this.replies.clear();
+    this.replyToAll = () => null;
   }
 
-  /** The scripted outcome of the next POST of this text; null without one. */
-  takeOutcome(prompt: unknown, replyRef: unknown): ScriptedPost | null {
-    const outcome = this.scripts.get(String(prompt))?.shift();
-    if (outcome === undefined) return null;
+  /** Records a POST with its scripted outcome; without a free slot no job can be created and the outcome is 429. */
+  takePost({ prompt, replyRef }: Record<string, unknown>, hasSlot: boolean): Post {
+    const scripted = this.scripts.get(String(prompt))?.shift();
+    const wanted = scripted ?? (this.behaviour.hidesAnswer ? 'created and 500' : 'accepted');
+    const outcome = outcomes[wanted].created && !hasSlot ? '429' : wanted;
     const post = { replyRef: String(replyRef), outcome };
     this.posts.push(post);
     return post;
   }
 
   /** Resolves once `answerHeld` is called, with the outcome to answer with. */
-  holdPost(post: ScriptedPost): Promise<Outcome> {
+  holdPost(post: Post): Promise<Outcome> {
     return new Promise((resolve) => {
       this.#held.set(post.replyRef, (outcome) => {
         post.outcome = outcome;
@@ -145,6 +153,12 @@ export class UpstreamState {
       id: item.id,
       replyRef: item.replyRef ?? '',
       body,
+      get isTracked() {
+        return item.isTracked;
+      },
+      get status() {
+        return item.status;
+      },
       become: async (status) => {
         item.status = status;
         if (finalStatuses.has(status)) item.isTracked = false;

@@ -6,6 +6,7 @@ import {
   QuotaExceededError,
   restoreFailure,
 } from '../../../errors.ts';
+import { notifyQueue } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { noFreeSlot } from '../dispatch/rate-limit.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { claimColumns } from '../dispatch/submit.ts';
 import { appendChangeEvent, changeContext } from '../progress/transition.ts';
 import { findByIdempotencyKey, insertLipsync, type Lipsync } from '../store/lipsyncs.ts';
-import { countWaiting, lockQueue, nextTurn, notifyQueue } from '../store/queue.ts';
+import { countWaiting, lockQueue, nextTurn } from '../store/queue.ts';
 import { findRefusalSince } from '../store/refusals.ts';
 import { readUsage } from '../store/usage.ts';
 import { trace } from '../trace.ts';
@@ -120,7 +121,8 @@ async function enqueue(
  */
 async function checkQueueShare(deps: LipsyncDependencies, tx: Sql, owner: string): Promise<void> {
   const { ofAll, ofOwner } = await countWaiting(tx, owner);
-  if (ofOwner >= deps.limits.queue - ofAll) throw new QueueFullError();
+  const free = deps.limits.queue - ofAll;
+  if (ofOwner >= free) throw new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE');
 }
 
 /** Inserts the row and its first event. */

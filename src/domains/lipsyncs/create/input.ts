@@ -1,4 +1,6 @@
-import { type InputIssue, InvalidInputError } from '../../../errors.ts';
+import { z } from 'zod';
+import { listIssues } from '../../../check-input.ts';
+import { InvalidInputError } from '../../../errors.ts';
 import type { WebhookEvent } from '../../webhooks/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 
@@ -23,6 +25,49 @@ export const defaultEvents: readonly WebhookEvent[] = ['FINISHED'];
 /** The upstream takes 200 characters of text. */
 const maxTextLength = 200;
 
+const maxJobsMessage = 'maxJobs must be from 1 to 8.';
+
+/** In code points, which is how people count characters. The upstream does not say what it counts. */
+const hasLength = (min: number, max: number) => (text: string) => {
+  const { length } = [...text];
+  return length >= min && length <= max;
+};
+
+const speechText = z
+  .string()
+  .refine((text) => text.trim() !== '', 'The text is empty.')
+  .refine(hasLength(0, maxTextLength), {
+    error: ({ input }) =>
+      `The text has ${[...String(input)].length} characters; the maximum is ${maxTextLength}.`,
+  });
+
+/** The fields as the GraphQL input has them, so that an issue names the path that the client sent. */
+const inputShape = z
+  .object({
+    speech: z.object({ text: z.object({ text: speechText }).optional() }),
+    maxJobs: z.int().min(1, maxJobsMessage).max(8, maxJobsMessage).nullable(),
+    idempotencyKey: z
+      .string()
+      .refine(hasLength(1, 255), 'An idempotencyKey must have 1 to 255 characters.')
+      .nullable(),
+    reference: z
+      .string()
+      .refine(hasLength(0, 1024), 'A reference must have at most 1024 characters.')
+      .nullable(),
+    callbackUrl: z.string().nullable(),
+    callbackEvents: z
+      .array(z.string())
+      .min(1, 'callbackEvents must have at least one event.')
+      .optional(),
+  })
+  .refine(
+    ({ speech, idempotencyKey, reference, callbackUrl }) =>
+      ![speech.text?.text, idempotencyKey, reference, callbackUrl].some((text) =>
+        text?.includes('\0'),
+      ),
+    'Text must not contain the character U+0000.',
+  );
+
 /**
  * The checks that need no look-up. `expiresAt` is not checked here: a repeated request with the same idempotency key must
  * get the same answer later too.
@@ -30,51 +75,12 @@ const maxTextLength = 200;
  * @throws InvalidInputError with every issue
  */
 export function checkShape(input: CreateInput, webhooks: LipsyncDependencies['webhooks']): void {
-  const { speech, maxJobs, idempotencyKey, reference, callbackUrl, callbackEvents } = input;
-  const text = 'text' in speech ? speech.text : null;
-  const textPath = ['speech', 'text', 'text'];
-  const textLength = lengthOf(text);
+  const { speech, callbackUrl } = input;
+  const asSent = { ...input, speech: 'text' in speech ? { text: { text: speech.text } } : {} };
   const urlProblem = callbackUrl === null ? null : webhooks.checkUrl(callbackUrl);
-  const texts = [text, idempotencyKey, reference, callbackUrl];
-  const rules: [isValid: boolean, path: string[], message: string][] = [
-    [text?.trim() !== '', textPath, 'The text is empty.'],
-    [
-      textLength <= maxTextLength,
-      textPath,
-      `The text has ${textLength} characters; the maximum is ${maxTextLength}.`,
-    ],
-    [isWithin(maxJobs ?? 1, 1, 8), ['maxJobs'], 'maxJobs must be from 1 to 8.'],
-    [
-      idempotencyKey === null || isWithin(lengthOf(idempotencyKey), 1, 255),
-      ['idempotencyKey'],
-      'An idempotencyKey must have 1 to 255 characters.',
-    ],
-    [lengthOf(reference) <= 1024, ['reference'], 'A reference must have at most 1024 characters.'],
-    [urlProblem === null, ['callbackUrl'], urlProblem ?? ''],
-    [
-      callbackEvents?.length !== 0,
-      ['callbackEvents'],
-      'callbackEvents must have at least one event.',
-    ],
-    [
-      !texts.some((each) => each?.includes('\0')),
-      [],
-      'Text must not contain the character U+0000.',
-    ],
-  ];
-  const issues = rules.flatMap(([isValid, path, message]): InputIssue[] =>
-    isValid ? [] : [{ path: ['input', ...path], message }],
-  );
+  const issues = listIssues(inputShape, asSent);
+  if (urlProblem !== null) issues.push({ path: ['input', 'callbackUrl'], message: urlProblem });
   if (issues.length > 0) throw new InvalidInputError(issues);
-}
-
-/** In code points, which is how people count characters. The upstream does not say what it counts. */
-function lengthOf(text: string | null): number {
-  return [...(text ?? '')].length;
-}
-
-function isWithin(value: number, min: number, max: number): boolean {
-  return value >= min && value <= max;
 }
 
 /** @throws InvalidInputError */

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { queueChannel } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { reconcileAccount, reconcileLipsync } from '../reconcile/find-job.ts';
 import { createGiveUp, freeAbandonedSlots } from '../reconcile/give-up.ts';
 import { startPolls } from '../reconcile/poll.ts';
-import { queueChannel } from '../store/queue.ts';
 import { expireDue } from './expiry.ts';
 import { refreshExternalLoad } from './external-load.ts';
 import { dispatch } from './submit.ts';

@@ -1,5 +1,6 @@
 import type { Sql } from '../../../database/connect.ts';
 import { type Failure, type FailureCode, storeFailure } from '../../../errors.ts';
+import { notifyQueue } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { PostOutcome } from '../endpoints.ts';
 import {
@@ -19,7 +20,7 @@ import { ensurePoll } from '../reconcile/poll-interval.ts';
 import { notifyChange } from '../store/events.ts';
 import { type Lipsync, lockLipsync, updateLipsync } from '../store/lipsyncs.ts';
 import { appendPositionEvents } from '../store/positions.ts';
-import { lockQueue, notifyQueue } from '../store/queue.ts';
+import { lockQueue } from '../store/queue.ts';
 import { deleteRejected } from '../store/refusals.ts';
 import { readDurations } from '../store/upstream-jobs.ts';
 import { cooldownEnd, decideWhenBusy, isRateLimited, noFreeSlot } from './rate-limit.ts';

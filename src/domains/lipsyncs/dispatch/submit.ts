@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql } from '../../../database/connect.ts';
 import { isStatementRejected, isTransient } from '../../../database/failures.ts';
+import { lineShare } from '../../../log.ts';
 import { addMs, type LipsyncDependencies, leaseMs } from '../dependencies.ts';
 import { postLipsync } from '../endpoints.ts';
 import { changeContext, changeStatus } from '../progress/transition.ts';
@@ -86,11 +87,12 @@ export function startSubmission(
   deps: LipsyncDependencies,
   submission: Submission,
 ): Promise<Settlement> {
-  const { id } = submission.lipsync;
+  const { id, owner } = submission.lipsync;
   const settled = submit(deps, submission)
     .catch((error: unknown): Settlement => {
       // The row keeps its lease. When that ends, takeover searches for the job, or requeues if the POST had not started.
-      deps.log.error({ err: error, lipsyncId: id }, 'a submission failed unexpectedly');
+      const fields = { err: error, lipsyncId: id, [lineShare]: owner };
+      deps.log.error(fields, 'a submission failed unexpectedly');
       return { kind: 'unknown' };
     })
     .finally(() => {

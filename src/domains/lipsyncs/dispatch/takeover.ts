@@ -1,9 +1,10 @@
+import { notifyQueue } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { submissionStage } from '../lifecycle.ts';
 import { changeContext } from '../progress/transition.ts';
 import { findAbandonedClaims } from '../store/claims.ts';
 import { lockLipsync } from '../store/lipsyncs.ts';
-import { lockQueue, notifyQueue } from '../store/queue.ts';
+import { lockQueue } from '../store/queue.ts';
 import { requeue } from './requeue.ts';
 import { markOutcomeUnknown } from './settle.ts';
 

@@ -4,14 +4,11 @@ import { isTerminal } from '../lifecycle.ts';
 import { changedChannel, type LipsyncEvent, readEventsAfter } from '../store/events.ts';
 import { findLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
 import { trace } from '../trace.ts';
-import { encodeCursor } from './cursor.ts';
+import { encodeCursor, type Sequences } from './cursor.ts';
 import { LogSubscriber, WatchedLog } from './watched-log.ts';
 
 /** An event, the current row of its lip-sync, and the cursor that continues after the event. */
 export type Progress = { event: LipsyncEvent; lipsync: Lipsync; cursor: string };
-
-/** The sequence of the last event sent, by lip-sync id. */
-export type Sequences = ReadonlyMap<string, number>;
 
 /** The sequence after which to start, by lip-sync id; null = start with the newest event. */
 export type StartSequences = ReadonlyMap<string, number | null>;

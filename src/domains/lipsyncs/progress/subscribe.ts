@@ -2,9 +2,8 @@ import { isUuid } from '../../../database/uuid.ts';
 import { InvalidInputError, NotFoundError } from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { findLipsync, findOwnLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
-import { decodeCursor } from './cursor.ts';
-import { type ListCursors, listCursorsOf } from './list-cursor.ts';
-import type { LogWatcher, Progress, Sequences } from './log-watcher.ts';
+import { decodeCursor, type ListCursors, listCursorsOf, type Sequences } from './cursor.ts';
+import type { LogWatcher, Progress } from './log-watcher.ts';
 
 /** As in a page. The URL of an `EventSource` has room for this many ids and the cursor. */
 const maxSubscribed = 100;

@@ -1,4 +1,5 @@
 import { ContentModeratedError, GenerationFailedError, storeFailure } from '../../../errors.ts';
+import { notifyQueue } from '../../accounts/service.ts';
 import { isSameVideo, toStored, type UpstreamVideo } from '../../videos/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { accept } from '../dispatch/settle.ts';
@@ -12,7 +13,7 @@ import {
 import { appendProgressEvent, type ChangeContext, changeStatus } from '../progress/transition.ts';
 import { isUpstreamIdTaken } from '../store/claims.ts';
 import { type Lipsync, lockLipsync, updateLipsync } from '../store/lipsyncs.ts';
-import { lockQueue, notifyQueue } from '../store/queue.ts';
+import { lockQueue } from '../store/queue.ts';
 
 /** Applies the upstream's state of a job to its lip-sync. Does nothing if the video is not this lip-sync's job. */
 export async function applyStatus(

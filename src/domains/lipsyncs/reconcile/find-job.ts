@@ -1,11 +1,12 @@
 import { Failure } from '../../../errors.ts';
+import { lineShare } from '../../../log.ts';
+import { notifyQueue } from '../../accounts/service.ts';
 import { isSameVideo, type UpstreamVideo } from '../../videos/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { listScheduled, type RunningJob } from '../endpoints.ts';
 import type { EventSource } from '../lifecycle.ts';
 import { changeContext } from '../progress/transition.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
-import { notifyQueue } from '../store/queue.ts';
 import { findOpenOfAccount, findReconcilable, freeSlotWithoutJob } from '../store/upstream-jobs.ts';
 import { applyStatus, attachJob } from './apply-status.ts';
 
@@ -233,6 +234,7 @@ async function applyVideo(
     await applyStatus(deps, lipsync.id, { video, context });
   } catch (error) {
     // One lip-sync that can't be updated must not stop the updates of the others.
-    deps.log.error({ err: error, lipsyncId: lipsync.id }, 'a job state could not be stored');
+    const fields = { err: error, lipsyncId: lipsync.id, [lineShare]: lipsync.owner };
+    deps.log.error(fields, 'a job state could not be stored');
   }
 }

@@ -1,9 +1,10 @@
 import { GenerationFailedError, OutcomeUnknownError, storeFailure } from '../../../errors.ts';
+import { notifyQueue } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { isTerminal, runningSince } from '../lifecycle.ts';
 import { changeContext, failLipsync } from '../progress/transition.ts';
 import { type Lipsync, lockLipsync } from '../store/lipsyncs.ts';
-import { lockQueue, notifyQueue } from '../store/queue.ts';
+import { lockQueue } from '../store/queue.ts';
 import { findOverdue, freeSlotsOfFinished } from '../store/upstream-jobs.ts';
 import { reconcileAccount } from './find-job.ts';
 

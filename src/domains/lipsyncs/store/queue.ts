@@ -1,13 +1,6 @@
 import type { Sql } from '../../../database/connect.ts';
 import type { Lipsync } from './lipsyncs.ts';
 
-/** Notified when a slot or an account may have become free, or the queue may have become shorter. The payload is empty. */
-export const queueChannel = 'queue_changed';
-
-export async function notifyQueue(tx: Sql): Promise<void> {
-  await tx.query("select pg_notify($1, '')", [queueChannel]);
-}
-
 /** The key of an advisory lock: arbitrary, but not used by any other lock of this database. */
 const queueLock = 7_254_110;
 

@@ -9,7 +9,13 @@ import {
   signInAs,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
-import { type CreateLipsyncResult, inputOf, longWait } from '../../../support/lipsyncs.ts';
+import {
+  type CreateLipsyncResult,
+  inputOf,
+  longWait,
+  withHeaders,
+} from '../../../support/lipsyncs.ts';
+import { createUpload } from '../../../support/uploads.ts';
 
 let app: LipsyncApp;
 let video: string;
@@ -362,15 +368,10 @@ describe('keeps out', () => {
   it("another owner's videos and uploads: that input is rejected as if they did not exist, the others are created", async () => {
     const foreign = idOf(await app.create(say('Mine'), signInAs('ann')));
     await app.waitForEnd(foreign, signInAs('ann'));
-    const { createUpload } = await app.askForData<{ createUpload: { upload: { id: string } } }>(
-      `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
-        ... on CreateUploadSuccess { upload { id } } } }`,
-      {},
-      signInAs('ann'),
-    );
+    const upload = await createUpload(withHeaders(app, signInAs('ann')), { kind: 'VIDEO' });
     const { results = [] } = await app.createAll(
       [
-        { video: { uploadId: createUpload.upload.id }, speech: { text: { text: 'Yours' } } },
+        { video: { uploadId: upload.id }, speech: { text: { text: 'Yours' } } },
         say('[[never]] own'),
       ],
       signInAs('bob'),

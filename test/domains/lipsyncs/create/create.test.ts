@@ -8,6 +8,7 @@ import {
   signInAs,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
+import { createUpload, downloadVideo, uploadFile } from '../../../support/uploads.ts';
 import { wavHeader } from '../../../support/wav.ts';
 
 let app: LipsyncApp;
@@ -31,36 +32,6 @@ function wav(seconds: number): Uint8Array<ArrayBuffer> {
   const size = Math.round(seconds * 8_000);
   const header = wavHeader(size, { bytesPerSample: 1 });
   return new Uint8Array(Buffer.concat([header, Buffer.alloc(size, 0x80)]));
-}
-
-async function promiseUpload(kind: string, contentType: string, headers = {}) {
-  type Data = { createUpload: { uploadUrl: string; upload: { id: string } } };
-  const { createUpload } = await app.askForData<Data>(
-    `mutation ($input: CreateUploadInput!) { createUpload(input: $input) {
-      ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
-    { input: { kind, contentType } },
-    headers,
-  );
-  return createUpload;
-}
-
-async function upload(kind: string, contentType: string, bytes: Uint8Array<ArrayBuffer>) {
-  const { uploadUrl, upload: promised } = await promiseUpload(kind, contentType);
-  const response = await fetch(uploadUrl, {
-    method: 'PUT',
-    headers: { 'content-type': contentType },
-    body: bytes,
-  });
-  expect(response.ok).toBe(true);
-  return promised.id;
-}
-
-async function sourceBytes(): Promise<Uint8Array<ArrayBuffer>> {
-  const { video: found } = await app.askForData<{ video: { url: string } }>(
-    'query ($id: ID!) { video(id: $id) { url } }',
-    { id: video },
-  );
-  return new Uint8Array(await (await fetch(found.url)).arrayBuffer());
 }
 
 describe('works', () => {
@@ -116,8 +87,8 @@ describe('works', () => {
   });
 
   it('uses an uploaded audio and an uploaded video, in an account that the server chooses', async () => {
-    const audioUploadId = await upload('AUDIO', 'audio/wav', wav(1));
-    const uploadId = await upload('VIDEO', 'video/mp4', await sourceBytes());
+    const audioUploadId = await uploadFile(app, 'AUDIO', wav(1));
+    const uploadId = await uploadFile(app, 'VIDEO', await downloadVideo(app));
     const made = await app.create({
       video: { uploadId },
       speech: { audioUploadId },
@@ -236,8 +207,8 @@ describe('refuses', () => {
 
   it('uploads that are unknown, unfinished, of another owner or of the wrong kind', async () => {
     const before = (await app.posts()).length;
-    const audio = await upload('AUDIO', 'audio/wav', wav(1));
-    const waiting = (await promiseUpload('AUDIO', 'audio/wav')).upload.id;
+    const audio = await uploadFile(app, 'AUDIO', wav(1));
+    const { id: waiting } = await createUpload(app);
     const unknown = encodeId('Upload', '00000000-0000-4000-8000-000000000000');
     for (const audioUploadId of [unknown, 'rubbish', waiting, video]) {
       const made = await app.create({ video: { id: video }, speech: { audioUploadId } });
@@ -257,7 +228,7 @@ describe('refuses', () => {
   });
 
   it('audio of more than 60 seconds', async () => {
-    const long = await upload('AUDIO', 'audio/wav', wav(61));
+    const long = await uploadFile(app, 'AUDIO', wav(61));
     const before = (await app.posts()).length;
     const made = await app.create({ video: { id: video }, speech: { audioUploadId: long } });
     expect(made).toMatchObject({

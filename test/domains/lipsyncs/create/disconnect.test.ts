@@ -57,12 +57,12 @@ describe('a caller that disconnects', () => {
     answer();
     const job = await upstream.nextJob();
     const [{ id = '' } = {}] = await instance.list();
-    await instance.reach(id, 'SUBMITTED');
+    await instance.waitForStatus(id, 'SUBMITTED');
     // The caller repeats the request.
     expect(await instance.create(input)).toMatchObject({ replayed: true, lipsync: { id } });
     await job.become(8);
-    expect((await instance.end(id)).status).toBe('FAILED');
-    expectSoundLog(await instance.events(id));
+    expect((await instance.waitForEnd(id)).status).toBe('FAILED');
+    expectSoundLog(await instance.readEvents(id));
     expect(upstream.countOf('POST /videos/lipsync')).toBe(1);
   });
 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { type Sandbox, startSandbox } from '../../../../src/sandbox/sandbox.ts';
 import { idOf, type LipsyncApp, startLipsyncApp } from '../../../support/lipsync-app.ts';
 import { longWait } from '../../../support/lipsyncs.ts';
+import { downloadVideo, uploadFile } from '../../../support/uploads.ts';
 
 const [big, small] = ['big@sandbox.example', 'small@sandbox.example'];
 
@@ -23,29 +24,10 @@ beforeAll(async () => {
   });
   [ofBig = ''] = await app.listVideoIds(big);
   [ofSmall = ''] = await app.listVideoIds(small);
-  uploadId = await uploadVideo();
+  uploadId = await uploadFile(app, 'VIDEO', await downloadVideo(app));
 });
 afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
-
-async function uploadVideo(): Promise<string> {
-  type Data = { createUpload: { uploadUrl: string; upload: { id: string } } };
-  const { createUpload } = await app.askForData<Data>(
-    `mutation { createUpload(input: { kind: VIDEO, contentType: "video/mp4" }) {
-      ... on CreateUploadSuccess { uploadUrl upload { id } } } }`,
-  );
-  const { video } = await app.askForData<{ video: { url: string } }>(
-    'query ($id: ID!) { video(id: $id) { url } }',
-    { id: ofBig },
-  );
-  const body = await (await fetch(video.url)).arrayBuffer();
-  await fetch(createUpload.uploadUrl, {
-    method: 'PUT',
-    headers: { 'content-type': 'video/mp4' },
-    body,
-  });
-  return createUpload.upload.id;
-}
 
 const say = (video: object, text: string, more: object = {}) =>
   app.create({ video, speech: { text: { text } }, ...more });

@@ -312,12 +312,15 @@ describe('keeps out', () => {
       expect(await many('bob', 20)).toEqual({ CreateLipsyncSuccess: 2, QueueFullError: 18 });
       expect(await many('cat', 20)).toEqual({ CreateLipsyncSuccess: 1, QueueFullError: 19 });
       expect(await many('ann', 5)).toEqual({ QueueFullError: 5 });
+      const overShare = await limited.create(inputOf(id, 'more'), signInAs('ann'));
+      expect(overShare.message).toContain('Too many of your lip-syncs');
       expect(await many('dan', 20)).toEqual({ CreateLipsyncSuccess: 1, QueueFullError: 19 });
       const batch = await limited.createAll(
         [1, 2, 3].map((n) => inputOf(id, `Batch ${n}`)),
         signInAs('bob'),
       );
       expect(countTypes(batch.results ?? [])).toEqual({ QueueFullError: 3 });
+      expect(batch.results?.[0]?.message).toContain('of all owners');
     } finally {
       await limited.stop();
     }

@@ -1,8 +1,9 @@
 import { createCallbackHandler } from '../../../../src/domains/lipsyncs/reconcile/callbacks.ts';
+import { type Outcome, outcomes } from '../../../support/fake-upstream/outcomes.ts';
+import type { JobStatus } from '../../../support/fake-upstream/state.ts';
 import { Command } from './commands.ts';
 import type { ControlledApp } from './controlled-app.ts';
 import { callBack, cancel, type Model, type ModelLipsync, settle } from './plain-model.ts';
-import { type JobState, type Outcome, outcomes } from './scripted-upstream.ts';
 
 /** A command that acts on one lip-sync. */
 abstract class CommandOnOne extends Command {
@@ -47,14 +48,14 @@ export class Callback extends CommandOnOne {
     this.names = names;
   }
   async actOn(lipsync: ModelLipsync, model: Model, world: ControlledApp): Promise<void> {
-    const own = world.upstream.jobs.get(lipsync.id)?.id;
+    const own = world.upstream.jobOf(lipsync.id)?.id;
     const another = [...model.lipsyncs.values()].find(
       (each) => each.id !== lipsync.id && each.isAttached,
     );
     const hint = {
       itself: own ?? 'rubbish',
-      another: world.upstream.jobs.get(another?.id ?? '')?.id ?? 'rubbish',
-      rubbish: 'user:7-pixverse:nobody@example.com-video:5',
+      another: world.upstream.jobOf(another?.id ?? '')?.id ?? 'rubbish',
+      rubbish: 'user:7-pixverse:unknown@example.com-video:5',
       nothing: null,
     }[this.names];
     const handler = createCallbackHandler(world.instance.deps);
@@ -66,24 +67,30 @@ export class Callback extends CommandOnOne {
   }
 }
 
+const statusNumbers = {
+  GENERATING: 10,
+  COMPLETED: 1,
+  FAILED: 8,
+  MODERATED: 7,
+} satisfies Record<string, JobStatus>;
+
 export class MoveJob extends CommandOnOne {
   readonly name = 'MoveJob';
-  readonly to: JobState;
-  constructor(n: number, to: JobState) {
+  readonly to: keyof typeof statusNumbers;
+  constructor(n: number, to: MoveJob['to']) {
     super(n);
     this.to = to;
   }
   override isPossible({ upstream }: Model, { id }: ModelLipsync): boolean {
-    const job = upstream.jobs.get(id);
-    return job?.state === 'QUEUED' || (job?.state === 'GENERATING' && this.to !== 'GENERATING');
+    const status = upstream.jobOf(id)?.status;
+    return status === 5 || (status === 10 && this.to !== 'GENERATING');
   }
   async actOn({ id }: ModelLipsync, { upstream }: Model): Promise<void> {
-    const job = upstream.jobs.get(id);
-    if (job !== undefined) job.state = this.to;
+    await upstream.jobOf(id)?.become(statusNumbers[this.to]);
   }
 }
 
-/** A hanging POST is answered. */
+/** A held POST is answered. */
 export class Answer extends CommandOnOne {
   readonly name = 'Answer';
   readonly outcome: Outcome;
@@ -92,10 +99,12 @@ export class Answer extends CommandOnOne {
     this.outcome = outcome;
   }
   override isPossible({ upstream }: Model, { id }: ModelLipsync): boolean {
-    return upstream.isHeld(id) && outcomes[this.outcome].made === upstream.jobs.has(id);
+    return (
+      upstream.isHeld(id) && outcomes[this.outcome].created === (upstream.jobOf(id) !== undefined)
+    );
   }
   async actOn(lipsync: ModelLipsync, model: Model, world: ControlledApp): Promise<void> {
-    world.upstream.release(lipsync.id, this.outcome);
+    world.upstream.answerHeld(lipsync.id, this.outcome);
     await world.settle();
     if (lipsync.sender?.isAlive === true) settle(model, lipsync, this.outcome);
   }

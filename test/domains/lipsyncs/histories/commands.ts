@@ -12,6 +12,7 @@ import {
   createGiveUp,
   freeAbandonedSlots,
 } from '../../../../src/domains/lipsyncs/reconcile/give-up.ts';
+import type { Outcome } from '../../../support/fake-upstream/outcomes.ts';
 import type { ControlledApp } from './controlled-app.ts';
 import {
   claim,
@@ -23,7 +24,6 @@ import {
   tick,
 } from './plain-model.ts';
 import { expectRules } from './rules.ts';
-import type { Outcome } from './scripted-upstream.ts';
 
 /** Each command acts on the real slice and on the model; afterwards both must be equal. */
 export abstract class Command implements fc.AsyncCommand<Model, ControlledApp> {
@@ -69,7 +69,7 @@ export class Create extends Command {
     created += 1;
     const text = `Number ${created}`;
     const expiresAt = expiresInMs === null ? null : new Date(model.now + expiresInMs);
-    world.upstream.scripts.set(text, [...script]);
+    world.upstream.script(text, script);
     const before = world.upstream.posts.length;
     const input = { text, mayWait, expiresAt, idempotencyKey: text };
     const id = await world.create(owner, input);

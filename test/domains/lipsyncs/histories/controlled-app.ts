@@ -12,15 +12,17 @@ import { type LipsyncEvent, readEvents } from '../../../../src/domains/lipsyncs/
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { startTestApp, type TestApp } from '../../../support/app.ts';
 import { silentLog } from '../../../support/database.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../../support/fake-upstream/server.ts';
 import { createInstance, type RealInstance, type Wrap } from './instance.ts';
 import { isEnd } from './plain-model.ts';
-import { ScriptedUpstream, sourceId } from './scripted-upstream.ts';
 
-const token = 'user:7-scripted';
+const email = 'model@example.com';
+const sourceId = `user:7-pixverse:${email}-video:1`;
+export const maxJobs = 2;
 
 /** The real lip-sync slice over a real database. The test runs its background tasks and moves its clock. */
 export class ControlledApp {
-  readonly upstream: ScriptedUpstream;
+  readonly upstream: FakeUpstream;
   readonly watcher: LogWatcher;
   readonly db: Database;
   now: Date;
@@ -33,7 +35,7 @@ export class ControlledApp {
   readonly #instances: RealInstance[] = [];
   #underWay = 0;
 
-  private constructor(parts: { upstream: ScriptedUpstream; app: TestApp; now: Date }) {
+  private constructor(parts: { upstream: FakeUpstream; app: TestApp; now: Date }) {
     this.upstream = parts.upstream;
     this.#app = parts.app;
     this.now = parts.now;
@@ -46,12 +48,13 @@ export class ControlledApp {
   static async open(): Promise<ControlledApp> {
     const clock = { world: null as ControlledApp | null };
     const now = () => new Date(clock.world?.now ?? Date.parse('2026-05-01T12:00:00Z'));
-    const upstream = new ScriptedUpstream(now);
-    await upstream.open();
+    const accounts = [{ email, maxJobs }];
+    const upstream = await startFakeUpstream({ accounts, callbacks: 'none' }, { now });
+    upstream.addVideo(email, { id: sourceId });
     const app = await startTestApp({
-      upstream: { baseUrl: upstream.baseUrl, token },
+      upstream,
       now,
-      env: { USEAPI_TOKEN: token, ALLOW_ANONYMOUS: 'true', POLL_INTERVAL_MS: '3600000' },
+      env: { USEAPI_TOKEN: upstream.token, ALLOW_ANONYMOUS: 'true', POLL_INTERVAL_MS: '3600000' },
     });
     // From here on only the test runs background tasks.
     await app.app.services.lipsyncs.drain();
@@ -59,9 +62,9 @@ export class ControlledApp {
     clock.world = world;
     await world.#jobs.start();
     await world.watcher.open();
-    const { videos, accounts } = app.app.services;
-    await accounts.refresh();
-    world.sourceKey = await videos.ids.toKey(sourceId);
+    const { services } = app.app;
+    await services.accounts.refresh();
+    world.sourceKey = await services.videos.ids.toKey(sourceId);
     return world;
   }
 
@@ -77,6 +80,7 @@ export class ControlledApp {
   async reset(): Promise<void> {
     for (const each of this.#instances) kill(each);
     this.upstream.reset();
+    this.upstream.addVideo(email, { id: sourceId });
     await this.settle();
     await this.settleCancellations(() => false);
     this.#instances.length = 0;
@@ -100,14 +104,17 @@ export class ControlledApp {
   async withoutUpstream(work: (deps: LipsyncDependencies) => Promise<void>): Promise<void> {
     const { deps } = this.instance;
     const upstream = createUpstream({
-      ...{ baseUrl: 'http://127.0.0.1:9/v2/pixverse', token, timeoutMs: 1_000, log: silentLog },
+      baseUrl: 'http://127.0.0.1:9/v2/pixverse',
+      token: this.upstream.token,
+      timeoutMs: 1_000,
+      log: silentLog,
     });
     await work({ ...deps, upstream });
     await this.settle();
     await upstream.close();
   }
 
-  /** Returns the id, also while the POST hangs; null if the request was rejected. */
+  /** Returns the id, also while the POST is held; null if the request was rejected. */
   async create(
     owner: string,
     input: Pick<CreateInput, 'mayWait' | 'expiresAt' | 'idempotencyKey'> & { text: string },
@@ -161,7 +168,7 @@ export class ControlledApp {
     await this.settle();
   }
 
-  /** Resolves when nothing is under way except hanging POSTs and requests that wait for them. */
+  /** Resolves when nothing is under way except held POSTs and requests that wait for them. */
   async settle(): Promise<void> {
     for (let calm = 0; calm < 3; ) {
       await nextTurn();
@@ -200,7 +207,7 @@ export class ControlledApp {
       services: this.#app.app.services,
       db: this.db,
       jobs: this.#jobs,
-      upstream: { baseUrl: this.upstream.baseUrl, token },
+      upstream: this.upstream,
       now: () => new Date(this.now),
       wrap: counted,
     });

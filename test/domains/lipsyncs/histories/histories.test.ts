@@ -18,8 +18,8 @@ describe('any history', () => {
     const given = fc.tuple(histories, fc.boolean(), fc.boolean());
     const property = fc.asyncProperty(given, async ([history, inScheduler, inLists]) => {
       await world.reset();
-      world.upstream.showsRefsInScheduler = inScheduler;
-      world.upstream.showsRefsInLists = inLists;
+      world.upstream.behaviour.schedulesReplyRef = inScheduler;
+      world.upstream.behaviour.listsReplyRef = inLists;
       const { upstream, instance } = world;
       const model: Model = { lipsyncs: new Map(), now: world.now.getTime(), upstream, instance };
       await fc.asyncModelRun(() => ({ model, real: world }), history);

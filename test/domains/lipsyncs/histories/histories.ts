@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import type { Outcome } from '../../../support/fake-upstream/outcomes.ts';
+import type { FakeUpstream } from '../../../support/fake-upstream/server.ts';
 import {
   type Command,
   Crash,
@@ -15,20 +17,19 @@ import {
 import { Answer, Callback, Cancel, MoveJob } from './commands-of-one.ts';
 import type { ControlledApp } from './controlled-app.ts';
 import { isEnd, type Model, type ModelLipsync } from './plain-model.ts';
-import type { JobState, Outcome } from './scripted-upstream.ts';
 
 /** Time passes, and the upstream completes all jobs and answers all POSTs: every lip-sync must end. */
 export async function finish(model: Model, world: ControlledApp): Promise<void> {
   const { upstream } = world;
   const has = (is: (lipsync: ModelLipsync) => boolean) => [...model.lipsyncs.values()].some(is);
-  upstream.scripts.clear();
-  for (const outcome of ['made and cut', 'cut'] as const) {
+  upstream.clearScripts();
+  for (const outcome of ['created and cut', 'cut'] as const) {
     const answer = new Answer(0, outcome);
     while (answer.check(model)) await answer.run(model, world);
   }
   for (let round = 0; has(({ status }) => !isEnd(status)); round += 1) {
     expect(round).toBeLessThan(40);
-    upstream.completeAll();
+    await completeAll(upstream);
     const isWaiting = has(({ status }) => status === 'QUEUED');
     await new Wait(isWaiting ? 71_000 : 7_200_000).run(model, world);
     for (const command of [new Tick(), new Poll(), new Dispatch()]) await command.run(model, world);
@@ -39,23 +40,34 @@ export async function finish(model: Model, world: ControlledApp): Promise<void> 
   }
 }
 
+async function completeAll({ jobs }: FakeUpstream): Promise<void> {
+  const running = jobs.filter(({ status }) => status === 5 || status === 10);
+  for (const job of running) await job.become(1);
+}
+
 /** Repeats each command by its weight. */
 function weighted(...choices: [weight: number, command: fc.Arbitrary<Command>][]) {
   return choices.flatMap(([weight, command]) => Array<fc.Arbitrary<Command>>(weight).fill(command));
 }
 
 const nth = fc.nat(9);
-const unclear = ['made and cut', 'made and 500', 'made without an id', 'cut', '500'] as const;
+const unclear = [
+  'created and cut',
+  'created and 500',
+  'created without an id',
+  'cut',
+  '500',
+] as const;
 const rejected = ['400', '422'] as const;
 const postOutcome = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Outcome>('accepted') },
   { weight: 4, arbitrary: fc.constantFrom<Outcome>(...unclear) },
-  { weight: 3, arbitrary: fc.constantFrom<Outcome>('made and hung', 'hung') },
+  { weight: 3, arbitrary: fc.constantFrom<Outcome>('created and held', 'held') },
   { weight: 2, arbitrary: fc.constant<Outcome>('429') },
   { weight: 1, arbitrary: fc.constantFrom<Outcome>(...rejected) },
 );
 const answer = fc.constantFrom<Outcome>('accepted', ...unclear, '429', '400', '422');
-const states = fc.constantFrom<JobState>('GENERATING', 'COMPLETED', 'FAILED', 'MODERATED');
+const states = fc.constantFrom<MoveJob['to']>('GENERATING', 'COMPLETED', 'FAILED', 'MODERATED');
 const spec: fc.Arbitrary<CreateSpec> = fc.record({
   owner: fc.constantFrom('ann', 'bob'),
   mayWait: fc.constantFrom(true, true, false),

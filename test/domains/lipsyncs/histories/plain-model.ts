@@ -1,8 +1,10 @@
+import type { Outcome } from '../../../support/fake-upstream/outcomes.ts';
+import type { FakeUpstream } from '../../../support/fake-upstream/server.ts';
+import type { JobStatus } from '../../../support/fake-upstream/state.ts';
 import { nextStatuses } from '../next-statuses.ts';
-import type { JobState, Outcome, ScriptedUpstream } from './scripted-upstream.ts';
 
 /*
- * A plain model of lip-syncs, without SQL, network or concurrency. It reads the true state of the scripted upstream.
+ * A plain model of lip-syncs, without SQL, network or concurrency. It reads the true state of the fake upstream.
  */
 
 export const maxJobMs = 7_200_000;
@@ -54,7 +56,7 @@ export type ModelLipsync = {
 export type Model = {
   lipsyncs: Map<string, ModelLipsync>;
   now: number;
-  upstream: ScriptedUpstream;
+  upstream: FakeUpstream;
   instance: Instance;
 };
 
@@ -87,33 +89,32 @@ export function newLipsync(id: string, owner: string, expiresAt: number | null):
 
 /** Whether the upstream shows that the job belongs to this lip-sync. */
 function isFindable(model: Model, { id, hints }: ModelLipsync): boolean {
-  const job = model.upstream.jobs.get(id);
+  const { behaviour } = model.upstream;
+  const job = model.upstream.jobOf(id);
   if (job === undefined) return false;
-  const isListed = job.isTracked && (job.state === 'QUEUED' || job.state === 'GENERATING');
   return (
-    (model.upstream.showsRefsInScheduler && isListed) ||
-    model.upstream.showsRefsInLists ||
-    hints === 'its own'
+    (behaviour.schedulesReplyRef && job.isTracked) || behaviour.listsReplyRef || hints === 'its own'
   );
 }
 
-const statusOf: Record<JobState, Status> = {
-  QUEUED: 'SUBMITTED',
-  GENERATING: 'GENERATING',
-  COMPLETED: 'COMPLETED',
-  FAILED: 'FAILED',
-  MODERATED: 'MODERATED',
+const statusOf: Record<JobStatus, Status> = {
+  1: 'COMPLETED',
+  5: 'SUBMITTED',
+  7: 'MODERATED',
+  8: 'FAILED',
+  9: 'GENERATING',
+  10: 'GENERATING',
 };
 
 /** The upstream was read. */
 export function reconcile(model: Model, lipsync: ModelLipsync): void {
   const isLate = lipsync.status === 'FAILED' && lipsync.hasFailedAsUnknown;
-  const job = model.upstream.jobs.get(lipsync.id);
+  const job = model.upstream.jobOf(lipsync.id);
   if ((!isOpen(lipsync) && !isLate) || job === undefined) return;
   if (!(lipsync.isAttached || isFindable(model, lipsync))) return;
   if (isOpen(lipsync) && !lipsync.isAttached) accept(model, lipsync);
   lipsync.isAttached = true;
-  const seen = statusOf[job.state];
+  const seen = statusOf[job.status];
   if (isLate ? isEnd(seen) : canTransition(lipsync.status, seen)) {
     lipsync.status = seen;
     lipsync.hasFailedAsUnknown = false;
@@ -164,7 +165,7 @@ export function callBack(model: Model, lipsync: ModelLipsync, hint: ModelLipsync
 
 /** A POST was answered or failed. */
 export function settle(model: Model, lipsync: ModelLipsync, outcome: Outcome): void {
-  if (lipsync.status !== 'SUBMITTING' || outcome.endsWith('hung')) return;
+  if (lipsync.status !== 'SUBMITTING' || outcome.endsWith('held')) return;
   if (outcome === 'accepted') {
     accept(model, lipsync);
     if (lipsync.hints !== 'none') reconcile(model, lipsync);

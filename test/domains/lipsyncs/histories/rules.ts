@@ -1,8 +1,7 @@
 import { expect } from 'vitest';
 import { pollQueue } from '../../../../src/domains/lipsyncs/reconcile/poll-interval.ts';
-import type { ControlledApp } from './controlled-app.ts';
+import { type ControlledApp, maxJobs } from './controlled-app.ts';
 import { canTransition, isEnd, isOpen, type Model, type Status } from './plain-model.ts';
-import { maxJobs } from './scripted-upstream.ts';
 
 type Row = { id: string; status: Status; sequence: number; holds_slot: boolean; attempts: number };
 export type Entry = {

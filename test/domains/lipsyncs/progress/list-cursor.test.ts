@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   decodeCursor,
   encodeCursor,
+  listCursorsOf,
   maxSequence,
 } from '../../../../src/domains/lipsyncs/progress/cursor.ts';
-import { listCursorsOf } from '../../../../src/domains/lipsyncs/progress/list-cursor.ts';
 
 const seed = 20_261_107;
 const runs = { seed, numRuns: 300 };

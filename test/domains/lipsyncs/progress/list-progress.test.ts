@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { encodeCursor } from '../../../../src/domains/lipsyncs/progress/cursor.ts';
-import { listCursorsOf } from '../../../../src/domains/lipsyncs/progress/list-cursor.ts';
+import { encodeCursor, listCursorsOf } from '../../../../src/domains/lipsyncs/progress/cursor.ts';
 import { encodeId, keyOf } from '../../../../src/graphql/ids.ts';
 import type { Result } from '../../../support/graphql-client.ts';
 import {

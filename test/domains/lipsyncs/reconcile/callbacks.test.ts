@@ -74,7 +74,7 @@ describe('works', () => {
       { ...lie, video_id: own },
       { ...lie, video_id: 'user:1-pixverse:x@y.example-video:1' },
       { ...lie, video_id: 'a\0b' },
-      { ...lie, replyRef: 'somebody else', video_id: 12 },
+      { ...lie, replyRef: 'another lip-sync', video_id: 12 },
       { video_id: { deep: [] } },
       'invalid JSON',
       '',

@@ -36,7 +36,7 @@ async function expectFound(id: string) {
   );
 }
 
-/** The row that an instance leaves which died during its POST. */
+/** Brings the row into the state that an instance leaves when it dies during its POST. */
 async function abandon(id: string) {
   const { db } = app.app;
   await db.query("delete from pgboss.job where name = 'poll-account'");
