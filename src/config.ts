@@ -99,6 +99,7 @@ function toConfig(values: Variables) {
     },
     timing: {
       pollIntervalMs: values.POLL_INTERVAL_MS,
+      readFreshMs: values.READ_FRESH_MS,
       maxJobMs: values.MAX_JOB_MS,
       retentionDays: values.RETENTION_DAYS,
     },

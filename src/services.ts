@@ -17,6 +17,13 @@ import type { Services } from './graphql/context.ts';
 import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
 import type { createUpstream } from './upstream/client.ts';
+import { Freshness } from './upstream/freshness.ts';
+
+declare module './graphql/context.ts' {
+  interface Services {
+    freshness: Freshness;
+  }
+}
 
 /** What the services are built from. */
 export type ServiceParts = {
@@ -34,8 +41,10 @@ export type ServiceParts = {
 /** Creates the service of each slice, in the order of their dependencies. */
 export async function createServices(parts: ServiceParts): Promise<Services> {
   const { config, log, now, db, jobs, upstream, secrets, address } = parts;
-  const shared = { db, upstream, now, log };
+  const freshness = new Freshness({ readFreshMs: config.timing.readFreshMs, now, log });
+  const shared = { db, upstream, now, log, freshness };
   const accounts = createAccountService(shared);
+  await accounts.receiveChanges();
   const videos = createVideoService({
     ...shared,
     accounts,
@@ -81,7 +90,7 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
     ...{ db, now, log },
     limits: { costPerMinute: config.limits.costPerMinute, streams: config.limits.streamsPerCaller },
   });
-  return { accounts, videos, voices, uploads, webhooks, lipsyncs, quotas };
+  return { freshness, accounts, videos, voices, uploads, webhooks, lipsyncs, quotas };
 }
 
 /** Users of the upstream report one to two minutes a job. An assumption: estimates use past jobs as soon as there are some. */

@@ -78,7 +78,12 @@ describe('works', () => {
         queueLimit: 10_000,
       },
       webhookAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
-      timing: { pollIntervalMs: 15_000, maxJobMs: 7_200_000, retentionDays: 30 },
+      timing: {
+        pollIntervalMs: 15_000,
+        readFreshMs: 5_000,
+        maxJobMs: 7_200_000,
+        retentionDays: 30,
+      },
     });
   });
 
@@ -182,6 +187,7 @@ describe('works', () => {
       STREAMS_PER_CALLER: '4',
       QUEUE_LIMIT: '5',
       POLL_INTERVAL_MS: '6',
+      READ_FRESH_MS: '0',
       UPSTREAM_TIMEOUT_MS: '7',
       MAX_JOB_MS: '8',
       RETENTION_DAYS: '9',
@@ -206,7 +212,7 @@ describe('works', () => {
         streamsPerCaller: 4,
         queueLimit: 5,
       },
-      timing: { pollIntervalMs: 6, maxJobMs: 8, retentionDays: 9 },
+      timing: { pollIntervalMs: 6, readFreshMs: 0, maxJobMs: 8, retentionDays: 9 },
     });
   });
 

@@ -107,6 +107,8 @@ export const variables = z.object({
   QUEUE_LIMIT: wholeNumber().default(10_000),
   /** Milliseconds between two polls of a running job at the upstream. Default: 15000. */
   POLL_INTERVAL_MS: wholeNumber().default(15_000),
+  /** Milliseconds for which lists read from the upstream answer queries; 0 = the upstream is always asked. Otherwise the voices are kept for a minute at least. What was done through this server is visible at once. Default: 5000. */
+  READ_FRESH_MS: wholeNumber(0).default(5_000),
   /** Milliseconds to wait for a response of the upstream. Default: 30000. */
   UPSTREAM_TIMEOUT_MS: wholeNumber().default(30_000),
   /** Milliseconds after which a submitted lip-sync that has not ended fails. Default: 7200000, two hours. */

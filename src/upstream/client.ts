@@ -103,6 +103,11 @@ export class Upstream {
     return this.#parse(request, body);
   }
 
+  /** After a change that the upstream or another process reported: later reads share no response requested before. */
+  forgetReads(): void {
+    this.#reads.forgetAll();
+  }
+
   /** Sends a write once. Gives the response's JSON, or undefined: a 204 and other responses without JSON are valid. */
   async write(request: WriteRequest): Promise<unknown> {
     const { method, path, json } = request;

@@ -1,45 +1,22 @@
 type Flight<T> = { result: Promise<T>; callers: number; controller: AbortController };
 
-type Kept<T> = { value: T; readAt: number; usedAt: number };
-
 /** `signal` is aborted when the last caller has left. */
-type Work<T> = (signal: AbortSignal) => Promise<T>;
-
-/** A kept result serves reads that follow the previous one within this time, and no longer than `maxKeptMs` in all. */
-const maxGapMs = 500;
-const maxKeptMs = 10_000;
+export type Work<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
- * Coalesces equal reads: all callers with the same key at the same time share one piece of work. By default nothing is
- * kept once the work has settled.
- *
- * With `keepForBursts` a shared result also serves the reads that follow closely. Of two hundred equal queries sent at
- * once most arrive one after the other, and a quick upstream answers each before the next is parsed: sharing only
- * concurrent reads would still cost a hundred calls. The first result after the start is kept too, because a burst is
- * most likely then. A caller without company always gets a new read, and failures are never kept. Only for a small, fixed
- * set of keys: kept results are not evicted.
+ * Coalesces equal reads: all callers with the same key at the same time share one piece of work. Nothing is kept once the
+ * work has settled; `FreshReads` keeps results.
  */
 export class CoalescedReads<T> {
   readonly #flights = new Map<string, Flight<T>>();
   readonly #controllers = new Set<AbortController>();
-  readonly #kept = new Map<string, Kept<T>>();
-  readonly #burstClock: (() => Date) | undefined;
-  #isFirst = true;
   #endReason: unknown;
-
-  constructor({ keepForBursts }: { keepForBursts?: { now: () => Date } } = {}) {
-    this.#burstClock = keepForBursts?.now;
-  }
 
   /** A caller whose signal aborts gets its reason at once; the work goes on for the others and is aborted with the last. */
   async read(key: string, work: Work<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.#endReason !== undefined) {
       throw this.#endReason;
-    }
-    const kept = this.#findKept(key);
-    if (kept !== undefined) {
-      return kept.value;
     }
     const flight = this.#flights.get(key) ?? this.#start(key, work);
     flight.callers += 1;
@@ -68,10 +45,13 @@ export class CoalescedReads<T> {
     return await this.read(key, work, signal);
   }
 
+  isReading(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
   /** Later callers get work of their own: running reads may have started before a change. */
   forgetAll(): void {
     this.#flights.clear();
-    this.#kept.clear();
   }
 
   /** Aborts all work. Present and later callers get the reason. */
@@ -83,7 +63,6 @@ export class CoalescedReads<T> {
   }
 
   #start(key: string, work: Work<T>): Flight<T> {
-    this.#kept.delete(key);
     const controller = new AbortController();
     const result = work(controller.signal);
     const flight = { result, callers: 0, controller };
@@ -93,35 +72,8 @@ export class CoalescedReads<T> {
       this.#controllers.delete(controller);
       this.#forget(key, flight);
     };
-    result.then((value) => {
-      this.#keep(key, value, flight);
-      forget();
-    }, forget);
+    result.then(forget, forget);
     return flight;
-  }
-
-  #findKept(key: string): Kept<T> | undefined {
-    const kept = this.#kept.get(key);
-    if (kept === undefined || this.#burstClock === undefined) {
-      return undefined;
-    }
-    const nowMs = this.#burstClock().getTime();
-    if (nowMs - kept.usedAt >= maxGapMs || nowMs - kept.readAt >= maxKeptMs) {
-      return undefined;
-    }
-    kept.usedAt = nowMs;
-    return kept;
-  }
-
-  #keep(key: string, value: T, { callers }: Flight<T>): void {
-    if (this.#burstClock === undefined) {
-      return;
-    }
-    if (callers > 1 || this.#isFirst) {
-      const readAt = this.#burstClock().getTime();
-      this.#kept.set(key, { value, readAt, usedAt: readAt });
-    }
-    this.#isFirst = false;
   }
 
   #forget(key: string, flight: Flight<T>): void {

@@ -176,6 +176,8 @@ class TestBench {
       USEAPI_TOKEN: token,
       ALLOW_ANONYMOUS: 'true',
       POLL_INTERVAL_MS: '600000',
+      // Each row needs the upstream's answer, not a list of the row before.
+      READ_FRESH_MS: '0',
       LOG_LEVEL: 'trace',
       ...more,
     };

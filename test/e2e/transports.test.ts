@@ -16,7 +16,8 @@ let app: TestApp;
 beforeAll(async () => {
   upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 5 }], callbacks: 'none' });
   upstream.addVideo(email, 'a face');
-  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
+  // Each failure of the upstream must reach the caller, not a list of the test before.
+  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true', READ_FRESH_MS: '0' };
   app = await startTestApp({ upstream, env });
 });
 

@@ -9,7 +9,10 @@ import { type TestStorage, testStorage } from './database.ts';
 import { createGraphQLClient, type GraphQLClient } from './graphql-client.ts';
 
 export type TestAppOptions = {
-  /** Variables as `npm start` reads them. */
+  /**
+   * Variables as `npm start` reads them, `READ_FRESH_MS` included: what a test does through this server, or the upstream
+   * reports to it, must be visible all the same. A test that changes the upstream by itself sets 0 or moves the clock.
+   */
   env?: Record<string, string>;
   /** Speed, accounts and other options. Default: a job takes a quarter of a second. */
   sandbox?: Partial<SandboxOptions>;

@@ -1,8 +1,12 @@
-import type { Sql } from '../../database/connect.ts';
+import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
-import { getFeatures } from './endpoints.ts';
-import { type Account, readLoads } from './store.ts';
+import type { FreshReads } from '../../upstream/fresh-reads.ts';
+import type { Freshness } from '../../upstream/freshness.ts';
+import { noteUnkeptSource } from '../../upstream/read-sources.ts';
+import type { AccountChanges } from './changes.ts';
+import { getFeatures, type UpstreamFeatures } from './endpoints.ts';
+import { type Account, readByIds, readLoads } from './store.ts';
 
 /** An account as an operator sees it. */
 export type AccountOverview = Account & {
@@ -17,35 +21,82 @@ export type AccountOverview = Account & {
   failure: Failure | null;
 };
 
-/** Adds load and credits. If the credits of one account cannot be read, only that account shows the failure. */
-export async function describeAccounts(
-  { db, upstream }: { db: Sql; upstream: Upstream },
-  accounts: readonly Account[],
-): Promise<AccountOverview[]> {
-  const ids = accounts.map(({ id }) => id);
-  const [loads, plans] = await Promise.all([
-    readLoads(db, ids),
-    Promise.all(accounts.map(({ email }) => readPlan(upstream, email))),
-  ]);
-  return accounts.map((account, at) => {
-    const load = loads.find(({ id }) => id === account.id);
-    return {
-      ...account,
-      inFlight: load?.inFlight ?? 0,
-      waiting: load?.waiting ?? 0,
-      ...(plans[at] ?? { credits: null, planName: null, failure: null }),
-    };
-  });
-}
-
 type Plan = Pick<AccountOverview, 'credits' | 'planName' | 'failure'>;
 
-async function readPlan(upstream: Upstream, email: string): Promise<Plan> {
-  try {
-    const { credits, planName } = await getFeatures(upstream, email);
-    return { credits, planName, failure: null };
-  } catch (thrown) {
-    if (!(thrown instanceof Failure)) throw thrown;
-    return { credits: null, planName: null, failure: thrown };
+/** More accounts than a token has; a bound all the same. */
+const maxKept = 200;
+
+/**
+ * Reads accounts with their load and credits. Load and pauses come from the database each time, credits and the list from
+ * what is kept of the upstream.
+ */
+export function createOverviews(options: {
+  db: Database;
+  upstream: Upstream;
+  freshness: Freshness;
+  changes: AccountChanges;
+  refresh: () => Promise<Account[]>;
+}) {
+  const { db, upstream, freshness, changes, refresh } = options;
+  const listings = freshness.openReads<string[]>(['accounts'], { maxKept: 1 });
+  const features = new Map<string, FreshReads<UpstreamFeatures>>();
+  changes.onChange((accountId) => {
+    listings.drop();
+    if (accountId !== null) features.get(accountId)?.drop();
+    else for (const reads of features.values()) reads.drop();
+  });
+
+  function featuresOf(accountId: string): FreshReads<UpstreamFeatures> {
+    const known = features.get(accountId);
+    if (known !== undefined) return known;
+    const reads = freshness.openReads<UpstreamFeatures>(['accounts'], { maxKept: 1 });
+    if (features.size < maxKept) features.set(accountId, reads);
+    return reads;
   }
+
+  async function readPlan({ id, email }: Account): Promise<Plan> {
+    try {
+      const read = (signal: AbortSignal) => getFeatures(upstream, email, { signal });
+      const { credits, planName } = await featuresOf(id).read('features', read);
+      return { credits, planName, failure: null };
+    } catch (thrown) {
+      if (!(thrown instanceof Failure)) throw thrown;
+      return { credits: null, planName: null, failure: thrown };
+    }
+  }
+
+  /** If the credits of one account cannot be read, only that account shows the failure. */
+  async function describe(ids: readonly string[]): Promise<AccountOverview[]> {
+    noteUnkeptSource();
+    const accounts = await readByIds(db, ids);
+    const [loads, plans] = await Promise.all([
+      readLoads(db, ids),
+      Promise.all(accounts.map(readPlan)),
+    ]);
+    return accounts.map((account, at) => {
+      const load = loads.find(({ id }) => id === account.id);
+      return {
+        ...account,
+        inFlight: load?.inFlight ?? 0,
+        waiting: load?.waiting ?? 0,
+        ...(plans[at] ?? { credits: null, planName: null, failure: null }),
+      };
+    });
+  }
+
+  /** One result for each id, in order; null for an unknown id. */
+  async function load(ids: readonly string[]): Promise<(AccountOverview | null)[]> {
+    const overviews = await describe(ids);
+    return ids.map((id) => overviews.find((overview) => overview.id === id) ?? null);
+  }
+
+  return {
+    load,
+    /** The accounts that the upstream lists, in its order. */
+    async list(): Promise<AccountOverview[]> {
+      const read = async () => (await refresh()).map(({ id }) => id);
+      const overviews = await load(await listings.read('list', read));
+      return overviews.filter((overview) => overview !== null);
+    },
+  };
 }

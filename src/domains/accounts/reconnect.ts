@@ -3,8 +3,8 @@ import { checkInput } from '../../check-input.ts';
 import type { Database } from '../../database/connect.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
+import type { AccountChanges } from './changes.ts';
 import { reconnect } from './endpoints.ts';
-import { type AccountOverview, describeAccounts } from './overview.ts';
 import { notifyQueue, readByIds, reopenAccount } from './store.ts';
 
 export type ReconnectInput = {
@@ -25,10 +25,11 @@ const inputShape = z.object({
   maxJobs: z.int().min(1, maxJobsMessage).max(8, maxJobsMessage).nullable(),
 });
 
+/** @returns the id of the account */
 export async function reconnectAccount(
-  { db, upstream }: { db: Database; upstream: Upstream },
+  { db, upstream, changes }: { db: Database; upstream: Upstream; changes: AccountChanges },
   input: ReconnectInput,
-): Promise<AccountOverview> {
+): Promise<string> {
   const { password, maxJobs: wantedMaxJobs } = checkInput(inputShape, input);
   const account = await findAccount(db, input.accountId);
   const maxJobs = wantedMaxJobs ?? account.maxJobs ?? defaultMaxJobs;
@@ -36,11 +37,9 @@ export async function reconnectAccount(
   await db.transaction(async (tx) => {
     await reopenAccount(tx, account.id, maxJobs);
     await notifyQueue(tx);
+    await changes.announce(tx, account.id);
   });
-  const [overview] = await describeAccounts({ db, upstream }, await readByIds(db, [account.id]));
-  if (overview === undefined)
-    throw new Error('The account was removed while it was being reconnected.');
-  return overview;
+  return account.id;
 }
 
 async function findAccount(db: Database, id: string | null) {

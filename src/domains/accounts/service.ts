@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
 import type { Database, Sql } from '../../database/connect.ts';
-import { Failure, type FailureCode, UpstreamUnavailableError } from '../../errors.ts';
+import { Failure, type FailureCode } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Upstream } from '../../upstream/client.ts';
-import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import type { Freshness } from '../../upstream/freshness.ts';
+import { createAccountList, createId } from './account-list.ts';
+import { createAccountChanges } from './changes.ts';
 import { createCreditGuard } from './credit-guard.ts';
-import { listAccounts } from './endpoints.ts';
-import { type AccountOverview, describeAccounts } from './overview.ts';
+import { type AccountOverview, createOverviews } from './overview.ts';
 import { isRecovered } from './probe.ts';
 import { type ReconnectInput, reconnectAccount } from './reconnect.ts';
 import {
@@ -24,10 +24,7 @@ import {
   pauseAccount,
   queueChannel,
   readAvailability,
-  readByIds,
-  readPresent,
   recordExternalLoad,
-  replacePresent,
   resumeAccount,
 } from './store.ts';
 
@@ -39,15 +36,10 @@ export { notifyQueue, queueChannel };
 export type AccountServiceOptions = {
   db: Database;
   upstream: Upstream;
+  freshness: Freshness;
   now: () => Date;
   log: Log;
 };
-
-/** Accounts are added and removed by hand; a new account may wait a minute before it is used. */
-const freshMs = 60_000;
-
-/** While the upstream fails, callers get the older list instead of waiting for another failure. */
-const retryMs = 10_000;
 
 export type AccountService = {
   /** Reads the upstream's list and stores it. @returns the present accounts @throws the upstream's failure */
@@ -58,6 +50,21 @@ export type AccountService = {
    * @throws {UpstreamUnavailableError} NO_ACCOUNT if the upstream has none; the upstream's failure without an older list
    */
   listPresent(): Promise<Account[]>;
+  /** As `listPresent`, without a statement: pauses and cooldowns can be outdated. For reads of the accounts' lists. */
+  listKept(): Promise<Account[]>;
+  /**
+   * The upstream has a change in the account, of a video or of the account itself: every instance drops what it keeps of
+   * its lists, this one before the next read. Null = any account.
+   */
+  announceChange(sql: Sql, accountId: string | null): Promise<void>;
+  /** As `announceChange`, for the account with this e-mail. */
+  announceChangeOf(email: string | null): Promise<void>;
+  /** The upstream may have a change, of which this instance alone was told. */
+  expectChange(): void;
+  /** @param listener gets the e-mail of the account, or null if it can be any */
+  onChange(listener: (email: string | null) => void): void;
+  /** Receives the changes that other instances announce. */
+  receiveChanges(): Promise<void>;
   /** The account with an e-mail found in a video id; inserted as not present if the upstream never listed it. */
   ensure(email: string): Promise<Account>;
   /** Nothing is sent to the account until a probe finds it recovered. False if it was already paused by this code. */
@@ -82,7 +89,7 @@ export type AccountService = {
   isSpentEverywhere(sql: Sql, accountId: string | null): Promise<boolean>;
   /** The e-mail for POST /files: of a healthy account if there is one. Throws as `listPresent` does. */
   pickForUpload(): Promise<string | undefined>;
-  /** For admins: every present account with its load and credits. Concurrent callers share one read per account. */
+  /** For admins: every present account with its load and credits. List and credits are at most `READ_FRESH_MS` old. */
   listWithCredits(): Promise<AccountOverview[]>;
   /** For admins: by id, also accounts that are no longer present; null for an unknown id. */
   loadWithCredits(ids: readonly string[]): Promise<(AccountOverview | null)[]>;
@@ -92,11 +99,20 @@ export type AccountService = {
 
 export function createAccountService(options: AccountServiceOptions): AccountService {
   const { db, upstream, now } = options;
-  const listings = new CoalescedReads<AccountOverview[]>();
-  const { refresh, listPresent } = createList(options);
+  const changes = createAccountChanges(options);
+  const list = createAccountList(options);
+  const { refresh, listPresent } = list;
+  const overviews = createOverviews({ ...options, changes, refresh });
   return {
     refresh,
     listPresent,
+    listKept: list.listKept,
+    announceChange: changes.announce,
+    announceChangeOf: (email) => changes.announce(db, email === null ? null : list.idOf(email)),
+    expectChange: () => changes.apply(null),
+    onChange: (listener) =>
+      changes.onChange((id) => listener(id === null ? null : list.emailOf(id))),
+    receiveChanges: changes.receive,
     async ensure(email) {
       const account = await findOrInsertByEmail(db, { id: createId(), email });
       if (account === null) throw new Error('An account was removed while it was being read.');
@@ -115,14 +131,18 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     async pickForUpload() {
       return sortHealthyFirst(await listPresent())[0]?.email;
     },
-    listWithCredits: () =>
-      listings.read('all', async () => describeAccounts(options, await refresh())),
-    async loadWithCredits(ids) {
-      const accounts = await readByIds(db, ids.filter(isAccountId));
-      const overviews = await describeAccounts(options, accounts);
-      return ids.map((id) => overviews.find((overview) => overview.id === id) ?? null);
+    listWithCredits: overviews.list,
+    loadWithCredits: async (ids) => {
+      const known = await overviews.load(ids.filter(isAccountId));
+      return ids.map((id) => known.find((overview) => overview?.id === id) ?? null);
     },
-    reconnectAccount: (input) => reconnectAccount({ db, upstream }, input),
+    async reconnectAccount(input) {
+      const [overview] = await overviews.load([
+        await reconnectAccount({ db, upstream, changes }, input),
+      ]);
+      if (!overview) throw new Error('The account was removed while it was being reconnected.');
+      return overview;
+    },
   };
 }
 
@@ -130,48 +150,6 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
 export function sortHealthyFirst(accounts: readonly Account[]): Account[] {
   const isHealthy = (it: Account) => it.pausedBy === null && !it.hasPendingError;
   return accounts.toSorted((a, b) => Number(isHealthy(b)) - Number(isHealthy(a)));
-}
-
-function createList({ db, upstream, now, log }: AccountServiceOptions) {
-  const reads = new CoalescedReads<Account[]>();
-  let readAt = Number.NEGATIVE_INFINITY;
-  let failedAt = Number.NEGATIVE_INFINITY;
-  const isOlderThan = (at: number, ms: number) => now().getTime() - at >= ms;
-
-  const refresh = () =>
-    reads.read('refresh', async () => {
-      const listed = await listAccounts(upstream);
-      const accounts = await replacePresent(
-        db,
-        listed.map((account) => ({ ...account, freshId: createId() })),
-      );
-      readAt = now().getTime();
-      return accounts;
-    });
-
-  async function refreshOrUseOlder(): Promise<Account[]> {
-    try {
-      return await refresh();
-    } catch (thrown) {
-      if (!(thrown instanceof Failure)) throw thrown;
-      const older = await readPresent(db);
-      if (older.length === 0) throw thrown;
-      failedAt = now().getTime();
-      log.warn({ code: thrown.code }, 'could not read the accounts; using an older list');
-      return older;
-    }
-  }
-
-  async function listPresent(): Promise<Account[]> {
-    const isDue = isOlderThan(readAt, freshMs) && isOlderThan(failedAt, retryMs);
-    const accounts = isDue
-      ? await reads.read('refresh-or-older', refreshOrUseOlder)
-      : await reads.read('stored', () => readPresent(db));
-    if (accounts.length === 0) throw new UpstreamUnavailableError('NO_ACCOUNT');
-    return accounts;
-  }
-
-  return { refresh, listPresent };
 }
 
 async function probeDue(options: AccountServiceOptions): Promise<boolean> {
@@ -199,9 +177,4 @@ async function resumeIfRecovered(options: AccountServiceOptions, probe: Probe): 
 
 function isAccountId(text: string): boolean {
   return /^[A-Za-z0-9_-]{12}$/.test(text);
-}
-
-/** 72 random bits, 12 URL-safe characters. */
-function createId(): string {
-  return randomBytes(9).toString('base64url');
 }

@@ -210,6 +210,12 @@ export async function reopenAccount(sql: Sql, id: string, maxJobs: number): Prom
   );
 }
 
+export const accountChannel = 'account_changed';
+
+export async function notifyAccountChanged(sql: Sql, payload: string): Promise<void> {
+  await sql.query('select pg_notify($1, $2)', [accountChannel, payload]);
+}
+
 /** Notified when a slot or an account may have become free, or the queue shorter. The payload is empty. */
 export const queueChannel = 'queue_changed';
 

@@ -1,6 +1,7 @@
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
 import type { Upstream } from '../../upstream/client.ts';
+import type { Freshness } from '../../upstream/freshness.ts';
 import type { AccountService } from '../accounts/service.ts';
 import type { VideoIds } from './ids.ts';
 
@@ -10,6 +11,7 @@ export type VideoDependencies = {
   readonly upstream: Upstream;
   readonly accounts: AccountService;
   readonly ids: VideoIds;
+  readonly freshness: Freshness;
   /** Removes the URLs of a deleted video from the copies that lip-syncs store. */
   readonly eraseStoredUrls: (key: string) => Promise<void>;
   readonly log: Log;

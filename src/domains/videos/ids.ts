@@ -9,6 +9,8 @@ export type VideoIds = {
   toKeys(upstreamIds: readonly string[]): Promise<string[]>;
   /** Null for a key that was never created in this database. */
   toUpstream(key: string): Promise<string | null>;
+  /** Saves the statement for a prefix that was read together with a key. */
+  remember(key: string, prefix: string): void;
 };
 
 /** Real numbers have up to 15 digits. The limit bounds what a made-up id can store. */
@@ -70,6 +72,7 @@ export function createVideoIds(db: Database): VideoIds {
       return (await toKeys([upstreamId]))[0] ?? '';
     },
     toUpstream,
+    remember: (key, prefix) => remember({ key: key.slice(0, 8), prefix }),
   };
 }
 

@@ -4,7 +4,8 @@ import type { StoredVideo } from './stored-video.ts';
 /** The result of one list call, in the upstream's order. `offset` is each item's place in the list. */
 export type ListPage = { items: ListItem[]; nextOffset: number; hasMore: boolean };
 export type ListItem = { video: StoredVideo; position: VideoPosition; offset: number };
-export type ReadPage = (offset: number) => Promise<ListPage>;
+/** `isNew`: a page that was kept must be read again. */
+export type ReadPage = (offset: number, options: { isNew: boolean }) => Promise<ListPage>;
 
 /** The upstream's default, and the largest page that every upstream is assumed to allow. */
 export const pageSize = 40;
@@ -31,6 +32,7 @@ export class ListWindow {
   readonly #read: ReadPage;
   readonly #items = new Map<string, ListItem>();
   #pagesRead = 0;
+  #isNew = false;
   #top = 0;
   #bottom = 0;
   #hasMore = true;
@@ -82,7 +84,7 @@ export class ListWindow {
 
   async growDown(): Promise<void> {
     let offset = Math.max(0, this.#bottom - overlap);
-    let page = await this.#next(offset);
+    let page = await this.#nextTo(offset);
     // More items were deleted meanwhile than pages overlap, so the list moved up past the overlap.
     for (let tries = 0; !this.#connects(page) && offset > 0 && tries < maxTries; tries += 1) {
       offset = Math.max(0, offset - pageSize + overlap);
@@ -95,7 +97,7 @@ export class ListWindow {
 
   async growUp(): Promise<void> {
     const top = Math.max(0, this.#top - pageSize + overlap);
-    const pages = [await this.#next(top)];
+    const pages = [await this.#nextTo(top)];
     let last = pages[0];
     // More items were added meanwhile than pages overlap, so the list moved down past the overlap.
     for (
@@ -133,7 +135,18 @@ export class ListWindow {
 
   async #next(offset: number): Promise<ListPage> {
     this.#pagesRead += 1;
-    return this.#read(offset);
+    return this.#read(offset, { isNew: this.#isNew });
+  }
+
+  /**
+   * A page that must connect to this window. Kept pages were read at different times, and the list can have moved by more
+   * than the overlap in between: from the first page that does not connect, the upstream is asked.
+   */
+  async #nextTo(offset: number): Promise<ListPage> {
+    const page = await this.#next(offset);
+    if (this.#isNew || this.#connects(page)) return page;
+    this.#isNew = true;
+    return this.#read(offset, { isNew: true });
   }
 
   #add(page: ListPage, { top, keepsBottom = false }: { top: number; keepsBottom?: boolean }): void {

@@ -1,5 +1,7 @@
-import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import { DerivedReads } from '../../upstream/derived-reads.ts';
+import { noteUnkeptSource } from '../../upstream/read-sources.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
+import type { VideoReader } from './kept-lists.ts';
 import { mergePage, type VideoPage } from './merge-page.ts';
 import type { VideoFilter } from './order.ts';
 import { listOwnVideos } from './own-videos.ts';
@@ -9,9 +11,14 @@ import { scanAccounts } from './scan.ts';
 export type { VideoPage } from './merge-page.ts';
 export type { VideoPageRequest } from './page-arguments.ts';
 
+/** Pages of different arguments and filters. A page holds no copies of its videos. */
+const maxKeptPages = 200;
+
 /** See `VideoService.list`. */
-export function createVideoList(deps: VideoDependencies) {
-  const reads = new CoalescedReads<VideoPage>();
+export function createVideoList(deps: VideoDependencies, reader: VideoReader) {
+  const pages = new DerivedReads<VideoPage>({ maxKept: maxKeptPages });
+  // A page that is being merged may have been read before the change.
+  deps.accounts.onChange(() => pages.forgetRunning());
   return async (
     viewer: Viewer,
     request: VideoPageRequest,
@@ -23,10 +30,16 @@ export function createVideoList(deps: VideoDependencies) {
       createdAfter: request.filter?.createdAfter ?? null,
       createdBefore: request.filter?.createdBefore ?? null,
     };
-    if (!viewer.canSeeAll) return listOwnVideos(deps.db, viewer.owner, { range, filter });
-    // All viewers that can see everything get the same page, so they share one read.
+    if (!viewer.canSeeAll) {
+      noteUnkeptSource();
+      return listOwnVideos(deps.db, viewer.owner, { range, filter });
+    }
+    // All viewers that can see everything get the same page.
     const scan = async (shared: AbortSignal) =>
-      mergePage(await scanAccounts(deps, { range, filter }, shared), { range, filter });
-    return reads.read(JSON.stringify([range, filter]), scan, signal);
+      mergePage(await scanAccounts({ ...deps, reader }, { range, filter }, shared), {
+        range,
+        filter,
+      });
+    return pages.read(JSON.stringify([range, filter]), scan, signal);
   };
 }

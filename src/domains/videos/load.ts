@@ -1,20 +1,16 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
+import { noteUnkeptSource } from '../../upstream/read-sources.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
-import {
-  accountEmailOf,
-  getVideo,
-  listVideos,
-  type UpstreamVideo,
-  type VideoPage,
-  type VideoQuery,
-} from './endpoints.ts';
+import { accountEmailOf } from './endpoints.ts';
 import { isVideoKey, toUpstreamId } from './ids.ts';
+import type { KeptLists, VideoReader } from './kept-lists.ts';
+import { pageSize } from './list-window.ts';
 import { readVideoCopies, type VideoCopy } from './store.ts';
-import { isDeleted, type StoredVideo, toStored } from './stored-video.ts';
+import { isDeleted, type StoredVideo } from './stored-video.ts';
 
 type Loaded = StoredVideo | Failure | null;
-type Found = UpstreamVideo | Failure | null;
+type Wanted = { key: string; upstreamId: string };
 
 /** Concurrent GETs of single videos for one request: fast enough, without taking all pooled connections. */
 const maxConcurrentGets = 4;
@@ -23,64 +19,59 @@ const maxConcurrentGets = 4;
  * GET of a running video gives 404; it is found near the top of the list. Accounts run at most 8 jobs, so two pages
  * contain all of them, unless another client floods the account.
  */
-const pageSize = 40;
 const pagesToSearch = 2;
 
-/**
- * Gateways ask for many videos at once, and one large page replaces many GETs. No maximum is documented; an upstream that
- * rejects this size is asked for `pageSize` instead.
- */
+/** Gateways ask for many videos at once, and one large page replaces many GETs. */
 const largePageSize = 100;
 
 /** See `VideoService.load`. */
 export async function loadVideos(
-  deps: VideoDependencies,
-  viewer: Viewer,
-  keys: readonly string[],
+  { db, ids }: Pick<VideoDependencies, 'db' | 'ids'>,
+  kept: KeptLists,
+  { viewer, keys }: { viewer: Viewer; keys: readonly string[] },
 ): Promise<Loaded[]> {
-  const copies = await readVideoCopies(deps.db, viewer.owner, keys.filter(isVideoKey));
-  const visible = copies.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
-  const isStored = ({ video }: VideoCopy) => video !== null && !isDeleted(video);
-  const missing = visible.filter((copy) => !isStored(copy));
-  const loaded = new Map<string, Loaded>(visible.map(({ key, video }) => [key, video]));
-  for (const [key, video] of await readMissing(deps, missing)) loaded.set(key, video);
+  const loaded = new Map<string, Loaded>(viewer.canSeeAll ? kept.findAll(keys) : []);
+  const others = keys.filter((key) => isVideoKey(key) && !loaded.has(key));
+  if (others.length > 0) {
+    // Copies belong to lip-syncs, which change without a change of the upstream's lists.
+    noteUnkeptSource();
+    const copies = await readVideoCopies(db, viewer.owner, others);
+    for (const { key, prefix } of copies) if (prefix !== null) ids.remember(key, prefix);
+    const visible = copies.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
+    const isStored = ({ video }: VideoCopy) => video !== null && !isDeleted(video);
+    const missing = visible.filter((copy) => !isStored(copy));
+    for (const { key, video } of visible) loaded.set(key, video);
+    for (const [key, video] of await readMissing(kept, missing)) loaded.set(key, video);
+  }
   return keys.map((key) => loaded.get(key) ?? null);
 }
 
 async function readMissing(
-  deps: VideoDependencies,
+  reader: VideoReader,
   copies: readonly VideoCopy[],
 ): Promise<[string, Loaded][]> {
-  const ids = new Map(
-    copies.flatMap(({ key, prefix }) =>
-      prefix === null ? [] : [[key, toUpstreamId(key, prefix)] as const],
-    ),
+  const wanted = copies.flatMap(({ key, prefix }) =>
+    prefix === null ? [] : [{ key, upstreamId: toUpstreamId(key, prefix) }],
   );
-  const found = await findUpstream(deps, [...ids.values()]);
-  return copies.map(({ key }) => {
-    const video = found.get(ids.get(key) ?? '') ?? null;
-    return [key, video instanceof Failure || video === null ? video : toStored(key, video)];
-  });
+  const found = await findAll(reader, wanted);
+  return copies.map(({ key }) => [key, found.get(key) ?? null]);
 }
 
-/** One video by its upstream id; null if there is none. Throws the upstream's failure. */
-export async function findVideo(
-  deps: VideoDependencies,
-  upstreamId: string,
-): Promise<UpstreamVideo | null> {
-  const found = (await findUpstream(deps, [upstreamId])).get(upstreamId) ?? null;
+/** One video; null if there is none. Throws the upstream's failure. */
+export async function findVideo(reader: VideoReader, wanted: Wanted): Promise<StoredVideo | null> {
+  const found = (await findAll(reader, [wanted])).get(wanted.key) ?? null;
   if (found instanceof Failure) throw found;
   return found;
 }
 
-async function findUpstream(
-  deps: VideoDependencies,
-  upstreamIds: readonly string[],
-): Promise<Map<string, Found>> {
-  const byAccount = Map.groupBy(new Set(upstreamIds), accountEmailOf);
+async function findAll(
+  reader: VideoReader,
+  wanted: readonly Wanted[],
+): Promise<Map<string, Loaded>> {
+  const byAccount = Map.groupBy(wanted, ({ upstreamId }) => accountEmailOf(upstreamId));
   const limit = pLimit(maxConcurrentGets);
   const found = await Promise.all(
-    [...byAccount].map(([email, ids]) => findInAccount(deps, { email, ids }, limit)),
+    [...byAccount].map(([email, videos]) => findInAccount(reader, { email, videos }, limit)),
   );
   return new Map(found.flatMap((entries) => [...entries]));
 }
@@ -91,15 +82,15 @@ async function findUpstream(
  * exist: a caller that sends a thousand made-up ids causes no thousand calls.
  */
 async function findInAccount(
-  deps: VideoDependencies,
-  { email, ids }: { email: string | null; ids: readonly string[] },
+  reader: VideoReader,
+  { email, videos }: { email: string | null; videos: readonly Wanted[] },
   limitGets: LimitFunction,
-): Promise<Map<string, Found>> {
-  const found = new Map<string, Found>();
-  const missing = () => ids.filter((id) => (found.get(id) ?? null) === null);
-  const limit = ids.length > 1 ? largePageSize : pageSize;
-  const search = createPageSearch(deps, { email, limit }, found);
-  let savedGets = ids.length;
+): Promise<Map<string, Loaded>> {
+  const found = new Map<string, Loaded>();
+  const missing = () => videos.filter(({ key }) => (found.get(key) ?? null) === null);
+  const limit = videos.length > 1 ? largePageSize : pageSize;
+  const search = createPageSearch(reader, { email, limit }, found);
+  let savedGets = videos.length;
   for (let pages = 1; savedGets > 1 && missing().length > 1; pages += 1) {
     const before = missing().length;
     await search(pages);
@@ -107,15 +98,17 @@ async function findInAccount(
   }
   if (search.isWhole()) return found;
   await Promise.all(
-    missing().map((id) =>
-      limitGets(async () => found.set(id, await readOrFailure(getVideo(deps.upstream, id)))),
+    missing().map((video) =>
+      limitGets(async () =>
+        found.set(video.key, await readOrFailure(reader.readOne({ ...video, email }))),
+      ),
     ),
   );
   for (let pages = 1; pages <= pagesToSearch && missing().length > 0; pages += 1) {
     await search(pages);
   }
   // Only the list shows running videos, so without it a missing video may still exist.
-  if (search.failure() !== null) for (const id of missing()) found.set(id, search.failure());
+  if (search.failure() !== null) for (const { key } of missing()) found.set(key, search.failure());
   return found;
 }
 
@@ -124,9 +117,9 @@ async function findInAccount(
  * whether the whole list was read.
  */
 function createPageSearch(
-  deps: VideoDependencies,
+  reader: VideoReader,
   { email, limit }: { email: string | null; limit: number },
-  found: Map<string, Found>,
+  found: Map<string, Loaded>,
 ) {
   let offset = 0;
   let pagesRead = 0;
@@ -137,25 +130,16 @@ function createPageSearch(
   async function search(pages: number): Promise<void> {
     if (isAtEnd || pagesRead >= pages || email === null) return;
     pagesRead += 1;
-    const page = await readOrFailure(readPage(deps, { email, limit, offset }));
+    const page = await readOrFailure(reader.readPage({ email, limit, offset }));
     isAtEnd = page === null || page instanceof Failure || !page.hasMore;
     if (page instanceof Failure) failure = page;
     if (page === null || page instanceof Failure) return;
     isWhole = !page.hasMore;
     offset = page.nextOffset;
-    for (const video of page.items) found.set(video.id, video);
+    for (const { video } of page.items) found.set(video.key, video);
   }
 
   return Object.assign(search, { failure: () => failure, isWhole: () => isWhole });
-}
-
-async function readPage({ upstream }: VideoDependencies, query: VideoQuery): Promise<VideoPage> {
-  try {
-    return await listVideos(upstream, query);
-  } catch (thrown) {
-    if (!(thrown instanceof InvalidInputError) || query.limit <= pageSize) throw thrown;
-    return listVideos(upstream, { ...query, limit: pageSize });
-  }
 }
 
 /** Null where the upstream does not know the id (404) or does not accept it as an id (400). */

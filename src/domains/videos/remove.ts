@@ -1,6 +1,6 @@
 import { NotAuthorizedError, NotFoundError } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
-import { deleteVideo } from './endpoints.ts';
+import { accountEmailOf, deleteVideo } from './endpoints.ts';
 import { isMadeBy, readVideoCopies } from './store.ts';
 
 /** See `VideoService.remove`. A second call throws NotFoundError, as the upstream does. */
@@ -16,10 +16,15 @@ export async function removeVideo(
       ? new NotAuthorizedError('videos:write')
       : new NotFoundError('The video');
   }
-  await deleteVideo(deps.upstream, upstreamId).catch((thrown: unknown) => {
+  try {
+    await deleteVideo(deps.upstream, upstreamId);
+  } catch (thrown) {
     // The endpoint's 404 does not say what is missing.
     throw thrown instanceof NotFoundError ? new NotFoundError('The video') : thrown;
-  });
+  } finally {
+    // Also after a failure: the video may be gone all the same.
+    await deps.accounts.announceChangeOf(accountEmailOf(upstreamId));
+  }
   await deps.eraseStoredUrls(key);
 }
 

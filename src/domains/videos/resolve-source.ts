@@ -1,9 +1,11 @@
 import { InvalidInputError } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
+import { createDirectReader } from './kept-lists.ts';
 import { findVideo } from './load.ts';
+import { isFinalStatus } from './status.ts';
 import { readVideoCopies } from './store.ts';
-import { isDeleted, type StoredVideo, toStored } from './stored-video.ts';
+import { isDeleted, type StoredVideo } from './stored-video.ts';
 
 /** A finished video as the source of a lip-sync. `accountId`: the only account that can use it; null if the id names none. */
 export type VideoSource = { upstreamId: string; accountId: string | null; video: StoredVideo };
@@ -31,10 +33,10 @@ async function readFinished(
   ids: { key: string; upstreamId: string },
 ): Promise<StoredVideo | null> {
   if (stored?.status === 'COMPLETED' && !isDeleted(stored)) return stored;
-  const found = await findVideo(deps, ids.upstreamId);
-  if (found === null) return null;
-  if (found.status === 'COMPLETED') return toStored(ids.key, found);
-  const message = found.isFinal
+  // Asked now: what is sent to be paid for must not depend on an older answer.
+  const found = await findVideo(createDirectReader(deps), ids);
+  if (found === null || found.status === 'COMPLETED') return found;
+  const message = isFinalStatus(found.status)
     ? 'This video was not created successfully, so it cannot be used.'
     : 'The video is not finished yet. Try again when it is COMPLETED.';
   throw new InvalidInputError([{ path: ['input', 'video', 'id'], message }]);

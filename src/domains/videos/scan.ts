@@ -1,15 +1,8 @@
-import type { VideoDependencies } from './dependencies.ts';
-import { listVideos } from './endpoints.ts';
+import type { AccountService } from '../accounts/service.ts';
+import type { VideoReader } from './kept-lists.ts';
 import { type ListItem, ListWindow, pageSize, type ReadPage } from './list-window.ts';
-import {
-  comparePositions,
-  matchesFilter,
-  positionOf,
-  type VideoFilter,
-  type VideoPosition,
-} from './order.ts';
+import { comparePositions, matchesFilter, type VideoFilter, type VideoPosition } from './order.ts';
 import type { PageRange } from './page-arguments.ts';
-import { toStored } from './stored-video.ts';
 
 /** Which videos a page must contain: how many, matching which filter, on which side of which cursor. */
 export type ListQuery = { range: PageRange; filter: VideoFilter };
@@ -32,14 +25,14 @@ export type AccountScan = {
  * would be wrong, and its cursor would skip those videos on all later pages.
  */
 export async function scanAccounts(
-  deps: VideoDependencies,
+  { accounts, reader }: { accounts: AccountService; reader: VideoReader },
   query: ListQuery,
   signal?: AbortSignal,
 ): Promise<AccountScan[]> {
-  const accounts = await deps.accounts.listPresent();
+  const present = await accounts.listKept();
   return Promise.all(
-    accounts.map(async ({ id, email }) => {
-      const window = new ListWindow(createReader(deps, email, signal));
+    present.map(async ({ id, email }) => {
+      const window = new ListWindow(createReader(reader, email, signal));
       const offset = query.range.cursor?.offsets[id] ?? 0;
       const incompleteFrom =
         query.range.direction === 'older'
@@ -104,18 +97,7 @@ function endsBelow(window: ListWindow, from: VideoPosition | null): boolean {
   return from === null || window.oldestAt < from.at;
 }
 
-function createReader(
-  { upstream, ids }: VideoDependencies,
-  email: string,
-  signal?: AbortSignal,
-): ReadPage {
-  return async (offset) => {
-    const page = await listVideos(upstream, { email, limit: pageSize, offset }, { signal });
-    const keys = await ids.toKeys(page.items.map(({ id }) => id));
-    const items = page.items.map((video, index) => {
-      const stored = toStored(keys[index] ?? '', video);
-      return { video: stored, position: positionOf(stored), offset: offset + index };
-    });
-    return { items, nextOffset: page.nextOffset, hasMore: page.hasMore };
-  };
+function createReader(reader: VideoReader, email: string, signal?: AbortSignal): ReadPage {
+  return (offset, { isNew }) =>
+    reader.readPage({ email, limit: pageSize, offset }, { signal, isNew });
 }

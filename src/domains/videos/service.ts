@@ -9,6 +9,7 @@ import {
   type VideoQuery,
 } from './endpoints.ts';
 import { createVideoIds, type VideoIds } from './ids.ts';
+import { KeptLists } from './kept-lists.ts';
 import { createVideoList, type VideoPage, type VideoPageRequest } from './list.ts';
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
@@ -28,7 +29,7 @@ export type VideoService = {
   ids: VideoIds;
   /**
    * One result for each key, in order: null for a video that does not exist for this viewer, a failure if the upstream
-   * could not be read. Copies stored with lip-syncs are returned without an upstream call.
+   * could not be read. Videos of kept lists and copies stored with lip-syncs are returned without an upstream call.
    */
   load(viewer: Viewer, keys: readonly string[]): Promise<(StoredVideo | Failure | null)[]>;
   /** One page of an account's list, requested from now on. Concurrent equal reads share one call. */
@@ -36,8 +37,8 @@ export type VideoService = {
   /** GET by upstream id, requested from now on. Null on 404, which the upstream also gives for a running video. */
   readOne(upstreamId: string): Promise<UpstreamVideo | null>;
   /**
-   * Newest first, of all accounts or of the viewer's own lip-syncs. Throws failures. `signal` is aborted when the caller
-   * leaves.
+   * Newest first, of all accounts or of the viewer's own lip-syncs. The lists are at most `READ_FRESH_MS` old. Throws
+   * failures. `signal` is aborted when the caller leaves.
    */
   list(viewer: Viewer, request: VideoPageRequest, signal?: AbortSignal): Promise<VideoPage>;
   /**
@@ -56,12 +57,14 @@ export type VideoService = {
 
 export function createVideoService(options: Omit<VideoDependencies, 'ids'>): VideoService {
   const deps: VideoDependencies = { ...options, ids: createVideoIds(options.db) };
+  const kept = new KeptLists(deps);
+  options.accounts.onChange((email) => kept.drop(email));
   return {
     ids: deps.ids,
     readPage: (query) => listVideos(options.upstream, query, { isFresh: true }),
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
-    load: (viewer, keys) => loadVideos(deps, viewer, keys),
-    list: createVideoList(deps),
+    load: (viewer, keys) => loadVideos(deps, kept, { viewer, keys }),
+    list: createVideoList(deps, kept),
     resolveSource: (viewer, key) => resolveSource(deps, viewer, key),
     remove: (viewer, video) => removeVideo(deps, viewer, video),
   };

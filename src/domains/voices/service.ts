@@ -1,6 +1,6 @@
 import { AccountPendingError } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
-import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import type { Freshness } from '../../upstream/freshness.ts';
 import { type AccountService, sortHealthyFirst } from '../accounts/service.ts';
 import { listVoices } from './endpoints.ts';
 
@@ -10,37 +10,41 @@ export type Voice = { speakerId: string; name: string | null; previewUrl: string
 export type VoiceServiceOptions = {
   upstream: Upstream;
   accounts: AccountService;
-  now: () => Date;
+  freshness: Freshness;
 };
 
-/** A voice that is missing from a list younger than this does not exist. */
-const freshMs = 60_000;
+type KeptVoices = { nodes: Voice[]; byId: ReadonlyMap<string, Voice> };
+
+/** The upstream adds a voice a few times a year. Not with `READ_FRESH_MS=0`, which keeps nothing. */
+const minFreshMs = 60_000;
+
+const key = 'voices';
 
 export type VoiceService = {
   /**
-   * All voices, read now; a burst of callers shares one upstream call, which is aborted when all of them have left
-   * (`signal`). Throws the upstream's failure: an older list is never used instead.
+   * All voices, at most a minute old, or `READ_FRESH_MS` if that is longer. Throws the upstream's failure: an older list is
+   * never used instead. A read that waits is aborted when all of its callers have left (`signal`).
    */
   list(signal?: AbortSignal): Promise<Voice[]>;
-  /** Null for an unknown voice. Reads a new list only if the last one lacks the voice and is not fresh. */
+  /** Null for an unknown voice. Waits for a new list only if the last one lacks the voice and is too old. */
   find(speakerId: string): Promise<Voice | null>;
 };
 
 export function createVoiceService(options: VoiceServiceOptions): VoiceService {
-  const { upstream, accounts, now } = options;
-  const reads = new CoalescedReads<Voice[]>({ keepForBursts: { now } });
-  let voices = new Map<string, Voice>();
-  let readAt = Number.NEGATIVE_INFINITY;
+  const { upstream, accounts, freshness } = options;
+  const reads = freshness.openReads<KeptVoices>(['voices'], {
+    freshMs: freshness.readFreshMs === 0 ? 0 : Math.max(minFreshMs, freshness.readFreshMs),
+    maxKept: 1,
+    // The upstream sometimes gives an empty list by mistake.
+    isKept: ({ nodes }) => nodes.length > 0,
+  });
 
-  const list = (signal?: AbortSignal) => reads.read('voices', readList, signal);
-  const readList = async (signal: AbortSignal) => {
+  const readVoices = async (signal: AbortSignal): Promise<KeptVoices> => {
     const present = sortHealthyFirst(await accounts.listPresent());
     // All accounts have the same voices, but the upstream requires an e-mail if it has more than one account.
     const emails = present.length > 1 ? present.map(({ email }) => email) : [undefined];
-    const fresh = await listFromAny(emails, signal);
-    voices = new Map(fresh.map((voice) => [voice.speakerId, voice]));
-    readAt = now().getTime();
-    return fresh;
+    const nodes = await listFromAny(emails, signal);
+    return { nodes, byId: new Map(nodes.map((voice) => [voice.speakerId, voice])) };
   };
 
   /** Tries the next account if one turns out to be on hold. */
@@ -57,11 +61,10 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   }
 
   return {
-    list,
+    list: async (signal) => (await reads.read(key, readVoices, signal)).nodes,
     async find(speakerId) {
-      const isFresh = now().getTime() - readAt < freshMs;
-      if (!voices.has(speakerId) && !isFresh) await list();
-      return voices.get(speakerId) ?? null;
+      const known = reads.findKept(key)?.byId.get(speakerId);
+      return known ?? (await reads.read(key, readVoices)).byId.get(speakerId) ?? null;
     },
   };
 }

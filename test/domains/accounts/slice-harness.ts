@@ -10,6 +10,7 @@ import { createLog } from '../../../src/log.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { schema } from '../../../src/schema.ts';
 import { createUpstream } from '../../../src/upstream/client.ts';
+import { Freshness } from '../../../src/upstream/freshness.ts';
 import { askSchema } from '../../support/ask-schema.ts';
 import { testDatabase } from '../../support/database.ts';
 import type { FakeAccount } from '../../support/fake-upstream/behaviour.ts';
@@ -25,13 +26,15 @@ function captureLog() {
 }
 
 /** Accounts, videos and voices over one database, one upstream and a clock that only `advance` moves. */
-async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
+async function openHarness(upstreamAt: { baseUrl: string; token: string }, readFreshMs: number) {
   const { lines, log } = captureLog();
   const db = await testDatabase();
   const clock = { now: new Date() };
   const upstream = createUpstream({ ...upstreamAt, timeoutMs: 5_000, log, retryBaseMs: 1 });
   const open = () => {
-    const shared = { db, upstream, log, now: () => clock.now };
+    const now = () => clock.now;
+    const freshness = new Freshness({ readFreshMs, now, log });
+    const shared = { db, upstream, log, now, freshness };
     const accounts = createAccountService(shared);
     const videos = createVideoService({
       ...shared,
@@ -39,28 +42,38 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
       eraseStoredUrls: (key) => eraseVideoUrls(db, key),
     });
     const voices = createVoiceService({ ...shared, accounts });
-    return { accounts, videos, voices };
+    return { freshness, accounts, videos, voices };
   };
 
+  type Asked = [document: string, caller?: CallerOptions, variables?: Record<string, unknown>];
   type Answer = {
     data: Record<string, never>;
     errors?: { message: string; path: string[] }[];
   };
-
-  function ask(
-    document: string,
-    { owner = 'key:test', scopes = [], isAnonymous = false }: CallerOptions = {},
-    variables: Record<string, unknown> = {},
-  ): Promise<Answer> {
+  function askOf(services: Slices, ...[document, caller = {}, variables = {}]: Asked) {
+    const { owner = 'key:test', scopes = [], isAnonymous = false } = caller;
     const asking = { owner: isAnonymous ? 'nobody' : owner, scopes, variables };
-    return askSchema({ schema, services: slices.services, log }, document, asking);
+    return askSchema<Answer>({ schema, services, log }, document, asking);
   }
 
+  type Slices = ReturnType<typeof open>;
   const slices = { services: open() };
   return {
     db,
     clock,
-    ask,
+    ask: (...asked: Asked) => askOf(slices.services, ...asked),
+    /** Another instance on the same database; both then receive each other's changes. */
+    async openOther() {
+      const other = open();
+      await Promise.all([
+        slices.services.accounts.receiveChanges(),
+        other.accounts.receiveChanges(),
+      ]);
+      return {
+        ...other,
+        ask: (...asked: Asked) => askOf(other, ...asked),
+      };
+    },
     lines,
     get accounts() {
       return slices.services.accounts;
@@ -70,6 +83,9 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
     },
     get voices() {
       return slices.services.voices;
+    },
+    get freshness() {
+      return slices.services.freshness;
     },
     advance(ms: number) {
       clock.now = new Date(clock.now.getTime() + ms);
@@ -102,9 +118,14 @@ export function idOf(email: string, number: number): string {
   return `user:7-pixverse:${email}-video:${number}`;
 }
 
-export async function openWithFakeUpstream() {
+type FreshnessOptions = {
+  /** Default: 0, because these tests change the upstream without a word to this server. */
+  readFreshMs?: number;
+};
+
+export async function openWithFakeUpstream({ readFreshMs = 0 }: FreshnessOptions = {}) {
   const upstream = await startFakeUpstream({ accounts: [] });
-  const harness = await openHarness(upstream);
+  const harness = await openHarness(upstream, readFreshMs);
   const closeHarness = harness.close;
   /** Adds it as the first video that GET /videos lists. */
   const addVideo = (email: string, { number, ...video }: FakeVideo) =>
@@ -130,10 +151,10 @@ export async function openWithFakeUpstream() {
   });
 }
 
-export async function openWithSandbox() {
+export async function openWithSandbox({ readFreshMs = 0 }: FreshnessOptions = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'slices-'));
   const sandbox = await startSandbox({ dataDir, queuedMs: 600_000 });
-  const harness = await openHarness(sandbox);
+  const harness = await openHarness(sandbox, readFreshMs);
   const control = (method: string, path: string, body?: object) =>
     fetch(`${sandbox.origin}/_sandbox/${path}`, {
       method,

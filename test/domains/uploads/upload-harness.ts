@@ -16,6 +16,7 @@ import type { OwnerSlotLimits } from '../../../src/owner-slots.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { createUploadHandler } from '../../../src/server/http/uploads.ts';
 import { createUpstream, type Upstream } from '../../../src/upstream/client.ts';
+import { Freshness } from '../../../src/upstream/freshness.ts';
 import { silentLog, testDatabase } from '../../support/database.ts';
 import { wavHeader } from '../../support/wav.ts';
 
@@ -40,7 +41,8 @@ export async function openUploadHarness(
   const connect = (baseUrl: string) =>
     createUpstream({ baseUrl, token: sandbox.token, timeoutMs, log: silentLog });
   const upstream = connect(sandbox.baseUrl);
-  const accounts = createAccountService({ db, upstream, now, log: silentLog });
+  const freshness = new Freshness({ readFreshMs: 0, now, log: silentLog });
+  const accounts = createAccountService({ db, upstream, freshness, now, log: silentLog });
   const closers = new Set<() => void>();
   const build = (toUpstream: Upstream, publicUrl: () => string) =>
     createUploadService({

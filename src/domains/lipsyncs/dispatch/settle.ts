@@ -111,7 +111,10 @@ export async function markOutcomeUnknown(
   await updateLipsync(tx, lipsync.id, { outcomeUnknownAt: at, leaseUntil: null });
   await notifyChange(tx, lipsync.id);
   await appendPositionEvents(tx, lipsync.owner, at);
-  if (lipsync.accountId !== null) await ensurePoll(deps, lipsync.accountId, { tx });
+  if (lipsync.accountId === null) return;
+  await ensurePoll(deps, lipsync.accountId, { tx });
+  // The job may be in the list although the POST had no answer.
+  await deps.accounts.announceChange(tx, lipsync.accountId);
 }
 
 /** The upstream has a job for the lip-sync. Also called when the job of a POST without an answer is found. */

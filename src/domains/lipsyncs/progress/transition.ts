@@ -19,10 +19,11 @@ export type ChangeContext = {
   source: EventSource;
   at: Date;
   webhooks: LipsyncDependencies['webhooks'];
+  accounts: LipsyncDependencies['accounts'];
 };
 
 export function changeContext(deps: LipsyncDependencies, source: EventSource): ChangeContext {
-  return { source, at: deps.now(), webhooks: deps.webhooks };
+  return { source, at: deps.now(), webhooks: deps.webhooks, accounts: deps.accounts };
 }
 
 /** The estimate while the job runs, 100 once COMPLETED, else the last logged percentage. */
@@ -32,6 +33,15 @@ export function percentOf(lipsync: Lipsync, now: Date): number {
   if (submittedAt === null || expectedMs === null || finishedAt !== null) return loggedPercent;
   return Math.max(loggedPercent, runningPercent(now.getTime() - submittedAt.getTime(), expectedMs));
 }
+
+/** A video of these statuses is in the upstream's lists, or was until it ended. */
+const listedStatuses: ReadonlySet<LipsyncStatus> = new Set([
+  'SUBMITTED',
+  'GENERATING',
+  'COMPLETED',
+  'FAILED',
+  'MODERATED',
+]);
 
 /**
  * Moves a lip-sync to another status: writes the row, its event, its webhook and the notification in the caller's
@@ -55,6 +65,9 @@ export async function changeStatus(
   const percent = status === 'COMPLETED' ? 100 : percentOf(lipsync, context.at);
   const logged = await appendChangeEvent(tx, changed, { ...context, percent });
   await context.webhooks.enqueue(tx, logged);
+  if (logged.accountId !== null && listedStatuses.has(status)) {
+    await context.accounts.announceChange(tx, logged.accountId);
+  }
   trace('status-written', { lipsyncId: lipsync.id, status });
   return logged;
 }

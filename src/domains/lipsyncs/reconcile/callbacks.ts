@@ -40,6 +40,8 @@ export function createCallbackHandler(deps: LipsyncDependencies) {
     /** `claimedVideoId` comes from the callback's body. It is kept as a hint while the job's id is not known. */
     async onCallback(id: string, claimedVideoId: string | null): Promise<void> {
       if (!isUuid(id) || closing.signal.aborted) return;
+      // Each callback, also one that shares a later reconciliation: what it reports is visible to the next read.
+      deps.accounts.expectChange();
       if (claimedVideoId !== null && isPlausibleId(claimedVideoId)) {
         await addHintedVideoId(deps.db, id, claimedVideoId);
       }

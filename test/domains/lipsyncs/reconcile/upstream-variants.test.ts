@@ -23,7 +23,9 @@ async function start(
 ): Promise<void> {
   upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 3 }], ...behaviour });
   for (let n = 1; n <= videos; n += 1) upstream.addVideo(email, `number ${n}`);
-  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true', ...variables };
+  const token = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
+  // Lists are read as the upstream gives them now: its behaviour changes without a word to this server.
+  const env = { ...token, READ_FRESH_MS: '0', ...variables };
   app = await startLipsyncApp({ upstream, env, intervals: shortIntervals });
 }
 

@@ -1,0 +1,69 @@
+import { Failure } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { FreshReads, type FreshReadsOptions } from './fresh-reads.ts';
+import { ReadSources } from './read-sources.ts';
+
+export type KeptList = 'videos' | 'voices' | 'accounts';
+
+export type FreshnessOptions = {
+  /** `READ_FRESH_MS`: how old what was read from the upstream may be when it answers a query. 0 = always asked. */
+  readFreshMs: number;
+  now: () => Date;
+  log: Log;
+};
+
+/** The upstream's lists that are kept in this process, and how long. */
+export class Freshness {
+  readonly #options: FreshnessOptions;
+  readonly #versions: Record<KeptList, number> = { videos: 0, voices: 0, accounts: 0 };
+
+  constructor(options: FreshnessOptions) {
+    this.#options = options;
+  }
+
+  get readFreshMs(): number {
+    return this.#options.readFreshMs;
+  }
+
+  /** @param lists whose version changes with the content. `freshMs`: default `READ_FRESH_MS` */
+  openReads<T>(
+    lists: readonly KeptList[],
+    options: Pick<FreshReadsOptions<T>, 'maxKept' | 'isKept'> & { freshMs?: number },
+  ): FreshReads<T> {
+    const { readFreshMs, now, log } = this.#options;
+    return new FreshReads<T>({
+      freshMs: readFreshMs,
+      now,
+      ...options,
+      onChange: () => {
+        for (const list of lists) this.#versions[list] += 1;
+      },
+      onRefreshError: (error) => {
+        if (error instanceof Failure) {
+          log.debug({ code: error.code }, 'a kept list could not be refreshed');
+        } else {
+          log.error({ err: error }, 'a kept list could not be refreshed');
+        }
+      },
+    });
+  }
+
+  /**
+   * Changes whenever kept content of the list is replaced by different content or dropped. It does not say whether the
+   * content is still fresh: `track` does, for exactly what an answer was made from.
+   */
+  version(list: KeptList): number {
+    return this.#versions[list];
+  }
+
+  /**
+   * Runs `work` and collects the kept lists that it reads. For as long as `sources.isCurrent()`, the result can serve
+   * later requests: the same content is kept and fresh. The check also starts refreshes that are due, as a read does, so
+   * that a shared result never makes a request wait. Reads that are not kept make it false: failures, rows of an owner, and
+   * everything with `READ_FRESH_MS=0`.
+   */
+  track<R>(work: () => R): { result: R; sources: ReadSources } {
+    const sources = new ReadSources();
+    return { result: sources.collect(work), sources };
+  }
+}
