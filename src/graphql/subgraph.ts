@@ -104,16 +104,22 @@ export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } 
 type NodeOptions = { id?: { resolve?: (source: unknown) => string } };
 
 /**
- * Encodes the ids of nodes without a promise. The resolvers of Pothos' relay plugin are async, which takes a third of the
- * time of a list.
+ * Encodes the ids of nodes without a promise, and once for each object: the same objects are kept between requests. The
+ * resolvers of Pothos' relay plugin are async, which takes a third of the time of a list.
  */
 function encodeIdsAtOnce(schema: GraphQLSchema): void {
   for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
     const keyOf = (type.extensions.pothosOptions as NodeOptions | undefined)?.id?.resolve;
     const { id } = type.getFields();
-    if (keyOf !== undefined && id !== undefined) {
-      id.resolve = (source) => encodeId(type.name, keyOf(source));
-    }
+    if (keyOf === undefined || id === undefined) continue;
+    const ids = new WeakMap<object, string>();
+    id.resolve = (source: object) => {
+      const known = ids.get(source);
+      if (known !== undefined) return known;
+      const encoded = encodeId(type.name, keyOf(source));
+      ids.set(source, encoded);
+      return encoded;
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 import { Failure } from '../../errors.ts';
 import { isAdmitted } from '../../graphql/access.ts';
 import { builder } from '../../graphql/builder.ts';
+import { setShared } from '../../graphql/cache-hints.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
@@ -190,8 +191,13 @@ builder.queryFields((t) => ({
         description: 'A page of videos, or why it could not be read.',
       },
     },
-    resolve: (_root, args, { caller, services, signal }) =>
-      services.videos.list(viewerOf(caller), args, signal),
+    resolve: async (...[, args, context, info]) => {
+      const { caller, services, signal } = context;
+      const viewer = viewerOf(caller);
+      const page = await services.videos.list(viewer, args, signal);
+      if (viewer.canSeeAll) setShared(context, info);
+      return page;
+    },
   }),
   video: t.field({
     type: VideoRef,

@@ -71,6 +71,8 @@ export class OperationPlan implements Operation {
 export class ObjectPlan {
   readonly type: GraphQLObjectType;
   readonly fields: readonly FieldPlan[];
+  /** Whether a response key is `__proto__`, which sets the prototype of an ordinary object. */
+  readonly hasProtoKey: boolean;
 
   constructor(
     operation: OperationPlan,
@@ -85,6 +87,7 @@ export class ObjectPlan {
       fields.push(new FieldPlan(operation, type, { key, nodes, definition }));
     }
     this.fields = fields;
+    this.hasProtoKey = fields.some(({ key }) => key === '__proto__');
   }
 }
 

@@ -9,11 +9,14 @@ import { type Introspection, mayIntrospect } from './introspection.ts';
 import { maskError, maskResult } from './masking.ts';
 import type { PreparedOperation } from './prepared-operation.ts';
 import { rejectedResult } from './request-error.ts';
+import { SharedAnswers } from './shared-answers.ts';
 
 export type RunInput = {
   /** As the client sent them. */
   variables: Variables | null | undefined;
   context: Context;
+  /** Executes the operation even if an answer of another caller could be sent again. */
+  needsExecution?: boolean;
 };
 
 /** One result, or the results of a subscription. A result without `data` rejects the operation: it was not executed. */
@@ -23,6 +26,7 @@ export type Run = (operation: PreparedOperation, input: RunInput) => Promise<Run
 
 /** Executes prepared operations for all transports: the policies that depend on the caller and the variables are here. */
 export function createRunner({ introspection }: { introspection: Introspection }): Run {
+  const answers = new SharedAnswers();
   return async (operation, input) => {
     const { caller, log, requestId } = input.context;
     try {
@@ -39,7 +43,7 @@ export function createRunner({ introspection }: { introspection: Introspection }
       const charged = { ...input, operation, plan: planned.plan, charge };
       return operation.operation.operation === OperationTypeNode.SUBSCRIPTION
         ? await subscribe(charged)
-        : await execute(charged);
+        : await execute(charged, answers);
     } catch (thrown) {
       return rejectedResult([maskError(thrown, log, { requestId })]);
     }
@@ -52,14 +56,23 @@ type ChargedOperation = RunInput & {
   charge: Charge;
 };
 
-async function execute({ plan, charge, context }: ChargedOperation): Promise<ExecutionResult> {
+async function execute(
+  { operation, plan, charge, context, needsExecution }: ChargedOperation,
+  answers: SharedAnswers,
+): Promise<ExecutionResult> {
   const { variables } = charge;
-  const executed = await executePlan(plan, {
-    rootValue: undefined,
-    contextValue: context,
-    variables,
-  });
-  const result = mask(executed, plan, context);
+  const input = { rootValue: undefined, contextValue: context, variables };
+  const isQuery = operation.operation.operation === OperationTypeNode.QUERY;
+  const data =
+    isQuery && needsExecution !== true ? answers.find(plan, variables, context) : undefined;
+  if (data !== undefined) return settled(charge, { data }, context);
+  const executed = isQuery
+    ? await answers.make({ plan, variables, context }, () => executePlan(plan, input))
+    : await executePlan(plan, input);
+  return settled(charge, mask(executed, plan, context), context);
+}
+
+async function settled(charge: Charge, result: ExecutionResult, context: Context) {
   await settleCost(charge, result, context);
   return result;
 }

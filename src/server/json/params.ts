@@ -1,9 +1,14 @@
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
-import { requestError } from './request-error.ts';
-import { batchingError, checkParams, invalidJsonError, setHttpStatus } from './request-params.ts';
-import { resolveDocument, type TrustedDocuments } from './trusted-documents.ts';
-import { checkJsonValues, checkSearchValues } from './value-limits.ts';
+import { requestError } from '../operation/request-error.ts';
+import {
+  batchingError,
+  checkParams,
+  invalidJsonError,
+  setHttpStatus,
+} from '../operation/request-params.ts';
+import { resolveDocument, type TrustedDocuments } from '../operation/trusted-documents.ts';
+import { checkJsonValues, checkSearchValues } from '../operation/value-limits.ts';
 
 export type ParsedParams = { params: GraphQLParams } | { error: GraphQLError };
 

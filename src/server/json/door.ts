@@ -3,22 +3,23 @@ import { Readable } from 'node:stream';
 import { type ExecutionResult, type GraphQLError, OperationTypeNode } from 'graphql';
 import type { Log } from '../../log.ts';
 import type { ContextFactory } from '../auth/sessions.ts';
-import { cacheHeadersOf, matchesTag, maxAgeOf } from './cache-control.ts';
-import { type ParsedParams, parseJsonParams, parseSearchParams } from './json-params.ts';
-import { type ResultType, resultTypeOf } from './json-types.ts';
-import { maskError } from './masking.ts';
-import { isRejected, type Prepare } from './prepare.ts';
-import type { PreparedOperation } from './prepared-operation.ts';
-import { isRejectedResult, stripHttpExtension } from './request-error.ts';
+import { maskError } from '../operation/masking.ts';
+import { isRejected, type Prepare } from '../operation/prepare.ts';
+import type { PreparedOperation } from '../operation/prepared-operation.ts';
+import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
 import {
   BodyCollector,
   mutationByGetError,
   requestIdHeader,
   requestTooLargeError,
   setHttpStatus,
-} from './request-params.ts';
-import type { Run } from './run.ts';
-import type { TrustedDocuments } from './trusted-documents.ts';
+} from '../operation/request-params.ts';
+import type { Run } from '../operation/run.ts';
+import { stringifyResult } from '../operation/shared-answers.ts';
+import type { TrustedDocuments } from '../operation/trusted-documents.ts';
+import { cacheHeadersOf, matchesTag, maxAgeOf } from './cache-control.ts';
+import { type ParsedParams, parseJsonParams, parseSearchParams } from './params.ts';
+import { type ResultType, resultTypeOf } from './result-type.ts';
 
 type Parts = {
   prepare: Prepare;
@@ -92,13 +93,15 @@ async function runOperation(
     lastEventId: null,
     signal: abortOnDisconnect(response),
   });
-  const result = await run(input.prepared, { variables: input.variables, context });
+  const needsExecution = /\bno-cache\b/i.test(request.headers['cache-control'] ?? '');
+  const { prepared, variables } = input;
+  const result = await run(prepared, { variables, context, needsExecution });
   if (isRejectedResult(result)) return sendErrors(exchange, result.errors);
   const executed = result as ExecutionResult;
   const maxAge = request.method === 'GET' ? maxAgeOf(context, executed) : 0;
   // A cacheable result has no `extensions`: they contain the cost and quota of the first caller.
-  if (maxAge > 0) sendCacheable(exchange, JSON.stringify({ data: executed.data }), maxAge);
-  else send(exchange, { status: 200, text: JSON.stringify(executed) });
+  if (maxAge > 0) sendCacheable(exchange, stringifyResult({ data: executed.data ?? null }), maxAge);
+  else send(exchange, { status: 200, text: stringifyResult(executed) });
 }
 
 function requestIdOf({ headers }: IncomingMessage): string {
