@@ -46,6 +46,7 @@ const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implemen
       type: [VoiceRef],
       directives: { listSize: listOf(20) },
       description: 'The voices, in the order of the video service.',
+      extensions: { isLoaded: true },
       resolve: ({ nodes }) => nodes,
     }),
   }),
