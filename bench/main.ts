@@ -9,6 +9,7 @@ import { type Comparison, formatComparison, isNear, type Measurement, ratioOf } 
 
 /** Each is imported when it runs, because the peers of one are not installed for another. */
 const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
+  reads: () => import('./reads.ts'),
   simulation: () => import('./simulation.ts'),
 };
 

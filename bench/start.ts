@@ -26,7 +26,7 @@ const root = join(import.meta.dirname, '..');
 type Subject = { name: string; script: string; query: string };
 const subjects = {
   product: { name: 'lipsync-graphql', script: 'src/main.ts', query: '{ viewer { name } }' },
-  bare: { name: 'bare yoga + PGlite', script: 'bench/peers/bare.ts', query: '{ ready }' },
+  bare: { name: 'bare yoga + PGlite', script: 'bench/start/bare.ts', query: '{ ready }' },
 } satisfies Record<string, Subject>;
 
 /** `cpuMs` is the CPU time of the main thread until the first response. */

@@ -46,7 +46,7 @@ try {
 async function compare(): Promise<void> {
   write(`${size / megabyte} MB to an upstream that reads ${rate / megabyte} MB/s, memory in MB`);
   const product = await measure('lipsync-graphql', ['--liftoff-only', 'src/main.ts'], createUpload);
-  const peer = 'bench/peers/upload.ts';
+  const peer = 'bench/upload/forward.ts';
   const piped = await measure('a plain pipe', [peer, 'pipe', upstream.url], (url) => url);
   const whole = await measure('whole file first', [peer, 'buffer', upstream.url], (url) => url);
   write(`ratio to a plain pipe ${(product / piped).toFixed(2)}`);

@@ -22,7 +22,7 @@ export type SchemaTypes = {
   };
   Scalars: {
     ID: { Input: string; Output: string };
-    DateTime: { Input: Date; Output: Date };
+    DateTime: { Input: Date; Output: Date | string };
     BigInt: { Input: number; Output: number };
     File: { Input: File; Output: never };
   };

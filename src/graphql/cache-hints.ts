@@ -1,8 +1,21 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from './context.ts';
 
-/** For each operation: response key of a `Query` field → seconds that its answer can be cached. */
-const maxAges = new WeakMap<Context, Map<string, number>>();
+/** What the `Query` fields of one operation have declared of their answers, by their response keys. */
+export type AnswerHints = {
+  /** Seconds that caches outside may keep the answer. */
+  maxAges: Map<string, number>;
+  /** The fields whose answers this server may send to other callers with the same scopes. */
+  shared: Set<string>;
+};
+
+const hints = new WeakMap<Context, AnswerHints>();
+
+function hintsFor(context: Context): AnswerHints {
+  const known = hints.get(context) ?? { maxAges: new Map(), shared: new Set() };
+  hints.set(context, known);
+  return known;
+}
 
 /**
  * Declares that the answer of this `Query` field is the same for every caller that can ask for it, and how long a cache
@@ -13,15 +26,41 @@ export function setCacheHint(
   { path }: GraphQLResolveInfo,
   maxAgeSeconds: number,
 ): void {
-  const fields = maxAges.get(context) ?? new Map<string, number>();
-  maxAges.set(context, fields.set(String(path.key), maxAgeSeconds));
+  hintsFor(context).maxAges.set(String(path.key), maxAgeSeconds);
+}
+
+/**
+ * Declares that the answer of this `Query` field depends on its arguments, on the scopes of the caller and on kept lists of
+ * the upstream alone. Call it only once the field has succeeded.
+ */
+export function setShared(context: Context, { path }: GraphQLResolveInfo): void {
+  hintsFor(context).shared.add(String(path.key));
 }
 
 /** Seconds that the whole response can be cached: the smallest of its fields, 0 if one field has no cache hint. */
 export function sharedMaxAge(context: Context, data: Record<string, unknown>): number {
-  const fields = maxAges.get(context);
-  if (fields === undefined) return 0;
-  // The only string among the fields of `Query` is `__typename`, which is the same for every caller.
-  const keys = Object.keys(data).filter((key) => typeof data[key] !== 'string');
-  return Math.min(...keys.map((key) => fields.get(key) ?? 0));
+  const known = hints.get(context);
+  if (known === undefined) return 0;
+  return Math.min(...fieldKeys(data).map((key) => known.maxAges.get(key) ?? 0));
+}
+
+/** The hints of an answer that can be shared as a whole; undefined if a field of it can not. */
+export function hintsOfShared(
+  context: Context,
+  data: Record<string, unknown>,
+): AnswerHints | undefined {
+  const known = hints.get(context);
+  const keys = fieldKeys(data);
+  const isShared = keys.length > 0 && keys.every((key) => known?.shared.has(key));
+  return isShared ? known : undefined;
+}
+
+/** For an operation that gets the answer of another one. */
+export function copyHints(context: Context, from: AnswerHints): void {
+  hints.set(context, from);
+}
+
+/** The only string among the fields of `Query` is `__typename`, which is the same for every caller. */
+function fieldKeys(data: Record<string, unknown>): string[] {
+  return Object.keys(data).filter((key) => typeof data[key] !== 'string');
 }

@@ -1,25 +1,14 @@
 import {
-  type FieldNode,
-  type FragmentDefinitionNode,
-  type GraphQLCompositeType,
-  GraphQLIncludeDirective,
   type GraphQLObjectType,
   type GraphQLOutputType,
-  type GraphQLSchema,
-  GraphQLSkipDirective,
-  getArgumentValues,
-  getDirectiveValues,
   getNamedType,
   getNullableType,
-  isAbstractType,
-  isCompositeType,
   isListType,
-  Kind,
-  type OperationDefinitionNode,
   OperationTypeNode,
-  type SelectionNode,
-  type SelectionSetNode,
 } from 'graphql';
+import { hasVariables } from './execution/arguments.ts';
+import { countFields } from './execution/count-fields.ts';
+import type { FieldPlan, ObjectPlan, OperationPlan, Variables } from './execution/plan.ts';
 import {
   countItems,
   priceOf,
@@ -29,238 +18,225 @@ import {
   weightOfType,
 } from './prices.ts';
 
-/** A validated operation with coerced variables. */
-export type PricedOperation = {
-  schema: GraphQLSchema;
-  operation: OperationDefinitionNode;
-  fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  variables: Record<string, unknown>;
-};
-
 /**
- * Maximum number of fields after fragments are expanded. A larger operation costs Infinity, because counting all of its
+ * Maximum number of fields after fragments are expanded. A larger operation costs Infinity, because planning all of its
  * fields would itself take too long.
  */
 const maxFields = 20_000;
 
-/**
- * The maximum cost of the operation, by `@cost` and `@listSize` in the schema. A field costs its own weight, the weight of
- * its arguments and the cost of its selection; a list costs that for each item that it can have. Without `@cost` the weight
- * is 1 for a field with a selection and 0 for other fields. An abstract type costs as much as its most expensive object.
- */
-export function estimateCost(operation: PricedOperation): number {
-  return costOfRoot(startWalk(operation, maxFields));
-}
+export type OperationPrice = {
+  /** The number of its fields. */
+  fieldCount: number;
+  /**
+   * The maximum cost of the operation, by `@cost` and `@listSize` in the schema. A field costs its own weight, the weight
+   * of its arguments and the cost of its selection; a list costs that for each item that it can have. Without `@cost` the
+   * weight is 1 for a field with a selection and 0 for other fields. An abstract type costs as much as its most expensive
+   * object.
+   */
+  estimate(variables: Variables): number;
+  /**
+   * The actual cost: the estimate without the list items that `data`, the result of the operation, does not contain. Null,
+   * failed and missing values cost what was estimated, because they were executed: otherwise one failing field, which sets
+   * `data` to null, would make every other field free. For the same reason nothing of a mutation is refunded.
+   */
+  measure(variables: Variables, data: unknown): number;
+};
 
 /**
- * The actual cost: the estimate without the list items that `data`, the result of the operation, does not contain. Null,
- * failed and missing values cost what was estimated, because they were executed: otherwise one failing field, which sets
- * `data` to null, would make every other field free. For the same reason nothing of a mutation is refunded.
+ * The price of an operation as a function of its variables.
+ *
+ * @throws GraphQLError like `OperationPlan.root`
  */
-export function measureCost(operation: PricedOperation, data: unknown): number {
-  if (operation.operation.operation === OperationTypeNode.MUTATION || !isData(data)) {
-    return estimateCost(operation);
+export function priceOperation(plan: OperationPlan): OperationPrice {
+  const fieldCount = countFields(plan);
+  if (fieldCount > maxFields) {
+    return { fieldCount, estimate: () => Infinity, measure: () => Infinity };
   }
-  return costOfRoot(startWalk(operation, Infinity), data);
-}
-
-function startWalk(operation: PricedOperation, fieldsLeft: number): Walk {
-  return { ...operation, fieldsLeft, collected: new Map(), estimates: new Map() };
+  const root = priceObject(plan.root);
+  const { operation } = plan.operation;
+  const estimate = (variables: Variables) => estimateObject(root, noSizes, variables);
+  return {
+    fieldCount,
+    estimate,
+    measure: (variables, data) =>
+      operation === OperationTypeNode.MUTATION || !isData(data)
+        ? estimate(variables)
+        : measureObject(root, { sizes: noSizes, variables }, data),
+  };
 }
 
 type Data = Record<string, unknown>;
-type Selections = readonly SelectionSetNode[];
-/** A field as it is executed: once for all selections under the same response key. */
-type Selected = { node: FieldNode; selections: SelectionSetNode[] };
-type Collected = Map<string, Selected>;
 
-type Walk = PricedOperation & {
-  fieldsLeft: number;
-  /** Cache of collected fields, by the identity of the selections, which all items of a list share. */
-  collected: Map<Selections, Map<GraphQLObjectType, Collected>>;
-  /** Cache of estimates, by the same keys, which also determine the sizes of the object's lists. */
-  estimates: Map<Selections, Map<GraphQLObjectType, number>>;
+/** The weight and size of a field with given arguments. */
+type ArgumentPrice = { ownCost: number; items: number; sizes: Sizes };
+
+type FieldPrice = {
+  key: string;
+  name: string;
+  type: GraphQLOutputType;
+  isList: boolean;
+  argumentPrice: (variables: Variables) => ArgumentPrice;
+  /** The objects that the field, or an item of its list, can be. None: it is a scalar or an enum value. */
+  objects: readonly { weight: number; object: ObjectPrice }[];
+  /** The cost of a scalar or an enum value. */
+  leafWeight: number;
+  /** Whether the data can lower the cost: it is a list, or contains one. */
+  dependsOnData: boolean;
 };
 
-/** Sizes of the object's lists, and its data; without data the cost is an estimate. */
-type ObjectInfo = { sizes: Sizes; data: Data | undefined };
+type ObjectPrice = {
+  type: GraphQLObjectType;
+  keys: readonly string[];
+  /** The response keys of `__typename`. */
+  typenameKeys: readonly string[];
+  fields: readonly FieldPrice[];
+  dependsOnData: boolean;
+};
 
-function costOfRoot(walk: Walk, data?: Data): number {
-  const root = walk.schema.getRootType(walk.operation.operation);
-  return root == null
-    ? 0
-    : costOfObject(walk, [root, [walk.operation.selectionSet]], { sizes: {}, data });
+const noSizes: Sizes = {};
+
+function priceObject({ type, fields }: ObjectPlan): ObjectPrice {
+  const priced = fields.map(priceField);
+  return {
+    type,
+    keys: fields.map(({ key }) => key),
+    typenameKeys: fields.filter(({ typename }) => typename !== null).map(({ key }) => key),
+    fields: priced,
+    dependsOnData: priced.some(({ dependsOnData }) => dependsOnData),
+  };
 }
 
-function costOfObject(
-  walk: Walk,
-  [type, selections]: [GraphQLObjectType, Selections],
-  info: ObjectInfo,
-): number {
-  if (info.data !== undefined) return sumOfFields(walk, [type, selections], info);
-  const byType = getOrAdd(walk.estimates, selections);
-  const known = byType.get(type);
-  if (known !== undefined) return known;
-  const cost = sumOfFields(walk, [type, selections], info);
-  byType.set(type, cost);
-  return cost;
-}
-
-function sumOfFields(
-  walk: Walk,
-  [type, selections]: [GraphQLObjectType, Selections],
-  { sizes, data }: ObjectInfo,
-): number {
-  const collected = collect(walk, type, selections);
-  walk.fieldsLeft -= collected.size;
-  if (walk.fieldsLeft < 0) return Infinity;
-  let cost = 0;
-  for (const [key, selected] of collected) {
-    const size = sizes[selected.node.name.value];
-    cost += costOfField(walk, [type, selected], { size, value: data?.[key] });
+function priceField(field: FieldPlan): FieldPrice {
+  const { key, definition, parentType } = field;
+  const { name, type } = definition;
+  const isList = isListType(getNullableType(type));
+  const common = { key, name, type, isList };
+  if (parentType.getFields()[name] === undefined) {
+    const price = { ownCost: weightOfMetaField(name), items: 1, sizes: noSizes };
+    const flat = { isList: false, objects: [], leafWeight: 0, dependsOnData: false };
+    return { ...common, ...flat, argumentPrice: () => price };
   }
-  return cost;
+  const { weight } = priceOf(definition);
+  const objects = field.possibleTypes.map((each) => ({
+    weight: weight ?? weightOfType(each),
+    object: priceObject(field.objectOf(each)),
+  }));
+  const leafWeight = objects.length > 0 ? 0 : (weight ?? weightOfType(getNamedType(type)));
+  const dependsOnData =
+    objects.some(({ object }) => object.dependsOnData) ||
+    (isList && (leafWeight > 0 || objects.length > 0));
+  return { ...common, objects, leafWeight, dependsOnData, argumentPrice: priceArguments(field) };
 }
 
-function costOfField(
-  walk: Walk,
-  [parent, { node, selections }]: [GraphQLObjectType, Selected],
-  known: { size: number | undefined; value: unknown },
-): number {
-  const field = parent.getFields()[node.name.value];
-  if (field === undefined) return weightOfMetaField(node.name.value);
-  const type = getNamedType(field.type);
-  const args = argumentsOf(walk, field, node);
-  const { items, sizes } = countItems(field, args);
-  const { weight } = priceOf(field);
-  const costOfItem = (data?: Data) =>
-    isCompositeType(type)
-      ? costOf(walk, [type, selections], { weight, sizes, data })
-      : (weight ?? weightOfType(type));
-  const ownCost = weightOfArguments(field, node, args);
-  const values = itemsIn(field.type, known.value);
-  if (values !== null) {
-    return values.reduce<number>(
-      (sum, each) => sum + costOfItem(isData(each) ? each : undefined),
-      ownCost,
-    );
-  }
-  const count = isListType(getNullableType(field.type)) ? (known.size ?? items) : 1;
-  // 0 * Infinity is NaN.
-  return ownCost + (count === 0 ? 0 : count * costOfItem());
+/** Of fields without arguments. */
+const fixedPrices = new WeakMap<FieldPlan['definition'], ArgumentPrice>();
+
+/** Computed once if no argument has a variable. */
+function priceArguments(field: FieldPlan): (variables: Variables) => ArgumentPrice {
+  const [node] = field.nodes;
+  const { definition } = field;
+  if (node === undefined) throw new Error('A field has no selection.');
+  const compute = (variables: Variables): ArgumentPrice => {
+    const args = argumentsOf(field, variables);
+    return { ownCost: weightOfArguments(definition, node, args), ...countItems(definition, args) };
+  };
+  if (hasVariables(node)) return compute;
+  const isFixed = definition.args.length === 0;
+  const price = (isFixed ? fixedPrices.get(definition) : undefined) ?? compute({});
+  if (isFixed) fixedPrices.set(definition, price);
+  return () => price;
 }
 
-/** The items of a list, also of a list of lists, or the one value of another field. Null: a list is null or missing. */
-function itemsIn(type: GraphQLOutputType, value: unknown): unknown[] | null {
-  const nullable = getNullableType(type);
-  if (!isListType(nullable)) return [value];
-  if (!Array.isArray(value)) return null;
-  const lists = value.map((each) => itemsIn(nullable.ofType, each));
-  return lists.includes(null) ? null : lists.flatMap((items) => items ?? []);
-}
-
-/**
- * An abstract type costs as much as the most expensive object that it can be. The data only reduces the cost of the types
- * that it can be of: an operation must not become cheaper because it returned an error of a result union.
- */
-function costOf(
-  walk: Walk,
-  [type, selections]: [GraphQLCompositeType, Selections],
-  { weight, sizes, data }: { weight: number | undefined; sizes: Sizes; data: Data | undefined },
-): number {
-  const types = isAbstractType(type) ? walk.schema.getPossibleTypes(type) : [type];
-  const costs = types.map((each) => {
-    const isOfType = data !== undefined && couldBe(data, collect(walk, each, selections), each);
-    const info = { sizes, data: isOfType ? data : undefined };
-    return (weight ?? weightOfType(each)) + costOfObject(walk, [each, selections], info);
-  });
-  return Math.max(0, ...costs);
-}
-
-/** Whether the data can be of this type. A result need not contain `__typename`, but has exactly the selected fields. */
-function couldBe(data: Data, collected: Collected, type: GraphQLObjectType): boolean {
-  return (
-    collected.size === Object.keys(data).length &&
-    [...collected].every(
-      ([key, { node }]) =>
-        key in data && (node.name.value !== '__typename' || data[key] === type.name),
-    )
-  );
-}
-
-function argumentsOf(
-  { variables }: Walk,
-  field: Parameters<typeof getArgumentValues>[0],
-  node: FieldNode,
-): Record<string, unknown> {
+function argumentsOf(field: FieldPlan, variables: Variables): Record<string, unknown> {
   try {
-    return getArgumentValues(field, node, variables);
+    return field.argumentsOf(variables);
   } catch {
     // A required argument whose variable has no value. Execution reports the error.
     return {};
   }
 }
 
-function collect(walk: Walk, type: GraphQLObjectType, selections: Selections): Collected {
-  const byType = getOrAdd(walk.collected, selections);
-  const known = byType.get(type);
-  if (known !== undefined) return known;
-  const collected: Collected = new Map();
-  const visited = new Set<string>();
-  const visit = (selection: SelectionNode): void => {
-    if (!isIncluded(selection, walk.variables)) return;
-    if (selection.kind === Kind.FIELD) {
-      add(collected, selection);
-      return;
-    }
-    const fragment = fragmentOf(walk, visited, selection);
-    const condition = fragment?.typeCondition?.name.value;
-    if (condition !== undefined && !isOfType(walk.schema, type, condition)) return;
-    fragment?.selectionSet.selections.forEach(visit);
-  };
-  for (const { selections: each } of selections) each.forEach(visit);
-  byType.set(type, collected);
-  return collected;
+function estimateObject({ fields }: ObjectPrice, sizes: Sizes, variables: Variables): number {
+  let cost = 0;
+  for (const field of fields) cost += estimateField(field, sizes, variables);
+  return cost;
 }
 
-function add(collected: Collected, node: FieldNode): void {
-  const key = node.alias?.value ?? node.name.value;
-  const selected = collected.get(key) ?? { node, selections: [] };
-  if (node.selectionSet !== undefined) selected.selections.push(node.selectionSet);
-  collected.set(key, selected);
+function estimateField(field: FieldPrice, parentSizes: Sizes, variables: Variables): number {
+  const { ownCost, items, sizes } = field.argumentPrice(variables);
+  const count = field.isList ? (parentSizes[field.name] ?? items) : 1;
+  // 0 * Infinity is NaN.
+  return ownCost + (count === 0 ? 0 : count * estimateItem(field, sizes, variables));
 }
 
-/** The fragment of a spread; undefined if it was already visited, because it adds nothing again. */
-function fragmentOf(
-  { fragments }: Walk,
-  visited: Set<string>,
-  selection: Exclude<SelectionNode, FieldNode>,
-) {
-  if (selection.kind === Kind.INLINE_FRAGMENT) return selection;
-  const { value } = selection.name;
-  if (visited.has(value)) return undefined;
-  visited.add(value);
-  return fragments.get(value);
+function estimateItem({ objects, leafWeight }: FieldPrice, sizes: Sizes, variables: Variables) {
+  let most = leafWeight;
+  for (const { weight, object } of objects) {
+    most = Math.max(most, weight + estimateObject(object, sizes, variables));
+  }
+  return most;
 }
 
-function isIncluded(selection: SelectionNode, variables: Record<string, unknown>): boolean {
-  const skip = getDirectiveValues(GraphQLSkipDirective, selection, variables);
-  const include = getDirectiveValues(GraphQLIncludeDirective, selection, variables);
-  return skip?.if !== true && include?.if !== false;
+type Known = { sizes: Sizes; variables: Variables };
+
+function measureObject({ fields }: ObjectPrice, { sizes, variables }: Known, data: Data): number {
+  let cost = 0;
+  for (const field of fields) {
+    cost += field.dependsOnData
+      ? measureField(field, { sizes, variables }, data[field.key])
+      : estimateField(field, sizes, variables);
+  }
+  return cost;
 }
 
-function isOfType(schema: GraphQLSchema, type: GraphQLObjectType, name: string): boolean {
-  const condition = schema.getType(name);
-  return condition === type || (isAbstractType(condition) && schema.isSubType(condition, type));
+function measureField(field: FieldPrice, known: Known, value: unknown): number {
+  const { variables } = known;
+  const values = itemsIn(field.type, value);
+  if (values === null) return estimateField(field, known.sizes, variables);
+  const { ownCost, sizes } = field.argumentPrice(variables);
+  if (!field.objects.some(({ object }) => object.dependsOnData)) {
+    return ownCost + values.length * estimateItem(field, sizes, variables);
+  }
+  return values.reduce<number>(
+    (sum, each) => sum + measureItem(field, { sizes, variables }, each),
+    ownCost,
+  );
 }
 
-function getOrAdd<Value>(
-  cache: Map<Selections, Map<GraphQLObjectType, Value>>,
-  selections: Selections,
-): Map<GraphQLObjectType, Value> {
-  const byType = cache.get(selections) ?? new Map<GraphQLObjectType, Value>();
-  cache.set(selections, byType);
-  return byType;
+/**
+ * An abstract type costs as much as the most expensive object that it can be. The data only reduces the cost of the types
+ * that it can be of: an operation must not become cheaper because it returned an error of a result union.
+ */
+function measureItem({ objects, leafWeight }: FieldPrice, known: Known, data: unknown): number {
+  let most = leafWeight;
+  for (const { weight, object } of objects) {
+    const cost =
+      isData(data) && couldBe(data, object)
+        ? measureObject(object, known, data)
+        : estimateObject(object, known.sizes, known.variables);
+    most = Math.max(most, weight + cost);
+  }
+  return most;
+}
+
+/** The items of a list, also of a list of lists, or the one value of another field. Null: a list is null or missing. */
+function itemsIn(type: GraphQLOutputType, value: unknown): readonly unknown[] | null {
+  const nullable = getNullableType(type);
+  if (!isListType(nullable)) return [value];
+  if (!Array.isArray(value)) return null;
+  const { ofType: itemType } = nullable;
+  if (!isListType(getNullableType(itemType))) return value;
+  const lists = value.map((each) => itemsIn(itemType, each));
+  return lists.includes(null) ? null : lists.flatMap((items) => items ?? []);
+}
+
+/** Whether the data can be of this type. A result need not contain `__typename`, but has exactly the selected fields. */
+function couldBe(data: Data, { type, keys, typenameKeys }: ObjectPrice): boolean {
+  return (
+    keys.length === Object.keys(data).length &&
+    keys.every((key) => key in data) &&
+    typenameKeys.every((key) => data[key] === type.name)
+  );
 }
 
 function isData(value: unknown): value is Data {

@@ -89,6 +89,7 @@ export function defineConnection<T>(
       node: t.field({
         type,
         description: 'The item.',
+        extensions: { isLoaded: true },
         // Pothos cannot relate the generic `T` to the reference's type.
         resolve: (edge) => edge.node as never,
       }),
@@ -106,6 +107,7 @@ export function defineConnection<T>(
         type: [type],
         description: `The ${plural} of this page, without cursors.`,
         // Pothos cannot relate the generic `T` to the reference's type.
+        extensions: { isLoaded: true },
         resolve: ({ edges }) => edges.map((edge) => edge.node) as never,
       }),
       pageInfo: t.field({

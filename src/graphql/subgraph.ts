@@ -5,9 +5,12 @@ import {
   defaultFieldResolver,
   type FieldDefinitionNode,
   type GraphQLField,
+  type GraphQLFieldResolver,
   GraphQLInputObjectType,
+  type GraphQLObjectType,
   GraphQLSchema,
   getNamedType,
+  isObjectType,
   isUnionType,
   Kind,
   type NameNode,
@@ -17,6 +20,7 @@ import {
   visit,
 } from 'graphql';
 import { builder } from './builder.ts';
+import { encodeId } from './ids.ts';
 
 /** The highest version that `@apollo/composition` and `@theguild/federation-composition` both support. */
 const federation = 'https://specs.apollo.dev/federation/v2.9';
@@ -94,8 +98,43 @@ export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } 
   // Only for the executable schema: a subgraph must not set the description of a supergraph.
   schema.description = schemaDescription;
   service.resolve = () => ({ sdl: printSdl() });
+  for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
+    encodeIdsAtOnce(type);
+    Object.values(type.getFields()).forEach(unwrapLoaded);
+  }
   skipUnknownTypes(entities);
   return { schema, printSdl };
+}
+
+type NodeOptions = { id?: { resolve?: (source: unknown) => string } };
+
+/**
+ * Encodes the ids of nodes without a promise, and once for each object: the same objects are kept between requests. The
+ * resolvers of Pothos' relay plugin are async, which takes a third of the time of a list.
+ */
+function encodeIdsAtOnce(type: GraphQLObjectType): void {
+  const keyOf = (type.extensions.pothosOptions as NodeOptions | undefined)?.id?.resolve;
+  const { id } = type.getFields();
+  if (keyOf === undefined || id === undefined) return;
+  const ids = new WeakMap<object, string>();
+  id.resolve = (source: object) => {
+    const known = ids.get(source);
+    if (known !== undefined) return known;
+    const encoded = encodeId(type.name, keyOf(source));
+    ids.set(source, encoded);
+    return encoded;
+  };
+}
+
+/**
+ * Calls the resolver of a field with the extension `isLoaded` without the wrapper of Pothos' dataloader plugin, which looks
+ * for keys in place of objects, in each item of a list.
+ */
+function unwrapLoaded(field: GraphQLField<unknown, unknown>): void {
+  const { isLoaded, pothosConfig } = field.extensions;
+  if (isLoaded !== true) return;
+  field.resolve = (pothosConfig as { resolve: GraphQLFieldResolver<unknown, unknown> }).resolve;
+  field.extensions = { ...field.extensions, pothosResolveWrapped: false };
 }
 
 type Reference = { __typename?: unknown };

@@ -9,7 +9,8 @@ import {
   validate,
 } from 'graphql';
 import { describe, expect, test } from 'vitest';
-import { estimateCost, measureCost, type PricedOperation } from '../../src/graphql/cost.ts';
+import { priceOperation } from '../../src/graphql/cost.ts';
+import { OperationPlan } from '../../src/graphql/execution/plan.ts';
 
 const schema = buildSchema(`
   directive @cost(weight: Int!) on ARGUMENT_DEFINITION | ENUM | FIELD_DEFINITION | INPUT_FIELD_DEFINITION | OBJECT | SCALAR
@@ -60,21 +61,23 @@ Object.assign(schema.getMutationType()?.getFields().addAll?.extensions ?? {}, {
   listSize: { slicingArguments: ['titles'], sizedFields: ['books'] },
 });
 
-function price(source: string, inputs: Record<string, unknown> = {}): PricedOperation {
+function price(source: string, inputs: Record<string, unknown> = {}) {
   const document = parse(source);
   expect(validate(schema, document)).toEqual([]);
   const operation = getOperationAST(document);
   if (operation == null) throw new Error('The document has no operation.');
-  const { coerced, errors } = getVariableValues(
-    schema,
-    operation.variableDefinitions ?? [],
-    inputs,
-  );
+  const definitions = operation.variableDefinitions ?? [];
+  const { coerced = {}, errors } = getVariableValues(schema, definitions, inputs);
   expect(errors).toBeUndefined();
   const fragments = document.definitions
     .filter((each): each is FragmentDefinitionNode => each.kind === Kind.FRAGMENT_DEFINITION)
     .map((each) => [each.name.value, each] as const);
-  return { schema, operation, fragments: new Map(fragments), variables: coerced ?? {} };
+  const plan = new OperationPlan({ schema, operation, fragments: new Map(fragments) }, coerced);
+  const priced = priceOperation(plan);
+  return {
+    estimate: () => priced.estimate(coerced),
+    measure: (data: unknown) => priced.measure(coerced, data),
+  };
 }
 
 type Row = [title: string, cost: number, source: string, variables?: Record<string, unknown>];
@@ -197,7 +200,7 @@ describe('works', () => {
     ],
   ];
   test.each(estimates)('%s', (...[, cost, source, variables]) => {
-    expect(estimateCost(price(source, variables))).toBe(cost);
+    expect(price(source, variables).estimate()).toBe(cost);
   });
 
   const measures: [...Row, data: unknown][] = [
@@ -344,7 +347,7 @@ describe('works', () => {
     ],
   ];
   test.each(measures)('measures %s', (...[, cost, source, variables, data]) => {
-    expect(measureCost(price(source, variables), data)).toBe(cost);
+    expect(price(source, variables).measure(data)).toBe(cost);
   });
 });
 
@@ -353,7 +356,7 @@ describe('refuses', () => {
     const level = (n: number) =>
       `fragment F${n} on Book { ${Array.from({ length: 10 }, (_, i) => `a${i}: next { ...F${n + 1} }`).join(' ')} }`;
     const source = `{ book { ...F0 } } ${[0, 1, 2, 3, 4, 5].map(level).join(' ')} fragment F6 on Book { title }`;
-    expect(estimateCost(price(source))).toBe(Infinity);
+    expect(price(source).estimate()).toBe(Infinity);
   });
 });
 
@@ -365,7 +368,7 @@ describe('keeps out', () => {
     const rootValue = { shelf: { books: [book, book] }, any: book, byIds: [book, null] };
     const { data } = graphqlSync({ schema, source, rootValue });
     const priced = price(source);
-    expect(measureCost(priced, data)).toBeGreaterThan(0);
-    expect(measureCost(priced, data)).toBeLessThanOrEqual(estimateCost(priced));
+    expect(priced.measure(data)).toBeGreaterThan(0);
+    expect(priced.measure(data)).toBeLessThanOrEqual(priced.estimate());
   });
 });

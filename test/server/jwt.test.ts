@@ -121,6 +121,31 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
+  test('a token that was valid before, once it has expired', async () => {
+    const verify = createJwtVerifier({ ...options, jwtSecret: Buffer.from(oct).toString() });
+    for (const token of [
+      await sign('ES256', 'ec', ec.privateKey),
+      await sign('HS256', 'any', oct),
+    ]) {
+      const signedAt = now;
+      expect(await verify(token)).toMatchObject({ sub: 'ada' });
+      expect(await verify(token)).toMatchObject({ sub: 'ada' });
+      now = new Date(signedAt.getTime() + 2 * 3_600_000);
+      expect(await verify(token)).toBeNull();
+      now = signedAt;
+    }
+  });
+
+  test('a token that was valid before, once its key is withdrawn', async () => {
+    const verify = createJwtVerifier(options);
+    const token = await sign('ES256', 'ec', ec.privateKey);
+    expect(await verify(token)).toMatchObject({ sub: 'ada' });
+    const { keys } = issuerResponse;
+    issuerResponse = { status: 200, keys: keys.filter(({ kid }) => kid !== 'ec') };
+    now = new Date(now.getTime() + 10_000);
+    expect(await verify(token)).toBeNull();
+  });
+
   test('an HS256 token that is signed with the text of a public key', async () => {
     const text = new TextEncoder().encode(await exportSPKI(rsa.publicKey));
     const verify = createJwtVerifier(options);

@@ -1,6 +1,7 @@
 import { Failure } from '../../errors.ts';
 import { isAdmitted } from '../../graphql/access.ts';
 import { builder } from '../../graphql/builder.ts';
+import { setShared } from '../../graphql/cache-hints.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
@@ -35,11 +36,7 @@ export const VideoRef = builder.loadableNode('Video', {
     return loaded.map((video) => (video instanceof Failure ? asError(video) : video));
   },
   fields: (t) => ({
-    status: t.field({
-      type: VideoStatusRef,
-      description: 'The status of the video.',
-      resolve: ({ status }) => status,
-    }),
+    status: t.expose('status', { type: VideoStatusRef, description: 'The status of the video.' }),
     url: t.string({
       nullable: true,
       description:
@@ -76,11 +73,10 @@ export const VideoRef = builder.loadableNode('Video', {
       nullable: true,
       description: 'The length in seconds. Null if the video service does not report it.',
     }),
-    createdAt: t.field({
+    createdAt: t.expose('createdAt', {
       type: 'DateTime',
       nullable: true,
       description: 'When the video was requested. Null if the video service does not report it.',
-      resolve: ({ createdAt }) => (createdAt === null ? null : new Date(createdAt)),
     }),
     model: t.exposeString('model', {
       nullable: true,
@@ -95,12 +91,11 @@ export const VideoRef = builder.loadableNode('Video', {
       nullable: true,
       description: 'Width to height, such as `3:4`. Null if the video service does not report it.',
     }),
-    seed: t.field({
+    seed: t.expose('seed', {
       type: 'BigInt',
       nullable: true,
       description:
         'The seed of the random generator. Null if the video service does not report it.',
-      resolve: ({ seed }) => seed,
     }),
     isOffPeak: t.exposeBoolean('isOffPeak', {
       description: 'Whether the video is generated off-peak: slower, for fewer credits.',
@@ -117,29 +112,33 @@ const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').
     cursor: t.exposeString('cursor', {
       description: 'The position of this video, for `after` and `before`.',
     }),
-    node: t.field({ type: VideoRef, description: 'The video.', resolve: ({ node }) => node }),
+    node: t.field({
+      type: VideoRef,
+      description: 'The video.',
+      extensions: { isLoaded: true },
+      resolve: ({ node }) => node,
+    }),
   }),
 });
 
 const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').implement({
   description: 'A page of videos, newest first.',
   fields: (t) => ({
-    edges: t.field({
+    edges: t.expose('edges', {
       type: [VideoEdgeRef],
       directives: { listSize: listOf(100) },
       description: 'The videos of this page, each with its cursor.',
-      resolve: ({ edges }) => edges,
     }),
     nodes: t.field({
       type: [VideoRef],
       directives: { listSize: listOf(100) },
       description: 'The videos of this page, without their cursors.',
+      extensions: { isLoaded: true },
       resolve: ({ edges }) => edges.map(({ node }) => node),
     }),
-    pageInfo: t.field({
+    pageInfo: t.expose('pageInfo', {
       type: builder.pageInfoRef(),
       description: 'The position of this page in the list.',
-      resolve: ({ pageInfo }) => pageInfo,
     }),
   }),
 });
@@ -190,8 +189,13 @@ builder.queryFields((t) => ({
         description: 'A page of videos, or why it could not be read.',
       },
     },
-    resolve: (_root, args, { caller, services, signal }) =>
-      services.videos.list(viewerOf(caller), args, signal),
+    resolve: async (...[, args, context, info]) => {
+      const { caller, services, signal } = context;
+      const viewer = viewerOf(caller);
+      const page = await services.videos.list(viewer, args, signal);
+      if (viewer.canSeeAll) setShared(context, info);
+      return page;
+    },
   }),
   video: t.field({
     type: VideoRef,

@@ -1,5 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
-import { setCacheHint } from '../../graphql/cache-hints.ts';
+import { setCacheHint, setShared } from '../../graphql/cache-hints.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
@@ -46,6 +46,7 @@ const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implemen
       type: [VoiceRef],
       directives: { listSize: listOf(20) },
       description: 'The voices, in the order of the video service.',
+      extensions: { isLoaded: true },
       resolve: ({ nodes }) => nodes,
     }),
   }),
@@ -64,7 +65,10 @@ builder.queryFields((t) => ({
     resolve: async (...[, , context, info]) => {
       const nodes = await context.services.voices.list(context.signal);
       // The upstream sometimes gives an empty list by mistake, which must not be cached.
-      if (nodes.length > 0) setCacheHint(context, info, maxAgeSeconds);
+      if (nodes.length > 0) {
+        setCacheHint(context, info, maxAgeSeconds);
+        setShared(context, info);
+      }
       return { nodes };
     },
   }),

@@ -1,5 +1,6 @@
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import { createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Log } from '../../log.ts';
 import { clockToleranceMs } from './clock-tolerance.ts';
 
@@ -55,27 +56,69 @@ export function createJwtVerifier(options: JwtOptions): VerifyJwt {
 function createSecretVerifier(options: JwtOptions): VerifyJwt | null {
   if (options.jwtSecret === null) return null;
   const secret = new TextEncoder().encode(options.jwtSecret);
-  return async (token) => {
-    const checks = { ...claimChecks(options), algorithms: ['HS256'] };
-    return (await jwtVerify(token, secret, checks)).payload;
-  };
+  const verified = new VerifiedTokens(options.now);
+  return (token) =>
+    verified.getOrVerify(token, async () => {
+      const checks = { ...claimChecks(options), algorithms: ['HS256'] };
+      return (await jwtVerify(token, secret, checks)).payload;
+    });
 }
 
 function createKeySetVerifier(options: JwtOptions): VerifyJwt | null {
   if (options.jwksUrl === null) return null;
-  const readKeySet = createKeySetReader(new URL(options.jwksUrl), options);
+  const verified = new VerifiedTokens(options.now);
+  const onChange = () => verified.clear();
+  const readKeySet = createKeySetReader(new URL(options.jwksUrl), { ...options, onChange });
   return async (token) => {
     const keySet = await readKeySet();
-    const checks = { ...claimChecks(options), algorithms: keySetAlgorithms };
-    return keySet === null ? null : (await jwtVerify(token, keySet, checks)).payload;
+    if (keySet === null) return null;
+    return verified.getOrVerify(token, async () => {
+      const checks = { ...claimChecks(options), algorithms: keySetAlgorithms };
+      return (await jwtVerify(token, keySet, checks)).payload;
+    });
   };
+}
+
+/** Checking a signature takes longer than most queries, and a client sends the same token with each. */
+class VerifiedTokens {
+  readonly #now: () => Date;
+  readonly #claims = new LRUCache<string, JWTPayload>({ max: 1_000 });
+  #generation = 0;
+
+  constructor(now: () => Date) {
+    this.#now = now;
+  }
+
+  async getOrVerify(token: string, verify: () => Promise<JWTPayload>): Promise<JWTPayload> {
+    const known = this.#claims.get(token);
+    if (known !== undefined && !this.#isExpired(known)) return known;
+    const generation = this.#generation;
+    const claims = await verify();
+    // Otherwise the keys changed meanwhile, and the token may have been verified with one that is withdrawn.
+    if (generation === this.#generation) this.#claims.set(token, claims);
+    return claims;
+  }
+
+  clear(): void {
+    this.#generation += 1;
+    this.#claims.clear();
+  }
+
+  #isExpired({ exp }: JWTPayload): boolean {
+    return exp !== undefined && exp * 1000 <= this.#now().getTime() - clockToleranceMs;
+  }
 }
 
 /**
  * The issuer's key set, at most `keySetMaxAgeMs` old; null if it was never read. If it can't be read again, the last one
  * stays in use: a short outage of the issuer must not sign out every caller.
+ *
+ * @param options.onChange called when the keys are not the same as before
  */
-function createKeySetReader(url: URL, { now, log }: JwtOptions) {
+function createKeySetReader(
+  url: URL,
+  { now, log, onChange }: JwtOptions & { onChange: () => void },
+) {
   // The reloads are timed here. With jose's own cache every token would be rejected as soon as one reload fails.
   const keySet = createRemoteJWKSet(url, {
     timeoutDuration: 5_000,
@@ -83,6 +126,7 @@ function createKeySetReader(url: URL, { now, log }: JwtOptions) {
     cooldownDuration: Number.POSITIVE_INFINITY,
   });
   let isLoaded = false;
+  let keys = '';
   let readAtMs = Number.NEGATIVE_INFINITY;
   let silentUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -100,6 +144,9 @@ function createKeySetReader(url: URL, { now, log }: JwtOptions) {
     try {
       await keySet.reload();
       isLoaded = true;
+      const text = JSON.stringify(keySet.jwks());
+      if (text !== keys) onChange();
+      keys = text;
     } catch (error) {
       logOutage(error, nowMs);
     }

@@ -110,13 +110,20 @@ export function createContextFactory(parts: {
   services: Services;
   log: Log;
 }): ContextFactory {
-  return async ({ authorization, requestId, lastEventId, signal }) => ({
-    ...initContextCache(),
-    caller: await parts.sessions.signIn(authorization),
-    services: parts.services,
-    requestId,
-    log: parts.log.child({ requestId }),
-    lastEventId,
-    signal,
-  });
+  return async ({ authorization, requestId, lastEventId, signal }) => {
+    let log: Log | undefined;
+    return {
+      ...initContextCache(),
+      caller: await parts.sessions.signIn(authorization),
+      services: parts.services,
+      requestId,
+      // Made when it is used: most operations log nothing.
+      get log() {
+        log ??= parts.log.child({ requestId });
+        return log;
+      },
+      lastEventId,
+      signal,
+    };
+  };
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { LRUCache } from 'lru-cache';
 import Negotiator from 'negotiator';
 
 /** The media types of results: one result, or a stream of events. */
@@ -12,6 +13,22 @@ const pageType = 'text/html';
  * processor for `multipart/mixed` is never selected. A missing or empty header means any type; `none` if no type is left.
  */
 export function normalizeAccept({ accept = '' }: IncomingHttpHeaders): string {
+  const known = normalized.get(accept);
+  if (known !== undefined) return known;
+  const result = normalize(accept);
+  normalized.set(accept, result);
+  return result;
+}
+
+/** Clients of one kind send the same header. */
+const normalized = new LRUCache<string, string>({
+  max: 200,
+  maxSize: 64_000,
+  sizeCalculation: ({ length }, { length: given }) => length + given + 1,
+});
+const accepted = new LRUCache<string, boolean>({ max: 200 });
+
+function normalize(accept: string): string {
   const header = accept.trim() === '' ? '*/*' : accept;
   const ranges = new Negotiator({ headers: { accept: header } }).mediaTypes();
   const supported = ranges.filter((range) => includesAny(range, [...resultTypes, pageType]));
@@ -25,7 +42,10 @@ export function normalizeAccept({ accept = '' }: IncomingHttpHeaders): string {
  * @param headers with the normalized Accept
  */
 export function acceptsResult({ accept }: IncomingHttpHeaders): boolean {
-  return accept === undefined || includesAny(accept, resultTypes);
+  if (accept === undefined) return true;
+  const known = accepted.get(accept) ?? includesAny(accept, resultTypes);
+  accepted.set(accept, known);
+  return known;
 }
 
 function includesAny(accept: string, types: string[]): boolean {

@@ -1,7 +1,8 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Log, lineShare } from '../../log.ts';
-import { type Pipeline, requestIdHeader } from '../operation/pipeline.ts';
+import type { Pipeline } from '../operation/pipeline.ts';
+import { requestIdHeader } from '../operation/request-params.ts';
 import { checkSize, rejectUnread } from './body-size.ts';
 import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
 import type { Metrics } from './metrics.ts';

@@ -1,19 +1,11 @@
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  type FragmentDefinitionNode,
-  type GraphQLError,
-  getOperationAST,
-  Kind,
-} from 'graphql';
+import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { Spending } from '../../domains/quotas/service.ts';
 import { QuotaExceededError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
-import { estimateCost, measureCost, type PricedOperation } from '../../graphql/cost.ts';
+import type { OperationPrice } from '../../graphql/cost.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
-import { coerceVariables } from './coerce-variables.ts';
-import type { PipelinePlugin } from './plugin.ts';
-import { rejectedResult, requestError } from './request-error.ts';
+import type { Variables } from '../../graphql/execution/plan.ts';
+import { requestError } from './request-error.ts';
 
 /**
  * The maximum cost of one operation. A page of 100 lip-syncs with all their fields costs 700. With 100 events for each,
@@ -24,77 +16,32 @@ const maxCost = 12_000;
 /** The minimum cost of an operation, also of one that selects only fields without a cost. */
 const minCost = 1;
 
-type Charge = {
-  operation: PricedOperation;
+export type Charge = {
+  price: OperationPrice;
+  variables: Variables;
   requested: number;
   /** Null: no limit. */
   spending: Spending | null;
 };
 
-type ChargeOutcome = { charge: Charge } | { errors: readonly GraphQLError[] };
-
 /**
- * Limits the cost of each operation, takes it from the owner's budget per minute, and reports in `extensions.cost` the
- * requested cost, the actual cost and the remaining budget. The estimate is charged before execution. Afterwards only the
- * items that a list did not have are refunded, and nothing of a mutation. A subscription is charged once, as one event,
- * and reports its cost with the first event. A client that disconnects before then gets no refund.
+ * Limits the cost of an operation and takes its estimate from the owner's budget per minute, before it is executed. A
+ * subscription is charged once, as one event. If the client disconnects before `settleCost`, nothing is refunded.
  */
-export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): PipelinePlugin {
-  const chargeEstimate = async (args: ExecutionArgs): Promise<ChargeOutcome> => {
-    const operation = readOperation(args, { hideSuggestions: !hasSuggestions });
-    if ('errors' in operation) return operation;
-    const { caller, services } = args.contextValue as Context;
-    const { owner } = caller;
-    const requested = Math.max(minCost, estimateCost(operation));
-    const limit = Math.min(maxCost, services.quotas.limits.costPerMinute ?? maxCost);
-    if (requested > limit) return { errors: [costTooHighError(requested, limit)] };
-    try {
-      const spending = await services.quotas.spend(owner, requested);
-      return { charge: { operation, requested, spending } };
-    } catch (thrown) {
-      if (thrown instanceof QuotaExceededError) return { errors: [toGraphQLError(thrown)] };
-      throw thrown;
-    }
-  };
-
-  return {
-    async onExecute({ args, setResultAndStopExecution }) {
-      const outcome = await chargeEstimate(args);
-      if ('errors' in outcome) return setResultAndStopExecution(rejectedResult(outcome.errors));
-      return {
-        onExecuteDone: ({ result }) =>
-          settleCost(outcome.charge, result as ExecutionResult, args.contextValue),
-      };
-    },
-    async onSubscribe({ args, setResultAndStopExecution }) {
-      const outcome = await chargeEstimate(args);
-      if ('errors' in outcome) return setResultAndStopExecution(rejectedResult(outcome.errors));
-      let isFirst = true;
-      return {
-        onSubscribeResult: () => ({
-          async onNext({ result }) {
-            if (!isFirst) return;
-            isFirst = false;
-            await settleCost(outcome.charge, result as ExecutionResult, args.contextValue);
-          },
-        }),
-      };
-    },
-  };
-}
-
-function readOperation(
-  { schema, document, operationName, variableValues }: ExecutionArgs,
-  options: { hideSuggestions: boolean },
-): PricedOperation | { errors: readonly GraphQLError[] } {
-  const operation = getOperationAST(document, operationName);
-  if (operation == null) throw new Error('The document has no operation to execute.');
-  const variables = coerceVariables({ schema, operation }, variableValues ?? {}, options);
-  if ('errors' in variables) return variables;
-  const fragments = document.definitions
-    .filter((each): each is FragmentDefinitionNode => each.kind === Kind.FRAGMENT_DEFINITION)
-    .map((each) => [each.name.value, each] as const);
-  return { schema, operation, fragments: new Map(fragments), variables: variables.coerced };
+export async function chargeCost(
+  { price, variables }: Pick<Charge, 'price' | 'variables'>,
+  { caller: { owner }, services }: Context,
+): Promise<Charge | { errors: readonly GraphQLError[] }> {
+  const requested = Math.max(minCost, price.estimate(variables));
+  const limit = Math.min(maxCost, services.quotas.limits.costPerMinute ?? maxCost);
+  if (requested > limit) return { errors: [costTooHighError(requested, limit)] };
+  try {
+    const spending = await services.quotas.spend(owner, requested);
+    return { price, variables, requested, spending };
+  } catch (thrown) {
+    if (thrown instanceof QuotaExceededError) return { errors: [toGraphQLError(thrown)] };
+    throw thrown;
+  }
 }
 
 function costTooHighError(requested: number, limit: number): GraphQLError {
@@ -105,12 +52,16 @@ function costTooHighError(requested: number, limit: number): GraphQLError {
   );
 }
 
-async function settleCost(
-  { operation, requested, spending }: Charge,
+/**
+ * Refunds the items that a list did not have, and reports in `extensions.cost` the requested cost, the actual cost and the
+ * remaining budget. Nothing of a mutation is refunded. A subscription reports its cost with the first event.
+ */
+export async function settleCost(
+  { price, variables, requested, spending }: Charge,
   result: ExecutionResult,
   { log }: Context,
 ): Promise<void> {
-  const measured = measureCost(operation, result.data);
+  const measured = price.measure(variables, result.data);
   const actual = Math.min(requested, Math.max(minCost, measured));
   await spending?.refund(requested - actual).catch((error: unknown) => {
     log.warn({ err: error }, 'the refund of unused cost failed');

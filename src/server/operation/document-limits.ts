@@ -4,24 +4,20 @@ import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
-  getOperationAST,
   Kind,
   OperationTypeNode,
   parse,
   type SelectionNode,
   type SelectionSetNode,
-  type Source,
   specifiedRules,
   type ValidationContext,
-  type ValidationRule,
   validate,
   visit,
 } from 'graphql';
-import type { PipelinePlugin } from './plugin.ts';
 import { requestError } from './request-error.ts';
 import { checkLiterals } from './value-limits.ts';
 
-/** Yoga caches 1,024 parsed documents with their text as the key: this bounds the memory of that cache. */
+/** Many times the longest document of this product. It also bounds the errors of a document, which quote it. */
 const maxCharacters = 65_536;
 
 /** The worst document of this size validates in under 0.1 s. GraphiQL's introspection query has 184 tokens. */
@@ -49,59 +45,31 @@ const depthRule = depthLimit({
 });
 
 /**
- * Limits the size, width and depth of documents. These checks run before GraphQL's own validation rules, because some of
- * those take time that grows with the square of what is limited here.
+ * GraphQL's validation, after limits on the width and depth of the document: some of GraphQL's rules take time that grows
+ * with the square of what is limited here.
  *
- * @param hasSuggestions false removes "Did you mean …?" from GraphQL's messages, which reveals names of the schema
+ * @param options.hasSuggestions false removes "Did you mean …?" from GraphQL's messages, which reveals names of the schema
  */
-export function useDocumentLimits({ hasSuggestions }: { hasSuggestions: boolean }): PipelinePlugin {
+export function validateWithLimits(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  { hasSuggestions }: { hasSuggestions: boolean },
+): readonly GraphQLError[] {
+  const error = checkWidth(document) ?? checkLiterals(document) ?? checkDepth(schema, document);
+  if (error !== undefined) return [error];
   const options = { maxErrors, hideSuggestions: !hasSuggestions };
-  const validateWithLimits = (
-    schema: GraphQLSchema,
-    document: DocumentNode,
-    rules: readonly ValidationRule[] = specifiedRules,
-  ): readonly GraphQLError[] => {
-    const error = checkWidth(document) ?? checkLiterals(document) ?? checkDepth(schema, document);
-    if (error !== undefined) return [error];
-    // First and separately: some of GraphQL's rules throw on documents that this rule rejects.
-    const errors = validate(schema, document, [noConditionalSubscriptionRule], options);
-    return errors.length > 0 ? errors : validate(schema, document, rules, options);
-  };
-  return {
-    onParse: ({ setParseFn }) => setParseFn(parseWithLimits),
-    onValidate: ({ setValidationFn }) => setValidationFn(validateWithLimits),
-  };
+  // First and separately: some of GraphQL's rules throw on documents that this rule rejects.
+  const errors = validate(schema, document, [noConditionalSubscriptionRule], options);
+  return errors.length > 0 ? errors : validate(schema, document, specifiedRules, options);
 }
 
-/**
- * Rejects a document with several operations when none is selected by name. It runs on parsing, which every transport
- * does: otherwise each transport would report it with its own message, and some only after a database query.
- */
-export function useSingleOperation(): PipelinePlugin {
-  return {
-    onParse:
-      () =>
-      ({ result, context: { params } }) => {
-        if (result === null || result instanceof Error) return;
-        if (getOperationAST(result, params?.operationName)) return;
-        throw requestError(
-          'OPERATION_RESOLUTION_FAILURE',
-          'Could not determine what operation to execute.',
-        );
-      },
-  };
-}
-
-function parseWithLimits(
-  source: string | Source,
-  options?: Parameters<typeof parse>[1],
-): DocumentNode {
-  const { length } = typeof source === 'string' ? source : source.body;
-  if (length > maxCharacters) {
+/** @throws GraphQLError on a syntax error and above the limits of characters and tokens */
+export function parseWithLimits(query: string): DocumentNode {
+  if (query.length > maxCharacters) {
     throw requestError('DOCUMENT_TOO_LARGE', `A document has at most ${maxCharacters} characters.`);
   }
   try {
-    return parse(source, { ...options, maxTokens });
+    return parse(query, { maxTokens });
   } catch (error) {
     // The parser throws an ordinary syntax error at the limit, which only its message identifies.
     if (!(error instanceof GraphQLError) || !error.message.includes(`${maxTokens} tokens`))

@@ -1,39 +1,30 @@
 import {
   type ASTVisitor,
+  type DocumentNode,
   GraphQLError,
+  type GraphQLSchema,
   NoSchemaIntrospectionCustomRule,
   type ValidationContext,
   validate,
 } from 'graphql';
-import type { PipelinePlugin } from './plugin.ts';
-import { rejectedResult, requestError } from './request-error.ts';
+import type { Caller } from '../../graphql/context.ts';
+import { requestError } from './request-error.ts';
 
 /** The callers that are allowed to read the schema. */
 export type Introspection = 'everyone' | 'authenticated' | 'none';
 
-/**
- * Restricts `__schema`, `__type` and the subgraph's `_service`. It runs before execution and not in validation, because
- * the caller is known only then.
- */
-export function useIntrospectionPolicy(policy: Introspection): PipelinePlugin {
-  return {
-    onExecute({ args, setResultAndStopExecution }) {
-      const { caller } = args.contextValue;
-      const isAllowed =
-        policy === 'everyone' || (policy === 'authenticated' && caller.isAuthenticated);
-      if (isAllowed) return;
-      const errors = validate(args.schema, args.document, [
-        NoSchemaIntrospectionCustomRule,
-        noServiceRule,
-      ]);
-      if (errors.length > 0) {
-        const refusals = errors.map(({ message }) =>
-          requestError('INTROSPECTION_REFUSED', message),
-        );
-        setResultAndStopExecution(rejectedResult(refusals));
-      }
-    },
-  };
+/** Whether the caller may read `__schema`, `__type` and the subgraph's `_service`. */
+export function mayIntrospect(policy: Introspection, { isAuthenticated }: Caller): boolean {
+  return policy === 'everyone' || (policy === 'authenticated' && isAuthenticated);
+}
+
+/** The errors for callers that may not read the schema. */
+export function findIntrospection(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+): readonly GraphQLError[] {
+  const errors = validate(schema, document, [NoSchemaIntrospectionCustomRule, noServiceRule]);
+  return errors.map(({ message }) => requestError('INTROSPECTION_REFUSED', message));
 }
 
 function noServiceRule(context: ValidationContext): ASTVisitor {

@@ -1,66 +1,21 @@
-import { handleStreamOrSingleExecutionResult } from '@envelop/core';
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  GraphQLError,
-  type GraphQLSchema,
-  isObjectType,
-} from 'graphql';
-import type { Caller, Context } from '../../graphql/context.ts';
+import { type ExecutionResult, GraphQLError, type GraphQLSchema, isObjectType } from 'graphql';
+import type { Caller } from '../../graphql/context.ts';
 import { failureOf, toGraphQLError } from '../../graphql/errors.ts';
 import { type Log, lineShare } from '../../log.ts';
-import type { PipelinePlugin } from './plugin.ts';
 import type { RequestErrorCode } from './request-error.ts';
-
-const parseFailed = 'GRAPHQL_PARSE_FAILED';
-const validationFailed = 'GRAPHQL_VALIDATION_FAILED';
 
 /**
  * Decides which errors callers see, on every transport. A failure of the product keeps its code and message, and an
  * error of GraphQL itself keeps its message. Any other error is logged, and the caller sees only the request id.
  */
-export function useMasking(log: Log): PipelinePlugin {
-  const maskResult = (
-    result: ExecutionResult,
-    { contextValue, schema }: ExecutionArgs,
-  ): ExecutionResult => {
-    const { requestId, caller } = contextValue as Context;
-    return result.errors === undefined
-      ? result
-      : {
-          ...result,
-          errors: result.errors.map((error) =>
-            maskError(error, log, { requestId, caller, schema }),
-          ),
-        };
-  };
-
-  return {
-    onParse: () => (done) => {
-      if (done.result instanceof GraphQLError) {
-        done.replaceParseResult(addCode(done.result, parseFailed));
-      }
-    },
-    onValidate: () => (done) => {
-      if (!done.valid) done.setResult(done.result.map((error) => addCode(error, validationFailed)));
-    },
-    onExecute: ({ args }) => ({
-      onExecuteDone: (payload) =>
-        handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
-          setResult(maskResult(result as ExecutionResult, args)),
-        ),
-    }),
-    onSubscribe: ({ args }) => ({
-      onSubscribeResult: (payload) => {
-        if (!(Symbol.asyncIterator in payload.result)) {
-          payload.setResult(maskResult(payload.result as ExecutionResult, args));
-        }
-        return {
-          onNext: ({ result, setResult }) => setResult(maskResult(result as ExecutionResult, args)),
-        };
-      },
-    }),
-  };
+export function maskResult(
+  result: ExecutionResult,
+  { log, ...origin }: Origin & { log: Log },
+): ExecutionResult {
+  const { errors } = result;
+  return errors === undefined
+    ? result
+    : { ...result, errors: errors.map((error) => maskError(error, log, origin)) };
 }
 
 type Origin = {
@@ -80,7 +35,7 @@ export function maskError(
   const failure = failureOf(error);
   if (failure !== null) return toGraphQLError(failure, located);
   if (located !== undefined && isFromGraphQL(located)) {
-    return redactArgument(located) ?? redactValue(located);
+    return redactArgument(located) ?? located;
   }
   const cause = located?.originalError ?? error;
   // A client that disconnects is not a fault of this server.
@@ -120,25 +75,6 @@ function pathForLog(
 }
 
 /**
- * Removes the value from GraphQL's message about a variable of the wrong type. graphql-js quotes the whole value, which
- * can contain a password, and clients log error messages. The name of the variable, the path in it and the expected type
- * stay.
- */
-export function redactValue(error: GraphQLError): GraphQLError {
-  const { message, originalError: reason } = error;
-  const [, variable] = /^(Variable "\$\w+") got invalid value /.exec(message) ?? [];
-  if (variable === undefined || !(reason instanceof GraphQLError)) return error;
-  const [, path = ''] =
-    /( at "[\w.[\]]+")$/.exec(message.slice(0, -`; ${reason.message}`.length)) ?? [];
-  const expected = reason.message.replace(/ cannot represent .*/s, ' cannot represent this value.');
-  const { nodes, extensions } = error;
-  return new GraphQLError(`${variable} got an invalid value${path}; ${expected}`, {
-    ...(nodes === undefined ? {} : { nodes }),
-    extensions,
-  });
-}
-
-/**
  * Removes the value from GraphQL's message about an argument that became invalid through its variables, such as null in a
  * nullable variable. graphql-js detects this only during execution, quotes the whole argument, and sets no code.
  */
@@ -170,7 +106,10 @@ function isFromGraphQL(error: GraphQLError): boolean {
   return originalError instanceof GraphQLError && isFromGraphQL(originalError);
 }
 
-function addCode(error: GraphQLError, code: string): GraphQLError {
+export function addCode(
+  error: GraphQLError,
+  code: 'GRAPHQL_PARSE_FAILED' | 'GRAPHQL_VALIDATION_FAILED',
+): GraphQLError {
   if (error.extensions.code === undefined) Object.assign(error.extensions, { code });
   return error;
 }

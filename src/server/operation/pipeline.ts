@@ -1,22 +1,21 @@
-import { execute, type GraphQLSchema } from 'graphql';
-import { createYoga, type YogaInitialContext, type YogaServerInstance } from 'graphql-yoga';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type GraphQLSchema, OperationTypeNode } from 'graphql';
+import { createYoga } from 'graphql-yoga';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import type { ContextFactory, Sessions } from '../auth/sessions.ts';
 import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
+import { createJsonDoor } from '../json/door.ts';
 import type { RouterCallbacks } from '../sse/router-callbacks.ts';
 import type { EventStreams } from '../sse/streams.ts';
-import { useCacheControl } from './cache-control.ts';
-import { useContextPerEvent } from './context-per-event.ts';
-import { useCost } from './cost.ts';
-import { useDocumentLimits, useSingleOperation } from './document-limits.ts';
-import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
-import { maskError, useMasking } from './masking.ts';
+import type { Introspection } from './introspection.ts';
+import { maskError } from './masking.ts';
 import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
 import type { PipelinePlugin, ServerContext } from './plugin.ts';
-import { useRequestRules } from './request-params.ts';
-import { useResultLimit } from './result-size.ts';
-import { type TrustedDocuments, useDocumentIds, useTrustedOnly } from './trusted-documents.ts';
+import { createPreparer, isRejected, type Prepare } from './prepare.ts';
+import { mutationByGetError, requestIdHeader, useRequestRules } from './request-params.ts';
+import { createRunner, type Run } from './run.ts';
+import { type TrustedDocuments, useDocumentIds } from './trusted-documents.ts';
 
 export type PipelineOptions = {
   schema: GraphQLSchema;
@@ -30,36 +29,50 @@ export type PipelineOptions = {
   trustedDocuments: TrustedDocuments;
 };
 
-/** The HTTP server sets this header on every request and response. Errors and log lines carry its value. */
-export const requestIdHeader = 'x-request-id';
+export type Pipeline = {
+  prepare: Prepare;
+  run: Run;
+  /** Answers a request to `/graphql`. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
+};
 
-export type Pipeline = YogaServerInstance<ServerContext, Context>;
-
-/** The one pipeline of all transports: a policy here applies over HTTP, event streams and WebSockets alike. */
+/**
+ * The one pipeline of all transports: `prepare` has the policies that depend on the document alone, and `run` those that
+ * depend on the caller and the variables too.
+ */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { log } = options;
-  const messages = { hasSuggestions: options.introspection === 'everyone' };
+  const { schema, introspection, trustedDocuments } = options;
+  const hasSuggestions = introspection === 'everyone';
+  const prepare = createPreparer({ schema, trustedDocuments, hasSuggestions });
+  const run = createRunner({ introspection });
+  const parts = { ...options, prepare, run };
+  const answerJson = createJsonDoor(parts);
+  const yoga = createFetchDoor(parts);
+  return {
+    prepare,
+    run,
+    async handle(request, response) {
+      if (!(await answerJson(request, response))) await yoga.handle(request, response);
+    },
+  };
+}
+
+type FetchDoorParts = PipelineOptions & { prepare: Prepare; run: Run };
+
+/** Yoga, for event streams, forms with files and GraphiQL. */
+function createFetchDoor(parts: FetchDoorParts) {
+  const { log } = parts;
   // In the order in which a request passes them; each hook of a plugin runs at its own stage.
   const plugins: PipelinePlugin[] = [
-    useGraphqlExecute(),
-    useDocumentIds(options.trustedDocuments),
-    useDocumentLimits(messages),
-    useTrustedOnly(options.trustedDocuments),
-    useSingleOperation(),
-    useMasking(log),
-    useContextPerEvent(),
-    useIntrospectionPolicy(options.introspection),
-    useCost(messages),
-    useResultLimit(),
-    useCacheControl(),
-    options.streams.plugin,
-    options.callbacks.plugin,
-    useMultipartRules(options),
+    useDocumentIds(parts.trustedDocuments),
+    useOperations(parts),
+    parts.streams.plugin,
+    parts.callbacks.plugin,
+    useMultipartRules(parts),
     useRequestRules(log),
     usePagePolicy(),
   ];
   return createYoga<ServerContext, Context>({
-    schema: options.schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
     // Yoga answers 200 with its own banner on any path that ends in this text. No path ends in a space, so this disables
@@ -77,10 +90,9 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       error: (...args: unknown[]) =>
         log.debug({ err: args.find(isError) }, 'Yoga reports an error'),
     },
-    graphiql: options.graphiql ? createGraphiql(options) : false,
+    graphiql: parts.graphiql ? createGraphiql(parts) : false,
     renderGraphiQL: renderPage,
     maskedErrors: { maskError: (error) => maskError(error, log) },
-    context: (initial) => findOrCreateContext(options.createContext, initial),
     plugins,
   });
 }
@@ -89,24 +101,26 @@ function isError(value: unknown): value is Error {
   return value instanceof Error;
 }
 
-/** Executes with graphql-js itself: Yoga's own executor turns a thrown failure into a plain Error. */
-function useGraphqlExecute(): PipelinePlugin {
+/** Prepares and runs operations in the place of Yoga, which parses, validates and executes nothing. */
+function useOperations({ prepare, run, createContext }: FetchDoorParts): PipelinePlugin {
   return {
-    onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
+    onParams({ setParamsHandler }) {
+      setParamsHandler(async ({ params, request, context: serverContext }) => {
+        const { method, headers, signal } = request;
+        const prepared = prepare(params.query ?? '', params.operationName);
+        if (method === 'GET' && prepared.operation?.operation === OperationTypeNode.MUTATION) {
+          return { errors: [mutationByGetError()] };
+        }
+        if (isRejected(prepared)) return { errors: prepared.errors };
+        const context = await createContext({
+          authorization: headers.get('authorization'),
+          requestId: headers.get(requestIdHeader) ?? 'unknown',
+          lastEventId: headers.get('last-event-id'),
+          signal,
+        });
+        Object.assign(serverContext, { params, caller: context.caller });
+        return run(prepared, { variables: params.variables, context });
+      });
+    },
   };
-}
-
-/** The WebSocket transport passes the context that it created from `connection_init`. Over HTTP the headers suffice. */
-function findOrCreateContext(
-  createContext: ContextFactory,
-  initial: YogaInitialContext & { connection?: Context },
-): Promise<Context> | Context {
-  if (initial.connection !== undefined) return initial.connection;
-  const { headers } = initial.request;
-  return createContext({
-    authorization: headers.get('authorization'),
-    requestId: headers.get(requestIdHeader) ?? 'unknown',
-    lastEventId: headers.get('last-event-id'),
-    signal: initial.request.signal,
-  });
 }

@@ -13,6 +13,9 @@ import { checkJsonValues, checkSearchValues } from './value-limits.ts';
  */
 export const maxRequestBytes = 1_000_000;
 
+/** The HTTP server sets this header on every request and response. Errors and log lines carry its value. */
+export const requestIdHeader = 'x-request-id';
+
 /** How much of a rejected body is read and discarded, so that the client can finish sending and read the error. */
 export const maxDiscardedBytes = 64 * 1024 ** 2;
 
@@ -29,6 +32,13 @@ export function batchingError(): GraphQLError {
 
 export function invalidJsonError(): GraphQLError {
   return requestError('BAD_REQUEST', 'The request is not valid JSON.');
+}
+
+export function mutationByGetError(): GraphQLError {
+  const message = 'Can only perform a mutation operation from a POST request.';
+  const error = requestError('BAD_REQUEST', message);
+  Object.assign(error.extensions, { http: { status: 405, headers: { Allow: 'POST' } } });
+  return error;
 }
 
 const isText = (value: unknown) => typeof value === 'string';
@@ -102,7 +112,9 @@ export function useRequestRules(log: Log): PipelinePlugin {
     onRequestParse({ request, requestParser, setRequestParser }) {
       if (requestParser === undefined) return;
       const rejection =
-        request.method === 'GET' ? checkSearchValues(request.url) : rejections.get(request);
+        request.method === 'GET'
+          ? checkSearchValues(new URL(request.url).searchParams)
+          : rejections.get(request);
       setRequestParser(async (request) => {
         if (rejection !== undefined) throw setHttpStatus(rejection);
         const params = await parseOrReject(() => requestParser(request));
@@ -173,7 +185,7 @@ export function isMultipart({ headers }: Pick<Request, 'headers'>): boolean {
 
 /** Yoga sends the `stack` of a thrown error as the body, with its `status`. */
 function maskHookError(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
-  const requestId = request.headers.get('x-request-id') ?? undefined;
+  const requestId = request.headers.get(requestIdHeader) ?? undefined;
   const stack = JSON.stringify({ errors: [maskError(thrown, log, { requestId })] });
   return Object.assign(new Error('masked'), { stack, status: 500 });
 }
@@ -184,19 +196,31 @@ function maskHookError(thrown: unknown, { log, request }: { log: Log; request: R
  */
 const maxPieces = 8_192;
 
-/** The whole body; null if it is too large, or in too many pieces. */
-export async function readBody(
-  body: ReadableStream<Uint8Array> | null,
-): Promise<Buffer<ArrayBuffer> | null> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  let pieces = 0;
-  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    pieces += 1;
-    if (pieces > maxPieces) return null;
-    if (bytes <= maxRequestBytes) chunks.push(chunk);
-    if (bytes > maxDiscardedBytes) break;
+/** The pieces of a body, within the limits. */
+export class BodyCollector {
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #pieces = 0;
+
+  /** False: the rest need not be read, and the body is rejected. */
+  add(chunk: Uint8Array): boolean {
+    this.#bytes += chunk.byteLength;
+    this.#pieces += 1;
+    if (this.#bytes <= maxRequestBytes) this.#chunks.push(chunk);
+    return this.#pieces <= maxPieces && this.#bytes <= maxDiscardedBytes;
   }
-  return bytes > maxRequestBytes ? null : Buffer.concat(chunks);
+
+  /** The whole body; null if it is too large, or in too many pieces. */
+  end(): Buffer | null {
+    const isTooLarge = this.#bytes > maxRequestBytes || this.#pieces > maxPieces;
+    return isTooLarge ? null : Buffer.concat(this.#chunks);
+  }
+}
+
+export async function readBody(body: ReadableStream<Uint8Array> | null): Promise<Buffer | null> {
+  const collector = new BodyCollector();
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    if (!collector.add(chunk)) return null;
+  }
+  return collector.end();
 }

@@ -1,6 +1,4 @@
-import { handleStreamOrSingleExecutionResult } from '@envelop/core';
 import { type ExecutionResult, GraphQLError } from 'graphql';
-import type { PipelinePlugin } from './plugin.ts';
 import { requestError } from './request-error.ts';
 
 /**
@@ -9,23 +7,6 @@ import { requestError } from './request-error.ts';
  * thirty aliases of a long reference, made a response of 184 MB out of a request of 100 kB.
  */
 const maxCharacters = 5_000_000;
-
-/** Replaces the data of a result that is too large by an error, on every transport, before anything serialises it. */
-export function useResultLimit(): PipelinePlugin {
-  return {
-    onExecute: () => ({
-      onExecuteDone: (payload) =>
-        handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
-          setResult(limitResult(result as ExecutionResult)),
-        ),
-    }),
-    onSubscribe: () => ({
-      onSubscribeResult: () => ({
-        onNext: ({ result, setResult }) => setResult(limitResult(result as ExecutionResult)),
-      }),
-    }),
-  };
-}
 
 /** The result, or an error in the place of its data and errors. `data` is null, because the operation was executed. */
 export function limitResult(result: ExecutionResult): ExecutionResult {

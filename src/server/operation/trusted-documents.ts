@@ -1,3 +1,4 @@
+import type { GraphQLError } from 'graphql';
 import { z } from 'zod';
 import type { PipelinePlugin } from './plugin.ts';
 import { requestError } from './request-error.ts';
@@ -24,7 +25,7 @@ export function resolveDocument<Params extends object>(
   params: Params,
   documents: TrustedDocuments,
 ): Params & { query?: string } {
-  const id = documentIdOf(params);
+  const id = documents === null ? undefined : documentIdOf(params);
   if (documents === null || id === undefined) return params;
   const { documentId: _, ...rest } = params as Params & { documentId?: unknown };
   return { ...(rest as Params), query: documents.get(id) ?? '' };
@@ -45,18 +46,17 @@ export function useDocumentIds(documents: TrustedDocuments): PipelinePlugin {
   };
 }
 
-/** Rejects every document that is not in the map, on every transport: all of them parse here. */
-export function useTrustedOnly(documents: TrustedDocuments): PipelinePlugin {
-  const trusted = new Set(documents?.values());
-  return {
-    onParse({ params, setParseFn }) {
-      if (documents === null || trusted.has(String(params.source))) return;
-      setParseFn(() => {
-        throw requestError(
+/** The check that every document passes before it is parsed, on every transport. */
+export function createTrustCheck(
+  documents: TrustedDocuments,
+): (query: string) => GraphQLError | undefined {
+  if (documents === null) return () => undefined;
+  const trusted = new Set(documents.values());
+  return (query) =>
+    trusted.has(query)
+      ? undefined
+      : requestError(
           'DOCUMENT_NOT_TRUSTED',
           'This document is not in the list of trusted documents.',
         );
-      });
-    },
-  };
 }

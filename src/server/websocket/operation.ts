@@ -1,20 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { initContextCache } from '@pothos/core';
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLError,
-  getOperationAST,
-  OperationTypeNode,
-} from 'graphql';
+import type { ExecutionArgs, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { NotAuthenticatedError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import { maskError } from '../operation/masking.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
+import { isRejected } from '../operation/prepare.ts';
 import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
 import { batchingError, checkParams } from '../operation/request-params.ts';
+import type { RunResult } from '../operation/run.ts';
 import {
   documentIdOf,
   resolveDocument,
@@ -22,7 +18,7 @@ import {
 } from '../operation/trusted-documents.ts';
 
 /** An operation that the pipeline has executed. graphql-ws passes the result on as the root value. */
-export type ExecutedOperation = ExecutionArgs & { rootValue: ExecutionResult };
+export type ExecutedOperation = ExecutionArgs & { rootValue: RunResult };
 
 type Parts = { pipeline: Pipeline; trustedDocuments: TrustedDocuments; log: Log };
 
@@ -58,37 +54,19 @@ export async function executePayload(
   connectionContext: Context | undefined,
 ): Promise<ExecutedOperation | readonly GraphQLError[]> {
   if (connectionContext === undefined) return [maskError(new NotAuthenticatedError(), parts.log)];
-  const connection = { ...connectionContext, ...initContextCache(), requestId: randomUUID() };
+  const context = { ...connectionContext, ...initContextCache(), requestId: randomUUID() };
   try {
     const params = resolveDocument(payload, parts.trustedDocuments);
     const error = rejections.get(payload) ?? checkParams(params);
     if (error !== undefined) return [error];
-    const executed = await execute(parts.pipeline.getEnveloped({ connection, params }), params);
-    if (!('rootValue' in executed)) return stripHttpExtension(executed);
-    const { rootValue } = executed;
-    return isRejectedResult(rootValue) ? stripHttpExtension(rootValue.errors) : executed;
+    const { query, operationName, variables } = params;
+    const prepared = parts.pipeline.prepare(query, operationName);
+    if (isRejected(prepared)) return stripHttpExtension(prepared.errors);
+    const rootValue = await parts.pipeline.run(prepared, { variables, context });
+    if (isRejectedResult(rootValue)) return stripHttpExtension(rootValue.errors);
+    const { schema, document } = prepared;
+    return { schema, document, operationName, variableValues: variables, rootValue };
   } catch (error) {
-    return stripHttpExtension([maskError(error, parts.log, connection)]);
+    return stripHttpExtension([maskError(error, parts.log, context)]);
   }
-}
-
-async function execute(
-  enveloped: ReturnType<Pipeline['getEnveloped']>,
-  { query, operationName, variables }: SubscribePayload,
-): Promise<ExecutedOperation | readonly GraphQLError[]> {
-  const { schema } = enveloped;
-  const document = enveloped.parse(query);
-  const errors = enveloped.validate(schema, document);
-  if (errors.length > 0) return errors;
-  const args = {
-    schema,
-    document,
-    operationName,
-    variableValues: variables,
-    contextValue: await enveloped.contextFactory(),
-  };
-  const isSubscription =
-    getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
-  const run = isSubscription ? enveloped.subscribe : enveloped.execute;
-  return { ...args, rootValue: await run(args) };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isAsyncIterable } from '@envelop/core';
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type Context as ProtocolContext } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import { isAdmitted } from '../../graphql/access.ts';
@@ -53,7 +53,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   const release = ({ extra }: { extra: { socket: object } }, id: string) =>
     backpressures.get(extra.socket)?.release(id);
   const protocol = makeServer<Record<string, unknown>, Extra>({
-    execute: (args) => (args as ExecutedOperation).rootValue,
+    execute: (args) => (args as ExecutedOperation).rootValue as ExecutionResult,
     subscribe: (args) => (args as ExecutedOperation).rootValue,
     onConnect: (connection) => signIn(connection, { ...parts, contexts, counter }),
     onSubscribe: async (connection, id, payload) => {

@@ -1,0 +1,66 @@
+import type { GraphQLError } from 'graphql';
+import type { GraphQLParams } from 'graphql-yoga';
+import { requestError } from '../operation/request-error.ts';
+import {
+  batchingError,
+  checkParams,
+  invalidJsonError,
+  setHttpStatus,
+} from '../operation/request-params.ts';
+import { resolveDocument, type TrustedDocuments } from '../operation/trusted-documents.ts';
+import { checkJsonValues, checkSearchValues } from '../operation/value-limits.ts';
+
+export type ParsedParams = { params: GraphQLParams } | { error: GraphQLError };
+
+/** The parameters in the JSON body of a POST. */
+export function parseJsonParams(body: Buffer, documents: TrustedDocuments): ParsedParams {
+  const error = checkJsonValues(body, 1);
+  if (error !== undefined) return { error };
+  let value: unknown;
+  try {
+    value = JSON.parse(body.toString('utf8'));
+  } catch {
+    return reject(invalidJsonError());
+  }
+  if (typeof value === 'object' && value !== null) return checkAll(value, documents);
+  const given = value === null ? 'null' : typeof value;
+  const message = `POST body is expected to be object but received ${given}`;
+  return reject(requestError('BAD_REQUEST', message));
+}
+
+/** The parameters in the URL of a GET. */
+export function parseSearchParams(url: string, documents: TrustedDocuments): ParsedParams {
+  const at = url.indexOf('?');
+  const search = new URLSearchParams(at < 0 ? '' : url.slice(at + 1));
+  const error = checkSearchValues(search);
+  if (error !== undefined) return { error };
+  const textOf = (name: string) => search.get(name) || undefined;
+  const jsonOf = (name: string) => {
+    const text = textOf(name);
+    return text === undefined ? undefined : JSON.parse(text);
+  };
+  const documentId = search.get('documentId');
+  try {
+    const params = {
+      operationName: textOf('operationName'),
+      query: textOf('query'),
+      variables: jsonOf('variables'),
+      extensions: jsonOf('extensions'),
+    };
+    const named = documents === null || documentId === null ? params : { ...params, documentId };
+    return checkAll(named, documents);
+  } catch {
+    return reject(invalidJsonError());
+  }
+}
+
+function checkAll(given: object, documents: TrustedDocuments): ParsedParams {
+  if (Array.isArray(given)) return reject(batchingError());
+  const params = resolveDocument(given, documents);
+  const error = checkParams(params);
+  return error === undefined ? { params } : reject(error);
+}
+
+function reject(error: GraphQLError): ParsedParams {
+  return { error: setHttpStatus(error, 400) };
+}

@@ -1,0 +1,115 @@
+import { isAsyncIterable, mapAsyncIterator } from '@envelop/core';
+import { type ExecutionResult, OperationTypeNode } from 'graphql';
+import type { Context } from '../../graphql/context.ts';
+import { executePlan } from '../../graphql/execution/execute.ts';
+import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
+import { subscribePerEvent } from './context-per-event.ts';
+import { type Charge, chargeCost, settleCost } from './cost.ts';
+import { type Introspection, mayIntrospect } from './introspection.ts';
+import { maskError, maskResult } from './masking.ts';
+import type { PreparedOperation } from './prepared-operation.ts';
+import { rejectedResult } from './request-error.ts';
+import { limitResult } from './result-size.ts';
+import { SharedAnswers } from './shared-answers.ts';
+
+export type RunInput = {
+  /** As the client sent them. */
+  variables: Variables | null | undefined;
+  context: Context;
+  /** Executes the operation even if an answer of another caller could be sent again. */
+  needsExecution?: boolean;
+};
+
+/** One result, or the results of a subscription. A result without `data` rejects the operation: it was not executed. */
+export type RunResult = ExecutionResult | AsyncIterable<ExecutionResult>;
+
+export type Run = (operation: PreparedOperation, input: RunInput) => Promise<RunResult>;
+
+/** Executes prepared operations for all transports: the policies that depend on the caller and the variables are here. */
+export function createRunner({ introspection }: { introspection: Introspection }): Run {
+  const answers = new SharedAnswers();
+  return async (operation, input) => {
+    const { caller } = input.context;
+    try {
+      const { introspectionErrors } = operation;
+      if (introspectionErrors.length > 0 && !mayIntrospect(introspection, caller)) {
+        return rejectedResult(introspectionErrors);
+      }
+      const coerced = operation.coerceVariables(input.variables ?? {});
+      if ('errors' in coerced) return rejectedResult(coerced.errors);
+      const { coerced: variables } = coerced;
+      const planned = operation.planFor(variables);
+      const charge = await chargeCost({ price: planned.price, variables }, input.context);
+      if ('errors' in charge) return rejectedResult(charge.errors);
+      const charged = { ...input, operation, plan: planned.plan, charge };
+      return operation.operation.operation === OperationTypeNode.SUBSCRIPTION
+        ? await subscribe(charged)
+        : await execute(charged, answers);
+    } catch (thrown) {
+      return rejectedResult([maskOne(thrown, input.context)]);
+    }
+  };
+}
+
+type ChargedOperation = RunInput & {
+  operation: PreparedOperation;
+  plan: OperationPlan;
+  charge: Charge;
+};
+
+async function execute(
+  { operation, plan, charge, context, needsExecution }: ChargedOperation,
+  answers: SharedAnswers,
+): Promise<ExecutionResult> {
+  const { variables } = charge;
+  const input = { rootValue: undefined, contextValue: context, variables };
+  const isQuery = operation.operation.operation === OperationTypeNode.QUERY;
+  const data =
+    isQuery && needsExecution !== true ? answers.find(plan, variables, context) : undefined;
+  if (data !== undefined) return settled(charge, { data }, context);
+  const run = async () => finish(await executePlan(plan, input), plan, context);
+  const result = isQuery ? await answers.make({ plan, variables, context }, run) : await run();
+  return settled(charge, result, context);
+}
+
+async function settled(charge: Charge, result: ExecutionResult, context: Context) {
+  await settleCost(charge, result, context);
+  return result;
+}
+
+async function subscribe(charged: ChargedOperation): Promise<RunResult> {
+  const { operation, plan, charge, context } = charged;
+  const args = {
+    schema: operation.schema,
+    document: operation.document,
+    operationName: operation.operationName,
+    variableValues: charged.variables,
+    contextValue: context,
+  };
+  const results = await subscribePerEvent(args, (rootValue, contextValue) =>
+    executePlan(plan, { rootValue, contextValue, variables: charge.variables }),
+  );
+  if (!isAsyncIterable(results)) return finish(results, plan, context);
+  let isFirst = true;
+  const report = async (executed: ExecutionResult) => {
+    const result = finish(executed, plan, context);
+    if (isFirst) await settleCost(charge, result, context);
+    isFirst = false;
+    return result;
+  };
+  const fail = (error: unknown) => rejectedResult([maskOne(error, context)]);
+  return mapAsyncIterator(results, report, fail);
+}
+
+/** Masks the errors and limits the size, before the result is kept, charged for or serialised. */
+function finish(
+  result: ExecutionResult,
+  { schema }: OperationPlan,
+  { log, requestId, caller }: Context,
+): ExecutionResult {
+  return limitResult(maskResult(result, { log, requestId, caller, schema }));
+}
+
+function maskOne(error: unknown, { log, requestId, caller }: Context) {
+  return maskError(error, log, { requestId, caller });
+}

@@ -1,0 +1,84 @@
+import type { ExecutionResult } from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { type AnswerHints, copyHints, hintsOfShared } from '../../graphql/cache-hints.ts';
+import type { Caller, Context } from '../../graphql/context.ts';
+import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
+import { ReadSources } from '../../upstream/read-sources.ts';
+
+type Data = Record<string, unknown>;
+
+/** `data` is the same object for every caller, and is never changed. */
+type Answer = { data: Data; text: string; hints: AnswerHints; sources: ReadSources };
+
+/** In characters of all kept texts. */
+const maxCharacters = 8 * 1024 ** 2;
+
+const texts = new WeakMap<object, string>();
+
+/** The JSON of a result. The text of a shared answer is made once. */
+export function stringifyResult(result: ExecutionResult): string {
+  const { data, extensions } = result;
+  const text = data === null || data === undefined ? undefined : texts.get(data);
+  if (text === undefined) return JSON.stringify(result);
+  const rest = extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`;
+  return `{"data":${text}${rest}}`;
+}
+
+/**
+ * Answers that depend on the document, the variables, the scopes of the caller and kept lists of the upstream alone, as
+ * their fields declare. They are sent again for as long as the lists are current.
+ */
+export class SharedAnswers {
+  readonly #answers = new LRUCache<string, Answer>({
+    maxSize: maxCharacters,
+    maxEntrySize: maxCharacters / 8,
+    sizeCalculation: ({ text }, key) => text.length + key.length,
+  });
+  readonly #ids = new WeakMap<OperationPlan, number>();
+  #lastId = 0;
+
+  find(plan: OperationPlan, variables: Variables, context: Context): Data | undefined {
+    // No other operation has been shared.
+    const id = this.#ids.get(plan);
+    if (id === undefined) return undefined;
+    const key = keyOf(id, variables, context.caller);
+    const answer = this.#answers.get(key);
+    if (answer === undefined) return undefined;
+    if (!answer.sources.isCurrent()) {
+      this.#answers.delete(key);
+      return undefined;
+    }
+    copyHints(context, answer.hints);
+    return answer.data;
+  }
+
+  /** Executes, and keeps the answer if it can be shared. */
+  async make(
+    { plan, variables, context }: { plan: OperationPlan; variables: Variables; context: Context },
+    execute: () => ExecutionResult | Promise<ExecutionResult>,
+  ): Promise<ExecutionResult> {
+    const sources = new ReadSources();
+    const result = await sources.collect(execute);
+    const { data, errors } = result;
+    if (errors !== undefined || data === null || data === undefined) return result;
+    const hints = hintsOfShared(context, data);
+    if (hints === undefined || !sources.isCurrent()) return result;
+    const id = this.#ids.get(plan) ?? this.#nextId(plan);
+    const text = JSON.stringify(data);
+    texts.set(data, text);
+    this.#answers.set(keyOf(id, variables, context.caller), { data, text, hints, sources });
+    return result;
+  }
+
+  #nextId(plan: OperationPlan): number {
+    this.#lastId += 1;
+    this.#ids.set(plan, this.#lastId);
+    return this.#lastId;
+  }
+}
+
+/** Callers with the same scopes get the same answers. A caller that is not admitted has none. */
+function keyOf(id: number, variables: Variables, { scopes, owner }: Caller): string {
+  const isNobody = owner === 'nobody';
+  return `${id} ${isNobody ? '-' : [...scopes].toSorted()} ${JSON.stringify(variables)}`;
+}
