@@ -18,7 +18,6 @@ import {
   emailOf,
   endCooldown,
   findOrInsertByEmail,
-  isSpentEverywhere,
   notifyQueue,
   type Probe,
   pauseAccount,
@@ -58,6 +57,8 @@ export type AccountService = {
   listPresent(): Promise<Account[]>;
   /** The account with an e-mail found in a video id; inserted as not present if the upstream never listed it. */
   ensure(email: string): Promise<Account>;
+  /** The id of the account with this e-mail, as `ensure` gives it. Read once: an account is never deleted. */
+  idOf(email: string): Promise<string>;
   /** Nothing is sent to the account until a probe finds it recovered. False if it was already paused by this code. */
   pause(tx: Sql, accountId: string, code: FailureCode): Promise<boolean>;
   /** Pauses the accounts without credits, from readings at most a minute old. Doesn't throw failures. */
@@ -76,8 +77,6 @@ export type AccountService = {
   emailOf(sql: Sql, accountId: string): Promise<string | null>;
   /** What decides whether jobs can be sent: one entry for every account, in the order of their ids. */
   readAvailability(sql: Sql, now: Date): Promise<AccountAvailability[]>;
-  /** Whether waiting is useless because every account that could do the job is out of credits. Null = any account. */
-  isSpentEverywhere(sql: Sql, accountId: string | null): Promise<boolean>;
   /** The e-mail for POST /files: of a healthy account if there is one. Throws as `listPresent` does. */
   pickForUpload(): Promise<string | undefined>;
   /** For admins: every present account with its load and credits. Concurrent callers share one read per account. */
@@ -92,14 +91,20 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   const { db, upstream, now } = options;
   const listings = new CoalescedReads<AccountOverview[]>();
   const { refresh, listPresent } = createList(options);
+  const ids = new Map<string, string>();
+
+  async function ensure(email: string): Promise<Account> {
+    const account = await findOrInsertByEmail(db, { id: createId(), email });
+    if (account === null) throw new Error('An account was removed while it was being read.');
+    ids.set(email, account.id);
+    return account;
+  }
+
   return {
     refresh,
     listPresent,
-    async ensure(email) {
-      const account = await findOrInsertByEmail(db, { id: createId(), email });
-      if (account === null) throw new Error('An account was removed while it was being read.');
-      return account;
-    },
+    ensure,
+    idOf: async (email) => ids.get(email) ?? (await ensure(email)).id,
     pause: (tx, accountId, code) => pauseAccount(tx, accountId, { code, at: now() }),
     guardCredits: createCreditGuard(options),
     coolDown: coolDownAccount,
@@ -109,16 +114,15 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     recordExternalLoad: (email, count) => recordExternalLoad(db, { email, count, at: now() }),
     emailOf,
     readAvailability,
-    isSpentEverywhere,
     async pickForUpload() {
       return sortHealthyFirst(await listPresent())[0]?.email;
     },
     listWithCredits: () =>
       listings.read('all', async () => describeAccounts(options, await refresh())),
-    async loadWithCredits(ids) {
-      const accounts = await readByIds(db, ids.filter(isAccountId));
+    async loadWithCredits(wanted) {
+      const accounts = await readByIds(db, wanted.filter(isAccountId));
       const overviews = await describeAccounts(options, accounts);
-      return ids.map((id) => overviews.find((overview) => overview.id === id) ?? null);
+      return wanted.map((id) => overviews.find((overview) => overview.id === id) ?? null);
     },
     reconnectAccount: (input) => reconnectAccount({ db, upstream }, input),
   };

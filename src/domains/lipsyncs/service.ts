@@ -2,6 +2,7 @@ import type { Failure } from '../../errors.ts';
 import { cancelLipsync } from './cancel.ts';
 import { createLipsyncs } from './create/batch.ts';
 import { type Creation, createLipsync } from './create/create.ts';
+import { withAdmission } from './create/dependencies.ts';
 import type { CreateInput } from './create/input.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { createScheduler } from './dispatch/scheduler.ts';
@@ -41,17 +42,18 @@ export async function createLipsyncService(options: LipsyncOptions) {
   await watcher.open();
   const scheduler = createScheduler(deps);
   const callbacks = createCallbackHandler(deps);
+  const creating = withAdmission(deps, { watcher, onQueued: scheduler.wake });
 
   return {
     /** Throws failures. */
     create: (request: { owner: string; canSeeAll: boolean; input: CreateInput }) =>
-      createLipsync(deps, watcher, request),
+      createLipsync(creating, request),
     /** The result of each input, in their order. */
     createAll: (request: {
       owner: string;
       canSeeAll: boolean;
       inputs: readonly CreateInput[];
-    }): Promise<(Creation | Failure)[]> => createLipsyncs(deps, watcher, request),
+    }): Promise<(Creation | Failure)[]> => createLipsyncs(creating, request),
     cancel: (request: { owner: string; id: string }) => cancelLipsync(deps, watcher, request),
     delete: (request: { owner: string; id: string }) => deleteLipsync(deps, request),
     findOwn: (owner: string, keys: readonly string[]) => findOwn(deps.db, owner, keys),

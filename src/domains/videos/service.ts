@@ -12,7 +12,7 @@ import { createVideoIds, type VideoIds } from './ids.ts';
 import { createVideoList, type VideoPage, type VideoPageRequest } from './list.ts';
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
-import { resolveSource, type VideoSource } from './resolve-source.ts';
+import { createSourceResolver, type VideoSource } from './resolve-source.ts';
 import { type StoredVideo, toStored } from './stored-video.ts';
 
 export type { Viewer } from './dependencies.ts';
@@ -62,7 +62,7 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
     load: (viewer, keys) => loadVideos(deps, viewer, keys),
     list: createVideoList(deps),
-    resolveSource: (viewer, key) => resolveSource(deps, viewer, key),
+    resolveSource: createSourceResolver(deps),
     remove: (viewer, video) => removeVideo(deps, viewer, video),
   };
 }

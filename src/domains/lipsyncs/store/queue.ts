@@ -51,25 +51,42 @@ export async function findSubmittingAccounts(
   return rows.map(({ id }) => id);
 }
 
-export async function hasWaiting(sql: Sql, only: { offPeak: boolean }): Promise<boolean> {
+export async function hasWaiting(sql: Sql): Promise<boolean> {
+  const rows = await sql.query("select 1 from lipsyncs where status = 'QUEUED' limit 1");
+  return rows.length > 0;
+}
+
+/** Accounts by id, or any account for a lip-sync that is bound to none. */
+export type Target = { accountIds: readonly string[]; isAny: boolean };
+
+/**
+ * Whether a lip-sync waits that may be sent to one of these accounts: an off-peak one, or any other. It can still allow
+ * fewer jobs than the account runs.
+ */
+export async function hasWaitingFor(
+  sql: Sql,
+  { withSlot, forOffPeak }: { withSlot: Target; forOffPeak: Target },
+): Promise<boolean> {
   const rows = await sql.query(
-    "select 1 from lipsyncs where status = 'QUEUED' and (off_peak or not $1) limit 1",
-    [only.offPeak],
+    `select 1 from lipsyncs where status = 'QUEUED' and (
+       (not off_peak and account_id = any($1::text[])) or (not off_peak and account_id is null and $2)
+       or (off_peak and account_id = any($3::text[])) or (off_peak and account_id is null and $4)
+     ) limit 1`,
+    [withSlot.accountIds, withSlot.isAny, forOffPeak.accountIds, forOffPeak.isAny],
   );
   return rows.length > 0;
 }
 
-/** How many lip-syncs wait, of all owners and of this one. */
-export async function countWaiting(
-  tx: Sql,
-  owner: string,
-): Promise<{ ofAll: number; ofOwner: number }> {
-  const [row] = await tx.query<{ ofAll: number; ofOwner: number }>(
-    `select count(*)::int as "ofAll", (count(*) filter (where owner = $1))::int as "ofOwner"
-     from lipsyncs where status = 'QUEUED'`,
-    [owner],
+/** How many lip-syncs of an owner wait, and how many of those were never sent: the place of the next one is behind these. */
+export type Waiting = { count: number; neverSent: number };
+
+/** Of each owner that has waiting lip-syncs. */
+export async function countWaiting(tx: Sql): Promise<Map<string, Waiting>> {
+  const rows = await tx.query<Waiting & { owner: string }>(
+    `select owner, count(*)::int as count, (count(*) filter (where attempts = 0))::int as "neverSent"
+     from lipsyncs where status = 'QUEUED' group by owner`,
   );
-  return row ?? { ofAll: 0, ofOwner: 0 };
+  return new Map(rows.map(({ owner, ...waiting }) => [owner, waiting]));
 }
 
 /**

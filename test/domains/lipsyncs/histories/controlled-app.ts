@@ -123,7 +123,7 @@ export class ControlledApp {
         speech: { text, voiceKey: undefined },
       },
     };
-    void createLipsync(this.instance.deps, this.watcher, request).catch(() => null);
+    void createLipsync(this.instance.creating, request).catch(() => null);
     await this.settle();
     const [row] = await this.db.query<{ id: string }>('select id from lipsyncs where text = $1', [
       text,
@@ -203,6 +203,7 @@ export class ControlledApp {
       upstream: { baseUrl: this.upstream.baseUrl, token },
       now: () => new Date(this.now),
       wrap: counted,
+      watcher: this.watcher,
     });
     this.#instances.push(instance);
     return instance;
