@@ -13,9 +13,6 @@ import type { CreateInput } from './input.ts';
 /** As in a page. With all fields that the client kit selects, 100 inputs cost an eighth of the limit of an operation. */
 const maxInputs = 100;
 
-/** How many inputs are checked and admitted together: few enough that other requests are admitted between them. */
-const chunkSize = 20;
-
 /** Each check can read the upstream, which other requests use at the same time. */
 const maxConcurrentChecks = 8;
 
@@ -63,12 +60,14 @@ export async function createLipsyncs(
   }
 
   try {
-    for (let first = 0; first < requests.length; first += chunkSize) {
-      const chunk = await Promise.all(requests.slice(first, first + chunkSize).map(check));
-      while (posts.size + chunk.length > maxConcurrentPosts) await Promise.race(posts);
-      // Admitted in this order.
-      const starts = chunk.map((checked, at) => start(checked, first + at));
+    for (let done = 0; done < requests.length; ) {
+      while (posts.size >= maxConcurrentPosts) await Promise.race(posts);
+      // Checked and admitted together. Each of them may be sent.
+      const chunk = requests.slice(done, done + maxConcurrentPosts - posts.size);
+      const checked = await Promise.all(chunk.map(check));
+      const starts = checked.map((each, at) => start(each, done + at));
       for (const { reason } of await rejected(starts)) throw reason;
+      done += chunk.length;
     }
   } finally {
     await Promise.allSettled(answers);
