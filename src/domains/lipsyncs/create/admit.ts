@@ -15,22 +15,24 @@ export type Admission =
   | { kind: 'duplicate' }
   | { kind: 'refused'; failure: Failure };
 
+/** Called with the lip-syncs that were committed as waiting. */
+export type OnQueued = (lipsyncs: readonly Lipsync[]) => void;
+
 export type Admit = (request: AdmissionRequest) => Promise<Admission>;
 
 /**
  * Admits requests in the order of the calls: each is sent now, waits or is rejected, and its row is inserted. The decisions
  * are made under the queue's lock, which keeps limits exact for any number of concurrent requests and instances. All
  * requests that arrive during one transaction share the next, so the lock is taken once for all of them.
- *
- * @param onQueued is called when lip-syncs were committed as waiting
  */
-export function createAdmission(deps: LipsyncDependencies, onQueued: () => void): Admit {
+export function createAdmission(deps: LipsyncDependencies, onQueued: OnQueued): Admit {
   const groups = new GroupedWork(async (requests: readonly AdmissionRequest[]) => {
     const admissions = await admitGroup(deps, requests);
     for (const admission of admissions) {
       if ('lipsync' in admission) trace('row-written', { lipsyncId: admission.lipsync.id });
     }
-    if (admissions.some(({ kind }) => kind === 'waiting')) onQueued();
+    const queued = admissions.flatMap((each) => (each.kind === 'waiting' ? [each.lipsync] : []));
+    if (queued.length > 0) onQueued(queued);
     return admissions;
   });
   return (request) => groups.run(request);

@@ -21,10 +21,10 @@ import { claimColumns } from '../dispatch/submit.ts';
 import type { FreshLipsync } from '../store/insert.ts';
 import { findByIdempotencyKeys } from '../store/lipsyncs.ts';
 import {
-  countWaiting,
   type JobNeeds,
   nextTurn,
   readNextOfEachOwner,
+  readWaiting,
   type Waiting,
 } from '../store/queue.ts';
 import { findRefusalsSince } from '../store/refusals.ts';
@@ -55,8 +55,9 @@ type State = {
   /** Lip-syncs by owner and key. */
   taken: Set<string>;
   refusals: Map<AdmissionRequest, StoredFailure | null>;
+  owners: string[];
   /** Read when the first request needs it. */
-  waiting: Map<string, Waiting> | null;
+  waiting: Waiting | null;
   nextInQueue: JobNeeds[] | null;
   /** The rows that this group has added to the queue. */
   queued: JobNeeds[];
@@ -94,7 +95,7 @@ async function readState(
   const usages = hasOwnerLimits(deps.limits) ? await readUsages(tx, owners, now) : new Map();
   const availability = await deps.accounts.readAvailability(tx, now);
   return {
-    ...{ tx, now, availability, usages, waiting: null, nextInQueue: null, queued: [] },
+    ...{ tx, now, availability, usages, owners, waiting: null, nextInQueue: null, queued: [] },
     // A process that stops sends nothing any more.
     slots: deps.stopping.aborted ? [] : await countSlots(tx, availability, now),
     taken: new Set(earlier.map(keyOf)),
@@ -155,14 +156,14 @@ async function enqueue(
   if (isSpentEverywhere(state.availability, accountId))
     return refuse(new InsufficientCreditsError());
   if (!mayWait) return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
-  state.waiting ??= await countWaiting(state.tx);
-  const own = state.waiting.get(owner) ?? { count: 0, neverSent: 0 };
-  const ofAll = [...state.waiting.values()].reduce((sum, { count: each }) => sum + each, 0);
+  state.waiting ??= await readWaiting(state.tx, state.owners);
+  const { ofAll, ofOwners } = state.waiting;
+  const own = ofOwners.get(owner) ?? { count: 0, neverSent: 0 };
   // An owner takes another place only while it has fewer waiting lip-syncs than the queue has free places. So one owner
   // alone fills at most half of the queue.
   if (own.count >= deps.limits.queue - ofAll) return refuse(new QueueFullError());
   const after = { count: own.count + 1, neverSent: own.neverSent + 1 };
-  state.waiting.set(owner, after);
+  state.waiting = { ofAll: ofAll + 1, ofOwners: new Map(ofOwners).set(owner, after) };
   state.queued.push(resolved);
   const row = { ...resolved, ...unclaimed, loggedPosition: after.neverSent, ...identify(state) };
   return { kind: 'waiting', row };

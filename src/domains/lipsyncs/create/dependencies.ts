@@ -1,6 +1,6 @@
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { LogWatcher } from '../progress/log-watcher.ts';
-import { type Admit, createAdmission } from './admit.ts';
+import { type Admit, createAdmission, type OnQueued } from './admit.ts';
 import { createEarlierSearch, type FindEarlier } from './earlier.ts';
 
 /** What the functions of this folder use. One set for each process: its parts group the requests of all callers. */
@@ -12,7 +12,7 @@ export type CreateDependencies = LipsyncDependencies & {
 
 export function withAdmission(
   deps: LipsyncDependencies,
-  { watcher, onQueued }: { watcher: LogWatcher; onQueued: () => void },
+  { watcher, onQueued }: { watcher: LogWatcher; onQueued: OnQueued },
 ): CreateDependencies {
   return {
     ...deps,

@@ -78,15 +78,24 @@ export async function hasWaitingFor(
 }
 
 /** How many lip-syncs of an owner wait, and how many of those were never sent: the place of the next one is behind these. */
-export type Waiting = { count: number; neverSent: number };
+export type OwnWaiting = { count: number; neverSent: number };
 
-/** Of each owner that has waiting lip-syncs. */
-export async function countWaiting(tx: Sql): Promise<Map<string, Waiting>> {
-  const rows = await tx.query<Waiting & { owner: string }>(
-    `select owner, count(*)::int as count, (count(*) filter (where attempts = 0))::int as "neverSent"
-     from lipsyncs where status = 'QUEUED' group by owner`,
+export type Waiting = { ofAll: number; ofOwners: Map<string, OwnWaiting> };
+
+/** Of all owners together, and of each of these that has a waiting lip-sync. Triggers keep the counts. */
+export async function readWaiting(tx: Sql, owners: readonly string[]): Promise<Waiting> {
+  const [row] = await tx.query<{ ofAll: number; own: (OwnWaiting & { owner: string })[] }>(
+    `select coalesce(sum(waiting), 0)::int as "ofAll", coalesce(jsonb_agg(
+       jsonb_build_object('owner', owner, 'count', waiting, 'neverSent', never_sent)
+     ) filter (where owner = any($1::text[])), '[]') as own
+     from waiting_counts`,
+    [owners],
   );
-  return new Map(rows.map(({ owner, ...waiting }) => [owner, waiting]));
+  const own = row?.own ?? [];
+  return {
+    ofAll: row?.ofAll ?? 0,
+    ofOwners: new Map(own.map(({ owner, ...waiting }) => [owner, waiting])),
+  };
 }
 
 /**
