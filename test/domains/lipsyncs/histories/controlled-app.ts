@@ -154,6 +154,18 @@ export class ControlledApp {
     }
   }
 
+  /** The counts that triggers keep are those of the queue. */
+  async expectTrueCounts(): Promise<void> {
+    const kept = await this.db.query(
+      'select owner, waiting, never_sent from waiting_counts order by owner',
+    );
+    const counted = await this.db.query(
+      `select owner, count(*)::int as waiting, (count(*) filter (where attempts = 0))::int as never_sent
+       from lipsyncs where status = 'QUEUED' group by owner order by owner`,
+    );
+    expect(kept).toEqual(counted);
+  }
+
   async cancel(owner: string, id: string): Promise<void> {
     const { deps } = this.instance;
     const work = cancelLipsync(deps, this.watcher, { owner, id }).catch(() => null);
