@@ -1,10 +1,11 @@
+import type { Sql } from '../../../database/connect.ts';
 import { GroupedWork } from '../../../database/grouped.ts';
 import type { Failure } from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { AccountSlots } from '../dispatch/slots.ts';
 import { insertLipsyncs } from '../store/insert.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
-import { lockQueue, notifyQueue } from '../store/queue.ts';
+import { notifyQueue, queueLock } from '../store/queue.ts';
 import { trace } from '../trace.ts';
 import { type AdmissionRequest, type Decision, decideAll } from './decide.ts';
 
@@ -42,8 +43,7 @@ async function admitGroup(
   deps: LipsyncDependencies,
   requests: readonly AdmissionRequest[],
 ): Promise<Admission[]> {
-  return deps.db.transaction(async (tx) => {
-    await lockQueue(tx);
+  const admit = async (tx: Sql): Promise<Admission[]> => {
     const decisions = await decideAll(deps, tx, requests);
     const rows = decisions.flatMap((decision) => ('row' in decision ? [decision.row] : []));
     for (const { id } of rows) trace('row-writing', { lipsyncId: id });
@@ -51,7 +51,8 @@ async function admitGroup(
     // This instance sends nothing any more, so another one must find the slot that may be free.
     if (rows.length > 0 && deps.stopping.aborted) await notifyQueue(tx);
     return decisions.map((decision) => toAdmission(decision, inserted));
-  });
+  };
+  return deps.db.transaction(admit, { lock: queueLock });
 }
 
 function toAdmission(decision: Decision, inserted: readonly Lipsync[]): Admission {

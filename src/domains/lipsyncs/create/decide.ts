@@ -23,8 +23,8 @@ import { findByIdempotencyKeys } from '../store/lipsyncs.ts';
 import {
   type JobNeeds,
   nextTurn,
+  readLoad,
   readNextOfEachOwner,
-  readWaiting,
   type Waiting,
 } from '../store/queue.ts';
 import { findRefusalsSince } from '../store/refusals.ts';
@@ -55,9 +55,8 @@ type State = {
   /** Lip-syncs by owner and key. */
   taken: Set<string>;
   refusals: Map<AdmissionRequest, StoredFailure | null>;
-  owners: string[];
+  waiting: Waiting;
   /** Read when the first request needs it. */
-  waiting: Waiting | null;
   nextInQueue: JobNeeds[] | null;
   /** The rows that this group has added to the queue. */
   queued: JobNeeds[];
@@ -94,10 +93,11 @@ async function readState(
   const owners = requests.map(({ resolved }) => resolved.owner);
   const usages = hasOwnerLimits(deps.limits) ? await readUsages(tx, owners, now) : new Map();
   const availability = await deps.accounts.readAvailability(tx, now);
+  const { held, waiting } = await readLoad(tx, owners);
   return {
-    ...{ tx, now, availability, usages, owners, waiting: null, nextInQueue: null, queued: [] },
+    ...{ tx, now, availability, usages, waiting, nextInQueue: null, queued: [] },
     // A process that stops sends nothing any more.
-    slots: deps.stopping.aborted ? [] : await countSlots(tx, availability, now),
+    slots: deps.stopping.aborted ? [] : await countSlots(tx, { availability, held, now }),
     taken: new Set(earlier.map(keyOf)),
     refusals: new Map(keyed.map((request, at) => [request, refusals[at] ?? null])),
     ids: requests.map(() => randomUUID()).sort(),
@@ -147,16 +147,15 @@ async function claim(
   return { kind: 'claimed', row, slots };
 }
 
-async function enqueue(
+function enqueue(
   deps: LipsyncDependencies,
   state: State,
   { resolved, mayWait }: AdmissionRequest,
-): Promise<Decision> {
+): Decision {
   const { owner, accountId, isAccountFixed } = resolved;
   if (isSpentEverywhere(state.availability, accountId))
     return refuse(new InsufficientCreditsError());
   if (!mayWait) return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
-  state.waiting ??= await readWaiting(state.tx, state.owners);
   const { ofAll, ofOwners } = state.waiting;
   const own = ofOwners.get(owner) ?? { count: 0, neverSent: 0 };
   // An owner takes another place only while it has fewer waiting lip-syncs than the queue has free places. So one owner

@@ -3,6 +3,7 @@ import type { AccountAvailability } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import {
   findSubmittingAccounts,
+  type HeldSlots,
   hasWaitingFor,
   type JobNeeds,
   readHeldSlots,
@@ -36,7 +37,8 @@ export async function readAccountSlots(
   sql: Sql,
   now: Date,
 ): Promise<AccountSlots[]> {
-  return countSlots(sql, await accounts.readAvailability(sql, now), now);
+  const availability = await accounts.readAvailability(sql, now);
+  return countSlots(sql, { availability, held: await readHeldSlots(sql), now });
 }
 
 /**
@@ -45,16 +47,15 @@ export async function readAccountSlots(
  */
 export async function countSlots(
   sql: Sql,
-  accounts: readonly AccountAvailability[],
-  now: Date,
+  known: { availability: readonly AccountAvailability[]; held: HeldSlots; now: Date },
 ): Promise<AccountSlots[]> {
-  const available = accounts.filter(
+  const { availability, held, now } = known;
+  const available = availability.filter(
     ({ isPaused, cooldownUntil }) => !isPaused && (cooldownUntil === null || cooldownUntil <= now),
   );
   const cooledDown = available.filter(({ cooldownUntil }) => cooldownUntil !== null);
   const ids = cooledDown.map(({ id }) => id);
   const beingTried = ids.length === 0 ? [] : await findSubmittingAccounts(sql, ids);
-  const held = await readHeldSlots(sql);
   return available
     .filter(({ id }) => !beingTried.includes(id))
     .map(({ id, email, maxJobs, externalLoad, isPresent, hasPendingError }) => ({

@@ -9,7 +9,7 @@ export async function notifyQueue(tx: Sql): Promise<void> {
 }
 
 /** The key of an advisory lock: arbitrary, but not used by any other lock of this database. */
-const queueLock = 7_254_110;
+export const queueLock = 7_254_110;
 
 /**
  * Every decision about slots is made under this one lock. It keeps limits exact for any number of concurrent requests
@@ -29,12 +29,14 @@ export async function nextTurn(tx: Sql): Promise<number> {
 /** What decides where a lip-sync can be sent. */
 export type JobNeeds = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>;
 
+const heldSlots = `select account_id as "accountId", count(*)::int as count from lipsyncs
+  where holds_slot and account_id is not null group by account_id`;
+
+export type HeldSlots = { accountId: string; count: number }[];
+
 /** How many slots of each account are held. Accounts without one are left out. */
-export async function readHeldSlots(sql: Sql): Promise<{ accountId: string; count: number }[]> {
-  return sql.query(
-    `select account_id as "accountId", count(*)::int as count from lipsyncs
-     where holds_slot and account_id is not null group by account_id`,
-  );
+export async function readHeldSlots(sql: Sql): Promise<HeldSlots> {
+  return sql.query(heldSlots);
 }
 
 /** Those of the accounts to which a POST is being sent. */
@@ -82,20 +84,25 @@ export type OwnWaiting = { count: number; neverSent: number };
 
 export type Waiting = { ofAll: number; ofOwners: Map<string, OwnWaiting> };
 
-/** Of all owners together, and of each of these that has a waiting lip-sync. Triggers keep the counts. */
-export async function readWaiting(tx: Sql, owners: readonly string[]): Promise<Waiting> {
-  const [row] = await tx.query<{ ofAll: number; own: (OwnWaiting & { owner: string })[] }>(
-    `select coalesce(sum(waiting), 0)::int as "ofAll", coalesce(jsonb_agg(
-       jsonb_build_object('owner', owner, 'count', waiting, 'neverSent', never_sent)
-     ) filter (where owner = any($1::text[])), '[]') as own
+/**
+ * The slots that are held, and how many lip-syncs wait: of all owners together, and of each of these that has a waiting one.
+ * Triggers keep the counts.
+ */
+export async function readLoad(
+  tx: Sql,
+  owners: readonly string[],
+): Promise<{ held: HeldSlots; waiting: Waiting }> {
+  type LoadRow = { held: HeldSlots; ofAll: number; own: (OwnWaiting & { owner: string })[] };
+  const [row] = await tx.query<LoadRow>(
+    `select (select coalesce(jsonb_agg(held), '[]') from (${heldSlots}) held) as held,
+       coalesce(sum(waiting), 0)::int as "ofAll", coalesce(jsonb_agg(
+         jsonb_build_object('owner', owner, 'count', waiting, 'neverSent', never_sent)
+       ) filter (where owner = any($1::text[])), '[]') as own
      from waiting_counts`,
     [owners],
   );
-  const own = row?.own ?? [];
-  return {
-    ofAll: row?.ofAll ?? 0,
-    ofOwners: new Map(own.map(({ owner, ...waiting }) => [owner, waiting])),
-  };
+  const ofOwners = new Map(row?.own.map(({ owner, ...waiting }) => [owner, waiting]));
+  return { held: row?.held ?? [], waiting: { ofAll: row?.ofAll ?? 0, ofOwners } };
 }
 
 /**
