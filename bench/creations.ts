@@ -31,7 +31,7 @@ const hourMs = 3_600_000;
 type Round = { rate: number; latenciesMs: number[] };
 
 export const run: Measurement = async ({ isShort }) => {
-  const size = isShort ? { rounds: 3, writes: 200 } : { rounds: 7, writes: 800 };
+  const size = isShort ? { rounds: 3, writes: 400 } : { rounds: 7, writes: 1_000 };
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-bench-'));
   const closers: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
@@ -61,14 +61,17 @@ export const run: Measurement = async ({ isShort }) => {
   }
 };
 
-/** Both in turn, after one round of each that does not count. */
+/** The program compiles its hot functions during the first thousand requests. */
+const warmUpWrites = 1_500;
+
+/** Both in turn, after writes of each that do not count. */
 async function alternate(
   subject: Subject,
   peer: Subject,
   size: { rounds: number; writes: number },
 ): Promise<Comparison[]> {
-  await measure(subject, size.writes);
-  await measure(peer, size.writes);
+  await measure(subject, warmUpWrites);
+  await measure(peer, warmUpWrites);
   const ours: Round[] = [];
   const theirs: Round[] = [];
   for (let round = 0; round < size.rounds; round += 1) {

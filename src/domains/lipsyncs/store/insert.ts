@@ -10,8 +10,8 @@ export type FreshLipsync = Partial<Lipsync> &
  * Inserts lip-syncs, each with its first event, in one statement. Their order in the queue is that of the list. All rows must
  * have the same columns.
  *
- * No notification is sent: a subscriber needs the id of a lip-sync, and no one can know the id of these before the commit.
- * A log that is opened afterwards is read from the table.
+ * No notification is sent: a subscriber needs the id of a lip-sync, and these ids are known to no client before the commit. A
+ * log that is opened afterwards is read from the table.
  */
 export async function insertLipsyncs(tx: Sql, fresh: readonly FreshLipsync[]): Promise<Lipsync[]> {
   const [first] = fresh;
