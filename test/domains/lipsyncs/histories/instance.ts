@@ -54,7 +54,11 @@ export function createInstance(parts: {
     },
     jobs,
     upstream,
-    accounts: { ...accounts, listPresent: counted(accounts.listPresent) },
+    accounts: {
+      ...accounts,
+      listPresent: counted(accounts.listPresent),
+      guardCredits: counted(accounts.guardCredits),
+    },
     videos: {
       ...videos,
       ids: { ...videos.ids, toKey: counted(toKey), toUpstream: counted(toUpstream) },
