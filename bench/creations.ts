@@ -31,7 +31,7 @@ const hourMs = 3_600_000;
 type Round = { rate: number; latenciesMs: number[] };
 
 export const run: Measurement = async ({ isShort }) => {
-  const size = isShort ? { rounds: 3, writes: 400 } : { rounds: 7, writes: 1_000 };
+  const size = isShort ? { rounds: 3, writes: 400 } : { rounds: 5, writes: 1_000 };
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-bench-'));
   const closers: (() => Promise<unknown>)[] = [
     () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
@@ -49,11 +49,12 @@ export const run: Measurement = async ({ isShort }) => {
     const url = () => postgres.createDatabase();
     const boss = await startBoss(await url());
     closers.push(boss.stop);
-    const embeddedBoss = await startBossOnPglite();
-    closers.push(embeddedBoss.stop);
     const database = { databaseUrl: await url(), connections: atOnce };
     const overHttp = await compare(startProgram(sandbox, database), boss);
     const inProcess = await compare(startInProcess(sandbox, { databaseUrl: await url() }), boss);
+    // Not before: PGlite runs in this process.
+    const embeddedBoss = await startBossOnPglite();
+    closers.push(embeddedBoss.stop);
     const embedded = await compare(startInProcess(sandbox, { databaseUrl: null }), embeddedBoss);
     return [...overHttp, ...inProcess, ...embedded.slice(0, 1).map(withoutPromise)];
   } finally {

@@ -1,5 +1,8 @@
 -- Waiting lip-syncs by what they can be sent to: whether one waits for a slot that is free is known without reading the queue.
 create index lipsyncs_queued on lipsyncs (off_peak, account_id) where status = 'QUEUED';
+-- What an instance looks for every second, however many wait: those that expire, and those that are with the upstream.
+create index lipsyncs_expiring on lipsyncs (expires_at) where status = 'QUEUED' and expires_at is not null;
+create index lipsyncs_running on lipsyncs (account_id) where finished_at is null and status <> 'QUEUED';
 
 -- How many lip-syncs of each owner wait, and how many of those were never sent. Kept by triggers, so that a decision about a
 -- new one does not count the queue. Every change of it is made under the queue's lock.
