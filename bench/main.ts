@@ -11,6 +11,7 @@ import { type Comparison, formatComparison, isNear, type Measurement, ratioOf } 
 const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
   reads: () => import('./reads.ts'),
   simulation: () => import('./simulation.ts'),
+  creations: () => import('./creations.ts'),
 };
 
 const { values, positionals } = parseArgs({

@@ -18,6 +18,7 @@ const maxFilesInFolder = 20;
 const tableOwners: Record<string, string> = {
   accounts: 'src/domains/accounts',
   erasures: 'src/domains/lipsyncs',
+  waiting_counts: 'src/domains/lipsyncs',
   id_prefixes: 'src/domains/videos',
   lipsync_events: 'src/domains/lipsyncs',
   lipsyncs: 'src/domains/lipsyncs',

@@ -101,6 +101,7 @@ class Embedded implements Database {
     return await runQuery<R>(this.#pglite, text, params);
   }
 
+  // Without `lock`: the one connection runs one transaction at a time.
   async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
     this.#scope.assertOutside('transaction()');
     return await retryConflicts(() =>

@@ -2,7 +2,7 @@ import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from
 import type { Log } from '../log.ts';
 import { errorCodeOf, isStatementRejected } from './failures.ts';
 import { Notifications } from './notifications.ts';
-import type { Database, Listener, Row, Sql } from './sql.ts';
+import type { Database, Listener, Row, Sql, TransactionOptions } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
 import { elementTypes, encodeParam, parsers } from './values.ts';
 
@@ -90,15 +90,19 @@ class Postgres implements Database {
     }
   }
 
-  async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    work: (tx: Sql) => Promise<T>,
+    { lock }: TransactionOptions = {},
+  ): Promise<T> {
     this.#scope.assertOutside('transaction()');
-    return await retryConflicts(() => this.#attempt(work));
+    const begin = lock === undefined ? 'begin' : `begin; select pg_advisory_xact_lock(${lock})`;
+    return await retryConflicts(() => this.#attempt(begin, work));
   }
 
-  async #attempt<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+  async #attempt<T>(begin: string, work: (tx: Sql) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
     try {
-      await client.query('begin');
+      await client.query(begin);
       const result = await this.#scope.run((text, params) => runQuery(client, text, params), work);
       await commit(client);
       client.release();

@@ -16,6 +16,11 @@ export type Listener = {
   onReconnected(): void;
 };
 
+export type TransactionOptions = {
+  /** The key of an advisory lock that the transaction takes at its beginning, with the same message to the server. */
+  lock?: number;
+};
+
 export type Database = Sql & {
   kind: 'embedded' | 'postgres';
   /**
@@ -23,7 +28,7 @@ export type Database = Sql & {
    * 3 times, so its only side effects must be in the database. It must be fast: PGlite has one connection, and all other
    * queries wait. Inside `work` use only `tx`; other methods of this database throw.
    */
-  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Resolves once messages can arrive. On PostgreSQL all channels share one connection, which reconnects until `close`. */
   listen(channel: string, listener: Listener): Promise<() => Promise<void>>;
   ping(): Promise<void>;

@@ -26,11 +26,14 @@ export function createCreditGuard(options: {
   const { db, upstream, now, log } = options;
   const reads = new CoalescedReads<void>();
   const readAtMs = new Map<string, number>();
+  const reading = new Set<string>();
+
+  const isFresh = (id: string) =>
+    now().getTime() - (readAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < freshMs;
 
   async function checkCredits({ id, email }: Account): Promise<void> {
-    const nowMs = now().getTime();
-    if (nowMs - (readAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < freshMs) return;
-    readAtMs.set(id, nowMs);
+    readAtMs.set(id, now().getTime());
+    reading.add(id);
     try {
       const { isSpent } = await getFeatures(upstream, email);
       if (!isSpent) return;
@@ -39,13 +42,18 @@ export function createCreditGuard(options: {
     } catch (thrown) {
       if (!(thrown instanceof Failure)) throw thrown;
       log.debug({ accountId: id, code: thrown.code }, 'could not read the credits of an account');
+    } finally {
+      reading.delete(id);
     }
   }
 
   return async (accounts: readonly Account[]): Promise<void> => {
-    const open = accounts.filter(({ pausedBy }) => pausedBy === null);
-    // Also for recently read accounts: a caller that comes while the read is in progress waits for its result.
-    const checks = open.map((account) => reads.read(account.id, () => checkCredits(account)));
+    // A caller that comes while a read is in progress waits for its result.
+    const unknown = accounts.filter(
+      ({ id, pausedBy }) => pausedBy === null && (reading.has(id) || !isFresh(id)),
+    );
+    if (unknown.length === 0) return;
+    const checks = unknown.map((account) => reads.read(account.id, () => checkCredits(account)));
     const done = new AbortController();
     const { signal } = done;
     const timeout = wait(maxWaitMs, undefined, { ref: false, signal }).catch(() => undefined);

@@ -18,7 +18,6 @@ import {
   emailOf,
   endCooldown,
   findOrInsertByEmail,
-  isSpentEverywhere,
   notifyQueue,
   type Probe,
   pauseAccount,
@@ -67,6 +66,8 @@ export type AccountService = {
   receiveChanges(): Promise<void>;
   /** The account with an e-mail found in a video id; inserted as not present if the upstream never listed it. */
   ensure(email: string): Promise<Account>;
+  /** The id of the account with this e-mail, as `ensure` gives it. Read once: an account is never deleted. */
+  idOf(email: string): Promise<string>;
   /** Nothing is sent to the account until a probe finds it recovered. False if it was already paused by this code. */
   pause(tx: Sql, accountId: string, code: FailureCode): Promise<boolean>;
   /** Pauses the accounts without credits, from readings at most a minute old. Doesn't throw failures. */
@@ -85,8 +86,6 @@ export type AccountService = {
   emailOf(sql: Sql, accountId: string): Promise<string | null>;
   /** What decides whether jobs can be sent: one entry for every account, in the order of their ids. */
   readAvailability(sql: Sql, now: Date): Promise<AccountAvailability[]>;
-  /** Whether waiting is useless because every account that could do the job is out of credits. Null = any account. */
-  isSpentEverywhere(sql: Sql, accountId: string | null): Promise<boolean>;
   /** The e-mail for POST /files: of a healthy account if there is one. Throws as `listPresent` does. */
   pickForUpload(): Promise<string | undefined>;
   /** For admins: every present account with its load and credits. List and credits are at most `READ_FRESH_MS` old. */
@@ -103,6 +102,15 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   const list = createAccountList(options);
   const { refresh, listPresent } = list;
   const overviews = createOverviews({ ...options, changes, refresh });
+  const ids = new Map<string, string>();
+
+  async function ensure(email: string): Promise<Account> {
+    const account = await findOrInsertByEmail(db, { id: createId(), email });
+    if (account === null) throw new Error('An account was removed while it was being read.');
+    ids.set(email, account.id);
+    return account;
+  }
+
   return {
     refresh,
     listPresent,
@@ -113,11 +121,8 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     onChange: (listener) =>
       changes.onChange((id) => listener(id === null ? null : list.emailOf(id))),
     receiveChanges: changes.receive,
-    async ensure(email) {
-      const account = await findOrInsertByEmail(db, { id: createId(), email });
-      if (account === null) throw new Error('An account was removed while it was being read.');
-      return account;
-    },
+    ensure,
+    idOf: async (email) => ids.get(email) ?? (await ensure(email)).id,
     pause: (tx, accountId, code) => pauseAccount(tx, accountId, { code, at: now() }),
     guardCredits: createCreditGuard(options),
     coolDown: coolDownAccount,
@@ -127,7 +132,6 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     recordExternalLoad: (email, count) => recordExternalLoad(db, { email, count, at: now() }),
     emailOf,
     readAvailability,
-    isSpentEverywhere,
     async pickForUpload() {
       return sortHealthyFirst(await listPresent())[0]?.email;
     },

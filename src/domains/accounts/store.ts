@@ -29,6 +29,8 @@ export type AccountAvailability = Pick<
   'id' | 'email' | 'maxJobs' | 'isPresent' | 'hasPendingError' | 'cooldownUntil'
 > & {
   isPaused: boolean;
+  /** Paused because its credits were read and none were left. */
+  isSpent: boolean;
   /** Slots that jobs of other clients take; 0 where the last reading is older than a minute. */
   externalLoad: number;
 };
@@ -244,19 +246,9 @@ export async function readAvailability(sql: Sql, now: Date): Promise<AccountAvai
   return sql.query<AccountAvailability>(
     `select id, email, max_jobs as "maxJobs", is_present as "isPresent",
        has_pending_error as "hasPendingError", cooldown_until as "cooldownUntil",
-       paused_by is not null as "isPaused",
+       paused_by is not null as "isPaused", is_spent as "isSpent",
        case when others_at > $1 then others else 0 end as "externalLoad"
      from accounts order by id`,
     [new Date(now.getTime() - externalLoadMs)],
   );
-}
-
-/** @param id null = all present accounts; false if there is none */
-export async function isSpentEverywhere(sql: Sql, id: string | null): Promise<boolean> {
-  const [row] = await sql.query<{ isSpent: boolean | null }>(
-    `select bool_and(is_spent) as "isSpent" from accounts
-     where case when $1::text is null then is_present else id = $1 end`,
-    [id],
-  );
-  return row?.isSpent === true;
 }

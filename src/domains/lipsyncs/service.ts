@@ -2,6 +2,7 @@ import type { Failure } from '../../errors.ts';
 import { cancelLipsync } from './cancel.ts';
 import { createLipsyncs } from './create/batch.ts';
 import { type Creation, createLipsync } from './create/create.ts';
+import { withAdmission } from './create/dependencies.ts';
 import type { CreateInput } from './create/input.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { createScheduler } from './dispatch/scheduler.ts';
@@ -9,13 +10,13 @@ import { deleteLipsync, eraseFinished, findOwn, isListPosition, listOwn } from '
 import { decodeCursor, encodeCursor } from './progress/cursor.ts';
 import { estimatedCompletion } from './progress/estimate.ts';
 import { LogWatcher } from './progress/log-watcher.ts';
+import { createPositionReader } from './progress/position.ts';
 import { type ListRequest, subscribeToLipsync, subscribeToLipsyncs } from './progress/subscribe.ts';
 import { percentOf } from './progress/transition.ts';
 import { createCallbackHandler } from './reconcile/callbacks.ts';
 import { type LipsyncEvent, readEvents } from './store/events.ts';
 import { countByStatus, eraseVideoUrls, type Lipsync } from './store/lipsyncs.ts';
 import type { LipsyncPage, ListPosition } from './store/list.ts';
-import { readPositions } from './store/positions.ts';
 import { readUsage } from './store/usage.ts';
 
 export type { Cancellation } from './cancel.ts';
@@ -29,6 +30,8 @@ export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping
 /** For the videos slice, after a video was deleted upstream. A plain function, because this slice depends on that one. */
 export { eraseVideoUrls, isListPosition };
 
+type Caller = { owner: string; canSeeAll: boolean };
+
 /** The functions of this slice. Nothing is sent or polled before `start`. */
 export async function createLipsyncService(options: LipsyncOptions) {
   const stopping = new AbortController();
@@ -41,17 +44,20 @@ export async function createLipsyncService(options: LipsyncOptions) {
   await watcher.open();
   const scheduler = createScheduler(deps);
   const callbacks = createCallbackHandler(deps);
+  const positions = createPositionReader(deps.db);
+  const onQueued = (lipsyncs: readonly Lipsync[]) => {
+    lipsyncs.forEach(positions.remember);
+    scheduler.wake();
+  };
+  const creating = withAdmission(deps, { watcher, onQueued });
 
   return {
     /** Throws failures. */
-    create: (request: { owner: string; canSeeAll: boolean; input: CreateInput }) =>
-      createLipsync(deps, watcher, request),
+    create: (request: Caller & { input: CreateInput }) => createLipsync(creating, request),
     /** The result of each input, in their order. */
-    createAll: (request: {
-      owner: string;
-      canSeeAll: boolean;
-      inputs: readonly CreateInput[];
-    }): Promise<(Creation | Failure)[]> => createLipsyncs(deps, watcher, request),
+    createAll: (
+      request: Caller & { inputs: readonly CreateInput[] },
+    ): Promise<(Creation | Failure)[]> => createLipsyncs(creating, request),
     cancel: (request: { owner: string; id: string }) => cancelLipsync(deps, watcher, request),
     delete: (request: { owner: string; id: string }) => deleteLipsync(deps, request),
     findOwn: (owner: string, keys: readonly string[]) => findOwn(deps.db, owner, keys),
@@ -70,7 +76,7 @@ export async function createLipsyncService(options: LipsyncOptions) {
       percent: percentOf(lipsync, deps.now()),
       estimatedCompletionAt: completionOf(lipsync, deps.now()),
     }),
-    readPositions: (ids: readonly string[]) => readPositions(deps.db, ids),
+    readPosition: positions.read,
 
     /** @throws InvalidInputError if the cursor does not belong to this lip-sync */
     subscribe: (lipsync: Lipsync, cursor: string | null) =>

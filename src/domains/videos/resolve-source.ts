@@ -1,30 +1,54 @@
+import type { Database } from '../../database/connect.ts';
+import { GroupedWork } from '../../database/grouped.ts';
 import { InvalidInputError } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
 import { createDirectReader } from './kept-lists.ts';
 import { findVideo } from './load.ts';
 import { isFinalStatus } from './status.ts';
-import { readVideoCopies } from './store.ts';
+import { readVideoCopies, type VideoCopy } from './store.ts';
 import { isDeleted, type StoredVideo } from './stored-video.ts';
 
 /** A finished video as the source of a lip-sync. `accountId`: the only account that can use it; null if the id names none. */
 export type VideoSource = { upstreamId: string; accountId: string | null; video: StoredVideo };
 
-/** See `VideoService.resolveSource`. */
-export async function resolveSource(
+/** Reads the stored copies for all sources that are resolved at the same time together. */
+export function createSourceResolver(deps: VideoDependencies) {
+  const copies = new GroupedWork((asked: readonly Asked[]) => readCopies(deps.db, asked));
+  return (viewer: Viewer, key: string) => resolveSource(deps, { viewer, key }, copies);
+}
+
+type Asked = { owner: string; key: string };
+
+/** One statement for each owner. */
+async function readCopies(
+  db: Database,
+  asked: readonly Asked[],
+): Promise<(VideoCopy | undefined)[]> {
+  const byOwner = Map.groupBy(asked, ({ owner }) => owner);
+  const reads = [...byOwner].map(async ([owner, own]) => {
+    const keys = new Set(own.map(({ key }) => key));
+    const copies = await readVideoCopies(db, owner, [...keys]);
+    return [owner, new Map(copies.map((copy) => [copy.key, copy]))] as const;
+  });
+  const found = new Map(await Promise.all(reads));
+  return asked.map(({ owner, key }) => found.get(owner)?.get(key));
+}
+
+async function resolveSource(
   deps: VideoDependencies,
-  viewer: Viewer,
-  key: string,
+  { viewer, key }: { viewer: Viewer; key: string },
+  copies: GroupedWork<Asked, VideoCopy | undefined>,
 ): Promise<VideoSource | null> {
   const upstreamId = await deps.ids.toUpstream(key);
   if (upstreamId === null) return null;
-  const [copy] = await readVideoCopies(deps.db, viewer.owner, [key]);
+  const copy = await copies.run({ owner: viewer.owner, key });
   if (copy === undefined || !(copy.isOwn || viewer.canSeeAll)) return null;
   const video = await readFinished(deps, copy.video, { key, upstreamId });
   if (video === null) return null;
   const email = accountEmailOf(upstreamId);
-  const account = email === null ? null : await deps.accounts.ensure(email);
-  return { upstreamId, accountId: account?.id ?? null, video };
+  const accountId = email === null ? null : await deps.accounts.idOf(email);
+  return { upstreamId, accountId, video };
 }
 
 async function readFinished(

@@ -13,7 +13,7 @@ import { KeptLists } from './kept-lists.ts';
 import { createVideoList, type VideoPage, type VideoPageRequest } from './list.ts';
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
-import { resolveSource, type VideoSource } from './resolve-source.ts';
+import { createSourceResolver, type VideoSource } from './resolve-source.ts';
 import { type StoredVideo, toStored } from './stored-video.ts';
 
 export type { Viewer } from './dependencies.ts';
@@ -65,7 +65,7 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
     load: (viewer, keys) => loadVideos(deps, kept, { viewer, keys }),
     list: createVideoList(deps, kept),
-    resolveSource: (viewer, key) => resolveSource(deps, viewer, key),
+    resolveSource: createSourceResolver(deps),
     remove: (viewer, video) => removeVideo(deps, viewer, video),
   };
 }

@@ -1,138 +1,66 @@
-import { randomUUID } from 'node:crypto';
 import type { Sql } from '../../../database/connect.ts';
-import {
-  InsufficientCreditsError,
-  QueueFullError,
-  QuotaExceededError,
-  restoreFailure,
-} from '../../../errors.ts';
+import { GroupedWork } from '../../../database/grouped.ts';
+import type { Failure } from '../../../errors.ts';
 import { notifyQueue } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
-import { noFreeSlot } from '../dispatch/rate-limit.ts';
-import {
-  type AccountSlots,
-  chooseAccount,
-  hasWaitingCandidate,
-  readAccountSlots,
-} from '../dispatch/slots.ts';
-import { claimColumns } from '../dispatch/submit.ts';
-import { appendChangeEvent, changeContext } from '../progress/transition.ts';
-import { findByIdempotencyKey, insertLipsync, type Lipsync } from '../store/lipsyncs.ts';
-import { countWaiting, lockQueue, nextTurn } from '../store/queue.ts';
-import { findRefusalSince } from '../store/refusals.ts';
-import { readUsage } from '../store/usage.ts';
+import type { AccountSlots } from '../dispatch/slots.ts';
+import { insertLipsyncs } from '../store/insert.ts';
+import type { Lipsync } from '../store/lipsyncs.ts';
+import { queueLock } from '../store/queue.ts';
 import { trace } from '../trace.ts';
-import type { ResolvedRequest } from './resolve.ts';
+import { type AdmissionRequest, type Decision, decideAll } from './decide.ts';
 
 export type Admission =
   | { kind: 'claimed'; lipsync: Lipsync; slots: AccountSlots }
   | { kind: 'waiting'; lipsync: Lipsync }
   /** A request with the same idempotency key was admitted before. */
-  | { kind: 'duplicate' };
+  | { kind: 'duplicate' }
+  | { kind: 'refused'; failure: Failure };
+
+/** Called with the lip-syncs that were committed as waiting. */
+export type OnQueued = (lipsyncs: readonly Lipsync[]) => void;
+
+export type Admit = (request: AdmissionRequest) => Promise<Admission>;
 
 /**
- * Decides under the queue's lock whether a request is sent now, waits or is rejected, and inserts its row. The lock keeps
- * limits exact for any number of concurrent requests and instances. Throws failures.
+ * Admits requests in the order of the calls: each is sent now, waits or is rejected, and its row is inserted. The decisions
+ * are made under the queue's lock, which keeps limits exact for any number of concurrent requests and instances. All
+ * requests that arrive during one transaction share the next, so the lock is taken once for all of them.
  */
-export async function admit(
-  deps: LipsyncDependencies,
-  request: ResolvedRequest,
-  options: { lastRefusal: number; mayWait: boolean },
-): Promise<Admission> {
-  const admission = await deps.db.transaction<Admission>(async (tx) => {
-    await lockQueue(tx);
-    if (await isDuplicate(tx, request, options.lastRefusal)) return { kind: 'duplicate' };
-    const exceeded = await findExceededLimit(deps, tx, request.owner);
-    if (exceeded !== null) throw exceeded;
-    const slots = await findSlots(deps, tx, request);
-    if (slots === null) return enqueue(deps, tx, { request, mayWait: options.mayWait });
-    const turn = await nextTurn(tx);
-    const claim = claimColumns(deps, slots, { offPeak: request.offPeak, attempts: 0, turn });
-    return { kind: 'claimed', lipsync: await insert(deps, tx, { ...request, ...claim }), slots };
+export function createAdmission(deps: LipsyncDependencies, onQueued: OnQueued): Admit {
+  const groups = new GroupedWork(async (requests: readonly AdmissionRequest[]) => {
+    const admissions = await admitGroup(deps, requests);
+    for (const admission of admissions) {
+      if ('lipsync' in admission) trace('row-written', { lipsyncId: admission.lipsync.id });
+    }
+    const queued = admissions.flatMap((each) => (each.kind === 'waiting' ? [each.lipsync] : []));
+    if (queued.length > 0) onQueued(queued);
+    return admissions;
   });
-  if (admission.kind !== 'duplicate') trace('row-written', { lipsyncId: admission.lipsync.id });
-  return admission;
+  return (request) => groups.run(request);
 }
 
-/** The limit that the owner has used up, if any. Exact only under the queue's lock. */
-export async function findExceededLimit(
+async function admitGroup(
   deps: LipsyncDependencies,
-  sql: Sql,
-  owner: string,
-): Promise<QuotaExceededError | null> {
-  const { perDay, inFlight } = deps.limits;
-  if (perDay === null && inFlight === null) return null;
-  const usage = await readUsage(sql, owner, deps.now());
-  if (inFlight !== null && usage.inFlight >= inFlight) {
-    return new QuotaExceededError(`${inFlight} lip-syncs at a time`, 30);
-  }
-  if (perDay !== null && usage.today >= perDay) {
-    return new QuotaExceededError(`${perDay} lip-syncs a day`, usage.secondsUntilNext);
-  }
-  return null;
+  requests: readonly AdmissionRequest[],
+): Promise<Admission[]> {
+  const admit = async (tx: Sql): Promise<Admission[]> => {
+    const decisions = await decideAll(deps, tx, requests);
+    const rows = decisions.flatMap((decision) => ('row' in decision ? [decision.row] : []));
+    for (const { id } of rows) trace('row-writing', { lipsyncId: id });
+    const inserted = await insertLipsyncs(tx, rows);
+    // This instance sends nothing any more, so another one must find the slot that may be free.
+    if (rows.length > 0 && deps.stopping.aborted) await notifyQueue(tx);
+    return decisions.map((decision) => toAdmission(decision, inserted));
+  };
+  return deps.db.transaction(admit, { lock: queueLock });
 }
 
-/** @throws the failure with which a concurrent request with the same key was rejected while this one was being checked */
-async function isDuplicate(
-  tx: Sql,
-  request: ResolvedRequest,
-  lastRefusal: number,
-): Promise<boolean> {
-  if (request.idempotencyKey === null) return false;
-  if ((await findByIdempotencyKey(tx, request)) !== null) return true;
-  const refusal = await findRefusalSince(tx, request, lastRefusal);
-  if (refusal !== null) throw restoreFailure(refusal);
-  return false;
-}
-
-/** The account to which the request can be sent now. Null if it must wait. */
-async function findSlots(
-  deps: LipsyncDependencies,
-  tx: Sql,
-  request: ResolvedRequest,
-): Promise<AccountSlots | null> {
-  if (deps.stopping.aborted) return null;
-  const now = deps.now();
-  const slots = chooseAccount(await readAccountSlots(deps, tx, now), request);
-  if (slots === null) return null;
-  const mustWait = await hasWaitingCandidate(tx, slots, { offPeak: request.offPeak, now });
-  return mustWait ? null : slots;
-}
-
-async function enqueue(
-  deps: LipsyncDependencies,
-  tx: Sql,
-  { request, mayWait }: { request: ResolvedRequest; mayWait: boolean },
-): Promise<Admission> {
-  if (await deps.accounts.isSpentEverywhere(tx, request.accountId)) {
-    throw new InsufficientCreditsError();
-  }
-  if (!mayWait) throw noFreeSlot(request.isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY');
-  await checkQueueShare(deps, tx, request.owner);
-  await notifyQueue(tx);
-  return { kind: 'waiting', lipsync: await insert(deps, tx, { ...request, status: 'QUEUED' }) };
-}
-
-/**
- * An owner takes another place only while it has fewer waiting lip-syncs than the queue has free places. So one owner alone
- * fills at most half of the queue. Exact only under the queue's lock.
- *
- * @throws QueueFullError
- */
-async function checkQueueShare(deps: LipsyncDependencies, tx: Sql, owner: string): Promise<void> {
-  const { ofAll, ofOwner } = await countWaiting(tx, owner);
-  const free = deps.limits.queue - ofAll;
-  if (ofOwner >= free) throw new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE');
-}
-
-/** Inserts the row and its first event. */
-async function insert(
-  deps: LipsyncDependencies,
-  tx: Sql,
-  row: ResolvedRequest & Pick<Lipsync, 'status'>,
-): Promise<Lipsync> {
-  const id = randomUUID();
-  trace('row-writing', { lipsyncId: id });
-  const lipsync = await insertLipsync(tx, { ...row, id, createdAt: deps.now() });
-  return appendChangeEvent(tx, lipsync, changeContext(deps, 'GATEWAY'));
+function toAdmission(decision: Decision, inserted: readonly Lipsync[]): Admission {
+  if (!('row' in decision)) return decision;
+  const lipsync = inserted.find(({ id }) => id === decision.row.id);
+  if (lipsync === undefined) throw new Error('A lip-sync was not inserted.');
+  return decision.kind === 'claimed'
+    ? { kind: 'claimed', lipsync, slots: decision.slots }
+    : { kind: 'waiting', lipsync };
 }

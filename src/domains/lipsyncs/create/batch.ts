@@ -1,6 +1,5 @@
+import pLimit from 'p-limit';
 import { Failure, InvalidInputError } from '../../../errors.ts';
-import type { LipsyncDependencies } from '../dependencies.ts';
-import type { LogWatcher } from '../progress/log-watcher.ts';
 import {
   type CheckedRequest,
   type CreateRequest,
@@ -8,12 +7,13 @@ import {
   checkRequest,
   sendOrEnqueue,
 } from './create.ts';
+import type { CreateDependencies } from './dependencies.ts';
 import type { CreateInput } from './input.ts';
 
 /** As in a page. With all fields that the client kit selects, 100 inputs cost an eighth of the limit of an operation. */
 const maxInputs = 100;
 
-/** Each check reads some rows and perhaps the upstream, which other requests use at the same time. */
+/** Each check can read the upstream, which other requests use at the same time. */
 const maxConcurrentChecks = 8;
 
 /**
@@ -30,37 +30,54 @@ const maxConcurrentPosts = 24;
  * @throws InvalidInputError if the list itself is invalid; then nothing is created
  */
 export async function createLipsyncs(
-  deps: LipsyncDependencies,
-  watcher: LogWatcher,
+  deps: CreateDependencies,
   { inputs, ...caller }: { owner: string; canSeeAll: boolean; inputs: readonly CreateInput[] },
 ): Promise<(Creation | Failure)[]> {
   checkList(inputs);
   const receivedAt = deps.now();
   const requests = inputs.map((input): CreateRequest => ({ ...caller, input, receivedAt }));
+  const limitChecks = pLimit(maxConcurrentChecks);
   const posts = new Set<Promise<unknown>>();
   const answers: Promise<Creation | Failure>[] = [];
 
-  async function startNext(checked: CheckedRequest): Promise<void> {
-    if (posts.size >= maxConcurrentPosts) await Promise.race(posts);
-    const pending = await sendOrEnqueue(deps, watcher, checked);
+  const check = (request: CreateRequest) =>
+    limitChecks(() => catchFailure(checkRequest(deps, request)));
+
+  /** Resolves when the request is admitted. The answer may come later. */
+  async function start(checked: CheckedRequest | Failure, at: number): Promise<void> {
+    const pending =
+      checked instanceof Failure ? checked : await catchFailure(sendOrEnqueue(deps, checked));
+    if (pending instanceof Failure) {
+      answers[at] = Promise.resolve(pending);
+      return;
+    }
     const answer = markHandled(catchFailure(pending.answer()));
-    answers.push(answer);
+    answers[at] = answer;
     if (!pending.isSent) return;
     const remove = () => posts.delete(post);
     const post: Promise<unknown> = answer.then(remove, remove);
     posts.add(post);
   }
 
-  const check = (request: CreateRequest) => catchFailure(checkRequest(deps, request));
   try {
-    for await (const checked of runAhead(requests, check)) {
-      const failure = checked instanceof Failure ? checked : await catchFailure(startNext(checked));
-      if (failure instanceof Failure) answers.push(Promise.resolve(failure));
+    for (let done = 0; done < requests.length; ) {
+      while (posts.size >= maxConcurrentPosts) await Promise.race(posts);
+      // Checked and admitted together. Each of them may be sent.
+      const chunk = requests.slice(done, done + maxConcurrentPosts - posts.size);
+      const checked = await Promise.all(chunk.map(check));
+      const starts = checked.map((each, at) => start(each, done + at));
+      for (const { reason } of await rejected(starts)) throw reason;
+      done += chunk.length;
     }
   } finally {
     await Promise.allSettled(answers);
   }
   return Promise.all(answers);
+}
+
+async function rejected(work: readonly Promise<unknown>[]): Promise<PromiseRejectedResult[]> {
+  const results = await Promise.allSettled(work);
+  return results.filter((result) => result.status === 'rejected');
 }
 
 /** Two inputs with the same key reject the whole list, because it is unclear which of them is meant. */
@@ -77,21 +94,6 @@ function checkList(inputs: readonly CreateInput[]): void {
     return [{ path: ['inputs', `${at}`, 'idempotencyKey'], message }];
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
-}
-
-/** Yields the results in order, and starts at most `maxConcurrentChecks` items ahead of the consumer. */
-async function* runAhead<T, R>(
-  items: readonly T[],
-  start: (item: T) => Promise<R>,
-): AsyncGenerator<R, void> {
-  const started: Promise<R>[] = [];
-  for (const at of items.keys()) {
-    for (const item of items.slice(started.length, at + maxConcurrentChecks)) {
-      started.push(markHandled(start(item)));
-    }
-    const result = started[at];
-    if (result !== undefined) yield result;
-  }
 }
 
 /** Returns a thrown failure as a value. Unexpected errors are thrown on. */

@@ -10,10 +10,9 @@ import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Settlement } from '../dispatch/settle.ts';
 import { startSubmission } from '../dispatch/submit.ts';
 import { isCreateRequestWaiting, isOutcomePending } from '../lifecycle.ts';
-import type { LogWatcher } from '../progress/log-watcher.ts';
-import { findByIdempotencyKey, findLipsync, type Lipsync } from '../store/lipsyncs.ts';
-import { findLastRefusal, findRefusal, findRefusalSince } from '../store/refusals.ts';
-import { admit, findExceededLimit } from './admit.ts';
+import { findByIdempotencyKeys, findLipsync, type Lipsync } from '../store/lipsyncs.ts';
+import { findRefusal, findRefusalsSince } from '../store/refusals.ts';
+import type { CreateDependencies } from './dependencies.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
 import { type ResolvedRequest, resolveRequest } from './resolve.ts';
 
@@ -42,34 +41,30 @@ export type PendingAnswer = { isSent: boolean; answer: () => Promise<Creation> }
 
 /** Throws failures. */
 export async function createLipsync(
-  deps: LipsyncDependencies,
-  watcher: LogWatcher,
+  deps: CreateDependencies,
   request: Omit<CreateRequest, 'receivedAt' | 'lastRefusal'>,
 ): Promise<Creation> {
   const checked = await checkRequest(deps, { ...request, receivedAt: deps.now() });
-  const { answer } = await sendOrEnqueue(deps, watcher, checked);
+  const { answer } = await sendOrEnqueue(deps, checked);
   return answer();
 }
 
 /** All checks that do not need the queue's lock. Several requests can be checked concurrently. Throws failures. */
 export async function checkRequest(
-  deps: LipsyncDependencies,
+  deps: CreateDependencies,
   received: CreateRequest,
 ): Promise<CheckedRequest> {
   const { owner, input, receivedAt } = received;
   checkShape(input, deps.webhooks);
   const fingerprint = fingerprintOf(input);
-  const { idempotencyKey } = input;
-  const key = { owner, idempotencyKey };
-  const lastRefusal = received.lastRefusal ?? (await findLastRefusal(deps.db, key));
+  const key = { owner, idempotencyKey: input.idempotencyKey };
+  const { lipsync: earlier, exceeded, ...found } = await deps.findEarlier(key);
+  const lastRefusal = received.lastRefusal ?? found.lastRefusal;
   const request = { ...received, lastRefusal };
-  // Read before the lookup by key: a concurrent request with the same key may have used up the limit, and is found then.
-  const exceeded = await findExceededLimit(deps, deps.db, owner);
-  const earlier = await findByIdempotencyKey(deps.db, key);
   if (earlier !== null) return { request, fingerprint, earlier };
   if (exceeded !== null) {
-    const refusal = await findRefusalSince(deps.db, { ...key, fingerprint }, lastRefusal);
-    throw refusal === null ? exceeded : restoreFailure(refusal);
+    const [refusal] = await findRefusalsSince(deps.db, [{ ...key, fingerprint, lastRefusal }]);
+    throw refusal == null ? exceeded : restoreFailure(refusal);
   }
   checkExpiry(input, receivedAt);
   const resolved = await resolveRequest(deps, { ...request, fingerprint });
@@ -78,27 +73,27 @@ export async function checkRequest(
 
 /** Sends the request if a slot is free, else queues it. The order of the calls is the order in the queue. Throws failures. */
 export async function sendOrEnqueue(
-  deps: LipsyncDependencies,
-  watcher: LogWatcher,
+  deps: CreateDependencies,
   checked: CheckedRequest,
 ): Promise<PendingAnswer> {
   const { request, fingerprint } = checked;
   const replayOf = (lipsync: Lipsync): PendingAnswer => ({
     isSent: false,
-    answer: () => replay(deps, watcher, { lipsync, fingerprint }),
+    answer: () => replay(deps, { lipsync, fingerprint }),
   });
   if ('earlier' in checked) return replayOf(checked.earlier);
   const { owner, input, lastRefusal } = request;
   const { idempotencyKey, mayWait } = input;
-  const admission = await admit(deps, checked.resolved, { lastRefusal, mayWait });
+  const admission = await deps.admit({ resolved: checked.resolved, lastRefusal, mayWait });
+  if (admission.kind === 'refused') throw admission.failure;
   if (admission.kind === 'waiting') {
     const { lipsync } = admission;
     return { isSent: false, answer: async () => ({ lipsync, replayed: false }) };
   }
   if (admission.kind === 'duplicate') {
-    const lipsync = await findByIdempotencyKey(deps.db, { owner, idempotencyKey });
-    // Null if it was rejected between the two reads. Checking again finds the refusal.
-    if (lipsync === null) return sendOrEnqueue(deps, watcher, await checkRequest(deps, request));
+    const [lipsync] = await findByIdempotencyKeys(deps.db, [{ owner, idempotencyKey }]);
+    // Missing if it was rejected between the two reads. Checking again finds the refusal.
+    if (lipsync === undefined) return sendOrEnqueue(deps, await checkRequest(deps, request));
     return replayOf(lipsync);
   }
   const { lipsync, slots } = admission;
@@ -118,14 +113,13 @@ async function toCreation(
 
 /** The answer of the first request with this idempotency key. Waits if that request is not answered yet. */
 async function replay(
-  deps: LipsyncDependencies,
-  watcher: LogWatcher,
+  deps: CreateDependencies,
   { lipsync, fingerprint }: { lipsync: Lipsync; fingerprint: string },
 ): Promise<Creation> {
   if (lipsync.fingerprint !== fingerprint) throw new IdempotencyConflictError();
   let current: Lipsync | null = lipsync;
   while (current !== null && isCreateRequestWaiting(current) && isOutcomePending(current)) {
-    await watcher.nextChange(lipsync.id);
+    await deps.watcher.nextChange(lipsync.id);
     current = await findLipsync(deps.db, lipsync.id);
   }
   if (current === null) throw await readRefusal(deps, lipsync.id);

@@ -36,13 +36,11 @@ export async function resolveRequest(
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
+  const reads = Promise.all([resolveVideo(deps, request), resolveSpeech(deps, request)]);
+  reads.catch(() => undefined);
   // Before anything is sent, the limits and the credits of the accounts must be known.
-  const accounts = await deps.accounts.listPresent();
-  const [source, speech] = await Promise.all([
-    resolveVideo(deps, request),
-    resolveSpeech(deps, request),
-    deps.accounts.guardCredits(accounts),
-  ]);
+  await deps.accounts.guardCredits(await deps.accounts.listPresent());
+  const [source, speech] = await reads;
   return {
     owner,
     reference: input.reference,

@@ -14,7 +14,7 @@ const justEndedMs = 60_000;
  * and each 429 delays all waiting lip-syncs by half a minute.
  */
 export async function refreshExternalLoad(deps: LipsyncDependencies): Promise<void> {
-  if (!(await hasWaiting(deps.db, { offPeak: false }))) return;
+  if (!(await hasWaiting(deps.db))) return;
   const before = addMs(deps.now(), -deps.timing.pollMs);
   if (!(await deps.accounts.claimExternalLoadCheck(before))) return;
   try {

@@ -65,14 +65,22 @@ export function createScheduler(deps: LipsyncDependencies) {
   }
 
   return {
+    /**
+     * Looks for a free slot after lip-syncs were queued. One that became free after the slots had been read for their
+     * creation may have been notified before their commit, so that no instance saw them. Other instances need no notification:
+     * this one looks for all.
+     */
+    wake(): void {
+      if (timer !== null) send();
+    },
     async start(): Promise<void> {
       if (deps.db.kind === 'embedded') await takeOver(deps, { areLeasesVoid: true });
       unlisten = await deps.db.listen(queueChannel, { onMessage: send, onReconnected: send });
       const accountIds = await startPolls(deps);
       // Jobs may have ended while no process ran: reconciled now, not after the first poll interval.
       for (const id of accountIds) run(`reconcile account ${id}`, () => reconcileAccount(deps, id));
-      tick();
       timer = setInterval(tick, deps.intervals?.tickMs ?? defaultTickMs);
+      tick();
     },
     async stop(): Promise<void> {
       isStopping = true;

@@ -1,11 +1,13 @@
 import type { Sql } from '../../../database/connect.ts';
+import type { AccountAvailability } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import {
   findSubmittingAccounts,
-  hasWaiting,
+  type HeldSlots,
+  hasWaitingFor,
   type JobNeeds,
   readHeldSlots,
-  readNextOfEachOwner,
+  type Target,
 } from '../store/queue.ts';
 
 /** The slots of an account to which jobs may be sent now. */
@@ -20,6 +22,8 @@ export type AccountSlots = {
   /** Whether the upstream still lists the account. */
   isPresent: boolean;
   hasPendingError: boolean;
+  /** Its cooldown is over and no POST has shown yet that it takes jobs again: it gets a single one. */
+  isOnTrial: boolean;
 };
 
 /**
@@ -28,29 +32,51 @@ export type AccountSlots = {
  */
 export const defaultMaxJobs = 3;
 
-/**
- * An account whose cooldown is over gets one POST, and more only after it accepted that one. With several at once, a later
- * lip-sync could be accepted after the first in line was rejected again.
- */
 export async function readAccountSlots(
   { accounts }: Pick<LipsyncDependencies, 'accounts'>,
   sql: Sql,
   now: Date,
 ): Promise<AccountSlots[]> {
-  const available = (await accounts.readAvailability(sql, now)).filter(
+  const availability = await accounts.readAvailability(sql, now);
+  return countSlots(sql, { availability, held: await readHeldSlots(sql), now });
+}
+
+/**
+ * An account whose cooldown is over gets one POST, and more only after it accepted that one. With several at once, a later
+ * lip-sync could be accepted after the first in line was rejected again.
+ */
+export async function countSlots(
+  sql: Sql,
+  known: { availability: readonly AccountAvailability[]; held: HeldSlots; now: Date },
+): Promise<AccountSlots[]> {
+  const { availability, held, now } = known;
+  const available = availability.filter(
     ({ isPaused, cooldownUntil }) => !isPaused && (cooldownUntil === null || cooldownUntil <= now),
   );
   const cooledDown = available.filter(({ cooldownUntil }) => cooldownUntil !== null);
   const ids = cooledDown.map(({ id }) => id);
   const beingTried = ids.length === 0 ? [] : await findSubmittingAccounts(sql, ids);
-  const held = await readHeldSlots(sql);
   return available
     .filter(({ id }) => !beingTried.includes(id))
     .map(({ id, email, maxJobs, externalLoad, isPresent, hasPendingError }) => ({
       ...{ accountId: id, email, externalLoad, isPresent, hasPendingError },
       maxJobs: maxJobs ?? defaultMaxJobs,
       holding: held.find(({ accountId }) => accountId === id)?.count ?? 0,
+      isOnTrial: ids.includes(id),
     }));
+}
+
+/** The slots that are left when a job was claimed for an account. */
+export function afterClaim(
+  accounts: readonly AccountSlots[],
+  accountId: string,
+  { offPeak }: { offPeak: boolean },
+): AccountSlots[] {
+  return accounts.flatMap((slots) => {
+    if (slots.accountId !== accountId) return [slots];
+    if (slots.isOnTrial) return [];
+    return [{ ...slots, holding: slots.holding + (offPeak ? 0 : 1) }];
+  });
 }
 
 /**
@@ -62,8 +88,15 @@ export async function hasSendableWork(
 ): Promise<boolean> {
   const accounts = await readAccountSlots(deps, deps.db, deps.now());
   if (accounts.length === 0) return false;
-  const hasSlot = accounts.some((slots) => freeSlots(slots) > 0);
-  return hasWaiting(deps.db, { offPeak: !hasSlot });
+  const withSlot = accounts.filter((slots) => freeSlots(slots) > 0);
+  return hasWaitingFor(deps.db, { withSlot: toTarget(withSlot), forOffPeak: toTarget(accounts) });
+}
+
+function toTarget(accounts: readonly AccountSlots[]): Target {
+  return {
+    accountIds: accounts.map(({ accountId }) => accountId),
+    isAny: accounts.some(({ isPresent }) => isPresent),
+  };
 }
 
 /** An off-peak job takes no slot: the upstream's scheduler does not track it. */
@@ -85,19 +118,6 @@ export function chooseAccount(
         Number(a.hasPendingError) - Number(b.hasPendingError) || freeSlots(b) - freeSlots(a),
     )[0] ?? null
   );
-}
-
-/**
- * Whether a waiting lip-sync could take a slot of this account now; a new one must then not overtake it. Waiting lip-syncs
- * that are bound to another account, or allow fewer jobs beside them, block nothing.
- */
-export async function hasWaitingCandidate(
-  tx: Sql,
-  slots: AccountSlots,
-  { offPeak, now }: { offPeak: boolean; now: Date },
-): Promise<boolean> {
-  const firsts = await readNextOfEachOwner(tx, now);
-  return firsts.some((waiting) => waiting.offPeak === offPeak && hasSlotFor(slots, waiting));
 }
 
 function freeSlots({ maxJobs, holding, externalLoad }: AccountSlots): number {

@@ -106,16 +106,11 @@ const EstimateRef = builder.objectRef<Lipsync>('LipsyncEstimate').implement({
       resolve: (lipsync, _, { services }) =>
         services.lipsyncs.estimate(lipsync).estimatedCompletionAt,
     }),
-    queuePosition: t.loadable({
-      type: 'Int',
+    queuePosition: t.int({
       nullable: true,
       description:
         "The position among the caller's waiting lip-syncs; 1 = next. Null if it is not waiting.",
-      load: async (ids: string[], { services }) => {
-        const positions = await services.lipsyncs.readPositions(ids);
-        return ids.map((id) => positions.get(id) ?? null);
-      },
-      resolve: ({ id, status }) => (status === 'QUEUED' ? id : null),
+      resolve: (lipsync, _, { services }) => services.lipsyncs.readPosition(lipsync),
     }),
   }),
 });

@@ -20,7 +20,8 @@ export async function markPostStarted(sql: Sql, lipsync: Lipsync, at: Date): Pro
 /** Ids of claims whose lease is over, without a lock. `now` null: all leases count as over. */
 export async function findAbandonedClaims(sql: Sql, now: Date | null): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `select id from lipsyncs where status = 'SUBMITTING' and outcome_unknown_at is null
+    `select id from lipsyncs
+     where finished_at is null and status = 'SUBMITTING' and outcome_unknown_at is null
        and ($1::timestamptz is null or lease_until <= $1)`,
     [now],
   );

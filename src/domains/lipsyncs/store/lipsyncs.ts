@@ -78,12 +78,17 @@ export async function findOwnLipsyncs(
   return selectLipsyncs(sql, 'where owner = $1 and id = any($2::uuid[])', [owner, ids]);
 }
 
-export async function findByIdempotencyKey(
+/** In no particular order; a pair without a lip-sync is left out. */
+export async function findByIdempotencyKeys(
   sql: Sql,
-  { owner, idempotencyKey }: Pick<Lipsync, 'owner' | 'idempotencyKey'>,
-): Promise<Lipsync | null> {
-  if (idempotencyKey === null) return null;
-  return selectOne(sql, 'where owner = $1 and idempotency_key = $2', [owner, idempotencyKey]);
+  pairs: readonly Pick<Lipsync, 'owner' | 'idempotencyKey'>[],
+): Promise<Lipsync[]> {
+  return selectLipsyncs(
+    sql,
+    `join unnest($1::text[], $2::text[]) as wanted (by, key)
+       on owner = wanted.by and idempotency_key = wanted.key`,
+    [pairs.map(({ owner }) => owner), pairs.map(({ idempotencyKey }) => idempotencyKey)],
+  );
 }
 
 /** Locks the row until the transaction ends. Every change of a lip-sync is made under this lock. */
@@ -102,22 +107,6 @@ export async function lockOwnLipsync(
 /** Null if the lip-sync is not QUEUED any more or another transaction holds the row. */
 export async function lockWaitingLipsync(tx: Sql, id: string): Promise<Lipsync | null> {
   return selectOne(tx, "where id = $1 and status = 'QUEUED' for update skip locked", [id]);
-}
-
-export async function insertLipsync(
-  tx: Sql,
-  fresh: Partial<Lipsync> & Pick<Lipsync, 'id' | 'owner' | 'status' | 'fingerprint' | 'createdAt'>,
-): Promise<Lipsync> {
-  const names = Object.keys(fresh);
-  const values = Object.entries(fresh).map(([name, value]) => toParam(name, value));
-  const [row] = await tx.query(
-    `insert into lipsyncs (${names.map(toColumn).join(', ')})
-     values (${names.map((_, at) => `$${at + 1}`).join(', ')})
-     returning *`,
-    values,
-  );
-  if (row === undefined) throw new Error('The lip-sync was not inserted.');
-  return mapRow<Lipsync>(row);
 }
 
 /** Writes no event: use `changeStatus` for every change that subscribers must see. */

@@ -2,7 +2,7 @@ import type { Sql } from '../../../database/connect.ts';
 import type { Lipsync } from './lipsyncs.ts';
 
 /** The key of an advisory lock: arbitrary, but not used by any other lock of this database. */
-const queueLock = 7_254_110;
+export const queueLock = 7_254_110;
 
 /**
  * Every decision about slots is made under this one lock. It keeps limits exact for any number of concurrent requests
@@ -22,12 +22,14 @@ export async function nextTurn(tx: Sql): Promise<number> {
 /** What decides where a lip-sync can be sent. */
 export type JobNeeds = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>;
 
+const heldSlots = `select account_id as "accountId", count(*)::int as count from lipsyncs
+  where holds_slot and account_id is not null group by account_id`;
+
+export type HeldSlots = { accountId: string; count: number }[];
+
 /** How many slots of each account are held. Accounts without one are left out. */
-export async function readHeldSlots(sql: Sql): Promise<{ accountId: string; count: number }[]> {
-  return sql.query(
-    `select account_id as "accountId", count(*)::int as count from lipsyncs
-     where holds_slot and account_id is not null group by account_id`,
-  );
+export async function readHeldSlots(sql: Sql): Promise<HeldSlots> {
+  return sql.query(heldSlots);
 }
 
 /** Those of the accounts to which a POST is being sent. */
@@ -44,25 +46,56 @@ export async function findSubmittingAccounts(
   return rows.map(({ id }) => id);
 }
 
-export async function hasWaiting(sql: Sql, only: { offPeak: boolean }): Promise<boolean> {
+export async function hasWaiting(sql: Sql): Promise<boolean> {
+  const rows = await sql.query("select 1 from lipsyncs where status = 'QUEUED' limit 1");
+  return rows.length > 0;
+}
+
+/** Accounts by id, or any account for a lip-sync that is bound to none. */
+export type Target = { accountIds: readonly string[]; isAny: boolean };
+
+/**
+ * Whether a lip-sync waits that may be sent to one of these accounts: an off-peak one, or any other. It can still allow
+ * fewer jobs than the account runs.
+ */
+export async function hasWaitingFor(
+  sql: Sql,
+  { withSlot, forOffPeak }: { withSlot: Target; forOffPeak: Target },
+): Promise<boolean> {
   const rows = await sql.query(
-    "select 1 from lipsyncs where status = 'QUEUED' and (off_peak or not $1) limit 1",
-    [only.offPeak],
+    `select 1 from lipsyncs where status = 'QUEUED' and (
+       (not off_peak and account_id = any($1::text[])) or (not off_peak and account_id is null and $2)
+       or (off_peak and account_id = any($3::text[])) or (off_peak and account_id is null and $4)
+     ) limit 1`,
+    [withSlot.accountIds, withSlot.isAny, forOffPeak.accountIds, forOffPeak.isAny],
   );
   return rows.length > 0;
 }
 
-/** How many lip-syncs wait, of all owners and of this one. */
-export async function countWaiting(
+/** How many lip-syncs of an owner wait, and how many of those were never sent: the place of the next one is behind these. */
+export type OwnWaiting = { count: number; neverSent: number };
+
+export type Waiting = { ofAll: number; ofOwners: Map<string, OwnWaiting> };
+
+/**
+ * The slots that are held, and how many lip-syncs wait: of all owners together, and of each of these that has a waiting one.
+ * Triggers keep the counts.
+ */
+export async function readLoad(
   tx: Sql,
-  owner: string,
-): Promise<{ ofAll: number; ofOwner: number }> {
-  const [row] = await tx.query<{ ofAll: number; ofOwner: number }>(
-    `select count(*)::int as "ofAll", (count(*) filter (where owner = $1))::int as "ofOwner"
-     from lipsyncs where status = 'QUEUED'`,
-    [owner],
+  owners: readonly string[],
+): Promise<{ held: HeldSlots; waiting: Waiting }> {
+  type LoadRow = { held: HeldSlots; ofAll: number; own: (OwnWaiting & { owner: string })[] };
+  const [row] = await tx.query<LoadRow>(
+    `select (select coalesce(jsonb_agg(held), '[]') from (${heldSlots}) held) as held,
+       coalesce(sum(waiting), 0)::int as "ofAll", coalesce(jsonb_agg(
+         jsonb_build_object('owner', owner, 'count', waiting, 'neverSent', never_sent)
+       ) filter (where owner = any($1::text[])), '[]') as own
+     from waiting_counts`,
+    [owners],
   );
-  return row ?? { ofAll: 0, ofOwner: 0 };
+  const ofOwners = new Map(row?.own.map(({ owner, ...waiting }) => [owner, waiting]));
+  return { held: row?.held ?? [], waiting: { ofAll: row?.ofAll ?? 0, ofOwners } };
 }
 
 /**

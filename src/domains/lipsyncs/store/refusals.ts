@@ -39,35 +39,44 @@ export async function findRefusal(sql: Sql, id: string): Promise<StoredFailure |
 }
 
 /**
- * The number of a key's last refusal; 0 if there is none. A refusal with a higher number came later, also where the
+ * The number of the last refusal of each key; 0 if there is none. A refusal with a higher number came later, also where the
  * clocks of two instances differ.
  */
-export async function findLastRefusal(
+export async function readLastRefusals(
   sql: Sql,
-  { owner, idempotencyKey }: Pick<RepeatedRequest, 'owner' | 'idempotencyKey'>,
-): Promise<number> {
-  if (idempotencyKey === null) return 0;
-  const [row] = await sql.query<{ number: number }>(
-    `select number from refusals where owner = $1 and idempotency_key = $2
-     order by number desc limit 1`,
-    [owner, idempotencyKey],
+  requests: readonly Pick<RepeatedRequest, 'owner' | 'idempotencyKey'>[],
+): Promise<number[]> {
+  const rows = await sql.query<{ number: number }>(
+    `select coalesce((select max(number) from refusals
+         where owner = wanted.by and idempotency_key = wanted.key), 0) as number
+     from unnest($1::text[], $2::text[]) with ordinality as wanted (by, key, place)
+     order by place`,
+    [requests.map(({ owner }) => owner), requests.map(({ idempotencyKey }) => idempotencyKey)],
   );
-  return row?.number ?? 0;
+  return rows.map(({ number }) => number);
 }
 
-/** A refusal after the number `since`: it also answers a request that was being checked at that time. */
-export async function findRefusalSince(
+/** For each request its last refusal after the number `lastRefusal`: it also answers a request that was being checked then. */
+export async function findRefusalsSince(
   sql: Sql,
-  request: RepeatedRequest,
-  since: number,
-): Promise<StoredFailure | null> {
-  const [row] = await sql.query<{ failure: StoredFailure }>(
-    `select failure from refusals
-     where owner = $1 and idempotency_key = $2 and fingerprint = $3 and number > $4
-     order by number desc limit 1`,
-    [request.owner, request.idempotencyKey, request.fingerprint, since],
+  requests: readonly (RepeatedRequest & { lastRefusal: number })[],
+): Promise<(StoredFailure | null)[]> {
+  const rows = await sql.query<{ failure: StoredFailure | null }>(
+    `select (select failure from refusals
+         where owner = wanted.by and idempotency_key = wanted.key
+           and fingerprint = wanted.input and number > wanted.since
+         order by number desc limit 1) as failure
+     from unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) with ordinality
+       as wanted (by, key, input, since, place)
+     order by place`,
+    [
+      requests.map(({ owner }) => owner),
+      requests.map(({ idempotencyKey }) => idempotencyKey),
+      requests.map(({ fingerprint }) => fingerprint),
+      requests.map(({ lastRefusal }) => lastRefusal),
+    ],
   );
-  return row?.failure ?? null;
+  return rows.map(({ failure }) => failure);
 }
 
 export async function deleteRefusalsBefore(sql: Sql, moment: Date): Promise<void> {

@@ -130,7 +130,7 @@ export class ControlledApp {
         speech: { text, voiceKey: undefined },
       },
     };
-    void createLipsync(this.instance.deps, this.watcher, request).catch(() => null);
+    void createLipsync(this.instance.creating, request).catch(() => null);
     await this.settle();
     const [row] = await this.db.query<{ id: string }>('select id from lipsyncs where text = $1', [
       text,
@@ -159,6 +159,18 @@ export class ControlledApp {
       const ends = seen.filter(({ status }) => isEnd(status));
       expect(ends).toEqual([seen.at(-1)]);
     }
+  }
+
+  /** The counts that triggers keep are those of the queue. */
+  async expectTrueCounts(): Promise<void> {
+    const kept = await this.db.query(
+      'select owner, waiting, never_sent from waiting_counts order by owner',
+    );
+    const counted = await this.db.query(
+      `select owner, count(*)::int as waiting, (count(*) filter (where attempts = 0))::int as never_sent
+       from lipsyncs where status = 'QUEUED' group by owner order by owner`,
+    );
+    expect(kept).toEqual(counted);
   }
 
   async cancel(owner: string, id: string): Promise<void> {
@@ -210,6 +222,7 @@ export class ControlledApp {
       upstream: this.upstream,
       now: () => new Date(this.now),
       wrap: counted,
+      watcher: this.watcher,
     });
     this.#instances.push(instance);
     return instance;

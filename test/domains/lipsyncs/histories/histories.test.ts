@@ -23,7 +23,9 @@ describe('any history', () => {
       const { upstream, instance } = world;
       const model: Model = { lipsyncs: new Map(), now: world.now.getTime(), upstream, instance };
       await fc.asyncModelRun(() => ({ model, real: world }), history);
+      await world.expectTrueCounts();
       await finish(model, world);
+      await world.expectTrueCounts();
       await world.expectCompleteStreams();
     });
     await fc.assert(property, { seed, numRuns });

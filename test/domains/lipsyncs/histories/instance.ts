@@ -1,13 +1,22 @@
 import type { Database } from '../../../../src/database/connect.ts';
 import type { Jobs } from '../../../../src/database/jobs.ts';
+import {
+  type CreateDependencies,
+  withAdmission,
+} from '../../../../src/domains/lipsyncs/create/dependencies.ts';
 import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/dependencies.ts';
+import type { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import type { Services } from '../../../../src/graphql/context.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';
 import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
 
 /** A process of the slice. After its death none of its calls succeed. */
-export type RealInstance = Instance & { deps: LipsyncDependencies; stopping: AbortController };
+export type RealInstance = Instance & {
+  deps: LipsyncDependencies;
+  creating: CreateDependencies;
+  stopping: AbortController;
+};
 
 /** Wraps every call of an instance to the outside. */
 export type Wrap = (
@@ -21,6 +30,7 @@ export function createInstance(parts: {
   upstream: { baseUrl: string; token: string };
   now: () => Date;
   wrap: Wrap;
+  watcher: LogWatcher;
 }): RealInstance {
   const { services, db, jobs, now } = parts;
   const { videos, accounts } = services;
@@ -44,7 +54,11 @@ export function createInstance(parts: {
     },
     jobs,
     upstream,
-    accounts: { ...accounts, listPresent: counted(accounts.listPresent) },
+    accounts: {
+      ...accounts,
+      listPresent: counted(accounts.listPresent),
+      guardCredits: counted(accounts.guardCredits),
+    },
     videos: {
       ...videos,
       ids: { ...videos.ids, toKey: counted(toKey), toUpstream: counted(toUpstream) },
@@ -60,5 +74,7 @@ export function createInstance(parts: {
     submissions: new Map(),
     stopping: stopping.signal,
   };
-  return Object.assign(state, { stopping, deps });
+  // The commands of a history say when waiting lip-syncs are sent.
+  const creating = withAdmission(deps, { watcher: parts.watcher, onQueued: () => undefined });
+  return Object.assign(state, { stopping, deps, creating });
 }
