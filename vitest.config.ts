@@ -60,7 +60,7 @@ export const beyondCore = [
   'test/domains/quotas/streams.test.ts',
   'test/domains/webhooks/events.test.ts',
   // Creation and upgrade of database folders.
-  'test/database/{embedded-folder,migrate}.test.ts',
+  'test/database/{embedded-folder,migrate,upgrade-videos}.test.ts',
 ];
 
 export default defineConfig({

@@ -10,8 +10,6 @@ export type VideoDependencies = {
   readonly upstream: Upstream;
   readonly accounts: AccountService;
   readonly ids: VideoIds;
-  /** Removes the URLs of a deleted video from the copies that lip-syncs store. */
-  readonly eraseStoredUrls: (key: string) => Promise<void>;
   readonly log: Log;
 };
 

@@ -1,7 +1,7 @@
 import { NotAuthorizedError, NotFoundError } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { deleteVideo } from './endpoints.ts';
-import { isMadeBy, readVideoCopies } from './store.ts';
+import { isMadeBy, markDeleted, readVideoCopies } from './store.ts';
 
 /** See `VideoService.remove`. A second call throws NotFoundError, as the upstream does. */
 export async function removeVideo(
@@ -20,7 +20,7 @@ export async function removeVideo(
     // The endpoint's 404 does not say what is missing.
     throw thrown instanceof NotFoundError ? new NotFoundError('The video') : thrown;
   });
-  await deps.eraseStoredUrls(key);
+  await markDeleted(deps.db, key);
 }
 
 async function isVisible(deps: VideoDependencies, viewer: Viewer, key: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { Sql } from '../../database/connect.ts';
 import type { Failure } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import {
@@ -13,6 +14,7 @@ import { createVideoList, type VideoPage, type VideoPageRequest } from './list.t
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
 import { resolveSource, type VideoSource } from './resolve-source.ts';
+import { deleteUnused, insertOwnVideo, type OwnVideo } from './store.ts';
 import { type StoredVideo, toStored } from './stored-video.ts';
 
 export type { Viewer } from './dependencies.ts';
@@ -28,7 +30,7 @@ export type VideoService = {
   ids: VideoIds;
   /**
    * One result for each key, in order: null for a video that does not exist for this viewer, a failure if the upstream
-   * could not be read. Copies stored with lip-syncs are returned without an upstream call.
+   * could not be read. Videos that lip-syncs used or made are returned from the database.
    */
   load(viewer: Viewer, keys: readonly string[]): Promise<(StoredVideo | Failure | null)[]>;
   /** One page of an account's list, requested from now on. Concurrent equal reads share one call. */
@@ -46,6 +48,10 @@ export type VideoService = {
    * @throws {InvalidInputError} if it is not finished
    */
   resolveSource(viewer: Viewer, key: string): Promise<VideoSource | null>;
+  /** Stores the video for a lip-sync of the owner that uses or made it, in the transaction that writes the lip-sync. */
+  keep(tx: Sql, owner: string, video: StoredVideo): Promise<void>;
+  /** Deletes the videos to which no lip-sync refers any more, in the transaction that deleted lip-syncs of these owners. */
+  release(tx: Sql, videos: readonly OwnVideo[]): Promise<void>;
   /**
    * Deletes the video permanently upstream, and its URLs from every lip-sync that used or made it. Throws failures.
    *
@@ -63,6 +69,8 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     load: (viewer, keys) => loadVideos(deps, viewer, keys),
     list: createVideoList(deps),
     resolveSource: (viewer, key) => resolveSource(deps, viewer, key),
+    keep: insertOwnVideo,
+    release: deleteUnused,
     remove: (viewer, video) => removeVideo(deps, viewer, video),
   };
 }

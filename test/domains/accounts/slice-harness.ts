@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { initContextCache } from '@pothos/core';
 import { graphql } from 'graphql';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
-import { eraseVideoUrls } from '../../../src/domains/lipsyncs/service.ts';
-import { createVideoService } from '../../../src/domains/videos/service.ts';
+import { createVideoService, type StoredVideo } from '../../../src/domains/videos/service.ts';
+import { insertOwnVideo } from '../../../src/domains/videos/store.ts';
 import { createVoiceService } from '../../../src/domains/voices/service.ts';
 import type { Context, Services } from '../../../src/graphql/context.ts';
 import { createLog } from '../../../src/log.ts';
@@ -33,11 +33,7 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
   const open = () => {
     const shared = { db, upstream, log, now: () => clock.now };
     const accounts = createAccountService(shared);
-    const videos = createVideoService({
-      ...shared,
-      accounts,
-      eraseStoredUrls: (key) => eraseVideoUrls(db, key),
-    });
+    const videos = createVideoService({ ...shared, accounts });
     const voices = createVoiceService({ ...shared, accounts });
     return { accounts, videos, voices };
   };
@@ -99,7 +95,7 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }) {
     },
     /** The state of a first start. */
     async empty() {
-      await db.query('truncate accounts, id_prefixes, lipsyncs cascade');
+      await db.query('truncate accounts, id_prefixes, lipsyncs, videos, owner_videos cascade');
       slices.services = open();
     },
     async close() {
@@ -178,12 +174,21 @@ export async function openWithSandbox() {
   });
 }
 
-/** A lip-sync's row with only the columns that these slices read. */
+/** A lip-sync's row with only the columns that these slices read, and the videos that it used and made. */
 export async function insertLipsync(
   db: SliceHarness['db'],
-  columns: Record<string, unknown> & { owner: string },
+  {
+    source,
+    result,
+    ...columns
+  }: Record<string, unknown> & { owner: string; source?: StoredVideo; result?: StoredVideo },
 ): Promise<string> {
+  for (const video of [source, result]) {
+    if (video !== undefined) await insertOwnVideo(db, columns.owner, video);
+  }
   const row = {
+    source_video_id: source?.key ?? null,
+    result_video_id: result?.key ?? null,
     id: randomUUID(),
     status: 'COMPLETED',
     fingerprint: 'test',

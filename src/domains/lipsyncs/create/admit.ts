@@ -61,7 +61,7 @@ export async function findExceededLimit(
 ): Promise<QuotaExceededError | null> {
   const { perDay, inFlight } = deps.limits;
   if (perDay === null && inFlight === null) return null;
-  const usage = await readUsage(sql, owner, deps.now());
+  const usage = await readUsage(sql, owner, { now: deps.now(), perDay });
   if (inFlight !== null && usage.inFlight >= inFlight) {
     return new QuotaExceededError(`${inFlight} lip-syncs at a time`, 30);
   }
@@ -131,6 +131,8 @@ async function insert(
 ): Promise<Lipsync> {
   const id = randomUUID();
   trace('row-writing', { lipsyncId: id });
-  const lipsync = await insertLipsync(tx, { ...row, id, createdAt: deps.now() });
+  const { sourceVideo, ...columns } = row;
+  if (sourceVideo !== null) await deps.videos.keep(tx, row.owner, sourceVideo);
+  const lipsync = await insertLipsync(tx, { ...columns, id, createdAt: deps.now() });
   return appendChangeEvent(tx, lipsync, changeContext(deps, 'GATEWAY'));
 }

@@ -81,7 +81,11 @@ export async function readOwnSlots(
      from (
        select account_id, upstream_video_id, holds_slot,
          id::text = any($1::text[]) or coalesce(upstream_video_id = any($2::text[]), false) as is_listed
-       from lipsyncs where account_id is not null and (holds_slot or finished_at > $3)
+       from (
+         select * from lipsyncs where holds_slot
+         union all
+         select * from lipsyncs where not holds_slot and finished_at > $3
+       ) lipsyncs where account_id is not null
      ) own group by account_id`,
     [scheduler.lipsyncIds, scheduler.upstreamVideoIds, finishedAfter],
   );

@@ -6,25 +6,28 @@ const dayMs = 86_400_000;
 export type Usage = { inFlight: number; today: number; secondsUntilNext: number };
 
 /**
- * An owner's unfinished lip-syncs, and its lip-syncs of the last 24 hours including erased ones. `secondsUntilNext`: until
- * the oldest of those no longer counts.
+ * An owner's unfinished lip-syncs, and its lip-syncs of the last 24 hours including erased ones, of which only the latest
+ * `perDay` are read and counted. `secondsUntilNext`: until the oldest of those no longer counts.
  */
-export async function readUsage(sql: Sql, owner: string, now: Date): Promise<Usage> {
+export async function readUsage(
+  sql: Sql,
+  owner: string,
+  { now, perDay }: { now: Date; perDay: number | null },
+): Promise<Usage> {
   const dayAgo = new Date(now.getTime() - dayMs);
   const [row] = await sql.query<{ inFlight: number; today: number; oldest: Date | null }>(
-    `select count(*) filter (where not is_over)::int as "inFlight",
-       count(*) filter (where created_at > $2)::int as today,
-       min(created_at) filter (where created_at > $2) as oldest
+    `select (select count(*)::int from lipsyncs where owner = $1 and finished_at is null) as "inFlight",
+       count(*)::int as today, min(created_at) as oldest
      from (
-       select created_at, finished_at is not null as is_over from lipsyncs
-       where owner = $1 and created_at > $2
-       union all
-       select created_at, false from lipsyncs
-       where owner = $1 and created_at <= $2 and finished_at is null
-       union all
-       select created_at, true from erasures where owner = $1
-     ) own`,
-    [owner, dayAgo],
+       select created_at from (
+         (select created_at from lipsyncs where owner = $1 and created_at > $2
+          order by created_at desc limit $3)
+         union all
+         (select created_at from erasures where owner = $1 and created_at > $2
+          order by created_at desc limit $3)
+       ) own order by created_at desc limit $3
+     ) latest`,
+    [owner, dayAgo, perDay ?? 0],
   );
   const oldest = row?.oldest ?? now;
   return {
@@ -45,7 +48,16 @@ export async function recordErasure(
   );
 }
 
-/** Deletes the records that no longer count for a day. */
-export async function deleteOldErasures(sql: Sql, now: Date): Promise<void> {
-  await sql.query('delete from erasures where created_at <= $1', [new Date(now.getTime() - dayMs)]);
+/** Deletes at most `limit` of the records that no longer count for a day. @returns how many */
+export async function deleteOldErasures(
+  sql: Sql,
+  { now, limit }: { now: Date; limit: number },
+): Promise<number> {
+  const deleted = await sql.query(
+    `delete from erasures where ctid = any(array(
+       select ctid from erasures where created_at <= $1 order by created_at limit $2))
+     returning owner`,
+    [new Date(now.getTime() - dayMs), limit],
+  );
+  return deleted.length;
 }
