@@ -2,6 +2,7 @@ import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from
 import type { Log } from '../log.ts';
 import { errorCodeOf, isStatementRejected } from './failures.ts';
 import { Notifications } from './notifications.ts';
+import { planSettings } from './plan-settings.ts';
 import type { Database, Listener, Row, Sql } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
 import { elementTypes, encodeParam, parsers } from './values.ts';
@@ -35,7 +36,7 @@ async function configureSession(client: ClientBase): Promise<void> {
   // The pool does not handle errors of a checked-out client, and an unhandled one would end the process. The running query gets the error too.
   client.on('error', () => undefined);
   await client.query(
-    `set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex';
+    `${planSettings}; set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex';
      set statement_timeout = ${statementTimeoutMs};
      set idle_in_transaction_session_timeout = ${idleTransactionTimeoutMs}`,
   );

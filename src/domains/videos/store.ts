@@ -115,23 +115,27 @@ export async function markDeleted(sql: Sql, key: string): Promise<void> {
   );
 }
 
+export type OwnVideosPosition = { at: Date; number: string; key: string };
+
 export type OwnVideosRange = {
   owner: string;
-  /** Exclusive. Null = from the newest on, or up to the newest. */
-  position: { at: Date; number: string; key: string } | null;
+  /** Only older videos. Null = from the newest on. */
+  olderThan: OwnVideosPosition | null;
+  /** Only newer videos. Null = up to the oldest. */
+  newerThan: OwnVideosPosition | null;
+  /** From `olderThan` on, or from `newerThan` on. */
   direction: 'older' | 'newer';
   limit: number;
   status: readonly VideoStatus[] | null;
-  createdAfter: Date | null;
-  createdBefore: Date | null;
 };
 
 /**
- * Videos that the owner's lip-syncs used or made, in the given direction from the position, the nearest first. Ordered as
- * in `order.ts`: time, number, key. Reads one page of each status from the index, so that a rare status costs no search.
+ * Videos that the owner's lip-syncs used or made, in the given direction. Ordered as in `order.ts`: time, number, key. Reads
+ * one page of each status from the index, so that a rare status costs no search.
  */
 export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<StoredVideo[]> {
-  const [than, order] = range.direction === 'older' ? ['<', 'desc'] : ['>', 'asc'];
+  const { olderThan, newerThan } = range;
+  const order = range.direction === 'older' ? 'desc' : 'asc';
   const inOrder = `created_at ${order}, number ${order}, key collate "C" ${order}`;
   const rows = await sql.query<{ video: StoredVideo }>(
     `select (select video from videos where key = page.key) as video from (
@@ -139,22 +143,19 @@ export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<St
        cross join lateral (
          select key, created_at, number from owner_videos
          where owner = $1 and status = wanted.status
-           and ($3::timestamptz is null or created_at > $3)
-           and ($4::timestamptz is null or created_at < $4)
-           and ($5::timestamptz is null
-             or (created_at, number, key collate "C") ${than} ($5, $6::numeric, $7::text))
-         order by ${inOrder} limit $8
+           and ($3::timestamptz is null
+             or (created_at, number, key collate "C") < ($3, $4::numeric, $5::text))
+           and ($6::timestamptz is null
+             or (created_at, number, key collate "C") > ($6, $7::numeric, $8::text))
+         order by ${inOrder} limit $9
        ) listed
-       order by ${inOrder} limit $8
+       order by ${inOrder} limit $9
      ) page order by ${inOrder}`,
     [
       range.owner,
       range.status ?? videoStatuses,
-      range.createdAfter,
-      range.createdBefore,
-      range.position?.at ?? null,
-      range.position?.number ?? null,
-      range.position?.key ?? null,
+      ...[olderThan?.at ?? null, olderThan?.number ?? null, olderThan?.key ?? null],
+      ...[newerThan?.at ?? null, newerThan?.number ?? null, newerThan?.key ?? null],
       range.limit,
     ],
   );

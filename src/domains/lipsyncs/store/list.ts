@@ -32,39 +32,57 @@ export async function listOwnLipsyncs(
   const direction = page.isBackwards ? 'asc' : 'desc';
   const inOrder = `order by created_at ${direction}, id ${direction}`;
   const range = `owner = $1
-    and ($2::timestamptz is null or created_at > $2)
-    and ($3::timestamptz is null or created_at < $3)
-    and ($4::timestamptz is null or (created_at, id) < ($4, $5::uuid))
-    and ($6::timestamptz is null or (created_at, id) > ($6, $7::uuid))`;
+    and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+    and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))`;
   const params = rangeParams(owner, page);
   const reference = page.filter.reference ?? null;
   const status = page.filter.status ?? (reference === null ? null : lipsyncStatuses);
-  if (status === null) return selectLipsyncs(sql, `where ${range} ${inOrder} limit $8`, params);
+  if (status === null) return selectLipsyncs(sql, `where ${range} ${inOrder} limit $6`, params);
   const sameReference =
-    'and hashtextextended(reference, 0) = hashtextextended($10::text, 0) and reference = $10::text';
+    'and hashtextextended(reference, 0) = hashtextextended($8::text, 0) and reference = $8::text';
   return selectLipsyncs(
     sql,
     `where id = any(array(
-       select listed.id from unnest($9::text[]) as wanted (status)
+       select listed.id from unnest($7::text[]) as wanted (status)
        cross join lateral (
          select id, created_at from lipsyncs
          where status = wanted.status and ${range} ${reference === null ? '' : sameReference}
-         ${inOrder} limit $8
-       ) listed ${inOrder} limit $8
+         ${inOrder} limit $6
+       ) listed ${inOrder} limit $6
      )) ${inOrder}`,
     reference === null ? [...params, status] : [...params, status, reference],
   );
 }
 
+/**
+ * One bound at each end, the nearer one. With two, the index would be read from one of them, and a deep page would read all
+ * rows up to its cursor.
+ */
 function rangeParams(owner: string, { filter, after, before, limit }: LipsyncPage): unknown[] {
+  const { createdAfter, createdBefore } = filter;
+  const newest = createdBefore ? { createdAt: createdBefore, id: firstId } : null;
+  const oldest = createdAfter ? { createdAt: createdAfter, id: lastId } : null;
+  const upper = [after, newest].filter((each) => each !== null).toSorted(comparePositions)[0];
+  const lower = [before, oldest]
+    .filter((each) => each !== null)
+    .toSorted(comparePositions)
+    .at(-1);
   return [
     owner,
-    filter.createdAfter ?? null,
-    filter.createdBefore ?? null,
-    after?.createdAt ?? null,
-    after?.id ?? null,
-    before?.createdAt ?? null,
-    before?.id ?? null,
+    upper?.createdAt ?? null,
+    upper?.id ?? null,
+    lower?.createdAt ?? null,
+    lower?.id ?? null,
     limit,
   ];
+}
+
+const firstId = '00000000-0000-0000-0000-000000000000';
+const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Negative if `a` is older. Ids have lower case, in which their order is that of the database. */
+function comparePositions(a: ListPosition, b: ListPosition): number {
+  const ms = a.createdAt.getTime() - b.createdAt.getTime();
+  if (ms !== 0 || a.id === b.id) return ms;
+  return a.id < b.id ? -1 : 1;
 }

@@ -95,14 +95,14 @@ export async function readOwnSlots(
 export type DurationQuery = { isText: boolean; isOffPeak: boolean; from: number; to: number };
 
 /**
- * Milliseconds of the latest fifty completed jobs of a kind, among the latest thousand completed jobs. The caller holds
+ * Milliseconds of the latest fifty completed jobs of a kind, among the latest three hundred completed jobs. The caller holds
  * the queue's lock, so a rare kind must not make this search a month of history.
  */
 export async function readDurations(sql: Sql, query: DurationQuery): Promise<number[]> {
   const rows = await sql.query<{ ms: number }>(
     `select (extract(epoch from finished_at - submitted_at) * 1000)::float8 as ms from (
        select text, media_seconds, submitted_at, finished_at from lipsyncs
-       where status = 'COMPLETED' and off_peak = $2 order by finished_at desc limit 1000) latest
+       where status = 'COMPLETED' and off_peak = $2 order by finished_at desc limit 300) latest
      where submitted_at is not null and (text is not null) = $1
        and coalesce(media_seconds, length(text) / 14.0, 0) > $3
        and coalesce(media_seconds, length(text) / 14.0, 0) <= $4
