@@ -14,7 +14,7 @@ import { createVideoList, type VideoPage, type VideoPageRequest } from './list.t
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
 import { resolveSource, type VideoSource } from './resolve-source.ts';
-import { deleteUnused, insertOwnVideo, type OwnVideo } from './store.ts';
+import { deleteUnused, insertOwnVideos, type OwnVideo } from './store.ts';
 import { type StoredVideo, toStored } from './stored-video.ts';
 
 export type { Viewer } from './dependencies.ts';
@@ -48,8 +48,8 @@ export type VideoService = {
    * @throws {InvalidInputError} if it is not finished
    */
   resolveSource(viewer: Viewer, key: string): Promise<VideoSource | null>;
-  /** Stores the video for a lip-sync of the owner that uses or made it, in the transaction that writes the lip-sync. */
-  keep(tx: Sql, owner: string, video: StoredVideo): Promise<void>;
+  /** Stores videos that lip-syncs of these owners use or made, in the transaction that writes the lip-syncs. */
+  keep(tx: Sql, videos: readonly { owner: string; video: StoredVideo }[]): Promise<void>;
   /** Deletes the videos to which no lip-sync refers any more, in the transaction that deleted lip-syncs of these owners. */
   release(tx: Sql, videos: readonly OwnVideo[]): Promise<void>;
   /**
@@ -69,7 +69,7 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     load: (viewer, keys) => loadVideos(deps, viewer, keys),
     list: createVideoList(deps),
     resolveSource: (viewer, key) => resolveSource(deps, viewer, key),
-    keep: insertOwnVideo,
+    keep: insertOwnVideos,
     release: deleteUnused,
     remove: (viewer, video) => removeVideo(deps, viewer, video),
   };

@@ -55,21 +55,36 @@ export async function readVideoCopies(
 }
 
 /**
- * Stores the video and adds it to the owner's list, unless it is there. Until the transaction ends, `deleteUnused` of
- * another transaction waits: it then sees the lip-sync that this transaction inserts.
+ * Stores the videos and adds them to their owners' lists, unless they are there. Until the transaction ends, `deleteUnused`
+ * of another transaction waits: it then sees the lip-syncs that this transaction inserts.
  */
-export async function insertOwnVideo(tx: Sql, owner: string, video: StoredVideo): Promise<void> {
+export async function insertOwnVideos(
+  tx: Sql,
+  videos: readonly { owner: string; video: StoredVideo }[],
+): Promise<void> {
+  const rows = videos.map(({ owner, video }) => ({
+    ...{ owner, key: video.key, video },
+    status: isDeleted(video) ? null : video.status,
+    created_at: new Date(video.createdAt ?? 0),
+  }));
+  // In one order, so that two transactions that lock the same rows can't deadlock.
   await tx.query(
-    `with listed as materialized (
-       select 1 from owner_videos where owner = $1 and key = $2 for key share
+    `with used as materialized (
+       select distinct on (owner, key) * from jsonb_to_recordset($1::jsonb)
+         as used (owner text, key text, video jsonb, status text, created_at timestamptz)
+       order by owner, key
+     ), listed as materialized (
+       select owner, key from used join owner_videos using (owner, key)
+       order by owner, key for key share of owner_videos
+     ), added as materialized (
+       select used.* from used left join listed using (owner, key) where listed.key is null
      ), stored as (
-       insert into videos (key, video) select $2, $3::jsonb where not exists (select 1 from listed)
+       insert into videos (key, video) select distinct on (key) key, video from added order by key
        on conflict (key) do update set video = excluded.video
      )
      insert into owner_videos (owner, key, status, created_at)
-     select $1, $2, $4, $5::timestamptz where not exists (select 1 from listed)
-     on conflict (owner, key) do nothing`,
-    [owner, video.key, toJson(video), isDeleted(video) ? null : video.status, createdAtOf(video)],
+     select owner, key, added.status, added.created_at from added on conflict (owner, key) do nothing`,
+    [toJson(rows)],
   );
 }
 
@@ -169,8 +184,4 @@ export async function isMadeBy(sql: Sql, owner: string, key: string): Promise<bo
     [owner, key],
   );
   return rows.length > 0;
-}
-
-function createdAtOf({ createdAt }: StoredVideo): Date {
-  return new Date(createdAt ?? 0);
 }

@@ -6,7 +6,7 @@ import { initContextCache } from '@pothos/core';
 import { graphql } from 'graphql';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
 import { createVideoService, type StoredVideo } from '../../../src/domains/videos/service.ts';
-import { insertOwnVideo } from '../../../src/domains/videos/store.ts';
+import { insertOwnVideos } from '../../../src/domains/videos/store.ts';
 import { createVoiceService } from '../../../src/domains/voices/service.ts';
 import type { Context, Services } from '../../../src/graphql/context.ts';
 import { createLog } from '../../../src/log.ts';
@@ -183,9 +183,12 @@ export async function insertLipsync(
     ...columns
   }: Record<string, unknown> & { owner: string; source?: StoredVideo; result?: StoredVideo },
 ): Promise<string> {
-  for (const video of [source, result]) {
-    if (video !== undefined) await insertOwnVideo(db, columns.owner, video);
-  }
+  await insertOwnVideos(
+    db,
+    [source, result].flatMap((video) =>
+      video === undefined ? [] : [{ owner: columns.owner, video }],
+    ),
+  );
   const row = {
     source_video_id: source?.key ?? null,
     result_video_id: result?.key ?? null,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, Sql } from '../../../src/database/connect.ts';
 import { toStored, type UpstreamVideo } from '../../../src/domains/videos/service.ts';
-import { deleteUnused, insertOwnVideo } from '../../../src/domains/videos/store.ts';
+import { deleteUnused, insertOwnVideos } from '../../../src/domains/videos/store.ts';
 import { testDatabase } from '../../support/database.ts';
 
 let db: Database;
@@ -20,7 +20,7 @@ const video = toStored(key, {
 async function insert(owner: string): Promise<string> {
   const id = randomUUID();
   await db.transaction(async (tx) => {
-    await insertOwnVideo(tx, owner, video);
+    await insertOwnVideos(tx, [{ owner, video }]);
     await tx.query(
       `insert into lipsyncs (id, owner, status, fingerprint, created_at, source_video_id)
        values ($1, $2, 'COMPLETED', 'f', now(), $3)`,

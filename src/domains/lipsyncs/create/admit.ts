@@ -132,7 +132,9 @@ async function insert(
   const id = randomUUID();
   trace('row-writing', { lipsyncId: id });
   const { sourceVideo, ...columns } = row;
-  if (sourceVideo !== null) await deps.videos.keep(tx, row.owner, sourceVideo);
+  if (sourceVideo !== null) {
+    await deps.videos.keep(tx, [{ owner: row.owner, video: sourceVideo }]);
+  }
   const lipsync = await insertLipsync(tx, { ...columns, id, createdAt: deps.now() });
   return appendChangeEvent(tx, lipsync, changeContext(deps, 'GATEWAY'));
 }

@@ -49,7 +49,7 @@ async function writeEnd(
   { lipsync, status, result }: { lipsync: Lipsync; status: LipsyncStatus; result: StoredVideo },
 ): Promise<Partial<LipsyncRow>> {
   if (status === 'COMPLETED') {
-    await deps.videos.keep(tx, lipsync.owner, result);
+    await deps.videos.keep(tx, [{ owner: lipsync.owner, video: result }]);
     return { resultVideoId: result.key, failure: null };
   }
   if (status === 'FAILED') return { failure: storeFailure(new GenerationFailedError()) };
