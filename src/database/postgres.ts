@@ -43,13 +43,14 @@ async function configureSession(client: ClientBase): Promise<void> {
 }
 
 async function runQuery<R extends Row>(
-  client: ClientBase,
+  { client, timeoutMs = answerTimeoutMs }: { client: ClientBase; timeoutMs?: number | undefined },
   text: string,
   params: readonly unknown[] = [],
 ): Promise<R[]> {
   if (params.length === 0) {
-    // Several statements return a list of results, which the types do not declare.
-    const results: unknown = await client.query<R>(text);
+    // Neither the timeout nor that several statements return a list of results is declared by the types.
+    const query = { text, query_timeout: timeoutMs };
+    const results: unknown = await client.query<R>(query);
     return [results].flat().flatMap((result) => (result as { rows: R[] }).rows);
   }
   const result = await client.query<R>(text, params.map(encodeParam));
@@ -80,7 +81,7 @@ class Postgres implements Database {
     this.#scope.assertOutside('query()');
     const client = await this.#pool.connect();
     try {
-      const rows = await runQuery<R>(client, text, params);
+      const rows = await runQuery<R>({ client }, text, params);
       client.release();
       return rows;
     } catch (error) {
@@ -91,16 +92,22 @@ class Postgres implements Database {
     }
   }
 
-  async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    work: (tx: Sql) => Promise<T>,
+    { answerTimeoutMs: timeoutMs }: { answerTimeoutMs?: number } = {},
+  ): Promise<T> {
     this.#scope.assertOutside('transaction()');
-    return await retryConflicts(() => this.#attempt(work));
+    return await retryConflicts(() => this.#attempt(work, timeoutMs));
   }
 
-  async #attempt<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+  async #attempt<T>(work: (tx: Sql) => Promise<T>, timeoutMs?: number): Promise<T> {
     const client = await this.#pool.connect();
     try {
       await client.query('begin');
-      const result = await this.#scope.run((text, params) => runQuery(client, text, params), work);
+      const result = await this.#scope.run(
+        (text, params) => runQuery({ client, timeoutMs }, text, params),
+        work,
+      );
       await commit(client);
       client.release();
       return result;

@@ -22,8 +22,10 @@ export type Database = Sql & {
    * Commits if `work` resolves, rolls back if it throws. After a serialization failure or deadlock `work` runs again, up to
    * 3 times, so its only side effects must be in the database. It must be fast: PGlite has one connection, and all other
    * queries wait. Inside `work` use only `tx`; other methods of this database throw.
+   *
+   * @param options.answerTimeoutMs how long PostgreSQL may take for a statement, default 40 s, for migrations
    */
-  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Sql) => Promise<T>, options?: { answerTimeoutMs?: number }): Promise<T>;
   /** Resolves once messages can arrive. On PostgreSQL all channels share one connection, which reconnects until `close`. */
   listen(channel: string, listener: Listener): Promise<() => Promise<void>>;
   ping(): Promise<void>;
