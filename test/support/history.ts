@@ -33,7 +33,7 @@ const video = (key: string): StoredVideo => ({
 /**
  * Finished lip-syncs of one owner, all made from one video, with the rows that the program leaves for them: a result, two
  * events and an idempotency key each, a webhook for every fourth and an upload for every fifth. They ended one after another
- * in the time from 29 days to 25 hours ago; every 500th FAILED. All have the reference `campaign`. Writes no statistics.
+ * in the time from 29 days to 25 hours ago; every 40th FAILED. All have the reference `campaign`. Writes no statistics.
  */
 export async function fillHistory(
   db: Database,
@@ -42,7 +42,7 @@ export async function fillHistory(
   const numbers = `generate_series(${from}, ${to}) n`;
   const at = `date_trunc('milliseconds', now() - interval '25 hours' - (${count} - n) * interval '27 days' / ${count})`;
   const id = `('00000000-0000-4000-8000-' || lpad(to_hex(n), 12, '0'))::uuid`;
-  const isFailed = 'n % 500 = 0';
+  const isFailed = 'n % 40 = 0';
   await db.query(`insert into videos (key, video) select $1, $2::jsonb on conflict do nothing`, [
     sourceKey,
     video(sourceKey),
