@@ -12,6 +12,7 @@ const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
   reads: () => import('./reads.ts'),
   simulation: () => import('./simulation.ts'),
   creations: () => import('./creations.ts'),
+  growth: () => import('./growth.ts'),
 };
 
 const { values, positionals } = parseArgs({

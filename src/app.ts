@@ -82,11 +82,13 @@ export async function startApp(options: AppOptions) {
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
-  await startRetention({ jobs, now, db, retentionDays: config.timing.retentionDays }, services);
+  const { retentionDays } = config.timing;
+  const retention = await startRetention({ jobs, now, db, retentionDays }, services);
 
   async function close(): Promise<void> {
     await transports.close(() => services.lipsyncs.drain());
     await services.webhooks.stop();
+    retention.stop();
     await jobs.stop();
     await services.lipsyncs.close();
     await services.quotas.stop();

@@ -3,11 +3,7 @@ import type { Config } from './config.ts';
 import type { Database } from './database/connect.ts';
 import type { Jobs } from './database/jobs.ts';
 import { createAccountService } from './domains/accounts/service.ts';
-import {
-  createLipsyncService,
-  eraseVideoUrls,
-  type LipsyncOptions,
-} from './domains/lipsyncs/service.ts';
+import { createLipsyncService, type LipsyncOptions } from './domains/lipsyncs/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
@@ -45,11 +41,7 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const shared = { db, upstream, now, log, freshness };
   const accounts = createAccountService(shared);
   await accounts.receiveChanges();
-  const videos = createVideoService({
-    ...shared,
-    accounts,
-    eraseStoredUrls: (key) => eraseVideoUrls(db, key),
-  });
+  const videos = createVideoService({ ...shared, accounts });
   const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
   const uploads = createUploadService({

@@ -4,6 +4,7 @@ import { PGlite } from '@electric-sql/pglite';
 import type { Log } from '../log.ts';
 import { Channels, quoteChannel } from './channels.ts';
 import { lockDataDir } from './lock.ts';
+import { planSettings } from './plan-settings.ts';
 import type { Database, Listener, Row, Sql } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
 import { encodeParam, parsers, serializers } from './values.ts';
@@ -50,7 +51,7 @@ async function startPglite(directory: string, loadDataDir?: Blob): Promise<PGlit
     startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${sharedBuffers}`],
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
   });
-  await pglite.exec(`set timezone = 'UTC'`);
+  await pglite.exec(`${planSettings}; set timezone = 'UTC'`);
   return pglite;
 }
 

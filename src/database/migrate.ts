@@ -13,6 +13,8 @@ const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
 const lockKey = 7_204_118_310;
 const lockPauseMs = 100;
 const lockTimeoutMs = 120_000;
+/** A migration may read or index a table with millions of rows. It sets the server's own limit by itself. */
+const answerTimeoutMs = 3_600_000;
 
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
@@ -98,7 +100,7 @@ export async function migrate(db: Database, directory: string = ownMigrations): 
   const migrations = await readMigrations(directory);
   const giveUpAt = Date.now() + lockTimeoutMs;
   for (;;) {
-    const outcome = await db.transaction((tx) => applyNext(tx, migrations));
+    const outcome = await db.transaction((tx) => applyNext(tx, migrations), { answerTimeoutMs });
     if (outcome === 'done') return;
     if (outcome === 'applied') continue;
     if (Date.now() > giveUpAt) {

@@ -2,6 +2,7 @@ import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from
 import type { Log } from '../log.ts';
 import { errorCodeOf, isStatementRejected } from './failures.ts';
 import { Notifications } from './notifications.ts';
+import { planSettings } from './plan-settings.ts';
 import type { Database, Listener, Row, Sql, TransactionOptions } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
 import { elementTypes, encodeParam, parsers } from './values.ts';
@@ -35,20 +36,21 @@ async function configureSession(client: ClientBase): Promise<void> {
   // The pool does not handle errors of a checked-out client, and an unhandled one would end the process. The running query gets the error too.
   client.on('error', () => undefined);
   await client.query(
-    `set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex';
+    `${planSettings}; set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres'; set bytea_output = 'hex';
      set statement_timeout = ${statementTimeoutMs};
      set idle_in_transaction_session_timeout = ${idleTransactionTimeoutMs}`,
   );
 }
 
 async function runQuery<R extends Row>(
-  client: ClientBase,
+  { client, timeoutMs = answerTimeoutMs }: { client: ClientBase; timeoutMs?: number | undefined },
   text: string,
   params: readonly unknown[] = [],
 ): Promise<R[]> {
   if (params.length === 0) {
-    // Several statements return a list of results, which the types do not declare.
-    const results: unknown = await client.query<R>(text);
+    // Neither the timeout nor that several statements return a list of results is declared by the types.
+    const query = { text, query_timeout: timeoutMs };
+    const results: unknown = await client.query<R>(query);
     return [results].flat().flatMap((result) => (result as { rows: R[] }).rows);
   }
   const result = await client.query<R>(text, params.map(encodeParam));
@@ -79,7 +81,7 @@ class Postgres implements Database {
     this.#scope.assertOutside('query()');
     const client = await this.#pool.connect();
     try {
-      const rows = await runQuery<R>(client, text, params);
+      const rows = await runQuery<R>({ client }, text, params);
       client.release();
       return rows;
     } catch (error) {
@@ -92,18 +94,25 @@ class Postgres implements Database {
 
   async transaction<T>(
     work: (tx: Sql) => Promise<T>,
-    { lock }: TransactionOptions = {},
+    { lock, answerTimeoutMs }: TransactionOptions = {},
   ): Promise<T> {
     this.#scope.assertOutside('transaction()');
     const begin = lock === undefined ? 'begin' : `begin; select pg_advisory_xact_lock(${lock})`;
-    return await retryConflicts(() => this.#attempt(begin, work));
+    return await retryConflicts(() => this.#attempt(begin, work, answerTimeoutMs));
   }
 
-  async #attempt<T>(begin: string, work: (tx: Sql) => Promise<T>): Promise<T> {
+  async #attempt<T>(
+    begin: string,
+    work: (tx: Sql) => Promise<T>,
+    timeoutMs: number | undefined,
+  ): Promise<T> {
     const client = await this.#pool.connect();
     try {
       await client.query(begin);
-      const result = await this.#scope.run((text, params) => runQuery(client, text, params), work);
+      const result = await this.#scope.run(
+        (text, params) => runQuery({ client, timeoutMs }, text, params),
+        work,
+      );
       await commit(client);
       client.release();
       return result;

@@ -19,6 +19,8 @@ export type Listener = {
 export type TransactionOptions = {
   /** The key of an advisory lock that the transaction takes at its beginning, with the same message to the server. */
   lock?: number;
+  /** How long PostgreSQL may take for a statement, default 40 s. For migrations. */
+  answerTimeoutMs?: number;
 };
 
 export type Database = Sql & {

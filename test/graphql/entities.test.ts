@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isInterfaceType, isUnionType } from 'graphql';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { StoredVideo } from '../../src/domains/videos/service.ts';
 import { encodeId, keyOf } from '../../src/graphql/ids.ts';
 import { schema } from '../../src/schema.ts';
 import { insertLipsync } from '../domains/accounts/slice-harness.ts';
@@ -85,8 +86,7 @@ async function insertFinishedLipsync(owner: string): Promise<{ lipsync: string; 
   const video = { key, status: 'COMPLETED', url: 'https://media.example/v.mp4', isOffPeak: false };
   const id = await insertLipsync(app.app.db, {
     owner,
-    result_video_id: key,
-    result_video: JSON.stringify(video),
+    result: video as StoredVideo,
   });
   return { lipsync: encodeId('Lipsync', id), video: encodeId('Video', key) };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type App, type AppOptions, startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { createLog } from '../../src/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { type TestStorage, testStorage } from './database.ts';
@@ -20,6 +21,8 @@ export type TestAppOptions = {
   upstream?: { baseUrl: string; token: string };
   /** The storage of an earlier app, for a restart on it or, on PostgreSQL, a second instance. `stop` does not remove it. */
   storage?: TestStorage;
+  /** Wraps the database, to record or to disturb statements. */
+  wrapDatabase?: (db: Database) => Database;
   /** The clock. */
   now?: () => Date;
   /** The interval of heartbeats on quiet connections. */
@@ -84,6 +87,9 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       config,
       log: createLog('trace', { write }, options.hasUnlimitedLog ? { timer: queueMicrotask } : {}),
       openUpstream: async () => options.upstream ?? needed(sandbox),
+      ...(options.wrapDatabase === undefined
+        ? {}
+        : { database: connectDatabase(storage).then(options.wrapDatabase) }),
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
       intervals: options.intervals,

@@ -10,6 +10,7 @@ import {
   findOwnLipsyncs,
   type Lipsync,
   lockOwnLipsync,
+  videosOf,
 } from './store/lipsyncs.ts';
 import { type LipsyncPage, type ListPosition, listOwnLipsyncs } from './store/list.ts';
 import { deleteRefusalsBefore } from './store/refusals.ts';
@@ -55,6 +56,7 @@ export async function deleteLipsync(
       ]);
     }
     await deleteLipsyncRow(tx, id);
+    await deps.videos.release(tx, videosOf(lipsync));
     await recordErasure(tx, lipsync);
     await notifyChange(tx, id);
   });
@@ -63,13 +65,23 @@ export async function deleteLipsync(
 /** More than enough: a request waits only seconds for the refusal of a concurrent request. */
 const keptRefusalsMs = 3_600_000;
 
-/** Erases lip-syncs that finished before this moment, and records that are no longer needed. Returns how many lip-syncs. */
-export async function eraseFinished(
-  deps: LipsyncDependencies,
-  finishedBefore: Date,
-): Promise<number> {
-  const erasedCount = await deleteFinishedLipsyncs(deps.db, finishedBefore);
-  await deleteRefusalsBefore(deps.db, addMs(deps.now(), -keptRefusalsMs));
-  await deleteOldErasures(deps.db, deps.now());
-  return erasedCount;
+/**
+ * Each deletes at most `limit` rows, in a transaction of its own that takes milliseconds, and returns how many. Fewer than
+ * `limit`: there are no more now.
+ */
+export type EraseBatch = (limit: number) => Promise<number>;
+
+/** Erases lip-syncs that finished before this moment, and records that are no longer needed. */
+export function eraseOldBatches(deps: LipsyncDependencies, finishedBefore: Date): EraseBatch[] {
+  const { db, videos } = deps;
+  return [
+    (limit) =>
+      db.transaction(async (tx) => {
+        const deleted = await deleteFinishedLipsyncs(tx, { finishedBefore, limit });
+        await videos.release(tx, deleted.flatMap(videosOf));
+        return deleted.length;
+      }),
+    (limit) => deleteRefusalsBefore(db, { moment: addMs(deps.now(), -keptRefusalsMs), limit }),
+    (limit) => deleteOldErasures(db, { now: deps.now(), limit }),
+  ];
 }

@@ -6,7 +6,7 @@ import { withAdmission } from './create/dependencies.ts';
 import type { CreateInput } from './create/input.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { createScheduler } from './dispatch/scheduler.ts';
-import { deleteLipsync, eraseFinished, findOwn, isListPosition, listOwn } from './history.ts';
+import { deleteLipsync, eraseOldBatches, findOwn, isListPosition, listOwn } from './history.ts';
 import { decodeCursor, encodeCursor } from './progress/cursor.ts';
 import { estimatedCompletion } from './progress/estimate.ts';
 import { LogWatcher } from './progress/log-watcher.ts';
@@ -15,7 +15,7 @@ import { type ListRequest, subscribeToLipsync, subscribeToLipsyncs } from './pro
 import { percentOf } from './progress/transition.ts';
 import { createCallbackHandler } from './reconcile/callbacks.ts';
 import { type LipsyncEvent, readEvents } from './store/events.ts';
-import { countByStatus, eraseVideoUrls, type Lipsync } from './store/lipsyncs.ts';
+import { countByStatus, type Lipsync } from './store/lipsyncs.ts';
 import type { LipsyncPage, ListPosition } from './store/list.ts';
 import { readUsage } from './store/usage.ts';
 
@@ -27,8 +27,7 @@ export type { Lipsync } from './store/lipsyncs.ts';
 export type { CreateInput, ListPosition };
 export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
-/** For the videos slice, after a video was deleted upstream. A plain function, because this slice depends on that one. */
-export { eraseVideoUrls, isListPosition };
+export { isListPosition };
 
 type Caller = { owner: string; canSeeAll: boolean };
 
@@ -67,7 +66,8 @@ export async function createLipsyncService(options: LipsyncOptions) {
     sequenceOfCursor: (lipsync: Lipsync, cursor: string) => decodeCursor(lipsync.id, cursor),
     readEvents: (id: string, range: { after: number; limit: number }) =>
       readEvents(deps.db, id, range),
-    readUsage: (owner: string) => readUsage(deps.db, owner, deps.now()),
+    readUsage: (owner: string) =>
+      readUsage(deps.db, owner, { now: deps.now(), perDay: deps.limits.perDay }),
     limits: deps.limits,
     countByStatus: () => countByStatus(deps.db),
 
@@ -86,7 +86,7 @@ export async function createLipsyncService(options: LipsyncOptions) {
 
     /** A callback's body is only a hint: the state is read from the upstream. */
     onCallback: callbacks.onCallback,
-    eraseFinishedBefore: (moment: Date) => eraseFinished(deps, moment),
+    eraseOldBatches: (finishedBefore: Date) => eraseOldBatches(deps, finishedBefore),
     watchedCount: () => watcher.watchedCount,
     start: scheduler.start,
     /** Accepts no new work and waits for the POSTs under way. */

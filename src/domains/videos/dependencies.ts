@@ -12,8 +12,6 @@ export type VideoDependencies = {
   readonly accounts: AccountService;
   readonly ids: VideoIds;
   readonly freshness: Freshness;
-  /** Removes the URLs of a deleted video from the copies that lip-syncs store. */
-  readonly eraseStoredUrls: (key: string) => Promise<void>;
   readonly log: Log;
 };
 

@@ -1,24 +1,27 @@
 import type { Sql } from '../../database/connect.ts';
 import { writeCursor } from './cursor.ts';
 import type { VideoPage } from './merge-page.ts';
-import { numberOf, positionOf, type VideoPosition } from './order.ts';
+import { comparePositions, numberOf, positionOf, type VideoPosition } from './order.ts';
 import type { ListQuery } from './scan.ts';
-import { type OwnVideosRange, readOwnVideos } from './store.ts';
+import { type OwnVideosPosition, readOwnVideos } from './store.ts';
 import type { StoredVideo } from './stored-video.ts';
 
-/** The videos that the owner's lip-syncs used or made, from the copies stored with them: no upstream call. */
+/** The videos that the owner's lip-syncs used or made, as they are stored: no upstream call. */
 export async function listOwnVideos(
   sql: Sql,
   owner: string,
   { range, filter }: ListQuery,
 ): Promise<VideoPage> {
   const { direction, count, cursor } = range;
-  const read = (part: Pick<OwnVideosRange, 'position' | 'direction' | 'limit'>) =>
-    readOwnVideos(sql, { owner, ...filter, ...part });
-  const position = toParams(cursor?.position ?? null);
+  const read = (part: Pick<Start, 'position' | 'direction'> & { limit: number }) =>
+    readOwnVideos(sql, {
+      ...{ owner, status: filter.status, direction: part.direction, limit: part.limit },
+      ...boundsOf({ ...part, filter }),
+    });
+  const position = cursor?.position ?? null;
   const found = await read({ position, direction, limit: count + 1 });
   const nearest = found.slice(0, count);
-  const start = toParams(nearest[0] === undefined ? null : positionOf(nearest[0])) ?? position;
+  const start = nearest[0] === undefined ? position : positionOf(nearest[0]);
   const isOlder = direction === 'older';
   const onOtherSide =
     cursor === null
@@ -41,8 +44,33 @@ function toEdge(node: StoredVideo) {
   return { cursor: writeCursor({ position: positionOf(node), offsets: {} }), node };
 }
 
-function toParams(position: VideoPosition | null): OwnVideosRange['position'] {
-  if (position === null) return null;
+type Start = {
+  position: VideoPosition | null;
+  direction: 'older' | 'newer';
+  filter: ListQuery['filter'];
+};
+
+/**
+ * One bound at each end, the nearer one of the position and the filter. With two, the index would be read from one of them,
+ * and a deep page would read all rows up to its cursor.
+ */
+function boundsOf({ position, direction, filter: { createdAfter, createdBefore } }: Start) {
+  const isOlder = direction === 'older';
+  const newest = createdBefore === null ? null : { at: createdBefore.getTime(), key: '' };
+  const oldest = createdAfter === null ? null : { at: createdAfter.getTime(), key: lastKey };
+  const upper = [isOlder ? position : null, newest].filter((each) => each !== null);
+  const lower = [isOlder ? null : position, oldest].filter((each) => each !== null);
+  return {
+    olderThan: toParams(upper.toSorted(comparePositions).at(-1)),
+    newerThan: toParams(lower.toSorted(comparePositions)[0]),
+  };
+}
+
+/** After the key of every video: numbers have at most 64 digits. */
+const lastKey = `zzzzzzzz-1${'0'.repeat(64)}`;
+
+function toParams(position: VideoPosition | undefined): OwnVideosPosition | null {
+  if (position === undefined) return null;
   const { at, key } = position;
   return { at: new Date(at), number: String(numberOf(position)), key };
 }

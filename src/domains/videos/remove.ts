@@ -1,7 +1,7 @@
 import { NotAuthorizedError, NotFoundError } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf, deleteVideo } from './endpoints.ts';
-import { isMadeBy, readVideoCopies } from './store.ts';
+import { isMadeBy, markDeleted, readVideoCopies } from './store.ts';
 
 /** See `VideoService.remove`. A second call throws NotFoundError, as the upstream does. */
 export async function removeVideo(
@@ -25,7 +25,7 @@ export async function removeVideo(
     // Also after a failure: the video may be gone all the same.
     await deps.accounts.announceChangeOf(accountEmailOf(upstreamId));
   }
-  await deps.eraseStoredUrls(key);
+  await markDeleted(deps.db, key);
 }
 
 async function isVisible(deps: VideoDependencies, viewer: Viewer, key: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import type { Sql } from '../../database/connect.ts';
 import type { Failure } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import {
@@ -14,6 +15,7 @@ import { createVideoList, type VideoPage, type VideoPageRequest } from './list.t
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
 import { createSourceResolver, type VideoSource } from './resolve-source.ts';
+import { deleteUnused, insertOwnVideos, type OwnVideo } from './store.ts';
 import { type StoredVideo, toStored } from './stored-video.ts';
 
 export type { Viewer } from './dependencies.ts';
@@ -29,7 +31,7 @@ export type VideoService = {
   ids: VideoIds;
   /**
    * One result for each key, in order: null for a video that does not exist for this viewer, a failure if the upstream
-   * could not be read. Videos of kept lists and copies stored with lip-syncs are returned without an upstream call.
+   * could not be read. Videos of kept lists, and those that lip-syncs used or made, are returned without an upstream call.
    */
   load(viewer: Viewer, keys: readonly string[]): Promise<(StoredVideo | Failure | null)[]>;
   /** One page of an account's list, requested from now on. Concurrent equal reads share one call. */
@@ -47,6 +49,10 @@ export type VideoService = {
    * @throws {InvalidInputError} if it is not finished
    */
   resolveSource(viewer: Viewer, key: string): Promise<VideoSource | null>;
+  /** Stores videos that lip-syncs of these owners use or made, in the transaction that writes the lip-syncs. */
+  keep(tx: Sql, videos: readonly { owner: string; video: StoredVideo }[]): Promise<void>;
+  /** Deletes the videos to which no lip-sync refers any more, in the transaction that deleted lip-syncs of these owners. */
+  release(tx: Sql, videos: readonly OwnVideo[]): Promise<void>;
   /**
    * Deletes the video permanently upstream, and its URLs from every lip-sync that used or made it. Throws failures.
    *
@@ -66,6 +72,8 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     load: (viewer, keys) => loadVideos(deps, kept, { viewer, keys }),
     list: createVideoList(deps, kept),
     resolveSource: createSourceResolver(deps),
+    keep: insertOwnVideos,
+    release: deleteUnused,
     remove: (viewer, video) => removeVideo(deps, viewer, video),
   };
 }

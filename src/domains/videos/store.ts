@@ -1,6 +1,7 @@
 import type { Sql } from '../../database/connect.ts';
-import type { VideoStatus } from './status.ts';
-import type { StoredVideo } from './stored-video.ts';
+import { toJson } from '../../database/rows.ts';
+import { type VideoStatus, videoStatuses } from './status.ts';
+import { isDeleted, type StoredVideo } from './stored-video.ts';
 
 /** Null for a key that was never created. */
 export async function findPrefix(sql: Sql, key: string): Promise<string | null> {
@@ -27,8 +28,8 @@ export async function insertPrefixes(
 }
 
 /**
- * The copy of a video stored with lip-syncs of any owner, and whether one of these lip-syncs belongs to the given owner.
- * `prefix` is the part of the upstream id before the number; null for a key that was never created.
+ * The stored copy of a video, whichever owner's lip-syncs refer to it, and whether one of these lip-syncs belongs to the
+ * given owner. `prefix` is the part of the upstream id before the number; null for a key that was never created.
  */
 export type VideoCopy = {
   key: string;
@@ -42,57 +43,134 @@ export async function readVideoCopies(
   owner: string,
   keys: readonly string[],
 ): Promise<VideoCopy[]> {
+  // Subqueries, not joins: without statistics a join may read the whole table.
   return sql.query<VideoCopy>(
-    `select wanted.key, kept.video,
+    `select wanted.key,
        (select prefix from id_prefixes where key = substr(wanted.key, 1, 8)) as prefix,
-       exists (select 1 from lipsync_videos where owner = $1 and key = wanted.key) as "isOwn"
-     from unnest($2::text[]) as wanted (key)
-     left join lateral (
-       select video from lipsync_videos
-       where key = wanted.key and video is not null limit 1
-     ) kept on true`,
+       (select video from videos where key = wanted.key) as video,
+       (select true from owner_videos where owner = $1 and key = wanted.key) is not null as "isOwn"
+     from unnest($2::text[]) as wanted (key)`,
     [owner, keys],
   );
 }
 
+/**
+ * Stores the videos and adds them to their owners' lists, unless they are there. Until the transaction ends, `deleteUnused`
+ * of another transaction waits: it then sees the lip-syncs that this transaction inserts.
+ */
+export async function insertOwnVideos(
+  tx: Sql,
+  videos: readonly { owner: string; video: StoredVideo }[],
+): Promise<void> {
+  const rows = videos.map(({ owner, video }) => ({
+    ...{ owner, key: video.key, video },
+    status: isDeleted(video) ? null : video.status,
+    created_at: new Date(video.createdAt ?? 0),
+  }));
+  // In one order, so that two transactions that lock the same rows can't deadlock.
+  await tx.query(
+    `with used as materialized (
+       select distinct on (owner, key) * from jsonb_to_recordset($1::jsonb)
+         as used (owner text, key text, video jsonb, status text, created_at timestamptz)
+       order by owner, key
+     ), listed as materialized (
+       select owner, key from used join owner_videos using (owner, key)
+       order by owner, key for key share of owner_videos
+     ), added as materialized (
+       select used.* from used left join listed using (owner, key) where listed.key is null
+     ), stored as (
+       insert into videos (key, video) select distinct on (key) key, video from added order by key
+       on conflict (key) do update set video = excluded.video
+     )
+     insert into owner_videos (owner, key, status, created_at)
+     select owner, key, added.status, added.created_at from added on conflict (owner, key) do nothing`,
+    [toJson(rows)],
+  );
+}
+
+/** A video of an owner's list. */
+export type OwnVideo = { owner: string; key: string };
+
+/** Deletes those of the videos to which none of the owner's lip-syncs refers any more. */
+export async function deleteUnused(tx: Sql, videos: readonly OwnVideo[]): Promise<void> {
+  const params = [videos.map(({ owner }) => owner), videos.map(({ key }) => key)];
+  // Two statements, so that the second one sees what was committed while the first one waited for a lock.
+  await tx.query(
+    `select 1 from unnest($1::text[], $2::text[]) as freed (owner, key)
+     join owner_videos using (owner, key) order by owner, key for update of owner_videos`,
+    params,
+  );
+  const deleted = await tx.query<{ key: string }>(
+    `delete from owner_videos using unnest($1::text[], $2::text[]) as freed (owner, key)
+     where owner_videos.owner = freed.owner and owner_videos.key = freed.key
+       and (select 1 from lipsync_videos used
+         where used.owner = freed.owner and used.key = freed.key limit 1) is null
+     returning owner_videos.key`,
+    params,
+  );
+  if (deleted.length === 0) return;
+  const keys = [deleted.map(({ key }) => key)];
+  await tx.query('select 1 from videos where key = any($1::text[]) order by key for update', keys);
+  await tx.query(
+    `delete from videos where key = any($1::text[])
+       and (select 1 from owner_videos used where used.key = videos.key limit 1) is null`,
+    keys,
+  );
+}
+
+/** After a video was deleted upstream: its row stays for the history, without URLs that no longer work, and in no list. */
+export async function markDeleted(sql: Sql, key: string): Promise<void> {
+  await sql.query(
+    `with erased as (
+       update videos set video = video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
+       where key = $1
+     )
+     update owner_videos set status = null where key = $1`,
+    [key],
+  );
+}
+
+export type OwnVideosPosition = { at: Date; number: string; key: string };
+
 export type OwnVideosRange = {
   owner: string;
-  /** Exclusive. Null = from the newest on, or up to the newest. */
-  position: { at: Date; number: string; key: string } | null;
+  /** Only older videos. Null = from the newest on. */
+  olderThan: OwnVideosPosition | null;
+  /** Only newer videos. Null = up to the oldest. */
+  newerThan: OwnVideosPosition | null;
+  /** From `olderThan` on, or from `newerThan` on. */
   direction: 'older' | 'newer';
   limit: number;
   status: readonly VideoStatus[] | null;
-  createdAfter: Date | null;
-  createdBefore: Date | null;
 };
 
 /**
- * Videos that the owner's lip-syncs used or made, in the given direction from the position, the nearest first. Ordered as
- * in `order.ts`: time, number, key.
+ * Videos that the owner's lip-syncs used or made, in the given direction. Ordered as in `order.ts`: time, number, key. Reads
+ * one page of each status from the index, so that a rare status costs no search.
  */
 export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<StoredVideo[]> {
-  const [than, order] = range.direction === 'older' ? ['<', 'desc'] : ['>', 'asc'];
+  const { olderThan, newerThan } = range;
+  const order = range.direction === 'older' ? 'desc' : 'asc';
+  const inOrder = `created_at ${order}, number ${order}, key collate "C" ${order}`;
   const rows = await sql.query<{ video: StoredVideo }>(
-    `with own as (
-       select distinct on (key) key collate "C" as key, video, video ->> 'status' as status,
-         coalesce((video ->> 'createdAt')::timestamptz, 'epoch') as at,
-         coalesce(nullif(substr(key, 10), ''), '0')::numeric as number
-       from lipsync_videos where owner = $1 and video is not null
-     )
-     select video from own
-     where not (status = 'COMPLETED' and video ->> 'url' is null)
-       and ($2::text[] is null or status = any($2))
-       and ($3::timestamptz is null or at > $3) and ($4::timestamptz is null or at < $4)
-       and ($5::timestamptz is null or (at, number, key) ${than} ($5, $6::numeric, $7::text))
-     order by at ${order}, number ${order}, key ${order} limit $8`,
+    `select (select video from videos where key = page.key) as video from (
+       select listed.* from unnest($2::text[]) as wanted (status)
+       cross join lateral (
+         select key, created_at, number from owner_videos
+         where owner = $1 and status = wanted.status
+           and ($3::timestamptz is null
+             or (created_at, number, key collate "C") < ($3, $4::numeric, $5::text))
+           and ($6::timestamptz is null
+             or (created_at, number, key collate "C") > ($6, $7::numeric, $8::text))
+         order by ${inOrder} limit $9
+       ) listed
+       order by ${inOrder} limit $9
+     ) page order by ${inOrder}`,
     [
       range.owner,
-      range.status,
-      range.createdAfter,
-      range.createdBefore,
-      range.position?.at ?? null,
-      range.position?.number ?? null,
-      range.position?.key ?? null,
+      range.status ?? videoStatuses,
+      ...[olderThan?.at ?? null, olderThan?.number ?? null, olderThan?.key ?? null],
+      ...[newerThan?.at ?? null, newerThan?.number ?? null, newerThan?.key ?? null],
       range.limit,
     ],
   );

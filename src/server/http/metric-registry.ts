@@ -23,7 +23,7 @@ export function openRegistry(sources: MetricSources) {
   });
   new Gauge({
     name: 'lipsync_lipsyncs',
-    help: 'Stored lip-syncs, by status.',
+    help: 'Unfinished lip-syncs, by status.',
     labelNames: ['status'],
     registers,
     async collect() {

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
-import { eraseVideoUrls } from '../../../src/domains/lipsyncs/service.ts';
-import { createVideoService } from '../../../src/domains/videos/service.ts';
+import { createVideoService, type StoredVideo } from '../../../src/domains/videos/service.ts';
+import { insertOwnVideos } from '../../../src/domains/videos/store.ts';
 import { createVoiceService } from '../../../src/domains/voices/service.ts';
 import { createLog } from '../../../src/log.ts';
 import { startSandbox } from '../../../src/sandbox/sandbox.ts';
@@ -36,11 +36,7 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }, readF
     const freshness = new Freshness({ readFreshMs, now, log });
     const shared = { db, upstream, log, now, freshness };
     const accounts = createAccountService(shared);
-    const videos = createVideoService({
-      ...shared,
-      accounts,
-      eraseStoredUrls: (key) => eraseVideoUrls(db, key),
-    });
+    const videos = createVideoService({ ...shared, accounts });
     const voices = createVoiceService({ ...shared, accounts });
     return { freshness, accounts, videos, voices };
   };
@@ -96,7 +92,7 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }, readF
     },
     /** The state of a first start. */
     async empty() {
-      await db.query('truncate accounts, id_prefixes, lipsyncs cascade');
+      await db.query('truncate accounts, id_prefixes, lipsyncs, videos, owner_videos cascade');
       slices.services = open();
     },
     async close() {
@@ -197,12 +193,24 @@ export async function openWithSandbox({ readFreshMs = 0 }: FreshnessOptions = {}
   });
 }
 
-/** A lip-sync's row with only the columns that these slices read. */
+/** A lip-sync's row with only the columns that these slices read, and the videos that it used and made. */
 export async function insertLipsync(
   db: SliceHarness['db'],
-  columns: Record<string, unknown> & { owner: string },
+  {
+    source,
+    result,
+    ...columns
+  }: Record<string, unknown> & { owner: string; source?: StoredVideo; result?: StoredVideo },
 ): Promise<string> {
+  await insertOwnVideos(
+    db,
+    [source, result].flatMap((video) =>
+      video === undefined ? [] : [{ owner: columns.owner, video }],
+    ),
+  );
   const row = {
+    source_video_id: source?.key ?? null,
+    result_video_id: result?.key ?? null,
     id: randomUUID(),
     status: 'COMPLETED',
     fingerprint: 'test',

@@ -25,11 +25,12 @@ describe('works', () => {
   it('sends a signed webhook for a completed lip-sync', async () => {
     const { secret } = await service.webhooks.rotateSecret('key:ann');
     const receiver = await receive();
+    await service.db.query('insert into videos (key, video) values ($1, $2)', [
+      'made0000-7',
+      { url: 'https://v.example/1.mp4', durationSeconds: 4.5 },
+    ]);
     const change = await service.changeLipsync(receiver.url, {
-      row: {
-        reference: 'order 7',
-        result_video: JSON.stringify({ url: 'https://v.example/1.mp4', durationSeconds: 4.5 }),
-      },
+      row: { reference: 'order 7', result_video_id: 'made0000-7' },
     });
     const delivery = await service.waitForDelivery(change, isFinished);
     expect(delivery).toMatchObject({

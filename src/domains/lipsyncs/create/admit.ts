@@ -8,7 +8,7 @@ import { insertLipsyncs } from '../store/insert.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import { queueLock } from '../store/queue.ts';
 import { trace } from '../trace.ts';
-import { type AdmissionRequest, type Decision, decideAll } from './decide.ts';
+import { type AdmissionRequest, type AdmittedRow, type Decision, decideAll } from './decide.ts';
 
 export type Admission =
   | { kind: 'claimed'; lipsync: Lipsync; slots: AccountSlots }
@@ -48,12 +48,27 @@ async function admitGroup(
     const decisions = await decideAll(deps, tx, requests);
     const rows = decisions.flatMap((decision) => ('row' in decision ? [decision.row] : []));
     for (const { id } of rows) trace('row-writing', { lipsyncId: id });
-    const inserted = await insertLipsyncs(tx, rows);
+    const inserted = await insertRows(deps, tx, rows);
     // This instance sends nothing any more, so another one must find the slot that may be free.
     if (rows.length > 0 && deps.stopping.aborted) await notifyQueue(tx);
     return decisions.map((decision) => toAdmission(decision, inserted));
   };
   return deps.db.transaction(admit, { lock: queueLock });
+}
+
+async function insertRows(
+  deps: LipsyncDependencies,
+  tx: Sql,
+  rows: readonly AdmittedRow[],
+): Promise<Lipsync[]> {
+  const used = rows.flatMap(({ owner, sourceVideo }) =>
+    sourceVideo === null ? [] : [{ owner, video: sourceVideo }],
+  );
+  if (used.length > 0) await deps.videos.keep(tx, used);
+  return insertLipsyncs(
+    tx,
+    rows.map(({ sourceVideo: _, ...row }) => row),
+  );
 }
 
 function toAdmission(decision: Decision, inserted: readonly Lipsync[]): Admission {

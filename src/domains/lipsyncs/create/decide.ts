@@ -39,9 +39,12 @@ export type AdmissionRequest = {
   mayWait: boolean;
 };
 
+/** A row to insert, and the video that it uses, which has a row of its own. */
+export type AdmittedRow = FreshLipsync & Pick<ResolvedRequest, 'sourceVideo'>;
+
 export type Decision =
-  | { kind: 'claimed'; row: FreshLipsync; slots: AccountSlots }
-  | { kind: 'waiting'; row: FreshLipsync }
+  | { kind: 'claimed'; row: AdmittedRow; slots: AccountSlots }
+  | { kind: 'waiting'; row: AdmittedRow }
   | { kind: 'duplicate' }
   | { kind: 'refused'; failure: Failure };
 
@@ -91,7 +94,9 @@ async function readState(
   const earlier = keyed.length === 0 ? [] : await findByIdempotencyKeys(tx, pairs);
   const refusals = keyed.length === 0 ? [] : await findRefusalsSince(tx, pairs);
   const owners = requests.map(({ resolved }) => resolved.owner);
-  const usages = hasOwnerLimits(deps.limits) ? await readUsages(tx, owners, now) : new Map();
+  const usages = hasOwnerLimits(deps.limits)
+    ? await readUsages(tx, owners, { now, perDay: deps.limits.perDay })
+    : new Map();
   const availability = await deps.accounts.readAvailability(tx, now);
   const { held, waiting } = await readLoad(tx, owners);
   return {

@@ -38,7 +38,9 @@ async function findEarlier(
   const numbers = keyed.length === 0 ? [] : await readLastRefusals(db, keyed);
   const owners = asked.map(({ owner }) => owner);
   // Before the lookup by key: a concurrent request with the same key may have used up the limit, and is found then.
-  const usages = hasOwnerLimits(limits) ? await readUsages(db, owners, now()) : new Map();
+  const usages = hasOwnerLimits(limits)
+    ? await readUsages(db, owners, { now: now(), perDay: limits.perDay })
+    : new Map();
   const found = keyed.length === 0 ? [] : await findByIdempotencyKeys(db, keyed);
   return asked.map(({ owner, idempotencyKey }) => {
     const at = keyed.findIndex((it) => it.owner === owner && it.idempotencyKey === idempotencyKey);

@@ -18,7 +18,7 @@ import {
 } from '../progress/transition.ts';
 import { ensurePoll } from '../reconcile/poll-interval.ts';
 import { notifyChange } from '../store/events.ts';
-import { type Lipsync, lockLipsync, updateLipsync } from '../store/lipsyncs.ts';
+import { type Lipsync, lockLipsync, updateLipsync, videosOf } from '../store/lipsyncs.ts';
 import { appendPositionEvents } from '../store/positions.ts';
 import { lockQueue } from '../store/queue.ts';
 import { deleteRejected } from '../store/refusals.ts';
@@ -98,7 +98,11 @@ export function releaseClaim(
       await requeue(tx, lipsync, context);
       return { kind: 'waiting' };
     }
-    return reject(tx, { lipsync, failure: noFreeSlot('ALL_ACCOUNTS_BUSY'), context });
+    return reject(deps, tx, {
+      lipsync,
+      failure: noFreeSlot('ALL_ACCOUNTS_BUSY'),
+      context,
+    });
   });
 }
 
@@ -169,7 +173,7 @@ async function handleRejection(
   const mustRequeue =
     isRateLimited(failure) &&
     decideWhenBusy({ mayWait: outcome.mayWait, isFirstAnswer }) === 'requeue';
-  if (isFirstAnswer && !mustRequeue) return reject(tx, { lipsync, failure, context });
+  if (isFirstAnswer && !mustRequeue) return reject(deps, tx, { lipsync, failure, context });
   // Only the first failure that pauses an account is reported to its caller. Lip-syncs under way on it are requeued.
   if (mustRequeue || wasPaused || outcome.kind === 'not-sent') {
     await requeue(tx, lipsync, context);
@@ -182,10 +186,12 @@ async function handleRejection(
 
 /** The failure answers the create request, and the lip-sync is deleted. */
 async function reject(
+  deps: LipsyncDependencies,
   tx: Sql,
   { lipsync, failure, context }: { lipsync: Lipsync; failure: Failure; context: ChangeContext },
 ): Promise<Settlement> {
   await deleteRejected(tx, lipsync, { failure: storeFailure(failure), at: context.at });
+  await deps.videos.release(tx, videosOf(lipsync));
   await appendPositionEvents(tx, lipsync.owner, context.at);
   return { kind: 'rejected', failure };
 }

@@ -1,6 +1,12 @@
+import type { Sql } from '../../../database/connect.ts';
 import { ContentModeratedError, GenerationFailedError, storeFailure } from '../../../errors.ts';
 import { notifyQueue } from '../../accounts/service.ts';
-import { isSameVideo, toStored, type UpstreamVideo } from '../../videos/service.ts';
+import {
+  isSameVideo,
+  type StoredVideo,
+  toStored,
+  type UpstreamVideo,
+} from '../../videos/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { accept } from '../dispatch/settle.ts';
 import {
@@ -12,7 +18,7 @@ import {
 } from '../lifecycle.ts';
 import { appendProgressEvent, type ChangeContext, changeStatus } from '../progress/transition.ts';
 import { isUpstreamIdTaken } from '../store/claims.ts';
-import { type Lipsync, lockLipsync, updateLipsync } from '../store/lipsyncs.ts';
+import { type Lipsync, type LipsyncRow, lockLipsync, updateLipsync } from '../store/lipsyncs.ts';
 import { lockQueue } from '../store/queue.ts';
 
 /** Applies the upstream's state of a job to its lip-sync. Does nothing if the video is not this lip-sync's job. */
@@ -28,7 +34,8 @@ export async function applyStatus(
     if (lipsync === null || !isSameVideo(lipsync.upstreamVideoId ?? '', video.id)) return;
     const status = statusAfter(lipsync.status, video.status, hasFailedAsUnknown(lipsync));
     if (status !== null) {
-      await changeStatus(tx, lipsync, { status, set: endColumns(status, key, video), context });
+      const set = await writeEnd(deps, tx, { lipsync, status, result: toStored(key, video) });
+      await changeStatus(tx, lipsync, { status, set, context });
       if (isTerminal(status)) await notifyQueue(tx);
     } else if (!isTerminal(lipsync.status)) {
       await appendProgressEvent(tx, lipsync, context);
@@ -36,9 +43,15 @@ export async function applyStatus(
   });
 }
 
-function endColumns(status: LipsyncStatus, key: string, video: UpstreamVideo): Partial<Lipsync> {
+/** Stores the video of a completed job. Returns the columns that the end of a job changes. */
+async function writeEnd(
+  deps: LipsyncDependencies,
+  tx: Sql,
+  { lipsync, status, result }: { lipsync: Lipsync; status: LipsyncStatus; result: StoredVideo },
+): Promise<Partial<LipsyncRow>> {
   if (status === 'COMPLETED') {
-    return { resultVideoId: key, resultVideo: toStored(key, video), failure: null };
+    await deps.videos.keep(tx, [{ owner: lipsync.owner, video: result }]);
+    return { resultVideoId: result.key, failure: null };
   }
   if (status === 'FAILED') return { failure: storeFailure(new GenerationFailedError()) };
   if (status === 'MODERATED') return { failure: storeFailure(new ContentModeratedError()) };

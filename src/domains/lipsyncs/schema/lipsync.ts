@@ -146,7 +146,7 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
     sourceVideo: t.field({
       type: VideoRef,
       nullable: true,
-      description: 'The source video, as it was when the lip-sync was created. Null for an upload.',
+      description: 'The source video. Without URLs once it was deleted. Null for an upload.',
       resolve: ({ sourceVideo }) => sourceVideo,
     }),
     result: t.field({

@@ -1,13 +1,13 @@
 import type { Sql } from '../../../database/connect.ts';
-import { mapRow, toColumn } from '../../../database/rows.ts';
+import { mapRow, toColumn, toJson } from '../../../database/rows.ts';
 import type { StoredFailure } from '../../../errors.ts';
 import type { StoredVideo } from '../../videos/service.ts';
 import type { Voice } from '../../voices/service.ts';
 import type { WebhookEvent } from '../../webhooks/service.ts';
 import type { LipsyncStatus } from '../lifecycle.ts';
 
-/** A row of the table `lipsyncs`. */
-export type Lipsync = {
+/** A row of the table `lipsyncs` as it is written. */
+export type LipsyncRow = {
   id: string;
   owner: string;
   queueOrder: number;
@@ -18,7 +18,6 @@ export type Lipsync = {
   text: string | null;
   voice: Voice | null;
   sourceVideoId: string | null;
-  sourceVideo: StoredVideo | null;
   sourcePath: string | null;
   audioPath: string | null;
   mediaSeconds: number | null;
@@ -44,7 +43,6 @@ export type Lipsync = {
   cancelRequestedAt: Date | null;
   isTrackingStopped: boolean;
   resultVideoId: string | null;
-  resultVideo: StoredVideo | null;
   failure: StoredFailure | null;
   creditsCharged: number | null;
   expectedMs: number | null;
@@ -59,6 +57,20 @@ export type Lipsync = {
   submittedAt: Date | null;
   finishedAt: Date | null;
 };
+
+/** A row of the table `lipsyncs` with the videos that it refers to, as they are stored now. */
+export type Lipsync = LipsyncRow & {
+  sourceVideo: StoredVideo | null;
+  resultVideo: StoredVideo | null;
+};
+
+/**
+ * Everything of a `Lipsync`. The last two replace the columns of the same names, in which versions before 0013 kept a copy
+ * for each lip-sync.
+ */
+export const columns = `lipsyncs.*,
+  (select video from stored_videos where key = lipsyncs.source_video_id) as source_video,
+  (select video from stored_videos where key = lipsyncs.result_video_id) as result_video`;
 
 export async function findLipsync(sql: Sql, id: string): Promise<Lipsync | null> {
   return selectOne(sql, 'where id = $1', [id]);
@@ -75,7 +87,8 @@ export async function findOwnLipsyncs(
   owner: string,
   ids: readonly string[],
 ): Promise<Lipsync[]> {
-  return selectLipsyncs(sql, 'where owner = $1 and id = any($2::uuid[])', [owner, ids]);
+  // `|| ''` keeps the planner from reading all rows of the owner.
+  return selectLipsyncs(sql, "where id = any($2::uuid[]) and owner || '' = $1", [owner, ids]);
 }
 
 /** In no particular order; a pair without a lip-sync is left out. */
@@ -113,53 +126,58 @@ export async function lockWaitingLipsync(tx: Sql, id: string): Promise<Lipsync |
 export async function updateLipsync(
   tx: Sql,
   id: string,
-  set: Partial<Lipsync>,
+  set: Partial<LipsyncRow>,
 ): Promise<Lipsync | null> {
   const entries = Object.entries(set);
   const assignments = entries.map(([name], at) => `${toColumn(name)} = $${at + 2}`);
   const [row] = await tx.query(
-    `update lipsyncs set ${assignments.join(', ')} where id = $1 returning *`,
+    `update lipsyncs set ${assignments.join(', ')} where id = $1 returning ${columns}`,
     [id, ...entries.map(([name, value]) => toParam(name, value))],
   );
   return row === undefined ? null : mapRow<Lipsync>(row);
 }
 
-/** Also deletes its events. */
+/** The videos that may be unused after the lip-sync is deleted. */
+export function videosOf(
+  lipsync: Pick<LipsyncRow, 'owner' | 'sourceVideoId' | 'resultVideoId'>,
+): { owner: string; key: string }[] {
+  const { owner, sourceVideoId, resultVideoId } = lipsync;
+  return [sourceVideoId, resultVideoId].flatMap((key) => (key === null ? [] : [{ owner, key }]));
+}
+
+/** Also deletes its events. `videosOf` must be released. */
 export async function deleteLipsyncRow(tx: Sql, id: string): Promise<void> {
   await tx.query('delete from lipsyncs where id = $1', [id]);
 }
 
 /**
- * Returns how many were deleted. A lip-sync with pending webhooks stays until they have ended; one that should have been
- * sent before `finishedBefore` has lost its background job and does not count.
+ * Deletes at most `limit` of the lip-syncs that finished first, with their events. A lip-sync with pending webhooks stays
+ * until they have ended; one that should have been sent before `finishedBefore` is lost and does not count. Skips rows that
+ * another transaction holds, such as a batch of another instance.
  */
-export async function deleteFinishedLipsyncs(sql: Sql, finishedBefore: Date): Promise<number> {
-  const deleted = await sql.query(
-    `delete from lipsyncs where finished_at < $1 and not exists (
-       select 1 from pending_webhooks where lipsync_id = lipsyncs.id and due_at > $1
-     ) returning id`,
-    [finishedBefore],
+export async function deleteFinishedLipsyncs(
+  tx: Sql,
+  { finishedBefore, limit }: { finishedBefore: Date; limit: number },
+): Promise<Pick<LipsyncRow, 'owner' | 'sourceVideoId' | 'resultVideoId'>[]> {
+  const deleted = await tx.query(
+    `with old as materialized (
+       select id from lipsyncs where finished_at < $1 and (
+         select 1 from pending_webhooks where lipsync_id = lipsyncs.id and due_at > $1 limit 1
+       ) is null
+       order by finished_at limit $2 for update skip locked
+     )
+     delete from lipsyncs where id = any(array(select id from old))
+     returning owner, source_video_id, result_video_id`,
+    [finishedBefore, limit],
   );
-  return deleted.length;
+  return deleted.map((row) => mapRow(row));
 }
 
-/** After a video was deleted upstream: the stored copies of it stay, without URLs that no longer work. */
-export async function eraseVideoUrls(sql: Sql, videoKey: string): Promise<void> {
-  await sql.query(
-    `update lipsyncs set
-       result_video = case when result_video_id = $1
-         then result_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
-         else result_video end,
-       source_video = case when source_video_id = $1
-         then source_video || '{"url": null, "posterUrl": null, "lastFrameUrl": null}'
-         else source_video end
-     where result_video_id = $1 or source_video_id = $1`,
-    [videoKey],
-  );
-}
-
+/** Without finished lip-syncs: counting them would read all of the history. */
 export async function countByStatus(sql: Sql): Promise<{ status: string; count: number }[]> {
-  return sql.query('select status, count(*)::int as count from lipsyncs group by status');
+  return sql.query(
+    'select status, count(*)::int as count from lipsyncs where finished_at is null group by status',
+  );
 }
 
 /** For the stores of this folder: `rest` is SQL that follows `from lipsyncs`. */
@@ -168,7 +186,7 @@ export async function selectLipsyncs(
   rest: string,
   params: readonly unknown[],
 ): Promise<Lipsync[]> {
-  const rows = await sql.query(`select lipsyncs.* from lipsyncs ${rest}`, params);
+  const rows = await sql.query(`select ${columns} from lipsyncs ${rest}`, params);
   return rows.map((row) => mapRow<Lipsync>(row));
 }
 
@@ -181,19 +199,7 @@ async function selectOne(
   return found ?? null;
 }
 
-/** Removes what `jsonb` rejects (U+0000, half surrogate pairs), or an upstream text could keep a lip-sync from ending. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    typeof each === 'string' ? each.replaceAll('\0', '').toWellFormed() : each,
-  );
-}
-
-const jsonColumns: ReadonlySet<string> = new Set([
-  'voice',
-  'sourceVideo',
-  'resultVideo',
-  'failure',
-]);
+const jsonColumns: ReadonlySet<string> = new Set(['voice', 'failure']);
 
 function toParam(name: string, value: unknown): unknown {
   return jsonColumns.has(name) && value !== null ? toJson(value) : value;

@@ -1,5 +1,5 @@
 import type { Sql } from '../../../database/connect.ts';
-import type { LipsyncStatus } from '../lifecycle.ts';
+import { type LipsyncStatus, lipsyncStatuses } from '../lifecycle.ts';
 import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
 
 /** A position in an owner's list, which is ordered by creation time, newest first. */
@@ -20,33 +20,69 @@ export type LipsyncPage = {
   isBackwards: boolean;
 };
 
+/**
+ * Every combination of filters is read in the order of an index. With a status or a reference, that is one page of each
+ * status, so that a rare one costs no search.
+ */
 export async function listOwnLipsyncs(
   sql: Sql,
   owner: string,
-  { filter, after, before, limit, isBackwards }: LipsyncPage,
+  page: LipsyncPage,
 ): Promise<Lipsync[]> {
-  const direction = isBackwards ? 'asc' : 'desc';
+  const direction = page.isBackwards ? 'asc' : 'desc';
+  const inOrder = `order by created_at ${direction}, id ${direction}`;
+  const range = `owner = $1
+    and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+    and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))`;
+  const params = rangeParams(owner, page);
+  const reference = page.filter.reference ?? null;
+  const status = page.filter.status ?? (reference === null ? null : lipsyncStatuses);
+  if (status === null) return selectLipsyncs(sql, `where ${range} ${inOrder} limit $6`, params);
+  const sameReference =
+    'and hashtextextended(reference, 0) = hashtextextended($8::text, 0) and reference = $8::text';
   return selectLipsyncs(
     sql,
-    `where owner = $1
-       and ($2::text[] is null or status = any($2))
-       and ($3::text is null or reference = $3)
-       and ($4::timestamptz is null or created_at > $4)
-       and ($5::timestamptz is null or created_at < $5)
-       and ($6::timestamptz is null or (created_at, id) < ($6, $7::uuid))
-       and ($8::timestamptz is null or (created_at, id) > ($8, $9::uuid))
-     order by created_at ${direction}, id ${direction} limit $10`,
-    [
-      owner,
-      filter.status ?? null,
-      filter.reference ?? null,
-      filter.createdAfter ?? null,
-      filter.createdBefore ?? null,
-      after?.createdAt ?? null,
-      after?.id ?? null,
-      before?.createdAt ?? null,
-      before?.id ?? null,
-      limit,
-    ],
+    `where id = any(array(
+       select listed.id from unnest($7::text[]) as wanted (status)
+       cross join lateral (
+         select id, created_at from lipsyncs
+         where status = wanted.status and ${range} ${reference === null ? '' : sameReference}
+         ${inOrder} limit $6
+       ) listed ${inOrder} limit $6
+     )) ${inOrder}`,
+    reference === null ? [...params, status] : [...params, status, reference],
   );
+}
+
+/**
+ * One bound at each end, the nearer one. With two, the index would be read from one of them, and a deep page would read all
+ * rows up to its cursor.
+ */
+function rangeParams(owner: string, { filter, after, before, limit }: LipsyncPage): unknown[] {
+  const { createdAfter, createdBefore } = filter;
+  const newest = createdBefore ? { createdAt: createdBefore, id: firstId } : null;
+  const oldest = createdAfter ? { createdAt: createdAfter, id: lastId } : null;
+  const upper = [after, newest].filter((each) => each !== null).toSorted(comparePositions)[0];
+  const lower = [before, oldest]
+    .filter((each) => each !== null)
+    .toSorted(comparePositions)
+    .at(-1);
+  return [
+    owner,
+    upper?.createdAt ?? null,
+    upper?.id ?? null,
+    lower?.createdAt ?? null,
+    lower?.id ?? null,
+    limit,
+  ];
+}
+
+const firstId = '00000000-0000-0000-0000-000000000000';
+const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Negative if `a` is older. Ids have lower case, in which their order is that of the database. */
+function comparePositions(a: ListPosition, b: ListPosition): number {
+  const ms = a.createdAt.getTime() - b.createdAt.getTime();
+  if (ms !== 0 || a.id === b.id) return ms;
+  return a.id < b.id ? -1 : 1;
 }

@@ -1,7 +1,8 @@
 import type { Sql } from '../../../database/connect.ts';
+import { toJson } from '../../../database/rows.ts';
 import type { StoredFailure } from '../../../errors.ts';
 import { notifyChange } from './events.ts';
-import { deleteLipsyncRow, type Lipsync, toJson } from './lipsyncs.ts';
+import { deleteLipsyncRow, type Lipsync } from './lipsyncs.ts';
 
 /** The row of `refusals` keeps why a create request was rejected, since the rejected lip-sync itself is deleted. */
 
@@ -79,6 +80,16 @@ export async function findRefusalsSince(
   return rows.map(({ failure }) => failure);
 }
 
-export async function deleteRefusalsBefore(sql: Sql, moment: Date): Promise<void> {
-  await sql.query('delete from refusals where refused_at < $1', [moment]);
+/** At most `limit`, the oldest first. @returns how many */
+export async function deleteRefusalsBefore(
+  sql: Sql,
+  { moment, limit }: { moment: Date; limit: number },
+): Promise<number> {
+  const deleted = await sql.query(
+    `delete from refusals where lipsync_id = any(array(
+       select lipsync_id from refusals where refused_at < $1 order by refused_at limit $2))
+     returning lipsync_id`,
+    [moment, limit],
+  );
+  return deleted.length;
 }

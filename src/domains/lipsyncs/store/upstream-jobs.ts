@@ -81,7 +81,11 @@ export async function readOwnSlots(
      from (
        select account_id, upstream_video_id, holds_slot,
          id::text = any($1::text[]) or coalesce(upstream_video_id = any($2::text[]), false) as is_listed
-       from lipsyncs where account_id is not null and (holds_slot or finished_at > $3)
+       from (
+         select * from lipsyncs where holds_slot
+         union all
+         select * from lipsyncs where not holds_slot and finished_at > $3
+       ) lipsyncs where account_id is not null
      ) own group by account_id`,
     [scheduler.lipsyncIds, scheduler.upstreamVideoIds, finishedAfter],
   );
@@ -91,14 +95,14 @@ export async function readOwnSlots(
 export type DurationQuery = { isText: boolean; isOffPeak: boolean; from: number; to: number };
 
 /**
- * Milliseconds of the latest fifty completed jobs of a kind, among the latest thousand completed jobs. The caller holds
+ * Milliseconds of the latest fifty completed jobs of a kind, among the latest three hundred completed jobs. The caller holds
  * the queue's lock, so a rare kind must not make this search a month of history.
  */
 export async function readDurations(sql: Sql, query: DurationQuery): Promise<number[]> {
   const rows = await sql.query<{ ms: number }>(
     `select (extract(epoch from finished_at - submitted_at) * 1000)::float8 as ms from (
        select text, media_seconds, submitted_at, finished_at from lipsyncs
-       where status = 'COMPLETED' and off_peak = $2 order by finished_at desc limit 1000) latest
+       where status = 'COMPLETED' and off_peak = $2 order by finished_at desc limit 300) latest
      where submitted_at is not null and (text is not null) = $1
        and coalesce(media_seconds, length(text) / 14.0, 0) > $3
        and coalesce(media_seconds, length(text) / 14.0, 0) <= $4

@@ -7,37 +7,40 @@ export type Usage = { inFlight: number; today: number; secondsUntilNext: number 
 
 const unused: Usage = { inFlight: 0, today: 0, secondsUntilNext: dayMs / 1000 };
 
-export async function readUsage(sql: Sql, owner: string, now: Date): Promise<Usage> {
-  return (await readUsages(sql, [owner], now)).get(owner) ?? unused;
+type UsageQuery = { now: Date; perDay: number | null };
+
+export async function readUsage(sql: Sql, owner: string, query: UsageQuery): Promise<Usage> {
+  return (await readUsages(sql, [owner], query)).get(owner) ?? unused;
 }
 
 /**
- * The unfinished lip-syncs of each owner, and its lip-syncs of the last 24 hours including erased ones. `secondsUntilNext`:
- * until the oldest of those no longer counts.
+ * The unfinished lip-syncs of each owner, and its lip-syncs of the last 24 hours including erased ones, of which only the
+ * latest `perDay` are read and counted. `secondsUntilNext`: until the oldest of those no longer counts.
  */
 export async function readUsages(
   sql: Sql,
   owners: readonly string[],
-  now: Date,
+  { now, perDay }: UsageQuery,
 ): Promise<Map<string, Usage>> {
   const dayAgo = new Date(now.getTime() - dayMs);
   type UsageRow = { owner: string; inFlight: number; today: number; oldest: Date | null };
   const rows = await sql.query<UsageRow>(
-    `select wanted.owner, used.* from unnest($1::text[]) as wanted (owner) cross join lateral (
-       select count(*) filter (where not is_over)::int as "inFlight",
-         count(*) filter (where created_at > $2)::int as today,
-         min(created_at) filter (where created_at > $2) as oldest
-       from (
-         select created_at, finished_at is not null as is_over from lipsyncs
-         where owner = wanted.owner and created_at > $2
-         union all
-         select created_at, false from lipsyncs
-         where owner = wanted.owner and created_at <= $2 and finished_at is null
-         union all
-         select created_at, true from erasures where owner = wanted.owner
-       ) own
+    `select wanted.owner,
+       (select count(*)::int from lipsyncs
+        where owner = wanted.owner and finished_at is null) as "inFlight",
+       used.today, used.oldest
+     from unnest($1::text[]) as wanted (owner) cross join lateral (
+       select count(*)::int as today, min(created_at) as oldest from (
+         select created_at from (
+           (select created_at from lipsyncs where owner = wanted.owner and created_at > $2
+            order by created_at desc limit $3)
+           union all
+           (select created_at from erasures where owner = wanted.owner and created_at > $2
+            order by created_at desc limit $3)
+         ) own order by created_at desc limit $3
+       ) latest
      ) used`,
-    [[...new Set(owners)], dayAgo],
+    [[...new Set(owners)], dayAgo, perDay ?? 0],
   );
   return new Map(
     rows.map(({ owner, inFlight, today, oldest }) => {
@@ -59,7 +62,16 @@ export async function recordErasure(
   );
 }
 
-/** Deletes the records that no longer count for a day. */
-export async function deleteOldErasures(sql: Sql, now: Date): Promise<void> {
-  await sql.query('delete from erasures where created_at <= $1', [new Date(now.getTime() - dayMs)]);
+/** Deletes at most `limit` of the records that no longer count for a day. @returns how many */
+export async function deleteOldErasures(
+  sql: Sql,
+  { now, limit }: { now: Date; limit: number },
+): Promise<number> {
+  const deleted = await sql.query(
+    `delete from erasures where ctid = any(array(
+       select ctid from erasures where created_at <= $1 order by created_at limit $2))
+     returning owner`,
+    [new Date(now.getTime() - dayMs), limit],
+  );
+  return deleted.length;
 }
