@@ -8,7 +8,9 @@ import { parseArgs } from 'node:util';
 import { type Comparison, formatComparison, isNear, type Measurement, ratioOf } from './report.ts';
 
 /** Each is imported when it runs, because the peers of one are not installed for another. */
-const measurements: Record<string, () => Promise<{ run: Measurement }>> = {};
+const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
+  'fan-out': () => import('./fan-out.ts'),
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -20,7 +20,7 @@ import { readUsage } from './store/usage.ts';
 
 export type { Cancellation } from './cancel.ts';
 export type { Creation } from './create/create.ts';
-export type { Progress } from './progress/log-watcher.ts';
+export type { Progress } from './progress/log-feed.ts';
 export type { LipsyncEvent } from './store/events.ts';
 export type { Lipsync } from './store/lipsyncs.ts';
 export type { CreateInput, ListPosition };
@@ -74,7 +74,7 @@ export async function createLipsyncService(options: LipsyncOptions) {
 
     /** @throws InvalidInputError if the cursor does not belong to this lip-sync */
     subscribe: (lipsync: Lipsync, cursor: string | null) =>
-      subscribeToLipsync(deps, watcher, { lipsync, cursor }),
+      subscribeToLipsync(watcher, { lipsync, cursor }),
     /** @throws NotFoundError, InvalidInputError */
     subscribeToMany: (request: ListRequest) => subscribeToLipsyncs(deps, watcher, request),
 

@@ -85,6 +85,10 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
       connection.signal.addEventListener('abort', () => sessions.delete(session), { once: true });
     },
 
+    /** Whether the credential has expired. The connection ends at the next check. */
+    isExpired: ({ expiresAt }: Caller) =>
+      expiresAt !== null && expiresAt.getTime() <= parts.now().getTime(),
+
     stop: () => clearInterval(timer),
   };
 }

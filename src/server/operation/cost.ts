@@ -62,25 +62,29 @@ export function useCost({ hasSuggestions }: { hasSuggestions: boolean }): Pipeli
       const outcome = await chargeEstimate(args);
       if ('errors' in outcome) return setResultAndStopExecution(rejectedResult(outcome.errors));
       return {
-        onExecuteDone: ({ result }) =>
-          settleCost(outcome.charge, result as ExecutionResult, args.contextValue),
+        async onExecuteDone({ result }) {
+          const executed = result as ExecutionResult;
+          const settled = await settleCost(outcome.charge, executed, args.contextValue);
+          executed.extensions = { ...executed.extensions, ...settled };
+        },
       };
     },
     async onSubscribe({ args, setResultAndStopExecution }) {
       const outcome = await chargeEstimate(args);
       if ('errors' in outcome) return setResultAndStopExecution(rejectedResult(outcome.errors));
-      let isFirst = true;
-      return {
-        onSubscribeResult: () => ({
-          async onNext({ result }) {
-            if (!isFirst) return;
-            isFirst = false;
-            await settleCost(outcome.charge, result as ExecutionResult, args.contextValue);
-          },
-        }),
-      };
+      const context = args.contextValue as Context;
+      settlements.set(context, (result) => settleCost(outcome.charge, result, context));
+      return undefined;
     },
   };
+}
+
+type Settlement = (result: ExecutionResult) => Promise<{ cost: unknown }>;
+const settlements = new WeakMap<object, Settlement>();
+
+/** Settles the cost of a subscription with its first result. Null for an operation that was not charged. */
+export function settlementOf(context: object): Settlement | null {
+  return settlements.get(context) ?? null;
 }
 
 function readOperation(
@@ -105,17 +109,17 @@ function costTooHighError(requested: number, limit: number): GraphQLError {
   );
 }
 
+/** @returns the extension of the result that reports the cost */
 async function settleCost(
   { operation, owner, requested, remaining }: Charge,
   result: ExecutionResult,
   { services, log }: Context,
-): Promise<void> {
+): Promise<{ cost: unknown }> {
   const measured = measureCost(operation, result.data);
   const actual = Math.min(requested, Math.max(minCost, measured));
   await services.quotas.refund(owner, requested - actual).catch((error: unknown) => {
     log.warn({ err: error }, 'the refund of unused cost failed');
   });
   const left = remaining === null ? null : Math.floor(remaining + requested - actual);
-  const cost = { requested, actual, remaining: left };
-  result.extensions = { ...result.extensions, cost };
+  return { cost: { requested, actual, remaining: left } };
 }

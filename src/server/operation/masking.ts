@@ -20,19 +20,6 @@ const validationFailed = 'GRAPHQL_VALIDATION_FAILED';
  * error of GraphQL itself keeps its message. Any other error is logged, and the caller sees only the request id.
  */
 export function useMasking(log: Log): PipelinePlugin {
-  const maskResult = (
-    result: ExecutionResult,
-    { contextValue, schema }: ExecutionArgs,
-  ): ExecutionResult => {
-    const { requestId } = contextValue as Context;
-    return result.errors === undefined
-      ? result
-      : {
-          ...result,
-          errors: result.errors.map((error) => maskError(error, log, { requestId, schema })),
-        };
-  };
-
   return {
     onParse: () => (done) => {
       if (done.result instanceof GraphQLError) {
@@ -45,20 +32,29 @@ export function useMasking(log: Log): PipelinePlugin {
     onExecute: ({ args }) => ({
       onExecuteDone: (payload) =>
         handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
-          setResult(maskResult(result as ExecutionResult, args)),
+          setResult(maskResult(result as ExecutionResult, args, log)),
         ),
     }),
+    // The results of a stream are masked where they are executed.
     onSubscribe: ({ args }) => ({
-      onSubscribeResult: (payload) => {
-        if (!(Symbol.asyncIterator in payload.result)) {
-          payload.setResult(maskResult(payload.result as ExecutionResult, args));
-        }
-        return {
-          onNext: ({ result, setResult }) => setResult(maskResult(result as ExecutionResult, args)),
-        };
-      },
+      onSubscribeResult: ({ result, setResult }) =>
+        setResult(maskResult(result as ExecutionResult, args, log)),
     }),
   };
+}
+
+export function maskResult(
+  result: ExecutionResult,
+  { contextValue, schema }: ExecutionArgs,
+  log: Log,
+): ExecutionResult {
+  const { requestId } = contextValue as Context;
+  return result.errors === undefined
+    ? result
+    : {
+        ...result,
+        errors: result.errors.map((error) => maskError(error, log, { requestId, schema })),
+      };
 }
 
 /** @param schema of the operation, where the error has a path: only names of the schema are logged, not aliases */

@@ -6,8 +6,9 @@ import type { ContextFactory, Sessions } from '../auth/sessions.ts';
 import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
 import type { RouterCallbacks } from '../sse/router-callbacks.ts';
 import type { EventStreams } from '../sse/streams.ts';
+import { createSubscriptions } from '../subscriptions/open.ts';
+import { useSubscriptions } from '../subscriptions/plugin.ts';
 import { useCacheControl } from './cache-control.ts';
-import { useContextPerEvent } from './context-per-event.ts';
 import { useCost } from './cost.ts';
 import { useDocumentLimits, useSingleOperation } from './document-limits.ts';
 import { type Introspection, useIntrospectionPolicy } from './introspection.ts';
@@ -20,7 +21,7 @@ import { type TrustedDocuments, useDocumentIds, useTrustedOnly } from './trusted
 export type PipelineOptions = {
   schema: GraphQLSchema;
   createContext: ContextFactory;
-  sessions: Pick<Sessions, 'signIn'>;
+  sessions: Pick<Sessions, 'signIn' | 'isExpired'>;
   streams: Pick<EventStreams, 'plugin'>;
   callbacks: Pick<RouterCallbacks, 'plugin'>;
   log: Log;
@@ -46,7 +47,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     useTrustedOnly(options.trustedDocuments),
     useSingleOperation(),
     useMasking(log),
-    useContextPerEvent(),
+    useSubscriptions(createSubscriptions(options)),
     useIntrospectionPolicy(options.introspection),
     useCost(messages),
     useCacheControl(),

@@ -20,9 +20,11 @@ import {
   resolveDocument,
   type TrustedDocuments,
 } from '../operation/trusted-documents.ts';
+import type { PayloadStream } from '../subscriptions/payload-stream.ts';
+import { OpenedSubscription } from '../subscriptions/plugin.ts';
 
 /** An operation that the pipeline has executed. graphql-ws passes the result on as the root value. */
-export type ExecutedOperation = ExecutionArgs & { rootValue: ExecutionResult };
+export type ExecutedOperation = ExecutionArgs & { rootValue: ExecutionResult | PayloadStream };
 
 type Parts = { pipeline: Pipeline; trustedDocuments: TrustedDocuments; log: Log };
 
@@ -90,5 +92,6 @@ async function execute(
   const isSubscription =
     getOperationAST(document, operationName)?.operation === OperationTypeNode.SUBSCRIPTION;
   const run = isSubscription ? enveloped.subscribe : enveloped.execute;
-  return { ...args, rootValue: await run(args) };
+  const result = (await run(args)) as ExecutionResult | OpenedSubscription;
+  return { ...args, rootValue: result instanceof OpenedSubscription ? result.stream : result };
 }

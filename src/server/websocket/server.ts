@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isAsyncIterable } from '@envelop/core';
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type Context as ProtocolContext } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
 import type { Context } from '../../graphql/context.ts';
@@ -12,8 +12,10 @@ import { checkSender, hasToken, type SenderRules } from '../http/head-checks.ts'
 import { errorBody, notFoundBody, sendJsonAndClose, tokenInUrlBody } from '../http/responses.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
+import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { Backpressure, closeSocket } from './backpressure.ts';
 import { type Extra, SignInLimits, serveConnection } from './connection.ts';
+import { SocketDelivery } from './delivery.ts';
 import { defaultSocketLimits, SocketCounter, type SocketLimits } from './limits.ts';
 import { maxMessageBytes } from './messages.ts';
 import { type ExecutedOperation, executePayload } from './operation.ts';
@@ -52,7 +54,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   const release = ({ extra }: { extra: { socket: object } }, id: string) =>
     backpressures.get(extra.socket)?.release(id);
   const protocol = makeServer<Record<string, unknown>, Extra>({
-    execute: (args) => (args as ExecutedOperation).rootValue,
+    execute: (args) => (args as ExecutedOperation).rootValue as ExecutionResult,
     subscribe: (args) => (args as ExecutedOperation).rootValue,
     onConnect: (connection) => signIn(connection, { ...parts, contexts, counter }),
     onSubscribe: async (connection, id, payload) => {
@@ -66,6 +68,10 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       }
       return executed;
     },
+    onOperation: (...[{ extra }, id, , , result]) =>
+      result instanceof PayloadStream
+        ? new SocketDelivery(result, { socket: extra.socket, id, log: parts.log })
+        : undefined,
     onNext: release,
     onComplete: release,
   });

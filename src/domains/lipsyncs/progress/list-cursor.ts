@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { maxSequence } from './cursor.ts';
-import type { Sequences } from './log-watcher.ts';
+import type { Sequences } from './log-feed.ts';
 
 /**
  * One cursor for the logs of a list of lip-syncs. It begins with a digest of the list (in any order), which makes it
