@@ -1,12 +1,26 @@
-import { createHash } from 'node:crypto';
+import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { idOf, type LipsyncApp, signInAs, startLipsyncApp } from '../support/lipsync-app.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
 import { longWait } from '../support/lipsyncs.ts';
 import { openStream } from '../support/open-stream.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
 
-const keyFor = (token: string, scopes: string) =>
-  `ann:${createHash('sha256').update(token).digest('hex')}:${scopes}`;
+const secret = 'a secret of at least thirty-two bytes';
+
+/** One owner with other scopes in each token. */
+const tokenFor = (scope: string) =>
+  new SignJWT({ scope })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject('ann')
+    .setExpirationTime('1h')
+    .sign(new TextEncoder().encode(secret));
+
+const tokens = {
+  writer: await tokenFor('lipsync:read lipsync:write videos:read'),
+  reader: await tokenFor('lipsync:read'),
+};
+type Reader = keyof typeof tokens;
+const as = (reader: Reader) => ({ authorization: `Bearer ${tokens[reader]}` });
 
 let app: LipsyncApp;
 let video: string;
@@ -15,19 +29,15 @@ beforeAll(async () => {
     env: {
       POLL_INTERVAL_MS: '600000',
       STREAMS_PER_CALLER: '1000',
-      // One owner with two keys.
-      API_KEYS: [
-        keyFor('reader', 'lipsync:read'),
-        keyFor('writer', 'lipsync:read lipsync:write videos:read'),
-      ].join(),
+      AUTH_JWT_SECRET: secret,
     },
   });
   await app.turn({ callbacks: 'none' });
-  [video = ''] = await app.listVideoIds(undefined, signInAs('writer'));
+  [video = ''] = await app.listVideoIds(undefined, as('writer'));
 });
 afterAll(() => app?.stop());
 
-const open = (token = 'writer') => RawWebSocket.open(app.url, signInAs(token));
+const open = (reader: Reader = 'writer') => RawWebSocket.open(app.url, as(reader));
 
 /** Each execution reads the log of the lip-sync. */
 const subscription = `subscription ($id: ID!, $after: String, $first: Int = 1) {
@@ -37,9 +47,9 @@ const subscription = `subscription ($id: ID!, $after: String, $first: Int = 1) {
 /** A lip-sync with two events, and the cursor of the first. */
 async function createRunning() {
   const input = { video: { id: video }, text: '[[never]] Shared' };
-  const id = idOf(await app.create(input, signInAs('writer')));
+  const id = idOf(await app.create(input, as('writer')));
   const [first] = await vi.waitFor(async () => {
-    const events = await app.readEvents(id, signInAs('writer'));
+    const events = await app.readEvents(id, as('writer'));
     expect(events).toHaveLength(2);
     return events;
   }, longWait);
@@ -53,7 +63,7 @@ async function countExecutions(id: string, sockets: Map<RawWebSocket, number>): 
     await vi.waitFor(() => expect(started()).toHaveLength(count), longWait);
   }
   const query = vi.spyOn(app.db, 'query');
-  await app.cancel(id, signInAs('writer'));
+  await app.cancel(id, as('writer'));
   for (const [socket, count] of sockets) {
     const completed = () => socket.messages.filter(({ type }) => type === 'complete');
     await vi.waitFor(() => expect(completed()).toHaveLength(count), longWait);
@@ -71,7 +81,7 @@ describe('works', () => {
       left.subscribe(`${n}`, subscription, { id });
       right.subscribe(`${n}`, subscription, { id, after });
     }
-    const events = app.watchSse(subscription, { id }, { headers: signInAs('writer') });
+    const events = app.watchSse(subscription, { id }, { headers: as('writer') });
     await events.next();
     const sockets = new Map([left, right].map((socket) => [socket, 30]));
     expect(await countExecutions(id, sockets)).toBe(1);
@@ -84,20 +94,16 @@ describe('works', () => {
 
   it('reports the cost with the first event of each subscriber only', async () => {
     const { id } = await createRunning();
-    const events = await app.readEvents(id, signInAs('writer'));
+    const events = await app.readEvents(id, as('writer'));
     const socket = await open();
     socket.subscribe('early', subscription, { id });
     socket.subscribe('late', subscription, { id, after: events.at(-1)?.cursor });
     await vi.waitFor(async () => {
-      const { data } = await app.ask(
-        '{ viewer { openStreams { remaining } } }',
-        {},
-        signInAs('writer'),
-      );
+      const { data } = await app.ask('{ viewer { openStreams { remaining } } }', {}, as('writer'));
       expect(data).toMatchObject({ viewer: { openStreams: { remaining: 998 } } });
     }, longWait);
     await socket.message(({ id: of, type }) => of === 'early' && type === 'next');
-    await app.cancel(id, signInAs('writer'));
+    await app.cancel(id, as('writer'));
     for (const of of ['early', 'late']) {
       await socket.message((message) => message.id === of && message.type === 'complete');
     }
@@ -132,8 +138,8 @@ describe('keeps apart', () => {
     slow.subscribe('slow', subscription, { id });
     await slow.message(({ type }) => type === 'next');
     slow.socket.pause();
-    const stream = await openStream('SSE by POST', { url: app.url, token: 'writer', id });
-    await app.cancel(id, signInAs('writer'));
+    const stream = await openStream('SSE by POST', { url: app.url, token: tokens.writer, id });
+    await app.cancel(id, as('writer'));
     await stream.receives('event: complete');
     slow.socket.resume();
     await slow.message(({ type }) => type === 'complete');
