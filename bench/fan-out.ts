@@ -17,6 +17,8 @@ import type { BenchOptions, Comparison, Measurement } from './report.ts';
 
 const root = join(import.meta.dirname, '..');
 const sockets = 2_000;
+/** As many as one owner may have in one process. */
+const manyIdle = 10_000;
 const clientScript = 'bench/fan-out/client.ts';
 const peerName = 'bare graphql-ws';
 
@@ -62,13 +64,18 @@ type Parties = { client: ChildProcess; ours: Subject; peer: Subject };
 
 async function compare(parties: Parties, options: BenchOptions): Promise<Comparison[]> {
   const { client, ours, peer } = parties;
-  const memory = { ours: await openIdle(client, ours), peer: await openIdle(client, peer) };
+  const idle = options.isShort ? sockets : manyIdle;
+  const memory = {
+    ours: await measureIdle(client, ours, idle),
+    peer: await measureIdle(client, peer, idle),
+  };
+  for (const { url } of [ours, peer]) await send(client, { do: 'open', url, count: sockets });
   const rounds = options.isShort ? { few: 8, all: 3 } : { few: 30, all: 15 };
   return [
     ...(await compareLatency(parties, { subscribers: 100, rounds: rounds.few })),
     ...(await compareLatency(parties, { subscribers: sockets, rounds: rounds.all })),
     {
-      name: 'memory of an idle subscriber',
+      name: `memory of each of ${idle} idle subscribers`,
       unit: 'kB',
       ours: [memory.ours],
       peer: { name: peerName, values: [memory.peer] },
@@ -95,8 +102,8 @@ async function compareLatency(
   });
 }
 
-/** Opens all sockets, each with a quiet subscription. @returns the memory of each, in kB */
-async function openIdle(client: ChildProcess, subject: Subject): Promise<number> {
+/** Opens sockets, each with a quiet subscription. @returns the memory of each, in kB */
+async function measureIdle(client: ChildProcess, subject: Subject, count: number): Promise<number> {
   const { url } = subject;
   const { id } = await subject.prepare();
   const payload = { query, variables: { id } };
@@ -106,10 +113,12 @@ async function openIdle(client: ChildProcess, subject: Subject): Promise<number>
   await send(client, { do: 'close', url });
   await wait(1_000);
   const before = await ask(subject.process, 'memory');
-  await send(client, { do: 'open', url, count: sockets });
-  await send(client, { do: 'subscribe', url, from: 0, to: sockets, payload });
+  await send(client, { do: 'open', url, count });
+  await send(client, { do: 'subscribe', url, from: 0, to: count, payload });
   await wait(1_000);
-  return ((await ask(subject.process, 'memory')) - before) / sockets / 1024;
+  const bytes = (await ask(subject.process, 'memory')) - before;
+  await send(client, { do: 'close', url });
+  return bytes / count / 1024;
 }
 
 async function measureEvent(
@@ -209,7 +218,9 @@ async function startPeer(start: Start): Promise<Subject> {
 
 function startNode(script: string, env: Record<string, string>): ChildProcess {
   const probe = script === clientScript ? [] : ['--import', join(root, 'bench/fan-out/probe.ts')];
-  const child = spawn(process.execPath, [...probe, join(root, script)], {
+  // As `npm start` does.
+  const flags = ['--liftoff-only', ...probe];
+  const child = spawn(process.execPath, [...flags, join(root, script)], {
     cwd: root,
     env: { PATH: process.env.PATH, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

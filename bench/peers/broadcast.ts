@@ -38,17 +38,35 @@ function eventOf(id: string, status: string): Event {
   };
 }
 
-/** The waiting subscribers of each id. */
-const waiting = new Map<string, Set<(event: Event) => void>>();
+type Result = IteratorResult<{ lipsyncProgress: Event }>;
 
-/** The first event comes at once, as in the product. */
-async function* follow(id: string): AsyncGenerator<{ lipsyncProgress: Event }> {
-  yield { lipsyncProgress: eventOf(id, 'GENERATING') };
+/** The waiting subscribers of each id. */
+const waiting = new Map<string, Set<(event: Event | null) => void>>();
+
+/** The first event comes at once, as in the product, and the second when it is published. Not a generator, which could not be closed while it waits. */
+function follow(id: string): AsyncIterableIterator<{ lipsyncProgress: Event }> {
+  const done: Result = { done: true, value: undefined };
+  const first = eventOf(id, 'GENERATING');
+  const { promise, resolve } = Promise.withResolvers<Event | null>();
   const all = waiting.get(id) ?? new Set();
-  waiting.set(id, all);
-  const { promise, resolve } = Promise.withResolvers<Event>();
-  all.add(resolve);
-  yield { lipsyncProgress: await promise };
+  waiting.set(id, all.add(resolve));
+  const results: Promise<Result>[] = [
+    Promise.resolve({ done: false, value: { lipsyncProgress: first } }),
+    promise.then((event) =>
+      event === null ? done : { done: false, value: { lipsyncProgress: event } },
+    ),
+  ];
+  return {
+    next: () => results.shift() ?? Promise.resolve(done),
+    async return() {
+      waiting.get(id)?.delete(resolve);
+      resolve(null);
+      return done;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 const subscription = schema.getSubscriptionType();

@@ -9,6 +9,7 @@ import { deleteLipsync, eraseFinished, findOwn, isListPosition, listOwn } from '
 import { decodeCursor, encodeCursor } from './progress/cursor.ts';
 import { estimatedCompletion } from './progress/estimate.ts';
 import { LogWatcher } from './progress/log-watcher.ts';
+import { createOwnRows } from './progress/own-rows.ts';
 import { type ListRequest, subscribeToLipsync, subscribeToLipsyncs } from './progress/subscribe.ts';
 import { percentOf } from './progress/transition.ts';
 import { createCallbackHandler } from './reconcile/callbacks.ts';
@@ -72,6 +73,8 @@ export async function createLipsyncService(options: LipsyncOptions) {
     }),
     readPositions: (ids: readonly string[]) => readPositions(deps.db, ids),
 
+    /** For a new subscription. Null for an id that does not exist or belongs to another owner. */
+    findToWatch: createOwnRows(deps.db),
     /** @throws InvalidInputError if the cursor does not belong to this lip-sync */
     subscribe: (lipsync: Lipsync, cursor: string | null) =>
       subscribeToLipsync(watcher, { lipsync, cursor }),

@@ -89,8 +89,8 @@ async function subscribeToOne(
   { caller, services, lastEventId }: Subscriber,
 ): Promise<Events> {
   const key = keyOf('Lipsync', id);
-  const [lipsync] = key === null ? [] : await services.lipsyncs.findOwn(caller.owner, [key]);
-  if (lipsync == null) throw new NotFoundError('The lip-sync');
+  const lipsync = key === null ? null : await services.lipsyncs.findToWatch(caller.owner, key);
+  if (lipsync === null) throw new NotFoundError('The lip-sync');
   return services.lipsyncs.subscribe(lipsync, lastEventId ?? after ?? null);
 }
 
