@@ -91,7 +91,7 @@ async function compareLatency(
   { client, ours, peer }: Parties,
   { subscribers, rounds }: { subscribers: number; rounds: number },
 ): Promise<Comparison[]> {
-  const measured = { ours: [] as number[], peer: [] as number[] };
+  const measured = { ours: [] as EventTimes[], peer: [] as EventTimes[] };
   for (let round = 0; round < warmUpRounds + rounds; round += 1) {
     measured.ours.push(await measureEvent(client, ours, subscribers));
     measured.peer.push(await measureEvent(client, peer, subscribers));
@@ -121,38 +121,49 @@ async function measureIdle(client: ChildProcess, subject: Subject, count: number
   return bytes / count / 1024;
 }
 
+/** Until the last subscriber received the event: the time, and the CPU time of the server, on which other processes have little effect. */
+type EventTimes = { ms: number; cpuMs: number };
+
 async function measureEvent(
   client: ChildProcess,
   subject: Subject,
   subscribers: number,
-): Promise<number> {
+): Promise<EventTimes> {
   const { url } = subject;
   const { id, post, finish } = await subject.prepare();
   const payload = { query, variables: { id } };
   await send(client, { do: 'subscribe', url, from: 0, to: subscribers, payload });
   await finish?.();
   const marker = '"status":"FAILED"';
-  return send(client, { do: 'trigger', url, post, marker, expected: subscribers });
+  const cpuBefore = await ask(subject.process, 'cpu');
+  const ms = await send(client, { do: 'trigger', url, post, marker, expected: subscribers });
+  return { ms, cpuMs: (await ask(subject.process, 'cpu')) - cpuBefore };
 }
 
 function latenciesOf(
   subscribers: number,
-  { ours, peer }: { ours: number[]; peer: number[] },
+  { ours, peer }: { ours: EventTimes[]; peer: EventTimes[] },
 ): Comparison[] {
   const name = `callback to the last of ${subscribers} subscribers`;
-  const slowest = (values: readonly number[]) => [values.toSorted((a, b) => a - b).at(-1) ?? 0];
+  const timesOf = (times: readonly EventTimes[]) =>
+    times.map(({ ms }) => ms).toSorted((a, b) => a - b);
+  const cpuOf = (times: readonly EventTimes[]) => times.map(({ cpuMs }) => cpuMs);
   // With few subscribers the work of the callback itself outweighs the broadcast, so nothing is promised for them.
   const promise = { bound: 'at most', ratio: 1 } as const;
+  const compared = (of: (times: readonly EventTimes[]) => number[]) => ({
+    ours: of(ours),
+    peer: { name: peerName, values: of(peer) },
+  });
   return [
     {
-      ...{ name, unit: 'ms', ours, peer: { name: peerName, values: peer } },
+      ...{ name, unit: 'ms', ...compared(timesOf) },
       ...(subscribers === sockets ? { promise } : {}),
     },
     {
-      name: `${name}, slowest event`,
-      ...{ unit: 'ms', ours: slowest(ours) },
-      peer: { name: peerName, values: slowest(peer) },
+      ...{ name: `${name}, slowest event`, unit: 'ms' },
+      ...compared((times) => timesOf(times).slice(-1)),
     },
+    { ...{ name: `${name}, CPU time of the server`, unit: 'ms' }, ...compared(cpuOf) },
   ];
 }
 

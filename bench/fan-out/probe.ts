@@ -1,6 +1,6 @@
 /**
- * Preloaded into both servers. On a message it collects garbage and reports the resident memory, so that the difference
- * between two reports is what the open connections hold.
+ * Preloaded into both servers. For `memory` it collects garbage and reports the resident memory in bytes, so that the
+ * difference between two reports is what the open connections hold. For `cpu` it reports the CPU time in milliseconds.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -8,7 +8,12 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-process.on('message', () => {
+process.on('message', (command) => {
+  if (command === 'cpu') {
+    const { user, system } = process.cpuUsage();
+    process.send?.((user + system) / 1000);
+    return;
+  }
   collectGarbage();
   collectGarbage();
   process.send?.(process.memoryUsage.rss());

@@ -28,7 +28,7 @@ export function createSubscriptions(parts: { log: Log; sessions: Pick<Sessions, 
     ): Promise<PayloadStream | ExecutionResult> {
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return source;
-      if (!('take' in source)) throw new Error('The source of a subscription is no LiveEvents.');
+      if (!('take' in source)) throw new Error('The source of a subscription must be LiveEvents.');
       const events = source as LiveEvents<object>;
       return new PayloadStream({ events, args, executions, settleFirst, isExpired });
     },

@@ -91,10 +91,15 @@ export class PayloadStream implements AsyncIterableIterator<ExecutionResult> {
     }
   };
 
+  /** Must not throw: the other subscribers receive the same payload after it. */
   readonly #receive = (outcome: Outcome): (() => void) => {
     this.#isBusy = false;
-    if (outcome instanceof Payload) this.#send(outcome);
-    else this.#fail(outcome.error);
+    try {
+      if (!(outcome instanceof Payload)) this.#fail(outcome.error);
+      else if (!this.#hasEnded) this.#send(outcome);
+    } catch (error) {
+      this.#fail(error);
+    }
     return this.#pump;
   };
 
