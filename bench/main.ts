@@ -13,6 +13,7 @@ const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
   simulation: () => import('./simulation.ts'),
   creations: () => import('./creations.ts'),
   growth: () => import('./growth.ts'),
+  'fan-out': () => import('./fan-out.ts'),
 };
 
 const { values, positionals } = parseArgs({

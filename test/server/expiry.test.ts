@@ -92,6 +92,20 @@ describe('works', () => {
     },
   );
 
+  // The connection ends only at the next check of its session, which comes a moment later.
+  test.each(['WebSocket', 'SSE by POST'] as const)(
+    '%s receives no event after its token has expired, and no end of the subscription',
+    async (kind) => {
+      const id = await createOwnLipsync();
+      const stream = await openStream(kind, { url: it.url, token: await tokenFor(60_000), id });
+      const text = stream.text();
+      clock.aheadMs += 60_000 + clockToleranceMs;
+      await cancel(id);
+      await stream.ended;
+      expect(stream.text().slice(text.length)).not.toMatch(/next|complete/);
+    },
+  );
+
   test('a graphql-ws client reconnects by itself, with its new token', async () => {
     const id = await createOwnLipsync();
     const tokens = [await tokenFor(60_000), await tokenFor(600_000)];

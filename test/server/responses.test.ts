@@ -117,7 +117,7 @@ describe('keeps out', () => {
       ...{ schema, graphiql: false, introspection: 'everyone', trustedDocuments: null },
       log: createLog('debug', { write: (line: string) => void lines.push(line) }),
       createContext: () => Promise.reject(new Error('secret')),
-      sessions: { signIn: () => Promise.reject(new Error('secret')) },
+      sessions: { signIn: () => Promise.reject(new Error('secret')), isExpired: () => false },
       streams: { plugin: {} },
       callbacks: { plugin: {} },
     });

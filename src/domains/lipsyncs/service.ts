@@ -10,6 +10,7 @@ import { deleteLipsync, eraseOldBatches, findOwn, isListPosition, listOwn } from
 import { decodeCursor, encodeCursor } from './progress/cursor.ts';
 import { estimatedCompletion } from './progress/estimate.ts';
 import { LogWatcher } from './progress/log-watcher.ts';
+import { createOwnRows } from './progress/own-rows.ts';
 import { createPositionReader } from './progress/position.ts';
 import { type ListRequest, subscribeToLipsync, subscribeToLipsyncs } from './progress/subscribe.ts';
 import { percentOf } from './progress/transition.ts';
@@ -21,7 +22,7 @@ import { readUsage } from './store/usage.ts';
 
 export type { Cancellation } from './cancel.ts';
 export type { Creation } from './create/create.ts';
-export type { Progress } from './progress/log-watcher.ts';
+export type { Progress } from './progress/log-feed.ts';
 export type { LipsyncEvent } from './store/events.ts';
 export type { Lipsync } from './store/lipsyncs.ts';
 export type { CreateInput, ListPosition };
@@ -78,9 +79,11 @@ export async function createLipsyncService(options: LipsyncOptions) {
     }),
     readPosition: positions.read,
 
+    /** For a new subscription. Null for an id that does not exist or belongs to another owner. */
+    findToWatch: createOwnRows(deps.db),
     /** @throws InvalidInputError if the cursor does not belong to this lip-sync */
     subscribe: (lipsync: Lipsync, cursor: string | null) =>
-      subscribeToLipsync(deps, watcher, { lipsync, cursor }),
+      subscribeToLipsync(watcher, { lipsync, cursor }),
     /** @throws NotFoundError, InvalidInputError */
     subscribeToMany: (request: ListRequest) => subscribeToLipsyncs(deps, watcher, request),
 

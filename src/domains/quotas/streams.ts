@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../../database/connect.ts';
 import { QuotaExceededError } from '../../errors.ts';
+import { type LiveEvents, nextOf } from '../../live-events.ts';
 import type { Log } from '../../log.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
 import { countStreams, deleteStreamLease, lockStreamsOf, upsertStreamLeases } from './store.ts';
@@ -56,11 +57,11 @@ export function createStreamCounter({ limit, max = maxStreams, ...parts }: Optio
      *
      * @returns the source, wrapped @throws QuotaExceededError
      */
-    async hold<T>(
+    async hold<T extends object>(
       owner: string,
-      source: AsyncIterableIterator<T>,
+      source: LiveEvents<T>,
       signal: AbortSignal,
-    ): Promise<AsyncIterableIterator<T>> {
+    ): Promise<LiveEvents<T>> {
       const stop = await acquire(owner);
       signal.addEventListener('abort', stop, { once: true });
       if (signal.aborted) stop();
@@ -139,25 +140,26 @@ function createStreamLeases({ db, now, log }: LeaseOptions) {
   };
 }
 
-/** Calls `onEnd` when the source ends. Not a generator: `return` on a waiting generator takes effect only at its next event. */
-function notifyOnEnd<T>(
-  source: AsyncIterableIterator<T>,
-  onEnd: () => void,
-): AsyncIterableIterator<T> {
+/** Calls `onEnd` when the source ends. */
+function notifyOnEnd<T extends object>(source: LiveEvents<T>, onEnd: () => void): LiveEvents<T> {
   return {
-    async next() {
+    take() {
       try {
-        const result = await source.next();
-        if (result.done === true) onEnd();
-        return result;
+        const taken = source.take();
+        if (taken === 'complete') onEnd();
+        return taken;
       } catch (error) {
         onEnd();
         throw error;
       }
     },
-    async return() {
+    onReady: (listener) => source.onReady(listener),
+    next() {
+      return nextOf(this);
+    },
+    return() {
       onEnd();
-      return (await source.return?.()) ?? { done: true, value: undefined };
+      return source.return();
     },
     [Symbol.asyncIterator]() {
       return this;

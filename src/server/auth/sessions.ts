@@ -51,8 +51,7 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
   function checkAll(): void {
     const nowMs = parts.now().getTime();
     for (const session of [...sessions]) {
-      const { expiresAt } = session.caller;
-      if (expiresAt !== null && expiresAt.getTime() + clockToleranceMs <= nowMs) end(session);
+      if (isExpired(session.caller, new Date(nowMs))) end(session);
       else if (nowMs - session.checkedAtMs >= recheckEveryMs) {
         session.checkedAtMs = nowMs;
         void recheck(session);
@@ -86,8 +85,16 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
       connection.signal.addEventListener('abort', () => sessions.delete(session), { once: true });
     },
 
+    /** Whether the credential has expired. The connection ends at the next check. */
+    isExpired: (caller: Caller) => isExpired(caller, parts.now()),
+
     stop: () => clearInterval(timer),
   };
+}
+
+/** Requests with the credential are accepted for as long. */
+function isExpired({ expiresAt }: Caller, now: Date): boolean {
+  return expiresAt !== null && expiresAt.getTime() + clockToleranceMs <= now.getTime();
 }
 
 function hasSameRights(one: Caller, other: Caller): boolean {

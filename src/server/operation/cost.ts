@@ -53,20 +53,21 @@ function costTooHighError(requested: number, limit: number): GraphQLError {
 }
 
 /**
- * Refunds the items that a list did not have, and reports in `extensions.cost` the requested cost, the actual cost and the
- * remaining budget. Nothing of a mutation is refunded. A subscription reports its cost with the first event.
+ * Refunds the items that a list did not have. Nothing of a mutation is refunded.
+ *
+ * @returns the extension of the result that reports the requested cost, the actual cost and the remaining budget. A
+ *   subscription reports its cost with the first event
  */
 export async function settleCost(
   { price, variables, requested, spending }: Charge,
   result: ExecutionResult,
   { log }: Context,
-): Promise<void> {
+): Promise<{ cost: unknown }> {
   const measured = price.measure(variables, result.data);
   const actual = Math.min(requested, Math.max(minCost, measured));
   await spending?.refund(requested - actual).catch((error: unknown) => {
     log.warn({ err: error }, 'the refund of unused cost failed');
   });
   const left = spending && Math.floor(spending.remaining + requested - actual);
-  const cost = { requested, actual, remaining: left };
-  result.extensions = { ...result.extensions, cost };
+  return { cost: { requested, actual, remaining: left } };
 }

@@ -8,6 +8,7 @@ import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
 import { createJsonDoor } from '../json/door.ts';
 import type { RouterCallbacks } from '../sse/router-callbacks.ts';
 import type { EventStreams } from '../sse/streams.ts';
+import { createSubscriptions } from '../subscriptions/open.ts';
 import type { Introspection } from './introspection.ts';
 import { maskError } from './masking.ts';
 import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
@@ -20,7 +21,7 @@ import { type TrustedDocuments, useDocumentIds } from './trusted-documents.ts';
 export type PipelineOptions = {
   schema: GraphQLSchema;
   createContext: ContextFactory;
-  sessions: Pick<Sessions, 'signIn'>;
+  sessions: Pick<Sessions, 'signIn' | 'isExpired'>;
   streams: Pick<EventStreams, 'plugin'>;
   callbacks: Pick<RouterCallbacks, 'plugin'>;
   log: Log;
@@ -44,7 +45,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { schema, introspection, trustedDocuments } = options;
   const hasSuggestions = introspection === 'everyone';
   const prepare = createPreparer({ schema, trustedDocuments, hasSuggestions });
-  const run = createRunner({ introspection });
+  const run = createRunner({ introspection, subscriptions: createSubscriptions(options) });
   const parts = { ...options, prepare, run };
   const answerJson = createJsonDoor(parts);
   const yoga = createFetchDoor(parts);

@@ -1,9 +1,9 @@
-import { isAsyncIterable, mapAsyncIterator } from '@envelop/core';
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
 import type { Context } from '../../graphql/context.ts';
 import { executePlan } from '../../graphql/execution/execute.ts';
 import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
-import { subscribePerEvent } from './context-per-event.ts';
+import type { Subscriptions } from '../subscriptions/open.ts';
+import type { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { type Charge, chargeCost, settleCost } from './cost.ts';
 import { type Introspection, mayIntrospect } from './introspection.ts';
 import { maskError, maskResult } from './masking.ts';
@@ -21,12 +21,14 @@ export type RunInput = {
 };
 
 /** One result, or the results of a subscription. A result without `data` rejects the operation: it was not executed. */
-export type RunResult = ExecutionResult | AsyncIterable<ExecutionResult>;
+export type RunResult = ExecutionResult | PayloadStream;
 
 export type Run = (operation: PreparedOperation, input: RunInput) => Promise<RunResult>;
 
 /** Executes prepared operations for all transports: the policies that depend on the caller and the variables are here. */
-export function createRunner({ introspection }: { introspection: Introspection }): Run {
+type RunnerParts = { introspection: Introspection; subscriptions: Subscriptions };
+
+export function createRunner({ introspection, subscriptions }: RunnerParts): Run {
   const answers = new SharedAnswers();
   return async (operation, input) => {
     const { caller } = input.context;
@@ -43,7 +45,7 @@ export function createRunner({ introspection }: { introspection: Introspection }
       if ('errors' in charge) return rejectedResult(charge.errors);
       const charged = { ...input, operation, plan: planned.plan, charge };
       return operation.operation.operation === OperationTypeNode.SUBSCRIPTION
-        ? await subscribe(charged)
+        ? await subscribe(charged, subscriptions)
         : await execute(charged, answers);
     } catch (thrown) {
       return rejectedResult([maskOne(thrown, input.context)]);
@@ -73,32 +75,29 @@ async function execute(
 }
 
 async function settled(charge: Charge, result: ExecutionResult, context: Context) {
-  await settleCost(charge, result, context);
-  return result;
+  const reported = await settleCost(charge, result, context);
+  return { ...result, extensions: { ...result.extensions, ...reported } };
 }
 
-async function subscribe(charged: ChargedOperation): Promise<RunResult> {
-  const { operation, plan, charge, context } = charged;
+async function subscribe(
+  { operation, plan, charge, context, variables }: ChargedOperation,
+  subscriptions: Subscriptions,
+): Promise<RunResult> {
   const args = {
     schema: operation.schema,
     document: operation.document,
     operationName: operation.operationName,
-    variableValues: charged.variables,
+    variableValues: variables,
     contextValue: context,
   };
-  const results = await subscribePerEvent(args, (rootValue, contextValue) =>
-    executePlan(plan, { rootValue, contextValue, variables: charge.variables }),
-  );
-  if (!isAsyncIterable(results)) return finish(results, plan, context);
-  let isFirst = true;
-  const report = async (executed: ExecutionResult) => {
-    const result = finish(executed, plan, context);
-    if (isFirst) await settleCost(charge, result, context);
-    isFirst = false;
-    return result;
-  };
-  const fail = (error: unknown) => rejectedResult([maskOne(error, context)]);
-  return mapAsyncIterator(results, report, fail);
+  return subscriptions.open(args, {
+    executeEvent: async (event, contextValue) => {
+      const input = { rootValue: event, contextValue, variables: charge.variables };
+      return finish(await executePlan(plan, input), plan, contextValue);
+    },
+    finish: (result) => finish(result, plan, context),
+    settleFirst: (result) => settleCost(charge, result, context),
+  });
 }
 
 /** Masks the errors and limits the size, before the result is kept, charged for or serialised. */

@@ -1,11 +1,14 @@
 import { isAsyncIterable } from '@envelop/core';
+import type { ExecutionResult } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
 import type { Caller } from '../../graphql/context.ts';
 import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
-import { cursorOf } from '../operation/context-per-event.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
 import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
+import { Payload } from '../subscriptions/payload.ts';
+import { PayloadStream } from '../subscriptions/payload-stream.ts';
+import type { Sink } from '../subscriptions/result-queue.ts';
 import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 
 /** How long an EventSource waits before it reconnects. */
@@ -13,6 +16,8 @@ const retryMs = 1_000;
 
 /** The comment at the end of a stream after its credential expired. Without `complete` the client reconnects. */
 const signInAgain = ': sign in again\n\n';
+
+const encoder = new TextEncoder();
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -93,20 +98,21 @@ function prefersEvents(headers: Headers): boolean {
   return /^\s*text\/event-stream\b/i.test(headers.get('accept') ?? '');
 }
 
+type StreamOptions = { register: (end: EndStream) => OpenStream; heartbeatMs: number };
+
 function createStream(
   result: unknown,
   Stream: FetchAPI['ReadableStream'],
-  { register, heartbeatMs }: { register: (end: EndStream) => OpenStream; heartbeatMs: number },
+  { register, heartbeatMs }: StreamOptions,
 ): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const iterator = iterate(result);
   let stopHeartbeat = () => {};
   let open: OpenStream | null = null;
-  const close = async () => {
+  let onReadable = () => {};
+  const close = () => {
     stopHeartbeat();
     open?.close();
     open = null;
-    await iterator.return?.();
+    if (result instanceof PayloadStream) result.close();
   };
   return new Stream<Uint8Array>({
     start(controller) {
@@ -119,33 +125,36 @@ function createStream(
       open = register((reason) => {
         if (reason === 'SIGNED_OUT') write(signInAgain);
         controller.close();
-        void close();
+        close();
       });
+      const sink: Sink = {
+        send({ frame }) {
+          const readable = new Promise<void>((resolve) => {
+            onReadable = resolve;
+          });
+          controller.enqueue(frame);
+          return readable;
+        },
+        complete() {
+          write('event: complete\ndata:\n\n');
+          controller.close();
+          close();
+        },
+        fail(error) {
+          close();
+          controller.error(error);
+        },
+      };
+      if (result instanceof PayloadStream) return result.deliver(sink);
+      void sink.send(payloadOf(result));
+      sink.complete();
     },
-    async pull(controller) {
-      try {
-        const { done, value } = await iterator.next();
-        if (open === null) return;
-        controller.enqueue(encoder.encode(done ? 'event: complete\ndata:\n\n' : format(value)));
-        if (!done) return;
-        controller.close();
-        await close();
-      } catch (error) {
-        await close();
-        controller.error(error);
-      }
-    },
+    pull: () => onReadable(),
     cancel: close,
   });
 }
 
-function iterate(result: unknown): AsyncIterator<unknown> | IterableIterator<unknown> {
-  return isAsyncIterable(result) ? result[Symbol.asyncIterator]() : [result].values();
-}
-
-function format(result: unknown): string {
-  const cursor = typeof result === 'object' && result !== null ? cursorOf(result) : undefined;
-  const id = cursor === undefined ? '' : `id: ${cursor}\n`;
+function payloadOf(result: unknown): Payload {
   const data = isRejectedResult(result) ? { errors: stripHttpExtension(result.errors) } : result;
-  return `${id}event: next\ndata: ${JSON.stringify(data)}\n\n`;
+  return new Payload(data as ExecutionResult);
 }

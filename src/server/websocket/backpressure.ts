@@ -39,7 +39,8 @@ export class Backpressure {
     // Errors of `send` are dropped: a client that disconnects meanwhile is no fault, `close` reports it, and graphql-ws
     // would write a stack to the console for each message.
     socket.send = (data: string, onSent?: unknown) => {
-      send(data, () => (typeof onSent === 'function' ? onSent() : undefined));
+      if (typeof onSent === 'function') send(data, () => onSent());
+      else send(data);
       this.#disconnectIfUnread();
       this.#holdBackIfUnread();
     };

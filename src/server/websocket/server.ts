@@ -13,8 +13,10 @@ import { checkSender, hasToken, type SenderRules } from '../http/head-checks.ts'
 import { errorBody, notFoundBody, sendJsonAndClose, tokenInUrlBody } from '../http/responses.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
+import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { Backpressure, closeSocket } from './backpressure.ts';
 import { type Extra, SignInLimits, serveConnection } from './connection.ts';
+import { SocketDelivery } from './delivery.ts';
 import { defaultSocketLimits, SocketCounter, type SocketLimits } from './limits.ts';
 import { maxMessageBytes } from './messages.ts';
 import { type ExecutedOperation, executePayload } from './operation.ts';
@@ -67,6 +69,10 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       }
       return executed;
     },
+    onOperation: (...[{ extra }, id, , , result]) =>
+      result instanceof PayloadStream
+        ? new SocketDelivery(result, { socket: extra.socket, id, log: parts.log })
+        : undefined,
     onNext: release,
     onComplete: release,
   });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Database } from '../../../src/database/connect.ts';
 import { createStreamCounter } from '../../../src/domains/quotas/streams.ts';
+import { type LiveEvents, nextOf } from '../../../src/live-events.ts';
 import { silentLog, testDatabase } from '../../support/database.ts';
 import { longWait } from '../../support/lipsyncs.ts';
 
@@ -33,13 +34,21 @@ async function open() {
 }
 
 /** A source without events. */
-function silentSource(): AsyncIterableIterator<never> {
-  const returned = Promise.withResolvers<IteratorResult<never>>();
+function silentSource(): LiveEvents<never> {
+  let isClosed = false;
+  let notify = () => {};
   return {
-    next: () => returned.promise,
+    take: () => (isClosed ? 'complete' : 'none'),
+    onReady(listener) {
+      notify = listener;
+    },
+    next() {
+      return nextOf<never>(this);
+    },
     async return() {
-      returned.resolve({ done: true, value: undefined });
-      return returned.promise;
+      isClosed = true;
+      notify();
+      return { done: true, value: undefined };
     },
     [Symbol.asyncIterator]() {
       return this;
@@ -61,7 +70,7 @@ describe('works', () => {
     expect(await leases(db)).toEqual([15_000]);
     pass(5_000);
     await vi.waitFor(async () => expect(await leases(db)).toEqual([20_000]), longWait);
-    await stream.return?.();
+    await stream.return();
     await vi.waitFor(async () => expect(await leases(db)).toEqual([]), longWait);
     pass(5_000);
     expect(await leases(db)).toEqual([]);
@@ -86,7 +95,9 @@ describe('keeps no lease of', () => {
   it('a stream that failed', async () => {
     const { db, counter } = await open();
     const broken = silentSource();
-    broken.next = () => Promise.reject(new Error('The source failed.'));
+    broken.take = () => {
+      throw new Error('The source failed.');
+    };
     const stream = await counter.hold('ann', broken, neverAborted);
     await expect(stream.next()).rejects.toThrow('The source failed.');
     await vi.waitFor(async () => expect(await leases(db)).toEqual([]), longWait);

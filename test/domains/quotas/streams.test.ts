@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { liveEventsOf } from '../../../src/live-events.ts';
 import { postgresUrl, testStorage } from '../../support/database.ts';
 import {
   idOf,
@@ -202,9 +203,8 @@ describe('keeps out', () => {
     const separate = await startLipsyncApp({ env: { ...env, API_KEYS: keys.join(',') } });
     const { db, services } = separate;
     const clients = new AbortController();
-    const source = async function* () {};
     for (const _ of Array(limit))
-      await services.quotas.holdStream('key:ann', source(), clients.signal);
+      await services.quotas.holdStream('key:ann', liveEventsOf([]), clients.signal);
     const ask = (name: string) => separate.ask(viewer, {}, { authorization: `Bearer ${name}` });
     expect((await ask('ann')).data).toMatchObject({ viewer: { openStreams: { remaining: 0 } } });
     expect((await ask('bob')).data).toMatchObject({

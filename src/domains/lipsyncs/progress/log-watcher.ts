@@ -1,227 +1,114 @@
 import type { Database } from '../../../database/connect.ts';
+import type { LiveEvents } from '../../../live-events.ts';
 import type { Log } from '../../../log.ts';
-import { isTerminal } from '../lifecycle.ts';
-import { changedChannel, type LipsyncEvent, readEventsAfter } from '../store/events.ts';
-import { findLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
+import { changedChannel } from '../store/events.ts';
 import { trace } from '../trace.ts';
-import { encodeCursor, type Sequences } from './cursor.ts';
-import { LogSubscriber, WatchedLog } from './watched-log.ts';
-
-/** An event, the current row of its lip-sync, and the cursor that continues after the event. */
-export type Progress = { event: LipsyncEvent; lipsync: Lipsync; cursor: string };
-
-/** The sequence after which to start, by lip-sync id; null = start with the newest event. */
-export type StartSequences = ReadonlyMap<string, number | null>;
-
-type Next = Omit<Progress, 'cursor'>;
-
-/** The delay before logs that could not be read are read again. */
-const retryMs = 500;
+import { encodeCursor } from './cursor.ts';
+import { type CursorOf, LogFeed, type Progress } from './log-feed.ts';
+import { LogReader } from './log-reader.ts';
+import { type FeedAccess, LogStream, type StartSequences } from './log-stream.ts';
+import { WatchedLog } from './watched-log.ts';
 
 /**
  * Streams the logs of lip-syncs to any number of subscribers. One connection listens for changes, and one read of a log
- * serves all of its subscribers. A slow subscriber holds no events of its own, only its positions in the shared logs.
+ * serves all of its subscribers.
  */
 export class LogWatcher {
-  private readonly logs = new Map<string, WatchedLog>();
-  private readonly db: Database;
-  private readonly log: Log;
-  private unlisten: () => Promise<void> = async () => undefined;
+  readonly #logs = new Map<string, WatchedLog>();
+  readonly #feeds = new Map<string, LogFeed>();
+  /** Called at the next change, by lip-sync id. */
+  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #db: Database;
+  readonly #reader: LogReader;
+  #unlisten: () => Promise<void> = async () => undefined;
 
   constructor(db: Database, log: Log) {
-    this.db = db;
-    this.log = log;
+    this.#db = db;
+    this.#reader = new LogReader(db, log);
   }
 
   async open(): Promise<void> {
-    this.unlisten = await this.db.listen(changedChannel, {
+    this.#unlisten = await this.#db.listen(changedChannel, {
       onMessage: (id) => {
         trace('notified', { lipsyncId: id });
-        this.logs.get(id)?.markStale();
+        for (const resolve of this.#waiting.get(id) ?? []) resolve();
+        const watched = this.#logs.get(id);
+        if (watched !== undefined) this.#reader.markStale(watched);
       },
       // Notifications sent while the connection was down are lost, so every log is read again.
       onReconnected: () => {
-        for (const watched of this.logs.values()) watched.markStale();
+        for (const watched of this.#logs.values()) this.#reader.markStale(watched);
       },
     });
   }
 
   close(): Promise<void> {
-    return this.unlisten();
+    this.#reader.close();
+    return this.#unlisten();
   }
 
   get watchedCount(): number {
-    return this.logs.size;
+    return this.#logs.size;
   }
 
   /** One lip-sync, with its own cursors. */
-  subscribe(id: string, after: number | null): AsyncIterableIterator<Progress> {
-    const cursorOf = (sequences: Sequences) => encodeCursor(id, sequences.get(id) ?? 0);
-    return this.subscribeToMany(new Map([[id, after]]), cursorOf);
+  subscribe(id: string, after: number | null): LiveEvents<Progress> {
+    const cursorOf: CursorOf = (sequences) => encodeCursor(id, sequences.get(id) ?? 0);
+    return this.#openStream(`one ${id}`, new Map([[id, after]]), cursorOf);
   }
 
   /**
-   * Stored events and then live ones, the oldest first, until each lip-sync has sent its terminal event or was erased.
-   * `return` ends the stream at once. A plain generator would first wait for the next event, and so keep the stream of a
-   * disconnected client for as long as the jobs are quiet.
+   * @param list a text that is the same for all subscribers with the same `cursorOf`: they share their events
    */
-  subscribeToMany(
-    after: StartSequences,
-    cursorOf: (sequences: Sequences) => string,
-  ): AsyncIterableIterator<Progress> {
-    const subscriber = new LogSubscriber();
-    const events = this.generate(subscriber, after, cursorOf);
-    return {
-      next: () => events.next(),
-      return: () => {
-        subscriber.stop();
-        return events.return(undefined);
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+  subscribeToMany(after: StartSequences, cursorOf: CursorOf, list = ''): LiveEvents<Progress> {
+    return this.#openStream(`list ${list} ${[...after.keys()].toSorted()}`, after, cursorOf);
   }
 
   /** Resolves at the next change of the lip-sync, at the latest after a second, because a notification can be lost. */
   async nextChange(id: string): Promise<void> {
-    const subscriber = new LogSubscriber();
-    this.add(subscriber, [id]);
-    await subscriber.sleep(1_000);
-    this.remove(subscriber);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting.add(resolve));
+    const timer = setTimeout(resolve, 1_000);
+    await promise;
+    clearTimeout(timer);
+    waiting.delete(resolve);
+    if (waiting.size === 0) this.#waiting.delete(id);
   }
 
-  private async *generate(
-    subscriber: LogSubscriber,
-    after: StartSequences,
-    cursorOf: (sequences: Sequences) => string,
-  ): AsyncGenerator<Progress> {
-    const sent = new Map(after);
-    this.add(subscriber, sent.keys());
-    try {
-      while (!subscriber.hasStopped) {
-        const isRead = await this.tryToRefresh(subscriber);
-        const next = isRead ? nextEvent(subscriber, sent) : 'none';
-        if (next === 'complete') return;
-        if (next === 'none') {
-          await subscriber.sleep(isRead ? null : retryMs);
-        } else {
-          sent.set(next.event.lipsyncId, next.event.sequence);
-          subscriber.begun.add(next.event.lipsyncId);
-          yield { ...next, cursor: cursorOf(sequencesOf(subscriber, sent)) };
-        }
-      }
-    } finally {
-      this.remove(subscriber);
+  #openStream(key: string, after: StartSequences, cursorOf: CursorOf): LogStream {
+    const access: FeedAccess = {
+      join: (listener) => {
+        const feed = this.#feeds.get(key) ?? this.#openFeed(key, [...after.keys()], cursorOf);
+        feed.listeners.add(listener);
+        return feed;
+      },
+      leave: (feed, listener) => {
+        feed.listeners.delete(listener);
+        if (feed.listeners.size === 0) this.#closeFeed(key, feed);
+      },
+    };
+    return new LogStream(access, after);
+  }
+
+  #openFeed(key: string, ids: readonly string[], cursorOf: CursorOf): LogFeed {
+    const logs = ids.map((id) => this.#logs.get(id) ?? new WatchedLog(id));
+    const feed = new LogFeed(logs, cursorOf);
+    this.#feeds.set(key, feed);
+    for (const watched of logs) {
+      this.#logs.set(watched.id, watched);
+      watched.feeds.add(feed);
+      if (watched.reads === 0 && !watched.isReading) this.#reader.markStale(watched);
+    }
+    feed.extend();
+    return feed;
+  }
+
+  #closeFeed(key: string, feed: LogFeed): void {
+    if (this.#feeds.get(key) === feed) this.#feeds.delete(key);
+    for (const watched of feed.logs) {
+      watched.feeds.delete(feed);
+      if (watched.feeds.size === 0) this.#logs.delete(watched.id);
     }
   }
-
-  /** False if the database is unavailable. The stream stays open, and the caller reads again later. */
-  private async tryToRefresh({ logs }: LogSubscriber): Promise<boolean> {
-    try {
-      await this.refresh(logs);
-      return true;
-    } catch (error) {
-      const lipsyncIds = logs.filter(({ isStale }) => isStale).map(({ id }) => id);
-      this.log.warn({ err: error, lipsyncIds }, 'watched logs could not be read; retrying');
-      return false;
-    }
-  }
-
-  /**
-   * Reads all stale logs in one query and waits for reads under way. Changes that come meanwhile are left to the next
-   * refresh, so that busy logs do not delay the events already read.
-   *
-   * @throws if the database can't be read
-   */
-  private async refresh(logs: readonly WatchedLog[]): Promise<void> {
-    const unread = logs.filter(({ isStale, reading }) => isStale && reading === null);
-    if (unread.length > 0) {
-      const reading = this.read(unread);
-      for (const watched of unread) watched.reading = reading;
-    }
-    await Promise.all(new Set(logs.flatMap(({ reading }) => reading ?? [])));
-  }
-
-  private async read(logs: readonly WatchedLog[]): Promise<void> {
-    for (const watched of logs) watched.isStale = false;
-    try {
-      const events = Map.groupBy(await readEventsAfter(this.db, logs), (each) => each.lipsyncId);
-      const rows = await findLipsyncs(
-        this.db,
-        logs.map(({ id }) => id),
-      );
-      const lipsyncs = new Map(rows.map((lipsync) => [lipsync.id, lipsync]));
-      for (const watched of logs) {
-        const lipsync = lipsyncs.get(watched.id);
-        watched.isErased = lipsync === undefined;
-        watched.lipsync = lipsync ?? watched.lipsync;
-        watched.events.push(...(events.get(watched.id) ?? []));
-      }
-    } catch (error) {
-      for (const watched of logs) watched.isStale = true;
-      throw error;
-    } finally {
-      for (const watched of logs) watched.reading = null;
-    }
-  }
-
-  private add(subscriber: LogSubscriber, ids: Iterable<string>): void {
-    for (const id of ids) {
-      const watched = this.logs.get(id) ?? new WatchedLog(id);
-      this.logs.set(id, watched);
-      watched.subscribers.add(subscriber);
-      subscriber.logs.push(watched);
-    }
-  }
-
-  private remove(subscriber: LogSubscriber): void {
-    for (const watched of subscriber.logs) {
-      watched.subscribers.delete(subscriber);
-      if (watched.subscribers.size === 0) this.logs.delete(watched.id);
-    }
-  }
-}
-
-/** `isFirst`: no event of its lip-sync was sent before. */
-type Candidate = Next & { isFirst: boolean };
-
-/** The event to send next: first the newest event of each lip-sync, then the oldest event of any. */
-function nextEvent(
-  { logs, begun }: LogSubscriber,
-  sent: StartSequences,
-): Next | 'none' | 'complete' {
-  // Events of an erased lip-sync are kept for subscribers that already received some, not for new ones.
-  const visible = logs.filter(({ isErased, id }) => !isErased || begun.has(id));
-  const candidates = visible.flatMap((watched) => candidateOf(watched, sent) ?? []);
-  const [first] = candidates;
-  if (first !== undefined) {
-    const { event, lipsync } = candidates.reduce((a, b) => (isBefore(b, a) ? b : a), first);
-    return { event, lipsync };
-  }
-  const isComplete = logs.every(({ isErased, events }) => {
-    const last = events.at(-1);
-    return isErased || last === undefined || isTerminal(last.status);
-  });
-  return isComplete ? 'complete' : 'none';
-}
-
-function candidateOf(watched: WatchedLog, sent: StartSequences): Candidate | null {
-  const { lipsync } = watched;
-  const sequence = sent.get(watched.id) ?? null;
-  const event = lipsync === null ? undefined : watched.next(sequence);
-  return lipsync === null || event === undefined
-    ? null
-    : { event, lipsync, isFirst: sequence === null };
-}
-
-function isBefore(one: Candidate, other: Candidate): boolean {
-  return one.isFirst === other.isFirst
-    ? one.event.occurredAt < other.event.occurredAt
-    : one.isFirst;
-}
-
-/** Includes lip-syncs without a sent event: their sequence is the one before the newest event, which is sent later. */
-function sequencesOf({ logs }: LogSubscriber, sent: StartSequences): Sequences {
-  return new Map(logs.map(({ id, sequence }) => [id, sent.get(id) ?? Math.max(0, sequence - 1)]));
 }

@@ -1,24 +1,24 @@
 import { isUuid } from '../../../database/uuid.ts';
 import { InvalidInputError, NotFoundError } from '../../../errors.ts';
+import type { LiveEvents } from '../../../live-events.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
-import { findLipsync, findOwnLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
+import { findOwnLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
 import { decodeCursor, type ListCursors, listCursorsOf, type Sequences } from './cursor.ts';
-import type { LogWatcher, Progress } from './log-watcher.ts';
+import type { Progress } from './log-feed.ts';
+import type { LogWatcher } from './log-watcher.ts';
 
 /** As in a page. The URL of an `EventSource` has room for this many ids and the cursor. */
 const maxSubscribed = 100;
 
-type Events = AsyncIterableIterator<Progress>;
+type Events = LiveEvents<Progress>;
 
 /** @throws InvalidInputError if the cursor does not belong to this lip-sync */
-export async function subscribeToLipsync(
-  deps: LipsyncDependencies,
+export function subscribeToLipsync(
   watcher: LogWatcher,
   { lipsync, cursor }: { lipsync: Lipsync; cursor: string | null },
-): Promise<Events> {
+): Events {
   const after = cursor === null ? null : decodeCursor(lipsync.id, cursor);
-  const current = await findLipsync(deps.db, lipsync.id);
-  if (cursor !== null && (after === null || after > (current?.sequence ?? 0))) {
+  if (cursor !== null && (after === null || after > lipsync.sequence)) {
     throw invalid('after', 'The cursor does not belong to this lip-sync.');
   }
   return watcher.subscribe(lipsync.id, after);
@@ -59,8 +59,12 @@ export async function subscribeToLipsyncs(
   const resumed = cursor === null ? null : readCursor(cursors, cursor, own);
   // Only the owner's lip-syncs are watched: a forged cursor may contain any others.
   const starts = new Map([...own.keys()].map((id) => [id, resumed?.get(id) ?? null]));
-  return watcher.subscribeToMany(starts, (sent) =>
-    cursors.encode(new Map([...(resumed ?? []), ...sent])),
+  // Part of every cursor: what the client had received of lip-syncs that were erased since.
+  const erased = new Map([...(resumed ?? [])].filter(([id]) => !own.has(id)));
+  return watcher.subscribeToMany(
+    starts,
+    (sent) => cursors.encode(new Map([...erased, ...sent])),
+    cursors.encode(erased),
   );
 }
 

@@ -5,6 +5,7 @@ import type { Context } from '../../../graphql/context.ts';
 import { accessErrors, LipsyncErrorRef } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
 import { upstreamCallCost } from '../../../graphql/prices.ts';
+import { type LiveEvents, liveEventsOf } from '../../../live-events.ts';
 import type { Progress } from '../service.ts';
 import { EventSourceRef, LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
 
@@ -80,7 +81,7 @@ const LipsyncsProgressResultRef = progressUnion(
 );
 
 type Subscriber = Pick<Context, 'caller' | 'services' | 'lastEventId' | 'signal'>;
-type Events = AsyncIterableIterator<Progress>;
+type Events = LiveEvents<Progress>;
 
 /** @throws failures, each a member of the result union */
 async function subscribeToOne(
@@ -88,8 +89,8 @@ async function subscribeToOne(
   { caller, services, lastEventId }: Subscriber,
 ): Promise<Events> {
   const key = keyOf('Lipsync', id);
-  const [lipsync] = key === null ? [] : await services.lipsyncs.findOwn(caller.owner, [key]);
-  if (lipsync == null) throw new NotFoundError('The lip-sync');
+  const lipsync = key === null ? null : await services.lipsyncs.findToWatch(caller.owner, key);
+  if (lipsync === null) throw new NotFoundError('The lip-sync');
   return services.lipsyncs.subscribe(lipsync, lastEventId ?? after ?? null);
 }
 
@@ -109,18 +110,14 @@ function subscribeToList(
 async function openStream(
   { caller, services, signal }: Subscriber,
   subscribe: () => Promise<Events>,
-): Promise<AsyncIterable<Progress | Failure>> {
+): Promise<LiveEvents<Progress> | LiveEvents<Failure>> {
   try {
     if (!caller.scopes.has('lipsync:read')) throw accessFailure(caller, 'lipsync:read');
     return await services.quotas.holdStream(caller.owner, await subscribe(), signal);
   } catch (thrown) {
-    if (thrown instanceof Failure) return sendOnce(thrown);
+    if (thrown instanceof Failure) return liveEventsOf([thrown]);
     throw thrown;
   }
-}
-
-async function* sendOnce(failure: Failure): AsyncGenerator<Failure> {
-  yield failure;
 }
 
 /*

@@ -120,6 +120,34 @@ describe('works', () => {
     await client.closed;
   });
 
+  it('reads the logs that change at the same moment in one statement', async () => {
+    const ids = await Promise.all([1, 2, 3].map((n) => create(`[[never]] Together ${n}`)));
+    const keys = ids.map((id) => keyOf('Lipsync', id) ?? '');
+    const watch = new LogWatcher(app.db, silentLog);
+    await watch.open();
+    const streams = keys.map((key) => watch.subscribe(key, null));
+    for (const stream of streams) await stream.next();
+    const waiting = streams.map((stream) => stream.next());
+    const query = vi.spyOn(app.db, 'query');
+    const reads = () =>
+      query.mock.calls.filter(([text]) => text.includes('from lipsync_events')).length;
+    const notify = (changed: string[]) =>
+      app.db.query(
+        "select pg_notify('lipsync_changed', id) from unnest($1::text[]) as changed (id)",
+        [changed],
+      );
+    await notify(keys);
+    await vi.waitFor(() => expect(reads()).toBeGreaterThan(0), longWait);
+    await notify(keys.slice(0, 1));
+    await vi.waitFor(() => expect(reads()).toBeGreaterThan(1), longWait);
+    expect(reads()).toBe(2);
+    query.mockRestore();
+    for (const stream of streams) await stream.return();
+    await Promise.all(waiting);
+    await watch.close();
+    for (const id of ids) await app.cancel(id);
+  });
+
   // With one context for the whole subscription, loaders returned the first position again and again.
   it('loads fields anew for each event', async () => {
     const blocking = await Promise.all([1, 2, 3].map((n) => create(`[[never]] ${n}`)));

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request as sendRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createStreamCounter } from '../../../../src/domains/quotas/streams.ts';
+import type { LiveEvents } from '../../../../src/live-events.ts';
 import { openUploadHarness, wav } from '../../../domains/uploads/upload-harness.ts';
 import { openReceiver } from '../../../domains/webhooks/webhook-receiver.ts';
 import { isFinished, startWebhooks } from '../../../domains/webhooks/webhook-service.ts';
@@ -11,7 +12,9 @@ import { createLipsync, withHeaders } from '../../../support/lipsyncs.ts';
 import { held, type Owner, owners, type Share } from './share.ts';
 
 /** A source without events. */
-const silentSource: AsyncIterableIterator<never> = {
+const silentSource: LiveEvents<never> = {
+  take: () => 'none',
+  onReady: () => undefined,
   next: () => new Promise(() => undefined),
   async return() {
     return { done: true, value: undefined };

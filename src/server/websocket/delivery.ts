@@ -1,0 +1,62 @@
+import type { ExecutionResult } from 'graphql';
+import type { WebSocket } from 'ws';
+import type { Log } from '../../log.ts';
+import { maskError } from '../operation/masking.ts';
+import type { Payload } from '../subscriptions/payload.ts';
+import type { PayloadStream } from '../subscriptions/payload-stream.ts';
+import type { Sink } from '../subscriptions/result-queue.ts';
+
+/**
+ * The results of a subscription as graphql-ws reads them. It gives graphql-ws only the end: the `next` messages are written to
+ * the socket as soon as they are ready, because graphql-ws would serialise each of them again and spend several promises on
+ * it. Everything else of the protocol stays with graphql-ws: ids, `complete` and `error` messages, and the end of the stream.
+ */
+export class SocketDelivery implements AsyncIterableIterator<ExecutionResult>, Sink {
+  readonly #stream: PayloadStream;
+  readonly #target: { socket: WebSocket; id: string; log: Log };
+  readonly #end = Promise.withResolvers<IteratorResult<ExecutionResult>>();
+  #hasBegun = false;
+
+  constructor(stream: PayloadStream, target: { socket: WebSocket; id: string; log: Log }) {
+    this.#stream = stream;
+    this.#target = target;
+  }
+
+  /** Called when graphql-ws has registered the subscription. Resolves at the end of it. */
+  next(): Promise<IteratorResult<ExecutionResult>> {
+    if (!this.#hasBegun) this.#stream.deliver(this);
+    this.#hasBegun = true;
+    return this.#end.promise;
+  }
+
+  return(): Promise<IteratorResult<ExecutionResult>> {
+    this.#stream.close();
+    this.complete();
+    return this.#end.promise;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** A client that has not read what was sent before gets no further event until it has read this one. */
+  send({ json }: Payload): Promise<void> | undefined {
+    const { socket, id } = this.#target;
+    if (socket.readyState !== socket.OPEN) return undefined;
+    const message = `{"id":${JSON.stringify(id)},"type":"next","payload":${json}}`;
+    if (socket.bufferedAmount > 0) {
+      return new Promise((resolve) => socket.send(message, () => resolve()));
+    }
+    // Without a callback, which costs more than the message.
+    socket.send(message);
+    return undefined;
+  }
+
+  complete(): void {
+    this.#end.resolve({ done: true, value: undefined });
+  }
+
+  fail(error: unknown): void {
+    this.#end.reject(maskError(error, this.#target.log));
+  }
+}
