@@ -202,6 +202,7 @@ async function erase(): Promise<void> {
   }
   await uploads.expireDue();
   await uploads.failAbandoned(new Date());
+  await uploads.eraseUnused(new Date(daysAgo(1)));
   await quotas.eraseBefore(new Date());
 }
 

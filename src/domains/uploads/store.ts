@@ -140,7 +140,8 @@ export async function failReceiving(
 export async function deleteUnused(sql: Sql, before: Date, limit: number): Promise<number> {
   const rows = await sql.query(
     `delete from uploads where id in (
-       select id from uploads where state in ('EXPIRED', 'FAILED') and created_at < $1 limit $2
+       select id from uploads where state in ('EXPIRED', 'FAILED') and created_at < $1
+       order by created_at limit $2
      ) returning id`,
     [before, limit],
   );

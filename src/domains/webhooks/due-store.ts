@@ -67,9 +67,10 @@ export async function findDue(
           ) select host from walk where owner = due_owners.owner)
        ) found
      ), under_way as materialized (
-       select owner, host, count(*) as attempts from webhook_deliveries
-       where state = 'PENDING' and claimed_until is not null and claimed_until > $1
-       group by owner, host
+       select owner, host, count(*) as attempts from (
+         select owner, host, state from webhook_deliveries
+         where claimed_until is not null and claimed_until > $1 order by claimed_until offset 0) claimed
+       where state = 'PENDING' group by owner, host
      ), due as (
        select delivery.id, receivers.owner, delivery.due_at, coalesce(under_way.attempts, 0) as attempts,
          case

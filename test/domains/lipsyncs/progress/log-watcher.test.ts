@@ -82,7 +82,9 @@ describe('works', () => {
     query.mockRestore();
     expect(countOf('next')).toBe(400);
     expect(texts.filter((text) => text.includes('from lipsync_events'))).toHaveLength(1);
-    expect(texts.filter((text) => text.includes('from lipsyncs where id = any'))).toHaveLength(1);
+    expect(texts.filter((text) => text.includes('from lipsyncs where id = any($1'))).toHaveLength(
+      1,
+    );
     for (const { socket, closed } of [left, right]) {
       socket.close();
       await closed;
@@ -99,7 +101,7 @@ describe('works', () => {
       query.mockClear();
       return [
         texts.filter((text) => text.includes('from lipsync_events')).length,
-        texts.filter((text) => text.includes('from lipsyncs where id = any')).length,
+        texts.filter((text) => text.includes('from lipsyncs where id = any($1')).length,
       ];
     };
     client.subscribe('first', listSubscription, { ids });
