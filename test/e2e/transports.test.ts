@@ -503,13 +503,13 @@ describe('the request id', () => {
 
 describe('masks unexpected errors', () => {
   let broken: TestApp;
-  const leak = /does not exist|secret_|reference|select |\/src\/|\.ts\b|stack|node_modules/i;
+  const leak = /does not exist|secret_|source_video|select |\/src\/|\.ts\b|stack|node_modules/i;
   const query = '{ lipsyncs { nodes { id } } }';
 
   beforeAll(async () => {
     const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
     broken = await startTestApp({ upstream, env });
-    await broken.app.db.query('alter table lipsyncs rename column reference to secret_column');
+    await broken.app.db.query('alter table lipsyncs rename column source_video_id to secret_column');
   });
   afterAll(() => broken?.stop());
 
@@ -528,7 +528,7 @@ describe('masks unexpected errors', () => {
     const line = broken.logs.find(
       ({ level, requestId }) => level === 'error' && requestId === 'trace-another',
     );
-    expect(JSON.stringify(line)).toContain('reference');
+    expect(JSON.stringify(line)).toContain('source_video_id');
   });
 
   test('over WebSocket and in event streams too', async () => {
