@@ -14,6 +14,7 @@ const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
   creations: () => import('./creations.ts'),
   growth: () => import('./growth.ts'),
   'fan-out': () => import('./fan-out.ts'),
+  start: () => import('./start.ts'),
 };
 
 const { values, positionals } = parseArgs({

@@ -10,8 +10,11 @@ export type Comparison = {
   /** One value for each round. */
   ours: readonly number[];
   peer: { name: string; values: readonly number[] };
-  /** The promised ratio of our median to the peer's. Absent: the figure is only shown. */
-  promise?: { bound: 'at least' | 'at most'; ratio: number };
+  /**
+   * The promised ratio of our median to the peer's. Absent: the figure is only shown. `reached`: the ratio that was measured,
+   * where the promise is not kept yet; the gate then holds that.
+   */
+  promise?: { bound: 'at least' | 'at most'; ratio: number; reached?: number };
 };
 
 export type BenchOptions = {
@@ -29,20 +32,27 @@ export function ratioOf({ ours, peer }: Comparison): number {
   return median(ours) / median(peer.values);
 }
 
-/** Whether the ratio keeps its promise, or misses it by no more than a third. A figure without a promise is kept. */
+/**
+ * Whether the ratio is that of the promise, or the one that was reached instead, or misses it by no more than a third. True
+ * for a figure without a promise.
+ */
 export function isNear(comparison: Comparison): boolean {
   const { promise } = comparison;
   if (promise === undefined) return true;
+  const { bound, ratio: promised, reached = promised } = promise;
   const ratio = ratioOf(comparison);
-  return promise.bound === 'at least'
-    ? ratio >= promise.ratio / tolerance
-    : ratio <= promise.ratio * tolerance;
+  return bound === 'at least' ? ratio >= reached / tolerance : ratio <= reached * tolerance;
 }
 
 export function formatComparison(comparison: Comparison): string {
   const { name, unit, ours, peer, promise } = comparison;
-  const asked = promise === undefined ? '' : `, promised ${promise.bound} ${promise.ratio}`;
+  const asked = promise === undefined ? '' : `, ${describePromise(promise)}`;
   return `${name}: ${spread(ours)} ${unit}; ${peer.name} ${spread(peer.values)} ${unit}; ratio ${ratioOf(comparison).toFixed(2)}${asked}`;
+}
+
+function describePromise({ bound, ratio, reached }: NonNullable<Comparison['promise']>): string {
+  const before = reached === undefined ? '' : `; not kept yet, reached ${reached}`;
+  return `promised ${bound} ${ratio}${before}`;
 }
 
 /** Minimum, median and maximum. */

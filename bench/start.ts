@@ -1,9 +1,8 @@
 /**
- * Measures the time from start to the first response, and the memory at that point, and compares them with a minimal
- * program: graphql-yoga and PGlite with one field. Both run alternately, so that a busy machine slows both. Exits with 1 if
- * the ratio exceeds `maxRatios`.
+ * From start to the first response, beside a minimal program: graphql-yoga and PGlite with one field. Both run alternately,
+ * each as a process of its own.
  *
- *     node bench/start.ts [--runs 7]
+ *     npm run bench -- start
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,82 +11,103 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-
-/**
- * Maximum ratio to the minimal program. The promise is a first response within 1.5 s, and within 5 s on the first start,
- * which a busy machine cannot verify. On two idle cores the minimal program takes 0.6 and 2.6 s, so these ratios keep the
- * promise. Measured: 1.9 and 0.8; the minimal program creates its database with initdb and is slower on the first start.
- */
-const maxRatios = { again: 2.4, first: 1.3 };
+import { type Comparison, type Measurement, median } from './report.ts';
 
 const root = join(import.meta.dirname, '..');
 
-type Subject = { name: string; script: string; query: string };
-const subjects = {
-  product: { name: 'lipsync-graphql', script: 'src/main.ts', query: '{ viewer { name } }' },
-  bare: { name: 'bare yoga + PGlite', script: 'bench/start/bare.ts', query: '{ ready }' },
-} satisfies Record<string, Subject>;
+type Program = { name: string; script: string; query: string };
+const ours: Program = {
+  name: 'lipsync-graphql',
+  script: 'src/main.ts',
+  query: '{ viewer { name } }',
+};
+const bare: Program = {
+  name: 'bare yoga + PGlite',
+  script: 'bench/start/bare.ts',
+  query: '{ ready }',
+};
 
-/** `cpuMs` is the CPU time of the main thread until the first response. */
-type Measured = { ms: number; cpuMs: number; residentMb: number; peakMb: number };
+/**
+ * Until the first response. `cpuMs` is the CPU time of the main thread, on which other processes have little effect;
+ * `residentMb` is the memory at that moment.
+ */
+type Start = { elapsedMs: number; cpuMs: number; residentMb: number };
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '7' } } });
-const folder = await mkdtemp(join(tmpdir(), 'lipsync-bench-'));
-try {
-  await compare(Number(values.runs));
-} finally {
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-}
-
-async function compare(runs: number): Promise<void> {
-  await race('very first start', { runs: 1, maxRatio: maxRatios.first });
-  await race('existing database', { runs, maxRatio: maxRatios.again });
-}
-
-async function race(
-  name: string,
-  { runs, maxRatio }: { runs: number; maxRatio: number },
-): Promise<void> {
-  const product: Measured[] = [];
-  const bare: Measured[] = [];
-  for (let run = 0; run < runs; run += 1) {
-    product.push(await measure(subjects.product));
-    bare.push(await measure(subjects.bare));
+export const run: Measurement = async ({ isShort }) => {
+  const warmRuns = isShort ? 3 : 9;
+  const firstRuns = isShort ? 1 : 3;
+  const folder = await mkdtemp(join(tmpdir(), 'lipsync-bench-'));
+  try {
+    // Also fills the compile cache of both. It is as much a part of the installation as the modules are.
+    await alternate(folder, { runs: 1, isFirst: true });
+    const first = await alternate(folder, { runs: firstRuns, isFirst: true });
+    const warm = await alternate(folder, { runs: warmRuns, isFirst: false });
+    return [...compare('very first start', first, 1.3), ...compare('warm start', warm, 1.5)];
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
-  print(`${subjects.product.name}: ${name}`, product);
-  print(`${subjects.bare.name}: ${name}`, bare);
-  const ratio = median(product.map(workOf)) / median(bare.map(workOf));
-  process.stdout.write(`  ratio ${ratio.toFixed(2)}, at most ${maxRatio}\n`);
-  if (ratio > maxRatio) process.exitCode = 1;
+};
+
+type Starts = { ours: Start[]; bare: Start[] };
+
+/** @param options.isFirst without a database, which the program creates */
+async function alternate(
+  folder: string,
+  { runs, isFirst }: { runs: number; isFirst: boolean },
+): Promise<Starts> {
+  const starts: Starts = { ours: [], bare: [] };
+  for (let run = 0; run < runs; run += 1) {
+    for (const [list, program] of [[starts.ours, ours] as const, [starts.bare, bare] as const]) {
+      const dataDir = join(folder, program.script.replaceAll('/', '-'));
+      if (isFirst) await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
+      list.push(await measure(program, dataDir));
+    }
+  }
+  return starts;
 }
 
-/** CPU time of the main thread, on which other processes have little effect; elapsed time if CPU time is not available. */
-function workOf({ ms, cpuMs }: Measured): number {
-  return cpuMs > 0 ? cpuMs : ms;
+function compare(name: string, starts: Starts, ratio: number): Comparison[] {
+  const show = (what: string, unit: string, key: keyof Start): Comparison => ({
+    name: `${name}, ${what}`,
+    unit,
+    ours: starts.ours.map((each) => each[key]),
+    peer: { name: bare.name, values: starts.bare.map((each) => each[key]) },
+  });
+  return [
+    {
+      ...show('CPU time of the main thread', 'ms', readsProc(starts) ? 'cpuMs' : 'elapsedMs'),
+      promise: { bound: 'at most', ratio },
+    },
+    show('elapsed time', 'ms', 'elapsedMs'),
+    show('resident memory', 'MB', 'residentMb'),
+  ];
 }
 
-async function measure(subject: Subject): Promise<Measured> {
+/** False outside Linux, where `/proc` is missing. */
+function readsProc({ bare: starts }: Starts): boolean {
+  return median(starts.map(({ cpuMs }) => cpuMs)) > 0;
+}
+
+async function measure(program: Program, dataDir: string): Promise<Start> {
   const port = await findFreePort();
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--liftoff-only', subject.script], {
+  const child = spawn(process.execPath, ['--liftoff-only', program.script], {
     cwd: root,
     env: {
       PATH: process.env.PATH,
       PORT: String(port),
-      DATA_DIR: join(folder, subject.script.replaceAll('/', '-')),
+      DATA_DIR: dataDir,
       LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const exited = once(child, 'exit');
   try {
-    await waitForResponse(child, { port, query: subject.query });
-    const ms = performance.now() - startedAt;
+    await waitForResponse(child, { port, query: program.query });
+    const elapsedMs = performance.now() - startedAt;
     const read = (file: string) => readFile(`/proc/${child.pid}/${file}`, 'utf8').catch(() => '');
     const [status, stat] = await Promise.all([read('status'), read(`task/${child.pid}/stat`)]);
-    const memory = { residentMb: readMb(status, 'VmRSS'), peakMb: readMb(status, 'VmHWM') };
-    return { ms, cpuMs: readCpuMs(stat), ...memory };
+    return { elapsedMs, cpuMs: readCpuMs(stat), residentMb: readMb(status, 'VmRSS') };
   } finally {
     child.kill('SIGTERM');
     await exited;
@@ -128,19 +148,4 @@ async function findFreePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
-
-function print(name: string, measured: readonly Measured[]): void {
-  const ms = measured.map((each) => Math.round(each.ms)).toSorted((a, b) => a - b);
-  const cpuMs = median(measured.map((each) => each.cpuMs));
-  const residentMb = median(measured.map((each) => each.residentMb));
-  const peakMb = Math.max(...measured.map((each) => each.peakMb));
-  process.stdout.write(
-    `${name.padEnd(42)} first response ${ms[0]} … ${median(ms)} … ${ms.at(-1)} ms, main thread ${cpuMs} ms, resident ${residentMb} MB, peak ${peakMb} MB\n`,
-  );
 }

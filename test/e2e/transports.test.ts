@@ -509,7 +509,9 @@ describe('masks unexpected errors', () => {
   beforeAll(async () => {
     const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
     broken = await startTestApp({ upstream, env });
-    await broken.app.db.query('alter table lipsyncs rename column source_video_id to secret_column');
+    await broken.app.db.query(
+      'alter table lipsyncs rename column source_video_id to secret_column',
+    );
   });
   afterAll(() => broken?.stop());
 
