@@ -148,6 +148,7 @@ class Execution {
 
   #infoOf({ definition, nodes, parentType }: FieldPlan, path: ResponsePath): GraphQLResolveInfo {
     const { schema, fragmentsByName, operation } = this.#plan;
+    // A cast, because packages of gateways add fields of their own executors to this type, which is global.
     return {
       fieldName: definition.name,
       fieldNodes: nodes,
@@ -159,7 +160,7 @@ class Execution {
       rootValue: this.#input.rootValue,
       operation,
       variableValues: this.#input.variables as Data,
-    };
+    } as GraphQLResolveInfo;
   }
 
   /** The error of a position that can be null is collected; any other passes on to the object around it. */

@@ -119,7 +119,7 @@ const errorLines: Share = {
   async open(onEnd) {
     const app = await startTestApp({ env: owners.env });
     onEnd(app.stop);
-    await app.app.db.query('alter table lipsyncs rename column reference to renamed');
+    await app.app.db.query('alter table lipsyncs rename column source_video_id to renamed');
     let count = 0;
     return async (owner: Owner) => {
       count += 1;
