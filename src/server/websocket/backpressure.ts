@@ -31,6 +31,7 @@ export class Backpressure {
   #wake: () => void = () => undefined;
   #isUnderObservation = false;
   #isHeldBack = false;
+  #flushed: Promise<void> | null = null;
 
   constructor(socket: WebSocket, isAdmitted: () => boolean) {
     this.#socket = socket;
@@ -53,6 +54,18 @@ export class Backpressure {
     await this.#lastInLine;
     this.#pending.add(id);
     return this.#isOpen;
+  }
+
+  /**
+   * Null: the client can be sent more now. Otherwise resolves when it has read what was sent, or the connection closed.
+   * For the first events of subscriptions, of which a client can start hundreds at once.
+   */
+  waitUntilRead(): Promise<void> | null {
+    if (this.#socket.bufferedAmount <= this.#maxUnreadBytes) return null;
+    this.#flushed ??= this.#flush().finally(() => {
+      this.#flushed = null;
+    });
+    return this.#flushed;
   }
 
   /** Must be called when the operation has its first result, or has ended without one. */

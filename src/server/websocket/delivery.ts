@@ -5,6 +5,9 @@ import { maskError } from '../operation/masking.ts';
 import type { Payload } from '../subscriptions/payload.ts';
 import type { PayloadStream } from '../subscriptions/payload-stream.ts';
 import type { Sink } from '../subscriptions/result-queue.ts';
+import type { Backpressure } from './backpressure.ts';
+
+type Target = { socket: WebSocket; id: string; log: Log; backpressure: Backpressure };
 
 /**
  * The results of a subscription as graphql-ws reads them. It gives graphql-ws only the end: the `next` messages are written to
@@ -13,11 +16,12 @@ import type { Sink } from '../subscriptions/result-queue.ts';
  */
 export class SocketDelivery implements AsyncIterableIterator<ExecutionResult>, Sink {
   readonly #stream: PayloadStream;
-  readonly #target: { socket: WebSocket; id: string; log: Log };
+  readonly #target: Target;
   readonly #end = Promise.withResolvers<IteratorResult<ExecutionResult>>();
   #hasBegun = false;
+  #hasSent = false;
 
-  constructor(stream: PayloadStream, target: { socket: WebSocket; id: string; log: Log }) {
+  constructor(stream: PayloadStream, target: Target) {
     this.#stream = stream;
     this.#target = target;
   }
@@ -40,9 +44,13 @@ export class SocketDelivery implements AsyncIterableIterator<ExecutionResult>, S
   }
 
   /** A client that has not read what was sent before gets no further event until it has read this one. */
-  send({ json }: Payload): Promise<void> | undefined {
-    const { socket, id } = this.#target;
+  send(payload: Payload): Promise<void> | undefined {
+    const { socket, id, backpressure } = this.#target;
     if (socket.readyState !== socket.OPEN) return undefined;
+    const isRead = this.#hasSent ? null : backpressure.waitUntilRead();
+    if (isRead !== null) return isRead.then(() => this.send(payload));
+    this.#hasSent = true;
+    const { json } = payload;
     const message = `{"id":${JSON.stringify(id)},"type":"next","payload":${json}}`;
     if (socket.bufferedAmount > 0) {
       return new Promise((resolve) => socket.send(message, () => resolve()));

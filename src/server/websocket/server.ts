@@ -69,10 +69,12 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       }
       return executed;
     },
-    onOperation: (...[{ extra }, id, , , result]) =>
-      result instanceof PayloadStream
-        ? new SocketDelivery(result, { socket: extra.socket, id, log: parts.log })
-        : undefined,
+    onOperation: (...[{ extra }, id, , , result]) => {
+      const { socket } = extra;
+      const backpressure = backpressures.get(socket);
+      if (!(result instanceof PayloadStream) || backpressure === undefined) return undefined;
+      return new SocketDelivery(result, { socket, id, backpressure, log: parts.log });
+    },
     onNext: release,
     onComplete: release,
   });
