@@ -1,4 +1,3 @@
-import { fileTypeFromBuffer } from 'file-type';
 import type { UploadKind } from './store.ts';
 
 /** The number of first bytes that are checked: file-type's own sample size. */
@@ -79,6 +78,8 @@ export async function detectMediaType(
   head: Uint8Array,
   declared: string,
 ): Promise<MediaType | null> {
+  // Read when it is needed, to keep the start short.
+  const { fileTypeFromBuffer } = await import('file-type');
   const found = await fileTypeFromBuffer(head).catch(() => undefined);
   if (found === undefined) return null;
   if (found.ext === 'jpg' && declared === motionJpeg) {

@@ -117,20 +117,23 @@ export function createContextFactory(parts: {
   services: Services;
   log: Log;
 }): ContextFactory {
-  return async ({ authorization, requestId, lastEventId, signal }) => {
+  return async (origin) => {
+    const { requestId } = origin;
     let log: Log | undefined;
     return {
       ...initContextCache(),
-      caller: await parts.sessions.signIn(authorization),
+      caller: await parts.sessions.signIn(origin.authorization),
       services: parts.services,
       requestId,
-      // Made when it is used: most operations log nothing.
+      // These two are made when they are used: most operations need neither.
       get log() {
         log ??= parts.log.child({ requestId });
         return log;
       },
-      lastEventId,
-      signal,
+      lastEventId: origin.lastEventId,
+      get signal() {
+        return origin.signal;
+      },
     };
   };
 }

@@ -20,11 +20,11 @@ export function checkSender(request: IncomingMessage, rules: SenderRules): HeadR
   if (!normalizeTarget(request)) {
     return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid request target.') };
   }
-  const { headers, headersDistinct, httpVersion } = request;
+  const { headers, httpVersion } = request;
   if (headers.host === undefined && httpVersion !== '1.0') {
     return { status: 400, body: errorBody('BAD_REQUEST', 'The Host header is missing.') };
   }
-  if ((headersDistinct.host?.length ?? 0) > 1 || !isValidHost(headers.host)) {
+  if (hasSeveralHosts(request) || !isValidHost(headers.host)) {
     return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Host header.') };
   }
   const isLink = rules.hasGraphiql && isPagePath(request.url) && isNavigation(request);
@@ -36,6 +36,16 @@ export function checkSender(request: IncomingMessage, rules: SenderRules): HeadR
     return { status: 421, body: errorBody('UNKNOWN_HOST', message) };
   }
   return null;
+}
+
+/** Node keeps only the first of several in `headers`. */
+function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') count += 1;
+  }
+  return count > 1;
 }
 
 /** The paths of GraphiQL. */
@@ -67,6 +77,9 @@ const tokenParameters =
 
 /** True if the query of the URL has a parameter for a token. */
 export function hasToken(url: string): boolean {
-  const search = new URLSearchParams(url.slice(url.indexOf('?') + 1));
-  return url.includes('?') && search.keys().some((name) => tokenParameters.test(name));
+  const at = url.indexOf('?');
+  return (
+    at >= 0 &&
+    new URLSearchParams(url.slice(at + 1)).keys().some((name) => tokenParameters.test(name))
+  );
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv4 } from 'node:net';
+import { LRUCache } from 'lru-cache';
 
 export type HostRules = {
   /** The address that the server listens on. `HOST` can be a name, so only the listening server knows it. */
@@ -39,6 +40,17 @@ function isLoopbackName(name: string): boolean {
 /** Yoga builds a URL from the Host header. Where that throws, its server adapter answers with the stack. */
 export function isValidHost(host: string | undefined): boolean {
   if (host === undefined) return true;
+  if (host.length > maxKeptLength) return hasHostFormat(host);
+  const known = validHosts.get(host) ?? hasHostFormat(host);
+  validHosts.set(host, known);
+  return known;
+}
+
+/** Clients of one server send the same host. */
+const maxKeptLength = 260;
+const validHosts = new LRUCache<string, boolean>({ max: 100 });
+
+function hasHostFormat(host: string): boolean {
   return /^([\w.-]+|\[[\da-f:.]+\])(:\d*)?$/i.test(host) && URL.canParse(`http://${host}/`);
 }
 

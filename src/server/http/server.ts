@@ -15,12 +15,7 @@ import {
   sendJson,
   setSecurityHeaders,
 } from './responses.ts';
-import {
-  type ClientTimeouts,
-  defaultClientTimeouts,
-  enforceTimeouts,
-  limitUnreadTime,
-} from './timeouts.ts';
+import { type ClientTimeouts, defaultClientTimeouts, RequestTimeouts } from './timeouts.ts';
 
 /** Handles a request with a token in its path, which is its only credential. */
 type TokenHandler = (
@@ -53,8 +48,9 @@ const allowedHeaders = [
 /** Serves every HTTP endpoint of the process. `attachWebSocketServer` adds WebSockets to the same server. */
 export function createHttpServer(options: HttpOptions): Server {
   const { clientTimeouts = defaultClientTimeouts } = options;
+  const timeouts = new RequestTimeouts(clientTimeouts);
   const limits = {
-    // Node would cut every request after five minutes, and large uploads take longer. `enforceTimeouts` limits the others.
+    // Node would cut every request after five minutes, and large uploads take longer. `RequestTimeouts` limits the others.
     requestTimeout: 0,
     headersTimeout: clientTimeouts.headersMs,
     connectionsCheckingInterval: clientTimeouts.headersMs,
@@ -69,9 +65,13 @@ export function createHttpServer(options: HttpOptions): Server {
     const requestId = assignRequestId(request);
     response.setHeader(requestIdHeader, requestId);
     setSecurityHeaders(response);
+    const hasBodyLimits = request.method !== 'PUT' || !isUploadPath(pathOf(request));
+    // Before any response: a client could send its body slowly after one too.
+    const stopTimeouts = timeouts.watch(request, response, { hasBodyLimits });
     response.once('close', () => {
+      stopTimeouts();
       const ms = performance.now() - startedAt;
-      void options.metrics.observe(request, response, ms / 1000);
+      options.metrics.observe(request, response, ms / 1000);
       options.log.info(
         {
           requestId,
@@ -84,7 +84,7 @@ export function createHttpServer(options: HttpOptions): Server {
         'request',
       );
     });
-    handle({ ...options, clientTimeouts }, request, response).catch((error: unknown) => {
+    handle(options, request, response).catch((error: unknown) => {
       options.log.error({ err: error, requestId }, 'request failed');
       if (response.headersSent) response.destroy();
       else {
@@ -95,6 +95,7 @@ export function createHttpServer(options: HttpOptions): Server {
   };
   return (
     createServer(limits, listener)
+      .on('close', () => timeouts.stop())
       .on('clientError', handleClientError)
       // Without this Node permits a client to send before its request is checked.
       .on('checkContinue', listener)
@@ -103,20 +104,15 @@ export function createHttpServer(options: HttpOptions): Server {
 }
 
 async function handle(
-  options: HttpOptions & { clientTimeouts: ClientTimeouts },
+  options: HttpOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   setCorsHeaders(options.origins, request, response);
-  limitUnreadTime(response, options.clientTimeouts);
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return rejectUnread(rejection, { request, response });
   const path = pathOf(request);
   const [, endpoint, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
-  // Before any response: a client could send its body slowly after one too.
-  if (endpoint !== 'uploads' || request.method !== 'PUT') {
-    enforceTimeouts(request, response, options.clientTimeouts);
-  }
   if (!checkExpectation(request, response)) return;
   if (request.method === 'OPTIONS') {
     response.writeHead(204).end();
@@ -249,6 +245,10 @@ function assignRequestId(request: IncomingMessage): string {
 /** By door and class of status: many requests of one kind must not hide the failures among the others. */
 function shareOfLines(request: IncomingMessage, { statusCode }: ServerResponse): string {
   return `${pathForLog(pathOf(request))} ${Math.floor(statusCode / 100)}`;
+}
+
+function isUploadPath(path: string): boolean {
+  return /^\/uploads\/[^/]+$/.test(path);
 }
 
 function pathOf(request: IncomingMessage): string {

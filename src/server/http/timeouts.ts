@@ -30,90 +30,123 @@ export const defaultClientTimeouts: ClientTimeouts = {
  */
 const minBytesPerSecond = 2_000;
 
-/** The bytes of a body are counted this often within `idleMs`. */
-const idleChecks = 5;
-
-/**
- * Ends a request whose body has not arrived in time or arrives too slowly. Not for uploads: they have an idle timeout of
- * their own, which does not count the time in which the video service is the slow end.
- */
-export function enforceTimeouts(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { bodyMs, filesMs, idleMs }: ClientTimeouts,
-): void {
-  // Kept in a variable: `request.socket` can be null once the request is over.
-  const { socket } = request;
-  const hasFiles = /^multipart\//i.test(request.headers['content-type'] ?? '');
-  const cutOff = () => {
-    if (request.complete) return;
-    if (response.headersSent) socket.destroy();
-    else sendRequestTimeout(response);
-  };
-  const timer = setTimeout(cutOff, hasFiles ? filesMs : bodyMs);
-  const stopIdleChecks = watchRate(request, socket, { idleMs, onTooSlow: cutOff });
-  const stopTimers = () => {
-    clearTimeout(timer);
-    stopIdleChecks();
-  };
-  request.once('end', stopTimers);
-  // Read the rest of a body that was answered early: the client can't read the response before it has sent everything.
-  response.once('finish', () => request.resume());
-  // The timers stay while a client goes on sending after its response, because Node would read on without a limit.
-  response.once('close', () => {
-    if (request.complete || socket.destroyed) stopTimers();
-  });
-}
-
-/**
- * Calls `onTooSlow` once, when fewer bytes of the request than `minBytesPerSecond` have arrived within `idleMs`. Checks in a
- * row are counted instead of the time, so that a blocked event loop does not count as slowness of the client.
- */
-function watchRate(
-  request: IncomingMessage,
-  socket: Socket,
-  { idleMs, onTooSlow }: { idleMs: number; onTooSlow: () => void },
-): () => void {
-  const minBytes = (minBytesPerSecond * idleMs) / 1000;
-  /** The bytes that had been read at the last checks, the oldest first. */
-  const counts = [socket.bytesRead];
-  const stop = () => clearInterval(timer);
-  const timer = setInterval(() => {
-    if (request.complete || socket.destroyed) return stop();
-    counts.push(socket.bytesRead);
-    if (counts.length <= idleChecks) return;
-    const received = socket.bytesRead - (counts.shift() ?? 0);
-    if (received >= minBytes) return;
-    stop();
-    onTooSlow();
-  }, idleMs / idleChecks);
-  return stop;
-}
+/** What is counted over a time is counted this often within it. */
+const checks = 5;
 
 const defaultUnreadMs = 60_000;
 
+/** An exchange whose request or response is not complete yet. */
+type Exchange = {
+  request: IncomingMessage;
+  response: ServerResponse;
+  /** Kept here: `request.socket` can be null once the request is over. */
+  socket: Socket;
+  /** In checks. Null: the body has limits of its own. */
+  maxBodyChecks: number | null;
+  bodyChecks: number;
+  /** The bytes that had been read at the last checks, the oldest first. */
+  readBytes: number[];
+  /** The bytes that had been sent at the last check, and how many checks in a row found no more. */
+  sentBytes: number;
+  unreadChecks: number;
+};
+
 /**
- * Disconnects a client that does not read its response: the rest would stay in memory for ever. The time starts again with
- * each piece that the client has read. Event streams have a rule of their own.
+ * Ends requests whose body has not arrived in time or arrives too slowly, and disconnects clients that do not read their
+ * response: the rest would stay in memory for ever. One timer looks at all open exchanges, because timers of their own would
+ * take a tenth of the time of a small query. So a limit can be exceeded by the time between two checks.
+ *
+ * Checks in a row are counted instead of the time, so that a blocked event loop does not count as slowness of a client.
  */
-export function limitUnreadTime(
-  response: ServerResponse,
-  { unreadMs = defaultUnreadMs }: ClientTimeouts,
-): void {
-  let sentBytes = -1;
-  let quietChecks = 0;
-  const timer = setInterval(() => {
-    const { socket } = response;
-    if (socket === null || response.writableLength === 0 || isEventStream(response)) {
-      quietChecks = 0;
-      return;
+export class RequestTimeouts {
+  readonly #timeouts: Required<ClientTimeouts>;
+  readonly #intervalMs: number;
+  readonly #open = new Set<Exchange>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(timeouts: ClientTimeouts) {
+    this.#timeouts = { unreadMs: defaultUnreadMs, ...timeouts };
+    const { bodyMs, filesMs, idleMs, unreadMs } = this.#timeouts;
+    this.#intervalMs = Math.min(bodyMs, filesMs, idleMs, unreadMs) / checks;
+    this.#timer = setInterval(() => this.#check(), this.#intervalMs).unref();
+  }
+
+  /**
+   * @param options.hasBodyLimits false for uploads: they have an idle timeout of their own, which does not count the time in
+   *   which the video service is the slow end
+   * @returns must be called when the response closes
+   */
+  watch(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { hasBodyLimits }: { hasBodyLimits: boolean },
+  ): () => void {
+    const { socket } = request;
+    const maxBodyChecks = hasBodyLimits ? this.#maxBodyChecksOf(request) : null;
+    const exchange: Exchange = {
+      ...{ request, response, socket, maxBodyChecks, bodyChecks: 0, readBytes: [] },
+      ...{ sentBytes: -1, unreadChecks: 0 },
+    };
+    this.#open.add(exchange);
+    // Read the rest of a body that was answered early: the client can't read the response before it has sent everything.
+    if (hasBodyLimits) response.once('finish', () => request.resume());
+    return () => {
+      // The limits stay while a client goes on sending after its response, because Node would read on without a limit.
+      if (maxBodyChecks === null || request.complete || socket.destroyed) {
+        this.#open.delete(exchange);
+      }
+    };
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #maxBodyChecksOf({ headers }: IncomingMessage): number {
+    const { bodyMs, filesMs } = this.#timeouts;
+    const hasFiles = /^multipart\//i.test(headers['content-type'] ?? '');
+    return Math.ceil((hasFiles ? filesMs : bodyMs) / this.#intervalMs);
+  }
+
+  #check(): void {
+    for (const exchange of this.#open) {
+      const { request, response, socket, maxBodyChecks } = exchange;
+      const hasBody = !request.complete && !socket.destroyed;
+      if (response.closed && !hasBody) this.#open.delete(exchange);
+      else if (hasBody && maxBodyChecks !== null && this.#isBodyLate(exchange, maxBodyChecks)) {
+        cutOff(exchange);
+      } else if (!response.closed && this.#isUnread(exchange)) socket.destroy();
     }
-    const sent = socket.bytesWritten - socket.writableLength;
-    quietChecks = sent === sentBytes ? quietChecks + 1 : 0;
-    sentBytes = sent;
-    if (quietChecks >= idleChecks) socket.destroy();
-  }, unreadMs / idleChecks);
-  response.once('close', () => clearInterval(timer));
+  }
+
+  /** Also if fewer bytes than `minBytesPerSecond` have arrived within `idleMs`. */
+  #isBodyLate(exchange: Exchange, maxBodyChecks: number): boolean {
+    const { socket, readBytes } = exchange;
+    const { idleMs } = this.#timeouts;
+    exchange.bodyChecks += 1;
+    if (exchange.bodyChecks > maxBodyChecks) return true;
+    readBytes.push(socket.bytesRead);
+    if (readBytes.length <= idleMs / this.#intervalMs) return false;
+    return socket.bytesRead - (readBytes.shift() ?? 0) < (minBytesPerSecond * idleMs) / 1000;
+  }
+
+  /** The time starts again with each piece that the client has read. Event streams have a rule of their own. */
+  #isUnread(exchange: Exchange): boolean {
+    const { response, socket } = exchange;
+    if (response.writableLength === 0 || isEventStream(response)) {
+      exchange.unreadChecks = 0;
+      return false;
+    }
+    const sentBytes = socket.bytesWritten - socket.writableLength;
+    exchange.unreadChecks = sentBytes === exchange.sentBytes ? exchange.unreadChecks + 1 : 0;
+    exchange.sentBytes = sentBytes;
+    return exchange.unreadChecks >= this.#timeouts.unreadMs / this.#intervalMs;
+  }
+}
+
+function cutOff({ response, socket }: Exchange): void {
+  if (response.headersSent) socket.destroy();
+  else sendRequestTimeout(response);
 }
 
 function isEventStream(response: ServerResponse): boolean {

@@ -87,11 +87,15 @@ async function runOperation(
   input: { prepared: PreparedOperation; variables: Record<string, unknown> | undefined },
 ): Promise<void> {
   const { request, response } = exchange;
+  let signal: AbortSignal | undefined;
   const context = await createContext({
     authorization: request.headers.authorization,
     requestId: requestIdOf(request),
     lastEventId: null,
-    signal: abortOnDisconnect(response),
+    get signal() {
+      signal ??= abortOnDisconnect(response);
+      return signal;
+    },
   });
   const needsExecution = /\bno-cache\b/i.test(request.headers['cache-control'] ?? '');
   const { prepared, variables } = input;
@@ -111,9 +115,11 @@ function requestIdOf({ headers }: IncomingMessage): string {
 
 function abortOnDisconnect(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
-  response.once('close', () => {
+  const abort = () => {
     if (!response.writableFinished) controller.abort();
-  });
+  };
+  if (response.closed) abort();
+  else response.once('close', abort);
   return controller.signal;
 }
 

@@ -58,12 +58,20 @@ function costTooHighError(requested: number, limit: number): GraphQLError {
  * @returns the extension of the result that reports the requested cost, the actual cost and the remaining budget. A
  *   subscription reports its cost with the first event
  */
-export async function settleCost(
-  { price, variables, requested, spending }: Charge,
-  result: ExecutionResult,
+export function settleCost(
+  charge: Charge,
+  { data }: ExecutionResult,
+  context: Context,
+): Promise<{ cost: unknown }> {
+  return settleMeasured(charge, charge.price.measure(charge.variables, data), context);
+}
+
+/** As `settleCost`, for an answer whose cost was measured when it was made. */
+export async function settleMeasured(
+  { requested, spending }: Charge,
+  measured: number,
   { log }: Context,
 ): Promise<{ cost: unknown }> {
-  const measured = price.measure(variables, result.data);
   const actual = Math.min(requested, Math.max(minCost, measured));
   await spending?.refund(requested - actual).catch((error: unknown) => {
     log.warn({ err: error }, 'the refund of unused cost failed');

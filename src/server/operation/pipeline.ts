@@ -1,33 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type GraphQLSchema, OperationTypeNode } from 'graphql';
-import { createYoga } from 'graphql-yoga';
-import type { Context } from '../../graphql/context.ts';
-import type { Log } from '../../log.ts';
-import type { ContextFactory, Sessions } from '../auth/sessions.ts';
-import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
+import type { Sessions } from '../auth/sessions.ts';
 import { createJsonDoor } from '../json/door.ts';
-import type { RouterCallbacks } from '../sse/router-callbacks.ts';
-import type { EventStreams } from '../sse/streams.ts';
 import { createSubscriptions } from '../subscriptions/open.ts';
+import type { createFetchDoor, FetchDoorParts } from './fetch-door.ts';
 import type { Introspection } from './introspection.ts';
-import { maskError } from './masking.ts';
-import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
-import type { PipelinePlugin, ServerContext } from './plugin.ts';
-import { createPreparer, isRejected, type Prepare } from './prepare.ts';
-import { mutationByGetError, requestIdHeader, useRequestRules } from './request-params.ts';
+import { createPreparer, type Prepare } from './prepare.ts';
 import { createRunner, type Run } from './run.ts';
-import { type TrustedDocuments, useDocumentIds } from './trusted-documents.ts';
 
-export type PipelineOptions = {
-  schema: GraphQLSchema;
-  createContext: ContextFactory;
+export type PipelineOptions = Omit<FetchDoorParts, 'prepare' | 'run'> & {
   sessions: Pick<Sessions, 'signIn' | 'isExpired'>;
-  streams: Pick<EventStreams, 'plugin'>;
-  callbacks: Pick<RouterCallbacks, 'plugin'>;
-  log: Log;
-  graphiql: boolean;
   introspection: Introspection;
-  trustedDocuments: TrustedDocuments;
 };
 
 export type Pipeline = {
@@ -48,80 +30,15 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const run = createRunner({ introspection, subscriptions: createSubscriptions(options) });
   const parts = { ...options, prepare, run };
   const answerJson = createJsonDoor(parts);
-  const yoga = createFetchDoor(parts);
+  let fetchDoor: Promise<ReturnType<typeof createFetchDoor>> | undefined;
   return {
     prepare,
     run,
     async handle(request, response) {
-      if (!(await answerJson(request, response))) await yoga.handle(request, response);
-    },
-  };
-}
-
-type FetchDoorParts = PipelineOptions & { prepare: Prepare; run: Run };
-
-/** Yoga, for event streams, forms with files and GraphiQL. */
-function createFetchDoor(parts: FetchDoorParts) {
-  const { log } = parts;
-  // In the order in which a request passes them; each hook of a plugin runs at its own stage.
-  const plugins: PipelinePlugin[] = [
-    useDocumentIds(parts.trustedDocuments),
-    useOperations(parts),
-    parts.streams.plugin,
-    parts.callbacks.plugin,
-    useMultipartRules(parts),
-    useRequestRules(log),
-    usePagePolicy(),
-  ];
-  return createYoga<ServerContext, Context>({
-    graphqlEndpoint: '/graphql',
-    landingPage: false,
-    // Yoga answers 200 with its own banner on any path that ends in this text. No path ends in a space, so this disables
-    // it: our own check is /livez.
-    healthCheckEndpoint: ' ',
-    batching: false,
-    maxRequestBodySize: maxMultipartBytes,
-    cors: false,
-    logging: {
-      debug: () => undefined,
-      info: () => undefined,
-      // `maskError` has decided on every error and logged the unexpected ones. Yoga reports also those that it only
-      // replaced, and would print an error together with the document around it.
-      warn: (...args: unknown[]) => log.debug({ err: args.find(isError) }, 'Yoga warns'),
-      error: (...args: unknown[]) =>
-        log.debug({ err: args.find(isError) }, 'Yoga reports an error'),
-    },
-    graphiql: parts.graphiql ? createGraphiql(parts) : false,
-    renderGraphiQL: renderPage,
-    maskedErrors: { maskError: (error) => maskError(error, log) },
-    plugins,
-  });
-}
-
-function isError(value: unknown): value is Error {
-  return value instanceof Error;
-}
-
-/** Prepares and runs operations in the place of Yoga, which parses, validates and executes nothing. */
-function useOperations({ prepare, run, createContext }: FetchDoorParts): PipelinePlugin {
-  return {
-    onParams({ setParamsHandler }) {
-      setParamsHandler(async ({ params, request, context: serverContext }) => {
-        const { method, headers, signal } = request;
-        const prepared = prepare(params.query ?? '', params.operationName);
-        if (method === 'GET' && prepared.operation?.operation === OperationTypeNode.MUTATION) {
-          return { errors: [mutationByGetError()] };
-        }
-        if (isRejected(prepared)) return { errors: prepared.errors };
-        const context = await createContext({
-          authorization: headers.get('authorization'),
-          requestId: headers.get(requestIdHeader) ?? 'unknown',
-          lastEventId: headers.get('last-event-id'),
-          signal,
-        });
-        Object.assign(serverContext, { params, caller: context.caller });
-        return run(prepared, { variables: params.variables, context });
-      });
+      if (await answerJson(request, response)) return;
+      // Yoga is a third of all modules, and most processes answer queries before they need it.
+      fetchDoor ??= import('./fetch-door.ts').then((module) => module.createFetchDoor(parts));
+      await (await fetchDoor).handle(request, response);
     },
   };
 }

@@ -1,11 +1,6 @@
-import { isAsyncIterable } from '@envelop/core';
-import { GraphQLError } from 'graphql';
-import { type FetchAPI, processRegularResult } from 'graphql-yoga';
-import type { Log } from '../../log.ts';
-import { maskError } from './masking.ts';
-import type { PipelinePlugin } from './plugin.ts';
-import { isRejectedResult, requestError, stripHttpExtension } from './request-error.ts';
-import { checkJsonValues, checkSearchValues } from './value-limits.ts';
+import type { GraphQLError } from 'graphql';
+import type { FetchAPI } from 'graphql-yoga';
+import { requestError, stripHttpExtension } from './request-error.ts';
 
 /**
  * The size limit of one request on every transport, without the files of a multipart request. It is many times what the
@@ -71,77 +66,6 @@ export function checkParams(params: object): GraphQLError | undefined {
     : requestError('BAD_REQUEST', 'The parameter "query" is missing.');
 }
 
-/** Replaces Yoga's errors about invalid JSON: over POST they quote the body, over GET they count as server errors. */
-async function parseOrReject<T>(parse: () => T): Promise<Awaited<T>> {
-  try {
-    return await parse();
-  } catch (thrown) {
-    const quotesBody =
-      thrown instanceof GraphQLError && thrown.extensions.originalError !== undefined;
-    throw quotesBody || thrown instanceof SyntaxError
-      ? setHttpStatus(invalidJsonError(), 400)
-      : thrown;
-  }
-}
-
-/** Validates HTTP requests before they become operations, and sets the HTTP status of rejected ones. */
-export function useRequestRules(log: Log): PipelinePlugin {
-  const rejections = new WeakMap<Request, GraphQLError>();
-  return {
-    instrumentation: {
-      // Without this Yoga sends the stack of an exception in one of its hooks to the client.
-      async request({ request }, handle) {
-        try {
-          await handle();
-        } catch (thrown) {
-          throw maskHookError(thrown, { log, request });
-        }
-      },
-    },
-    async onRequest({ request, setRequest, endResponse, fetchAPI }) {
-      if (request.method !== 'POST' || isMultipart(request)) return;
-      const body = await readBody(request.body);
-      if (body === null) {
-        return endResponse(requestErrorResponse(fetchAPI, [requestTooLargeError()], 413));
-      }
-      const parsable = replaceBody(fetchAPI, request, body.toString('utf8'));
-      const rejection = checkJsonValues(body, 1);
-      if (rejection !== undefined) rejections.set(parsable, rejection);
-      setRequest(parsable);
-    },
-    onRequestParse({ request, requestParser, setRequestParser }) {
-      if (requestParser === undefined) return;
-      const rejection =
-        request.method === 'GET'
-          ? checkSearchValues(new URL(request.url).searchParams)
-          : rejections.get(request);
-      setRequestParser(async (request) => {
-        if (rejection !== undefined) throw setHttpStatus(rejection);
-        const params = await parseOrReject(() => requestParser(request));
-        const error = Array.isArray(params) ? batchingError() : checkParams(params);
-        if (error !== undefined) throw setHttpStatus(error, 400);
-        return params;
-      });
-    },
-    onExecutionResult({ result, setResult }) {
-      if (result !== undefined && isRejectedResult(result)) {
-        setResult({ errors: result.errors.map((error) => setHttpStatus(error)) });
-      }
-    },
-    onResultProcess({ result, resultProcessor, setResult, setResultProcessor }) {
-      if (resultProcessor !== undefined || !isAsyncIterable(result)) return;
-      // End the subscription: no response will read it.
-      void result[Symbol.asyncIterator]().return?.();
-      const error = requestError(
-        'NOT_ACCEPTABLE',
-        'A subscription over HTTP needs Accept: text/event-stream.',
-      );
-      setResult({ errors: [setHttpStatus(error, 406)] });
-      setResultProcessor(processRegularResult, 'application/json');
-    },
-  };
-}
-
 /**
  * Sets the HTTP status of an error by the GraphQL-over-HTTP specification. Without `status` it is 400, and only for
  * clients that accept `application/graphql-response+json`; others get 200. An error with `retryAfterSeconds` is 429.
@@ -170,24 +94,9 @@ export function requestErrorResponse(
   });
 }
 
-/** The content type is lowercased because Yoga compares it case-sensitively. */
-function replaceBody({ Request, Headers }: FetchAPI, request: Request, body: string): Request {
-  const { method, url, signal } = request;
-  const headers = new Headers(request.headers);
-  headers.set('content-type', (headers.get('content-type') ?? '').toLowerCase());
-  return new Request(url, { method, headers, signal, body });
-}
-
 /** Multipart requests are checked by `useMultipartRules` instead. */
 export function isMultipart({ headers }: Pick<Request, 'headers'>): boolean {
   return /^multipart\/form-data\b/i.test(headers.get('content-type') ?? '');
-}
-
-/** Yoga sends the `stack` of a thrown error as the body, with its `status`. */
-function maskHookError(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
-  const requestId = request.headers.get(requestIdHeader) ?? undefined;
-  const stack = JSON.stringify({ errors: [maskError(thrown, log, { requestId })] });
-  return Object.assign(new Error('masked'), { stack, status: 500 });
 }
 
 /**

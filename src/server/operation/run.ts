@@ -4,7 +4,7 @@ import { executePlan } from '../../graphql/execution/execute.ts';
 import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
 import type { Subscriptions } from '../subscriptions/open.ts';
 import type { PayloadStream } from '../subscriptions/payload-stream.ts';
-import { type Charge, chargeCost, settleCost } from './cost.ts';
+import { type Charge, chargeCost, settleCost, settleMeasured } from './cost.ts';
 import { type Introspection, mayIntrospect } from './introspection.ts';
 import { maskError, maskResult } from './masking.ts';
 import type { PreparedOperation } from './prepared-operation.ts';
@@ -66,15 +66,15 @@ async function execute(
   const { variables } = charge;
   const input = { rootValue: undefined, contextValue: context, variables };
   const isQuery = operation.operation.operation === OperationTypeNode.QUERY;
-  const data =
+  const shared =
     isQuery && needsExecution !== true ? answers.find(plan, variables, context) : undefined;
-  if (data !== undefined) return settled(charge, { data }, context);
+  if (shared !== undefined) {
+    const { data } = shared;
+    shared.measuredCost ??= charge.price.measure(variables, data);
+    return { data, extensions: await settleMeasured(charge, shared.measuredCost, context) };
+  }
   const run = async () => finish(await executePlan(plan, input), plan, context);
   const result = isQuery ? await answers.make({ plan, variables, context }, run) : await run();
-  return settled(charge, result, context);
-}
-
-async function settled(charge: Charge, result: ExecutionResult, context: Context) {
   const reported = await settleCost(charge, result, context);
   return { ...result, extensions: { ...result.extensions, ...reported } };
 }

@@ -8,7 +8,14 @@ import { ReadSources } from '../../upstream/read-sources.ts';
 type Data = Record<string, unknown>;
 
 /** `data` is the same object for every caller, and is never changed. */
-type Answer = { data: Data; text: string; hints: AnswerHints; sources: ReadSources };
+type Answer = {
+  data: Data;
+  text: string;
+  hints: AnswerHints;
+  sources: ReadSources;
+  /** Set by the first operation that gets this answer. */
+  measuredCost?: number;
+};
 
 /** In characters of all kept texts. */
 const maxCharacters = 8 * 1024 ** 2;
@@ -37,7 +44,7 @@ export class SharedAnswers {
   readonly #ids = new WeakMap<OperationPlan, number>();
   #lastId = 0;
 
-  find(plan: OperationPlan, variables: Variables, context: Context): Data | undefined {
+  find(plan: OperationPlan, variables: Variables, context: Context): Answer | undefined {
     // No other operation has been shared.
     const id = this.#ids.get(plan);
     if (id === undefined) return undefined;
@@ -49,7 +56,7 @@ export class SharedAnswers {
       return undefined;
     }
     copyHints(context, answer.hints);
-    return answer.data;
+    return answer;
   }
 
   /** Executes, and keeps the answer if it can be shared. */

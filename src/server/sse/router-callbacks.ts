@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { isAsyncIterable } from '@envelop/core';
 import { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
 import type { WebhookService } from '../../domains/webhooks/service.ts';
@@ -13,6 +12,7 @@ import { maskError } from '../operation/masking.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
 import { requestError, stripHttpExtension } from '../operation/request-error.ts';
 import { requestErrorResponse } from '../operation/request-params.ts';
+import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { checkTarget, type Target } from './callback-target.ts';
 import { startHeartbeat } from './heartbeat.ts';
 import type { EndReason, EventStreams, OpenStream } from './streams.ts';
@@ -69,7 +69,12 @@ export function createRouterCallbacks(parts: Parts) {
   const plugin: PipelinePlugin = {
     onResultProcess({ result, resultProcessor, serverContext, setResultProcessor }) {
       const target = serverContext.params?.extensions?.subscription;
-      if (resultProcessor !== undefined || !isAsyncIterable(result) || target === undefined) return;
+      if (
+        resultProcessor !== undefined ||
+        !(result instanceof PayloadStream) ||
+        target === undefined
+      )
+        return;
       const caller = serverContext.caller ?? unauthenticatedCaller;
       setResultProcessor(
         (events, api) =>

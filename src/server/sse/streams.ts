@@ -1,4 +1,3 @@
-import { isAsyncIterable } from '@envelop/core';
 import type { ExecutionResult } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
 import type { Caller } from '../../graphql/context.ts';
@@ -67,7 +66,7 @@ export function createEventStreams(
     onResultProcess({ request, result, resultProcessor, serverContext, setResultProcessor }) {
       // Yoga has selected a processor if the client accepts events, also by `*/*`. It is replaced, because Yoga's streams
       // have no `id:` and do not end when the credential expires.
-      const isAcceptedStream = isAsyncIterable(result) && resultProcessor !== undefined;
+      const isAcceptedStream = result instanceof PayloadStream && resultProcessor !== undefined;
       if (!isAcceptedStream && !prefersEvents(request.headers)) return;
       const caller = serverContext.caller ?? unauthenticatedCaller;
       setResultProcessor(

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isAsyncIterable } from '@envelop/core';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { handleProtocols, makeServer, type Context as ProtocolContext } from 'graphql-ws';
 import { WebSocketServer } from 'ws';
@@ -64,7 +63,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       const executed = await executePayload(parts, payload, contexts.get(connection));
       // An open subscription can have no event for hours, and must not hold up the operations after it. The number of open
       // subscriptions has a limit of its own.
-      if (!('rootValue' in executed) || isAsyncIterable(executed.rootValue)) {
+      if (!('rootValue' in executed) || executed.rootValue instanceof PayloadStream) {
         release(connection, id);
       }
       return executed;
