@@ -9,12 +9,14 @@ export type AnswerHints = {
   shared: Set<string>;
 };
 
-const hints = new WeakMap<Context, AnswerHints>();
+/** A property of the context: a map from contexts costs as much as the rest of a shared answer. */
+const hintsKey = Symbol('hints of the answer');
 
-function hintsFor(context: Context): AnswerHints {
-  const known = hints.get(context) ?? { maxAges: new Map(), shared: new Set() };
-  hints.set(context, known);
-  return known;
+type HintedContext = Context & { [hintsKey]?: AnswerHints };
+
+function hintsFor(context: HintedContext): AnswerHints {
+  context[hintsKey] ??= { maxAges: new Map(), shared: new Set() };
+  return context[hintsKey];
 }
 
 /**
@@ -38,26 +40,26 @@ export function setShared(context: Context, { path }: GraphQLResolveInfo): void 
 }
 
 /** Seconds that the whole response can be cached: the smallest of its fields, 0 if one field has no cache hint. */
-export function sharedMaxAge(context: Context, data: Record<string, unknown>): number {
-  const known = hints.get(context);
+export function sharedMaxAge(context: HintedContext, data: Record<string, unknown>): number {
+  const known = context[hintsKey];
   if (known === undefined) return 0;
   return Math.min(...fieldKeys(data).map((key) => known.maxAges.get(key) ?? 0));
 }
 
 /** The hints of an answer that can be shared as a whole; undefined if a field of it can not. */
 export function hintsOfShared(
-  context: Context,
+  context: HintedContext,
   data: Record<string, unknown>,
 ): AnswerHints | undefined {
-  const known = hints.get(context);
+  const known = context[hintsKey];
   const keys = fieldKeys(data);
   const isShared = keys.length > 0 && keys.every((key) => known?.shared.has(key));
   return isShared ? known : undefined;
 }
 
 /** For an operation that gets the answer of another one. */
-export function copyHints(context: Context, from: AnswerHints): void {
-  hints.set(context, from);
+export function copyHints(context: HintedContext, from: AnswerHints): void {
+  context[hintsKey] = from;
 }
 
 /** The only string among the fields of `Query` is `__typename`, which is the same for every caller. */

@@ -15,7 +15,7 @@ import {
   setHttpStatus,
 } from '../operation/request-params.ts';
 import type { Run } from '../operation/run.ts';
-import { stringifyResult } from '../operation/shared-answers.ts';
+import { partsOfShared, stringifyResult } from '../operation/shared-answers.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
 import { cacheHeadersOf, matchesTag, maxAgeOf } from './cache-control.ts';
 import { type ParsedParams, parseJsonParams, parseSearchParams } from './params.ts';
@@ -105,7 +105,7 @@ async function runOperation(
   const maxAge = request.method === 'GET' ? maxAgeOf(context, executed) : 0;
   // A cacheable result has no `extensions`: they contain the cost and quota of the first caller.
   if (maxAge > 0) sendCacheable(exchange, stringifyResult({ data: executed.data ?? null }), maxAge);
-  else send(exchange, { status: 200, text: stringifyResult(executed) });
+  else sendResult(exchange, executed);
 }
 
 function requestIdOf({ headers }: IncomingMessage): string {
@@ -181,6 +181,23 @@ function sendCacheable({ request, ...exchange }: Exchange, text: string, maxAge:
 
 function contentTypeOf({ type }: Pick<Exchange, 'type'>): string {
   return `${type}; charset=utf-8`;
+}
+
+function sendResult(exchange: Exchange, result: ExecutionResult): void {
+  const parts = partsOfShared(result);
+  if (parts === undefined) {
+    send(exchange, { status: 200, text: stringifyResult(result) });
+    return;
+  }
+  const { response } = exchange;
+  if (response.headersSent || response.destroyed) return;
+  const { head, rest } = parts;
+  response.writeHead(200, {
+    'content-type': contentTypeOf(exchange),
+    'content-length': Buffer.byteLength(head) + rest.byteLength,
+  });
+  response.write(head);
+  response.end(rest);
 }
 
 function send(

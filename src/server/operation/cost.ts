@@ -70,11 +70,11 @@ export function settleCost(
 export async function settleMeasured(
   { requested, spending }: Charge,
   measured: number,
-  { log }: Context,
+  context: Context,
 ): Promise<{ cost: unknown }> {
   const actual = Math.min(requested, Math.max(minCost, measured));
   await spending?.refund(requested - actual).catch((error: unknown) => {
-    log.warn({ err: error }, 'the refund of unused cost failed');
+    context.log.warn({ err: error }, 'the refund of unused cost failed');
   });
   const left = spending && Math.floor(spending.remaining + requested - actual);
   return { cost: { requested, actual, remaining: left } };

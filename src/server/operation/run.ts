@@ -104,8 +104,10 @@ async function subscribe(
 function finish(
   result: ExecutionResult,
   { schema }: OperationPlan,
-  { log, requestId, caller }: Context,
+  context: Context,
 ): ExecutionResult {
+  if (result.errors === undefined) return limitResult(result);
+  const { log, requestId, caller } = context;
   return limitResult(maskResult(result, { log, requestId, caller, schema }));
 }
 

@@ -20,15 +20,36 @@ type Answer = {
 /** In characters of all kept texts. */
 const maxCharacters = 8 * 1024 ** 2;
 
-const texts = new WeakMap<object, string>();
+/** The JSON of shared data. */
+type SharedJson = { text: string /** With the brace that ends the result. */; bytes: Buffer };
 
-/** The JSON of a result. The text of a shared answer is made once. */
+const sharedJson = new WeakMap<object, SharedJson>();
+
+/** The JSON of a result. The text of shared data is made once. */
 export function stringifyResult(result: ExecutionResult): string {
-  const { data, extensions } = result;
-  const text = data === null || data === undefined ? undefined : texts.get(data);
-  if (text === undefined) return JSON.stringify(result);
-  const rest = extensions === undefined ? '' : `,"extensions":${JSON.stringify(extensions)}`;
-  return `{"data":${text}${rest}}`;
+  const shared = sharedJsonOf(result);
+  return shared === undefined ? JSON.stringify(result) : `${headOf(result)}${shared.text}}`;
+}
+
+/**
+ * The JSON of a result with shared data, in two parts: what belongs to this operation, and bytes that every operation with
+ * that data sends. Encoding a page again for each of them costs as much as all other work on the request. Undefined: the
+ * data is not shared.
+ */
+export function partsOfShared(result: ExecutionResult): { head: string; rest: Buffer } | undefined {
+  const shared = sharedJsonOf(result);
+  return shared && { head: headOf(result), rest: shared.bytes };
+}
+
+function sharedJsonOf({ data, errors }: ExecutionResult): SharedJson | undefined {
+  return errors !== undefined || data === null || data === undefined
+    ? undefined
+    : sharedJson.get(data);
+}
+
+function headOf({ extensions }: ExecutionResult): string {
+  const before = extensions === undefined ? '' : `"extensions":${JSON.stringify(extensions)},`;
+  return `{${before}"data":`;
 }
 
 /**
@@ -72,7 +93,7 @@ export class SharedAnswers {
     if (hints === undefined || !sources.isCurrent()) return result;
     const id = this.#ids.get(plan) ?? this.#nextId(plan);
     const text = JSON.stringify(data);
-    texts.set(data, text);
+    sharedJson.set(data, { text, bytes: Buffer.from(`${text}}`) });
     this.#answers.set(keyOf(id, variables, context.caller), { data, text, hints, sources });
     return result;
   }
@@ -86,6 +107,15 @@ export class SharedAnswers {
 
 /** Callers with the same scopes get the same answers. A caller that is not admitted has none. */
 function keyOf(id: number, variables: Variables, { scopes, owner }: Caller): string {
-  const isNobody = owner === 'nobody';
-  return `${id} ${isNobody ? '-' : [...scopes].toSorted()} ${JSON.stringify(variables)}`;
+  const rights = owner === 'nobody' ? '-' : textOf(scopes);
+  return `${id} ${rights} ${JSON.stringify(variables)}`;
+}
+
+const scopeTexts = new WeakMap<Caller['scopes'], string>();
+
+/** A caller that is known has the same set for each of its requests. */
+function textOf(scopes: Caller['scopes']): string {
+  const known = scopeTexts.get(scopes) ?? [...scopes].toSorted().join();
+  scopeTexts.set(scopes, known);
+  return known;
 }
