@@ -15,6 +15,7 @@ const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
   growth: () => import('./growth.ts'),
   'fan-out': () => import('./fan-out.ts'),
   start: () => import('./start.ts'),
+  notify: () => import('./notify.ts'),
 };
 
 const { values, positionals } = parseArgs({
