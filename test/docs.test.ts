@@ -190,7 +190,7 @@ async function fill(app: TestApp, variables: Record<string, string>): Promise<Va
     lipsyncs: { nodes: { id: string }[] };
     accounts: { nodes: { id: string }[] };
   }>(`{
-    videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
+    videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
     lipsyncs(first: 1) { nodes { id } }
     accounts { ... on AccountList { nodes { id } } }
   }`);
