@@ -60,7 +60,7 @@ describe('retention', () => {
     const [video = ''] = await app.listVideoIds();
     const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
     const uploadId = await uploadFile(app, 'AUDIO', sound);
-    const lipsync = await app.create({ video: { id: video }, speech: { uploadId } });
+    const lipsync = await app.create({ video: { videoId: video }, speech: { uploadId } });
     await app.db.query("update uploads set created_at = created_at - interval '2 days'");
     const jobs = createJobs(app.db, silentLog);
     await jobs.start();
