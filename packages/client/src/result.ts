@@ -22,6 +22,9 @@ export type FutureError = Omit<LipsyncFailure, 'code'> & {
   code: string;
 };
 
+/** A quota of the caller is used up. Any operation can answer it, because the cost per minute is checked for all. */
+export type QuotaExceededError = LipsyncFailure & { __typename: 'QuotaExceededError' };
+
 type RequestError = {
   message: string;
   extensions?: { code?: unknown; retryable?: unknown; retryAfterSeconds?: unknown };
@@ -46,11 +49,13 @@ const retryableCodes = ['INTERNAL_SERVER_ERROR', 'NOT_AUTHENTICATED'];
 export function readUnionMember<T extends { __typename: string }>(
   { data, errors }: ExecutionResult,
   known: readonly T['__typename'][],
-): T | FutureError {
+): T | QuotaExceededError | FutureError {
   const [error] = errors ?? [];
   const code = String(error?.extensions?.code ?? '');
   if (error !== undefined && retryableCodes.includes(code)) throw new Error(error.message);
-  const answer = (data?.answer ?? quotaErrorOf(error)) as
+  const quotaError = quotaErrorOf(error);
+  if (quotaError !== null && data?.answer == null) return quotaError;
+  const answer = (data?.answer ?? null) as
     | T
     | (Omit<FutureError, '__typename'> & { __typename: string })
     | null;
@@ -69,9 +74,14 @@ export function readUnionMember<T extends { __typename: string }>(
  * The cost per minute is checked before any field is resolved, so that quota arrives as a request error. The caller
  * gets it as `QuotaExceededError`, like the quotas that are union members.
  */
-function quotaErrorOf(error: RequestError | undefined): object | null {
-  const { code, retryable, retryAfterSeconds = null } = error?.extensions ?? {};
-  if (code !== 'QUOTA_EXCEEDED' || retryable !== true) return null;
-  const __typename = 'QuotaExceededError';
-  return { __typename, code, message: error?.message, retryable, retryAfterSeconds };
+function quotaErrorOf(error: RequestError | undefined): QuotaExceededError | null {
+  const { code, retryable, retryAfterSeconds } = error?.extensions ?? {};
+  if (error === undefined || code !== 'QUOTA_EXCEEDED' || retryable !== true) return null;
+  return {
+    __typename: 'QuotaExceededError',
+    code,
+    message: error.message,
+    retryable,
+    retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : null,
+  };
 }
