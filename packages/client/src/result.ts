@@ -53,15 +53,11 @@ export function readUnionMember<T extends { __typename: string }>(
   const [error] = errors ?? [];
   const code = String(error?.extensions?.code ?? '');
   if (error !== undefined && retryableCodes.includes(code)) throw new Error(error.message);
-  const quotaError = quotaErrorOf(error);
-  if (quotaError !== null && data?.answer == null) return quotaError;
   const answer = (data?.answer ?? null) as
     | T
     | (Omit<FutureError, '__typename'> & { __typename: string })
     | null;
-  if (error !== undefined && answer === null) {
-    throw new LipsyncRequestError(error.message, code || null);
-  }
+  if (error !== undefined && answer === null) return readRequestError(error);
   if (answer !== null && known.includes(answer.__typename)) return answer as T;
   if (answer !== null && 'code' in answer) {
     const { code, message, retryable, retryAfterSeconds } = answer;
@@ -73,10 +69,14 @@ export function readUnionMember<T extends { __typename: string }>(
 /**
  * The cost per minute is checked before any field is resolved, so that quota arrives as a request error. The caller
  * gets it as `QuotaExceededError`, like the quotas that are union members.
+ *
+ * @throws LipsyncRequestError for every other error
  */
-function quotaErrorOf(error: RequestError | undefined): QuotaExceededError | null {
-  const { code, retryable, retryAfterSeconds } = error?.extensions ?? {};
-  if (error === undefined || code !== 'QUOTA_EXCEEDED' || retryable !== true) return null;
+function readRequestError(error: RequestError): QuotaExceededError {
+  const { code, retryable, retryAfterSeconds } = error.extensions ?? {};
+  if (code !== 'QUOTA_EXCEEDED' || retryable !== true) {
+    throw new LipsyncRequestError(error.message, code === undefined ? null : String(code));
+  }
   return {
     __typename: 'QuotaExceededError',
     code,
