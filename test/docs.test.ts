@@ -97,6 +97,7 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inTheGate('test:web'),
   inTheGate('test:examples'),
   inTheGate('test:federation'),
+  inTheGate('test:deploy'),
   inTheGate('test:proxy'),
   inTheGate('test:postgres'),
   [
@@ -310,6 +311,8 @@ describe('names', () => {
       ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.
       ...['LIPSYNC_URL'],
+      // Of compose.yaml.
+      ...['POSTGRES_PASSWORD'],
       // Of others.
       ...[
         'PATH',
