@@ -247,7 +247,7 @@ describe('refuses', () => {
     ],
   ];
 
-  it.each(invalid)('%s', async (_, change, path, code) => {
+  it.each(invalid)('%s', async (...[, change, path, code]) => {
     const before = (await app.posts()).length;
     const made = await app.create({ ...fine(), ...change() });
     expect(made).toMatchObject({
