@@ -12,6 +12,9 @@ import { takeOver } from './takeover.ts';
 /** Free slots and deadlines are noticed at most this late if no notification arrives. */
 const defaultTickMs = 1_000;
 
+/** While many lip-syncs are queued one after another, `wake` looks for a free slot no more often than this. */
+const wakeIntervalMs = 50;
+
 /** How long a stop waits for running tasks. POSTs are waited for separately. */
 const maxStopMs = 1_500;
 
@@ -26,6 +29,8 @@ export function createScheduler(deps: LipsyncDependencies) {
   const running = new Map<string, Promise<void>>();
   const again = new Set<string>();
   const giveUpOverdue = createGiveUp(deps);
+  let nextWake: NodeJS.Timeout | null = null;
+  let wokenAt = Number.NEGATIVE_INFINITY;
 
   /** Runs a task. If it is running already, runs it once more afterwards: it may have missed the latest change. */
   function run(name: string, task: () => Promise<unknown>): void {
@@ -71,7 +76,15 @@ export function createScheduler(deps: LipsyncDependencies) {
      * this one looks for all.
      */
     wake(): void {
-      if (timer !== null) send();
+      if (timer === null || nextWake !== null) return;
+      const look = () => {
+        nextWake = null;
+        wokenAt = performance.now();
+        send();
+      };
+      const delayMs = wokenAt + wakeIntervalMs - performance.now();
+      if (delayMs <= 0) look();
+      else nextWake = setTimeout(look, delayMs);
     },
     async start(): Promise<void> {
       if (deps.db.kind === 'embedded') await takeOver(deps, { areLeasesVoid: true });
@@ -85,6 +98,7 @@ export function createScheduler(deps: LipsyncDependencies) {
     async stop(): Promise<void> {
       isStopping = true;
       if (timer !== null) clearInterval(timer);
+      if (nextWake !== null) clearTimeout(nextWake);
       await unlisten?.();
       // Not longer than this: reads from an upstream that hangs would delay the stop, and the next start repeats them.
       await Promise.race([
