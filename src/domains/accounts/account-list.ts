@@ -11,9 +11,6 @@ import { type Account, readPresent, replacePresent } from './store.ts';
 /** Accounts are added and removed by hand; a new account may wait a minute before it is used. */
 const freshMs = 60_000;
 
-/** How old the stored accounts may be where a pause or its end may be seen late. */
-const recentMs = 250;
-
 /** While the upstream fails, callers get the older list instead of waiting for another failure. */
 const retryMs = 10_000;
 
@@ -35,7 +32,6 @@ export function createAccountList(options: {
   const emails = new Map<string, string>();
   let readAt = Number.NEGATIVE_INFINITY;
   let failedAt = Number.NEGATIVE_INFINITY;
-  let recent: { at: number; accounts: Account[] } | null = null;
   const isOlderThan = (at: number, ms: number) => now().getTime() - at >= ms;
 
   const refresh = () =>
@@ -65,23 +61,14 @@ export function createAccountList(options: {
     }
   }
 
-  async function listPresent(): Promise<Account[]> {
-    const isDue = isOlderThan(readAt, freshMs) && isOlderThan(failedAt, retryMs);
-    const accounts = isDue
-      ? await reads.read('refresh-or-older', refreshOrUseOlder)
-      : await reads.read('stored', () => readPresent(db));
-    return notEmpty(accounts);
-  }
-
   return {
     refresh,
-    listPresent,
-    async listRecent(): Promise<Account[]> {
-      const startedAt = performance.now();
-      if (recent !== null && startedAt - recent.at < recentMs) return recent.accounts;
-      const accounts = await listPresent();
-      recent = { at: startedAt, accounts };
-      return accounts;
+    async listPresent(): Promise<Account[]> {
+      const isDue = isOlderThan(readAt, freshMs) && isOlderThan(failedAt, retryMs);
+      const accounts = isDue
+        ? await reads.read('refresh-or-older', refreshOrUseOlder)
+        : await reads.read('stored', () => readPresent(db));
+      return notEmpty(accounts);
     },
     async listKept(): Promise<Account[]> {
       return notEmpty(await kept.read('present', refreshOrUseOlder));

@@ -49,8 +49,6 @@ export type AccountService = {
    * @throws {UpstreamUnavailableError} NO_ACCOUNT if the upstream has none; the upstream's failure without an older list
    */
   listPresent(): Promise<Account[]>;
-  /** As `listPresent`, with pauses of up to a quarter of a second ago. Costs no statement for each of many creations. */
-  listRecent(): Promise<Account[]>;
   /** As `listPresent`, without a statement: pauses and cooldowns can be outdated. For reads of the accounts' lists. */
   listKept(): Promise<Account[]>;
   /**
@@ -116,7 +114,6 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   return {
     refresh,
     listPresent,
-    listRecent: list.listRecent,
     listKept: list.listKept,
     announceChange: changes.announce,
     announceChangeOf: (email) => changes.announce(db, email === null ? null : list.idOf(email)),

@@ -39,7 +39,7 @@ export async function resolveRequest(
   const reads = Promise.all([resolveVideo(deps, request), resolveSpeech(deps, request)]);
   reads.catch(() => undefined);
   // Before anything is sent, the limits and the credits of the accounts must be known.
-  await deps.accounts.guardCredits(await deps.accounts.listRecent());
+  await deps.accounts.guardCredits(await deps.accounts.listPresent());
   const [source, speech] = await reads;
   return {
     owner,
