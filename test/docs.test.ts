@@ -90,7 +90,6 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   ['npm run bench', { file: '.ci/run', words: 'npm run -s bench' }],
   ['npm run bench -- simulation', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
   ['npm run bench -- notify', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
-  ['npm run bench -- NAME', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
   ['npm run bench -- start', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
   ['npm run sandbox', { file: 'package.json', words: 'node src/sandbox/main.ts' }],
   // Takes half an hour; the command in a block is a short form of it.
@@ -100,6 +99,7 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inTheGate('test:web'),
   inTheGate('test:examples'),
   inTheGate('test:federation'),
+  inTheGate('test:deploy'),
   inTheGate('test:proxy'),
   inTheGate('test:postgres'),
   [
@@ -192,7 +192,7 @@ async function fill(app: TestApp, variables: Record<string, string>): Promise<Va
     lipsyncs: { nodes: { id: string }[] };
     accounts: { nodes: { id: string }[] };
   }>(`{
-    videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
+    videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
     lipsyncs(first: 1) { nodes { id } }
     accounts { ... on AccountList { nodes { id } } }
   }`);
@@ -313,6 +313,8 @@ describe('names', () => {
       ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.
       ...['LIPSYNC_URL'],
+      // Of compose.yaml.
+      ...['POSTGRES_PASSWORD'],
       // Of others.
       ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN', 'ID', 'PUT', 'GET', 'POST', 'QUEUE', 'FAIL'],
     ]);
