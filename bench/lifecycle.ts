@@ -5,6 +5,7 @@
  *
  *     npm run bench -- lifecycle
  */
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +22,8 @@ const accounts = 20;
 const jobsPerAccount = 8;
 
 export const run: Measurement = async ({ isShort }) => {
-  const size = isShort ? { rounds: 2, lipsyncs: 300 } : { rounds: 5, lipsyncs: 1_000 };
+  if (!existsSync('/proc/self/stat')) return [];
+  const size = isShort ? { rounds: 1, lipsyncs: 100 } : { rounds: 5, lipsyncs: 1_000 };
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-bench-'));
   const closers = [() => rm(folder, { recursive: true, force: true, maxRetries: 5 })];
   try {
