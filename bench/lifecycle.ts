@@ -83,7 +83,7 @@ async function measureAll(
 async function readVideos(ask: Ask): Promise<string[]> {
   type Answer = { videos: { nodes: { id: string }[] } };
   const { videos } = await ask<Answer>(
-    `{ videos(first: 100, filter: { status: [COMPLETED] }) {
+    `{ videos(first: 100, filter: { statuses: [COMPLETED] }) {
        ... on VideoConnection { nodes { id } } } }`,
   );
   return videos.nodes.map(({ id }) => id);
@@ -97,8 +97,8 @@ async function createMany(
   const createInTurn = async () => {
     while (started < count) {
       started += 1;
-      const video = { id: videos[started % videos.length] };
-      const status = await createOne(ask, { video, speech: { text: { text } } });
+      const video = { videoId: videos[started % videos.length] };
+      const status = await createOne(ask, { video, speech: { script: { text } } });
       if (!/^[A-Z]+$/.test(status)) throw new Error(status);
     }
   };
