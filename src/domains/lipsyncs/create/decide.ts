@@ -91,14 +91,17 @@ async function readState(
   const now = deps.now();
   const keyed = requests.filter(({ resolved }) => resolved.idempotencyKey !== null);
   const pairs = keyed.map(({ resolved, lastRefusal }) => ({ ...resolved, lastRefusal }));
-  const earlier = keyed.length === 0 ? [] : await findByIdempotencyKeys(tx, pairs);
-  const refusals = keyed.length === 0 ? [] : await findRefusalsSince(tx, pairs);
   const owners = requests.map(({ resolved }) => resolved.owner);
-  const usages = hasOwnerLimits(deps.limits)
-    ? await readUsages(tx, owners, { now, perDay: deps.limits.perDay })
-    : new Map();
-  const availability = await deps.accounts.readAvailability(tx, now);
-  const { held, waiting } = await readLoad(tx, owners);
+  // Sent together: each depends on the lock alone.
+  const [earlier, refusals, usages, availability, { held, waiting }] = await Promise.all([
+    keyed.length === 0 ? [] : findByIdempotencyKeys(tx, pairs),
+    keyed.length === 0 ? [] : findRefusalsSince(tx, pairs),
+    hasOwnerLimits(deps.limits)
+      ? readUsages(tx, owners, { now, perDay: deps.limits.perDay })
+      : new Map<string, Usage>(),
+    deps.accounts.readAvailability(tx, now),
+    readLoad(tx, owners),
+  ]);
   return {
     ...{ tx, now, availability, usages, waiting, nextInQueue: null, queued: [] },
     // A process that stops sends nothing any more.
