@@ -15,6 +15,8 @@ export type CreateInput = {
   /** Left out if equal to `defaultEvents`, so that requests from before this option existed keep their fingerprint. */
   callbackEvents?: WebhookEvent[];
   maxJobs: number | null;
+  /** Left out if there is no limit, as `callbackEvents`. */
+  maxCredits?: number;
   idempotencyKey: string | null;
   mayWait: boolean;
   expiresAt: Date | null;
@@ -45,6 +47,7 @@ const speechText = z
 const inputShape = z
   .object({
     speech: z.object({ text: z.object({ text: speechText }).optional() }),
+    maxCredits: z.number().min(0, 'maxCredits must be a number from 0.').optional(),
     maxJobs: z.int().min(1, maxJobsMessage).max(8, maxJobsMessage).nullable(),
     idempotencyKey: z
       .string()

@@ -1,6 +1,7 @@
-import { InvalidInputError, NotFoundError } from '../../../errors.ts';
+import { InsufficientCreditsError, InvalidInputError, NotFoundError } from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
+import type { CreateDependencies } from './dependencies.ts';
 import { type CreateInput, defaultEvents } from './input.ts';
 
 /** A checked request with everything it refers to looked up: the columns that its row begins with. */
@@ -18,6 +19,8 @@ export type ResolvedRequest = Pick<
   | 'keepOriginalSound'
   | 'offPeak'
   | 'maxJobs'
+  | 'maxCredits'
+  | 'estimatedCredits'
   | 'callbackUrl'
   | 'callbackEvents'
   | 'idempotencyKey'
@@ -32,11 +35,11 @@ const maxAudioSeconds = 60;
 
 /** Looks up everything the request refers to, concurrently. Throws failures. */
 export async function resolveRequest(
-  deps: LipsyncDependencies,
+  deps: CreateDependencies,
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
-  const reads = Promise.all([resolveVideo(deps, request), resolveSpeech(deps, request)]);
+  const reads = Promise.all([resolveVideo(deps, request), resolvePricedSpeech(deps, request)]);
   reads.catch(() => undefined);
   // Before anything is sent, the limits and the credits of the accounts must be known.
   await deps.accounts.guardCredits(await deps.accounts.listPresent());
@@ -47,6 +50,7 @@ export async function resolveRequest(
     keepOriginalSound: input.keepOriginalSound,
     offPeak: input.offPeak,
     maxJobs: input.maxJobs,
+    maxCredits: input.maxCredits ?? null,
     callbackUrl: input.callbackUrl,
     callbackEvents: input.callbackEvents ?? [...defaultEvents],
     idempotencyKey: input.idempotencyKey,
@@ -55,6 +59,19 @@ export async function resolveRequest(
     ...source,
     ...speech,
   };
+}
+
+/** @throws InsufficientCreditsError if the estimate is above `maxCredits`. An unknown cost is not. */
+async function resolvePricedSpeech(
+  deps: CreateDependencies,
+  { owner, input }: { owner: string; input: CreateInput },
+): Promise<ResolvedSpeech & Pick<ResolvedRequest, 'estimatedCredits'>> {
+  const speech = await resolveSpeech(deps, { owner, speech: input.speech });
+  const { credits } = await deps.estimateCredits({ ...speech, offPeak: input.offPeak });
+  if (credits !== null && credits > (input.maxCredits ?? credits)) {
+    throw new InsufficientCreditsError('MAX_CREDITS');
+  }
+  return { ...speech, estimatedCredits: credits };
 }
 
 async function resolveVideo(
@@ -68,10 +85,7 @@ async function resolveVideo(
 > {
   const { video } = request.input;
   if ('uploadKey' in video) {
-    const upload = await findUpload(deps, request.owner, video.uploadKey);
-    if (upload.kind !== 'VIDEO') {
-      throw invalid(['video', 'uploadId'], 'This upload is not of kind VIDEO.');
-    }
+    const upload = await findVideoUpload(deps, request.owner, video.uploadKey);
     return {
       sourceVideoId: null,
       sourceVideo: null,
@@ -91,11 +105,24 @@ async function resolveVideo(
   };
 }
 
-async function resolveSpeech(
+export async function findVideoUpload(
   deps: LipsyncDependencies,
-  { owner, input }: { owner: string; input: CreateInput },
-): Promise<Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>> {
-  const { speech } = input;
+  owner: string,
+  key: string | null,
+) {
+  const upload = await findUpload(deps, owner, key);
+  if (upload.kind !== 'VIDEO') {
+    throw invalid(['video', 'uploadId'], 'This upload is not of kind VIDEO.');
+  }
+  return upload;
+}
+
+type ResolvedSpeech = Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>;
+
+export async function resolveSpeech(
+  deps: LipsyncDependencies,
+  { owner, speech }: { owner: string; speech: CreateInput['speech'] },
+): Promise<ResolvedSpeech> {
   if ('text' in speech) {
     return {
       text: speech.text,

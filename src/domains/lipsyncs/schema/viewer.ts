@@ -11,7 +11,7 @@ const AllowanceRef = builder.objectRef<Allowance>('Allowance').implement({
   }),
 });
 
-const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
+export const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
   description: 'The caller, as this server identified it.',
   fields: (t) => ({
     authenticated: t.exposeBoolean('isAuthenticated', {
