@@ -38,8 +38,8 @@ create table waiting_credits (
 create function add_waiting_credits() returns trigger language plpgsql as $$
 begin
   insert into waiting_credits (account_id, waiting, credits)
-  select coalesce(account_id, '') as id, count(*), sum(estimated_credits::numeric)
-  from fresh where status = 'QUEUED' and estimated_credits is not null group by id order by id
+  select coalesce(account_id, '') as target, count(*), sum(estimated_credits::numeric)
+  from fresh where status = 'QUEUED' and estimated_credits is not null group by target order by target
   on conflict (account_id) do update set waiting = waiting_credits.waiting + excluded.waiting,
     credits = waiting_credits.credits + excluded.credits;
   return null;
