@@ -30,5 +30,5 @@ const dayNumber = (at: Date) => Math.floor(at.getTime() / dayMs);
 const dayOf = (at: Date) => at.toISOString().slice(0, 10);
 
 function invalid(name: string, message: string): InvalidInputError {
-  return new InvalidInputError([{ path: [name], message }]);
+  return new InvalidInputError([{ path: [name], message, code: 'OUT_OF_RANGE' }]);
 }

@@ -1,8 +1,13 @@
-import { InsufficientCreditsError, InvalidInputError, NotFoundError } from '../../../errors.ts';
+import {
+  type InputIssueCode,
+  InsufficientCreditsError,
+  InvalidInputError,
+  NotFoundError,
+} from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import type { CreateDependencies } from './dependencies.ts';
-import { type CreateInput, defaultEvents } from './input.ts';
+import { type CreateInput, defaultEvents, listUnsupportedUrls } from './input.ts';
 
 /** A checked request with everything it refers to looked up: the columns that its row begins with. */
 export type ResolvedRequest = Pick<
@@ -66,7 +71,7 @@ async function resolvePricedSpeech(
   deps: CreateDependencies,
   { owner, input }: { owner: string; input: CreateInput },
 ): Promise<ResolvedSpeech & Pick<ResolvedRequest, 'estimatedCredits'>> {
-  const speech = await resolveSpeech(deps, { owner, speech: input.speech });
+  const speech = await resolveSpeech(deps, { owner, input });
   const { credits } = await deps.estimateCredits({ ...speech, offPeak: input.offPeak });
   if (credits !== null && credits > (input.maxCredits ?? credits)) {
     throw new InsufficientCreditsError('MAX_CREDITS');
@@ -84,6 +89,7 @@ async function resolveVideo(
   >
 > {
   const { video } = request.input;
+  if ('url' in video) throw new InvalidInputError(listUnsupportedUrls(request.input));
   if ('uploadKey' in video) {
     const upload = await findVideoUpload(deps, request.owner, video.uploadKey);
     return {
@@ -112,7 +118,7 @@ export async function findVideoUpload(
 ) {
   const upload = await findUpload(deps, owner, key);
   if (upload.kind !== 'VIDEO') {
-    throw invalid(['video', 'uploadId'], 'This upload is not of kind VIDEO.');
+    throw invalid(['video', 'uploadId'], 'WRONG_KIND', 'This upload is not of kind VIDEO.');
   }
   return upload;
 }
@@ -121,8 +127,10 @@ type ResolvedSpeech = Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'me
 
 export async function resolveSpeech(
   deps: LipsyncDependencies,
-  { owner, speech }: { owner: string; speech: CreateInput['speech'] },
+  { owner, input }: { owner: string; input: Pick<CreateInput, 'video' | 'speech'> },
 ): Promise<ResolvedSpeech> {
+  const { speech } = input;
+  if ('url' in speech) throw new InvalidInputError(listUnsupportedUrls(input));
   if ('text' in speech) {
     return {
       text: speech.text,
@@ -132,10 +140,11 @@ export async function resolveSpeech(
     };
   }
   const upload = await findUpload(deps, owner, speech.audioUploadKey);
-  const path = ['speech', 'audioUploadId'];
-  if (upload.kind !== 'AUDIO') throw invalid(path, 'This upload is not of kind AUDIO.');
+  const path = ['speech', 'uploadId'];
+  if (upload.kind !== 'AUDIO')
+    throw invalid(path, 'WRONG_KIND', 'This upload is not of kind AUDIO.');
   if (upload.durationSeconds !== null && upload.durationSeconds > maxAudioSeconds) {
-    throw invalid(path, `The audio is longer than ${maxAudioSeconds} seconds.`);
+    throw invalid(path, 'TOO_LONG', `The audio is longer than ${maxAudioSeconds} seconds.`);
   }
   return { text: null, voice: null, audioPath: upload.path, mediaSeconds: upload.durationSeconds };
 }
@@ -143,7 +152,8 @@ export async function resolveSpeech(
 async function findVoice(deps: LipsyncDependencies, key: string | null | undefined) {
   if (key === undefined) return null;
   const voice = key === null ? null : await deps.voices.find(key);
-  if (voice === null) throw invalid(['speech', 'text', 'voiceId'], 'There is no such voice.');
+  if (voice === null)
+    throw invalid(['speech', 'script', 'voiceId'], 'UNKNOWN_ID', 'There is no such voice.');
   return voice;
 }
 
@@ -153,6 +163,6 @@ async function findUpload(deps: LipsyncDependencies, owner: string, key: string 
   return upload;
 }
 
-function invalid(path: string[], message: string): InvalidInputError {
-  return new InvalidInputError([{ path: ['input', ...path], message }]);
+function invalid(path: string[], code: InputIssueCode, message: string): InvalidInputError {
+  return new InvalidInputError([{ path: ['input', ...path], message, code }]);
 }

@@ -41,10 +41,7 @@ export async function quoteLipsync(
   checkShape(asCreated, deps.webhooks);
   const [accountId, { text, mediaSeconds }] = await Promise.all([
     video === null ? null : findAccount(deps, { owner, canSeeAll }, video),
-    resolveSpeech(deps, {
-      owner,
-      speech: 'text' in speech ? { ...speech, voiceKey: undefined } : speech,
-    }),
+    resolveSpeech(deps, { owner, input: withoutVoice(asCreated) }),
   ]);
   const job = { text, mediaSeconds, offPeak };
   const [estimate, durations, creditsAvailable] = await Promise.all([
@@ -56,11 +53,17 @@ export async function quoteLipsync(
   return { ...estimate, seconds, creditsAvailable };
 }
 
+/** The voice does not change the cost, and the upstream would have to be asked for it. */
+function withoutVoice({ video, speech }: Pick<CreateInput, 'video' | 'speech'>) {
+  return { video, speech: 'text' in speech ? { ...speech, voiceKey: undefined } : speech };
+}
+
 async function findAccount(
   deps: CreateDependencies,
   viewer: { owner: string; canSeeAll: boolean },
   video: CreateInput['video'],
 ): Promise<string | null> {
+  if ('url' in video) return null;
   if ('uploadKey' in video) {
     await findVideoUpload(deps, viewer.owner, video.uploadKey);
     return null;

@@ -141,7 +141,7 @@ export async function accept(
     status: 'SUBMITTED',
     set: {
       upstreamVideoId: job.upstreamVideoId,
-      creditsCharged: wholeCredits(job.creditsCharged),
+      creditsCharged: job.creditsCharged,
       submittedAt: context.at,
       holdsSlot: !lipsync.offPeak,
       expectedMs: expectedMs(await readPastDurations(tx, lipsync), deps.timing.defaultJobMs),
@@ -216,9 +216,4 @@ async function pauseOrCoolDownAccount(
     await deps.accounts.coolDown(tx, accountId, cooldownEnd(failure, context.at));
   }
   return { wasPaused: false };
-}
-
-/** The column is an integer. A value that can't be stored would make the outcome of the POST unknown. */
-function wholeCredits(credits: number | null): number | null {
-  return credits === null || Math.abs(credits) > 1e9 ? null : Math.round(credits);
 }

@@ -63,7 +63,7 @@ builder.queryField('allLipsyncs', (t) =>
         : await services.lipsyncs.listAll({
             ...page,
             ...{ owner, accountId, after, before },
-            filter: { status: statuses, createdAfter, createdBefore },
+            filter: { statuses, createdAfter, createdBefore },
           });
       return connectionOf(lipsyncs, page, encodePosition);
     },

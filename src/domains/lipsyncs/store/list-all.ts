@@ -30,6 +30,6 @@ export async function listAllLipsyncs(sql: Sql, page: AdminPage): Promise<Lipsyn
   );
 }
 
-function statusesOf({ status }: LipsyncFilter): readonly string[] {
-  return status ?? lipsyncStatuses;
+function statusesOf({ statuses }: LipsyncFilter): readonly string[] {
+  return statuses ?? lipsyncStatuses;
 }
