@@ -1,14 +1,16 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { keyOf } from '../../../../src/graphql/ids.ts';
 import {
   idOf,
   type LipsyncApp,
   shortIntervals,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
-import { countTypes, inputOf, longWait } from '../../../support/lipsyncs.ts';
+import { countTypes, inputOf } from '../../../support/lipsyncs.ts';
+import { downloadVideo, uploadFile } from '../../../support/uploads.ts';
 
 const studio = 'studio@sandbox.example';
 const folder = mkdtempSync(join(tmpdir(), 'lipsync-prices-'));
@@ -214,7 +216,7 @@ describe('the guard of credits', () => {
     expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 5, InsufficientCreditsError: 95 });
   });
 
-  it('sends to another account what the first cannot pay, and no more than both can', async () => {
+  it('of several accounts sends to each what it can pay, and accepts no more than that', async () => {
     const poor = 'poor@sandbox.example';
     await using app = await startLipsyncApp({
       env: prices([{ credits: 20 }]),
@@ -228,28 +230,53 @@ describe('the guard of credits', () => {
     });
     const [ofPoor = ''] = await app.listVideoIds(poor);
     const bound = await Promise.all(
-      [1, 2, 3].map((at) => app.create(inputOf(ofPoor, `[[slow]] ${at}`))),
+      [1, 2, 3].map((at) => app.create(inputOf(ofPoor, `Bound ${at}`))),
     );
     expect(countTypes(bound)).toEqual({ CreateLipsyncSuccess: 2, InsufficientCreditsError: 1 });
+    const file = await downloadVideo(app);
+    const uploadId = await uploadFile(app, 'VIDEO', file);
+    const free = await Promise.all(
+      [1, 2, 3, 4].map((at) => app.create({ video: { uploadId }, text: `Free ${at}` })),
+    );
+    expect(countTypes(free)).toEqual({ CreateLipsyncSuccess: 3, InsufficientCreditsError: 1 });
+    for (const made of [...bound, ...free]) {
+      if (made.lipsync) await app.waitForEnd(made.lipsync.id);
+    }
+    expect(new Set((await app.posts()).map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await app.posts()).toHaveLength(5);
   });
 
-  it('sends what waits for credits once a later reading has them', async () => {
-    await using app = await start(25, prices([{ credits: 20 }]));
-    const blocking = await app.create(inputOf(app.video, '[[never]] one', { maxJobs: 1 }));
-    expect(blocking.__typename).toBe('CreateLipsyncSuccess');
-    // Known to be unaffordable now.
-    expect((await app.create(inputOf(app.video, 'No'))).__typename).toBe(
-      'InsufficientCreditsError',
-    );
-    await app.finishJob(idOf(blocking), 'MODERATED');
-    await app.waitForEnd(idOf(blocking));
-    // The refund is seen by the next reading.
+  it('keeps waiting what its account cannot pay any more, until a later reading has the credits', async () => {
+    await using app = await startLipsyncApp({
+      env: prices([{ offPeak: true, credits: 10 }, { credits: 20 }]),
+      intervals: shortIntervals,
+      sandbox: { accounts: [{ email: studio, maxJobs: 1, credits: 65 }] },
+    });
+    const [video = ''] = await app.listVideoIds(studio);
+    const running = idOf(await app.create(inputOf(video, '[[never]] runs')));
+    const waiting = idOf(await app.create(inputOf(video, 'Waits')));
+    // Another client spends 40 of the 45 that are left.
+    const upstreamId = await app.services.videos.ids.toUpstream(keyOf('Video', video) ?? '');
+    const { baseUrl, token } = app.sandbox;
+    for (let at = 0; at < 4; at += 1) {
+      const response = await fetch(`${baseUrl}/videos/lipsync`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ video_id: upstreamId, prompt: '[[never]]', off_peak_mode: true }),
+      });
+      expect(response.status).toBe(200);
+    }
     app.clock.aheadMs += 61_000;
-    const made = await app.create(inputOf(app.video, 'Yes'));
-    expect(made.__typename).toBe('CreateLipsyncSuccess');
-    await vi.waitFor(
-      async () => expect((await app.read(idOf(made)))?.status).toBe('COMPLETED'),
-      longWait,
-    );
+    await app.passTicks(3);
+    await app.finishJob(running);
+    await app.waitForEnd(running);
+    await app.passTicks(3);
+    expect((await app.read(waiting))?.status).toBe('QUEUED');
+    expect(await app.postsOf(waiting)).toEqual([]);
+    // What moderation ends is refunded.
+    await app.finishJobs('MODERATED');
+    app.clock.aheadMs += 61_000;
+    expect((await app.waitForEnd(waiting)).status).toBe('COMPLETED');
+    expect(await app.postsOf(waiting)).toHaveLength(1);
   });
 });
