@@ -105,7 +105,7 @@ export type LipsyncErrorCode =
   | 'GENERATION_FAILED'
   /** The idempotencyKey was used before with a different input. */
   | 'IDEMPOTENCY_CONFLICT'
-  /** The account has no credits left. */
+  /** The account has too few credits, or the estimated cost is above `maxCredits`. */
   | 'INSUFFICIENT_CREDITS'
   /** The input is not valid; `issues` lists the reasons. Nothing was sent to the video service or charged. */
   | 'INVALID_INPUT'

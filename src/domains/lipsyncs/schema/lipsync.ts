@@ -172,7 +172,6 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
     }),
     owner: t.string({
       nullable: true,
-      tag: 'admin',
       description: 'Who created the lip-sync. Null for callers without the scope admin.',
       resolve: ({ owner }, _, { caller }) => (caller.scopes.has('admin') ? owner : null),
     }),
