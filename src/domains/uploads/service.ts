@@ -9,6 +9,7 @@ import { listContentTypes, maxUploadBytes, readContentType } from './media-types
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
 import {
+  deleteReady,
   expireWaiting,
   failReceiving,
   findUploads,
@@ -64,6 +65,8 @@ export type UploadService = {
   failAbandoned(quietSince: Date): Promise<number>;
   /** Erases expired and failed uploads that were created before this moment. @returns their number */
   eraseUnused(createdBefore: Date): Promise<number>;
+  /** Erases uploads with a file that were created before this moment, as many at a time as the function is given. */
+  eraseReadyBatch(createdBefore: Date): (limit: number) => Promise<number>;
 };
 
 export function createUploadService(deps: UploadDependencies): UploadService {
@@ -82,6 +85,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
+    eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),
   };
 }
 
