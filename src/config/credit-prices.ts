@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { path } from './shapes.ts';
 
-/** What a job costs. The conditions that are left out are always met. */
+/** What a job costs: the first that fits. The conditions that are left out are always met. */
 const price = z.strictObject(
   {
     speech: z.enum(['TEXT', 'AUDIO'], 'speech must be TEXT or AUDIO').optional(),
@@ -21,9 +21,6 @@ const price = z.strictObject(
         : 'must be an object with credits',
   },
 );
-
-/** The first that fits a job applies. */
-export type CreditPrice = z.output<typeof price>;
 
 const notPrices = 'must be the path of a JSON list of prices, such as [{"credits": 20}]';
 

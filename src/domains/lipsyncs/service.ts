@@ -36,7 +36,7 @@ export type { Progress } from './progress/log-feed.ts';
 export type { LipsyncEvent } from './store/events.ts';
 export type { Lipsync } from './store/lipsyncs.ts';
 export type { UsageDay } from './store/usage-days.ts';
-export type { CreateInput, ListPosition, Quote, QuoteInput };
+export type { CreateInput, ListPosition, Quote };
 export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
 export { isListPosition };

@@ -4,9 +4,9 @@ import {
   InvalidInputError,
   NotFoundError,
 } from '../../../errors.ts';
+import type { EstimateCredits } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
-import type { CreateDependencies } from './dependencies.ts';
 import { type CreateInput, defaultEvents, listUnsupportedUrls } from './input.ts';
 
 /** A checked request with everything it refers to looked up: the columns that its row begins with. */
@@ -35,12 +35,14 @@ export type ResolvedRequest = Pick<
   | 'isAccountFixed'
 >;
 
+type PricingDependencies = LipsyncDependencies & { readonly estimateCredits: EstimateCredits };
+
 /** The upstream takes audio of at most 60 seconds. */
 const maxAudioSeconds = 60;
 
 /** Looks up everything the request refers to, concurrently. Throws failures. */
 export async function resolveRequest(
-  deps: CreateDependencies,
+  deps: PricingDependencies,
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
@@ -68,7 +70,7 @@ export async function resolveRequest(
 
 /** @throws InsufficientCreditsError if the estimate is above `maxCredits`. An unknown cost is not. */
 async function resolvePricedSpeech(
-  deps: CreateDependencies,
+  deps: PricingDependencies,
   { owner, input }: { owner: string; input: CreateInput },
 ): Promise<ResolvedSpeech & Pick<ResolvedRequest, 'estimatedCredits'>> {
   const speech = await resolveSpeech(deps, { owner, input });
