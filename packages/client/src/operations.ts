@@ -21,6 +21,8 @@ export type CreateLipsyncInput = {
   idempotencyKey?: string | null | undefined;
   /** Keeps the video's own sound in the background. Default: the video service decides. */
   keepOriginalSound?: boolean | null | undefined;
+  /** The lip-sync is rejected with `InsufficientCreditsError` if its estimated cost, as `estimateLipsync` gives it, is higher. An unknown cost is not rejected. Default: no limit. */
+  maxCredits?: number | null | undefined;
   /** How many jobs the account may run at a time, this one included: 1 to 8. It can lower the limit of the account, not raise it. */
   maxJobs?: number | null | undefined;
   /** Off-peak: slower and cheaper. Default false. */
@@ -103,7 +105,7 @@ export type LipsyncErrorCode =
   | 'GENERATION_FAILED'
   /** The idempotencyKey was used before with a different input. */
   | 'IDEMPOTENCY_CONFLICT'
-  /** The account has no credits left. */
+  /** The account has too few credits, or the estimated cost is above `maxCredits`. */
   | 'INSUFFICIENT_CREDITS'
   /** The input is not valid; `issues` lists the reasons. Nothing was sent to the video service or charged. */
   | 'INVALID_INPUT'
@@ -313,6 +315,7 @@ export const possibleTypes = {
   CreateUploadResult: ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
   DeleteLipsyncResult: ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   DeleteVideoResult: ['AccountPendingError', 'DeleteVideoSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
   LipsyncsProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],

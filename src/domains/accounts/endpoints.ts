@@ -22,8 +22,8 @@ export type UpstreamAccount = {
 export type UpstreamFeatures = {
   /** Credits that can be spent: the sum of three upstream fields. Null if all three are missing. */
   credits: number | null;
-  /** True only if all three fields are given and their sum is 0 or less. */
-  isSpent: boolean;
+  /** Whether all three fields are given: only then the sum decides what is sent. */
+  isComplete: boolean;
   planName: string | null;
   /** PixVerse's own limit. If it is lower than `maxJobs`, it causes a 429 first. */
   concurrentGenerations: number | null;
@@ -138,7 +138,7 @@ export async function getFeatures(
   const credits = given.length > 0 ? given.reduce((sum, part) => sum + part, 0) : null;
   return {
     credits,
-    isSpent: given.length === parts.length && credits !== null && credits <= 0,
+    isComplete: given.length === parts.length,
     planName: body.plan_name,
     concurrentGenerations: body.gen_simultaneously,
   };

@@ -43,6 +43,12 @@ export const rules: Record<string, Rule> = {
   'Query.video': plain('signed in', `video(id: "${ids.Video}") { id }`),
   'Query.lipsync': plain(read, `lipsync(id: "${ids.Lipsync}") { id }`),
   'Query.lipsyncs': plain(read, 'lipsyncs { nodes { id } }'),
+  'Query.allLipsyncs': plain(admin, 'allLipsyncs { nodes { id } }'),
+  'Query.usage': plain(admin, 'usage(owner: "key:nobody") { day }'),
+  'Query.estimateLipsync': union(
+    read,
+    'estimateLipsync(input: { speech: { script: { text: "Hi" } } })',
+  ),
   'Query.upload': plain(read, `upload(id: "${ids.Upload}") { id }`),
   'Query.accounts': union(admin, 'accounts'),
   // The scope depends on the type of the node.

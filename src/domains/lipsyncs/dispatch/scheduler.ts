@@ -4,6 +4,7 @@ import type { LipsyncDependencies } from '../dependencies.ts';
 import { reconcileAccount, reconcileLipsync } from '../reconcile/find-job.ts';
 import { createGiveUp, freeAbandonedSlots } from '../reconcile/give-up.ts';
 import { startPolls } from '../reconcile/poll.ts';
+import { refreshCredits } from './credit-readings.ts';
 import { expireDue } from './expiry.ts';
 import { refreshExternalLoad } from './external-load.ts';
 import { dispatch } from './submit.ts';
@@ -62,7 +63,7 @@ export function createScheduler(deps: LipsyncDependencies) {
     });
     run('give up', giveUpOverdue);
     run('probe accounts', () => deps.accounts.probeDue());
-    run('external load', () => refreshExternalLoad(deps));
+    run('readings', () => Promise.all([refreshExternalLoad(deps), refreshCredits(deps)]));
     send();
   }
 

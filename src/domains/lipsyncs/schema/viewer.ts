@@ -31,7 +31,7 @@ const ScopeRef = builder.enumType('Scope', {
   ),
 });
 
-const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
+export const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
   description: 'The caller, as this server identified it.',
   fields: (t) => ({
     authenticated: t.exposeBoolean('isAuthenticated', {
