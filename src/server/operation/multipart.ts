@@ -4,6 +4,7 @@ import { GraphQLError } from 'graphql';
 import type { Scope } from '../../graphql/context.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
 import type { Sessions } from '../auth/sessions.ts';
+import { isValidFileMap } from './file-map.ts';
 import type { PipelinePlugin } from './plugin.ts';
 import { type RequestErrorCode, requestError } from './request-error.ts';
 import {
@@ -127,6 +128,9 @@ function checkFields(form: FormData): void {
     const error = checkJsonValues(text, name === 'operations' ? 1 : 0);
     if (error !== undefined) throw error;
   }
+  const [operations, map] = [form.get('operations'), form.get('map')];
+  if (typeof operations !== 'string' || typeof map !== 'string') return;
+  if (!isValidFileMap(operations, map)) throw new Error('The map has an invalid path.');
 }
 
 /** Replaces the messages of Yoga and of the form parser, which can quote the request. */
