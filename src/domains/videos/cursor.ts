@@ -25,10 +25,16 @@ export function readCursor(argument: 'after' | 'before', text: string): Cursor {
   const parsed = text.length <= maxCursorLength ? cursorShape.safeParse(parseJson(text)) : null;
   if (!parsed?.success) {
     const message = `The cursor does not belong to this list: ${argument} takes a cursor from an earlier page.`;
-    throw new InvalidInputError([{ path: [argument], message }]);
+    throw new InvalidInputError([{ path: [argument], message, code: 'INVALID_CURSOR' }]);
   }
   const [at, key, offsets] = parsed.data;
   return { position: { at, key }, offsets };
+}
+
+/** For a cursor whose place is not near its offset. */
+export function outdatedCursor(argument: 'after' | 'before'): InvalidInputError {
+  const message = `The list has changed too much since the cursor in ${argument} was sent. Start again without it.`;
+  return new InvalidInputError([{ path: [argument], message }]);
 }
 
 function parseJson(text: string): unknown {

@@ -67,7 +67,7 @@ describe('works', () => {
     });
   });
 
-  it('charges a subscription once and reports its cost with the first event', async () => {
+  it('charges a subscription when it is opened and reports its cost with the first event', async () => {
     const { app } = await open('1000');
     const query =
       'subscription { lipsyncProgress(id: "x") { ... on LipsyncProgress { lipsync { id } } } }';
@@ -77,10 +77,26 @@ describe('works', () => {
     expect(await remaining(app)).toBe(987);
   });
 
+  it('charges a subscription for each event after the first', async () => {
+    const { app } = await open('1000');
+    const { id } = await createLipsync(app);
+    const before = (await remaining(app)) ?? 0;
+    const query = `subscription ($id: ID!) { lipsyncProgress(id: $id) {
+      ... on LipsyncProgress { lipsync { progress { percent } } } } }`;
+    let events = 0;
+    for await (const { data } of app.watchWs(query, { id }) as AsyncIterable<Answer>) {
+      expect(data).toMatchObject({ lipsyncProgress: { lipsync: { progress: {} } } });
+      events += 1;
+    }
+    expect(events).toBeGreaterThan(1);
+    // The first costs 12 with the weight of the field; each other one has two objects.
+    expect(await remaining(app)).toBe(before - 12 - 2 * (events - 1) - 2);
+  });
+
   it('charges a batch of inputs and a list of ids for each entry', async () => {
     const { app } = await open('1000');
-    const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
-    const three = `mutation { createLipsyncs(inputs: [${Array(3).fill(input).join()}]) {
+    const input = '{ video: { videoId: "x" }, speech: { script: { text: "x" } } }';
+    const three = `mutation { createLipsyncs(input: { items: [${Array(3).fill(input).join()}] }) {
       ... on CreateLipsyncsSuccess { results { ... on CreateLipsyncSuccess { lipsync { progress { percent } } } } } } }`;
     // 3 × 10 for the inputs, 9 for the results, lip-syncs and progress. Rejected inputs are not refunded.
     expect(await costOf(app, three)).toEqual({ requested: 39, actual: 39, remaining: 961 });
@@ -307,9 +323,9 @@ describe('keeps out', () => {
 
   it('a batch of lip-syncs without a cost, by a last field that sets data to null', async () => {
     const { app } = await open('2000');
-    const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
+    const input = '{ video: { videoId: "x" }, speech: { script: { text: "x" } } }';
     const query = `mutation ($i: DeleteLipsyncInput = { id: "x" }) {
-      createLipsyncs(inputs: [${Array(20).fill(input).join()}]) { __typename }
+      createLipsyncs(input: { items: [${Array(20).fill(input).join()}] }) { __typename }
       deleteLipsync(input: $i) { __typename } }`;
     const { extensions } = (await app.ask(query, { i: null })) as Answer;
     expect(extensions?.cost).toEqual({ requested: 210, actual: 210, remaining: 1790 });

@@ -207,7 +207,7 @@ describe('pages', () => {
       video.number % 50 === 0 ? { ...video, status: 8 as const } : video,
     );
     await harness.reset({ email: 'a@b.example', videos: mixed });
-    expect(await walk({ first: 2, filter: { status: ['FAILED'] } })).toEqual([200, 150, 100, 50]);
+    expect(await walk({ first: 2, filter: { statuses: ['FAILED'] } })).toEqual([200, 150, 100, 50]);
     const filter = {
       createdAfter: new Date(start + 90 * 60_000),
       createdBefore: new Date(start + 95 * 60_000),
@@ -220,11 +220,11 @@ describe('pages', () => {
       video.number === 5 ? { ...video, status: 7 as const } : video,
     );
     await harness.reset({ email: 'a@b.example', videos: rare });
-    const page = await list({ filter: { status: ['MODERATED'] } });
+    const page = await list({ filter: { statuses: ['MODERATED'] } });
     expect(page.edges).toEqual([]);
     expect(page.pageInfo.hasNextPage).toBe(true);
     expect(listCalls().length).toBe(25);
-    expect(await walk({ filter: { status: ['MODERATED'] } })).toEqual([5]);
+    expect(await walk({ filter: { statuses: ['MODERATED'] } })).toEqual([5]);
   });
 
   it('neither repeat nor skip a video when reading stopped among videos of one second', async () => {
@@ -236,7 +236,7 @@ describe('pages', () => {
     }));
     await harness.reset({ email: 'a@b.example', videos: scrambled });
     const wanted = scrambled.filter(({ status }) => status === 7).map(({ number }) => number);
-    const found = await walk({ first: 100, filter: { status: ['MODERATED'] } });
+    const found = await walk({ first: 100, filter: { statuses: ['MODERATED'] } });
     expect(found.toSorted()).toEqual(wanted.toSorted());
     expect(await walk({ first: 35 })).toHaveLength(1_000);
   });
@@ -317,6 +317,45 @@ describe('refuses', () => {
     expect(thrown).toBeInstanceOf(InvalidInputError);
     expect((thrown as InvalidInputError).issues[0]?.path).toEqual([name]);
     expect(listCalls()).toEqual([]);
+  });
+
+  describe('to read many pages for one request with a forged cursor', () => {
+    const forge = async (cursor: string | null, offset: number) => {
+      const [at, key] = JSON.parse(Buffer.from(cursor ?? '', 'base64url').toString());
+      const [account] = await harness.accounts.listPresent();
+      return Buffer.from(JSON.stringify([at, key, { [account?.id ?? '']: offset }])).toString(
+        'base64url',
+      );
+    };
+    const readOffsets = () =>
+      harness.upstream.calls().filter((call) => call.startsWith('GET /videos/?')).length;
+
+    beforeEach(() => harness.reset({ email: 'a@b.example', videos: videos(3_000) }));
+
+    it.each([2_990, 2_000, 700])('whose offset is far below its place: %i', async (offset) => {
+      const { pageInfo } = await list({ first: 10 });
+      const after = await forge(pageInfo.endCursor, offset);
+      const before = readOffsets();
+      await expect(list({ first: 10, after })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        issues: [{ path: ['after'] }],
+      });
+      expect(readOffsets() - before).toBeLessThanOrEqual(15);
+    });
+
+    it('whose offset is far above its place', async () => {
+      const oldest = JSON.stringify([start + 60_000, '', {}]);
+      const cursor = await forge(Buffer.from(oldest).toString('base64url'), 0);
+      await expect(list({ last: 10, before: cursor })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        issues: [{ path: ['before'] }],
+      });
+      expect(readOffsets()).toBeLessThanOrEqual(15);
+      // Forwards the next page continues from there.
+      const { edges, pageInfo } = await list({ first: 10, after: cursor });
+      expect([edges, pageInfo.hasNextPage]).toEqual([[], true]);
+      expect(readOffsets()).toBeLessThanOrEqual(15 + 30);
+    });
   });
 
   it('to omit an account that cannot be read', async () => {
