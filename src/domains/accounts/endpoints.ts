@@ -4,6 +4,7 @@ import type { ReadOptions, Upstream } from '../../upstream/client.ts';
 import { errorTextOf } from '../../upstream/errors.ts';
 import {
   lenientDate,
+  lenientId,
   lenientNumber,
   lenientRecord,
   lenientText,
@@ -30,7 +31,7 @@ export type UpstreamFeatures = {
 };
 
 const accountShape = z.looseObject({
-  email: lenientText,
+  email: lenientId,
   maxJobs: lenientNumber,
   jwt: lenientRecord.pipe(z.object({ ExpireTimeUTC: lenientDate, ExpireTime: lenientNumber })),
 });
