@@ -121,7 +121,7 @@ const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').
   }),
 });
 
-const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').implement({
+export const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').implement({
   description: 'A page of videos, newest first.',
   fields: (t) => ({
     edges: t.expose('edges', {
@@ -161,6 +161,19 @@ const VideoFilterRef = builder.inputType('VideoFilter', {
   }),
 });
 
+export const videoListArguments = builder.args((t) => ({
+  first: t.int({
+    description:
+      'How many videos from the start of the list, or after `after`. 1 to 100, default 20.',
+  }),
+  after: t.string({ description: 'A cursor: only videos older than it.' }),
+  last: t.int({
+    description: 'How many videos before `before`, which is then required. 1 to 100.',
+  }),
+  before: t.string({ description: 'A cursor: only videos newer than it.' }),
+  filter: t.field({ type: VideoFilterRef, description: 'Which videos are listed.' }),
+}));
+
 builder.queryFields((t) => ({
   videos: t.field({
     type: VideoConnectionRef,
@@ -170,18 +183,7 @@ builder.queryFields((t) => ({
     directives: { cost: upstreamCallCost },
     // Composition accepts sizedFields on object types only, and this is a union: the supergraph assumes full pages.
     extensions: { listSize: pageSize },
-    args: {
-      first: t.arg.int({
-        description:
-          'How many videos from the start of the list, or after `after`. 1 to 100, default 20.',
-      }),
-      after: t.arg.string({ description: 'A cursor: only videos older than it.' }),
-      last: t.arg.int({
-        description: 'How many videos before `before`, which is then required. 1 to 100.',
-      }),
-      before: t.arg.string({ description: 'A cursor: only videos newer than it.' }),
-      filter: t.arg({ type: VideoFilterRef, description: 'Which videos are listed.' }),
-    },
+    args: videoListArguments,
     errors: {
       types: [...upstreamErrors, ...accessErrors],
       union: {
@@ -253,7 +255,7 @@ builder.mutationField('deleteVideo', (t) =>
   }),
 );
 
-function viewerOf({ owner, scopes }: Caller): Viewer {
+export function viewerOf({ owner, scopes }: Caller): Viewer {
   return { owner, canSeeAll: scopes.has('videos:read') };
 }
 
