@@ -2,6 +2,7 @@ import './graphql/scalars.ts';
 import './graphql/errors.ts';
 import './domains/accounts/schema.ts';
 import './domains/videos/schema.ts';
+import './domains/videos/list-schema.ts';
 import './domains/voices/schema.ts';
 import './domains/uploads/schema.ts';
 import './domains/lipsyncs/schema/lipsync.ts';
@@ -14,10 +15,13 @@ import './domains/lipsyncs/schema/end.ts';
 import './domains/lipsyncs/schema/progress.ts';
 import './domains/lipsyncs/schema/viewer.ts';
 import './domains/uploads/list-schema.ts';
-import './domains/videos/list-schema.ts';
 import './domains/quotas/schema.ts';
 import './domains/webhooks/schema.ts';
 import './domains/webhooks/key-schema.ts';
+import { printClientSdl as printAsClient } from './graphql/client-sdl.ts';
 import { toSubgraph } from './graphql/subgraph.ts';
 
 export const { schema, printSdl } = toSubgraph();
+
+/** `client.graphql`: what a client sees. `printSdl` prints `schema.graphql`: what a schema registry takes. */
+export const printClientSdl = () => printAsClient(schema);

@@ -97,6 +97,7 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inTheGate('test:web'),
   inTheGate('test:examples'),
   inTheGate('test:federation'),
+  inTheGate('test:deploy'),
   inTheGate('test:proxy'),
   inTheGate('test:postgres'),
   [
@@ -189,7 +190,7 @@ async function fill(app: TestApp, variables: Record<string, string>): Promise<Va
     lipsyncs: { nodes: { id: string }[] };
     accounts: { nodes: { id: string }[] };
   }>(`{
-    videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
+    videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
     lipsyncs(first: 1) { nodes { id } }
     accounts { ... on AccountList { nodes { id } } }
   }`);
@@ -310,6 +311,8 @@ describe('names', () => {
       ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.
       ...['LIPSYNC_URL'],
+      // Of compose.yaml.
+      ...['POSTGRES_PASSWORD'],
       // Of others.
       ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN', 'ID', 'PUT', 'GET', 'POST', 'QUEUE', 'FAIL'],
     ]);

@@ -27,9 +27,8 @@ function readPosition(argument: 'after' | 'before', cursor: string | null): Posi
   const [ms, id] = Buffer.from(cursor, 'base64url').toString('utf8').split(':');
   const position = { createdAt: new Date(Number(ms)), id: id ?? '' };
   if (isStorable(position) && writePosition(position) === cursor) return position;
-  throw new InvalidInputError([
-    { path: [argument], message: 'The cursor does not belong to this list.' },
-  ]);
+  const message = 'The cursor does not belong to this list.';
+  throw new InvalidInputError([{ path: [argument], message, code: 'INVALID_CURSOR' }]);
 }
 
 /** Whether the database accepts the position. */

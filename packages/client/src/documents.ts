@@ -44,8 +44,8 @@ export const createLipsyncDocument = `mutation CreateLipsync($input: CreateLipsy
     __typename
     ... on CreateLipsyncSuccess { replayed lipsync { ...Lipsync } }
     ... on OutcomeUnknownError { lipsync { ...Lipsync } }
-    ... on InvalidInputError { issues { path message } }
-    ... on RateLimitedError { reason }
+    ... on InvalidInputError { issues { path message code } }
+    ... on RateLimitedError { limit }
     ... on LipsyncError { ${failure} }
   }
 }
@@ -55,7 +55,7 @@ export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsy
   answer: cancelLipsync(input: $input) {
     __typename
     ... on CancelOutcome { lipsync { ...Lipsync } }
-    ... on InvalidInputError { issues { path message } }
+    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }
@@ -69,7 +69,7 @@ export const watchLipsyncDocument = `subscription WatchLipsync($id: ID!, $after:
       failure { ${failure} }
       lipsync { ...Lipsync }
     }
-    ... on InvalidInputError { issues { path message } }
+    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }
@@ -79,7 +79,7 @@ export const createUploadDocument = `mutation CreateUpload($input: CreateUploadI
   answer: createUpload(input: $input) {
     __typename
     ... on CreateUploadSuccess { uploadUrl }
-    ... on InvalidInputError { issues { path message } }
+    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }` as TypedDocument<CreateUploadMutation, CreateUploadMutationVariables>;

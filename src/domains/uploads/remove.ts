@@ -26,5 +26,5 @@ export async function removeUpload(
 }
 
 function invalid(message: string): InvalidInputError {
-  return new InvalidInputError([{ path: ['input', 'id'], message }]);
+  return new InvalidInputError([{ path: ['input', 'id'], message, code: 'WRONG_STATUS' }]);
 }

@@ -1,13 +1,12 @@
-import { Failure } from '../../errors.ts';
+import { AccountPendingError, Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
 import { isAdmitted } from '../../graphql/access.ts';
 import { builder } from '../../graphql/builder.ts';
-import { setShared } from '../../graphql/cache-hints.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
-import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
+import { accessErrors, answerWithin, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { listOf, pageSize, upstreamCallCost } from '../../graphql/prices.ts';
-import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
+import { upstreamCallCost } from '../../graphql/prices.ts';
+import type { StoredVideo, VideoService, VideoStatus, Viewer } from './service.ts';
 
 declare module '../../graphql/context.ts' {
   interface Services {
@@ -15,7 +14,7 @@ declare module '../../graphql/context.ts' {
   }
 }
 
-const VideoStatusRef = builder.enumType('VideoStatus', {
+export const VideoStatusRef = builder.enumType('VideoStatus', {
   description: 'The status of a video at the video service.',
   values: {
     QUEUED: { description: 'The video waits to be generated.' },
@@ -37,17 +36,20 @@ export const VideoRef = builder.loadableNode('Video', {
   },
   fields: (t) => ({
     status: t.expose('status', { type: VideoStatusRef, description: 'The status of the video.' }),
-    url: t.string({
+    url: t.field({
+      type: 'URL',
       nullable: true,
       description:
         'The URL of the MP4. Null unless the video is COMPLETED, and after its deletion.',
       resolve: ({ status, url }) => (status === 'COMPLETED' ? url : null),
     }),
-    posterUrl: t.exposeString('posterUrl', {
+    posterUrl: t.expose('posterUrl', {
+      type: 'URL',
       nullable: true,
       description: 'The URL of an image of the first frame. Null if there is none.',
     }),
-    lastFrameUrl: t.exposeString('lastFrameUrl', {
+    lastFrameUrl: t.expose('lastFrameUrl', {
+      type: 'URL',
       nullable: true,
       description: 'The URL of an image of the last frame. Null if there is none.',
     }),
@@ -92,7 +94,7 @@ export const VideoRef = builder.loadableNode('Video', {
       description: 'Width to height, such as `3:4`. Null if the video service does not report it.',
     }),
     seed: t.expose('seed', {
-      type: 'BigInt',
+      type: 'SafeInt',
       nullable: true,
       description:
         'The seed of the random generator. Null if the video service does not report it.',
@@ -106,100 +108,15 @@ export const VideoRef = builder.loadableNode('Video', {
 // Any authenticated caller may read the videos that its own lip-syncs used or made.
 defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isAdmitted });
 
-const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').implement({
-  description: 'A video in a page, with its cursor.',
-  fields: (t) => ({
-    cursor: t.exposeString('cursor', {
-      description: 'The position of this video, for `after` and `before`.',
-    }),
-    node: t.field({
-      type: VideoRef,
-      description: 'The video.',
-      extensions: { isLoaded: true },
-      resolve: ({ node }) => node,
-    }),
-  }),
-});
+export const listFailures = [
+  InvalidInputError,
+  ...upstreamErrors,
+  AccountPendingError,
+  ...accessErrors,
+];
 
-export const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').implement({
-  description: 'A page of videos, newest first.',
-  fields: (t) => ({
-    edges: t.expose('edges', {
-      type: [VideoEdgeRef],
-      directives: { listSize: listOf(100) },
-      description: 'The videos of this page, each with its cursor.',
-    }),
-    nodes: t.field({
-      type: [VideoRef],
-      directives: { listSize: listOf(100) },
-      description: 'The videos of this page, without their cursors.',
-      extensions: { isLoaded: true },
-      resolve: ({ edges }) => edges.map(({ node }) => node),
-    }),
-    pageInfo: t.expose('pageInfo', {
-      type: builder.pageInfoRef(),
-      description: 'The position of this page in the list.',
-    }),
-  }),
-});
-
-const VideoFilterRef = builder.inputType('VideoFilter', {
-  description: 'Which videos are listed: those that match every given condition.',
-  fields: (t) => ({
-    status: t.field({
-      type: [VideoStatusRef],
-      description: 'Only videos with one of these statuses.',
-    }),
-    createdAfter: t.field({
-      type: 'DateTime',
-      description: 'Only videos created after this time.',
-    }),
-    createdBefore: t.field({
-      type: 'DateTime',
-      description: 'Only videos created before this time.',
-    }),
-  }),
-});
-
-export const videoListArguments = builder.args((t) => ({
-  first: t.int({
-    description:
-      'How many videos from the start of the list, or after `after`. 1 to 100, default 20.',
-  }),
-  after: t.string({ description: 'A cursor: only videos older than it.' }),
-  last: t.int({
-    description: 'How many videos before `before`, which is then required. 1 to 100.',
-  }),
-  before: t.string({ description: 'A cursor: only videos newer than it.' }),
-  filter: t.field({ type: VideoFilterRef, description: 'Which videos are listed.' }),
-}));
-
-builder.queryFields((t) => ({
-  videos: t.field({
-    type: VideoConnectionRef,
-    description:
-      "The videos of all accounts, newest first. Without the scope videos:read only the videos that the caller's lip-syncs used or made. With a filter that matches few videos, a page can be incomplete and still have hasNextPage: continue from its endCursor.",
-    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
-    directives: { cost: upstreamCallCost },
-    // Composition accepts sizedFields on object types only, and this is a union: the supergraph assumes full pages.
-    extensions: { listSize: pageSize },
-    args: videoListArguments,
-    errors: {
-      types: [...upstreamErrors, ...accessErrors],
-      union: {
-        name: 'VideosResult',
-        description: 'A page of videos, or why it could not be read.',
-      },
-    },
-    resolve: async (...[, args, context, info]) => {
-      const { caller, services, signal } = context;
-      const viewer = viewerOf(caller);
-      const page = await services.videos.list(viewer, args, signal);
-      if (viewer.canSeeAll) setShared(context, info);
-      return page;
-    },
-  }),
-  video: t.field({
+builder.queryField('video', (t) =>
+  t.field({
     type: VideoRef,
     nullable: true,
     description:
@@ -209,7 +126,7 @@ builder.queryFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'The id of the video.' }) },
     resolve: (_root, { id }) => keyOf('Video', id),
   }),
-}));
+);
 
 const DeleteInputRef = builder.inputType('DeleteVideoInput', {
   description: 'The video to delete.',
@@ -225,6 +142,8 @@ const DeleteSuccessRef = builder
     }),
   });
 
+const deleteFailures = [NotFoundError, ...listFailures];
+
 builder.mutationField('deleteVideo', (t) =>
   t.field({
     type: DeleteSuccessRef,
@@ -239,17 +158,18 @@ builder.mutationField('deleteVideo', (t) =>
       input: t.arg({ type: DeleteInputRef, required: true, description: 'The video to delete.' }),
     },
     errors: {
-      types: [...upstreamErrors, ...accessErrors],
+      types: deleteFailures,
       union: {
         name: 'DeleteVideoResult',
         description: 'The deleted video, or why it was not deleted.',
       },
     },
     resolve: async (_root, { input }, { caller, services }) => {
-      await services.videos.remove(viewerOf(caller), {
+      const removal = services.videos.remove(viewerOf(caller), {
         key: keyOf('Video', input.id),
         canDeleteAll: caller.scopes.has('videos:write'),
       });
+      await answerWithin(deleteFailures, removal);
       return { deletedVideoId: input.id };
     },
   }),

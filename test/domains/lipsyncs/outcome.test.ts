@@ -23,7 +23,7 @@ afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
 const say = (text: string, more: object = {}) =>
-  app.create({ video: { id: video }, text, ...more });
+  app.create({ video: { videoId: video }, text, ...more });
 
 type Outcome = { status: string; isFinal: boolean; charge: string };
 

@@ -73,7 +73,7 @@ describe('works', () => {
     };
     const id = idOf(
       await app.create(
-        { video: { uploadId: source }, speech: { audioUploadId: speech }, ...options },
+        { video: { uploadId: source }, speech: { uploadId: speech }, ...options },
         ann,
       ),
     );
@@ -87,7 +87,7 @@ describe('works', () => {
   });
 
   it('shows what was not given as null, or as its documented default', async () => {
-    const id = idOf(await app.create({ video: { id: video }, text: 'Plain.' }, ann));
+    const id = idOf(await app.create({ video: { videoId: video }, text: 'Plain.' }, ann));
     expect(await readRequest(id)).toEqual({
       keepOriginalSound: null,
       offPeak: false,
@@ -107,7 +107,7 @@ describe('works', () => {
     const { createLipsync } = await app.askForData<{ createLipsync: object }>(
       `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
          ... on CreateLipsyncSuccess { lipsync { speechUpload { id } } } } }`,
-      { input: { video: { id: video }, speech: { audioUploadId: speech } } },
+      { input: { video: { videoId: video }, speech: { uploadId: speech } } },
       ann,
     );
     expect(createLipsync).toEqual({ lipsync: { speechUpload: { id: speech } } });
@@ -118,8 +118,8 @@ describe('costs', () => {
   it('reads the uploads of any number of lip-syncs with one statement for each field', async () => {
     const reference = 'with uploads';
     for (let n = 0; n < 6; n += 1) {
-      const speech = { audioUploadId: await uploadAs(ann) };
-      idOf(await app.create({ video: { id: video }, speech, reference }, ann));
+      const speech = { uploadId: await uploadAs(ann) };
+      idOf(await app.create({ video: { videoId: video }, speech, reference }, ann));
     }
     const countFor = async (first: number) => {
       statements.length = 0;
@@ -142,7 +142,7 @@ describe('keeps out', () => {
   it('another owner, to whom a lip-sync with its uploads does not exist', async () => {
     const speech = await uploadAs(ann);
     const id = idOf(
-      await app.create({ video: { id: video }, speech: { audioUploadId: speech } }, ann),
+      await app.create({ video: { videoId: video }, speech: { uploadId: speech } }, ann),
     );
     expect(await readRequest(id, signInAs('bob'))).toBeNull();
   });

@@ -55,8 +55,8 @@ describe('works', () => {
     expect(await remove(id)).toEqual({ __typename: 'DeleteUploadSuccess', deletedUploadId: id });
     expect(await find(id)).toBeNull();
     expect(await remove(id)).toEqual(notFound);
-    const speech = { audioUploadId: id };
-    expect(await app.create({ video: { id: video }, speech }, ann)).toMatchObject(notFound);
+    const speech = { uploadId: id };
+    expect(await app.create({ video: { videoId: video }, speech }, ann)).toMatchObject(notFound);
   });
 
   it('deletes an upload that waits for its file: its URL is unknown from then on', async () => {
@@ -67,7 +67,7 @@ describe('works', () => {
 
   it('keeps a lip-sync that was sent with the upload', async () => {
     const audioUploadId = await upload();
-    const id = idOf(await app.create({ video: { id: video }, speech: { audioUploadId } }, ann));
+    const id = idOf(await app.create({ video: { videoId: video }, speech: { uploadId: audioUploadId } }, ann));
     expect(await remove(audioUploadId)).toMatchObject({ deletedUploadId: audioUploadId });
     await app.finishJobs();
     expect(await app.waitForEnd(id, ann)).toMatchObject({ status: 'COMPLETED' });
@@ -85,10 +85,10 @@ describe('refuses', () => {
     const audioUploadId = await upload();
     const running = [];
     for (const n of [1, 2, 3]) {
-      running.push(idOf(await app.create({ video: { id: video }, text: `[[never]] ${n}` }, ann)));
+      running.push(idOf(await app.create({ video: { videoId: video }, text: `[[never]] ${n}` }, ann)));
     }
-    const speech = { audioUploadId };
-    const waiting = idOf(await app.create({ video: { id: video }, speech }, ann));
+    const speech = { uploadId: audioUploadId };
+    const waiting = idOf(await app.create({ video: { videoId: video }, speech }, ann));
     expect(await remove(audioUploadId)).toEqual({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',

@@ -7,7 +7,7 @@ import { createUpload } from '../../support/uploads.ts';
 import { openTwoOwners, patient, signAs, type TwoOwners } from './two-owners.ts';
 
 /** Everything that a caller without `admin` can read. */
-const everything = `query { viewer { name scopes webhookKeys { id hint } }
+const everything = `query { viewer { name scopes webhookKeys { hint } }
   voices { ... on VoiceList { nodes { id name previewUrl } } }
   videos(first: 100) { ... on VideoConnection { edges { cursor } nodes { ...video } pageInfo { startCursor endCursor } } }
   lipsyncs { edges { cursor } pageInfo { startCursor endCursor } nodes {
@@ -86,11 +86,11 @@ describe('works', () => {
   async function fill(app: TestApp): Promise<string> {
     await createLipsync(app, { callbackUrl: receiver.url });
     const { id } = await createUpload(app);
-    type Data = { lipsyncs: { nodes: { webhookDeliveries: { state: string }[] }[] } };
+    type Data = { lipsyncs: { nodes: { webhookDeliveries: { status: string }[] }[] } };
     await vi.waitFor(async () => {
-      const query = '{ lipsyncs { nodes { webhookDeliveries { state } } } }';
+      const query = '{ lipsyncs { nodes { webhookDeliveries { status } } } }';
       const { lipsyncs } = (await app.ask<Data>(query)).data ?? { lipsyncs: { nodes: [] } };
-      expect(lipsyncs.nodes[0]?.webhookDeliveries[0]?.state).toBe('DELIVERED');
+      expect(lipsyncs.nodes[0]?.webhookDeliveries[0]?.status).toBe('DELIVERED');
     }, patient);
     return id;
   }

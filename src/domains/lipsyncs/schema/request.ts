@@ -33,9 +33,11 @@ builder.objectFields(LipsyncRef, (t) => {
       description:
         'How many jobs the account may run at a time, this one included. Null if it was not given.',
     }),
-    callbackUrl: t.exposeString('callbackUrl', {
+    callbackUrl: t.field({
+      type: 'URL',
       nullable: true,
       description: 'The URL to which webhooks are sent. Null if it was not given.',
+      resolve: ({ callbackUrl }) => callbackUrl,
     }),
     callbackEvents: t.field({
       type: [WebhookEventRef],
