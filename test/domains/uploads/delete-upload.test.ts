@@ -67,7 +67,9 @@ describe('works', () => {
 
   it('keeps a lip-sync that was sent with the upload', async () => {
     const audioUploadId = await upload();
-    const id = idOf(await app.create({ video: { videoId: video }, speech: { uploadId: audioUploadId } }, ann));
+    const id = idOf(
+      await app.create({ video: { videoId: video }, speech: { uploadId: audioUploadId } }, ann),
+    );
     expect(await remove(audioUploadId)).toMatchObject({ deletedUploadId: audioUploadId });
     await app.finishJobs();
     expect(await app.waitForEnd(id, ann)).toMatchObject({ status: 'COMPLETED' });
@@ -85,7 +87,9 @@ describe('refuses', () => {
     const audioUploadId = await upload();
     const running = [];
     for (const n of [1, 2, 3]) {
-      running.push(idOf(await app.create({ video: { videoId: video }, text: `[[never]] ${n}` }, ann)));
+      running.push(
+        idOf(await app.create({ video: { videoId: video }, text: `[[never]] ${n}` }, ann)),
+      );
     }
     const speech = { uploadId: audioUploadId };
     const waiting = idOf(await app.create({ video: { videoId: video }, speech }, ann));
