@@ -1,8 +1,8 @@
 import './graphql/scalars.ts';
 import './graphql/errors.ts';
 import './domains/accounts/schema.ts';
-import './domains/videos/schema.ts';
-import './domains/videos/list-schema.ts';
+import './domains/videos/schema/video.ts';
+import './domains/videos/schema/list.ts';
 import './domains/voices/schema.ts';
 import './domains/uploads/schema.ts';
 import './domains/lipsyncs/schema/lipsync.ts';

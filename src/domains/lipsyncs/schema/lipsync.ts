@@ -10,7 +10,7 @@ import { LipsyncErrorRef } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
 import { connectionOf, defineConnection, pageOf } from '../../../graphql/paging.ts';
 import { pageSize } from '../../../graphql/prices.ts';
-import { VideoRef } from '../../videos/schema.ts';
+import { VideoRef } from '../../videos/schema/video.ts';
 import { VoiceRef } from '../../voices/schema.ts';
 import type { Lipsync, LipsyncEvent, LipsyncService } from '../service.ts';
 

@@ -148,7 +148,7 @@ describe('works', () => {
     const made = await app.create({ video: { videoId: video }, speech: speech('Cost') });
     expect(made).toMatchObject({
       __typename: 'CreateLipsyncSuccess',
-      lipsync: { status: 'SUBMITTED', creditsCharged: 8 },
+      lipsync: { status: 'SUBMITTED', creditsCharged: 7.5 },
     });
     await app.cancel(idOf(made));
   });

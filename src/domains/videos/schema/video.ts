@@ -1,14 +1,14 @@
-import { AccountPendingError, Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
-import { isAdmitted } from '../../graphql/access.ts';
-import { builder } from '../../graphql/builder.ts';
-import type { Caller, Context } from '../../graphql/context.ts';
-import { defineEntity } from '../../graphql/entity.ts';
-import { accessErrors, answerWithin, upstreamErrors } from '../../graphql/errors.ts';
-import { keyOf } from '../../graphql/ids.ts';
-import { upstreamCallCost } from '../../graphql/prices.ts';
-import type { StoredVideo, VideoService, VideoStatus, Viewer } from './service.ts';
+import { AccountPendingError, Failure, InvalidInputError, NotFoundError } from '../../../errors.ts';
+import { isAdmitted } from '../../../graphql/access.ts';
+import { builder } from '../../../graphql/builder.ts';
+import type { Caller, Context } from '../../../graphql/context.ts';
+import { defineEntity } from '../../../graphql/entity.ts';
+import { accessErrors, answerWithin, upstreamErrors } from '../../../graphql/errors.ts';
+import { keyOf } from '../../../graphql/ids.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
+import type { StoredVideo, VideoService, VideoStatus, Viewer } from '../service.ts';
 
-declare module '../../graphql/context.ts' {
+declare module '../../../graphql/context.ts' {
   interface Services {
     videos: VideoService;
   }

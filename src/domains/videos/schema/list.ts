@@ -1,13 +1,13 @@
 import type { ObjectRef } from '@pothos/core';
-import { isAdmitted } from '../../graphql/access.ts';
-import { builder } from '../../graphql/builder.ts';
-import { setShared } from '../../graphql/cache-hints.ts';
-import type { Caller } from '../../graphql/context.ts';
-import { answerWithin } from '../../graphql/errors.ts';
-import { nullOnFailure } from '../../graphql/paging.ts';
-import { listOf, pageSize, upstreamCallCost } from '../../graphql/prices.ts';
-import { listFailures, VideoRef, VideoStatusRef, viewerOf } from './schema.ts';
-import type { VideoPage } from './service.ts';
+import { isAdmitted } from '../../../graphql/access.ts';
+import { builder } from '../../../graphql/builder.ts';
+import { setShared } from '../../../graphql/cache-hints.ts';
+import type { Caller } from '../../../graphql/context.ts';
+import { answerWithin } from '../../../graphql/errors.ts';
+import { nullOnFailure } from '../../../graphql/paging.ts';
+import { listOf, pageSize, upstreamCallCost } from '../../../graphql/prices.ts';
+import type { VideoPage } from '../service.ts';
+import { listFailures, VideoRef, VideoStatusRef, viewerOf } from './video.ts';
 
 const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').implement({
   description: 'A video in a page, with its cursor.',
@@ -55,11 +55,11 @@ const VideoFilterRef = builder.inputType('VideoFilter', {
     }),
     createdAfter: t.field({
       type: 'DateTime',
-      description: 'Only videos created after this time.',
+      description: 'Only videos from after this time.',
     }),
     createdBefore: t.field({
       type: 'DateTime',
-      description: 'Only videos created before this time.',
+      description: 'Only videos from before this time.',
     }),
   }),
 });
