@@ -55,7 +55,6 @@ export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsy
   answer: cancelLipsync(input: $input) {
     __typename
     ... on CancelOutcome { lipsync { ...Lipsync } }
-    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }

@@ -10,6 +10,7 @@ import { type IncomingFile, isExpired, type Reception, receiveFile } from './rec
 import { interruptedFailure, UploadRejection } from './rejection.ts';
 import { removeUpload } from './remove.ts';
 import {
+  deleteReady,
   expireWaiting,
   failReceiving,
   findUploads,
@@ -83,6 +84,8 @@ export type UploadService = {
   failAbandoned(quietSince: Date): Promise<number>;
   /** Erases expired and failed uploads that were created before this moment. @returns their number */
   eraseUnused(createdBefore: Date): Promise<number>;
+  /** Erases uploads with a file that were created before this moment, as many at a time as the function is given. */
+  eraseReadyBatch(createdBefore: Date): (limit: number) => Promise<number>;
 };
 
 export function createUploadService(deps: UploadDependencies): UploadService {
@@ -106,6 +109,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
+    eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),
   };
 }
 

@@ -60,14 +60,7 @@ const AlreadyFinishedRef = builder.objectRef<Cancellation>('LipsyncAlreadyFinish
 builder.mutationField('cancelLipsync', (t) =>
   t.errorUnionField({
     directives: { cost: upstreamCallCost },
-    types: [
-      CancelledRef,
-      TrackingStoppedRef,
-      AlreadyFinishedRef,
-      InvalidInputError,
-      NotFoundError,
-      ...accessErrors,
-    ],
+    types: [CancelledRef, TrackingStoppedRef, AlreadyFinishedRef, NotFoundError, ...accessErrors],
     union: {
       name: 'CancelLipsyncResult',
       description:
