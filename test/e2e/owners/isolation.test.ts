@@ -91,6 +91,10 @@ const ofType = (owned: Owned): [string, Wall][] => [
 const walls: [string, Wall][] = [
   ['Query.lipsync', { owned: 'Lipsync', query: 'query ($id: ID!) { lipsync(id: $id) { id } }' }],
   ['Query.upload', { owned: 'Upload', query: 'query ($id: ID!) { upload(id: $id) { id } }' }],
+  [
+    'Query.webhookDelivery',
+    { owned: 'WebhookDelivery', query: 'query ($id: ID!) { webhookDelivery(id: $id) { id } }' },
+  ],
   ['Query.video', { owned: 'Video', query: 'query ($id: ID!) { video(id: $id) { id url } }' }],
   ...ofType('Lipsync'),
   ...ofType('Upload'),
@@ -122,6 +126,13 @@ const walls: [string, Wall][] = [
     },
   ],
   [
+    'Mutation.deleteUpload',
+    {
+      owned: 'Upload',
+      query: `mutation ($id: ID!) { deleteUpload(input: { id: $id }) ${failed} }`,
+    },
+  ],
+  [
     'Mutation.redeliverWebhook',
     {
       owned: 'WebhookDelivery',
@@ -140,7 +151,12 @@ const walls: [string, Wall][] = [
 ];
 
 /** Fields whose ids have no owner: voices belong to all callers, accounts to admins. */
-const ownerless = ['Query.voice', 'Query.allLipsyncs', 'Mutation.reconnectAccount'];
+const ownerless = [
+  'Query.account',
+  'Query.voice',
+  'Query.allLipsyncs',
+  'Mutation.reconnectAccount',
+];
 
 function variablesOf(name: string, id: string): object {
   const text = { script: { text: 'Mine now.' } };

@@ -18,7 +18,9 @@ export type ResolvedRequest = Pick<
   | 'voice'
   | 'sourceVideoId'
   | 'sourceVideo'
+  | 'sourceUploadId'
   | 'sourcePath'
+  | 'speechUploadId'
   | 'audioPath'
   | 'mediaSeconds'
   | 'keepOriginalSound'
@@ -87,7 +89,12 @@ async function resolveVideo(
 ): Promise<
   Pick<
     ResolvedRequest,
-    'sourceVideoId' | 'sourceVideo' | 'sourcePath' | 'accountId' | 'isAccountFixed'
+    | 'sourceVideoId'
+    | 'sourceVideo'
+    | 'sourceUploadId'
+    | 'sourcePath'
+    | 'accountId'
+    | 'isAccountFixed'
   >
 > {
   const { video } = request.input;
@@ -97,6 +104,7 @@ async function resolveVideo(
     return {
       sourceVideoId: null,
       sourceVideo: null,
+      sourceUploadId: upload.id,
       sourcePath: upload.path,
       accountId: null,
       isAccountFixed: false,
@@ -107,6 +115,7 @@ async function resolveVideo(
   return {
     sourceVideoId: video.key,
     sourceVideo: source.video,
+    sourceUploadId: null,
     sourcePath: null,
     accountId: source.accountId,
     isAccountFixed: source.accountId !== null,
@@ -125,7 +134,10 @@ export async function findVideoUpload(
   return upload;
 }
 
-type ResolvedSpeech = Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>;
+type ResolvedSpeech = Pick<
+  ResolvedRequest,
+  'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'
+>;
 
 export async function resolveSpeech(
   deps: LipsyncDependencies,
@@ -137,6 +149,7 @@ export async function resolveSpeech(
     return {
       text: speech.text,
       voice: await findVoice(deps, speech.voiceKey),
+      speechUploadId: null,
       audioPath: null,
       mediaSeconds: null,
     };
@@ -148,7 +161,13 @@ export async function resolveSpeech(
   if (upload.durationSeconds !== null && upload.durationSeconds > maxAudioSeconds) {
     throw invalid(path, 'TOO_LONG', `The audio is longer than ${maxAudioSeconds} seconds.`);
   }
-  return { text: null, voice: null, audioPath: upload.path, mediaSeconds: upload.durationSeconds };
+  return {
+    text: null,
+    voice: null,
+    speechUploadId: upload.id,
+    audioPath: upload.path,
+    mediaSeconds: upload.durationSeconds,
+  };
 }
 
 async function findVoice(deps: LipsyncDependencies, key: string | null | undefined) {

@@ -1,9 +1,10 @@
 import { builder } from '../../../graphql/builder.ts';
 import { keyOf } from '../../../graphql/ids.ts';
-import { connectionOf, pageOf } from '../../../graphql/paging.ts';
+import { connectionOf, defineListArguments } from '../../../graphql/paging.ts';
+import { positionPageOf, writePosition } from '../../../graphql/position.ts';
 import { pageSize } from '../../../graphql/prices.ts';
-import { LipsyncStatusRef } from './lipsync.ts';
-import { decodePosition, encodePosition, LipsyncConnectionRef } from './list.ts';
+import { LipsyncStatusRef } from './enums.ts';
+import { LipsyncConnectionRef } from './list.ts';
 
 /** Lets a gateway hide the fields for our own operators. */
 const forAdmins = { tag: 'admin' };
@@ -41,31 +42,22 @@ builder.queryField('allLipsyncs', (t) =>
     authScopes: { scope: 'admin' },
     description: 'The lip-syncs of all owners, newest first. Needs the scope admin.',
     args: {
-      first: t.arg.int({
-        description: 'How many from the start of the list or after `after`: 1 to 100, default 20.',
-      }),
-      after: t.arg.string({ description: 'A cursor: only lip-syncs older than this one.' }),
-      last: t.arg.int({
-        description: 'How many from the end of the list or before `before`: 1 to 100.',
-      }),
-      before: t.arg.string({ description: 'A cursor: only lip-syncs newer than this one.' }),
+      ...defineListArguments('lip-syncs'),
       filter: t.arg({ type: FilterRef, description: 'Which lip-syncs to list.' }),
     },
     resolve: async (_, { filter, ...args }, { services }) => {
-      const page = pageOf(args);
-      const after = page.after === null ? null : decodePosition(page.after);
-      const before = page.before === null ? null : decodePosition(page.before);
+      const { page, positions } = positionPageOf(args);
       const accountId = filter?.accountId == null ? null : keyOf('Account', filter.accountId);
       const isUnknownAccount = filter?.accountId != null && accountId === null;
       const { owner = null, statuses, createdAfter, createdBefore } = filter ?? {};
       const lipsyncs = isUnknownAccount
         ? []
         : await services.lipsyncs.listAll({
-            ...page,
-            ...{ owner, accountId, after, before },
+            ...positions,
+            ...{ owner, accountId },
             filter: { statuses, createdAfter, createdBefore },
           });
-      return connectionOf(lipsyncs, page, encodePosition);
+      return connectionOf(lipsyncs, page, writePosition);
     },
   }),
 );
