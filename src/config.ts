@@ -100,6 +100,7 @@ function toConfig(values: Variables) {
     timing: {
       pollIntervalMs: values.POLL_INTERVAL_MS,
       readFreshMs: values.READ_FRESH_MS,
+      maxUnknownMs: values.MAX_UNKNOWN_MS,
       maxJobMs: values.MAX_JOB_MS,
       retentionDays: values.RETENTION_DAYS,
     },

@@ -73,6 +73,7 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
     timing: {
       pollMs: config.timing.pollIntervalMs,
       upstreamTimeoutMs: config.upstream.timeoutMs,
+      maxUnknownMs: config.timing.maxUnknownMs,
       maxJobMs: config.timing.maxJobMs,
       defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },

@@ -81,6 +81,7 @@ describe('works', () => {
       timing: {
         pollIntervalMs: 15_000,
         readFreshMs: 5_000,
+        maxUnknownMs: 600_000,
         maxJobMs: 7_200_000,
         retentionDays: 30,
       },
@@ -189,6 +190,7 @@ describe('works', () => {
       POLL_INTERVAL_MS: '6',
       READ_FRESH_MS: '0',
       UPSTREAM_TIMEOUT_MS: '7',
+      MAX_UNKNOWN_MS: '10',
       MAX_JOB_MS: '8',
       RETENTION_DAYS: '9',
       LOG_LEVEL: 'debug',
@@ -212,7 +214,13 @@ describe('works', () => {
         streamsPerCaller: 4,
         queueLimit: 5,
       },
-      timing: { pollIntervalMs: 6, readFreshMs: 0, maxJobMs: 8, retentionDays: 9 },
+      timing: {
+        pollIntervalMs: 6,
+        readFreshMs: 0,
+        maxUnknownMs: 10,
+        maxJobMs: 8,
+        retentionDays: 9,
+      },
     });
   });
 
@@ -339,6 +347,7 @@ describe('refuses', () => {
     [{ POLL_INTERVAL_MS: '1.5' }, /^POLL_INTERVAL_MS must/],
     [{ POLL_INTERVAL_MS: '1e3' }, /^POLL_INTERVAL_MS must/],
     [{ MAX_JOB_MS: '2147483648' }, /^MAX_JOB_MS must/],
+    [{ MAX_UNKNOWN_MS: '0' }, /^MAX_UNKNOWN_MS must/],
     [{ RETENTION_DAYS: '36501' }, /^RETENTION_DAYS must/],
     [{ STREAMS_PER_CALLER: '0' }, /^STREAMS_PER_CALLER must/],
     [{ INTROSPECTION: 'yes' }, /^INTROSPECTION must/],

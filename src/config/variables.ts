@@ -111,6 +111,8 @@ export const variables = z.object({
   READ_FRESH_MS: wholeNumber(0).default(5_000),
   /** Milliseconds to wait for a response of the upstream. Default: 30000. */
   UPSTREAM_TIMEOUT_MS: wholeNumber().default(30_000),
+  /** Milliseconds for which the job of a POST without a clear answer is searched for. The lip-sync fails when they have passed and the scheduler and the list of videos were each read three times, at the latest after MAX_JOB_MS. Default: 600000, ten minutes. */
+  MAX_UNKNOWN_MS: wholeNumber().default(600_000),
   /** Milliseconds after which a submitted lip-sync that has not ended fails. Default: 7200000, two hours. */
   MAX_JOB_MS: wholeNumber().default(7_200_000),
   /** Days that a finished lip-sync and its events are kept, 1 to 36500. Default: 30. */

@@ -136,6 +136,22 @@ export function isCreateRequestWaiting(
   return row.status === 'SUBMITTING' && row.loggedPosition === null;
 }
 
+/** Without this many reads of the scheduler, and of the account's list, an unknown outcome is not given up. */
+export const readsBeforeGivingUp = 3;
+
+/** The job of an unknown outcome was searched for long and often enough: the lip-sync FAILS. */
+export function isSearchOver(
+  row: SubmissionState & { readonly schedulerReads: number; readonly listReads: number },
+  unknownBefore: Date,
+): boolean {
+  return (
+    isOutcomeUnknown(row) &&
+    row.outcomeUnknownAt !== null &&
+    row.outcomeUnknownAt <= unknownBefore &&
+    Math.min(row.schedulerReads, row.listReads) >= readsBeforeGivingUp
+  );
+}
+
 /** A cancel request came during the submission. It takes effect when the outcome of the POST is known. */
 export function isCancelRequested(row: { readonly cancelRequestedAt: Date | null }): boolean {
   return row.cancelRequestedAt !== null;
