@@ -1,5 +1,6 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { endAfterBody } from '../../end-after-body.ts';
 import type { RequestErrorCode } from '../operation/request-error.ts';
 import { requestTooLargeError } from '../operation/request-params.ts';
 
@@ -24,7 +25,8 @@ export function setSecurityHeaders(response: ServerResponse): void {
 }
 
 export function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': jsonType }).end(JSON.stringify(body));
+  const headers = { 'content-type': jsonType };
+  endAfterBody(response, { status, text: JSON.stringify(body), headers });
 }
 
 /** The body of a request that is rejected before GraphQL sees it. */

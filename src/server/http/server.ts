@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Log, lineShare } from '../../log.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { requestIdHeader } from '../operation/request-params.ts';
-import { checkSize, rejectUnread } from './body-size.ts';
+import { checkSize } from './body-size.ts';
 import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
 import type { Metrics } from './metrics.ts';
 import { normalizeAccept } from './negotiation.ts';
@@ -110,7 +110,7 @@ async function handle(
 ): Promise<void> {
   setCorsHeaders(options.origins, request, response);
   const rejection = checkSender(request, options) ?? checkSize(request);
-  if (rejection !== null) return rejectUnread(rejection, { request, response });
+  if (rejection !== null) return sendJson(response, rejection.status, rejection.body);
   const path = pathOf(request);
   const [, endpoint, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
   if (!checkExpectation(request, response)) return;

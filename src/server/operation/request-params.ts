@@ -1,5 +1,6 @@
 import type { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
+import { maxDiscardedBytes } from '../../end-after-body.ts';
 import { requestError, stripHttpExtension } from './request-error.ts';
 
 /**
@@ -10,9 +11,6 @@ export const maxRequestBytes = 1_000_000;
 
 /** The HTTP server sets this header on every request and response. Errors and log lines carry its value. */
 export const requestIdHeader = 'x-request-id';
-
-/** How much of a rejected body is read and discarded, so that the client can finish sending and read the error. */
-export const maxDiscardedBytes = 64 * 1024 ** 2;
 
 export function requestTooLargeError(): GraphQLError {
   return requestError('REQUEST_TOO_LARGE', 'The request is too large.');
