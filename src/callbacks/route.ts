@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { endAfterBody } from '../end-after-body.ts';
 import type { Log } from '../log.ts';
+import { isTemporarilyUnavailable } from '../unavailable.ts';
 import { verifyToken } from './token.ts';
 
 /** A callback's body is only a hint, and real ones are short. */
@@ -40,7 +41,8 @@ export function createCallbackHandler(parts: {
       await parts.onCallback(verified.id, readVideoId(body));
     } catch (error) {
       // Nothing is lost: the next poll reads the same state.
-      parts.log.error({ err: error, lipsyncId: verified.id }, 'a callback could not be handled');
+      const level = isTemporarilyUnavailable(error) ? 'warn' : 'error';
+      parts.log[level]({ err: error, lipsyncId: verified.id }, 'a callback could not be handled');
     }
   };
 }

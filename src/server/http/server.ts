@@ -12,6 +12,7 @@ import {
   errorBody,
   handleClientError,
   notFoundBody,
+  sendFailure,
   sendJson,
   setSecurityHeaders,
 } from './responses.ts';
@@ -86,11 +87,7 @@ export function createHttpServer(options: HttpOptions): Server {
     });
     handle(options, request, response).catch((error: unknown) => {
       options.log.error({ err: error, requestId }, 'request failed');
-      if (response.headersSent) response.destroy();
-      else {
-        const body = { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong.' };
-        sendJson(response, 500, body);
-      }
+      sendFailure(response, error);
     });
   };
   return (

@@ -11,6 +11,8 @@ import { maxDiscardedBytes } from '../../end-after-body.ts';
 import type { Failure, FailureCode } from '../../errors.ts';
 import { encodeId } from '../../graphql/ids.ts';
 import type { Log } from '../../log.ts';
+import { isTemporarilyUnavailable, unavailableRetrySeconds } from '../../unavailable.ts';
+import { unavailableMessage } from '../operation/request-error.ts';
 
 /** How long an early response keeps its connection open, and for how long without a byte; see `waitForClient`. */
 const closeAfterMs = 10_000;
@@ -72,6 +74,14 @@ export function createUploadHandler({
     const answer = await receiveFile(request, () =>
       uploads.receive(token, { body, contentLength: contentLengthOf(request), signal }),
     ).catch((error: unknown): UploadResponse => {
+      if (isTemporarilyUnavailable(error)) {
+        log.warn({ err: error }, 'an upload failed: the database is not available');
+        return {
+          status: 503,
+          body: { code: 'TEMPORARILY_UNAVAILABLE', message: unavailableMessage },
+          headers: { 'retry-after': `${unavailableRetrySeconds}` },
+        };
+      }
       log.error({ err: error }, 'an upload failed');
       return {
         status: 500,

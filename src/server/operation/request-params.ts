@@ -1,7 +1,8 @@
 import type { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
 import { maxDiscardedBytes } from '../../end-after-body.ts';
-import { requestError, stripHttpExtension } from './request-error.ts';
+import { unavailableRetrySeconds } from '../../unavailable.ts';
+import { requestError, stripHttpExtension, unavailableError } from './request-error.ts';
 
 /**
  * The size limit of one request on every transport, without the files of a multipart request. It is many times what the
@@ -90,6 +91,12 @@ export function requestErrorResponse(
     status,
     headers: { 'content-type': 'application/json; charset=utf-8' },
   });
+}
+
+export function unavailableResponse(api: FetchAPI): Response {
+  const response = requestErrorResponse(api, [unavailableError()], 503);
+  response.headers.set('retry-after', `${unavailableRetrySeconds}`);
+  return response;
 }
 
 /** Multipart requests are checked by `useMultipartRules` instead. */
