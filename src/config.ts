@@ -70,7 +70,7 @@ function toConfig(values: Variables) {
       allowAnonymous,
       anonymousIsAdmin: isSandbox,
       jwksUrl: values.AUTH_JWKS_URL,
-      jwtSecret: values.AUTH_JWT_SECRET,
+      jwtSecrets: values.AUTH_JWT_SECRET,
       issuer: values.AUTH_ISSUER,
       audience: values.AUTH_AUDIENCE,
       allowsNoExpiry: values.AUTH_ALLOW_NO_EXPIRY,

@@ -12,7 +12,7 @@ import {
   oneOf,
   origins,
   path,
-  secrets,
+  secretsOf,
   wholeNumber,
 } from './shapes.ts';
 
@@ -64,18 +64,14 @@ export const variables = z.object({
   AUTH_AUDIENCE: z.string().nullable().default(null),
   /** Whether a JWT without `exp` is accepted. It is valid as long as its key. Default: false. */
   AUTH_ALLOW_NO_EXPIRY: boolean.default(false),
-  /** The secret that verifies HS256 JWTs, as UTF-8 text that is not decoded. At least 32 bytes (RFC 7518, 3.2). Default: unset. */
-  AUTH_JWT_SECRET: z
-    .string()
-    .refine((secret) => Buffer.byteLength(secret) >= 32, 'must be at least 32 bytes long')
-    .nullable()
-    .default(null),
-  /** Comma-separated `name:sha256-of-key-in-hex:scope scope`. Scopes: lipsync:read lipsync:write videos:read videos:write admin. Default: none. */
+  /** Comma-separated secrets that verify HS256 JWTs, as UTF-8 text that is not decoded: each of them is tried. At least 32 bytes each (RFC 7518, 3.2). Default: unset. */
+  AUTH_JWT_SECRET: secretsOf(32).nullable().default(null),
+  /** Comma-separated `name:sha256-of-key-in-hex:scope scope`. A name may stand several times: all of its keys are valid. Scopes: lipsync:read lipsync:write videos:read videos:write admin. Default: none. */
   API_KEYS: apiKeys.default([]),
   /** Path of a file with further keys in the format of API_KEYS, separated by lines or commas, with `#` comments. Reloaded when it changes. Default: unset. */
   API_KEYS_FILE: path.nullable().default(null),
   /** Comma-separated secrets for callback URLs, upload URLs and stored webhook secrets, at least 16 bytes each. The first signs and encrypts, all verify and decrypt. Default: one is generated and stored in the database. */
-  CALLBACK_SECRET: secrets.nullable().default(null),
+  CALLBACK_SECRET: secretsOf(16).nullable().default(null),
   /** Path of a JSON object from document ids to documents. If set, no other document is executed. Default: unset, every document is executed. */
   TRUSTED_DOCUMENTS: documents.nullable().default(null),
   /** Which callers can introspect the schema: true (all), authenticated, false (none). Default: true in the sandbox and with ALLOW_ANONYMOUS, otherwise authenticated. */
