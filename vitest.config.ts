@@ -9,6 +9,7 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules/.cach
 export const otherSuites = [
   'test/browser/**',
   'test/federation/**',
+  'test/deploy/**',
   'test/proxy/**',
   'test/e2e/instances/**',
 ];

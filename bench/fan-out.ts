@@ -187,7 +187,7 @@ async function startProduct(start: Start): Promise<Subject> {
   const { data } = await ask('{ videos(first: 1) { ... on VideoConnection { nodes { id } } } }');
   const [video] = (data as { videos: { nodes: { id: string }[] } }).videos.nodes;
   const creation = `mutation ($id: ID!) { createLipsync(input: {
-    video: { id: $id } speech: { text: { text: "[[never]] Hello." } } reference: "bench" }) {
+    video: { videoId: $id } speech: { script: { text: "[[never]] Hello." } } reference: "bench" }) {
       ... on CreateLipsyncSuccess { lipsync { id } } } }`;
   return {
     url,

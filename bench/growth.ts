@@ -109,7 +109,7 @@ async function openProgram(folder: string, count: number) {
   const app = await startApp({ config, log, database, openUpstream: async () => sandbox });
   const client = createGraphQLClient(app.url);
   const { data } = await client.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   const video = data?.videos.nodes[0]?.id ?? '';
   const sourceKey = keyOf('Video', video) ?? '';
@@ -143,7 +143,7 @@ async function create(
   const { createLipsync } = await ask<Created>(
     `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {
        ... on CreateLipsyncSuccess { lipsync { id status } } ... on LipsyncError { code message } } }`,
-    { input: { video: { id: video }, speech: { text: { text } }, ...more } },
+    { input: { video: { videoId: video }, speech: { script: { text } }, ...more } },
   );
   if (!createLipsync.lipsync) throw new Error(JSON.stringify(createLipsync));
   return createLipsync.lipsync.id;
@@ -181,7 +181,7 @@ function createReads({ ask, client, count }: Program): Operations {
   return {
     'lipsyncs, first page': lipsyncs(''),
     'lipsyncs, page in the middle': lipsyncs(inMiddle),
-    'lipsyncs, a rare status': lipsyncs(', filter: { status: [FAILED, EXPIRED] }'),
+    'lipsyncs, a rare status': lipsyncs(', filter: { statuses: [FAILED, EXPIRED] }'),
     'lipsyncs, a common reference': lipsyncs(', filter: { reference: "campaign" }'),
     'own videos, first page': videos(''),
     'own videos, page in the middle': videos(inMiddle),

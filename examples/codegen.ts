@@ -9,7 +9,7 @@ export default {
       preset: 'client',
       config: {
         scalars: {
-          BigInt: 'number',
+          SafeInt: 'number',
           DateTime: 'string',
           File: { input: 'File | Blob', output: 'never' },
         },

@@ -37,8 +37,8 @@ type Answer<Data> = { data?: Data | null; errors?: { message: string }[] };
 
 export const makeVideo: Example = async (url, { videoId, text }, onProgress) => {
   const input = {
-    video: { id: videoId },
-    speech: { text: { text } },
+    video: { videoId },
+    speech: { script: { text } },
     idempotencyKey: crypto.randomUUID(),
   };
   const response = await fetch(url, {

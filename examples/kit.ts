@@ -5,7 +5,7 @@ import type { Example } from './example.ts';
 
 export const makeVideo: Example = async (url, { videoId, text }, onProgress) => {
   const server = { url, transport: webSocket() };
-  const input = { video: { id: videoId }, speech: { text: { text } } };
+  const input = { video: { videoId }, speech: { script: { text } } };
   const end = await makeLipsync(server, input, { onProgress });
   switch (end.outcome) {
     case 'COMPLETED':

@@ -29,7 +29,7 @@ async function main(): Promise<number> {
   });
   if (audio.__typename !== 'UploadReady') return printFailure(audio);
 
-  const input = { video: { id: videoId }, speech: { audioUploadId: audio.id } };
+  const input = { video: { videoId }, speech: { uploadId: audio.id } };
   const end = await makeLipsync(server, input, {
     deadlineMs: 30 * 60_000,
     onCreated: ({ id }) => print(`created ${id}`),

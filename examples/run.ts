@@ -30,7 +30,7 @@ const response = await fetch(url, {
   method: 'POST',
   headers: { 'content-type': 'application/json' },
   body: JSON.stringify({
-    query: `{ videos(first: 20, filter: { status: [COMPLETED] }) {
+    query: `{ videos(first: 20, filter: { statuses: [COMPLETED] }) {
       ... on VideoConnection { nodes { id } } ... on LipsyncError { message } } }`,
   }),
 });

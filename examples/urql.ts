@@ -64,8 +64,8 @@ export const makeVideo: Example = async (url, { videoId, text }, onProgress) => 
   const { client, close } = connect(url);
   try {
     const input = {
-      video: { id: videoId },
-      speech: { text: { text } },
+      video: { videoId },
+      speech: { script: { text } },
       idempotencyKey: crypto.randomUUID(),
     };
     const { data, error } = await client.mutation(createLipsync, { input });

@@ -1,5 +1,10 @@
 import type { z } from 'zod';
-import { type InputIssue, InvalidInputError } from './errors.ts';
+import {
+  type InputIssue,
+  type InputIssueCode,
+  InvalidInputError,
+  inputIssueCodes,
+} from './errors.ts';
 
 /** @throws {InvalidInputError} with every issue, each under its path below `input` */
 export function checkInput<T>(shape: z.ZodType<T>, input: unknown): T {
@@ -15,5 +20,26 @@ export function listIssues(shape: z.ZodType, input: unknown): InputIssue[] {
 }
 
 function toIssues({ issues }: z.ZodError): InputIssue[] {
-  return issues.map(({ path, message }) => ({ path: ['input', ...path.map(String)], message }));
+  return issues.map((issue) => ({
+    path: ['input', ...issue.path.map(String)],
+    message: issue.message,
+    code: codeOf(issue),
+  }));
+}
+
+/** A rule of our own gives the code with `breaks`; the rules of zod are about sizes. */
+function codeOf(issue: z.core.$ZodIssue): InputIssueCode {
+  if (issue.code === 'custom') return codeInParams(issue.params) ?? 'INVALID';
+  if (issue.code !== 'too_small' && issue.code !== 'too_big') return 'INVALID';
+  if (issue.origin === 'number' || issue.origin === 'int') return 'OUT_OF_RANGE';
+  return issue.code === 'too_small' ? 'REQUIRED' : 'TOO_LONG';
+}
+
+function codeInParams(params: Record<string, unknown> | undefined): InputIssueCode | undefined {
+  return inputIssueCodes.find((code) => code === params?.issueCode);
+}
+
+/** The options of a rule of our own: what it says, and the code of the issue. */
+export function breaks(code: InputIssueCode, message: string) {
+  return { error: message, params: { issueCode: code } };
 }

@@ -100,7 +100,7 @@ async function makeVideo(given: DemoArguments, client: Client): Promise<void> {
   printStep('Audio', `${basename(audio)}, ${formatBytes(sound.bytes)}, ${length}`);
 
   const video = await chooseVideo(given, client);
-  const { lipsync, warning } = await create(client, { video, audioUploadId: sound.id });
+  const { lipsync, warning } = await create(client, { video, uploadId: sound.id });
   printStep('Lip-sync', warning ?? `${lipsync.id}, ${lipsync.status}`);
 
   const display = openProgress();
@@ -117,7 +117,7 @@ async function chooseVideo({ video }: DemoArguments, client: Client): Promise<So
     const { id, prompt, width, height, durationSeconds } = await findNewestVideo(client);
     const size = `${width ?? '?'} × ${height ?? '?'}, ${formatSeconds(durationSeconds)}`;
     printStep('Video', `“${prompt ?? 'without a prompt'}”, ${size}`);
-    return { id };
+    return { videoId: id };
   }
   const picture = await upload(client, { path: video, kind: 'VIDEO' });
   const length = formatSeconds(picture.seconds);

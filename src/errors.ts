@@ -47,8 +47,31 @@ export abstract class Failure {
   }
 }
 
-/** `path` is the path to the invalid input field, such as `['input', 'speech', 'text', 'text']`. */
-export type InputIssue = { path: string[]; message: string };
+/** The kinds of rules that an input can break, for programs. */
+export const inputIssueCodes = [
+  'REQUIRED',
+  'TOO_LONG',
+  'TOO_LARGE',
+  'OUT_OF_RANGE',
+  'INVALID_FORMAT',
+  'INVALID_CHARACTER',
+  'INVALID_CURSOR',
+  'DUPLICATE',
+  'NOT_COMBINABLE',
+  'UNKNOWN_ID',
+  'WRONG_KIND',
+  'WRONG_STATUS',
+  'WRONG_SIZE',
+  'NOT_ALLOWED',
+  'NOT_SUPPORTED',
+  'INCOMPLETE',
+  'REJECTED',
+  'INVALID',
+] as const;
+export type InputIssueCode = (typeof inputIssueCodes)[number];
+
+/** `path` is the path to the invalid input field, such as `['input', 'speech', 'script', 'text']`. */
+export type InputIssue = { path: string[]; message: string; code: InputIssueCode };
 
 export class InvalidInputError extends Failure {
   override readonly code = 'INVALID_INPUT';
@@ -102,10 +125,10 @@ export class ContentModeratedError extends Failure {
   }
 }
 
-export const rateLimitReasons = ['ACCOUNT_BUSY', 'ALL_ACCOUNTS_BUSY', 'PROVIDER_LIMIT'] as const;
-export type RateLimitReason = (typeof rateLimitReasons)[number];
+export const upstreamLimits = ['ACCOUNT_BUSY', 'ALL_ACCOUNTS_BUSY', 'PROVIDER_LIMIT'] as const;
+export type UpstreamLimit = (typeof upstreamLimits)[number];
 
-const busyMessages: Record<RateLimitReason, string> = {
+const busyMessages: Record<UpstreamLimit, string> = {
   ACCOUNT_BUSY: 'The account of this video is busy. Try again later, or let the request wait.',
   ALL_ACCOUNTS_BUSY: 'All accounts are busy. Try again later, or let the request wait.',
   PROVIDER_LIMIT: 'The video service has reached its limit for concurrent generations.',
@@ -113,12 +136,12 @@ const busyMessages: Record<RateLimitReason, string> = {
 
 export class RateLimitedError extends Failure {
   override readonly code = 'RATE_LIMITED';
-  readonly reason: RateLimitReason;
+  readonly limit: UpstreamLimit;
 
   /** @param afterSeconds 10 to 30, the range that the upstream's documentation asks clients to wait */
-  constructor(reason: RateLimitReason, afterSeconds: number) {
-    super(busyMessages[reason], { retryable: true, afterSeconds });
-    this.reason = reason;
+  constructor(limit: UpstreamLimit, afterSeconds: number) {
+    super(busyMessages[limit], { retryable: true, afterSeconds });
+    this.limit = limit;
   }
 }
 
@@ -151,6 +174,7 @@ const unavailableMessages: Record<UnavailableReason, string> = {
 
 export class UpstreamUnavailableError extends Failure {
   override readonly code = 'UPSTREAM_UNAVAILABLE';
+  /** Shown as `cause`; a property of that name is what `failureOf` reads. */
   readonly reason: UnavailableReason;
 
   /** Retryable by default: a read changes nothing, and a POST that was not sent costs nothing. */
@@ -234,7 +258,10 @@ export type StoredFailure = {
   message: string;
   retryable: boolean;
   retryAfterSeconds: number | null;
-  issues?: InputIssue[];
+  /** Without a code in rows from before version 0.3. */
+  issues?: (Omit<InputIssue, 'code'> & { code?: InputIssueCode })[];
+  limit?: string;
+  /** Of UPSTREAM_UNAVAILABLE, and of RATE_LIMITED in rows from before `limit`. */
   reason?: string;
   lipsyncId?: string;
 };
@@ -247,9 +274,8 @@ export function storeFailure(failure: Failure): StoredFailure {
     retryable,
     retryAfterSeconds,
     ...(failure instanceof InvalidInputError ? { issues: failure.issues } : {}),
-    ...(failure instanceof RateLimitedError || failure instanceof UpstreamUnavailableError
-      ? { reason: failure.reason }
-      : {}),
+    ...(failure instanceof RateLimitedError ? { limit: failure.limit } : {}),
+    ...(failure instanceof UpstreamUnavailableError ? { reason: failure.reason } : {}),
     ...(failure instanceof OutcomeUnknownError ? { lipsyncId: failure.lipsyncId } : {}),
   };
 }
@@ -275,5 +301,11 @@ const prototypes: Record<FailureCode, Failure> = {
 
 /** Restores a stored failure with its class, so that it resolves to the same member of a union. */
 export function restoreFailure(stored: StoredFailure): Failure {
-  return Object.assign(Object.create(prototypes[stored.code]) as Failure, stored);
+  const { issues, limit = stored.code === 'RATE_LIMITED' ? stored.reason : undefined } = stored;
+  return Object.assign(Object.create(prototypes[stored.code]) as Failure, stored, {
+    ...(issues === undefined
+      ? {}
+      : { issues: issues.map((each) => ({ code: 'INVALID', ...each })) }),
+    ...(limit === undefined ? {} : { limit }),
+  });
 }

@@ -14,6 +14,10 @@ import './domains/lipsyncs/schema/viewer.ts';
 import './domains/quotas/schema.ts';
 import './domains/webhooks/schema.ts';
 import './domains/webhooks/key-schema.ts';
+import { printClientSdl as printAsClient } from './graphql/client-sdl.ts';
 import { toSubgraph } from './graphql/subgraph.ts';
 
 export const { schema, printSdl } = toSubgraph();
+
+/** `client.graphql`: what a client sees. `printSdl` prints `schema.graphql`: what a schema registry takes. */
+export const printClientSdl = () => printAsClient(schema);

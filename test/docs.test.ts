@@ -105,6 +105,7 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inTheGate('test:web'),
   inTheGate('test:examples'),
   inTheGate('test:federation'),
+  inTheGate('test:deploy'),
   inTheGate('test:proxy'),
   inTheGate('test:postgres'),
   [
@@ -197,7 +198,7 @@ async function fill(app: TestApp, variables: Record<string, string>): Promise<Va
     lipsyncs: { nodes: { id: string }[] };
     accounts: { nodes: { id: string }[] };
   }>(`{
-    videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
+    videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
     lipsyncs(first: 1) { nodes { id } }
     accounts { ... on AccountList { nodes { id } } }
   }`);
@@ -318,6 +319,8 @@ describe('names', () => {
       ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
       // Of the examples.
       ...['LIPSYNC_URL'],
+      // Of compose.yaml.
+      ...['POSTGRES_PASSWORD'],
       // Of others.
       ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN', 'ID', 'PUT', 'GET', 'POST', 'QUEUE', 'FAIL'],
     ]);

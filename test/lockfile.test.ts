@@ -5,6 +5,7 @@ type Entry = { optionalDependencies?: Record<string, string>; resolved?: string;
 const files = [
   'package-lock.json',
   'test/federation/package-lock.json',
+  'test/deploy/package-lock.json',
   'examples/web/package-lock.json',
 ];
 const lockfiles = await Promise.all(

@@ -92,7 +92,7 @@ describe('works', () => {
   });
 
   test('logs a failure of the product by its code', () => {
-    const failure = new InvalidInputError([{ path: ['text'], message: marker }]);
+    const failure = new InvalidInputError([{ path: ['text'], message: marker, code: 'INVALID' }]);
     expect(logged(failure).err).toEqual({ type: 'InvalidInputError', code: 'INVALID_INPUT' });
   });
 

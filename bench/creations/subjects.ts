@@ -151,18 +151,18 @@ function environmentOf(sandbox: Sandbox, databaseUrl: string | null): Record<str
 
 async function readInput(ask: Ask): Promise<object> {
   const { videos, voices } = await ask<{ videos: Nodes; voices: Nodes }>(
-    `{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
+    `{ videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
        voices { ... on VoiceList { nodes { id } } } }`,
   );
   const text = { text: 'Good evening.', voiceId: voices.nodes[0]?.id };
-  return { video: { id: videos.nodes[0]?.id }, speech: { text } };
+  return { video: { videoId: videos.nodes[0]?.id }, speech: { script: text } };
 }
 
 async function readVideoKey({ services }: App): Promise<string> {
   const viewer = { owner: 'anonymous', canSeeAll: true };
   const { edges } = await services.videos.list(viewer, {
     first: 1,
-    filter: { status: ['COMPLETED'] },
+    filter: { statuses: ['COMPLETED'] },
   });
   const [first] = edges;
   if (first === undefined) throw new Error('The sandbox has no video.');

@@ -72,8 +72,8 @@ export const makeVideo: Example = async (url, { videoId, text }, onProgress) => 
   const { environment, close } = connect(url);
   try {
     const input = {
-      video: { id: videoId },
-      speech: { text: { text } },
+      video: { videoId },
+      speech: { script: { text } },
       idempotencyKey: crypto.randomUUID(),
     };
     const { lipsync, code = '', message = '' } = await create(environment, { input });

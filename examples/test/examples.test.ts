@@ -42,7 +42,7 @@ beforeAll(async () => {
     },
   });
   const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   videoId = data?.videos.nodes[0]?.id ?? '';
 });
@@ -171,10 +171,10 @@ describe('page.ts', () => {
     const shown: Parameters<page.Show>[0][] = [];
     const show: page.Show = (state) => void shown.push(state);
     const audio = new File([await readFile(audioFile)], 'speech.mp3', { type: 'audio/mpeg' });
-    const audioUploadId = (await page.upload(server, audio, show)) ?? '';
+    const uploadId = (await page.upload(server, audio, show)) ?? '';
     expect(shown.at(-1)).toEqual({ percent: 100 });
 
-    const input = { video: { id: videoId }, speech: { audioUploadId } };
+    const input = { video: { videoId }, speech: { uploadId } };
     await page.create(server, storage, { input, show });
     const reload = new AbortController();
     const watching = page.watch(server, storage, {
@@ -211,7 +211,7 @@ describe('page.ts', () => {
   test('shows the message of a failure', async () => {
     const server = page.connect(`${app.url}/graphql`, async () => null);
     const show = vi.fn();
-    const input = { video: { id: 'none' }, speech: { text: { text: 'Hello.' } } };
+    const input = { video: { videoId: 'none' }, speech: { script: { text: 'Hello.' } } };
     await page.create(server, openStorage(), { input, show });
     expect(show).toHaveBeenCalledExactlyOnceWith({ text: expect.stringContaining('not found') });
     await page.watch(server, openStorage(), { show, signal });

@@ -29,7 +29,7 @@ beforeAll(async () => {
     },
   });
   const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   videoId = data?.videos.nodes[0]?.id ?? '';
 });
@@ -49,7 +49,7 @@ const watch = `subscription Watch($id: ID!, $after: String) {
 type Created = { createLipsync: { lipsync: { id: string } } };
 type Update = { lipsyncProgress: { sequence: number; status: string } };
 
-const input = () => ({ video: { id: videoId }, speech: { text: { text: 'Hello' } } });
+const input = () => ({ video: { videoId }, speech: { script: { text: 'Hello' } } });
 
 const hasEnded = ({ lipsyncProgress }: Update) => lipsyncProgress.status === 'COMPLETED';
 

@@ -37,7 +37,7 @@ export async function upload(
 
 /** The client kit has no list of videos. */
 const videosQuery = `query ($after: String) {
-  videos(first: 20, after: $after, filter: { status: [COMPLETED] }) {
+  videos(first: 20, after: $after, filter: { statuses: [COMPLETED] }) {
     ... on VideoConnection {
       nodes { id prompt width height durationSeconds }
       pageInfo { hasNextPage endCursor }
@@ -90,14 +90,14 @@ export async function findNewestVideo({ server, signal }: Client): Promise<Video
   throw new DemoFailure('The account has no finished video yet. Give one: --video my.mp4');
 }
 
-export type Source = { id: string } | { uploadId: string };
+export type Source = { videoId: string } | { uploadId: string };
 
 /** `warning`: the lip-sync exists, but the video service has not confirmed it. */
 export async function create(
   { server, signal }: Client,
-  { video, audioUploadId }: { video: Source; audioUploadId: string },
+  { video, uploadId }: { video: Source; uploadId: string },
 ): Promise<{ lipsync: Lipsync; warning: string | null }> {
-  const input = { video, speech: { audioUploadId }, reference: 'demo' };
+  const input = { video, speech: { uploadId }, reference: 'demo' };
   const answer = await createLipsync(server, input, { signal });
   switch (answer.__typename) {
     case 'CreateLipsyncSuccess':

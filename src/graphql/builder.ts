@@ -23,7 +23,8 @@ export type SchemaTypes = {
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date | string };
-    BigInt: { Input: number; Output: number };
+    URL: { Input: string; Output: string };
+    SafeInt: { Input: number; Output: number };
     File: { Input: File; Output: never };
   };
 };

@@ -7,8 +7,11 @@ import {
   failureCodes,
   GenerationFailedError,
   IdempotencyConflictError,
+  type InputIssue,
+  type InputIssueCode,
   InsufficientCreditsError,
   InvalidInputError,
+  inputIssueCodes,
   NotAuthenticatedError,
   NotAuthorizedError,
   NotFoundError,
@@ -16,9 +19,9 @@ import {
   QueueFullError,
   QuotaExceededError,
   RateLimitedError,
-  type RateLimitReason,
   SubscriptionExpiredError,
   type UnavailableReason,
+  type UpstreamLimit,
   UpstreamUnauthorizedError,
   UpstreamUnavailableError,
 } from '../errors.ts';
@@ -85,20 +88,51 @@ export const LipsyncErrorRef = builder.interfaceRef<Failure>('LipsyncError').imp
   }),
 });
 
-const InputIssueRef = builder
-  .objectRef<{ path: string[]; message: string }>('InputIssue')
-  .implement({
-    description: 'A reason why the input is not valid.',
-    fields: (t) => ({
-      path: t.exposeStringList('path', {
-        description:
-          'The path to the invalid field, from the argument inwards, such as `["input", "speech", "text"]`.',
-      }),
-      message: t.exposeString('message', { description: 'The rule that the field breaks.' }),
-    }),
-  });
+const issueCodeDescriptions: Record<InputIssueCode, string> = {
+  REQUIRED: 'The value is missing or empty.',
+  TOO_LONG: 'The text, the list or the recording is too long.',
+  TOO_LARGE: 'The file is too large.',
+  OUT_OF_RANGE: 'The number or the time is outside the allowed range.',
+  INVALID_FORMAT: 'The text does not have the required format.',
+  INVALID_CHARACTER: 'The text contains a character that is not allowed.',
+  INVALID_CURSOR: 'The cursor does not belong to this list.',
+  DUPLICATE: 'The value must be unique, and another item has it too.',
+  NOT_COMBINABLE: 'The value does not go with the other values of the request.',
+  UNKNOWN_ID: 'No such object exists for the caller.',
+  WRONG_KIND: 'The file or the upload is of another kind than required.',
+  WRONG_STATUS: 'The object cannot be used in its current status.',
+  WRONG_SIZE: 'The file does not have the announced size.',
+  NOT_ALLOWED: 'This server must not use the address.',
+  NOT_SUPPORTED: 'The value is not supported yet.',
+  INCOMPLETE: 'The file did not arrive completely.',
+  REJECTED: 'The video service rejected the value.',
+  INVALID: 'The value breaks another rule.',
+};
 
-const RateLimitReasonRef = builder.enumType('RateLimitReason', {
+const InputIssueCodeRef = builder.enumType('InputIssueCode', {
+  description: 'The kind of rule that an input breaks. Later versions can add codes.',
+  values: Object.fromEntries(
+    inputIssueCodes.map((code) => [code, { description: issueCodeDescriptions[code] }]),
+  ) as Record<InputIssueCode, { description: string }>,
+});
+
+const InputIssueRef = builder.objectRef<InputIssue>('InputIssue').implement({
+  description: 'A reason why the input is not valid.',
+  fields: (t) => ({
+    code: t.field({
+      type: InputIssueCodeRef,
+      description: 'The kind of rule that the field breaks, for programs.',
+      resolve: ({ code }) => code,
+    }),
+    path: t.exposeStringList('path', {
+      description:
+        'The path to the invalid field, from the argument inwards, such as `["input", "speech", "script", "text"]`.',
+    }),
+    message: t.exposeString('message', { description: 'The rule that the field breaks.' }),
+  }),
+});
+
+const UpstreamLimitRef = builder.enumType('UpstreamLimit', {
   description: 'The limit of the video service that was reached.',
   values: {
     ACCOUNT_BUSY: { description: 'The account of the source video has no free slot.' },
@@ -106,10 +140,10 @@ const RateLimitReasonRef = builder.enumType('RateLimitReason', {
     PROVIDER_LIMIT: {
       description: 'The provider behind the video service accepts no more concurrent jobs.',
     },
-  } satisfies Record<RateLimitReason, object>,
+  } satisfies Record<UpstreamLimit, object>,
 });
 
-const UnavailableReasonRef = builder.enumType('UpstreamUnavailableReason', {
+const UnavailableCauseRef = builder.enumType('UpstreamUnavailableCause', {
   description: 'Why the video service was not available.',
   values: {
     TIMEOUT: { description: 'It did not respond in time.' },
@@ -140,10 +174,10 @@ builder.objectType(RateLimitedError, {
   description: 'The video service has no free capacity, and the request does not allow waiting.',
   interfaces: [LipsyncErrorRef],
   fields: (t) => ({
-    reason: t.field({
-      type: RateLimitReasonRef,
+    limit: t.field({
+      type: UpstreamLimitRef,
       description: 'The limit that was reached.',
-      resolve: (failure) => failure.reason,
+      resolve: (failure) => failure.limit,
     }),
   }),
 });
@@ -153,8 +187,8 @@ builder.objectType(UpstreamUnavailableError, {
   description: 'The video service could not be reached or did not return a usable response.',
   interfaces: [LipsyncErrorRef],
   fields: (t) => ({
-    reason: t.field({
-      type: UnavailableReasonRef,
+    cause: t.field({
+      type: UnavailableCauseRef,
       description: 'What failed.',
       resolve: (failure) => failure.reason,
     }),
@@ -187,20 +221,33 @@ for (const [kind, name, description] of plainKinds) {
 }
 
 /** The failures of every field that needs authentication. */
-export const accessErrors = [NotAuthenticatedError, NotAuthorizedError, QuotaExceededError];
+export const accessErrors = [NotAuthenticatedError, NotAuthorizedError];
 
-/** The failures of every field that calls the upstream. Its documentation does not reliably list the errors of an endpoint. */
+/** The failures of every field that calls the upstream: they concern the account and the connection, not the request. */
 export const upstreamErrors = [
-  InvalidInputError,
   UpstreamUnauthorizedError,
   SubscriptionExpiredError,
-  NotFoundError,
-  InsufficientCreditsError,
-  ContentModeratedError,
   RateLimitedError,
-  AccountPendingError,
   UpstreamUnavailableError,
 ];
+
+type FailureKind = abstract new (...args: never[]) => Failure;
+
+/**
+ * The result of the work, which calls the upstream for a field with a result union. A failure that is not a member of the
+ * union comes from a status that has no meaning for this request, such as a moderation of a list of voices: it becomes
+ * `UpstreamUnavailableError`.
+ */
+export async function answerWithin<T>(kinds: readonly FailureKind[], work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (thrown) {
+    const isMember = kinds.some((kind) => thrown instanceof kind);
+    throw thrown instanceof Failure && !isMember
+      ? new UpstreamUnavailableError('UNKNOWN_STATUS')
+      : thrown;
+  }
+}
 
 /** The `Failure` in a thrown value, or null. Executors wrap thrown values that are not an `Error`, each in its own way. */
 export function failureOf(thrown: unknown): Failure | null {

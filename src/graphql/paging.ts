@@ -1,5 +1,5 @@
 import type { ObjectRef } from '@pothos/core';
-import { InvalidInputError } from '../errors.ts';
+import { type InputIssue, InvalidInputError } from '../errors.ts';
 import { builder } from './builder.ts';
 
 type BuilderTypes = typeof builder.$inferSchemaTypes;
@@ -23,14 +23,19 @@ const maxPageSize = 100;
 
 /** @throws InvalidInputError for a size outside 1 to 100, and if `first` and `last` are both given */
 export function pageOf({ first, after, last, before }: PageArgs): Page {
-  const issues = Object.entries({ first, last })
+  const issues: InputIssue[] = Object.entries({ first, last })
     .filter(([, size]) => size != null && (size < 1 || size > maxPageSize))
     .map(([name]) => ({
       path: [name],
       message: `${name} must be a number from 1 to ${maxPageSize}.`,
+      code: 'OUT_OF_RANGE',
     }));
   if (first != null && last != null) {
-    issues.push({ path: ['last'], message: 'first and last cannot be combined.' });
+    issues.push({
+      path: ['last'],
+      message: 'first and last cannot be combined.',
+      code: 'NOT_COMBINABLE',
+    });
   }
   if (issues.length > 0) throw new InvalidInputError(issues);
   return {

@@ -117,12 +117,12 @@ export function weightOfMetaField(name: string): number {
 
 /**
  * The weight of the given arguments and of their input fields: 0 without `@cost`. If a field that returns no list takes a
- * list, such as `createLipsyncs(inputs:)`, each item after the first costs the weight of the field again.
+ * list, such as `createLipsyncs(input: { items })`, each item after the first costs the weight of the field again.
  */
 export function weightOfArguments(field: Field, node: FieldNode, args: Arguments): number {
   const givenNames = new Set(node.arguments?.map(({ name }) => name.value));
   const isList = isListType(getNullableType(field.type));
-  const repetitions = isList ? 0 : Math.max(0, (lengthOfLists(args) ?? 1) - 1);
+  const repetitions = isList ? 0 : Math.max(0, (lengthOfInput(field, args) ?? 1) - 1);
   return field.args
     .filter(({ name }) => givenNames.has(name))
     .reduce(
@@ -149,6 +149,13 @@ export function countItems(field: Field, args: Arguments): { items: number; size
   return sizedFields.length > 0
     ? { items: 1, sizes: Object.fromEntries(sizedFields.map((name) => [name, size])) }
     : { items: size, sizes: {} };
+}
+
+/** The longest of the lists that are arguments or, inside an argument, named as what sizes the result. */
+function lengthOfInput(field: Field, args: Arguments): number | undefined {
+  const { slicingArguments = [] } = priceOf(field).listSize ?? {};
+  const nested = slicingArguments.map((path) => [path, valueAt(args, path.split('.'))]);
+  return lengthOfLists({ ...args, ...Object.fromEntries(nested) });
 }
 
 function lengthOfLists(args: Arguments): number | undefined {

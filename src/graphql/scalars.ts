@@ -3,6 +3,7 @@ import { GraphQLDateTime } from 'graphql-scalars';
 import { builder } from './builder.ts';
 
 builder.scalarType('DateTime', {
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   description:
     'An instant in RFC 3339 format, in UTC, in the years 1 to 9999: `2026-01-31T12:34:56.789Z`. Inputs can have another offset.',
   serialize: (value) => toInstantText(value),
@@ -26,7 +27,7 @@ function checkYear(instant: Date): Date {
   throw new GraphQLError('A DateTime must be in the years 1 to 9999, in UTC.');
 }
 
-builder.scalarType('BigInt', {
+builder.scalarType('SafeInt', {
   description:
     'An integer from -(2^53 - 1) to 2^53 - 1, for values beyond 32 bits such as file sizes in bytes. Inputs can be a number or a string of digits.',
   serialize: (value) => toSafeInteger(value),
@@ -40,12 +41,27 @@ function toSafeInteger(value: unknown): number {
   const isDigits = typeof value === 'string' && /^-?\d{1,16}$/.test(value);
   const integer = isDigits ? Number(value) : value;
   if (typeof integer !== 'number' || !Number.isSafeInteger(integer)) {
-    throw new GraphQLError('A BigInt must be an integer from -(2^53 - 1) to 2^53 - 1.');
+    throw new GraphQLError('A SafeInt must be an integer from -(2^53 - 1) to 2^53 - 1.');
   }
   return integer;
 }
 
+builder.scalarType('URL', {
+  specifiedByURL: 'https://url.spec.whatwg.org/',
+  description: 'An absolute URL, as the URL Standard defines it.',
+  serialize: (value) => toText(value),
+  // Not parsed here: an invalid URL is an issue of its field, with the path, and not an error of the whole request.
+  parseValue: (value) => toText(value),
+  parseLiteral: (node) => toText(node.kind === Kind.STRING ? node.value : null),
+});
+
+function toText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new GraphQLError('A URL must be a string.');
+}
+
 builder.scalarType('File', {
+  specifiedByURL: 'https://github.com/jaydenseric/graphql-multipart-request-spec',
   description:
     'A file, sent as a part of a request in the GraphQL multipart request format. Input only.',
   serialize: () => {

@@ -7,8 +7,8 @@ import {
   InvalidInputError,
   NotFoundError,
   RateLimitedError,
-  type RateLimitReason,
   SubscriptionExpiredError,
+  type UpstreamLimit,
   UpstreamUnauthorizedError,
   UpstreamUnavailableError,
 } from '../errors.ts';
@@ -21,7 +21,7 @@ const maxRetryAfterSeconds = 30;
 /** useapi's own status for a PixVerse account on hold. Not transient although above 500: an operator must reconnect it. */
 const accountPendingStatus = 596;
 
-const busyPhrases: [phrase: RegExp, reason: RateLimitReason][] = [
+const busyPhrases: [phrase: RegExp, limit: UpstreamLimit][] = [
   [/is busy executing/i, 'ACCOUNT_BUSY'],
   [/maximum capacity/i, 'ALL_ACCOUNTS_BUSY'],
   [/concurrent generations/i, 'PROVIDER_LIMIT'],
@@ -45,10 +45,12 @@ const plainFailures: Record<number, () => Failure> = {
  */
 export function failureOfStatus(status: number, body: unknown, retryAfter?: string): Failure {
   if (status === 400) {
-    return new InvalidInputError([{ path: ['input'], message: inputMessageOf(body) }]);
+    return new InvalidInputError([
+      { path: ['input'], message: inputMessageOf(body), code: 'REJECTED' },
+    ]);
   }
   if (status === 429) {
-    return new RateLimitedError(rateLimitReasonOf(body), retryAfterSecondsOf(body, retryAfter));
+    return new RateLimitedError(upstreamLimitOf(body), retryAfterSecondsOf(body, retryAfter));
   }
   const plain = plainFailures[status];
   if (plain) {
@@ -80,7 +82,7 @@ function fieldOf(body: unknown, name: string): unknown {
     : undefined;
 }
 
-function rateLimitReasonOf(body: unknown): RateLimitReason {
+function upstreamLimitOf(body: unknown): UpstreamLimit {
   const text = errorTextOf(body) ?? '';
   return busyPhrases.find(([phrase]) => phrase.test(text))?.[1] ?? 'ALL_ACCOUNTS_BUSY';
 }

@@ -51,6 +51,6 @@ export function throwIfSourceFailed(
   }
   if (networkErrorCode(cause) === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
     const message = 'The size of the file differs from the announced size.';
-    throw new InvalidInputError([{ path: ['input', 'size'], message }]);
+    throw new InvalidInputError([{ path: ['input', 'size'], message, code: 'WRONG_SIZE' }]);
   }
 }

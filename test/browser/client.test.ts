@@ -82,10 +82,10 @@ describe('works', () => {
         });
         if (upload.__typename !== 'UploadReady') throw new Error(JSON.stringify(upload));
         const sequences: number[] = [];
-        const speech = { audioUploadId: upload.id };
+        const speech = { uploadId: upload.id };
         const end = await kit.makeLipsync(
           server,
-          { video: { id: video }, speech },
+          { video: { videoId: video }, speech },
           {
             onProgress: ({ sequence }) => {
               sequences.push(sequence);

@@ -35,7 +35,7 @@ const readVariables = async (graphiql: Graphiql) =>
   JSON.parse(await graphiql.read('variables.json')) as Variables;
 
 async function readUpload(id: string) {
-  const query = 'query ($id: ID!) { upload(id: $id) { kind state filename durationSeconds } }';
+  const query = 'query ($id: ID!) { upload(id: $id) { kind status filename durationSeconds } }';
   const { data } = await app.ask<{ upload: Record<string, unknown> }>(query, { id });
   return data?.upload;
 }
@@ -50,7 +50,7 @@ describe('works', () => {
     expect(video).not.toBe('');
     expect(await readUpload(audio)).toMatchObject({
       kind: 'AUDIO',
-      state: 'READY',
+      status: 'READY',
       filename: 'speech.mp3',
     });
 
@@ -80,7 +80,7 @@ describe('works', () => {
     await dialogOf(graphiql).waitFor({ state: 'hidden' });
     const { audio: second } = await readVariables(graphiql);
     expect(second).not.toBe(first);
-    expect(await readUpload(second)).toMatchObject({ state: 'READY' });
+    expect(await readUpload(second)).toMatchObject({ status: 'READY' });
     expect(await graphiql.tabs()).toEqual(tabs);
   });
 
@@ -93,8 +93,8 @@ describe('works', () => {
     const { stdout } = await run('sh', ['-c', command.replace('<uploadUrl>', uploadUrl)], {
       cwd: folder,
     });
-    expect(JSON.parse(stdout)).toMatchObject({ id: upload.id, state: 'READY' });
-    expect(await readUpload(upload.id)).toMatchObject({ state: 'READY', filename: 'speech.mp3' });
+    expect(JSON.parse(stdout)).toMatchObject({ id: upload.id, status: 'READY' });
+    expect(await readUpload(upload.id)).toMatchObject({ status: 'READY', filename: 'speech.mp3' });
   });
 });
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
   pool = new Pool(app.url, { connections: 8 });
   await app.turn({ callbacks: 'none', replyRefInScheduler: false });
   const [video = ''] = await app.listVideoIds();
-  const say = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+  const say = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
   const cancelled = await say('[[never]] cancelled');
   await app.cancel(cancelled);
   const lost = await say('[[cut]] [[never]] lost');

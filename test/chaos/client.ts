@@ -60,8 +60,8 @@ export class Client {
     this.#product = way.product;
     this.#signal = way.signal;
     this.#input = {
-      video: { id: way.videoIds[video % way.videoIds.length] },
-      speech: { text: { text } },
+      video: { videoId: way.videoIds[video % way.videoIds.length] },
+      speech: { script: { text } },
       idempotencyKey: this.key,
     };
     this.done = this.#run();

@@ -175,7 +175,7 @@ class Run {
 
 async function readVideoIds(url: string): Promise<string[]> {
   const { data } = await createGraphQLClient(url).ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(first: 100, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(first: 100, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   const ids = data?.videos.nodes.map(({ id }) => id) ?? [];
   if (ids.length === 0) throw new Error('The upstream has no video to begin with.');

@@ -15,17 +15,20 @@ import { event, failureOf, type Step, startScriptedServer } from './scripted-ser
 import { fastBackOff } from './transports.ts';
 
 let app: LipsyncApp;
-let video: { id: string };
+let video: { videoId: string };
 beforeAll(async () => {
   app = await startLipsyncApp({
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 2 }] },
   });
   const [id = ''] = await app.listVideoIds();
-  video = { id };
+  video = { videoId: id };
 });
 afterAll(() => app.stop());
 
-const inputWithText = (text: string): CreateLipsyncInput => ({ video, speech: { text: { text } } });
+const inputWithText = (text: string): CreateLipsyncInput => ({
+  video,
+  speech: { script: { text } },
+});
 
 const server = () => ({
   url: `${app.url}/graphql`,
@@ -34,8 +37,8 @@ const server = () => ({
 });
 
 const input: CreateLipsyncInput = {
-  video: { id: 'a video' },
-  speech: { audioUploadId: 'a sound' },
+  video: { videoId: 'a video' },
+  speech: { uploadId: 'a sound' },
 };
 
 const made: Step = (stream) =>
@@ -218,11 +221,11 @@ describe('works', () => {
 describe('refuses', () => {
   test('returns a retryable failure without a retry', async () => {
     const limited = { __typename: 'RateLimitedError', ...failureOf('RATE_LIMITED', 12) };
-    const reason = 'ACCOUNT_BUSY';
+    const limit = 'ACCOUNT_BUSY';
     await using scripted = await startScriptedServer((stream) =>
-      stream.next({ ...limited, reason }),
+      stream.next({ ...limited, limit }),
     );
-    expect(await createLipsync({ url: scripted.url }, input)).toEqual({ ...limited, reason });
+    expect(await createLipsync({ url: scripted.url }, input)).toEqual({ ...limited, limit });
     expect(scripted.requests.length).toBe(1);
   });
 
@@ -247,7 +250,7 @@ describe('refuses', () => {
     expect(answered).toMatchObject({
       __typename: 'InvalidInputError',
       retryable: false,
-      issues: [{ path: ['input', 'speech', 'text', 'text'] }],
+      issues: [{ path: ['input', 'speech', 'script', 'text'] }],
     });
     expect(describeEnd(await makeLipsync(server(), inputWithText('')))).toMatch(/^refused: /);
   });

@@ -49,7 +49,7 @@ describe('keeps out', () => {
     const missing = { code: 'NOT_FOUND' };
     expect(await cancelLipsync(server, 'none')).toMatchObject(missing);
     expect(await waitForLipsync(server, 'none')).toMatchObject({ failure: missing });
-    const input = { video: { id: 'none' }, speech: { text: { text: 'Hello.' } } };
+    const input = { video: { videoId: 'none' }, speech: { script: { text: 'Hello.' } } };
     expect(await createLipsync(server, input)).toMatchObject(missing);
     const upload = await uploadFile(server, new Blob(['?']), { kind: 'AUDIO', contentType: '?' });
     expect(upload).toMatchObject({ code: 'INVALID_INPUT' });

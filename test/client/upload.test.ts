@@ -57,12 +57,12 @@ describe('works', () => {
     const answer = await uploadFile(server(), file, { kind, onProgress });
     expect(answer).toMatchObject({ __typename: 'UploadReady', durationSeconds: 187.5 });
     const { data } = await app.ask<{ upload: object }>(
-      'query ($id: ID!) { upload(id: $id) { kind state contentType size filename } }',
+      'query ($id: ID!) { upload(id: $id) { kind status contentType size filename } }',
       { id: 'id' in answer && answer.id },
     );
     expect(data?.upload).toEqual({
       kind,
-      state: 'READY',
+      status: 'READY',
       contentType: 'audio/wav',
       size: wav.length,
       filename: 'hello.wav',

@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 const createWithText = async (text: string, headers = {}) =>
-  idOf(await app.create({ video: { id: video }, text }, headers));
+  idOf(await app.create({ video: { videoId: video }, text }, headers));
 
 /** Signs a token that is valid for one minute of the server's clock. */
 const signToken = () =>
@@ -215,11 +215,11 @@ test('resumes after the last event when the server restarts', async () => {
     await using line = await openLine(before.url);
     const client = { url: `${line.url}/graphql`, backOff: { ...fastBackOff, attempts: 1_000 } };
     const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+      '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
     );
     const answer = await createLipsync(client, {
-      video: { id: data?.videos.nodes[0]?.id ?? '' },
-      speech: { text: { text: '[[never]] Across a restart' } },
+      video: { videoId: data?.videos.nodes[0]?.id ?? '' },
+      speech: { script: { text: '[[never]] Across a restart' } },
     });
     if (answer.__typename !== 'CreateLipsyncSuccess') throw new Error(answer.__typename);
     const { id } = answer.lipsync;

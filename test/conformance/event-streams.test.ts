@@ -21,7 +21,7 @@ let ended: string;
 beforeAll(async () => {
   app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
   const [video = ''] = await app.listVideoIds();
-  const make = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+  const make = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
   ended = await make('Over');
   await app.waitForEnd(ended);
   await app.turn({ callbacks: 'none' });

@@ -24,8 +24,8 @@ beforeAll(async () => {
   await app.turn({ callbacks: 'none' });
   url = app.url;
   const [video = ''] = await app.listVideoIds();
-  const speech = { text: { text: '[[never]] Quiet' } };
-  id = idOf(await app.create({ video: { id: video }, speech }));
+  const speech = { script: { text: '[[never]] Quiet' } };
+  id = idOf(await app.create({ video: { videoId: video }, speech }));
 });
 afterAll(() => app?.stop());
 

@@ -104,15 +104,15 @@ async function readLists(): Promise<void> {
       [
         ...[
           null,
-          { status: ['COMPLETED'] },
-          { status: ['FAILED', 'EXPIRED'] },
-          { status: ['QUEUED'] },
+          { statuses: ['COMPLETED'] },
+          { statuses: ['FAILED', 'EXPIRED'] },
+          { statuses: ['QUEUED'] },
         ],
         ...[{ reference: 'campaign' }, { reference: 'none' }, time],
-        { reference: 'campaign', status: ['FAILED'], ...time },
+        { reference: 'campaign', statuses: ['FAILED'], ...time },
       ],
     ],
-    ['videos', [null, { status: ['COMPLETED'] }, { status: ['FAILED', 'QUEUED'] }, time]],
+    ['videos', [null, { statuses: ['COMPLETED'] }, { statuses: ['FAILED', 'QUEUED'] }, time]],
   ];
   for (const [field, each] of filters) for (const filter of each) await readPages(field, filter);
 }
@@ -152,14 +152,14 @@ async function readById(run: number): Promise<void> {
 async function changeLipsyncs(run: number): Promise<void> {
   const callbackUrl = 'https://receiver.example/hook';
   const create = (text: string, more: object = {}) =>
-    app.create({ video: { id: video }, text, callbackUrl, ...more }, owner);
+    app.create({ video: { videoId: video }, text, callbackUrl, ...more }, owner);
   const idempotencyKey = `new ${run}`;
   const sent = idOf(await create('Sent.', { idempotencyKey }));
   expect(await create('Sent.', { idempotencyKey })).toMatchObject({ replayed: true });
   await app.createAll(
     Array.from({ length: 5 }, (_, at) => ({
-      video: { id: video },
-      speech: { text: { text: `[[slow]] ${at}` } },
+      video: { videoId: video },
+      speech: { script: { text: `[[slow]] ${at}` } },
     })),
     owner,
   );

@@ -242,12 +242,12 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
     const upload = await createUpload(withHeaders(client, headers), { size: audio.length });
     expect(upload.url.startsWith(`${url}/uploads/`)).toBe(true);
     const put = await fetch(upload.url, { method: 'PUT', body: audio });
-    expect(await put.json()).toMatchObject({ id: upload.id, state: 'READY' });
+    expect(await put.json()).toMatchObject({ id: upload.id, status: 'READY' });
     expect(put.status).toBe(200);
 
     const { id, reference } = await createLipsync(withHeaders(client, headers), {
-      video: { id: sourceId },
-      speech: { audioUploadId: upload.id },
+      video: { videoId: sourceId },
+      speech: { uploadId: upload.id },
       keepOriginalSound: true,
       maxJobs: 2,
       reference: 'order 17',
@@ -294,8 +294,8 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
       previewUrl: 'https://media.pixverse.ai/pixverse/mp3/lipsync/tts/3.mp3',
     });
     const { id } = await createLipsync(withHeaders(client, headers), {
-      video: { id: sourceId },
-      speech: { text: { text, voiceId: voice?.id } },
+      video: { videoId: sourceId },
+      speech: { script: { text, voiceId: voice?.id } },
     });
     const job = await upstream.nextJob();
     const search = new URLSearchParams({
@@ -390,7 +390,7 @@ describe.each(variants)('live, on $name', ({ behaviour, env, authorization }) =>
       [8, 'FAILED'],
     ] as const) {
       const signedIn = withHeaders(client, headers);
-      const { id } = await createLipsync(signedIn, { video: { id: sourceId } });
+      const { id } = await createLipsync(signedIn, { video: { videoId: sourceId } });
       const job = await upstream.nextJob();
       const watching = follow(client.watchWs(watchDocument, { id }, { headers }));
       await job.become(code);

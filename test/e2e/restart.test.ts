@@ -65,7 +65,7 @@ describe('stops on SIGTERM', () => {
     program.child.kill('SIGTERM');
     await program.line(({ msg }) => msg === 'stopping');
 
-    const input = { video, speech: { text: { text: 'Too late.' } } };
+    const input = { video, speech: { script: { text: 'Too late.' } } };
     socket.subscribe('late', createLipsyncMutation, { input });
     const isSettled = () =>
       socket.messages.some((message) => message.id === 'late') ||

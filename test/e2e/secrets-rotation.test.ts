@@ -89,7 +89,7 @@ describe('after each secret was rotated as docs/operations.md says', () => {
   test('an upload URL signed with the generated CALLBACK_SECRET still accepts its file', async () => {
     const url = `${second.url}${given.uploadPath}`;
     const response = await fetch(url, { method: 'PUT', body: audio });
-    expect([response.status, await response.json()]).toMatchObject([200, { state: 'READY' }]);
+    expect([response.status, await response.json()]).toMatchObject([200, { status: 'READY' }]);
   });
 
   test('webhooks are still signed with the secret that the receiver has', async () => {

@@ -36,7 +36,7 @@ const projectMutation = `mutation ($input: CreateProjectInput!) { createProject(
   ... on ProjectNameTaken { name } } }`;
 
 async function create(text: string, more: object = {}, headers = callers.first): Promise<Made> {
-  const input = { video: { id: source }, speech: { text: { text } }, ...more };
+  const input = { video: { videoId: source }, speech: { script: { text } }, ...more };
   const { data, errors } = await graph.ask<{ createLipsync: Made }>(
     createMutation,
     { input },
@@ -166,12 +166,12 @@ describe('works', () => {
   test('an upload created through the gateway accepts its file', async () => {
     const film = new Uint8Array(await readFile('src/sandbox/media/source-1.mp4'));
     const id = await uploadFile(withHeaders(graph, callers.first), 'VIDEO', film);
-    const asked = await graph.ask<{ upload: { state: string } }>(
-      'query ($id: ID!) { upload(id: $id) { state contentType } }',
+    const asked = await graph.ask<{ upload: { status: string } }>(
+      'query ($id: ID!) { upload(id: $id) { status contentType } }',
       { id },
       callers.first,
     );
-    expect(asked.data).toEqual({ upload: { state: 'READY', contentType: 'video/mp4' } });
+    expect(asked.data).toEqual({ upload: { status: 'READY', contentType: 'video/mp4' } });
   });
 });
 
@@ -194,7 +194,9 @@ describe('refuses', () => {
     const before = await count();
     const { data, errors } = await graph.ask(
       createMutation,
-      { input: { video: { id: source, uploadId: 'x' }, speech: { text: { text: 'Two.' } } } },
+      {
+        input: { video: { videoId: source, uploadId: 'x' }, speech: { script: { text: 'Two.' } } },
+      },
       callers.first,
     );
     expect(data ?? null).toBeNull();

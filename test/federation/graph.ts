@@ -74,7 +74,7 @@ async function readSdl(app: TestApp): Promise<string> {
 /** The id of a finished video that can be a source. */
 export async function findSource({ ask }: Pick<Graph, 'ask'>): Promise<string> {
   const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
     {},
     callers.first,
   );

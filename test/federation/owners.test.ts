@@ -24,7 +24,7 @@ type Headers = Record<string, string>;
 
 async function create(source: string, headers: Headers): Promise<string> {
   const { data } = await graph.ask<{ createLipsync: { lipsync: { id: string } } }>(
-    `mutation ($video: ID!) { createLipsync(input: { video: { id: $video }, speech: { text: { text: "Mine." } } }) {
+    `mutation ($video: ID!) { createLipsync(input: { video: { videoId: $video }, speech: { script: { text: "Mine." } } }) {
        ... on CreateLipsyncSuccess { lipsync { id } } } }`,
     { video: source },
     headers,
@@ -64,7 +64,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  const mutation = `mutation { createLipsync(input: { video: { id: "x" }, speech: { text: { text: "No." } } }) {
+  const mutation = `mutation { createLipsync(input: { video: { videoId: "x" }, speech: { script: { text: "No." } } }) {
     __typename ... on LipsyncError { code message } } }`;
 
   test.each([
@@ -117,7 +117,7 @@ describe('keeps out', () => {
 
   test('objects of another owner: their ids resolve like missing ones', async () => {
     const found = await ask(readAll, { lipsync, video }, callers.first);
-    expect(found.data).toEqual({ lipsync: { id: lipsync }, video: { id: video } });
+    expect(found.data).toEqual({ lipsync: { id: lipsync }, video: { videoId: video } });
     const missing = lipsync.replace(/.{4}$/, (end) => (end === 'AAAA' ? 'BBBB' : 'AAAA'));
     const theirs = await ask(readAll, { lipsync, video }, callers.reader);
     const none = await ask(readAll, { lipsync: missing, video: 'rubbish' }, callers.reader);

@@ -56,7 +56,7 @@ async function askViewer({ ask }: Graph): Promise<void> {
 async function create({ ask }: Graph, video: string): Promise<string> {
   const { data } = await ask<{ createLipsync: { lipsync: { id: string } } }>(
     `mutation ($video: ID!) {
-       createLipsync(input: { video: { id: $video }, speech: { text: { text: "[[never]] Later." } } }) {
+       createLipsync(input: { video: { videoId: $video }, speech: { script: { text: "[[never]] Later." } } }) {
          ... on CreateLipsyncSuccess { lipsync { id } } } }`,
     { video },
     callers.first,

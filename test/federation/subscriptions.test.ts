@@ -28,7 +28,7 @@ const listProgress = `subscription ($ids: [ID!]!, $after: String) {
     ... on LipsyncError { code } } }`;
 
 const createMutation = `mutation ($video: ID!, $text: String!) {
-  createLipsync(input: { video: { id: $video }, speech: { text: { text: $text } } }) { __typename
+  createLipsync(input: { video: { videoId: $video }, speech: { script: { text: $text } } }) { __typename
     ... on CreateLipsyncSuccess { lipsync { sourceVideo { id projects { name } } } }
     ... on LipsyncError { code } } }`;
 
@@ -65,7 +65,7 @@ describe.each([
     type Created = { createLipsync: { lipsync: { id: string } } };
     const { data } = await graph.ask<Created>(
       `mutation ($video: ID!, $text: String!) {
-         createLipsync(input: { video: { id: $video }, speech: { text: { text: $text } } }) {
+         createLipsync(input: { video: { videoId: $video }, speech: { script: { text: $text } } }) {
            ... on CreateLipsyncSuccess { lipsync { id } } } }`,
       { video: source, text },
       callers.first,

@@ -47,10 +47,10 @@ function makeLipsync(draw: Draw): Operation {
   const usualOr = (usual: string, odd: readonly string[]) =>
     draw.chance(70) ? usual : draw.pick(odd);
   const input = {
-    video: { id: `«Video:${draw.nat(999)}»` },
+    video: { videoId: `«Video:${draw.nat(999)}»` },
     speech: draw.chance(80)
-      ? { text: { text: `Number ${draw.nat(999)}` } }
-      : { audioUploadId: `«Upload:${draw.nat(999)}»` },
+      ? { script: { text: `Number ${draw.nat(999)}` } }
+      : { uploadId: `«Upload:${draw.nat(999)}»` },
     ...(draw.chance(30) ? { idempotencyKey: usualOr(`key ${draw.nat(20)}`, oddKeys) } : {}),
     ...(draw.chance(40) ? { callbackUrl: usualOr(closedPort, addresses) } : {}),
     ...(draw.chance(20) ? { reference: usualOr('a reference', oddKeys) } : {}),
@@ -106,7 +106,7 @@ function makePage(draw: Draw): Operation {
 /** Reads the webhooks of a lip-sync, or sends one again. */
 function makeRedelivery(draw: Draw): Operation {
   if (draw.chance(50)) {
-    const query = 'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id state url } } }';
+    const query = 'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id status url } } }';
     return { kind: 'query', query, variables: { id: `«Lipsync:${draw.nat(999)}»` } };
   }
   return {

@@ -180,8 +180,8 @@ function cursor(draw: Draw): unknown {
 const typeOfId: Readonly<Record<string, string>> = {
   'LipsyncVideoInput.id': 'Video',
   'LipsyncVideoInput.uploadId': 'Upload',
-  'LipsyncSpeechInput.audioUploadId': 'Upload',
-  'LipsyncTextInput.voiceId': 'Voice',
+  'LipsyncSpeechInput.uploadId': 'Upload',
+  'LipsyncScriptInput.voiceId': 'Voice',
   'CancelLipsyncInput.id': 'Lipsync',
   'DeleteLipsyncInput.id': 'Lipsync',
   'ReconnectAccountInput.accountId': 'Account',
@@ -224,7 +224,7 @@ const scalars: Readonly<Record<string, (draw: Draw) => unknown>> = {
   Float: (draw) => draw.any(fc.double({ noNaN: true, noDefaultInfinity: true })),
   Boolean: (draw) => draw.chance(50),
   String: (draw) => draw.any(text),
-  BigInt: (draw) => draw.any(fc.oneof(fc.maxSafeInteger(), fc.bigInt().map(String))),
+  SafeInt: (draw) => draw.any(fc.oneof(fc.maxSafeInteger(), fc.bigInt().map(String))),
   DateTime: (draw) => draw.any(dates),
 };
 

@@ -126,7 +126,7 @@ function inputOf(type: GraphQLInputType, seed: number): unknown {
     );
   }
   if (type.name === 'Boolean') return seed % 2 === 0;
-  return ['Int', 'Float', 'BigInt'].includes(type.name) ? 1 + (seed % 3) : `text ${seed}`;
+  return ['Int', 'Float', 'SafeInt'].includes(type.name) ? 1 + (seed % 3) : `text ${seed}`;
 }
 
 // graphql-js leaves rejections without a handler if an item of a list throws beside a rejected one.

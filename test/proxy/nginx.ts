@@ -14,6 +14,9 @@ const program = process.env.NGINX ?? '/usr/sbin/nginx';
 
 const documented = 'http://127.0.0.1:4000';
 
+/** An own port and folder of an nginx, to put in place of those that a file names. */
+type Own = { port: number; folder: string };
+
 /**
  * The nginx of docs/operations.md, on a port of its own in front of the server.
  *
@@ -21,21 +24,42 @@ const documented = 'http://127.0.0.1:4000';
  * @param cutMs the timeout of quiet connections. Default: nginx's own minute
  */
 export async function startNginx(target: string, { cutMs }: { cutMs?: number } = {}) {
+  const readServers = async ({ port, folder }: Own) =>
+    replaceAll(await readPage(), [
+      ['listen 80;', `listen 127.0.0.1:${port};`],
+      ['/var/cache/nginx/lipsync', join(folder, 'cache')],
+      [documented, target],
+    ]);
+  return runNginx(readServers, cutMs === undefined ? '' : `proxy_read_timeout ${cutMs}ms;`);
+}
+
+/** The nginx of compose.yaml, on a port of its own in front of two instances of the server. */
+export async function startComposeNginx(targets: readonly [string, string]) {
+  const hosts = targets.map((target) => new URL(target).host);
+  return runNginx(async ({ port }) =>
+    replaceAll(await readFile('deploy/nginx.conf', 'utf8'), [
+      ['listen 80;', `listen 127.0.0.1:${port};`],
+      ['app-1:4000', hosts[0] ?? ''],
+      ['app-2:4000', hosts[1] ?? ''],
+    ]),
+  );
+}
+
+async function runNginx(readServers: (own: Own) => Promise<string>, options = '') {
   if (!existsSync(program)) {
     throw new Error(`There is no ${program}: install nginx, or set NGINX to its path.`);
   }
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-nginx-'));
   const port = await findFreePort();
-  const cut = cutMs === undefined ? '' : `proxy_read_timeout ${cutMs}ms;`;
   await writeFile(
     join(folder, 'nginx.conf'),
     `daemon off; master_process off; pid ${folder}/pid; error_log stderr;
      events {}
      http {
-       access_log off; ${cut}
+       access_log off; ${options}
        client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
        fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
-       ${await readConfiguration({ target, port, folder })}
+       ${await readServers({ port, folder })}
      }`,
   );
   const nginx = spawn(program, ['-p', folder, '-c', join(folder, 'nginx.conf')], {
@@ -62,24 +86,20 @@ export async function startNginx(target: string, { cutMs }: { cutMs?: number } =
   };
 }
 
-/** The block of the page, with the paths and ports of this test. */
-async function readConfiguration(own: {
-  target: string;
-  port: number;
-  folder: string;
-}): Promise<string> {
+/** The block of the page. */
+async function readPage(): Promise<string> {
   const { blocks } = readMarkdown(await readFile('docs/operations.md', 'utf8'));
   const [block, ...others] = blocks.filter(({ language }) => language === 'nginx');
   if (block === undefined || others.length > 0) throw new Error('The page has one nginx block.');
-  const replaced: [string, string][] = [
-    ['listen 80;', `listen 127.0.0.1:${own.port};`],
-    ['/var/cache/nginx/lipsync', join(own.folder, 'cache')],
-    [documented, own.target],
-  ];
+  return block.text;
+}
+
+/** Puts the paths and ports of a test in place of those of a file. */
+function replaceAll(whole: string, replaced: readonly [string, string][]): string {
   return replaced.reduce((text, [theirs, ours]) => {
-    if (!text.includes(theirs)) throw new Error(`The page does not say ${theirs} any more.`);
+    if (!text.includes(theirs)) throw new Error(`The file does not say ${theirs} any more.`);
     return text.replaceAll(theirs, ours);
-  }, block.text);
+  }, whole);
 }
 
 async function checkPort(port: number): Promise<void> {

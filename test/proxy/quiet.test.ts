@@ -26,7 +26,7 @@ async function openSide(heartbeatMs: number): Promise<Side> {
   const app = await startLipsyncApp({ env: { ...env, POLL_INTERVAL_MS: '600000' }, heartbeatMs });
   await app.turn({ callbacks: 'none' });
   const [video = ''] = await app.listVideoIds(undefined, headers.watcher);
-  const input = { video: { id: video }, speech: { text: { text: '[[never]] Quiet' } } };
+  const input = { video: { videoId: video }, speech: { script: { text: '[[never]] Quiet' } } };
   const id = idOf(await app.create(input, headers.watcher));
   const nginx = await startNginx(app.url, { cutMs });
   const close = async () => {

@@ -44,7 +44,7 @@ async function tokenFor(ms: number): Promise<string> {
 const signedIn = async () => withHeaders(it, as(await tokenFor(day)));
 
 async function createOwnLipsync(): Promise<string> {
-  return (await createLipsync(await signedIn(), { video: { id: video } })).id;
+  return (await createLipsync(await signedIn(), { video: { videoId: video } })).id;
 }
 
 async function cancel(id: string): Promise<void> {

@@ -20,7 +20,7 @@ describe('an instant outside the years that the database can store', () => {
   const operations = [
     '{ lipsyncs(filter: { createdAfter: $at }) { nodes { id } } }',
     '{ videos(filter: { createdBefore: $at }) { __typename } }',
-    'mutation { createLipsync(input: { video: { id: "x" }, speech: { text: { text: "x" } }, expiresAt: $at }) { __typename } }',
+    'mutation { createLipsync(input: { video: { videoId: "x" }, speech: { script: { text: "x" } }, expiresAt: $at }) { __typename } }',
   ];
 
   test.each(instants)(
@@ -54,7 +54,7 @@ describe('a null from a variable', () => {
     ['for a required id', 'query ($a: ID = "x") { lipsync(id: $a) { id } }'],
     [
       'in an input object',
-      'mutation ($a: ID) { createLipsync(input: { video: { id: $a }, speech: { text: { text: "x" } } }) { __typename } }',
+      'mutation ($a: ID) { createLipsync(input: { video: { videoId: $a }, speech: { script: { text: "x" } } }) { __typename } }',
     ],
     [
       'beside a secret',

@@ -81,7 +81,7 @@ async function cancel(id: string, token: string): Promise<void> {
 }
 
 async function openAll(token: string): Promise<{ id: string; streams: OpenStream[] }> {
-  const { id } = await createLipsync(withHeaders(it, as(token)), { video: { id: video } });
+  const { id } = await createLipsync(withHeaders(it, as(token)), { video: { videoId: video } });
   const watching = { url: it.url, token, id };
   return {
     id,

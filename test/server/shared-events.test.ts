@@ -46,7 +46,7 @@ const subscription = `subscription ($id: ID!, $after: String, $first: Int = 1) {
 
 /** A lip-sync with two events, and the cursor of the first. */
 async function createRunning() {
-  const input = { video: { id: video }, text: '[[never]] Shared' };
+  const input = { video: { videoId: video }, text: '[[never]] Shared' };
   const id = idOf(await app.create(input, as('writer')));
   const [first] = await vi.waitFor(async () => {
     const events = await app.readEvents(id, as('writer'));

@@ -62,7 +62,7 @@ afterAll(() => app.stop());
 afterEach(() => router.close());
 
 async function create(text: string, headers: Record<string, string> = first): Promise<string> {
-  return (await createLipsync(withHeaders(app, headers), { video: { id: source }, text })).id;
+  return (await createLipsync(withHeaders(app, headers), { video: { videoId: source }, text })).id;
 }
 
 const subscribedCount = () => app.app.services.lipsyncs.watchedCount();

@@ -50,7 +50,7 @@ export const terminalStatuses = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED'
 
 const eventFields = 'cursor sequence status percent queuePosition source';
 
-export const createLipsyncsMutation = `mutation ($inputs: [CreateLipsyncInput!]!) { createLipsyncs(inputs: $inputs) {
+export const createLipsyncsMutation = `mutation ($input: CreateLipsyncsInput!) { createLipsyncs(input: $input) {
   __typename
   ... on CreateLipsyncsSuccess { results { ${createdFields} } }
   ... on InvalidInputError { issues { path message } }
@@ -158,7 +158,8 @@ export function createLipsyncOperations(client: GraphQLClient) {
   ): Promise<CreateLipsyncsResult> {
     type Data = { createLipsyncs: CreateLipsyncsResult };
     const own = withHeaders(client, headers);
-    return (await askForData<Data>(own, createLipsyncsMutation, { inputs })).createLipsyncs;
+    return (await askForData<Data>(own, createLipsyncsMutation, { input: { items: inputs } }))
+      .createLipsyncs;
   }
 
   async function readEvents(id: string, headers: Headers = {}): Promise<Event[]> {

@@ -25,9 +25,9 @@ export type CreateLipsyncResult = {
   code?: string;
   message?: string;
   /** Of a RateLimitedError. */
-  reason?: string;
-  /** The reason of an UpstreamUnavailableError. */
-  unavailable?: string;
+  limit?: string;
+  /** Of an UpstreamUnavailableError. */
+  cause?: string;
   retryable?: boolean;
   retryAfterSeconds?: number | null;
   issues?: { path: string[]; message: string }[];
@@ -49,8 +49,8 @@ export const createdFields = `__typename
   ... on CreateLipsyncSuccess { replayed lipsync { ${lipsyncFields} } }
   ... on OutcomeUnknownError { lipsync { ${lipsyncFields} } }
   ... on InvalidInputError { issues { path message } }
-  ... on RateLimitedError { reason }
-  ... on UpstreamUnavailableError { unavailable: reason }
+  ... on RateLimitedError { limit }
+  ... on UpstreamUnavailableError { cause }
   ... on LipsyncError { code message retryable retryAfterSeconds }`;
 
 export const createLipsyncMutation = `mutation ($input: CreateLipsyncInput!) {
@@ -75,22 +75,22 @@ export async function readVideoIds(client: Client): Promise<string[]> {
   type Data = { videos: { nodes?: { id: string }[] } };
   const { videos } = await askForData<Data>(
     client,
-    '{ videos(first: 100, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(first: 100, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   return videos.nodes?.map(({ id }) => id) ?? [];
 }
 
 /**
  * Asks for a lip-sync, by default of the first video and a short text, and returns whatever member of the union comes.
- * Tests of one video pass `video: { id }`, which spares the read of the list.
+ * Tests of one video pass `video: { videoId: id }`, which spares the read of the list.
  */
 export async function requestLipsync(
   client: Client,
   overrides: LipsyncOverrides = {},
 ): Promise<CreateLipsyncResult> {
   const { text = 'Good evening.', ...given } = overrides;
-  const video = given.video ?? { id: (await readVideoIds(client))[0] };
-  const input = { video, speech: { text: { text } }, ...given };
+  const video = given.video ?? { videoId: (await readVideoIds(client))[0] };
+  const input = { video, speech: { script: { text } }, ...given };
   type Data = { createLipsync: CreateLipsyncResult };
   const data = await askForData<Data>(client, createLipsyncMutation, { input });
   return data.createLipsync;
@@ -98,8 +98,8 @@ export async function requestLipsync(
 
 /** A whole input, also for `createLipsyncs`. */
 export const inputOf = (videoId: string, text: string, more: object = {}) => ({
-  video: { id: videoId },
-  speech: { text: { text } },
+  video: { videoId },
+  speech: { script: { text } },
   ...more,
 });
 

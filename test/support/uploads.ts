@@ -36,7 +36,7 @@ export async function downloadVideo(client: Client): Promise<Uint8Array<ArrayBuf
   type Data = { videos: { nodes: { url: string }[] } };
   const { videos } = await askForData<Data>(
     client,
-    '{ videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { url } } } }',
+    '{ videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { url } } } }',
   );
   const response = await fetch(videos.nodes[0]?.url ?? '');
   return new Uint8Array(await response.arrayBuffer());

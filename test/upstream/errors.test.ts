@@ -36,8 +36,8 @@ describe('an upstream status as a failure', () => {
     ['All configured accounts are running at maximum capacity.', 'ALL_ACCOUNTS_BUSY'],
     ['Reached the limit for concurrent generations.', 'PROVIDER_LIMIT'],
     ['Something else', 'ALL_ACCOUNTS_BUSY'],
-  ])('429 "%s" is %s', (error, reason) => {
-    expect(failureOfStatus(429, { error })).toMatchObject({ reason });
+  ])('429 "%s" is %s', (error, limit) => {
+    expect(failureOfStatus(429, { error })).toMatchObject({ limit });
     expect(JSON.stringify(failureOfStatus(429, { error }))).not.toContain('@');
   });
 });

@@ -70,7 +70,9 @@ describe('a write', () => {
     const served = await serveAnswer(401, { error: 'Wrong password' });
     const { upstream } = connect(served.baseUrl);
     const failureOf = (status: number) =>
-      status === 401 ? new InvalidInputError([{ path: [], message: 'mine' }]) : undefined;
+      status === 401
+        ? new InvalidInputError([{ path: [], message: 'mine', code: 'REJECTED' }])
+        : undefined;
     expect(await thrownBy(upstream.write({ ...deletion, failureOf }))).toMatchObject({
       message: 'mine',
     });

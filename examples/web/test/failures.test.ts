@@ -68,8 +68,8 @@ const scenes: Record<LipsyncErrorCode | 'FUTURE', Scene> = {
   IDEMPOTENCY_CONFLICT: {
     async provoke({ page }, { app }) {
       const idempotencyKey = 'used';
-      const video = { id: await findVideoId(app) };
-      const input = (text: string) => ({ video, speech: { text: { text } } });
+      const video = { videoId: await findVideoId(app) };
+      const input = (text: string) => ({ video, speech: { script: { text } } });
       await app.ask(
         `mutation ($input: CreateLipsyncInput!) {
           createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } }
@@ -190,7 +190,7 @@ const scenes: Record<LipsyncErrorCode | 'FUTURE', Scene> = {
 
 async function findVideoId({ ask }: TestPage['app']): Promise<string> {
   const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   return data?.videos.nodes[0]?.id ?? '';
 }

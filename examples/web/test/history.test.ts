@@ -33,11 +33,11 @@ afterEach(() => visitor.close());
 async function createAndFinish(text: string, reference: string): Promise<void> {
   const { ask } = testPage.app;
   const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
+    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
   );
   const input = {
-    video: { id: data?.videos.nodes.at(-1)?.id },
-    speech: { text: { text } },
+    video: { videoId: data?.videos.nodes.at(-1)?.id },
+    speech: { script: { text } },
     reference,
   };
   const created = await ask<{ createLipsync: { lipsync?: { id: string } } }>(

@@ -44,8 +44,8 @@ export const createLipsyncDocument = `mutation CreateLipsync($input: CreateLipsy
     __typename
     ... on CreateLipsyncSuccess { replayed lipsync { ...Lipsync } }
     ... on OutcomeUnknownError { lipsync { ...Lipsync } }
-    ... on InvalidInputError { issues { path message } }
-    ... on RateLimitedError { reason }
+    ... on InvalidInputError { issues { path message code } }
+    ... on RateLimitedError { limit }
     ... on LipsyncError { ${failure} }
   }
 }
@@ -57,7 +57,7 @@ export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsy
     ... on LipsyncCancelled { lipsync { ...Lipsync } }
     ... on LipsyncTrackingStopped { lipsync { ...Lipsync } }
     ... on LipsyncAlreadyFinished { lipsync { ...Lipsync } }
-    ... on InvalidInputError { issues { path message } }
+    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }
@@ -71,7 +71,7 @@ export const watchLipsyncDocument = `subscription WatchLipsync($id: ID!, $after:
       failure { ${failure} }
       lipsync { ...Lipsync }
     }
-    ... on InvalidInputError { issues { path message } }
+    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }
@@ -81,7 +81,7 @@ export const createUploadDocument = `mutation CreateUpload($input: CreateUploadI
   answer: createUpload(input: $input) {
     __typename
     ... on CreateUploadSuccess { uploadUrl }
-    ... on InvalidInputError { issues { path message } }
+    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }` as TypedDocument<CreateUploadMutation, CreateUploadMutationVariables>;

@@ -26,7 +26,7 @@ export type UploadOptions = {
 
 /** By `__typename`. */
 export type UploadAnswer =
-  /** Pass the id to `createLipsync` as `uploadId` or `audioUploadId`. */
+  /** Pass the id to `createLipsync` as the `uploadId` of its `video` or `speech`. */
   | { __typename: 'UploadReady'; id: string; durationSeconds: number | null }
   /** The server refused the file. `retryable`: another call with the same file may succeed. */
   | (Omit<LipsyncFailure, 'code'> & { __typename: 'UploadRefused'; code: string })

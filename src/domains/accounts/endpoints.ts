@@ -151,14 +151,14 @@ export async function getFeatures(
 function signInFailureOf(status: number, body: unknown): Failure | undefined {
   if (status === 400) {
     const message = 'The video service rejected this input for reconnecting the account.';
-    return new InvalidInputError([{ path: ['input'], message }]);
+    return new InvalidInputError([{ path: ['input'], message, code: 'REJECTED' }]);
   }
   const text = errorTextOf(body);
   if (status !== 401 || text === undefined || /^unauthorized\.?$/i.test(text.trim())) {
     return undefined;
   }
   const message = 'The video service could not sign in with this password.';
-  return new InvalidInputError([{ path: ['input', 'password'], message }]);
+  return new InvalidInputError([{ path: ['input', 'password'], message, code: 'REJECTED' }]);
 }
 
 function accountPath(email: string): string {

@@ -1,7 +1,9 @@
+import { AccountPendingError, InvalidInputError, NotFoundError } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { defineEntity } from '../../graphql/entity.ts';
 import {
   accessErrors,
+  answerWithin,
   ErrorCodeRef,
   LipsyncErrorRef,
   upstreamErrors,
@@ -39,11 +41,11 @@ export const AccountRef = builder.loadableNode('Account', {
     inFlight: t.exposeInt('inFlight', {
       description: 'How many lip-syncs of this server hold one of its slots now.',
     }),
-    others: t.exposeInt('externalLoad', {
+    externalJobCount: t.exposeInt('externalLoad', {
       description:
         'How many of its slots are taken by jobs that were not started by this server. Read from the video service while lip-syncs wait.',
     }),
-    waiting: t.exposeInt('waiting', {
+    waitingCount: t.exposeInt('waiting', {
       description:
         'How many lip-syncs wait for this account in particular, because their source video is in it.',
     }),
@@ -104,6 +106,8 @@ const AccountListRef = builder.objectRef<{ nodes: AccountOverview[] }>('AccountL
   }),
 });
 
+const listFailures = [...upstreamErrors, ...accessErrors];
+
 builder.queryField('accounts', (t) =>
   t.field({
     type: AccountListRef,
@@ -113,7 +117,7 @@ builder.queryField('accounts', (t) =>
       'The accounts at the video service, with their load and credits. Needs the scope admin.',
     authScopes: { scope: 'admin' },
     errors: {
-      types: [...upstreamErrors, ...accessErrors],
+      types: listFailures,
       union: {
         ...forAdmins,
         name: 'AccountsResult',
@@ -121,7 +125,7 @@ builder.queryField('accounts', (t) =>
       },
     },
     resolve: async (_root, _args, { services }) => ({
-      nodes: await services.accounts.listWithCredits(),
+      nodes: await answerWithin(listFailures, services.accounts.listWithCredits()),
     }),
   }),
 );
@@ -155,6 +159,8 @@ const ReconnectSuccessRef = builder
     }),
   });
 
+const reconnectFailures = [InvalidInputError, NotFoundError, AccountPendingError, ...listFailures];
+
 builder.mutationField('reconnectAccount', (t) =>
   t.field({
     type: ReconnectSuccessRef,
@@ -171,19 +177,20 @@ builder.mutationField('reconnectAccount', (t) =>
       }),
     },
     errors: {
-      types: [...upstreamErrors, ...accessErrors],
+      types: reconnectFailures,
       union: {
         ...forAdmins,
         name: 'ReconnectAccountResult',
         description: 'The account, or why it could not be signed in.',
       },
     },
-    resolve: async (_root, { input }, { services }) => ({
-      account: await services.accounts.reconnectAccount({
+    resolve: async (_root, { input }, { services }) => {
+      const reconnection = services.accounts.reconnectAccount({
         accountId: keyOf('Account', input.accountId),
         password: input.password,
         maxJobs: input.maxJobs ?? null,
-      }),
-    }),
+      });
+      return { account: await answerWithin(reconnectFailures, reconnection) };
+    },
   }),
 );

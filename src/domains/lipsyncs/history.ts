@@ -52,7 +52,11 @@ export async function deleteLipsync(
     if (lipsync === null) throw new NotFoundError('The lip-sync');
     if (!isTerminal(lipsync.status)) {
       throw new InvalidInputError([
-        { path: ['input', 'id'], message: 'The lip-sync has not finished. Cancel it first.' },
+        {
+          path: ['input', 'id'],
+          message: 'The lip-sync has not finished. Cancel it first.',
+          code: 'WRONG_STATUS',
+        },
       ]);
     }
     await deleteLipsyncRow(tx, id);

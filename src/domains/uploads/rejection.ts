@@ -1,5 +1,6 @@
 import {
   type Failure,
+  type InputIssueCode,
   InvalidInputError,
   QuotaExceededError,
   type StoredFailure,
@@ -28,6 +29,21 @@ export type RejectionReason =
   /** The upstream rejected the file or was not available: the failure's code says which. */
   | 'UPSTREAM';
 
+/** The code of the issue for a rejection that is the fault of the request. */
+const issueCodes: Record<RejectionReason, InputIssueCode> = {
+  UNKNOWN: 'UNKNOWN_ID',
+  EXPIRED: 'WRONG_STATUS',
+  USED: 'WRONG_STATUS',
+  BUSY: 'WRONG_STATUS',
+  WRONG_SIZE: 'WRONG_SIZE',
+  TOO_LARGE: 'TOO_LARGE',
+  WRONG_KIND: 'WRONG_KIND',
+  STALLED: 'INCOMPLETE',
+  CLIENT_LEFT: 'INCOMPLETE',
+  SERVER_STOPS: 'INCOMPLETE',
+  UPSTREAM: 'REJECTED',
+};
+
 /**
  * Thrown and caught within this slice. An `Error`, unlike the failure that it carries, because it passes through Node's
  * streams, which require one.
@@ -41,7 +57,7 @@ export class UploadRejection extends Error {
     this.reason = reason;
     this.failure =
       typeof failure === 'string'
-        ? new InvalidInputError([{ path: ['file'], message: failure }])
+        ? new InvalidInputError([{ path: ['file'], message: failure, code: issueCodes[reason] }])
         : failure;
   }
 

@@ -1,7 +1,17 @@
-import { InvalidInputError, restoreFailure } from '../../errors.ts';
+import {
+  AccountPendingError,
+  InvalidInputError,
+  QuotaExceededError,
+  restoreFailure,
+} from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { defineEntity } from '../../graphql/entity.ts';
-import { accessErrors, LipsyncErrorRef, upstreamErrors } from '../../graphql/errors.ts';
+import {
+  accessErrors,
+  answerWithin,
+  LipsyncErrorRef,
+  upstreamErrors,
+} from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { upstreamCallCost } from '../../graphql/prices.ts';
 import type { Upload, UploadKind, UploadService, UploadState } from './service.ts';
@@ -20,8 +30,8 @@ const UploadKindRef = builder.enumType('UploadKind', {
   } satisfies Record<UploadKind, object>,
 });
 
-const UploadStateRef = builder.enumType('UploadState', {
-  description: 'The state of an upload. READY, FAILED and EXPIRED are final.',
+const UploadStatusRef = builder.enumType('UploadStatus', {
+  description: 'The status of an upload. READY, FAILED and EXPIRED are final.',
   values: {
     WAITING: { description: 'No byte has arrived. The upload URL accepts the file.' },
     RECEIVING: { description: 'The file is arriving and is being forwarded to the video service.' },
@@ -46,9 +56,9 @@ export const UploadRef = builder.loadableNode('Upload', {
       description: 'The use of the file.',
       resolve: ({ kind }) => kind,
     }),
-    state: t.field({
-      type: UploadStateRef,
-      description: 'The state of the upload.',
+    status: t.field({
+      type: UploadStatusRef,
+      description: 'The status of the upload.',
       resolve: ({ state }) => state,
     }),
     contentType: t.exposeString('contentType', {
@@ -56,7 +66,7 @@ export const UploadRef = builder.loadableNode('Upload', {
         'The media type: as declared until the upload is READY, then as detected from the content.',
     }),
     size: t.field({
-      type: 'BigInt',
+      type: 'SafeInt',
       nullable: true,
       description:
         'The size in bytes: as declared until the upload is READY, then as received. Null if unknown.',
@@ -86,7 +96,7 @@ export const UploadRef = builder.loadableNode('Upload', {
     failure: t.field({
       type: LipsyncErrorRef,
       nullable: true,
-      description: 'Why the upload FAILED. Null in any other state.',
+      description: 'Why the upload FAILED. Null in any other status.',
       resolve: ({ failure }) => (failure === null ? null : restoreFailure(failure)),
     }),
   }),
@@ -118,7 +128,7 @@ const CreateUploadInputRef = builder.inputType('CreateUploadInput', {
         'The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives.',
     }),
     size: t.field({
-      type: 'BigInt',
+      type: 'SafeInt',
       description:
         'The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected.',
     }),
@@ -139,9 +149,10 @@ const CreateSuccessRef = builder
         description: 'The upload.',
         resolve: ({ upload }) => upload,
       }),
-      uploadUrl: t.exposeString('uploadUrl', {
+      uploadUrl: t.expose('uploadUrl', {
+        type: 'URL',
         description:
-          'The URL for the raw bytes of the file: one HTTP PUT, before `expiresAt`. The URL is the only credential, so keep it secret; it works once. The response is JSON: `id`, `state` and `durationSeconds`, or `code` and `message`.',
+          'The URL for the raw bytes of the file: one HTTP PUT, before `expiresAt`. The URL is the only credential, so keep it secret; it works once. The response is JSON: `id`, `status` and `durationSeconds`, or `code` and `message`.',
       }),
     }),
   });
@@ -157,6 +168,8 @@ const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').im
   }),
 });
 
+const audioFailures = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
+
 builder.mutationFields((t) => ({
   createUpload: t.field({
     type: CreateSuccessRef,
@@ -167,7 +180,7 @@ builder.mutationFields((t) => ({
       input: t.arg({ type: CreateUploadInputRef, required: true, description: 'The file.' }),
     },
     errors: {
-      types: [InvalidInputError, ...accessErrors],
+      types: [InvalidInputError, QuotaExceededError, ...accessErrors],
       union: { name: 'CreateUploadResult', description: 'The upload, or why it was not created.' },
     },
     resolve: (_, { input }, { caller, services }) => services.uploads.create(caller.owner, input),
@@ -182,9 +195,10 @@ builder.mutationFields((t) => ({
       file: t.arg({ type: 'File', required: true, description: 'A WAV or MP3 file.' }),
     },
     errors: {
-      types: [...upstreamErrors, ...accessErrors],
+      types: audioFailures,
       union: { name: 'UploadAudioResult', description: 'The upload, or why it was not created.' },
     },
-    resolve: (_, { file }, { caller, services }) => services.uploads.sendAudio(caller.owner, file),
+    resolve: (_, { file }, { caller, services }) =>
+      answerWithin(audioFailures, services.uploads.sendAudio(caller.owner, file)),
   }),
 }));

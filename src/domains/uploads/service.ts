@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { checkInput } from '../../check-input.ts';
+import { breaks, checkInput } from '../../check-input.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
@@ -85,6 +85,8 @@ export function createUploadService(deps: UploadDependencies): UploadService {
   };
 }
 
+const filenameMessage = `filename must have 1 to ${maxFilenameLength} characters.`;
+
 const sizeMessage = 'size must be between 1 byte and 5 GB.';
 
 /** `contentType` becomes the name that the upstream uses. */
@@ -94,19 +96,18 @@ function inputShape(kind: UploadKind) {
       const contentType = readContentType(kind, declared);
       if (contentType !== null) return contentType;
       const message = `contentType must be one of ${listContentTypes(kind)}.`;
-      context.addIssue({ code: 'custom', message });
+      context.addIssue({ code: 'custom', message, params: { issueCode: 'WRONG_KIND' } });
       return z.NEVER;
     }),
     size: z.coerce.number().min(1, sizeMessage).max(maxUploadBytes, sizeMessage).nullish(),
     filename: z
       .string()
       .refine((name) => !hasControlCharacters(name), {
-        message: 'filename must not contain control characters.',
+        ...breaks('INVALID_CHARACTER', 'filename must not contain control characters.'),
         abort: true,
       })
-      .refine((name) => name !== '' && [...name].length <= maxFilenameLength, {
-        message: `filename must have 1 to ${maxFilenameLength} characters.`,
-      })
+      .refine((name) => name !== '', breaks('REQUIRED', filenameMessage))
+      .refine((name) => [...name].length <= maxFilenameLength, breaks('TOO_LONG', filenameMessage))
       .nullish(),
   });
 }
@@ -172,7 +173,7 @@ async function sendAudio(
 ): Promise<Upload> {
   if (file.size > maxInlineBytes) {
     const message = 'The file is larger than 25 MB. Use createUpload, which takes up to 5 GB.';
-    throw new InvalidInputError([{ path: ['file'], message }]);
+    throw new InvalidInputError([{ path: ['file'], message, code: 'TOO_LARGE' }]);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const expected = { kind: 'AUDIO', contentType: 'audio/wav', size: bytes.byteLength } as const;
@@ -221,6 +222,6 @@ async function transferBytes(
 /** Issues of the upstream refer to its own input; here the input is the argument `file`. */
 function atFileArgument({ failure }: UploadRejection) {
   return failure instanceof InvalidInputError
-    ? new InvalidInputError(failure.issues.map(({ message }) => ({ path: ['file'], message })))
+    ? new InvalidInputError(failure.issues.map((issue) => ({ ...issue, path: ['file'] })))
     : failure;
 }

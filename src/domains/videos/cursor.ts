@@ -25,7 +25,7 @@ export function readCursor(argument: 'after' | 'before', text: string): Cursor {
   const parsed = text.length <= maxCursorLength ? cursorShape.safeParse(parseJson(text)) : null;
   if (!parsed?.success) {
     const message = `The cursor does not belong to this list: ${argument} takes a cursor from an earlier page.`;
-    throw new InvalidInputError([{ path: [argument], message }]);
+    throw new InvalidInputError([{ path: [argument], message, code: 'INVALID_CURSOR' }]);
   }
   const [at, key, offsets] = parsed.data;
   return { position: { at, key }, offsets };

@@ -26,7 +26,7 @@ export function createVideoList(deps: VideoDependencies, reader: VideoReader) {
   ): Promise<VideoPage> => {
     const range = parsePageArguments(request);
     const filter: VideoFilter = {
-      status: request.filter?.status ?? null,
+      statuses: request.filter?.statuses ?? null,
       createdAfter: request.filter?.createdAfter ?? null,
       createdBefore: request.filter?.createdBefore ?? null,
     };

@@ -13,7 +13,7 @@ export type VideoPosition = {
 };
 
 export type VideoFilter = {
-  status: readonly VideoStatus[] | null;
+  statuses: readonly VideoStatus[] | null;
   /** Exclusive. */
   createdAfter: Date | null;
   /** Exclusive. */
@@ -39,9 +39,9 @@ export function numberOf({ key }: VideoPosition): bigint {
 }
 
 export function matchesFilter(video: StoredVideo, filter: VideoFilter): boolean {
-  const { status, createdAfter, createdBefore } = filter;
+  const { statuses, createdAfter, createdBefore } = filter;
   const { at } = positionOf(video);
-  if (status !== null && !status.includes(video.status)) return false;
+  if (statuses !== null && !statuses.includes(video.status)) return false;
   if (createdAfter !== null && at <= createdAfter.getTime()) return false;
   return createdBefore === null || at < createdBefore.getTime();
 }

@@ -15,7 +15,7 @@ export async function listOwnVideos(
   const { direction, count, cursor } = range;
   const read = (part: Pick<Start, 'position' | 'direction'> & { limit: number }) =>
     readOwnVideos(sql, {
-      ...{ owner, status: filter.status, direction: part.direction, limit: part.limit },
+      ...{ owner, statuses: filter.statuses, direction: part.direction, limit: part.limit },
       ...boundsOf({ ...part, filter }),
     });
   const position = cursor?.position ?? null;

@@ -26,12 +26,14 @@ export function parsePageArguments({ first, after, last, before }: VideoPageRequ
     issues.push({
       path: [backwardArgument(last)],
       message: 'Use first and after, or last and before, but not both.',
+      code: 'NOT_COMBINABLE',
     });
   }
   if (isGiven(last) && !isGiven(before)) {
     issues.push({
       path: ['last'],
       message: 'last requires before: the list is read from the newest video.',
+      code: 'REQUIRED',
     });
   }
   if (issues.length > 0) throw new InvalidInputError(issues);
@@ -50,7 +52,8 @@ function backwardArgument(last: VideoPageRequest['last']): string {
 
 function checkCount(name: 'first' | 'last', count: number | null | undefined): InputIssue[] {
   if (!isGiven(count) || (count >= 1 && count <= maxCount)) return [];
-  return [{ path: [name], message: `${name} must be from 1 to ${maxCount}.` }];
+  const message = `${name} must be from 1 to ${maxCount}.`;
+  return [{ path: [name], message, code: 'OUT_OF_RANGE' }];
 }
 
 function isGiven<T>(value: T | null | undefined): value is T {

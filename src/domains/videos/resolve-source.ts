@@ -63,5 +63,7 @@ async function readFinished(
   const message = isFinalStatus(found.status)
     ? 'This video was not created successfully, so it cannot be used.'
     : 'The video is not finished yet. Try again when it is COMPLETED.';
-  throw new InvalidInputError([{ path: ['input', 'video', 'id'], message }]);
+  throw new InvalidInputError([
+    { path: ['input', 'video', 'videoId'], message, code: 'WRONG_STATUS' },
+  ]);
 }

@@ -1,10 +1,10 @@
-import { Failure } from '../../errors.ts';
+import { AccountPendingError, Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
 import { isAdmitted } from '../../graphql/access.ts';
 import { builder } from '../../graphql/builder.ts';
 import { setShared } from '../../graphql/cache-hints.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
 import { defineEntity } from '../../graphql/entity.ts';
-import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
+import { accessErrors, answerWithin, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { listOf, pageSize, upstreamCallCost } from '../../graphql/prices.ts';
 import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
@@ -37,17 +37,20 @@ export const VideoRef = builder.loadableNode('Video', {
   },
   fields: (t) => ({
     status: t.expose('status', { type: VideoStatusRef, description: 'The status of the video.' }),
-    url: t.string({
+    url: t.field({
+      type: 'URL',
       nullable: true,
       description:
         'The URL of the MP4. Null unless the video is COMPLETED, and after its deletion.',
       resolve: ({ status, url }) => (status === 'COMPLETED' ? url : null),
     }),
-    posterUrl: t.exposeString('posterUrl', {
+    posterUrl: t.expose('posterUrl', {
+      type: 'URL',
       nullable: true,
       description: 'The URL of an image of the first frame. Null if there is none.',
     }),
-    lastFrameUrl: t.exposeString('lastFrameUrl', {
+    lastFrameUrl: t.expose('lastFrameUrl', {
+      type: 'URL',
       nullable: true,
       description: 'The URL of an image of the last frame. Null if there is none.',
     }),
@@ -92,7 +95,7 @@ export const VideoRef = builder.loadableNode('Video', {
       description: 'Width to height, such as `3:4`. Null if the video service does not report it.',
     }),
     seed: t.expose('seed', {
-      type: 'BigInt',
+      type: 'SafeInt',
       nullable: true,
       description:
         'The seed of the random generator. Null if the video service does not report it.',
@@ -146,7 +149,7 @@ const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').imple
 const VideoFilterRef = builder.inputType('VideoFilter', {
   description: 'Which videos are listed: those that match every given condition.',
   fields: (t) => ({
-    status: t.field({
+    statuses: t.field({
       type: [VideoStatusRef],
       description: 'Only videos with one of these statuses.',
     }),
@@ -160,6 +163,8 @@ const VideoFilterRef = builder.inputType('VideoFilter', {
     }),
   }),
 });
+
+const listFailures = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
 
 builder.queryFields((t) => ({
   videos: t.field({
@@ -183,7 +188,7 @@ builder.queryFields((t) => ({
       filter: t.arg({ type: VideoFilterRef, description: 'Which videos are listed.' }),
     },
     errors: {
-      types: [...upstreamErrors, ...accessErrors],
+      types: listFailures,
       union: {
         name: 'VideosResult',
         description: 'A page of videos, or why it could not be read.',
@@ -192,7 +197,7 @@ builder.queryFields((t) => ({
     resolve: async (...[, args, context, info]) => {
       const { caller, services, signal } = context;
       const viewer = viewerOf(caller);
-      const page = await services.videos.list(viewer, args, signal);
+      const page = await answerWithin(listFailures, services.videos.list(viewer, args, signal));
       if (viewer.canSeeAll) setShared(context, info);
       return page;
     },
@@ -223,6 +228,8 @@ const DeleteSuccessRef = builder
     }),
   });
 
+const deleteFailures = [NotFoundError, ...listFailures];
+
 builder.mutationField('deleteVideo', (t) =>
   t.field({
     type: DeleteSuccessRef,
@@ -237,17 +244,18 @@ builder.mutationField('deleteVideo', (t) =>
       input: t.arg({ type: DeleteInputRef, required: true, description: 'The video to delete.' }),
     },
     errors: {
-      types: [...upstreamErrors, ...accessErrors],
+      types: deleteFailures,
       union: {
         name: 'DeleteVideoResult',
         description: 'The deleted video, or why it was not deleted.',
       },
     },
     resolve: async (_root, { input }, { caller, services }) => {
-      await services.videos.remove(viewerOf(caller), {
+      const removal = services.videos.remove(viewerOf(caller), {
         key: keyOf('Video', input.id),
         canDeleteAll: caller.scopes.has('videos:write'),
       });
+      await answerWithin(deleteFailures, removal);
       return { deletedVideoId: input.id };
     },
   }),

@@ -141,7 +141,7 @@ export type OwnVideosRange = {
   /** From `olderThan` on, or from `newerThan` on. */
   direction: 'older' | 'newer';
   limit: number;
-  status: readonly VideoStatus[] | null;
+  statuses: readonly VideoStatus[] | null;
 };
 
 /**
@@ -168,7 +168,7 @@ export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<St
      ) page order by ${inOrder}`,
     [
       range.owner,
-      range.status ?? videoStatuses,
+      range.statuses ?? videoStatuses,
       ...[olderThan?.at ?? null, olderThan?.number ?? null, olderThan?.key ?? null],
       ...[newerThan?.at ?? null, newerThan?.number ?? null, newerThan?.key ?? null],
       range.limit,

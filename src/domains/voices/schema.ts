@@ -1,7 +1,8 @@
+import { AccountPendingError, InvalidInputError } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { setCacheHint, setShared } from '../../graphql/cache-hints.ts';
 import { defineEntity } from '../../graphql/entity.ts';
-import { accessErrors, upstreamErrors } from '../../graphql/errors.ts';
+import { accessErrors, answerWithin, upstreamErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import type { Voice, VoiceService } from './service.ts';
@@ -30,7 +31,8 @@ export const VoiceRef = builder.loadableNode('Voice', {
       nullable: true,
       description: 'The name of the voice. Null if the video service gives none.',
     }),
-    previewUrl: t.exposeString('previewUrl', {
+    previewUrl: t.expose('previewUrl', {
+      type: 'URL',
       nullable: true,
       description: 'A sound file in which the voice speaks. Null if there is none.',
     }),
@@ -52,6 +54,8 @@ const VoiceListRef = builder.objectRef<{ nodes: Voice[] }>('VoiceList').implemen
   }),
 });
 
+const failureKinds = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
+
 builder.queryFields((t) => ({
   voices: t.field({
     type: VoiceListRef,
@@ -59,11 +63,11 @@ builder.queryFields((t) => ({
     description: 'The voices that can speak the text of a lip-sync. Needs the scope lipsync:read.',
     authScopes: { scope: 'lipsync:read' },
     errors: {
-      types: [...upstreamErrors, ...accessErrors],
+      types: failureKinds,
       union: { name: 'VoicesResult', description: 'The voices, or why they could not be read.' },
     },
     resolve: async (...[, , context, info]) => {
-      const nodes = await context.services.voices.list(context.signal);
+      const nodes = await answerWithin(failureKinds, context.services.voices.list(context.signal));
       // The upstream sometimes gives an empty list by mistake, which must not be cached.
       if (nodes.length > 0) {
         setCacheHint(context, info, maxAgeSeconds);

@@ -1,16 +1,19 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import type { InputIssue } from '../../errors.ts';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Network = [Address, number];
+
+export type UrlProblem = Pick<InputIssue, 'code' | 'message'>;
 
 /**
  * Decides which hosts webhooks can be sent to. Two checks: one of the URL when a lip-sync is created, and one of the
  * resolved address when the connection is made, because a host name reveals nothing until it is resolved.
  */
 export type AddressRules = {
-  /** Null if the URL is accepted, otherwise the reason as a message for the caller. Does not resolve host names. */
-  checkUrl(url: string): string | null;
+  /** Null if the URL is accepted, otherwise what is wrong with it, for the caller. Does not resolve host names. */
+  checkUrl(url: string): UrlProblem | null;
   /** @param host as `hostOf` returns it @param address the resolved address of the connection */
   isAllowed(host: string, address: string): boolean;
   /** Whether the host is one of the names that are allowed although they are not public. */
@@ -18,9 +21,15 @@ export type AddressRules = {
 };
 
 const maxUrlLength = 2048;
-const invalidUrlMessage =
-  'callbackUrl must be an http or https URL of at most 2048 characters, without credentials.';
-const notPublicMessage = 'callbackUrl must point to a server on the public internet.';
+const invalidUrl: UrlProblem = {
+  code: 'INVALID_FORMAT',
+  message:
+    'callbackUrl must be an http or https URL of at most 2048 characters, without credentials.',
+};
+const notPublic: UrlProblem = {
+  code: 'NOT_ALLOWED',
+  message: 'callbackUrl must point to a server on the public internet.',
+};
 
 /**
  * Metadata services of clouds, which give credentials to any process that asks. Always blocked, also if
@@ -75,13 +84,13 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
     isAllowedName: (host) => names.has(host),
     checkUrl(text) {
       const url = parseUrl(text);
-      if (url === null) return invalidUrlMessage;
+      if (url === null) return invalidUrl;
       const host = hostOf(url);
-      if (metadataNames.has(host)) return notPublicMessage;
+      if (metadataNames.has(host)) return notPublic;
       // localhost and its subdomains are loopback on every machine. Other names are resolved when the webhook is sent.
       const hosts = /^(.+\.)?localhost$/.test(host) ? ['127.0.0.1', '::1'] : [host];
       const isName = hosts.every((address) => isIP(address) === 0);
-      return isName || hosts.some((address) => isAllowed(host, address)) ? null : notPublicMessage;
+      return isName || hosts.some((address) => isAllowed(host, address)) ? null : notPublic;
     },
   };
 }

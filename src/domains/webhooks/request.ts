@@ -6,7 +6,19 @@ import type { Delivery, LipsyncEvent } from './store.ts';
 /** The events that a lip-sync can be created with in `callbackEvents`. */
 export type WebhookEvent = 'SUBMITTED' | 'GENERATING' | 'FINISHED';
 
-type EventOfStatus = { event: WebhookEvent; type: string };
+export const webhookEventTypes = [
+  'lipsync.submitted',
+  'lipsync.generating',
+  'lipsync.completed',
+  'lipsync.failed',
+  'lipsync.moderated',
+  'lipsync.cancelled',
+  'lipsync.expired',
+] as const;
+/** The `type` of a webhook. */
+export type WebhookEventType = (typeof webhookEventTypes)[number];
+
+type EventOfStatus = { event: WebhookEvent; type: WebhookEventType };
 
 /**
  * The statuses that send a webhook. QUEUED and SUBMITTING do not: the answer to `createLipsync` contains them already, and
@@ -23,7 +35,10 @@ const eventByStatus: Readonly<Record<string, EventOfStatus>> = {
 };
 
 /** The `type` of the webhook for a change to this status; null if the lip-sync did not subscribe to it. */
-export function eventTypeOf(status: string, subscribed: readonly WebhookEvent[]): string | null {
+export function eventTypeOf(
+  status: string,
+  subscribed: readonly WebhookEvent[],
+): WebhookEventType | null {
   const found = eventByStatus[status];
   return found !== undefined && subscribed.includes(found.event) ? found.type : null;
 }

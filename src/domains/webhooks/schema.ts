@@ -5,6 +5,7 @@ import { accessErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import { LipsyncRef } from '../lipsyncs/schema/lipsync.ts';
+import { type WebhookEventType, webhookEventTypes } from './request.ts';
 import type {
   Delivery,
   DeliveryState,
@@ -18,6 +19,16 @@ declare module '../../graphql/context.ts' {
     webhooks: WebhookService;
   }
 }
+
+const eventTypeDescriptions: Record<WebhookEventType, string> = {
+  'lipsync.submitted': 'The video service accepted the job.',
+  'lipsync.generating': 'The video service is generating the video.',
+  'lipsync.completed': 'The video is ready.',
+  'lipsync.failed': 'The video could not be generated.',
+  'lipsync.moderated': "The video service's moderation rejected the content.",
+  'lipsync.cancelled': 'The lip-sync was cancelled.',
+  'lipsync.expired': 'The lip-sync was not submitted by its `expiresAt`.',
+};
 
 export const WebhookEventRef = builder.enumType('WebhookEvent', {
   description: 'An event of a lip-sync that can be sent as a webhook to its `callbackUrl`.',
@@ -36,8 +47,19 @@ export const WebhookEventRef = builder.enumType('WebhookEvent', {
   } satisfies Record<WebhookEvent, object>,
 });
 
-const DeliveryStateRef = builder.enumType('WebhookDeliveryState', {
-  description: 'The state of a webhook delivery.',
+const WebhookEventTypeRef = builder.enumType('WebhookEventType', {
+  description:
+    'The type of a webhook. In the body of the webhook it is written `lipsync.completed`, for example.',
+  values: Object.fromEntries(
+    webhookEventTypes.map((value) => [
+      value.toUpperCase().replace('.', '_'),
+      { value, description: `${eventTypeDescriptions[value]} Sent as \`${value}\`.` },
+    ]),
+  ),
+});
+
+const DeliveryStatusRef = builder.enumType('WebhookDeliveryStatus', {
+  description: 'The status of a webhook delivery.',
   values: {
     PENDING: { description: 'It is being sent, or it waits for its next attempt.' },
     DELIVERED: { description: 'The receiver accepted it with a 2xx status.' },
@@ -80,18 +102,20 @@ export const WebhookDeliveryRef = builder.loadableNode('WebhookDelivery', {
       ? services.webhooks.findByKeys(caller.owner, keys)
       : Promise.resolve(keys.map(() => null)),
   fields: (t) => ({
-    type: t.exposeString('eventType', {
-      description: 'The type of the event, such as `lipsync.completed` or `lipsync.failed`.',
+    type: t.expose('eventType', {
+      type: WebhookEventTypeRef,
+      description: 'The type of the event: the `type` in the body of the webhook.',
     }),
     sequence: t.exposeInt('eventSequence', {
       description: 'The sequence of the event in the event log of its lip-sync.',
     }),
-    url: t.exposeString('url', {
+    url: t.expose('url', {
+      type: 'URL',
       description: 'The URL it is sent to: the `callbackUrl` of the lip-sync.',
     }),
-    state: t.field({
-      type: DeliveryStateRef,
-      description: 'The state of the delivery.',
+    status: t.field({
+      type: DeliveryStatusRef,
+      description: 'The status of the delivery.',
       resolve: ({ state }) => state,
     }),
     attempts: t.exposeInt('attempts', {
@@ -119,7 +143,7 @@ export const WebhookDeliveryRef = builder.loadableNode('WebhookDelivery', {
       type: 'DateTime',
       nullable: true,
       description:
-        'When the next attempt is planned. Null during an attempt, and once the state is DELIVERED or FAILED.',
+        'When the next attempt is planned. Null during an attempt, and once the status is DELIVERED or FAILED.',
       resolve: ({ nextAttemptAt }) => nextAttemptAt,
     }),
     deliveredAt: t.field({
@@ -162,7 +186,7 @@ const RedeliverSuccessRef = builder
     fields: (t) => ({
       delivery: t.field({
         type: WebhookDeliveryRef,
-        description: 'The delivery, whose state is now PENDING.',
+        description: 'The delivery, whose status is now PENDING.',
         resolve: ({ delivery }) => delivery,
       }),
     }),

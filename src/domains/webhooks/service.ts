@@ -3,6 +3,7 @@ import type { Database, Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import type { UrlProblem } from './address-rules.ts';
 import { createAddressRules } from './address-rules.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { createDispatcher } from './dispatch.ts';
@@ -57,8 +58,8 @@ export type LipsyncChange = {
 };
 
 export type WebhookService = {
-  /** Null if the URL is accepted, otherwise the reason. The address that its host resolves to is checked on each attempt. */
-  checkUrl(url: string): string | null;
+  /** Null if the URL is accepted, otherwise what is wrong with it. The address that its host resolves to is checked on each attempt. */
+  checkUrl(url: string): UrlProblem | null;
   /** Sends one POST that is no delivery: unsigned, not retried and not stored. Null if `signal` aborted it. */
   sendOnce(request: WebhookRequest, signal: AbortSignal): Promise<AttemptOutcome | null>;
   /**

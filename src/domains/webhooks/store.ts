@@ -1,6 +1,7 @@
 import type { Sql } from '../../database/connect.ts';
 import { mapRow } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
+import type { WebhookEventType } from './request.ts';
 import type { WebhookProblem } from './sender.ts';
 
 const deliveryStates = ['PENDING', 'DELIVERED', 'FAILED'] as const;
@@ -12,7 +13,7 @@ export type Delivery = {
   owner: string;
   lipsyncId: string;
   eventSequence: number;
-  eventType: string;
+  eventType: WebhookEventType;
   url: string;
   /** The name and port of the receiver, from the URL. */
   host: string;

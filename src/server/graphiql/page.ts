@@ -12,7 +12,7 @@ import { createTabs, speakAudio } from './tabs.ts';
 
 /** The ids for the variables of the prepared tabs. Executed as the visitor, so that it returns only data of the visitor. */
 const newestQuery = parse(`{
-  videos(first: 1, filter: { status: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
+  videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } }
   lipsyncs(first: 1) { edges { node { id } } }
 }`);
 

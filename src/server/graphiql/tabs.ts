@@ -20,7 +20,7 @@ const videos = `# Videos of persons that can speak a text,
 query Videos {
   videos(
     first: 5
-    filter: { status: [COMPLETED] }
+    filter: { statuses: [COMPLETED] }
   ) {
     ... on VideoConnection {
       nodes {
@@ -59,8 +59,8 @@ mutation CreateLipsync(
 ) {
   createLipsync(
     input: {
-      video: { id: $video }
-      speech: { text: { text: $text } }
+      video: { videoId: $video }
+      speech: { script: { text: $text } }
       reference: "graphiql"
     }
   ) {
@@ -106,7 +106,7 @@ mutation CreateUpload {
     __typename
     ... on CreateUploadSuccess {
       uploadUrl
-      upload { id state expiresAt }
+      upload { id status expiresAt }
     }
     ... on InvalidInputError {
       issues { path message }
@@ -121,8 +121,8 @@ export const speakAudio = `# The newest video speaks your upload.
 mutation SpeakAudio($video: ID!, $audio: ID!) {
   createLipsync(
     input: {
-      video: { id: $video }
-      speech: { audioUploadId: $audio }
+      video: { videoId: $video }
+      speech: { uploadId: $audio }
       reference: "graphiql"
     }
   ) {

@@ -107,7 +107,7 @@ async function receiveFile(
 function toResponse(reception: Reception): UploadResponse {
   if (reception.kind === 'rejected') return toErrorResponse(reception.reason, reception.failure);
   const { id, state, durationSeconds } = reception.upload;
-  return { status: 200, body: { id: encodeId('Upload', id), state, durationSeconds } };
+  return { status: 200, body: { id: encodeId('Upload', id), status: state, durationSeconds } };
 }
 
 function toErrorResponse(reason: RejectionReason, failure: Failure): UploadResponse {

@@ -39,8 +39,8 @@ export function checkTarget(
     const message = `extensions.subscription does not follow the callback protocol 1.0, or its heartbeatIntervalMs is neither 0 nor at least ${minIntervalMs}.`;
     return { data: null, error: requestError('BAD_REQUEST', message) };
   }
-  const reason = webhooks.checkUrl(data.callbackUrl);
-  return reason === null
+  const problem = webhooks.checkUrl(data.callbackUrl);
+  return problem === null
     ? { data, error: null }
-    : { data: null, error: requestError('CALLBACK_REFUSED', reason) };
+    : { data: null, error: requestError('CALLBACK_REFUSED', problem.message) };
 }

@@ -33,7 +33,7 @@ export function describeCreation(answer: CreateLipsyncAnswer): string {
     case 'InvalidInputError':
       return answer.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join();
     case 'RateLimitedError':
-      return `${answer.reason}, ${answer.retryAfterSeconds} s`;
+      return `${answer.limit}, ${answer.retryAfterSeconds} s`;
     case 'QueueFullError':
     case 'QuotaExceededError':
       return `Try again in ${answer.retryAfterSeconds} s.`;
@@ -100,12 +100,12 @@ export function describeUpload(answer: UploadAnswer): string {
 }
 
 export const inputs: CreateLipsyncInput[] = [
-  { video: { id: 'a' }, speech: { audioUploadId: 'b' } },
-  { video: { uploadId: 'a' }, speech: { text: { text: 'Hello.' } }, whenBusy: 'FAIL' },
+  { video: { videoId: 'a' }, speech: { uploadId: 'b' } },
+  { video: { uploadId: 'a' }, speech: { script: { text: 'Hello.' } }, whenBusy: 'FAIL' },
   // @ts-expect-error Only one of the two is allowed.
-  { video: { id: 'a', uploadId: 'b' }, speech: { audioUploadId: 'b' } },
+  { video: { videoId: 'a', uploadId: 'b' }, speech: { uploadId: 'b' } },
   // @ts-expect-error No such policy.
-  { video: { id: 'a' }, speech: { audioUploadId: 'b' }, whenBusy: 'RETRY' },
+  { video: { videoId: 'a' }, speech: { uploadId: 'b' }, whenBusy: 'RETRY' },
 ];
 
 const server: WatchableServer = { url: '/graphql', transport: serverSentEvents() };
@@ -119,7 +119,7 @@ export async function uploadAndMake(file: File, bar: HTMLProgressElement, signal
     },
   });
   if (sound.__typename !== 'UploadReady') return describeUpload(sound);
-  const input: CreateLipsyncInput = { video: { id: 'a' }, speech: { audioUploadId: sound.id } };
+  const input: CreateLipsyncInput = { video: { videoId: 'a' }, speech: { uploadId: sound.id } };
   const end = await makeLipsync(server, input, { signal, deadlineMs: 60_000 });
   return end.outcome === 'COMPLETED' ? end.video.url : null;
 }
@@ -146,7 +146,7 @@ export async function send<Document extends string>(
 export async function sendOne() {
   const { createLipsyncDocument, watchLipsyncDocument } = documents;
   const { answer } = await send(createLipsyncDocument, {
-    input: { video: { id: 'a' }, speech: { text: { text: 'Hello.' } } },
+    input: { video: { videoId: 'a' }, speech: { script: { text: 'Hello.' } } },
   });
   // @ts-expect-error The id is missing.
   await send(watchLipsyncDocument, { after: null });

@@ -16,7 +16,7 @@ beforeEach(() =>
 
 const admin = { scopes: ['admin'] };
 const fields =
-  'id email maxJobs inFlight waiting credits planName isPaused pausedBy hasPendingError failure { code }';
+  'id email maxJobs inFlight waitingCount credits planName isPaused pausedBy hasPendingError failure { code }';
 const accountsQuery = `{ accounts { __typename ... on AccountList { nodes { ${fields} } } ... on LipsyncError { code } } }`;
 const reconnectMutation = `mutation ($input: ReconnectAccountInput!) { reconnectAccount(input: $input) {
   __typename ... on ReconnectAccountSuccess { account { ${fields} } } ... on LipsyncError { code message } } }`;
@@ -301,7 +301,7 @@ describe('an admin', () => {
       email: 'a@b.example',
       maxJobs: 3,
       inFlight: 1,
-      waiting: 1,
+      waitingCount: 1,
       credits: 100,
       planName: 'Pro',
       isPaused: true,

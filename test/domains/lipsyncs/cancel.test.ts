@@ -18,7 +18,7 @@ afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
 const say = (text: string, more: object = {}) =>
-  app.create({ video: { id: video }, text, ...more });
+  app.create({ video: { videoId: video }, text, ...more });
 
 async function block() {
   const made = await Promise.all([1, 2, 3].map((n) => say(`[[never]] ${n}`)));

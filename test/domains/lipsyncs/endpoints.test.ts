@@ -64,8 +64,8 @@ describe('a POST is rejected', () => {
     [`Account ${secrets.email} is busy executing 3 tasks.`, 'ACCOUNT_BUSY'],
     ['All configured accounts are running at maximum capacity.', 'ALL_ACCOUNTS_BUSY'],
     ['Reached the limit for concurrent generations.', 'PROVIDER_LIMIT'],
-  ])('with 429 "%s"', async (error, reason) => {
-    expect(await post(429, { error })).toMatchObject({ failure: { reason } });
+  ])('with 429 "%s"', async (error, limit) => {
+    expect(await post(429, { error })).toMatchObject({ failure: { limit } });
   });
 });
 

@@ -19,7 +19,10 @@ it('reads fifty lip-syncs with voices, sources and results without an upstream c
   for (let n = 0; n < 50; n += 1) {
     const text = { text: n < 3 ? 'Short.' : '[[never]]', voiceId: voices.nodes[n % 14]?.id };
     const id = idOf(
-      await app.create({ video: { id: sources[n % sources.length] }, speech: { text } }),
+      await app.create({
+        video: { videoId: sources[n % sources.length] },
+        speech: { script: text },
+      }),
     );
     if (n < 3) expect((await app.waitForEnd(id)).status).toBe('COMPLETED');
     made.push(id);

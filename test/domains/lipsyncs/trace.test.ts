@@ -36,7 +36,7 @@ afterEach(async () => {
 describe('works', () => {
   it('publishes the steps of a lip-sync in order', async () => {
     const [source] = await app.listVideoIds();
-    const made = await app.create({ video: { id: source }, text: 'Hi' });
+    const made = await app.create({ video: { videoId: source }, text: 'Hi' });
     const id = idOf(made);
     await app.waitForEnd(id);
     const lipsyncId = keyOf('Lipsync', id);

@@ -45,7 +45,7 @@ async function readCredits(): Promise<number> {
 
 async function create(on = app): Promise<string> {
   const source = (await listVideos(on)).find(({ status }) => status === 'COMPLETED');
-  return idOf(await on.create({ video: { id: source?.id } }));
+  return idOf(await on.create({ video: { videoId: source?.id } }));
 }
 
 describe('the list of videos shows in the next read', () => {
@@ -66,7 +66,7 @@ describe('the list of videos shows in the next read', () => {
     const before = await listVideos();
     // Nor does the search that follows find it.
     await app.turn({ cutNext: 1, callbacks: 'none', replyRefInScheduler: false });
-    const { code, __typename } = await app.create({ video: { id: before.at(-1)?.id } });
+    const { code, __typename } = await app.create({ video: { videoId: before.at(-1)?.id } });
     expect(code ?? __typename).toMatch(/unknown/i);
     expect(await listVideos()).toHaveLength(before.length + 1);
   });

@@ -79,8 +79,8 @@ describe('works', () => {
 
   it('charges a batch of inputs and a list of ids for each entry', async () => {
     const { app } = await open('1000');
-    const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
-    const three = `mutation { createLipsyncs(inputs: [${Array(3).fill(input).join()}]) {
+    const input = '{ video: { videoId: "x" }, speech: { script: { text: "x" } } }';
+    const three = `mutation { createLipsyncs(input: { items: [${Array(3).fill(input).join()}] }) {
       ... on CreateLipsyncsSuccess { results { ... on CreateLipsyncSuccess { lipsync { progress { percent } } } } } } }`;
     // 3 × 10 for the inputs, 9 for the results, lip-syncs and progress. Rejected inputs are not refunded.
     expect(await costOf(app, three)).toEqual({ requested: 39, actual: 39, remaining: 961 });
@@ -307,9 +307,9 @@ describe('keeps out', () => {
 
   it('a batch of lip-syncs without a cost, by a last field that sets data to null', async () => {
     const { app } = await open('2000');
-    const input = '{ video: { id: "x" }, speech: { text: { text: "x" } } }';
+    const input = '{ video: { videoId: "x" }, speech: { script: { text: "x" } } }';
     const query = `mutation ($i: DeleteLipsyncInput = { id: "x" }) {
-      createLipsyncs(inputs: [${Array(20).fill(input).join()}]) { __typename }
+      createLipsyncs(input: { items: [${Array(20).fill(input).join()}] }) { __typename }
       deleteLipsync(input: $i) { __typename } }`;
     const { extensions } = (await app.ask(query, { i: null })) as Answer;
     expect(extensions?.cost).toEqual({ requested: 210, actual: 210, remaining: 1790 });

@@ -26,7 +26,7 @@ afterAll(() => app.stop());
 
 async function createEndless({ listVideoIds, create }: LipsyncApp): Promise<string> {
   const [video = ''] = await listVideoIds();
-  return idOf(await create({ video: { id: video }, text: '[[never]] Quiet' }));
+  return idOf(await create({ video: { videoId: video }, text: '[[never]] Quiet' }));
 }
 
 type Allowance = { limit: number; remaining: number };

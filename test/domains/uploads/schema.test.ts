@@ -28,7 +28,7 @@ const createUpload = /* GraphQL */ `
       __typename
       ... on CreateUploadSuccess {
         uploadUrl
-        upload { id kind state contentType size filename durationSeconds createdAt expiresAt failure { code } }
+        upload { id kind status contentType size filename durationSeconds createdAt expiresAt failure { code } }
       }
       ... on InvalidInputError { code issues { path message } }
       ... on LipsyncError { code }
@@ -37,7 +37,7 @@ const createUpload = /* GraphQL */ `
 `;
 const readUpload = /* GraphQL */ `
   query ($id: ID!) {
-    upload(id: $id) { __typename id state size durationSeconds expiresAt failure { code message retryable } }
+    upload(id: $id) { __typename id status size durationSeconds expiresAt failure { code message retryable } }
     node(id: $id) { id }
   }
 `;
@@ -45,7 +45,7 @@ const uploadAudio = /* GraphQL */ `
   mutation ($file: File!) {
     uploadAudio(file: $file) {
       __typename
-      ... on UploadAudioSuccess { upload { id state kind durationSeconds } }
+      ... on UploadAudioSuccess { upload { id status kind durationSeconds } }
       ... on InvalidInputError { issues { path message } }
       ... on RateLimitedError { code retryAfterSeconds }
     }
@@ -65,7 +65,7 @@ describe('works', () => {
     const { upload, uploadUrl } = await create();
     expect(upload).toMatchObject({
       kind: 'AUDIO',
-      state: 'WAITING',
+      status: 'WAITING',
       contentType: 'audio/wav',
       size: 32_044,
       filename: null,
@@ -75,7 +75,7 @@ describe('works', () => {
     expect(await put(uploadUrl, wav(2))).toMatchObject({ status: 200, id: upload.id });
     const { data } = await ask(readUpload, { variables: { id: upload.id } });
     expect(data).toMatchObject({
-      upload: { state: 'READY', durationSeconds: 2, expiresAt: null, failure: null },
+      upload: { status: 'READY', durationSeconds: 2, expiresAt: null, failure: null },
       node: { id: upload.id },
     });
   });
@@ -84,14 +84,16 @@ describe('works', () => {
     const { upload, uploadUrl } = await create();
     await put(uploadUrl, Buffer.alloc(32_044, 'a'));
     const { data } = await ask(readUpload, { variables: { id: upload.id } });
-    expect(data).toMatchObject({ upload: { state: 'FAILED', failure: { code: 'INVALID_INPUT' } } });
+    expect(data).toMatchObject({
+      upload: { status: 'FAILED', failure: { code: 'INVALID_INPUT' } },
+    });
   });
 
   it('accepts a small audio file within the request', async () => {
     const file = new File([wav(3)], 'a.wav', { type: 'audio/wav' });
     const { data } = await ask(uploadAudio, { variables: { file } });
     expect(data).toMatchObject({
-      uploadAudio: { upload: { state: 'READY', kind: 'AUDIO', durationSeconds: 3 } },
+      uploadAudio: { upload: { status: 'READY', kind: 'AUDIO', durationSeconds: 3 } },
     });
   });
 });

@@ -20,7 +20,7 @@ afterAll(() => app.stop());
 
 type Upload = {
   id: string;
-  state: string;
+  status: string;
   kind: string;
   size: number | null;
   expiresAt: string | null;
@@ -29,7 +29,7 @@ type Upload = {
 
 async function read(id: string): Promise<Upload | undefined> {
   const { data } = await app.ask<{ upload: Upload }>(
-    'query ($id: ID!) { upload(id: $id) { id state kind size expiresAt failure { code } } }',
+    'query ($id: ID!) { upload(id: $id) { id status kind size expiresAt failure { code } } }',
     { id },
   );
   return data?.upload;
@@ -55,38 +55,38 @@ async function beginUpload(uploadUrl: string) {
   };
 }
 
-const hasState = (state: string) => (upload: Upload | undefined) => upload?.state === state;
+const hasStatus = (status: string) => (upload: Upload | undefined) => upload?.status === status;
 
 describe('an upload becomes', () => {
   it('WAITING, RECEIVING and READY', async () => {
     const { id, url } = await createUpload(app, { size: 4 * megabyte });
     expect(await read(id)).toMatchObject({
-      state: 'WAITING',
+      status: 'WAITING',
       expiresAt: expect.any(String),
     });
     const client = await beginUpload(url);
-    const receiving = await until(() => read(id), hasState('RECEIVING'));
+    const receiving = await until(() => read(id), hasStatus('RECEIVING'));
     expect(receiving).toMatchObject({ size: 4 * megabyte, expiresAt: null, failure: null });
     expect(await client.finish()).toBe(200);
-    expect(await read(id)).toMatchObject({ state: 'READY', failure: null });
+    expect(await read(id)).toMatchObject({ status: 'READY', failure: null });
   });
 
   it('FAILED with the reason, when its client disconnects', async () => {
     const { id, url } = await createUpload(app);
     const client = await beginUpload(url);
-    await until(() => read(id), hasState('RECEIVING'));
+    await until(() => read(id), hasStatus('RECEIVING'));
     client.leave();
-    const failed = await until(() => read(id), hasState('FAILED'));
+    const failed = await until(() => read(id), hasStatus('FAILED'));
     expect(failed?.failure).toEqual({ code: 'INVALID_INPUT' });
   });
 
   it('EXPIRED an hour after its creation, permanently', async () => {
     const { id, url } = await createUpload(app);
     aheadMs = hour + 1;
-    expect(await read(id)).toMatchObject({ state: 'EXPIRED', failure: null });
+    expect(await read(id)).toMatchObject({ status: 'EXPIRED', failure: null });
     expect((await put(url, wav(1))).status).toBe(410);
     aheadMs = 100 * hour;
-    expect(await read(id)).toMatchObject({ state: 'EXPIRED' });
+    expect(await read(id)).toMatchObject({ status: 'EXPIRED' });
     expect((await put(url, wav(1))).status).toBe(410);
   });
 });
@@ -95,16 +95,16 @@ describe('a failed upload', () => {
   it('is repeated under a new URL, since the old one is used', async () => {
     const first = await createUpload(app, { size: 4 * megabyte });
     const client = await beginUpload(first.url);
-    await until(() => read(first.id), hasState('RECEIVING'));
+    await until(() => read(first.id), hasStatus('RECEIVING'));
     client.leave();
-    await until(() => read(first.id), hasState('FAILED'));
+    await until(() => read(first.id), hasStatus('FAILED'));
     // Received bytes are not stored, so an upload cannot be resumed.
     expect(await put(first.url, Buffer.alloc(4 * megabyte))).toMatchObject({ status: 409 });
 
     const second = await createUpload(app, { size: 4 * megabyte });
     expect(second.url).not.toBe(first.url);
     expect(await (await beginUpload(second.url)).finish()).toBe(200);
-    expect(await read(second.id)).toMatchObject({ state: 'READY', size: 4 * megabyte });
+    expect(await read(second.id)).toMatchObject({ status: 'READY', size: 4 * megabyte });
     const files =
       await app.readSandbox<{ path: string; status: unknown; body?: { bytes: number } }[]>(
         'requests',

@@ -207,7 +207,7 @@ describe('pages', () => {
       video.number % 50 === 0 ? { ...video, status: 8 as const } : video,
     );
     await harness.reset({ email: 'a@b.example', videos: mixed });
-    expect(await walk({ first: 2, filter: { status: ['FAILED'] } })).toEqual([200, 150, 100, 50]);
+    expect(await walk({ first: 2, filter: { statuses: ['FAILED'] } })).toEqual([200, 150, 100, 50]);
     const filter = {
       createdAfter: new Date(start + 90 * 60_000),
       createdBefore: new Date(start + 95 * 60_000),
@@ -220,11 +220,11 @@ describe('pages', () => {
       video.number === 5 ? { ...video, status: 7 as const } : video,
     );
     await harness.reset({ email: 'a@b.example', videos: rare });
-    const page = await list({ filter: { status: ['MODERATED'] } });
+    const page = await list({ filter: { statuses: ['MODERATED'] } });
     expect(page.edges).toEqual([]);
     expect(page.pageInfo.hasNextPage).toBe(true);
     expect(listCalls().length).toBe(25);
-    expect(await walk({ filter: { status: ['MODERATED'] } })).toEqual([5]);
+    expect(await walk({ filter: { statuses: ['MODERATED'] } })).toEqual([5]);
   });
 
   it('neither repeat nor skip a video when reading stopped among videos of one second', async () => {
@@ -236,7 +236,7 @@ describe('pages', () => {
     }));
     await harness.reset({ email: 'a@b.example', videos: scrambled });
     const wanted = scrambled.filter(({ status }) => status === 7).map(({ number }) => number);
-    const found = await walk({ first: 100, filter: { status: ['MODERATED'] } });
+    const found = await walk({ first: 100, filter: { statuses: ['MODERATED'] } });
     expect(found.toSorted()).toEqual(wanted.toSorted());
     expect(await walk({ first: 35 })).toHaveLength(1_000);
   });

@@ -173,7 +173,7 @@ describe('reading by id', () => {
     const key = await keyOf(70);
     expect(await harness.ask(videoQuery, reader, { id: globalId(key) })).toEqual({
       data: {
-        video: { id: globalId(key), status: 'GENERATING', url: null },
+        video: { videoId: globalId(key), status: 'GENERATING', url: null },
         node: { __typename: 'Video', id: globalId(key) },
       },
     });
@@ -299,7 +299,7 @@ describe('a caller without videos:read', () => {
     const back = await harness.videos.list(me, { last: 4, before: two.pageInfo.startCursor });
     expect(numbersOf(back)).toEqual([19, 18, 17, 16]);
     expect(back.pageInfo).toMatchObject({ hasNextPage: true, hasPreviousPage: true });
-    const filter = { status: ['FAILED' as const] };
+    const filter = { statuses: ['FAILED' as const] };
     expect((await harness.videos.list(me, { filter })).edges).toEqual([]);
   });
 });
@@ -334,7 +334,7 @@ describe('the source of a lip-sync', () => {
     for (const number of [70, 71]) {
       await expect(harness.videos.resolveSource(all, await keyOf(number))).rejects.toMatchObject({
         code: 'INVALID_INPUT',
-        issues: [{ path: ['input', 'video', 'id'] }],
+        issues: [{ path: ['input', 'video', 'videoId'] }],
       });
     }
   });

@@ -31,12 +31,12 @@ const create = (app: TestApp, callbackUrl: string, text?: string) =>
     callbackUrl,
   });
 
-type Delivery = { id: string; type: string; state: string; attempts: number };
+type Delivery = { id: string; type: string; status: string; attempts: number };
 
 async function readDeliveries(app: TestApp, id: string): Promise<Delivery[]> {
   type Data = { lipsync: { webhookDeliveries: Delivery[] } };
   const query =
-    'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id type state attempts } } }';
+    'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id type status attempts } } }';
   return (await askForData<Data>(app, query, { id })).lipsync.webhookDeliveries;
 }
 
@@ -68,7 +68,7 @@ describe('works', () => {
         {
           id: request?.headers['webhook-id'],
           type: 'lipsync.completed',
-          state: 'DELIVERED',
+          status: 'DELIVERED',
           attempts: 1,
         },
       ]);

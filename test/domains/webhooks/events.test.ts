@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 const create = (more: object) =>
-  app.create({ video: { id: video }, callbackUrl: receiver.url, text: 'Hello.', ...more });
+  app.create({ video: { videoId: video }, callbackUrl: receiver.url, text: 'Hello.', ...more });
 
 /** Runs a lip-sync through every status. @returns its webhooks in the order of their sequence, and its event log */
 async function runToEnd(more: object, count: number) {

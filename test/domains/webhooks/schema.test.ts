@@ -61,7 +61,7 @@ const redeliver = /* GraphQL */ `
   mutation ($id: ID!) {
     redeliverWebhook(input: { id: $id }) {
       __typename
-      ... on RedeliverWebhookSuccess { delivery { id state } }
+      ... on RedeliverWebhookSuccess { delivery { id status } }
       ... on LipsyncError { code message }
     }
   }

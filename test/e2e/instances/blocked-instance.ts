@@ -32,14 +32,14 @@ export async function openHeld(env: Record<string, string> = {}) {
   const { db } = test.app;
   const query = <Row extends Record<string, unknown>>(text: string, params: unknown[] = []) =>
     db.query<Row>(text, params);
-  const video = { id: await instance.source() };
+  const video = { videoId: await instance.source() };
   return {
     clock,
     instance,
     upstream,
     query,
     say: (text: string, more: object = {}) =>
-      instance.create({ video, speech: { text: { text } }, ...more }),
+      instance.create({ video, speech: { script: { text } }, ...more }),
     /** Blocks every insert of an event until the returned function is called. */
     holdEvents: () => holdTable(db, 'lipsync_events', 'exclusive'),
     /** The PostgreSQL backend of the transaction that waits to insert an event. */

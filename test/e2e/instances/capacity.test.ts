@@ -18,8 +18,8 @@ const countOf = async (from: InstanceOperations, ...statuses: string[]) =>
   (await from.list()).filter(({ status }) => statuses.includes(status)).length;
 
 const say = (video: string, text: string, more: object = {}) => ({
-  video: { id: video },
-  speech: { text: { text } },
+  video: { videoId: video },
+  speech: { script: { text } },
   ...more,
 });
 

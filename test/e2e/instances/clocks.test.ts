@@ -55,7 +55,7 @@ describe('clocks that differ', () => {
   it('do not raise a queue position when a POST that another instance took over is answered 429', async () => {
     const slow = await start(0);
     const video = { id: await slow.source() };
-    const say = (text: string) => slow.create({ video, speech: { text: { text } } });
+    const say = (text: string) => slow.create({ video, speech: { script: { text } } });
     await say('Running');
     const running = await upstream.nextJob();
     const [first, second] = [idOf(await say('First')), idOf(await say('Second'))];
@@ -95,7 +95,7 @@ describe('clocks that differ', () => {
         const text = `Number ${n % 12}`;
         return at(n % 12 === n ? n : n + 1).create({
           video,
-          speech: { text: { text } },
+          speech: { script: { text } },
           idempotencyKey: text,
         });
       }),
@@ -122,7 +122,7 @@ describe('clocks that differ', () => {
       const here = await start(0);
       const there = await start(apart);
       const video = { id: await here.source() };
-      const input = { video, speech: { text: { text: 'Rude' } }, idempotencyKey: 'rude' };
+      const input = { video, speech: { script: { text: 'Rude' } }, idempotencyKey: 'rude' };
       upstream.reply('POST /videos/lipsync', { status: 422, body: '{"error":"no"}' });
       // This instance has read the accounts; the other one has not.
       expect((await here.create(input)).code).toBe('CONTENT_MODERATED');
@@ -146,7 +146,10 @@ describe('clocks that differ', () => {
     const video = { id: await here.source(signInAs('ann')) };
     const ask = async (from: typeof here, owner: string, n: number) =>
       idOf(
-        await from.create({ video, speech: { text: { text: `${owner} ${n}` } } }, signInAs(owner)),
+        await from.create(
+          { video, speech: { script: { text: `${owner} ${n}` } } },
+          signInAs(owner),
+        ),
       );
     const serve = async (from: typeof here, owner: string) => {
       const id = await ask(from, owner, 0);

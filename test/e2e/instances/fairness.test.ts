@@ -28,7 +28,7 @@ afterEach(() => fleet.stop());
 async function ask(owner: string, count: number): Promise<CreateLipsyncResult[]> {
   const made = await Promise.all(
     Array.from({ length: count }, (_, n) => {
-      const input = { video: { id: video }, speech: { text: { text: `${owner} ${n}` } } };
+      const input = { video: { videoId: video }, speech: { script: { text: `${owner} ${n}` } } };
       return instances[n % 2 === 0 ? 0 : 1].create(input, signInAs(owner));
     }),
   );

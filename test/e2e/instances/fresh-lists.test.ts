@@ -29,7 +29,7 @@ describe('the list of one instance shows', () => {
   it('what another created and deleted, and is read once for each', async () => {
     const before = await listVideos(there);
     const [source] = before;
-    idOf(await here.create({ video: { id: source?.id } }));
+    idOf(await here.create({ video: { videoId: source?.id } }));
     await expect.poll(async () => (await listVideos(there)).length, wait).toBe(before.length + 1);
 
     const last = before.at(-1);
@@ -48,7 +48,7 @@ describe('the list of one instance shows', () => {
 
   it('the end of a job whose callback reached another', async () => {
     await fleet.turn({ callbacks: 'final-only' });
-    const id = idOf(await here.create({ video: { id: (await listVideos(here)).at(-1)?.id } }));
+    const id = idOf(await here.create({ video: { videoId: (await listVideos(here)).at(-1)?.id } }));
     await expect
       .poll(async () => (await listVideos(there))[0]?.status, wait)
       .toMatch(/QUEUED|GENERATING/);

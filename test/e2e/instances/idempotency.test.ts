@@ -19,7 +19,11 @@ beforeEach(async () => {
 
 /** Sends this many requests at once, to the instances in turn. */
 function askAll(count: number, key: string): Promise<CreateLipsyncResult[]> {
-  const input = { video: { id: video }, speech: { text: { text: key } }, idempotencyKey: key };
+  const input = {
+    video: { videoId: video },
+    speech: { script: { text: key } },
+    idempotencyKey: key,
+  };
   const asked = Array.from({ length: count }, (_, n) =>
     instances[n % instances.length]?.create(input),
   );

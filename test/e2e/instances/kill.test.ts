@@ -23,8 +23,8 @@ beforeEach(async () => {
 afterEach(() => fleet.stop());
 
 const say = (text: string, more: object = {}) => ({
-  video: { id: video },
-  speech: { text: { text } },
+  video: { videoId: video },
+  speech: { script: { text } },
   ...more,
 });
 

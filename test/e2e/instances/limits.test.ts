@@ -20,7 +20,7 @@ async function askFifty(owner: string): Promise<Record<string, number>> {
   const made = await Promise.all(
     Array.from({ length: 50 }, (_, n) =>
       instances[n % 2 === 0 ? 0 : 1].create(
-        { video: { id: video }, speech: { text: { text: `${owner} ${n}` } } },
+        { video: { videoId: video }, speech: { script: { text: `${owner} ${n}` } } },
         signInAs(owner),
       ),
     ),

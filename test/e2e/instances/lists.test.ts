@@ -20,8 +20,8 @@ beforeEach(async () => {
 
 const inputs = (count: number, name: string, more: object = {}) =>
   Array.from({ length: count }, (_, n) => ({
-    video: { id: video },
-    speech: { text: { text: `${name} ${n}` } },
+    video: { videoId: video },
+    speech: { script: { text: `${name} ${n}` } },
     idempotencyKey: `${name} ${n}`,
     ...more,
   }));

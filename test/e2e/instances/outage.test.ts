@@ -43,8 +43,8 @@ afterEach(() => fleet.stop());
 
 const at = (n: number) => instances[n % 2 === 0 ? 0 : 1];
 const say = (text: string) => ({
-  video: { id: video },
-  speech: { text: { text } },
+  video: { videoId: video },
+  speech: { script: { text } },
   idempotencyKey: text,
 });
 

@@ -27,7 +27,7 @@ async function askFifty(instances: [Instance, Instance]): Promise<string[]> {
     Array.from({ length: 50 }, (_, n) =>
       instances[n % 2 === 0 ? 0 : 1].create({
         video: { uploadId },
-        speech: { text: { text: `Number ${n}` } },
+        speech: { script: { text: `Number ${n}` } },
       }),
     ),
   );

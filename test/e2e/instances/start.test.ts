@@ -21,8 +21,8 @@ describe('works', () => {
       ).toHaveLength(1);
       expect(here.logs.filter(({ level }) => level === 'error')).toEqual([]);
       const made = await here.create({
-        video: { id: await there.source() },
-        speech: { text: { text: 'Hello' } },
+        video: { videoId: await there.source() },
+        speech: { script: { text: 'Hello' } },
       });
       expect(await there.waitForEnd(idOf(made))).toMatchObject({ status: 'COMPLETED' });
     } finally {

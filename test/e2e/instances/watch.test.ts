@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 beforeEach(() => fleet.clearSwitches());
 
-const say = (text: string) => ({ video: { id: video }, speech: { text: { text } } });
+const say = (text: string) => ({ video: { videoId: video }, speech: { script: { text } } });
 
 describe('works', () => {
   it('a callback to one instance reaches the subscribers of the other', async () => {

@@ -51,11 +51,11 @@ export const rules: Record<string, Rule> = {
   'Query._entities': entity(read, 'Lipsync'),
   'Mutation.createLipsync': union(
     write,
-    `createLipsync(input: { video: { id: "${ids.Video}" }, speech: { text: { text: "Hi" } } })`,
+    `createLipsync(input: { video: { videoId: "${ids.Video}" }, speech: { script: { text: "Hi" } } })`,
   ),
   'Mutation.createLipsyncs': union(
     write,
-    `createLipsyncs(inputs: [{ video: { id: "${ids.Video}" }, speech: { text: { text: "Hi" } } }])`,
+    `createLipsyncs(input: { items: [{ video: { videoId: "${ids.Video}" }, speech: { script: { text: "Hi" } } }] })`,
   ),
   'Mutation.cancelLipsync': union(write, `cancelLipsync(input: { id: "${ids.Lipsync}" })`),
   'Mutation.deleteLipsync': union(write, `deleteLipsync(input: { id: "${ids.Lipsync}" })`),

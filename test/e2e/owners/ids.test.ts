@@ -86,11 +86,11 @@ describe('works', () => {
   async function fill(app: TestApp): Promise<string> {
     await createLipsync(app, { callbackUrl: receiver.url });
     const { id } = await createUpload(app);
-    type Data = { lipsyncs: { nodes: { webhookDeliveries: { state: string }[] }[] } };
+    type Data = { lipsyncs: { nodes: { webhookDeliveries: { status: string }[] }[] } };
     await vi.waitFor(async () => {
-      const query = '{ lipsyncs { nodes { webhookDeliveries { state } } } }';
+      const query = '{ lipsyncs { nodes { webhookDeliveries { status } } } }';
       const { lipsyncs } = (await app.ask<Data>(query)).data ?? { lipsyncs: { nodes: [] } };
-      expect(lipsyncs.nodes[0]?.webhookDeliveries[0]?.state).toBe('DELIVERED');
+      expect(lipsyncs.nodes[0]?.webhookDeliveries[0]?.status).toBe('DELIVERED');
     }, patient);
     return id;
   }

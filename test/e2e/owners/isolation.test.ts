@@ -30,13 +30,13 @@ beforeAll(async () => {
     it.finished('ann', annVideo, { callbackUrl: receiver.url, reference: 'Ann’s own' }),
     it.finished('bob', bobVideo),
   ]);
-  const text = { text: { text: '[[never]] mine' } };
+  const text = { script: { text: '[[never]] mine' } };
   const running = await ann.create({ video: { uploadId: annVideo }, speech: text });
   const delivery = await vi.waitFor(async () => {
-    type Data = { lipsync: { webhookDeliveries: { id: string; state: string }[] } };
-    const query = 'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id state } } }';
+    type Data = { lipsync: { webhookDeliveries: { id: string; status: string }[] } };
+    const query = 'query ($id: ID!) { lipsync(id: $id) { webhookDeliveries { id status } } }';
     const data = await ann.ask<Data>(query, { id: lipsync.id });
-    expect(data.lipsync.webhookDeliveries[0]?.state).toBe('DELIVERED');
+    expect(data.lipsync.webhookDeliveries[0]?.status).toBe('DELIVERED');
     return data.lipsync.webhookDeliveries[0]?.id ?? '';
   }, patient);
   anns = {
@@ -76,7 +76,7 @@ const many = 'query ($id: ID!) { nodes(ids: [$id]) { __typename id } }';
 const references = `query ($references: [_Any!]!) { _entities(representations: $references) {
   __typename ... on Node { id } } }`;
 const create = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) ${failed} }`;
-const createAll = `mutation ($input: CreateLipsyncInput!) { createLipsyncs(inputs: [$input]) {
+const createAll = `mutation ($input: CreateLipsyncInput!) { createLipsyncs(input: { items: [$input] }) {
   ... on CreateLipsyncsSuccess { results ${failed} } } }`;
 
 const ofType = (owned: Owned): [string, Wall][] => [
@@ -138,13 +138,13 @@ const walls: [string, Wall][] = [
 const ownerless = ['Query.voice', 'Mutation.reconnectAccount'];
 
 function variablesOf(name: string, id: string): object {
-  const text = { text: { text: 'Mine now.' } };
-  if (name.endsWith('of a video')) return { input: { video: { id }, speech: text } };
+  const text = { script: { text: 'Mine now.' } };
+  if (name.endsWith('of a video')) return { input: { video: { videoId: id }, speech: text } };
   if (name.endsWith('an uploaded video'))
     return { input: { video: { uploadId: id }, speech: text } };
   if (name.endsWith('of a sound')) {
     const { bobVideo } = it.uploads;
-    return { input: { video: { uploadId: bobVideo }, speech: { audioUploadId: id } } };
+    return { input: { video: { uploadId: bobVideo }, speech: { uploadId: id } } };
   }
   const { typename } = decodeId(id) ?? {};
   return name.includes('_entities') ? { references: [{ __typename: typename, id }] } : { id };
@@ -206,12 +206,12 @@ describe('keeps out', () => {
     const { ann } = it.people;
     const found = await ann.ask<{ nodes: object[] }>(
       `query ($ids: [ID!]!) { nodes(ids: $ids) { __typename
-         ... on Lipsync { status webhookDeliveries { state attempts } } ... on Upload { phase: state }
+         ... on Lipsync { status webhookDeliveries { status attempts } } ... on Upload { phase: status }
          ... on Video { state: status url } } }`,
       { ids: Object.values(anns) },
     );
     expect(found.nodes).toMatchObject([
-      { status: 'COMPLETED', webhookDeliveries: [{ state: 'DELIVERED', attempts: 1 }] },
+      { status: 'COMPLETED', webhookDeliveries: [{ status: 'DELIVERED', attempts: 1 }] },
       { status: expect.stringMatching(/SUBMITTED|GENERATING/) },
       { phase: 'READY' },
       { state: 'COMPLETED', url: expect.stringContaining('http') },

@@ -35,7 +35,7 @@ describe('lists', () => {
     '(first: 100)',
     '(last: 100)',
     `(filter: { reference: "${reference}" })`,
-    '(filter: { status: [COMPLETED] })',
+    '(filter: { statuses: [COMPLETED] })',
     '(filter: { createdAfter: "2020-01-01T00:00:00Z" })',
   ])('lipsyncs%s contains only lip-syncs of the caller', async (args) => {
     const query = `{ lipsyncs${args} { nodes { id } } }`;

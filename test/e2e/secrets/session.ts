@@ -17,8 +17,8 @@ export const documents = {
   watch: `subscription ($id: ID!) { lipsyncProgress(id: $id) { ${failure}
     ... on LipsyncProgress { cursor sequence status percent lipsync { id result { id url } failure { message } } } } }`,
   createUpload: `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav", filename: "speech.wav" }) {
-    ${failure} ... on CreateUploadSuccess { uploadUrl upload { id state } } } }`,
-  uploads: `query ($id: ID!) { upload(id: $id) { id state filename failure { message } } }`,
+    ${failure} ... on CreateUploadSuccess { uploadUrl upload { id status } } } }`,
+  uploads: `query ($id: ID!) { upload(id: $id) { id status filename failure { message } } }`,
   rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { id hint } } } }`,
   accounts: `{ accounts { ${failure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
   reconnect: `mutation ($input: ReconnectAccountInput!) { reconnectAccount(input: $input) { ${failure}
@@ -30,7 +30,7 @@ export const documents = {
     videos(first: 100) { ${failure} ... on VideoConnection { nodes { id url prompt status } pageInfo { endCursor } } }
     lipsyncs(first: 100) { nodes { id status reference text failure { code message } creditsCharged
       sourceVideo { id url posterUrl } result { id url } voice { id }
-      events(first: 100) { nodes { cursor status source } } webhookDeliveries { id url state lastProblem } } }
+      events(first: 100) { nodes { cursor status source } } webhookDeliveries { id url status lastProblem } } }
     node(id: $id) { id __typename }
     accounts { ${failure} ... on AccountList { nodes { id } } }
   }`,
@@ -114,7 +114,7 @@ export class Session {
   }
 
   async createLipsync(caller: string, more: object): Promise<Data> {
-    const input = { speech: { text: { text: given.text } }, whenBusy: 'FAIL', ...more };
+    const input = { speech: { script: { text: given.text } }, whenBusy: 'FAIL', ...more };
     return (await this.ask(caller, documents.create, { input }))?.createLipsync;
   }
 }

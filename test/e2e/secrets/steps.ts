@@ -18,14 +18,14 @@ export async function succeed(session: Session): Promise<string[]> {
   await session.send(null, createUpload.uploadUrl, { method: 'PUT', body: audio });
   await session.ask(writer, documents.uploads, { id: createUpload.upload.id });
   const spoken = await session.createLipsync(writer, {
-    video: { id: video },
-    speech: { audioUploadId: createUpload.upload.id },
+    video: { videoId: video },
+    speech: { uploadId: createUpload.upload.id },
     callbackUrl: `${setup.receiver.url}&secret=${given.hookKey}`,
     callbackEvents: ['SUBMITTED', 'GENERATING', 'FINISHED'],
   });
   await finish(session, writer, spoken.lipsync.id);
   await setup.receiver.until(2);
-  const read = await session.createLipsync(bearer(setup.jwt), { video: { id: others[0] } });
+  const read = await session.createLipsync(bearer(setup.jwt), { video: { videoId: others[0] } });
   await finish(session, bearer(setup.jwt), read.lipsync.id);
   for (const caller of [writer, admin, bearer(setup.jwt), bearer(given.readerKey), null]) {
     await session.ask(caller, documents.reads, { id: spoken.lipsync.id });
@@ -84,7 +84,10 @@ export async function failUpstream(session: Session, videos: string[]): Promise<
     ['GET /videos/voices', () => session.ask(writer, documents.reads, { id: 'x' })],
     ['GET /videos', () => session.ask(admin, documents.reads, { id: 'x' })],
     ['POST /files', () => uploadBoth(session)],
-    ['POST /videos/lipsync', (at) => session.createLipsync(writer, { video: { id: videos[at] } })],
+    [
+      'POST /videos/lipsync',
+      (at) => session.createLipsync(writer, { video: { videoId: videos[at] } }),
+    ],
     ['DELETE /videos/{id}', () => session.ask(writer, documents.deleteVideo, { id: videos[15] })],
     ['POST /accounts/{email}', () => reconnect(session, account?.id ?? '')],
   ];

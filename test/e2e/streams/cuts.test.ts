@@ -75,7 +75,7 @@ async function createAll(): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 0; n < size.lipsyncs; n += 1) {
     const text = `[[never]] Number ${n}`;
-    ids.push(idOf(await app.create({ video: { id: video }, text })));
+    ids.push(idOf(await app.create({ video: { videoId: video }, text })));
   }
   return ids;
 }

@@ -26,7 +26,7 @@ async function create(url: string, count: number): Promise<string[]> {
   const [id] = await readVideoIds(client);
   const created = await Promise.all(
     Array.from({ length: count }, (_, n) =>
-      createLipsync(client, { video: { id }, text: `Number ${n}` }),
+      createLipsync(client, { video: { videoId: id }, text: `Number ${n}` }),
     ),
   );
   return created.map((lipsync) => lipsync.id);

@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 
 const create = async (text: string) =>
-  idOf(await app.create({ video: { id: video }, text, reference }));
+  idOf(await app.create({ video: { videoId: video }, text, reference }));
 
 /** The bytes that the server buffers for clients that do not read. */
 async function unreadBytes(): Promise<number> {

@@ -40,12 +40,15 @@ const noLists = 'no other operation has a list of lip-syncs';
 
 const creations = (count: number) =>
   onlyMutation(
-    q('mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(inputs: $of) { __typename } }', {
-      of: Array.from({ length: count }, () => ({
-        video: { id: 'a' },
-        speech: { audioUploadId: 'a' },
-      })),
-    }),
+    q(
+      'mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(input: { items: $of }) { __typename } }',
+      {
+        of: Array.from({ length: count }, () => ({
+          video: { videoId: 'a' },
+          speech: { uploadId: 'a' },
+        })),
+      },
+    ),
     noIds,
   );
 

@@ -88,8 +88,8 @@ async function createLipsync(at: TestApp, reference = 'a reference'): Promise<st
   );
   type Created = { createLipsync: { lipsync?: { id: string } } };
   const input = {
-    video: { id: videos.nodes[0]?.id },
-    speech: { text: { text: reference } },
+    video: { videoId: videos.nodes[0]?.id },
+    speech: { script: { text: reference } },
     reference,
   };
   const { createLipsync } = await askForData<Created>(writer, createLipsyncMutation, { input });
@@ -101,7 +101,7 @@ describe('works', () => {
   test('the walk finds every argument and input field', () => {
     const names = leaves.map(({ name }) => name);
     expect(names).toContain('Mutation.reconnectAccount(input.password)');
-    expect(names).toContain('Mutation.createLipsyncs(inputs.speech.text.text)');
+    expect(names).toContain('Mutation.createLipsyncs(input.items.speech.script.text)');
     expect(names).toContain('Mutation.createUpload(input.filename)');
     expect(names).toContain('Subscription.lipsyncsProgress(ids)');
     expect(names).toContain('Lipsync.events(after)');

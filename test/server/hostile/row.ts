@@ -108,7 +108,7 @@ export function aroundLipsync(selection: string, framing: Framing = {}): Request
   return {
     query: q(`query ${declare} { lipsync(id: "x") { ${selection} } } ${definitions}`, variables),
     mutation: q(
-      `mutation ${declare} { createLipsync(input: { video: { id: "x" }, speech: { text: { text: "x" } } }) { ... on CreateLipsyncSuccess { lipsync { ${selection} } } } } ${definitions}`,
+      `mutation ${declare} { createLipsync(input: { video: { videoId: "x" }, speech: { script: { text: "x" } } }) { ... on CreateLipsyncSuccess { lipsync { ${selection} } } } } ${definitions}`,
       variables,
     ),
     subscription: q(
@@ -126,10 +126,10 @@ const watchAfter =
 
 /** Each kind of operation with this text in its variables. */
 export function withText(text: unknown): Requests {
-  const speech = { text: { text: 'x' } };
+  const speech = { script: { text: 'x' } };
   return {
     query: q(byReference, { filter: { reference: text } }),
-    mutation: q(createBy, { input: { video: { id: 'x' }, speech, reference: text } }),
+    mutation: q(createBy, { input: { video: { videoId: 'x' }, speech, reference: text } }),
     subscription: q(watchAfter, { after: text }),
   };
 }

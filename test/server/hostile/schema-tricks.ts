@@ -32,7 +32,7 @@ const ofType = (levels: number): string =>
   levels === 0 ? 'name' : `ofType { ${ofType(levels - 1)} }`;
 
 const byStatus =
-  'query ($of: [LipsyncStatus!]) { lipsyncs(filter: { status: $of }) { nodes { id } } }';
+  'query ($of: [LipsyncStatus!]) { lipsyncs(filter: { statuses: $of }) { nodes { id } } }';
 
 /** The full introspection query of GraphiQL. */
 const graphiqlsOwn = q(

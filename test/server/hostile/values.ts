@@ -84,7 +84,10 @@ const privateUrls = [
 function createWithCallbacks(urls: readonly string[]): Operation {
   const declared = urls.map((_, n) => `$u${n}: String`).join(' ');
   const fields = urls.map(
-    (_, n) => `c${n}: createLipsync(input: { video: { id: "x" }, speech: { text: { text: "x" } },
+    (
+      _,
+      n,
+    ) => `c${n}: createLipsync(input: { video: { videoId: "x" }, speech: { script: { text: "x" } },
       callbackUrl: $u${n} }) { __typename }`,
   );
   const variables = Object.fromEntries(urls.map((url, n) => [`u${n}`, url]));

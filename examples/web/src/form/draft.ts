@@ -84,7 +84,7 @@ export function inputOf(draft: Draft): CreateLipsyncInput {
   const { video, keepsOriginalSound, isOffPeak, waitsInQueue, reference } = draft;
   if (video === null) throw new Error('The draft has no video.');
   return {
-    video: video.source === 'LISTED' ? { id: video.id } : { uploadId: video.id },
+    video: video.source === 'LISTED' ? { videoId: video.id } : { uploadId: video.id },
     speech: speechOf(draft),
     ...(keepsOriginalSound ? { keepOriginalSound: true } : {}),
     ...(isOffPeak ? { offPeak: true } : {}),
@@ -94,8 +94,8 @@ export function inputOf(draft: Draft): CreateLipsyncInput {
 }
 
 function speechOf({ speech, text, voiceId, file, recording }: Draft): CreateLipsyncInput['speech'] {
-  if (speech === 'TEXT') return { text: { text, voiceId } };
+  if (speech === 'TEXT') return { script: { text, voiceId } };
   const audio = speech === 'FILE' ? file : recording;
   if (audio === null) throw new Error('The draft has no audio.');
-  return { audioUploadId: audio.uploadId };
+  return { uploadId: audio.uploadId };
 }

@@ -13,7 +13,7 @@ import { VideoUpload } from './video-upload.tsx';
 
 const videosQuery = graphql(`
   query Videos($after: String) {
-    videos(first: 6, after: $after, filter: { status: [COMPLETED] }) {
+    videos(first: 6, after: $after, filter: { statuses: [COMPLETED] }) {
       __typename
       ... on VideoConnection {
         nodes { id prompt url posterUrl durationSeconds }

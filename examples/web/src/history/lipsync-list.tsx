@@ -59,7 +59,7 @@ export function LipsyncList({ openedId, onOpen, revision, onChange }: Props) {
     variables: {
       after: pages.after,
       filter: {
-        ...(status === null ? {} : { status: [...status] }),
+        ...(status === null ? {} : { statuses: [...status] }),
         ...(reference === '' ? {} : { reference }),
       },
     },

@@ -30,7 +30,7 @@ export function explainRefusal(refusal: Refusal): Notice {
         details: refusal.issues.map(({ message }) => message),
       };
     case 'RateLimitedError':
-      return withAdvice(refusal, busyAdvice[refusal.reason]);
+      return withAdvice(refusal, busyAdvice[refusal.limit]);
     case 'NotAuthorizedError':
     case 'QuotaExceededError':
       return { ...explainFailure(refusal), details: [refusal.message] };

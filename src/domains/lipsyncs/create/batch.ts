@@ -83,15 +83,17 @@ async function rejected(work: readonly Promise<unknown>[]): Promise<PromiseRejec
 /** Two inputs with the same key reject the whole list, because it is unclear which of them is meant. */
 function checkList(inputs: readonly CreateInput[]): void {
   if (inputs.length === 0 || inputs.length > maxInputs) {
-    const message = `inputs must have 1 to ${maxInputs} lip-syncs.`;
-    throw new InvalidInputError([{ path: ['inputs'], message }]);
+    const message = `items must have 1 to ${maxInputs} lip-syncs.`;
+    const code = inputs.length === 0 ? 'REQUIRED' : 'TOO_LONG';
+    throw new InvalidInputError([{ path: ['input', 'items'], message, code }]);
   }
   const keys = inputs.map(({ idempotencyKey }) => idempotencyKey);
   const issues = keys.flatMap((key, at) => {
     const first = keys.indexOf(key);
     if (key === null || first === at) return [];
-    const message = `inputs[${first}] has the same idempotencyKey.`;
-    return [{ path: ['inputs', `${at}`, 'idempotencyKey'], message }];
+    const message = `items[${first}] has the same idempotencyKey.`;
+    const path = ['input', 'items', `${at}`, 'idempotencyKey'];
+    return [{ path, message, code: 'DUPLICATE' as const }];
   });
   if (issues.length > 0) throw new InvalidInputError(issues);
 }

@@ -1,13 +1,16 @@
 import { z } from 'zod';
-import { listIssues } from '../../../check-input.ts';
-import { InvalidInputError } from '../../../errors.ts';
+import { breaks, listIssues } from '../../../check-input.ts';
+import { type InputIssue, InvalidInputError } from '../../../errors.ts';
 import type { WebhookEvent } from '../../webhooks/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 
 /** A request with its ids decoded to keys. A key is null if the id could not be decoded. */
 export type CreateInput = {
-  video: { key: string | null } | { uploadKey: string | null };
-  speech: { audioUploadKey: string | null } | { text: string; voiceKey: string | null | undefined };
+  video: { key: string | null } | { uploadKey: string | null } | { url: string };
+  speech:
+    | { audioUploadKey: string | null }
+    | { text: string; voiceKey: string | null | undefined }
+    | { url: string };
   keepOriginalSound: boolean | null;
   offPeak: boolean;
   reference: string | null;
@@ -28,31 +31,35 @@ const maxTextLength = 200;
 const maxJobsMessage = 'maxJobs must be from 1 to 8.';
 
 /** In code points, which is how people count characters. The upstream does not say what it counts. */
-const hasLength = (min: number, max: number) => (text: string) => {
-  const { length } = [...text];
-  return length >= min && length <= max;
-};
+const lengthOf = (text: string) => [...text].length;
 
 const speechText = z
   .string()
-  .refine((text) => text.trim() !== '', 'The text is empty.')
-  .refine(hasLength(0, maxTextLength), {
+  .refine((text) => text.trim() !== '', breaks('REQUIRED', 'The text is empty.'))
+  .refine((text) => lengthOf(text) <= maxTextLength, {
+    ...breaks('TOO_LONG', ''),
     error: ({ input }) =>
-      `The text has ${[...String(input)].length} characters; the maximum is ${maxTextLength}.`,
+      `The text has ${lengthOf(String(input))} characters; the maximum is ${maxTextLength}.`,
   });
+
+const keyMessage = 'An idempotencyKey must have 1 to 255 characters.';
 
 /** The fields as the GraphQL input has them, so that an issue names the path that the client sent. */
 const inputShape = z
   .object({
-    speech: z.object({ text: z.object({ text: speechText }).optional() }),
+    speech: z.object({ script: z.object({ text: speechText }).optional() }),
     maxJobs: z.int().min(1, maxJobsMessage).max(8, maxJobsMessage).nullable(),
     idempotencyKey: z
       .string()
-      .refine(hasLength(1, 255), 'An idempotencyKey must have 1 to 255 characters.')
+      .refine((key) => key !== '', breaks('REQUIRED', keyMessage))
+      .refine((key) => lengthOf(key) <= 255, breaks('TOO_LONG', keyMessage))
       .nullable(),
     reference: z
       .string()
-      .refine(hasLength(0, 1024), 'A reference must have at most 1024 characters.')
+      .refine(
+        (text) => lengthOf(text) <= 1024,
+        breaks('TOO_LONG', 'A reference must have at most 1024 characters.'),
+      )
       .nullable(),
     callbackUrl: z.string().nullable(),
     callbackEvents: z
@@ -62,19 +69,20 @@ const inputShape = z
   })
   .refine(
     (input) => !textsOf(input).some((text) => text.includes('\0')),
-    'Text must not contain the character U+0000.',
+    breaks('INVALID_CHARACTER', 'Text must not contain the character U+0000.'),
   )
   // The database and the video service would get U+FFFD instead, which makes one key of two idempotency keys.
-  .refine((input) => textsOf(input).every((text) => text.isWellFormed()), {
-    message: 'Text must not contain half of a surrogate pair.',
-  });
+  .refine(
+    (input) => textsOf(input).every((text) => text.isWellFormed()),
+    breaks('INVALID_CHARACTER', 'Text must not contain half of a surrogate pair.'),
+  );
 
 type Texts = Pick<CreateInput, 'idempotencyKey' | 'reference' | 'callbackUrl'> & {
-  speech: { text?: { text: string } | undefined };
+  speech: { script?: { text: string } | undefined };
 };
 
 function textsOf({ speech, idempotencyKey, reference, callbackUrl }: Texts): string[] {
-  const texts = [speech.text?.text, idempotencyKey, reference, callbackUrl];
+  const texts = [speech.script?.text, idempotencyKey, reference, callbackUrl];
   return texts.filter((text) => typeof text === 'string');
 }
 
@@ -86,10 +94,10 @@ function textsOf({ speech, idempotencyKey, reference, callbackUrl }: Texts): str
  */
 export function checkShape(input: CreateInput, webhooks: LipsyncDependencies['webhooks']): void {
   const { speech, callbackUrl } = input;
-  const asSent = { ...input, speech: 'text' in speech ? { text: { text: speech.text } } : {} };
+  const asSent = { ...input, speech: 'text' in speech ? { script: { text: speech.text } } : {} };
   const urlProblem = callbackUrl === null ? null : webhooks.checkUrl(callbackUrl);
-  const issues = listIssues(inputShape, asSent);
-  if (urlProblem !== null) issues.push({ path: ['input', 'callbackUrl'], message: urlProblem });
+  const issues = [...listIssues(inputShape, asSent), ...listUnsupportedUrls(input)];
+  if (urlProblem !== null) issues.push({ ...urlProblem, path: ['input', 'callbackUrl'] });
   if (issues.length > 0) throw new InvalidInputError(issues);
 }
 
@@ -97,6 +105,20 @@ export function checkShape(input: CreateInput, webhooks: LipsyncDependencies['we
 export function checkExpiry({ expiresAt }: CreateInput, now: Date): void {
   if (expiresAt === null || expiresAt > now) return;
   throw new InvalidInputError([
-    { path: ['input', 'expiresAt'], message: 'expiresAt must be in the future.' },
+    {
+      path: ['input', 'expiresAt'],
+      message: 'expiresAt must be in the future.',
+      code: 'OUT_OF_RANGE',
+    },
   ]);
+}
+
+/** Files cannot be given by their URL yet. */
+export function listUnsupportedUrls({ video, speech }: CreateInput): InputIssue[] {
+  const message = 'A file cannot be given by its URL: this is not yet supported.';
+  return Object.entries({ video, speech }).flatMap(([name, source]) =>
+    'url' in source
+      ? [{ path: ['input', name, 'url'], message, code: 'NOT_SUPPORTED' as const }]
+      : [],
+  );
 }

@@ -1,7 +1,7 @@
-import { InvalidInputError, NotFoundError } from '../../../errors.ts';
+import { type InputIssueCode, InvalidInputError, NotFoundError } from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
-import { type CreateInput, defaultEvents } from './input.ts';
+import { type CreateInput, defaultEvents, listUnsupportedUrls } from './input.ts';
 
 /** A checked request with everything it refers to looked up: the columns that its row begins with. */
 export type ResolvedRequest = Pick<
@@ -67,10 +67,11 @@ async function resolveVideo(
   >
 > {
   const { video } = request.input;
+  if ('url' in video) throw new InvalidInputError(listUnsupportedUrls(request.input));
   if ('uploadKey' in video) {
     const upload = await findUpload(deps, request.owner, video.uploadKey);
     if (upload.kind !== 'VIDEO') {
-      throw invalid(['video', 'uploadId'], 'This upload is not of kind VIDEO.');
+      throw invalid(['video', 'uploadId'], 'WRONG_KIND', 'This upload is not of kind VIDEO.');
     }
     return {
       sourceVideoId: null,
@@ -96,6 +97,7 @@ async function resolveSpeech(
   { owner, input }: { owner: string; input: CreateInput },
 ): Promise<Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>> {
   const { speech } = input;
+  if ('url' in speech) throw new InvalidInputError(listUnsupportedUrls(input));
   if ('text' in speech) {
     return {
       text: speech.text,
@@ -105,10 +107,11 @@ async function resolveSpeech(
     };
   }
   const upload = await findUpload(deps, owner, speech.audioUploadKey);
-  const path = ['speech', 'audioUploadId'];
-  if (upload.kind !== 'AUDIO') throw invalid(path, 'This upload is not of kind AUDIO.');
+  const path = ['speech', 'uploadId'];
+  if (upload.kind !== 'AUDIO')
+    throw invalid(path, 'WRONG_KIND', 'This upload is not of kind AUDIO.');
   if (upload.durationSeconds !== null && upload.durationSeconds > maxAudioSeconds) {
-    throw invalid(path, `The audio is longer than ${maxAudioSeconds} seconds.`);
+    throw invalid(path, 'TOO_LONG', `The audio is longer than ${maxAudioSeconds} seconds.`);
   }
   return { text: null, voice: null, audioPath: upload.path, mediaSeconds: upload.durationSeconds };
 }
@@ -116,7 +119,8 @@ async function resolveSpeech(
 async function findVoice(deps: LipsyncDependencies, key: string | null | undefined) {
   if (key === undefined) return null;
   const voice = key === null ? null : await deps.voices.find(key);
-  if (voice === null) throw invalid(['speech', 'text', 'voiceId'], 'There is no such voice.');
+  if (voice === null)
+    throw invalid(['speech', 'script', 'voiceId'], 'UNKNOWN_ID', 'There is no such voice.');
   return voice;
 }
 
@@ -126,6 +130,6 @@ async function findUpload(deps: LipsyncDependencies, owner: string, key: string 
   return upload;
 }
 
-function invalid(path: string[], message: string): InvalidInputError {
-  return new InvalidInputError([{ path: ['input', ...path], message }]);
+function invalid(path: string[], code: InputIssueCode, message: string): InvalidInputError {
+  return new InvalidInputError([{ path: ['input', ...path], message, code }]);
 }

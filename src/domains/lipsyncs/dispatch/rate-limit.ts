@@ -1,4 +1,4 @@
-import { type Failure, RateLimitedError, type RateLimitReason } from '../../../errors.ts';
+import { type Failure, RateLimitedError, type UpstreamLimit } from '../../../errors.ts';
 import { randomRetryAfterSeconds } from '../../../upstream/errors.ts';
 import { addMs } from '../dependencies.ts';
 
@@ -12,8 +12,8 @@ import { addMs } from '../dependencies.ts';
  */
 
 /** For a create request with `whenBusy: FAIL` that found no free slot. */
-export function noFreeSlot(reason: RateLimitReason): RateLimitedError {
-  return new RateLimitedError(reason, randomRetryAfterSeconds());
+export function noFreeSlot(limit: UpstreamLimit): RateLimitedError {
+  return new RateLimitedError(limit, randomRetryAfterSeconds());
 }
 
 export function isRateLimited(failure: Failure): boolean {

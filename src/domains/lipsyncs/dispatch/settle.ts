@@ -146,7 +146,7 @@ export async function accept(
     status: 'SUBMITTED',
     set: {
       upstreamVideoId: job.upstreamVideoId,
-      creditsCharged: wholeCredits(job.creditsCharged),
+      creditsCharged: job.creditsCharged,
       submittedAt: context.at,
       holdsSlot: !lipsync.offPeak,
       expectedMs: await readExpectedMs(deps, tx, lipsync),
@@ -217,11 +217,6 @@ async function pauseOrCoolDownAccount(
     await deps.accounts.coolDown(tx, accountId, cooldownEnd(failure, context.at));
   }
   return { wasPaused: false };
-}
-
-/** The column is an integer. A value that can't be stored would make the outcome of the POST unknown. */
-function wholeCredits(credits: number | null): number | null {
-  return credits === null || Math.abs(credits) > 1e9 ? null : Math.round(credits);
 }
 
 /** The median of earlier jobs of the same kind and length, else of the same kind, else the default. */

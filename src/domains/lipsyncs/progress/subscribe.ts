@@ -1,5 +1,5 @@
 import { isUuid } from '../../../database/uuid.ts';
-import { InvalidInputError, NotFoundError } from '../../../errors.ts';
+import { type InputIssueCode, InvalidInputError, NotFoundError } from '../../../errors.ts';
 import type { LiveEvents } from '../../../live-events.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { findOwnLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
@@ -19,7 +19,7 @@ export function subscribeToLipsync(
 ): Events {
   const after = cursor === null ? null : decodeCursor(lipsync.id, cursor);
   if (cursor !== null && (after === null || after > lipsync.sequence)) {
-    throw invalid('after', 'The cursor does not belong to this lip-sync.');
+    throw invalid('after', 'INVALID_CURSOR', 'The cursor does not belong to this lip-sync.');
   }
   return watcher.subscribe(lipsync.id, after);
 }
@@ -43,7 +43,8 @@ export async function subscribeToLipsyncs(
   { owner, keys, cursor }: ListRequest,
 ): Promise<Events> {
   if (keys.length === 0 || keys.length > maxSubscribed) {
-    throw invalid('ids', `ids must have 1 to ${maxSubscribed} entries.`);
+    const code = keys.length === 0 ? 'REQUIRED' : 'TOO_LONG';
+    throw invalid('ids', code, `ids must have 1 to ${maxSubscribed} entries.`);
   }
   const valid = keys.filter((key) => key !== null && isUuid(key)) as string[];
   const found = await findOwnLipsyncs(deps.db, owner, valid);
@@ -76,11 +77,11 @@ function readCursor(
   const sequences = cursors.decode(cursor);
   const isReached = [...own].every(([id, { sequence }]) => (sequences?.get(id) ?? 0) <= sequence);
   if (sequences === null || !isReached) {
-    throw invalid('after', 'The cursor does not belong to this list.');
+    throw invalid('after', 'INVALID_CURSOR', 'The cursor does not belong to this list.');
   }
   return sequences;
 }
 
-function invalid(field: string, message: string): InvalidInputError {
-  return new InvalidInputError([{ path: [field], message }]);
+function invalid(field: string, code: InputIssueCode, message: string): InvalidInputError {
+  return new InvalidInputError([{ path: [field], message, code }]);
 }

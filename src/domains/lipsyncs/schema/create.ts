@@ -1,4 +1,14 @@
-import { IdempotencyConflictError, OutcomeUnknownError, QueueFullError } from '../../../errors.ts';
+import {
+  AccountPendingError,
+  ContentModeratedError,
+  IdempotencyConflictError,
+  InsufficientCreditsError,
+  InvalidInputError,
+  NotFoundError,
+  OutcomeUnknownError,
+  QueueFullError,
+  QuotaExceededError,
+} from '../../../errors.ts';
 import { builder } from '../../../graphql/builder.ts';
 import { accessErrors, upstreamErrors } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
@@ -11,12 +21,16 @@ import { LipsyncRef } from './lipsync.ts';
 const VideoInputRef = builder.inputType('LipsyncVideoInput', {
   description: 'The source video, with the person to animate: exactly one of these fields.',
   fields: (t) => ({
-    id: t.id({ description: 'A video from `videos`, or the result of an earlier lip-sync.' }),
+    videoId: t.id({ description: 'A video from `videos`, or the result of an earlier lip-sync.' }),
     uploadId: t.id({ description: 'A finished upload of kind VIDEO.' }),
+    url: t.field({
+      type: 'URL',
+      description: 'The address of a video file. Not yet supported: answers `InvalidInputError`.',
+    }),
   }),
 });
 
-const TextInputRef = builder.inputType('LipsyncTextInput', {
+const ScriptInputRef = builder.inputType('LipsyncScriptInput', {
   description: 'A text and the voice that speaks it.',
   fields: (t) => ({
     text: t.string({ required: true, description: 'The text to speak: 1 to 200 characters.' }),
@@ -29,10 +43,14 @@ const TextInputRef = builder.inputType('LipsyncTextInput', {
 const SpeechInputRef = builder.inputType('LipsyncSpeechInput', {
   description: 'What the person says: exactly one of these fields.',
   fields: (t) => ({
-    audioUploadId: t.id({
+    script: t.field({ type: ScriptInputRef, description: 'A text to be spoken.' }),
+    uploadId: t.id({
       description: 'A finished upload of kind AUDIO, at most 60 seconds long.',
     }),
-    text: t.field({ type: TextInputRef, description: 'A text to be spoken.' }),
+    url: t.field({
+      type: 'URL',
+      description: 'The address of an audio file. Not yet supported: answers `InvalidInputError`.',
+    }),
   }),
 });
 
@@ -60,7 +78,8 @@ export const CreateInputRef = builder.inputType('CreateLipsyncInput', {
       description:
         "The caller's own reference, at most 1024 characters. Every read of the lip-sync returns it.",
     }),
-    callbackUrl: t.string({
+    callbackUrl: t.field({
+      type: 'URL',
       description:
         "The URL of the caller's server to which webhooks for the `callbackEvents` are sent, signed as Standard Webhooks specifies.",
     }),
@@ -106,6 +125,12 @@ const SuccessRef = builder.objectRef<Creation>('CreateLipsyncSuccess').implement
 });
 
 const failureKinds = [
+  InvalidInputError,
+  NotFoundError,
+  InsufficientCreditsError,
+  ContentModeratedError,
+  AccountPendingError,
+  QuotaExceededError,
   ...upstreamErrors,
   ...accessErrors,
   OutcomeUnknownError,
@@ -166,15 +191,19 @@ function toEvents(events: readonly WebhookEvent[] | null | undefined) {
   return callbackEvents.join() === 'FINISHED' ? {} : { callbackEvents };
 }
 
-function toVideo({ id, uploadId }: typeof VideoInputRef.$inferInput): CreateInput['video'] {
-  return id != null ? { key: keyOf('Video', id) } : { uploadKey: keyOf('Upload', uploadId ?? '') };
+function toVideo(video: typeof VideoInputRef.$inferInput): CreateInput['video'] {
+  const { videoId, uploadId, url } = video;
+  if (url != null) return { url };
+  if (videoId != null) return { key: keyOf('Video', videoId) };
+  return { uploadKey: keyOf('Upload', uploadId ?? '') };
 }
 
 function toSpeech(speech: typeof SpeechInputRef.$inferInput): CreateInput['speech'] {
-  const { audioUploadId, text } = speech;
-  if (text == null) return { audioUploadKey: keyOf('Upload', audioUploadId ?? '') };
+  const { script, uploadId, url } = speech;
+  if (url != null) return { url };
+  if (script == null) return { audioUploadKey: keyOf('Upload', uploadId ?? '') };
   return {
-    text: text.text,
-    voiceKey: text.voiceId == null ? undefined : keyOf('Voice', text.voiceId),
+    text: script.text,
+    voiceKey: script.voiceId == null ? undefined : keyOf('Voice', script.voiceId),
   };
 }

@@ -161,7 +161,7 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
       description: 'Why the lip-sync FAILED or was MODERATED. Null for any other status.',
       resolve: ({ failure }) => (failure === null ? null : restoreFailure(failure)),
     }),
-    creditsCharged: t.exposeInt('creditsCharged', {
+    creditsCharged: t.exposeFloat('creditsCharged', {
       nullable: true,
       description: 'The credits that the video service charged. Null if it did not report them.',
     }),
@@ -242,6 +242,10 @@ builder.queryField('lipsync', (t) =>
 
 export function invalidCursor(): InvalidInputError {
   return new InvalidInputError([
-    { path: ['after'], message: 'The cursor does not belong to this list.' },
+    {
+      path: ['after'],
+      message: 'The cursor does not belong to this list.',
+      code: 'INVALID_CURSOR',
+    },
   ]);
 }

@@ -7,7 +7,7 @@ import { invalidCursor, LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
 const LipsyncFilterRef = builder.inputType('LipsyncFilter', {
   description: 'Selects lip-syncs. A field that is left out does not restrict the list.',
   fields: (t) => ({
-    status: t.field({
+    statuses: t.field({
       type: [LipsyncStatusRef],
       description: 'Only lip-syncs with one of these statuses.',
     }),

@@ -1,4 +1,10 @@
-import { Failure, InvalidInputError, NotFoundError, restoreFailure } from '../../../errors.ts';
+import {
+  Failure,
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+  restoreFailure,
+} from '../../../errors.ts';
 import { accessFailure } from '../../../graphql/access.ts';
 import { builder } from '../../../graphql/builder.ts';
 import type { Context } from '../../../graphql/context.ts';
@@ -60,7 +66,12 @@ const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implem
   }),
 });
 
-const failureKinds = [InvalidInputError, NotFoundError, ...accessErrors] as const;
+const failureKinds = [
+  InvalidInputError,
+  NotFoundError,
+  QuotaExceededError,
+  ...accessErrors,
+] as const;
 
 const progressUnion = (name: string, description: string) =>
   builder.unionType(name, {

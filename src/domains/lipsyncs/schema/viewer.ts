@@ -1,5 +1,5 @@
 import { builder } from '../../../graphql/builder.ts';
-import type { Caller } from '../../../graphql/context.ts';
+import { type Caller, type Scope, scopes } from '../../../graphql/context.ts';
 
 type Allowance = { limit: number; remaining: number };
 
@@ -11,6 +11,26 @@ const AllowanceRef = builder.objectRef<Allowance>('Allowance').implement({
   }),
 });
 
+const scopeDescriptions: Record<Scope, string> = {
+  'lipsync:read': "The caller's lip-syncs, uploads and webhooks, and the voices.",
+  'lipsync:write':
+    'Creates, cancels and deletes lip-syncs, uploads files, and sends webhooks again.',
+  'videos:read': 'The videos of all accounts.',
+  'videos:write': 'Deletes any video.',
+  admin: 'The accounts at the video service.',
+};
+
+const ScopeRef = builder.enumType('Scope', {
+  description:
+    'What a caller may do. In a token and in an API key a scope is written as `lipsync:read`, for example.',
+  values: Object.fromEntries(
+    scopes.map((value) => [
+      value.toUpperCase().replace(':', '_'),
+      { value, description: `${scopeDescriptions[value]} In a token: \`${value}\`.` },
+    ]),
+  ),
+});
+
 const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
   description: 'The caller, as this server identified it.',
   fields: (t) => ({
@@ -18,8 +38,9 @@ const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
       description: 'Whether the request had a valid token.',
     }),
     name: t.exposeString('name', { description: 'The display name of the caller.' }),
-    scopes: t.stringList({
-      description: 'The scopes of the caller, such as `lipsync:read` and `lipsync:write`.',
+    scopes: t.field({
+      type: [ScopeRef],
+      description: 'The scopes of the caller: what it may do.',
       resolve: ({ scopes }) => [...scopes].toSorted(),
     }),
     lipsyncsPerDay: t.field({

@@ -6,7 +6,7 @@ import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
 export type ListPosition = { createdAt: Date; id: string };
 
 export type LipsyncFilter = {
-  status?: readonly LipsyncStatus[] | null | undefined;
+  statuses?: readonly LipsyncStatus[] | null | undefined;
   reference?: string | null | undefined;
   createdAfter?: Date | null | undefined;
   createdBefore?: Date | null | undefined;
@@ -36,8 +36,8 @@ export async function listOwnLipsyncs(
     and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))`;
   const params = rangeParams(owner, page);
   const reference = page.filter.reference ?? null;
-  const status = page.filter.status ?? (reference === null ? null : lipsyncStatuses);
-  if (status === null) return selectLipsyncs(sql, `where ${range} ${inOrder} limit $6`, params);
+  const statuses = page.filter.statuses ?? (reference === null ? null : lipsyncStatuses);
+  if (statuses === null) return selectLipsyncs(sql, `where ${range} ${inOrder} limit $6`, params);
   const sameReference =
     'and hashtextextended(reference, 0) = hashtextextended($8::text, 0) and reference = $8::text';
   return selectLipsyncs(
@@ -50,7 +50,7 @@ export async function listOwnLipsyncs(
          ${inOrder} limit $6
        ) listed ${inOrder} limit $6
      )) ${inOrder}`,
-    reference === null ? [...params, status] : [...params, status, reference],
+    reference === null ? [...params, statuses] : [...params, statuses, reference],
   );
 }
 

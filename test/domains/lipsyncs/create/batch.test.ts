@@ -56,7 +56,7 @@ describe('works', () => {
     const { __typename, results = [] } = await app.createAll(texts);
     expect(__typename).toBe('CreateLipsyncsSuccess');
     expect(results.map(({ lipsync }) => lipsync?.text)).toEqual(
-      texts.map(({ speech }) => (speech as { text: { text: string } }).text.text),
+      texts.map(({ speech }) => (speech as { script: { text: string } }).script.text),
     );
     expect(statusesOf(results)).toEqual([
       ...Array(3).fill('SUBMITTED'),
@@ -85,7 +85,7 @@ describe('works', () => {
       say('[[never]] first'),
       say(''),
       say('[[422]] no'),
-      { video: { id: video }, speech: { audioUploadId: upload } },
+      { video: { videoId: video }, speech: { uploadId: upload } },
       say('[[cut]] [[never]] lost'),
       say('no room', { whenBusy: 'FAIL' }),
       say('waits'),
@@ -101,9 +101,9 @@ describe('works', () => {
       'CreateLipsyncSuccess',
     ]);
     expect(results[1]?.issues).toEqual([
-      { path: ['input', 'speech', 'text', 'text'], message: 'The text is empty.' },
+      { path: ['input', 'speech', 'script', 'text'], message: 'The text is empty.' },
     ]);
-    expect(results[5]).toMatchObject({ reason: 'ACCOUNT_BUSY', retryable: true });
+    expect(results[5]).toMatchObject({ limit: 'ACCOUNT_BUSY', retryable: true });
     expect(results[6]?.lipsync?.status).toBe('QUEUED');
     const made = results.flatMap(({ lipsync }) => lipsync?.id ?? []);
     expect(made).toHaveLength(3);
@@ -219,7 +219,7 @@ describe('works', () => {
     const { results = [] } = await app.createAll(
       numbered(30, (n) => ({
         ...say('Nobody there'),
-        video: { id: encodeId('Video', `${prefix}-${9_000 + n}`) },
+        video: { videoId: encodeId('Video', `${prefix}-${9_000 + n}`) },
       })),
     );
     channel('undici:request:create').unsubscribe(begin);
@@ -238,7 +238,7 @@ describe('works', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
         query:
-          'mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(inputs: $of) { __typename } }',
+          'mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(input: { items: $of }) { __typename } }',
         variables: { of: inputs },
       }),
       signal: leaving.signal,
@@ -278,7 +278,7 @@ describe('works', () => {
       say(`[[never]] whole ${n}`, { idempotencyKey: `whole ${n}` }),
     );
     const { data, errors } = await app.ask(
-      'mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(inputs: $of) { __typename } }',
+      'mutation ($of: [CreateLipsyncInput!]!) { createLipsyncs(input: { items: $of }) { __typename } }',
       { of: inputs },
     );
     expect(data).toBeNull();
@@ -309,21 +309,21 @@ describe('refuses', () => {
   const countRows = async () => (await app.db.query('select 1 from lipsyncs')).length;
 
   it('an empty list, and one of more than a hundred', async () => {
-    const message = 'inputs must have 1 to 100 lip-syncs.';
-    expect(await refused([])).toEqual([{ path: ['inputs'], message }]);
+    const message = 'items must have 1 to 100 lip-syncs.';
+    expect(await refused([])).toEqual([{ path: ['input', 'items'], message }]);
     expect(await refused(numbered(101, (n) => say(`${n}`)))).toEqual([
-      { path: ['inputs'], message },
+      { path: ['input', 'items'], message },
     ]);
   });
 
   it('a list with the same key twice, also with equal inputs, and creates none of it', async () => {
     const keyed = (key: string | null) => say('Hello', { idempotencyKey: key });
-    const message = (first: number) => `inputs[${first}] has the same idempotencyKey.`;
+    const message = (first: number) => `items[${first}] has the same idempotencyKey.`;
     const issues = await refused(['a', 'b', null, 'a', null, 'b', 'a'].map(keyed));
     expect(issues).toEqual([
-      { path: ['inputs', '3', 'idempotencyKey'], message: message(0) },
-      { path: ['inputs', '5', 'idempotencyKey'], message: message(1) },
-      { path: ['inputs', '6', 'idempotencyKey'], message: message(0) },
+      { path: ['input', 'items', '3', 'idempotencyKey'], message: message(0) },
+      { path: ['input', 'items', '5', 'idempotencyKey'], message: message(1) },
+      { path: ['input', 'items', '6', 'idempotencyKey'], message: message(0) },
     ]);
   });
 
@@ -332,8 +332,8 @@ describe('refuses', () => {
     try {
       const [id = ''] = await limited.listVideoIds();
       const inputs = numbered(8, (n) => ({
-        video: { id },
-        speech: { text: { text: `[[never]] ${n}` } },
+        video: { videoId: id },
+        speech: { script: { text: `[[never]] ${n}` } },
         idempotencyKey: `${n}`,
       }));
       const first = await limited.createAll(inputs);
@@ -372,7 +372,7 @@ describe('keeps out', () => {
     const upload = await createUpload(withHeaders(app, signInAs('ann')), { kind: 'VIDEO' });
     const { results = [] } = await app.createAll(
       [
-        { video: { uploadId: upload.id }, speech: { text: { text: 'Yours' } } },
+        { video: { uploadId: upload.id }, speech: { script: { text: 'Yours' } } },
         say('[[never]] own'),
       ],
       signInAs('bob'),

@@ -24,7 +24,7 @@ afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
 const speech = (text: string, voiceId?: string) => ({
-  text: { text, ...(voiceId === undefined ? {} : { voiceId }) },
+  script: { text, ...(voiceId === undefined ? {} : { voiceId }) },
 });
 
 /** A silent WAV with 8000 bytes per second. */
@@ -38,7 +38,7 @@ describe('works', () => {
   it('speaks a text: the POST carries the documented fields and nothing else', async () => {
     const voiceId = encodeId('Voice', '3');
     const made = await app.create({
-      video: { id: video },
+      video: { videoId: video },
       speech: speech('Hello there', voiceId),
       keepOriginalSound: true,
       maxJobs: 2,
@@ -78,7 +78,7 @@ describe('works', () => {
   });
 
   it('leaves out options that the request left out', async () => {
-    const made = await app.create({ video: { id: video }, speech: speech('Plain') });
+    const made = await app.create({ video: { videoId: video }, speech: speech('Plain') });
     const [post] = await app.postsOf(idOf(made));
     expect(Object.keys(post?.body ?? {}).toSorted()).toEqual(
       ['prompt', 'replyRef', 'replyUrl', 'video_id'].toSorted(),
@@ -87,11 +87,11 @@ describe('works', () => {
   });
 
   it('uses an uploaded audio and an uploaded video, in an account that the server chooses', async () => {
-    const audioUploadId = await uploadFile(app, 'AUDIO', wav(1));
+    const audioId = await uploadFile(app, 'AUDIO', wav(1));
     const uploadId = await uploadFile(app, 'VIDEO', await downloadVideo(app));
     const made = await app.create({
       video: { uploadId },
-      speech: { audioUploadId },
+      speech: { uploadId: audioId },
       offPeak: true,
     });
     expect(made.__typename).toBe('CreateLipsyncSuccess');
@@ -109,22 +109,26 @@ describe('works', () => {
   });
 
   it('lowers maxJobs for the account and never raises it', async () => {
-    const made = await app.create({ video: { id: video }, speech: speech('Many'), maxJobs: 8 });
+    const made = await app.create({
+      video: { videoId: video },
+      speech: speech('Many'),
+      maxJobs: 8,
+    });
     const [post] = await app.postsOf(idOf(made));
     expect(post?.body?.maxJobs).toBe(5);
     await app.waitForEnd(idOf(made));
   });
 
   it('counts code points: accepts 200 characters of text, also characters beyond 16 bits', async () => {
-    const made = await app.create({ video: { id: video }, speech: speech('😀'.repeat(200)) });
+    const made = await app.create({ video: { videoId: video }, speech: speech('😀'.repeat(200)) });
     expect(made.__typename).toBe('CreateLipsyncSuccess');
     await app.waitForEnd(idOf(made));
   });
 
   it('uses the result of an earlier lip-sync as source', async () => {
-    const first = await app.create({ video: { id: video }, speech: speech('First') });
+    const first = await app.create({ video: { videoId: video }, speech: speech('First') });
     const { result } = await app.waitForEnd(idOf(first));
-    const second = await app.create({ video: { id: result?.id }, speech: speech('Second') });
+    const second = await app.create({ video: { videoId: result?.id }, speech: speech('Second') });
     expect(second.__typename).toBe('CreateLipsyncSuccess');
     expect((await app.waitForEnd(idOf(second))).status).toBe('COMPLETED');
   });
@@ -141,7 +145,7 @@ describe('works', () => {
         },
       },
     });
-    const made = await app.create({ video: { id: video }, speech: speech('Cost') });
+    const made = await app.create({ video: { videoId: video }, speech: speech('Cost') });
     expect(made).toMatchObject({
       __typename: 'CreateLipsyncSuccess',
       lipsync: { status: 'SUBMITTED', creditsCharged: 8 },
@@ -152,15 +156,15 @@ describe('works', () => {
 
 describe('refuses', () => {
   const past = '2020-01-01T00:00:00Z';
-  const fine = () => ({ video: { id: video }, speech: speech('Hello') });
+  const fine = () => ({ video: { videoId: video }, speech: speech('Hello') });
   const at = (...path: string[]) => ['input', ...path];
   const invalid: [string, () => Record<string, unknown>, string[]][] = [
-    ['an empty text', () => ({ speech: speech('') }), at('speech', 'text', 'text')],
-    ['a text of white space', () => ({ speech: speech(' \n ') }), at('speech', 'text', 'text')],
+    ['an empty text', () => ({ speech: speech('') }), at('speech', 'script', 'text')],
+    ['a text of white space', () => ({ speech: speech(' \n ') }), at('speech', 'script', 'text')],
     [
       'a text of 201 characters',
       () => ({ speech: speech('é'.repeat(201)) }),
-      at('speech', 'text', 'text'),
+      at('speech', 'script', 'text'),
     ],
     ['a text with U+0000', () => ({ speech: speech('a\0b') }), at()],
     ['a reference of 1025', () => ({ reference: 'x'.repeat(1025) }), at('reference')],
@@ -182,12 +186,12 @@ describe('refuses', () => {
     [
       'an unknown voice',
       () => ({ speech: speech('Hi', encodeId('Voice', '9999')) }),
-      at('speech', 'text', 'voiceId'),
+      at('speech', 'script', 'voiceId'),
     ],
     [
       'an invalid voice id',
       () => ({ speech: speech('Hi', 'rubbish') }),
-      at('speech', 'text', 'voiceId'),
+      at('speech', 'script', 'voiceId'),
     ],
   ];
 
@@ -213,12 +217,12 @@ describe('refuses', () => {
     const audio = await uploadFile(app, 'AUDIO', wav(1));
     const { id: waiting } = await createUpload(app);
     const unknown = encodeId('Upload', '00000000-0000-4000-8000-000000000000');
-    for (const audioUploadId of [unknown, 'rubbish', waiting, video]) {
-      const made = await app.create({ video: { id: video }, speech: { audioUploadId } });
+    for (const uploadId of [unknown, 'rubbish', waiting, video]) {
+      const made = await app.create({ video: { videoId: video }, speech: { uploadId } });
       expect(made).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
     }
     const foreign = await app.create(
-      { video: { id: video }, speech: { audioUploadId: audio } },
+      { video: { videoId: video }, speech: { uploadId: audio } },
       signInAs('ann'),
     );
     expect(foreign).toMatchObject({ __typename: 'NotFoundError' });
@@ -233,30 +237,30 @@ describe('refuses', () => {
   it('audio of more than 60 seconds', async () => {
     const long = await uploadFile(app, 'AUDIO', wav(61));
     const before = (await app.posts()).length;
-    const made = await app.create({ video: { id: video }, speech: { audioUploadId: long } });
+    const made = await app.create({ video: { videoId: video }, speech: { uploadId: long } });
     expect(made).toMatchObject({
       __typename: 'InvalidInputError',
-      issues: [{ path: at('speech', 'audioUploadId') }],
+      issues: [{ path: at('speech', 'uploadId') }],
     });
     expect(await app.posts()).toHaveLength(before);
   });
 
   it('videos that are unknown, named by another kind of id, or not finished', async () => {
     for (const id of ['rubbish', encodeId('Video', 'AAAAAAAA-1'), encodeId('Voice', '1')]) {
-      expect(await app.create({ video: { id }, speech: speech('Hi') })).toMatchObject({
+      expect(await app.create({ video: { videoId: id }, speech: speech('Hi') })).toMatchObject({
         __typename: 'NotFoundError',
       });
     }
-    const running = await app.create({ video: { id: video }, speech: speech('[[never]] x') });
+    const running = await app.create({ video: { videoId: video }, speech: speech('[[never]] x') });
     const job = await app.jobOf(idOf(running));
     const key = await app.services.videos.ids.toKey(job?.video_id ?? '');
     const made = await app.create({
-      video: { id: encodeId('Video', key) },
+      video: { videoId: encodeId('Video', key) },
       speech: speech('Hi'),
     });
     expect(made).toMatchObject({
       __typename: 'InvalidInputError',
-      issues: [{ path: at('video', 'id') }],
+      issues: [{ path: at('video', 'videoId') }],
     });
     await app.cancel(idOf(running));
   });
@@ -265,7 +269,7 @@ describe('refuses', () => {
 describe('keeps out', () => {
   it("another owner's lip-syncs: every operation answers as if they did not exist", async () => {
     const made = await app.create(
-      { video: { id: video }, speech: speech('[[never]] mine') },
+      { video: { videoId: video }, speech: speech('[[never]] mine') },
       signInAs('ann'),
     );
     const id = idOf(made);

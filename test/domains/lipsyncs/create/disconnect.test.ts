@@ -48,8 +48,8 @@ const transports: [string, (input: object) => Promise<() => Promise<unknown>>][]
 describe('a caller that disconnects', () => {
   it.each(transports)('does not stop the POST: %s that is cut', async (text, create) => {
     const { instance, upstream } = held;
-    const video = { id: await instance.source() };
-    const input = { video, speech: { text: { text } }, idempotencyKey: text };
+    const video = { videoId: await instance.source() };
+    const input = { video, speech: { script: { text } }, idempotencyKey: text };
     const answer = upstream.hold('POST /videos/lipsync');
     const disconnect = await create(input);
     await vi.waitFor(() => expect(upstream.countOf('POST /videos/lipsync')).toBe(1), longWait);

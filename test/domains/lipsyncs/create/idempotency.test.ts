@@ -20,7 +20,7 @@ afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
 const ask = (key: string, text = 'Hello', more: object = {}) =>
-  app.create({ video: { id: video }, text, idempotencyKey: key, ...more });
+  app.create({ video: { videoId: video }, text, idempotencyKey: key, ...more });
 
 const times = <T>(count: number, work: () => Promise<T>) =>
   Promise.all(Array.from({ length: count }, work));
@@ -64,7 +64,7 @@ describe('works', () => {
   it('keeps the keys of owners apart', async () => {
     const made = await Promise.all(
       [signInAs('ann'), signInAs('bob')].map((headers) =>
-        app.create({ video: { id: video }, text: 'Hi', idempotencyKey: 'shared' }, headers),
+        app.create({ video: { videoId: video }, text: 'Hi', idempotencyKey: 'shared' }, headers),
       ),
     );
     expect(made.map(({ replayed }) => replayed)).toEqual([false, false]);

@@ -81,9 +81,9 @@ describe('the daily limit', () => {
   it('rejects without an upstream call, whatever the request names', async () => {
     await app.forgetRequests();
     const unknown = Buffer.from('Voice:4711').toString('base64url');
-    const speech = { text: { text: 'Too much', voiceId: unknown } };
+    const speech = { script: { text: 'Too much', voiceId: unknown } };
     const made = await hundred((at) =>
-      app.create({ video: { id: video }, speech, reference: `${at}` }, signInAs('ann')),
+      app.create({ video: { videoId: video }, speech, reference: `${at}` }, signInAs('ann')),
     );
     expect(countTypes(made)).toEqual({ QuotaExceededError: 100 });
     expect(await app.requests()).toEqual([]);

@@ -5,7 +5,7 @@ const busy = 'Account a@sandbox.example is busy executing 3 tasks.';
 const allBusy = 'All configured accounts are running at maximum capacity.';
 const limit = 'Reached the limit for concurrent generations.';
 
-/** The upstream's answer to the POST, and the caller's result. The second column is the `reason` of a 429. */
+/** The upstream's answer to the POST, and the caller's result. The second column is the `limit` of a 429. */
 const table: [number, string | null, string, string][] = [
   [400, null, 'InvalidInputError', 'INVALID_INPUT'],
   [401, null, 'UpstreamUnauthorizedError', 'UPSTREAM_UNAUTHORIZED'],
@@ -47,27 +47,27 @@ async function countLipsyncs(reference: string): Promise<number> {
 
 describe('refuses', () => {
   it.each(
-    table.map((row, at) => ({ at, status: row[0], reason: row[1], type: row[2], code: row[3] })),
-  )('a $status $reason is a $type that leaves nothing behind', async (row) => {
-    const { at, status, reason, type, code } = row;
+    table.map((row, at) => ({ at, status: row[0], limit: row[1], type: row[2], code: row[3] })),
+  )('a $status $limit is a $type that leaves nothing behind', async (row) => {
+    const { at, status, limit, type, code } = row;
     const [id] = await app.listVideoIds(emailOf(at));
     const reference = `refused ${at}`;
     const input = {
-      video: { id },
-      speech: { text: { text: 'Hello' } },
+      video: { videoId: id },
+      speech: { script: { text: 'Hello' } },
       idempotencyKey: reference,
       reference,
       whenBusy: 'FAIL',
     };
     const before = (await app.posts()).length;
-    const body = reason === null ? {} : { body: { error: texts[reason] } };
+    const body = limit === null ? {} : { body: { error: texts[limit] } };
     await app.turn({ failPath: { path: '/videos/lipsync', status, ...body } });
 
     const refused = await app.create(input);
     expect(refused).toMatchObject({
       __typename: type,
       code,
-      ...(reason === null ? {} : { reason }),
+      ...(limit === null ? {} : { limit }),
     });
     expect(refused.retryable).toBe(status === 429);
     if (status === 429) {
@@ -80,7 +80,7 @@ describe('refuses', () => {
 
     // After the pause or cooldown the same key can be used again, and gets a POST of its own.
     app.clock.aheadMs += 31_000;
-    const again = await app.create({ ...input, whenBusy: 'FAIL', video: { id } });
+    const again = await app.create({ ...input, whenBusy: 'FAIL', video: { videoId: id } });
     if (again.__typename === 'RateLimitedError') {
       // A paused account: its recovery is noticed within a tick.
       const made = await app.create({ ...input, whenBusy: 'QUEUE', idempotencyKey: null });
@@ -102,9 +102,11 @@ describe('refuses', () => {
       ['[[422]]', 'MODERATED', 'CONTENT_MODERATED'],
     ] as const;
     const long = await Promise.all(
-      [1, 2, 3].map((n) => app.create({ video: { id }, text: `[[never]] ${n}` })),
+      [1, 2, 3].map((n) => app.create({ video: { videoId: id }, text: `[[never]] ${n}` })),
     );
-    const waiting = await Promise.all(cases.map(([text]) => app.create({ video: { id }, text })));
+    const waiting = await Promise.all(
+      cases.map(([text]) => app.create({ video: { videoId: id }, text })),
+    );
     expect(waiting.map(({ lipsync }) => lipsync?.status)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
     await app.cancel(idOf(long[0] as never));
     for (const [at, [, status, code]] of cases.entries()) {
@@ -123,7 +125,7 @@ describe('keeps out', () => {
     await app.turn({
       failPath: { path: '/videos/lipsync', status: 400, body: { error } },
     });
-    const refused = await app.create({ video: { id }, text: 'Hi' });
+    const refused = await app.create({ video: { videoId: id }, text: 'Hi' });
     expect(refused.code).toBe('INVALID_INPUT');
     expect(JSON.stringify(refused)).not.toMatch(/secret\.example|user:1001|spy/);
   });

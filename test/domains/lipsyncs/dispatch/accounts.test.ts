@@ -30,15 +30,15 @@ afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
 const say = (video: object, text: string, more: object = {}) =>
-  app.create({ video, speech: { text: { text } }, ...more });
+  app.create({ video, speech: { script: { text } }, ...more });
 
 const accountOf = async (id: string) => (await app.jobOf(id))?.email;
 
 describe('works', () => {
   it('sends no more jobs than an account takes, from the first request on', async () => {
     const made = [
-      await say({ id: ofSmall }, '[[never]] one'),
-      await say({ id: ofSmall }, '[[never]] two'),
+      await say({ videoId: ofSmall }, '[[never]] one'),
+      await say({ videoId: ofSmall }, '[[never]] two'),
     ];
     expect(made.map(({ lipsync }) => lipsync?.status)).toEqual(['SUBMITTED', 'QUEUED']);
     for (const each of made) await app.cancel(idOf(each));
@@ -58,7 +58,9 @@ describe('works', () => {
 
   // Once the limit of another account was sent, which raised that of the chosen one.
   it('limits maxJobs to what the chosen account takes', async () => {
-    const blocking = await Promise.all([1, 2, 3].map((n) => say({ id: ofBig }, `[[never]] ${n}`)));
+    const blocking = await Promise.all(
+      [1, 2, 3].map((n) => say({ videoId: ofBig }, `[[never]] ${n}`)),
+    );
     const made = await say({ uploadId }, 'Anywhere', { maxJobs: 3 });
     const [post] = await app.postsOf(idOf(made));
     expect(post?.body).toMatchObject({ email: small, maxJobs: 1 });
@@ -73,14 +75,14 @@ describe('works', () => {
     'pauses an account after %s: other lip-syncs use another account or wait until it recovers',
     async (name, type) => {
       await app.turn({ [name]: big });
-      expect(await say({ id: ofBig }, 'Meets it')).toMatchObject({ __typename: type });
-      const bound = await say({ id: ofBig }, 'Bound');
+      expect(await say({ videoId: ofBig }, 'Meets it')).toMatchObject({ __typename: type });
+      const bound = await say({ videoId: ofBig }, 'Bound');
       expect(bound.lipsync?.status).toBe('QUEUED');
       const free = await say({ uploadId }, 'Free');
       expect(free.lipsync?.status).toBe('SUBMITTED');
       expect(await accountOf(idOf(free))).toBe(small);
-      const fail = await say({ id: ofBig }, 'Now', { whenBusy: 'FAIL' });
-      expect(fail).toMatchObject({ __typename: 'RateLimitedError', reason: 'ACCOUNT_BUSY' });
+      const fail = await say({ videoId: ofBig }, 'Now', { whenBusy: 'FAIL' });
+      expect(fail).toMatchObject({ __typename: 'RateLimitedError', limit: 'ACCOUNT_BUSY' });
       expect(await app.postsOf(idOf(bound))).toEqual([]);
       await app.turn({ [name]: null });
       // Recovery is probed once a minute, and less often after a relapse.
@@ -120,7 +122,7 @@ describe('refuses', () => {
     let back: Sandbox | null = null;
     try {
       const [id = ''] = await away.listVideoIds();
-      const input = { video: { id }, speech: { text: { text: 'Hello' } } };
+      const input = { video: { videoId: id }, speech: { script: { text: 'Hello' } } };
       // A video that a lip-sync has used is known without the upstream.
       await away.waitForEnd(idOf(await away.create(input)));
       const { port } = away.sandbox;

@@ -33,7 +33,7 @@ afterEach(async () => {
 });
 
 const say = async (n: number) =>
-  idOf(await app.create({ video: { id: video }, text: `Number ${n}` }));
+  idOf(await app.create({ video: { videoId: video }, text: `Number ${n}` }));
 
 async function callUpstream(method: string, path: string, body: object): Promise<void> {
   const { baseUrl, token } = app.sandbox;
@@ -64,11 +64,11 @@ async function endForeignJobs(): Promise<void> {
 }
 
 async function readExternalLoad(): Promise<number | undefined> {
-  type Data = { accounts: { nodes: { others: number }[] } };
+  type Data = { accounts: { nodes: { externalJobCount: number }[] } };
   const { accounts } = await app.askForData<Data>(
-    '{ accounts { ... on AccountList { nodes { others } } } }',
+    '{ accounts { ... on AccountList { nodes { externalJobCount } } } }',
   );
-  return accounts.nodes[0]?.others;
+  return accounts.nodes[0]?.externalJobCount;
 }
 
 const statusesOf = async (ids: string[]) =>

@@ -26,7 +26,7 @@ afterEach(() => app.stop());
 const ask = async (owner: string, text: string, more: object = {}) =>
   idOf(
     await app.create(
-      { video: { id: video }, speech: { text: { text: `[[never]] ${text}` } }, ...more },
+      { video: { videoId: video }, speech: { script: { text: `[[never]] ${text}` } }, ...more },
       signInAs(owner),
     ),
   );

@@ -234,7 +234,7 @@ describe('refuses', () => {
     );
     expect(made).toMatchObject({
       __typename: 'RateLimitedError',
-      reason: 'ACCOUNT_BUSY',
+      limit: 'ACCOUNT_BUSY',
       retryable: true,
     });
     expect(await app.posts()).toHaveLength(before);

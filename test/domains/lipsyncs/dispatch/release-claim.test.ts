@@ -51,7 +51,7 @@ describe('a claimed lip-sync whose POST has not started', () => {
     const stopping = await start();
     const [id] = await stopping.listVideoIds();
     const stopped = onceClaimed(() => stopping.stop());
-    const made = await stopping.create({ video: { id } });
+    const made = await stopping.create({ video: { videoId: id } });
     expect(made).toMatchObject({
       __typename: 'CreateLipsyncSuccess',
       lipsync: { status: 'QUEUED' },
@@ -70,7 +70,7 @@ describe('a claimed lip-sync whose POST has not started', () => {
     const stopping = await start();
     const [id] = await stopping.listVideoIds();
     const stopped = onceClaimed(() => stopping.stop());
-    expect(await stopping.create({ video: { id }, whenBusy: 'FAIL' })).toMatchObject({
+    expect(await stopping.create({ video: { videoId: id }, whenBusy: 'FAIL' })).toMatchObject({
       __typename: 'RateLimitedError',
       retryable: true,
     });

@@ -69,7 +69,7 @@ async function list(client: GraphQLClient): Promise<Node[]> {
 }
 
 const create = (client: GraphQLClient, videoId: string, text: string) =>
-  createLipsync(client, { video: { id: videoId }, text, idempotencyKey: text });
+  createLipsync(client, { video: { videoId }, text, idempotencyKey: text });
 
 /** FAILED costs the sandbox no rendering. */
 const quickFailure = { queuedMs: 10, generatingMs: 10, outcome: 'FAILED' };
@@ -129,8 +129,8 @@ describe('works', { timeout: 90_000 }, () => {
       await sandbox('PUT', 'switches', quickFailure);
       const [videoId] = await readVideoIds(before);
       const inputs = [1, 2, 3, 4, 5, 6].map((n) => ({
-        video: { id: videoId },
-        speech: { text: { text: `Batch ${n}` } },
+        video: { videoId },
+        speech: { script: { text: `Batch ${n}` } },
         idempotencyKey: `batch ${n}`,
       }));
       await expect(createLipsyncOperations(before).createAll(inputs)).rejects.toThrow();

@@ -39,7 +39,7 @@ const isTakenOver = (id: string) =>
 describe('works', () => {
   it('takes over the claims of dead instances also while the upstream hangs', async () => {
     const makeUnknown = async (text: string) =>
-      idOf(await app.create({ video: { id: video }, text }));
+      idOf(await app.create({ video: { videoId: video }, text }));
     const [first, second] = [
       await makeUnknown('[[503]] first'),
       await makeUnknown('[[503]] second'),

@@ -19,8 +19,8 @@ beforeAll(async () => {
   app = await startLipsyncApp({ env: { POLL_INTERVAL_MS: '600000' } });
   await app.turn({ callbacks: 'none' });
   const [video = ''] = await app.listVideoIds();
-  const speech = { text: { text: '[[never]] Quiet' } };
-  ids = idsOf(await app.createAll([1, 2, 3].map(() => ({ video: { id: video }, speech }))));
+  const speech = { script: { text: '[[never]] Quiet' } };
+  ids = idsOf(await app.createAll([1, 2, 3].map(() => ({ video: { videoId: video }, speech }))));
 });
 afterAll(() => app.stop());
 

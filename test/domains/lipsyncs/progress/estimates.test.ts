@@ -28,7 +28,7 @@ afterAll(() => app.stop());
 const short = '[[never]] In a few words';
 const long = `[[never]] ${'More than ten seconds of speech. '.repeat(5)}`;
 
-const create = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+const create = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
 
 type Estimate = { percent: number; estimatedCompletionAt: string | null };
 

@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
-const say = (text: string) => ({ video: { id: video }, speech: { text: { text } } });
+const say = (text: string) => ({ video: { videoId: video }, speech: { script: { text } } });
 
 const createSome = async (texts: string[], headers = {}) =>
   idsOf(await app.createAll(texts.map(say), headers));

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
-const create = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+const create = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
 
 const subscription = `subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress {
   sequence status queuePosition

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 beforeEach(() => app.sendFinalCallbacksOnly());
 
-const say = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+const say = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
 
 type Update = Progress['lipsyncProgress'];
 

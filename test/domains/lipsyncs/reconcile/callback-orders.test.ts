@@ -87,11 +87,11 @@ describe('works', () => {
       const ids: string[] = [];
       for (const [n] of given.entries()) {
         const text = `[[never]] ${end} ${n}`;
-        ids.push(idOf(await app.create({ video: { id: video }, text })));
+        ids.push(idOf(await app.create({ video: { videoId: video }, text })));
       }
       // The one without callbacks.
       const text = `[[never]] ${end} and no callback`;
-      const plain = idOf(await app.create({ video: { id: video }, text }));
+      const plain = idOf(await app.create({ video: { videoId: video }, text }));
       const jobs = await Promise.all([...ids, plain].map((id) => app.jobOf(id)));
       const callAll = (when: Callback['when']) =>
         Promise.all(
@@ -113,7 +113,7 @@ describe('works', () => {
 
       await callAll('late');
       // A new lip-sync reaches GENERATING only after the late callbacks were processed.
-      const next = idOf(await app.create({ video: { id: video }, text: '[[never]] next' }));
+      const next = idOf(await app.create({ video: { videoId: video }, text: '[[never]] next' }));
       await app.waitForStatus(next, 'GENERATING');
       for (const [n, id] of ids.entries()) {
         expect(await readOutcome(id)).toEqual(outcome);

@@ -24,7 +24,7 @@ beforeEach(async () => {
   await app.forgetRequests();
 });
 
-const say = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+const say = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
 
 async function post(url: string, body: unknown): Promise<number> {
   const response = await fetch(url, {
@@ -94,7 +94,7 @@ describe('works', () => {
   // The database rejects it, and the callback once had no effect.
   it('reads the upstream also if the body contains U+0000', async () => {
     await app.turn({ callbacks: 'none', cutNext: 1, replyRefInScheduler: false });
-    const made = await app.create({ video: { id: video }, text: 'zero' });
+    const made = await app.create({ video: { videoId: video }, text: 'zero' });
     const before = (await reads()).length;
     expect(await post(await urlOf(idOf(made)), '{"video_id":"a\\u0000b"}')).toBe(200);
     await vi.waitFor(async () => expect((await reads()).length).toBeGreaterThan(before), longWait);

@@ -29,7 +29,7 @@ beforeEach(async () => {
   await app.forgetRequests();
 });
 
-const say = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+const say = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
 
 const failing = { method: 'GET', status: 503, times: 1_000 };
 const unreadable = [

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => app.stop());
 beforeEach(() => app.clearSwitches());
 
-const say = async (text: string) => idOf(await app.create({ video: { id: video }, text }));
+const say = async (text: string) => idOf(await app.create({ video: { videoId: video }, text }));
 
 async function expectEnd(id: string, status = 'COMPLETED') {
   const ended = await app.waitForEnd(id);

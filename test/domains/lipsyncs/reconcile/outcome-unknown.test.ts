@@ -21,7 +21,7 @@ afterAll(() => app.stop());
 afterEach(() => app.clearSwitches());
 
 const say = (text: string, more: object = {}) =>
-  app.create({ video: { id: video }, text, ...more });
+  app.create({ video: { videoId: video }, text, ...more });
 
 const isStillUnknown = async (id: string) =>
   expect(await app.read(id)).toMatchObject({ status: 'SUBMITTING', failure: null });

@@ -33,7 +33,7 @@ async function run(email: string, count: number): Promise<string[]> {
   const [video] = await app.listVideoIds(email);
   const made = await Promise.all(
     Array.from({ length: count }, (_, n) =>
-      app.create({ video: { id: video }, text: `[[never]] ${email} ${n}` }),
+      app.create({ video: { videoId: video }, text: `[[never]] ${email} ${n}` }),
     ),
   );
   for (const each of made) await app.waitForStatus(idOf(each), 'GENERATING');

@@ -43,7 +43,7 @@ async function listVideos() {
 }
 
 async function create(): Promise<string> {
-  const made = await app.create({ video: { id: (await listVideos()).at(-1)?.id } });
+  const made = await app.create({ video: { videoId: (await listVideos()).at(-1)?.id } });
   expect(made).toMatchObject({ lipsync: { status: 'SUBMITTED' } });
   return idOf(made);
 }
@@ -124,7 +124,7 @@ describe('a lip-sync', () => {
     const [video] = await listVideos();
     upstream.reply('GET /videos', { status: 500, body: '{"error":"x"}' });
     upstream.behaviour.hidesAnswer = true;
-    const made = await app.create({ video: { id: video?.id } });
+    const made = await app.create({ video: { videoId: video?.id } });
     expect(made.__typename).toBe('OutcomeUnknownError');
     const id = idOf(made);
     const job = await upstream.nextJob();

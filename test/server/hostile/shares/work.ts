@@ -62,7 +62,7 @@ function subscriptions(transport: 'WebSocket' | 'event stream'): Share {
       const [video = ''] = await app.listVideoIds(undefined, owners.headers.ann);
       const create = (owner: Owner) =>
         createLipsync(withHeaders(app, owners.headers[owner]), {
-          video: { id: video },
+          video: { videoId: video },
           text: '[[never]] Quiet.',
         });
       const ids = { ann: (await create('ann')).id, bob: (await create('bob')).id };
@@ -94,9 +94,9 @@ const waitingPlaces: Share = {
     const app = await startLipsyncApp({ env: { ...owners.env, QUEUE_LIMIT: '4' } });
     onEnd(app.stop);
     const [video = ''] = await app.listVideoIds(undefined, owners.headers.ann);
-    const speech = { text: { text: '[[never]] Quiet.' } };
+    const speech = { script: { text: '[[never]] Quiet.' } };
     return async (owner) => {
-      const input = { video: { id: video }, speech };
+      const input = { video: { videoId: video }, speech };
       const { __typename, code, retryable } = await app.create(input, owners.headers[owner]);
       return __typename === 'CreateLipsyncSuccess' ? held : { __typename, code, retryable };
     };
