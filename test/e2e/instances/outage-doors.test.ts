@@ -5,7 +5,7 @@ import { makeLipsync, serverSentEvents, uploadFile, webSocket } from 'lipsync-gr
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { silentLog } from '../../support/database.ts';
 import { expectSoundLog, idOf, progressSubscription } from '../../support/lipsync-app.ts';
-import { createLipsyncMutation, longWait } from '../../support/lipsyncs.ts';
+import { createLipsyncMutation, inputOf, longWait } from '../../support/lipsyncs.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { execute, type Transport, transports } from '../../support/transports.ts';
 import { createUpload } from '../../support/uploads.ts';
@@ -63,12 +63,12 @@ const isBack = () =>
 describe('while PostgreSQL is away', () => {
   it('every door answers TEMPORARILY_UNAVAILABLE, over HTTP with 503 and Retry-After', async () => {
     const [first] = instances;
-    const id = idOf(await first.create({ video: { id: video }, text: '[[never]] Before' }));
+    const id = idOf(await first.create({ video: { videoId: video }, text: '[[never]] Before' }));
     const upload = await createUpload(first);
     const job = (await fleet.jobsOf(id))[0];
     await server.stop();
 
-    const input = { video: { id: video }, speech: { text: { text: 'Meanwhile' } } };
+    const input = inputOf(video, 'Meanwhile');
     const search = new URLSearchParams({ query: lists });
     const form = new FormData();
     form.set('operations', JSON.stringify({ query: createLipsyncMutation, variables: { input } }));
@@ -143,14 +143,14 @@ describe('restarts of PostgreSQL under load', () => {
     const made = Promise.all(
       Array.from({ length: 24 }, async (_, n) => {
         const speech = await speechOf(n);
-        return makeLipsync(kitOn(n), { video: { id: video }, speech });
+        return makeLipsync(kitOn(n), { video: { videoId: video }, speech });
       }),
     );
     async function speechOf(n: number) {
-      if (n % 3 > 0) return { text: { text: `Under load ${n}` } };
+      if (n % 3 > 0) return { script: { text: `Under load ${n}` } };
       const upload = await uploadFile(kitOn(n), silence, { kind: 'AUDIO' });
       expect(upload).toMatchObject({ __typename: 'UploadReady' });
-      return { audioUploadId: (upload as { id: string }).id };
+      return { uploadId: (upload as { id: string }).id };
     }
 
     const codes = new Set<unknown>();

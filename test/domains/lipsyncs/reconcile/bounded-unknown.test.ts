@@ -27,7 +27,7 @@ async function start(pollMs = 900_000) {
     /** A lip-sync whose POST has no clear answer, with the reads of the search that follows at once. */
     async lose(text: string): Promise<string> {
       await started.forgetRequests();
-      const id = idOf(await started.create({ video: { id: video }, text }));
+      const id = idOf(await started.create({ video: { videoId: video }, text }));
       await vi.waitFor(async () => expect(await countReads(started)).toEqual([1, 1]), longWait);
       return id;
     },
