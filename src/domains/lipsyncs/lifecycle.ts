@@ -25,7 +25,7 @@ export type EventSource = (typeof eventSources)[number];
 const nextOfRunning: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED'];
 
 const nextStatuses: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
-  QUEUED: ['SUBMITTING', 'CANCELLED', 'EXPIRED'],
+  QUEUED: ['SUBMITTING', 'FAILED', 'CANCELLED', 'EXPIRED'],
   // Back to QUEUED only if the upstream certainly has no job: it answered 429, or no byte was sent.
   SUBMITTING: ['QUEUED', 'SUBMITTED', 'FAILED', 'MODERATED', 'CANCELLED'],
   SUBMITTED: ['GENERATING', ...nextOfRunning],

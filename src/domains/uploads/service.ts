@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { breaks, checkInput } from '../../check-input.ts';
+import type { Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
@@ -9,6 +10,7 @@ import { listContentTypes, maxUploadBytes, readContentType } from './media-types
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
 import {
+  deleteUploadsOf,
   expireWaiting,
   failReceiving,
   findUploads,
@@ -64,6 +66,8 @@ export type UploadService = {
   failAbandoned(quietSince: Date): Promise<number>;
   /** Erases expired and failed uploads that were created before this moment. @returns their number */
   eraseUnused(createdBefore: Date): Promise<number>;
+  /** Erases at most `limit` uploads of the owner. @returns how many */
+  eraseBatchOf(tx: Sql, owner: string, limit: number): Promise<number>;
 };
 
 export function createUploadService(deps: UploadDependencies): UploadService {
@@ -82,6 +86,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
+    eraseBatchOf: deleteUploadsOf,
   };
 }
 

@@ -147,3 +147,13 @@ export async function deleteUnused(sql: Sql, before: Date, limit: number): Promi
   );
   return rows.length;
 }
+
+/** At most `limit`. @returns how many */
+export async function deleteUploadsOf(tx: Sql, owner: string, limit: number): Promise<number> {
+  const rows = await tx.query(
+    `delete from uploads where id = any(array(
+       select id from uploads where owner = $1 order by created_at limit $2)) returning id`,
+    [owner, limit],
+  );
+  return rows.length;
+}

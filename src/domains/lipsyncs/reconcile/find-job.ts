@@ -1,4 +1,4 @@
-import { Failure } from '../../../errors.ts';
+import { Failure, InvalidInputError } from '../../../errors.ts';
 import { lineShare } from '../../../log.ts';
 import { notifyQueue } from '../../accounts/service.ts';
 import { isSameVideo, type UpstreamVideo } from '../../videos/service.ts';
@@ -236,6 +236,32 @@ async function searchById(
   // Not in the scheduler: whatever happened to the POST, it takes no slot there.
   if (known === null && scheduled !== null && (await freeSlotWithoutJob(deps.db, lipsync.id))) {
     await notifyQueue(deps.db);
+  }
+}
+
+/** The video with this id in the account; null if neither the list nor a read by the id shows it. */
+export async function readUpstreamVideo(
+  deps: LipsyncDependencies,
+  email: string,
+  id: string,
+): Promise<UpstreamVideo | null> {
+  for await (const videos of readPages(deps, email)) {
+    const listed = videos.find((video) => isSameVideo(video.id, id));
+    if (listed !== undefined) return readIfUnclear(deps, listed);
+  }
+  const video = await readOneOrNull(deps, id);
+  return video === null || (video.accountEmail !== null && video.accountEmail !== email)
+    ? null
+    : video;
+}
+
+/** The upstream rejects an id that has not its form, such as a number alone. */
+async function readOneOrNull(deps: LipsyncDependencies, id: string): Promise<UpstreamVideo | null> {
+  try {
+    return await deps.videos.readOne(id);
+  } catch (thrown) {
+    if (thrown instanceof InvalidInputError) return null;
+    throw thrown;
   }
 }
 
