@@ -97,6 +97,7 @@ function toConfig(values: Variables) {
       streamsPerCaller: values.STREAMS_PER_CALLER,
       queueLimit: values.QUEUE_LIMIT,
     },
+    creditPrices: values.CREDIT_PRICES,
     timing: {
       pollIntervalMs: values.POLL_INTERVAL_MS,
       readFreshMs: values.READ_FRESH_MS,

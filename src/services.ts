@@ -71,6 +71,7 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
       inFlight: config.limits.lipsyncsInFlight,
       queue: config.limits.queueLimit,
     },
+    creditPrices: config.creditPrices ?? [],
     timing: {
       pollMs: config.timing.pollIntervalMs,
       upstreamTimeoutMs: config.upstream.timeoutMs,

@@ -19,6 +19,8 @@ const tableOwners: Record<string, string> = {
   accounts: 'src/domains/accounts',
   erasures: 'src/domains/lipsyncs',
   waiting_counts: 'src/domains/lipsyncs',
+  waiting_credits: 'src/domains/lipsyncs',
+  usage_days: 'src/domains/lipsyncs',
   id_prefixes: 'src/domains/videos',
   lipsync_events: 'src/domains/lipsyncs',
   lipsyncs: 'src/domains/lipsyncs',

@@ -26,6 +26,10 @@ function file(name: string, text: string): string {
 
 const keysFile = file('keys.txt', `file:${hash('f')}:admin`);
 const documentsFile = file('documents.json', '{ "viewer": "{ viewer { name } }" }');
+const pricesFile = file(
+  'credits.json',
+  '[{ "speech": "TEXT", "upToSeconds": 10, "credits": 7.5 }]',
+);
 const live = { USEAPI_TOKEN: 'user:1-secret', ALLOW_ANONYMOUS: 'true' };
 
 function problemsOf(env: NodeJS.ProcessEnv): readonly string[] {
@@ -78,6 +82,7 @@ describe('works', () => {
         queueLimit: 10_000,
       },
       webhookAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
+      creditPrices: null,
       timing: {
         pollIntervalMs: 15_000,
         readFreshMs: 5_000,
@@ -181,6 +186,7 @@ describe('works', () => {
       AUTH_AUDIENCE: 'lipsync',
       API_KEYS_FILE: keysFile,
       TRUSTED_DOCUMENTS: relative('.', documentsFile),
+      CREDIT_PRICES: relative('.', pricesFile),
       GRAPHIQL: '1',
       COST_PER_MINUTE: '1',
       LIPSYNCS_PER_DAY: '2',
@@ -214,6 +220,7 @@ describe('works', () => {
         streamsPerCaller: 4,
         queueLimit: 5,
       },
+      creditPrices: [{ speech: 'TEXT', upToSeconds: 10, credits: 7.5 }],
       timing: {
         pollIntervalMs: 6,
         readFreshMs: 0,
@@ -294,6 +301,17 @@ describe('refuses', () => {
     ]);
   });
 
+  test('every mistake in the table of prices', () => {
+    const table = [{ credits: 20 }, { credits: -1, speech: 'SONG' }, 7, { price: 1, credits: '2' }];
+    expect(problemsOf({ CREDIT_PRICES: file('prices.json', JSON.stringify(table)) })).toEqual([
+      'CREDIT_PRICES entry 2 speech must be TEXT or AUDIO',
+      'CREDIT_PRICES entry 2 credits must be a number from 0',
+      'CREDIT_PRICES entry 3 must be an object with credits',
+      'CREDIT_PRICES entry 4 credits must be a number from 0',
+      'CREDIT_PRICES entry 4 can have only speech, offPeak, upToSeconds, credits and creditsPerSecond',
+    ]);
+  });
+
   test('invalid files, together with all other problems', () => {
     const problems = problemsOf({
       PORT: 'x',
@@ -317,6 +335,8 @@ describe('refuses', () => {
       { TRUSTED_DOCUMENTS: file('broken.json', '{ "a": "{ nope" }') },
       /^TRUSTED_DOCUMENTS contains/,
     ],
+    [{ CREDIT_PRICES: join(folder, 'nowhere.json') }, /^CREDIT_PRICES must/],
+    [{ CREDIT_PRICES: file('no-prices.json', '[]') }, /^CREDIT_PRICES must/],
     [{ DATA_DIR: file('no-folder', '') }, /^DATA_DIR must be a folder/],
     [{ API_KEYS_FILE: join(folder, 'nowhere.txt') }, /^API_KEYS_FILE must/],
     [{ API_KEYS_FILE: keysFile, API_KEYS: `x:${hash('f')}:admin` }, /^API_KEYS_FILE contains/],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { apiKeys } from './api-keys.ts';
+import { creditPrices } from './credit-prices.ts';
 import { publicUrlAt } from './public-url.ts';
 import {
   baseUrl,
@@ -101,6 +102,8 @@ export const variables = z.object({
   STREAMS_PER_CALLER: wholeNumber().nullable().default(null),
   /** Lip-syncs of all owners that can wait for the upstream. An owner gets a place only while fewer of its own wait than places are free, so one owner takes at most half. Default: 10000. */
   QUEUE_LIMIT: wholeNumber().default(10_000),
+  /** Path of a JSON list of what jobs cost, for estimates and `maxCredits`; `config/credit-prices.ts` has its form. Default: unset, past jobs tell. */
+  CREDIT_PRICES: creditPrices.nullable().default(null),
   /** Milliseconds between two polls of a running job at the upstream. Default: 15000. */
   POLL_INTERVAL_MS: wholeNumber().default(15_000),
   /** Milliseconds for which lists read from the upstream answer queries; 0 = the upstream is always asked. Otherwise the voices are kept for a minute at least. What was done through this server is visible at once. Default: 5000. */

@@ -21,6 +21,8 @@ export type CreateLipsyncInput = {
   idempotencyKey?: string | null | undefined;
   /** Keeps the video's own sound in the background. Default: the video service decides. */
   keepOriginalSound?: boolean | null | undefined;
+  /** The lip-sync is rejected with `InsufficientCreditsError` if its estimated cost, as `estimateLipsync` gives it, is higher. An unknown cost is not rejected. Default: no limit. */
+  maxCredits?: number | null | undefined;
   /** How many jobs the account may run at a time, this one included: 1 to 8. It can lower the limit of the account, not raise it. */
   maxJobs?: number | null | undefined;
   /** Off-peak: slower and cheaper. Default false. */
@@ -103,7 +105,7 @@ export type LipsyncErrorCode =
   | 'GENERATION_FAILED'
   /** The idempotencyKey was used before with a different input. */
   | 'IDEMPOTENCY_CONFLICT'
-  /** The account has no credits left. */
+  /** The account has too few credits, or the estimated cost is above `maxCredits`. */
   | 'INSUFFICIENT_CREDITS'
   /** The input is not valid; `issues` lists the reasons. Nothing was sent to the video service or charged. */
   | 'INVALID_INPUT'
@@ -216,10 +218,6 @@ export type CancelLipsyncMutationVariables = Exact<{
 
 export type CancelLipsyncMutation = { answer:
     | (
-      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
-      & { __typename: 'InvalidInputError' }
-    )
-    | (
       { lipsync: { id: string, status: LipsyncStatus, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'LipsyncAlreadyFinished' | 'LipsyncCancelled' | 'LipsyncTrackingStopped' }
     )
@@ -302,7 +300,7 @@ export type WatchLipsyncSubscription = { answer:
 
 export const knownCreateLipsyncResults = ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'] as const;
 
-export const knownCancelLipsyncResults = ['InvalidInputError', 'LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+export const knownCancelLipsyncResults = ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
 
 export const knownLipsyncProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
 
@@ -312,7 +310,7 @@ export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputErr
 export const possibleTypes = {
   AccountsResult: ['AccountList', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   AttachLipsyncJobResult: ['AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  CancelLipsyncResult: ['InvalidInputError', 'LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  CancelLipsyncResult: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   CreateLipsyncResult: ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   CreateLipsyncsResult: ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
   CreateUploadResult: ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
@@ -320,6 +318,7 @@ export const possibleTypes = {
   DeleteVideoResult: ['AccountPendingError', 'DeleteVideoSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   EndLipsyncResult: ['EndLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   EraseOwnerResult: ['EraseOwnerSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
+  EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
   LipsyncsProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],

@@ -36,7 +36,8 @@ const UploadStatusRef = builder.enumType('UploadStatus', {
     WAITING: { description: 'No byte has arrived. The upload URL accepts the file.' },
     RECEIVING: { description: 'The file is arriving and is being forwarded to the video service.' },
     READY: {
-      description: 'The whole file has arrived. The upload can be used in `createLipsync`.',
+      description:
+        'The whole file has arrived. The upload can be used in `createLipsync`, until it is forgotten after the days for which the server keeps finished lip-syncs. Lip-syncs that use it stay as they are.',
     },
     FAILED: { description: 'The file did not arrive completely or was rejected: see `failure`.' },
     EXPIRED: { description: 'No file arrived before `expiresAt`. Create another upload.' },

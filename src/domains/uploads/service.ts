@@ -10,6 +10,7 @@ import { listContentTypes, maxUploadBytes, readContentType } from './media-types
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
 import {
+  deleteReady,
   deleteUploadsOf,
   expireWaiting,
   failReceiving,
@@ -68,6 +69,8 @@ export type UploadService = {
   eraseUnused(createdBefore: Date): Promise<number>;
   /** Erases at most `limit` uploads of the owner. @returns how many */
   eraseBatchOf(tx: Sql, owner: string, limit: number): Promise<number>;
+  /** Erases uploads with a file that were created before this moment, as many at a time as the function is given. */
+  eraseReadyBatch(createdBefore: Date): (limit: number) => Promise<number>;
 };
 
 export function createUploadService(deps: UploadDependencies): UploadService {
@@ -87,6 +90,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
     eraseBatchOf: deleteUploadsOf,
+    eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),
   };
 }
 

@@ -157,3 +157,15 @@ export async function deleteUploadsOf(tx: Sql, owner: string, limit: number): Pr
   );
   return rows.length;
 }
+
+/** Lip-syncs that use a file have its path, and need no row. @returns the number of erased rows, at most `limit` */
+export async function deleteReady(sql: Sql, before: Date, limit: number): Promise<number> {
+  const rows = await sql.query(
+    `delete from uploads where id in (
+       select id from uploads where state = 'READY' and created_at < $1
+       order by created_at limit $2
+     ) returning id`,
+    [before, limit],
+  );
+  return rows.length;
+}

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { GraphQLError } from 'graphql';
 import { type FetchAPI, processRegularResult } from 'graphql-yoga';
 import type { Log } from '../../log.ts';
@@ -58,7 +59,9 @@ export function useRequestRules(log: Log): PipelinePlugin {
         return endResponse(requestErrorResponse(fetchAPI, [requestTooLargeError()], 413));
       }
       const parsable = replaceBody(fetchAPI, request, body.toString('utf8'));
-      const rejection = checkJsonValues(body, 1);
+      const rejection = isUtf8(body)
+        ? checkJsonValues(body, 1)
+        : setHttpStatus(invalidJsonError(), 400);
       if (rejection !== undefined) rejections.set(parsable, rejection);
       setRequest(parsable);
     },

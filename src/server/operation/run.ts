@@ -4,7 +4,7 @@ import { executePlan } from '../../graphql/execution/execute.ts';
 import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
 import type { Subscriptions } from '../subscriptions/open.ts';
 import type { PayloadStream } from '../subscriptions/payload-stream.ts';
-import { type Charge, chargeCost, settleCost, settleMeasured } from './cost.ts';
+import { type Charge, chargeCost, chargeEvent, settleCost, settleMeasured } from './cost.ts';
 import { type Introspection, mayIntrospect } from './introspection.ts';
 import { maskError, maskResult } from './masking.ts';
 import type { PreparedOperation } from './prepared-operation.ts';
@@ -101,6 +101,7 @@ async function subscribe(
     },
     finish: (result) => finish(result, plan, context),
     settleFirst: (result) => settleCost(charge, result, context),
+    chargeNext: (payload, isOpen) => chargeEvent(charge, payload, { context, isOpen }),
   });
 }
 

@@ -165,6 +165,16 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
       nullable: true,
       description: 'The credits that the video service charged. Null if it did not report them.',
     }),
+    maxCredits: t.exposeFloat('maxCredits', {
+      nullable: true,
+      description:
+        'The highest estimated cost that the request allowed. Null if there was no limit.',
+    }),
+    owner: t.string({
+      nullable: true,
+      description: 'Who created the lip-sync. Null for callers without the scope admin.',
+      resolve: ({ owner }, _, { caller }) => (caller.scopes.has('admin') ? owner : null),
+    }),
     progress: t.field({
       type: EstimateRef,
       description: 'The estimated progress and completion.',

@@ -23,7 +23,10 @@ const LipsyncFilterRef = builder.inputType('LipsyncFilter', {
   }),
 });
 
-const LipsyncConnectionRef = defineConnection(LipsyncRef, { name: 'Lipsync', plural: 'lip-syncs' });
+export const LipsyncConnectionRef = defineConnection(LipsyncRef, {
+  name: 'Lipsync',
+  plural: 'lip-syncs',
+});
 
 builder.queryField('lipsyncs', (t) =>
   t.field({
@@ -55,11 +58,11 @@ builder.queryField('lipsyncs', (t) =>
   }),
 );
 
-function encodePosition({ createdAt, id }: ListPosition): string {
+export function encodePosition({ createdAt, id }: ListPosition): string {
   return Buffer.from(`${createdAt.getTime()}:${id}`).toString('base64url');
 }
 
-function decodePosition(cursor: string): ListPosition {
+export function decodePosition(cursor: string): ListPosition {
   const [ms, id] = Buffer.from(cursor, 'base64url').toString('utf8').split(':');
   const position = { createdAt: new Date(Number(ms)), id: id ?? '' };
   if (!isListPosition(position) || encodePosition(position) !== cursor) throw invalidCursor();

@@ -24,6 +24,9 @@ export type LipsyncRow = {
   keepOriginalSound: boolean | null;
   offPeak: boolean;
   maxJobs: number | null;
+  maxCredits: number | null;
+  /** What the lip-sync was expected to cost when it was created. */
+  estimatedCredits: number | null;
   callbackUrl: string | null;
   callbackEvents: WebhookEvent[];
   idempotencyKey: string | null;

@@ -32,5 +32,6 @@ export async function deleteRecordsOf(
 ): Promise<{ rejections: number; usageRecords: number }> {
   const refusals = await tx.query('delete from refusals where owner = $1 returning owner', [owner]);
   const usage = await tx.query('delete from erasures where owner = $1 returning owner', [owner]);
-  return { rejections: refusals.length, usageRecords: usage.length };
+  const days = await tx.query('delete from usage_days where owner = $1 returning owner', [owner]);
+  return { rejections: refusals.length, usageRecords: usage.length + days.length };
 }
