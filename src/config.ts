@@ -70,7 +70,7 @@ function toConfig(values: Variables) {
       allowAnonymous,
       anonymousIsAdmin: isSandbox,
       jwksUrl: values.AUTH_JWKS_URL,
-      jwtSecret: values.AUTH_JWT_SECRET,
+      jwtSecrets: values.AUTH_JWT_SECRET,
       issuer: values.AUTH_ISSUER,
       audience: values.AUTH_AUDIENCE,
       allowsNoExpiry: values.AUTH_ALLOW_NO_EXPIRY,
@@ -101,6 +101,7 @@ function toConfig(values: Variables) {
     timing: {
       pollIntervalMs: values.POLL_INTERVAL_MS,
       readFreshMs: values.READ_FRESH_MS,
+      maxUnknownMs: values.MAX_UNKNOWN_MS,
       maxJobMs: values.MAX_JOB_MS,
       retentionDays: values.RETENTION_DAYS,
     },

@@ -26,6 +26,7 @@ const tableOwners: Record<string, string> = {
   lipsyncs: 'src/domains/lipsyncs',
   open_streams: 'src/domains/quotas',
   owner_videos: 'src/domains/videos',
+  owner_erasures: 'src/domains/owners',
   query_costs: 'src/domains/quotas',
   refusals: 'src/domains/lipsyncs',
   settings: 'src/database',

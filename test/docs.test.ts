@@ -65,6 +65,14 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
     'WEBHOOK_SECRET=whsec_… npx node examples/webhook-receiver.ts',
     { file: 'test/docs/webhook-receiver.test.ts', words: "'whsec_…'" },
   ],
+  ...blocksOf('sh')
+    .filter(({ file }) => file === 'docs/rotation.md')
+    .flatMap(({ block }) => commandsIn(block))
+    .filter((command) => !command.startsWith('node '))
+    .map((command): [string, Place] => [
+      command,
+      { file: 'test/docs/rotation.test.ts', words: 'docs/rotation.md' },
+    ]),
   inACopy('npm run format'),
   inACopy('npm run schema'),
   inACopy('npm run diff'),

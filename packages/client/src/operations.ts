@@ -318,6 +318,7 @@ export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputErr
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {
   AccountsResult: ['AccountList', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  AttachLipsyncJobResult: ['AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   CancelLipsyncResult: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   CancelOutcome: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped'],
   CreateLipsyncResult: ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
@@ -326,6 +327,8 @@ export const possibleTypes = {
   DeleteLipsyncResult: ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   DeleteUploadResult: ['DeleteUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   DeleteVideoResult: ['AccountPendingError', 'DeleteVideoSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  EndLipsyncResult: ['EndLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  EraseOwnerResult: ['EraseOwnerSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
   EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
@@ -333,6 +336,7 @@ export const possibleTypes = {
   Node: ['Account', 'Lipsync', 'Upload', 'Video', 'Voice', 'WebhookDelivery'],
   ReconnectAccountResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'ReconnectAccountSuccess', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   RedeliverWebhookResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RedeliverWebhookSuccess'],
+  RequeueLipsyncResult: ['InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RequeueLipsyncSuccess'],
   RotateWebhookSecretResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'RotateWebhookSecretSuccess'],
   UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   VideosResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VideoConnection'],

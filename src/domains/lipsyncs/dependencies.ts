@@ -36,6 +36,8 @@ export type LipsyncDependencies = {
   readonly timing: {
     readonly pollMs: number;
     readonly upstreamTimeoutMs: number;
+    /** How long the job of a POST without a clear answer is searched for. */
+    readonly maxUnknownMs: number;
     /** A lip-sync FAILS if its job has not ended, or was not found, after this time. */
     readonly maxJobMs: number;
     /** The expected duration of a job while no comparable job has finished. */

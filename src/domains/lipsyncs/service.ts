@@ -18,6 +18,8 @@ import { createPositionReader } from './progress/position.ts';
 import { type ListRequest, subscribeToLipsync, subscribeToLipsyncs } from './progress/subscribe.ts';
 import { percentOf } from './progress/transition.ts';
 import { createCallbackHandler } from './reconcile/callbacks.ts';
+import { createOwnerErasure } from './repair/erase-owner.ts';
+import { createRepairs } from './repair/repair.ts';
 import { type LipsyncEvent, readEvents } from './store/events.ts';
 import { countByStatus, type Lipsync } from './store/lipsyncs.ts';
 import type { LipsyncPage } from './store/list.ts';
@@ -28,6 +30,7 @@ export type { Cancellation } from './cancel.ts';
 export type { Creation } from './create/create.ts';
 export type { Charge } from './lifecycle.ts';
 export type { Progress } from './progress/log-feed.ts';
+export type { Ending } from './repair/repair.ts';
 export type { LipsyncEvent } from './store/events.ts';
 export type { Lipsync } from './store/lipsyncs.ts';
 export type { UsageDay } from './store/usage-days.ts';
@@ -51,10 +54,7 @@ export async function createLipsyncService(options: LipsyncOptions) {
   const scheduler = createScheduler(deps);
   const callbacks = createCallbackHandler(deps);
   const positions = createPositionReader(deps.db);
-  const onQueued = (lipsyncs: readonly Lipsync[]) => {
-    lipsyncs.forEach(positions.remember);
-    scheduler.wake();
-  };
+  const onQueued = afterQueueing(positions, scheduler);
   const creating = withAdmission(deps, { watcher, onQueued });
 
   return {
@@ -67,6 +67,8 @@ export async function createLipsyncService(options: LipsyncOptions) {
     ...createReports(creating),
     cancel: (request: { owner: string; id: string }) => cancelLipsync(deps, watcher, request),
     delete: (request: { owner: string; id: string }) => deleteLipsync(deps, request),
+    ...createRepairs(deps),
+    ...createOwnerErasure(deps, watcher),
     findOwn: (owner: string, keys: readonly string[]) => findOwn(deps.db, owner, keys),
     cursorOf: (event: LipsyncEvent) => encodeCursor(event.lipsyncId, event.sequence),
     /** The sequence in a cursor, or null if the cursor does not belong to this lip-sync. */
@@ -107,6 +109,16 @@ export async function createLipsyncService(options: LipsyncOptions) {
       await callbacks.close();
       await watcher.close();
     },
+  };
+}
+
+function afterQueueing(
+  positions: ReturnType<typeof createPositionReader>,
+  scheduler: ReturnType<typeof createScheduler>,
+) {
+  return (lipsyncs: readonly Lipsync[]) => {
+    lipsyncs.forEach(positions.remember);
+    scheduler.wake();
   };
 }
 

@@ -5,7 +5,12 @@ import type { Log } from '../../log.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { maskError } from './masking.ts';
 import type { PipelinePlugin } from './plugin.ts';
-import { isRejectedResult, requestError } from './request-error.ts';
+import {
+  isRejectedResult,
+  isUnavailableError,
+  requestError,
+  stripHttpExtension,
+} from './request-error.ts';
 import {
   batchingError,
   checkParams,
@@ -104,6 +109,8 @@ function replaceBody({ Request, Headers }: FetchAPI, request: Request, body: str
 /** Yoga sends the `stack` of a thrown error as the body, with its `status`. */
 function maskHookError(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
   const requestId = request.headers.get(requestIdHeader) ?? undefined;
-  const stack = JSON.stringify({ errors: [maskError(thrown, log, { requestId })] });
-  return Object.assign(new Error('masked'), { stack, status: 500 });
+  const masked = maskError(thrown, log, { requestId });
+  const stack = JSON.stringify({ errors: stripHttpExtension([masked]) });
+  const status = isUnavailableError(masked) ? 503 : 500;
+  return Object.assign(new Error('masked'), { stack, status });
 }

@@ -81,6 +81,14 @@ export const rules: Record<string, Rule> = {
     admin,
     `reconnectAccount(input: { accountId: "${ids.Account}", password: "x" })`,
   ),
+  'Mutation.requeueLipsync': union(admin, `requeueLipsync(input: { id: "${ids.Lipsync}" })`),
+  'Mutation.endLipsync': union(admin, `endLipsync(input: { id: "${ids.Lipsync}", reason: "x" })`),
+  'Mutation.attachLipsyncJob': union(
+    admin,
+    `attachLipsyncJob(input: { id: "${ids.Lipsync}", upstreamVideoId: "1" })`,
+  ),
+  'Mutation.eraseOwner': union(admin, 'eraseOwner(input: { owner: "key:nobody" })'),
+  'Query.ownerErasure': plain(admin, `ownerErasure(id: "${ids.Lipsync}") { id }`),
   'Mutation.redeliverWebhook': union(
     write,
     `redeliverWebhook(input: { id: "${ids.WebhookDelivery}" })`,

@@ -155,7 +155,11 @@ const ownerless = [
   'Query.account',
   'Query.voice',
   'Query.allLipsyncs',
+  'Query.ownerErasure',
   'Mutation.reconnectAccount',
+  'Mutation.requeueLipsync',
+  'Mutation.endLipsync',
+  'Mutation.attachLipsyncJob',
 ];
 
 function variablesOf(name: string, id: string): object {

@@ -112,7 +112,12 @@ export async function markOutcomeUnknown(
   tx: Sql,
   { lipsync, at }: { lipsync: Lipsync; at: Date },
 ): Promise<void> {
-  await updateLipsync(tx, lipsync.id, { outcomeUnknownAt: at, leaseUntil: null });
+  await updateLipsync(tx, lipsync.id, {
+    outcomeUnknownAt: at,
+    leaseUntil: null,
+    schedulerReads: 0,
+    listReads: 0,
+  });
   await notifyChange(tx, lipsync.id);
   await appendPositionEvents(tx, lipsync.owner, at);
   if (lipsync.accountId === null) return;

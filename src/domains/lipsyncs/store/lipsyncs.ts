@@ -45,6 +45,10 @@ export type LipsyncRow = {
   leaseUntil: Date | null;
   postStartedAt: Date | null;
   outcomeUnknownAt: Date | null;
+  /** Successful reads of the scheduler since the outcome became unknown. Not counted beyond `readsBeforeGivingUp`. */
+  schedulerReads: number;
+  /** The same of the account's list of videos. */
+  listReads: number;
   hintedVideoIds: string[];
   upstreamVideoId: string | null;
   cancelRequestedAt: Date | null;
