@@ -3,6 +3,7 @@ import type { Database, Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { type Meter, noMeter } from '../../meter.ts';
 import type { UrlProblem } from './address-rules.ts';
 import { createAddressRules } from './address-rules.ts';
 import type { WebhookDependencies } from './dependencies.ts';
@@ -34,6 +35,8 @@ export type WebhookOptions = {
   db: Database;
   now: () => Date;
   log: Log;
+  /** Default: nothing is measured. */
+  meter?: Meter;
   /** The list in CALLBACK_SECRET: the first encrypts the webhook secrets, all decrypt them. */
   secrets: readonly string[];
   /** Networks (`10.0.0.0/8`), addresses and host names that webhooks can reach although they are not public. */
@@ -109,6 +112,7 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
   const stopping = new AbortController();
   const deps: WebhookDependencies = {
     ...options,
+    meter: options.meter ?? noMeter,
     delaysMs,
     encryption: createSecretEncryption(secrets),
     sender: createWebhookSender({ rules, timeoutMs, resolve }),

@@ -36,6 +36,9 @@ const streamHeaders = {
 /** Why this server ends a stream that is not complete. */
 export type EndReason = 'SIGNED_OUT' | 'SERVER_STOPS';
 
+/** How the events of a stream reach the client: as server-sent events, or as POSTs to a router. */
+export type StreamKind = 'sse' | 'callback';
+
 type EndStream = (reason: EndReason) => void;
 
 /** A stream in the list of open streams. */
@@ -55,12 +58,12 @@ export function createEventStreams(
   sessions: Pick<Sessions, 'watch'>,
   heartbeatMs = defaultHeartbeatMs,
 ) {
-  const openStreams = new Set<EndStream>();
+  const openStreams = new Map<EndStream, StreamKind>();
 
   /** Adds a stream. `end` is called when its caller's credential expires or the process stops. */
-  function register(caller: Caller, end: EndStream): OpenStream {
+  function register(caller: Caller, end: EndStream, kind: StreamKind): OpenStream {
     const closing = new AbortController();
-    openStreams.add(end);
+    openStreams.set(end, kind);
     sessions.watch(caller, { signal: closing.signal, end: () => end('SIGNED_OUT') });
     return {
       close() {
@@ -87,7 +90,7 @@ export function createEventStreams(
         (each, { Response, ReadableStream }) =>
           new Response(
             createStream(each, ReadableStream, {
-              register: (end) => register(caller, end),
+              register: (end) => register(caller, end, 'sse'),
               heartbeatMs,
             }),
             { headers: streamHeaders },
@@ -100,9 +103,9 @@ export function createEventStreams(
     plugin,
     register,
     endAll: () => {
-      for (const end of [...openStreams]) end('SERVER_STOPS');
+      for (const end of [...openStreams.keys()]) end('SERVER_STOPS');
     },
-    count: () => openStreams.size,
+    count: (kind: StreamKind) => [...openStreams.values()].filter((each) => each === kind).length,
   };
 }
 

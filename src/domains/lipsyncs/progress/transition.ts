@@ -1,4 +1,5 @@
 import type { Sql } from '../../../database/connect.ts';
+import { afterCommit } from '../../../database/transaction.ts';
 import type { StoredFailure } from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import {
@@ -20,10 +21,12 @@ export type ChangeContext = {
   at: Date;
   webhooks: LipsyncDependencies['webhooks'];
   accounts: LipsyncDependencies['accounts'];
+  meter: LipsyncDependencies['meter'];
 };
 
 export function changeContext(deps: LipsyncDependencies, source: EventSource): ChangeContext {
-  return { source, at: deps.now(), webhooks: deps.webhooks, accounts: deps.accounts };
+  const { webhooks, accounts, meter } = deps;
+  return { source, at: deps.now(), webhooks, accounts, meter };
 }
 
 /** The estimate while the job runs, 100 once COMPLETED, else the last logged percentage. */
@@ -69,6 +72,11 @@ export async function changeStatus(
     await context.accounts.announceChange(tx, logged.accountId);
   }
   trace('status-written', { lipsyncId: lipsync.id, status });
+  if (isTerminal(status)) {
+    const seconds = (context.at.getTime() - lipsync.createdAt.getTime()) / 1_000;
+    const { meter } = context;
+    afterCommit(() => meter.time('lipsync_end_to_end_seconds', { status }, seconds));
+  }
   return logged;
 }
 
