@@ -45,18 +45,21 @@ export function createMetrics() {
     return opening;
   }
 
-  let collecting: Promise<{ text: string; contentType: string }> | undefined;
-  const collect = async () => {
+  /** In the text format of Prometheus. */
+  async function collect(): Promise<{ text: string; contentType: string }> {
     if (sources === null) throw new Error('Metrics were collected before they were connected.');
     const opened = await open(sources);
     return { text: await opened.collect(), contentType: opened.registry.contentType };
-  };
+  }
+
+  let collecting: Promise<{ text: string; contentType: string }> | undefined;
   const meter: Meter = {
     count: (name, labels) => record({ name, labels: labels as Labels }),
     time: (name, labels, seconds) => record({ name, labels: labels as Labels, seconds }),
   };
   return {
     meter,
+    collect,
     connect(to: MetricSources): void {
       sources = to;
     },
