@@ -40,7 +40,7 @@ export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
 export { chargeOf, isTerminal };
 
-type Caller = { owner: string; canSeeAll: boolean };
+type Caller = { owner: string; canSeeAll: boolean; requestId?: string };
 
 /** The functions of this slice. Nothing is sent or polled before `start`. */
 export async function createLipsyncService(options: LipsyncOptions) {
