@@ -48,6 +48,8 @@ export type AppOptions = {
   intervals?: LipsyncOptions['intervals'];
   /** For tests. */
   socketLimits?: SocketLimits | undefined;
+  /** Default: `maxOperations` in `src/server/operation-slots.ts`. */
+  maxOperations?: number | undefined;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
@@ -70,8 +72,8 @@ export async function startApp(options: AppOptions) {
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
-  const { clientTimeouts, intervals, socketLimits } = options;
-  const forTests = { heartbeatMs, clientTimeouts, intervals, socketLimits };
+  const { clientTimeouts, intervals, socketLimits, maxOperations } = options;
+  const forTests = { heartbeatMs, clientTimeouts, intervals, socketLimits, maxOperations };
   const parts = { config, log, now, db, jobs, upstream, address, ...forTests, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
@@ -82,6 +84,7 @@ export async function startApp(options: AppOptions) {
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
+  await services.owners.start();
   const { retentionDays } = config.timing;
   const retention = await startRetention({ jobs, now, db, retentionDays }, services);
 
@@ -89,6 +92,7 @@ export async function startApp(options: AppOptions) {
     await transports.close(() => services.lipsyncs.drain());
     await services.webhooks.stop();
     retention.stop();
+    services.owners.stop();
     await jobs.stop();
     await services.lipsyncs.close();
     await services.quotas.stop();
@@ -135,6 +139,7 @@ type Parts = ServiceParts & {
   keyFile: ApiKeyFile | null;
   clientTimeouts: ClientTimeouts | undefined;
   socketLimits: SocketLimits | undefined;
+  maxOperations: number | undefined;
 };
 
 function createTransports(parts: Parts, services: Services) {
@@ -148,7 +153,8 @@ function createTransports(parts: Parts, services: Services) {
   const callbacks = createRouterCallbacks({ streams, webhooks: services.webhooks, log });
   const { graphiql, introspection } = config.server;
   const policies = { graphiql, introspection, trustedDocuments };
-  const pipelineParts = { schema, createContext, sessions, streams, callbacks, log };
+  const { maxOperations } = parts;
+  const pipelineParts = { schema, createContext, sessions, streams, callbacks, log, maxOperations };
   const pipeline = createPipeline({ ...pipelineParts, ...policies });
   const senders = createSenderRules(parts);
   const stopping = new AbortController();

@@ -18,20 +18,21 @@ export class OwnerSlots {
     this.#limits = limits;
   }
 
-  /** @returns releases the slot, once; null if the owner gets none now */
-  acquire(owner: string): (() => void) | null {
-    const own = this.#heldByOwner.get(owner) ?? 0;
-    const { all, perOwner = all } = this.#limits;
-    if (own >= Math.min(perOwner, all - this.#held)) return null;
-    this.#change(owner, 1);
+  /** @returns releases the slots, once; null if the owner does not get as many now */
+  acquire(owner: string, count = 1): (() => void) | null {
+    const own = (this.#heldByOwner.get(owner) ?? 0) + count - 1;
+    const free = this.#limits.all - this.#held - count + 1;
+    const { perOwner = free } = this.#limits;
+    if (own >= Math.min(perOwner, free)) return null;
+    this.#change(owner, count);
     let isHeld = true;
     return () => {
-      if (isHeld) this.#change(owner, -1);
+      if (isHeld) this.#change(owner, -count);
       isHeld = false;
     };
   }
 
-  #change(owner: string, by: 1 | -1): void {
+  #change(owner: string, by: number): void {
     this.#held += by;
     const own = (this.#heldByOwner.get(owner) ?? 0) + by;
     if (own > 0) this.#heldByOwner.set(owner, own);

@@ -37,6 +37,7 @@ export async function startRetention(
     for (const eraseBatch of lipsyncs.eraseOldBatches(ago(retentionDays * 86_400_000))) {
       await eraseAll(eraseBatch, stopping.signal);
     }
+    await eraseAll(uploads.eraseReadyBatch(ago(retentionDays * 86_400_000)), stopping.signal);
     if (stopping.signal.aborted) return;
     await uploads.expireDue();
     await uploads.failAbandoned(ago(abandonedUploadMs));

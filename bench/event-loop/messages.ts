@@ -46,6 +46,19 @@ const documentOfFragments = JSON.stringify({
 const documentOfFields = JSON.stringify({
   query: `{ lipsyncs { nodes { ${'id status '.repeat(490)} } } }`,
 });
+/** Documents whose fields GraphQL's validation compares in pairs, as many as the limits of this server let pass. */
+const pairedDocuments = {
+  'one field 200 times': `{ ${'viewer { name } '.repeat(200)} }`,
+  'one field 70 times': `{ ${'viewer { name } '.repeat(70)} }`,
+  'one alias 29 times': `{ ${'a: lipsyncs { nodes { id status } } '.repeat(29)} }`,
+  'nested fields 8 times on each level': `{ ${`lipsyncs { nodes { ${'progress { percent } '.repeat(8)} } } `.repeat(8)} }`,
+  'one field 100 times in fragments': `{ lipsyncs { nodes { ${everyFragment((n) => `...F${n}`)} } } } ${everyFragment((n) => `fragment F${n} on Lipsync { id }`)}`,
+  'one fragment in 70 fields': `{ ${'viewer { ...F } '.repeat(70)} } fragment F on Viewer { ${'name '.repeat(80)} }`,
+};
+
+function everyFragment(text: (n: number) => string): string {
+  return Array.from({ length: 100 }, (_, n) => text(n)).join(' ');
+}
 
 const json = { 'content-type': 'application/json' };
 
@@ -133,6 +146,32 @@ const getPage = ({ url }: Target) =>
 
 const sse = { accept: 'text/event-stream' };
 
+/** Each document over each transport. The verdict on a document is kept, so every request has another comment. */
+function pairedMessages(name: string, query: string): Message[] {
+  let sent = 0;
+  const body = () => {
+    sent += 1;
+    return JSON.stringify({ query: `${query} # ${sent}` });
+  };
+  return [
+    { transport: 'POST', name, send: (target) => post(body())(target) },
+    { transport: 'event stream by POST', name, send: (target) => post(body(), sse)(target) },
+    {
+      transport: 'GET',
+      name,
+      send: ({ url }) =>
+        fetch(`${url}/graphql?${new URLSearchParams(JSON.parse(body()))}`, {
+          headers: { accept: 'application/json' },
+        }).then(async (response) => `${response.status} ${codeIn(await response.text())}`),
+    },
+    {
+      transport: 'WebSocket',
+      name,
+      send: (target) => webSocket({ afterSignIn: subscribe(body()) })(target),
+    },
+  ];
+}
+
 export const messages: Message[] = [
   {
     transport: 'WebSocket',
@@ -178,6 +217,7 @@ export const messages: Message[] = [
   { transport: 'POST', name: 'document with 970 ids', send: post(largestDocument) },
   { transport: 'POST', name: 'document with 440 fragments', send: post(documentOfFragments) },
   { transport: 'POST', name: 'document with 980 fields', send: post(documentOfFields) },
+  ...Object.entries(pairedDocuments).flatMap(([name, query]) => pairedMessages(name, query)),
   { transport: 'POST', name: '30 MB', send: post('x'.repeat(30 * megabyte)) },
   { transport: 'event stream by POST', name: '1 MB of ids', send: post(manyIds, sse) },
   { transport: 'GET', name: '4 kB of ids', send: getIds },

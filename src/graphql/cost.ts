@@ -40,6 +40,8 @@ export type OperationPrice = {
    * `data` to null, would make every other field free. For the same reason nothing of a mutation is refunded.
    */
   measure(variables: Variables, data: unknown): number;
+  /** The actual cost of one more event of a subscription: what `measure` says, without the weight of its root field. */
+  measureEvent(variables: Variables, data: unknown): number;
 };
 
 /**
@@ -50,7 +52,12 @@ export type OperationPrice = {
 export function priceOperation(plan: OperationPlan): OperationPrice {
   const fieldCount = countFields(plan);
   if (fieldCount > maxFields) {
-    return { fieldCount, estimate: () => Infinity, measure: () => Infinity };
+    return {
+      fieldCount,
+      estimate: () => Infinity,
+      measure: () => Infinity,
+      measureEvent: () => Infinity,
+    };
   }
   const root = priceObject(plan.root);
   const { operation } = plan.operation;
@@ -62,6 +69,7 @@ export function priceOperation(plan: OperationPlan): OperationPrice {
       operation === OperationTypeNode.MUTATION || !isData(data)
         ? estimate(variables)
         : measureObject(root, { sizes: noSizes, variables }, data),
+    measureEvent: (variables, data) => measureEvent(root, variables, isData(data) ? data : {}),
   };
 }
 
@@ -217,6 +225,16 @@ function measureItem({ objects, leafWeight }: FieldPrice, known: Known, data: un
     most = Math.max(most, weight + cost);
   }
   return most;
+}
+
+function measureEvent({ fields }: ObjectPrice, variables: Variables, data: Data): number {
+  let cost = 0;
+  for (const { argumentPrice, key, ...field } of fields) {
+    const { sizes } = argumentPrice(variables);
+    const objects = field.objects.map(({ object }) => ({ weight: 0, object }));
+    cost += measureItem({ ...field, argumentPrice, key, objects }, { sizes, variables }, data[key]);
+  }
+  return cost;
 }
 
 /** The items of a list, also of a list of lists, or the one value of another field. Null: a list is null or missing. */

@@ -33,6 +33,7 @@ export type TestAppOptions = {
   /** Writes every line of the log. Default: as the program does, with a limit per minute. */
   hasUnlimitedLog?: boolean;
   socketLimits?: AppOptions['socketLimits'];
+  maxOperations?: number;
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -95,6 +96,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       intervals: options.intervals,
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
       socketLimits: options.socketLimits,
+      maxOperations: options.maxOperations,
     });
     closers.push(app.close);
     return {

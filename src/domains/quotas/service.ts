@@ -1,15 +1,20 @@
 import type { Database } from '../../database/connect.ts';
 import { QuotaExceededError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { type Allowance, toAllowance } from './allowance.ts';
+import { EventCharges } from './event-charges.ts';
 import {
   addCost,
   deleteAllStreamLeases,
   deleteCostsBefore,
+  deleteRowsOf,
   deleteStreamLeasesBefore,
   readCost,
   refundCost,
 } from './store.ts';
 import { createStreamCounter } from './streams.ts';
+
+export { type Allowance, toAllowance };
 
 export type QuotaOptions = {
   db: Database;
@@ -39,40 +44,53 @@ export async function createQuotaService({ db, now, log, limits }: QuotaOptions)
   // The embedded database has no second process, so these leases are left over from one that died.
   if (db.kind === 'embedded') await deleteAllStreamLeases(db);
 
+  /** @returns null = no limit @throws QuotaExceededError */
+  async function spend(owner: string, cost: number): Promise<Spending | null> {
+    if (costPerMinute === null) return null;
+    const charge = { owner, cost, perMinute: costPerMinute, at: now() };
+    const spent = await addCost(db, charge);
+    if (spent === null) {
+      const missing = (await readCost(db, charge)) + cost - costPerMinute;
+      const seconds = Math.max(1, Math.ceil((missing * 60) / costPerMinute));
+      throw new QuotaExceededError(`${costPerMinute} cost per minute`, seconds);
+    }
+    return {
+      remaining: costPerMinute - spent,
+      async refund(unused) {
+        const refilled = ((now().getTime() - charge.at.getTime()) / 60_000) * costPerMinute;
+        // The refill has already returned the rest. A subscription can wait for its first event for hours, and an owner
+        // could save up refunds with many of them and spend a budget several times in one minute.
+        const refundable = Math.min(unused, spent - Math.max(0, refilled));
+        if (refundable > 0) await refundCost(db, owner, refundable);
+      },
+    };
+  }
+
+  const events = costPerMinute === null ? null : new EventCharges({ spend, costPerMinute });
+
   return {
     limits,
-    /** @returns null = no limit @throws QuotaExceededError */
-    async spend(owner: string, cost: number): Promise<Spending | null> {
+    spend,
+    /** Takes the cost of an event of an open stream. @returns resolves when it may be sent; undefined = now, without a limit */
+    chargeEvent: (owner: string, cost: number, isOpen: () => boolean): Promise<void> | undefined =>
+      events?.charge(owner, cost, isOpen),
+    async readCostAllowance(owner: string): Promise<Allowance | null> {
       if (costPerMinute === null) return null;
-      const charge = { owner, cost, perMinute: costPerMinute, at: now() };
-      const spent = await addCost(db, charge);
-      if (spent === null) {
-        const missing = (await readCost(db, charge)) + cost - costPerMinute;
-        const seconds = Math.max(1, Math.ceil((missing * 60) / costPerMinute));
-        throw new QuotaExceededError(`${costPerMinute} cost per minute`, seconds);
-      }
-      return {
-        remaining: costPerMinute - spent,
-        async refund(unused) {
-          const refilled = ((now().getTime() - charge.at.getTime()) / 60_000) * costPerMinute;
-          // The refill has already returned the rest. A subscription can wait for its first event for hours, and an owner
-          // could save up refunds with many of them and spend a budget several times in one minute.
-          const refundable = Math.min(unused, spent - Math.max(0, refilled));
-          if (refundable > 0) await refundCost(db, owner, refundable);
-        },
-      };
+      const at = now();
+      const spent = await readCost(db, { owner, perMinute: costPerMinute, at });
+      const fullAt = new Date(at.getTime() + Math.ceil((spent * 60_000) / costPerMinute));
+      return toAllowance(costPerMinute, spent, fullAt);
     },
-    readSpentCost: (owner: string) =>
-      costPerMinute === null
-        ? Promise.resolve(0)
-        : readCost(db, { owner, perMinute: costPerMinute, at: now() }),
+    readStreamAllowance: async (owner: string): Promise<Allowance | null> =>
+      limits.streams === null ? null : toAllowance(limits.streams, await streams.count(owner)),
     holdStream: streams.hold,
-    countStreams: streams.count,
     /** Deletes the rows of owners without a request since then. */
     async eraseBefore(moment: Date): Promise<void> {
       await deleteCostsBefore(db, moment);
       await deleteStreamLeasesBefore(db, moment);
     },
+    /** @returns how many rows */
+    eraseOf: deleteRowsOf,
     stop: streams.stop,
   };
 }

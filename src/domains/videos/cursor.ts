@@ -31,6 +31,12 @@ export function readCursor(argument: 'after' | 'before', text: string): Cursor {
   return { position: { at, key }, offsets };
 }
 
+/** For a cursor whose place is not near its offset. */
+export function outdatedCursor(argument: 'after' | 'before'): InvalidInputError {
+  const message = `The list has changed too much since the cursor in ${argument} was sent. Start again without it.`;
+  return new InvalidInputError([{ path: [argument], message, code: 'INVALID_CURSOR' }]);
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));

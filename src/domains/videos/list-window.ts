@@ -16,6 +16,12 @@ const overlap = 5;
 /** Per request and account: a filter with few matches must not read years of videos at once. */
 const maxPages = 25;
 
+/**
+ * Of these, to find the cursor's place from its offset: 350 videos that were added or deleted since. A forged offset must not
+ * read years of videos either.
+ */
+const maxPagesToCursor = 10;
+
 /** For pages that do not connect. After that the list changes too fast for this method and is read whole. */
 const maxTries = 3;
 
@@ -62,6 +68,11 @@ export class ListWindow {
   /** False once this request has read its maximum of pages; the next request continues. */
   get canReadMore(): boolean {
     return this.#pagesRead < maxPages;
+  }
+
+  /** False: the cursor's place is too far from its offset. */
+  get canSeekCursor(): boolean {
+    return this.#pagesRead <= maxPagesToCursor;
   }
 
   get newestAt(): number {
@@ -146,7 +157,7 @@ export class ListWindow {
     const page = await this.#next(offset);
     if (this.#isNew || this.#connects(page)) return page;
     this.#isNew = true;
-    return this.#read(offset, { isNew: true });
+    return this.#next(offset);
   }
 
   #add(page: ListPage, { top, keepsBottom = false }: { top: number; keepsBottom?: boolean }): void {

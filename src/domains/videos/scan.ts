@@ -1,4 +1,5 @@
 import type { AccountService } from '../accounts/service.ts';
+import { outdatedCursor } from './cursor.ts';
 import type { VideoReader } from './kept-lists.ts';
 import { type ListItem, ListWindow, pageSize, type ReadPage } from './list-window.ts';
 import { comparePositions, matchesFilter, type VideoFilter, type VideoPosition } from './order.ts';
@@ -59,7 +60,10 @@ async function scanOlder(
 ): Promise<number | null> {
   const from = query.range.cursor?.position ?? null;
   await window.openAbove(offset);
-  while (!window.reachesStart && !startsAbove(window, from)) await window.growUp();
+  while (!window.reachesStart && !startsAbove(window, from)) {
+    if (!window.canSeekCursor) throw outdatedCursor('after');
+    await window.growUp();
+  }
   const { createdAfter } = query.filter;
   const isDone = () =>
     window.reachesEnd || (createdAfter !== null && window.oldestAt <= createdAfter.getTime());
@@ -77,7 +81,10 @@ async function scanNewer(
 ): Promise<number | null> {
   const from = query.range.cursor?.position ?? null;
   await window.openBelow(offset);
-  while (!window.reachesEnd && !endsBelow(window, from)) await window.growDown();
+  while (!window.reachesEnd && !endsBelow(window, from)) {
+    if (!window.canSeekCursor) throw outdatedCursor('before');
+    await window.growDown();
+  }
   const { createdBefore } = query.filter;
   const isDone = () =>
     window.reachesStart || (createdBefore !== null && window.newestAt >= createdBefore.getTime());

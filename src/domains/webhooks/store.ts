@@ -1,7 +1,7 @@
 import type { Sql } from '../../database/connect.ts';
 import { mapRow } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
-import type { WebhookEventType } from './request.ts';
+import type { WebhookEventType } from './event-types.ts';
 import type { WebhookProblem } from './sender.ts';
 
 const deliveryStates = ['PENDING', 'DELIVERED', 'FAILED'] as const;
@@ -139,4 +139,15 @@ export async function readLipsyncEvent(sql: Sql, delivery: Delivery): Promise<Li
     [delivery.lipsyncId, delivery.eventSequence],
   );
   return row === undefined ? null : mapRow<LipsyncEvent>(row);
+}
+
+/** At most `limit`. @returns how many */
+export async function deleteDeliveriesOf(tx: Sql, owner: string, limit: number): Promise<number> {
+  const rows = await tx.query(
+    `delete from webhook_deliveries where id = any(array(
+       select id from webhook_deliveries where owner = $1 order by last_attempt_at limit $2))
+     returning id`,
+    [owner, limit],
+  );
+  return rows.length;
 }

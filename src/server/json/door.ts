@@ -14,9 +14,10 @@ import {
   requestTooLargeError,
   setHttpStatus,
 } from '../operation/request-params.ts';
-import type { Run } from '../operation/run.ts';
+import type { Run, RunInput } from '../operation/run.ts';
 import { partsOfShared, stringifyResult } from '../operation/shared-answers.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
+import type { OperationSlots } from '../operation-slots.ts';
 import { cacheHeadersOf, matchesTag, maxAgeOf } from './cache-control.ts';
 import { type ParsedParams, parseJsonParams, parseSearchParams } from './params.ts';
 import { type ResultType, resultTypeOf } from './result-type.ts';
@@ -26,6 +27,7 @@ type Parts = {
   run: Run;
   createContext: ContextFactory;
   trustedDocuments: TrustedDocuments;
+  slots: OperationSlots;
   log: Log;
 };
 
@@ -82,7 +84,7 @@ async function answer(parts: Parts, exchange: Exchange, parsed: ParsedParams): P
 }
 
 async function runOperation(
-  { run, createContext }: Parts,
+  { run, createContext, slots }: Parts,
   exchange: Exchange,
   input: { prepared: PreparedOperation; variables: Record<string, unknown> | undefined },
 ): Promise<void> {
@@ -97,8 +99,22 @@ async function runOperation(
       return signal;
     },
   });
+  const slot = slots.acquire(context.caller.owner);
+  try {
+    await runInContext(run, exchange, { ...input, context });
+  } finally {
+    slot.releaseAfter(response);
+  }
+}
+
+async function runInContext(
+  run: Run,
+  exchange: Exchange,
+  input: Omit<RunInput, 'needsExecution'> & { prepared: PreparedOperation },
+): Promise<void> {
+  const { request } = exchange;
   const needsExecution = /\bno-cache\b/i.test(request.headers['cache-control'] ?? '');
-  const { prepared, variables } = input;
+  const { prepared, variables, context } = input;
   const result = await run(prepared, { variables, context, needsExecution });
   if (isRejectedResult(result)) return sendErrors(exchange, result.errors);
   const executed = result as ExecutionResult;

@@ -5,6 +5,7 @@ import type { Context } from '../../graphql/context.ts';
 import type { OperationPrice } from '../../graphql/cost.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
 import type { Variables } from '../../graphql/execution/plan.ts';
+import type { Payload } from '../subscriptions/payload.ts';
 import { requestError } from './request-error.ts';
 
 /**
@@ -25,8 +26,8 @@ export type Charge = {
 };
 
 /**
- * Limits the cost of an operation and takes its estimate from the owner's budget per minute, before it is executed. A
- * subscription is charged once, as one event. If the client disconnects before `settleCost`, nothing is refunded.
+ * Limits the cost of an operation and takes its estimate from the owner's budget per minute, before it is executed. That
+ * of a subscription has its first event; `chargeEvent` takes the cost of each other one. If the client disconnects before `settleCost`, nothing is refunded.
  */
 export async function chargeCost(
   { price, variables }: Pick<Charge, 'price' | 'variables'>,
@@ -78,4 +79,21 @@ export async function settleMeasured(
   });
   const left = spending && Math.floor(spending.remaining + requested - actual);
   return { cost: { requested, actual, remaining: left } };
+}
+
+/**
+ * Takes the cost of an event after the first.
+ *
+ * @returns resolves when the event may be sent; undefined = now
+ */
+export function chargeEvent(
+  { price, variables }: Charge,
+  payload: Payload,
+  { context, isOpen }: { context: Context; isOpen: () => boolean },
+): Promise<void> | undefined {
+  const { caller, services } = context;
+  if (services.quotas.limits.costPerMinute === null) return undefined;
+  // Measured once for all subscribers that receive it: their operations have the same price.
+  payload.cost ??= Math.max(minCost, price.measureEvent(variables, payload.result.data));
+  return services.quotas.chargeEvent(caller.owner, payload.cost, isOpen);
 }

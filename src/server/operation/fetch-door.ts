@@ -4,6 +4,7 @@ import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
 import type { ContextFactory, Sessions } from '../auth/sessions.ts';
 import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
+import { type OperationSlots, runInSlot } from '../operation-slots.ts';
 import type { RouterCallbacks } from '../sse/router-callbacks.ts';
 import type { EventStreams } from '../sse/streams.ts';
 import { useRequestRules } from './fetch-rules.ts';
@@ -26,6 +27,7 @@ export type FetchDoorParts = {
   trustedDocuments: TrustedDocuments;
   prepare: Prepare;
   run: Run;
+  slots: OperationSlots;
 };
 
 /** Yoga, for event streams, forms with files and GraphiQL. */
@@ -71,7 +73,13 @@ function isError(value: unknown): value is Error {
 }
 
 /** Prepares and runs operations in the place of Yoga, which parses, validates and executes nothing. */
-function useOperations({ prepare, run, createContext }: FetchDoorParts): PipelinePlugin {
+function useOperations({
+  prepare,
+  run,
+  createContext,
+  slots,
+  log,
+}: FetchDoorParts): PipelinePlugin {
   return {
     onParams({ setParamsHandler }) {
       setParamsHandler(async ({ params, request, context: serverContext }) => {
@@ -88,7 +96,15 @@ function useOperations({ prepare, run, createContext }: FetchDoorParts): Pipelin
           signal,
         });
         Object.assign(serverContext, { params, caller: context.caller });
-        return run(prepared, { variables: params.variables, context });
+        const input = { variables: params.variables, context };
+        try {
+          return await runInSlot({ run, slots }, prepared, {
+            ...input,
+            response: serverContext.res,
+          });
+        } catch (thrown) {
+          return { errors: [maskError(thrown, log, context)] };
+        }
       });
     },
   };

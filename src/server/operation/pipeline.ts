@@ -1,20 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Sessions } from '../auth/sessions.ts';
 import { createJsonDoor } from '../json/door.ts';
+import { OperationSlots } from '../operation-slots.ts';
 import { createSubscriptions } from '../subscriptions/open.ts';
 import type { createFetchDoor, FetchDoorParts } from './fetch-door.ts';
 import type { Introspection } from './introspection.ts';
 import { createPreparer, type Prepare } from './prepare.ts';
 import { createRunner, type Run } from './run.ts';
 
-export type PipelineOptions = Omit<FetchDoorParts, 'prepare' | 'run'> & {
+export type PipelineOptions = Omit<FetchDoorParts, 'prepare' | 'run' | 'slots'> & {
   sessions: Pick<Sessions, 'signIn' | 'isExpired'>;
   introspection: Introspection;
+  /** Default: the number in `OperationSlots`. */
+  maxOperations?: number | undefined;
 };
 
 export type Pipeline = {
   prepare: Prepare;
   run: Run;
+  /** Of queries and mutations, over all transports. */
+  slots: OperationSlots;
   /** Answers a request to `/graphql`. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
 };
@@ -28,12 +33,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const hasSuggestions = introspection === 'everyone';
   const prepare = createPreparer({ schema, trustedDocuments, hasSuggestions });
   const run = createRunner({ introspection, subscriptions: createSubscriptions(options) });
-  const parts = { ...options, prepare, run };
+  const slots = new OperationSlots(options.maxOperations);
+  const parts = { ...options, prepare, run, slots };
   const answerJson = createJsonDoor(parts);
   let fetchDoor: Promise<ReturnType<typeof createFetchDoor>> | undefined;
   return {
     prepare,
     run,
+    slots,
     async handle(request, response) {
       if (await answerJson(request, response)) return;
       // Yoga is a third of all modules, and most processes answer queries before they need it.

@@ -1,10 +1,14 @@
 import type { GraphQLError } from 'graphql';
 import { NotAuthenticatedError } from '../../errors.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
-import { requestError, stripHttpExtension } from '../operation/request-error.ts';
+import { requestError, stripHttpExtension, unavailableError } from '../operation/request-error.ts';
 
 /** Why this server ends a stream that is not complete. */
-export type EndReason = 'SIGNED_OUT' | 'SERVER_STOPS';
+export type EndReason =
+  | 'SIGNED_OUT'
+  | 'SERVER_STOPS'
+  /** The database is not available. */
+  | 'UNAVAILABLE';
 
 /** How results are written to an HTTP response that stays open. */
 export type StreamFormat = {
@@ -31,6 +35,13 @@ const openResponse = {
 /** How long an EventSource waits before it reconnects. */
 const retryMs = 1_000;
 
+/** The comments at the end of a stream that is not complete. */
+const comments: Record<EndReason, string> = {
+  SIGNED_OUT: ': sign in again\n\n',
+  SERVER_STOPS: '',
+  UNAVAILABLE: ': temporarily unavailable\n\n',
+};
+
 /** Server-sent events, in the "distinct connections" mode of graphql-sse. */
 export const serverSentEvents: StreamFormat = {
   headers: { ...openResponse, 'content-type': 'text/event-stream; charset=utf-8' },
@@ -41,7 +52,7 @@ export const serverSentEvents: StreamFormat = {
     `${cursor === null ? '' : `id: ${cursor}\n`}event: next\ndata: ${json}\n\n`,
   complete: 'event: complete\ndata:\n\n',
   // Without `complete` the client reconnects.
-  interrupted: (reason) => (reason === 'SIGNED_OUT' ? ': sign in again\n\n' : ''),
+  interrupted: (reason) => comments[reason],
 };
 
 /** Accepted only with the parameter `subscriptionSpec=1.0`, which the normalized Accept header no longer has. */
@@ -51,8 +62,9 @@ const boundary = 'graphql';
 
 /** Why this server ends a subscription, for protocols that have errors for it. */
 export function interruptionError(reason: EndReason): GraphQLError {
-  return reason === 'SIGNED_OUT'
-    ? toGraphQLError(new NotAuthenticatedError())
+  if (reason === 'SIGNED_OUT') return toGraphQLError(new NotAuthenticatedError());
+  return reason === 'UNAVAILABLE'
+    ? unavailableError()
     : requestError('SERVER_STOPPING', 'The server is stopping. Subscribe again.');
 }
 

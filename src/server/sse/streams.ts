@@ -1,10 +1,15 @@
-import type { ExecutionResult } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { type FetchAPI, processRegularResult } from 'graphql-yoga';
 import type { Caller } from '../../graphql/context.ts';
 import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
-import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
+import {
+  isRejectedResult,
+  isUnavailableError,
+  stripHttpExtension,
+} from '../operation/request-error.ts';
+import { unavailableResponse } from '../operation/request-params.ts';
 import { Payload } from '../subscriptions/payload.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import type { Sink } from '../subscriptions/result-queue.ts';
@@ -58,6 +63,12 @@ export function createEventStreams(
       // multipart protocol for subscriptions.
       const format = selectFormat(request.headers, result instanceof PayloadStream);
       if (format === 'none') return;
+      const errors = isRejectedResult(result) ? result.errors : [];
+      if (errors.some(isUnavailableError)) {
+        // 200 would tell a proxy, and a client that does not read the event, that the stream works.
+        setResultProcessor((_, api) => unavailableResponse(api), 'application/json');
+        return;
+      }
       if (format === 'json') {
         setResultProcessor(processRegularResult, 'application/json');
         return;
@@ -169,7 +180,12 @@ function createStream(
         },
         fail(error) {
           close();
-          controller.error(error);
+          if (!(error instanceof GraphQLError) || !isUnavailableError(error)) {
+            controller.error(error);
+            return;
+          }
+          write(format.interrupted('UNAVAILABLE'));
+          controller.close();
         },
       };
       if (result instanceof PayloadStream) return result.deliver(sink);

@@ -2,7 +2,7 @@ import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } fro
 import type { Context } from '../../graphql/context.ts';
 import type { LiveEvents } from '../../live-events.ts';
 import type { Sessions } from '../auth/sessions.ts';
-import { PayloadStream, type SettleFirst } from './payload-stream.ts';
+import { type ChargeNext, PayloadStream, type SettleFirst } from './payload-stream.ts';
 import { type ExecuteEvent, SharedExecutions } from './shared-execution.ts';
 
 export type Subscriptions = ReturnType<typeof createSubscriptions>;
@@ -13,6 +13,7 @@ type Execution = {
   finish: (result: ExecutionResult) => ExecutionResult;
   /** Settles the cost with the first result. */
   settleFirst: SettleFirst;
+  chargeNext: ChargeNext;
 };
 
 /**
@@ -27,13 +28,14 @@ export function createSubscriptions({ sessions }: { sessions: Pick<Sessions, 'is
     /** @returns the stream, or the errors of the field that opens it */
     async open(
       args: ExecutionArgs,
-      { executeEvent, finish, settleFirst }: Execution,
+      { executeEvent, finish, settleFirst, chargeNext }: Execution,
     ): Promise<PayloadStream | ExecutionResult> {
       const source = await createSourceEventStream(args);
       if (!(Symbol.asyncIterator in source)) return finish(source);
       if (!('take' in source)) throw new Error('The source of a subscription must be LiveEvents.');
       const events = source as LiveEvents<object>;
-      return new PayloadStream({ events, args, executeEvent, executions, settleFirst, isExpired });
+      const settling = { settleFirst, chargeNext };
+      return new PayloadStream({ events, args, executeEvent, executions, ...settling, isExpired });
     },
   };
 }

@@ -13,12 +13,16 @@ import type {
 /** Settles the cost of a subscription with its first result. @returns extensions of that result */
 export type SettleFirst = (result: ExecutionResult) => Promise<Record<string, unknown>>;
 
+/** Charges for every other result. @returns if the result may not be sent yet, a promise that resolves when it may */
+export type ChargeNext = (payload: Payload, isOpen: () => boolean) => Promise<void> | undefined;
+
 type Parts = {
   events: LiveEvents<object>;
   args: ExecutionArgs;
   executeEvent: ExecuteEvent;
   executions: SharedExecutions;
   settleFirst: SettleFirst;
+  chargeNext: ChargeNext;
   /** Whether the caller's credential has expired. */
   isExpired: (context: Context) => boolean;
 };
@@ -112,13 +116,19 @@ export class PayloadStream implements AsyncIterableIterator<ExecutionResult> {
   #send(payload: Payload): void {
     const settle = this.#settleFirst;
     this.#settleFirst = null;
-    const sent = settle === null ? this.#write(payload) : this.#writeSettled(payload, settle);
+    const sent =
+      settle === null ? this.#writeCharged(payload) : this.#writeSettled(payload, settle);
     if (sent !== undefined) void this.#continueAfter(sent);
   }
 
   async #writeSettled(payload: Payload, settle: SettleFirst): Promise<void> {
     const extensions = await settle(payload.result);
     await this.#write(payload.withExtensions(extensions));
+  }
+
+  #writeCharged(payload: Payload): Promise<void> | undefined {
+    const paid = this.#parts.chargeNext(payload, () => !this.#hasEnded);
+    return paid === undefined ? this.#write(payload) : paid.then(() => this.#write(payload));
   }
 
   #write(payload: Payload): Promise<void> | undefined {

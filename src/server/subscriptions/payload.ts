@@ -10,6 +10,8 @@ export class Payload {
   readonly result: ExecutionResult;
   /** The cursor of the event, so that event streams send it as `id:` whether or not the client selected it. */
   readonly cursor: string | null;
+  /** Set by the first subscription that is charged for it. */
+  cost: number | undefined;
   #json: string | null = null;
   #frames: Map<FrameFormat, Uint8Array> | null = null;
 

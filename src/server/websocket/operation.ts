@@ -16,6 +16,7 @@ import {
   resolveDocument,
   type TrustedDocuments,
 } from '../operation/trusted-documents.ts';
+import { runInSlot } from '../operation-slots.ts';
 
 /** An operation that the pipeline has executed. graphql-ws passes the result on as the root value. */
 export type ExecutedOperation = ExecutionArgs & { rootValue: RunResult };
@@ -65,7 +66,7 @@ export async function executePayload(
     const { query, operationName, variables } = params;
     const prepared = parts.pipeline.prepare(query, operationName);
     if (isRejected(prepared)) return stripHttpExtension(prepared.errors);
-    const rootValue = await parts.pipeline.run(prepared, { variables, context });
+    const rootValue = await runInSlot(parts.pipeline, prepared, { variables, context });
     if (isRejectedResult(rootValue)) return stripHttpExtension(rootValue.errors);
     const { schema, document } = prepared;
     return { schema, document, operationName, variableValues: variables, rootValue };

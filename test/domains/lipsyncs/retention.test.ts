@@ -4,8 +4,10 @@ import { createJobs } from '../../../src/database/jobs.ts';
 import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
 import { silentLog } from '../../support/database.ts';
 import { fillHistory, historicId } from '../../support/history.ts';
-import { type LipsyncApp, startLipsyncApp } from '../../support/lipsync-app.ts';
+import { idOf, type LipsyncApp, startLipsyncApp } from '../../support/lipsync-app.ts';
 import { longWait } from '../../support/lipsyncs.ts';
+import { uploadFile } from '../../support/uploads.ts';
+import { wavHeader } from '../../support/wav.ts';
 
 let app: LipsyncApp;
 afterEach(() => app.stop());
@@ -51,6 +53,24 @@ describe('retention', () => {
     for (const table of ['lipsync_events', 'webhook_deliveries', 'owner_videos', 'videos']) {
       expect([table, await countOf(table)]).toEqual([table, 0]);
     }
+  });
+
+  it('erases an upload with a file after the same days, and keeps what was made with it', async () => {
+    app = await startLipsyncApp({ env: { RETENTION_DAYS: '1' } });
+    const [video = ''] = await app.listVideoIds();
+    const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
+    const uploadId = await uploadFile(app, 'AUDIO', sound);
+    const lipsync = await app.create({ video: { videoId: video }, speech: { uploadId } });
+    await app.db.query("update uploads set created_at = created_at - interval '2 days'");
+    const jobs = createJobs(app.db, silentLog);
+    await jobs.start();
+    await jobs.send('retention', {});
+    await vi.waitFor(async () => expect(await countOf('uploads')).toBe(0), longWait);
+    await jobs.stop();
+    const query = 'query ($id: ID!) { lipsync(id: $id) { id } }';
+    expect(await app.askForData(query, { id: idOf(lipsync) })).toEqual({
+      lipsync: { id: idOf(lipsync) },
+    });
   });
 
   it('erases each lip-sync once if several instances do it at the same time', async () => {

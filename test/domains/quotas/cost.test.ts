@@ -67,7 +67,7 @@ describe('works', () => {
     });
   });
 
-  it('charges a subscription once and reports its cost with the first event', async () => {
+  it('charges a subscription when it is opened and reports its cost with the first event', async () => {
     const { app } = await open('1000');
     const query =
       'subscription { lipsyncProgress(id: "x") { ... on LipsyncProgress { lipsync { id } } } }';
@@ -75,6 +75,22 @@ describe('works', () => {
       expect(extensions?.cost).toEqual({ requested: 11, actual: 11, remaining: 989 });
     }
     expect(await remaining(app)).toBe(987);
+  });
+
+  it('charges a subscription for each event after the first', async () => {
+    const { app } = await open('1000');
+    const { id } = await createLipsync(app);
+    const before = (await remaining(app)) ?? 0;
+    const query = `subscription ($id: ID!) { lipsyncProgress(id: $id) {
+      ... on LipsyncProgress { lipsync { progress { percent } } } } }`;
+    let events = 0;
+    for await (const { data } of app.watchWs(query, { id }) as AsyncIterable<Answer>) {
+      expect(data).toMatchObject({ lipsyncProgress: { lipsync: { progress: {} } } });
+      events += 1;
+    }
+    expect(events).toBeGreaterThan(1);
+    // The first costs 12 with the weight of the field; each other one has two objects.
+    expect(await remaining(app)).toBe(before - 12 - 2 * (events - 1) - 2);
   });
 
   it('charges a batch of inputs and a list of ids for each entry', async () => {

@@ -42,3 +42,21 @@ it('an upload that expired does not count, and is erased as one that failed is',
     'WAITING',
   ]);
 });
+
+it('an upload with a file is erased in batches by its age, and newer ones stay', async () => {
+  const old = await Promise.all([1, 2, 3].map(() => create('key:dee')));
+  for (const { uploadUrl } of old) expect((await put(uploadUrl, sound)).status).toBe(200);
+  harness.clock.now = new Date(harness.clock.now.getTime() + 1_000);
+  const moment = harness.clock.now;
+  const newer = await create('key:dee');
+  expect((await put(newer.uploadUrl, sound)).status).toBe(200);
+  const waiting = await create('key:dee');
+
+  const eraseBatch = harness.uploads.eraseReadyBatch(moment);
+  const counts: number[] = [];
+  do counts.push(await eraseBatch(2));
+  while (counts.at(-1) === 2);
+  expect(counts.slice(0, -1)).toEqual(counts.slice(0, -1).map(() => 2));
+  const states = [...old, newer, waiting].map(({ upload }) => stateOf(upload.id, 'key:dee'));
+  expect(await Promise.all(states)).toEqual([undefined, undefined, undefined, 'READY', 'WAITING']);
+});

@@ -319,6 +319,45 @@ describe('refuses', () => {
     expect(listCalls()).toEqual([]);
   });
 
+  describe('to read many pages for one request with a forged cursor', () => {
+    const forge = async (cursor: string | null, offset: number) => {
+      const [at, key] = JSON.parse(Buffer.from(cursor ?? '', 'base64url').toString());
+      const [account] = await harness.accounts.listPresent();
+      return Buffer.from(JSON.stringify([at, key, { [account?.id ?? '']: offset }])).toString(
+        'base64url',
+      );
+    };
+    const readOffsets = () =>
+      harness.upstream.calls().filter((call) => call.startsWith('GET /videos/?')).length;
+
+    beforeEach(() => harness.reset({ email: 'a@b.example', videos: videos(3_000) }));
+
+    it.each([2_990, 2_000, 700])('whose offset is far below its place: %i', async (offset) => {
+      const { pageInfo } = await list({ first: 10 });
+      const after = await forge(pageInfo.endCursor, offset);
+      const before = readOffsets();
+      await expect(list({ first: 10, after })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        issues: [{ path: ['after'] }],
+      });
+      expect(readOffsets() - before).toBeLessThanOrEqual(15);
+    });
+
+    it('whose offset is far above its place', async () => {
+      const oldest = JSON.stringify([start + 60_000, '', {}]);
+      const cursor = await forge(Buffer.from(oldest).toString('base64url'), 0);
+      await expect(list({ last: 10, before: cursor })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        issues: [{ path: ['before'] }],
+      });
+      expect(readOffsets()).toBeLessThanOrEqual(15);
+      // Forwards the next page continues from there.
+      const { edges, pageInfo } = await list({ first: 10, after: cursor });
+      expect([edges, pageInfo.hasNextPage]).toEqual([[], true]);
+      expect(readOffsets()).toBeLessThanOrEqual(15 + 30);
+    });
+  });
+
   it('to omit an account that cannot be read', async () => {
     await harness.reset(
       { email: 'a@b.example', videos: videos(3) },

@@ -67,7 +67,7 @@ describe('works', () => {
       expect(await readDeliveries(app, id)).toEqual([
         {
           id: request?.headers['webhook-id'],
-          type: 'lipsync.completed',
+          type: 'LIPSYNC_COMPLETED',
           status: 'DELIVERED',
           attempts: 1,
         },
@@ -126,6 +126,7 @@ describe('refuses', () => {
           {
             path: ['input', 'callbackUrl'],
             message: 'callbackUrl must point to a server on the public internet.',
+            code: 'NOT_ALLOWED',
           },
         ],
       });

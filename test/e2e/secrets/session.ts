@@ -7,6 +7,8 @@ export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
 /** An answer with the caller that received it. */
 export type RecordedAnswer = { caller: string; what: string; text: string };
 
+const plainFailure = `__typename ... on LipsyncError { code message retryable retryAfterSeconds }`;
+
 const failure = `__typename ... on LipsyncError { code message retryable retryAfterSeconds }
   ... on InvalidInputError { issues { path message } }`;
 
@@ -19,20 +21,20 @@ export const documents = {
   createUpload: `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav", filename: "speech.wav" }) {
     ${failure} ... on CreateUploadSuccess { uploadUrl upload { id status } } } }`,
   uploads: `query ($id: ID!) { upload(id: $id) { id status filename failure { message } } }`,
-  rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { id hint } } } }`,
-  accounts: `{ accounts { ${failure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
+  rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { hint } } } }`,
+  accounts: `{ accounts { ${plainFailure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
   reconnect: `mutation ($input: ReconnectAccountInput!) { reconnectAccount(input: $input) { ${failure}
     ... on ReconnectAccountSuccess { account { id email } } } }`,
   deleteVideo: `mutation ($id: ID!) { deleteVideo(input: { id: $id }) { ${failure} ... on DeleteVideoSuccess { deletedVideoId } } }`,
   reads: `query ($id: ID!) {
-    viewer { name scopes webhookKeys { id hint } }
+    viewer { name scopes webhookKeys { hint } }
     voices { ${failure} ... on VoiceList { nodes { id name previewUrl } } }
     videos(first: 100) { ${failure} ... on VideoConnection { nodes { id url prompt status } pageInfo { endCursor } } }
     lipsyncs(first: 100) { nodes { id status reference text failure { code message } creditsCharged
       sourceVideo { id url posterUrl } result { id url } voice { id }
       events(first: 100) { nodes { cursor status source } } webhookDeliveries { id url status lastProblem } } }
     node(id: $id) { id __typename }
-    accounts { ${failure} ... on AccountList { nodes { id } } }
+    accounts { ${plainFailure} ... on AccountList { nodes { id } } }
   }`,
 };
 

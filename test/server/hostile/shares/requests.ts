@@ -1,3 +1,4 @@
+import { encodeId } from '../../../../src/graphql/ids.ts';
 import { openReceiver } from '../../../domains/webhooks/webhook-receiver.ts';
 import { startTestApp } from '../../../support/app.ts';
 import { withHeaders } from '../../../support/lipsyncs.ts';
@@ -66,6 +67,47 @@ const multipartRequests: Share = {
     };
   },
 };
+
+const slowOperations: Share = {
+  resource: 'operations in progress',
+  countedIn: 'src/server/operation-slots.ts',
+  size: 4,
+  answer: { status: 200, code: 'QUOTA_EXCEEDED' },
+  async open(onEnd) {
+    let begun = 0;
+    const ends: (() => void)[] = [];
+    const app = await startTestApp({
+      env: owners.env,
+      maxOperations: 8,
+      wrapDatabase: (db) => {
+        const query = db.query.bind(db);
+        const slowQuery: typeof query = async (text, values) => {
+          if (text.includes('from uploads')) {
+            begun += 1;
+            await new Promise<void>((resolve) => ends.push(resolve));
+          }
+          return query(text, values);
+        };
+        return Object.assign(db, { query: slowQuery });
+      },
+    });
+    onEnd(app.stop);
+    onEnd(() => {
+      for (const end of ends) end();
+    });
+    return async (owner) => {
+      const before = begun;
+      const sent = fetch(`${app.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...owners.headers[owner] },
+        body: JSON.stringify({ query: `{ upload(id: "${uploadId}") { id } }` }),
+      });
+      return await firstOf(sent.then(answerOf), async () => begun > before);
+    };
+  },
+};
+
+const uploadId = encodeId('Upload', '00000000-0000-4000-8000-000000000000');
 
 const progress = 'subscription { lipsyncProgress(id: "x") { __typename } }';
 
@@ -147,10 +189,11 @@ async function firstOf(
   const none = Symbol('no answer yet');
   for (;;) {
     if (await hasArrived()) return held;
+    await new Promise(setImmediate);
     const answer = await Promise.race([answered, Promise.resolve(none)]);
     if (answer !== none) return answer;
   }
 }
 
 /** Shares of requests, connections and log lines. */
-export const shares = [webSockets, multipartRequests, routerChecks, errorLines];
+export const shares = [webSockets, multipartRequests, slowOperations, routerChecks, errorLines];
