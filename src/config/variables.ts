@@ -73,7 +73,7 @@ export const variables = z.object({
   API_KEYS_FILE: path.nullable().default(null),
   /** Comma-separated secrets for callback URLs, upload URLs and stored webhook secrets, at least 16 bytes each. The first signs and encrypts, all verify and decrypt. Default: one is generated and stored in the database. */
   CALLBACK_SECRET: secretsOf(16).nullable().default(null),
-  /** Path of a JSON object from document ids to documents. If set, no other document is executed. Default: unset, every document is executed. */
+  /** Path of a JSON object from document ids to documents, of Relay's persisted queries or of Apollo's manifest of persisted queries. If set, no other document is executed. Default: unset, every document is executed. */
   TRUSTED_DOCUMENTS: documents.nullable().default(null),
   /** Which callers can introspect the schema: true (all), authenticated, false (none). Default: true in the sandbox and with ALLOW_ANONYMOUS, otherwise authenticated. */
   INTROSPECTION: oneOf('true', 'authenticated', 'false')
