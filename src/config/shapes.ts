@@ -85,10 +85,13 @@ export const hosts = list
     'must be a comma-separated list of host names without ports, such as lipsync.local',
   );
 
-export const secrets = list.refine(
-  (each) => each.length > 0 && each.every((secret) => Buffer.byteLength(secret) >= 16),
-  'must be a comma-separated list of secrets of at least 16 bytes each',
-);
+/** A list, so that a secret and its successor are valid together. */
+export function secretsOf(minBytes: number) {
+  return list.refine(
+    (each) => each.length > 0 && each.every((secret) => Buffer.byteLength(secret) >= minBytes),
+    `must be a comma-separated list of secrets of at least ${minBytes} bytes each`,
+  );
+}
 
 const isNetwork = (entry: string) => {
   const [address = '', length, ...more] = entry.split('/');

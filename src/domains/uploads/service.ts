@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { breaks, checkInput } from '../../check-input.ts';
+import type { Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
@@ -11,6 +12,7 @@ import { interruptedFailure, UploadRejection } from './rejection.ts';
 import { removeUpload } from './remove.ts';
 import {
   deleteReady,
+  deleteUploadsOf,
   expireWaiting,
   failReceiving,
   findUploads,
@@ -84,6 +86,8 @@ export type UploadService = {
   failAbandoned(quietSince: Date): Promise<number>;
   /** Erases expired and failed uploads that were created before this moment. @returns their number */
   eraseUnused(createdBefore: Date): Promise<number>;
+  /** Erases at most `limit` uploads of the owner. @returns how many */
+  eraseBatchOf(tx: Sql, owner: string, limit: number): Promise<number>;
   /** Erases uploads with a file that were created before this moment, as many at a time as the function is given. */
   eraseReadyBatch(createdBefore: Date): (limit: number) => Promise<number>;
 };
@@ -109,6 +113,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
+    eraseBatchOf: deleteUploadsOf,
     eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),
   };
 }

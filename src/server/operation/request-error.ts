@@ -1,4 +1,5 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
+import { unavailableRetrySeconds } from '../../unavailable.ts';
 
 /** The code of a request error: the whole request is rejected, and nothing of it is executed. The same on every transport. */
 export type RequestErrorCode =
@@ -27,6 +28,8 @@ export type RequestErrorCode =
   | 'BAD_USER_INPUT'
   | 'INTROSPECTION_REFUSED'
   | 'COST_TOO_HIGH'
+  /** The database can't be reached. The client can retry; a mutation may have been executed. */
+  | 'TEMPORARILY_UNAVAILABLE'
   /** The operation was executed, and its result has too many characters. */
   | 'RESULT_TOO_LARGE';
 
@@ -36,6 +39,25 @@ export function requestError(
   nodes?: GraphQLError['nodes'],
 ): GraphQLError {
   return new GraphQLError(message, { nodes: nodes ?? null, extensions: { code } });
+}
+
+export const unavailableMessage =
+  'This server cannot reach its database at the moment. Retry later.';
+
+/** 503 on HTTP, whatever the client accepts: caches and proxies must not keep the answer. */
+export function unavailableError(): GraphQLError {
+  return new GraphQLError(unavailableMessage, {
+    extensions: {
+      code: 'TEMPORARILY_UNAVAILABLE' satisfies RequestErrorCode,
+      retryable: true,
+      retryAfterSeconds: unavailableRetrySeconds,
+      http: { status: 503, headers: { 'retry-after': `${unavailableRetrySeconds}` } },
+    },
+  });
+}
+
+export function isUnavailableError({ extensions }: GraphQLError): boolean {
+  return extensions.code === ('TEMPORARILY_UNAVAILABLE' satisfies RequestErrorCode);
 }
 
 /** The result of an operation that was not executed: it has errors and no `data`, not even null. */

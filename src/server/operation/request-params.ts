@@ -1,6 +1,8 @@
 import type { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
-import { requestError, stripHttpExtension } from './request-error.ts';
+import { maxDiscardedBytes } from '../../end-after-body.ts';
+import { unavailableRetrySeconds } from '../../unavailable.ts';
+import { requestError, stripHttpExtension, unavailableError } from './request-error.ts';
 
 /**
  * The size limit of one request on every transport, without the files of a multipart request. It is many times what the
@@ -10,9 +12,6 @@ export const maxRequestBytes = 1_000_000;
 
 /** The HTTP server sets this header on every request and response. Errors and log lines carry its value. */
 export const requestIdHeader = 'x-request-id';
-
-/** How much of a rejected body is read and discarded, so that the client can finish sending and read the error. */
-export const maxDiscardedBytes = 64 * 1024 ** 2;
 
 export function requestTooLargeError(): GraphQLError {
   return requestError('REQUEST_TOO_LARGE', 'The request is too large.');
@@ -92,6 +91,12 @@ export function requestErrorResponse(
     status,
     headers: { 'content-type': 'application/json; charset=utf-8' },
   });
+}
+
+export function unavailableResponse(api: FetchAPI): Response {
+  const response = requestErrorResponse(api, [unavailableError()], 503);
+  response.headers.set('retry-after', `${unavailableRetrySeconds}`);
+  return response;
 }
 
 /** Multipart requests are checked by `useMultipartRules` instead. */

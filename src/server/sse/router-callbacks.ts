@@ -172,7 +172,7 @@ class EventPublisher {
       }
     } catch (error) {
       const masked = maskError(error, this.#parts.log, { caller: this.#caller });
-      await this.#send({ action: 'complete', errors: [masked] });
+      await this.#send({ action: 'complete', errors: stripHttpExtension([masked]) });
     } finally {
       await this.#close();
     }

@@ -1,10 +1,15 @@
-import type { ExecutionResult } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
 import type { Caller } from '../../graphql/context.ts';
 import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import type { PipelinePlugin } from '../operation/plugin.ts';
-import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
+import {
+  isRejectedResult,
+  isUnavailableError,
+  stripHttpExtension,
+} from '../operation/request-error.ts';
+import { unavailableResponse } from '../operation/request-params.ts';
 import { Payload } from '../subscriptions/payload.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import type { Sink } from '../subscriptions/result-queue.ts';
@@ -15,6 +20,9 @@ const retryMs = 1_000;
 
 /** The comment at the end of a stream after its credential expired. Without `complete` the client reconnects. */
 const signInAgain = ': sign in again\n\n';
+
+/** The same while the database is not available: the client continues from its last event. */
+const tryAgain = ': temporarily unavailable\n\n';
 
 const encoder = new TextEncoder();
 
@@ -68,6 +76,12 @@ export function createEventStreams(
       // have no `id:` and do not end when the credential expires.
       const isAcceptedStream = result instanceof PayloadStream && resultProcessor !== undefined;
       if (!isAcceptedStream && !prefersEvents(request.headers)) return;
+      const errors = isRejectedResult(result) ? result.errors : [];
+      if (errors.some(isUnavailableError)) {
+        // 200 would tell a proxy, and a client that does not read the event, that the stream works.
+        setResultProcessor((_, api) => unavailableResponse(api), 'application/json');
+        return;
+      }
       const caller = serverContext.caller ?? unauthenticatedCaller;
       setResultProcessor(
         (each, { Response, ReadableStream }) =>
@@ -141,7 +155,12 @@ function createStream(
         },
         fail(error) {
           close();
-          controller.error(error);
+          if (!(error instanceof GraphQLError) || !isUnavailableError(error)) {
+            controller.error(error);
+            return;
+          }
+          write(tryAgain);
+          controller.close();
         },
       };
       if (result instanceof PayloadStream) return result.deliver(sink);

@@ -132,7 +132,7 @@ describe('keeps out', () => {
       ['cid', 'dora', 'eve'].map((name) => signAs(name, 'lipsync:read lipsync:write videos:read')),
     );
     // The same video each time: the newest one changes when a job ends.
-    const [videoId = ''] = await readVideoIds(withHeaders(it, as(cid)));
+    const [videoId = ''] = await readVideoIds(withHeaders(it, as(cid ?? '')));
     const ask = (token = '', text = '') =>
       requestLipsync(withHeaders(it, as(token)), { video: { videoId }, text, idempotencyKey });
     const first = await ask(cid, 'The same words.');

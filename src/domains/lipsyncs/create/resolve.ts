@@ -1,4 +1,10 @@
-import { type InputIssueCode, InvalidInputError, NotFoundError } from '../../../errors.ts';
+import {
+  type InputIssueCode,
+  InsufficientCreditsError,
+  InvalidInputError,
+  NotFoundError,
+} from '../../../errors.ts';
+import type { EstimateCredits } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import { type CreateInput, defaultEvents, listUnsupportedUrls } from './input.ts';
@@ -20,6 +26,8 @@ export type ResolvedRequest = Pick<
   | 'keepOriginalSound'
   | 'offPeak'
   | 'maxJobs'
+  | 'maxCredits'
+  | 'estimatedCredits'
   | 'callbackUrl'
   | 'callbackEvents'
   | 'idempotencyKey'
@@ -29,16 +37,18 @@ export type ResolvedRequest = Pick<
   | 'isAccountFixed'
 >;
 
+type PricingDependencies = LipsyncDependencies & { readonly estimateCredits: EstimateCredits };
+
 /** The upstream takes audio of at most 60 seconds. */
 const maxAudioSeconds = 60;
 
 /** Looks up everything the request refers to, concurrently. Throws failures. */
 export async function resolveRequest(
-  deps: LipsyncDependencies,
+  deps: PricingDependencies,
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
-  const reads = Promise.all([resolveVideo(deps, request), resolveSpeech(deps, request)]);
+  const reads = Promise.all([resolveVideo(deps, request), resolvePricedSpeech(deps, request)]);
   reads.catch(() => undefined);
   // Before anything is sent, the limits and the credits of the accounts must be known.
   await deps.accounts.guardCredits(await deps.accounts.listPresent());
@@ -49,6 +59,7 @@ export async function resolveRequest(
     keepOriginalSound: input.keepOriginalSound,
     offPeak: input.offPeak,
     maxJobs: input.maxJobs,
+    maxCredits: input.maxCredits ?? null,
     callbackUrl: input.callbackUrl,
     callbackEvents: input.callbackEvents ?? [...defaultEvents],
     idempotencyKey: input.idempotencyKey,
@@ -57,6 +68,19 @@ export async function resolveRequest(
     ...source,
     ...speech,
   };
+}
+
+/** @throws InsufficientCreditsError if the estimate is above `maxCredits`. An unknown cost is not. */
+async function resolvePricedSpeech(
+  deps: PricingDependencies,
+  { owner, input }: { owner: string; input: CreateInput },
+): Promise<ResolvedSpeech & Pick<ResolvedRequest, 'estimatedCredits'>> {
+  const speech = await resolveSpeech(deps, { owner, input });
+  const { credits } = await deps.estimateCredits({ ...speech, offPeak: input.offPeak });
+  if (credits !== null && credits > (input.maxCredits ?? credits)) {
+    throw new InsufficientCreditsError('MAX_CREDITS');
+  }
+  return { ...speech, estimatedCredits: credits };
 }
 
 async function resolveVideo(
@@ -76,10 +100,7 @@ async function resolveVideo(
   const { video } = request.input;
   if ('url' in video) throw new InvalidInputError(listUnsupportedUrls(request.input));
   if ('uploadKey' in video) {
-    const upload = await findUpload(deps, request.owner, video.uploadKey);
-    if (upload.kind !== 'VIDEO') {
-      throw invalid(['video', 'uploadId'], 'WRONG_KIND', 'This upload is not of kind VIDEO.');
-    }
+    const upload = await findVideoUpload(deps, request.owner, video.uploadKey);
     return {
       sourceVideoId: null,
       sourceVideo: null,
@@ -101,12 +122,27 @@ async function resolveVideo(
   };
 }
 
-async function resolveSpeech(
+export async function findVideoUpload(
   deps: LipsyncDependencies,
-  { owner, input }: { owner: string; input: CreateInput },
-): Promise<
-  Pick<ResolvedRequest, 'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'>
-> {
+  owner: string,
+  key: string | null,
+) {
+  const upload = await findUpload(deps, owner, key);
+  if (upload.kind !== 'VIDEO') {
+    throw invalid(['video', 'uploadId'], 'WRONG_KIND', 'This upload is not of kind VIDEO.');
+  }
+  return upload;
+}
+
+type ResolvedSpeech = Pick<
+  ResolvedRequest,
+  'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'
+>;
+
+export async function resolveSpeech(
+  deps: LipsyncDependencies,
+  { owner, input }: { owner: string; input: Pick<CreateInput, 'video' | 'speech'> },
+): Promise<ResolvedSpeech> {
   const { speech } = input;
   if ('url' in speech) throw new InvalidInputError(listUnsupportedUrls(input));
   if ('text' in speech) {
