@@ -99,6 +99,7 @@ describe('works', () => {
       filename: 'hello.mp3',
     });
     expect(await harness.uploads.findReady('key:ann', upload.id)).toEqual({
+      id: upload.id,
       path: upload.path,
       kind: 'AUDIO',
       durationSeconds: 2,
