@@ -15,7 +15,7 @@ module.exports = {
       { path: '^src/config(/|\\.ts$)' }),
     forbid('machinery-knows-no-domain',
       { path: '^src/(graphql|upstream|database)/' },
-      { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log)\\.ts)' }),
+      { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log|unavailable)\\.ts)' }),
     forbid('domains-know-no-door',
       { path: '^src/domains/' },
       { path: '^src/((server|callbacks|sandbox)/|(main|process|app|services|schema)\\.ts)' }),

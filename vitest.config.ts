@@ -41,7 +41,7 @@ export const beyondCore = [
   'test/database/lock.test.ts',
   // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.
   'test/domains/lipsyncs/dispatch/{external-load,fairness,release-claim}.test.ts',
-  'test/domains/lipsyncs/reconcile/{callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
+  'test/domains/lipsyncs/reconcile/{bounded-unknown,callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
   'test/domains/webhooks/retries.test.ts',
   'test/client/watch.test.ts',
   'test/server/revocation.test.ts',
@@ -63,7 +63,7 @@ export const beyondCore = [
   // Tens of thousands of due webhooks.
   'test/domains/webhooks/due.test.ts',
   // Creation and upgrade of database folders.
-  'test/database/{embedded-folder,migrate,upgrade-videos}.test.ts',
+  'test/database/{embedded-folder,migrate,upgrade-uploads,upgrade-videos}.test.ts',
   // Two hundred thousand lip-syncs.
   'test/database/plans.test.ts',
 ];

@@ -84,6 +84,7 @@ export async function startApp(options: AppOptions) {
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
+  await services.owners.start();
   const { retentionDays } = config.timing;
   const retention = await startRetention({ jobs, now, db, retentionDays }, services);
 
@@ -91,6 +92,7 @@ export async function startApp(options: AppOptions) {
     await transports.close(() => services.lipsyncs.drain());
     await services.webhooks.stop();
     retention.stop();
+    services.owners.stop();
     await jobs.stop();
     await services.lipsyncs.close();
     await services.quotas.stop();

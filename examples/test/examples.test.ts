@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../../test/support/app.ts';
 import { type Line, openLine } from '../../test/support/line.ts';
 import * as apollo from '../apollo.ts';
+import * as apolloHttp from '../apollo-http.ts';
 import * as eventSource from '../event-source.ts';
 import type { Example, Progress } from '../example.ts';
 import * as kit from '../kit.ts';
@@ -23,6 +24,7 @@ const audioFile = join(root, '../src/demo-media/speech.mp3');
 
 const examples: { name: string; makeVideo: Example }[] = [
   { name: 'Apollo Client', ...apollo },
+  { name: "Apollo Client's HttpLink alone", ...apolloHttp },
   { name: 'urql', ...urql },
   { name: 'Relay', ...relay },
   { name: 'EventSource', ...eventSource },

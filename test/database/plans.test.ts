@@ -30,6 +30,7 @@ const { owner } = keys.headers;
 let storage: TestStorage;
 let sandboxDir: string;
 let video: string;
+let accountId: string;
 let recorded: ReturnType<typeof recordReads>;
 let app: LipsyncApp;
 
@@ -55,7 +56,9 @@ beforeAll(async () => {
   const first = await start((db) => db);
   [video = ''] = await first.listVideoIds(undefined, keys.headers.admin);
   const sourceKey = keyOf('Video', video) ?? '';
-  const history = { owner: 'key:owner', count, sourceKey };
+  const [account] = await first.db.query<{ id: string }>('select id from accounts');
+  accountId = account?.id ?? '';
+  const history = { owner: 'key:owner', count, sourceKey, accountId };
   await fillHistory(first.db, { ...history, to: 1_000 });
   await vacuumChangedTables(first.db);
   await fillHistory(first.db, { ...history, from: 1_001 });
@@ -96,7 +99,28 @@ async function readPages(field: 'lipsyncs' | 'videos', filter: object | null): P
   await read({ last: 20, before: newest?.endCursor });
 }
 
+/** The uploads of `viewer`, whose other lists send the statements of `lipsyncs` and `videos`. */
+async function readUploads(): Promise<void> {
+  type Data = { viewer: { uploads: Page } };
+  const read = async (range: Record<string, unknown>) =>
+    (
+      await app.askForData<Data>(
+        `query ($first: Int, $after: String, $last: Int, $before: String) { viewer {
+           uploads(first: $first, after: $after, last: $last, before: $before) { nodes { id } ${pageInfo} } } }`,
+        range,
+        owner,
+      )
+    ).viewer.uploads.pageInfo;
+  const newest = await read({ first: 20 });
+  const oldest = await read({ last: 20 });
+  await read({ first: 20, after: newest.endCursor });
+  await read({ first: 20, after: oldest.startCursor });
+  await read({ last: 20, before: oldest.startCursor });
+  await read({ last: 20, before: newest.endCursor });
+}
+
 async function readLists(): Promise<void> {
+  await readUploads();
   const time = { createdAfter: daysAgo(20), createdBefore: daysAgo(10) };
   const filters: ['lipsyncs' | 'videos', (object | null)[]][] = [
     [
@@ -117,6 +141,49 @@ async function readLists(): Promise<void> {
   for (const [field, each] of filters) for (const filter of each) await readPages(field, filter);
 }
 
+/** What admins read of all owners, and the usage and the estimates of one. */
+async function readForAdmins(): Promise<void> {
+  const query = `query ($first: Int, $after: String, $last: Int, $before: String, $filter: AdminLipsyncFilter) {
+    allLipsyncs(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
+      nodes { id owner sourceVideo { id } } ${pageInfo} } }`;
+  const read = async (range: object, filter: object) =>
+    (await app.askForData<{ allLipsyncs: Page }>(query, { ...range, filter }, keys.headers.admin))
+      .allLipsyncs.pageInfo;
+  const account = { accountId: encodeId('Account', accountId) };
+  const time = { createdAfter: daysAgo(20), createdBefore: daysAgo(10) };
+  for (const target of [{}, account, { owner: 'key:owner' }, { owner: 'key:owner', ...account }]) {
+    for (const more of [
+      {},
+      { statuses: ['COMPLETED'] },
+      { statuses: ['QUEUED', 'FAILED'] },
+      time,
+    ]) {
+      const filter = { ...target, ...more };
+      const newest = await read({ first: 20 }, filter);
+      await read({ first: 20, after: newest.endCursor }, filter);
+      await read({ last: 20 }, filter);
+      const middle = await read({ first: 20 }, { createdBefore: daysAgo(15), ...filter });
+      await read({ first: 20, after: middle.endCursor }, filter);
+      await read({ last: 20, before: middle.startCursor }, filter);
+    }
+  }
+  // Of an account that made none: the rows of the owner are not searched for it.
+  const other = encodeId('Account', 'AAAAAAAAAAAA');
+  await read({ first: 20 }, { owner: 'key:owner', accountId: other });
+  await app.askForData(
+    'query ($from: DateTime) { usage(owner: "key:owner", from: $from) { credits } }',
+    { from: daysAgo(360) },
+    keys.headers.admin,
+  );
+  const estimate = await app.askForData(
+    `query ($speech: LipsyncSpeechInput!) { viewer { usage { created } }
+       estimateLipsync(input: { speech: $speech }) { ... on LipsyncQuote { credits sampleCount } } }`,
+    { speech: { script: { text: 'Good evening.' } } },
+    owner,
+  );
+  expect(estimate).toMatchObject({ estimateLipsync: { credits: 20, sampleCount: 50 } });
+}
+
 const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
 
 async function readById(run: number): Promise<void> {
@@ -130,13 +197,15 @@ async function readById(run: number): Promise<void> {
     ...videos.map((id) => ({ __typename: 'Video', id })),
   ];
   await app.askForData(
-    `query ($ids: [ID!]!, $one: ID!, $upload: ID!) { node(id: $one) { id }
+    `query ($ids: [ID!]!, $one: ID!, $upload: ID!, $delivery: ID!) { node(id: $one) { id }
        nodes(ids: $ids) { id } upload(id: $upload) { id } lipsync(id: $one) { id status }
-       viewer { lipsyncsPerDay { remaining } lipsyncsInFlight { remaining } webhookKeys { id } } }`,
+       webhookDelivery(id: $delivery) { id }
+       viewer { lipsyncsPerDay { remaining } lipsyncsInFlight { remaining } webhookKeys { hint } } }`,
     {
       ids: [...lipsyncs, ...deliveries, ...uploads].slice(0, 75),
       one: lipsyncs[0],
       upload: uploads[0],
+      delivery: deliveries[0],
     },
     owner,
   );
@@ -187,10 +256,22 @@ async function changeLipsyncs(run: number): Promise<void> {
     { id: delivery },
     owner,
   );
-  await uploadFile(
+  const upload = await uploadFile(
     { ask: (query, variables) => app.ask(query, variables, owner) },
     'AUDIO',
     Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]),
+  );
+  const speech = { uploadId: upload };
+  const spoken = idOf(await app.create({ video: { videoId: video }, speech }, owner));
+  await app.askForData(
+    'query ($id: ID!) { lipsync(id: $id) { speechUpload { id } sourceUpload { id } } }',
+    { id: spoken },
+    owner,
+  );
+  await app.askForData(
+    'mutation ($id: ID!) { deleteUpload(input: { id: $id }) { __typename } }',
+    { id: upload },
+    owner,
   );
 }
 
@@ -225,6 +306,7 @@ describe(`with ${count} finished lip-syncs of one owner from one video`, () => {
         return recorded;
       });
       await readLists();
+      await readForAdmins();
       await readById(run);
       await changeLipsyncs(run);
       await erase();

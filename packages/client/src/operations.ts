@@ -21,6 +21,8 @@ export type CreateLipsyncInput = {
   idempotencyKey?: string | null | undefined;
   /** Keeps the video's own sound in the background. Default: the video service decides. */
   keepOriginalSound?: boolean | null | undefined;
+  /** The lip-sync is rejected with `InsufficientCreditsError` if its estimated cost, as `estimateLipsync` gives it, is higher. An unknown cost is not rejected. Default: no limit. */
+  maxCredits?: number | null | undefined;
   /** How many jobs the account may run at a time, this one included: 1 to 8. It can lower the limit of the account, not raise it. */
   maxJobs?: number | null | undefined;
   /** Off-peak: slower and cheaper. Default false. */
@@ -93,6 +95,15 @@ export type LipsyncBusyPolicy =
   /** Wait in the queue of this server, and be sent when a slot is free. */
   | 'QUEUE';
 
+/** What is known about whether the video service charged for a lip-sync. */
+export type LipsyncCharge =
+  /** The video service made the video, or was making it when the tracking of the job stopped. `creditsCharged` is the amount, if it is known. */
+  | 'CHARGED'
+  /** Nothing was charged, and nothing will be, except for a QUEUED lip-sync that is sent later. The video service refunds the credits of a job that its moderation rejects. */
+  | 'NONE'
+  /** The lip-sync was sent, or may have been, and its job may be charged: it is still running, it failed, or its outcome is unknown. */
+  | 'POSSIBLE';
+
 /** The kind of a failure: the name of its type without `Error`, in capitals. */
 export type LipsyncErrorCode =
   /** The account is on hold until the operator reconnects it. */
@@ -103,7 +114,7 @@ export type LipsyncErrorCode =
   | 'GENERATION_FAILED'
   /** The idempotencyKey was used before with a different input. */
   | 'IDEMPOTENCY_CONFLICT'
-  /** The account has no credits left. */
+  /** The account has too few credits, or the estimated cost is above `maxCredits`. */
   | 'INSUFFICIENT_CREDITS'
   /** The input is not valid; `issues` lists the reasons. Nothing was sent to the video service or charged. */
   | 'INVALID_INPUT'
@@ -216,7 +227,7 @@ export type CancelLipsyncMutationVariables = Exact<{
 
 export type CancelLipsyncMutation = { answer:
     | (
-      { lipsync: { id: string, status: LipsyncStatus, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'LipsyncAlreadyFinished' | 'LipsyncCancelled' | 'LipsyncTrackingStopped' }
     )
     | (
@@ -225,7 +236,7 @@ export type CancelLipsyncMutation = { answer:
     )
    };
 
-export type LipsyncFragment = { id: string, status: LipsyncStatus, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null };
+export type LipsyncFragment = { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null };
 
 export type CreateLipsyncMutationVariables = Exact<{
   input: CreateLipsyncInput;
@@ -238,7 +249,7 @@ export type CreateLipsyncMutation = { answer:
       & { __typename: 'AccountPendingError' | 'ContentModeratedError' | 'IdempotencyConflictError' | 'InsufficientCreditsError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QueueFullError' | 'QuotaExceededError' | 'SubscriptionExpiredError' | 'UpstreamUnauthorizedError' | 'UpstreamUnavailableError' }
     )
     | (
-      { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'CreateLipsyncSuccess' }
     )
     | (
@@ -246,7 +257,7 @@ export type CreateLipsyncMutation = { answer:
       & { __typename: 'InvalidInputError' }
     )
     | (
-      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'OutcomeUnknownError' }
     )
     | (
@@ -287,7 +298,7 @@ export type WatchLipsyncSubscription = { answer:
       & { __typename: 'InvalidInputError' }
     )
     | (
-      { cursor: string, sequence: number, status: LipsyncStatus, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { cursor: string, sequence: number, status: LipsyncStatus, isFinal: boolean, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'LipsyncProgress' }
     )
     | (
@@ -307,18 +318,25 @@ export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputErr
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {
   AccountsResult: ['AccountList', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  AttachLipsyncJobResult: ['AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   CancelLipsyncResult: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  CancelOutcome: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped'],
   CreateLipsyncResult: ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   CreateLipsyncsResult: ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
   CreateUploadResult: ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
   DeleteLipsyncResult: ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  DeleteUploadResult: ['DeleteUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   DeleteVideoResult: ['AccountPendingError', 'DeleteVideoSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  EndLipsyncResult: ['EndLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  EraseOwnerResult: ['EraseOwnerSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
+  EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
   LipsyncsProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
   Node: ['Account', 'Lipsync', 'Upload', 'Video', 'Voice', 'WebhookDelivery'],
   ReconnectAccountResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'ReconnectAccountSuccess', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   RedeliverWebhookResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RedeliverWebhookSuccess'],
+  RequeueLipsyncResult: ['InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RequeueLipsyncSuccess'],
   RotateWebhookSecretResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'RotateWebhookSecretSuccess'],
   UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   VideosResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VideoConnection'],

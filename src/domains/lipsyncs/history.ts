@@ -12,15 +12,10 @@ import {
   lockOwnLipsync,
   videosOf,
 } from './store/lipsyncs.ts';
-import { type LipsyncPage, type ListPosition, listOwnLipsyncs } from './store/list.ts';
+import { type LipsyncPage, listOwnLipsyncs } from './store/list.ts';
+import { type AdminPage, listAllLipsyncs } from './store/list-all.ts';
 import { deleteRefusalsBefore } from './store/refusals.ts';
 import { deleteOldErasures, recordErasure } from './store/usage.ts';
-
-/** Whether the position of a cursor is one that the database accepts. */
-export function isListPosition({ createdAt, id }: ListPosition): boolean {
-  const ms = createdAt.getTime();
-  return ms >= 0 && ms < Date.UTC(10_000, 0) && isUuid(id);
-}
 
 /** An owner's lip-syncs in the order of the keys; null for a key without a lip-sync of this owner. */
 export async function findOwn(
@@ -39,6 +34,12 @@ export async function listOwn(sql: Sql, owner: string, page: LipsyncPage): Promi
   // No row can contain these: PostgreSQL rejects U+0000 in a parameter, and would get U+FFFD for half of a surrogate pair.
   if (reference?.includes('\0') || reference?.isWellFormed() === false) return [];
   return listOwnLipsyncs(sql, owner, { ...page, limit: page.limit + 1 });
+}
+
+/** Of every owner. One item more than `limit` shows that there are more. */
+export async function listAll(sql: Sql, page: AdminPage): Promise<Lipsync[]> {
+  if (page.owner?.includes('\0') || page.owner?.isWellFormed() === false) return [];
+  return listAllLipsyncs(sql, { ...page, limit: page.limit + 1 });
 }
 
 /** Erases a finished lip-sync with its text, reference and events. The video that it made stays at the upstream. */

@@ -25,7 +25,7 @@ export type EventSource = (typeof eventSources)[number];
 const nextOfRunning: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED'];
 
 const nextStatuses: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
-  QUEUED: ['SUBMITTING', 'CANCELLED', 'EXPIRED'],
+  QUEUED: ['SUBMITTING', 'FAILED', 'CANCELLED', 'EXPIRED'],
   // Back to QUEUED only if the upstream certainly has no job: it answered 429, or no byte was sent.
   SUBMITTING: ['QUEUED', 'SUBMITTED', 'FAILED', 'MODERATED', 'CANCELLED'],
   SUBMITTED: ['GENERATING', ...nextOfRunning],
@@ -136,6 +136,22 @@ export function isCreateRequestWaiting(
   return row.status === 'SUBMITTING' && row.loggedPosition === null;
 }
 
+/** Without this many reads of the scheduler, and of the account's list, an unknown outcome is not given up. */
+export const readsBeforeGivingUp = 3;
+
+/** The job of an unknown outcome was searched for long and often enough: the lip-sync FAILS. */
+export function isSearchOver(
+  row: SubmissionState & { readonly schedulerReads: number; readonly listReads: number },
+  unknownBefore: Date,
+): boolean {
+  return (
+    isOutcomeUnknown(row) &&
+    row.outcomeUnknownAt !== null &&
+    row.outcomeUnknownAt <= unknownBefore &&
+    Math.min(row.schedulerReads, row.listReads) >= readsBeforeGivingUp
+  );
+}
+
 /** A cancel request came during the submission. It takes effect when the outcome of the POST is known. */
 export function isCancelRequested(row: { readonly cancelRequestedAt: Date | null }): boolean {
   return row.cancelRequestedAt !== null;
@@ -152,4 +168,37 @@ export function runningSince(row: {
   readonly postStartedAt: Date | null;
 }): Date | null {
   return row.submittedAt ?? row.postStartedAt;
+}
+
+export const charges = ['NONE', 'POSSIBLE', 'CHARGED'] as const;
+export type Charge = (typeof charges)[number];
+
+/** What is known about the charge of a lip-sync. */
+export function chargeOf(row: {
+  readonly status: LipsyncStatus;
+  readonly upstreamVideoId: string | null;
+  readonly isTrackingStopped: boolean;
+  readonly failure: { code: string } | null;
+}): Charge {
+  const { status, upstreamVideoId, isTrackingStopped } = row;
+  switch (status) {
+    case 'QUEUED':
+    case 'EXPIRED':
+    // The video service refunds the credits of a job that its moderation rejects.
+    case 'MODERATED':
+      return 'NONE';
+    case 'SUBMITTING':
+    case 'SUBMITTED':
+    case 'GENERATING':
+      return 'POSSIBLE';
+    case 'COMPLETED':
+      return 'CHARGED';
+    case 'CANCELLED':
+      if (!isTrackingStopped) return 'NONE';
+      // Without an id, the job of a POST without an answer had not been found yet.
+      return upstreamVideoId === null ? 'POSSIBLE' : 'CHARGED';
+    case 'FAILED':
+      // Whether the credits of a job that failed are refunded is not documented. A rejected POST made no job.
+      return upstreamVideoId !== null || hasFailedAsUnknown(row) ? 'POSSIBLE' : 'NONE';
+  }
 }

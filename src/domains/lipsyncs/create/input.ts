@@ -18,6 +18,8 @@ export type CreateInput = {
   /** Left out if equal to `defaultEvents`, so that requests from before this option existed keep their fingerprint. */
   callbackEvents?: WebhookEvent[];
   maxJobs: number | null;
+  /** Left out if there is no limit, as `callbackEvents`. */
+  maxCredits?: number;
   idempotencyKey: string | null;
   mayWait: boolean;
   expiresAt: Date | null;
@@ -48,6 +50,7 @@ const keyMessage = 'An idempotencyKey must have 1 to 255 characters.';
 const inputShape = z
   .object({
     speech: z.object({ script: z.object({ text: speechText }).optional() }),
+    maxCredits: z.number().min(0, 'maxCredits must be a number from 0.').optional(),
     maxJobs: z.int().min(1, maxJobsMessage).max(8, maxJobsMessage).nullable(),
     idempotencyKey: z
       .string()
@@ -114,7 +117,10 @@ export function checkExpiry({ expiresAt }: CreateInput, now: Date): void {
 }
 
 /** Files cannot be given by their URL yet. */
-export function listUnsupportedUrls({ video, speech }: CreateInput): InputIssue[] {
+export function listUnsupportedUrls({
+  video,
+  speech,
+}: Pick<CreateInput, 'video' | 'speech'>): InputIssue[] {
   const message = 'A file cannot be given by its URL: this is not yet supported.';
   return Object.entries({ video, speech }).flatMap(([name, source]) =>
     'url' in source

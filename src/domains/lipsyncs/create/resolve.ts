@@ -1,4 +1,10 @@
-import { type InputIssueCode, InvalidInputError, NotFoundError } from '../../../errors.ts';
+import {
+  type InputIssueCode,
+  InsufficientCreditsError,
+  InvalidInputError,
+  NotFoundError,
+} from '../../../errors.ts';
+import type { EstimateCredits } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import { type CreateInput, defaultEvents, listUnsupportedUrls } from './input.ts';
@@ -12,12 +18,16 @@ export type ResolvedRequest = Pick<
   | 'voice'
   | 'sourceVideoId'
   | 'sourceVideo'
+  | 'sourceUploadId'
   | 'sourcePath'
+  | 'speechUploadId'
   | 'audioPath'
   | 'mediaSeconds'
   | 'keepOriginalSound'
   | 'offPeak'
   | 'maxJobs'
+  | 'maxCredits'
+  | 'estimatedCredits'
   | 'callbackUrl'
   | 'callbackEvents'
   | 'idempotencyKey'
@@ -27,16 +37,18 @@ export type ResolvedRequest = Pick<
   | 'isAccountFixed'
 >;
 
+type PricingDependencies = LipsyncDependencies & { readonly estimateCredits: EstimateCredits };
+
 /** The upstream takes audio of at most 60 seconds. */
 const maxAudioSeconds = 60;
 
 /** Looks up everything the request refers to, concurrently. Throws failures. */
 export async function resolveRequest(
-  deps: LipsyncDependencies,
+  deps: PricingDependencies,
   request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
-  const reads = Promise.all([resolveVideo(deps, request), resolveSpeech(deps, request)]);
+  const reads = Promise.all([resolveVideo(deps, request), resolvePricedSpeech(deps, request)]);
   reads.catch(() => undefined);
   // Before anything is sent, the limits and the credits of the accounts must be known.
   await deps.accounts.guardCredits(await deps.accounts.listPresent());
@@ -47,6 +59,7 @@ export async function resolveRequest(
     keepOriginalSound: input.keepOriginalSound,
     offPeak: input.offPeak,
     maxJobs: input.maxJobs,
+    maxCredits: input.maxCredits ?? null,
     callbackUrl: input.callbackUrl,
     callbackEvents: input.callbackEvents ?? [...defaultEvents],
     idempotencyKey: input.idempotencyKey,
@@ -57,25 +70,41 @@ export async function resolveRequest(
   };
 }
 
+/** @throws InsufficientCreditsError if the estimate is above `maxCredits`. An unknown cost is not. */
+async function resolvePricedSpeech(
+  deps: PricingDependencies,
+  { owner, input }: { owner: string; input: CreateInput },
+): Promise<ResolvedSpeech & Pick<ResolvedRequest, 'estimatedCredits'>> {
+  const speech = await resolveSpeech(deps, { owner, input });
+  const { credits } = await deps.estimateCredits({ ...speech, offPeak: input.offPeak });
+  if (credits !== null && credits > (input.maxCredits ?? credits)) {
+    throw new InsufficientCreditsError('MAX_CREDITS');
+  }
+  return { ...speech, estimatedCredits: credits };
+}
+
 async function resolveVideo(
   deps: LipsyncDependencies,
   request: { owner: string; canSeeAll: boolean; input: CreateInput },
 ): Promise<
   Pick<
     ResolvedRequest,
-    'sourceVideoId' | 'sourceVideo' | 'sourcePath' | 'accountId' | 'isAccountFixed'
+    | 'sourceVideoId'
+    | 'sourceVideo'
+    | 'sourceUploadId'
+    | 'sourcePath'
+    | 'accountId'
+    | 'isAccountFixed'
   >
 > {
   const { video } = request.input;
   if ('url' in video) throw new InvalidInputError(listUnsupportedUrls(request.input));
   if ('uploadKey' in video) {
-    const upload = await findUpload(deps, request.owner, video.uploadKey);
-    if (upload.kind !== 'VIDEO') {
-      throw invalid(['video', 'uploadId'], 'WRONG_KIND', 'This upload is not of kind VIDEO.');
-    }
+    const upload = await findVideoUpload(deps, request.owner, video.uploadKey);
     return {
       sourceVideoId: null,
       sourceVideo: null,
+      sourceUploadId: upload.id,
       sourcePath: upload.path,
       accountId: null,
       isAccountFixed: false,
@@ -86,22 +115,41 @@ async function resolveVideo(
   return {
     sourceVideoId: video.key,
     sourceVideo: source.video,
+    sourceUploadId: null,
     sourcePath: null,
     accountId: source.accountId,
     isAccountFixed: source.accountId !== null,
   };
 }
 
-async function resolveSpeech(
+export async function findVideoUpload(
   deps: LipsyncDependencies,
-  { owner, input }: { owner: string; input: CreateInput },
-): Promise<Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>> {
+  owner: string,
+  key: string | null,
+) {
+  const upload = await findUpload(deps, owner, key);
+  if (upload.kind !== 'VIDEO') {
+    throw invalid(['video', 'uploadId'], 'WRONG_KIND', 'This upload is not of kind VIDEO.');
+  }
+  return upload;
+}
+
+type ResolvedSpeech = Pick<
+  ResolvedRequest,
+  'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'
+>;
+
+export async function resolveSpeech(
+  deps: LipsyncDependencies,
+  { owner, input }: { owner: string; input: Pick<CreateInput, 'video' | 'speech'> },
+): Promise<ResolvedSpeech> {
   const { speech } = input;
   if ('url' in speech) throw new InvalidInputError(listUnsupportedUrls(input));
   if ('text' in speech) {
     return {
       text: speech.text,
       voice: await findVoice(deps, speech.voiceKey),
+      speechUploadId: null,
       audioPath: null,
       mediaSeconds: null,
     };
@@ -113,7 +161,13 @@ async function resolveSpeech(
   if (upload.durationSeconds !== null && upload.durationSeconds > maxAudioSeconds) {
     throw invalid(path, 'TOO_LONG', `The audio is longer than ${maxAudioSeconds} seconds.`);
   }
-  return { text: null, voice: null, audioPath: upload.path, mediaSeconds: upload.durationSeconds };
+  return {
+    text: null,
+    voice: null,
+    speechUploadId: upload.id,
+    audioPath: upload.path,
+    mediaSeconds: upload.durationSeconds,
+  };
 }
 
 async function findVoice(deps: LipsyncDependencies, key: string | null | undefined) {

@@ -19,11 +19,18 @@ export type LipsyncRow = {
   voice: Voice | null;
   sourceVideoId: string | null;
   sourcePath: string | null;
+  /** The upload of `sourcePath`. Null for a video of the service. */
+  sourceUploadId: string | null;
   audioPath: string | null;
+  /** The upload of `audioPath`. Null for a text. */
+  speechUploadId: string | null;
   mediaSeconds: number | null;
   keepOriginalSound: boolean | null;
   offPeak: boolean;
   maxJobs: number | null;
+  maxCredits: number | null;
+  /** What the lip-sync was expected to cost when it was created. */
+  estimatedCredits: number | null;
   callbackUrl: string | null;
   callbackEvents: WebhookEvent[];
   idempotencyKey: string | null;
@@ -38,6 +45,10 @@ export type LipsyncRow = {
   leaseUntil: Date | null;
   postStartedAt: Date | null;
   outcomeUnknownAt: Date | null;
+  /** Successful reads of the scheduler since the outcome became unknown. Not counted beyond `readsBeforeGivingUp`. */
+  schedulerReads: number;
+  /** The same of the account's list of videos. */
+  listReads: number;
   hintedVideoIds: string[];
   upstreamVideoId: string | null;
   cancelRequestedAt: Date | null;
