@@ -15,7 +15,10 @@ declare module '../../graphql/context.ts' {
 const UploadKindRef = builder.enumType('UploadKind', {
   description: 'The use of an uploaded file.',
   values: {
-    AUDIO: { description: 'Speech for the lip-sync: WAV or MP3.' },
+    AUDIO: {
+      description:
+        'Speech for the lip-sync: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF, of at most 60 seconds.',
+    },
     VIDEO: { description: 'The video of the person that will speak: MP4, MOV, WebM and others.' },
   } satisfies Record<UploadKind, object>,
 });
@@ -53,7 +56,12 @@ export const UploadRef = builder.loadableNode('Upload', {
     }),
     contentType: t.exposeString('contentType', {
       description:
-        'The media type: as declared until the upload is READY, then as detected from the content.',
+        'The media type of what was sent: as declared until the upload is READY, then as detected from the content.',
+    }),
+    storedContentType: t.exposeString('storedContentType', {
+      nullable: true,
+      description:
+        'The media type of what the video service got. Differs from `contentType` if the sound was decoded: then it is `audio/wav`. Null until the upload is READY.',
     }),
     size: t.field({
       type: 'BigInt',
@@ -69,7 +77,7 @@ export const UploadRef = builder.loadableNode('Upload', {
     durationSeconds: t.exposeFloat('durationSeconds', {
       nullable: true,
       description:
-        'The playing time in seconds. Null until the upload is READY, and for files without a readable duration. Audio of more than 60 seconds cannot be used in a lip-sync.',
+        'The playing time in seconds, after a `clip`. Null until the upload is READY, and for files without a readable duration. Audio of more than 60 seconds cannot be used in a lip-sync.',
     }),
     createdAt: t.field({
       type: 'DateTime',
@@ -108,6 +116,20 @@ builder.queryField('upload', (t) =>
   }),
 );
 
+export const UploadClipInputRef = builder.inputType('UploadClipInput', {
+  description:
+    'The part of a sound that is used. The sound is decoded and cut; the rest is not sent to the video service.',
+  fields: (t) => ({
+    startSeconds: t.float({
+      description: 'Where the part begins, in seconds. Default: 0.',
+    }),
+    durationSeconds: t.float({
+      description:
+        'The length of the part in seconds, from 0.1 to 60. Default: 60. A sound that ends earlier gives a shorter part.',
+    }),
+  }),
+});
+
 const CreateUploadInputRef = builder.inputType('CreateUploadInput', {
   description: 'The file to upload.',
   fields: (t) => ({
@@ -115,12 +137,17 @@ const CreateUploadInputRef = builder.inputType('CreateUploadInput', {
     contentType: t.string({
       required: true,
       description:
-        'The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives.',
+        'The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`. The content is checked when it arrives.',
     }),
     size: t.field({
       type: 'BigInt',
       description:
         'The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected.',
+    }),
+    clip: t.field({
+      type: UploadClipInputRef,
+      description:
+        'For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB.',
     }),
     filename: t.string({
       description:
@@ -179,7 +206,11 @@ builder.mutationFields((t) => ({
     description:
       'Uploads an audio file of at most 25 MB within the request, in the GraphQL multipart request format.',
     args: {
-      file: t.arg({ type: 'File', required: true, description: 'A WAV or MP3 file.' }),
+      file: t.arg({
+        type: 'File',
+        required: true,
+        description: 'An audio file of an accepted type.',
+      }),
     },
     errors: {
       types: [...upstreamErrors, ...accessErrors],

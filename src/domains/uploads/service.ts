@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { createSoundConverter } from '../../audio/sound-converter.ts';
 import { checkInput } from '../../check-input.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
+import { maxSoundSeconds } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
@@ -16,7 +18,7 @@ import {
   type Upload,
   type UploadKind,
 } from './store.ts';
-import { transferFile } from './transfer.ts';
+import { type TransferDependencies, transferFile } from './transfer.ts';
 import { checkWaiting, eraseUnused } from './unused.ts';
 
 export type { IncomingFile, Reception } from './receive.ts';
@@ -32,11 +34,21 @@ const maxFilenameLength = 255;
 /** An upload can take hours, holds a connection on both sides and about a hundred kilobytes. */
 const defaultConcurrency = { all: 256, perOwner: 64 };
 
+/** Each holds up to 256 MB on disk, and two at a time have a thread. */
+const defaultDecodings = { all: 32, perOwner: 8 };
+
 export type NewUpload = {
   kind: UploadKind;
   contentType: string;
   size?: number | null | undefined;
   filename?: string | null | undefined;
+  /** The part of the sound that is used. */
+  clip?: NewClip | null | undefined;
+};
+
+export type NewClip = {
+  startSeconds?: number | null | undefined;
+  durationSeconds?: number | null | undefined;
 };
 
 export type ReadyUpload = { path: string; kind: UploadKind; durationSeconds: number | null };
@@ -68,10 +80,15 @@ export type UploadService = {
 
 export function createUploadService(deps: UploadDependencies): UploadService {
   const slots = new OwnerSlots(deps.concurrency ?? defaultConcurrency);
+  const decoding = {
+    converter: deps.converter ?? createSoundConverter(),
+    slots: new OwnerSlots(deps.decodings ?? defaultDecodings),
+  };
   return {
     create: (owner, input) => create(deps, owner, input),
-    sendAudio: (owner, file) => sendAudio(deps, owner, file),
-    receive: (token, file) => receiveFile({ ...deps, slots }, readToken(deps, token), file),
+    sendAudio: (owner, file) => sendAudio({ ...deps, decoding }, owner, file),
+    receive: (token, file) =>
+      receiveFile({ ...deps, slots, decoding }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
     async findReady(owner, key) {
       const [upload] = await findByKeys(deps, owner, [key]);
@@ -84,6 +101,11 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
   };
 }
+
+/** A day: longer than any file that is decoded. */
+const maxClipStartSeconds = 86_400;
+const minClipSeconds = 0.1;
+const clipDurationMessage = `durationSeconds must be between ${minClipSeconds} and ${maxSoundSeconds}.`;
 
 const sizeMessage = 'size must be between 1 byte and 5 GB.';
 
@@ -108,11 +130,27 @@ function inputShape(kind: UploadKind) {
         message: `filename must have 1 to ${maxFilenameLength} characters.`,
       })
       .nullish(),
+    clip: (kind === 'AUDIO' ? clipShape : noClip).nullish(),
   });
 }
 
+const noClip = z.custom<NewClip>(() => false, 'clip is for audio only.');
+
+const clipShape = z.object({
+  startSeconds: z
+    .number()
+    .min(0, 'startSeconds must not be negative.')
+    .max(maxClipStartSeconds, 'startSeconds must be at most 86400.')
+    .nullish(),
+  durationSeconds: z
+    .number()
+    .min(minClipSeconds, clipDurationMessage)
+    .max(maxSoundSeconds, clipDurationMessage)
+    .nullish(),
+});
+
 async function create(deps: UploadDependencies, owner: string, input: NewUpload) {
-  const { contentType, size, filename } = checkInput(inputShape(input.kind), input);
+  const { contentType, size, filename, clip } = checkInput(inputShape(input.kind), input);
   const createdAt = deps.now();
   await checkWaiting(deps, owner, new Date(createdAt.getTime() - urlLifetimeMs));
   const upload: Upload = {
@@ -124,6 +162,7 @@ async function create(deps: UploadDependencies, owner: string, input: NewUpload)
     contentType,
     size: size ?? null,
     filename: filename ?? null,
+    ...toClip(clip),
     createdAt,
     expiresAt: new Date(createdAt.getTime() + urlLifetimeMs),
   };
@@ -132,7 +171,23 @@ async function create(deps: UploadDependencies, owner: string, input: NewUpload)
   return { upload, uploadUrl: `${deps.publicUrl()}/uploads/${token}` };
 }
 
-const emptyUpload = { durationSeconds: null, failure: null, path: null, receivingAt: null };
+/** An empty clip begins at zero, and is cut at the limit. */
+function toClip(clip: NewClip | null | undefined) {
+  return {
+    clipStartSeconds: clip?.startSeconds ?? (clip ? 0 : null),
+    clipDurationSeconds: clip?.durationSeconds ?? null,
+  };
+}
+
+const emptyUpload = {
+  durationSeconds: null,
+  storedContentType: null,
+  clipStartSeconds: null,
+  clipDurationSeconds: null,
+  failure: null,
+  path: null,
+  receivingAt: null,
+};
 
 /** Lone surrogates count too, because the database rejects them. */
 function hasControlCharacters(text: string): boolean {
@@ -166,7 +221,7 @@ function applyExpiry(upload: Upload, now: Date): Upload {
 }
 
 async function sendAudio(
-  deps: UploadDependencies,
+  deps: TransferDependencies,
   owner: string,
   file: InlineFile,
 ): Promise<Upload> {
@@ -175,7 +230,13 @@ async function sendAudio(
     throw new InvalidInputError([{ path: ['file'], message }]);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const expected = { kind: 'AUDIO', contentType: 'audio/wav', size: bytes.byteLength } as const;
+  const expected = {
+    ...emptyUpload,
+    owner,
+    kind: 'AUDIO',
+    contentType: 'audio/wav',
+    size: bytes.byteLength,
+  } as const;
   const transferred = await transferBytes(deps, expected, bytes);
   const now = deps.now();
   const upload: Upload = {
@@ -203,8 +264,8 @@ function cleanFilename(name: string): string | null {
 }
 
 async function transferBytes(
-  deps: UploadDependencies,
-  expected: Pick<Upload, 'kind' | 'contentType' | 'size'>,
+  deps: TransferDependencies,
+  expected: Parameters<typeof transferFile>[1],
   bytes: Uint8Array,
 ) {
   const body = (async function* () {
