@@ -1,19 +1,60 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { AvBuffer, AvDecoder, AvEvents, AvFormat, AvModule } from 'av';
+import { EncodedPacketSink, type InputAudioTrack } from 'mediabunny';
 import { UnreadableSound, type WavWriter } from './wav-writer.ts';
 
 /** Read as a whole, because the index of a file can be at its end. A minute of lossless sound has about 20 MB. */
 const maxFileBytes = 64 * 1024 ** 2;
 
+/** The box with the configuration: its size, its name, and no flags. */
+const configBox = Buffer.from('\0\0\0\x24alac\0\0\0\0', 'latin1');
+const configBytes = 24;
+
 /** The decoder reads some bits past the last packet. */
 const paddingBytes = 32;
 
-/** Decodes Apple Lossless in a CAF or MP4 file. */
-export async function decodeAlac(path: string, writer: WavWriter): Promise<void> {
-  if ((await stat(path)).size > maxFileBytes) throw new UnreadableSound();
+type AlacSound = { format: AvFormat; cookie: AvBuffer; packets: AvBuffer[]; durationMs: number };
+
+/** Decodes Apple Lossless in a CAF file. */
+export async function decodeAlacInCaf(path: string, writer: WavWriter): Promise<void> {
   const av = loadAv();
-  const { format, cookie, packets, durationMs } = demux(av, await readFile(path));
+  await decodeAlac(av, demux(av, await readWhole(path)), writer);
+}
+
+/** Decodes Apple Lossless in an MP4 file. mediabunny finds the packets, but not the decoder's configuration. */
+export async function decodeAlacInMp4(
+  path: string,
+  track: InputAudioTrack,
+  writer: WavWriter,
+): Promise<void> {
+  const av = loadAv();
+  const bytes = await readWhole(path);
+  const configAt = bytes.indexOf(configBox);
+  if (configAt === -1) throw new UnreadableSound();
+  const from = configAt + configBox.byteLength;
+  const config = bytes.subarray(from, from + configBytes);
+  const packets: AvBuffer[] = [];
+  for await (const { data } of new EncodedPacketSink(track).packets()) {
+    packets.push(new av.Buffer(data));
+  }
+  const format = {
+    formatID: 'alac',
+    sampleRate: await track.getSampleRate(),
+    channelsPerFrame: await track.getNumberOfChannels(),
+    bitsPerChannel: config.readUInt8(5),
+  };
+  const durationMs = (await track.computeDuration()) * 1000;
+  await decodeAlac(av, { format, cookie: new av.Buffer(config), packets, durationMs }, writer);
+}
+
+async function readWhole(path: string): Promise<Buffer> {
+  if ((await stat(path)).size > maxFileBytes) throw new UnreadableSound();
+  return await readFile(path);
+}
+
+async function decodeAlac(av: AvModule, sound: AlacSound, writer: WavWriter): Promise<void> {
+  const { format, cookie, packets, durationMs } = sound;
   if (format.formatID !== 'alac') throw new UnreadableSound();
   const demuxed = new av.EventEmitter();
   const DecoderClass = av.Decoder.find('alac');
@@ -40,7 +81,7 @@ function loadAv(): AvModule {
   return av;
 }
 
-function demux(av: AvModule, bytes: Uint8Array) {
+function demux(av: AvModule, bytes: Uint8Array): AlacSound {
   const file = new av.Buffer(bytes);
   const DemuxerClass = av.Demuxer.find(file);
   if (DemuxerClass === null) throw new UnreadableSound();

@@ -22,6 +22,7 @@ import {
   WaveInputFormat,
   WebMInputFormat,
 } from 'mediabunny';
+import { decodeAlacInMp4 } from './decode-alac.ts';
 import { decodeOpus } from './decode-opus.ts';
 import { decodeVorbis } from './decode-vorbis.ts';
 import { decodeWithFfmpeg } from './ffmpeg.ts';
@@ -64,29 +65,29 @@ type StreamCodec = keyof typeof streams;
 
 /**
  * Decodes the sound of an MP4, WebM, OGG, FLAC, ADTS, WAV or MP3 file.
- *
- * @returns false if the codec needs another decoder
  */
 export async function decodeContainer(
   path: string,
   window: SoundWindow,
   writer: WavWriter,
-): Promise<boolean> {
+): Promise<void> {
   const input = new Input({ source: new FilePathSource(path), formats });
   try {
     if ((await input.getPrimaryVideoTrack()) !== null) throw new VideoFile();
     const track = await input.getPrimaryAudioTrack();
     if (track === null) throw new UnreadableSound();
     const codec = await track.getCodec();
-    if (codec === null) return false;
-    if (codec === 'opus') {
+    if (codec === null && (await track.getInternalCodecId()) === 'alac') {
+      await decodeAlacInMp4(path, track, writer);
+    } else if (codec === null) {
+      throw new UnreadableSound();
+    } else if (codec === 'opus') {
       await decodeOpus(track, window, writer);
     } else if (codec in streams) {
       await decodeStream({ track, codec: codec as StreamCodec }, window, writer);
     } else {
       await decodePcm(track, window, writer);
     }
-    return true;
   } finally {
     input.dispose();
   }

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { decodeAlac } from './decode-alac.ts';
+import { decodeAlacInCaf } from './decode-alac.ts';
 import { decodeAppleFile, readCafCodec } from './decode-apple.ts';
 import { decodeContainer, VideoFile } from './decode-packets.ts';
 import type { DecodeJob, DecodeResult } from './job.ts';
@@ -25,10 +25,10 @@ async function decodeInto(writer: WavWriter, { inputPath, container, window }: D
   if (container === 'AIFF') return await decodeAppleFile(inputPath, 'AIFF', writer);
   if (container === 'CAF') {
     return (await readCafCodec(inputPath)) === 'alac'
-      ? await decodeAlac(inputPath, writer)
+      ? await decodeAlacInCaf(inputPath, writer)
       : await decodeAppleFile(inputPath, 'CAF', writer);
   }
-  if (!(await decodeContainer(inputPath, window, writer))) await decodeAlac(inputPath, writer);
+  await decodeContainer(inputPath, window, writer);
 }
 
 function toResult(error: unknown): DecodeResult {
