@@ -15,9 +15,19 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   for (const name of variableNames) raw[name] = env[name]?.trim() || undefined;
   const parsed = variables.safeParse(raw);
   const problems = [...(parsed.error?.issues ?? []).map(describeIssue), ...findContradictions(raw)];
+  problems.push(...findRenamed(env));
   problems.push(...findApiKeyFileProblems(raw.API_KEYS_FILE, raw.API_KEYS));
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)]);
   return toConfig(parsed.data);
+}
+
+/** Variables of earlier versions. Ignoring one would close, or open, what the operator meant to configure. */
+const renamed = { WEBHOOK_ALLOWED_NETWORKS: 'OUTBOUND_ALLOWED_NETWORKS' };
+
+function findRenamed(env: NodeJS.ProcessEnv): string[] {
+  return Object.entries(renamed).flatMap(([before, now]) =>
+    before in env && env[before]?.trim() ? [`${before} is now called ${now}: rename it`] : [],
+  );
 }
 
 type Raw = { [name in keyof Variables]?: string | undefined };
@@ -86,8 +96,8 @@ function toConfig(values: Variables) {
     },
     sandboxPort: values.SANDBOX_PORT,
     /** A local sandbox usually has its receiver on the same machine; a sandbox in production can have untrusted callers. */
-    webhookAllowedNetworks:
-      values.WEBHOOK_ALLOWED_NETWORKS ??
+    outboundAllowedNetworks:
+      values.OUTBOUND_ALLOWED_NETWORKS ??
       (isSandbox && values.NODE_ENV !== 'production' ? ['127.0.0.0/8', '::1', 'localhost'] : []),
     database: { url: values.DATABASE_URL, dataDir: values.DATA_DIR },
     limits: {

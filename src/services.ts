@@ -12,6 +12,7 @@ import { createWebhookService } from './domains/webhooks/service.ts';
 import type { Services } from './graphql/context.ts';
 import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
+import { createOutbound } from './outbound/outbound.ts';
 import type { createUpstream } from './upstream/client.ts';
 import { Freshness } from './upstream/freshness.ts';
 
@@ -50,9 +51,10 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
     publicUrl,
     tokens: uploadTokens(secrets),
   });
+  const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const webhooks = createWebhookService({
     ...{ db, now, log, secrets },
-    allowedNetworks: config.webhookAllowedNetworks,
+    outbound,
     publicId: encodeId,
   });
   const lipsyncs = await createLipsyncService({

@@ -77,7 +77,7 @@ describe('works', () => {
         streamsPerCaller: null,
         queueLimit: 10_000,
       },
-      webhookAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
+      outboundAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
       timing: {
         pollIntervalMs: 15_000,
         readFreshMs: 5_000,
@@ -284,6 +284,13 @@ describe('refuses', () => {
       'AUTH_ISSUER is required with AUTH_JWKS_URL',
       'AUTH_AUDIENCE is required with AUTH_JWKS_URL',
     ]);
+  });
+
+  test('a variable of an earlier version, with its new name', () => {
+    expect(problemsOf({ WEBHOOK_ALLOWED_NETWORKS: '10.0.0.0/8' })).toEqual([
+      'WEBHOOK_ALLOWED_NETWORKS is now called OUTBOUND_ALLOWED_NETWORKS: rename it',
+    ]);
+    expect(problemsOf({ WEBHOOK_ALLOWED_NETWORKS: ' ' })).toEqual([]);
   });
 
   test('invalid files, together with all other problems', () => {

@@ -115,8 +115,8 @@ export const variables = z.object({
   MAX_JOB_MS: wholeNumber().default(7_200_000),
   /** Days that a finished lip-sync and its events are kept, 1 to 36500. Default: 30. */
   RETENTION_DAYS: wholeNumber(1, 36_500).default(30),
-  /** Comma-separated networks (10.0.0.0/8), IP addresses and host names that webhooks can reach although they are not public. Default: none; this machine in a sandbox without NODE_ENV=production. */
-  WEBHOOK_ALLOWED_NETWORKS: networks.nullable().default(null),
+  /** Comma-separated networks (10.0.0.0/8), IP addresses and host names that webhooks, the callbacks of routers and imports can reach although they are not public. Default: none; this machine in a sandbox without NODE_ENV=production. */
+  OUTBOUND_ALLOWED_NETWORKS: networks.nullable().default(null),
   /** The least severe level that is logged to stdout: fatal, error, warn, info, debug, trace, or silent. Default: info. */
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 });
