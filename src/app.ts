@@ -46,6 +46,8 @@ export type AppOptions = {
   clientTimeouts?: ClientTimeouts;
   /** Shorter intervals of the background work, for tests. */
   intervals?: LipsyncOptions['intervals'];
+  /** Shorter waits of imports, for tests. */
+  importWaits?: ServiceParts['importWaits'];
   /** For tests. */
   socketLimits?: SocketLimits | undefined;
   /** Default: `maxOperations` in `src/server/operation-slots.ts`. */
@@ -72,8 +74,10 @@ export async function startApp(options: AppOptions) {
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
-  const { clientTimeouts, intervals, socketLimits, maxOperations } = options;
-  const forTests = { heartbeatMs, clientTimeouts, intervals, socketLimits, maxOperations };
+  const { clientTimeouts, intervals, importWaits, socketLimits, maxOperations } = options;
+  const forTests = {
+    ...{ heartbeatMs, clientTimeouts, intervals, importWaits, socketLimits, maxOperations },
+  };
   const parts = { config, log, now, db, jobs, upstream, address, ...forTests, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
@@ -84,11 +88,13 @@ export async function startApp(options: AppOptions) {
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   await services.lipsyncs.start();
+  await services.uploads.start();
   const { retentionDays } = config.timing;
   const retention = await startRetention({ jobs, now, db, retentionDays }, services);
 
   async function close(): Promise<void> {
     await transports.close(() => services.lipsyncs.drain());
+    services.uploads.stop();
     await services.webhooks.stop();
     retention.stop();
     await jobs.stop();

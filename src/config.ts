@@ -99,6 +99,7 @@ function toConfig(values: Variables) {
     outboundAllowedNetworks:
       values.OUTBOUND_ALLOWED_NETWORKS ??
       (isSandbox && values.NODE_ENV !== 'production' ? ['127.0.0.0/8', '::1', 'localhost'] : []),
+    imports: { maxBytes: values.IMPORT_MAX_BYTES, timeoutMs: values.IMPORT_TIMEOUT_MS },
     database: { url: values.DATABASE_URL, dataDir: values.DATA_DIR },
     limits: {
       costPerMinute: values.COST_PER_MINUTE,

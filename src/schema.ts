@@ -4,6 +4,7 @@ import './domains/accounts/schema.ts';
 import './domains/videos/schema.ts';
 import './domains/voices/schema.ts';
 import './domains/uploads/schema.ts';
+import './domains/uploads/import-schema.ts';
 import './domains/lipsyncs/schema/lipsync.ts';
 import './domains/lipsyncs/schema/list.ts';
 import './domains/lipsyncs/schema/create.ts';

@@ -5,7 +5,7 @@ import type { Jobs } from './database/jobs.ts';
 import { createAccountService } from './domains/accounts/service.ts';
 import { createLipsyncService, type LipsyncOptions } from './domains/lipsyncs/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
-import { createUploadService } from './domains/uploads/service.ts';
+import { createUploadService, type ImportLimits } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
 import { createVoiceService } from './domains/voices/service.ts';
 import { createWebhookService } from './domains/webhooks/service.ts';
@@ -33,6 +33,7 @@ export type ServiceParts = {
   secrets: readonly string[];
   address: { publicUrl: string };
   intervals: LipsyncOptions['intervals'];
+  importWaits?: Pick<ImportLimits, 'idleMs' | 'retryMs' | 'maxOpen'> | undefined;
 };
 
 /** Creates the service of each slice, in the order of their dependencies. */
@@ -45,13 +46,16 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const videos = createVideoService({ ...shared, accounts });
   const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
+  const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const uploads = createUploadService({
     ...shared,
+    jobs,
+    outbound,
+    imports: { ...config.imports, ...parts.importWaits },
     accounts,
     publicUrl,
     tokens: uploadTokens(secrets),
   });
-  const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const webhooks = createWebhookService({
     ...{ db, now, log, secrets },
     outbound,

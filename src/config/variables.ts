@@ -117,6 +117,10 @@ export const variables = z.object({
   RETENTION_DAYS: wholeNumber(1, 36_500).default(30),
   /** Comma-separated networks (10.0.0.0/8), IP addresses and host names that webhooks, the callbacks of routers and imports can reach although they are not public. Default: none; this machine in a sandbox without NODE_ENV=production. */
   OUTBOUND_ALLOWED_NETWORKS: networks.nullable().default(null),
+  /** The largest file that is fetched from a URL, in bytes, at most 5 GB. Default: 5368709120, 5 GB. */
+  IMPORT_MAX_BYTES: wholeNumber(1, 5 * 1024 ** 3).default(5 * 1024 ** 3),
+  /** Milliseconds after which the fetching of a file from a URL fails, retries included, up to 86400000. Default: 300000. */
+  IMPORT_TIMEOUT_MS: wholeNumber(1, 86_400_000).default(300_000),
   /** The least severe level that is logged to stdout: fatal, error, warn, info, debug, trace, or silent. Default: info. */
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 });

@@ -105,6 +105,7 @@ const issueCodeDescriptions: Record<InputIssueCode, string> = {
   NOT_ALLOWED: 'This server must not use the address.',
   NOT_SUPPORTED: 'The value is not supported yet.',
   INCOMPLETE: 'The file did not arrive completely.',
+  UNREACHABLE: 'The server of a URL did not give the file.',
   REJECTED: 'The video service rejected the value.',
   INVALID: 'The value breaks another rule.',
 };

@@ -7,6 +7,7 @@ import {
   storeFailure,
   UpstreamUnavailableError,
 } from '../../errors.ts';
+import { maxUploadBytes } from './media-types.ts';
 import type { UploadKind } from './store.ts';
 
 /** Why an upload was aborted although neither the file nor the upstream is at fault. */
@@ -25,6 +26,10 @@ export type RejectionReason =
   | 'TOO_LARGE'
   | 'WRONG_KIND'
   | 'STALLED'
+  /** The server of a URL did not give the file. */
+  | 'UNREACHABLE'
+  /** The URL, or one that it redirects to, leads to an address that is not allowed. */
+  | 'NOT_ALLOWED'
   | Interruption
   /** The upstream rejected the file or was not available: the failure's code says which. */
   | 'UPSTREAM';
@@ -39,6 +44,8 @@ const issueCodes: Record<RejectionReason, InputIssueCode> = {
   TOO_LARGE: 'TOO_LARGE',
   WRONG_KIND: 'WRONG_KIND',
   STALLED: 'INCOMPLETE',
+  UNREACHABLE: 'UNREACHABLE',
+  NOT_ALLOWED: 'NOT_ALLOWED',
   CLIENT_LEFT: 'INCOMPLETE',
   SERVER_STOPS: 'INCOMPLETE',
   UPSTREAM: 'REJECTED',
@@ -85,8 +92,9 @@ export class UploadRejection extends Error {
     );
   }
 
-  static tooLarge(): UploadRejection {
-    return new UploadRejection('TOO_LARGE', 'A file can have at most 5 GB.');
+  static tooLarge(maxBytes = maxUploadBytes): UploadRejection {
+    const limit = maxBytes === maxUploadBytes ? '5 GB' : `${maxBytes} bytes`;
+    return new UploadRejection('TOO_LARGE', `A file can have at most ${limit}.`);
   }
 
   static empty(): UploadRejection {
@@ -96,6 +104,27 @@ export class UploadRejection extends Error {
   static wrongSize(expected: number): UploadRejection {
     const message = `The file does not have the announced size of ${expected} bytes.`;
     return new UploadRejection('WRONG_SIZE', message);
+  }
+
+  /** @param reason such as `answered with the status 404` */
+  static unreachable(reason: string): UploadRejection {
+    return new UploadRejection('UNREACHABLE', `The server of the URL ${reason}.`);
+  }
+
+  static notAllowed(): UploadRejection {
+    const message = 'The URL must lead to a server on the public internet.';
+    return new UploadRejection('NOT_ALLOWED', message);
+  }
+
+  static tooSlow(timeoutMs: number): UploadRejection {
+    const message = `The file did not arrive within ${timeoutMs / 1_000} seconds.`;
+    return new UploadRejection('STALLED', message);
+  }
+
+  static webPage(): UploadRejection {
+    const message =
+      'The URL leads to a web page or a document. Give the address of the file itself.';
+    return new UploadRejection('WRONG_KIND', message);
   }
 
   static wrongKind(kind: UploadKind): UploadRejection {

@@ -1,10 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { breaks, checkInput } from '../../check-input.ts';
+import { checkInput } from '../../check-input.ts';
+import type { Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
-import { InvalidInputError } from '../../errors.ts';
+import { type InputIssue, InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
 import type { UploadDependencies } from './dependencies.ts';
+import { cleanFilename, filenameShape } from './filename.ts';
+import {
+  beginImports,
+  checkImportUrl,
+  checkOpenImports,
+  importUpload,
+  type NewImport,
+  planImport,
+} from './imports/create.ts';
+import { startImports } from './imports/run.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
@@ -20,6 +31,8 @@ import {
 import { transferFile } from './transfer.ts';
 import { checkWaiting, eraseUnused } from './unused.ts';
 
+export type { ImportLimits } from './dependencies.ts';
+export type { NewImport } from './imports/create.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
 export type { Upload, UploadKind, UploadState } from './store.ts';
@@ -28,7 +41,6 @@ export type { Upload, UploadKind, UploadState } from './store.ts';
 const urlLifetimeMs = 3_600_000;
 /** A file in a GraphQL multipart request is held in memory; larger files need an upload URL. */
 const maxInlineBytes = 25 * 1024 ** 2;
-const maxFilenameLength = 255;
 
 /** An upload can take hours, holds a connection on both sides and about a hundred kilobytes. */
 const defaultConcurrency = { all: 256, perOwner: 64 };
@@ -59,6 +71,26 @@ export type UploadService = {
   findByKeys(owner: string, keys: readonly string[]): Promise<(Upload | null)[]>;
   /** An upload that a lip-sync can use; null if it is not READY or belongs to another owner. */
   findReady(owner: string, key: string): Promise<ReadyUpload | null>;
+  /**
+   * Creates an upload whose file this server fetches in the background. It is RECEIVING at once.
+   *
+   * @throws {InvalidInputError} {QuotaExceededError}
+   */
+  import(owner: string, input: NewImport): Promise<Upload>;
+  /** What is wrong with a URL to import, if anything. Does not resolve its host. */
+  checkImportUrl(url: string, path: string[]): InputIssue[];
+  /** @throws {QuotaExceededError} if the owner can't have this many imports more */
+  checkOpenImports(owner: string, count: number): Promise<void>;
+  /** The row of an import, of which nothing is written until `beginImports`. */
+  planImport(owner: string, input: NewImport): Upload;
+  /** Inserts planned imports in this transaction, and queues their fetching. One that exists is left as it is. */
+  beginImports(tx: Sql, planned: readonly Upload[]): Promise<void>;
+  /** `listener` is called with the id of each upload that becomes READY or FAILED in this process. */
+  onEnd(listener: (uploadId: string) => void): void;
+  /** Begins to fetch the files of imports, also those of before the last stop. */
+  start(): Promise<void>;
+  /** Interrupts the imports of this process. They start again on another instance, or after the next start. */
+  stop(): void;
   /** Marks uploads whose URL expired unused. @returns their number */
   expireDue(): Promise<number>;
   /** Fails uploads without new bytes since `quietSince`, because their process has ended. @returns their number */
@@ -71,10 +103,15 @@ export type UploadService = {
 
 export function createUploadService(deps: UploadDependencies): UploadService {
   const slots = new OwnerSlots(deps.concurrency ?? defaultConcurrency);
+  const stopping = new AbortController();
+  const listeners: ((uploadId: string) => void)[] = [];
+  const onEnd = (uploadId: string) => {
+    for (const listener of listeners) listener(uploadId);
+  };
   return {
     create: (owner, input) => create(deps, owner, input),
     sendAudio: (owner, file) => sendAudio(deps, owner, file),
-    receive: (token, file) => receiveFile({ ...deps, slots }, readToken(deps, token), file),
+    receive: (token, file) => receiveFile({ ...deps, slots, onEnd }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
     async findReady(owner, key) {
       const [upload] = await findByKeys(deps, owner, [key]);
@@ -82,14 +119,20 @@ export function createUploadService(deps: UploadDependencies): UploadService {
       const { path, kind, durationSeconds } = upload;
       return { path, kind, durationSeconds };
     },
+    import: (owner, input) => importUpload(deps, owner, input),
+    checkImportUrl: (url, path) => checkImportUrl(deps, url, path),
+    checkOpenImports: (owner, count) => checkOpenImports(deps, owner, count),
+    planImport: (owner, input) => planImport(deps, owner, input),
+    beginImports: (tx, planned) => beginImports(deps, tx, planned),
+    onEnd: (listener) => void listeners.push(listener),
+    start: () => startImports(deps, { stopping: stopping.signal, onEnd }),
+    stop: () => stopping.abort('SERVER_STOPS'),
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
     eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),
   };
 }
-
-const filenameMessage = `filename must have 1 to ${maxFilenameLength} characters.`;
 
 const sizeMessage = 'size must be between 1 byte and 5 GB.';
 
@@ -104,15 +147,7 @@ function inputShape(kind: UploadKind) {
       return z.NEVER;
     }),
     size: z.coerce.number().min(1, sizeMessage).max(maxUploadBytes, sizeMessage).nullish(),
-    filename: z
-      .string()
-      .refine((name) => !hasControlCharacters(name), {
-        ...breaks('INVALID_CHARACTER', 'filename must not contain control characters.'),
-        abort: true,
-      })
-      .refine((name) => name !== '', breaks('REQUIRED', filenameMessage))
-      .refine((name) => [...name].length <= maxFilenameLength, breaks('TOO_LONG', filenameMessage))
-      .nullish(),
+    filename: filenameShape,
   });
 }
 
@@ -137,12 +172,14 @@ async function create(deps: UploadDependencies, owner: string, input: NewUpload)
   return { upload, uploadUrl: `${deps.publicUrl()}/uploads/${token}` };
 }
 
-const emptyUpload = { durationSeconds: null, failure: null, path: null, receivingAt: null };
-
-/** Lone surrogates count too, because the database rejects them. */
-function hasControlCharacters(text: string): boolean {
-  return /\p{Cc}/u.test(text) || !text.isWellFormed();
-}
+const emptyUpload = {
+  durationSeconds: null,
+  failure: null,
+  path: null,
+  receivingAt: null,
+  receivedBytes: null,
+  sourceUrl: null,
+};
 
 /**
  * The id of the upload that a token was signed for, or null. The token's expiry is not checked here, so that an expired
@@ -197,14 +234,6 @@ async function sendAudio(
   };
   await insertUpload(deps.db, upload);
   return upload;
-}
-
-/** The name comes from the client's file system, so an invalid one is corrected instead of rejected. */
-function cleanFilename(name: string): string | null {
-  const cleaned = [...name.toWellFormed().replace(/\p{Cc}/gu, '')]
-    .slice(0, maxFilenameLength)
-    .join('');
-  return cleaned === '' ? null : cleaned;
 }
 
 async function transferBytes(

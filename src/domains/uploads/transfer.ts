@@ -12,8 +12,10 @@ export type Transfer = {
   body: AsyncIterator<Uint8Array>;
   /** Aborted when the outcome is no longer needed, with an `Interruption` as its reason. */
   signal: AbortSignal;
-  /** Called for each piece that arrives. */
-  onPiece?: () => void;
+  /** Called for each piece that arrives, with the number of bytes so far. */
+  onPiece?: (receivedBytes: number) => void;
+  /** Default: 5 GB. */
+  maxBytes?: number | undefined;
 };
 
 /**
@@ -27,9 +29,9 @@ export type Transfer = {
 export async function transferFile(
   deps: UploadDependencies,
   expected: Pick<Upload, 'kind' | 'contentType' | 'size'>,
-  { body, signal, onPiece }: Transfer,
+  { body, signal, onPiece, maxBytes }: Transfer,
 ): Promise<TransferredFile> {
-  const incoming = new IncomingBody(body, expected.size, deps.minRate);
+  const incoming = new IncomingBody(body, expected.size, { minRate: deps.minRate, maxBytes });
   const head = await readHead(incoming, signal);
   const media = await detectMediaType(head.subarray(0, headBytes), expected.contentType);
   if (media?.kind !== expected.kind) throw UploadRejection.wrongKind(expected.kind);
@@ -57,11 +59,11 @@ async function* forward(from: {
   head: Uint8Array;
   incoming: IncomingBody;
   probe: DurationProbe;
-  onPiece: (() => void) | undefined;
+  onPiece: Transfer['onPiece'];
 }): AsyncGenerator<Uint8Array> {
   let piece: Uint8Array | null = from.head;
   while (piece !== null) {
-    from.onPiece?.();
+    from.onPiece?.(from.incoming.bytes);
     await from.probe.offer(piece);
     yield piece;
     piece = await from.incoming.next();

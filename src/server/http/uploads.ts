@@ -39,6 +39,9 @@ const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   TOO_LARGE: 413,
   WRONG_KIND: 415,
   STALLED: 408,
+  // Of imports alone, which have no client.
+  UNREACHABLE: 502,
+  NOT_ALLOWED: 400,
   // The client has disconnected, so this one is never read.
   CLIENT_LEFT: 400,
   SERVER_STOPS: 503,

@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { uploadTokens } from '../../../src/callbacks/token.ts';
+import { createJobs } from '../../../src/database/jobs.ts';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
 import {
   createUploadService,
   type NewUpload,
   type UploadService,
 } from '../../../src/domains/uploads/service.ts';
+import { createOutbound } from '../../../src/outbound/outbound.ts';
 import type { OwnerSlotLimits } from '../../../src/owner-slots.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { createUploadHandler } from '../../../src/server/http/uploads.ts';
@@ -35,6 +37,7 @@ export async function openUploadHarness(
 ) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
+  const jobs = createJobs(db, silentLog);
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));
   const sandbox = await startSandbox({ dataDir });
   const clock = { now: new Date('2026-11-23T12:00:00Z') };
@@ -48,6 +51,9 @@ export async function openUploadHarness(
   const build = (toUpstream: Upstream, publicUrl: () => string) =>
     createUploadService({
       db,
+      jobs,
+      outbound: createOutbound({ allowedNetworks: ['127.0.0.1'] }),
+      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 10_000 },
       upstream: toUpstream,
       accounts,
       now,
