@@ -2,16 +2,17 @@
 // codegen.ts in your project; examples/test/recipes.test.ts generates types with it.
 
 export default {
-  schema: 'http://127.0.0.1:4000/graphql',
+  schema: 'client.graphql',
   documents: ['src/**/*.{ts,tsx}'],
   generates: {
     'src/graphql/': {
       preset: 'client',
       config: {
         scalars: {
-          SafeInt: 'number',
           DateTime: 'string',
           File: { input: 'File | Blob', output: 'never' },
+          SafeInt: 'number',
+          URL: 'string',
         },
       },
     },

@@ -314,7 +314,19 @@ describe('names', () => {
       // Of compose.yaml.
       ...['POSTGRES_PASSWORD'],
       // Of others.
-      ...['PATH', 'EBADENGINE', 'NOTIFY', 'LISTEN', 'ID', 'PUT', 'GET', 'POST', 'QUEUE', 'FAIL'],
+      ...[
+        'PATH',
+        'EBADENGINE',
+        'NOTIFY',
+        'LISTEN',
+        'ID',
+        'URL',
+        'PUT',
+        'GET',
+        'POST',
+        'QUEUE',
+        'FAIL',
+      ],
     ]);
     const named = allSpans().filter((span) => /^[A-Z]+(_[A-Z]+)*$/.test(span));
     expect(named.filter((name) => !known.has(name))).toEqual([]);

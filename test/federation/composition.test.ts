@@ -40,6 +40,70 @@ function subgraphsOf(supergraph: string, field: string): string[] {
   });
 }
 
+/** A neighbour with types of its own, as it would write them alone. */
+const neighbour = (types: string) =>
+  otherSubgraph(`extend schema
+    @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])
+  ${types}`);
+
+const pageFields =
+  'hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String';
+
+/** Names of ours in a neighbour: what fails, and the same after what docs/federation.md says to do. */
+const conflicts = [
+  {
+    name: 'NotFoundError',
+    own: 'type NotFoundError { message: String! project: String! } type Query { project: NotFoundError }',
+    changed:
+      'type ProjectNotFoundError { message: String! project: String! } type Query { project: ProjectNotFoundError }',
+  },
+  {
+    name: 'NotFoundError',
+    own: 'type NotFoundError @shareable { message: String! } type Query { project: NotFoundError }',
+    changed: 'type Gone @shareable { message: String! } type Query { project: Gone }',
+  },
+  {
+    name: 'File',
+    own: 'type File { path: String! } type Query { file: File }',
+    changed: 'type ProjectFile { path: String! } type Query { file: ProjectFile }',
+  },
+  {
+    name: 'PageInfo',
+    own: `type PageInfo { ${pageFields} } type Query { page: PageInfo }`,
+    changed: `type PageInfo @shareable { ${pageFields} } type Query { page: PageInfo }`,
+  },
+  {
+    name: 'PageInfo',
+    own: `type PageInfo @shareable { ${pageFields} total: Int } type Query { page: PageInfo }`,
+    changed: `type PageInfo @shareable { ${pageFields} } type Query { page: PageInfo }`,
+  },
+  {
+    name: 'Video',
+    own: 'type Video { id: ID! title: String } type Query { film: Video }',
+    changed: 'type Film { id: ID! title: String } type Query { film: Film }',
+  },
+  {
+    name: 'Account',
+    own: 'type Account { id: ID! balance: Int } type Query { balance: Account }',
+    changed: 'type BankAccount { id: ID! balance: Int } type Query { balance: BankAccount }',
+  },
+  {
+    name: 'Upload',
+    own: 'scalar Upload type Query { read(file: Upload): String }',
+    changed: 'scalar File type Query { read(file: File): String }',
+  },
+  {
+    name: 'DateTime',
+    own: 'type DateTime { iso: String! } type Query { now: DateTime }',
+    changed: 'scalar DateTime type Query { now: DateTime }',
+  },
+  {
+    name: 'viewer',
+    own: 'type User { id: ID! } type Query { viewer: User }',
+    changed: 'type User { id: ID! } type Query { me: User }',
+  },
+];
+
 describe.each(Object.entries(composers))('the composer of %s', (_name, compose) => {
   describe('works', () => {
     test('the subgraph composes alone', () => {
@@ -61,6 +125,30 @@ describe.each(Object.entries(composers))('the composer of %s', (_name, compose) 
       ],
     ])('the subgraph composes with another one %s', (_, text) => {
       expect(compose([lipsync, otherSubgraph(text)]).errors).toEqual([]);
+    });
+  });
+
+  describe('a name that a neighbour has too', () => {
+    test.each(conflicts)('$name: $own', ({ name, own, changed }) => {
+      const { errors } = compose([lipsync, neighbour(own)]);
+      expect(errors.join()).toContain(name);
+      expect(compose([lipsync, neighbour(changed)]).errors).toEqual([]);
+    });
+
+    test.each([
+      [
+        'Node',
+        'interface Node { id: ID! } type Task implements Node { id: ID! } type Query { task: Task }',
+      ],
+      ['URL and SafeInt', 'scalar URL scalar SafeInt type Query { home: URL size: SafeInt }'],
+      ['File', 'scalar File type Query { read(file: File): String }'],
+      [
+        'Video as our entity',
+        'type Video @key(fields: "id") { id: ID! tags: [String!]! } type Query { tagged: [Video!]! }',
+      ],
+      ['Scope', 'enum Scope { PUBLIC PRIVATE } type Query { scope: Scope }'],
+    ])('%s merges', (_name, own) => {
+      expect(compose([lipsync, neighbour(own)]).errors).toEqual([]);
     });
   });
 

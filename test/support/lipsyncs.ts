@@ -30,7 +30,7 @@ export type CreateLipsyncResult = {
   cause?: string;
   retryable?: boolean;
   retryAfterSeconds?: number | null;
-  issues?: { path: string[]; message: string }[];
+  issues?: { path: string[]; message: string; code: string }[];
 };
 
 /** What these functions need of a client; `withHeaders` makes one that signs in. */
@@ -48,7 +48,7 @@ export const lipsyncFields = `id status reference text submittedAt finishedAt cr
 export const createdFields = `__typename
   ... on CreateLipsyncSuccess { replayed lipsync { ${lipsyncFields} } }
   ... on OutcomeUnknownError { lipsync { ${lipsyncFields} } }
-  ... on InvalidInputError { issues { path message } }
+  ... on InvalidInputError { issues { path message code } }
   ... on RateLimitedError { limit }
   ... on UpstreamUnavailableError { cause }
   ... on LipsyncError { code message retryable retryAfterSeconds }`;

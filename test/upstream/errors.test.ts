@@ -87,7 +87,7 @@ describe("the upstream's message in an InvalidInputError", () => {
     'Missing required parameter: audio_path',
     'Größe ungültig',
   ])('is shown: %s', (text) => {
-    expect(issuesOf(text)).toEqual([{ path: ['input'], message: text }]);
+    expect(issuesOf(text)).toEqual([{ path: ['input'], message: text, code: 'REJECTED' }]);
   });
 
   test.each([
@@ -109,7 +109,7 @@ describe("the upstream's message in an InvalidInputError", () => {
     ['an object', { message: 'x' }],
     ['a number', 7],
   ])('is replaced if it holds %s', (_name, error) => {
-    expect(issuesOf(error)).toEqual([{ path: ['input'], message: fixed }]);
+    expect(issuesOf(error)).toEqual([{ path: ['input'], message: fixed, code: 'REJECTED' }]);
   });
 
   test('never holds a planted secret', () => {

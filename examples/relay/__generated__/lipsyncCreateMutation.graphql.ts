@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<75b73de231aca7e61d31d34869ac1539>>
+ * @generated SignedSource<<5d1fd15fa9829a97b44994b0bf4d513b>>
  * @lightSyntaxTransform
  */
 
@@ -26,22 +26,34 @@ export type CreateLipsyncInput = {
   whenBusy?: LipsyncBusyPolicy | null | undefined;
 };
 export type LipsyncSpeechInput = {
-  audioUploadId: string;
-  text?: never;
+  script: LipsyncScriptInput;
+  uploadId?: never;
+  url?: never;
 } | {
-  audioUploadId?: never;
-  text: LipsyncTextInput;
+  script?: never;
+  uploadId: string;
+  url?: never;
+} | {
+  script?: never;
+  uploadId?: never;
+  url: string;
 };
-export type LipsyncTextInput = {
+export type LipsyncScriptInput = {
   text: string;
   voiceId?: string | null | undefined;
 };
 export type LipsyncVideoInput = {
-  id: string;
-  uploadId?: never;
-} | {
-  id?: never;
   uploadId: string;
+  url?: never;
+  videoId?: never;
+} | {
+  uploadId?: never;
+  url: string;
+  videoId?: never;
+} | {
+  uploadId?: never;
+  url?: never;
+  videoId: string;
 };
 export type lipsyncCreateMutation$variables = {
   input: CreateLipsyncInput;

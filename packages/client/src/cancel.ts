@@ -1,11 +1,14 @@
 import { cancelLipsyncDocument } from './documents.ts';
 import { executeWithRetry } from './execute.ts';
 import { type CancelLipsyncMutation, knownCancelLipsyncResults } from './operations.ts';
-import type { FutureError } from './result.ts';
+import type { FutureError, QuotaExceededError } from './result.ts';
 import type { LipsyncServer } from './server.ts';
 
 /** By `__typename`. `LipsyncTrackingStopped`: the job was already running; it continues and is charged. */
-export type CancelLipsyncAnswer = CancelLipsyncMutation['answer'] | FutureError;
+export type CancelLipsyncAnswer =
+  | CancelLipsyncMutation['answer']
+  | QuotaExceededError
+  | FutureError;
 
 /**
  * Cancels a lip-sync. A second call returns the answer of the first.

@@ -57,7 +57,6 @@ export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsy
     ... on LipsyncCancelled { lipsync { ...Lipsync } }
     ... on LipsyncTrackingStopped { lipsync { ...Lipsync } }
     ... on LipsyncAlreadyFinished { lipsync { ...Lipsync } }
-    ... on InvalidInputError { issues { path message code } }
     ... on LipsyncError { ${failure} }
   }
 }

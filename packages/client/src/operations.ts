@@ -218,10 +218,6 @@ export type CancelLipsyncMutationVariables = Exact<{
 
 export type CancelLipsyncMutation = { answer:
     | (
-      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
-      & { __typename: 'InvalidInputError' }
-    )
-    | (
       { lipsync: { id: string, status: LipsyncStatus, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'LipsyncAlreadyFinished' | 'LipsyncCancelled' | 'LipsyncTrackingStopped' }
     )
@@ -304,7 +300,7 @@ export type WatchLipsyncSubscription = { answer:
 
 export const knownCreateLipsyncResults = ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'] as const;
 
-export const knownCancelLipsyncResults = ['InvalidInputError', 'LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+export const knownCancelLipsyncResults = ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
 
 export const knownLipsyncProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
 
@@ -313,7 +309,7 @@ export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputErr
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {
   AccountsResult: ['AccountList', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  CancelLipsyncResult: ['InvalidInputError', 'LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  CancelLipsyncResult: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   CreateLipsyncResult: ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   CreateLipsyncsResult: ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
   CreateUploadResult: ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],

@@ -22,6 +22,9 @@ export type FutureError = Omit<LipsyncFailure, 'code'> & {
   code: string;
 };
 
+/** A quota of the caller is used up. Any operation can answer it, because the cost per minute is checked for all. */
+export type QuotaExceededError = LipsyncFailure & { __typename: 'QuotaExceededError' };
+
 type RequestError = {
   message: string;
   extensions?: { code?: unknown; retryable?: unknown; retryAfterSeconds?: unknown };
@@ -46,17 +49,15 @@ const retryableCodes = ['INTERNAL_SERVER_ERROR', 'NOT_AUTHENTICATED'];
 export function readUnionMember<T extends { __typename: string }>(
   { data, errors }: ExecutionResult,
   known: readonly T['__typename'][],
-): T | FutureError {
+): T | QuotaExceededError | FutureError {
   const [error] = errors ?? [];
   const code = String(error?.extensions?.code ?? '');
   if (error !== undefined && retryableCodes.includes(code)) throw new Error(error.message);
-  const answer = (data?.answer ?? quotaErrorOf(error)) as
+  const answer = (data?.answer ?? null) as
     | T
     | (Omit<FutureError, '__typename'> & { __typename: string })
     | null;
-  if (error !== undefined && answer === null) {
-    throw new LipsyncRequestError(error.message, code || null);
-  }
+  if (error !== undefined && answer === null) return readRequestError(error);
   if (answer !== null && known.includes(answer.__typename)) return answer as T;
   if (answer !== null && 'code' in answer) {
     const { code, message, retryable, retryAfterSeconds } = answer;
@@ -68,10 +69,19 @@ export function readUnionMember<T extends { __typename: string }>(
 /**
  * The cost per minute is checked before any field is resolved, so that quota arrives as a request error. The caller
  * gets it as `QuotaExceededError`, like the quotas that are union members.
+ *
+ * @throws LipsyncRequestError for every other error
  */
-function quotaErrorOf(error: RequestError | undefined): object | null {
-  const { code, retryable, retryAfterSeconds = null } = error?.extensions ?? {};
-  if (code !== 'QUOTA_EXCEEDED' || retryable !== true) return null;
-  const __typename = 'QuotaExceededError';
-  return { __typename, code, message: error?.message, retryable, retryAfterSeconds };
+function readRequestError(error: RequestError): QuotaExceededError {
+  const { code, retryable, retryAfterSeconds } = error.extensions ?? {};
+  if (code !== 'QUOTA_EXCEEDED' || retryable !== true) {
+    throw new LipsyncRequestError(error.message, code === undefined ? null : String(code));
+  }
+  return {
+    __typename: 'QuotaExceededError',
+    code,
+    message: error.message,
+    retryable,
+    retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : null,
+  };
 }

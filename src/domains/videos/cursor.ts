@@ -34,7 +34,7 @@ export function readCursor(argument: 'after' | 'before', text: string): Cursor {
 /** For a cursor whose place is not near its offset. */
 export function outdatedCursor(argument: 'after' | 'before'): InvalidInputError {
   const message = `The list has changed too much since the cursor in ${argument} was sent. Start again without it.`;
-  return new InvalidInputError([{ path: [argument], message }]);
+  return new InvalidInputError([{ path: [argument], message, code: 'INVALID_CURSOR' }]);
 }
 
 function parseJson(text: string): unknown {

@@ -153,14 +153,8 @@ const VideoFilterRef = builder.inputType('VideoFilter', {
       type: [VideoStatusRef],
       description: 'Only videos with one of these statuses.',
     }),
-    createdAfter: t.field({
-      type: 'DateTime',
-      description: 'Only videos created after this time.',
-    }),
-    createdBefore: t.field({
-      type: 'DateTime',
-      description: 'Only videos created before this time.',
-    }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Only videos from after this time.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Only videos from before this time.' }),
   }),
 });
 

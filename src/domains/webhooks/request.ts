@@ -1,22 +1,11 @@
 import { Webhook } from 'standardwebhooks';
 import type { WebhookDependencies } from './dependencies.ts';
+import type { WebhookEventType } from './event-types.ts';
 import type { WebhookRequest } from './sender.ts';
 import type { Delivery, LipsyncEvent } from './store.ts';
 
 /** The events that a lip-sync can be created with in `callbackEvents`. */
 export type WebhookEvent = 'SUBMITTED' | 'GENERATING' | 'FINISHED';
-
-export const webhookEventTypes = [
-  'lipsync.submitted',
-  'lipsync.generating',
-  'lipsync.completed',
-  'lipsync.failed',
-  'lipsync.moderated',
-  'lipsync.cancelled',
-  'lipsync.expired',
-] as const;
-/** The `type` of a webhook. */
-export type WebhookEventType = (typeof webhookEventTypes)[number];
 
 type EventOfStatus = { event: WebhookEvent; type: WebhookEventType };
 

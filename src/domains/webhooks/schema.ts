@@ -5,7 +5,7 @@ import { accessErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import { LipsyncRef } from '../lipsyncs/schema/lipsync.ts';
-import { type WebhookEventType, webhookEventTypes } from './request.ts';
+import { type WebhookEventType, webhookEventTypes } from './event-types.ts';
 import type {
   Delivery,
   DeliveryState,

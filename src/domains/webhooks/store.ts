@@ -1,7 +1,7 @@
 import type { Sql } from '../../database/connect.ts';
 import { mapRow } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
-import type { WebhookEventType } from './request.ts';
+import type { WebhookEventType } from './event-types.ts';
 import type { WebhookProblem } from './sender.ts';
 
 const deliveryStates = ['PENDING', 'DELIVERED', 'FAILED'] as const;

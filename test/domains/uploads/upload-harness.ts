@@ -179,5 +179,6 @@ export async function put(
   const init = { method: 'PUT', body, duplex: 'half' } as unknown as RequestInit;
   const response = await fetch(url, init);
   const answer = (await response.json()) as object;
-  return { status: response.status, headers: response.headers, ...answer };
+  // The `status` of the body is the upload's.
+  return { ...answer, status: response.status, headers: response.headers };
 }

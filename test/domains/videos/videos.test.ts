@@ -173,7 +173,7 @@ describe('reading by id', () => {
     const key = await keyOf(70);
     expect(await harness.ask(videoQuery, reader, { id: globalId(key) })).toEqual({
       data: {
-        video: { videoId: globalId(key), status: 'GENERATING', url: null },
+        video: { id: globalId(key), status: 'GENERATING', url: null },
         node: { __typename: 'Video', id: globalId(key) },
       },
     });

@@ -67,7 +67,7 @@ describe('works', () => {
       expect(await readDeliveries(app, id)).toEqual([
         {
           id: request?.headers['webhook-id'],
-          type: 'lipsync.completed',
+          type: 'LIPSYNC_COMPLETED',
           status: 'DELIVERED',
           attempts: 1,
         },

@@ -51,7 +51,7 @@ const readLog = /* GraphQL */ `
   query ($id: ID!) {
     lipsync(id: $id) {
       webhookDeliveries {
-        id type sequence url state attempts lastStatus lastProblem
+        id type sequence url status attempts lastStatus lastProblem
         lastAttemptAt nextAttemptAt deliveredAt createdAt
       }
     }
@@ -89,10 +89,10 @@ describe('works', () => {
     expect(data.lipsync.webhookDeliveries).toEqual([
       {
         id: encodeId('WebhookDelivery', id),
-        type: 'lipsync.completed',
+        type: 'LIPSYNC_COMPLETED',
         sequence: 4,
         url: receiver.url,
-        state: 'DELIVERED',
+        status: 'DELIVERED',
         attempts: 1,
         lastStatus: 204,
         lastProblem: null,
@@ -123,7 +123,7 @@ describe('works', () => {
     const { data } = await ask(redeliver, { variables });
     expect(data.redeliverWebhook).toEqual({
       __typename: 'RedeliverWebhookSuccess',
-      delivery: { id: variables.id, state: 'PENDING' },
+      delivery: { id: variables.id, status: 'PENDING' },
     });
     await receiver.until(before + 1);
     expect(await service.waitForDelivery(change, isFinished)).toMatchObject({ attempts: 2 });

@@ -64,14 +64,7 @@ const cancellationTypes = {
 builder.mutationField('cancelLipsync', (t) =>
   t.errorUnionField({
     directives: { cost: upstreamCallCost },
-    types: [
-      CancelledRef,
-      TrackingStoppedRef,
-      AlreadyFinishedRef,
-      InvalidInputError,
-      NotFoundError,
-      ...accessErrors,
-    ],
+    types: [CancelledRef, TrackingStoppedRef, AlreadyFinishedRef, NotFoundError, ...accessErrors],
     union: {
       name: 'CancelLipsyncResult',
       description:

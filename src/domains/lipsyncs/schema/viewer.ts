@@ -41,7 +41,7 @@ const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
     scopes: t.field({
       type: [ScopeRef],
       description: 'The scopes of the caller: what it may do.',
-      resolve: ({ scopes }) => [...scopes].toSorted(),
+      resolve: (caller) => scopes.filter((scope) => caller.scopes.has(scope)),
     }),
     lipsyncsPerDay: t.field({
       type: AllowanceRef,

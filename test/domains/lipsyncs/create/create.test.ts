@@ -148,7 +148,7 @@ describe('works', () => {
     const made = await app.create({ video: { videoId: video }, speech: speech('Cost') });
     expect(made).toMatchObject({
       __typename: 'CreateLipsyncSuccess',
-      lipsync: { status: 'SUBMITTED', creditsCharged: 8 },
+      lipsync: { status: 'SUBMITTED', creditsCharged: 7.5 },
     });
     await app.cancel(idOf(made));
   });
@@ -158,51 +158,103 @@ describe('refuses', () => {
   const past = '2020-01-01T00:00:00Z';
   const fine = () => ({ video: { videoId: video }, speech: speech('Hello') });
   const at = (...path: string[]) => ['input', ...path];
-  const invalid: [string, () => Record<string, unknown>, string[]][] = [
-    ['an empty text', () => ({ speech: speech('') }), at('speech', 'script', 'text')],
-    ['a text of white space', () => ({ speech: speech(' \n ') }), at('speech', 'script', 'text')],
+  const invalid: [string, () => Record<string, unknown>, string[], string][] = [
+    ['an empty text', () => ({ speech: speech('') }), at('speech', 'script', 'text'), 'REQUIRED'],
+    [
+      'a text of white space',
+      () => ({ speech: speech(' \n ') }),
+      at('speech', 'script', 'text'),
+      'REQUIRED',
+    ],
     [
       'a text of 201 characters',
       () => ({ speech: speech('é'.repeat(201)) }),
       at('speech', 'script', 'text'),
+      'TOO_LONG',
     ],
-    ['a text with U+0000', () => ({ speech: speech('a\0b') }), at()],
-    ['a reference of 1025', () => ({ reference: 'x'.repeat(1025) }), at('reference')],
-    ['a key of no character', () => ({ idempotencyKey: '' }), at('idempotencyKey')],
-    ['a key of 256', () => ({ idempotencyKey: 'x'.repeat(256) }), at('idempotencyKey')],
-    ['no job at all', () => ({ maxJobs: 0 }), at('maxJobs')],
-    ['nine jobs', () => ({ maxJobs: 9 }), at('maxJobs')],
-    ['an expiry in the past', () => ({ expiresAt: past }), at('expiresAt')],
-    ['a callback by ftp', () => ({ callbackUrl: 'ftp://a.example/' }), at('callbackUrl')],
+    ['a text with U+0000', () => ({ speech: speech('a\0b') }), at(), 'INVALID_CHARACTER'],
+    ['a reference of 1025', () => ({ reference: 'x'.repeat(1025) }), at('reference'), 'TOO_LONG'],
+    ['a key of no character', () => ({ idempotencyKey: '' }), at('idempotencyKey'), 'REQUIRED'],
+    ['a key of 256', () => ({ idempotencyKey: 'x'.repeat(256) }), at('idempotencyKey'), 'TOO_LONG'],
+    ['no job at all', () => ({ maxJobs: 0 }), at('maxJobs'), 'OUT_OF_RANGE'],
+    ['nine jobs', () => ({ maxJobs: 9 }), at('maxJobs'), 'OUT_OF_RANGE'],
+    ['an expiry in the past', () => ({ expiresAt: past }), at('expiresAt'), 'OUT_OF_RANGE'],
+    [
+      'a callback by ftp',
+      () => ({ callbackUrl: 'ftp://a.example/' }),
+      at('callbackUrl'),
+      'INVALID_FORMAT',
+    ],
     [
       'a callback with a password',
       () => ({ callbackUrl: 'https://a:b@c.example/' }),
       at('callbackUrl'),
+      'INVALID_FORMAT',
     ],
-    ['a callback with U+0000', () => ({ callbackUrl: 'https://c.example/\0' }), at()],
-    ['a text with half of a surrogate pair', () => ({ speech: speech('a\ud800') }), at()],
-    ['a key with half of a surrogate pair', () => ({ idempotencyKey: '\ud800' }), at()],
-    ['a reference with half of a surrogate pair', () => ({ reference: '\ud800b' }), at()],
+    [
+      'a callback with U+0000',
+      () => ({ callbackUrl: 'https://c.example/\0' }),
+      at(),
+      'INVALID_CHARACTER',
+    ],
+    [
+      'a text with half of a surrogate pair',
+      () => ({ speech: speech('a\ud800') }),
+      at(),
+      'INVALID_CHARACTER',
+    ],
+    [
+      'a key with half of a surrogate pair',
+      () => ({ idempotencyKey: '\ud800' }),
+      at(),
+      'INVALID_CHARACTER',
+    ],
+    [
+      'a reference with half of a surrogate pair',
+      () => ({ reference: '\ud800b' }),
+      at(),
+      'INVALID_CHARACTER',
+    ],
     [
       'an unknown voice',
       () => ({ speech: speech('Hi', encodeId('Voice', '9999')) }),
       at('speech', 'script', 'voiceId'),
+      'UNKNOWN_ID',
     ],
     [
       'an invalid voice id',
       () => ({ speech: speech('Hi', 'rubbish') }),
       at('speech', 'script', 'voiceId'),
+      'UNKNOWN_ID',
+    ],
+    [
+      'a private callback address',
+      () => ({ callbackUrl: 'http://10.0.0.1/' }),
+      at('callbackUrl'),
+      'NOT_ALLOWED',
+    ],
+    [
+      'a video by its URL, which is not supported yet',
+      () => ({ video: { url: 'https://videos.example/one.mp4' } }),
+      at('video', 'url'),
+      'NOT_SUPPORTED',
+    ],
+    [
+      'a sound by its URL, which is not supported yet',
+      () => ({ speech: { url: 'https://sounds.example/one.mp3' } }),
+      at('speech', 'url'),
+      'NOT_SUPPORTED',
     ],
   ];
 
-  it.each(invalid)('%s', async (_, change, path) => {
+  it.each(invalid)('%s', async (...[, change, path, code]) => {
     const before = (await app.posts()).length;
     const made = await app.create({ ...fine(), ...change() });
     expect(made).toMatchObject({
       __typename: 'InvalidInputError',
       code: 'INVALID_INPUT',
       retryable: false,
-      issues: [{ path }],
+      issues: [{ path, code }],
     });
     expect(await app.posts()).toHaveLength(before);
   });
