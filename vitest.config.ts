@@ -63,7 +63,7 @@ export const beyondCore = [
   // Tens of thousands of due webhooks.
   'test/domains/webhooks/due.test.ts',
   // Creation and upgrade of database folders.
-  'test/database/{embedded-folder,migrate,upgrade-videos}.test.ts',
+  'test/database/{embedded-folder,migrate,upgrade-uploads,upgrade-videos}.test.ts',
   // Two hundred thousand lip-syncs.
   'test/database/plans.test.ts',
 ];

@@ -88,7 +88,6 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     },
     nodesQueryOptions: {
       nullable: { list: false, items: true },
-      authScopes: (_root: unknown, _args: unknown, { caller }: Context) => isAdmitted(caller),
       directives: { cost: upstreamCallCost },
       args: { ids: { description: 'The ids of the objects.' } },
       resolve: async (...[, { ids }, { caller }, , resolveNodes]) => {

@@ -47,6 +47,23 @@ export function pageOf({ first, after, last, before }: PageArgs): Page {
   };
 }
 
+/** Ends the description of a list without a result union. */
+export const nullOnFailure =
+  'Null with an entry in `errors` if it could not be read, for example because an argument is not valid.';
+
+/** The arguments of a list that is ordered from new to old. `plural` is used in their descriptions, such as "lip-syncs". */
+export const defineListArguments = (plural: string) =>
+  builder.args((t) => ({
+    first: t.int({
+      description: 'How many from the start of the list or after `after`: 1 to 100, default 20.',
+    }),
+    after: t.string({ description: `A cursor: only ${plural} older than this one.` }),
+    last: t.int({
+      description: 'How many from the end of the list or before `before`: 1 to 100.',
+    }),
+    before: t.string({ description: `A cursor: only ${plural} newer than this one.` }),
+  }));
+
 /** Builds a connection from up to `limit + 1` items in the page's direction. The extra item shows that there are more. */
 export function connectionOf<T>(
   items: readonly T[],

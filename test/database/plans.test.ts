@@ -96,7 +96,28 @@ async function readPages(field: 'lipsyncs' | 'videos', filter: object | null): P
   await read({ last: 20, before: newest?.endCursor });
 }
 
+/** The uploads of `viewer`, whose other lists send the statements of `lipsyncs` and `videos`. */
+async function readUploads(): Promise<void> {
+  type Data = { viewer: { uploads: Page } };
+  const read = async (range: Record<string, unknown>) =>
+    (
+      await app.askForData<Data>(
+        `query ($first: Int, $after: String, $last: Int, $before: String) { viewer {
+           uploads(first: $first, after: $after, last: $last, before: $before) { nodes { id } ${pageInfo} } } }`,
+        range,
+        owner,
+      )
+    ).viewer.uploads.pageInfo;
+  const newest = await read({ first: 20 });
+  const oldest = await read({ last: 20 });
+  await read({ first: 20, after: newest.endCursor });
+  await read({ first: 20, after: oldest.startCursor });
+  await read({ last: 20, before: oldest.startCursor });
+  await read({ last: 20, before: newest.endCursor });
+}
+
 async function readLists(): Promise<void> {
+  await readUploads();
   const time = { createdAfter: daysAgo(20), createdBefore: daysAgo(10) };
   const filters: ['lipsyncs' | 'videos', (object | null)[]][] = [
     [
@@ -130,13 +151,15 @@ async function readById(run: number): Promise<void> {
     ...videos.map((id) => ({ __typename: 'Video', id })),
   ];
   await app.askForData(
-    `query ($ids: [ID!]!, $one: ID!, $upload: ID!) { node(id: $one) { id }
+    `query ($ids: [ID!]!, $one: ID!, $upload: ID!, $delivery: ID!) { node(id: $one) { id }
        nodes(ids: $ids) { id } upload(id: $upload) { id } lipsync(id: $one) { id status }
-       viewer { lipsyncsPerDay { remaining } lipsyncsInFlight { remaining } webhookKeys { id } } }`,
+       webhookDelivery(id: $delivery) { id }
+       viewer { lipsyncsPerDay { remaining } lipsyncsInFlight { remaining } webhookKeys { hint } } }`,
     {
       ids: [...lipsyncs, ...deliveries, ...uploads].slice(0, 75),
       one: lipsyncs[0],
       upload: uploads[0],
+      delivery: deliveries[0],
     },
     owner,
   );
@@ -187,10 +210,22 @@ async function changeLipsyncs(run: number): Promise<void> {
     { id: delivery },
     owner,
   );
-  await uploadFile(
+  const upload = await uploadFile(
     { ask: (query, variables) => app.ask(query, variables, owner) },
     'AUDIO',
     Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]),
+  );
+  const speech = { uploadId: upload };
+  const spoken = idOf(await app.create({ video: { videoId: video }, speech }, owner));
+  await app.askForData(
+    'query ($id: ID!) { lipsync(id: $id) { speechUpload { id } sourceUpload { id } } }',
+    { id: spoken },
+    owner,
+  );
+  await app.askForData(
+    'mutation ($id: ID!) { deleteUpload(input: { id: $id }) { __typename } }',
+    { id: upload },
+    owner,
   );
 }
 

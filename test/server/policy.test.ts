@@ -9,7 +9,10 @@ import { createClient } from 'graphql-ws';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { encodeId } from '../../src/graphql/ids.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { apiKeys } from '../support/lipsync-app.ts';
+import { createLipsync } from '../support/lipsyncs.ts';
 
 const trusted = {
   name: '{ viewer { name } }',
@@ -154,14 +157,65 @@ describe('keeps out', () => {
 });
 
 describe('a field without a union', () => {
+  const viewer = 'viewer { name }';
   test.each([
-    ['{ lipsyncs(first: 1000) { nodes { id } } }', 'INVALID_INPUT'],
-    ['{ lipsyncs(after: "rubbish") { nodes { id } } }', 'INVALID_INPUT'],
-  ])('is null with one error that has the code of the failure: %s', async (query, code) => {
+    ['lipsyncs', 'lipsyncs(first: 1000) { nodes { id } }', 'INVALID_INPUT'],
+    ['lipsyncs', 'lipsyncs(after: "rubbish") { nodes { id } }', 'INVALID_INPUT'],
+    ['list', 'list: lipsyncs(first: 1, last: 1) { nodes { id } }', 'INVALID_INPUT'],
+  ])(
+    'is null with one error that has the code of the failure, and its neighbours stand: %s, %s',
+    async (key, field, code) => {
+      await using it = await startTestApp();
+      const { data, errors } = await it.ask(`{ ${field} ${viewer} lipsync(id: "none") { id } }`);
+      expect(data).toEqual({ [key]: null, viewer: { name: 'anonymous' }, lipsync: null });
+      expect(errors).toHaveLength(1);
+      expect(errors?.[0]).toMatchObject({ path: [key], extensions: { code, retryable: false } });
+    },
+  );
+
+  test.each(['lipsyncs', 'uploads', 'videos'])('of viewer does the same: %s', async (list) => {
     await using it = await startTestApp();
-    const answer = await it.ask(query);
-    expect(answer.data ?? null).toBeNull();
-    expect(answer.errors).toHaveLength(1);
-    expect(answer.errors?.[0]?.extensions).toMatchObject({ code, retryable: false });
+    const { data, errors } = await it.ask(
+      `{ viewer { name ${list}(first: 0) { nodes { id } } good: ${list}(first: 1) { nodes { id } } } }`,
+    );
+    expect(data).toMatchObject({
+      viewer: { name: 'anonymous', [list]: null, good: { nodes: expect.any(Array) } },
+    });
+    expect(errors).toMatchObject([
+      { path: ['viewer', list], extensions: { code: 'INVALID_INPUT', retryable: false } },
+    ]);
+    expect(errors).toHaveLength(1);
+  });
+
+  test('within a lip-sync is null alone: the lip-sync stands', async () => {
+    await using it = await startTestApp();
+    const { id } = await createLipsync(it);
+    const { data, errors } = await it.ask(
+      `query ($id: ID!) { lipsync(id: $id) { id events(first: 101) { nodes { sequence } } webhookDeliveries { id } } }`,
+      { id },
+    );
+    expect(data).toEqual({ lipsync: { id, events: null, webhookDeliveries: [] } });
+    expect(errors).toMatchObject([
+      { path: ['lipsync', 'events'], extensions: { code: 'INVALID_INPUT', retryable: false } },
+    ]);
+  });
+
+  test('that is refused does not hide what the caller may see: nodes and the lists of viewer', async () => {
+    await using it = await startTestApp({
+      env: { ALLOW_ANONYMOUS: 'false', API_KEYS: apiKeys('a') },
+    });
+    const ids = [encodeId('Lipsync', 'none'), 'rubbish'];
+    const { data, errors } = await it.ask(
+      `query ($ids: [ID!]!) { nodes(ids: $ids) { id }
+         viewer { name lipsyncs { nodes { id } } uploads { nodes { id } } videos { nodes { id } } webhookKeys { hint } } }`,
+      { ids },
+    );
+    const nothing = { lipsyncs: null, uploads: null, videos: null, webhookKeys: null };
+    expect(data).toEqual({ nodes: [null, null], viewer: { name: expect.any(String), ...nothing } });
+    const refused = [['nodes', 0], ...Object.keys(nothing).map((name) => ['viewer', name])];
+    expect(errors?.map(({ path }) => path)).toEqual(expect.arrayContaining(refused));
+    expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(
+      refused.map(() => 'NOT_AUTHENTICATED'),
+    );
   });
 });

@@ -48,6 +48,7 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
       <CreateForm
         draft={draft}
         change={change}
+        revision={revision}
         onSignIn={onSignIn}
         onCreated={({ __typename, lipsync }) => {
           setUnknownId(__typename === 'OutcomeUnknownError' ? lipsync.id : null);

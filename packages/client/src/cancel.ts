@@ -4,7 +4,10 @@ import { type CancelLipsyncMutation, knownCancelLipsyncResults } from './operati
 import type { FutureError, QuotaExceededError } from './result.ts';
 import type { LipsyncServer } from './server.ts';
 
-/** By `__typename`. `LipsyncTrackingStopped`: the job was already running; it continues and is charged. */
+/**
+ * With `lipsync`: an outcome, whose `__typename` says which. `LipsyncTrackingStopped`: the job was already running; it
+ * continues, and `lipsync.charge` says whether it is charged. Without `lipsync`: the failure.
+ */
 export type CancelLipsyncAnswer =
   | CancelLipsyncMutation['answer']
   | QuotaExceededError

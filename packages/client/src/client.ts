@@ -9,6 +9,7 @@ export { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
 export { type CreateFailure, type MakeOptions, makeLipsync } from './make.ts';
 export {
   type CreateLipsyncInput,
+  type LipsyncCharge,
   type LipsyncErrorCode,
   type LipsyncStatus,
   possibleTypes,

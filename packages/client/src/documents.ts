@@ -33,7 +33,7 @@ export type VariablesOf<Document> =
 const failure = 'code message retryable retryAfterSeconds';
 
 const lipsyncFragment = `fragment Lipsync on Lipsync {
-  id status reference text creditsCharged createdAt submittedAt finishedAt
+  id status isFinal charge reference text creditsCharged createdAt submittedAt finishedAt
   progress { percent queuePosition estimatedCompletionAt }
   failure { ${failure} }
   result { id url posterUrl width height durationSeconds }
@@ -54,9 +54,7 @@ ${lipsyncFragment}` as TypedDocument<CreateLipsyncMutation, CreateLipsyncMutatio
 export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsyncInput!) {
   answer: cancelLipsync(input: $input) {
     __typename
-    ... on LipsyncCancelled { lipsync { ...Lipsync } }
-    ... on LipsyncTrackingStopped { lipsync { ...Lipsync } }
-    ... on LipsyncAlreadyFinished { lipsync { ...Lipsync } }
+    ... on CancelOutcome { lipsync { ...Lipsync } }
     ... on LipsyncError { ${failure} }
   }
 }
@@ -66,7 +64,7 @@ export const watchLipsyncDocument = `subscription WatchLipsync($id: ID!, $after:
   answer: lipsyncProgress(id: $id, after: $after) {
     __typename
     ... on LipsyncProgress {
-      cursor sequence status percent queuePosition occurredAt source
+      cursor sequence status isFinal percent queuePosition occurredAt source
       failure { ${failure} }
       lipsync { ...Lipsync }
     }

@@ -28,9 +28,6 @@ export type WatchOptions = {
   signal?: AbortSignal | undefined;
 };
 
-const terminalStatuses = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'];
-const runningStatuses = ['QUEUED', 'SUBMITTING', 'SUBMITTED', 'GENERATING'];
-
 /**
  * Iterates the live log of a lip-sync until its end. When a connection breaks, falls silent or skips an event, it
  * reconnects and resumes after the last event, so every event arrives exactly once. After a page reload the id is
@@ -188,7 +185,7 @@ class LogReader {
   /** Whether the server completed a stream that should have continued. */
   #expectsMore(): boolean {
     if (this.#last === null) return this.#cursor === null;
-    return runningStatuses.includes(this.#last.status);
+    return !this.#last.isFinal;
   }
 
   get #maxAttempts(): number {
@@ -228,5 +225,5 @@ class TemporaryRefusal extends Error {
  */
 function isLast(update: LipsyncUpdate): boolean {
   if (update.__typename !== 'LipsyncProgress') return true;
-  return terminalStatuses.includes(update.status) && update.failure?.code !== 'OUTCOME_UNKNOWN';
+  return update.isFinal && update.failure?.code !== 'OUTCOME_UNKNOWN';
 }

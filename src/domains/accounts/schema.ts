@@ -130,6 +130,23 @@ builder.queryField('accounts', (t) =>
   }),
 );
 
+builder.queryField('account', (t) =>
+  t.field({
+    type: AccountRef,
+    ...forAdmins,
+    nullable: true,
+    directives: { cost: upstreamCallCost },
+    description:
+      'One account at the video service, with its load and credits. Null if there is none with this id. Needs the scope admin.',
+    authScopes: { scope: 'admin' },
+    args: { id: t.arg.id({ required: true, description: 'The id of the account.' }) },
+    resolve: (_root, { id }, context) => {
+      const key = keyOf('Account', id);
+      return key === null ? null : AccountRef.getDataloader(context).load(key);
+    },
+  }),
+);
+
 const ReconnectInputRef = builder.inputType('ReconnectAccountInput', {
   ...forAdmins,
   description: 'The account to sign in again, and its credentials.',

@@ -12,15 +12,9 @@ import {
   lockOwnLipsync,
   videosOf,
 } from './store/lipsyncs.ts';
-import { type LipsyncPage, type ListPosition, listOwnLipsyncs } from './store/list.ts';
+import { type LipsyncPage, listOwnLipsyncs } from './store/list.ts';
 import { deleteRefusalsBefore } from './store/refusals.ts';
 import { deleteOldErasures, recordErasure } from './store/usage.ts';
-
-/** Whether the position of a cursor is one that the database accepts. */
-export function isListPosition({ createdAt, id }: ListPosition): boolean {
-  const ms = createdAt.getTime();
-  return ms >= 0 && ms < Date.UTC(10_000, 0) && isUuid(id);
-}
 
 /** An owner's lip-syncs in the order of the keys; null for a key without a lip-sync of this owner. */
 export async function findOwn(

@@ -153,3 +153,36 @@ export function runningSince(row: {
 }): Date | null {
   return row.submittedAt ?? row.postStartedAt;
 }
+
+export const charges = ['NONE', 'POSSIBLE', 'CHARGED'] as const;
+export type Charge = (typeof charges)[number];
+
+/** What is known about the charge of a lip-sync. */
+export function chargeOf(row: {
+  readonly status: LipsyncStatus;
+  readonly upstreamVideoId: string | null;
+  readonly isTrackingStopped: boolean;
+  readonly failure: { code: string } | null;
+}): Charge {
+  const { status, upstreamVideoId, isTrackingStopped } = row;
+  switch (status) {
+    case 'QUEUED':
+    case 'EXPIRED':
+    // The video service refunds the credits of a job that its moderation rejects.
+    case 'MODERATED':
+      return 'NONE';
+    case 'SUBMITTING':
+    case 'SUBMITTED':
+    case 'GENERATING':
+      return 'POSSIBLE';
+    case 'COMPLETED':
+      return 'CHARGED';
+    case 'CANCELLED':
+      if (!isTrackingStopped) return 'NONE';
+      // Without an id, the job of a POST without an answer had not been found yet.
+      return upstreamVideoId === null ? 'POSSIBLE' : 'CHARGED';
+    case 'FAILED':
+      // Whether the credits of a job that failed are refunded is not documented. A rejected POST made no job.
+      return upstreamVideoId !== null || hasFailedAsUnknown(row) ? 'POSSIBLE' : 'NONE';
+  }
+}

@@ -4,9 +4,11 @@ import { createLipsyncs } from './create/batch.ts';
 import { type Creation, createLipsync } from './create/create.ts';
 import { withAdmission } from './create/dependencies.ts';
 import type { CreateInput } from './create/input.ts';
+import { readAllowance } from './create/limits.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { createScheduler } from './dispatch/scheduler.ts';
-import { deleteLipsync, eraseOldBatches, findOwn, isListPosition, listOwn } from './history.ts';
+import { deleteLipsync, eraseOldBatches, findOwn, listOwn } from './history.ts';
+import { chargeOf, isTerminal } from './lifecycle.ts';
 import { decodeCursor, encodeCursor } from './progress/cursor.ts';
 import { estimatedCompletion } from './progress/estimate.ts';
 import { LogWatcher } from './progress/log-watcher.ts';
@@ -17,18 +19,18 @@ import { percentOf } from './progress/transition.ts';
 import { createCallbackHandler } from './reconcile/callbacks.ts';
 import { type LipsyncEvent, readEvents } from './store/events.ts';
 import { countByStatus, type Lipsync } from './store/lipsyncs.ts';
-import type { LipsyncPage, ListPosition } from './store/list.ts';
-import { readUsage } from './store/usage.ts';
+import type { LipsyncPage } from './store/list.ts';
 
 export type { Cancellation } from './cancel.ts';
 export type { Creation } from './create/create.ts';
+export type { Charge } from './lifecycle.ts';
 export type { Progress } from './progress/log-feed.ts';
 export type { LipsyncEvent } from './store/events.ts';
 export type { Lipsync } from './store/lipsyncs.ts';
-export type { CreateInput, ListPosition };
+export type { CreateInput };
 export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
-export { isListPosition };
+export { chargeOf, isTerminal };
 
 type Caller = { owner: string; canSeeAll: boolean };
 
@@ -67,9 +69,8 @@ export async function createLipsyncService(options: LipsyncOptions) {
     sequenceOfCursor: (lipsync: Lipsync, cursor: string) => decodeCursor(lipsync.id, cursor),
     readEvents: (id: string, range: { after: number; limit: number }) =>
       readEvents(deps.db, id, range),
-    readUsage: (owner: string) =>
-      readUsage(deps.db, owner, { now: deps.now(), perDay: deps.limits.perDay }),
-    limits: deps.limits,
+    /** How much of a limit is used. Null if there is no limit. */
+    readAllowance: (owner: string, name: 'perDay' | 'inFlight') => readAllowance(deps, owner, name),
     countByStatus: () => countByStatus(deps.db),
 
     /** Computed for this moment; the row has the last logged values. */

@@ -1,7 +1,7 @@
 import type { ObjectRef } from '@pothos/core';
 import { builder } from '../../graphql/builder.ts';
 import type { Caller } from '../../graphql/context.ts';
-import type { QuotaService } from './service.ts';
+import type { Allowance, QuotaService } from './service.ts';
 
 declare module '../../graphql/context.ts' {
   interface Services {
@@ -10,7 +10,6 @@ declare module '../../graphql/context.ts' {
 }
 
 type SchemaTypes = typeof builder.$inferSchemaTypes;
-type Allowance = { limit: number; remaining: number };
 
 // Referenced by name: other slices can import only `schema.ts` and `service.ts`, and these are defined in another file.
 const viewerRef = 'Viewer' as unknown as ObjectRef<SchemaTypes, Caller>;
@@ -22,19 +21,13 @@ builder.objectFields(viewerRef, (t) => ({
     nullable: true,
     description:
       'The cost of operations that can be spent per minute, computed from `@cost` and `@listSize`. The budget refills evenly: the full limit within a minute. Null if there is no limit.',
-    resolve: async ({ owner }, _, { services: { quotas } }) =>
-      toAllowance(quotas.limits.costPerMinute, await quotas.readSpentCost(owner)),
+    resolve: ({ owner }, _, { services }) => services.quotas.readCostAllowance(owner),
   }),
   openStreams: t.field({
     type: allowanceRef,
     nullable: true,
     description:
       'The number of subscriptions that can be open at the same time, over all transports and connections. Null if there is no limit.',
-    resolve: async ({ owner }, _, { services: { quotas } }) =>
-      toAllowance(quotas.limits.streams, await quotas.countStreams(owner)),
+    resolve: ({ owner }, _, { services }) => services.quotas.readStreamAllowance(owner),
   }),
 }));
-
-function toAllowance(limit: number | null, used: number): Allowance | null {
-  return limit === null ? null : { limit, remaining: Math.max(0, Math.floor(limit - used)) };
-}

@@ -1,6 +1,7 @@
 import type { Database } from '../../database/connect.ts';
 import { QuotaExceededError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { type Allowance, toAllowance } from './allowance.ts';
 import { EventCharges } from './event-charges.ts';
 import {
   addCost,
@@ -11,6 +12,8 @@ import {
   refundCost,
 } from './store.ts';
 import { createStreamCounter } from './streams.ts';
+
+export { type Allowance, toAllowance };
 
 export type QuotaOptions = {
   db: Database;
@@ -70,12 +73,16 @@ export async function createQuotaService({ db, now, log, limits }: QuotaOptions)
     /** Takes the cost of an event of an open stream. @returns resolves when it may be sent; undefined = now, without a limit */
     chargeEvent: (owner: string, cost: number, isOpen: () => boolean): Promise<void> | undefined =>
       events?.charge(owner, cost, isOpen),
-    readSpentCost: (owner: string) =>
-      costPerMinute === null
-        ? Promise.resolve(0)
-        : readCost(db, { owner, perMinute: costPerMinute, at: now() }),
+    async readCostAllowance(owner: string): Promise<Allowance | null> {
+      if (costPerMinute === null) return null;
+      const at = now();
+      const spent = await readCost(db, { owner, perMinute: costPerMinute, at });
+      const fullAt = new Date(at.getTime() + Math.ceil((spent * 60_000) / costPerMinute));
+      return toAllowance(costPerMinute, spent, fullAt);
+    },
+    readStreamAllowance: async (owner: string): Promise<Allowance | null> =>
+      limits.streams === null ? null : toAllowance(limits.streams, await streams.count(owner)),
     holdStream: streams.hold,
-    countStreams: streams.count,
     /** Deletes the rows of owners without a request since then. */
     async eraseBefore(moment: Date): Promise<void> {
       await deleteCostsBefore(db, moment);

@@ -1,6 +1,7 @@
 import {
   AccountPendingError,
   InvalidInputError,
+  NotFoundError,
   QuotaExceededError,
   restoreFailure,
 } from '../../errors.ts';
@@ -136,6 +137,11 @@ builder.queryField('upload', (t) =>
   }),
 );
 
+const DeleteUploadInputRef = builder.inputType('DeleteUploadInput', {
+  description: 'The upload to delete.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The id of the upload.' }) }),
+});
+
 const CreateUploadInputRef = builder.inputType('CreateUploadInput', {
   description: 'The file to upload.',
   fields: (t) => ({
@@ -186,6 +192,17 @@ const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').im
   }),
 });
 
+const DeleteSuccessRef = builder
+  .objectRef<{ deletedUploadId: string }>('DeleteUploadSuccess')
+  .implement({
+    description: 'The upload is deleted.',
+    fields: (t) => ({
+      deletedUploadId: t.exposeID('deletedUploadId', {
+        description: 'The id of the deleted upload.',
+      }),
+    }),
+  });
+
 const audioFailures = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
 
 builder.mutationFields((t) => ({
@@ -218,5 +235,30 @@ builder.mutationFields((t) => ({
     },
     resolve: (_, { file }, { caller, services }) =>
       answerWithin(audioFailures, services.uploads.sendAudio(caller.owner, file)),
+  }),
+  deleteUpload: t.field({
+    type: DeleteSuccessRef,
+    directives: { cost: upstreamCallCost },
+    authScopes: { scope: 'lipsync:write' },
+    description:
+      'Deletes an upload, which no lip-sync can use any more. Rejected with `InvalidInputError` while its file is arriving, and while a lip-sync waits to be sent with it. Lip-syncs that were sent with it stay. The video service has no way to delete the file itself.',
+    args: {
+      input: t.arg({
+        type: DeleteUploadInputRef,
+        required: true,
+        description: 'The upload to delete.',
+      }),
+    },
+    errors: {
+      types: [InvalidInputError, NotFoundError, ...accessErrors],
+      union: {
+        name: 'DeleteUploadResult',
+        description: 'The deleted upload, or why it was not deleted.',
+      },
+    },
+    resolve: async (_, { input }, { caller, services }) => {
+      await services.uploads.remove(caller.owner, keyOf('Upload', input.id) ?? '');
+      return { deletedUploadId: input.id };
+    },
   }),
 }));

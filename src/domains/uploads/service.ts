@@ -19,14 +19,17 @@ import { startImports } from './imports/run.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
+import { removeUpload } from './remove.ts';
 import {
   deleteReady,
   expireWaiting,
   failReceiving,
   findUploads,
   insertUpload,
+  listUploads,
   type Upload,
   type UploadKind,
+  type UploadPosition,
 } from './store.ts';
 import { transferFile } from './transfer.ts';
 import { checkWaiting, eraseUnused } from './unused.ts';
@@ -35,7 +38,7 @@ export type { ImportLimits } from './dependencies.ts';
 export type { NewImport } from './imports/create.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
-export type { Upload, UploadKind, UploadState } from './store.ts';
+export type { Upload, UploadKind, UploadPosition, UploadState } from './store.ts';
 
 /** How long an upload URL can be used. */
 const urlLifetimeMs = 3_600_000;
@@ -52,13 +55,25 @@ export type NewUpload = {
   filename?: string | null | undefined;
 };
 
-export type ReadyUpload = { path: string; kind: UploadKind; durationSeconds: number | null };
+export type ReadyUpload = {
+  id: string;
+  path: string;
+  kind: UploadKind;
+  durationSeconds: number | null;
+};
 
 /** The used part of a web `File` that came within a GraphQL request. */
 export type InlineFile = Pick<File, 'name' | 'size' | 'arrayBuffer'>;
 
 /** The size limit of a file in bytes. */
 export const maxFileBytes = maxUploadBytes;
+
+export type UploadPage = {
+  after: UploadPosition | null;
+  before: UploadPosition | null;
+  limit: number;
+  isBackwards: boolean;
+};
 
 export type UploadService = {
   /** Creates an upload and its URL. Nothing is sent upstream yet. @throws {InvalidInputError} {QuotaExceededError} */
@@ -69,6 +84,10 @@ export type UploadService = {
   receive(token: string, file: IncomingFile): Promise<Reception>;
   /** In the order of the keys, null for uploads of other owners. One query; none for invalid keys. */
   findByKeys(owner: string, keys: readonly string[]): Promise<(Upload | null)[]>;
+  /** The owner's uploads, newest first. One item more than `limit` shows that there are more. */
+  list(owner: string, page: UploadPage): Promise<Upload[]>;
+  /** Deletes what is kept of the upload. @throws {NotFoundError} {InvalidInputError} */
+  remove(owner: string, key: string): Promise<void>;
   /** An upload that a lip-sync can use; null if it is not READY or belongs to another owner. */
   findReady(owner: string, key: string): Promise<ReadyUpload | null>;
   /**
@@ -113,11 +132,16 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     sendAudio: (owner, file) => sendAudio(deps, owner, file),
     receive: (token, file) => receiveFile({ ...deps, slots, onEnd }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
+    async list(owner, page) {
+      const found = await listUploads(deps.db, owner, { ...page, limit: page.limit + 1 });
+      return found.map((upload) => applyExpiry(upload, deps.now()));
+    },
+    remove: (owner, id) => removeUpload(deps.db, { owner, id }),
     async findReady(owner, key) {
       const [upload] = await findByKeys(deps, owner, [key]);
       if (upload?.state !== 'READY' || upload.path === null) return null;
-      const { path, kind, durationSeconds } = upload;
-      return { path, kind, durationSeconds };
+      const { id, path, kind, durationSeconds } = upload;
+      return { id, path, kind, durationSeconds };
     },
     import: (owner, input) => importUpload(deps, owner, input),
     checkImportUrl: (url, path) => checkImportUrl(deps, url, path),

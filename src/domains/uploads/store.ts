@@ -112,6 +112,60 @@ export async function findUploads(
   return rows.map((row) => mapRow<Upload>(row));
 }
 
+/** A position in an owner's list, which is ordered by creation time, newest first. */
+export type UploadPosition = { createdAt: Date; id: string };
+
+/** Between the two positions, without them. */
+export async function listUploads(
+  sql: Sql,
+  owner: string,
+  page: {
+    after: UploadPosition | null;
+    before: UploadPosition | null;
+    limit: number;
+    isBackwards: boolean;
+  },
+): Promise<Upload[]> {
+  const direction = page.isBackwards ? 'asc' : 'desc';
+  const { after, before, limit } = page;
+  const rows = await sql.query(
+    `select * from uploads
+     where owner = $1
+       and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+       and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))
+     order by created_at ${direction}, id ${direction} limit $6`,
+    [
+      owner,
+      after?.createdAt ?? null,
+      after?.id ?? null,
+      before?.createdAt ?? null,
+      before?.id ?? null,
+      limit,
+    ],
+  );
+  return rows.map((row) => mapRow<Upload>(row));
+}
+
+/** Locks the row until the transaction ends. Null if the owner has no such upload. */
+export async function lockUpload(
+  tx: Sql,
+  { owner, id }: Pick<Upload, 'owner' | 'id'>,
+): Promise<(Pick<Upload, 'state'> & { isWaitedFor: boolean }) | null> {
+  const [row] = await tx.query<Pick<Upload, 'state'>>(
+    'select state from uploads where id = $1::uuid and owner = $2 for update',
+    [id, owner],
+  );
+  if (row === undefined) return null;
+  const waiting = await tx.query('select from uploads_to_send where upload_id = $1::uuid limit 1', [
+    id,
+  ]);
+  return { state: row.state, isWaitedFor: waiting.length > 0 };
+}
+
+export async function deleteUploadRow(tx: Sql, id: string): Promise<void> {
+  await tx.query('delete from uploads where id = $1::uuid', [id]);
+}
+
 /** True for only one of several concurrent calls: the row lock decides. */
 export async function claimUpload(sql: Sql, id: string, now: Date): Promise<boolean> {
   const rows = await sql.query(

@@ -12,7 +12,6 @@ const WebhookKeyRef = builder.objectRef<WebhookKey>('WebhookKey').implement({
   description:
     "A key that signs the caller's webhooks. Its secret is shown only once, by `rotateWebhookSecret`.",
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'Opaque and stable.' }),
     hint: t.exposeString('hint', {
       description: 'The last four characters of the secret, to distinguish keys.',
     }),
@@ -34,11 +33,12 @@ const WebhookKeyRef = builder.objectRef<WebhookKey>('WebhookKey').implement({
 builder.objectField(viewerRef, 'webhookKeys', (t) =>
   t.field({
     type: [WebhookKeyRef],
+    nullable: true,
     directives: { listSize: listOf(2) },
+    authScopes: { scope: 'lipsync:read' },
     description:
-      "The keys that sign the caller's webhooks now, the newest first, at most two. Empty before the first webhook or `rotateWebhookSecret`, and without the scope `lipsync:read`.",
-    resolve: ({ owner, scopes }, _, { services }) =>
-      scopes.has('lipsync:read') ? services.webhooks.listKeys(owner) : [],
+      "The keys that sign the caller's webhooks now, the newest first, at most two. Empty before the first webhook or `rotateWebhookSecret`. Null with an entry in `errors` without the scope `lipsync:read`.",
+    resolve: ({ owner }, _, { services }) => services.webhooks.listKeys(owner),
   }),
 );
 

@@ -165,12 +165,28 @@ defineEntity(WebhookDeliveryRef, { scope: 'lipsync:read' });
 builder.objectField(LipsyncRef, 'webhookDeliveries', (t) =>
   t.loadableList({
     type: WebhookDeliveryRef,
+    nullable: true,
     directives: { listSize: listOf(3) },
     description:
-      'The webhooks for this lip-sync, the oldest event first. Empty without a `callbackUrl`, and before the first of its `callbackEvents`.',
+      'The webhooks for this lip-sync, the oldest event first. Empty without a `callbackUrl`, and before the first of its `callbackEvents`. Null with an entry in `errors` if they could not be read.',
     load: (ids: string[], { caller, services }) =>
       services.webhooks.listByLipsyncs(caller.owner, ids),
     resolve: ({ id }) => id,
+  }),
+);
+
+builder.queryField('webhookDelivery', (t) =>
+  t.field({
+    type: WebhookDeliveryRef,
+    nullable: true,
+    authScopes: { scope: 'lipsync:read' },
+    description:
+      "One webhook of the caller's lip-syncs. Null if the caller has no webhook with this id.",
+    args: { id: t.arg.id({ required: true, description: 'The id of the delivery.' }) },
+    resolve: (_, { id }, context) => {
+      const key = keyOf('WebhookDelivery', id);
+      return key === null ? null : WebhookDeliveryRef.getDataloader(context).load(key);
+    },
   }),
 );
 

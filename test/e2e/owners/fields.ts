@@ -44,7 +44,9 @@ export const rules: Record<string, Rule> = {
   'Query.lipsync': plain(read, `lipsync(id: "${ids.Lipsync}") { id }`),
   'Query.lipsyncs': plain(read, 'lipsyncs { nodes { id } }'),
   'Query.upload': plain(read, `upload(id: "${ids.Upload}") { id }`),
+  'Query.webhookDelivery': plain(read, `webhookDelivery(id: "${ids.WebhookDelivery}") { id }`),
   'Query.accounts': union(admin, 'accounts'),
+  'Query.account': plain(admin, `account(id: "${ids.Account}") { id }`),
   // The scope depends on the type of the node.
   'Query.node': plain(read, `node(id: "${ids.Lipsync}") { id }`),
   'Query.nodes': plain(read, `nodes(ids: ["${ids.Lipsync}"]) { id }`),
@@ -64,6 +66,7 @@ export const rules: Record<string, Rule> = {
     'createUpload(input: { kind: AUDIO, contentType: "text/plain" })',
   ),
   'Mutation.uploadAudio': union(write, 'uploadAudio(file: $file)'),
+  'Mutation.deleteUpload': union(write, `deleteUpload(input: { id: "${ids.Upload}" })`),
   'Mutation.deleteVideo': union(
     ['lipsync:write', 'videos:write'],
     `deleteVideo(input: { id: "${ids.Video}" })`,

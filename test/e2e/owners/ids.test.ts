@@ -7,7 +7,7 @@ import { createUpload } from '../../support/uploads.ts';
 import { openTwoOwners, patient, signAs, type TwoOwners } from './two-owners.ts';
 
 /** Everything that a caller without `admin` can read. */
-const everything = `query { viewer { name scopes webhookKeys { id hint } }
+const everything = `query { viewer { name scopes webhookKeys { hint } }
   voices { ... on VoiceList { nodes { id name previewUrl } } }
   videos(first: 100) { ... on VideoConnection { edges { cursor } nodes { ...video } pageInfo { startCursor endCursor } } }
   lipsyncs { edges { cursor } pageInfo { startCursor endCursor } nodes {

@@ -89,6 +89,10 @@ const ofType = (owned: Owned): [string, Wall][] => [
 const walls: [string, Wall][] = [
   ['Query.lipsync', { owned: 'Lipsync', query: 'query ($id: ID!) { lipsync(id: $id) { id } }' }],
   ['Query.upload', { owned: 'Upload', query: 'query ($id: ID!) { upload(id: $id) { id } }' }],
+  [
+    'Query.webhookDelivery',
+    { owned: 'WebhookDelivery', query: 'query ($id: ID!) { webhookDelivery(id: $id) { id } }' },
+  ],
   ['Query.video', { owned: 'Video', query: 'query ($id: ID!) { video(id: $id) { id url } }' }],
   ...ofType('Lipsync'),
   ...ofType('Upload'),
@@ -120,6 +124,13 @@ const walls: [string, Wall][] = [
     },
   ],
   [
+    'Mutation.deleteUpload',
+    {
+      owned: 'Upload',
+      query: `mutation ($id: ID!) { deleteUpload(input: { id: $id }) ${failed} }`,
+    },
+  ],
+  [
     'Mutation.redeliverWebhook',
     {
       owned: 'WebhookDelivery',
@@ -135,7 +146,7 @@ const walls: [string, Wall][] = [
 ];
 
 /** Fields whose ids have no owner: voices belong to all callers, accounts to admins. */
-const ownerless = ['Query.voice', 'Mutation.reconnectAccount'];
+const ownerless = ['Query.account', 'Query.voice', 'Mutation.reconnectAccount'];
 
 function variablesOf(name: string, id: string): object {
   const text = { script: { text: 'Mine now.' } };

@@ -59,8 +59,8 @@ describe('lists', () => {
 
   test("viewer counts the caller's own lip-syncs and shows its own secrets", async () => {
     const query = `{ viewer { name lipsyncsPerDay { remaining } lipsyncsInFlight { remaining }
-      webhookKeys { id hint } } }`;
-    type Viewer = { lipsyncsPerDay: { remaining: number }; webhookKeys: { id: string }[] };
+      webhookKeys { hint createdAt } } }`;
+    type Viewer = { lipsyncsPerDay: { remaining: number }; webhookKeys: { hint: string }[] };
     const viewerOf = async (name: 'ann' | 'bob') =>
       (await it.people[name].ask<{ viewer: Viewer }>(query)).viewer;
     const [ann, bob] = await Promise.all([viewerOf('ann'), viewerOf('bob')]);

@@ -19,13 +19,13 @@ export const documents = {
   createUpload: `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav", filename: "speech.wav" }) {
     ${failure} ... on CreateUploadSuccess { uploadUrl upload { id status } } } }`,
   uploads: `query ($id: ID!) { upload(id: $id) { id status filename failure { message } } }`,
-  rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { id hint } } } }`,
+  rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { hint } } } }`,
   accounts: `{ accounts { ${failure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
   reconnect: `mutation ($input: ReconnectAccountInput!) { reconnectAccount(input: $input) { ${failure}
     ... on ReconnectAccountSuccess { account { id email } } } }`,
   deleteVideo: `mutation ($id: ID!) { deleteVideo(input: { id: $id }) { ${failure} ... on DeleteVideoSuccess { deletedVideoId } } }`,
   reads: `query ($id: ID!) {
-    viewer { name scopes webhookKeys { id hint } }
+    viewer { name scopes webhookKeys { hint } }
     voices { ${failure} ... on VoiceList { nodes { id name previewUrl } } }
     videos(first: 100) { ${failure} ... on VideoConnection { nodes { id url prompt status } pageInfo { endCursor } } }
     lipsyncs(first: 100) { nodes { id status reference text failure { code message } creditsCharged

@@ -5,6 +5,7 @@ import { FailureNotice, type NextSteps } from '../text/failure-notice.tsx';
 import { type Change, type Draft, inputOf, type Problems, problemsOf } from './draft.ts';
 import { focusPart } from './focus.ts';
 import { Options } from './options.tsx';
+import { RemainingLipsyncs } from './remaining-lipsyncs.tsx';
 import { SpeechField } from './speech-field.tsx';
 import { type CreatedLipsync, useCreateLipsync } from './use-create-lipsync.ts';
 import { VideoPicker } from './video-picker.tsx';
@@ -12,11 +13,13 @@ import { VideoPicker } from './video-picker.tsx';
 type Props = {
   draft: Draft;
   change: Change;
+  /** Each new value makes the limits refetch. */
+  revision: number;
   onCreated: (created: CreatedLipsync) => void;
   onSignIn: () => void;
 };
 
-export function CreateForm({ draft, change, onCreated, onSignIn }: Props) {
+export function CreateForm({ draft, change, revision, onCreated, onSignIn }: Props) {
   const { state, create, dismiss } = useCreateLipsync(onCreated);
   const [isChecked, setChecked] = useState(false);
   const problems: Problems = isChecked ? problemsOf(draft) : {};
@@ -67,6 +70,7 @@ export function CreateForm({ draft, change, onCreated, onSignIn }: Props) {
           <Divider />
           <SpeechField draft={draft} change={change} problem={problems.speech} />
           <Options draft={draft} change={change} />
+          <RemainingLipsyncs revision={revision} />
           {state.kind === 'FAILED' && <FailureNotice notice={state.notice} steps={steps} />}
           <Button
             type="submit"

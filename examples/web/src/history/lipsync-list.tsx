@@ -6,7 +6,6 @@ import { type CombinedError, useQuery } from 'urql';
 import { graphql, type ResultOf } from '../session/graphql.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
 import { explainQueryError } from '../text/query-error.ts';
-import { runningStatuses } from '../text/status.ts';
 import { LipsyncRow, lipsyncRowFragment } from './lipsync-row.tsx';
 import { Pager } from './pager.tsx';
 import { usePages } from './use-pages.ts';
@@ -34,7 +33,7 @@ const filters: { value: StatusFilter; label: string }[] = [
 
 const statusesOf: Record<StatusFilter, readonly LipsyncStatus[] | null> = {
   ALL: null,
-  RUNNING: runningStatuses,
+  RUNNING: ['QUEUED', 'SUBMITTING', 'SUBMITTED', 'GENERATING'],
   READY: ['COMPLETED'],
   NO_VIDEO: ['FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'],
 };
@@ -100,14 +99,14 @@ export function LipsyncList({ openedId, onOpen, revision, onChange }: Props) {
             />
           )}
         </Rows>
-        {data !== undefined && <Pager pages={pages} info={data.lipsyncs.pageInfo} />}
+        {data?.lipsyncs && <Pager pages={pages} info={data.lipsyncs.pageInfo} />}
       </Stack>
     </Paper>
   );
 }
 
 type Data = ResultOf<typeof lipsyncsQuery>;
-type Row = Data['lipsyncs']['nodes'][number];
+type Row = NonNullable<Data['lipsyncs']>['nodes'][number];
 
 type RowsProps = {
   data: Data | undefined;
@@ -118,12 +117,13 @@ type RowsProps = {
 };
 
 function Rows({ data, error, isFetching, onRetry, children }: RowsProps) {
-  if (error !== undefined && data === undefined) {
+  const lipsyncs = data?.lipsyncs ?? null;
+  if (error !== undefined && lipsyncs === null) {
     const steps = { TRY_AGAIN: { label: 'Try again', act: onRetry } };
     return <FailureNotice notice={explainQueryError(error)} steps={steps} />;
   }
-  if (data === undefined) return isFetching ? <Skeleton h={220} aria-hidden="true" /> : null;
-  const { nodes } = data.lipsyncs;
+  if (lipsyncs === null) return isFetching ? <Skeleton h={220} aria-hidden="true" /> : null;
+  const { nodes } = lipsyncs;
   if (nodes.length === 0) {
     return (
       <Text c="dimmed" role="status">

@@ -5,13 +5,13 @@ import { eventOf } from '../lipsync/lipsync-store.ts';
 import { useEstimate } from '../lipsync/use-estimate.ts';
 import { useLipsync } from '../lipsync/use-lipsync.ts';
 import { graphql, type ResultOf } from '../session/graphql.ts';
-import { badgeOf, isAtVideoService, isRunning } from '../text/status.ts';
+import { badgeOf, isAtVideoService } from '../text/status.ts';
 import { describeTime } from '../text/time.ts';
 import classes from './lipsync-row.module.css';
 
 export const lipsyncRowFragment = graphql(`
   fragment LipsyncRow on Lipsync {
-    id status text reference createdAt
+    id status isFinal text reference createdAt
     result { posterUrl }
     sourceVideo { posterUrl }
   }
@@ -27,11 +27,11 @@ type Props = {
 /** One lip-sync of the list, live while it is running. */
 export function LipsyncRow({ lipsync, isOpened, onOpen, onFinished }: Props) {
   const { id, text, reference, createdAt, result, sourceVideo } = lipsync;
-  const state = useLipsync(isRunning(lipsync.status) ? id : null);
+  const state = useLipsync(lipsync.isFinal ? null : id);
   const event = eventOf(state);
   const { status } = event ?? lipsync;
   const { percent } = useEstimate(event);
-  const hasFinished = isRunning(lipsync.status) && !isRunning(status);
+  const hasFinished = !lipsync.isFinal && event?.isFinal === true;
   const notifyFinished = useEffectEvent(onFinished);
   useEffect(() => {
     if (hasFinished) notifyFinished();

@@ -71,12 +71,5 @@ export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
 }
 
 function explainAnswer(answer: CancelLipsyncAnswer): Notice | null {
-  switch (answer.__typename) {
-    case 'LipsyncCancelled':
-    case 'LipsyncTrackingStopped':
-    case 'LipsyncAlreadyFinished':
-      return null;
-    default:
-      return explainRefusal(answer);
-  }
+  return 'lipsync' in answer ? null : explainRefusal(answer);
 }

@@ -1,12 +1,12 @@
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
-import type { LipsyncEvent, LipsyncFailure } from 'lipsync-graphql-client';
+import type { LipsyncCharge, LipsyncEvent, LipsyncFailure } from 'lipsync-graphql-client';
 import { Icon } from '../icon.tsx';
 import { explainFailure } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
 import { badgeOf } from '../text/status.ts';
 import { download } from './download.ts';
-import { describeEndWithoutVideo } from './status-text.ts';
+import { describeCharge, describeEndWithoutVideo } from './status-text.ts';
 import { isPlayable } from './video-preview.tsx';
 
 export type FinishedSteps = {
@@ -21,18 +21,21 @@ export function FinishedLipsync({ event, ...steps }: FinishedSteps & { event: Li
   const { status, failure, lipsync } = event;
   useDocumentTitle(`${badgeOf(status).label} · Lip-sync studio`);
   if (status === 'COMPLETED') return <Ready lipsync={lipsync} onUse={steps.onUse} />;
-  if (failure !== null) return <Failed failure={failure} {...steps} />;
+  if (failure !== null) return <Failed failure={failure} charge={lipsync.charge} {...steps} />;
   return (
     <Alert color="gray" variant="light" title={badgeOf(status).label}>
-      {describeEndWithoutVideo(status, lipsync.submittedAt)}
+      {describeEndWithoutVideo(event)}
     </Alert>
   );
 }
 
-function Failed({ failure, onChange, onSignIn }: FinishedSteps & { failure: LipsyncFailure }) {
+type FailedProps = FinishedSteps & { failure: LipsyncFailure; charge: LipsyncCharge };
+
+function Failed({ failure, charge, onChange, onSignIn }: FailedProps) {
+  const notice = explainFailure(failure);
   return (
     <FailureNotice
-      notice={explainFailure(failure)}
+      notice={{ ...notice, advice: `${notice.advice} ${describeCharge(charge)}` }}
       steps={{
         CHANGE_SPEECH: { label: 'Change the speech', act: () => onChange('SPEECH') },
         CHOOSE_VIDEO: { label: 'Choose another video', act: () => onChange('VIDEO') },

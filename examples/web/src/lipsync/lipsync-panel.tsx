@@ -15,7 +15,7 @@ import { useSession } from '../session/session.tsx';
 import { explainError, explainRefusal } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
 import { type Notice, noticeByCode } from '../text/notices.ts';
-import { badgeOf, isRunning } from '../text/status.ts';
+import { badgeOf } from '../text/status.ts';
 import { CancelDialog } from './cancel-dialog.tsx';
 import { useDetails } from './details.ts';
 import { FinishedLipsync, type FinishedSteps } from './finished-lipsync.tsx';
@@ -135,7 +135,7 @@ function RunningOrFinished({ event, heading, steps }: RunningOrFinishedProps) {
   const [isDialogOpen, setDialogOpen] = useState(false);
   const wasDialogOpened = useRef(false);
   const { id, status } = event.lipsync;
-  const running = isRunning(event.status);
+  const running = !event.isFinal;
   // The dialog and the button that opened it disappear in any order, and the focus is lost with the last of them.
   const restoreFocus = useCallback(() => {
     if (!wasDialogOpened.current) return;

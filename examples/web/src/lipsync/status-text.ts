@@ -1,4 +1,4 @@
-import type { LipsyncEvent } from 'lipsync-graphql-client';
+import type { LipsyncCharge, LipsyncEvent } from 'lipsync-graphql-client';
 
 /** The status for a screen reader. It reads each change aloud, so percentages change in steps of 25. */
 export function announceStatus({ status, queuePosition, percent }: LipsyncEvent): string {
@@ -50,13 +50,29 @@ export function describeRunning({ status, queuePosition }: LipsyncEvent): [strin
   }
 }
 
-/** @param submittedAt null if it was never sent */
-export function describeEndWithoutVideo(status: string, submittedAt: string | null): string {
-  if (status === 'EXPIRED') return 'It expired before it was sent. Nothing was charged.';
-  if (status !== 'CANCELLED') return 'This page does not know this status. Reload it.';
-  return submittedAt === null
-    ? 'It was cancelled before it was sent. Nothing was charged.'
-    : 'The video service cannot stop a running job: it continued and is charged.';
+export function describeEndWithoutVideo({ status, lipsync }: LipsyncEvent): string {
+  switch (status) {
+    case 'EXPIRED':
+      return `It expired before it was sent. ${describeCharge(lipsync.charge)}`;
+    case 'CANCELLED':
+      return lipsync.charge === 'NONE'
+        ? `It was cancelled before it was sent. ${describeCharge(lipsync.charge)}`
+        : `The video service cannot stop a running job. ${describeCharge(lipsync.charge)}`;
+    default:
+      return 'This page does not know this status. Reload it.';
+  }
+}
+
+/** Of a lip-sync that has ended without a video. */
+export function describeCharge(charge: LipsyncCharge): string {
+  switch (charge) {
+    case 'NONE':
+      return 'Nothing was charged.';
+    case 'CHARGED':
+      return 'It continued and is charged.';
+    case 'POSSIBLE':
+      return 'It may have been charged.';
+  }
 }
 
 export function describeCancellation(status: string): string {

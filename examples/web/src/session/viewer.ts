@@ -11,3 +11,17 @@ const viewerQuery = graphql(`
 export function useViewer() {
   return useQuery({ query: viewerQuery });
 }
+
+const limitsQuery = graphql(`
+  query Limits {
+    viewer {
+      lipsyncsPerDay { limit remaining resetAt }
+      lipsyncsInFlight { limit remaining }
+    }
+  }
+`);
+
+/** How many lip-syncs the caller can still create. */
+export function useLimits() {
+  return useQuery({ query: limitsQuery, requestPolicy: 'cache-and-network' });
+}

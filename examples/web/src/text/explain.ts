@@ -10,10 +10,7 @@ import {
 } from 'lipsync-graphql-client';
 import { type Notice, noticeByCode } from './notices.ts';
 
-type CancelFailure = Exclude<
-  CancelLipsyncAnswer,
-  { __typename: 'LipsyncCancelled' | 'LipsyncTrackingStopped' | 'LipsyncAlreadyFinished' }
->;
+type CancelFailure = Exclude<CancelLipsyncAnswer, { lipsync: object }>;
 type UploadFailure = Exclude<UploadAnswer, { __typename: 'UploadReady' }>;
 
 export type Refusal = CreateFailure | CancelFailure | UploadFailure | WatchFailure;

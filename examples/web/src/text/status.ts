@@ -19,14 +19,6 @@ export function badgeOf(status: string): StatusBadge {
   return status in badges ? badges[status as LipsyncStatus] : { label: status, color: 'gray' };
 }
 
-const running = ['QUEUED', 'SUBMITTING', 'SUBMITTED', 'GENERATING'] satisfies LipsyncStatus[];
-
-export const runningStatuses: readonly LipsyncStatus[] = running;
-
-export function isRunning(status: string): boolean {
-  return running.some((each) => each === status);
-}
-
 /** Whether the progress bar moves: the video service has the job. */
 export function isAtVideoService(status: string): boolean {
   return status === 'SUBMITTED' || status === 'GENERATING';

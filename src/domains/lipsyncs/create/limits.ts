@@ -1,6 +1,7 @@
 import { QuotaExceededError } from '../../../errors.ts';
+import { type Allowance, toAllowance } from '../../quotas/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
-import type { Usage } from '../store/usage.ts';
+import { readUsage, type Usage } from '../store/usage.ts';
 
 type Limits = LipsyncDependencies['limits'];
 
@@ -21,4 +22,19 @@ export function findExceededLimit(
     return new QuotaExceededError(`${perDay} lip-syncs a day`, usage.secondsUntilNext);
   }
   return null;
+}
+
+/** How much of a limit the owner has used. Null if there is no limit. */
+export async function readAllowance(
+  { db, limits, now }: LipsyncDependencies,
+  owner: string,
+  name: 'perDay' | 'inFlight',
+): Promise<Allowance | null> {
+  const limit = limits[name];
+  if (limit === null) return null;
+  const { today, inFlight, nextAt } = await readUsage(db, owner, {
+    now: now(),
+    perDay: limits.perDay,
+  });
+  return name === 'perDay' ? toAllowance(limit, today, nextAt) : toAllowance(limit, inFlight);
 }

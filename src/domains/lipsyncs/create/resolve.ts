@@ -12,7 +12,9 @@ export type ResolvedRequest = Pick<
   | 'voice'
   | 'sourceVideoId'
   | 'sourceVideo'
+  | 'sourceUploadId'
   | 'sourcePath'
+  | 'speechUploadId'
   | 'audioPath'
   | 'mediaSeconds'
   | 'keepOriginalSound'
@@ -63,7 +65,12 @@ async function resolveVideo(
 ): Promise<
   Pick<
     ResolvedRequest,
-    'sourceVideoId' | 'sourceVideo' | 'sourcePath' | 'accountId' | 'isAccountFixed'
+    | 'sourceVideoId'
+    | 'sourceVideo'
+    | 'sourceUploadId'
+    | 'sourcePath'
+    | 'accountId'
+    | 'isAccountFixed'
   >
 > {
   const { video } = request.input;
@@ -76,6 +83,7 @@ async function resolveVideo(
     return {
       sourceVideoId: null,
       sourceVideo: null,
+      sourceUploadId: upload.id,
       sourcePath: upload.path,
       accountId: null,
       isAccountFixed: false,
@@ -86,6 +94,7 @@ async function resolveVideo(
   return {
     sourceVideoId: video.key,
     sourceVideo: source.video,
+    sourceUploadId: null,
     sourcePath: null,
     accountId: source.accountId,
     isAccountFixed: source.accountId !== null,
@@ -95,13 +104,16 @@ async function resolveVideo(
 async function resolveSpeech(
   deps: LipsyncDependencies,
   { owner, input }: { owner: string; input: CreateInput },
-): Promise<Pick<ResolvedRequest, 'text' | 'voice' | 'audioPath' | 'mediaSeconds'>> {
+): Promise<
+  Pick<ResolvedRequest, 'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'>
+> {
   const { speech } = input;
   if ('url' in speech) throw new InvalidInputError(listUnsupportedUrls(input));
   if ('text' in speech) {
     return {
       text: speech.text,
       voice: await findVoice(deps, speech.voiceKey),
+      speechUploadId: null,
       audioPath: null,
       mediaSeconds: null,
     };
@@ -113,7 +125,13 @@ async function resolveSpeech(
   if (upload.durationSeconds !== null && upload.durationSeconds > maxAudioSeconds) {
     throw invalid(path, 'TOO_LONG', `The audio is longer than ${maxAudioSeconds} seconds.`);
   }
-  return { text: null, voice: null, audioPath: upload.path, mediaSeconds: upload.durationSeconds };
+  return {
+    text: null,
+    voice: null,
+    speechUploadId: upload.id,
+    audioPath: upload.path,
+    mediaSeconds: upload.durationSeconds,
+  };
 }
 
 async function findVoice(deps: LipsyncDependencies, key: string | null | undefined) {

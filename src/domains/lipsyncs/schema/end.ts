@@ -16,26 +16,34 @@ const DeleteInputRef = builder.inputType('DeleteLipsyncInput', {
   fields: (t) => ({ id: t.id({ required: true, description: 'The id of the lip-sync.' }) }),
 });
 
-const CancelledRef = builder.objectRef<Cancellation>('LipsyncCancelled').implement({
-  description: 'The lip-sync was waiting and will not be sent. Nothing was charged.',
+const cancellationTypes = {
+  cancelled: 'LipsyncCancelled',
+  'tracking-stopped': 'LipsyncTrackingStopped',
+  'already-finished': 'LipsyncAlreadyFinished',
+} as const;
+
+const CancelOutcomeRef = builder.interfaceRef<Cancellation>('CancelOutcome').implement({
+  description: 'The outcome of `cancelLipsync`, if the caller has the lip-sync.',
+  resolveType: ({ kind }) => cancellationTypes[kind],
   fields: (t) => ({
     lipsync: t.field({
       type: LipsyncRef,
-      description: 'The lip-sync, now CANCELLED.',
+      description: 'The lip-sync in its terminal status, which is CANCELLED if it was cancelled.',
       resolve: ({ lipsync }) => lipsync,
     }),
   }),
 });
 
+const CancelledRef = builder.objectRef<Cancellation>('LipsyncCancelled').implement({
+  description: 'The lip-sync was waiting and will not be sent. Nothing was charged.',
+  interfaces: [CancelOutcomeRef],
+});
+
 const TrackingStoppedRef = builder.objectRef<Cancellation>('LipsyncTrackingStopped').implement({
   description:
     'The job was already running. This server no longer tracks it, but the video service cannot be stopped: it continues and charges.',
+  interfaces: [CancelOutcomeRef],
   fields: (t) => ({
-    lipsync: t.field({
-      type: LipsyncRef,
-      description: 'The lip-sync, now CANCELLED.',
-      resolve: ({ lipsync }) => lipsync,
-    }),
     message: t.string({
       description: 'An explanation for people.',
       resolve: () =>
@@ -46,20 +54,8 @@ const TrackingStoppedRef = builder.objectRef<Cancellation>('LipsyncTrackingStopp
 
 const AlreadyFinishedRef = builder.objectRef<Cancellation>('LipsyncAlreadyFinished').implement({
   description: 'The lip-sync had already ended, so there was nothing to cancel.',
-  fields: (t) => ({
-    lipsync: t.field({
-      type: LipsyncRef,
-      description: 'The lip-sync in its terminal status.',
-      resolve: ({ lipsync }) => lipsync,
-    }),
-  }),
+  interfaces: [CancelOutcomeRef],
 });
-
-const cancellationTypes = {
-  cancelled: 'LipsyncCancelled',
-  'tracking-stopped': 'LipsyncTrackingStopped',
-  'already-finished': 'LipsyncAlreadyFinished',
-} as const;
 
 builder.mutationField('cancelLipsync', (t) =>
   t.errorUnionField({

@@ -10,7 +10,7 @@ import { LipsyncErrorRef } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
 import { connectionOf, defineConnection, pageOf } from '../../../graphql/paging.ts';
 import { pageSize } from '../../../graphql/prices.ts';
-import { VideoRef } from '../../videos/schema.ts';
+import { VideoRef } from '../../videos/schema/video.ts';
 import { VoiceRef } from '../../voices/schema.ts';
 import type { Lipsync, LipsyncEvent, LipsyncService } from '../service.ts';
 
@@ -50,7 +50,7 @@ export const EventSourceRef = builder.enumType('LipsyncEventSource', {
   },
 });
 
-const LipsyncEventRef = builder.objectRef<LipsyncEvent>('LipsyncEvent').implement({
+export const LipsyncEventRef = builder.objectRef<LipsyncEvent>('LipsyncEvent').implement({
   description: 'An entry in the log of a lip-sync.',
   fields: (t) => ({
     cursor: t.string({
@@ -189,8 +189,10 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
     }),
     events: t.field({
       type: LipsyncEventConnectionRef,
+      nullable: true,
       directives: { listSize: { ...pageSize, slicingArguments: ['first'] } },
-      description: 'The log of the lip-sync, oldest event first.',
+      description:
+        'The log of the lip-sync, oldest event first. Null with an entry in `errors` if the arguments are not valid.',
       args: {
         first: t.arg.int({ description: 'How many events: 1 to 100, default 20.' }),
         after: t.arg.string({ description: 'A cursor: only events after this one.' }),
@@ -240,7 +242,7 @@ builder.queryField('lipsync', (t) =>
   }),
 );
 
-export function invalidCursor(): InvalidInputError {
+function invalidCursor(): InvalidInputError {
   return new InvalidInputError([
     {
       path: ['after'],

@@ -1,8 +1,18 @@
 import { builder } from '../../../graphql/builder.ts';
-import { connectionOf, defineConnection, pageOf } from '../../../graphql/paging.ts';
+import type { Context } from '../../../graphql/context.ts';
+import {
+  type Connection,
+  connectionOf,
+  defineConnection,
+  defineListArguments,
+  nullOnFailure,
+  type PageArgs,
+} from '../../../graphql/paging.ts';
+import { positionPageOf, writePosition } from '../../../graphql/position.ts';
 import { pageSize } from '../../../graphql/prices.ts';
-import { isListPosition, type ListPosition } from '../service.ts';
-import { invalidCursor, LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
+import type { Lipsync } from '../service.ts';
+import { LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
+import { ViewerRef } from './viewer.ts';
 
 const LipsyncFilterRef = builder.inputType('LipsyncFilter', {
   description: 'Selects lip-syncs. A field that is left out does not restrict the list.',
@@ -23,45 +33,47 @@ const LipsyncFilterRef = builder.inputType('LipsyncFilter', {
   }),
 });
 
+const listArguments = {
+  ...defineListArguments('lip-syncs'),
+  ...builder.args((t) => ({
+    filter: t.field({ type: LipsyncFilterRef, description: 'Which lip-syncs to list.' }),
+  })),
+};
+
 const LipsyncConnectionRef = defineConnection(LipsyncRef, { name: 'Lipsync', plural: 'lip-syncs' });
 
 builder.queryField('lipsyncs', (t) =>
   t.field({
     type: LipsyncConnectionRef,
+    nullable: true,
     directives: { listSize: pageSize },
     authScopes: { scope: 'lipsync:read' },
-    description: "The caller's lip-syncs, newest first.",
-    args: {
-      first: t.arg.int({
-        description: 'How many from the start of the list or after `after`: 1 to 100, default 20.',
-      }),
-      after: t.arg.string({ description: 'A cursor: only lip-syncs older than this one.' }),
-      last: t.arg.int({
-        description: 'How many from the end of the list or before `before`: 1 to 100.',
-      }),
-      before: t.arg.string({ description: 'A cursor: only lip-syncs newer than this one.' }),
-      filter: t.arg({ type: LipsyncFilterRef, description: 'Which lip-syncs to list.' }),
-    },
-    resolve: async (_, { filter, ...args }, { caller, services }) => {
-      const page = pageOf(args);
-      const lipsyncs = await services.lipsyncs.listOwn(caller.owner, {
-        ...page,
-        filter: filter ?? {},
-        after: page.after === null ? null : decodePosition(page.after),
-        before: page.before === null ? null : decodePosition(page.before),
-      });
-      return connectionOf(lipsyncs, page, encodePosition);
-    },
+    description: `The caller's lip-syncs, newest first. ${nullOnFailure}`,
+    args: listArguments,
+    resolve: (_, args, context) => readPage(args, context),
   }),
 );
 
-function encodePosition({ createdAt, id }: ListPosition): string {
-  return Buffer.from(`${createdAt.getTime()}:${id}`).toString('base64url');
-}
+builder.objectField(ViewerRef, 'lipsyncs', (t) =>
+  t.field({
+    type: LipsyncConnectionRef,
+    nullable: true,
+    directives: { listSize: pageSize },
+    authScopes: { scope: 'lipsync:read' },
+    description: `The caller's lip-syncs, newest first, as in the query \`lipsyncs\`. ${nullOnFailure}`,
+    args: listArguments,
+    resolve: (_, args, context) => readPage(args, context),
+  }),
+);
 
-function decodePosition(cursor: string): ListPosition {
-  const [ms, id] = Buffer.from(cursor, 'base64url').toString('utf8').split(':');
-  const position = { createdAt: new Date(Number(ms)), id: id ?? '' };
-  if (!isListPosition(position) || encodePosition(position) !== cursor) throw invalidCursor();
-  return position;
+type ListArguments = PageArgs & { filter?: typeof LipsyncFilterRef.$inferInput | null | undefined };
+
+async function readPage(
+  { filter, ...args }: ListArguments,
+  { caller, services }: Context,
+): Promise<Connection<Lipsync>> {
+  const { page, positions } = positionPageOf(args);
+  const request = { ...positions, filter: filter ?? {} };
+  const lipsyncs = await services.lipsyncs.listOwn(caller.owner, request);
+  return connectionOf(lipsyncs, page, writePosition);
 }

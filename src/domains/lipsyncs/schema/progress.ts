@@ -12,8 +12,9 @@ import { accessErrors, LipsyncErrorRef } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
 import { upstreamCallCost } from '../../../graphql/prices.ts';
 import { type LiveEvents, liveEventsOf } from '../../../live-events.ts';
-import type { Progress } from '../service.ts';
+import { isTerminal, type Progress } from '../service.ts';
 import { EventSourceRef, LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
+import { isFinalDescription } from './outcome.ts';
 
 const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implement({
   description: 'An event of a lip-sync.',
@@ -31,6 +32,10 @@ const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implem
       type: LipsyncStatusRef,
       description: 'The status after this event.',
       resolve: ({ event }) => event.status,
+    }),
+    isFinal: t.boolean({
+      description: isFinalDescription,
+      resolve: ({ event }) => isTerminal(event.status),
     }),
     percent: t.float({
       description: 'The estimated progress at this event, 0 to 100. It never falls.',

@@ -1,13 +1,20 @@
 import { builder } from '../../../graphql/builder.ts';
 import { type Caller, type Scope, scopes } from '../../../graphql/context.ts';
-
-type Allowance = { limit: number; remaining: number };
+import type { Allowance } from '../../quotas/service.ts';
 
 const AllowanceRef = builder.objectRef<Allowance>('Allowance').implement({
-  description: 'A limit and how much of it is left.',
+  description: 'A limit of the caller, and how much of it is used.',
   fields: (t) => ({
     limit: t.exposeInt('limit', { description: 'The limit.' }),
-    remaining: t.exposeInt('remaining', { description: 'How many are left.' }),
+    used: t.exposeInt('used', { description: 'How many count now.' }),
+    remaining: t.exposeInt('remaining', { description: 'How many are left, at least 0.' }),
+    resetAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'When the next of those that are used no longer counts, or for `costPerMinute` when the whole limit is left. Null if nothing is used, and if that depends on when lip-syncs and subscriptions end.',
+      resolve: ({ resetAt }) => resetAt,
+    }),
   }),
 });
 
@@ -31,7 +38,7 @@ const ScopeRef = builder.enumType('Scope', {
   ),
 });
 
-const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
+export const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
   description: 'The caller, as this server identified it.',
   fields: (t) => ({
     authenticated: t.exposeBoolean('isAuthenticated', {
@@ -47,33 +54,21 @@ const ViewerRef = builder.objectRef<Caller>('Viewer').implement({
       type: AllowanceRef,
       nullable: true,
       description: 'Lip-syncs created in the last 24 hours. Null if there is no limit.',
-      resolve: async ({ owner }, _, { services: { lipsyncs } }) =>
-        allowanceOf(lipsyncs.limits.perDay, async () => (await lipsyncs.readUsage(owner)).today),
+      resolve: ({ owner }, _, { services }) => services.lipsyncs.readAllowance(owner, 'perDay'),
     }),
     lipsyncsInFlight: t.field({
       type: AllowanceRef,
       nullable: true,
       description: 'Lip-syncs that have not ended. Null if there is no limit.',
-      resolve: async ({ owner }, _, { services: { lipsyncs } }) =>
-        allowanceOf(
-          lipsyncs.limits.inFlight,
-          async () => (await lipsyncs.readUsage(owner)).inFlight,
-        ),
+      resolve: ({ owner }, _, { services }) => services.lipsyncs.readAllowance(owner, 'inFlight'),
     }),
   }),
 });
 
-async function allowanceOf(
-  limit: number | null,
-  readUsed: () => Promise<number>,
-): Promise<Allowance | null> {
-  return limit === null ? null : { limit, remaining: Math.max(0, limit - (await readUsed())) };
-}
-
 builder.queryField('viewer', (t) =>
   t.field({
     type: ViewerRef,
-    description: 'The caller and its remaining limits. Available to every caller.',
+    description: 'The caller, its limits and its lists. Available to every caller.',
     resolve: (_, __, { caller }) => caller,
   }),
 );

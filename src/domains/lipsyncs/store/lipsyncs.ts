@@ -19,7 +19,11 @@ export type LipsyncRow = {
   voice: Voice | null;
   sourceVideoId: string | null;
   sourcePath: string | null;
+  /** The upload of `sourcePath`. Null for a video of the service. */
+  sourceUploadId: string | null;
   audioPath: string | null;
+  /** The upload of `audioPath`. Null for a text. */
+  speechUploadId: string | null;
   mediaSeconds: number | null;
   keepOriginalSound: boolean | null;
   offPeak: boolean;

@@ -3,7 +3,7 @@ import { type LipsyncStatus, lipsyncStatuses } from '../lifecycle.ts';
 import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
 
 /** A position in an owner's list, which is ordered by creation time, newest first. */
-export type ListPosition = { createdAt: Date; id: string };
+type ListPosition = { createdAt: Date; id: string };
 
 export type LipsyncFilter = {
   statuses?: readonly LipsyncStatus[] | null | undefined;

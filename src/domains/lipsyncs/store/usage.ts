@@ -3,19 +3,29 @@ import type { Lipsync } from './lipsyncs.ts';
 
 const dayMs = 86_400_000;
 
-export type Usage = { inFlight: number; today: number; secondsUntilNext: number };
+export type Usage = {
+  inFlight: number;
+  today: number;
+  /** When the oldest of those that count for the day no longer does. */
+  nextAt: Date;
+  secondsUntilNext: number;
+};
 
-const unused: Usage = { inFlight: 0, today: 0, secondsUntilNext: dayMs / 1000 };
+function noUsageAt(now: Date): Usage {
+  const nextAt = new Date(now.getTime() + dayMs);
+  return { inFlight: 0, today: 0, nextAt, secondsUntilNext: dayMs / 1000 };
+}
 
 type UsageQuery = { now: Date; perDay: number | null };
 
 export async function readUsage(sql: Sql, owner: string, query: UsageQuery): Promise<Usage> {
-  return (await readUsages(sql, [owner], query)).get(owner) ?? unused;
+  const usages = await readUsages(sql, [owner], query);
+  return usages.get(owner) ?? noUsageAt(query.now);
 }
 
 /**
  * The unfinished lip-syncs of each owner, and its lip-syncs of the last 24 hours including erased ones, of which only the
- * latest `perDay` are read and counted. `secondsUntilNext`: until the oldest of those no longer counts.
+ * latest `perDay` are read and counted.
  */
 export async function readUsages(
   sql: Sql,
@@ -44,9 +54,9 @@ export async function readUsages(
   );
   return new Map(
     rows.map(({ owner, inFlight, today, oldest }) => {
-      const freeAt = (oldest ?? now).getTime() + dayMs;
-      const secondsUntilNext = Math.max(1, Math.ceil((freeAt - now.getTime()) / 1000));
-      return [owner, { inFlight, today, secondsUntilNext }];
+      const nextAt = new Date((oldest ?? now).getTime() + dayMs);
+      const secondsUntilNext = Math.max(1, Math.ceil((nextAt.getTime() - now.getTime()) / 1000));
+      return [owner, { inFlight, today, nextAt, secondsUntilNext }];
     }),
   );
 }

@@ -1,21 +1,20 @@
-import { AccountPendingError, Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
-import { isAdmitted } from '../../graphql/access.ts';
-import { builder } from '../../graphql/builder.ts';
-import { setShared } from '../../graphql/cache-hints.ts';
-import type { Caller, Context } from '../../graphql/context.ts';
-import { defineEntity } from '../../graphql/entity.ts';
-import { accessErrors, answerWithin, upstreamErrors } from '../../graphql/errors.ts';
-import { keyOf } from '../../graphql/ids.ts';
-import { listOf, pageSize, upstreamCallCost } from '../../graphql/prices.ts';
-import type { StoredVideo, VideoPage, VideoService, VideoStatus, Viewer } from './service.ts';
+import { AccountPendingError, Failure, InvalidInputError, NotFoundError } from '../../../errors.ts';
+import { isAdmitted } from '../../../graphql/access.ts';
+import { builder } from '../../../graphql/builder.ts';
+import type { Caller, Context } from '../../../graphql/context.ts';
+import { defineEntity } from '../../../graphql/entity.ts';
+import { accessErrors, answerWithin, upstreamErrors } from '../../../graphql/errors.ts';
+import { keyOf } from '../../../graphql/ids.ts';
+import { upstreamCallCost } from '../../../graphql/prices.ts';
+import type { StoredVideo, VideoService, VideoStatus, Viewer } from '../service.ts';
 
-declare module '../../graphql/context.ts' {
+declare module '../../../graphql/context.ts' {
   interface Services {
     videos: VideoService;
   }
 }
 
-const VideoStatusRef = builder.enumType('VideoStatus', {
+export const VideoStatusRef = builder.enumType('VideoStatus', {
   description: 'The status of a video at the video service.',
   values: {
     QUEUED: { description: 'The video waits to be generated.' },
@@ -109,94 +108,15 @@ export const VideoRef = builder.loadableNode('Video', {
 // Any authenticated caller may read the videos that its own lip-syncs used or made.
 defineEntity(VideoRef, { scope: 'videos:read', isAllowed: isAdmitted });
 
-const VideoEdgeRef = builder.objectRef<VideoPage['edges'][number]>('VideoEdge').implement({
-  description: 'A video in a page, with its cursor.',
-  fields: (t) => ({
-    cursor: t.exposeString('cursor', {
-      description: 'The position of this video, for `after` and `before`.',
-    }),
-    node: t.field({
-      type: VideoRef,
-      description: 'The video.',
-      extensions: { isLoaded: true },
-      resolve: ({ node }) => node,
-    }),
-  }),
-});
+export const listFailures = [
+  InvalidInputError,
+  ...upstreamErrors,
+  AccountPendingError,
+  ...accessErrors,
+];
 
-const VideoConnectionRef = builder.objectRef<VideoPage>('VideoConnection').implement({
-  description: 'A page of videos, newest first.',
-  fields: (t) => ({
-    edges: t.expose('edges', {
-      type: [VideoEdgeRef],
-      directives: { listSize: listOf(100) },
-      description: 'The videos of this page, each with its cursor.',
-    }),
-    nodes: t.field({
-      type: [VideoRef],
-      directives: { listSize: listOf(100) },
-      description: 'The videos of this page, without their cursors.',
-      extensions: { isLoaded: true },
-      resolve: ({ edges }) => edges.map(({ node }) => node),
-    }),
-    pageInfo: t.expose('pageInfo', {
-      type: builder.pageInfoRef(),
-      description: 'The position of this page in the list.',
-    }),
-  }),
-});
-
-const VideoFilterRef = builder.inputType('VideoFilter', {
-  description: 'Which videos are listed: those that match every given condition.',
-  fields: (t) => ({
-    statuses: t.field({
-      type: [VideoStatusRef],
-      description: 'Only videos with one of these statuses.',
-    }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Only videos from after this time.' }),
-    createdBefore: t.field({ type: 'DateTime', description: 'Only videos from before this time.' }),
-  }),
-});
-
-const listFailures = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
-
-builder.queryFields((t) => ({
-  videos: t.field({
-    type: VideoConnectionRef,
-    description:
-      "The videos of all accounts, newest first. Without the scope videos:read only the videos that the caller's lip-syncs used or made. With a filter that matches few videos, a page can be incomplete and still have hasNextPage: continue from its endCursor.",
-    authScopes: (_root, _args, { caller }) => isAdmitted(caller),
-    directives: { cost: upstreamCallCost },
-    // Composition accepts sizedFields on object types only, and this is a union: the supergraph assumes full pages.
-    extensions: { listSize: pageSize },
-    args: {
-      first: t.arg.int({
-        description:
-          'How many videos from the start of the list, or after `after`. 1 to 100, default 20.',
-      }),
-      after: t.arg.string({ description: 'A cursor: only videos older than it.' }),
-      last: t.arg.int({
-        description: 'How many videos before `before`, which is then required. 1 to 100.',
-      }),
-      before: t.arg.string({ description: 'A cursor: only videos newer than it.' }),
-      filter: t.arg({ type: VideoFilterRef, description: 'Which videos are listed.' }),
-    },
-    errors: {
-      types: listFailures,
-      union: {
-        name: 'VideosResult',
-        description: 'A page of videos, or why it could not be read.',
-      },
-    },
-    resolve: async (...[, args, context, info]) => {
-      const { caller, services, signal } = context;
-      const viewer = viewerOf(caller);
-      const page = await answerWithin(listFailures, services.videos.list(viewer, args, signal));
-      if (viewer.canSeeAll) setShared(context, info);
-      return page;
-    },
-  }),
-  video: t.field({
+builder.queryField('video', (t) =>
+  t.field({
     type: VideoRef,
     nullable: true,
     description:
@@ -206,7 +126,7 @@ builder.queryFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'The id of the video.' }) },
     resolve: (_root, { id }) => keyOf('Video', id),
   }),
-}));
+);
 
 const DeleteInputRef = builder.inputType('DeleteVideoInput', {
   description: 'The video to delete.',
@@ -255,7 +175,7 @@ builder.mutationField('deleteVideo', (t) =>
   }),
 );
 
-function viewerOf({ owner, scopes }: Caller): Viewer {
+export function viewerOf({ owner, scopes }: Caller): Viewer {
   return { owner, canSeeAll: scopes.has('videos:read') };
 }
 
