@@ -81,19 +81,17 @@ export const UploadRef = builder.loadableNode('Upload', {
       nullable: true,
       description: "The caller's own name for the file. Visible to the caller only.",
     }),
-    bytesReceived: t.field({
+    bytesReceived: t.expose('receivedBytes', {
       type: 'SafeInt',
       nullable: true,
       description:
         'How many bytes of the file have arrived: to the second for an import, to the minute for a file that a client sends. An import whose connection breaks begins again with the first byte. Null before the first byte.',
-      resolve: ({ receivedBytes }) => receivedBytes,
     }),
-    sourceUrl: t.field({
+    sourceUrl: t.expose('sourceUrl', {
       type: 'URL',
       nullable: true,
       description:
         'The URL from which this server fetches the file. Null for a file that a client sends. Visible to the caller only.',
-      resolve: ({ sourceUrl }) => sourceUrl,
     }),
     durationSeconds: t.exposeFloat('durationSeconds', {
       nullable: true,

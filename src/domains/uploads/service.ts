@@ -55,11 +55,9 @@ export type NewUpload = {
   filename?: string | null | undefined;
 };
 
-export type ReadyUpload = {
-  id: string;
-  path: string;
-  kind: UploadKind;
-  durationSeconds: number | null;
+export type UsableUpload = Pick<Upload, 'id' | 'kind' | 'path' | 'durationSeconds'> & {
+  /** RECEIVING: it has no path yet. */
+  isArriving: boolean;
 };
 
 /** The used part of a web `File` that came within a GraphQL request. */
@@ -88,8 +86,8 @@ export type UploadService = {
   list(owner: string, page: UploadPage): Promise<Upload[]>;
   /** Deletes what is kept of the upload. @throws {NotFoundError} {InvalidInputError} */
   remove(owner: string, key: string): Promise<void>;
-  /** An upload that a lip-sync can use; null if it is not READY or belongs to another owner. */
-  findReady(owner: string, key: string): Promise<ReadyUpload | null>;
+  /** An upload that a lip-sync can use; null if it is neither READY nor RECEIVING, or belongs to another owner. */
+  findUsable(owner: string, key: string): Promise<UsableUpload | null>;
   /**
    * Creates an upload whose file this server fetches in the background. It is RECEIVING at once.
    *
@@ -137,11 +135,12 @@ export function createUploadService(deps: UploadDependencies): UploadService {
       return found.map((upload) => applyExpiry(upload, deps.now()));
     },
     remove: (owner, id) => removeUpload(deps.db, { owner, id }),
-    async findReady(owner, key) {
+    async findUsable(owner, key) {
       const [upload] = await findByKeys(deps, owner, [key]);
-      if (upload?.state !== 'READY' || upload.path === null) return null;
+      const isArriving = upload?.state === 'RECEIVING';
+      if (upload == null || (upload.state !== 'READY' && !isArriving)) return null;
       const { id, path, kind, durationSeconds } = upload;
-      return { id, path, kind, durationSeconds };
+      return { id, path, kind, durationSeconds, isArriving };
     },
     import: (owner, input) => importUpload(deps, owner, input),
     checkImportUrl: (url, path) => checkImportUrl(deps, url, path),

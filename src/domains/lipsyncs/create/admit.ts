@@ -65,9 +65,14 @@ async function insertRows(
     sourceVideo === null ? [] : [{ owner, video: sourceVideo }],
   );
   if (used.length > 0) await deps.videos.keep(tx, used);
+  const imports = rows.flatMap((row) => row.imports);
+  // The lip-syncs of a batch can share one.
+  await deps.uploads.beginImports(tx, [
+    ...new Map(imports.map((each) => [each.id, each])).values(),
+  ]);
   return insertLipsyncs(
     tx,
-    rows.map(({ sourceVideo: _, ...row }) => row),
+    rows.map(({ sourceVideo: _, imports: __, ...row }) => row),
   );
 }
 

@@ -39,8 +39,8 @@ export type AdmissionRequest = {
   mayWait: boolean;
 };
 
-/** A row to insert, and the video that it uses, which has a row of its own. */
-export type AdmittedRow = FreshLipsync & Pick<ResolvedRequest, 'sourceVideo'>;
+/** A row to insert, and the video and the imports that it uses, which have rows of their own. */
+export type AdmittedRow = FreshLipsync & Pick<ResolvedRequest, 'sourceVideo' | 'imports'>;
 
 export type Decision =
   | { kind: 'claimed'; row: AdmittedRow; slots: AccountSlots }
@@ -123,7 +123,7 @@ async function decide(
   if (refusal !== null) return refuse(restoreFailure(refusal));
   const exceeded = findExceededLimit(deps.limits, state.usages.get(resolved.owner));
   if (exceeded !== null) return refuse(exceeded);
-  const slots = await findSlots(state, resolved);
+  const slots = resolved.isAwaitingFile ? null : await findSlots(state, resolved);
   return slots === null ? enqueue(deps, state, request) : claim(deps, state, { resolved, slots });
 }
 
@@ -160,17 +160,21 @@ function enqueue(
   const { owner, accountId, isAccountFixed } = resolved;
   if (isSpentEverywhere(state.availability, accountId))
     return refuse(new InsufficientCreditsError());
-  if (!mayWait) return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
+  // Whether there is a free slot matters when the file has arrived.
+  const isAwaiting = resolved.isAwaitingFile;
+  if (!mayWait && !isAwaiting)
+    return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
   const { ofAll, ofOwners } = state.waiting;
   const own = ofOwners.get(owner) ?? { count: 0, neverSent: 0 };
   // An owner takes another place only while it has fewer waiting lip-syncs than the queue has free places. So one owner
   // alone fills at most half of the queue.
   const free = deps.limits.queue - ofAll;
   if (own.count >= free) return refuse(new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE'));
-  const after = { count: own.count + 1, neverSent: own.neverSent + 1 };
+  const after = { count: own.count + 1, neverSent: own.neverSent + (isAwaiting ? 0 : 1) };
   state.waiting = { ofAll: ofAll + 1, ofOwners: new Map(ofOwners).set(owner, after) };
-  state.queued.push(resolved);
-  const row = { ...resolved, ...unclaimed, loggedPosition: after.neverSent, ...identify(state) };
+  if (!isAwaiting) state.queued.push(resolved);
+  const loggedPosition = isAwaiting ? null : after.neverSent;
+  const row = { ...resolved, ...unclaimed, loggedPosition, ...identify(state) };
   return { kind: 'waiting', row };
 }
 
