@@ -18,6 +18,7 @@ import { type ApiKeyFile, openApiKeyFile } from './server/auth/api-key-file.ts';
 import { createAuthenticator } from './server/auth/authenticate.ts';
 import { createContextFactory, createSessions } from './server/auth/sessions.ts';
 import { createMetrics } from './server/http/metrics.ts';
+import { createResultHandler } from './server/http/results.ts';
 import { createHttpServer } from './server/http/server.ts';
 import { closeConnections } from './server/http/shutdown.ts';
 import type { ClientTimeouts } from './server/http/timeouts.ts';
@@ -167,6 +168,7 @@ function createTransports(parts: Parts, services: Services) {
     pipeline,
     callbacks: createCallbackHandler({ secrets, now, log, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
+    results: config.server.permanentUrls ? createResultHandler({ videos: services.videos }) : null,
     clientTimeouts: parts.clientTimeouts,
     metricsToken: config.server.metricsToken,
     metrics: createMetrics({

@@ -73,6 +73,7 @@ function toConfig(values: Variables) {
       /** Further names, beside the loopback names, `host` and that of `publicUrl`. */
       allowedHosts: [values.HOST.toLowerCase(), ...values.ALLOWED_HOSTS],
       metricsToken: values.METRICS_TOKEN,
+      permanentUrls: values.PERMANENT_URLS,
       /** Document id → document; null = every document is executed. */
       trustedDocuments: values.TRUSTED_DOCUMENTS,
     },

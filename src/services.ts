@@ -1,4 +1,4 @@
-import { signToken, uploadTokens } from './callbacks/token.ts';
+import { resultTokens, signToken, uploadTokens } from './callbacks/token.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/connect.ts';
 import type { Jobs } from './database/jobs.ts';
@@ -43,9 +43,12 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const shared = { db, upstream, now, log, freshness };
   const accounts = createAccountService(shared);
   await accounts.receiveChanges();
-  const videos = createVideoService({ ...shared, accounts });
-  const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
+  const videos = createVideoService({
+    ...{ ...shared, accounts, publicUrl },
+    resultTokens: config.server.permanentUrls ? resultTokens(secrets) : null,
+  });
+  const voices = createVoiceService({ ...shared, accounts });
   const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const uploads = createUploadService({
     ...shared,

@@ -53,6 +53,7 @@ describe('works', () => {
         corsOrigins: [],
         allowedHosts: ['127.0.0.1'],
         metricsToken: null,
+        permanentUrls: true,
         trustedDocuments: null,
       },
       auth: {
@@ -77,6 +78,7 @@ describe('works', () => {
         streamsPerCaller: null,
         queueLimit: 10_000,
       },
+      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 300_000 },
       outboundAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
       timing: {
         pollIntervalMs: 15_000,

@@ -74,7 +74,7 @@ export const variables = z.object({
   API_KEYS: apiKeys.default([]),
   /** Path of a file with further keys in the format of API_KEYS, separated by lines or commas, with `#` comments. Reloaded when it changes. Default: unset. */
   API_KEYS_FILE: path.nullable().default(null),
-  /** Comma-separated secrets for callback URLs, upload URLs and stored webhook secrets, at least 16 bytes each. The first signs and encrypts, all verify and decrypt. Default: one is generated and stored in the database. */
+  /** Comma-separated secrets for callback URLs, upload URLs, permanent URLs and stored webhook secrets, at least 16 bytes each. The first signs and encrypts, all verify and decrypt. Default: one is generated and stored in the database. */
   CALLBACK_SECRET: secrets.nullable().default(null),
   /** Path of a JSON object from document ids to documents. If set, no other document is executed. Default: unset, every document is executed. */
   TRUSTED_DOCUMENTS: documents.nullable().default(null),
@@ -111,6 +111,8 @@ export const variables = z.object({
   READ_FRESH_MS: wholeNumber(0).default(5_000),
   /** Milliseconds to wait for a response of the upstream. Default: 30000. */
   UPSTREAM_TIMEOUT_MS: wholeNumber().default(30_000),
+  /** Whether `Video.permanentUrl` gives URLs of this server that redirect to a video's file, for whoever has them. Default: true. */
+  PERMANENT_URLS: boolean.default(true),
   /** Milliseconds after which a submitted lip-sync that has not ended fails. Default: 7200000, two hours. */
   MAX_JOB_MS: wholeNumber().default(7_200_000),
   /** Days that a finished lip-sync and its events are kept, 1 to 36500. Default: 30. */

@@ -65,7 +65,7 @@ export type InputIssueCode =
   | 'NOT_ALLOWED'
   /** The value does not go with the other values of the request. */
   | 'NOT_COMBINABLE'
-  /** The value is not supported yet. */
+  /** The value, or the form of the file, is not supported. */
   | 'NOT_SUPPORTED'
   /** The number or the time is outside the allowed range. */
   | 'OUT_OF_RANGE'

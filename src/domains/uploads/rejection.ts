@@ -30,6 +30,8 @@ export type RejectionReason =
   | 'UNREACHABLE'
   /** The URL, or one that it redirects to, leads to an address that is not allowed. */
   | 'NOT_ALLOWED'
+  /** The file comes in a form that this server does not read. */
+  | 'NOT_SUPPORTED'
   | Interruption
   /** The upstream rejected the file or was not available: the failure's code says which. */
   | 'UPSTREAM';
@@ -46,6 +48,7 @@ const issueCodes: Record<RejectionReason, InputIssueCode> = {
   STALLED: 'INCOMPLETE',
   UNREACHABLE: 'UNREACHABLE',
   NOT_ALLOWED: 'NOT_ALLOWED',
+  NOT_SUPPORTED: 'NOT_SUPPORTED',
   CLIENT_LEFT: 'INCOMPLETE',
   SERVER_STOPS: 'INCOMPLETE',
   UPSTREAM: 'REJECTED',
@@ -114,6 +117,12 @@ export class UploadRejection extends Error {
   static notAllowed(): UploadRejection {
     const message = 'The URL must lead to a server on the public internet.';
     return new UploadRejection('NOT_ALLOWED', message);
+  }
+
+  static compressed(): UploadRejection {
+    const message =
+      'The server of the URL sends the file compressed, although it was asked not to.';
+    return new UploadRejection('NOT_SUPPORTED', message);
   }
 
   static tooSlow(timeoutMs: number): UploadRejection {

@@ -117,7 +117,7 @@ function checkHead({ statusCode, headers: received }: Head, maxBytes: number): v
   }
   const encoding = received['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    throw UploadRejection.unreachable('sends the file compressed, although it was asked not to');
+    throw UploadRejection.compressed();
   }
   if (
     /^(text\/html|application\/(json|xhtml\+xml|xml))\b/i.test(String(received['content-type']))

@@ -140,7 +140,7 @@ describe('refuses', () => {
     ['bytes that are no sound', '/text.wav', [/not WAV or MP3/, 'WRONG_KIND']],
     ['an empty file', '/empty.wav', [/empty/, 'WRONG_SIZE']],
     ['a file of 6 GB', '/six-gigabytes.wav', [/at most 5 GB/, 'TOO_LARGE']],
-    ['a compressed answer', '/gzip.wav', [/compressed/, 'UNREACHABLE']],
+    ['a compressed answer', '/gzip.wav', [/compressed/, 'NOT_SUPPORTED']],
     ['a redirect to itself', '/loop', [/more than 5 times/, 'UNREACHABLE']],
     ['a redirect to the metadata service', '/to-metadata', [/public internet/, 'NOT_ALLOWED']],
     ['a redirect to a private address', '/to-private', [/public internet/, 'NOT_ALLOWED']],
