@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { refusedHosts } from '../../../outbound/address-table.ts';
 import { type FileServer, openFileServer, sendFile } from '../../../support/file-server.ts';
 import { longWait } from '../../../support/lipsyncs.ts';
 import { wavHeader } from '../../../support/wav.ts';
@@ -124,6 +125,7 @@ describe('works', () => {
     const { upload } = await app.importUpload({ url: files.url('/held.wav') });
     await vi.waitFor(() => expect(held.has('/held.wav')).toBe(true), longWait);
     held.get('/held.wav')?.();
+    held.clear();
     const ended = await app.untilEnd(upload?.id ?? '');
     expect(ended).toMatchObject({ status: 'READY', bytesReceived: sound.byteLength });
   });
@@ -173,5 +175,72 @@ describe('refuses', () => {
     expect(await app.importUpload({ url: files.url('/a.wav'), filename: '' })).toMatchObject({
       issues: [{ path: ['input', 'filename'], code: 'REQUIRED' }],
     });
+  });
+
+  it('what is refused for webhooks: hosts that are not public, and malformed URLs', async () => {
+    const hosts = Object.values(refusedHosts).flatMap((group) => group.map(([host]) => host));
+    expect(hosts.length).toBeGreaterThan(100);
+    // One that may not import from its own machine.
+    const closed = await startImportApp({ env: { OUTBOUND_ALLOWED_NETWORKS: '10.255.255.255' } });
+    try {
+      for (const host of hosts) {
+        const { issues } = await closed.importUpload({ url: `http://${host}/a.wav` });
+        expect([host, issues?.[0]?.code]).toEqual([host, 'NOT_ALLOWED']);
+      }
+      expect(await closed.sentFiles()).toEqual([]);
+    } finally {
+      await closed.stop();
+    }
+  });
+
+  it('more imports than an owner has places for, until one ends', async () => {
+    const small = await startImportApp({ importWaits: { maxOpen: 2, idleMs: 60_000 } });
+    try {
+      const url = files.url('/held.wav');
+      const { upload } = await small.importUpload({ url });
+      expect(await small.importUpload({ url })).toMatchObject({ code: 'QUOTA_EXCEEDED' });
+      await vi.waitFor(() => expect(held.has('/held.wav')).toBe(true), longWait);
+      held.get('/held.wav')?.();
+      await small.untilEnd(upload?.id ?? '');
+      expect(await small.importUpload({ url: files.url('/a.wav') })).toMatchObject({
+        __typename: 'ImportUploadSuccess',
+      });
+    } finally {
+      await small.stop();
+    }
+  });
+
+  it('a file that is larger than IMPORT_MAX_BYTES, also if it does not say so', async () => {
+    const env = { IMPORT_MAX_BYTES: '20000' };
+    const small = await startImportApp({ env });
+    try {
+      for (const path of ['/a.wav', '/chunked.wav']) {
+        expect(await small.importUntilEnd({ url: files.url(path) })).toMatchObject({
+          status: 'FAILED',
+          failure: {
+            message: 'A file can have at most 20000 bytes.',
+            issues: [{ code: 'TOO_LARGE' }],
+          },
+        });
+      }
+      expect((await small.sentFiles()).filter(({ status }) => status === 200)).toEqual([]);
+    } finally {
+      await small.stop();
+    }
+  });
+
+  it('a file that does not arrive within IMPORT_TIMEOUT_MS, retries included', async () => {
+    const small = await startImportApp({
+      env: { IMPORT_TIMEOUT_MS: '700' },
+      importWaits: { idleMs: 60_000 },
+    });
+    try {
+      expect(await small.importUntilEnd({ url: files.url('/stalls.wav') })).toMatchObject({
+        status: 'FAILED',
+        failure: { message: 'The file did not arrive within 0.7 seconds.' },
+      });
+    } finally {
+      await small.stop();
+    }
   });
 });
