@@ -42,7 +42,7 @@ export const beyondCore = [
   'test/database/lock.test.ts',
   // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.
   'test/domains/lipsyncs/dispatch/{external-load,fairness,release-claim}.test.ts',
-  'test/domains/lipsyncs/reconcile/{callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
+  'test/domains/lipsyncs/reconcile/{bounded-unknown,callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
   'test/domains/webhooks/retries.test.ts',
   'test/client/watch.test.ts',
   'test/server/revocation.test.ts',

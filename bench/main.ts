@@ -16,6 +16,7 @@ const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
   'fan-out': () => import('./fan-out.ts'),
   start: () => import('./start.ts'),
   notify: () => import('./notify.ts'),
+  lifecycle: () => import('./lifecycle.ts'),
 };
 
 const { values, positionals } = parseArgs({

@@ -88,8 +88,7 @@ export async function startApp(options: AppOptions) {
   address.listensOn = listensOn;
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
-  await services.lipsyncs.start();
-  await services.uploads.start();
+  for (const each of [services.lipsyncs, services.uploads, services.owners]) await each.start();
   const { retentionDays } = config.timing;
   const retention = await startRetention({ jobs, now, db, retentionDays }, services);
 
@@ -98,6 +97,7 @@ export async function startApp(options: AppOptions) {
     services.uploads.stop();
     await services.webhooks.stop();
     retention.stop();
+    services.owners.stop();
     await jobs.stop();
     await services.lipsyncs.close();
     await services.quotas.stop();

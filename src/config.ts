@@ -81,7 +81,7 @@ function toConfig(values: Variables) {
       allowAnonymous,
       anonymousIsAdmin: isSandbox,
       jwksUrl: values.AUTH_JWKS_URL,
-      jwtSecret: values.AUTH_JWT_SECRET,
+      jwtSecrets: values.AUTH_JWT_SECRET,
       issuer: values.AUTH_ISSUER,
       audience: values.AUTH_AUDIENCE,
       allowsNoExpiry: values.AUTH_ALLOW_NO_EXPIRY,
@@ -96,10 +96,7 @@ function toConfig(values: Variables) {
       timeoutMs: values.UPSTREAM_TIMEOUT_MS,
     },
     sandboxPort: values.SANDBOX_PORT,
-    /** A local sandbox usually has its receiver on the same machine; a sandbox in production can have untrusted callers. */
-    outboundAllowedNetworks:
-      values.OUTBOUND_ALLOWED_NETWORKS ??
-      (isSandbox && values.NODE_ENV !== 'production' ? ['127.0.0.0/8', '::1', 'localhost'] : []),
+    outboundAllowedNetworks: findAllowedNetworks(values),
     imports: { maxBytes: values.IMPORT_MAX_BYTES, timeoutMs: values.IMPORT_TIMEOUT_MS },
     database: { url: values.DATABASE_URL, dataDir: values.DATA_DIR },
     limits: {
@@ -109,9 +106,11 @@ function toConfig(values: Variables) {
       streamsPerCaller: values.STREAMS_PER_CALLER,
       queueLimit: values.QUEUE_LIMIT,
     },
+    creditPrices: values.CREDIT_PRICES,
     timing: {
       pollIntervalMs: values.POLL_INTERVAL_MS,
       readFreshMs: values.READ_FRESH_MS,
+      maxUnknownMs: values.MAX_UNKNOWN_MS,
       maxJobMs: values.MAX_JOB_MS,
       retentionDays: values.RETENTION_DAYS,
     },
@@ -126,4 +125,11 @@ function findPublicUrl(values: Variables): {
   const url = values.PUBLIC_URL ?? publicUrlAt(values.HOST, values.PORT);
   const isKnown = values.PUBLIC_URL !== null || values.PORT > 0;
   return { publicUrl: isKnown ? url : null, publicUrlIsLoopback: isLoopbackUrl(url) };
+}
+
+/** A local sandbox usually has its receiver on the same machine; a sandbox in production can have untrusted callers. */
+function findAllowedNetworks(values: Variables): string[] {
+  const isLocalSandbox = !values.USEAPI_TOKEN && values.NODE_ENV !== 'production';
+  const own = isLocalSandbox ? ['127.0.0.0/8', '::1', 'localhost'] : [];
+  return values.OUTBOUND_ALLOWED_NETWORKS ?? own;
 }

@@ -113,8 +113,13 @@ export class NotFoundError extends Failure {
 export class InsufficientCreditsError extends Failure {
   override readonly code = 'INSUFFICIENT_CREDITS';
 
-  constructor() {
-    super('The account that would make this video has no credits left.');
+  /** @param lacking ACCOUNT: of the account; MAX_CREDITS: the estimated cost is above what the caller accepts */
+  constructor(lacking: 'ACCOUNT' | 'MAX_CREDITS' = 'ACCOUNT') {
+    super(
+      lacking === 'ACCOUNT'
+        ? 'The account that would make this video has too few credits left.'
+        : 'The estimated cost of this lip-sync is above its maxCredits.',
+    );
   }
 }
 

@@ -4,6 +4,7 @@ import type { Database } from './database/connect.ts';
 import type { Jobs } from './database/jobs.ts';
 import { createAccountService } from './domains/accounts/service.ts';
 import { createLipsyncService, type LipsyncOptions } from './domains/lipsyncs/service.ts';
+import { createOwnerService, type EraseStep } from './domains/owners/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
 import { createUploadService, type ImportLimits } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
@@ -52,9 +53,7 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const uploads = createUploadService({
     ...shared,
-    jobs,
-    outbound,
-    imports: { ...config.imports, ...parts.importWaits },
+    ...{ jobs, outbound, imports: { ...config.imports, ...parts.importWaits } },
     accounts,
     publicUrl,
     tokens: uploadTokens(secrets),
@@ -79,9 +78,11 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
       inFlight: config.limits.lipsyncsInFlight,
       queue: config.limits.queueLimit,
     },
+    creditPrices: config.creditPrices ?? [],
     timing: {
       pollMs: config.timing.pollIntervalMs,
       upstreamTimeoutMs: config.upstream.timeoutMs,
+      maxUnknownMs: config.timing.maxUnknownMs,
       maxJobMs: config.timing.maxJobMs,
       defaultJobMs: config.mode === 'sandbox' ? sandboxGuessMs : liveGuessMs,
     },
@@ -91,8 +92,28 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
     ...{ db, now, log },
     limits: { costPerMinute: config.limits.costPerMinute, streams: config.limits.streamsPerCaller },
   });
-  return { freshness, accounts, videos, voices, uploads, webhooks, lipsyncs, quotas };
+  const owners = createOwners(parts, { lipsyncs, uploads, webhooks, quotas });
+  const slices = { accounts, videos, voices, uploads, webhooks, lipsyncs, quotas, owners };
+  return { freshness, ...slices };
 }
+
+/** Each slice erases what it keeps of an owner. */
+function createOwners(
+  { db, jobs, now }: ServiceParts,
+  { lipsyncs, uploads, webhooks, quotas }: ErasingSlices,
+) {
+  const steps: EraseStep[] = [
+    async (tx, owner, limit) => ({ webhooks: await webhooks.eraseDeliveriesOf(tx, owner, limit) }),
+    lipsyncs.eraseBatchOf,
+    lipsyncs.eraseRecordsOf,
+    async (tx, owner, limit) => ({ uploads: await uploads.eraseBatchOf(tx, owner, limit) }),
+    async (tx, owner) => ({ webhookSecrets: await webhooks.eraseSecretsOf(tx, owner) }),
+    async (tx, owner) => ({ usageRecords: await quotas.eraseOf(tx, owner) }),
+  ];
+  return createOwnerService({ db, jobs, now, cancelAllOf: lipsyncs.cancelAllOf, steps });
+}
+
+type ErasingSlices = Pick<Services, 'lipsyncs' | 'uploads' | 'webhooks' | 'quotas'>;
 
 /** Users of the upstream report one to two minutes a job. An assumption: estimates use past jobs as soon as there are some. */
 const liveGuessMs = 90_000;

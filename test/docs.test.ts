@@ -65,6 +65,14 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
     'WEBHOOK_SECRET=whsec_… npx node examples/webhook-receiver.ts',
     { file: 'test/docs/webhook-receiver.test.ts', words: "'whsec_…'" },
   ],
+  ...blocksOf('sh')
+    .filter(({ file }) => file === 'docs/rotation.md')
+    .flatMap(({ block }) => commandsIn(block))
+    .filter((command) => !command.startsWith('node '))
+    .map((command): [string, Place] => [
+      command,
+      { file: 'test/docs/rotation.test.ts', words: 'docs/rotation.md' },
+    ]),
   inACopy('npm run format'),
   inACopy('npm run schema'),
   inACopy('npm run diff'),
@@ -88,6 +96,8 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   ['npm run test:all', { file: 'package.json', words: '"test:all":' }],
   ['npm ci', { file: '.ci/run', words: 'npm ci --no-audit' }],
   ['npm run bench', { file: '.ci/run', words: 'npm run -s bench' }],
+  ['npm run bench -- simulation', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
+  ['npm run bench -- notify', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
   ['npm run bench -- start', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
   ['npm run sandbox', { file: 'package.json', words: 'node src/sandbox/main.ts' }],
   // Takes half an hour; the command in a block is a short form of it.
@@ -317,6 +327,8 @@ describe('names', () => {
       ...[
         'PATH',
         'EBADENGINE',
+        // Of the changelog, which says what replaces it.
+        'WEBHOOK_ALLOWED_NETWORKS',
         'NOTIFY',
         'LISTEN',
         'ID',

@@ -26,15 +26,25 @@ const document = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: 
   __typename ... on CreateLipsyncSuccess { replayed lipsync { id status progress { queuePosition } } }
   ... on LipsyncError { code message } } }`;
 
-type Ask = <Data>(query: string, variables?: object) => Promise<Data>;
+export type Ask = <Data>(query: string, variables?: object) => Promise<Data>;
 type Nodes = { nodes: { id: string }[] };
 type Created = { createLipsync: { lipsync?: { status: string } } };
+type ProgramOptions = { databaseUrl: string; connections: number };
 
 /** The program over HTTP, with every slot of its accounts occupied. */
-export async function startProgram(
+export async function startProgram(sandbox: Sandbox, options: ProgramOptions): Promise<Subject> {
+  const { ask, stop } = await openProgram(sandbox, options);
+  const input = await readInput(ask);
+  const create = async () => createOne(ask, input);
+  await occupySlots(create);
+  return { name: 'createLipsync over HTTP', write: () => createQueued(create), stop };
+}
+
+/** The program as a process of its own. `ask` throws if a response has errors. */
+export async function openProgram(
   sandbox: Sandbox,
-  options: { databaseUrl: string; connections: number },
-): Promise<Subject> {
+  options: ProgramOptions,
+): Promise<{ ask: Ask; pid: number; stop: () => Promise<void> }> {
   const child = spawn(process.execPath, ['--liftoff-only', 'src/main.ts'], {
     cwd: root,
     env: {
@@ -60,18 +70,20 @@ export async function startProgram(
     }
     return answer.data;
   };
-  const input = await readInput(ask);
-  const create = async () => statusOf(await ask<Created>(document, { input }));
-  await occupySlots(create);
   return {
-    name: 'createLipsync over HTTP',
-    write: () => createQueued(create),
+    ask,
+    pid: child.pid ?? 0,
     stop: async () => {
       await pool.close();
       child.kill('SIGTERM');
       await exited;
     },
   };
+}
+
+/** @returns the status after the creation */
+export async function createOne(ask: Ask, input: object): Promise<string> {
+  return statusOf(await ask<Created>(document, { input }));
 }
 
 /** The same without HTTP and GraphQL: the service in this process. Without a URL on PGlite. */

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { endAfterBody } from '../end-after-body.ts';
 import type { Log } from '../log.ts';
+import { isTemporarilyUnavailable } from '../unavailable.ts';
 import { verifyToken } from './token.ts';
 
 /** A callback's body is only a hint, and real ones are short. */
@@ -8,6 +10,8 @@ const maxBytes = 262_144;
 
 /** How long the body is waited for. A real callback arrives together with its headers. */
 const maxWaitMs = 1_000;
+
+const plainText = { 'content-type': 'text/plain' };
 
 const hintShape = z.looseObject({ video_id: z.union([z.string(), z.number()]).transform(String) });
 
@@ -28,26 +32,24 @@ export function createCallbackHandler(parts: {
   ): Promise<void> => {
     const verified = verifyToken(parts.secrets, token, { purpose: 'callback', now: parts.now() });
     if (verified === null) {
-      request.resume();
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('not found\n');
+      endAfterBody(response, { status: 404, text: 'not found\n', headers: plainText });
       return;
     }
     const body = await readBody(request, AbortSignal.timeout(maxWaitMs));
-    sendOk(response, body);
+    sendOk(response);
     try {
       await parts.onCallback(verified.id, readVideoId(body));
     } catch (error) {
       // Nothing is lost: the next poll reads the same state.
-      parts.log.error({ err: error, lipsyncId: verified.id }, 'a callback could not be handled');
+      const level = isTemporarilyUnavailable(error) ? 'warn' : 'error';
+      parts.log[level]({ err: error, lipsyncId: verified.id }, 'a callback could not be handled');
     }
   };
 }
 
-/** A body that is too long or too slow is not read to its end, so its connection can't be used again. */
-function sendOk(response: ServerResponse, body: string | null): void {
+function sendOk(response: ServerResponse): void {
   if (response.headersSent) return;
-  if (body === null) response.setHeader('connection', 'close');
-  response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
+  endAfterBody(response, { status: 200, text: 'ok\n', headers: plainText });
 }
 
 /** The body; null if it is cut off, too long or too slow. */
@@ -61,7 +63,6 @@ function readBody(request: IncomingMessage, timeout: AbortSignal): Promise<strin
       chunks.push(chunk);
       return;
     }
-    request.pause();
     resolve(null);
   });
   request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));

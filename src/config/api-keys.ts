@@ -26,9 +26,9 @@ type ApiKey = z.output<typeof apiKey>;
 
 const isDistinct = (values: readonly string[]) => new Set(values).size === values.length;
 
+/** A name may stand several times: a key and its successor are then valid together, and own the same. */
 const distinctKeys = z
   .array(apiKey)
-  .refine((keys) => isDistinct(keys.map(({ name }) => name)), 'contains a name twice')
   .refine((keys) => isDistinct(keys.map(({ sha256 }) => sha256)), 'contains a key twice');
 
 export const apiKeys = list
@@ -40,7 +40,7 @@ const variable = 'API_KEYS_FILE';
 /**
  * Parses the content of API_KEYS_FILE. An empty file is valid: its last key was removed.
  *
- * @param others the keys of API_KEYS; a name or key must not be in both
+ * @param others the keys of API_KEYS; a name may be in both, a key must not
  * @throws ConfigError
  */
 export function parseApiKeyFile(text: string, others: readonly ReadonlyApiKey[] = []): ApiKey[] {
@@ -50,15 +50,14 @@ export function parseApiKeyFile(text: string, others: readonly ReadonlyApiKey[] 
     const issues = error.issues.map((issue) => ({ ...issue, path: [variable, ...issue.path] }));
     throw new ConfigError(issues.map(describeIssue));
   }
-  const isInApiKeys = (key: ApiKey) =>
-    others.some(({ name, sha256 }) => name === key.name || sha256 === key.sha256);
-  if (data.some(isInApiKeys)) {
-    throw new ConfigError([`${variable} contains a name or key of API_KEYS`]);
+  const hashes = new Set(others.map(({ sha256 }) => sha256));
+  if (data.some(({ sha256 }) => hashes.has(sha256))) {
+    throw new ConfigError([`${variable} contains a key of API_KEYS`]);
   }
   return data;
 }
 
-type ReadonlyApiKey = Readonly<Pick<ApiKey, 'name' | 'sha256'>>;
+type ReadonlyApiKey = Readonly<Pick<ApiKey, 'sha256'>>;
 
 /** Everything that is wrong with the file. Empty if the path is undefined or the file is valid. */
 export function findApiKeyFileProblems(

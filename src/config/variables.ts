@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { apiKeys } from './api-keys.ts';
+import { creditPrices } from './credit-prices.ts';
 import { publicUrlAt } from './public-url.ts';
 import {
   baseUrl,
@@ -12,7 +13,7 @@ import {
   oneOf,
   origins,
   path,
-  secrets,
+  secretsOf,
   wholeNumber,
 } from './shapes.ts';
 
@@ -64,19 +65,15 @@ export const variables = z.object({
   AUTH_AUDIENCE: z.string().nullable().default(null),
   /** Whether a JWT without `exp` is accepted. It is valid as long as its key. Default: false. */
   AUTH_ALLOW_NO_EXPIRY: boolean.default(false),
-  /** The secret that verifies HS256 JWTs, as UTF-8 text that is not decoded. At least 32 bytes (RFC 7518, 3.2). Default: unset. */
-  AUTH_JWT_SECRET: z
-    .string()
-    .refine((secret) => Buffer.byteLength(secret) >= 32, 'must be at least 32 bytes long')
-    .nullable()
-    .default(null),
-  /** Comma-separated `name:sha256-of-key-in-hex:scope scope`. Scopes: lipsync:read lipsync:write videos:read videos:write admin. Default: none. */
+  /** Comma-separated secrets that verify HS256 JWTs, as UTF-8 text that is not decoded: each of them is tried. At least 32 bytes each (RFC 7518, 3.2). Default: unset. */
+  AUTH_JWT_SECRET: secretsOf(32).nullable().default(null),
+  /** Comma-separated `name:sha256-of-key-in-hex:scope scope`. A name may stand several times: all of its keys are valid. Scopes: lipsync:read lipsync:write videos:read videos:write admin. Default: none. */
   API_KEYS: apiKeys.default([]),
   /** Path of a file with further keys in the format of API_KEYS, separated by lines or commas, with `#` comments. Reloaded when it changes. Default: unset. */
   API_KEYS_FILE: path.nullable().default(null),
   /** Comma-separated secrets for callback URLs, upload URLs, permanent URLs and stored webhook secrets, at least 16 bytes each. The first signs and encrypts, all verify and decrypt. Default: one is generated and stored in the database. */
-  CALLBACK_SECRET: secrets.nullable().default(null),
-  /** Path of a JSON object from document ids to documents. If set, no other document is executed. Default: unset, every document is executed. */
+  CALLBACK_SECRET: secretsOf(16).nullable().default(null),
+  /** Path of a JSON object from document ids to documents, of Relay's persisted queries or of Apollo's manifest of persisted queries. If set, no other document is executed. Default: unset, every document is executed. */
   TRUSTED_DOCUMENTS: documents.nullable().default(null),
   /** Which callers can introspect the schema: true (all), authenticated, false (none). Default: true in the sandbox and with ALLOW_ANONYMOUS, otherwise authenticated. */
   INTROSPECTION: oneOf('true', 'authenticated', 'false')
@@ -105,6 +102,8 @@ export const variables = z.object({
   STREAMS_PER_CALLER: wholeNumber().nullable().default(null),
   /** Lip-syncs of all owners that can wait for the upstream. An owner gets a place only while fewer of its own wait than places are free, so one owner takes at most half. Default: 10000. */
   QUEUE_LIMIT: wholeNumber().default(10_000),
+  /** Path of a JSON list of what jobs cost, for estimates and `maxCredits`; `config/credit-prices.ts` has its form. Default: unset, past jobs tell. */
+  CREDIT_PRICES: creditPrices.nullable().default(null),
   /** Milliseconds between two polls of a running job at the upstream. Default: 15000. */
   POLL_INTERVAL_MS: wholeNumber().default(15_000),
   /** Milliseconds for which lists read from the upstream answer queries; 0 = the upstream is always asked. Otherwise the voices are kept for a minute at least. What was done through this server is visible at once. Default: 5000. */
@@ -113,6 +112,8 @@ export const variables = z.object({
   UPSTREAM_TIMEOUT_MS: wholeNumber().default(30_000),
   /** Whether `Video.permanentUrl` gives URLs of this server that redirect to a video's file, for whoever has them. Default: true. */
   PERMANENT_URLS: boolean.default(true),
+  /** Milliseconds for which the job of a POST without a clear answer is searched for. The lip-sync fails when they have passed and the scheduler and the list of videos were each read three times, at the latest after MAX_JOB_MS. Default: 600000, ten minutes. */
+  MAX_UNKNOWN_MS: wholeNumber().default(600_000),
   /** Milliseconds after which a submitted lip-sync that has not ended fails. Default: 7200000, two hours. */
   MAX_JOB_MS: wholeNumber().default(7_200_000),
   /** Days that a finished lip-sync and its events are kept, 1 to 36500. Default: 30. */

@@ -107,7 +107,9 @@ class Embedded implements Database {
     this.#scope.assertOutside('transaction()');
     return await retryConflicts(() =>
       this.#pglite.transaction((connection) =>
-        this.#scope.run((text, params) => runQuery(connection, text, params), work),
+        this.#scope.run((text, params) => runQuery(connection, text, params), work, {
+          isPipelined: false,
+        }),
       ),
     );
   }

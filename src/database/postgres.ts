@@ -1,6 +1,7 @@
 import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { Log } from '../log.ts';
-import { errorCodeOf, isStatementRejected } from './failures.ts';
+import { TemporarilyUnavailableError } from '../unavailable.ts';
+import { errorCodeOf, isStatementRejected, isTransient } from './failures.ts';
 import { Notifications } from './notifications.ts';
 import { planSettings } from './plan-settings.ts';
 import type { Database, Listener, Row, Sql, TransactionOptions } from './sql.ts';
@@ -42,6 +43,25 @@ async function configureSession(client: ClientBase): Promise<void> {
   );
 }
 
+/**
+ * A statement that the server rejected keeps its error. Any other error is of the connection: it could not be made, was lost,
+ * or did not answer in time.
+ */
+async function reportOutage<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw isStatementRejected(error) ? error : new TemporarilyUnavailableError(error);
+  }
+}
+
+/** Also for a rejection that a later attempt would not meet, such as a conflict or too few resources. */
+function reportTransient(error: unknown): unknown {
+  return isStatementRejected(error) && isTransient(error)
+    ? new TemporarilyUnavailableError(error)
+    : error;
+}
+
 async function runQuery<R extends Row>(
   { client, timeoutMs = answerTimeoutMs }: { client: ClientBase; timeoutMs?: number | undefined },
   text: string,
@@ -50,16 +70,16 @@ async function runQuery<R extends Row>(
   if (params.length === 0) {
     // Neither the timeout nor that several statements return a list of results is declared by the types.
     const query = { text, query_timeout: timeoutMs };
-    const results: unknown = await client.query<R>(query);
+    const results: unknown = await reportOutage(client.query<R>(query));
     return [results].flat().flatMap((result) => (result as { rows: R[] }).rows);
   }
-  const result = await client.query<R>(text, params.map(encodeParam));
-  return result.rows;
+  const values = params.map(encodeParam);
+  return (await reportOutage(client.query<R>(text, values))).rows;
 }
 
 /** PostgreSQL answers COMMIT of a failed transaction with "ROLLBACK" and without an error. */
 async function commit(client: ClientBase): Promise<void> {
-  const { command } = await client.query('commit');
+  const { command } = await reportOutage(client.query('commit'));
   if (command !== 'COMMIT') {
     throw new Error('The transaction was rolled back because one of its statements failed.');
   }
@@ -79,7 +99,7 @@ class Postgres implements Database {
 
   async query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
     this.#scope.assertOutside('query()');
-    const client = await this.#pool.connect();
+    const client = await reportOutage(this.#pool.connect());
     try {
       const rows = await runQuery<R>({ client }, text, params);
       client.release();
@@ -88,7 +108,7 @@ class Postgres implements Database {
       // A script without parameters can have opened a transaction before it failed.
       const isReusable = isStatementRejected(error) && params !== undefined && params.length > 0;
       client.release(!isReusable);
-      throw error;
+      throw reportTransient(error);
     }
   }
 
@@ -98,7 +118,11 @@ class Postgres implements Database {
   ): Promise<T> {
     this.#scope.assertOutside('transaction()');
     const begin = lock === undefined ? 'begin' : `begin; select pg_advisory_xact_lock(${lock})`;
-    return await retryConflicts(() => this.#attempt(begin, work, answerTimeoutMs));
+    try {
+      return await retryConflicts(() => this.#attempt(begin, work, answerTimeoutMs));
+    } catch (error) {
+      throw reportTransient(error);
+    }
   }
 
   async #attempt<T>(
@@ -106,19 +130,27 @@ class Postgres implements Database {
     work: (tx: Sql) => Promise<T>,
     timeoutMs: number | undefined,
   ): Promise<T> {
-    const client = await this.#pool.connect();
+    const client = await reportOutage(this.#pool.connect());
+    // Not awaited: the first statements of `work` are sent with it. If it fails, they fail as a consequence.
+    const begun = reportOutage(client.query(begin));
+    begun.catch(() => undefined);
     try {
-      await client.query(begin);
       const result = await this.#scope.run(
         (text, params) => runQuery({ client, timeoutMs }, text, params),
         work,
+        { isPipelined: true },
       );
+      await begun;
       await commit(client);
       client.release();
       return result;
     } catch (error) {
+      const cause = await begun.then(
+        () => error,
+        (failure: unknown) => failure,
+      );
       await this.#rollBack(client);
-      throw error;
+      throw cause;
     }
   }
 
@@ -171,6 +203,8 @@ export async function openPostgres(options: {
     max: poolSize,
     idleTimeoutMillis: 30_000,
     onConnect: configureSession,
+    // Statements of a transaction that do not wait for each other share a round trip.
+    pipeline: true,
   });
   pool.on('error', (error) => log.warn({ err: error }, 'lost an idle connection to the database'));
   const database = new Postgres(pool, new Notifications(config, log));

@@ -32,16 +32,25 @@ export class TransactionScope {
     }
   }
 
-  /** @param run executes one statement. The statements of a transaction are sent one at a time. */
-  async run<T>(run: Sql['query'], work: (tx: Sql) => Promise<T>): Promise<T> {
+  /**
+   * @param run executes one statement
+   * @param options.isPipelined `run` keeps the order of its calls, also without waiting. Otherwise one statement is sent at a
+   * time
+   */
+  async run<T>(
+    run: Sql['query'],
+    work: (tx: Sql) => Promise<T>,
+    { isPipelined }: { isPipelined: boolean },
+  ): Promise<T> {
     // Code that `work` started without awaiting it keeps this store. It can use the database again after the transaction.
     const store = { isOpen: true };
     let last: Promise<unknown> = Promise.resolve();
     const tx: Sql = {
       query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
         if (!store.isOpen) return Promise.reject(new Error('This transaction has ended.'));
-        const result = last.then(() => run<R>(text, params));
-        last = result.catch(() => undefined);
+        const result = isPipelined ? run<R>(text, params) : last.then(() => run<R>(text, params));
+        const settled = result.then(ignore, ignore);
+        last = isPipelined ? Promise.all([last, settled]) : settled;
         return result;
       },
     };
@@ -54,3 +63,5 @@ export class TransactionScope {
     }
   }
 }
+
+function ignore(): void {}

@@ -34,7 +34,8 @@ const codeDescriptions: Record<FailureCode, string> = {
   UPSTREAM_UNAUTHORIZED: "The video service rejected this server's credentials.",
   SUBSCRIPTION_EXPIRED: "The operator's subscription to the video service has expired.",
   NOT_FOUND: 'The object does not exist, or it belongs to another owner.',
-  INSUFFICIENT_CREDITS: 'The account has no credits left.',
+  INSUFFICIENT_CREDITS:
+    'The account has too few credits, or the estimated cost is above `maxCredits`.',
   CONTENT_MODERATED: "The video service's moderation rejected the content.",
   RATE_LIMITED: 'The video service has no free capacity right now.',
   ACCOUNT_PENDING: 'The account is on hold until the operator reconnects it.',

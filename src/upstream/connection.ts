@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import { buildConnector, Client, type Dispatcher, Pool } from 'undici';
 import { redactToken } from './errors.ts';
 import { type ExchangeTimeout, exchange, type HttpResponse, type NoResponse } from './exchange.ts';
-import { isSuccess } from './response.ts';
 
 // Equal reads are coalesced and polls read lists, so more connections than this at once mean that the upstream hangs.
 const maxPooledConnections = 32;
@@ -95,14 +94,14 @@ export class Connection {
     await Promise.all(this.#unpooled);
   }
 
-  /** Redacts our token in error responses: their text reaches callers, rows and the log. */
+  /** Redacts our token: texts of responses, such as prompts and URLs, reach callers, rows and the log. */
   async #exchange(
     dispatcher: Dispatcher,
     request: Dispatcher.DispatchOptions,
     timeout: ExchangeTimeout,
   ): Promise<HttpResponse | NoResponse> {
     const outcome = await exchange(dispatcher, request, timeout);
-    if (outcome.kind === 'no-response' || isSuccess(outcome.status)) return outcome;
+    if (outcome.kind === 'no-response') return outcome;
     return { ...outcome, text: redactToken(outcome.text, this.#token) };
   }
 

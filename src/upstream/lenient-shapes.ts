@@ -12,7 +12,10 @@ function lenient<T>(read: (value: unknown) => T) {
 /** Trimmed, never empty. */
 export const lenientText = lenient(readText);
 
-/** An id as text. A number past 2^53 has lost digits in `JSON.parse` and cannot be used as an id. */
+/**
+ * An id or e-mail as text. A number past 2^53 has lost digits in `JSON.parse` and cannot be used as an id. Nor can a text
+ * that the database rejects or stores as another: one such id in a list would fail the whole list.
+ */
 export const lenientId = lenient(readId);
 
 export const lenientNumber = lenient(readNumber);
@@ -40,7 +43,10 @@ export const lenientUrl = lenient((value) => {
   return text !== null && /^https?:\/\/\S+$/i.test(text) ? text : null;
 });
 
-/** ISO 8601 with or without milliseconds and zone; without a zone it is UTC. Year 1 is Go's zero time and gives null. */
+/**
+ * ISO 8601 with or without milliseconds and zone; without a zone it is UTC. Year 1 is Go's zero time and gives
+ * null, and so does a year that RFC 3339 or PostgreSQL does not have.
+ */
 export const lenientDate = lenient(readDate);
 
 /** The object in a field, or {} where the field is missing or not an object. */
@@ -93,16 +99,27 @@ function readText(value: unknown): string | null {
   if (typeof value === 'number' && Number.isFinite(value)) {
     return String(value);
   }
-  return typeof value === 'string' ? value.trim() || null : null;
+  // PostgreSQL rejects U+0000, and half a surrogate pair would be stored as another text.
+  return typeof value === 'string'
+    ? value.replaceAll('\0', '').toWellFormed().trim() || null
+    : null;
 }
 
 function readId(value: unknown): string | null {
   if (typeof value === 'number') {
     return Number.isSafeInteger(value) && value > 0 ? String(value) : null;
   }
+  if (typeof value === 'string' && !isStorableId(value.trim())) return null;
   const text = readText(value);
   // `original_video_id` is 0 for a video without an original.
   return text === '0' ? null : text;
+}
+
+/** The longest text that requests contain as an id, and short enough for an index of PostgreSQL. */
+const maxIdLength = 512;
+
+function isStorableId(text: string): boolean {
+  return text.length <= maxIdLength && text.isWellFormed() && !/\p{Cc}/u.test(text);
 }
 
 function readNumber(value: unknown): number | null {
@@ -122,5 +139,6 @@ function readDate(value: unknown): Date | null {
   }
   const hasZone = /(?:z|[+-]\d\d:?\d\d)$/i.test(value) || value.length === '2024-01-01'.length;
   const date = new Date(hasZone ? value : `${value}Z`);
-  return Number.isNaN(date.getTime()) ? null : date;
+  const year = date.getUTCFullYear();
+  return year >= 1 && year <= 9999 ? date : null;
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { isConflict, isUniqueViolation } from '../../src/database/failures.ts';
-import { silentLog, testDatabase, testStorage } from '../support/database.ts';
+import { postgresUrl, silentLog, testDatabase, testStorage } from '../support/database.ts';
 
 let db: Database;
 beforeAll(async () => {
@@ -92,6 +92,29 @@ describe('transaction', () => {
     );
     expect(rows.flat()).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
   });
+
+  it('throws the error of the first statement that failed, also if others were sent with it', async () => {
+    const attempt = db.transaction((tx) =>
+      Promise.all([
+        tx.query('insert into notes values (1, $1)', ['a']),
+        tx.query('select nonsense'),
+        tx.query('select 1'),
+      ]),
+    );
+    await expect(attempt).rejects.toThrow('nonsense');
+    expect(await bodies()).toEqual([]);
+    expect(await db.query('select 1 as a')).toEqual([{ a: 1 }]);
+  });
+
+  // The embedded database runs one transaction at a time and takes no lock.
+  it.runIf(postgresUrl)(
+    'throws the error of the lock, not of the statements sent with it',
+    async () => {
+      const attempt = db.transaction((tx) => tx.query('select 1'), { lock: Number.NaN });
+      await expect(attempt).rejects.toThrow(/nan/i);
+      expect(await db.query('select 1 as a')).toEqual([{ a: 1 }]);
+    },
+  );
 
   it('rolls back a statement that was not awaited if the work throws', async () => {
     const attempt = db.transaction(async (tx) => {

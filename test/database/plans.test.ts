@@ -30,6 +30,7 @@ const { owner } = keys.headers;
 let storage: TestStorage;
 let sandboxDir: string;
 let video: string;
+let accountId: string;
 let recorded: ReturnType<typeof recordReads>;
 let app: LipsyncApp;
 
@@ -55,7 +56,9 @@ beforeAll(async () => {
   const first = await start((db) => db);
   [video = ''] = await first.listVideoIds(undefined, keys.headers.admin);
   const sourceKey = keyOf('Video', video) ?? '';
-  const history = { owner: 'key:owner', count, sourceKey };
+  const [account] = await first.db.query<{ id: string }>('select id from accounts');
+  accountId = account?.id ?? '';
+  const history = { owner: 'key:owner', count, sourceKey, accountId };
   await fillHistory(first.db, { ...history, to: 1_000 });
   await vacuumChangedTables(first.db);
   await fillHistory(first.db, { ...history, from: 1_001 });
@@ -136,6 +139,49 @@ async function readLists(): Promise<void> {
     ['videos', [null, { statuses: ['COMPLETED'] }, { statuses: ['FAILED', 'QUEUED'] }, time]],
   ];
   for (const [field, each] of filters) for (const filter of each) await readPages(field, filter);
+}
+
+/** What admins read of all owners, and the usage and the estimates of one. */
+async function readForAdmins(): Promise<void> {
+  const query = `query ($first: Int, $after: String, $last: Int, $before: String, $filter: AdminLipsyncFilter) {
+    allLipsyncs(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
+      nodes { id owner sourceVideo { id } } ${pageInfo} } }`;
+  const read = async (range: object, filter: object) =>
+    (await app.askForData<{ allLipsyncs: Page }>(query, { ...range, filter }, keys.headers.admin))
+      .allLipsyncs.pageInfo;
+  const account = { accountId: encodeId('Account', accountId) };
+  const time = { createdAfter: daysAgo(20), createdBefore: daysAgo(10) };
+  for (const target of [{}, account, { owner: 'key:owner' }, { owner: 'key:owner', ...account }]) {
+    for (const more of [
+      {},
+      { statuses: ['COMPLETED'] },
+      { statuses: ['QUEUED', 'FAILED'] },
+      time,
+    ]) {
+      const filter = { ...target, ...more };
+      const newest = await read({ first: 20 }, filter);
+      await read({ first: 20, after: newest.endCursor }, filter);
+      await read({ last: 20 }, filter);
+      const middle = await read({ first: 20 }, { createdBefore: daysAgo(15), ...filter });
+      await read({ first: 20, after: middle.endCursor }, filter);
+      await read({ last: 20, before: middle.startCursor }, filter);
+    }
+  }
+  // Of an account that made none: the rows of the owner are not searched for it.
+  const other = encodeId('Account', 'AAAAAAAAAAAA');
+  await read({ first: 20 }, { owner: 'key:owner', accountId: other });
+  await app.askForData(
+    'query ($from: DateTime) { usage(owner: "key:owner", from: $from) { credits } }',
+    { from: daysAgo(360) },
+    keys.headers.admin,
+  );
+  const estimate = await app.askForData(
+    `query ($speech: LipsyncSpeechInput!) { viewer { usage { created } }
+       estimateLipsync(input: { speech: $speech }) { ... on LipsyncQuote { credits sampleCount } } }`,
+    { speech: { script: { text: 'Good evening.' } } },
+    owner,
+  );
+  expect(estimate).toMatchObject({ estimateLipsync: { credits: 20, sampleCount: 50 } });
 }
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
@@ -269,6 +315,7 @@ describe(`with ${count} finished lip-syncs of one owner from one video`, () => {
         return recorded;
       });
       await readLists();
+      await readForAdmins();
       await readById(run);
       await changeLipsyncs(run);
       await erase();

@@ -9,7 +9,9 @@ import { usePrograms } from './programs.ts';
 const programs = usePrograms();
 
 /** Read before a POST is held: the read of the videos would wait behind a program that stops. */
-const newestVideo = async (client: GraphQLClient) => ({ id: (await readVideoIds(client)).at(-1) });
+const newestVideo = async (client: GraphQLClient) => ({
+  videoId: (await readVideoIds(client)).at(-1),
+});
 
 const watchDocument =
   'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';

@@ -22,8 +22,8 @@ function signWith(secret: string): Promise<string> {
 }
 
 const jwtSecrets = [
-  'the first secret of JWTs, long enough',
-  'the second one, which is long enough',
+  'the first secret of JWTs which is long',
+  'the second secret of JWTs which is long',
 ];
 const before = {
   API_KEYS: key('web', 'the-old-key'),

@@ -65,6 +65,7 @@ const failures: Record<string, string[]> = {
   CreateLipsyncsResult: [...access, 'InvalidInput'],
   CreateUploadResult: [...access, 'InvalidInput', 'QuotaExceeded'],
   DeleteLipsyncResult: [...access, 'InvalidInput', 'NotFound'],
+  DeleteUploadResult: [...access, 'InvalidInput', 'NotFound'],
   DeleteVideoResult: [...access, ...upstream, 'AccountPending', 'InvalidInput', 'NotFound'],
   LipsyncProgressResult: [...access, 'InvalidInput', 'NotFound', 'QuotaExceeded'],
   LipsyncsProgressResult: [...access, 'InvalidInput', 'NotFound', 'QuotaExceeded'],

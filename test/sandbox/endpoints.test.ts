@@ -27,7 +27,7 @@ describe('lip-syncs', () => {
       body: { audio_path, video_id },
     });
     expect(reply.status).toBe(200);
-    expect(Object.keys(reply.json)).toEqual(['video_id']);
+    expect(Object.keys(reply.json)).toEqual(['video_id', 'cost_credits']);
     expect(reply.json.video_id).toMatch(
       /^user:1001-pixverse:studio@sandbox\.example-video:\d{15}$/,
     );
@@ -35,6 +35,19 @@ describe('lip-syncs', () => {
     expect(item).toMatchObject({ video_status: 1, video_status_name: 'COMPLETED' });
     expect(item.original_video_id).toBe(video_id);
     expect(item.lip_sync).toBeNull();
+  });
+
+  it('of the documentation of 2024 contain no cost, and none contain it with the switch off', async () => {
+    const sandbox = await openSandbox();
+    const video_id = await sourceId(sandbox);
+    const keysOf = async () =>
+      Object.keys(
+        (await ask(sandbox, 'POST /videos/lipsync', { body: { video_id, prompt: 'A' } })).json,
+      );
+    await control(sandbox, 'PUT /switches', { costCredits: false });
+    expect(await keysOf()).toEqual(['video_id']);
+    await control(sandbox, 'PUT /switches', { costCredits: null, profile: '2024-12' });
+    expect(await keysOf()).toEqual(['video_id']);
   });
 
   it('accepts multipart, with numbers and booleans as text', async () => {

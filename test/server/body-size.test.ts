@@ -1,12 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { signToken } from '../../src/callbacks/token.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+
+const secret = 'a secret of this test only';
 
 let it: TestApp;
 beforeAll(async () => {
-  it = await startTestApp();
+  it = await startTestApp({ env: { CALLBACK_SECRET: secret } });
 });
 afterAll(() => it?.stop());
 
@@ -18,11 +22,39 @@ async function readAnswer(sent: ReturnType<typeof request>) {
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   let text = '';
   for await (const chunk of response) text += String(chunk);
-  return { status: response.statusCode, code: JSON.parse(text).errors?.[0]?.extensions.code };
+  const body = text.startsWith('{') ? JSON.parse(text) : {};
+  return { status: response.statusCode, code: body.errors?.[0]?.extensions.code };
 }
 
 const send = (path: string, headers: OutgoingHttpHeaders, method = 'POST') =>
   request(`${it.url}${path}`, { method, headers, agent: false });
+
+/** Sends 30 MB, and reads the answer only then. Fails on any error of the connection. */
+async function sendAll(
+  path: string,
+  {
+    headers,
+    isAnnounced,
+    method,
+  }: { headers: OutgoingHttpHeaders; isAnnounced: boolean; method?: string },
+) {
+  const body = Buffer.alloc(megabytes(30), 'x');
+  const length = isAnnounced ? { 'content-length': body.byteLength } : {};
+  const sent = send(path, { ...headers, ...length }, method);
+  const errors: Error[] = [];
+  sent.on('error', (error) => errors.push(error));
+  const flushed = once(sent, 'finish');
+  const answer = readAnswer(sent);
+  if (isAnnounced) sent.end(body);
+  else {
+    for (let at = 0; at < body.byteLength; at += 65_536) sent.write(body.subarray(at, at + 65_536));
+    sent.end();
+  }
+  await flushed;
+  const read = await answer;
+  expect(errors).toEqual([]);
+  return read;
+}
 
 const rejected = { status: 413, code: 'REQUEST_TOO_LARGE' };
 
@@ -60,29 +92,44 @@ describe('refuses', () => {
   });
 
   test.each([
+    ['JSON with content-length', '/graphql', json, true],
+    ['JSON in chunks', '/graphql', json, false],
+    ['a form in chunks', '/graphql', form, false],
+    ['a callback with content-length', '/callbacks/x', json, true],
+  ])('30 MB of %s: a client that first sends everything can read the answer', async (...row) => {
+    const [, path, headers, isAnnounced] = row;
+    expect(await sendAll(path, { headers, isAnnounced })).toEqual(rejected);
+  });
+
+  test('30 MB with Expect: 100-continue, also of a client that does not wait', async () => {
+    const headers = { ...json, expect: '100-continue' };
+    expect(await sendAll('/graphql', { headers, isAnnounced: true })).toEqual(rejected);
+  });
+
+  // The size of an upload and of a callback is not limited by their door, so a body in chunks gets another answer.
+  test('30 MB in chunks for a callback, an unknown path and a probe, with a readable answer', async () => {
+    const chunked = { headers: json, isAnnounced: false };
+    const token = signToken([secret], { purpose: 'callback', id: randomUUID() });
+    expect(await sendAll(`/callbacks/${token}`, chunked)).toMatchObject({ status: 200 });
+    expect(await sendAll('/callbacks/x', chunked)).toMatchObject({ status: 404 });
+    expect(await sendAll('/nothing', chunked)).toMatchObject({ status: 404 });
+    expect(await sendAll('/livez', chunked)).toMatchObject({ status: 405 });
+  });
+
+  test.each([
     ['with content-length', true],
     ['in chunks', false],
-  ])(
-    '30 MB %s: a client that first sends everything can read the answer',
-    async (_, isAnnounced) => {
-      const body = Buffer.alloc(megabytes(30), 'x');
-      const length = isAnnounced ? { 'content-length': body.byteLength } : {};
-      const sent = send('/graphql', { ...json, ...length });
-      const errors: Error[] = [];
-      sent.on('error', (error) => errors.push(error));
-      const flushed = once(sent, 'finish');
-      const answer = readAnswer(sent);
-      if (isAnnounced) sent.end(body);
-      else {
-        for (let at = 0; at < body.byteLength; at += 65_536)
-          sent.write(body.subarray(at, at + 65_536));
-        sent.end();
-      }
-      await flushed;
-      expect(await answer).toEqual(rejected);
-      expect(errors).toEqual([]);
-    },
-  );
+  ])('30 MB %s for an upload of 1 kB, with a readable answer', async (_, isAnnounced) => {
+    const { data } = await it.ask<{ createUpload: { uploadUrl: string } }>(
+      `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav", size: 1000 }) {
+        ... on CreateUploadSuccess { uploadUrl } } }`,
+    );
+    const url = new URL(data?.createUpload.uploadUrl ?? '');
+    const headers = { 'content-type': 'audio/wav' };
+    const answer = await sendAll(url.pathname, { headers, isAnnounced, method: 'PUT' });
+    // The size is wrong, not above a limit.
+    expect(answer).toMatchObject({ status: 400 });
+  });
 
   test('30 MB with Expect: 100-continue, without permission to send', async () => {
     const headers = { ...json, 'content-length': megabytes(30), expect: '100-continue' };

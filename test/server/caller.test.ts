@@ -18,7 +18,7 @@ const closed: AuthenticatorOptions = {
   allowAnonymous: false,
   anonymousIsAdmin: false,
   jwksUrl: null,
-  jwtSecret: null,
+  jwtSecrets: null,
   issuer: null,
   audience: null,
   allowsNoExpiry: false,
@@ -26,7 +26,7 @@ const closed: AuthenticatorOptions = {
   log: createLog('debug', { write: (line) => void lines.push(line) }),
   now: () => now,
 };
-const bySecret = { ...closed, jwtSecret };
+const bySecret = { ...closed, jwtSecrets: [jwtSecret] };
 const claims = { iss: 'https://id.example.com', sub: 'ada', exp: nowSeconds + 60 };
 
 function signHs256(payload: JWTPayload, secret = jwtSecret) {

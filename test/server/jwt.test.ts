@@ -49,7 +49,7 @@ beforeEach(async () => {
   };
   options = {
     jwksUrl: `http://127.0.0.1:${port}/keys`,
-    jwtSecret: null,
+    jwtSecrets: null,
     issuer,
     audience,
     allowsNoExpiry: false,
@@ -75,9 +75,26 @@ describe('works', () => {
   });
 
   test('accepts tokens of a secret and of a key set side by side', async () => {
-    const verify = createJwtVerifier({ ...options, jwtSecret: Buffer.from(oct).toString() });
+    const verify = createJwtVerifier({ ...options, jwtSecrets: [Buffer.from(oct).toString()] });
     expect(await verify(await sign('HS256', 'any', oct))).toMatchObject({ sub: 'ada' });
     expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toMatchObject({ sub: 'ada' });
+  });
+
+  test('accepts tokens of every listed secret, and of no other', async () => {
+    const secrets = ['first', 'second', 'third'].map((name) => name.padEnd(32, '.'));
+    const sign = (secret: string) =>
+      new SignJWT({ sub: 'ann', exp: 4_000_000_000 })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode(secret));
+    const verify = createJwtVerifier({
+      ...options,
+      issuer: null,
+      audience: null,
+      jwksUrl: null,
+      jwtSecrets: secrets.slice(0, 2),
+    });
+    const claims = await Promise.all(secrets.map(async (secret) => verify(await sign(secret))));
+    expect(claims.map((each) => each?.sub)).toEqual(['ann', 'ann', undefined]);
   });
 });
 
@@ -122,7 +139,7 @@ describe('refuses', () => {
 
 describe('keeps out', () => {
   test('a token that was valid before, once it has expired', async () => {
-    const verify = createJwtVerifier({ ...options, jwtSecret: Buffer.from(oct).toString() });
+    const verify = createJwtVerifier({ ...options, jwtSecrets: [Buffer.from(oct).toString()] });
     for (const token of [
       await sign('ES256', 'ec', ec.privateKey),
       await sign('HS256', 'any', oct),
@@ -150,7 +167,7 @@ describe('keeps out', () => {
     const text = new TextEncoder().encode(await exportSPKI(rsa.publicKey));
     const verify = createJwtVerifier(options);
     expect(await verify(await sign('HS256', 'rsa', text))).toBeNull();
-    const withSecret = createJwtVerifier({ ...options, jwtSecret: 'x'.repeat(32) });
+    const withSecret = createJwtVerifier({ ...options, jwtSecrets: ['x'.repeat(32)] });
     expect(await withSecret(await sign('HS256', 'rsa', text))).toBeNull();
   });
 

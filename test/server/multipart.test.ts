@@ -107,6 +107,18 @@ describe('works', () => {
     const { data } = await post(formOf(partsWith(wavFile(megabyte / 2))), invalidToken);
     expect(data.uploadAudio).toMatchObject({ code: 'NOT_AUTHENTICATED' });
   });
+
+  test('a map can name a list item that is null and a field that is missing', async () => {
+    const query = 'query ($ids: [ID!]!, $id: ID!) { nodes(ids: $ids) { id } node(id: $id) { id } }';
+    const { data, text } = await post(
+      formOf([
+        ['operations', JSON.stringify({ query, variables: { ids: [null] } })],
+        ['map', JSON.stringify({ 0: ['variables.ids.0', 'variables.id'] })],
+        ['0', 'no id'],
+      ]),
+    );
+    expect(data, text).toEqual({ nodes: [null], node: null });
+  });
 });
 
 describe('refuses', () => {
@@ -240,6 +252,27 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
+  // The first two once blocked the process for minutes, for a client without a token.
+  test.each([
+    ['an item beyond the end of a list', 'variables.ids.99999999'],
+    ['the length of a list', 'variables.ids.length'],
+    ['a property of a text', 'variables.text.length'],
+    ['a place that has a value', 'variables.text'],
+    ['places below one that is missing', `variables${'.a'.repeat(1_000)}`],
+    ['a prototype', 'variables.__proto__.file'],
+  ])('a map with %s', async (_, path) => {
+    const query = 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }';
+    const { status, code } = await post(
+      formOf([
+        ['operations', JSON.stringify({ query, variables: { ids: [], text: 'a' } })],
+        ['map', JSON.stringify({ 0: [path] })],
+        ['0', '99999999'],
+      ]),
+      invalidToken,
+    );
+    expect([status, code]).toEqual([400, 'BAD_REQUEST']);
+  });
+
   test.each(['""', '"a"', '7', 'true', '[]'])(
     'operations that are %s, as BAD_REQUEST and not as an error of this server',
     async (text) => {

@@ -9,6 +9,8 @@ export type History = {
   to?: number;
   /** The video from which all of them were made: the key of `VideoIds`. */
   sourceKey: string;
+  /** The account that made them. Default: none is known. */
+  accountId?: string;
 };
 
 const video = (key: string): StoredVideo => ({
@@ -33,11 +35,11 @@ const video = (key: string): StoredVideo => ({
 /**
  * Finished lip-syncs of one owner, all made from one video, with the rows that the program leaves for them: a result, two
  * events and an idempotency key each, a webhook for every fourth and an upload for every fifth. They ended one after another
- * in the time from 29 days to 25 hours ago; every 40th FAILED. All have the reference `campaign`. Writes no statistics.
+ * in the time from 29 days to 25 hours ago; every 40th FAILED. Each cost 20 credits. All have the reference `campaign`. Writes no statistics.
  */
 export async function fillHistory(
   db: Database,
-  { owner, count, from = 1, to = count, sourceKey }: History,
+  { owner, count, from = 1, to = count, sourceKey, accountId }: History,
 ) {
   const numbers = `generate_series(${from}, ${to}) n`;
   const at = `date_trunc('milliseconds', now() - interval '25 hours' - (${count} - n) * interval '27 days' / ${count})`;
@@ -66,14 +68,15 @@ export async function fillHistory(
   await db.query(
     `insert into lipsyncs (id, owner, status, sequence, reference, text, source_video_id, result_video_id,
        idempotency_key, fingerprint, upstream_video_id, logged_percent, failure,
-       created_at, claimed_at, submitted_at, finished_at, turn, callback_url)
+       created_at, claimed_at, submitted_at, finished_at, turn, callback_url, account_id, credits_charged)
      select ${id}, $1, case when ${isFailed} then 'FAILED' else 'COMPLETED' end, 2, 'campaign',
        'Good evening, number ' || n, $2, case when not ${isFailed} then 'result00-' || n end,
        'key ' || n, 'none', 'upstream-' || n, 100,
        case when ${isFailed} then '{"code": "GENERATION_FAILED", "message": "It failed."}'::jsonb end,
-       ${at}, ${at}, ${at}, ${at} + interval '1 minute', nextval('turns'), 'https://receiver.example/hook'
+       ${at}, ${at}, ${at}, ${at} + interval '1 minute', nextval('turns'), 'https://receiver.example/hook', $3,
+       20
      from ${numbers}`,
-    [owner, sourceKey],
+    [owner, sourceKey, accountId ?? null],
   );
   await db.query(
     `insert into lipsync_events (lipsync_id, sequence, status, percent, source, occurred_at)

@@ -23,6 +23,7 @@ const historyTables: ReadonlySet<string> = new Set([
   'uploads',
   'erasures',
   'refusals',
+  'usage_days',
 ]);
 
 /** A statement is explained this often for each shape of its parameters: the first time there may be no live work. */

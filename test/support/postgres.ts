@@ -62,8 +62,12 @@ export async function dropDatabase(adminUrl: string, url: string): Promise<void>
   await runAsAdmin(adminUrl, `drop database if exists ${databaseOf(url)} with (force)`);
 }
 
-/** Starts a real PostgreSQL from an npm package, without any installation. Takes about 2 s. */
-export async function startPostgres(): Promise<PostgresServer> {
+/**
+ * Starts a real PostgreSQL from an npm package, without any installation. Takes about 2 s.
+ *
+ * @param options.fsync whether a commit waits for the disk, as in production. Default false
+ */
+export async function startPostgres({ fsync = false } = {}): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'lipsync-postgres-'));
   const port = await findFreePort();
   const output: string[] = [];
@@ -76,7 +80,10 @@ export async function startPostgres(): Promise<PostgresServer> {
     // PostgreSQL refuses to run as root, which containers and CI often are.
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C', '--no-sync'],
-    postgresFlags: ['-c', 'fsync=off', '-c', 'max_connections=300', '-c', 'shared_buffers=64MB'],
+    postgresFlags: [
+      ...['-c', `fsync=${fsync ? 'on' : 'off'}`],
+      ...['-c', 'max_connections=300', '-c', 'shared_buffers=64MB'],
+    ],
     onLog: (line) => output.push(String(line)),
     onError: (line) => output.push(String(line)),
   });

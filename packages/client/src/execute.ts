@@ -37,16 +37,19 @@ export async function executeWithRetry<T extends Member, Variables extends Opera
   // Throws for an invalid URL now, because a retry would not help.
   resolveUrl(server);
   for (let failures = 1; ; failures += 1) {
+    let minDelayMs = 0;
     try {
       return readUnionMember<T>(await executeOnce(server, operation, signal), known);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof LipsyncRequestError) throw error;
+      minDelayMs = minDelayOf(error);
       if (failures >= attempts) {
         throw new LipsyncConnectionError('The server does not answer.', { cause: error });
       }
     }
-    await waitUnlessAborted(delayAfter(failures, server.backOff), signal);
+    const delayMs = Math.max(delayAfter(failures, server.backOff), minDelayMs);
+    await waitUnlessAborted(delayMs, signal);
   }
 }
 
@@ -63,6 +66,24 @@ async function executeOnce(
   return readResponse(response);
 }
 
+/** A longer `Retry-After` does not delay a retry further: it is meant for crawlers. */
+const maxRetryAfterSeconds = 30;
+
+/** An answer that a retry may improve. */
+class ServerError extends Error {
+  readonly minDelayMs: number;
+
+  constructor({ status, headers }: Response) {
+    super(`The server answered with status ${status}.`);
+    const seconds = Number(headers.get('retry-after'));
+    this.minDelayMs = 1_000 * (seconds > 0 ? Math.min(seconds, maxRetryAfterSeconds) : 0);
+  }
+}
+
+function minDelayOf(error: unknown): number {
+  return error instanceof ServerError ? error.minDelayMs : 0;
+}
+
 /** Request timeout and rate limit, usually of a proxy. */
 const retryableStatuses = [408, 429];
 
@@ -72,7 +93,7 @@ const retryableStatuses = [408, 429];
 export async function readResponse(response: Response): Promise<ExecutionResult> {
   const text = await response.text();
   const { status } = response;
-  if (status >= 500) throw new Error(`The server answered with status ${status}.`);
+  if (status >= 500) throw new ServerError(response);
   try {
     const result = JSON.parse(text) as ExecutionResult;
     if (result.errors !== undefined || response.ok) return result;

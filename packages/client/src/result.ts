@@ -36,10 +36,10 @@ export type ExecutionResult = {
 };
 
 /**
- * Request errors that are worth a retry: a server fault, and a token that expired while the connection was open (the
+ * Request errors that are worth a retry: a server fault, a server without its database, and a token that expired while the connection was open (the
  * next attempt sends a fresh one).
  */
-const retryableCodes = ['INTERNAL_SERVER_ERROR', 'NOT_AUTHENTICATED'];
+const retryableCodes = ['INTERNAL_SERVER_ERROR', 'TEMPORARILY_UNAVAILABLE', 'NOT_AUTHENTICATED'];
 
 /**
  * Reads the union member out of a result.

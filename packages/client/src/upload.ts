@@ -1,3 +1,4 @@
+import { delayAfter, waitUnlessAborted } from './back-off.ts';
 import { createUploadDocument } from './documents.ts';
 import { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
 import { defaultTimeoutMs, executeWithRetry } from './execute.ts';
@@ -33,12 +34,29 @@ export type UploadAnswer =
   | FutureError;
 
 /**
- * Uploads a file of any size. There is no retry: after a broken connection, call again to start over. A stream cannot be
- * sent twice.
+ * Uploads a file of any size. After a broken connection there is no retry: call again to start over. While the server is
+ * temporarily unavailable, a file is sent again as a new upload; a stream cannot be sent twice.
  *
  * @throws LipsyncConnectionError, LipsyncRequestError, or the signal's reason
  */
 export async function uploadFile(
+  server: LipsyncServer,
+  file: Blob | ReadableStream<Uint8Array<ArrayBuffer>>,
+  options: UploadOptions,
+): Promise<UploadAnswer> {
+  const { attempts = 5 } = server.backOff ?? {};
+  const { signal = new AbortController().signal } = options;
+  for (let failures = 1; ; failures += 1) {
+    const answer = await uploadOnce(server, file, options);
+    const isUnavailable =
+      answer.__typename === 'UploadRefused' && answer.code === 'TEMPORARILY_UNAVAILABLE';
+    if (!isUnavailable || !(file instanceof Blob) || failures >= attempts) return answer;
+    const minMs = 1_000 * (answer.retryAfterSeconds ?? 0);
+    await waitUnlessAborted(Math.max(delayAfter(failures, server.backOff), minMs), signal);
+  }
+}
+
+async function uploadOnce(
   server: LipsyncServer,
   file: Blob | ReadableStream<Uint8Array<ArrayBuffer>>,
   { kind, onProgress, signal, ...options }: UploadOptions,

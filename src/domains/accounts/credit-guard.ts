@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from '../../database/connect.ts';
 import { Failure } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
+import { beginReading, endReading } from './credit-store.ts';
 import { getFeatures } from './endpoints.ts';
 import { type Account, pauseSpent } from './store.ts';
 
@@ -15,7 +17,8 @@ const maxWaitMs = 2_000;
 
 /**
  * Reads the credits of the open accounts before a lip-sync is sent, which saves a POST that the upstream would reject with
- * 412. An account without credits is paused until a probe finds some.
+ * 412. The number is stored, so that what is sent can be limited to it. An account without credits is paused until a probe
+ * finds some.
  */
 export function createCreditGuard(options: {
   db: Database;
@@ -32,11 +35,16 @@ export function createCreditGuard(options: {
     now().getTime() - (readAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < freshMs;
 
   async function checkCredits({ id, email }: Account): Promise<void> {
-    readAtMs.set(id, now().getTime());
+    const beganAt = now();
+    readAtMs.set(id, beganAt.getTime());
     reading.add(id);
+    const readingId = randomUUID();
     try {
-      const { isSpent } = await getFeatures(upstream, email);
-      if (!isSpent) return;
+      await beginReading(db, id, readingId);
+      const { credits: sum, isComplete } = await getFeatures(upstream, email);
+      const credits = isComplete ? sum : null;
+      await endReading(db, id, { id: readingId, credits, beganAt });
+      if (credits === null || credits > 0) return;
       await pauseSpent(db, id, now());
       log.info({ accountId: id }, 'account paused: no credits left');
     } catch (thrown) {
@@ -47,7 +55,7 @@ export function createCreditGuard(options: {
     }
   }
 
-  return async (accounts: readonly Account[]): Promise<void> => {
+  async function check(accounts: readonly Account[]): Promise<void> {
     // A caller that comes while a read is in progress waits for its result.
     const unknown = accounts.filter(
       ({ id, pausedBy }) => pausedBy === null && (reading.has(id) || !isFresh(id)),
@@ -59,5 +67,11 @@ export function createCreditGuard(options: {
     const timeout = wait(maxWaitMs, undefined, { ref: false, signal }).catch(() => undefined);
     await Promise.race([Promise.all(checks), timeout]);
     done.abort();
+  }
+
+  return {
+    check,
+    /** The next check reads the account again: its credits have changed. */
+    forget: (id: string) => void readAtMs.delete(id),
   };
 }

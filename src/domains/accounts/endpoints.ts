@@ -4,6 +4,7 @@ import type { ReadOptions, Upstream } from '../../upstream/client.ts';
 import { errorTextOf } from '../../upstream/errors.ts';
 import {
   lenientDate,
+  lenientId,
   lenientNumber,
   lenientRecord,
   lenientText,
@@ -22,15 +23,15 @@ export type UpstreamAccount = {
 export type UpstreamFeatures = {
   /** Credits that can be spent: the sum of three upstream fields. Null if all three are missing. */
   credits: number | null;
-  /** True only if all three fields are given and their sum is 0 or less. */
-  isSpent: boolean;
+  /** Whether all three fields are given: only then the sum decides what is sent. */
+  isComplete: boolean;
   planName: string | null;
   /** PixVerse's own limit. If it is lower than `maxJobs`, it causes a 429 first. */
   concurrentGenerations: number | null;
 };
 
 const accountShape = z.looseObject({
-  email: lenientText,
+  email: lenientId,
   maxJobs: lenientNumber,
   jwt: lenientRecord.pipe(z.object({ ExpireTimeUTC: lenientDate, ExpireTime: lenientNumber })),
 });
@@ -138,7 +139,7 @@ export async function getFeatures(
   const credits = given.length > 0 ? given.reduce((sum, part) => sum + part, 0) : null;
   return {
     credits,
-    isSpent: given.length === parts.length && credits !== null && credits <= 0,
+    isComplete: given.length === parts.length,
     planName: body.plan_name,
     concurrentGenerations: body.gen_simultaneously,
   };

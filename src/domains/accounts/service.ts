@@ -6,6 +6,7 @@ import type { Freshness } from '../../upstream/freshness.ts';
 import { createAccountList, createId } from './account-list.ts';
 import { createAccountChanges } from './changes.ts';
 import { createCreditGuard } from './credit-guard.ts';
+import { recordSpending } from './credit-store.ts';
 import { type AccountOverview, createOverviews } from './overview.ts';
 import { isRecovered } from './probe.ts';
 import { type ReconnectInput, reconnectAccount } from './reconnect.ts';
@@ -40,6 +41,8 @@ export type AccountServiceOptions = {
   log: Log;
 };
 
+type LoadOverviews = ReturnType<typeof createOverviews>['load'];
+
 export type AccountService = {
   /** Reads the upstream's list and stores it. @returns the present accounts @throws the upstream's failure */
   refresh(): Promise<Account[]>;
@@ -72,6 +75,13 @@ export type AccountService = {
   pause(tx: Sql, accountId: string, code: FailureCode): Promise<boolean>;
   /** Pauses the accounts without credits, from readings at most a minute old. Doesn't throw failures. */
   guardCredits(accounts: readonly Account[]): Promise<void>;
+  /** The account accepted a job that costs this much. */
+  recordSpending(tx: Sql, accountId: string, credits: number): Promise<void>;
+  /**
+   * The credits that a job can use, at most `READ_FRESH_MS` old: of one account, or of the present account with the most.
+   * Null if they could not be read. Doesn't throw failures.
+   */
+  readCredits(accountId: string | null): Promise<number | null>;
   /** Nothing is sent to the account before `until`, or before the end of a longer cooldown. */
   coolDown(tx: Sql, accountId: string, until: Date): Promise<void>;
   /** The account accepted a job after its cooldown, so it may get as many as its slots allow. */
@@ -102,6 +112,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   const list = createAccountList(options);
   const { refresh, listPresent } = list;
   const overviews = createOverviews({ ...options, changes, refresh });
+  const guard = createCreditGuard(options);
   const ids = new Map<string, string>();
 
   async function ensure(email: string): Promise<Account> {
@@ -124,10 +135,12 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     ensure,
     idOf: async (email) => ids.get(email) ?? (await ensure(email)).id,
     pause: (tx, accountId, code) => pauseAccount(tx, accountId, { code, at: now() }),
-    guardCredits: createCreditGuard(options),
+    guardCredits: guard.check,
+    recordSpending,
+    readCredits: (accountId) => readCredits(accountId, { listPresent, load: overviews.load }),
     coolDown: coolDownAccount,
     endCooldown,
-    probeDue: () => probeDue(options),
+    probeDue: () => probeDue(options, guard.forget),
     claimExternalLoadCheck: (before) => claimExternalLoadCheck(db, { before, at: now() }),
     recordExternalLoad: (email, count) => recordExternalLoad(db, { email, count, at: now() }),
     emailOf,
@@ -141,9 +154,9 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
       return ids.map((id) => known.find((overview) => overview?.id === id) ?? null);
     },
     async reconnectAccount(input) {
-      const [overview] = await overviews.load([
-        await reconnectAccount({ db, upstream, changes }, input),
-      ]);
+      const id = await reconnectAccount({ db, upstream, changes }, input);
+      guard.forget(id);
+      const [overview] = await overviews.load([id]);
       if (!overview) throw new Error('The account was removed while it was being reconnected.');
       return overview;
     },
@@ -156,10 +169,33 @@ export function sortHealthyFirst(accounts: readonly Account[]): Account[] {
   return accounts.toSorted((a, b) => Number(isHealthy(b)) - Number(isHealthy(a)));
 }
 
-async function probeDue(options: AccountServiceOptions): Promise<boolean> {
+async function readCredits(
+  accountId: string | null,
+  { listPresent, load }: { listPresent: () => Promise<Account[]>; load: LoadOverviews },
+): Promise<number | null> {
+  try {
+    const ids = accountId === null ? (await listPresent()).map(({ id }) => id) : [accountId];
+    const known = (await load(ids)).flatMap((overview) => overview?.credits ?? []);
+    return known.length === 0 ? null : Math.max(...known);
+  } catch (thrown) {
+    if (thrown instanceof Failure) return null;
+    throw thrown;
+  }
+}
+
+async function probeDue(
+  options: AccountServiceOptions,
+  onResumed: (accountId: string) => void,
+): Promise<boolean> {
   const { db, now } = options;
   const probes = await claimProbes(db, now());
-  const resumed = await Promise.all(probes.map((probe) => resumeIfRecovered(options, probe)));
+  const resumed = await Promise.all(
+    probes.map(async (probe) => {
+      const isResumed = await resumeIfRecovered(options, probe);
+      if (isResumed) onResumed(probe.id);
+      return isResumed;
+    }),
+  );
   if (!resumed.includes(true)) return false;
   await notifyQueue(db);
   return true;

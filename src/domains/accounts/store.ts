@@ -33,6 +33,10 @@ export type AccountAvailability = Pick<
   isSpent: boolean;
   /** Slots that jobs of other clients take; 0 where the last reading is older than a minute. */
   externalLoad: number;
+  /** The credits of the last reading without those of jobs that were accepted since it began. Null = not known. */
+  credits: number | null;
+  /** When that reading began. */
+  creditsAt: Date | null;
 };
 
 /** Other clients' jobs end and begin without notice, so a reading is used only this long. */
@@ -195,7 +199,7 @@ export async function claimProbes(sql: Sql, now: Date): Promise<Probe[]> {
 export async function resumeAccount(sql: Sql, probe: Probe, now: Date): Promise<boolean> {
   const rows = await sql.query(
     `update accounts set paused_by = null, paused_at = null, probe_at = null, is_spent = false,
-       healed_code = $2, healed_at = $3
+       healed_code = $2, healed_at = $3, credits = null, credits_at = null
      where id = $1 and paused_by = $2 returning id`,
     [probe.id, probe.pausedBy, now],
   );
@@ -206,7 +210,8 @@ export async function resumeAccount(sql: Sql, probe: Probe, now: Date): Promise<
 export async function reopenAccount(sql: Sql, id: string, maxJobs: number): Promise<void> {
   await sql.query(
     `update accounts set paused_by = null, paused_at = null, probe_at = null, healed_code = null,
-       healed_at = null, relapses = 0, is_spent = false, has_pending_error = false, is_present = true, max_jobs = $2
+       healed_at = null, relapses = 0, is_spent = false, has_pending_error = false, is_present = true, max_jobs = $2,
+       credits = null, credits_at = null
      where id = $1`,
     [id, maxJobs],
   );
@@ -247,7 +252,8 @@ export async function readAvailability(sql: Sql, now: Date): Promise<AccountAvai
     `select id, email, max_jobs as "maxJobs", is_present as "isPresent",
        has_pending_error as "hasPendingError", cooldown_until as "cooldownUntil",
        paused_by is not null as "isPaused", is_spent as "isSpent",
-       case when others_at > $1 then others else 0 end as "externalLoad"
+       case when others_at > $1 then others else 0 end as "externalLoad",
+       credits - spent_since as "credits", credits_at as "creditsAt"
      from accounts order by id`,
     [new Date(now.getTime() - externalLoadMs)],
   );

@@ -77,7 +77,7 @@ function toCancellation(lipsync: Lipsync): Cancellation {
 }
 
 /** Stops the upstream's tracking, which frees the slot there. If that fails, the upstream frees it when the job ends. */
-async function freeSlot(deps: LipsyncDependencies, lipsync: Lipsync): Promise<void> {
+export async function freeSlot(deps: LipsyncDependencies, lipsync: Lipsync): Promise<void> {
   const { id, owner, upstreamVideoId, offPeak } = lipsync;
   if (upstreamVideoId === null || offPeak) return;
   try {

@@ -7,6 +7,7 @@ import type { UploadService } from '../uploads/service.ts';
 import type { VideoService } from '../videos/service.ts';
 import type { VoiceService } from '../voices/service.ts';
 import type { WebhookService } from '../webhooks/service.ts';
+import type { CreditPrice } from './credits/prices.ts';
 
 /** The services, limits and settings that the functions of this slice use. */
 export type LipsyncDependencies = {
@@ -30,9 +31,13 @@ export type LipsyncDependencies = {
     /** Waiting lip-syncs, all owners together. */
     readonly queue: number;
   };
+  /** What jobs cost, the first that fits. Empty = only past jobs tell. */
+  readonly creditPrices: readonly CreditPrice[];
   readonly timing: {
     readonly pollMs: number;
     readonly upstreamTimeoutMs: number;
+    /** How long the job of a POST without a clear answer is searched for. */
+    readonly maxUnknownMs: number;
     /** A lip-sync FAILS if its job has not ended, or was not found, after this time. */
     readonly maxJobMs: number;
     /** The expected duration of a job while no comparable job has finished. */

@@ -13,6 +13,7 @@ import {
   videosOf,
 } from './store/lipsyncs.ts';
 import { type LipsyncPage, listOwnLipsyncs } from './store/list.ts';
+import { type AdminPage, listAllLipsyncs } from './store/list-all.ts';
 import { deleteRefusalsBefore } from './store/refusals.ts';
 import { deleteOldErasures, recordErasure } from './store/usage.ts';
 
@@ -33,6 +34,12 @@ export async function listOwn(sql: Sql, owner: string, page: LipsyncPage): Promi
   // No row can contain these: PostgreSQL rejects U+0000 in a parameter, and would get U+FFFD for half of a surrogate pair.
   if (reference?.includes('\0') || reference?.isWellFormed() === false) return [];
   return listOwnLipsyncs(sql, owner, { ...page, limit: page.limit + 1 });
+}
+
+/** Of every owner. One item more than `limit` shows that there are more. */
+export async function listAll(sql: Sql, page: AdminPage): Promise<Lipsync[]> {
+  if (page.owner?.includes('\0') || page.owner?.isWellFormed() === false) return [];
+  return listAllLipsyncs(sql, { ...page, limit: page.limit + 1 });
 }
 
 /** Erases a finished lip-sync with its text, reference and events. The video that it made stays at the upstream. */

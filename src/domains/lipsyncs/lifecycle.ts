@@ -25,7 +25,7 @@ export type EventSource = (typeof eventSources)[number];
 const nextOfRunning: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED'];
 
 const nextStatuses: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
-  // To FAILED or MODERATED only if a file that it awaits does not arrive.
+  // To FAILED if a file that it awaits does not arrive, to MODERATED if that was rejected, or to FAILED by an admin.
   QUEUED: ['SUBMITTING', 'FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'],
   // Back to QUEUED only if the upstream certainly has no job: it answered 429, or no byte was sent.
   SUBMITTING: ['QUEUED', 'SUBMITTED', 'FAILED', 'MODERATED', 'CANCELLED'],
@@ -137,6 +137,22 @@ export function isCreateRequestWaiting(
   row: SubmissionState & { readonly loggedPosition: number | null },
 ): boolean {
   return row.status === 'SUBMITTING' && row.loggedPosition === null;
+}
+
+/** Without this many reads of the scheduler, and of the account's list, an unknown outcome is not given up. */
+export const readsBeforeGivingUp = 3;
+
+/** The job of an unknown outcome was searched for long and often enough: the lip-sync FAILS. */
+export function isSearchOver(
+  row: SubmissionState & { readonly schedulerReads: number; readonly listReads: number },
+  unknownBefore: Date,
+): boolean {
+  return (
+    isOutcomeUnknown(row) &&
+    row.outcomeUnknownAt !== null &&
+    row.outcomeUnknownAt <= unknownBefore &&
+    Math.min(row.schedulerReads, row.listReads) >= readsBeforeGivingUp
+  );
 }
 
 /** A cancel request came during the submission. It takes effect when the outcome of the POST is known. */

@@ -2,12 +2,13 @@ import type { Failure } from '../../errors.ts';
 import { cancelLipsync } from './cancel.ts';
 import { createLipsyncs } from './create/batch.ts';
 import { type Creation, createLipsync } from './create/create.ts';
-import { withAdmission } from './create/dependencies.ts';
+import { type CreateDependencies, withAdmission } from './create/dependencies.ts';
 import type { CreateInput } from './create/input.ts';
 import { readAllowance } from './create/limits.ts';
+import { type Quote, type QuoteInput, quoteLipsync } from './credits/quote.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { createScheduler } from './dispatch/scheduler.ts';
-import { deleteLipsync, eraseOldBatches, findOwn, listOwn } from './history.ts';
+import { deleteLipsync, eraseOldBatches, findOwn, listAll, listOwn } from './history.ts';
 import { chargeOf, isTerminal } from './lifecycle.ts';
 import { decodeCursor, encodeCursor } from './progress/cursor.ts';
 import { estimatedCompletion } from './progress/estimate.ts';
@@ -17,17 +18,23 @@ import { createPositionReader } from './progress/position.ts';
 import { type ListRequest, subscribeToLipsync, subscribeToLipsyncs } from './progress/subscribe.ts';
 import { percentOf } from './progress/transition.ts';
 import { createCallbackHandler } from './reconcile/callbacks.ts';
+import { createOwnerErasure } from './repair/erase-owner.ts';
+import { createRepairs } from './repair/repair.ts';
 import { type LipsyncEvent, readEvents } from './store/events.ts';
 import { countByStatus, type Lipsync } from './store/lipsyncs.ts';
 import type { LipsyncPage } from './store/list.ts';
+import type { AdminPage } from './store/list-all.ts';
+import { readUsageOf, type UsageRange } from './usage.ts';
 
 export type { Cancellation } from './cancel.ts';
 export type { Creation } from './create/create.ts';
 export type { Charge } from './lifecycle.ts';
 export type { Progress } from './progress/log-feed.ts';
+export type { Ending } from './repair/repair.ts';
 export type { LipsyncEvent } from './store/events.ts';
 export type { Lipsync } from './store/lipsyncs.ts';
-export type { CreateInput };
+export type { UsageDay } from './store/usage-days.ts';
+export type { CreateInput, Quote };
 export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
 export { chargeOf, isTerminal };
@@ -47,10 +54,7 @@ export async function createLipsyncService(options: LipsyncOptions) {
   const scheduler = createScheduler(deps);
   const callbacks = createCallbackHandler(deps);
   const positions = createPositionReader(deps.db);
-  const onQueued = (lipsyncs: readonly Lipsync[]) => {
-    lipsyncs.forEach(positions.remember);
-    scheduler.wake();
-  };
+  const onQueued = afterQueueing(positions, scheduler);
   const creating = withAdmission(deps, { watcher, onQueued });
 
   return {
@@ -60,10 +64,12 @@ export async function createLipsyncService(options: LipsyncOptions) {
     createAll: (
       request: Caller & { inputs: readonly CreateInput[] },
     ): Promise<(Creation | Failure)[]> => createLipsyncs(creating, request),
+    ...createReports(creating),
     cancel: (request: { owner: string; id: string }) => cancelLipsync(deps, watcher, request),
     delete: (request: { owner: string; id: string }) => deleteLipsync(deps, request),
+    ...createRepairs(deps),
+    ...createOwnerErasure(deps, watcher),
     findOwn: (owner: string, keys: readonly string[]) => findOwn(deps.db, owner, keys),
-    listOwn: (owner: string, page: LipsyncPage) => listOwn(deps.db, owner, page),
     cursorOf: (event: LipsyncEvent) => encodeCursor(event.lipsyncId, event.sequence),
     /** The sequence in a cursor, or null if the cursor does not belong to this lip-sync. */
     sequenceOfCursor: (lipsync: Lipsync, cursor: string) => decodeCursor(lipsync.id, cursor),
@@ -103,6 +109,29 @@ export async function createLipsyncService(options: LipsyncOptions) {
       await callbacks.close();
       await watcher.close();
     },
+  };
+}
+
+function afterQueueing(
+  positions: ReturnType<typeof createPositionReader>,
+  scheduler: ReturnType<typeof createScheduler>,
+) {
+  return (lipsyncs: readonly Lipsync[]) => {
+    lipsyncs.forEach(positions.remember);
+    scheduler.wake();
+  };
+}
+
+/** What is read about more than one lip-sync, and before there is one. */
+function createReports(deps: CreateDependencies) {
+  return {
+    /** Throws failures. */
+    quote: (request: Caller & { input: QuoteInput }): Promise<Quote> => quoteLipsync(deps, request),
+    listOwn: (owner: string, page: LipsyncPage) => listOwn(deps.db, owner, page),
+    /** For admins: of every owner. */
+    listAll: (page: AdminPage) => listAll(deps.db, page),
+    /** @throws InvalidInputError */
+    readUsageDays: (owner: string, range: UsageRange) => readUsageOf(deps, owner, range),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   addCost,
   deleteAllStreamLeases,
   deleteCostsBefore,
+  deleteRowsOf,
   deleteStreamLeasesBefore,
   readCost,
   refundCost,
@@ -88,6 +89,8 @@ export async function createQuotaService({ db, now, log, limits }: QuotaOptions)
       await deleteCostsBefore(db, moment);
       await deleteStreamLeasesBefore(db, moment);
     },
+    /** @returns how many rows */
+    eraseOf: deleteRowsOf,
     stop: streams.stop,
   };
 }

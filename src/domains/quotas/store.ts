@@ -93,3 +93,10 @@ export async function deleteAllStreamLeases(sql: Sql): Promise<void> {
 export async function deleteStreamLeasesBefore(sql: Sql, moment: Date): Promise<void> {
   await sql.query('delete from open_streams where lease_until < $1', [moment]);
 }
+
+/** What is counted for an owner. Streams that are open are counted again when their lease is renewed. */
+export async function deleteRowsOf(tx: Sql, owner: string): Promise<number> {
+  await tx.query('delete from open_streams where owner = $1', [owner]);
+  const rows = await tx.query('delete from query_costs where owner = $1 returning owner', [owner]);
+  return rows.length;
+}

@@ -22,6 +22,7 @@ import { interruptedFailure, UploadRejection } from './rejection.ts';
 import { removeUpload } from './remove.ts';
 import {
   deleteReady,
+  deleteUploadsOf,
   expireWaiting,
   failReceiving,
   findUploads,
@@ -114,6 +115,8 @@ export type UploadService = {
   failAbandoned(quietSince: Date): Promise<number>;
   /** Erases expired and failed uploads that were created before this moment. @returns their number */
   eraseUnused(createdBefore: Date): Promise<number>;
+  /** Erases at most `limit` uploads of the owner. @returns how many */
+  eraseBatchOf(tx: Sql, owner: string, limit: number): Promise<number>;
   /** Erases uploads with a file that were created before this moment, as many at a time as the function is given. */
   eraseReadyBatch(createdBefore: Date): (limit: number) => Promise<number>;
 };
@@ -153,6 +156,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
+    eraseBatchOf: deleteUploadsOf,
     eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),
   };
 }

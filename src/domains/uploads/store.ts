@@ -241,6 +241,16 @@ export async function deleteUnused(sql: Sql, before: Date, limit: number): Promi
   return rows.length;
 }
 
+/** At most `limit`. @returns how many */
+export async function deleteUploadsOf(tx: Sql, owner: string, limit: number): Promise<number> {
+  const rows = await tx.query(
+    `delete from uploads where id = any(array(
+       select id from uploads where owner = $1 order by created_at limit $2)) returning id`,
+    [owner, limit],
+  );
+  return rows.length;
+}
+
 /** Lip-syncs that use a file have its path, and need no row. @returns the number of erased rows, at most `limit` */
 export async function deleteReady(sql: Sql, before: Date, limit: number): Promise<number> {
   const rows = await sql.query(

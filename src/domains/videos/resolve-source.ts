@@ -15,7 +15,10 @@ export type VideoSource = { upstreamId: string; accountId: string | null; video:
 /** Reads the stored copies for all sources that are resolved at the same time together. */
 export function createSourceResolver(deps: VideoDependencies) {
   const copies = new GroupedWork((asked: readonly Asked[]) => readCopies(deps.db, asked));
-  return (viewer: Viewer, key: string) => resolveSource(deps, { viewer, key }, copies);
+  return {
+    resolve: (viewer: Viewer, key: string) => resolveSource(deps, { viewer, key }, copies),
+    findAccount: (viewer: Viewer, key: string) => findAccount(deps, { viewer, key }, copies),
+  };
 }
 
 type Asked = { owner: string; key: string };
@@ -40,15 +43,39 @@ async function resolveSource(
   { viewer, key }: { viewer: Viewer; key: string },
   copies: GroupedWork<Asked, VideoCopy | undefined>,
 ): Promise<VideoSource | null> {
+  const visible = await findVisible(deps, { viewer, key }, copies);
+  if (visible === null) return null;
+  const { upstreamId, copy } = visible;
+  const video = await readFinished(deps, copy.video, { key, upstreamId });
+  if (video === null) return null;
+  return { upstreamId, accountId: await accountOf(deps, upstreamId), video };
+}
+
+/** Asks the upstream nothing: whether the video still exists is not known. Null if this viewer cannot see it. */
+async function findAccount(
+  deps: VideoDependencies,
+  wanted: { viewer: Viewer; key: string },
+  copies: GroupedWork<Asked, VideoCopy | undefined>,
+): Promise<Pick<VideoSource, 'accountId'> | null> {
+  const visible = await findVisible(deps, wanted, copies);
+  return visible && { accountId: await accountOf(deps, visible.upstreamId) };
+}
+
+async function findVisible(
+  deps: VideoDependencies,
+  { viewer, key }: { viewer: Viewer; key: string },
+  copies: GroupedWork<Asked, VideoCopy | undefined>,
+): Promise<{ upstreamId: string; copy: VideoCopy } | null> {
   const upstreamId = await deps.ids.toUpstream(key);
   if (upstreamId === null) return null;
   const copy = await copies.run({ owner: viewer.owner, key });
   if (copy === undefined || !(copy.isOwn || viewer.canSeeAll)) return null;
-  const video = await readFinished(deps, copy.video, { key, upstreamId });
-  if (video === null) return null;
+  return { upstreamId, copy };
+}
+
+async function accountOf(deps: VideoDependencies, upstreamId: string): Promise<string | null> {
   const email = accountEmailOf(upstreamId);
-  const accountId = email === null ? null : await deps.accounts.idOf(email);
-  return { upstreamId, accountId, video };
+  return email === null ? null : deps.accounts.idOf(email);
 }
 
 async function readFinished(

@@ -54,6 +54,8 @@ export type VideoService = {
    * @throws {InvalidInputError} if it is not finished
    */
   resolveSource(viewer: Viewer, key: string): Promise<VideoSource | null>;
+  /** The account of such a video, without a call of the upstream; null if this viewer cannot see the video. */
+  findSourceAccount(viewer: Viewer, key: string): Promise<Pick<VideoSource, 'accountId'> | null>;
   /** Stores videos that lip-syncs of these owners use or made, in the transaction that writes the lip-syncs. */
   keep(tx: Sql, videos: readonly { owner: string; video: StoredVideo }[]): Promise<void>;
   /** Deletes the videos to which no lip-sync refers any more, in the transaction that deleted lip-syncs of these owners. */
@@ -70,6 +72,7 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
   const deps: VideoDependencies = { ...options, ids: createVideoIds(options.db) };
   const kept = new KeptLists(deps);
   options.accounts.onChange((email) => kept.drop(email));
+  const sources = createSourceResolver(deps);
   return {
     ids: deps.ids,
     permanentUrlOf: (key) => {
@@ -84,7 +87,8 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
     load: (viewer, keys) => loadVideos(deps, kept, { viewer, keys }),
     list: createVideoList(deps, kept),
-    resolveSource: createSourceResolver(deps),
+    resolveSource: sources.resolve,
+    findSourceAccount: sources.findAccount,
     keep: insertOwnVideos,
     release: deleteUnused,
     remove: (viewer, video) => removeVideo(deps, viewer, video),

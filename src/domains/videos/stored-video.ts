@@ -38,13 +38,18 @@ export function toStored(key: string, video: UpstreamVideo): StoredVideo {
     model: video.model,
     quality: video.quality,
     aspectRatio: video.aspectRatio,
-    width: video.width === null ? null : Math.round(video.width),
-    height: video.height === null ? null : Math.round(video.height),
+    width: wholePixels(video.width),
+    height: wholePixels(video.height),
     durationSeconds: video.durationSeconds,
     seed: Number.isSafeInteger(video.seed) ? video.seed : null,
     createdAt: video.createdAt?.toISOString() ?? null,
     isOffPeak: video.offPeak,
   };
+}
+
+/** Null also for a number that `Int` of GraphQL does not have. */
+function wholePixels(pixels: number | null): number | null {
+  return pixels === null || pixels > 2 ** 31 - 1 ? null : Math.round(pixels);
 }
 
 /** After a deletion the stored copy stays for the history of the lip-syncs that used the video, without its URLs. */

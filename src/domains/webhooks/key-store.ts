@@ -66,3 +66,7 @@ export async function replaceEncryptedSecret(
     encrypted,
   ]);
 }
+
+export async function deleteKeysOf(tx: Sql, owner: string): Promise<number> {
+  return (await tx.query('delete from webhook_keys where owner = $1 returning id', [owner])).length;
+}

@@ -52,3 +52,8 @@ export async function endPause(tx: Sql, receiver: Receiver): Promise<void> {
 export async function deleteReceiversBefore(sql: Sql, moment: Date): Promise<void> {
   await sql.query('delete from webhook_receivers where updated_at < $1', [moment]);
 }
+
+export async function deleteReceiversOf(tx: Sql, owner: string): Promise<number> {
+  const text = 'delete from webhook_receivers where owner = $1 returning host';
+  return (await tx.query(text, [owner])).length;
+}

@@ -7,13 +7,15 @@ import type { UrlProblem } from '../../outbound/address-rules.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { createDispatcher } from './dispatch.ts';
+import { deleteKeysOf } from './key-store.ts';
 import { listKeys, reencryptSecrets, rotateSecret, type WebhookKey } from './keys.ts';
-import { endPause } from './receiver-store.ts';
+import { deleteReceiversOf, endPause } from './receiver-store.ts';
 import { eventTypeOf, type WebhookEvent } from './request.ts';
 import { createSecretEncryption } from './secret-encryption.ts';
 import { type AttemptOutcome, createWebhookSender, type WebhookRequest } from './sender.ts';
 import {
   type Delivery,
+  deleteDeliveriesOf,
   findDeliveries,
   insertDelivery,
   listDeliveries,
@@ -73,6 +75,10 @@ export type WebhookService = {
   listByLipsyncs(owner: string, lipsyncIds: readonly string[]): Promise<Delivery[][]>;
   /** Sends it again now, with all retries. An attempt in progress is not repeated. @throws NotFoundError */
   redeliver(owner: string, key: string): Promise<Delivery>;
+  /** Erases at most `limit` deliveries of the owner. @returns how many */
+  eraseDeliveriesOf(tx: Sql, owner: string, limit: number): Promise<number>;
+  /** Erases the owner's secrets, and how its receivers have answered. @returns how many */
+  eraseSecretsOf(tx: Sql, owner: string): Promise<number>;
   /** Begins to deliver. */
   start(): Promise<void>;
   /** Waits up to a second for attempts in progress, then aborts them: they are repeated after the next start. */
@@ -117,6 +123,11 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
       return lipsyncIds.map((id) => found.filter(({ lipsyncId }) => lipsyncId === id));
     },
     redeliver: (owner, key) => redeliver(deps, owner, key),
+    eraseDeliveriesOf: deleteDeliveriesOf,
+    async eraseSecretsOf(tx, owner) {
+      const receivers = await deleteReceiversOf(tx, owner);
+      return receivers + (await deleteKeysOf(tx, owner));
+    },
     async start() {
       if (deps.db.kind === 'embedded') await releaseAllClaims(deps.db, deps.now());
       await reencryptSecrets(deps);

@@ -140,3 +140,14 @@ export async function readLipsyncEvent(sql: Sql, delivery: Delivery): Promise<Li
   );
   return row === undefined ? null : mapRow<LipsyncEvent>(row);
 }
+
+/** At most `limit`. @returns how many */
+export async function deleteDeliveriesOf(tx: Sql, owner: string, limit: number): Promise<number> {
+  const rows = await tx.query(
+    `delete from webhook_deliveries where id = any(array(
+       select id from webhook_deliveries where owner = $1 order by last_attempt_at limit $2))
+     returning id`,
+    [owner, limit],
+  );
+  return rows.length;
+}

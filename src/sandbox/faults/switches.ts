@@ -55,7 +55,10 @@ const switchesSchema = z.strictObject({
   replyRefInScheduler: z.boolean().optional(),
   /** GET /videos answers `next_offset` and `has_more`, as newer list endpoints do. */
   nextOffset: z.boolean().optional(),
-  /** The 200 of a lip-sync contains `cost_credits`, as that of /videos/create does. */
+  /**
+   * The 200 of a lip-sync contains `cost_credits`, as that of /videos/create does. No copy of the documentation says whether
+   * it does. Default: yes, but not with the profile 2024-12.
+   */
   costCredits: z.boolean().optional(),
   /** `nested` adds `response.replyRef`, and `errCode` on failure, to callbacks. */
   callbackShape: z.enum(['flat', 'nested']).optional(),

@@ -6,7 +6,7 @@ import type { Job, LipsyncRequest } from '../jobs/job.ts';
 import { parseLipsync } from '../jobs/lipsync-request.ts';
 import { formatVideoId, parseVideoId } from '../jobs/video-id.ts';
 import type { SandboxState } from '../state.ts';
-import { type Account, LIPSYNC_CREDITS } from '../storage/accounts.ts';
+import { type Account, priceOf } from '../storage/accounts.ts';
 import { readFields } from './body.ts';
 import { cutConnection, neverAnswer } from './connection.ts';
 import type { SandboxContext, SandboxEnv } from './context.ts';
@@ -42,7 +42,8 @@ async function createLipsync(c: SandboxContext): Promise<Response> {
 }
 
 function acceptance(job: Job, state: SandboxState) {
-  const cost = state.switches.current.costCredits ? { cost_credits: job.credits } : {};
+  const showsCost = state.switches.current.costCredits ?? state.profile() === '2026';
+  const cost = showsCost ? { cost_credits: job.credits } : {};
   return { video_id: job.id, ...cost };
 }
 
@@ -119,8 +120,7 @@ function makeJob(
     changedAtMs: now,
     isTracked: !isUntracked(from.request),
     isMuted: false,
-    // Documented as "up to 50 % credits saved".
-    credits: from.request.offPeak ? LIPSYNC_CREDITS / 2 : LIPSYNC_CREDITS,
+    credits: priceOf(from.request),
     isAnnounced: false,
   };
 }

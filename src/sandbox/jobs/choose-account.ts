@@ -7,7 +7,7 @@ import {
   PROVIDER_LIMIT,
 } from '../api-error.ts';
 import type { SandboxState } from '../state.ts';
-import { type Account, LIPSYNC_CREDITS } from '../storage/accounts.ts';
+import { type Account, priceOf } from '../storage/accounts.ts';
 import { findVideo } from './find-video.ts';
 import { isFinal, type LipsyncRequest } from './job.ts';
 import { parseVideoId } from './video-id.ts';
@@ -23,7 +23,7 @@ export function chooseAccount(request: LipsyncRequest, state: SandboxState): Acc
   checkUploads(request, state);
   const account = fixed ?? accountWithMostFreeSlots(request, state);
   if (hasPendingError(account, state)) throw new ApiError(596, PENDING_ERROR);
-  if (creditsOf(account, state) < LIPSYNC_CREDITS) throw new ApiError(412, NO_CREDITS);
+  if (creditsOf(account, state) < priceOf(request)) throw new ApiError(412, NO_CREDITS);
   if (state.switches.consume('providerLimitNext')) throw new ApiError(429, PROVIDER_LIMIT);
   if (!isUntracked(request) && freeSlots(account, request, state) <= 0) {
     const message = accountBusy(account.email, slotLimit(account, request));
@@ -66,7 +66,7 @@ function accountOfEmail(request: LipsyncRequest, state: SandboxState): Account |
 function accountWithMostFreeSlots(request: LipsyncRequest, state: SandboxState): Account {
   const all = state.accounts.list();
   const healthy = all.filter((account) => !hasPendingError(account, state));
-  const solvent = healthy.filter((account) => creditsOf(account, state) >= LIPSYNC_CREDITS);
+  const solvent = healthy.filter((account) => creditsOf(account, state) >= priceOf(request));
   const free = (account: Account) => freeSlots(account, request, state);
   const [best] = solvent.toSorted((a, b) => free(b) - free(a));
   const chosen = best ?? healthy[0] ?? all[0];

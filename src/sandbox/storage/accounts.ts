@@ -19,7 +19,12 @@ export type AccountDefaults = { email: string; maxJobs: number; credits?: number
 /** Enough for a year of manual use, so that an account has no credits only when a test asks for that. */
 const DEFAULT_CREDITS = 1_000_000;
 /** The real price is not documented. Any positive number shows that credits go down. */
-export const LIPSYNC_CREDITS = 20;
+const LIPSYNC_CREDITS = 20;
+
+/** Off-peak is documented as "up to 50 % credits saved". */
+export function priceOf({ offPeak }: { offPeak: boolean }): number {
+  return offPeak ? LIPSYNC_CREDITS / 2 : LIPSYNC_CREDITS;
+}
 
 export type Accounts = {
   list(): Account[];

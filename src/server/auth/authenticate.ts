@@ -18,7 +18,7 @@ export type AuthenticatorOptions = {
   /** The anonymous caller has every scope but `admin`; true adds `admin` (sandbox). */
   anonymousIsAdmin: boolean;
   jwksUrl: string | null;
-  jwtSecret: string | null;
+  jwtSecrets: readonly string[] | null;
   /** Checked on every JWT, with either kind of signature; null: not checked. */
   issuer: string | null;
   audience: string | null;
@@ -64,7 +64,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
 
 /** The JWT library is loaded only if JWTs are configured, to keep the start short. */
 function openJwtVerifier(options: AuthenticatorOptions): VerifyJwt {
-  if (options.jwksUrl === null && options.jwtSecret === null) return async () => null;
+  if (options.jwksUrl === null && options.jwtSecrets === null) return async () => null;
   const verifier = import('./jwt.ts').then(({ createJwtVerifier }) =>
     createJwtVerifier({ now: () => new Date(), ...options }),
   );

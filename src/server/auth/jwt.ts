@@ -7,8 +7,8 @@ import { clockToleranceMs } from './clock-tolerance.ts';
 export type JwtOptions = {
   /** The URL of the issuer's public keys; null: tokens signed with a private key are rejected. */
   jwksUrl: string | null;
-  /** The shared secret of HS256 tokens; null: HS256 tokens are rejected. */
-  jwtSecret: string | null;
+  /** The shared secrets of HS256 tokens, any of which verifies; null: HS256 tokens are rejected. */
+  jwtSecrets: readonly string[] | null;
   /** Checked on tokens of both kinds; null: not checked. */
   issuer: string | null;
   audience: string | null;
@@ -54,14 +54,27 @@ export function createJwtVerifier(options: JwtOptions): VerifyJwt {
 }
 
 function createSecretVerifier(options: JwtOptions): VerifyJwt | null {
-  if (options.jwtSecret === null) return null;
-  const secret = new TextEncoder().encode(options.jwtSecret);
+  if (options.jwtSecrets === null) return null;
+  const secrets = options.jwtSecrets.map((secret) => new TextEncoder().encode(secret));
   const verified = new VerifiedTokens(options.now);
-  return (token) =>
-    verified.getOrVerify(token, async () => {
-      const checks = { ...claimChecks(options), algorithms: ['HS256'] };
-      return (await jwtVerify(token, secret, checks)).payload;
-    });
+  return (token) => verified.getOrVerify(token, () => verifyByAny(token, secrets, options));
+}
+
+/** @throws the error of the last secret */
+async function verifyByAny(
+  token: string,
+  secrets: readonly Uint8Array[],
+  options: JwtOptions,
+): Promise<JWTPayload> {
+  const checks = { ...claimChecks(options), algorithms: ['HS256'] };
+  const [secret = new Uint8Array(), ...others] = secrets;
+  try {
+    return (await jwtVerify(token, secret, checks)).payload;
+  } catch (error) {
+    const isOtherKey = error instanceof errors.JWSSignatureVerificationFailed;
+    if (!isOtherKey || others.length === 0) throw error;
+    return verifyByAny(token, others, options);
+  }
 }
 
 function createKeySetVerifier(options: JwtOptions): VerifyJwt | null {

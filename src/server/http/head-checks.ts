@@ -30,8 +30,12 @@ export function checkSender(request: IncomingMessage, rules: SenderRules): HeadR
   if (headers.host === undefined && httpVersion !== '1.0') {
     return { status: 400, body: errorBody('BAD_REQUEST', 'The Host header is missing.') };
   }
-  if (hasSeveralHosts(request) || !isValidHost(headers.host)) {
+  if (hasSeveral('host', request) || !isValidHost(headers.host)) {
     return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Host header.') };
+  }
+  // A proxy in front can have checked the other one.
+  if (hasSeveral('authorization', request)) {
+    return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Authorization header.') };
   }
   const isLink = rules.hasGraphiql && isPagePath(request.url) && isNavigation(request);
   if (!isLink && !isResultLink(request) && isForeignRequest(headers, rules.origins)) {
@@ -45,11 +49,11 @@ export function checkSender(request: IncomingMessage, rules: SenderRules): HeadR
 }
 
 /** Node keeps only the first of several in `headers`. */
-function hasSeveralHosts({ rawHeaders }: IncomingMessage): boolean {
+function hasSeveral(header: string, { rawHeaders }: IncomingMessage): boolean {
   let count = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string;
-    if (name.length === 4 && name.toLowerCase() === 'host') count += 1;
+    if (name.length === header.length && name.toLowerCase() === header) count += 1;
   }
   return count > 1;
 }

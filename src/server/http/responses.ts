@@ -1,6 +1,12 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { RequestErrorCode } from '../operation/request-error.ts';
+import { endAfterBody } from '../../end-after-body.ts';
+import { isTemporarilyUnavailable, unavailableRetrySeconds } from '../../unavailable.ts';
+import {
+  type RequestErrorCode,
+  stripHttpExtension,
+  unavailableError,
+} from '../operation/request-error.ts';
 import { requestTooLargeError } from '../operation/request-params.ts';
 
 /** Headers of every response, on every endpoint. */
@@ -24,7 +30,19 @@ export function setSecurityHeaders(response: ServerResponse): void {
 }
 
 export function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': jsonType }).end(JSON.stringify(body));
+  const headers = { 'content-type': jsonType };
+  endAfterBody(response, { status, text: JSON.stringify(body), headers });
+}
+
+/** Answers a request whose handler threw. */
+export function sendFailure(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) response.destroy();
+  else if (isTemporarilyUnavailable(error)) {
+    response.setHeader('retry-after', unavailableRetrySeconds);
+    sendJson(response, 503, { errors: stripHttpExtension([unavailableError()]) });
+  } else {
+    sendJson(response, 500, { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong.' });
+  }
 }
 
 /** The body of a request that is rejected before GraphQL sees it. */

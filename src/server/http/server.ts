@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Log, lineShare } from '../../log.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { requestIdHeader } from '../operation/request-params.ts';
-import { checkSize, rejectUnread } from './body-size.ts';
+import { checkSize } from './body-size.ts';
 import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
 import type { Metrics } from './metrics.ts';
 import { normalizeAccept } from './negotiation.ts';
@@ -12,6 +12,7 @@ import {
   errorBody,
   handleClientError,
   notFoundBody,
+  sendFailure,
   sendJson,
   setSecurityHeaders,
 } from './responses.ts';
@@ -88,11 +89,7 @@ export function createHttpServer(options: HttpOptions): Server {
     });
     handle(options, request, response).catch((error: unknown) => {
       options.log.error({ err: error, requestId }, 'request failed');
-      if (response.headersSent) response.destroy();
-      else {
-        const body = { code: 'INTERNAL_SERVER_ERROR', message: 'Something went wrong.' };
-        sendJson(response, 500, body);
-      }
+      sendFailure(response, error);
     });
   };
   return (
@@ -112,7 +109,7 @@ async function handle(
 ): Promise<void> {
   setCorsHeaders(options.origins, request, response);
   const rejection = checkSender(request, options) ?? checkSize(request);
-  if (rejection !== null) return rejectUnread(rejection, { request, response });
+  if (rejection !== null) return sendJson(response, rejection.status, rejection.body);
   const path = pathOf(request);
   const [, endpoint, token = ''] = /^\/(callbacks|uploads|results)\/([^/]+)$/.exec(path) ?? [];
   if (!checkExpectation(request, response)) return;

@@ -7,13 +7,16 @@ import type {
   RejectionReason,
   UploadService,
 } from '../../domains/uploads/service.ts';
+import { maxDiscardedBytes } from '../../end-after-body.ts';
 import type { Failure, FailureCode } from '../../errors.ts';
 import { encodeId } from '../../graphql/ids.ts';
 import type { Log } from '../../log.ts';
+import { isTemporarilyUnavailable, unavailableRetrySeconds } from '../../unavailable.ts';
+import { unavailableMessage } from '../operation/request-error.ts';
 
-/** How long, and for how many bytes, an early response keeps its connection open; see `waitForClient`. */
-const closeAfterMs = 1_000;
-const maxDiscardedBytes = 1024 ** 2;
+/** How long an early response keeps its connection open, and for how long without a byte; see `waitForClient`. */
+const closeAfterMs = 10_000;
+const maxPauseMs = 1_000;
 
 export type UploadHandlerOptions = {
   uploads: Pick<UploadService, 'receive'>;
@@ -75,6 +78,14 @@ export function createUploadHandler({
     const answer = await receiveFile(request, () =>
       uploads.receive(token, { body, contentLength: contentLengthOf(request), signal }),
     ).catch((error: unknown): UploadResponse => {
+      if (isTemporarilyUnavailable(error)) {
+        log.warn({ err: error }, 'an upload failed: the database is not available');
+        return {
+          status: 503,
+          body: { code: 'TEMPORARILY_UNAVAILABLE', message: unavailableMessage },
+          headers: { 'retry-after': `${unavailableRetrySeconds}` },
+        };
+      }
       log.error({ err: error }, 'an upload failed');
       return {
         status: 500,
@@ -161,26 +172,25 @@ async function send(
 }
 
 /**
- * Keeps the connection open for a moment after an early response. Closing a socket with unread bytes resets it, and the
- * reset can discard the response before the client has read it. Up to a megabyte is read and discarded, which is enough
- * for a client that has sent nearly everything. The rest stays unread, and backpressure stops the client.
+ * Keeps the connection open after an early response, until the client has sent the rest or pauses. Closing a socket with
+ * unread bytes resets it, and the reset can discard the response before the client has read it. What is too large to be
+ * discarded stays unread, and backpressure stops the client.
  */
 async function waitForClient(response: ServerResponse, body: IncomingFile['body']): Promise<void> {
   const over = new AbortController();
   const end = () => over.abort();
   response.once('close', end);
-  discard(body).then((isAtEnd) => isAtEnd && end(), end);
-  await delay(closeAfterMs, undefined, { signal: over.signal }).catch(() => undefined);
+  await discard(body, over.signal).catch(() => undefined);
   response.off('close', end);
 }
 
-/** @returns true if the body ended within the limit */
-async function discard(body: IncomingFile['body']): Promise<boolean> {
+async function discard(body: IncomingFile['body'], signal: AbortSignal): Promise<void> {
+  const closeAt = performance.now() + closeAfterMs;
   let bytes = 0;
-  while (bytes < maxDiscardedBytes) {
-    const { done, value } = await body.next();
-    if (done === true) return true;
-    bytes += value.byteLength;
+  while (bytes < maxDiscardedBytes && performance.now() < closeAt) {
+    const pause = delay(maxPauseMs, undefined, { signal, ref: false });
+    const next = await Promise.race([body.next(), pause]);
+    if (next === undefined || next.done === true) return;
+    bytes += next.value.byteLength;
   }
-  return false;
 }

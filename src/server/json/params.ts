@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import { requestError } from '../operation/request-error.ts';
@@ -16,6 +17,8 @@ export type ParsedParams = { params: GraphQLParams } | { error: GraphQLError };
 export function parseJsonParams(body: Buffer, documents: TrustedDocuments): ParsedParams {
   const error = checkJsonValues(body, 1);
   if (error !== undefined) return { error };
+  // Other bytes would be decoded as U+FFFD: a text in Latin 1 would be spoken wrong, and two keys would become one.
+  if (!isUtf8(body)) return reject(invalidJsonError());
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));

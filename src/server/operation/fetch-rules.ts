@@ -1,10 +1,16 @@
+import { isUtf8 } from 'node:buffer';
 import { GraphQLError } from 'graphql';
 import { type FetchAPI, processRegularResult } from 'graphql-yoga';
 import type { Log } from '../../log.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { maskError } from './masking.ts';
 import type { PipelinePlugin } from './plugin.ts';
-import { isRejectedResult, requestError } from './request-error.ts';
+import {
+  isRejectedResult,
+  isUnavailableError,
+  requestError,
+  stripHttpExtension,
+} from './request-error.ts';
 import {
   batchingError,
   checkParams,
@@ -53,7 +59,9 @@ export function useRequestRules(log: Log): PipelinePlugin {
         return endResponse(requestErrorResponse(fetchAPI, [requestTooLargeError()], 413));
       }
       const parsable = replaceBody(fetchAPI, request, body.toString('utf8'));
-      const rejection = checkJsonValues(body, 1);
+      const rejection = isUtf8(body)
+        ? checkJsonValues(body, 1)
+        : setHttpStatus(invalidJsonError(), 400);
       if (rejection !== undefined) rejections.set(parsable, rejection);
       setRequest(parsable);
     },
@@ -101,6 +109,8 @@ function replaceBody({ Request, Headers }: FetchAPI, request: Request, body: str
 /** Yoga sends the `stack` of a thrown error as the body, with its `status`. */
 function maskHookError(thrown: unknown, { log, request }: { log: Log; request: Request }): Error {
   const requestId = request.headers.get(requestIdHeader) ?? undefined;
-  const stack = JSON.stringify({ errors: [maskError(thrown, log, { requestId })] });
-  return Object.assign(new Error('masked'), { stack, status: 500 });
+  const masked = maskError(thrown, log, { requestId });
+  const stack = JSON.stringify({ errors: stripHttpExtension([masked]) });
+  const status = isUnavailableError(masked) ? 503 : 500;
+  return Object.assign(new Error('masked'), { stack, status });
 }

@@ -2,7 +2,13 @@ import { type ExecutionResult, GraphQLError, type GraphQLSchema, isObjectType } 
 import type { Caller } from '../../graphql/context.ts';
 import { failureOf, toGraphQLError } from '../../graphql/errors.ts';
 import { type Log, lineShare } from '../../log.ts';
-import type { RequestErrorCode } from './request-error.ts';
+import { isTemporarilyUnavailable } from '../../unavailable.ts';
+import {
+  isUnavailableError,
+  type RequestErrorCode,
+  rejectedResult,
+  unavailableError,
+} from './request-error.ts';
 
 /**
  * Decides which errors callers see, on every transport. A failure of the product keeps its code and message, and an
@@ -12,10 +18,11 @@ export function maskResult(
   result: ExecutionResult,
   { log, ...origin }: Origin & { log: Log },
 ): ExecutionResult {
-  const { errors } = result;
-  return errors === undefined
-    ? result
-    : { ...result, errors: errors.map((error) => maskError(error, log, origin)) };
+  if (result.errors === undefined) return result;
+  const errors = result.errors.map((error) => maskError(error, log, origin));
+  // A result with holes would look as if the objects were missing.
+  const unavailable = errors.find(isUnavailableError);
+  return unavailable === undefined ? { ...result, errors } : rejectedResult([unavailable]);
 }
 
 type Origin = {
@@ -40,8 +47,12 @@ export function maskError(
   const cause = located?.originalError ?? error;
   // A client that disconnects is not a fault of this server.
   const level = isClientDisconnect(cause) ? 'debug' : 'error';
-  const position = { path: pathForLog(located, schema), locations: located?.locations };
   const share = caller === undefined ? {} : { [lineShare]: caller.owner };
+  if (isTemporarilyUnavailable(cause)) {
+    log.warn({ err: cause, requestId, ...share }, 'the database is not available');
+    return unavailableError();
+  }
+  const position = { path: pathForLog(located, schema), locations: located?.locations };
   log[level]({ err: cause, ...position, requestId, ...share }, 'unexpected error');
   return new GraphQLError('Something went wrong on our side.', {
     ...(located?.nodes === undefined ? {} : { nodes: located.nodes }),

@@ -1,4 +1,5 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
+import { unavailableRetrySeconds } from '../../unavailable.ts';
 
 /** The code of a request error: the whole request is rejected, and nothing of it is executed. The same on every transport. */
 export type RequestErrorCode =
@@ -13,6 +14,10 @@ export type RequestErrorCode =
   | 'NOT_ACCEPTABLE'
   /** The callback URL of a router is not allowed, or did not confirm the subscription. */
   | 'CALLBACK_REFUSED'
+  /** The request has the hash of a document and no document. The client sends the document. */
+  | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  /** An event stream ended before it was complete. The client subscribes again. */
+  | 'SERVER_STOPPING'
   | 'DOCUMENT_NOT_TRUSTED'
   | 'DOCUMENT_TOO_LARGE'
   | 'DOCUMENT_TOO_DEEP'
@@ -27,6 +32,8 @@ export type RequestErrorCode =
   | 'BAD_USER_INPUT'
   | 'INTROSPECTION_REFUSED'
   | 'COST_TOO_HIGH'
+  /** The database can't be reached. The client can retry; a mutation may have been executed. */
+  | 'TEMPORARILY_UNAVAILABLE'
   /** The operation was executed, and its result has too many characters. */
   | 'RESULT_TOO_LARGE';
 
@@ -36,6 +43,25 @@ export function requestError(
   nodes?: GraphQLError['nodes'],
 ): GraphQLError {
   return new GraphQLError(message, { nodes: nodes ?? null, extensions: { code } });
+}
+
+export const unavailableMessage =
+  'This server cannot reach its database at the moment. Retry later.';
+
+/** 503 on HTTP, whatever the client accepts: caches and proxies must not keep the answer. */
+export function unavailableError(): GraphQLError {
+  return new GraphQLError(unavailableMessage, {
+    extensions: {
+      code: 'TEMPORARILY_UNAVAILABLE' satisfies RequestErrorCode,
+      retryable: true,
+      retryAfterSeconds: unavailableRetrySeconds,
+      http: { status: 503, headers: { 'retry-after': `${unavailableRetrySeconds}` } },
+    },
+  });
+}
+
+export function isUnavailableError({ extensions }: GraphQLError): boolean {
+  return extensions.code === ('TEMPORARILY_UNAVAILABLE' satisfies RequestErrorCode);
 }
 
 /** The result of an operation that was not executed: it has errors and no `data`, not even null. */

@@ -1,6 +1,8 @@
 import type { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
-import { requestError, stripHttpExtension } from './request-error.ts';
+import { maxDiscardedBytes } from '../../end-after-body.ts';
+import { unavailableRetrySeconds } from '../../unavailable.ts';
+import { requestError, stripHttpExtension, unavailableError } from './request-error.ts';
 
 /**
  * The size limit of one request on every transport, without the files of a multipart request. It is many times what the
@@ -10,9 +12,6 @@ export const maxRequestBytes = 1_000_000;
 
 /** The HTTP server sets this header on every request and response. Errors and log lines carry its value. */
 export const requestIdHeader = 'x-request-id';
-
-/** How much of a rejected body is read and discarded, so that the client can finish sending and read the error. */
-export const maxDiscardedBytes = 64 * 1024 ** 2;
 
 export function requestTooLargeError(): GraphQLError {
   return requestError('REQUEST_TOO_LARGE', 'The request is too large.');
@@ -61,9 +60,26 @@ export function checkParams(params: object): GraphQLError | undefined {
       return requestError('BAD_REQUEST', `The parameter "${name}" has the wrong type.`);
     }
   }
-  return 'query' in params && isText(params.query)
-    ? undefined
+  return 'query' in params && isText(params.query) ? undefined : noDocumentError(params);
+}
+
+function noDocumentError(params: object): GraphQLError {
+  return hasDocumentHash(params)
+    ? documentHashError()
     : requestError('BAD_REQUEST', 'The parameter "query" is missing.');
+}
+
+/** Apollo's automatic persisted queries send a hash first, and the document after this error. */
+function hasDocumentHash(params: object): boolean {
+  const { extensions } = params as { extensions?: { persistedQuery?: { sha256Hash?: unknown } } };
+  return isText(extensions?.persistedQuery?.sha256Hash);
+}
+
+function documentHashError(): GraphQLError {
+  // Apollo's clients recognise the code or this message.
+  const error = requestError('PERSISTED_QUERY_NOT_SUPPORTED', 'PersistedQueryNotSupported');
+  Object.assign(error.extensions, { http: { status: 200 } });
+  return error;
 }
 
 /**
@@ -92,6 +108,12 @@ export function requestErrorResponse(
     status,
     headers: { 'content-type': 'application/json; charset=utf-8' },
   });
+}
+
+export function unavailableResponse(api: FetchAPI): Response {
+  const response = requestErrorResponse(api, [unavailableError()], 503);
+  response.headers.set('retry-after', `${unavailableRetrySeconds}`);
+  return response;
 }
 
 /** Multipart requests are checked by `useMultipartRules` instead. */

@@ -8,7 +8,7 @@ import { type Charge, chargeCost, chargeEvent, settleCost, settleMeasured } from
 import { type Introspection, mayIntrospect } from './introspection.ts';
 import { maskError, maskResult } from './masking.ts';
 import type { PreparedOperation } from './prepared-operation.ts';
-import { rejectedResult } from './request-error.ts';
+import { isRejectedResult, rejectedResult } from './request-error.ts';
 import { limitResult } from './result-size.ts';
 import { SharedAnswers } from './shared-answers.ts';
 
@@ -75,6 +75,7 @@ async function execute(
   }
   const run = async () => finish(await executePlan(plan, input), plan, context);
   const result = isQuery ? await answers.make({ plan, variables, context }, run) : await run();
+  if (isRejectedResult(result)) return result;
   const reported = await settleCost(charge, result, context);
   return { ...result, extensions: { ...result.extensions, ...reported } };
 }
@@ -93,7 +94,10 @@ async function subscribe(
   return subscriptions.open(args, {
     executeEvent: async (event, contextValue) => {
       const input = { rootValue: event, contextValue, variables: charge.variables };
-      return finish(await executePlan(plan, input), plan, contextValue);
+      const result = finish(await executePlan(plan, input), plan, contextValue);
+      // The stream ends before this event, so that a client that continues from its last cursor receives it.
+      if (isRejectedResult(result)) throw result.errors[0];
+      return result;
     },
     finish: (result) => finish(result, plan, context),
     settleFirst: (result) => settleCost(charge, result, context),

@@ -2,6 +2,7 @@ import type { ExecutionResult } from 'graphql';
 import type { WebSocket } from 'ws';
 import type { Log } from '../../log.ts';
 import { maskError } from '../operation/masking.ts';
+import { stripHttpExtension } from '../operation/request-error.ts';
 import type { Payload } from '../subscriptions/payload.ts';
 import type { PayloadStream } from '../subscriptions/payload-stream.ts';
 import type { Sink } from '../subscriptions/result-queue.ts';
@@ -65,6 +66,7 @@ export class SocketDelivery implements AsyncIterableIterator<ExecutionResult>, S
   }
 
   fail(error: unknown): void {
-    this.#end.reject(maskError(error, this.#target.log));
+    const [masked] = stripHttpExtension([maskError(error, this.#target.log)]);
+    this.#end.reject(masked);
   }
 }

@@ -251,6 +251,8 @@ describe('availability', () => {
       isSpent: false,
       cooldownUntil: until,
       externalLoad: 2,
+      credits: null,
+      creditsAt: null,
     });
     expect(byEmail.get('x@y.example')).toMatchObject({
       maxJobs: null,
@@ -269,6 +271,26 @@ describe('availability', () => {
     expect(await load()).toBe(2);
     harness.advance(1);
     expect(await load()).toBe(0);
+  });
+
+  it('has the credits of the last reading without what was accepted since', async () => {
+    const account = await firstAccount();
+    const credits = async () => (await availability()).find(({ id }) => id === account.id)?.credits;
+    const spend = (cost: number) =>
+      harness.db.transaction((tx) => harness.accounts.recordSpending(tx, account.id, cost));
+    await spend(5);
+    expect(await credits()).toBeNull();
+    await harness.accounts.guardCredits([account]);
+    expect(await credits()).toBe(100);
+    await spend(20);
+    await spend(0.5);
+    expect(await credits()).toBe(79.5);
+    harness.advance(59_999);
+    await harness.accounts.guardCredits([account]);
+    expect(await credits()).toBe(79.5);
+    harness.advance(1);
+    await harness.accounts.guardCredits([account]);
+    expect(await credits()).toBe(100);
   });
 
   it('says of each account whether its credits were read and none were left', async () => {

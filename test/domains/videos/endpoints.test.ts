@@ -93,6 +93,12 @@ describe('an item of the list', () => {
     ],
     [{ created_at: '2024-11-11T12:34:56' }, { createdAt: new Date('2024-11-11T12:34:56Z') }],
     [{ created_at: 'yesterday' }, { createdAt: null }],
+    // PostgreSQL rejects these.
+    [{ created_at: '0000-01-01T00:00:00Z' }, { createdAt: null }],
+    [{ created_at: '9999-12-31T23:59:59-14:00' }, { createdAt: null }],
+    [{ prompt: 'a\0b\ud800' }, { prompt: 'ab\ufffd' }],
+    [{ img_url: 'https://media.example/\0a' }, { previewUrl: 'https://media.example/a' }],
+    [{ original_video_id: 'v\x001' }, { originalVideoId: null }],
     [{ first_frame: '' }, { posterUrl: 'https://media.example/preview.webp' }],
     [
       { first_frame: '', img_url: 'javascript:alert(1)' },
@@ -111,7 +117,8 @@ describe('an item of the list', () => {
     const keys = Object.keys(documented).filter((key) => key !== 'video_id');
     const fields = fc.dictionary(fc.constantFrom(...keys), fc.jsonValue());
     const items = fc.sample(fields, 200).map((sample) => ({ ...documented, ...sample }));
-    const broken = [null, 7, 'x', [], {}, { video_id: '' }, { video_id: null }, { video_id: {} }];
+    const unreadable = ['', null, {}, 'v\x001', 'v1\ud800', `${'v'.repeat(512)}1`];
+    const broken = [null, 7, 'x', [], {}, ...unreadable.map((id) => ({ video_id: id }))];
     const served = await serveAnswer(200, { data: [...broken, ...items] });
     const { upstream, logged } = connect(served.baseUrl);
     const page = await listVideos(upstream, { limit: 1_000, offset: 0 });

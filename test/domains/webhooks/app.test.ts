@@ -126,6 +126,7 @@ describe('refuses', () => {
           {
             path: ['input', 'callbackUrl'],
             message: 'callbackUrl must point to a server on the public internet.',
+            code: 'NOT_ALLOWED',
           },
         ],
       });

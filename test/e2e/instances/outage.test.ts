@@ -51,15 +51,8 @@ const say = (text: string) => ({
 /** A claim whose transaction lost its connection at commit has no holder: its lease must expire. */
 const passAnHour = () => vi.waitFor(() => fleet.pass(hour + 15_000), patient);
 
-/** Callers see only a masked error. */
-const masked = {
-  data: null,
-  errors: [
-    {
-      message: 'Something went wrong on our side.',
-      extensions: { code: 'INTERNAL_SERVER_ERROR' },
-    },
-  ],
+const unavailable = {
+  errors: [{ extensions: { code: 'TEMPORARILY_UNAVAILABLE', retryable: true } }],
 };
 
 describe('works', () => {
@@ -79,8 +72,9 @@ describe('works', () => {
     const unheard = await Promise.all(
       [20, 21, 22, 23].map((n) => at(n).ask(createLipsyncMutation, { input: say(`${n}`) })),
     );
-    for (const { data, errors } of unheard) {
-      expect({ data, errors }).toMatchObject(masked);
+    for (const { status, data, errors } of unheard) {
+      expect({ status, data, errors }).toMatchObject({ status: 503, ...unavailable });
+      expect(data).toBeUndefined();
     }
     // Running jobs end at the upstream meanwhile; their callbacks cannot be handled.
     await vi.waitFor(async () => {

@@ -43,6 +43,12 @@ export const rules: Record<string, Rule> = {
   'Query.video': plain('signed in', `video(id: "${ids.Video}") { id }`),
   'Query.lipsync': plain(read, `lipsync(id: "${ids.Lipsync}") { id }`),
   'Query.lipsyncs': plain(read, 'lipsyncs { nodes { id } }'),
+  'Query.allLipsyncs': plain(admin, 'allLipsyncs { nodes { id } }'),
+  'Query.usage': plain(admin, 'usage(owner: "key:nobody") { day }'),
+  'Query.estimateLipsync': union(
+    read,
+    'estimateLipsync(input: { speech: { script: { text: "Hi" } } })',
+  ),
   'Query.upload': plain(read, `upload(id: "${ids.Upload}") { id }`),
   'Query.webhookDelivery': plain(read, `webhookDelivery(id: "${ids.WebhookDelivery}") { id }`),
   'Query.accounts': union(admin, 'accounts'),
@@ -79,6 +85,14 @@ export const rules: Record<string, Rule> = {
     admin,
     `reconnectAccount(input: { accountId: "${ids.Account}", password: "x" })`,
   ),
+  'Mutation.requeueLipsync': union(admin, `requeueLipsync(input: { id: "${ids.Lipsync}" })`),
+  'Mutation.endLipsync': union(admin, `endLipsync(input: { id: "${ids.Lipsync}", reason: "x" })`),
+  'Mutation.attachLipsyncJob': union(
+    admin,
+    `attachLipsyncJob(input: { id: "${ids.Lipsync}", upstreamVideoId: "1" })`,
+  ),
+  'Mutation.eraseOwner': union(admin, 'eraseOwner(input: { owner: "key:nobody" })'),
+  'Query.ownerErasure': plain(admin, `ownerErasure(id: "${ids.Lipsync}") { id }`),
   'Mutation.redeliverWebhook': union(
     write,
     `redeliverWebhook(input: { id: "${ids.WebhookDelivery}" })`,

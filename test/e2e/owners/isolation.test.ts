@@ -79,6 +79,8 @@ const create = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $i
 const createAll = `mutation ($input: CreateLipsyncInput!) { createLipsyncs(input: { items: [$input] }) {
   ... on CreateLipsyncsSuccess { results ${failed} } } }`;
 
+const estimate = `query ($input: EstimateLipsyncInput!) { estimateLipsync(input: $input) ${failed} }`;
+
 const ofType = (owned: Owned): [string, Wall][] => [
   [`Query.node of a ${owned}`, { owned, query: everything }],
   [`Query.nodes of a ${owned}`, { owned, query: many }],
@@ -140,13 +142,25 @@ const walls: [string, Wall][] = [
   ['Mutation.createLipsync of a video', { owned: 'Video', query: create }],
   ['Mutation.createLipsync of an uploaded video', { owned: 'Upload', query: create }],
   ['Mutation.createLipsync of a sound', { owned: 'Upload', query: create }],
+  ['Query.estimateLipsync of a video', { owned: 'Video', query: estimate }],
+  ['Query.estimateLipsync of an uploaded video', { owned: 'Upload', query: estimate }],
+  ['Query.estimateLipsync of a sound', { owned: 'Upload', query: estimate }],
   ['Mutation.createLipsyncs of a video', { owned: 'Video', query: createAll }],
   ['Mutation.createLipsyncs of an uploaded video', { owned: 'Upload', query: createAll }],
   ['Mutation.createLipsyncs of a sound', { owned: 'Upload', query: createAll }],
 ];
 
 /** Fields whose ids have no owner: voices belong to all callers, accounts to admins. */
-const ownerless = ['Query.account', 'Query.voice', 'Mutation.reconnectAccount'];
+const ownerless = [
+  'Query.account',
+  'Query.voice',
+  'Query.allLipsyncs',
+  'Query.ownerErasure',
+  'Mutation.reconnectAccount',
+  'Mutation.requeueLipsync',
+  'Mutation.endLipsync',
+  'Mutation.attachLipsyncJob',
+];
 
 function variablesOf(name: string, id: string): object {
   const text = { script: { text: 'Mine now.' } };
@@ -162,7 +176,7 @@ function variablesOf(name: string, id: string): object {
 }
 
 function transportsOf(name: string): Transport[] {
-  const always: Transport[] = ['SSE by POST', 'WebSocket'];
+  const always: Transport[] = ['SSE by POST', 'multipart stream', 'WebSocket'];
   if (name.startsWith('Mutation')) return ['POST', ...always];
   if (name.startsWith('Subscription')) return ['SSE by GET', ...always];
   return ['POST', 'GET', 'SSE by GET', ...always];

@@ -7,6 +7,8 @@ export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
 /** An answer with the caller that received it. */
 export type RecordedAnswer = { caller: string; what: string; text: string };
 
+const plainFailure = `__typename ... on LipsyncError { code message retryable retryAfterSeconds }`;
+
 const failure = `__typename ... on LipsyncError { code message retryable retryAfterSeconds }
   ... on InvalidInputError { issues { path message } }`;
 
@@ -20,7 +22,7 @@ export const documents = {
     ${failure} ... on CreateUploadSuccess { uploadUrl upload { id status } } } }`,
   uploads: `query ($id: ID!) { upload(id: $id) { id status filename failure { message } } }`,
   rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { hint } } } }`,
-  accounts: `{ accounts { ${failure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
+  accounts: `{ accounts { ${plainFailure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
   reconnect: `mutation ($input: ReconnectAccountInput!) { reconnectAccount(input: $input) { ${failure}
     ... on ReconnectAccountSuccess { account { id email } } } }`,
   deleteVideo: `mutation ($id: ID!) { deleteVideo(input: { id: $id }) { ${failure} ... on DeleteVideoSuccess { deletedVideoId } } }`,
@@ -32,7 +34,7 @@ export const documents = {
       sourceVideo { id url posterUrl } result { id url } voice { id }
       events(first: 100) { nodes { cursor status source } } webhookDeliveries { id url status lastProblem } } }
     node(id: $id) { id __typename }
-    accounts { ${failure} ... on AccountList { nodes { id } } }
+    accounts { ${plainFailure} ... on AccountList { nodes { id } } }
   }`,
 };
 

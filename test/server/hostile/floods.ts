@@ -20,7 +20,7 @@ const within = (levels: number): string =>
 
 /** One field with this many tokens. */
 const ofTokens = (count: number) =>
-  q(`{lipsyncs(filter:{status:[${times(count - 19, () => 'QUEUED')}]}){nodes{id}}}`);
+  q(`{lipsyncs(filter:{statuses:[${times(count - 19, () => 'QUEUED')}]}){nodes{id}}}`);
 
 /** Each kind with an id of this length. */
 const literal = (count: number) => {

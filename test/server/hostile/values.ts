@@ -82,7 +82,7 @@ const privateUrls = [
 
 /** Creates a lip-sync with each of these as its `callbackUrl`. */
 function createWithCallbacks(urls: readonly string[]): Operation {
-  const declared = urls.map((_, n) => `$u${n}: String`).join(' ');
+  const declared = urls.map((_, n) => `$u${n}: URL`).join(' ');
   const fields = urls.map(
     (
       _,

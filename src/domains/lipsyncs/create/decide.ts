@@ -8,6 +8,13 @@ import {
   type StoredFailure,
 } from '../../../errors.ts';
 import type { AccountAvailability } from '../../accounts/service.ts';
+import {
+  afterReservation,
+  anyAccount,
+  type CreditsLeft,
+  canPayBesideWaiting,
+  readCreditsLeft,
+} from '../credits/guard.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { noFreeSlot } from '../dispatch/rate-limit.ts';
 import {
@@ -23,11 +30,13 @@ import { findByIdempotencyKeys } from '../store/lipsyncs.ts';
 import {
   type JobNeeds,
   nextTurn,
+  type OwnWaiting,
   readLoad,
   readNextOfEachOwner,
   type Waiting,
 } from '../store/queue.ts';
 import { findRefusalsSince } from '../store/refusals.ts';
+import { readWaitingCredits } from '../store/reserved-credits.ts';
 import { readUsages, type Usage } from '../store/usage.ts';
 import { findExceededLimit, hasOwnerLimits } from './limits.ts';
 import type { ResolvedRequest } from './resolve.ts';
@@ -59,6 +68,9 @@ type State = {
   taken: Set<string>;
   refusals: Map<AdmissionRequest, StoredFailure | null>;
   waiting: Waiting;
+  creditsLeft: CreditsLeft;
+  /** As `readWaitingCredits` returns it. Read when the first request needs it. */
+  waitingCredits: ReadonlyMap<string, number> | null;
   /** Read when the first request needs it. */
   nextInQueue: JobNeeds[] | null;
   /** The rows that this group has added to the queue. */
@@ -91,18 +103,26 @@ async function readState(
   const now = deps.now();
   const keyed = requests.filter(({ resolved }) => resolved.idempotencyKey !== null);
   const pairs = keyed.map(({ resolved, lastRefusal }) => ({ ...resolved, lastRefusal }));
-  const earlier = keyed.length === 0 ? [] : await findByIdempotencyKeys(tx, pairs);
-  const refusals = keyed.length === 0 ? [] : await findRefusalsSince(tx, pairs);
   const owners = requests.map(({ resolved }) => resolved.owner);
-  const usages = hasOwnerLimits(deps.limits)
-    ? await readUsages(tx, owners, { now, perDay: deps.limits.perDay })
-    : new Map();
-  const availability = await deps.accounts.readAvailability(tx, now);
-  const { held, waiting } = await readLoad(tx, owners);
+  // Sent together: each depends on the lock alone.
+  const [earlier, refusals, usages, availability, { held, waiting }] = await Promise.all([
+    keyed.length === 0 ? [] : findByIdempotencyKeys(tx, pairs),
+    keyed.length === 0 ? [] : findRefusalsSince(tx, pairs),
+    hasOwnerLimits(deps.limits)
+      ? readUsages(tx, owners, { now, perDay: deps.limits.perDay })
+      : new Map<string, Usage>(),
+    deps.accounts.readAvailability(tx, now),
+    readLoad(tx, owners),
+  ]);
+  const hasCosts = requests.some(({ resolved }) => resolved.estimatedCredits !== null);
+  const creditsLeft = hasCosts ? await readCreditsLeft(tx, availability) : new Map();
   return {
     ...{ tx, now, availability, usages, waiting, nextInQueue: null, queued: [] },
+    ...{ creditsLeft, waitingCredits: null },
     // A process that stops sends nothing any more.
-    slots: deps.stopping.aborted ? [] : await countSlots(tx, { availability, held, now }),
+    slots: deps.stopping.aborted
+      ? []
+      : await countSlots(tx, { availability, held, creditsLeft, now }),
     taken: new Set(earlier.map(keyOf)),
     refusals: new Map(keyed.map((request, at) => [request, refusals[at] ?? null])),
     ids: requests.map(() => randomUUID()).sort(),
@@ -124,7 +144,10 @@ async function decide(
   const exceeded = findExceededLimit(deps.limits, state.usages.get(resolved.owner));
   if (exceeded !== null) return refuse(exceeded);
   const slots = resolved.isAwaitingFile ? null : await findSlots(state, resolved);
-  return slots === null ? enqueue(deps, state, request) : claim(deps, state, { resolved, slots });
+  if (slots !== null) return claim(deps, state, { resolved, slots });
+  state.waitingCredits ??=
+    state.creditsLeft.size === 0 ? new Map() : await readWaitingCredits(state.tx);
+  return enqueue(deps, state, request);
 }
 
 /** The account to which the request can be sent now. Null if it must wait. */
@@ -147,7 +170,9 @@ async function claim(
 ): Promise<Decision> {
   const turn = await nextTurn(state.tx);
   const columns = claimColumns(deps, slots, { offPeak: resolved.offPeak, attempts: 0, turn });
-  state.slots = afterClaim(state.slots, slots.accountId, { offPeak: resolved.offPeak });
+  state.slots = afterClaim(state.slots, slots.accountId, resolved);
+  const { accountId } = slots;
+  state.creditsLeft = afterReservation(state.creditsLeft, accountId, resolved.estimatedCredits);
   const row = { ...resolved, ...columns, loggedPosition: null, ...identify(state) };
   return { kind: 'claimed', row, slots };
 }
@@ -157,12 +182,10 @@ function enqueue(
   state: State,
   { resolved, mayWait }: AdmissionRequest,
 ): Decision {
-  const { owner, accountId, isAccountFixed } = resolved;
-  if (isSpentEverywhere(state.availability, accountId))
-    return refuse(new InsufficientCreditsError());
+  const { owner, isAccountFixed } = resolved;
+  if (!canBePaid(state, resolved)) return refuse(new InsufficientCreditsError());
   // Whether there is a free slot matters when the file has arrived.
-  const isAwaiting = resolved.isAwaitingFile;
-  if (!mayWait && !isAwaiting)
+  if (!mayWait && !resolved.isAwaitingFile)
     return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
   const { ofAll, ofOwners } = state.waiting;
   const own = ofOwners.get(owner) ?? { count: 0, neverSent: 0 };
@@ -170,12 +193,21 @@ function enqueue(
   // alone fills at most half of the queue.
   const free = deps.limits.queue - ofAll;
   if (own.count >= free) return refuse(new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE'));
+  return { kind: 'waiting', row: addToQueue(state, resolved, own) };
+}
+
+/** Counts it for the decisions about the next requests. */
+function addToQueue(state: State, resolved: ResolvedRequest, own: OwnWaiting): AdmittedRow {
+  const { owner, accountId, isAwaitingFile: isAwaiting } = resolved;
+  const { ofAll, ofOwners } = state.waiting;
   const after = { count: own.count + 1, neverSent: own.neverSent + (isAwaiting ? 0 : 1) };
   state.waiting = { ofAll: ofAll + 1, ofOwners: new Map(ofOwners).set(owner, after) };
   if (!isAwaiting) state.queued.push(resolved);
+  const target = accountId ?? anyAccount;
+  const waitingCost = (state.waitingCredits?.get(target) ?? 0) + (resolved.estimatedCredits ?? 0);
+  state.waitingCredits = new Map(state.waitingCredits).set(target, waitingCost);
   const loggedPosition = isAwaiting ? null : after.neverSent;
-  const row = { ...resolved, ...unclaimed, loggedPosition, ...identify(state) };
-  return { kind: 'waiting', row };
+  return { ...resolved, ...unclaimed, loggedPosition, ...identify(state) };
 }
 
 /** The columns of `claimColumns`, because the rows of a group are inserted with the same columns. */
@@ -201,15 +233,22 @@ function count(state: State, row: FreshLipsync): void {
   state.taken.add(keyOf(row));
 }
 
-/** Whether waiting is useless because every account that could do the job is out of credits. Null = any account. */
-function isSpentEverywhere(
-  availability: readonly AccountAvailability[],
-  accountId: string | null,
+/** False if waiting is useless, because no account that could do the job has the credits for it. */
+function canBePaid(
+  { availability, creditsLeft: left, waitingCredits }: State,
+  job: Pick<ResolvedRequest, 'accountId' | 'estimatedCredits'>,
 ): boolean {
-  const able = availability.filter(({ id, isPresent }) =>
-    accountId === null ? isPresent : id === accountId,
-  );
-  return able.length > 0 && able.every(({ isSpent }) => isSpent);
+  const present = availability.filter(({ isPresent }) => isPresent);
+  const able =
+    job.accountId === null ? present : availability.filter(({ id }) => id === job.accountId);
+  if (able.length === 0) return true;
+  if (able.every(({ isSpent }) => isSpent)) return false;
+  return canPayBesideWaiting(job, {
+    left,
+    accountIds: able.map(({ id }) => id),
+    pool: present.map(({ id }) => id),
+    waiting: waitingCredits ?? new Map(),
+  });
 }
 
 function keyOf({ owner, idempotencyKey }: Pick<FreshLipsync, 'owner' | 'idempotencyKey'>): string {

@@ -1,3 +1,4 @@
+import { createCreditEstimates, type EstimateCredits } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { LogWatcher } from '../progress/log-watcher.ts';
 import { type Admit, createAdmission, type OnQueued } from './admit.ts';
@@ -8,6 +9,7 @@ export type CreateDependencies = LipsyncDependencies & {
   readonly watcher: LogWatcher;
   readonly findEarlier: FindEarlier;
   readonly admit: Admit;
+  readonly estimateCredits: EstimateCredits;
 };
 
 export function withAdmission(
@@ -19,5 +21,6 @@ export function withAdmission(
     watcher,
     findEarlier: createEarlierSearch(deps),
     admit: createAdmission(deps, onQueued),
+    estimateCredits: createCreditEstimates(deps),
   };
 }

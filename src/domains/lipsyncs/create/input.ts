@@ -18,6 +18,8 @@ export type CreateInput = {
   /** Left out if equal to `defaultEvents`, so that requests from before this option existed keep their fingerprint. */
   callbackEvents?: WebhookEvent[];
   maxJobs: number | null;
+  /** Left out if there is no limit, as `callbackEvents`. */
+  maxCredits?: number;
   idempotencyKey: string | null;
   mayWait: boolean;
   expiresAt: Date | null;
@@ -48,6 +50,7 @@ const keyMessage = 'An idempotencyKey must have 1 to 255 characters.';
 const inputShape = z
   .object({
     speech: z.object({ script: z.object({ text: speechText }).optional() }),
+    maxCredits: z.number().min(0, 'maxCredits must be a number from 0.').optional(),
     maxJobs: z.int().min(1, maxJobsMessage).max(8, maxJobsMessage).nullable(),
     idempotencyKey: z
       .string()
@@ -119,7 +122,7 @@ export function checkExpiry({ expiresAt }: CreateInput, now: Date): void {
 /** What is wrong with the URLs of files. The addresses of their hosts are checked when they are fetched. */
 function checkUrls(
   uploads: LipsyncDependencies['uploads'],
-  { video, speech }: CreateInput,
+  { video, speech }: Pick<CreateInput, 'video' | 'speech'>,
 ): InputIssue[] {
   return Object.entries({ video, speech }).flatMap(([name, source]) =>
     'url' in source ? uploads.checkImportUrl(source.url, ['input', name, 'url']) : [],

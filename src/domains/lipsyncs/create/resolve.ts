@@ -1,5 +1,6 @@
-import { InvalidInputError, NotFoundError } from '../../../errors.ts';
+import { InsufficientCreditsError, InvalidInputError, NotFoundError } from '../../../errors.ts';
 import type { Upload } from '../../uploads/service.ts';
+import type { EstimateCredits } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import { type CreateInput, defaultEvents } from './input.ts';
@@ -24,6 +25,8 @@ export type ResolvedRequest = Pick<
   | 'keepOriginalSound'
   | 'offPeak'
   | 'maxJobs'
+  | 'maxCredits'
+  | 'estimatedCredits'
   | 'callbackUrl'
   | 'callbackEvents'
   | 'idempotencyKey'
@@ -36,6 +39,8 @@ export type ResolvedRequest = Pick<
   imports: Upload[];
 };
 
+type PricingDependencies = LipsyncDependencies & { readonly estimateCredits: EstimateCredits };
+
 type Request = {
   owner: string;
   canSeeAll: boolean;
@@ -46,11 +51,11 @@ type Request = {
 
 /** Looks up everything the request refers to, concurrently. Throws failures. */
 export async function resolveRequest(
-  deps: LipsyncDependencies,
+  deps: PricingDependencies,
   request: Request,
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
-  const reads = Promise.all([resolveVideo(deps, request), resolveSpeech(deps, request)]);
+  const reads = Promise.all([resolveVideo(deps, request), resolvePricedSpeech(deps, request)]);
   reads.catch(() => undefined);
   // Before anything is sent, the limits and the credits of the accounts must be known.
   await deps.accounts.guardCredits(await deps.accounts.listPresent());
@@ -61,6 +66,7 @@ export async function resolveRequest(
     keepOriginalSound: input.keepOriginalSound,
     offPeak: input.offPeak,
     maxJobs: input.maxJobs,
+    maxCredits: input.maxCredits ?? null,
     callbackUrl: input.callbackUrl,
     callbackEvents: input.callbackEvents ?? [...defaultEvents],
     idempotencyKey: input.idempotencyKey,
@@ -76,6 +82,20 @@ export async function resolveRequest(
 type FilePart = Pick<ResolvedRequest, 'isAwaitingFile' | 'imports'>;
 
 const noFile: FilePart = { isAwaitingFile: false, imports: [] };
+
+/** @throws InsufficientCreditsError if the estimate is above `maxCredits`. An unknown cost is not. */
+async function resolvePricedSpeech(
+  deps: PricingDependencies,
+  request: Request,
+): Promise<ResolvedSpeech & Pick<ResolvedRequest, 'estimatedCredits'>> {
+  const { input } = request;
+  const speech = await resolveSpeech(deps, request);
+  const { credits } = await deps.estimateCredits({ ...speech, offPeak: input.offPeak });
+  if (credits !== null && credits > (input.maxCredits ?? credits)) {
+    throw new InsufficientCreditsError('MAX_CREDITS');
+  }
+  return { ...speech, estimatedCredits: credits };
+}
 
 async function resolveVideo(
   deps: LipsyncDependencies,
@@ -119,13 +139,14 @@ async function resolveVideo(
   };
 }
 
-async function resolveSpeech(
+type ResolvedSpeech = FilePart &
+  Pick<ResolvedRequest, 'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'>;
+
+/** Writes nothing: an import is only planned. */
+export async function resolveSpeech(
   deps: LipsyncDependencies,
-  request: Request,
-): Promise<
-  FilePart &
-    Pick<ResolvedRequest, 'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'>
-> {
+  request: Pick<Request, 'owner' | 'sharedImports'> & { input: Pick<CreateInput, 'speech'> },
+): Promise<ResolvedSpeech> {
   const { speech } = request.input;
   if ('text' in speech) {
     return {

@@ -5,13 +5,18 @@ import { reconcileAccount, reconcileLipsync } from '../reconcile/find-job.ts';
 import { createGiveUp, freeAbandonedSlots } from '../reconcile/give-up.ts';
 import { startPolls } from '../reconcile/poll.ts';
 import { endWaits } from './awaited-files.ts';
+import { refreshCredits } from './credit-readings.ts';
 import { expireDue } from './expiry.ts';
 import { refreshExternalLoad } from './external-load.ts';
 import { dispatch } from './submit.ts';
 import { takeOver } from './takeover.ts';
+import { createThrottle } from './throttle.ts';
 
 /** Free slots and deadlines are noticed at most this late if no notification arrives. */
 const defaultTickMs = 1_000;
+
+/** While many lip-syncs are queued one after another, `wake` looks for a free slot no more often than this. */
+const wakeIntervalMs = 50;
 
 /** How long a stop waits for running tasks. POSTs are waited for separately. */
 const maxStopMs = 1_500;
@@ -28,6 +33,7 @@ export function createScheduler(deps: LipsyncDependencies) {
   const giveUpOverdue = createGiveUp(deps);
 
   const send = () => run('dispatch', () => dispatch(deps, () => isStopping));
+  const waking = createThrottle(wakeIntervalMs, send);
 
   const endFileWaits = () => run('awaited files', () => endWaits(deps));
   // At every tick too: the upload may have ended on another instance, or before the lip-sync was committed.
@@ -44,7 +50,7 @@ export function createScheduler(deps: LipsyncDependencies) {
     });
     run('give up', giveUpOverdue);
     run('probe accounts', () => deps.accounts.probeDue());
-    run('external load', () => refreshExternalLoad(deps));
+    run('readings', () => Promise.all([refreshExternalLoad(deps), refreshCredits(deps)]));
     send();
   }
 
@@ -54,21 +60,20 @@ export function createScheduler(deps: LipsyncDependencies) {
      * creation may have been notified before their commit, so that no instance saw them. Other instances need no notification:
      * this one looks for all.
      */
-    wake(): void {
-      if (timer !== null) send();
-    },
+    wake: () => (timer === null ? undefined : waking.run()),
     async start(): Promise<void> {
       if (deps.db.kind === 'embedded') await takeOver(deps, { areLeasesVoid: true });
       unlisten = await deps.db.listen(queueChannel, { onMessage: send, onReconnected: send });
-      const accountIds = await startPolls(deps);
+      const ids = await startPolls(deps);
       // Jobs may have ended while no process ran: reconciled now, not after the first poll interval.
-      for (const id of accountIds) run(`reconcile account ${id}`, () => reconcileAccount(deps, id));
+      for (const id of ids) run(`reconcile account ${id}`, () => reconcileAccount(deps, id));
       timer = setInterval(tick, deps.intervals?.tickMs ?? defaultTickMs);
       tick();
     },
     async stop(): Promise<void> {
       isStopping = true;
       if (timer !== null) clearInterval(timer);
+      waking.stop();
       await unlisten?.();
       // Not longer than this: reads from an upstream that hangs would delay the stop, and the next start repeats them.
       await Promise.race([whenIdle(), wait(maxStopMs, undefined, { ref: false })]);
@@ -88,12 +93,9 @@ function createTaskRunner(deps: Pick<LipsyncDependencies, 'log'>, isStopping: ()
       return;
     }
     const done = task()
-      .then(
-        () => undefined,
-        (error: unknown) => {
-          if (!isStopping()) deps.log.error({ err: error, task: name }, 'a background task failed');
-        },
-      )
+      .then(ignore, (error: unknown) => {
+        if (!isStopping()) deps.log.error({ err: error, task: name }, 'a background task failed');
+      })
       .finally(() => {
         running.delete(name);
         if (again.delete(name)) run(name, task);
@@ -103,3 +105,5 @@ function createTaskRunner(deps: Pick<LipsyncDependencies, 'log'>, isStopping: ()
 
   return { run, whenIdle: () => Promise.allSettled(running.values()) };
 }
+
+function ignore(): void {}

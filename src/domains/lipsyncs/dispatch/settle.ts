@@ -9,7 +9,8 @@ import {
   isOutcomePending,
   isUnsentClaim,
 } from '../lifecycle.ts';
-import { expectedMs, kindOf, secondsOfSpeech } from '../progress/estimate.ts';
+import { expectedMs } from '../progress/estimate.ts';
+import { readPastDurations } from '../progress/past-durations.ts';
 import {
   type ChangeContext,
   changeContext,
@@ -22,7 +23,6 @@ import { type Lipsync, lockLipsync, updateLipsync, videosOf } from '../store/lip
 import { appendPositionEvents } from '../store/positions.ts';
 import { lockQueue } from '../store/queue.ts';
 import { deleteRejected } from '../store/refusals.ts';
-import { readDurations } from '../store/upstream-jobs.ts';
 import { cooldownEnd, decideWhenBusy, isRateLimited, noFreeSlot } from './rate-limit.ts';
 import { requeue } from './requeue.ts';
 
@@ -112,7 +112,12 @@ export async function markOutcomeUnknown(
   tx: Sql,
   { lipsync, at }: { lipsync: Lipsync; at: Date },
 ): Promise<void> {
-  await updateLipsync(tx, lipsync.id, { outcomeUnknownAt: at, leaseUntil: null });
+  await updateLipsync(tx, lipsync.id, {
+    outcomeUnknownAt: at,
+    leaseUntil: null,
+    schedulerReads: 0,
+    listReads: 0,
+  });
   await notifyChange(tx, lipsync.id);
   await appendPositionEvents(tx, lipsync.owner, at);
   if (lipsync.accountId === null) return;
@@ -144,12 +149,16 @@ export async function accept(
       creditsCharged: job.creditsCharged,
       submittedAt: context.at,
       holdsSlot: !lipsync.offPeak,
-      expectedMs: await readExpectedMs(deps, tx, lipsync),
+      expectedMs: expectedMs(await readPastDurations(tx, lipsync), deps.timing.defaultJobMs),
       leaseUntil: null,
       outcomeUnknownAt: null,
     },
     context,
   });
+  const cost = submitted.creditsCharged ?? submitted.estimatedCredits ?? 0;
+  if (submitted.accountId !== null && cost > 0) {
+    await deps.accounts.recordSpending(tx, submitted.accountId, cost);
+  }
   await appendPositionEvents(tx, lipsync.owner, context.at);
   if (!isCancelRequested(submitted)) return submitted;
   return changeStatus(tx, submitted, {
@@ -212,22 +221,4 @@ async function pauseOrCoolDownAccount(
     await deps.accounts.coolDown(tx, accountId, cooldownEnd(failure, context.at));
   }
   return { wasPaused: false };
-}
-
-/** The median of earlier jobs of the same kind and length, else of the same kind, else the default. */
-async function readExpectedMs(
-  deps: LipsyncDependencies,
-  tx: Sql,
-  lipsync: Lipsync,
-): Promise<number> {
-  const isText = lipsync.text !== null;
-  const seconds = lipsync.text === null ? lipsync.mediaSeconds : secondsOfSpeech(lipsync.text);
-  const { isOffPeak, ...kind } = kindOf({ isText, seconds, isOffPeak: lipsync.offPeak });
-  const [from, to] = [kind.fromSeconds, Math.min(kind.toSeconds, 1e9)];
-  const sameLength = await readDurations(tx, { isText, isOffPeak, from, to });
-  const durations =
-    sameLength.length > 0
-      ? sameLength
-      : await readDurations(tx, { isText, isOffPeak, from: -1, to: 1e9 });
-  return expectedMs(durations, deps.timing.defaultJobMs);
 }

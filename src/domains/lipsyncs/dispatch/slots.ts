@@ -1,5 +1,6 @@
 import type { Sql } from '../../../database/connect.ts';
 import type { AccountAvailability } from '../../accounts/service.ts';
+import { type CreditsLeft, readCreditsLeft } from '../credits/guard.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import {
   findSubmittingAccounts,
@@ -24,6 +25,8 @@ export type AccountSlots = {
   hasPendingError: boolean;
   /** Its cooldown is over and no POST has shown yet that it takes jobs again: it gets a single one. */
   isOnTrial: boolean;
+  /** Null if they are not known. */
+  creditsLeft: number | null;
 };
 
 /**
@@ -38,7 +41,8 @@ export async function readAccountSlots(
   now: Date,
 ): Promise<AccountSlots[]> {
   const availability = await accounts.readAvailability(sql, now);
-  return countSlots(sql, { availability, held: await readHeldSlots(sql), now });
+  const creditsLeft = await readCreditsLeft(sql, availability);
+  return countSlots(sql, { availability, held: await readHeldSlots(sql), creditsLeft, now });
 }
 
 /**
@@ -47,9 +51,14 @@ export async function readAccountSlots(
  */
 export async function countSlots(
   sql: Sql,
-  known: { availability: readonly AccountAvailability[]; held: HeldSlots; now: Date },
+  known: {
+    availability: readonly AccountAvailability[];
+    held: HeldSlots;
+    creditsLeft: CreditsLeft;
+    now: Date;
+  },
 ): Promise<AccountSlots[]> {
-  const { availability, held, now } = known;
+  const { availability, held, creditsLeft, now } = known;
   const available = availability.filter(
     ({ isPaused, cooldownUntil }) => !isPaused && (cooldownUntil === null || cooldownUntil <= now),
   );
@@ -63,6 +72,7 @@ export async function countSlots(
       maxJobs: maxJobs ?? defaultMaxJobs,
       holding: held.find(({ accountId }) => accountId === id)?.count ?? 0,
       isOnTrial: ids.includes(id),
+      creditsLeft: creditsLeft.get(id) ?? null,
     }));
 }
 
@@ -70,12 +80,19 @@ export async function countSlots(
 export function afterClaim(
   accounts: readonly AccountSlots[],
   accountId: string,
-  { offPeak }: { offPeak: boolean },
+  { offPeak, estimatedCredits }: Pick<JobNeeds, 'offPeak' | 'estimatedCredits'>,
 ): AccountSlots[] {
   return accounts.flatMap((slots) => {
     if (slots.accountId !== accountId) return [slots];
     if (slots.isOnTrial) return [];
-    return [{ ...slots, holding: slots.holding + (offPeak ? 0 : 1) }];
+    const { holding, creditsLeft } = slots;
+    return [
+      {
+        ...slots,
+        holding: holding + (offPeak ? 0 : 1),
+        creditsLeft: creditsLeft === null ? null : creditsLeft - (estimatedCredits ?? 0),
+      },
+    ];
   });
 }
 
@@ -99,9 +116,13 @@ function toTarget(accounts: readonly AccountSlots[]): Target {
   };
 }
 
-/** An off-peak job takes no slot: the upstream's scheduler does not track it. */
+/**
+ * An off-peak job takes no slot: the upstream's scheduler does not track it. A job whose known cost is above the known credits
+ * that are left would be rejected.
+ */
 export function hasSlotFor(slots: AccountSlots, job: JobNeeds): boolean {
   if (job.accountId === null ? !slots.isPresent : job.accountId !== slots.accountId) return false;
+  if ((job.estimatedCredits ?? 0) > (slots.creditsLeft ?? Number.POSITIVE_INFINITY)) return false;
   if (job.offPeak) return true;
   return slots.holding + slots.externalLoad < Math.min(slots.maxJobs, job.maxJobs ?? slots.maxJobs);
 }

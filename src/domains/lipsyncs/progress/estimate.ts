@@ -9,7 +9,7 @@ const lengthBounds = [10, 30, Number.POSITIVE_INFINITY] as const;
 
 /** About fourteen characters are spoken per second. */
 export function secondsOfSpeech(text: string): number {
-  return text.length / 14;
+  return [...text].length / 14;
 }
 
 /** Jobs with comparable durations: same kind of speech, same tariff, seconds above `fromSeconds` and up to `toSeconds`. */

@@ -54,7 +54,11 @@ async function writeEnd(
     return { resultVideoId: result.key, failure: null };
   }
   if (status === 'FAILED') return { failure: storeFailure(new GenerationFailedError()) };
-  if (status === 'MODERATED') return { failure: storeFailure(new ContentModeratedError()) };
+  if (status === 'MODERATED') {
+    // The upstream refunds what its moderation rejects.
+    const refund = lipsync.creditsCharged === null ? {} : { creditsCharged: 0 };
+    return { ...refund, failure: storeFailure(new ContentModeratedError()) };
+  }
   return {};
 }
 

@@ -1,13 +1,18 @@
-import { Failure } from '../../../errors.ts';
+import { Failure, InvalidInputError } from '../../../errors.ts';
 import { lineShare } from '../../../log.ts';
 import { notifyQueue } from '../../accounts/service.ts';
 import { isSameVideo, type UpstreamVideo } from '../../videos/service.ts';
-import type { LipsyncDependencies } from '../dependencies.ts';
+import { addMs, type LipsyncDependencies } from '../dependencies.ts';
 import { listScheduled, type RunningJob } from '../endpoints.ts';
 import type { EventSource } from '../lifecycle.ts';
 import { changeContext } from '../progress/transition.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
-import { findOpenOfAccount, findReconcilable, freeSlotWithoutJob } from '../store/upstream-jobs.ts';
+import {
+  countReads,
+  findJobsOfAccount,
+  findReconcilable,
+  freeSlotWithoutJob,
+} from '../store/upstream-jobs.ts';
 import { applyStatus, attachJob } from './apply-status.ts';
 
 /** The upstream's default. Its documents name no maximum. */
@@ -24,15 +29,20 @@ const clockSkewMs = 5 * 60_000;
 
 type Search = { missing: Set<Lipsync>; scheduled: RunningJob[] | null; source: EventSource };
 
+/** A lip-sync whose POST started before this time, and that FAILED because its outcome was unknown, is not searched for. */
+export function lateSince(deps: LipsyncDependencies): Date {
+  return addMs(deps.now(), -deps.timing.maxJobMs);
+}
+
 /**
- * Reads an account's videos once, and applies them to all of its lip-syncs that run or whose outcome is unknown. False if
- * the upstream could not be read.
+ * Reads an account's videos once, and applies them to all of its lip-syncs that run, or whose outcome is or was unknown.
+ * False if the upstream could not be read.
  */
 export async function reconcileAccount(
   deps: LipsyncDependencies,
   accountId: string,
 ): Promise<boolean> {
-  const lipsyncs = await findOpenOfAccount(deps.db, accountId);
+  const lipsyncs = await findJobsOfAccount(deps.db, accountId, lateSince(deps));
   return reconcile(deps, { accountId, lipsyncs, source: 'POLL' });
 }
 
@@ -76,11 +86,19 @@ async function findJobs(
   const collect = (failure: Failure | null) => {
     if (failure !== null) failures.push(failure);
   };
-  collect(await failureOf(searchList(deps, email, search)));
+  const listFailure = await failureOf(searchList(deps, email, search));
+  collect(listFailure);
   // A job can be read by its id even if the list can't be read, and a finished one must not wait for the list.
   for (const lipsync of [...missing]) {
     if (failures.length >= maxFailures) break;
     collect(await failureOf(searchById(deps, lipsync, search)));
+  }
+  const unknown = [...missing].filter(hasNoJobId).map(({ id }) => id);
+  if (unknown.length > 0) {
+    await countReads(deps.db, unknown, {
+      scheduler: scheduled !== null,
+      list: listFailure === null,
+    });
   }
   if (missing.size > 0 && failures[0] !== undefined) throw failures[0];
 }
@@ -218,6 +236,32 @@ async function searchById(
   // Not in the scheduler: whatever happened to the POST, it takes no slot there.
   if (known === null && scheduled !== null && (await freeSlotWithoutJob(deps.db, lipsync.id))) {
     await notifyQueue(deps.db);
+  }
+}
+
+/** The video with this id in the account; null if neither the list nor a read by the id shows it. */
+export async function readUpstreamVideo(
+  deps: LipsyncDependencies,
+  email: string,
+  id: string,
+): Promise<UpstreamVideo | null> {
+  for await (const videos of readPages(deps, email)) {
+    const listed = videos.find((video) => isSameVideo(video.id, id));
+    if (listed !== undefined) return readIfUnclear(deps, listed);
+  }
+  const video = await readOneOrNull(deps, id);
+  return video === null || (video.accountEmail !== null && video.accountEmail !== email)
+    ? null
+    : video;
+}
+
+/** The upstream rejects an id that has not its form, such as a number alone. */
+async function readOneOrNull(deps: LipsyncDependencies, id: string): Promise<UpstreamVideo | null> {
+  try {
+    return await deps.videos.readOne(id);
+  } catch (thrown) {
+    if (thrown instanceof InvalidInputError) return null;
+    throw thrown;
   }
 }
 

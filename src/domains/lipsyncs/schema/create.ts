@@ -18,7 +18,7 @@ import type { WebhookEvent } from '../../webhooks/service.ts';
 import type { CreateInput, Creation } from '../service.ts';
 import { LipsyncRef } from './lipsync.ts';
 
-const VideoInputRef = builder.inputType('LipsyncVideoInput', {
+export const VideoInputRef = builder.inputType('LipsyncVideoInput', {
   description: 'The source video, with the person to animate: exactly one of these fields.',
   fields: (t) => ({
     videoId: t.id({ description: 'A video from `videos`, or the result of an earlier lip-sync.' }),
@@ -44,7 +44,7 @@ const ScriptInputRef = builder.inputType('LipsyncScriptInput', {
   }),
 });
 
-const SpeechInputRef = builder.inputType('LipsyncSpeechInput', {
+export const SpeechInputRef = builder.inputType('LipsyncSpeechInput', {
   description: 'What the person says: exactly one of these fields.',
   fields: (t) => ({
     script: t.field({ type: ScriptInputRef, description: 'A text to be spoken.' }),
@@ -101,6 +101,10 @@ export const CreateInputRef = builder.inputType('CreateLipsyncInput', {
     maxJobs: t.int({
       description:
         'How many jobs the account may run at a time, this one included: 1 to 8. It can lower the limit of the account, not raise it.',
+    }),
+    maxCredits: t.float({
+      description:
+        'The lip-sync is rejected with `InsufficientCreditsError` if its estimated cost, as `estimateLipsync` gives it, is higher. An unknown cost is not rejected. Default: no limit.',
     }),
     idempotencyKey: t.string({
       description:
@@ -187,6 +191,7 @@ export function toCreateInput(input: typeof CreateInputRef.$inferInput): CreateI
     callbackUrl: input.callbackUrl ?? null,
     ...toEvents(input.callbackEvents),
     maxJobs: input.maxJobs ?? null,
+    ...(input.maxCredits == null ? {} : { maxCredits: input.maxCredits }),
     idempotencyKey: input.idempotencyKey ?? null,
     mayWait: input.whenBusy !== 'FAIL',
     expiresAt: input.expiresAt ?? null,
@@ -200,14 +205,14 @@ function toEvents(events: readonly WebhookEvent[] | null | undefined) {
   return callbackEvents.join() === 'FINISHED' ? {} : { callbackEvents };
 }
 
-function toVideo(video: typeof VideoInputRef.$inferInput): CreateInput['video'] {
+export function toVideo(video: typeof VideoInputRef.$inferInput): CreateInput['video'] {
   const { videoId, uploadId, url } = video;
   if (url != null) return { url };
   if (videoId != null) return { key: keyOf('Video', videoId) };
   return { uploadKey: keyOf('Upload', uploadId ?? '') };
 }
 
-function toSpeech(speech: typeof SpeechInputRef.$inferInput): CreateInput['speech'] {
+export function toSpeech(speech: typeof SpeechInputRef.$inferInput): CreateInput['speech'] {
   const { script, uploadId, url } = speech;
   if (url != null) return { url };
   if (script == null) return { audioUploadKey: keyOf('Upload', uploadId ?? '') };

@@ -11,7 +11,8 @@ import {
 import { positionPageOf, writePosition } from '../../../graphql/position.ts';
 import { pageSize } from '../../../graphql/prices.ts';
 import type { Lipsync } from '../service.ts';
-import { LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
+import { LipsyncStatusRef } from './enums.ts';
+import { LipsyncRef } from './lipsync.ts';
 import { ViewerRef } from './viewer.ts';
 
 const LipsyncFilterRef = builder.inputType('LipsyncFilter', {
@@ -40,7 +41,10 @@ const listArguments = {
   })),
 };
 
-const LipsyncConnectionRef = defineConnection(LipsyncRef, { name: 'Lipsync', plural: 'lip-syncs' });
+export const LipsyncConnectionRef = defineConnection(LipsyncRef, {
+  name: 'Lipsync',
+  plural: 'lip-syncs',
+});
 
 builder.queryField('lipsyncs', (t) =>
   t.field({

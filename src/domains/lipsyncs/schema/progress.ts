@@ -13,7 +13,8 @@ import { keyOf } from '../../../graphql/ids.ts';
 import { upstreamCallCost } from '../../../graphql/prices.ts';
 import { type LiveEvents, liveEventsOf } from '../../../live-events.ts';
 import { isTerminal, type Progress } from '../service.ts';
-import { EventSourceRef, LipsyncRef, LipsyncStatusRef } from './lipsync.ts';
+import { EventSourceRef, LipsyncStatusRef } from './enums.ts';
+import { LipsyncRef } from './lipsync.ts';
 import { isFinalDescription } from './outcome.ts';
 
 const LipsyncProgressRef = builder.objectRef<Progress>('LipsyncProgress').implement({

@@ -30,6 +30,9 @@ export type LipsyncRow = {
   keepOriginalSound: boolean | null;
   offPeak: boolean;
   maxJobs: number | null;
+  maxCredits: number | null;
+  /** What the lip-sync was expected to cost when it was created. */
+  estimatedCredits: number | null;
   callbackUrl: string | null;
   callbackEvents: WebhookEvent[];
   idempotencyKey: string | null;
@@ -44,6 +47,10 @@ export type LipsyncRow = {
   leaseUntil: Date | null;
   postStartedAt: Date | null;
   outcomeUnknownAt: Date | null;
+  /** Successful reads of the scheduler since the outcome became unknown. Not counted beyond `readsBeforeGivingUp`. */
+  schedulerReads: number;
+  /** The same of the account's list of videos. */
+  listReads: number;
   hintedVideoIds: string[];
   upstreamVideoId: string | null;
   cancelRequestedAt: Date | null;

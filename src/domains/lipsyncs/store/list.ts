@@ -20,6 +20,10 @@ export type LipsyncPage = {
   isBackwards: boolean;
 };
 
+/** With `rangeParams`. */
+export const inRange = `($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+    and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))`;
+
 /**
  * Every combination of filters is read in the order of an index. With a status or a reference, that is one page of each
  * status, so that a rare one costs no search.
@@ -31,9 +35,7 @@ export async function listOwnLipsyncs(
 ): Promise<Lipsync[]> {
   const direction = page.isBackwards ? 'asc' : 'desc';
   const inOrder = `order by created_at ${direction}, id ${direction}`;
-  const range = `owner = $1
-    and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
-    and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))`;
+  const range = `owner = $1 and ${inRange}`;
   const params = rangeParams(owner, page);
   const reference = page.filter.reference ?? null;
   const statuses = page.filter.statuses ?? (reference === null ? null : lipsyncStatuses);
@@ -58,7 +60,10 @@ export async function listOwnLipsyncs(
  * One bound at each end, the nearer one. With two, the index would be read from one of them, and a deep page would read all
  * rows up to its cursor.
  */
-function rangeParams(owner: string, { filter, after, before, limit }: LipsyncPage): unknown[] {
+export function rangeParams(
+  owner: string | null,
+  { filter, after, before, limit }: LipsyncPage,
+): unknown[] {
   const { createdAfter, createdBefore } = filter;
   const newest = createdBefore ? { createdAt: createdBefore, id: firstId } : null;
   const oldest = createdAfter ? { createdAt: createdAfter, id: lastId } : null;

@@ -20,7 +20,7 @@ export async function nextTurn(tx: Sql): Promise<number> {
 }
 
 /** What decides where a lip-sync can be sent. */
-export type JobNeeds = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId'>;
+export type JobNeeds = Pick<Lipsync, 'offPeak' | 'maxJobs' | 'accountId' | 'estimatedCredits'>;
 
 const heldSlots = `select account_id as "accountId", count(*)::int as count from lipsyncs
   where holds_slot and account_id is not null group by account_id`;
@@ -114,12 +114,12 @@ export async function readNextOfEachOwner(
 ): Promise<(JobNeeds & Pick<Lipsync, 'id'>)[]> {
   return tx.query(
     `with firsts as (
-       select distinct on (owner, account_id, off_peak, max_jobs)
-         id, owner, account_id, off_peak, max_jobs, queue_order
+       select distinct on (owner, account_id, off_peak, max_jobs, estimated_credits)
+         id, owner, account_id, off_peak, max_jobs, estimated_credits, queue_order
        from lipsyncs
        where status = 'QUEUED' and not is_awaiting_file and (not_before is null or not_before <= $1)
          and (expires_at is null or expires_at > $1)
-       order by owner, account_id, off_peak, max_jobs, queue_order
+       order by owner, account_id, off_peak, max_jobs, estimated_credits, queue_order
      ), running as (
        select owner, count(*) as under_way from lipsyncs where holds_slot group by owner
      ), served as (
@@ -130,7 +130,8 @@ export async function readNextOfEachOwner(
           where own.owner = waiting.owner and own.off_peak = waiting.off_peak)) as last_turn
        from (select distinct owner, off_peak from firsts) waiting
      )
-     select id, account_id as "accountId", off_peak as "offPeak", max_jobs as "maxJobs"
+     select id, account_id as "accountId", off_peak as "offPeak", max_jobs as "maxJobs",
+       estimated_credits as "estimatedCredits"
      from firsts join served using (owner, off_peak) left join running using (owner)
      order by coalesce(under_way, 0), last_turn nulls first, queue_order`,
     [now],

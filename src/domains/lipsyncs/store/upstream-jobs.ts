@@ -1,4 +1,5 @@
 import type { Sql } from '../../../database/connect.ts';
+import { readsBeforeGivingUp } from '../lifecycle.ts';
 import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
 
 /**
@@ -8,8 +9,39 @@ import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
 const isOpen = `(finished_at is null and (status in ('SUBMITTED', 'GENERATING')
   or (status = 'SUBMITTING' and outcome_unknown_at is not null)))`;
 
-export async function findOpenOfAccount(sql: Sql, accountId: string): Promise<Lipsync[]> {
-  return selectLipsyncs(sql, `where account_id = $1 and ${isOpen}`, [accountId]);
+/** FAILED because its outcome was unknown, with a POST after `$2`: its job may still be found. */
+const isLate = `(failure ->> 'code' = 'OUTCOME_UNKNOWN' and post_started_at > $2)`;
+
+/** Open lip-syncs, and those that FAILED because their outcome was unknown and whose POST started after `lateSince`. */
+export async function findJobsOfAccount(
+  sql: Sql,
+  accountId: string,
+  lateSince: Date,
+): Promise<Lipsync[]> {
+  const rest = (condition: string) => `where account_id = $1 and ${condition}`;
+  const late = await selectLipsyncs(sql, rest(isLate), [accountId, lateSince]);
+  return [...(await selectLipsyncs(sql, rest(isOpen), [accountId])), ...late];
+}
+
+/** Lip-syncs whose outcome is unknown since this time or longer. */
+export async function findUnknown(sql: Sql, unknownBefore: Date): Promise<Lipsync[]> {
+  const rest = "where finished_at is null and status = 'SUBMITTING' and outcome_unknown_at <= $1";
+  return selectLipsyncs(sql, rest, [unknownBefore]);
+}
+
+/** Counts a search for the jobs of lip-syncs whose outcome is unknown: what of the upstream could be read. */
+export async function countReads(
+  sql: Sql,
+  ids: readonly string[],
+  read: { scheduler: boolean; list: boolean },
+): Promise<void> {
+  await sql.query(
+    `update lipsyncs set scheduler_reads = least(scheduler_reads + $2::int, $4::int),
+       list_reads = least(list_reads + $3::int, $4::int)
+     where id = any($1::uuid[]) and finished_at is null and outcome_unknown_at is not null
+       and upstream_video_id is null and (scheduler_reads < $4::int or list_reads < $4::int)`,
+    [ids, Number(read.scheduler), Number(read.list), readsBeforeGivingUp],
+  );
 }
 
 /** An open lip-sync, or one that FAILED because its outcome was unknown: its job may still be found. Else null. */
@@ -25,25 +57,35 @@ export async function findOverdue(sql: Sql, startedBefore: Date): Promise<Lipsyn
   return selectLipsyncs(sql, rest, [startedBefore]);
 }
 
-export async function findAccountsWithOpen(sql: Sql): Promise<string[]> {
+/** Accounts with lip-syncs of `findJobsOfAccount`. */
+export async function findAccountsToPoll(sql: Sql, lateSince: Date): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `select distinct account_id as id from lipsyncs where ${isOpen} and account_id is not null`,
+    `select account_id as id from lipsyncs where ${isOpen} and account_id is not null
+     union
+     select account_id from lipsyncs where failure ->> 'code' = 'OUTCOME_UNKNOWN'
+       and post_started_at > $1 and account_id is not null`,
+    [lateSince],
   );
   return rows.map(({ id }) => id);
 }
 
 /**
- * When the account's youngest unfinished job began. Undefined if there is none. One that is being submitted counts too:
- * settling it relies on the poll that is already scheduled.
+ * When the account's youngest unfinished or late job began. Undefined if there is none. One that is being submitted counts
+ * too: settling it relies on the poll that is already scheduled.
  */
 export async function readYoungestStart(
   sql: Sql,
   accountId: string,
+  lateSince: Date,
 ): Promise<Date | null | undefined> {
   const [row] = await sql.query<{ youngest: Date | null }>(
-    `select max(coalesce(submitted_at, post_started_at, claimed_at)) as youngest from lipsyncs
-     where account_id = $1 and finished_at is null and status <> 'QUEUED' having count(*) > 0`,
-    [accountId],
+    `select max(started_at) as youngest from (
+       select coalesce(submitted_at, post_started_at, claimed_at) as started_at from lipsyncs
+       where account_id = $1 and finished_at is null and status <> 'QUEUED'
+       union all
+       select post_started_at from lipsyncs where account_id = $1 and ${isLate}
+     ) jobs having count(*) > 0`,
+    [accountId, lateSince],
   );
   return row?.youngest;
 }

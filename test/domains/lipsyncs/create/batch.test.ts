@@ -101,7 +101,11 @@ describe('works', () => {
       'CreateLipsyncSuccess',
     ]);
     expect(results[1]?.issues).toEqual([
-      { path: ['input', 'speech', 'script', 'text'], message: 'The text is empty.' },
+      {
+        path: ['input', 'speech', 'script', 'text'],
+        message: 'The text is empty.',
+        code: 'REQUIRED',
+      },
     ]);
     expect(results[5]).toMatchObject({ limit: 'ACCOUNT_BUSY', retryable: true });
     expect(results[6]?.lipsync?.status).toBe('QUEUED');

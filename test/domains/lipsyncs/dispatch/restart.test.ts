@@ -116,6 +116,7 @@ describe('works', { timeout: 90_000 }, () => {
 
   it.each([
     { point: 'after the row', nth: 4 },
+    { point: 'POST announced', nth: 2 },
     { point: 'bytes sent', nth: 3 },
   ])(
     'completes a batch that kill -9 interrupted $point, number $nth, when the request is repeated',
@@ -135,8 +136,8 @@ describe('works', { timeout: 90_000 }, () => {
       await expect(createLipsyncOperations(before).createAll(inputs)).rejects.toThrow();
       expect(await program?.exited).toEqual({ code: null, signal: 'SIGKILL' });
 
-      // An unknown outcome becomes final after this time; the upstream is searched once more before.
-      const after = await start({ MAX_JOB_MS: '5000' });
+      // An unknown outcome becomes final after this time and three reads of the upstream.
+      const after = await start({ MAX_UNKNOWN_MS: '1000' });
       await sandbox('PUT', 'switches', quickFailure);
       const ids = idsOf(await createLipsyncOperations(after).createAll(inputs));
       expect(new Set(ids).size).toBe(6);

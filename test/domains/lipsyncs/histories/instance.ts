@@ -69,8 +69,15 @@ export function createInstance(parts: {
     log: silentLog,
     now,
     callbackUrl: (id) => `http://127.0.0.1:9/callbacks/${id}`,
+    creditPrices: [],
     limits: { perDay: null, inFlight: null, queue: 1_000 },
-    timing: { pollMs: 3_600_000, upstreamTimeoutMs: timeoutMs, maxJobMs, defaultJobMs: 90_000 },
+    timing: {
+      pollMs: 3_600_000,
+      upstreamTimeoutMs: timeoutMs,
+      maxUnknownMs: maxJobMs,
+      maxJobMs,
+      defaultJobMs: 90_000,
+    },
     submissions: new Map(),
     stopping: stopping.signal,
   };

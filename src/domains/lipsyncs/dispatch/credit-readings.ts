@@ -1,0 +1,17 @@
+import { Failure } from '../../../errors.ts';
+import type { LipsyncDependencies } from '../dependencies.ts';
+import { readWaitingCredits } from '../store/reserved-credits.ts';
+
+/**
+ * While a lip-sync with a known cost waits: reads the credits of the accounts again once they are a minute old. It can wait for
+ * them, and no request may come that reads them.
+ */
+export async function refreshCredits(deps: LipsyncDependencies): Promise<void> {
+  if ((await readWaitingCredits(deps.db)).size === 0) return;
+  try {
+    await deps.accounts.guardCredits(await deps.accounts.listPresent());
+  } catch (thrown) {
+    if (!(thrown instanceof Failure)) throw thrown;
+    deps.log.debug({ code: thrown.code }, 'the credits could not be read');
+  }
+}

@@ -1,0 +1,34 @@
+import { InvalidInputError } from '../../errors.ts';
+import type { LipsyncDependencies } from './dependencies.ts';
+import { readUsageDays, type UsageDay } from './store/usage-days.ts';
+
+const dayMs = 86_400_000;
+const maxDays = 366;
+const defaultDays = 30;
+
+/** Null: until today; the thirty days before `to`. */
+export type UsageRange = { from: Date | null; to: Date | null };
+
+/** The days that the range touches. @throws InvalidInputError */
+export async function readUsageOf(
+  deps: Pick<LipsyncDependencies, 'db' | 'now'>,
+  owner: string,
+  range: UsageRange,
+): Promise<UsageDay[]> {
+  const to = range.to ?? deps.now();
+  const from = range.from ?? new Date(to.getTime() - (defaultDays - 1) * dayMs);
+  const days = dayNumber(to) - dayNumber(from) + 1;
+  if (days < 1) throw invalid('to', 'to must not be before from.');
+  if (days > maxDays) throw invalid('from', `The range has more than ${maxDays} days.`);
+  // PostgreSQL has no text for U+0000. No owner has it.
+  if (owner.includes('\0') || !owner.isWellFormed()) return [];
+  return readUsageDays(deps.db, owner, { from: dayOf(from), to: dayOf(to) });
+}
+
+const dayNumber = (at: Date) => Math.floor(at.getTime() / dayMs);
+
+const dayOf = (at: Date) => at.toISOString().slice(0, 10);
+
+function invalid(name: string, message: string): InvalidInputError {
+  return new InvalidInputError([{ path: [name], message, code: 'OUT_OF_RANGE' }]);
+}

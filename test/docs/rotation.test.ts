@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv, promisify } from 'node:util';
+import { SignJWT } from 'jose';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { startTestApp, type TestApp } from '../support/app.ts';
+import { type TestStorage, testStorage } from '../support/database.ts';
+import { createLipsync, longWait, readLipsync, withHeaders } from '../support/lipsyncs.ts';
+import { createUpload } from '../support/uploads.ts';
+import { wavHeader } from '../support/wav.ts';
+import { commandsIn, pageOf } from './pages.ts';
+
+/*
+ * Runs the commands of docs/rotation.md as they are written, in a folder with a `.env` and a `keys.txt`, and asks as the
+ * callers do after each of them.
+ */
+const run = promisify(execFile);
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
+
+const commands = pageOf('docs/rotation.md')
+  .blocks.filter(({ language }) => language === 'sh')
+  .flatMap(commandsIn);
+
+/** In the place of the page's `<…>`. */
+const values: Record<string, string> = {
+  'hash of the old key': hashOf('the-old-key'),
+  'hash of the new key': hashOf('the-new-key'),
+  'old JWT secret': 'the old secret of JWTs, with 32 bytes'.replace(',', ''),
+  'new JWT secret': 'the new secret of JWTs with 32 bytes',
+  'old callback secret': 'the old callback secret',
+  'new callback secret': 'the new callback secret',
+  'new token': 'user:1-new',
+};
+const textFor = (name: string) => values[name] ?? '';
+
+let folder: string;
+let storage: TestStorage;
+let app: TestApp | null = null;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lipsync-rotation-'));
+  storage = await testStorage();
+  const scopes = 'lipsync:read lipsync:write videos:read';
+  await writeFile(join(folder, 'keys.txt'), `web:${textFor('hash of the old key')}:${scopes}\n`);
+  await writeFile(
+    join(folder, '.env'),
+    `AUTH_JWT_SECRET=${textFor('old JWT secret')}\nCALLBACK_SECRET=${textFor('old callback secret')}\nUSEAPI_TOKEN=user:1-old\n`,
+  );
+});
+afterEach(async () => {
+  await app?.stop();
+  app = null;
+  await storage.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const readEnv = async () => parseEnv(await readFile(join(folder, '.env'), 'utf8'));
+
+async function restart(): Promise<TestApp> {
+  await app?.stop();
+  const { USEAPI_TOKEN: _, ...env } = await readEnv();
+  app = await startTestApp({
+    storage,
+    env: { ...env, API_KEYS_FILE: join(folder, 'keys.txt'), ALLOW_ANONYMOUS: 'false' } as Record<
+      string,
+      string
+    >,
+  });
+  return app;
+}
+
+/** Runs the only command of the page with these words. */
+async function command(...words: string[]): Promise<void> {
+  const found = commands.filter((each) => words.every((word) => each.includes(word)));
+  expect(found).toHaveLength(1);
+  const filled = found[0]?.replaceAll(/<([^>]+)>/g, (_, name: string) => {
+    expect(Object.keys(values)).toContain(name);
+    return textFor(name);
+  });
+  await run('sh', ['-c', filled ?? ''], { cwd: folder });
+}
+
+async function isAccepted(token: string): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` };
+  type Data = { viewer: { authenticated: boolean } };
+  const answer = await app?.ask<Data>('{ viewer { authenticated } }', {}, headers);
+  return answer?.data?.viewer.authenticated === true;
+}
+
+const signWith = (secret: string) =>
+  new SignJWT({ sub: 'ann', scope: 'lipsync:read lipsync:write', exp: 4_000_000_000 })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(new TextEncoder().encode(secret));
+
+describe('the commands of docs/rotation.md', () => {
+  test('an API key and its successor are valid together, and own the same lip-syncs', async () => {
+    const { id } = await createLipsync(
+      withHeaders(await restart(), { authorization: 'Bearer the-old-key' }),
+    );
+    await command('>> keys.txt');
+    await vi.waitFor(async () => expect(await isAccepted('the-new-key')).toBe(true), longWait);
+    expect(await isAccepted('the-old-key')).toBe(true);
+    const asNew = withHeaders(app as TestApp, { authorization: 'Bearer the-new-key' });
+    expect(await readLipsync(asNew, id)).toMatchObject({ id });
+    await command('/d', 'keys.txt');
+    await vi.waitFor(async () => expect(await isAccepted('the-old-key')).toBe(false), longWait);
+    expect(await isAccepted('the-new-key')).toBe(true);
+  }, 60_000);
+
+  test('tokens of a JWT secret and of its successor are valid together', async () => {
+    const tokens = {
+      old: await signWith(textFor('old JWT secret')),
+      new: await signWith(textFor('new JWT secret')),
+    };
+    const verdicts = async () => [await isAccepted(tokens.old), await isAccepted(tokens.new)];
+    await restart();
+    expect(await verdicts()).toEqual([true, false]);
+    await command('AUTH_JWT_SECRET', '&,');
+    await restart();
+    expect(await verdicts()).toEqual([true, true]);
+    await command('AUTH_JWT_SECRET=<');
+    await restart();
+    expect(await verdicts()).toEqual([false, true]);
+  }, 60_000);
+
+  test('addresses that the old callback secret signed are valid until it is removed', async () => {
+    const owner = { authorization: 'Bearer the-old-key' };
+    const audio = Buffer.concat([wavHeader(1_600), Buffer.alloc(1_600)]);
+    const send = async (path: string) =>
+      (await fetch(`${app?.url}${path}`, { method: 'PUT', body: audio })).status;
+    const issue = async () => {
+      const { url } = await createUpload(withHeaders(app as TestApp, owner));
+      return new URL(url).pathname;
+    };
+    await restart();
+    const [first, second] = [await issue(), await issue()];
+    await command('CALLBACK_SECRET', '&,');
+    await restart();
+    expect(await send(first)).toBe(200);
+    await command('CALLBACK_SECRET', ',<old');
+    await restart();
+    expect(await send(second)).toBe(200);
+    const third = await issue();
+    await command('CALLBACK_SECRET=<new callback secret>/');
+    await restart();
+    expect(await send(third)).toBe(200);
+    expect(await send(first)).toBe(404);
+  }, 60_000);
+
+  test('the token of the video service is replaced', async () => {
+    await command('USEAPI_TOKEN');
+    expect((await readEnv()).USEAPI_TOKEN).toBe(textFor('new token'));
+  });
+});
