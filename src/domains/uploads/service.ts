@@ -25,7 +25,7 @@ import {
 import { type TransferDependencies, transferFile } from './transfer.ts';
 import { eraseUnused } from './unused.ts';
 
-export type { NewClip, NewUpload } from './create.ts';
+export type { NewUpload } from './create.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
 export type { Upload, UploadKind, UploadPosition, UploadState } from './store.ts';
