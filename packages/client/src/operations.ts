@@ -351,7 +351,7 @@ export const possibleTypes = {
   RedeliverWebhookResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RedeliverWebhookSuccess'],
   RequeueLipsyncResult: ['InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RequeueLipsyncSuccess'],
   RotateWebhookSecretResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'RotateWebhookSecretSuccess'],
-  UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   VideosResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VideoConnection'],
   VoicesResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VoiceList'],
 };
