@@ -116,7 +116,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   it.each([
-    ['contentType', { ...audio, contentType: 'audio/aac' }],
+    ['contentType', { ...audio, contentType: 'audio/midi' }],
     ['contentType', { ...audio, contentType: 'video/mp4' }],
     ['size', { ...audio, size: 0 }],
     ['size', { ...audio, size: -1 }],
