@@ -19,6 +19,7 @@ import { createAuthenticator } from './server/auth/authenticate.ts';
 import { createContextFactory, createSessions } from './server/auth/sessions.ts';
 import type { MetricSources } from './server/http/metric-registry.ts';
 import { createMetrics, type Metrics } from './server/http/metrics.ts';
+import { createResultHandler } from './server/http/results.ts';
 import { createHttpServer } from './server/http/server.ts';
 import { closeConnections } from './server/http/shutdown.ts';
 import type { ClientTimeouts } from './server/http/timeouts.ts';
@@ -47,6 +48,8 @@ export type AppOptions = {
   clientTimeouts?: ClientTimeouts;
   /** Shorter intervals of the background work, for tests. */
   intervals?: LipsyncOptions['intervals'];
+  /** Shorter waits of imports, for tests. */
+  importWaits?: ServiceParts['importWaits'];
   /** For tests. */
   socketLimits?: SocketLimits | undefined;
   /** Default: `maxOperations` in `src/server/operation-slots.ts`. */
@@ -68,15 +71,15 @@ export async function startApp(options: AppOptions) {
     jobs.start(),
   ]);
   const metrics = createMetrics();
-  const { meter } = metrics;
   const { timeoutMs } = config.upstream;
-  const upstream = createUpstream({ ...upstreamAt, timeoutMs, log, meter });
+  const upstream = createUpstream({ ...upstreamAt, timeoutMs, log, meter: metrics.meter });
   // Set after listening: with PORT=0 the system chooses the port, and HOST can be a name.
   const address = { publicUrl: config.server.publicUrl ?? '', listensOn: config.server.host };
   const credentials = { secrets, trustedDocuments: trustedDocumentsOf(config), keyFile };
-  const { clientTimeouts, intervals, socketLimits, maxOperations } = options;
-  const forTests = { heartbeatMs, clientTimeouts, intervals, socketLimits, maxOperations };
-  const shared = { config, log, metrics, meter, now, db, jobs, upstream, address };
+  const { clientTimeouts, intervals, importWaits, socketLimits, maxOperations } = options;
+  const limits = { clientTimeouts, socketLimits, maxOperations };
+  const forTests = { heartbeatMs, intervals, importWaits, ...limits };
+  const shared = { config, log, metrics, meter: metrics.meter, now, db, jobs, upstream, address };
   const parts = { ...shared, ...forTests, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
@@ -86,13 +89,13 @@ export async function startApp(options: AppOptions) {
   address.listensOn = listensOn;
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
-  await services.lipsyncs.start();
-  await services.owners.start();
+  for (const each of [services.lipsyncs, services.uploads, services.owners]) await each.start();
   const { retentionDays } = config.timing;
   const retention = await startRetention({ jobs, now, db, retentionDays }, services);
 
   async function close(): Promise<void> {
     await transports.close(() => services.lipsyncs.drain());
+    services.uploads.stop();
     await services.webhooks.stop();
     retention.stop();
     services.owners.stop();
@@ -171,6 +174,7 @@ function createTransports(parts: Parts, services: Services) {
     pipeline,
     callbacks: createCallbackHandler({ secrets, now, log, meter, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
+    results: config.server.permanentUrls ? createResultHandler({ videos: services.videos }) : null,
     clientTimeouts: parts.clientTimeouts,
     metricsToken: config.server.metricsToken,
     metrics,
@@ -220,6 +224,7 @@ function metricSources(
     readWork: lipsyncs.readWork,
     countStreams: () => ({
       sse: streams.count('sse'),
+      multipart: streams.count('multipart'),
       websocket: sockets.countStreams(),
       callback: streams.count('callback'),
     }),

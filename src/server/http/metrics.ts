@@ -4,7 +4,15 @@ import type { Counters, Durations, Meter } from '../../meter.ts';
 import type { MetricSources } from './metric-registry.ts';
 
 /** The values of the label `endpoint`. A fixed list, so that requests to unknown paths do not create new series. */
-const endpoints = ['/graphql', '/callbacks', '/uploads', '/livez', '/readyz', '/metrics'];
+const endpoints = [
+  '/graphql',
+  '/callbacks',
+  '/uploads',
+  '/results',
+  '/livez',
+  '/readyz',
+  '/metrics',
+];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
