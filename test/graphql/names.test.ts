@@ -71,6 +71,7 @@ const failures: Record<string, string[]> = {
   EndLipsyncResult: [...access, 'InvalidInput', 'NotFound'],
   EraseOwnerResult: [...access, 'InvalidInput'],
   EstimateLipsyncResult: [...access, 'InvalidInput', 'NotFound'],
+  ImportUploadResult: [...access, 'InvalidInput', 'QuotaExceeded'],
   LipsyncProgressResult: [...access, 'InvalidInput', 'NotFound', 'QuotaExceeded'],
   LipsyncsProgressResult: [...access, 'InvalidInput', 'NotFound', 'QuotaExceeded'],
   ReconnectAccountResult: [...access, ...upstream, 'AccountPending', 'InvalidInput', 'NotFound'],
