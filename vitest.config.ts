@@ -64,6 +64,8 @@ export const beyondCore = [
   'test/domains/webhooks/due.test.ts',
   // Creation and upgrade of database folders.
   'test/database/{embedded-folder,migrate,upgrade-uploads,upgrade-videos}.test.ts',
+  // A database opened for each broken installation.
+  'test/doctor/doctor.test.ts',
   // Two hundred thousand lip-syncs.
   'test/database/plans.test.ts',
 ];

@@ -77,6 +77,9 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inACopy('npm run schema'),
   inACopy('npm run diff'),
   inACopy('npm run conformance'),
+  inACopy('npm run doctor'),
+  inACopy('npm run -s doctor -- --json'),
+  inACopy('npm run doctor -- --probe'),
   inACopy('npm run fuzz -- --runs 300'),
   inACopy(
     'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract',

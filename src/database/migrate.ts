@@ -59,6 +59,42 @@ function checkHistory(migrations: Migration[], applied: Applied[]): void {
   }
 }
 
+export type MigrationState = {
+  /** Files that the next start applies, in order. */
+  pending: string[];
+  applied: number;
+  /** Why this program refuses to start on the database; null = it does not. */
+  problem: string | null;
+};
+
+/** Compares the database with the files, and changes nothing. */
+export async function inspectMigrations(
+  sql: Sql,
+  directory: string = ownMigrations,
+): Promise<MigrationState> {
+  const migrations = await readMigrations(directory);
+  const applied = await readApplied(sql);
+  const done = new Set(applied.map(({ name }) => name));
+  const pending = migrations.map(({ name }) => name).filter((name) => !done.has(name));
+  try {
+    checkHistory(migrations, applied);
+    return { pending, applied: applied.length, problem: null };
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error;
+    return { pending, applied: applied.length, problem: error.message };
+  }
+}
+
+async function readApplied(sql: Sql): Promise<Applied[]> {
+  const [table] = await sql.query<{ exists: boolean }>(
+    "select to_regclass('schema_migrations') is not null as exists",
+  );
+  if (table?.exists !== true) return [];
+  return sql.query<Applied>(
+    'select name, checksum from schema_migrations order by name collate "C"',
+  );
+}
+
 async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 'done' | 'locked'> {
   // Does not block: waiting for another process's migrations could exceed the statement timeout.
   const [lock] = await tx.query<{ held: boolean }>('select pg_try_advisory_xact_lock($1) as held', [
