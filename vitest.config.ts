@@ -66,6 +66,8 @@ export const beyondCore = [
   'test/database/{embedded-folder,migrate,upgrade-uploads,upgrade-videos}.test.ts',
   // A database opened for each broken installation.
   'test/doctor/doctor.test.ts',
+  // Backups of running installations, restored.
+  'test/database/backup.test.ts',
   // Two hundred thousand lip-syncs.
   'test/database/plans.test.ts',
 ];

@@ -78,6 +78,8 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inACopy('npm run diff'),
   inACopy('npm run conformance'),
   inACopy('npm run doctor'),
+  inACopy('npm run backup -- lipsync.backup'),
+  inACopy('npm run restore -- lipsync.backup'),
   inACopy('npm run -s doctor -- --json'),
   inACopy('npm run doctor -- --probe'),
   inACopy('npm run fuzz -- --runs 300'),

@@ -60,6 +60,8 @@ function checkHistory(migrations: Migration[], applied: Applied[]): void {
 }
 
 export type MigrationState = {
+  /** The names of the applied files, in order. */
+  names: string[];
   /** Files that the next start applies, in order. */
   pending: string[];
   applied: number;
@@ -76,12 +78,13 @@ export async function inspectMigrations(
   const applied = await readApplied(sql);
   const done = new Set(applied.map(({ name }) => name));
   const pending = migrations.map(({ name }) => name).filter((name) => !done.has(name));
+  const state = { names: applied.map(({ name }) => name), pending, applied: applied.length };
   try {
     checkHistory(migrations, applied);
-    return { pending, applied: applied.length, problem: null };
+    return { ...state, problem: null };
   } catch (error) {
     if (!(error instanceof MigrationError)) throw error;
-    return { pending, applied: applied.length, problem: error.message };
+    return { ...state, problem: error.message };
   }
 }
 
@@ -130,10 +133,16 @@ async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 
  * Applies `NNNN-name.sql` files in the order of their names, each in its own transaction. Several processes can call it at
  * the same time: one migrates, the others wait.
  *
+ * @param options.until the name of the last file to apply; default all
  * @throws {MigrationError} if a file fails or was changed, or if the database is newer than the files
  */
-export async function migrate(db: Database, directory: string = ownMigrations): Promise<void> {
-  const migrations = await readMigrations(directory);
+export async function migrate(
+  db: Database,
+  directory: string = ownMigrations,
+  { until }: { until?: string | undefined } = {},
+): Promise<void> {
+  const all = await readMigrations(directory);
+  const migrations = until === undefined ? all : all.filter(({ name }) => name <= until);
   const giveUpAt = Date.now() + lockTimeoutMs;
   for (;;) {
     const outcome = await db.transaction((tx) => applyNext(tx, migrations), { answerTimeoutMs });

@@ -133,6 +133,17 @@ describe('succeeds', () => {
   });
 });
 
+describe('backs up and restores', () => {
+  test('npm run backup and npm run restore', { timeout: 90_000 }, async () => {
+    const { lines, end } = begin('npm start', { PORT: '0' });
+    for await (const line of lines) if (line.includes('"listening"')) break;
+    await end();
+    expect(await finish('npm run backup -- lipsync.backup')).toContain('were written');
+    const empty = { DATA_DIR: join(copy, 'restored') };
+    expect(await finish('npm run restore -- lipsync.backup', empty)).toContain('were restored');
+  });
+});
+
 describe('examines the installation', () => {
   test('npm run doctor', async () => {
     const env = { PORT: String(await findFreePort()) };
