@@ -22,6 +22,8 @@ export const beyondCore = [
   'test/chaos/*.test.ts',
   // Random and mutated operations against the whole program: `npm run test:fuzz`.
   'test/fuzz/*.test.ts',
+  // Minutes of traffic against the sandbox's faults: `npm run soak` is the long form.
+  'test/soak/*.test.ts',
   // Long tables of attacks and of upstream failures: `npm run test:hostile`.
   'test/server/hostile/**/*.test.ts',
   'test/e2e/{failures,phrases}.test.ts',
