@@ -39,7 +39,9 @@ export type CreateLipsyncInput = {
 
 /** The file to upload. */
 export type CreateUploadInput = {
-  /** The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives. */
+  /** For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB. */
+  clip?: UploadClipInput | null | undefined;
+  /** The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`. The content is checked when it arrives. */
   contentType: string;
   /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
   filename?: string | null | undefined;
@@ -67,7 +69,7 @@ export type InputIssueCode =
   | 'NOT_ALLOWED'
   /** The value does not go with the other values of the request. */
   | 'NOT_COMBINABLE'
-  /** The value is not supported yet. */
+  /** The value, or the form of the file, is not supported. */
   | 'NOT_SUPPORTED'
   /** The number or the time is outside the allowed range. */
   | 'OUT_OF_RANGE'
@@ -81,6 +83,8 @@ export type InputIssueCode =
   | 'TOO_LONG'
   /** No such object exists for the caller. */
   | 'UNKNOWN_ID'
+  /** The server of a URL did not give the file. */
+  | 'UNREACHABLE'
   /** The file or the upload is of another kind than required. */
   | 'WRONG_KIND'
   /** The file does not have the announced size. */
@@ -90,7 +94,7 @@ export type InputIssueCode =
 
 /** What to do if no account of the video service has a free slot. */
 export type LipsyncBusyPolicy =
-  /** Answer `RateLimitedError` and create no lip-sync. */
+  /** Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case. */
   | 'FAIL'
   /** Wait in the queue of this server, and be sent when a slot is free. */
   | 'QUEUE';
@@ -160,9 +164,9 @@ export type LipsyncScriptInput = {
 export type LipsyncSpeechInput =
   {   /** A text to be spoken. */
   script: LipsyncScriptInput; uploadId?: never; url?: never; }
-  |  { script?: never;   /** A finished upload of kind AUDIO, at most 60 seconds long. */
+  |  { script?: never;   /** An upload of kind AUDIO that is READY or RECEIVING, at most 60 seconds long. The lip-sync waits for a file that is still arriving. */
   uploadId: string; url?: never; }
-  |  { script?: never; uploadId?: never;   /** The address of an audio file. Not yet supported: answers `InvalidInputError`. */
+  |  { script?: never; uploadId?: never;   /** The URL of an audio file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not. */
   url: string; };
 
 /** The status of a lip-sync. COMPLETED, FAILED, MODERATED, CANCELLED and EXPIRED are terminal: no status follows them. */
@@ -188,16 +192,24 @@ export type LipsyncStatus =
 
 /** The source video, with the person to animate: exactly one of these fields. */
 export type LipsyncVideoInput =
-  {   /** A finished upload of kind VIDEO. */
+  {   /** An upload of kind VIDEO that is READY or RECEIVING. The lip-sync waits for a file that is still arriving. */
   uploadId: string; url?: never; videoId?: never; }
-  |  { uploadId?: never;   /** The address of a video file. Not yet supported: answers `InvalidInputError`. */
+  |  { uploadId?: never;   /** The URL of a video file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not. */
   url: string; videoId?: never; }
   |  { uploadId?: never; url?: never;   /** A video from `videos`, or the result of an earlier lip-sync. */
   videoId: string; };
 
+/** The part of a sound that is used. The sound is decoded and cut; the rest is not sent to the video service. */
+export type UploadClipInput = {
+  /** The length of the part in seconds, from 0.1 to 60. Default: 60. A sound that ends earlier gives a shorter part. */
+  durationSeconds?: number | null | undefined;
+  /** Where the part begins, in seconds. Default: 0. */
+  startSeconds?: number | null | undefined;
+};
+
 /** The use of an uploaded file. */
 export type UploadKind =
-  /** Speech for the lip-sync: WAV or MP3. */
+  /** Speech for the lip-sync: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF, of at most 60 seconds. */
   | 'AUDIO'
   /** The video of the person that will speak: MP4, MOV, WebM and others. */
   | 'VIDEO';
@@ -330,6 +342,7 @@ export const possibleTypes = {
   EndLipsyncResult: ['EndLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   EraseOwnerResult: ['EraseOwnerSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
   EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  ImportUploadResult: ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
   LipsyncsProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
