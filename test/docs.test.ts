@@ -107,6 +107,8 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   ['npm run sandbox', { file: 'package.json', words: 'node src/sandbox/main.ts' }],
   // Takes half an hour; the command in a block is a short form of it.
   ['npm run fuzz', { file: 'CONTRIBUTING.md', words: 'npm run fuzz -- --runs' }],
+  ['npm run backup', { file: 'test/release/commands.test.ts', words: 'npm run backup' }],
+  ['npm run restore', { file: 'test/release/commands.test.ts', words: 'npm run restore' }],
   // Takes half an hour; a short form of it is a test.
   ['npm run soak', { file: 'test/soak/soak.test.ts', words: 'npm run soak' }],
   // Takes ten minutes; a short form of it is a test.

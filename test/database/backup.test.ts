@@ -149,7 +149,8 @@ async function firstCursor(app: TestApp, id: string): Promise<string | undefined
 const terminal = (statuses: string[]) =>
   statuses.filter((status) => ['COMPLETED', 'FAILED'].includes(status));
 
-describe('a restore goes on with running lip-syncs', () => {
+// With slots that are full for a moment, a waiting lip-sync is sent after the 10 to 30 seconds that the service asks for.
+describe('a restore goes on with running lip-syncs', { timeout: 120_000 }, () => {
   let sandbox: Sandbox;
   let first: TestStorage;
   let ids: string[];

@@ -59,7 +59,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakOutcome> {
     UPSTREAM_TIMEOUT_MS: '1000',
     MAX_UNKNOWN_MS: '2000',
     MAX_JOB_MS: '20000',
-    WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1',
+    OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1',
   });
   try {
     const url = await program.url();
