@@ -211,7 +211,13 @@ const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').im
   }),
 });
 
-const audioFailures = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
+const audioFailures = [
+  InvalidInputError,
+  QuotaExceededError,
+  ...upstreamErrors,
+  AccountPendingError,
+  ...accessErrors,
+];
 
 builder.mutationFields((t) => ({
   createUpload: t.field({

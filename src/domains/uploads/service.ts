@@ -34,7 +34,7 @@ import {
 import { type TransferDependencies, transferFile } from './transfer.ts';
 import { eraseUnused } from './unused.ts';
 
-export type { NewClip, NewUpload } from './create.ts';
+export type { NewUpload } from './create.ts';
 export type { ImportLimits } from './dependencies.ts';
 export type { NewImport } from './imports/create.ts';
 export type { IncomingFile, Reception } from './receive.ts';
