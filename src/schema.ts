@@ -19,6 +19,7 @@ import './domains/lipsyncs/schema/progress.ts';
 import './domains/lipsyncs/schema/viewer.ts';
 import './domains/lipsyncs/schema/usage.ts';
 import './domains/uploads/list-schema.ts';
+import './domains/uploads/delete-schema.ts';
 import './domains/quotas/schema.ts';
 import './domains/owners/schema.ts';
 import './domains/webhooks/schema.ts';

@@ -321,7 +321,7 @@ describe('refuses', () => {
     });
     expect(problems).toEqual([
       'PORT must be a whole number from 0 to 65535',
-      'TRUSTED_DOCUMENTS must be the path of a JSON object from document ids to documents',
+      "TRUSTED_DOCUMENTS must be the path of a JSON object from document ids to documents, as Relay's compiler writes it, or of Apollo's manifest of persisted queries",
       'API_KEYS_FILE entry 1 must be name:sha256-of-the-key-in-hex:scope scope',
     ]);
   });

@@ -39,7 +39,9 @@ export type CreateLipsyncInput = {
 
 /** The file to upload. */
 export type CreateUploadInput = {
-  /** The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives. */
+  /** For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB. */
+  clip?: UploadClipInput | null | undefined;
+  /** The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`. The content is checked when it arrives. */
   contentType: string;
   /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
   filename?: string | null | undefined;
@@ -195,9 +197,17 @@ export type LipsyncVideoInput =
   |  { uploadId?: never; url?: never;   /** A video from `videos`, or the result of an earlier lip-sync. */
   videoId: string; };
 
+/** The part of a sound that is used. The sound is decoded and cut; the rest is not sent to the video service. */
+export type UploadClipInput = {
+  /** The length of the part in seconds, from 0.1 to 60. Default: 60. A sound that ends earlier gives a shorter part. */
+  durationSeconds?: number | null | undefined;
+  /** Where the part begins, in seconds. Default: 0. */
+  startSeconds?: number | null | undefined;
+};
+
 /** The use of an uploaded file. */
 export type UploadKind =
-  /** Speech for the lip-sync: WAV or MP3. */
+  /** Speech for the lip-sync: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF, of at most 60 seconds. */
   | 'AUDIO'
   /** The video of the person that will speak: MP4, MOV, WebM and others. */
   | 'VIDEO';

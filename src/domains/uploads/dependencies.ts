@@ -1,3 +1,4 @@
+import type { SoundConverter } from '../../audio/sound-converter.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
 import type { OwnerSlotLimits } from '../../owner-slots.ts';
@@ -15,6 +16,10 @@ export type UploadDependencies = {
   readonly concurrency?: OwnerSlotLimits | undefined;
   /** The least that a client must send. Default: 60 kB in 30 seconds. For tests. */
   readonly minRate?: { bytes: number; inMs: number } | undefined;
+  /** Decodes sound that the upstream does not take as it is. Default: in worker threads, with their limits. For tests. */
+  readonly converter?: SoundConverter | undefined;
+  /** Files that are kept on disk to be decoded. Default: 32, and 8 of one owner. For tests. */
+  readonly decodings?: OwnerSlotLimits | undefined;
   /** Waiting uploads of one owner. Default: 10,000. For tests. */
   readonly maxWaiting?: number | undefined;
   readonly now: () => Date;

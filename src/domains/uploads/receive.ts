@@ -1,6 +1,7 @@
 import { type Failure, NotFoundError, restoreFailure, storeFailure } from '../../errors.ts';
 import { lineShare } from '../../log.ts';
 import type { OwnerSlots } from '../../owner-slots.ts';
+import type { Decoding } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { interruptedFailure, type RejectionReason, UploadRejection } from './rejection.ts';
@@ -23,7 +24,10 @@ export type IncomingFile = Pick<Transfer, 'body' | 'signal'> & {
 };
 
 /** `slots` limits the uploads that are received at the same time. */
-export type ReceiveDependencies = UploadDependencies & { readonly slots: OwnerSlots };
+export type ReceiveDependencies = UploadDependencies & {
+  readonly slots: OwnerSlots;
+  readonly decoding: Decoding;
+};
 
 export type Reception =
   | { kind: 'ready'; upload: Upload }
@@ -104,10 +108,15 @@ function checkLength(declared: number | null, announced: number | null): void {
   if (declared !== null && declared !== announced) throw UploadRejection.wrongSize(declared);
 }
 
-async function receiveClaimed(
-  deps: UploadDependencies,
+/**
+ * Stores a stream as the file of an upload that is RECEIVING, whoever sends it. The upload becomes READY or FAILED.
+ *
+ * @throws {UploadRejection}
+ */
+export async function receiveClaimed(
+  deps: Omit<ReceiveDependencies, 'slots'>,
   upload: Upload,
-  { body, signal }: IncomingFile,
+  { body, signal }: Pick<IncomingFile, 'body' | 'signal'>,
 ): Promise<Upload> {
   try {
     const onPiece = createToucher(deps, upload);

@@ -24,6 +24,8 @@ export type RejectionReason =
   | 'WRONG_SIZE'
   | 'TOO_LARGE'
   | 'WRONG_KIND'
+  /** The sound is longer than a lip-sync can be. */
+  | 'TOO_LONG'
   | 'STALLED'
   | Interruption
   /** The upstream rejected the file or was not available: the failure's code says which. */
@@ -38,6 +40,7 @@ const issueCodes: Record<RejectionReason, InputIssueCode> = {
   WRONG_SIZE: 'WRONG_SIZE',
   TOO_LARGE: 'TOO_LARGE',
   WRONG_KIND: 'WRONG_KIND',
+  TOO_LONG: 'TOO_LONG',
   STALLED: 'INCOMPLETE',
   CLIENT_LEFT: 'INCOMPLETE',
   SERVER_STOPS: 'INCOMPLETE',
@@ -101,9 +104,48 @@ export class UploadRejection extends Error {
   static wrongKind(kind: UploadKind): UploadRejection {
     const message =
       kind === 'AUDIO'
-        ? 'The content of the file is not WAV or MP3 audio.'
+        ? 'The content of the file is not audio of an accepted type: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF.'
         : 'The content of the file is not a video of an accepted type.';
     return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static hasPicture(): UploadRejection {
+    const message = 'The file is a video. Send the sound alone, or create an upload of kind VIDEO.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static undecodable(): UploadRejection {
+    const message =
+      'The sound of the file cannot be decoded: the file is damaged, incomplete, or has a codec that is not supported. Save it as WAV or MP3.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static emptyClip(): UploadRejection {
+    return new UploadRejection('WRONG_KIND', 'The clip begins after the end of the sound.');
+  }
+
+  static tooLong(): UploadRejection {
+    const message =
+      'The sound is longer than 60 seconds. Create an upload with `clip`, which uses a part of it.';
+    return new UploadRejection('TOO_LONG', message);
+  }
+
+  static tooLargeToDecode(): UploadRejection {
+    const message =
+      'A file that must be decoded or cut can have at most 256 MB. WAV and MP3 without `clip` can have 5 GB.';
+    return new UploadRejection('TOO_LARGE', message);
+  }
+
+  static takesTooLong(): UploadRejection {
+    const message = 'Decoding the file takes too long. Save it as WAV or MP3.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static tooManyDecodings(): UploadRejection {
+    return new UploadRejection(
+      'BUSY',
+      new QuotaExceededError('files that are decoded at the same time', busyRetrySeconds),
+    );
   }
 }
 

@@ -16,6 +16,11 @@ export type Upload = {
   state: UploadState;
   /** As declared, until the file has arrived; then as detected. */
   contentType: string;
+  /** The type of what the upstream got: another one if the file was decoded. Null until then. */
+  storedContentType: string | null;
+  /** The part of the sound that is used; null = from the beginning, and to the end. */
+  clipStartSeconds: number | null;
+  clipDurationSeconds: number | null;
   /** In bytes. As declared, null = not declared; then as received. */
   size: number | null;
   filename: string | null;
@@ -30,7 +35,10 @@ export type Upload = {
 };
 
 /** The detected properties of a received file, and its path upstream. */
-export type TransferredFile = Pick<Upload, 'contentType' | 'size' | 'durationSeconds'> & {
+export type TransferredFile = Pick<
+  Upload,
+  'contentType' | 'storedContentType' | 'size' | 'durationSeconds'
+> & {
   path: string;
 };
 
@@ -153,9 +161,9 @@ export async function touchUpload(sql: Sql, id: string, now: Date): Promise<void
 export async function finishUpload(sql: Sql, id: string, file: TransferredFile): Promise<void> {
   await sql.query(
     `update uploads set state = 'READY', failure = null, path = $2, content_type = $3, size = $4,
-       duration_seconds = $5
+       duration_seconds = $5, stored_content_type = $6
      where id = $1::uuid`,
-    [id, file.path, file.contentType, file.size, file.durationSeconds],
+    [id, file.path, file.contentType, file.size, file.durationSeconds, file.storedContentType],
   );
 }
 

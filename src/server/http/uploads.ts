@@ -41,6 +41,7 @@ const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   WRONG_SIZE: 400,
   TOO_LARGE: 413,
   WRONG_KIND: 415,
+  TOO_LONG: 422,
   STALLED: 408,
   // The client has disconnected, so this one is never read.
   CLIENT_LEFT: 400,

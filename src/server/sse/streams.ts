@@ -1,5 +1,5 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
-import { type FetchAPI, processRegularResult } from 'graphql-yoga';
+import type { FetchAPI } from 'graphql-yoga';
 import type { Caller } from '../../graphql/context.ts';
 import { unauthenticatedCaller } from '../auth/authenticate.ts';
 import type { Sessions } from '../auth/sessions.ts';
@@ -62,15 +62,11 @@ export function createEventStreams(
       // Yoga's own processors for streams write no `id:`, do not end when the credential expires, and do not know the
       // multipart protocol for subscriptions.
       const format = selectFormat(request.headers, result instanceof PayloadStream);
-      if (format === 'none') return;
+      if (format === null) return;
       const errors = isRejectedResult(result) ? result.errors : [];
       if (errors.some(isUnavailableError)) {
         // 200 would tell a proxy, and a client that does not read the event, that the stream works.
         setResultProcessor((_, api) => unavailableResponse(api), 'application/json');
-        return;
-      }
-      if (format === 'json') {
-        setResultProcessor(processRegularResult, 'application/json');
         return;
       }
       const caller = serverContext.caller ?? unauthenticatedCaller;
@@ -99,24 +95,38 @@ export function createEventStreams(
 }
 
 /**
- * The format that the client prefers. A client that prefers server-sent events gets every result as an event. One that
- * accepts multipart gets a single result in JSON, if it accepts that too: it is the answer to a request that was rejected.
+ * The format that the client prefers; null: one result in JSON, or no accepted stream. A client that prefers server-sent
+ * events gets every result as an event. One that accepts multipart gets a single result as a part only if it does not
+ * accept JSON: the result is usually the answer to a request that was rejected.
  *
  * @param headers with the normalized Accept
- * @returns `none` if Yoga's own choice is right, or the client accepts no stream
  */
-function selectFormat(headers: Headers, isStream: boolean): StreamFormat | 'json' | 'none' {
-  const ranges = (headers.get('accept') ?? '')
+function selectFormat(headers: Headers, isStream: boolean): StreamFormat | null {
+  const ranges = rangesOf(headers);
+  if (isStream) {
+    const range = ranges.find((each) => streamFormats.has(each));
+    return streamFormats.get(range ?? '') ?? null;
+  }
+  if (ranges[0] === 'text/event-stream') return serverSentEvents;
+  return ranges.includes(multipartType) && !acceptsJson(ranges) ? multipartSubscription : null;
+}
+
+/** True for a client that accepts multipart and JSON. Yoga would send it a single result in parts. */
+export function needsSingleResult(headers: Headers): boolean {
+  const ranges = rangesOf(headers);
+  return ranges.includes(multipartType) && acceptsJson(ranges);
+}
+
+function rangesOf(headers: Headers): string[] {
+  const accept = headers.get('accept') ?? '';
+  return accept
     .toLowerCase()
     .split(',')
     .map((range) => range.trim());
-  if (isStream) {
-    const range = ranges.find((each) => streamFormats.has(each));
-    return streamFormats.get(range ?? '') ?? 'none';
-  }
-  if (ranges[0] === 'text/event-stream') return serverSentEvents;
-  if (!ranges.includes(multipartType)) return 'none';
-  return ranges.some((range) => jsonRanges.has(range)) ? 'json' : multipartSubscription;
+}
+
+function acceptsJson(ranges: readonly string[]): boolean {
+  return ranges.some((range) => jsonRanges.has(range));
 }
 
 const streamFormats = new Map<string, StreamFormat>([

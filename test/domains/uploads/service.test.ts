@@ -99,6 +99,7 @@ describe('works', () => {
       filename: 'hello.mp3',
     });
     expect(await harness.uploads.findReady('key:ann', upload.id)).toEqual({
+      id: upload.id,
       path: upload.path,
       kind: 'AUDIO',
       durationSeconds: 2,
@@ -115,7 +116,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   it.each([
-    ['contentType', { ...audio, contentType: 'audio/aac' }],
+    ['contentType', { ...audio, contentType: 'audio/midi' }],
     ['contentType', { ...audio, contentType: 'video/mp4' }],
     ['size', { ...audio, size: 0 }],
     ['size', { ...audio, size: -1 }],
