@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listVoices } from '../../../src/server/mcp/documents.ts';
+import { TemporarilyUnavailableError } from '../../../src/unavailable.ts';
 import { connectAgent, revisions } from '../../support/agent.ts';
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import { type HttpRequest, type HttpResponse, sendRequest } from '../../support/http.ts';
@@ -17,6 +18,11 @@ const headers = {
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
 };
+
+const twoTokens = Object.fromEntries([
+  ...Object.entries(headers),
+  ['authorization', ['Bearer a', 'Bearer b']],
+]);
 
 /** A call of a tool as clients of the older revisions send it. */
 const message = (name: string, input: object) => ({
@@ -34,55 +40,53 @@ const send = (request: HttpRequest): Promise<HttpResponse> =>
 const codeOf = ({ text }: HttpResponse) =>
   (JSON.parse(text) as { errors: { extensions: { code: string } }[] }).errors[0]?.extensions.code;
 
-const nested = (depth: number) => JSON.parse('{"a":'.repeat(depth) + '1' + '}'.repeat(depth));
+const nested = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 const withInput = (input: object) => JSON.stringify(message('create_lipsync', input));
 
 describe('refuses, as /graphql does', () => {
-  const rows: [string, HttpRequest, number, string][] = [
+  type Verdict = { status: number; code: string };
+  const rows: [string, HttpRequest, Verdict][] = [
     [
       'a foreign origin',
       { headers: { ...headers, origin: 'https://evil.example' } },
-      403,
-      'FOREIGN_ORIGIN',
+      { status: 403, code: 'FOREIGN_ORIGIN' },
     ],
     [
       'a page of another site',
       { headers: { ...headers, 'sec-fetch-site': 'cross-site' } },
-      403,
-      'FOREIGN_ORIGIN',
+      { status: 403, code: 'FOREIGN_ORIGIN' },
     ],
     [
       'another name of this server',
       { headers: { ...headers, host: 'evil.example' } },
-      421,
-      'UNKNOWN_HOST',
+      { status: 421, code: 'UNKNOWN_HOST' },
     ],
-    ['a malformed Host', { headers: { ...headers, host: 'a b' } }, 400, 'BAD_REQUEST'],
     [
-      'two tokens',
-      { headers: { ...headers, authorization: ['Bearer a', 'Bearer b'] } },
-      400,
-      'BAD_REQUEST',
+      'a malformed Host',
+      { headers: { ...headers, host: 'a b' } },
+      { status: 400, code: 'BAD_REQUEST' },
     ],
-    ['a token in the URL', { path: '/mcp?access_token=x' }, 400, 'TOKEN_IN_URL'],
-    ['no content type', { headers: { accept: headers.accept } }, 415, 'UNSUPPORTED_CONTENT_TYPE'],
+    ['two tokens', { headers: twoTokens }, { status: 400, code: 'BAD_REQUEST' }],
+    ['a token in the URL', { path: '/mcp?access_token=x' }, { status: 400, code: 'TOKEN_IN_URL' }],
+    [
+      'no content type',
+      { headers: { accept: headers.accept } },
+      { status: 415, code: 'UNSUPPORTED_CONTENT_TYPE' },
+    ],
     [
       'a form',
       { headers: { ...headers, 'content-type': 'text/plain' } },
-      415,
-      'UNSUPPORTED_CONTENT_TYPE',
+      { status: 415, code: 'UNSUPPORTED_CONTENT_TYPE' },
     ],
     [
       'another charset',
       { headers: { ...headers, 'content-type': 'application/json; charset=latin1' } },
-      415,
-      'UNSUPPORTED_CONTENT_TYPE',
+      { status: 415, code: 'UNSUPPORTED_CONTENT_TYPE' },
     ],
     [
       'a large body',
       { body: withInput({ text: 'x'.repeat(1_000_001) }) },
-      413,
-      'REQUEST_TOO_LARGE',
+      { status: 413, code: 'REQUEST_TOO_LARGE' },
     ],
     [
       'a large body in chunks',
@@ -90,29 +94,26 @@ describe('refuses, as /graphql does', () => {
         body: withInput({ text: 'x'.repeat(1_000_001) }),
         headers: { ...headers, 'transfer-encoding': 'chunked' },
       },
-      413,
-      'REQUEST_TOO_LARGE',
+      { status: 413, code: 'REQUEST_TOO_LARGE' },
     ],
-    ['deep values', { body: withInput(nested(30)) }, 400, 'VALUES_TOO_DEEP'],
+    ['deep values', { body: withInput(nested(30)) }, { status: 400, code: 'VALUES_TOO_DEEP' }],
     [
       'many values',
       { body: withInput({ a: Array.from({ length: 2_001 }, () => 1) }) },
-      400,
-      'VALUES_TOO_LARGE',
+      { status: 400, code: 'VALUES_TOO_LARGE' },
     ],
-    ['a batch', { body: `[${body},${body}]` }, 400, 'BATCHING_REFUSED'],
+    ['a batch', { body: `[${body},${body}]` }, { status: 400, code: 'BATCHING_REFUSED' }],
     [
       'bytes that are not UTF-8',
       { body: Buffer.from(withInput({ text: 'ä' }), 'latin1') },
-      400,
-      'BAD_REQUEST',
+      { status: 400, code: 'BAD_REQUEST' },
     ],
-    ['no JSON', { body: '{' }, 400, 'BAD_REQUEST'],
-    ['no message', { body: '1' }, 400, 'BAD_REQUEST'],
+    ['no JSON', { body: '{' }, { status: 400, code: 'BAD_REQUEST' }],
+    ['no message', { body: '1' }, { status: 400, code: 'BAD_REQUEST' }],
   ];
-  test.each(rows)('%s', async (_, request, status, code) => {
+  test.each(rows)('%s', async (_, request, verdict) => {
     const response = await send(request);
-    expect({ status: response.status, code: codeOf(response) }).toEqual({ status, code });
+    expect({ status: response.status, code: codeOf(response) }).toEqual(verdict);
   });
 
   test.each(['GET', 'DELETE', 'PUT'])('%s, because there are no sessions', async (method) => {
@@ -213,10 +214,11 @@ describe('works', () => {
     await using own = await startTestApp({
       wrapDatabase: (db) =>
         new Proxy(db, {
-          get(target, name, receiver) {
-            const value: unknown = Reflect.get(target, name, receiver);
-            if (!isAway || typeof value !== 'function' || name === 'close') return value;
-            return () => Promise.reject(Object.assign(new Error('away'), { code: 'ECONNREFUSED' }));
+          get(target, name) {
+            const value: unknown = Reflect.get(target, name, target);
+            if (typeof value !== 'function') return value;
+            if (!isAway || name === 'close') return value.bind(target);
+            return () => Promise.reject(new TemporarilyUnavailableError(new Error('away')));
           },
         }),
     });
