@@ -5,6 +5,7 @@ import './domains/videos/schema/video.ts';
 import './domains/videos/schema/list.ts';
 import './domains/voices/schema.ts';
 import './domains/uploads/schema.ts';
+import './domains/uploads/import-schema.ts';
 import './domains/lipsyncs/schema/lipsync.ts';
 import './domains/lipsyncs/schema/outcome.ts';
 import './domains/lipsyncs/schema/request.ts';

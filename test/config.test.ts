@@ -58,6 +58,7 @@ describe('works', () => {
         corsOrigins: [],
         allowedHosts: ['127.0.0.1'],
         metricsToken: null,
+        permanentUrls: true,
         trustedDocuments: null,
       },
       auth: {
@@ -82,7 +83,8 @@ describe('works', () => {
         streamsPerCaller: null,
         queueLimit: 10_000,
       },
-      webhookAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
+      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 300_000 },
+      outboundAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
       creditPrices: null,
       timing: {
         pollIntervalMs: 15_000,
@@ -304,6 +306,13 @@ describe('refuses', () => {
       'AUTH_ISSUER is required with AUTH_JWKS_URL',
       'AUTH_AUDIENCE is required with AUTH_JWKS_URL',
     ]);
+  });
+
+  test('a variable of an earlier version, with its new name', () => {
+    expect(problemsOf({ WEBHOOK_ALLOWED_NETWORKS: '10.0.0.0/8' })).toEqual([
+      'WEBHOOK_ALLOWED_NETWORKS is now called OUTBOUND_ALLOWED_NETWORKS: rename it',
+    ]);
+    expect(problemsOf({ WEBHOOK_ALLOWED_NETWORKS: ' ' })).toEqual([]);
   });
 
   test('every mistake in the table of prices', () => {

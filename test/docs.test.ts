@@ -327,6 +327,8 @@ describe('names', () => {
       ...[
         'PATH',
         'EBADENGINE',
+        // Of the changelog, which says what replaces it.
+        'WEBHOOK_ALLOWED_NETWORKS',
         'NOTIFY',
         'LISTEN',
         'ID',

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import type { AvBuffer, AvDecoder, AvEvents, AvFormat, AvModule } from 'av';
 import { EncodedPacketSink, type InputAudioTrack } from 'mediabunny';
+import type { AvBuffer, AvDecoder, AvEvents, AvFormat, AvModule } from './av.ts';
 import { UnreadableSound, type WavWriter } from './wav-writer.ts';
 
 /** Read as a whole, because the index of a file can be at its end. A minute of lossless sound has about 20 MB. */

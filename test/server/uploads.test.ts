@@ -79,7 +79,7 @@ describe('works', () => {
         body: { bytes: bytes.byteLength },
         headers: { 'content-type': contentType, 'content-length': String(bytes.byteLength) },
       });
-      const path = (await harness.uploads.findReady('key:ann', upload.id))?.path ?? '';
+      const path = (await harness.uploads.findUsable('key:ann', upload.id))?.path ?? '';
       const kept = await fetch(`${harness.sandbox.origin}/uploads/${path.split('/').at(-1)}`);
       expect(Buffer.from(await kept.arrayBuffer()).equals(bytes)).toBe(true);
     },

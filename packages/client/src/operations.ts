@@ -69,7 +69,7 @@ export type InputIssueCode =
   | 'NOT_ALLOWED'
   /** The value does not go with the other values of the request. */
   | 'NOT_COMBINABLE'
-  /** The value is not supported yet. */
+  /** The value, or the form of the file, is not supported. */
   | 'NOT_SUPPORTED'
   /** The number or the time is outside the allowed range. */
   | 'OUT_OF_RANGE'
@@ -83,6 +83,8 @@ export type InputIssueCode =
   | 'TOO_LONG'
   /** No such object exists for the caller. */
   | 'UNKNOWN_ID'
+  /** The server of a URL did not give the file. */
+  | 'UNREACHABLE'
   /** The file or the upload is of another kind than required. */
   | 'WRONG_KIND'
   /** The file does not have the announced size. */
@@ -92,7 +94,7 @@ export type InputIssueCode =
 
 /** What to do if no account of the video service has a free slot. */
 export type LipsyncBusyPolicy =
-  /** Answer `RateLimitedError` and create no lip-sync. */
+  /** Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case. */
   | 'FAIL'
   /** Wait in the queue of this server, and be sent when a slot is free. */
   | 'QUEUE';
@@ -162,9 +164,9 @@ export type LipsyncScriptInput = {
 export type LipsyncSpeechInput =
   {   /** A text to be spoken. */
   script: LipsyncScriptInput; uploadId?: never; url?: never; }
-  |  { script?: never;   /** A finished upload of kind AUDIO, at most 60 seconds long. */
+  |  { script?: never;   /** An upload of kind AUDIO that is READY or RECEIVING, at most 60 seconds long. The lip-sync waits for a file that is still arriving. */
   uploadId: string; url?: never; }
-  |  { script?: never; uploadId?: never;   /** The address of an audio file. Not yet supported: answers `InvalidInputError`. */
+  |  { script?: never; uploadId?: never;   /** The URL of an audio file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not. */
   url: string; };
 
 /** The status of a lip-sync. COMPLETED, FAILED, MODERATED, CANCELLED and EXPIRED are terminal: no status follows them. */
@@ -190,9 +192,9 @@ export type LipsyncStatus =
 
 /** The source video, with the person to animate: exactly one of these fields. */
 export type LipsyncVideoInput =
-  {   /** A finished upload of kind VIDEO. */
+  {   /** An upload of kind VIDEO that is READY or RECEIVING. The lip-sync waits for a file that is still arriving. */
   uploadId: string; url?: never; videoId?: never; }
-  |  { uploadId?: never;   /** The address of a video file. Not yet supported: answers `InvalidInputError`. */
+  |  { uploadId?: never;   /** The URL of a video file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not. */
   url: string; videoId?: never; }
   |  { uploadId?: never; url?: never;   /** A video from `videos`, or the result of an earlier lip-sync. */
   videoId: string; };
@@ -340,6 +342,7 @@ export const possibleTypes = {
   EndLipsyncResult: ['EndLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   EraseOwnerResult: ['EraseOwnerSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
   EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  ImportUploadResult: ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
   LipsyncsProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
@@ -348,7 +351,7 @@ export const possibleTypes = {
   RedeliverWebhookResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RedeliverWebhookSuccess'],
   RequeueLipsyncResult: ['InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RequeueLipsyncSuccess'],
   RotateWebhookSecretResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'RotateWebhookSecretSuccess'],
-  UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   VideosResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VideoConnection'],
   VoicesResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VoiceList'],
 };

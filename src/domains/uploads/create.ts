@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { breaks, checkInput } from '../../check-input.ts';
+import { checkInput } from '../../check-input.ts';
 import { maxSoundSeconds } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
+import { filenameShape } from './filename.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
 import { insertUpload, type Upload, type UploadKind } from './store.ts';
 import { checkWaiting } from './unused.ts';
 
 /** How long an upload URL can be used. */
 const urlLifetimeMs = 3_600_000;
-const maxFilenameLength = 255;
-
 export type NewUpload = {
   kind: UploadKind;
   contentType: string;
@@ -25,7 +24,6 @@ export type NewClip = {
   durationSeconds?: number | null | undefined;
 };
 
-const filenameMessage = `filename must have 1 to ${maxFilenameLength} characters.`;
 /** A day: longer than any file that is decoded. */
 const maxClipStartSeconds = 86_400;
 const minClipSeconds = 0.1;
@@ -44,17 +42,14 @@ function inputShape(kind: UploadKind) {
       return z.NEVER;
     }),
     size: z.coerce.number().min(1, sizeMessage).max(maxUploadBytes, sizeMessage).nullish(),
-    filename: z
-      .string()
-      .refine((name) => !hasControlCharacters(name), {
-        ...breaks('INVALID_CHARACTER', 'filename must not contain control characters.'),
-        abort: true,
-      })
-      .refine((name) => name !== '', breaks('REQUIRED', filenameMessage))
-      .refine((name) => [...name].length <= maxFilenameLength, breaks('TOO_LONG', filenameMessage))
-      .nullish(),
-    clip: (kind === 'AUDIO' ? clipShape : noClip).nullish(),
+    filename: filenameShape,
+    clip: clipShapeOf(kind),
   });
+}
+
+/** The part of a sound that is used. */
+export function clipShapeOf(kind: UploadKind) {
+  return (kind === 'AUDIO' ? clipShape : noClip).nullish();
 }
 
 const noClip = z.custom<NewClip>(() => false, 'clip is for audio only.');
@@ -96,7 +91,7 @@ export async function createUpload(deps: UploadDependencies, owner: string, inpu
 }
 
 /** An empty clip begins at zero, and is cut at the limit. */
-function toClip(clip: NewClip | null | undefined) {
+export function toClip(clip: NewClip | null | undefined) {
   return {
     clipStartSeconds: clip?.startSeconds ?? (clip ? 0 : null),
     clipDurationSeconds: clip?.durationSeconds ?? null,
@@ -111,17 +106,6 @@ export const emptyUpload = {
   failure: null,
   path: null,
   receivingAt: null,
+  receivedBytes: null,
+  sourceUrl: null,
 };
-
-/** Lone surrogates count too, because the database rejects them. */
-function hasControlCharacters(text: string): boolean {
-  return /\p{Cc}/u.test(text) || !text.isWellFormed();
-}
-
-/** The name comes from the client's file system, so an invalid one is corrected instead of rejected. */
-export function cleanFilename(name: string): string | null {
-  const cleaned = [...name.toWellFormed().replace(/\p{Cc}/gu, '')]
-    .slice(0, maxFilenameLength)
-    .join('');
-  return cleaned === '' ? null : cleaned;
-}

@@ -53,7 +53,7 @@ export async function fillSpool(
     head: Uint8Array;
     incoming: IncomingBody;
     signal: AbortSignal;
-    onPiece?: (() => void) | undefined;
+    onPiece?: ((receivedBytes: number) => void) | undefined;
     /** Creates the rejection of a file that is larger. */
     limit: { bytes: number; reject: () => UploadRejection };
   },
@@ -62,7 +62,7 @@ export async function fillSpool(
   let piece: Uint8Array | null = from.head;
   while (piece !== null) {
     if (from.incoming.bytes > from.limit.bytes) throw from.limit.reject();
-    from.onPiece?.();
+    from.onPiece?.(from.incoming.bytes);
     await file.writeFile(piece);
     piece = await nextInTime(from.incoming, from.signal);
   }

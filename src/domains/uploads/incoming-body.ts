@@ -25,6 +25,7 @@ export class IncomingBody {
   readonly #size: number | null;
   #isAtEnd = false;
   readonly #minRate: { bytes: number; inMs: number };
+  readonly #maxBytes: number;
   /** Bytes that came, and how long they were awaited, since the rate was checked last. */
   #recentBytes = 0;
   #awaitedMs = 0;
@@ -33,11 +34,12 @@ export class IncomingBody {
   constructor(
     body: AsyncIterator<Uint8Array>,
     size: number | null,
-    minRate: { bytes: number; inMs: number } = defaultMinRate,
+    limits: { minRate?: typeof defaultMinRate | undefined; maxBytes?: number | undefined } = {},
   ) {
     this.#body = body;
     this.#size = size;
-    this.#minRate = minRate;
+    this.#minRate = limits.minRate ?? defaultMinRate;
+    this.#maxBytes = limits.maxBytes ?? maxUploadBytes;
   }
 
   /** Also true when the announced size has arrived but the end of the stream has not. */
@@ -52,7 +54,7 @@ export class IncomingBody {
     this.#checkRate(piece?.byteLength ?? 0, performance.now() - startedAtMs);
     this.bytes += piece?.byteLength ?? 0;
     this.#isAtEnd = piece === null;
-    if (this.bytes > maxUploadBytes) throw UploadRejection.tooLarge();
+    if (this.bytes > this.#maxBytes) throw UploadRejection.tooLarge(this.#maxBytes);
     if (this.#isAtEnd && this.bytes === 0) throw UploadRejection.empty();
     if (this.#size !== null && this.#differsFrom(this.#size)) {
       throw UploadRejection.wrongSize(this.#size);

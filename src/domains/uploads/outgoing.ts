@@ -36,7 +36,8 @@ export type Source = {
   head: Uint8Array;
   incoming: IncomingBody;
   signal: AbortSignal;
-  onPiece?: (() => void) | undefined;
+  /** Called for each piece that arrives, with the number of bytes so far. */
+  onPiece?: ((receivedBytes: number) => void) | undefined;
   /** In bytes, as announced; null = not announced. */
   size: number | null;
   owner: string;
@@ -186,7 +187,7 @@ async function* cutOff(
 async function* readPieces({ head, incoming, onPiece }: Source): AsyncGenerator<Uint8Array> {
   let piece: Uint8Array | null = head;
   while (piece !== null) {
-    onPiece?.();
+    onPiece?.(incoming.bytes);
     yield piece;
     piece = await incoming.next();
   }

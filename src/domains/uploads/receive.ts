@@ -27,6 +27,8 @@ export type IncomingFile = Pick<Transfer, 'body' | 'signal'> & {
 export type ReceiveDependencies = UploadDependencies & {
   readonly slots: OwnerSlots;
   readonly decoding: Decoding;
+  /** Called when a claimed upload is READY or FAILED. */
+  readonly onEnd: (uploadId: string) => void;
 };
 
 export type Reception =
@@ -53,6 +55,7 @@ export async function receiveFile(
       return { kind: 'ready', upload: await receiveClaimed(deps, claimed, file) };
     } finally {
       release();
+      deps.onEnd(upload.id);
     }
   } catch (thrown) {
     if (!(thrown instanceof UploadRejection)) throw thrown;
@@ -138,14 +141,18 @@ function failureToStore(thrown: unknown) {
     : interruptedFailure;
 }
 
-/** Keeps a long upload from being failed as abandoned. */
-function createToucher(deps: UploadDependencies, { id, owner }: Upload): () => void {
+/** Keeps a long upload from being failed as abandoned, and its row's number of bytes current. */
+export function createToucher(
+  deps: UploadDependencies,
+  { id, owner }: Upload,
+  intervalMs = touchIntervalMs,
+): (receivedBytes: number) => void {
   let touchedAt = deps.now().getTime();
-  return () => {
+  return (receivedBytes) => {
     const now = deps.now();
-    if (now.getTime() - touchedAt < touchIntervalMs) return;
+    if (now.getTime() - touchedAt < intervalMs) return;
     touchedAt = now.getTime();
-    touchUpload(deps.db, id, now).catch((error: unknown) => {
+    touchUpload(deps.db, id, { now, receivedBytes }).catch((error: unknown) => {
       deps.log.warn(
         { err: error, uploadId: id, [lineShare]: owner },
         'could not update the row of a running upload',

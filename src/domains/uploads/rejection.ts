@@ -7,6 +7,7 @@ import {
   storeFailure,
   UpstreamUnavailableError,
 } from '../../errors.ts';
+import { maxUploadBytes } from './media-types.ts';
 import type { UploadKind } from './store.ts';
 
 /** Why an upload was aborted although neither the file nor the upstream is at fault. */
@@ -27,6 +28,12 @@ export type RejectionReason =
   /** The sound is longer than a lip-sync can be. */
   | 'TOO_LONG'
   | 'STALLED'
+  /** The server of a URL did not give the file. */
+  | 'UNREACHABLE'
+  /** The URL, or one that it redirects to, leads to an address that is not allowed. */
+  | 'NOT_ALLOWED'
+  /** The file comes in a form that this server does not read. */
+  | 'NOT_SUPPORTED'
   | Interruption
   /** The upstream rejected the file or was not available: the failure's code says which. */
   | 'UPSTREAM';
@@ -42,6 +49,9 @@ const issueCodes: Record<RejectionReason, InputIssueCode> = {
   WRONG_KIND: 'WRONG_KIND',
   TOO_LONG: 'TOO_LONG',
   STALLED: 'INCOMPLETE',
+  UNREACHABLE: 'UNREACHABLE',
+  NOT_ALLOWED: 'NOT_ALLOWED',
+  NOT_SUPPORTED: 'NOT_SUPPORTED',
   CLIENT_LEFT: 'INCOMPLETE',
   SERVER_STOPS: 'INCOMPLETE',
   UPSTREAM: 'REJECTED',
@@ -88,8 +98,9 @@ export class UploadRejection extends Error {
     );
   }
 
-  static tooLarge(): UploadRejection {
-    return new UploadRejection('TOO_LARGE', 'A file can have at most 5 GB.');
+  static tooLarge(maxBytes = maxUploadBytes): UploadRejection {
+    const limit = maxBytes === maxUploadBytes ? '5 GB' : `${maxBytes} bytes`;
+    return new UploadRejection('TOO_LARGE', `A file can have at most ${limit}.`);
   }
 
   static empty(): UploadRejection {
@@ -99,6 +110,33 @@ export class UploadRejection extends Error {
   static wrongSize(expected: number): UploadRejection {
     const message = `The file does not have the announced size of ${expected} bytes.`;
     return new UploadRejection('WRONG_SIZE', message);
+  }
+
+  /** @param reason such as `answered with the status 404` */
+  static unreachable(reason: string): UploadRejection {
+    return new UploadRejection('UNREACHABLE', `The server of the URL ${reason}.`);
+  }
+
+  static notAllowed(): UploadRejection {
+    const message = 'The URL must lead to a server on the public internet.';
+    return new UploadRejection('NOT_ALLOWED', message);
+  }
+
+  static compressed(): UploadRejection {
+    const message =
+      'The server of the URL sends the file compressed, although it was asked not to.';
+    return new UploadRejection('NOT_SUPPORTED', message);
+  }
+
+  static tooSlow(timeoutMs: number): UploadRejection {
+    const message = `The file did not arrive within ${timeoutMs / 1_000} seconds.`;
+    return new UploadRejection('STALLED', message);
+  }
+
+  static webPage(): UploadRejection {
+    const message =
+      'The URL leads to a web page or a document. Give the address of the file itself.';
+    return new UploadRejection('WRONG_KIND', message);
   }
 
   static wrongKind(kind: UploadKind): UploadRejection {

@@ -22,7 +22,7 @@ declare module '../../graphql/context.ts' {
   }
 }
 
-const UploadKindRef = builder.enumType('UploadKind', {
+export const UploadKindRef = builder.enumType('UploadKind', {
   description: 'The use of an uploaded file.',
   values: {
     AUDIO: {
@@ -37,7 +37,10 @@ const UploadStatusRef = builder.enumType('UploadStatus', {
   description: 'The status of an upload. READY, FAILED and EXPIRED are final.',
   values: {
     WAITING: { description: 'No byte has arrived. The upload URL accepts the file.' },
-    RECEIVING: { description: 'The file is arriving and is being forwarded to the video service.' },
+    RECEIVING: {
+      description:
+        'The file is arriving and is being forwarded to the video service, or is about to be fetched from its URL.',
+    },
     READY: {
       description:
         'The whole file has arrived. The upload can be used in `createLipsync`, until it is forgotten after the days for which the server keeps finished lip-syncs. Lip-syncs that use it stay as they are.',
@@ -84,6 +87,18 @@ export const UploadRef = builder.loadableNode('Upload', {
     filename: t.exposeString('filename', {
       nullable: true,
       description: "The caller's own name for the file. Visible to the caller only.",
+    }),
+    bytesReceived: t.expose('receivedBytes', {
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'How many bytes of the file have arrived: to the second for an import, to the minute for a file that a client sends. An import whose connection breaks begins again with the first byte. Null before the first byte.',
+    }),
+    sourceUrl: t.expose('sourceUrl', {
+      type: 'URL',
+      nullable: true,
+      description:
+        'The URL from which this server fetches the file. Null for a file that a client sends. Visible to the caller only.',
     }),
     durationSeconds: t.exposeFloat('durationSeconds', {
       nullable: true,
@@ -196,7 +211,13 @@ const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').im
   }),
 });
 
-const audioFailures = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
+const audioFailures = [
+  InvalidInputError,
+  QuotaExceededError,
+  ...upstreamErrors,
+  AccountPendingError,
+  ...accessErrors,
+];
 
 builder.mutationFields((t) => ({
   createUpload: t.field({

@@ -2,10 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { createSoundConverter } from '../../audio/sound-converter.ts';
 import type { Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
-import { InvalidInputError } from '../../errors.ts';
+import { type InputIssue, InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
-import { cleanFilename, createUpload, emptyUpload, type NewUpload } from './create.ts';
+import { createUpload, emptyUpload, type NewUpload } from './create.ts';
 import type { UploadDependencies } from './dependencies.ts';
+import { cleanFilename } from './filename.ts';
+import {
+  beginImports,
+  checkImportUrl,
+  checkOpenImports,
+  importUpload,
+  type NewImport,
+  planImport,
+} from './imports/create.ts';
+import { startImports } from './imports/run.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
@@ -19,13 +29,14 @@ import {
   insertUpload,
   listUploads,
   type Upload,
-  type UploadKind,
   type UploadPosition,
 } from './store.ts';
 import { type TransferDependencies, transferFile } from './transfer.ts';
 import { eraseUnused } from './unused.ts';
 
-export type { NewClip, NewUpload } from './create.ts';
+export type { NewUpload } from './create.ts';
+export type { ImportLimits } from './dependencies.ts';
+export type { NewImport } from './imports/create.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
 export type { Upload, UploadKind, UploadPosition, UploadState } from './store.ts';
@@ -39,11 +50,9 @@ const defaultConcurrency = { all: 256, perOwner: 64 };
 /** Each holds up to 256 MB on disk, and two at a time have a thread. */
 const defaultDecodings = { all: 32, perOwner: 8 };
 
-export type ReadyUpload = {
-  id: string;
-  path: string;
-  kind: UploadKind;
-  durationSeconds: number | null;
+export type UsableUpload = Pick<Upload, 'id' | 'kind' | 'path' | 'durationSeconds'> & {
+  /** RECEIVING: it has no path yet. */
+  isArriving: boolean;
 };
 
 /** The used part of a web `File` that came within a GraphQL request. */
@@ -72,8 +81,28 @@ export type UploadService = {
   list(owner: string, page: UploadPage): Promise<Upload[]>;
   /** Deletes what is kept of the upload. @throws {NotFoundError} {InvalidInputError} */
   remove(owner: string, key: string): Promise<void>;
-  /** An upload that a lip-sync can use; null if it is not READY or belongs to another owner. */
-  findReady(owner: string, key: string): Promise<ReadyUpload | null>;
+  /** An upload that a lip-sync can use; null if it is neither READY nor RECEIVING, or belongs to another owner. */
+  findUsable(owner: string, key: string): Promise<UsableUpload | null>;
+  /**
+   * Creates an upload whose file this server fetches in the background. It is RECEIVING at once.
+   *
+   * @throws {InvalidInputError} {QuotaExceededError}
+   */
+  import(owner: string, input: NewImport): Promise<Upload>;
+  /** What is wrong with a URL to import, if anything. Does not resolve its host. */
+  checkImportUrl(url: string, path: string[]): InputIssue[];
+  /** @throws {QuotaExceededError} if the owner can't have this many imports more */
+  checkOpenImports(owner: string, count: number): Promise<void>;
+  /** The row of an import, of which nothing is written until `beginImports`. */
+  planImport(owner: string, input: NewImport): Upload;
+  /** Inserts planned imports in this transaction, and queues their fetching. One that exists is left as it is. */
+  beginImports(tx: Sql, planned: readonly Upload[]): Promise<void>;
+  /** `listener` is called with the id of each upload that becomes READY or FAILED in this process. */
+  onEnd(listener: (uploadId: string) => void): void;
+  /** Begins to fetch the files of imports, also those of before the last stop. */
+  start(): Promise<void>;
+  /** Interrupts the imports of this process. They start again on another instance, or after the next start. */
+  stop(): void;
   /** Marks uploads whose URL expired unused. @returns their number */
   expireDue(): Promise<number>;
   /** Fails uploads without new bytes since `quietSince`, because their process has ended. @returns their number */
@@ -92,23 +121,37 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     converter: deps.converter ?? createSoundConverter(),
     slots: new OwnerSlots(deps.decodings ?? defaultDecodings),
   };
+  const stopping = new AbortController();
+  const listeners: ((uploadId: string) => void)[] = [];
+  const onEnd = (uploadId: string) => {
+    for (const listener of listeners) listener(uploadId);
+  };
   return {
     create: (owner, input) => createUpload(deps, owner, input),
     sendAudio: (owner, file) => sendAudio({ ...deps, decoding }, owner, file),
     receive: (token, file) =>
-      receiveFile({ ...deps, slots, decoding }, readToken(deps, token), file),
+      receiveFile({ ...deps, slots, decoding, onEnd }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
     async list(owner, page) {
       const found = await listUploads(deps.db, owner, { ...page, limit: page.limit + 1 });
       return found.map((upload) => applyExpiry(upload, deps.now()));
     },
     remove: (owner, id) => removeUpload(deps.db, { owner, id }),
-    async findReady(owner, key) {
+    async findUsable(owner, key) {
       const [upload] = await findByKeys(deps, owner, [key]);
-      if (upload?.state !== 'READY' || upload.path === null) return null;
+      const isArriving = upload?.state === 'RECEIVING';
+      if (upload == null || (upload.state !== 'READY' && !isArriving)) return null;
       const { id, path, kind, durationSeconds } = upload;
-      return { id, path, kind, durationSeconds };
+      return { id, path, kind, durationSeconds, isArriving };
     },
+    import: (owner, input) => importUpload(deps, owner, input),
+    checkImportUrl: (url, path) => checkImportUrl(deps, url, path),
+    checkOpenImports: (owner, count) => checkOpenImports(deps, owner, count),
+    planImport: (owner, input) => planImport(deps, owner, input),
+    beginImports: (tx, planned) => beginImports(deps, tx, planned),
+    onEnd: (listener) => void listeners.push(listener),
+    start: () => startImports({ ...deps, decoding }, { stopping: stopping.signal, onEnd }),
+    stop: () => stopping.abort('SERVER_STOPS'),
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),

@@ -15,8 +15,10 @@ export type Transfer = {
   body: AsyncIterator<Uint8Array>;
   /** Aborted when the outcome is no longer needed, with an `Interruption` as its reason. */
   signal: AbortSignal;
-  /** Called for each piece that arrives. */
-  onPiece?: () => void;
+  /** Called for each piece that arrives, with the number of bytes so far. */
+  onPiece?: (receivedBytes: number) => void;
+  /** Default: 5 GB. */
+  maxBytes?: number | undefined;
 };
 
 /**
@@ -31,9 +33,9 @@ export type Transfer = {
 export async function transferFile(
   deps: TransferDependencies,
   expected: Pick<Upload, 'kind' | 'contentType' | 'size' | 'owner'> & Clip,
-  { body, signal, onPiece }: Transfer,
+  { body, signal, onPiece, maxBytes }: Transfer,
 ): Promise<TransferredFile> {
-  const incoming = new IncomingBody(body, expected.size, deps.minRate);
+  const incoming = new IncomingBody(body, expected.size, { minRate: deps.minRate, maxBytes });
   const head = await readHead(incoming, signal);
   const { kind } = expected;
   const media = await detectMediaType(kind, head.subarray(0, headBytes), expected.contentType);

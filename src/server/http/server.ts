@@ -35,6 +35,8 @@ export type HttpOptions = SenderRules &
     mcp: McpDoor | null;
     callbacks: TokenHandler;
     uploads: TokenHandler;
+    /** Null: there are no permanent URLs. */
+    results: TokenHandler | null;
     log: Log;
     /** Default: `defaultClientTimeouts`. */
     clientTimeouts?: ClientTimeouts | undefined;
@@ -124,7 +126,7 @@ async function route(
   response: ServerResponse,
 ): Promise<void> {
   const path = pathOf(request);
-  const [, endpoint, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
+  const [, endpoint, token = ''] = /^\/(callbacks|uploads|results)\/([^/]+)$/.exec(path) ?? [];
   if (endpoint !== undefined) {
     return handleToken(options, { endpoint, token, request, response });
   }
@@ -193,6 +195,11 @@ async function handleToken(
   if (endpoint === 'uploads' && checkMethod('PUT', request, response)) {
     await options.uploads(request, response, token);
   }
+  if (endpoint === 'results') {
+    if (options.results === null) return sendJson(response, 404, notFoundBody);
+    const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+    if (checkMethod(method, request, response)) await options.results(request, response, token);
+  }
 }
 
 /** Uses the caller's own request id if it is safe to log, and a new one otherwise. */
@@ -216,11 +223,11 @@ function isUploadPath(path: string): boolean {
 const fixedPaths = new Set(['/', '/graphql', '/graphql/', '/mcp', '/livez', '/readyz', '/metrics']);
 
 /**
- * The path without anything that the client chose: tokens of callbacks and uploads are credentials, and a proxy or a
+ * The path without anything that the client chose: tokens of callbacks, uploads and results are credentials, and a proxy or a
  * typing error can put a token or a password into a path that this server does not have.
  */
 function pathForLog(path: string): string {
   if (fixedPaths.has(path)) return path;
-  const [, endpoint] = /^\/+(callbacks|uploads)\//i.exec(path) ?? [];
+  const [, endpoint] = /^\/+(callbacks|uploads|results)\//i.exec(path) ?? [];
   return endpoint === undefined ? '…' : `/${endpoint.toLowerCase()}/…`;
 }

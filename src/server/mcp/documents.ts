@@ -89,3 +89,12 @@ export const cancelLipsync = `mutation CancelLipsync($input: CancelLipsyncInput!
   }
 }
 ${lipsyncFragment}`;
+
+export const importUpload = `mutation ImportUpload($input: ImportUploadInput!) {
+  answer: importUpload(input: $input) {
+    __typename
+    ... on ImportUploadSuccess { upload { id kind status filename createdAt } }
+    ${issues}
+    ${failure}
+  }
+}`;

@@ -13,7 +13,8 @@ const createdAfter = z.string().optional().describe('An RFC 3339 time.');
 const video = z
   .strictObject({
     videoId: id('A video of `list_videos`, or the `result.id` of a lip-sync.').optional(),
-    uploadId: id('An upload of kind VIDEO.').optional(),
+    uploadId: id('An upload of kind VIDEO, such as of `import_upload`.').optional(),
+    url: z.string().optional().describe('The http(s) URL of a video file.'),
   })
   .describe('The source video: exactly one of the fields.');
 
@@ -26,6 +27,7 @@ const speech = z
       })
       .optional(),
     uploadId: id('An upload of kind AUDIO, at most 60 seconds long.').optional(),
+    url: z.string().optional().describe('The http(s) URL of a sound file.'),
   })
   .describe('A text or a sound: exactly one of the fields.');
 
@@ -64,6 +66,12 @@ export const creation = z.strictObject({
   offPeak,
   keepOriginalSound: z.boolean().optional().describe("Keeps the video's own sound."),
   reference: z.string().optional().describe('A note of at most 1024 characters, for reading.'),
+});
+
+export const importedFile = z.strictObject({
+  kind: z.enum(['AUDIO', 'VIDEO']).describe('AUDIO: the speech. VIDEO: the source video.'),
+  url: z.string().describe('The public http(s) URL of the file.'),
+  filename: z.string().optional().describe('A name for the file, for reading.'),
 });
 
 export const lipsyncId = z.strictObject({ id: id('The id of the lip-sync.') });

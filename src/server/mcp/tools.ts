@@ -123,6 +123,23 @@ export const tools: readonly Tool[] = [
       return success({ outcome, lipsync, ...(message === undefined ? {} : { message }) });
     },
   },
+  {
+    name: 'import_upload',
+    title: 'Import a file',
+    description:
+      'Fetches a video or a sound from a URL. `create_lipsync` takes the id of the upload at once, and waits for the file; with a `url` it imports by itself. Free.',
+    input: inputs.importedFile,
+    annotations: {
+      readOnlyHint: false,
+      destructiveHint: false,
+      idempotentHint: false,
+      openWorldHint: true,
+    },
+    async run(call, input) {
+      const { upload } = await call.execute(documents.importUpload, { input });
+      return success({ upload });
+    },
+  },
 ];
 
 function pageOf(name: string, { nodes, pageInfo }: Answer): ToolResult {

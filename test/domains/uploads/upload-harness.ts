@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { SoundConverter } from '../../../src/audio/sound-converter.ts';
 import { uploadTokens } from '../../../src/callbacks/token.ts';
+import { createJobs } from '../../../src/database/jobs.ts';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
 import {
   createUploadService,
@@ -14,6 +15,7 @@ import {
   type UploadService,
 } from '../../../src/domains/uploads/service.ts';
 import { findUpload } from '../../../src/domains/uploads/store.ts';
+import { createOutbound } from '../../../src/outbound/outbound.ts';
 import type { OwnerSlotLimits } from '../../../src/owner-slots.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { createUploadHandler } from '../../../src/server/http/uploads.ts';
@@ -39,6 +41,7 @@ export async function openUploadHarness(
 ) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
+  const jobs = createJobs(db, silentLog);
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));
   const sandbox = await startSandbox({ dataDir });
   const clock = { now: new Date('2026-11-23T12:00:00Z') };
@@ -52,6 +55,9 @@ export async function openUploadHarness(
   const build = (toUpstream: Upstream, publicUrl: () => string) =>
     createUploadService({
       db,
+      jobs,
+      outbound: createOutbound({ allowedNetworks: ['127.0.0.1'] }),
+      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 10_000 },
       upstream: toUpstream,
       accounts,
       now,
