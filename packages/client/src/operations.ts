@@ -330,7 +330,7 @@ export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputErr
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {
   AccountsResult: ['AccountList', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  AttachLipsyncJobResult: ['AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  AttachLipsyncJobResult: ['AccountPendingError', 'AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   CancelLipsyncResult: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   CancelOutcome: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped'],
   CreateLipsyncResult: ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
