@@ -58,8 +58,8 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
     { file: 'examples/test/examples.test.ts', words: "'node examples/run.ts apollo'" },
   ],
   [
-    'npm install <this repository>/packages/client',
-    { file: 'examples/package.json', words: '"lipsync-graphql-client": "file:../packages/client"' },
+    'npm run build --workspace packages/client',
+    { file: 'test/client-package/setup.ts', words: "'build', '--workspace', 'packages/client'" },
   ],
   [
     'WEBHOOK_SECRET=whsec_… npx node examples/webhook-receiver.ts',
@@ -109,6 +109,15 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inTheGate('test:federation'),
   inTheGate('test:deploy'),
   inTheGate('test:proxy'),
+  inTheGate('test:client-package'),
+  [
+    'npm pack ./packages/client/build',
+    { file: 'test/client-package/setup.ts', words: "'pack', './packages/client/build'" },
+  ],
+  [
+    'npm run build --workspace packages/client',
+    { file: 'test/client-package/setup.ts', words: "'build', '--workspace', 'packages/client'" },
+  ],
   inTheGate('test:postgres'),
   [
     'npx node examples/node-script.ts speech.mp3 <video id>',

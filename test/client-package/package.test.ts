@@ -56,10 +56,17 @@ describe('runs', () => {
   });
 
   test.each(matrix)('in Node $version by $system, with every name', async (cell) => {
-    const file = `names.${extensionOf(cell.system)}`;
-    await project.write(file, `${cell.load} console.log(Object.keys(client).sort().join());`);
-    const names = (await project.run(cell.node, [file])).trim().split(',');
-    expect(names).toEqual(Object.keys(await import('lipsync-graphql-client')).toSorted());
+    const sources = {
+      '': await import('lipsync-graphql-client'),
+      '/server': await import('lipsync-graphql-client/server'),
+    };
+    for (const [subpath, source] of Object.entries(sources)) {
+      const file = `names.${extensionOf(cell.system)}`;
+      const load = cell.load.replace('-client', `-client${subpath}`);
+      await project.write(file, `${load} console.log(Object.keys(client).sort().join());`);
+      const names = (await project.run(cell.node, [file])).trim().split(',');
+      expect(names).toEqual(Object.keys(source).toSorted());
+    }
   });
 });
 
@@ -76,6 +83,21 @@ const compilations = Object.entries(compilers).flatMap(([typescript, tsc]) =>
   resolutions.map((each) => ({ ...each, typescript, tsc })),
 );
 
+/** A server of a user. */
+const backendSource = `
+import { createProxy, verifyWebhook } from 'lipsync-graphql-client/server';
+export const handler: (request: Request) => Promise<Response> = createProxy({
+  url: 'https://lipsync.example/graphql',
+  authenticate: async () => ({ token: 'a key' }),
+});
+export async function receive(request: Request): Promise<string | null> {
+  const { type, data } = await verifyWebhook(request, ['whsec_AAAA']);
+  // @ts-expect-error No such type of webhook.
+  if (type === 'lipsync.started') return null;
+  return data.result?.url ?? null;
+}
+`;
+
 describe('compiles', () => {
   test.each(compilations)(
     'with TypeScript $typescript, resolution $resolution, in a .$extension file',
@@ -83,6 +105,8 @@ describe('compiles', () => {
       const file = `frontend.${extension}`;
       const source = join(import.meta.dirname, '../client/consumer/exhaustive.ts');
       await cp(source, join(project.folder, file));
+      const backend = `backend.${extension}`;
+      await project.write(backend, backendSource);
       const options = {
         strict: true,
         exactOptionalPropertyTypes: true,
@@ -97,7 +121,10 @@ describe('compiles', () => {
         module,
         moduleResolution: resolution,
       };
-      await project.write('tsconfig.json', json({ compilerOptions: options, files: [file] }));
+      await project.write(
+        'tsconfig.json',
+        json({ compilerOptions: options, files: [file, backend] }),
+      );
       expect(await project.run(process.execPath, [tsc, '-p', '.'])).toBe('');
     },
   );

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
@@ -19,18 +19,15 @@ type Project = {
 
 /**
  * A project outside of the repository that has installed the packed client, and nothing else of ours.
- *
- * @param packages a folder of this suite, `react-18` or `react-19`, whose packages the project has too
  */
-export async function startProject(packages?: string): Promise<Project> {
+export async function startProject(): Promise<Project> {
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-project-'));
   const write = async (name: string, text: string) => {
     const file = join(folder, name);
     await writeFile(file, text);
     return file;
   };
-  if (packages === undefined) await write('package.json', '{ "private": true, "type": "module" }');
-  else await cp(join(here, packages), folder, { recursive: true });
+  await write('package.json', '{ "private": true, "type": "module" }');
   const options = ['--offline', '--no-audit', '--no-fund', '--ignore-scripts'];
   await finish('npm', ['install', inject('tarball'), ...options], { cwd: folder });
   return {

@@ -16,6 +16,7 @@ const root = join(import.meta.dirname, '..');
 /** Subpaths and their sources. */
 const entries = {
   client: 'src/client.ts',
+  server: 'src/backend/server.ts',
 };
 
 /** Part of the built files, so that the package has no dependencies. */
@@ -32,7 +33,7 @@ export async function buildPackage(folder: string): Promise<void> {
   const common = {
     cwd: root,
     input: entries,
-    external: 'react',
+
     platform: 'neutral',
     checks: { pluginTimings: false },
   } as const;
@@ -61,7 +62,6 @@ function namesWith(extension: string) {
 
 function published() {
   const { name, version, description, license, keywords, engines } = manifest;
-  const { peerDependencies, peerDependenciesMeta } = manifest;
   const exported = Object.keys(entries).map((entry) => {
     const format = (kind: 'm' | 'c') => ({
       types: `./dist/${entry}.d.${kind}ts`,
@@ -85,8 +85,6 @@ function published() {
     files: ['dist', 'THIRD-PARTY-LICENSES.txt'],
     sideEffects: false,
     engines,
-    peerDependencies,
-    peerDependenciesMeta,
   };
 }
 

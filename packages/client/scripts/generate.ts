@@ -13,6 +13,10 @@ const unions = [
   'CancelLipsyncResult',
   'LipsyncProgressResult',
   'CreateUploadResult',
+  'CreateLipsyncsResult',
+  'LipsyncsProgressResult',
+  'DeleteLipsyncResult',
+  'EstimateLipsyncResult',
 ] as const;
 
 /**

@@ -37,6 +37,12 @@ export type CreateLipsyncInput = {
   whenBusy?: LipsyncBusyPolicy | null | undefined;
 };
 
+/** The lip-syncs to create in one request. */
+export type CreateLipsyncsInput = {
+  /** The lip-syncs to create: 1 to 100. Each `idempotencyKey` must be unique among them. */
+  items: Array<CreateLipsyncInput>;
+};
+
 /** The file to upload. */
 export type CreateUploadInput = {
   /** The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives. */
@@ -47,6 +53,22 @@ export type CreateUploadInput = {
   kind: UploadKind;
   /** The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected. */
   size?: number | null | undefined;
+};
+
+/** Which lip-sync to erase. */
+export type DeleteLipsyncInput = {
+  /** The id of the lip-sync. */
+  id: string;
+};
+
+/** What decides the cost of a lip-sync: fields as in `CreateLipsyncInput`. */
+export type EstimateLipsyncInput = {
+  /** Off-peak: slower and cheaper. Default false. */
+  offPeak?: boolean | null | undefined;
+  /** The audio or text. */
+  speech: LipsyncSpeechInput;
+  /** The source video, whose account is charged. Left out: any account can make the video. */
+  video?: LipsyncVideoInput | null | undefined;
 };
 
 /** The kind of rule that an input breaks. Later versions can add codes. */
@@ -148,6 +170,27 @@ export type LipsyncEventSource =
   /** Regular polling of the video service. */
   | 'POLL';
 
+/** Selects lip-syncs. A field that is left out does not restrict the list. */
+export type LipsyncFilter = {
+  /** Only lip-syncs created after this time. */
+  createdAfter?: string | null | undefined;
+  /** Only lip-syncs created before this time. */
+  createdBefore?: string | null | undefined;
+  /** Only lip-syncs with exactly this reference. */
+  reference?: string | null | undefined;
+  /** Only lip-syncs with one of these statuses. */
+  statuses?: Array<LipsyncStatus> | null | undefined;
+};
+
+/** What an estimated cost is based on. */
+export type LipsyncQuoteBasis =
+  /** The median of the latest completed lip-syncs of the same kind: text or audio, off-peak or not, and a similar length of speech. */
+  | 'PAST_JOBS'
+  /** The prices in the configuration of this server. */
+  | 'PRICES'
+  /** Nothing: no price fits, and no lip-sync of the kind with a known cost completed. */
+  | 'UNKNOWN';
+
 /** A text and the voice that speaks it. */
 export type LipsyncScriptInput = {
   /** The text to speak: 1 to 200 characters. */
@@ -194,6 +237,19 @@ export type LipsyncVideoInput =
   url: string; videoId?: never; }
   |  { uploadId?: never; url?: never;   /** A video from `videos`, or the result of an earlier lip-sync. */
   videoId: string; };
+
+/** What a caller may do. In a token and in an API key a scope is written as `lipsync:read`, for example. */
+export type Scope =
+  /** The accounts at the video service. In a token: `admin`. */
+  | 'ADMIN'
+  /** The caller's lip-syncs, uploads and webhooks, and the voices. In a token: `lipsync:read`. */
+  | 'LIPSYNC_READ'
+  /** Creates, cancels and deletes lip-syncs, uploads files, and sends webhooks again. In a token: `lipsync:write`. */
+  | 'LIPSYNC_WRITE'
+  /** The videos of all accounts. In a token: `videos:read`. */
+  | 'VIDEOS_READ'
+  /** Deletes any video. In a token: `videos:write`. */
+  | 'VIDEOS_WRITE';
 
 /** The use of an uploaded file. */
 export type UploadKind =
@@ -266,6 +322,47 @@ export type CreateLipsyncMutation = { answer:
     )
    };
 
+export type CreateLipsyncsMutationVariables = Exact<{
+  input: CreateLipsyncsInput;
+}>;
+
+
+export type CreateLipsyncsMutation = { answer:
+    | (
+      { results: Array<
+        | (
+          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+          & { __typename: 'AccountPendingError' | 'ContentModeratedError' | 'IdempotencyConflictError' | 'InsufficientCreditsError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QueueFullError' | 'QuotaExceededError' | 'SubscriptionExpiredError' | 'UpstreamUnauthorizedError' | 'UpstreamUnavailableError' }
+        )
+        | (
+          { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+          & { __typename: 'CreateLipsyncSuccess' }
+        )
+        | (
+          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+          & { __typename: 'InvalidInputError' }
+        )
+        | (
+          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+          & { __typename: 'OutcomeUnknownError' }
+        )
+        | (
+          { limit: UpstreamLimit, code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+          & { __typename: 'RateLimitedError' }
+        )
+      > }
+      & { __typename: 'CreateLipsyncsSuccess' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' }
+    )
+   };
+
 export type CreateUploadMutationVariables = Exact<{
   input: CreateUploadInput;
 }>;
@@ -285,6 +382,78 @@ export type CreateUploadMutation = { answer:
       & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'QuotaExceededError' }
     )
    };
+
+export type DeleteLipsyncMutationVariables = Exact<{
+  input: DeleteLipsyncInput;
+}>;
+
+
+export type DeleteLipsyncMutation = { answer:
+    | (
+      { deletedLipsyncId: string }
+      & { __typename: 'DeleteLipsyncSuccess' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' }
+    )
+   };
+
+export type EstimateLipsyncQueryVariables = Exact<{
+  input: EstimateLipsyncInput;
+}>;
+
+
+export type EstimateLipsyncQuery = { answer:
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { credits: number | null, basis: LipsyncQuoteBasis, sampleCount: number, seconds: number | null, creditsAvailable: number | null }
+      & { __typename: 'LipsyncQuote' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' }
+    )
+   };
+
+export type GetLipsyncQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type GetLipsyncQuery = { answer: (
+    { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }
+    & { __typename: 'Lipsync' }
+  ) | null };
+
+export type ListLipsyncsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: LipsyncFilter | null | undefined;
+}>;
+
+
+export type ListLipsyncsQuery = { answer: (
+    { nodes: Array<{ id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } }
+    & { __typename: 'LipsyncConnection' }
+  ) | null };
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { answer: (
+    { authenticated: boolean, name: string, scopes: Array<Scope>, costPerMinute: { limit: number, used: number, remaining: number, resetAt: string | null } | null, lipsyncsPerDay: { limit: number, used: number, remaining: number, resetAt: string | null } | null, lipsyncsInFlight: { limit: number, used: number, remaining: number, resetAt: string | null } | null, openStreams: { limit: number, used: number, remaining: number, resetAt: string | null } | null }
+    & { __typename: 'Viewer' }
+  ) };
+
+export type AllowanceFragment = { limit: number, used: number, remaining: number, resetAt: string | null };
 
 export type WatchLipsyncSubscriptionVariables = Exact<{
   id: string;
@@ -307,6 +476,27 @@ export type WatchLipsyncSubscription = { answer:
     )
    };
 
+export type WatchLipsyncsSubscriptionVariables = Exact<{
+  ids: Array<string> | string;
+  after?: string | null | undefined;
+}>;
+
+
+export type WatchLipsyncsSubscription = { answer:
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { cursor: string, sequence: number, status: LipsyncStatus, isFinal: boolean, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      & { __typename: 'LipsyncProgress' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QuotaExceededError' }
+    )
+   };
+
 export const knownCreateLipsyncResults = ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'] as const;
 
 export const knownCancelLipsyncResults = ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
@@ -314,6 +504,14 @@ export const knownCancelLipsyncResults = ['LipsyncAlreadyFinished', 'LipsyncCanc
 export const knownLipsyncProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
 
 export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'] as const;
+
+export const knownCreateLipsyncsResults = ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'] as const;
+
+export const knownLipsyncsProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
+
+export const knownDeleteLipsyncResults = ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+
+export const knownEstimateLipsyncResults = ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
 
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {
