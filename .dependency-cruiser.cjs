@@ -6,7 +6,7 @@ const forbid = (name, from, to) => ({ name, severity: 'error', from, to });
 module.exports = {
   forbidden: [
     forbid('no-cycles', {}, { circular: true }),
-    forbid('no-orphans', { orphan: true, path: '^src/' }, {}),
+    forbid('no-orphans', { orphan: true, path: '^src/', pathNot: '\\.d\\.ts$' }, {}),
     forbid('leaves-import-nothing', { path: '^src/errors\\.ts$' }, { path: '^src/' }),
     forbid('log-imports-its-parts-alone', { path: '^src/log(/|\\.ts$)' }, { path: '^src/', pathNot: '^src/(log/|owner-slots\\.ts)' }),
     forbid('config-imports-its-parts-alone', { path: '^src/config(/|\\.ts$)' }, { path: '^src/', pathNot: '^src/config/' }),
@@ -16,6 +16,9 @@ module.exports = {
     forbid('machinery-knows-no-domain',
       { path: '^src/(graphql|upstream|database)/' },
       { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log|unavailable)\\.ts)' }),
+    forbid('outbound-knows-no-domain',
+      { path: '^src/outbound/' },
+      { path: '^src/', pathNot: '^src/(outbound/|upstream/connection\\.ts|errors\\.ts)' }),
     forbid('domains-know-no-door',
       { path: '^src/domains/' },
       { path: '^src/((server|callbacks|sandbox)/|(main|process|app|services|schema)\\.ts)' }),

@@ -1,7 +1,7 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
-// The client as npm gets it, in projects of its own and in old versions of Node: `npm run test:client-package`.
+// The client as npm gets it, in projects of its own and in old versions of Node: `npm run test:package`.
 export default mergeConfig(
   { ...base, test: { ...base.test, include: [], exclude: [] } },
   defineConfig({

@@ -38,6 +38,7 @@ export const beyondCore = [
   // Many starts of the whole program; the core starts it in `test/e2e/restart.test.ts`.
   'test/domains/lipsyncs/dispatch/restart.test.ts',
   'test/domains/webhooks/{app,restart}.test.ts',
+  'test/domains/uploads/imports/restart.test.ts',
   'test/e2e/{live,npm-start,start,start-reads}.test.ts',
   'test/database/lock.test.ts',
   // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.

@@ -4,12 +4,13 @@ import type { Example } from './example.ts';
  * Runs an example against the server of `npm start`, or against LIPSYNC_URL, with the newest video:
  *
  *     npm ci && npm ci --prefix examples
- *     node examples/run.ts <apollo | urql | relay | event-source | kit> [text]
+ *     node examples/run.ts <apollo | apollo-http | urql | relay | event-source | kit> [text]
  *
  * Needs Node 22.18 or later, because the examples are TypeScript.
  */
 const modules: Record<string, string> = {
   apollo: './apollo.ts',
+  'apollo-http': './apollo-http.ts',
   urql: './urql.ts',
   relay: './relay/relay.ts',
   'event-source': './event-source.ts',

@@ -18,6 +18,7 @@ import { type ApiKeyFile, openApiKeyFile } from './server/auth/api-key-file.ts';
 import { createAuthenticator } from './server/auth/authenticate.ts';
 import { createContextFactory, createSessions } from './server/auth/sessions.ts';
 import { createMetrics } from './server/http/metrics.ts';
+import { createResultHandler } from './server/http/results.ts';
 import { createHttpServer } from './server/http/server.ts';
 import { closeConnections } from './server/http/shutdown.ts';
 import type { ClientTimeouts } from './server/http/timeouts.ts';
@@ -46,6 +47,8 @@ export type AppOptions = {
   clientTimeouts?: ClientTimeouts;
   /** Shorter intervals of the background work, for tests. */
   intervals?: LipsyncOptions['intervals'];
+  /** Shorter waits of imports, for tests. */
+  importWaits?: ServiceParts['importWaits'];
   /** For tests. */
   socketLimits?: SocketLimits | undefined;
   /** Default: `maxOperations` in `src/server/operation-slots.ts`. */
@@ -72,8 +75,10 @@ export async function startApp(options: AppOptions) {
   const documents = config.server.trustedDocuments;
   const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
   const credentials = { secrets, trustedDocuments, keyFile };
-  const { clientTimeouts, intervals, socketLimits, maxOperations } = options;
-  const forTests = { heartbeatMs, clientTimeouts, intervals, socketLimits, maxOperations };
+  const { clientTimeouts, intervals, importWaits, socketLimits, maxOperations } = options;
+  const forTests = {
+    ...{ heartbeatMs, clientTimeouts, intervals, importWaits, socketLimits, maxOperations },
+  };
   const parts = { config, log, now, db, jobs, upstream, address, ...forTests, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
@@ -83,13 +88,13 @@ export async function startApp(options: AppOptions) {
   address.listensOn = listensOn;
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
-  await services.lipsyncs.start();
-  await services.owners.start();
+  for (const each of [services.lipsyncs, services.uploads, services.owners]) await each.start();
   const { retentionDays } = config.timing;
   const retention = await startRetention({ jobs, now, db, retentionDays }, services);
 
   async function close(): Promise<void> {
     await transports.close(() => services.lipsyncs.drain());
+    services.uploads.stop();
     await services.webhooks.stop();
     retention.stop();
     services.owners.stop();
@@ -163,6 +168,7 @@ function createTransports(parts: Parts, services: Services) {
     pipeline,
     callbacks: createCallbackHandler({ secrets, now, log, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
+    results: config.server.permanentUrls ? createResultHandler({ videos: services.videos }) : null,
     clientTimeouts: parts.clientTimeouts,
     metricsToken: config.server.metricsToken,
     metrics: createMetrics({

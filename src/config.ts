@@ -15,9 +15,19 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   for (const name of variableNames) raw[name] = env[name]?.trim() || undefined;
   const parsed = variables.safeParse(raw);
   const problems = [...(parsed.error?.issues ?? []).map(describeIssue), ...findContradictions(raw)];
+  problems.push(...findRenamed(env));
   problems.push(...findApiKeyFileProblems(raw.API_KEYS_FILE, raw.API_KEYS));
   if (!parsed.success || problems.length > 0) throw new ConfigError([...new Set(problems)]);
   return toConfig(parsed.data);
+}
+
+/** Variables of earlier versions. Ignoring one would close, or open, what the operator meant to configure. */
+const renamed = { WEBHOOK_ALLOWED_NETWORKS: 'OUTBOUND_ALLOWED_NETWORKS' };
+
+function findRenamed(env: NodeJS.ProcessEnv): string[] {
+  return Object.entries(renamed).flatMap(([before, now]) =>
+    before in env && env[before]?.trim() ? [`${before} is now called ${now}: rename it`] : [],
+  );
 }
 
 type Raw = { [name in keyof Variables]?: string | undefined };
@@ -63,6 +73,7 @@ function toConfig(values: Variables) {
       /** Further names, beside the loopback names, `host` and that of `publicUrl`. */
       allowedHosts: [values.HOST.toLowerCase(), ...values.ALLOWED_HOSTS],
       metricsToken: values.METRICS_TOKEN,
+      permanentUrls: values.PERMANENT_URLS,
       /** Document id → document; null = every document is executed. */
       trustedDocuments: values.TRUSTED_DOCUMENTS,
     },
@@ -85,10 +96,8 @@ function toConfig(values: Variables) {
       timeoutMs: values.UPSTREAM_TIMEOUT_MS,
     },
     sandboxPort: values.SANDBOX_PORT,
-    /** A local sandbox usually has its receiver on the same machine; a sandbox in production can have untrusted callers. */
-    webhookAllowedNetworks:
-      values.WEBHOOK_ALLOWED_NETWORKS ??
-      (isSandbox && values.NODE_ENV !== 'production' ? ['127.0.0.0/8', '::1', 'localhost'] : []),
+    outboundAllowedNetworks: findAllowedNetworks(values),
+    imports: { maxBytes: values.IMPORT_MAX_BYTES, timeoutMs: values.IMPORT_TIMEOUT_MS },
     database: { url: values.DATABASE_URL, dataDir: values.DATA_DIR },
     limits: {
       costPerMinute: values.COST_PER_MINUTE,
@@ -116,4 +125,11 @@ function findPublicUrl(values: Variables): {
   const url = values.PUBLIC_URL ?? publicUrlAt(values.HOST, values.PORT);
   const isKnown = values.PUBLIC_URL !== null || values.PORT > 0;
   return { publicUrl: isKnown ? url : null, publicUrlIsLoopback: isLoopbackUrl(url) };
+}
+
+/** A local sandbox usually has its receiver on the same machine; a sandbox in production can have untrusted callers. */
+function findAllowedNetworks(values: Variables): string[] {
+  const isLocalSandbox = !values.USEAPI_TOKEN && values.NODE_ENV !== 'production';
+  const own = isLocalSandbox ? ['127.0.0.0/8', '::1', 'localhost'] : [];
+  return values.OUTBOUND_ALLOWED_NETWORKS ?? own;
 }

@@ -65,6 +65,7 @@ export const inputIssueCodes = [
   'NOT_ALLOWED',
   'NOT_SUPPORTED',
   'INCOMPLETE',
+  'UNREACHABLE',
   'REJECTED',
   'INVALID',
 ] as const;

@@ -1,4 +1,4 @@
-import { signToken, uploadTokens } from './callbacks/token.ts';
+import { resultTokens, signToken, uploadTokens } from './callbacks/token.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/connect.ts';
 import type { Jobs } from './database/jobs.ts';
@@ -6,13 +6,14 @@ import { createAccountService } from './domains/accounts/service.ts';
 import { createLipsyncService, type LipsyncOptions } from './domains/lipsyncs/service.ts';
 import { createOwnerService, type EraseStep } from './domains/owners/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
-import { createUploadService } from './domains/uploads/service.ts';
+import { createUploadService, type ImportLimits } from './domains/uploads/service.ts';
 import { createVideoService } from './domains/videos/service.ts';
 import { createVoiceService } from './domains/voices/service.ts';
 import { createWebhookService } from './domains/webhooks/service.ts';
 import type { Services } from './graphql/context.ts';
 import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
+import { createOutbound } from './outbound/outbound.ts';
 import type { createUpstream } from './upstream/client.ts';
 import { Freshness } from './upstream/freshness.ts';
 
@@ -33,6 +34,7 @@ export type ServiceParts = {
   secrets: readonly string[];
   address: { publicUrl: string };
   intervals: LipsyncOptions['intervals'];
+  importWaits?: Pick<ImportLimits, 'idleMs' | 'retryMs' | 'maxOpen'> | undefined;
 };
 
 /** Creates the service of each slice, in the order of their dependencies. */
@@ -42,18 +44,23 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const shared = { db, upstream, now, log, freshness };
   const accounts = createAccountService(shared);
   await accounts.receiveChanges();
-  const videos = createVideoService({ ...shared, accounts });
-  const voices = createVoiceService({ ...shared, accounts });
   const publicUrl = () => address.publicUrl;
+  const videos = createVideoService({
+    ...{ ...shared, accounts, publicUrl },
+    resultTokens: config.server.permanentUrls ? resultTokens(secrets) : null,
+  });
+  const voices = createVoiceService({ ...shared, accounts });
+  const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const uploads = createUploadService({
     ...shared,
+    ...{ jobs, outbound, imports: { ...config.imports, ...parts.importWaits } },
     accounts,
     publicUrl,
     tokens: uploadTokens(secrets),
   });
   const webhooks = createWebhookService({
     ...{ db, now, log, secrets },
-    allowedNetworks: config.webhookAllowedNetworks,
+    outbound,
     publicId: encodeId,
   });
   const lipsyncs = await createLipsyncService({

@@ -57,6 +57,7 @@ describe('works', () => {
         corsOrigins: [],
         allowedHosts: ['127.0.0.1'],
         metricsToken: null,
+        permanentUrls: true,
         trustedDocuments: null,
       },
       auth: {
@@ -81,7 +82,8 @@ describe('works', () => {
         streamsPerCaller: null,
         queueLimit: 10_000,
       },
-      webhookAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
+      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 300_000 },
+      outboundAllowedNetworks: ['127.0.0.0/8', '::1', 'localhost'],
       creditPrices: null,
       timing: {
         pollIntervalMs: 15_000,
@@ -301,6 +303,13 @@ describe('refuses', () => {
     ]);
   });
 
+  test('a variable of an earlier version, with its new name', () => {
+    expect(problemsOf({ WEBHOOK_ALLOWED_NETWORKS: '10.0.0.0/8' })).toEqual([
+      'WEBHOOK_ALLOWED_NETWORKS is now called OUTBOUND_ALLOWED_NETWORKS: rename it',
+    ]);
+    expect(problemsOf({ WEBHOOK_ALLOWED_NETWORKS: ' ' })).toEqual([]);
+  });
+
   test('every mistake in the table of prices', () => {
     const table = [{ credits: 20 }, { credits: -1, speech: 'SONG' }, 7, { price: 1, credits: '2' }];
     expect(problemsOf({ CREDIT_PRICES: file('prices.json', JSON.stringify(table)) })).toEqual([
@@ -321,7 +330,7 @@ describe('refuses', () => {
     });
     expect(problems).toEqual([
       'PORT must be a whole number from 0 to 65535',
-      'TRUSTED_DOCUMENTS must be the path of a JSON object from document ids to documents',
+      "TRUSTED_DOCUMENTS must be the path of a JSON object from document ids to documents, as Relay's compiler writes it, or of Apollo's manifest of persisted queries",
       'API_KEYS_FILE entry 1 must be name:sha256-of-the-key-in-hex:scope scope',
     ]);
   });

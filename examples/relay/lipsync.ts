@@ -31,9 +31,33 @@ graphql`
 
 graphql`
   query lipsyncPageQuery($first: Int!, $after: String) {
-    lipsyncs(first: $first, after: $after) @connection(key: "Page_lipsyncs") {
-      edges { node { id status text } }
-      pageInfo { endCursor hasNextPage }
+    viewer {
+      lipsyncs(first: $first, after: $after) @connection(key: "Page_lipsyncs") {
+        edges { node { id status isFinal charge text } }
+        pageInfo { endCursor hasNextPage }
+      }
+    }
+  }
+`;
+
+graphql`
+  query lipsyncVideosQuery($first: Int!, $after: String) {
+    viewer {
+      videos(first: $first, after: $after) @connection(key: "Page_videos") {
+        edges { node { id status url } }
+        pageInfo { endCursor hasNextPage }
+      }
+    }
+  }
+`;
+
+graphql`
+  query lipsyncUploadsQuery($first: Int!, $after: String) {
+    viewer {
+      uploads(first: $first, after: $after) @connection(key: "Page_uploads") {
+        edges { node { id status kind } }
+        pageInfo { endCursor hasNextPage }
+      }
     }
   }
 `;

@@ -1,4 +1,4 @@
-// Relay: creates a lip-sync, watches it over a WebSocket that resumes, and reads a connection and a node.
+// Relay: creates a lip-sync, watches it over a WebSocket that resumes, and reads connections and a node.
 // Run: node examples/run.ts relay
 
 import { createClient } from 'graphql-ws';
@@ -9,6 +9,7 @@ import {
   Environment,
   fetchQuery,
   type GraphQLResponse,
+  type GraphQLTaggedNode,
   getRequest,
   Network,
   Observable,
@@ -28,7 +29,13 @@ import createLipsync, {
   type lipsyncCreateMutation,
 } from './__generated__/lipsyncCreateMutation.graphql.ts';
 import nodeQuery, { type lipsyncNodeQuery } from './__generated__/lipsyncNodeQuery.graphql.ts';
-import pageQuery, { type lipsyncPageQuery } from './__generated__/lipsyncPageQuery.graphql.ts';
+import lipsyncsQuery, { type lipsyncPageQuery } from './__generated__/lipsyncPageQuery.graphql.ts';
+import uploadsQuery, {
+  type lipsyncUploadsQuery,
+} from './__generated__/lipsyncUploadsQuery.graphql.ts';
+import videosQuery, {
+  type lipsyncVideosQuery,
+} from './__generated__/lipsyncVideosQuery.graphql.ts';
 import watchLipsync, {
   type lipsyncWatchSubscription,
 } from './__generated__/lipsyncWatchSubscription.graphql.ts';
@@ -118,19 +125,45 @@ function watchToEnd(
   });
 }
 
-/** Fetches every page of the lip-syncs and returns the whole connection from the store. */
-export async function readAll(environment: Environment, first: number) {
+/** A query whose variables are a page, and the connection in its answer. */
+type PageQuery<Connection> = {
+  query: GraphQLTaggedNode;
+  connectionOf: (data: unknown) => Connection | null | undefined;
+};
+
+type AnyConnection = { pageInfo: { endCursor?: string | null | undefined; hasNextPage: boolean } };
+
+const pages = {
+  lipsyncs: {
+    query: lipsyncsQuery,
+    connectionOf: (data) => (data as lipsyncPageQuery['response']).viewer.lipsyncs,
+  } satisfies PageQuery<AnyConnection>,
+  videos: {
+    query: videosQuery,
+    connectionOf: (data) => (data as lipsyncVideosQuery['response']).viewer.videos,
+  } satisfies PageQuery<AnyConnection>,
+  uploads: {
+    query: uploadsQuery,
+    connectionOf: (data) => (data as lipsyncUploadsQuery['response']).viewer.uploads,
+  } satisfies PageQuery<AnyConnection>,
+};
+
+/** Fetches every page of a list of the viewer and returns the whole connection from the store. */
+export async function readAll<Name extends keyof typeof pages>(
+  environment: Environment,
+  name: Name,
+  first: number,
+): Promise<ReturnType<(typeof pages)[Name]['connectionOf']>> {
+  const { query, connectionOf } = pages[name];
   let after: string | null | undefined;
   do {
-    const page = await fetchQuery<lipsyncPageQuery>(environment, pageQuery, {
-      first,
-      after,
-    }).toPromise();
-    const { endCursor, hasNextPage } = page?.lipsyncs?.pageInfo ?? {};
+    const page = await fetchQuery(environment, query, { first, after }).toPromise();
+    const { endCursor, hasNextPage } = connectionOf(page)?.pageInfo ?? {};
     after = hasNextPage ? endCursor : undefined;
   } while (after);
-  const operation = createOperationDescriptor(getRequest(pageQuery), { first });
-  return (environment.lookup(operation.fragment).data as lipsyncPageQuery['response']).lipsyncs;
+  const operation = createOperationDescriptor(getRequest(query), { first });
+  const whole = connectionOf(environment.lookup(operation.fragment).data);
+  return whole as ReturnType<(typeof pages)[Name]['connectionOf']>;
 }
 
 export async function readNode(environment: Environment, id: string) {

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../../test/support/app.ts';
 import { type Line, openLine } from '../../test/support/line.ts';
 import * as apollo from '../apollo.ts';
+import * as apolloHttp from '../apollo-http.ts';
 import * as eventSource from '../event-source.ts';
 import type { Example, Progress } from '../example.ts';
 import * as kit from '../kit.ts';
@@ -23,6 +24,7 @@ const audioFile = join(root, '../src/demo-media/speech.mp3');
 
 const examples: { name: string; makeVideo: Example }[] = [
   { name: 'Apollo Client', ...apollo },
+  { name: "Apollo Client's HttpLink alone", ...apolloHttp },
   { name: 'urql', ...urql },
   { name: 'Relay', ...relay },
   { name: 'EventSource', ...eventSource },
@@ -220,15 +222,30 @@ describe('page.ts', () => {
 });
 
 describe('Relay', () => {
-  test('reads every page of a connection, and each node by its id', async () => {
+  test('reads every page of the videos, lip-syncs and uploads of the viewer, and each node by its id', async () => {
     const { environment, close } = relay.connect(`${app.url}/graphql`);
     const { data } = await app.ask<{ lipsyncs: { nodes: { id: string }[] } }>(
       '{ lipsyncs(first: 100) { nodes { id } } }',
     );
     const ids = data?.lipsyncs.nodes.map(({ id }) => id) ?? [];
     expect(ids.length).toBeGreaterThan(4);
-    const whole = await relay.readAll(environment, 2);
+    const whole = await relay.readAll(environment, 'lipsyncs', 2);
     expect(whole?.edges.map(({ node }) => node.id)).toEqual(ids);
+    const videos = await app.ask<{ videos: { nodes: { id: string }[] } }>(
+      '{ videos(first: 100) { ... on VideoConnection { nodes { id } } } }',
+    );
+    const allVideos = await relay.readAll(environment, 'videos', 2);
+    expect(allVideos?.edges.map(({ node }) => node.id)).toEqual(
+      videos.data?.videos.nodes.map(({ id }) => id),
+    );
+    const { data: uploaded } = await app.ask<{ viewer: { uploads: { nodes: { id: string }[] } } }>(
+      '{ viewer { uploads(first: 100) { nodes { id } } } }',
+    );
+    const uploads = await relay.readAll(environment, 'uploads', 1);
+    expect(uploads?.edges.length).toBeGreaterThan(1);
+    expect(uploads?.edges.map(({ node }) => node.id)).toEqual(
+      uploaded?.viewer.uploads.nodes.map(({ id }) => id),
+    );
     for (const id of ids) {
       expect(await relay.readNode(environment, id)).toMatchObject({ __typename: 'Lipsync', id });
     }

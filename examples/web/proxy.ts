@@ -6,5 +6,5 @@
  */
 export function proxyTo(target: string) {
   const toApi = { target, ws: true };
-  return { '/graphql': toApi, '/uploads': toApi, '/callbacks': toApi };
+  return { '/graphql': toApi, '/uploads': toApi, '/results': toApi, '/callbacks': toApi };
 }

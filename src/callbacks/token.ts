@@ -3,11 +3,11 @@ import type { Sql } from '../database/connect.ts';
 import { createSettingOnce } from '../database/settings.ts';
 
 /** The endpoint that a token is for. It is part of the signed text, so that a token is valid at one endpoint only. */
-export type TokenPurpose = 'callback' | 'upload';
+export type TokenPurpose = 'callback' | 'upload' | 'result';
 
 export type TokenClaim = {
   purpose: TokenPurpose;
-  /** 1 to 128 letters, digits, `_` and `-`: the id of the lip-sync or upload. */
+  /** 1 to 128 letters, digits, `_` and `-`: the id of the lip-sync or upload, or the key of the video. */
   id: string;
   /** From this moment on the token is invalid; null: never. */
   expiresAt?: Date | null;
@@ -26,7 +26,7 @@ const maxLength = 200;
 const shape = /^([0-9a-f]{8})\.([\w-]{1,128})(?:\.([0-9a-z]{1,11}))?\.([\w-]{43})$/;
 
 /**
- * Creates the unguessable part of a callback or upload URL: `keyId.id.mac`, or `keyId.id.expiry.mac` with the expiry in
+ * Creates the unguessable part of a callback, upload or result URL: `keyId.id.mac`, or `keyId.id.expiry.mac` with the expiry in
  * milliseconds since 1970, in base 36. It has at most 200 characters, because the upstream accepts URLs up to 1024, and
  * needs no escaping in a path. The id is readable: it is not secret, and identifies the row.
  *
@@ -99,5 +99,14 @@ export function uploadTokens(secrets: readonly string[]) {
     sign: (id: string, expiresAt: Date) => signToken(secrets, { purpose: 'upload', id, expiresAt }),
     readId: (token: string) =>
       verifyToken(secrets, token, { purpose: 'upload', now: new Date(0) })?.id ?? null,
+  };
+}
+
+/** For the videos slice. The links have no expiry: they hold as long as the secret that signed them is listed. */
+export function resultTokens(secrets: readonly string[]) {
+  return {
+    sign: (key: string) => signToken(secrets, { purpose: 'result', id: key }),
+    readKey: (token: string) =>
+      verifyToken(secrets, token, { purpose: 'result', now: new Date(0) })?.id ?? null,
   };
 }

@@ -36,11 +36,30 @@ export const folder = path.refine(
   'must be a folder, but the path exists and is no folder',
 );
 
-const notDocuments = 'must be the path of a JSON object from document ids to documents';
+const notDocuments =
+  "must be the path of a JSON object from document ids to documents, as Relay's compiler writes it, or of Apollo's manifest of persisted queries";
+
+/** A map of its own would need a document with the syntax `apollo-persisted-query-manifest`, which is none. */
+const isManifest = (value: unknown) =>
+  typeof value === 'object' &&
+  value !== null &&
+  'format' in value &&
+  value.format === 'apollo-persisted-query-manifest';
+
+/** https://www.apollographql.com/docs/graphos/platform/security/persisted-queries: the output of Apollo's generator. */
+const apolloManifest = z
+  .object({
+    version: z.literal(1),
+    operations: z.array(z.object({ id: z.string(), body: z.string() })),
+  })
+  .transform(({ operations }) => Object.fromEntries(operations.map(({ id, body }) => [id, body])));
 
 /** The file is read here, so that its problems are reported together with all others. */
 export const documents = path
-  .transform(readJson)
+  .transform((file) => {
+    const value = readJson(file);
+    return isManifest(value) ? apolloManifest.safeParse(value).data : value;
+  })
   .pipe(z.record(z.string(), z.string(notDocuments), notDocuments))
   .refine(
     (given) => Object.values(given).every(isDocument),

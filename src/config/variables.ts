@@ -71,9 +71,9 @@ export const variables = z.object({
   API_KEYS: apiKeys.default([]),
   /** Path of a file with further keys in the format of API_KEYS, separated by lines or commas, with `#` comments. Reloaded when it changes. Default: unset. */
   API_KEYS_FILE: path.nullable().default(null),
-  /** Comma-separated secrets for callback URLs, upload URLs and stored webhook secrets, at least 16 bytes each. The first signs and encrypts, all verify and decrypt. Default: one is generated and stored in the database. */
+  /** Comma-separated secrets for callback URLs, upload URLs, permanent URLs and stored webhook secrets, at least 16 bytes each. The first signs and encrypts, all verify and decrypt. Default: one is generated and stored in the database. */
   CALLBACK_SECRET: secretsOf(16).nullable().default(null),
-  /** Path of a JSON object from document ids to documents. If set, no other document is executed. Default: unset, every document is executed. */
+  /** Path of a JSON object from document ids to documents, of Relay's persisted queries or of Apollo's manifest of persisted queries. If set, no other document is executed. Default: unset, every document is executed. */
   TRUSTED_DOCUMENTS: documents.nullable().default(null),
   /** Which callers can introspect the schema: true (all), authenticated, false (none). Default: true in the sandbox and with ALLOW_ANONYMOUS, otherwise authenticated. */
   INTROSPECTION: oneOf('true', 'authenticated', 'false')
@@ -110,14 +110,20 @@ export const variables = z.object({
   READ_FRESH_MS: wholeNumber(0).default(5_000),
   /** Milliseconds to wait for a response of the upstream. Default: 30000. */
   UPSTREAM_TIMEOUT_MS: wholeNumber().default(30_000),
+  /** Whether `Video.permanentUrl` gives URLs of this server that redirect to a video's file, for whoever has them. Default: true. */
+  PERMANENT_URLS: boolean.default(true),
   /** Milliseconds for which the job of a POST without a clear answer is searched for. The lip-sync fails when they have passed and the scheduler and the list of videos were each read three times, at the latest after MAX_JOB_MS. Default: 600000, ten minutes. */
   MAX_UNKNOWN_MS: wholeNumber().default(600_000),
   /** Milliseconds after which a submitted lip-sync that has not ended fails. Default: 7200000, two hours. */
   MAX_JOB_MS: wholeNumber().default(7_200_000),
   /** Days that a finished lip-sync and its events are kept, 1 to 36500. Default: 30. */
   RETENTION_DAYS: wholeNumber(1, 36_500).default(30),
-  /** Comma-separated networks (10.0.0.0/8), IP addresses and host names that webhooks can reach although they are not public. Default: none; this machine in a sandbox without NODE_ENV=production. */
-  WEBHOOK_ALLOWED_NETWORKS: networks.nullable().default(null),
+  /** Comma-separated networks (10.0.0.0/8), IP addresses and host names that webhooks, the callbacks of routers and imports can reach although they are not public. Default: none; this machine in a sandbox without NODE_ENV=production. */
+  OUTBOUND_ALLOWED_NETWORKS: networks.nullable().default(null),
+  /** The largest file that is fetched from a URL, in bytes, at most 5 GB. Default: 5368709120, 5 GB. */
+  IMPORT_MAX_BYTES: wholeNumber(1, 5 * 1024 ** 3).default(5 * 1024 ** 3),
+  /** Milliseconds after which the fetching of a file from a URL fails, retries included, up to 86400000. Default: 300000. */
+  IMPORT_TIMEOUT_MS: wholeNumber(1, 86_400_000).default(300_000),
   /** The least severe level that is logged to stdout: fatal, error, warn, info, debug, trace, or silent. Default: info. */
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
 });

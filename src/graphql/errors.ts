@@ -104,8 +104,9 @@ const issueCodeDescriptions: Record<InputIssueCode, string> = {
   WRONG_STATUS: 'The object cannot be used in its current status.',
   WRONG_SIZE: 'The file does not have the announced size.',
   NOT_ALLOWED: 'This server must not use the address.',
-  NOT_SUPPORTED: 'The value is not supported yet.',
+  NOT_SUPPORTED: 'The value, or the form of the file, is not supported.',
   INCOMPLETE: 'The file did not arrive completely.',
+  UNREACHABLE: 'The server of a URL did not give the file.',
   REJECTED: 'The video service rejected the value.',
   INVALID: 'The value breaks another rule.',
 };

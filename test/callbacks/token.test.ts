@@ -11,7 +11,7 @@ const ids = fc.stringMatching(/^[\w-]{1,128}$/);
 const expiries = fc.option(
   fc.date({ min: new Date(now.getTime() + 1), max: new Date(8.64e15), noInvalidDate: true }),
 );
-const purposes = fc.constantFrom<TokenPurpose>('callback', 'upload');
+const purposes = fc.constantFrom<TokenPurpose>('callback', 'upload', 'result');
 
 describe('works', () => {
   test('verifying returns the signed id and expiry', () => {

@@ -16,7 +16,7 @@ const root = join(import.meta.dirname, '../..');
 /** Builds and packs the client once for all tests, with the commands that publish it. */
 export async function setup({ provide }: TestProject) {
   const folder = await mkdtemp(join(tmpdir(), 'lipsync-client-'));
-  await finish('npm', ['run', 'build', '--workspace', 'packages/client'], { cwd: root });
+  await finish('npm', ['run', 'build:client'], { cwd: root });
   const packed = await finish(
     'npm',
     ['pack', './packages/client/build', '--json', '--pack-destination', folder],

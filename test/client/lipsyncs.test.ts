@@ -5,6 +5,7 @@ import {
   deleteLipsync,
   estimateLipsync,
   getLipsync,
+  importUpload,
   LipsyncNotMadeError,
   LipsyncServerError,
   listLipsyncs,
@@ -142,6 +143,17 @@ describe('works', () => {
     expect(quote).toMatchObject({ __typename: 'LipsyncQuote', seconds: expect.any(Number) });
   });
 
+  test('importUpload answers with an upload that can be used at once', async () => {
+    const upload = { id: 'an upload', status: 'RECEIVING' };
+    await using scripted = await startScriptedServer((stream) =>
+      stream.next({ __typename: 'ImportUploadSuccess', upload }),
+    );
+    const input = { kind: 'AUDIO', url: 'https://media.example/a.mp3' } as const;
+    const answer = await importUpload({ url: scripted.url }, input);
+    expect(answer).toEqual({ __typename: 'ImportUploadSuccess', upload });
+    expect(scripted.requests[0]?.variables).toEqual({ input });
+  });
+
   test('viewer answers who the caller is and what is left of its limits', async () => {
     expect(await viewer(server())).toMatchObject({
       __typename: 'Viewer',
@@ -194,11 +206,19 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
+  test('importUpload returns the issues of an address that the server does not fetch', async () => {
+    const answer = await importUpload(server(), {
+      kind: 'AUDIO',
+      url: 'ftp://media.example/a.mp3',
+    });
+    expect(answer).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: ['input', 'url'] }] });
+  });
+
   test('fields without a union return the failure of a caller without a token or scope', async () => {
     await using closed = await startTestApp({
       env: {
         ALLOW_ANONYMOUS: 'false',
-        AUTH_JWT_SECRET: 'a secret of more than 32 bytes, for tests',
+        AUTH_JWT_SECRET: 'a secret of more than 32 bytes for tests',
       },
     });
     const target = { url: `${closed.url}/graphql` };

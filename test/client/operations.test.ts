@@ -34,7 +34,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   test('a document with a field that the schema does not have', async () => {
-    const renamed = sdl.replace('creditsCharged: Int', 'creditsTaken: Int');
+    const renamed = sdl.replace('creditsCharged: Float', 'creditsTaken: Float');
     await expect(generateOperations(renamed)).rejects.toThrow('creditsCharged');
   });
 });

@@ -6,7 +6,7 @@ import { createProxy } from 'lipsync-graphql-client/server';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
 
-const key = 'a key that no page may see';
+const key = 'a-key-that-no-page-may-see';
 const hash = createHash('sha256').update(key).digest('hex');
 const scopes = 'lipsync:read lipsync:write videos:read';
 

@@ -163,11 +163,15 @@ export const disconnectAfter =
 /** An event of the log, with the fields that the kit selects. */
 export function event(sequence: number, status: string, failureCode?: string) {
   const failure = failureCode === undefined ? null : failureOf(failureCode);
+  // REVIEWING and ARCHIVED are statuses of a newer server.
+  const running = ['QUEUED', 'SUBMITTING', 'SUBMITTED', 'GENERATING', 'REVIEWING'];
+  const isFinal = !running.includes(status);
   return {
     __typename: 'LipsyncProgress',
     cursor: `cursor ${sequence}`,
     sequence,
     status,
+    isFinal,
     percent: status === 'COMPLETED' ? 100 : sequence,
     queuePosition: null,
     occurredAt: at,
@@ -176,6 +180,8 @@ export function event(sequence: number, status: string, failureCode?: string) {
     lipsync: {
       id: 'a lip-sync',
       status,
+      isFinal,
+      charge: status === 'COMPLETED' ? 'CHARGED' : 'NONE',
       reference: null,
       text: null,
       creditsCharged: null,

@@ -85,7 +85,7 @@ describe.each(transports)('over $name', ({ make }) => {
       expect({ seen, error }).toEqual({ seen: [4], error: null });
     });
 
-    test('delivers unknown statuses until the server completes the stream', async () => {
+    test('delivers unknown statuses until one that the server calls final', async () => {
       const { seen, error } = await play([
         completeAfter(event(1, 'REVIEWING'), event(2, 'ARCHIVED')),
       ]);

@@ -161,7 +161,7 @@ describe('beyond the audits', () => {
     );
     expect(partial.status).toBe(200);
     expect(JSON.parse(partial.text)).toMatchObject({
-      data: null,
+      data: { lipsyncs: null },
       errors: [{ extensions: { code: 'INVALID_INPUT' } }],
     });
   });

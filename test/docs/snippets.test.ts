@@ -28,7 +28,7 @@ describe('works', () => {
       ([cell]) => /^`(\w+)\(server/.exec(cell ?? '')?.[1] ?? [],
     );
     const functions = Object.keys(client).filter((name) =>
-      /Lipsyncs?(OrThrow)?$|^uploadFile$|^viewer$/.test(name),
+      /Lipsyncs?(OrThrow)?$|^uploadFile$|^importUpload$|^viewer$/.test(name),
     );
     expect(named.toSorted()).toEqual(functions.toSorted());
   });

@@ -46,7 +46,7 @@ const asNew = { authorization: 'Bearer the-new-key' };
 beforeAll(async () => {
   storage = await testStorage();
   receiver = await openReceiver();
-  const shared = { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1', ALLOW_ANONYMOUS: 'false' };
+  const shared = { OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1', ALLOW_ANONYMOUS: 'false' };
   const start = (env: Record<string, string>, more: Partial<TestAppOptions> = {}) =>
     startTestApp({ storage, env: { ...shared, ...env }, ...more });
   first = await start(before);

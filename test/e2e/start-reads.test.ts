@@ -12,11 +12,18 @@ const later = [
   'mediabunny',
   '@mediabunny/mp3-encoder',
   'music-metadata',
+  '@humansignal/audio-file-decoder',
+  'opus-decoder',
+  '@wasm-audio-decoders/ogg-vorbis',
+  'av',
+  'alac',
+  '@audio/decode-aiff',
+  '@audio/decode-caf',
   '@graphql-yoga/render-graphiql',
 ];
 
 describe('a start', () => {
-  test('loads no demuxer, encoder, page or metrics library before its first answer', async () => {
+  test('loads no demuxer, decoder, encoder, page or metrics library before its first answer', async () => {
     const storage = await testStorage();
     const program = startProgram({
       DATA_DIR: storage.dataDir,

@@ -341,10 +341,12 @@ describe('fields without a union', () => {
   });
 
   test.each(['first: 101', 'last: 101', 'first: 0', 'first: -1', 'after: "rubbish"'])(
-    'lipsyncs(%s) is null with one InvalidInput error',
+    'lipsyncs(%s) is null with one InvalidInput error, and its neighbour stands',
     async (args) => {
-      const { data, errors } = await app.ask(`{ lipsyncs(${args}) { nodes { id } } }`);
-      expect(data ?? null).toBeNull();
+      const { data, errors } = await app.ask(
+        `{ lipsyncs(${args}) { nodes { id } } viewer { name } }`,
+      );
+      expect(data).toEqual({ lipsyncs: null, viewer: { name: 'anonymous' } });
       expect(errors?.length).toBe(1);
       expect(errors?.[0]).toMatchObject({
         path: ['lipsyncs'],
@@ -386,9 +388,9 @@ describe('fields without a union, for an anonymous caller', () => {
     async (transport) => {
       const { data, errors } = await execute(transport, {
         url: guarded.url,
-        operation: { query: '{ lipsyncs { nodes { id } } }' },
+        operation: { query: '{ lipsyncs { nodes { id } } viewer { authenticated } }' },
       });
-      expect(data ?? null).toBeNull();
+      expect(data).toEqual({ lipsyncs: null, viewer: { authenticated: false } });
       expect(errors?.length).toBe(1);
       expect(errors?.[0]).toMatchObject({
         path: ['lipsyncs'],

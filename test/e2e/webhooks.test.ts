@@ -23,7 +23,7 @@ beforeAll(async () => {
   receiver.listen(0, '127.0.0.1');
   await once(receiver, 'listening');
   url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
-  it = await startTestApp({ env: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' } });
+  it = await startTestApp({ env: { OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1' } });
 });
 afterAll(async () => {
   await it.stop();

@@ -186,7 +186,7 @@ describe('works', () => {
       expect(subgraphsOf(supergraph, 'nodes')).toEqual(['PROJECTS']);
       expect(subgraphsOf(supergraph, 'lipsync')).toEqual(['LIPSYNC']);
       expect(supergraph).toMatch(/\): CreateLipsyncResult! .*@cost\(weight: 10\)/);
-      expect(supergraph).toMatch(/\): LipsyncConnection! .*@listSize\([^)]*assumedSize: 20/);
+      expect(supergraph).toMatch(/\): LipsyncConnection .*@listSize\([^)]*assumedSize: 20/);
     },
   );
 });

@@ -117,7 +117,7 @@ describe('keeps out', () => {
 
   test('objects of another owner: their ids resolve like missing ones', async () => {
     const found = await ask(readAll, { lipsync, video }, callers.first);
-    expect(found.data).toEqual({ lipsync: { id: lipsync }, video: { videoId: video } });
+    expect(found.data).toEqual({ lipsync: { id: lipsync }, video: { id: video } });
     const missing = lipsync.replace(/.{4}$/, (end) => (end === 'AAAA' ? 'BBBB' : 'AAAA'));
     const theirs = await ask(readAll, { lipsync, video }, callers.reader);
     const none = await ask(readAll, { lipsync: missing, video: 'rubbish' }, callers.reader);

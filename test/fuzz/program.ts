@@ -84,7 +84,7 @@ function environment(folder: string): Record<string, string> {
     API_KEYS: [key('admin', `${most} admin`), key('reader', 'lipsync:read')].join(),
     AUTH_JWT_SECRET: jwtSecret,
     CALLBACK_SECRET: callbackSecret,
-    WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1',
+    OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1',
     // Hanging and lost jobs end within the run.
     UPSTREAM_TIMEOUT_MS: '3000',
     MAX_JOB_MS: '20000',

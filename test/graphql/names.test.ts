@@ -55,6 +55,7 @@ function directivesIn(document: DocumentNode): Set<string> {
 /** The failures that each field can meet, and no others. */
 const failures: Record<string, string[]> = {
   AccountsResult: [...access, ...upstream],
+  AttachLipsyncJobResult: [...access, ...upstream, 'AccountPending', 'InvalidInput', 'NotFound'],
   CancelLipsyncResult: [...access, 'NotFound'],
   CreateLipsyncResult: [
     ...access,
@@ -65,13 +66,19 @@ const failures: Record<string, string[]> = {
   CreateLipsyncsResult: [...access, 'InvalidInput'],
   CreateUploadResult: [...access, 'InvalidInput', 'QuotaExceeded'],
   DeleteLipsyncResult: [...access, 'InvalidInput', 'NotFound'],
+  DeleteUploadResult: [...access, 'InvalidInput', 'NotFound'],
   DeleteVideoResult: [...access, ...upstream, 'AccountPending', 'InvalidInput', 'NotFound'],
+  EndLipsyncResult: [...access, 'InvalidInput', 'NotFound'],
+  EraseOwnerResult: [...access, 'InvalidInput'],
+  EstimateLipsyncResult: [...access, 'InvalidInput', 'NotFound'],
+  ImportUploadResult: [...access, 'InvalidInput', 'QuotaExceeded'],
   LipsyncProgressResult: [...access, 'InvalidInput', 'NotFound', 'QuotaExceeded'],
   LipsyncsProgressResult: [...access, 'InvalidInput', 'NotFound', 'QuotaExceeded'],
   ReconnectAccountResult: [...access, ...upstream, 'AccountPending', 'InvalidInput', 'NotFound'],
   RedeliverWebhookResult: [...access, 'NotFound'],
+  RequeueLipsyncResult: [...access, 'InvalidInput', 'NotFound'],
   RotateWebhookSecretResult: access,
-  UploadAudioResult: [...access, ...upstream, 'AccountPending', 'InvalidInput'],
+  UploadAudioResult: [...access, ...upstream, 'AccountPending', 'InvalidInput', 'QuotaExceeded'],
   VideosResult: [...access, ...upstream, 'AccountPending', 'InvalidInput'],
   VoicesResult: [...access, ...upstream, 'AccountPending', 'InvalidInput'],
 };

@@ -12,7 +12,7 @@ const sdl = await readFile('schema.graphql', 'utf8');
 const silent =
   '# Changelog\n\n## Unreleased\n\n### Changed\n\n- Much.\n\n## 0.1.0\n\n- `Query.voice`\n';
 
-const previewUrl = /"""[^"]*"""\s+previewUrl: String\n/;
+const previewUrl = /"""[^"]*"""\s+previewUrl: URL\n/;
 
 /** The schema with replaced text; each text to replace must occur. */
 function plant(...changes: [string | RegExp, string][]): string {
@@ -27,7 +27,7 @@ function plant(...changes: [string | RegExp, string][]): string {
 function deprecate(reason: string | null): string {
   const directive =
     reason === null ? '@deprecated' : `@deprecated(reason: ${JSON.stringify(reason)})`;
-  return plant(['previewUrl: String\n', `previewUrl: String ${directive}\n`]);
+  return plant(['previewUrl: URL\n', `previewUrl: URL ${directive}\n`]);
 }
 
 describe('works', () => {
@@ -100,7 +100,7 @@ describe('refuses', () => {
     ['a field that is gone', 'Voice.previewUrl', [previewUrl, '']],
     [
       'a value that is gone',
-      'UploadState.EXPIRED',
+      'UploadStatus.EXPIRED',
       [/"""[^"]*"""\s+EXPIRED\n(?=[^}]*RECEIVING)/, ''],
     ],
     [

@@ -130,6 +130,18 @@ describe('a finished video', () => {
     expect(reasons[0]).toContain('60 seconds');
     expect(reasons.every(Boolean)).toBe(true);
   });
+
+  it.each([
+    ['the RIFF size', 4, 0xffffffff],
+    ['the size of the samples', 40, 0x7fffffff],
+    ['the size of the samples, which is 0', 40, 0],
+  ])('is not made from a WAV in which %s is wrong', async (_, position, size) => {
+    const sandbox = await openSandbox();
+    const wrong = Buffer.from(makeWav(1));
+    wrong.writeUInt32LE(size, position);
+    const audio_path = await upload(sandbox, wrong, 'audio/wav');
+    expect(await finish(sandbox, { audio_path })).toMatchObject({ video_status: 8, url: '' });
+  });
 });
 
 describe('media files', () => {

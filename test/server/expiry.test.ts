@@ -7,7 +7,7 @@ import { WebSocket } from 'ws';
 import { clockToleranceMs } from '../../src/server/auth/clock-tolerance.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createLipsync, readVideoIds, withHeaders } from '../support/lipsyncs.ts';
-import { connectionKinds, openStream } from '../support/open-stream.ts';
+import { type ConnectionKind, connectionKinds, openStream } from '../support/open-stream.ts';
 import { RawWebSocket } from '../support/raw-websocket.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
@@ -56,6 +56,14 @@ async function cancel(id: string): Promise<void> {
 const progress =
   'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { sequence status } } }';
 
+/** What a stream says before it ends without being complete. A WebSocket has its close code. */
+function endOf(kind: ConnectionKind): RegExp {
+  if (kind.includes('WebSocket')) return /(?:)/;
+  return kind.startsWith('a multipart')
+    ? /"payload":null,"errors":\[\{[^\]]*"code":"NOT_AUTHENTICATED"[^\]]*\}\]\}\r\n--graphql--\r\n$/
+    : /\n: sign in again\n\n$/;
+}
+
 describe('works', () => {
   test.each(connectionKinds)(
     '%s ends when its token expires and makes its client reconnect; one with a later expiry goes on',
@@ -65,12 +73,12 @@ describe('works', () => {
       const long = await openStream(kind, { url: it.url, token: await tokenFor(600_000), id });
       clock.aheadMs += 60_000 + clockToleranceMs;
       expect(await short.ended).toBe(kind.includes('WebSocket') ? 4403 : null);
-      expect(short.text()).not.toContain('complete');
-      if (!kind.includes('WebSocket')) expect(short.text()).toMatch(/\n: sign in again\n\n$/);
+      expect(short.isComplete()).toBe(false);
+      expect(short.text()).toMatch(endOf(kind));
       // Both are checked at the same time.
       expect(long.isOpen()).toBe(true);
       await cancel(id);
-      if (kind !== 'an idle WebSocket') await long.receives('complete');
+      if (kind !== 'an idle WebSocket') await long.completes();
       long.disconnect();
     },
   );
@@ -93,7 +101,7 @@ describe('works', () => {
   );
 
   // The connection ends only at the next check of its session, which comes a moment later.
-  test.each(['WebSocket', 'SSE by POST'] as const)(
+  test.each(['WebSocket', 'SSE by POST', 'a multipart stream by POST'] as const)(
     '%s receives no event after its token has expired, and no end of the subscription',
     async (kind) => {
       const id = await createOwnLipsync();
@@ -102,7 +110,8 @@ describe('works', () => {
       clock.aheadMs += 60_000 + clockToleranceMs;
       await cancel(id);
       await stream.ended;
-      expect(stream.text().slice(text.length)).not.toMatch(/next|complete/);
+      expect(stream.text().slice(text.length)).not.toMatch(/next|complete|"payload":\{/);
+      expect(stream.isComplete()).toBe(false);
     },
   );
 

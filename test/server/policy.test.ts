@@ -219,3 +219,29 @@ describe('a field without a union', () => {
     );
   });
 });
+
+describe('keeps out', () => {
+  const nested = (levels: number): string =>
+    levels === 0
+      ? 'id'
+      : `failure { ... on OutcomeUnknownError { lipsync { ${nested(levels - 1)} } } }`;
+  const cancel = (selection: string) =>
+    `mutation { cancelLipsync(input: { id: "x" }) { ${selection} } }`;
+
+  test.each([
+    [
+      'an inline fragment',
+      (inner: string) => cancel(`... on CancelOutcome { lipsync { ${inner} } }`),
+    ],
+    [
+      'a fragment',
+      (inner: string) =>
+        `${cancel('...Outcome')} fragment Outcome on CancelOutcome { lipsync { ${inner} } }`,
+    ],
+  ])('depth below an interface, in %s', async (_, document) => {
+    await using it = await startTestApp();
+    const { errors } = await it.ask(document(nested(3)));
+    expect(errors).toMatchObject([{ extensions: { code: 'DOCUMENT_TOO_DEEP' } }]);
+    expect((await it.ask(document(nested(1)))).errors).toBeUndefined();
+  });
+});

@@ -133,7 +133,7 @@ describe('works', () => {
     expect(streams.map((stream) => stream.isOpen())).toEqual(streams.map(() => true));
     await cancel(id, token);
     for (const stream of streams.filter((_, at) => connectionKinds[at] !== 'an idle WebSocket')) {
-      await stream.receives('complete');
+      await stream.completes();
     }
     answer = { ...answer, status: 200 };
     for (const stream of streams) stream.disconnect();
@@ -163,7 +163,7 @@ describe('refuses', () => {
       expect(await signedIn('spare')).toBe(true);
       await cancel(id, 'spare');
       for (const stream of streams.filter((_, at) => connectionKinds[at] !== 'an idle WebSocket')) {
-        await stream.receives('complete');
+        await stream.completes();
       }
       for (const stream of streams) stream.disconnect();
       expect(logged(rejection)).toMatchObject([{ level: 'error' }]);
@@ -195,7 +195,7 @@ describe('keeps out', () => {
     expect(await Promise.all(revoked.streams.map(({ ended }) => ended))).toEqual(
       connectionKinds.map((kind) => (kind.includes('WebSocket') ? 4403 : null)),
     );
-    for (const stream of revoked.streams) expect(stream.text()).not.toContain('"complete"');
+    for (const stream of revoked.streams) expect(stream.isComplete()).toBe(false);
     expect(await signedIn('spare')).toBe(false);
     for (const { streams } of others) {
       expect(streams.map((stream) => stream.isOpen())).toEqual(streams.map(() => true));

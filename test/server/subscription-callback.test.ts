@@ -50,7 +50,7 @@ beforeAll(async () => {
       ...keys.env,
       AUTH_JWT_SECRET: secret,
       POLL_INTERVAL_MS: '600000',
-      WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32',
+      OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1/32',
     },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
     now: () => new Date(Date.now() + clock.aheadMs),
@@ -394,7 +394,7 @@ describe('keeps out', () => {
     await openRouter();
     const original = app;
     await using other = await startTestApp({
-      env: { ...keys.env, WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32' },
+      env: { ...keys.env, OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1/32' },
     });
     app = other;
     [source = ''] = await readVideoIds(withHeaders(app, first));

@@ -79,7 +79,7 @@ describe('works', () => {
         body: { bytes: bytes.byteLength },
         headers: { 'content-type': contentType, 'content-length': String(bytes.byteLength) },
       });
-      const path = (await harness.uploads.findReady('key:ann', upload.id))?.path ?? '';
+      const path = (await harness.uploads.findUsable('key:ann', upload.id))?.path ?? '';
       const kept = await fetch(`${harness.sandbox.origin}/uploads/${path.split('/').at(-1)}`);
       expect(Buffer.from(await kept.arrayBuffer()).equals(bytes)).toBe(true);
     },
@@ -133,7 +133,7 @@ describe('refuses', () => {
     ['fewer', 3 * megabyte],
   ])('%s bytes than declared in a body without content-length', async (_, sent) => {
     const { upload, uploadUrl } = await create({ ...audio, size: 4 * megabyte });
-    const answer = await put(uploadUrl, Readable.from(endlessWav(sent)));
+    const answer = await put(uploadUrl, Readable.from(endlessWav(sent, 4 * megabyte)));
     expect(answer).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
     expect(await harness.find(upload.id)).toMatchObject({ state: 'FAILED', path: null });
     const files = await until(harness.sentFiles, (all) => all.at(-1)?.status !== undefined);

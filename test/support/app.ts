@@ -32,6 +32,7 @@ export type TestAppOptions = {
   intervals?: AppOptions['intervals'];
   /** Writes every line of the log. Default: as the program does, with a limit per minute. */
   hasUnlimitedLog?: boolean;
+  importWaits?: AppOptions['importWaits'];
   socketLimits?: AppOptions['socketLimits'];
   maxOperations?: number;
 };
@@ -94,6 +95,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       ...(options.now === undefined ? {} : { now: options.now }),
       heartbeatMs: options.heartbeatMs,
       intervals: options.intervals,
+      importWaits: options.importWaits,
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
       socketLimits: options.socketLimits,
       maxOperations: options.maxOperations,

@@ -11,6 +11,8 @@ export const connectionKinds = [
   'SSE by POST with Accept: */*',
   'SSE by GET with an empty Accept',
   'SSE by POST with Accept in capitals',
+  'a multipart stream by POST',
+  'a multipart stream by GET',
 ] as const;
 export type ConnectionKind = (typeof connectionKinds)[number];
 
@@ -19,6 +21,9 @@ export type OpenStream = {
   text(): string;
   /** Resolves when this text was received. */
   receives(part: string): Promise<void>;
+  /** Resolves when the client was told that the subscription is complete, so that it does not reconnect. */
+  completes(): Promise<void>;
+  isComplete(): boolean;
   /** Resolves when the connection ends: with the close code of a WebSocket, with null for an event stream. */
   ended: Promise<number | null>;
   isOpen(): boolean;
@@ -44,10 +49,22 @@ export async function openStream(
 }
 
 function acceptOf(kind: ConnectionKind): string {
+  // As Apollo Client's HttpLink sends it.
+  if (kind.startsWith('a multipart')) {
+    return 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json';
+  }
   if (kind.endsWith('*/*')) return '*/*';
   if (kind.endsWith('an empty Accept')) return '';
   return kind.endsWith('capitals') ? 'TEXT/EVENT-STREAM' : 'text/event-stream';
 }
+
+/** How the first event begins, and what says that the subscription is complete. */
+const eventMarks = { first: 'event: next', last: 'event: complete' };
+const partMarks = { first: '{"payload":{', last: '\r\n--graphql--\r\n' };
+type Marks = typeof eventMarks;
+
+/** The delimiter also ends a multipart stream that was interrupted, after a part without a payload. */
+const interrupted = '{"payload":null';
 
 function createTranscript() {
   const arrivals = new EventEmitter();
@@ -85,6 +102,8 @@ async function openSocket(
     text: () => raw.messages.map((message) => JSON.stringify(message)).join(''),
     receives: async (part) =>
       void (await raw.message((message) => JSON.stringify(message).includes(part))),
+    completes: async () => void (await raw.message(({ type }) => type === 'complete')),
+    isComplete: () => raw.messages.some(({ type }) => type === 'complete'),
     ended: raw.closed.then(({ code }) => code),
     isOpen: () => raw.socket.readyState === WebSocket.OPEN,
     disconnect: () => raw.socket.close(),
@@ -98,15 +117,24 @@ async function openEvents(
   const body = JSON.stringify({ query, variables: { id } });
   const search = new URLSearchParams({ query, variables: JSON.stringify({ id }) });
   const headers = { accept, ...bearer(token) };
+  const marks = accept.startsWith('multipart') ? partMarks : eventMarks;
   const stream =
     method === 'GET'
-      ? await readStream(`${url}/graphql?${search}`, { headers })
-      : await readStream(`${url}/graphql`, { method, headers: { ...headers, ...json }, body });
-  await stream.receives('event: next');
+      ? await readStream(`${url}/graphql?${search}`, marks, { headers })
+      : await readStream(`${url}/graphql`, marks, {
+          method,
+          headers: { ...headers, ...json },
+          body,
+        });
+  await stream.receives(marks.first);
   return stream;
 }
 
-async function readStream(address: string, request: RequestInit): Promise<OpenStream> {
+async function readStream(
+  address: string,
+  { last }: Marks,
+  request: RequestInit,
+): Promise<OpenStream> {
   const disconnecting = new AbortController();
   const response = await fetch(address, { ...request, signal: disconnecting.signal });
   const { add, end, text, receives } = createTranscript();
@@ -121,5 +149,13 @@ async function readStream(address: string, request: RequestInit): Promise<OpenSt
   });
   // A test that disconnects does not wait for the end.
   ended.catch(() => undefined);
-  return { text, receives, ended, isOpen: () => isOpen, disconnect: () => disconnecting.abort() };
+  return {
+    text,
+    receives,
+    completes: () => receives(last),
+    isComplete: () => text().includes(last) && !text().includes(interrupted),
+    ended,
+    isOpen: () => isOpen,
+    disconnect: () => disconnecting.abort(),
+  };
 }

@@ -8,6 +8,7 @@ export const transports = [
   'SSE by POST',
   'SSE by GET',
   'WebSocket',
+  'multipart stream',
   'multipart form',
 ] as const;
 export type Transport = (typeof transports)[number];
@@ -73,7 +74,7 @@ async function attemptOverHttp(
   const response = await fetch(`${url}/graphql${isGet ? `?${toSearch(operation)}` : ''}`, {
     method: isGet ? 'GET' : 'POST',
     headers: {
-      accept: transport.startsWith('SSE') ? 'text/event-stream' : anyType,
+      accept: acceptOf(transport),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(isGet || isForm ? {} : { 'content-type': 'application/json' }),
       ...(isForm ? { 'x-csrf': '1' } : {}),
@@ -83,14 +84,61 @@ async function attemptOverHttp(
   return readFirstResult(response);
 }
 
-/** A request error may arrive as an event or as plain JSON. */
+function acceptOf(transport: Transport): string {
+  if (transport === 'multipart stream') return acceptMultipart;
+  return transport.startsWith('SSE') ? 'text/event-stream' : anyType;
+}
+
+/** A request error may arrive as an event, as a part or as plain JSON. */
 async function readFirstResult(response: Response): Promise<Result> {
-  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;
-  if (!isStream || response.body === null) return (await response.json()) as Result;
-  for await (const { event, data } of readEvents(response.body)) {
+  const type = response.headers.get('content-type') ?? '';
+  if (type.startsWith('multipart/mixed')) return readFirstPart(response);
+  if (!type.startsWith('text/event-stream')) return (await response.json()) as Result;
+  for await (const { event, data } of readEvents(bodyOf(response))) {
     if (event === 'next') return JSON.parse(data) as Result;
   }
   throw new Error('The event stream ended without a result.');
+}
+
+async function readFirstPart(response: Response): Promise<Result> {
+  for await (const { payload, errors = [] } of readParts(bodyOf(response))) {
+    if (payload !== undefined) return payload ?? { errors };
+  }
+  throw new Error('The multipart stream ended without a result.');
+}
+
+function bodyOf({ body }: Response): ReadableStream<Uint8Array> {
+  if (body === null) throw new Error('The response has no body.');
+  return body;
+}
+
+/** A part of Apollo's multipart protocol for subscriptions; a heartbeat has no payload. */
+export type Part = { payload?: Result | null; errors?: NonNullable<Result['errors']> };
+
+/** Without JSON, so that every result is a part. */
+const acceptMultipart = 'multipart/mixed;subscriptionSpec=1.0';
+
+const delimiter = '\r\n--graphql';
+
+/** The parts until the closing delimiter. @throws when the body ends before it */
+export async function* readParts(body: ReadableStream<Uint8Array>): AsyncGenerator<Part, void> {
+  const decoder = new TextDecoder();
+  // The delimiter before the first part has no line break before it.
+  let text = '\r\n';
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true });
+    for (let at = text.indexOf(delimiter); at >= 0; at = text.indexOf(delimiter)) {
+      const [head, json] = text.slice(0, at).split('\r\n\r\n');
+      text = text.slice(at + delimiter.length);
+      if (json === undefined) continue;
+      if (!/^\r\ncontent-type: application\/json/i.test(head ?? '')) {
+        throw new Error(`The head of a part is ${head}.`);
+      }
+      yield JSON.parse(json) as Part;
+    }
+    if (text === '--\r\n') return;
+  }
+  throw new Error('The multipart stream ended without its closing delimiter.');
 }
 
 function toBody(operation: AnyOperation): string {

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<5d1fd15fa9829a97b44994b0bf4d513b>>
+ * @generated SignedSource<<06be67be8f0f0bce26d5f82648b76891>>
  * @lightSyntaxTransform
  */
 
@@ -18,6 +18,7 @@ export type CreateLipsyncInput = {
   expiresAt?: string | null | undefined;
   idempotencyKey?: string | null | undefined;
   keepOriginalSound?: boolean | null | undefined;
+  maxCredits?: number | null | undefined;
   maxJobs?: number | null | undefined;
   offPeak?: boolean | null | undefined;
   reference?: string | null | undefined;

@@ -1,5 +1,5 @@
 /**
- * @generated SignedSource<<ed197d91e5fcd3171d64e1436d070e93>>
+ * @generated SignedSource<<42de8425081fae986bad8c591d311684>>
  * @lightSyntaxTransform
  */
 
@@ -8,24 +8,29 @@
 // @ts-nocheck
 
 import type { ConcreteRequest } from 'relay-runtime';
+export type LipsyncCharge = "CHARGED" | "NONE" | "POSSIBLE" | "%future added value";
 export type LipsyncStatus = "CANCELLED" | "COMPLETED" | "EXPIRED" | "FAILED" | "GENERATING" | "MODERATED" | "QUEUED" | "SUBMITTED" | "SUBMITTING" | "%future added value";
 export type lipsyncPageQuery$variables = {
   after?: string | null | undefined;
   first: number;
 };
 export type lipsyncPageQuery$data = {
-  readonly lipsyncs: {
-    readonly edges: ReadonlyArray<{
-      readonly node: {
-        readonly id: string;
-        readonly status: LipsyncStatus;
-        readonly text: string | null | undefined;
+  readonly viewer: {
+    readonly lipsyncs: {
+      readonly edges: ReadonlyArray<{
+        readonly node: {
+          readonly charge: LipsyncCharge;
+          readonly id: string;
+          readonly isFinal: boolean;
+          readonly status: LipsyncStatus;
+          readonly text: string | null | undefined;
+        };
+      }>;
+      readonly pageInfo: {
+        readonly endCursor: string | null | undefined;
+        readonly hasNextPage: boolean;
       };
-    }>;
-    readonly pageInfo: {
-      readonly endCursor: string | null | undefined;
-      readonly hasNextPage: boolean;
-    };
+    } | null | undefined;
   };
 };
 export type lipsyncPageQuery = {
@@ -73,6 +78,20 @@ v2 = [
             "args": null,
             "kind": "ScalarField",
             "name": "status",
+            "storageKey": null
+          },
+          {
+            "alias": null,
+            "args": null,
+            "kind": "ScalarField",
+            "name": "isFinal",
+            "storageKey": null
+          },
+          {
+            "alias": null,
+            "args": null,
+            "kind": "ScalarField",
+            "name": "charge",
             "storageKey": null
           },
           {
@@ -151,13 +170,24 @@ return {
     "name": "lipsyncPageQuery",
     "selections": [
       {
-        "alias": "lipsyncs",
+        "alias": null,
         "args": null,
-        "concreteType": "LipsyncConnection",
+        "concreteType": "Viewer",
         "kind": "LinkedField",
-        "name": "__Page_lipsyncs_connection",
+        "name": "viewer",
         "plural": false,
-        "selections": (v2/*:: as any*/),
+        "selections": [
+          {
+            "alias": "lipsyncs",
+            "args": null,
+            "concreteType": "LipsyncConnection",
+            "kind": "LinkedField",
+            "name": "__Page_lipsyncs_connection",
+            "plural": false,
+            "selections": (v2/*:: as any*/),
+            "storageKey": null
+          }
+        ],
         "storageKey": null
       }
     ],
@@ -175,27 +205,38 @@ return {
     "selections": [
       {
         "alias": null,
-        "args": (v3/*:: as any*/),
-        "concreteType": "LipsyncConnection",
+        "args": null,
+        "concreteType": "Viewer",
         "kind": "LinkedField",
-        "name": "lipsyncs",
+        "name": "viewer",
         "plural": false,
-        "selections": (v2/*:: as any*/),
+        "selections": [
+          {
+            "alias": null,
+            "args": (v3/*:: as any*/),
+            "concreteType": "LipsyncConnection",
+            "kind": "LinkedField",
+            "name": "lipsyncs",
+            "plural": false,
+            "selections": (v2/*:: as any*/),
+            "storageKey": null
+          },
+          {
+            "alias": null,
+            "args": (v3/*:: as any*/),
+            "filters": null,
+            "handle": "connection",
+            "key": "Page_lipsyncs",
+            "kind": "LinkedHandle",
+            "name": "lipsyncs"
+          }
+        ],
         "storageKey": null
-      },
-      {
-        "alias": null,
-        "args": (v3/*:: as any*/),
-        "filters": null,
-        "handle": "connection",
-        "key": "Page_lipsyncs",
-        "kind": "LinkedHandle",
-        "name": "lipsyncs"
       }
     ]
   },
   "params": {
-    "cacheID": "72a9d0d79803994b70043d83e2177428",
+    "cacheID": "8b24464022643c7712c3a1b3a823bb86",
     "id": null,
     "metadata": {
       "connection": [
@@ -204,6 +245,7 @@ return {
           "cursor": "after",
           "direction": "forward",
           "path": [
+            "viewer",
             "lipsyncs"
           ]
         }
@@ -211,11 +253,11 @@ return {
     },
     "name": "lipsyncPageQuery",
     "operationKind": "query",
-    "text": "query lipsyncPageQuery(\n  $first: Int!\n  $after: String\n) {\n  lipsyncs(first: $first, after: $after) {\n    edges {\n      node {\n        id\n        status\n        text\n        __typename\n      }\n      cursor\n    }\n    pageInfo {\n      endCursor\n      hasNextPage\n    }\n  }\n}\n"
+    "text": "query lipsyncPageQuery(\n  $first: Int!\n  $after: String\n) {\n  viewer {\n    lipsyncs(first: $first, after: $after) {\n      edges {\n        node {\n          id\n          status\n          isFinal\n          charge\n          text\n          __typename\n        }\n        cursor\n      }\n      pageInfo {\n        endCursor\n        hasNextPage\n      }\n    }\n  }\n}\n"
   }
 };
 })();
 
-(node as any).hash = "529b26b987d74bb06c9c03008384db1d";
+(node as any).hash = "f38abbf73e0003669e9b0e3322fea7b0";
 
 export default node;

@@ -17,6 +17,7 @@ const unions = [
   'LipsyncsProgressResult',
   'DeleteLipsyncResult',
   'EstimateLipsyncResult',
+  'ImportUploadResult',
 ] as const;
 
 /**

@@ -7,6 +7,7 @@ export type { ResultOf, TypedDocument, VariablesOf } from './documents.ts';
 export * as documents from './documents.ts';
 export { LipsyncConnectionError, LipsyncRequestError, LipsyncServerError } from './errors.ts';
 export type { LipsyncHooks, RequestInfo, ResponseInfo, RetryInfo } from './hooks.ts';
+export { type ImportUploadAnswer, importUpload } from './import-upload.ts';
 export { type CreateLipsyncsAnswer, createLipsyncs } from './lipsyncs/create-many.ts';
 export { type DeleteLipsyncAnswer, deleteLipsync } from './lipsyncs/delete.ts';
 export { type EstimateLipsyncAnswer, estimateLipsync } from './lipsyncs/estimate.ts';
@@ -18,6 +19,7 @@ export { LipsyncNotMadeError, makeLipsyncOrThrow } from './make-or-throw.ts';
 export {
   type CreateLipsyncInput,
   type EstimateLipsyncInput,
+  type ImportUploadInput,
   type LipsyncCharge,
   type LipsyncErrorCode,
   type LipsyncFilter,

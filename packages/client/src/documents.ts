@@ -13,6 +13,8 @@ import type {
   EstimateLipsyncQueryVariables,
   GetLipsyncQuery,
   GetLipsyncQueryVariables,
+  ImportUploadMutation,
+  ImportUploadMutationVariables,
   ListLipsyncsQuery,
   ListLipsyncsQueryVariables,
   ViewerQuery,
@@ -167,3 +169,12 @@ fragment Allowance on Allowance { limit used remaining resetAt }` as TypedDocume
   ViewerQuery,
   ViewerQueryVariables
 >;
+
+export const importUploadDocument = `mutation ImportUpload($input: ImportUploadInput!) {
+  answer: importUpload(input: $input) {
+    __typename
+    ... on ImportUploadSuccess { upload { id status } }
+    ... on InvalidInputError { issues { path message code } }
+    ... on LipsyncError { ${failure} }
+  }
+}` as TypedDocument<ImportUploadMutation, ImportUploadMutationVariables>;

@@ -45,7 +45,9 @@ export type CreateLipsyncsInput = {
 
 /** The file to upload. */
 export type CreateUploadInput = {
-  /** The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives. */
+  /** For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB. */
+  clip?: UploadClipInput | null | undefined;
+  /** The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`. The content is checked when it arrives. */
   contentType: string;
   /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
   filename?: string | null | undefined;
@@ -71,6 +73,18 @@ export type EstimateLipsyncInput = {
   video?: LipsyncVideoInput | null | undefined;
 };
 
+/** The file to fetch. */
+export type ImportUploadInput = {
+  /** For AUDIO: the part of the sound that is used. Default: all of it, at most 60 seconds. */
+  clip?: UploadClipInput | null | undefined;
+  /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
+  filename?: string | null | undefined;
+  /** The use of the file. */
+  kind: UploadKind;
+  /** The http or https URL of the file, at most 2048 characters, without a user name or password. It must lead to a server on the public internet, also after redirects. The content is checked when it arrives. */
+  url: string;
+};
+
 /** The kind of rule that an input breaks. Later versions can add codes. */
 export type InputIssueCode =
   /** The value must be unique, and another item has it too. */
@@ -89,7 +103,7 @@ export type InputIssueCode =
   | 'NOT_ALLOWED'
   /** The value does not go with the other values of the request. */
   | 'NOT_COMBINABLE'
-  /** The value is not supported yet. */
+  /** The value, or the form of the file, is not supported. */
   | 'NOT_SUPPORTED'
   /** The number or the time is outside the allowed range. */
   | 'OUT_OF_RANGE'
@@ -103,6 +117,8 @@ export type InputIssueCode =
   | 'TOO_LONG'
   /** No such object exists for the caller. */
   | 'UNKNOWN_ID'
+  /** The server of a URL did not give the file. */
+  | 'UNREACHABLE'
   /** The file or the upload is of another kind than required. */
   | 'WRONG_KIND'
   /** The file does not have the announced size. */
@@ -112,7 +128,7 @@ export type InputIssueCode =
 
 /** What to do if no account of the video service has a free slot. */
 export type LipsyncBusyPolicy =
-  /** Answer `RateLimitedError` and create no lip-sync. */
+  /** Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case. */
   | 'FAIL'
   /** Wait in the queue of this server, and be sent when a slot is free. */
   | 'QUEUE';
@@ -203,9 +219,9 @@ export type LipsyncScriptInput = {
 export type LipsyncSpeechInput =
   {   /** A text to be spoken. */
   script: LipsyncScriptInput; uploadId?: never; url?: never; }
-  |  { script?: never;   /** A finished upload of kind AUDIO, at most 60 seconds long. */
+  |  { script?: never;   /** An upload of kind AUDIO that is READY or RECEIVING, at most 60 seconds long. The lip-sync waits for a file that is still arriving. */
   uploadId: string; url?: never; }
-  |  { script?: never; uploadId?: never;   /** The address of an audio file. Not yet supported: answers `InvalidInputError`. */
+  |  { script?: never; uploadId?: never;   /** The URL of an audio file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not. */
   url: string; };
 
 /** The status of a lip-sync. COMPLETED, FAILED, MODERATED, CANCELLED and EXPIRED are terminal: no status follows them. */
@@ -231,9 +247,9 @@ export type LipsyncStatus =
 
 /** The source video, with the person to animate: exactly one of these fields. */
 export type LipsyncVideoInput =
-  {   /** A finished upload of kind VIDEO. */
+  {   /** An upload of kind VIDEO that is READY or RECEIVING. The lip-sync waits for a file that is still arriving. */
   uploadId: string; url?: never; videoId?: never; }
-  |  { uploadId?: never;   /** The address of a video file. Not yet supported: answers `InvalidInputError`. */
+  |  { uploadId?: never;   /** The URL of a video file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not. */
   url: string; videoId?: never; }
   |  { uploadId?: never; url?: never;   /** A video from `videos`, or the result of an earlier lip-sync. */
   videoId: string; };
@@ -251,12 +267,33 @@ export type Scope =
   /** Deletes any video. In a token: `videos:write`. */
   | 'VIDEOS_WRITE';
 
+/** The part of a sound that is used. The sound is decoded and cut; the rest is not sent to the video service. */
+export type UploadClipInput = {
+  /** The length of the part in seconds, from 0.1 to 60. Default: 60. A sound that ends earlier gives a shorter part. */
+  durationSeconds?: number | null | undefined;
+  /** Where the part begins, in seconds. Default: 0. */
+  startSeconds?: number | null | undefined;
+};
+
 /** The use of an uploaded file. */
 export type UploadKind =
-  /** Speech for the lip-sync: WAV or MP3. */
+  /** Speech for the lip-sync: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF, of at most 60 seconds. */
   | 'AUDIO'
   /** The video of the person that will speak: MP4, MOV, WebM and others. */
   | 'VIDEO';
+
+/** The status of an upload. READY, FAILED and EXPIRED are final. */
+export type UploadStatus =
+  /** No file arrived before `expiresAt`. Create another upload. */
+  | 'EXPIRED'
+  /** The file did not arrive completely or was rejected: see `failure`. */
+  | 'FAILED'
+  /** The whole file has arrived. The upload can be used in `createLipsync`, until it is forgotten after the days for which the server keeps finished lip-syncs. Lip-syncs that use it stay as they are. */
+  | 'READY'
+  /** The file is arriving and is being forwarded to the video service, or is about to be fetched from its URL. */
+  | 'RECEIVING'
+  /** No byte has arrived. The upload URL accepts the file. */
+  | 'WAITING';
 
 /** The limit of the video service that was reached. */
 export type UpstreamLimit =
@@ -403,6 +440,26 @@ export type DeleteLipsyncMutation = { answer:
     )
    };
 
+export type ImportUploadMutationVariables = Exact<{
+  input: ImportUploadInput;
+}>;
+
+
+export type ImportUploadMutation = { answer:
+    | (
+      { upload: { id: string, status: UploadStatus } }
+      & { __typename: 'ImportUploadSuccess' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'QuotaExceededError' }
+    )
+   };
+
 export type EstimateLipsyncQueryVariables = Exact<{
   input: EstimateLipsyncInput;
 }>;
@@ -513,10 +570,12 @@ export const knownDeleteLipsyncResults = ['DeleteLipsyncSuccess', 'InvalidInputE
 
 export const knownEstimateLipsyncResults = ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
 
+export const knownImportUploadResults = ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'] as const;
+
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {
   AccountsResult: ['AccountList', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  AttachLipsyncJobResult: ['AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  AttachLipsyncJobResult: ['AccountPendingError', 'AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   CancelLipsyncResult: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   CancelOutcome: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped'],
   CreateLipsyncResult: ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
@@ -528,6 +587,7 @@ export const possibleTypes = {
   EndLipsyncResult: ['EndLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   EraseOwnerResult: ['EraseOwnerSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
   EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  ImportUploadResult: ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
   LipsyncsProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
@@ -536,7 +596,7 @@ export const possibleTypes = {
   RedeliverWebhookResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RedeliverWebhookSuccess'],
   RequeueLipsyncResult: ['InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RequeueLipsyncSuccess'],
   RotateWebhookSecretResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'RotateWebhookSecretSuccess'],
-  UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   VideosResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VideoConnection'],
   VoicesResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VoiceList'],
 };

@@ -25,7 +25,8 @@ export type EventSource = (typeof eventSources)[number];
 const nextOfRunning: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED'];
 
 const nextStatuses: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
-  QUEUED: ['SUBMITTING', 'FAILED', 'CANCELLED', 'EXPIRED'],
+  // To FAILED if a file that it awaits does not arrive, to MODERATED if that was rejected, or to FAILED by an admin.
+  QUEUED: ['SUBMITTING', 'FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'],
   // Back to QUEUED only if the upstream certainly has no job: it answered 429, or no byte was sent.
   SUBMITTING: ['QUEUED', 'SUBMITTED', 'FAILED', 'MODERATED', 'CANCELLED'],
   SUBMITTED: ['GENERATING', ...nextOfRunning],
@@ -69,6 +70,8 @@ export function statusAfter(
   isOutcomeUnknown = false,
 ): LipsyncStatus | null {
   const next = statusOfUpstream[observed];
+  // A waiting lip-sync has no job: what is seen belongs to an attempt that was rejected.
+  if (current === 'QUEUED') return null;
   return next !== null && canTransition(current, next, isOutcomeUnknown) ? next : null;
 }
 

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { TagSkipper } from './tag-skipper.ts';
 
 /** The largest single allocation of the parser. A tag or chunk can claim gigabytes; real covers and sample tables are smaller. */
 const maxParserBytes = 8 * 1024 ** 2;
@@ -21,14 +22,17 @@ const parsable: ReadonlyMap<string, string> = new Map([
 export type DurationProbe = {
   /** Waits while the parser is behind, up to the limit. */
   offer(chunk: Uint8Array): Promise<void>;
-  /** Seconds; null if the file has no readable duration. */
+  /** Seconds; null if the file has no readable duration. Can be called again. */
   finish(): Promise<number | null>;
+  /** True if the whole file was parsed and has no frame of sound. */
+  hasNoSound(): boolean;
   stop(): void;
 };
 
 const nullProbe: DurationProbe = {
   offer: async () => undefined,
   finish: async () => null,
+  hasNoSound: () => false,
   stop: () => undefined,
 };
 
@@ -42,18 +46,26 @@ class ParserProbe implements DurationProbe {
   readonly #feed = new PassThrough();
   readonly #result: Promise<number | null>;
   readonly #over = new AbortController();
+  readonly #tags: TagSkipper | null;
+  #isSilent = false;
   #waitLeftMs = maxWaitMs;
 
   constructor(mimeType: string, size: number | null) {
     // The feed is destroyed to stop the parser; the error of that is expected.
     this.#feed.on('error', () => undefined);
+    this.#tags = mimeType === 'audio/mpeg' ? new TagSkipper() : null;
     this.#result = parseDuration(this.#feed, { mimeType, ...sizeHint(mimeType, size) })
+      .then((seconds) => {
+        this.#isSilent = seconds === null;
+        return seconds;
+      })
       .catch(() => null)
       .finally(() => this.stop());
   }
 
   async offer(chunk: Uint8Array): Promise<void> {
-    if (this.#feed.destroyed || this.#feed.write(chunk)) return;
+    const part = this.#tags?.skip(chunk) ?? chunk;
+    if (part.byteLength === 0 || this.#feed.destroyed || this.#feed.write(part)) return;
     const startedAt = performance.now();
     await this.#waitUntilDrained();
     this.#waitLeftMs -= performance.now() - startedAt;
@@ -71,6 +83,10 @@ class ParserProbe implements DurationProbe {
       tooLong.catch(() => undefined);
       this.stop();
     }
+  }
+
+  hasNoSound(): boolean {
+    return this.#isSilent;
   }
 
   stop(): void {

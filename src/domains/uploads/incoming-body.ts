@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { headBytes, maxUploadBytes } from './media-types.ts';
 import { UploadRejection } from './rejection.ts';
 
-/** Until the upstream is involved and its idle timeout applies, a client that takes longer for the head has stalled. */
+/** Until the upstream is involved and its idle timeout applies, a client that takes longer has stalled. */
 const headTimeoutMs = 30_000;
 
 /**
@@ -25,6 +25,7 @@ export class IncomingBody {
   readonly #size: number | null;
   #isAtEnd = false;
   readonly #minRate: { bytes: number; inMs: number };
+  readonly #maxBytes: number;
   /** Bytes that came, and how long they were awaited, since the rate was checked last. */
   #recentBytes = 0;
   #awaitedMs = 0;
@@ -33,11 +34,12 @@ export class IncomingBody {
   constructor(
     body: AsyncIterator<Uint8Array>,
     size: number | null,
-    minRate: { bytes: number; inMs: number } = defaultMinRate,
+    limits: { minRate?: typeof defaultMinRate | undefined; maxBytes?: number | undefined } = {},
   ) {
     this.#body = body;
     this.#size = size;
-    this.#minRate = minRate;
+    this.#minRate = limits.minRate ?? defaultMinRate;
+    this.#maxBytes = limits.maxBytes ?? maxUploadBytes;
   }
 
   /** Also true when the announced size has arrived but the end of the stream has not. */
@@ -52,7 +54,7 @@ export class IncomingBody {
     this.#checkRate(piece?.byteLength ?? 0, performance.now() - startedAtMs);
     this.bytes += piece?.byteLength ?? 0;
     this.#isAtEnd = piece === null;
-    if (this.bytes > maxUploadBytes) throw UploadRejection.tooLarge();
+    if (this.bytes > this.#maxBytes) throw UploadRejection.tooLarge(this.#maxBytes);
     if (this.#isAtEnd && this.bytes === 0) throw UploadRejection.empty();
     if (this.#size !== null && this.#differsFrom(this.#size)) {
       throw UploadRejection.wrongSize(this.#size);
@@ -89,9 +91,15 @@ export class IncomingBody {
   }
 }
 
-/** At least `headBytes`, or the whole of a shorter file. */
-export async function readHead(body: IncomingBody, signal: AbortSignal): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
+/**
+ * The next piece, or null after the last, while nothing else watches the client.
+ *
+ * @throws {UploadRejection} also if the client has stalled, or when the signal aborts
+ */
+export async function nextInTime(
+  body: IncomingBody,
+  signal: AbortSignal,
+): Promise<Uint8Array | null> {
   const done = new AbortController();
   const timer = delay(headTimeoutMs, undefined, {
     signal: AbortSignal.any([signal, done.signal]),
@@ -102,13 +110,25 @@ export async function readHead(body: IncomingBody, signal: AbortSignal): Promise
   );
   cutOff.catch(() => undefined);
   try {
-    while (body.bytes < headBytes) {
-      const piece = await Promise.race([body.next(), cutOff]);
-      if (piece === null) break;
-      pieces.push(piece);
-    }
+    return await Promise.race([body.next(), cutOff]);
   } finally {
     done.abort();
+  }
+}
+
+/** At least this many bytes, or the whole of a shorter file. All of them must arrive in the time of one piece. */
+export async function readHead(
+  body: IncomingBody,
+  signal: AbortSignal,
+  { wanted = headBytes, got = [] }: { wanted?: number; got?: Uint8Array[] } = {},
+): Promise<Uint8Array> {
+  const pieces = [...got];
+  const deadline = performance.now() + headTimeoutMs;
+  while (body.bytes < wanted) {
+    const piece = await nextInTime(body, signal);
+    if (piece === null) break;
+    pieces.push(piece);
+    if (performance.now() > deadline) throw UploadRejection.stalled();
   }
   return Buffer.concat(pieces);
 }

@@ -1,3 +1,5 @@
+import type { SoundContainer } from '../../audio/job.ts';
+import { isWav } from '../../audio/wav-header.ts';
 import type { UploadKind } from './store.ts';
 
 /** The number of first bytes that are checked: file-type's own sample size. */
@@ -6,9 +8,26 @@ export const headBytes = 4_100;
 /** "Up to 5 GB", as the upstream documents POST /files. */
 export const maxUploadBytes = 5 * 1024 ** 3;
 
-export type MediaType = { kind: UploadKind; contentType: string };
+export type MediaType = {
+  kind: UploadKind;
+  contentType: string;
+  /** How the sound is decoded; null if the upstream takes the file as it is. */
+  container: SoundContainer | null;
+};
 
-// The types that the upstream documents for POST /files, with other names that browsers and tools use for them.
+/** Types of sound that are decoded, with other names that browsers and tools use for them. */
+const decodedTypes: Record<string, readonly string[]> = {
+  'audio/mp4': ['audio/x-m4a', 'audio/m4a', 'audio/x-m4b', 'audio/mp4a-latm'],
+  'audio/aac': ['audio/x-aac', 'audio/aacp', 'audio/x-hx-aac-adts'],
+  'audio/ogg': ['application/ogg', 'audio/opus', 'audio/vorbis', 'audio/x-vorbis+ogg', 'audio/oga'],
+  'audio/webm': ['audio/x-matroska'],
+  'audio/flac': ['audio/x-flac'],
+  'audio/aiff': ['audio/x-aiff', 'audio/aif'],
+  'audio/x-caf': ['audio/caf'],
+  'audio/3gpp': [],
+};
+
+// The types that the upstream documents for POST /files, with other names for them, and the types that are decoded.
 const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
   AUDIO: new Map([
     ['audio/wav', 'audio/wav'],
@@ -18,6 +37,9 @@ const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
     ['audio/mpeg', 'audio/mpeg'],
     ['audio/mp3', 'audio/mpeg'],
     ['audio/x-mp3', 'audio/mpeg'],
+    ...Object.entries(decodedTypes).flatMap(([type, names]): [string, string][] =>
+      [type, ...names].map((name) => [name, type]),
+    ),
   ]),
   VIDEO: new Map(
     [
@@ -37,23 +59,44 @@ const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
   ),
 };
 
-/** From file-type's extension to the upstream's type. Not from its MIME type, which is ambiguous for some containers. */
-const detectable: ReadonlyMap<string, MediaType> = new Map([
-  ['wav', { kind: 'AUDIO', contentType: 'audio/wav' }],
-  ['mp3', { kind: 'AUDIO', contentType: 'audio/mpeg' }],
-  ['mp4', { kind: 'VIDEO', contentType: 'video/mp4' }],
-  ['m4v', { kind: 'VIDEO', contentType: 'video/mp4' }],
-  ['mov', { kind: 'VIDEO', contentType: 'video/quicktime' }],
-  ['3gp', { kind: 'VIDEO', contentType: 'video/3gpp' }],
-  ['mkv', { kind: 'VIDEO', contentType: 'video/x-matroska' }],
-  ['flv', { kind: 'VIDEO', contentType: 'video/x-flv' }],
-  ['mpg', { kind: 'VIDEO', contentType: 'video/mpeg' }],
-  ['ts', { kind: 'VIDEO', contentType: 'video/MP2T' }],
-  ['mts', { kind: 'VIDEO', contentType: 'video/MP2T' }],
-  ['avi', { kind: 'VIDEO', contentType: 'video/x-msvideo' }],
-  ['webm', { kind: 'VIDEO', contentType: 'video/webm' }],
-  ['ogv', { kind: 'VIDEO', contentType: 'video/ogg' }],
-] satisfies [string, MediaType][]);
+/** From file-type's extension to the type. Not from its MIME type, which is ambiguous for some containers. */
+const detectable: Record<UploadKind, ReadonlyMap<string, Omit<MediaType, 'kind'>>> = {
+  AUDIO: new Map([
+    ['wav', { contentType: 'audio/wav', container: null }],
+    ['mp3', { contentType: 'audio/mpeg', container: null }],
+    ['aif', { contentType: 'audio/aiff', container: 'AIFF' }],
+    ['caf', { contentType: 'audio/x-caf', container: 'CAF' }],
+    ...decoded('audio/mp4', ['m4a', 'm4b', 'mp4', 'm4v', 'mov', 'f4a', 'f4b']),
+    ...decoded('audio/3gpp', ['3gp', '3g2']),
+    ...decoded('audio/aac', ['aac']),
+    ...decoded('audio/ogg', ['ogg', 'oga', 'opus', 'ogx', 'spx']),
+    ...decoded('audio/webm', ['webm', 'mka', 'mkv']),
+    ...decoded('audio/flac', ['flac']),
+  ]),
+  VIDEO: new Map(
+    Object.entries({
+      mp4: 'video/mp4',
+      m4v: 'video/mp4',
+      mov: 'video/quicktime',
+      '3gp': 'video/3gpp',
+      mkv: 'video/x-matroska',
+      flv: 'video/x-flv',
+      mpg: 'video/mpeg',
+      ts: 'video/MP2T',
+      mts: 'video/MP2T',
+      avi: 'video/x-msvideo',
+      webm: 'video/webm',
+      ogv: 'video/ogg',
+    }).map(([extension, contentType]) => [extension, { contentType, container: null }]),
+  ),
+};
+
+function decoded(contentType: string, extensions: readonly string[]) {
+  return extensions.map((extension): [string, Omit<MediaType, 'kind'>] => [
+    extension,
+    { contentType, container: 'OTHER' },
+  ]);
+}
 
 const motionJpeg = 'video/x-motion-jpeg';
 
@@ -69,21 +112,26 @@ export function listContentTypes(kind: UploadKind): string {
 }
 
 /**
- * The type of a file by its first bytes, not by its name or declared type; null for types that the upstream does not accept
- * for a lip-sync. A raw motion JPEG begins like a photo, so there the declared type decides.
+ * The type of a file by its first bytes, not by its name or declared type; null for types that are not accepted for this
+ * kind. A raw motion JPEG begins like a photo, so there the declared type decides. Containers such as MP4 hold sound and
+ * pictures, so there the kind decides.
  *
  * @param head the first `headBytes`, or the whole of a shorter file
  */
 export async function detectMediaType(
+  kind: UploadKind,
   head: Uint8Array,
   declared: string,
 ): Promise<MediaType | null> {
+  // file-type knows no WAV that is larger than 4 GB.
+  if (kind === 'AUDIO' && isWav(head)) return { kind, contentType: 'audio/wav', container: null };
   // Read when it is needed, to keep the start short.
   const { fileTypeFromBuffer } = await import('file-type');
   const found = await fileTypeFromBuffer(head).catch(() => undefined);
   if (found === undefined) return null;
-  if (found.ext === 'jpg' && declared === motionJpeg) {
-    return { kind: 'VIDEO', contentType: motionJpeg };
+  if (kind === 'VIDEO' && found.ext === 'jpg' && declared === motionJpeg) {
+    return { kind, contentType: motionJpeg, container: null };
   }
-  return detectable.get(found.ext) ?? null;
+  const type = detectable[kind].get(found.ext);
+  return type === undefined ? null : { kind, ...type };
 }

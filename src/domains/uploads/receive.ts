@@ -1,6 +1,7 @@
 import { type Failure, NotFoundError, restoreFailure, storeFailure } from '../../errors.ts';
 import { lineShare } from '../../log.ts';
 import type { OwnerSlots } from '../../owner-slots.ts';
+import type { Decoding } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { interruptedFailure, type RejectionReason, UploadRejection } from './rejection.ts';
@@ -23,7 +24,12 @@ export type IncomingFile = Pick<Transfer, 'body' | 'signal'> & {
 };
 
 /** `slots` limits the uploads that are received at the same time. */
-export type ReceiveDependencies = UploadDependencies & { readonly slots: OwnerSlots };
+export type ReceiveDependencies = UploadDependencies & {
+  readonly slots: OwnerSlots;
+  readonly decoding: Decoding;
+  /** Called when a claimed upload is READY or FAILED. */
+  readonly onEnd: (uploadId: string) => void;
+};
 
 export type Reception =
   | { kind: 'ready'; upload: Upload }
@@ -49,6 +55,7 @@ export async function receiveFile(
       return { kind: 'ready', upload: await receiveClaimed(deps, claimed, file) };
     } finally {
       release();
+      deps.onEnd(upload.id);
     }
   } catch (thrown) {
     if (!(thrown instanceof UploadRejection)) throw thrown;
@@ -104,10 +111,15 @@ function checkLength(declared: number | null, announced: number | null): void {
   if (declared !== null && declared !== announced) throw UploadRejection.wrongSize(declared);
 }
 
-async function receiveClaimed(
-  deps: UploadDependencies,
+/**
+ * Stores a stream as the file of an upload that is RECEIVING, whoever sends it. The upload becomes READY or FAILED.
+ *
+ * @throws {UploadRejection}
+ */
+export async function receiveClaimed(
+  deps: Omit<ReceiveDependencies, 'slots'>,
   upload: Upload,
-  { body, signal }: IncomingFile,
+  { body, signal }: Pick<IncomingFile, 'body' | 'signal'>,
 ): Promise<Upload> {
   try {
     const onPiece = createToucher(deps, upload);
@@ -129,14 +141,18 @@ function failureToStore(thrown: unknown) {
     : interruptedFailure;
 }
 
-/** Keeps a long upload from being failed as abandoned. */
-function createToucher(deps: UploadDependencies, { id, owner }: Upload): () => void {
+/** Keeps a long upload from being failed as abandoned, and its row's number of bytes current. */
+export function createToucher(
+  deps: UploadDependencies,
+  { id, owner }: Upload,
+  intervalMs = touchIntervalMs,
+): (receivedBytes: number) => void {
   let touchedAt = deps.now().getTime();
-  return () => {
+  return (receivedBytes) => {
     const now = deps.now();
-    if (now.getTime() - touchedAt < touchIntervalMs) return;
+    if (now.getTime() - touchedAt < intervalMs) return;
     touchedAt = now.getTime();
-    touchUpload(deps.db, id, now).catch((error: unknown) => {
+    touchUpload(deps.db, id, { now, receivedBytes }).catch((error: unknown) => {
       deps.log.warn(
         { err: error, uploadId: id, [lineShare]: owner },
         'could not update the row of a running upload',

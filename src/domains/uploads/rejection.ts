@@ -7,6 +7,7 @@ import {
   storeFailure,
   UpstreamUnavailableError,
 } from '../../errors.ts';
+import { maxUploadBytes } from './media-types.ts';
 import type { UploadKind } from './store.ts';
 
 /** Why an upload was aborted although neither the file nor the upstream is at fault. */
@@ -24,7 +25,15 @@ export type RejectionReason =
   | 'WRONG_SIZE'
   | 'TOO_LARGE'
   | 'WRONG_KIND'
+  /** The sound is longer than a lip-sync can be. */
+  | 'TOO_LONG'
   | 'STALLED'
+  /** The server of a URL did not give the file. */
+  | 'UNREACHABLE'
+  /** The URL, or one that it redirects to, leads to an address that is not allowed. */
+  | 'NOT_ALLOWED'
+  /** The file comes in a form that this server does not read. */
+  | 'NOT_SUPPORTED'
   | Interruption
   /** The upstream rejected the file or was not available: the failure's code says which. */
   | 'UPSTREAM';
@@ -38,7 +47,11 @@ const issueCodes: Record<RejectionReason, InputIssueCode> = {
   WRONG_SIZE: 'WRONG_SIZE',
   TOO_LARGE: 'TOO_LARGE',
   WRONG_KIND: 'WRONG_KIND',
+  TOO_LONG: 'TOO_LONG',
   STALLED: 'INCOMPLETE',
+  UNREACHABLE: 'UNREACHABLE',
+  NOT_ALLOWED: 'NOT_ALLOWED',
+  NOT_SUPPORTED: 'NOT_SUPPORTED',
   CLIENT_LEFT: 'INCOMPLETE',
   SERVER_STOPS: 'INCOMPLETE',
   UPSTREAM: 'REJECTED',
@@ -85,8 +98,9 @@ export class UploadRejection extends Error {
     );
   }
 
-  static tooLarge(): UploadRejection {
-    return new UploadRejection('TOO_LARGE', 'A file can have at most 5 GB.');
+  static tooLarge(maxBytes = maxUploadBytes): UploadRejection {
+    const limit = maxBytes === maxUploadBytes ? '5 GB' : `${maxBytes} bytes`;
+    return new UploadRejection('TOO_LARGE', `A file can have at most ${limit}.`);
   }
 
   static empty(): UploadRejection {
@@ -98,12 +112,78 @@ export class UploadRejection extends Error {
     return new UploadRejection('WRONG_SIZE', message);
   }
 
+  /** @param reason such as `answered with the status 404` */
+  static unreachable(reason: string): UploadRejection {
+    return new UploadRejection('UNREACHABLE', `The server of the URL ${reason}.`);
+  }
+
+  static notAllowed(): UploadRejection {
+    const message = 'The URL must lead to a server on the public internet.';
+    return new UploadRejection('NOT_ALLOWED', message);
+  }
+
+  static compressed(): UploadRejection {
+    const message =
+      'The server of the URL sends the file compressed, although it was asked not to.';
+    return new UploadRejection('NOT_SUPPORTED', message);
+  }
+
+  static tooSlow(timeoutMs: number): UploadRejection {
+    const message = `The file did not arrive within ${timeoutMs / 1_000} seconds.`;
+    return new UploadRejection('STALLED', message);
+  }
+
+  static webPage(): UploadRejection {
+    const message =
+      'The URL leads to a web page or a document. Give the address of the file itself.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+
   static wrongKind(kind: UploadKind): UploadRejection {
     const message =
       kind === 'AUDIO'
-        ? 'The content of the file is not WAV or MP3 audio.'
+        ? 'The content of the file is not audio of an accepted type: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF.'
         : 'The content of the file is not a video of an accepted type.';
     return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static hasPicture(): UploadRejection {
+    const message = 'The file is a video. Send the sound alone, or create an upload of kind VIDEO.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static undecodable(): UploadRejection {
+    const message =
+      'The sound of the file cannot be decoded: the file is damaged, incomplete, or has a codec that is not supported. Save it as WAV or MP3.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static emptyClip(): UploadRejection {
+    return new UploadRejection('WRONG_KIND', 'The clip begins after the end of the sound.');
+  }
+
+  static tooLong(): UploadRejection {
+    const message =
+      'The sound is longer than 60 seconds. Create an upload with `clip`, which uses a part of it.';
+    return new UploadRejection('TOO_LONG', message);
+  }
+
+  static tooLargeToDecode(): UploadRejection {
+    const message =
+      'A file that must be decoded or cut can have at most 256 MB. WAV and MP3 without `clip` can have 5 GB.';
+    return new UploadRejection('TOO_LARGE', message);
+  }
+
+  static takesTooLong(): UploadRejection {
+    const message = 'Decoding the file takes too long. Save it as WAV or MP3.';
+    return new UploadRejection('WRONG_KIND', message);
+  }
+
+  static tooManyDecodings(): UploadRejection {
+    return new UploadRejection(
+      'BUSY',
+      new QuotaExceededError('files that are decoded at the same time', busyRetrySeconds),
+    );
   }
 }
 

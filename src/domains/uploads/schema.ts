@@ -1,7 +1,6 @@
 import {
   AccountPendingError,
   InvalidInputError,
-  NotFoundError,
   QuotaExceededError,
   restoreFailure,
 } from '../../errors.ts';
@@ -23,10 +22,13 @@ declare module '../../graphql/context.ts' {
   }
 }
 
-const UploadKindRef = builder.enumType('UploadKind', {
+export const UploadKindRef = builder.enumType('UploadKind', {
   description: 'The use of an uploaded file.',
   values: {
-    AUDIO: { description: 'Speech for the lip-sync: WAV or MP3.' },
+    AUDIO: {
+      description:
+        'Speech for the lip-sync: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF, of at most 60 seconds.',
+    },
     VIDEO: { description: 'The video of the person that will speak: MP4, MOV, WebM and others.' },
   } satisfies Record<UploadKind, object>,
 });
@@ -35,7 +37,10 @@ const UploadStatusRef = builder.enumType('UploadStatus', {
   description: 'The status of an upload. READY, FAILED and EXPIRED are final.',
   values: {
     WAITING: { description: 'No byte has arrived. The upload URL accepts the file.' },
-    RECEIVING: { description: 'The file is arriving and is being forwarded to the video service.' },
+    RECEIVING: {
+      description:
+        'The file is arriving and is being forwarded to the video service, or is about to be fetched from its URL.',
+    },
     READY: {
       description:
         'The whole file has arrived. The upload can be used in `createLipsync`, until it is forgotten after the days for which the server keeps finished lip-syncs. Lip-syncs that use it stay as they are.',
@@ -65,7 +70,12 @@ export const UploadRef = builder.loadableNode('Upload', {
     }),
     contentType: t.exposeString('contentType', {
       description:
-        'The media type: as declared until the upload is READY, then as detected from the content.',
+        'The media type of what was sent: as declared until the upload is READY, then as detected from the content.',
+    }),
+    storedContentType: t.exposeString('storedContentType', {
+      nullable: true,
+      description:
+        'The media type of what the video service got. Differs from `contentType` if the sound was decoded: then it is `audio/wav`. Null until the upload is READY.',
     }),
     size: t.field({
       type: 'SafeInt',
@@ -78,10 +88,22 @@ export const UploadRef = builder.loadableNode('Upload', {
       nullable: true,
       description: "The caller's own name for the file. Visible to the caller only.",
     }),
+    bytesReceived: t.expose('receivedBytes', {
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'How many bytes of the file have arrived: to the second for an import, to the minute for a file that a client sends. An import whose connection breaks begins again with the first byte. Null before the first byte.',
+    }),
+    sourceUrl: t.expose('sourceUrl', {
+      type: 'URL',
+      nullable: true,
+      description:
+        'The URL from which this server fetches the file. Null for a file that a client sends. Visible to the caller only.',
+    }),
     durationSeconds: t.exposeFloat('durationSeconds', {
       nullable: true,
       description:
-        'The playing time in seconds. Null until the upload is READY, and for files without a readable duration. Audio of more than 60 seconds cannot be used in a lip-sync.',
+        'The playing time in seconds, after a `clip`. Null until the upload is READY, and for files without a readable duration. Audio of more than 60 seconds cannot be used in a lip-sync.',
     }),
     createdAt: t.field({
       type: 'DateTime',
@@ -120,9 +142,18 @@ builder.queryField('upload', (t) =>
   }),
 );
 
-const DeleteUploadInputRef = builder.inputType('DeleteUploadInput', {
-  description: 'The upload to delete.',
-  fields: (t) => ({ id: t.id({ required: true, description: 'The id of the upload.' }) }),
+export const UploadClipInputRef = builder.inputType('UploadClipInput', {
+  description:
+    'The part of a sound that is used. The sound is decoded and cut; the rest is not sent to the video service.',
+  fields: (t) => ({
+    startSeconds: t.float({
+      description: 'Where the part begins, in seconds. Default: 0.',
+    }),
+    durationSeconds: t.float({
+      description:
+        'The length of the part in seconds, from 0.1 to 60. Default: 60. A sound that ends earlier gives a shorter part.',
+    }),
+  }),
 });
 
 const CreateUploadInputRef = builder.inputType('CreateUploadInput', {
@@ -132,12 +163,17 @@ const CreateUploadInputRef = builder.inputType('CreateUploadInput', {
     contentType: t.string({
       required: true,
       description:
-        'The media type, such as `audio/mpeg`, `audio/wav` or `video/mp4`. The content is checked when it arrives.',
+        'The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`. The content is checked when it arrives.',
     }),
     size: t.field({
       type: 'SafeInt',
       description:
         'The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected.',
+    }),
+    clip: t.field({
+      type: UploadClipInputRef,
+      description:
+        'For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB.',
     }),
     filename: t.string({
       description:
@@ -175,18 +211,13 @@ const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').im
   }),
 });
 
-const DeleteSuccessRef = builder
-  .objectRef<{ deletedUploadId: string }>('DeleteUploadSuccess')
-  .implement({
-    description: 'The upload is deleted.',
-    fields: (t) => ({
-      deletedUploadId: t.exposeID('deletedUploadId', {
-        description: 'The id of the deleted upload.',
-      }),
-    }),
-  });
-
-const audioFailures = [InvalidInputError, ...upstreamErrors, AccountPendingError, ...accessErrors];
+const audioFailures = [
+  InvalidInputError,
+  QuotaExceededError,
+  ...upstreamErrors,
+  AccountPendingError,
+  ...accessErrors,
+];
 
 builder.mutationFields((t) => ({
   createUpload: t.field({
@@ -210,7 +241,11 @@ builder.mutationFields((t) => ({
     description:
       'Uploads an audio file of at most 25 MB within the request, in the GraphQL multipart request format.',
     args: {
-      file: t.arg({ type: 'File', required: true, description: 'A WAV or MP3 file.' }),
+      file: t.arg({
+        type: 'File',
+        required: true,
+        description: 'An audio file of an accepted type.',
+      }),
     },
     errors: {
       types: audioFailures,
@@ -218,30 +253,5 @@ builder.mutationFields((t) => ({
     },
     resolve: (_, { file }, { caller, services }) =>
       answerWithin(audioFailures, services.uploads.sendAudio(caller.owner, file)),
-  }),
-  deleteUpload: t.field({
-    type: DeleteSuccessRef,
-    directives: { cost: upstreamCallCost },
-    authScopes: { scope: 'lipsync:write' },
-    description:
-      'Deletes an upload, which no lip-sync can use any more. Rejected with `InvalidInputError` while its file is arriving, and while a lip-sync waits to be sent with it. Lip-syncs that were sent with it stay. The video service has no way to delete the file itself.',
-    args: {
-      input: t.arg({
-        type: DeleteUploadInputRef,
-        required: true,
-        description: 'The upload to delete.',
-      }),
-    },
-    errors: {
-      types: [InvalidInputError, NotFoundError, ...accessErrors],
-      union: {
-        name: 'DeleteUploadResult',
-        description: 'The deleted upload, or why it was not deleted.',
-      },
-    },
-    resolve: async (_, { input }, { caller, services }) => {
-      await services.uploads.remove(caller.owner, keyOf('Upload', input.id) ?? '');
-      return { deletedUploadId: input.id };
-    },
   }),
 }));

@@ -1,12 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { z } from 'zod';
-import { breaks, checkInput } from '../../check-input.ts';
+import { createSoundConverter } from '../../audio/sound-converter.ts';
 import type { Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
-import { InvalidInputError } from '../../errors.ts';
+import { type InputIssue, InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
+import { createUpload, emptyUpload, type NewUpload } from './create.ts';
 import type { UploadDependencies } from './dependencies.ts';
-import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
+import { cleanFilename } from './filename.ts';
+import {
+  beginImports,
+  checkImportUrl,
+  checkOpenImports,
+  importUpload,
+  type NewImport,
+  planImport,
+} from './imports/create.ts';
+import { startImports } from './imports/run.ts';
+import { maxUploadBytes } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
 import { removeUpload } from './remove.ts';
@@ -19,37 +29,30 @@ import {
   insertUpload,
   listUploads,
   type Upload,
-  type UploadKind,
   type UploadPosition,
 } from './store.ts';
-import { transferFile } from './transfer.ts';
-import { checkWaiting, eraseUnused } from './unused.ts';
+import { type TransferDependencies, transferFile } from './transfer.ts';
+import { eraseUnused } from './unused.ts';
 
+export type { NewUpload } from './create.ts';
+export type { ImportLimits } from './dependencies.ts';
+export type { NewImport } from './imports/create.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
 export type { Upload, UploadKind, UploadPosition, UploadState } from './store.ts';
 
-/** How long an upload URL can be used. */
-const urlLifetimeMs = 3_600_000;
 /** A file in a GraphQL multipart request is held in memory; larger files need an upload URL. */
 const maxInlineBytes = 25 * 1024 ** 2;
-const maxFilenameLength = 255;
 
 /** An upload can take hours, holds a connection on both sides and about a hundred kilobytes. */
 const defaultConcurrency = { all: 256, perOwner: 64 };
 
-export type NewUpload = {
-  kind: UploadKind;
-  contentType: string;
-  size?: number | null | undefined;
-  filename?: string | null | undefined;
-};
+/** Each holds up to 256 MB on disk, and two at a time have a thread. */
+const defaultDecodings = { all: 32, perOwner: 8 };
 
-export type ReadyUpload = {
-  id: string;
-  path: string;
-  kind: UploadKind;
-  durationSeconds: number | null;
+export type UsableUpload = Pick<Upload, 'id' | 'kind' | 'path' | 'durationSeconds'> & {
+  /** RECEIVING: it has no path yet. */
+  isArriving: boolean;
 };
 
 /** The used part of a web `File` that came within a GraphQL request. */
@@ -78,8 +81,28 @@ export type UploadService = {
   list(owner: string, page: UploadPage): Promise<Upload[]>;
   /** Deletes what is kept of the upload. @throws {NotFoundError} {InvalidInputError} */
   remove(owner: string, key: string): Promise<void>;
-  /** An upload that a lip-sync can use; null if it is not READY or belongs to another owner. */
-  findReady(owner: string, key: string): Promise<ReadyUpload | null>;
+  /** An upload that a lip-sync can use; null if it is neither READY nor RECEIVING, or belongs to another owner. */
+  findUsable(owner: string, key: string): Promise<UsableUpload | null>;
+  /**
+   * Creates an upload whose file this server fetches in the background. It is RECEIVING at once.
+   *
+   * @throws {InvalidInputError} {QuotaExceededError}
+   */
+  import(owner: string, input: NewImport): Promise<Upload>;
+  /** What is wrong with a URL to import, if anything. Does not resolve its host. */
+  checkImportUrl(url: string, path: string[]): InputIssue[];
+  /** @throws {QuotaExceededError} if the owner can't have this many imports more */
+  checkOpenImports(owner: string, count: number): Promise<void>;
+  /** The row of an import, of which nothing is written until `beginImports`. */
+  planImport(owner: string, input: NewImport): Upload;
+  /** Inserts planned imports in this transaction, and queues their fetching. One that exists is left as it is. */
+  beginImports(tx: Sql, planned: readonly Upload[]): Promise<void>;
+  /** `listener` is called with the id of each upload that becomes READY or FAILED in this process. */
+  onEnd(listener: (uploadId: string) => void): void;
+  /** Begins to fetch the files of imports, also those of before the last stop. */
+  start(): Promise<void>;
+  /** Interrupts the imports of this process. They start again on another instance, or after the next start. */
+  stop(): void;
   /** Marks uploads whose URL expired unused. @returns their number */
   expireDue(): Promise<number>;
   /** Fails uploads without new bytes since `quietSince`, because their process has ended. @returns their number */
@@ -94,83 +117,47 @@ export type UploadService = {
 
 export function createUploadService(deps: UploadDependencies): UploadService {
   const slots = new OwnerSlots(deps.concurrency ?? defaultConcurrency);
+  const decoding = {
+    converter: deps.converter ?? createSoundConverter(),
+    slots: new OwnerSlots(deps.decodings ?? defaultDecodings),
+  };
+  const stopping = new AbortController();
+  const listeners: ((uploadId: string) => void)[] = [];
+  const onEnd = (uploadId: string) => {
+    for (const listener of listeners) listener(uploadId);
+  };
   return {
-    create: (owner, input) => create(deps, owner, input),
-    sendAudio: (owner, file) => sendAudio(deps, owner, file),
-    receive: (token, file) => receiveFile({ ...deps, slots }, readToken(deps, token), file),
+    create: (owner, input) => createUpload(deps, owner, input),
+    sendAudio: (owner, file) => sendAudio({ ...deps, decoding }, owner, file),
+    receive: (token, file) =>
+      receiveFile({ ...deps, slots, decoding, onEnd }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
     async list(owner, page) {
       const found = await listUploads(deps.db, owner, { ...page, limit: page.limit + 1 });
       return found.map((upload) => applyExpiry(upload, deps.now()));
     },
     remove: (owner, id) => removeUpload(deps.db, { owner, id }),
-    async findReady(owner, key) {
+    async findUsable(owner, key) {
       const [upload] = await findByKeys(deps, owner, [key]);
-      if (upload?.state !== 'READY' || upload.path === null) return null;
+      const isArriving = upload?.state === 'RECEIVING';
+      if (upload == null || (upload.state !== 'READY' && !isArriving)) return null;
       const { id, path, kind, durationSeconds } = upload;
-      return { id, path, kind, durationSeconds };
+      return { id, path, kind, durationSeconds, isArriving };
     },
+    import: (owner, input) => importUpload(deps, owner, input),
+    checkImportUrl: (url, path) => checkImportUrl(deps, url, path),
+    checkOpenImports: (owner, count) => checkOpenImports(deps, owner, count),
+    planImport: (owner, input) => planImport(deps, owner, input),
+    beginImports: (tx, planned) => beginImports(deps, tx, planned),
+    onEnd: (listener) => void listeners.push(listener),
+    start: () => startImports({ ...deps, decoding }, { stopping: stopping.signal, onEnd }),
+    stop: () => stopping.abort('SERVER_STOPS'),
     expireDue: () => expireWaiting(deps.db, deps.now()),
     failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
     eraseBatchOf: deleteUploadsOf,
     eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),
   };
-}
-
-const filenameMessage = `filename must have 1 to ${maxFilenameLength} characters.`;
-
-const sizeMessage = 'size must be between 1 byte and 5 GB.';
-
-/** `contentType` becomes the name that the upstream uses. */
-function inputShape(kind: UploadKind) {
-  return z.object({
-    contentType: z.string().transform((declared, context) => {
-      const contentType = readContentType(kind, declared);
-      if (contentType !== null) return contentType;
-      const message = `contentType must be one of ${listContentTypes(kind)}.`;
-      context.addIssue({ code: 'custom', message, params: { issueCode: 'WRONG_KIND' } });
-      return z.NEVER;
-    }),
-    size: z.coerce.number().min(1, sizeMessage).max(maxUploadBytes, sizeMessage).nullish(),
-    filename: z
-      .string()
-      .refine((name) => !hasControlCharacters(name), {
-        ...breaks('INVALID_CHARACTER', 'filename must not contain control characters.'),
-        abort: true,
-      })
-      .refine((name) => name !== '', breaks('REQUIRED', filenameMessage))
-      .refine((name) => [...name].length <= maxFilenameLength, breaks('TOO_LONG', filenameMessage))
-      .nullish(),
-  });
-}
-
-async function create(deps: UploadDependencies, owner: string, input: NewUpload) {
-  const { contentType, size, filename } = checkInput(inputShape(input.kind), input);
-  const createdAt = deps.now();
-  await checkWaiting(deps, owner, new Date(createdAt.getTime() - urlLifetimeMs));
-  const upload: Upload = {
-    ...emptyUpload,
-    id: randomUUID(),
-    owner,
-    kind: input.kind,
-    state: 'WAITING',
-    contentType,
-    size: size ?? null,
-    filename: filename ?? null,
-    createdAt,
-    expiresAt: new Date(createdAt.getTime() + urlLifetimeMs),
-  };
-  await insertUpload(deps.db, upload);
-  const token = deps.tokens.sign(upload.id, upload.expiresAt);
-  return { upload, uploadUrl: `${deps.publicUrl()}/uploads/${token}` };
-}
-
-const emptyUpload = { durationSeconds: null, failure: null, path: null, receivingAt: null };
-
-/** Lone surrogates count too, because the database rejects them. */
-function hasControlCharacters(text: string): boolean {
-  return /\p{Cc}/u.test(text) || !text.isWellFormed();
 }
 
 /**
@@ -200,7 +187,7 @@ function applyExpiry(upload: Upload, now: Date): Upload {
 }
 
 async function sendAudio(
-  deps: UploadDependencies,
+  deps: TransferDependencies,
   owner: string,
   file: InlineFile,
 ): Promise<Upload> {
@@ -209,7 +196,13 @@ async function sendAudio(
     throw new InvalidInputError([{ path: ['file'], message, code: 'TOO_LARGE' }]);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const expected = { kind: 'AUDIO', contentType: 'audio/wav', size: bytes.byteLength } as const;
+  const expected = {
+    ...emptyUpload,
+    owner,
+    kind: 'AUDIO',
+    contentType: 'audio/wav',
+    size: bytes.byteLength,
+  } as const;
   const transferred = await transferBytes(deps, expected, bytes);
   const now = deps.now();
   const upload: Upload = {
@@ -228,17 +221,9 @@ async function sendAudio(
   return upload;
 }
 
-/** The name comes from the client's file system, so an invalid one is corrected instead of rejected. */
-function cleanFilename(name: string): string | null {
-  const cleaned = [...name.toWellFormed().replace(/\p{Cc}/gu, '')]
-    .slice(0, maxFilenameLength)
-    .join('');
-  return cleaned === '' ? null : cleaned;
-}
-
 async function transferBytes(
-  deps: UploadDependencies,
-  expected: Pick<Upload, 'kind' | 'contentType' | 'size'>,
+  deps: TransferDependencies,
+  expected: Parameters<typeof transferFile>[1],
   bytes: Uint8Array,
 ) {
   const body = (async function* () {

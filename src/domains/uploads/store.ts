@@ -1,5 +1,5 @@
 import type { Sql } from '../../database/connect.ts';
-import { mapRow, toColumn } from '../../database/rows.ts';
+import { mapRow, toColumn, toJson } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
 
 const uploadKinds = ['AUDIO', 'VIDEO'] as const;
@@ -16,6 +16,11 @@ export type Upload = {
   state: UploadState;
   /** As declared, until the file has arrived; then as detected. */
   contentType: string;
+  /** The type of what the upstream got: another one if the file was decoded. Null until then. */
+  storedContentType: string | null;
+  /** The part of the sound that is used; null = from the beginning, and to the end. */
+  clipStartSeconds: number | null;
+  clipDurationSeconds: number | null;
   /** In bytes. As declared, null = not declared; then as received. */
   size: number | null;
   filename: string | null;
@@ -27,16 +32,23 @@ export type Upload = {
   expiresAt: Date;
   /** When bytes last arrived, to the minute; null before the first. */
   receivingAt: Date | null;
+  /** How many bytes have arrived, as last counted; null before the first. */
+  receivedBytes: number | null;
+  /** Where this server fetches the file. Null for a file that a client sends. */
+  sourceUrl: string | null;
 };
 
 /** The detected properties of a received file, and its path upstream. */
-export type TransferredFile = Pick<Upload, 'contentType' | 'size' | 'durationSeconds'> & {
+export type TransferredFile = Pick<
+  Upload,
+  'contentType' | 'storedContentType' | 'size' | 'durationSeconds'
+> & {
   path: string;
 };
 
 export async function insertUpload(
   sql: Sql,
-  fresh: Omit<Upload, 'failure' | 'receivingAt'>,
+  fresh: Omit<Upload, 'failure' | 'receivingAt' | 'receivedBytes' | 'sourceUrl'>,
 ): Promise<void> {
   const names = Object.keys(fresh);
   await sql.query(
@@ -44,6 +56,33 @@ export async function insertUpload(
      values (${names.map((_, at) => `$${at + 1}`).join(', ')})`,
     Object.values(fresh),
   );
+}
+
+/** An upload that is there already is not changed, and not returned. @returns the ids of the new ones */
+export async function insertImports(sql: Sql, fresh: readonly Upload[]): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `insert into uploads
+       (id, owner, kind, state, content_type, filename, source_url, receiving_at, created_at, expires_at)
+     select id, owner, kind, state, content_type, filename, source_url, receiving_at, created_at, expires_at
+     from jsonb_populate_recordset(null::uploads, $1::jsonb)
+     on conflict (id) do nothing returning id`,
+    [toJson(fresh.map(toRecord))],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Imports that have not ended: at most `max` of this owner, and at most `max` of all. */
+export async function countImports(
+  sql: Sql,
+  { owner, max }: { owner: string; max: number },
+): Promise<{ own: number; ofAll: number }> {
+  const open = "select from uploads where state = 'RECEIVING' and source_url is not null";
+  const [row] = await sql.query<{ own: number; ofAll: number }>(
+    `select (select count(*)::int from (${open} and owner = $1 limit $2) own) as own,
+       (select count(*)::int from (${open} limit $2) every) as "ofAll"`,
+    [owner, max],
+  );
+  return row ?? { own: 0, ofAll: 0 };
 }
 
 /** Counts at most `max` of the owner's waiting uploads that were created after this moment. */
@@ -145,17 +184,25 @@ export async function claimUpload(sql: Sql, id: string, now: Date): Promise<bool
   return rows.length > 0;
 }
 
-export async function touchUpload(sql: Sql, id: string, now: Date): Promise<void> {
-  await sql.query(`update uploads set receiving_at = $2 where id = $1::uuid`, [id, now]);
+export async function touchUpload(
+  sql: Sql,
+  id: string,
+  { now, receivedBytes }: { now: Date; receivedBytes: number },
+): Promise<void> {
+  await sql.query('update uploads set receiving_at = $2, received_bytes = $3 where id = $1::uuid', [
+    id,
+    now,
+    receivedBytes,
+  ]);
 }
 
 /** Also if the upload was failed as abandoned meanwhile: the file has arrived. */
 export async function finishUpload(sql: Sql, id: string, file: TransferredFile): Promise<void> {
   await sql.query(
     `update uploads set state = 'READY', failure = null, path = $2, content_type = $3, size = $4,
-       duration_seconds = $5
+       duration_seconds = $5, stored_content_type = $6, received_bytes = $4
      where id = $1::uuid`,
-    [id, file.path, file.contentType, file.size, file.durationSeconds],
+    [id, file.path, file.contentType, file.size, file.durationSeconds, file.storedContentType],
   );
 }
 
@@ -176,7 +223,7 @@ export async function expireWaiting(sql: Sql, now: Date): Promise<number> {
   return rows.length;
 }
 
-/** @returns the number of changed rows */
+/** Not imports: their jobs end or resume them. @returns the number of changed rows */
 export async function failReceiving(
   sql: Sql,
   quietSince: Date,
@@ -184,7 +231,7 @@ export async function failReceiving(
 ): Promise<number> {
   const rows = await sql.query(
     `update uploads set state = 'FAILED', failure = $2::jsonb
-     where state = 'RECEIVING' and (receiving_at is null or receiving_at <= $1) returning id`,
+     where state = 'RECEIVING' and source_url is null and (receiving_at is null or receiving_at <= $1) returning id`,
     [quietSince, JSON.stringify(failure)],
   );
   return rows.length;
@@ -222,4 +269,8 @@ export async function deleteReady(sql: Sql, before: Date, limit: number): Promis
     [before, limit],
   );
   return rows.length;
+}
+
+function toRecord(upload: Upload): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(upload).map(([name, value]) => [toColumn(name), value]));
 }

@@ -1,70 +1,68 @@
 import { Failure, UpstreamUnavailableError } from '../../errors.ts';
+import type { Clip, Decoding } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
-import { type DurationProbe, startProbe } from './duration.ts';
 import { postFile } from './endpoints.ts';
 import { IncomingBody, readHead } from './incoming-body.ts';
 import { detectMediaType, headBytes } from './media-types.ts';
+import { prepareOutgoing } from './outgoing.ts';
 import { UploadRejection } from './rejection.ts';
 import type { TransferredFile, Upload } from './store.ts';
+
+export type TransferDependencies = UploadDependencies & { readonly decoding: Decoding };
 
 export type Transfer = {
   /** Read piece by piece and never closed. */
   body: AsyncIterator<Uint8Array>;
   /** Aborted when the outcome is no longer needed, with an `Interruption` as its reason. */
   signal: AbortSignal;
-  /** Called for each piece that arrives. */
-  onPiece?: () => void;
+  /** Called for each piece that arrives, with the number of bytes so far. */
+  onPiece?: (receivedBytes: number) => void;
+  /** Default: 5 GB. */
+  maxBytes?: number | undefined;
 };
 
 /**
  * Checks the first bytes, then forwards the whole file as it arrives. Memory use is about a hundred kilobytes, independent
- * of the size of the file and the speed of either end; only the parser for the duration may hold some megabytes.
+ * of the size of the file and the speed of either end; only the parser for the duration may hold some megabytes. Sound that
+ * the upstream does not take as it is, or of which a part is used, waits on disk, and is sent when it has been decoded.
  *
  * @param expected its `size` is in bytes, null = not announced; its content type is used only where the bytes are
  * ambiguous
  * @throws {UploadRejection}
  */
 export async function transferFile(
-  deps: UploadDependencies,
-  expected: Pick<Upload, 'kind' | 'contentType' | 'size'>,
-  { body, signal, onPiece }: Transfer,
+  deps: TransferDependencies,
+  expected: Pick<Upload, 'kind' | 'contentType' | 'size' | 'owner'> & Clip,
+  { body, signal, onPiece, maxBytes }: Transfer,
 ): Promise<TransferredFile> {
-  const incoming = new IncomingBody(body, expected.size, deps.minRate);
+  const incoming = new IncomingBody(body, expected.size, { minRate: deps.minRate, maxBytes });
   const head = await readHead(incoming, signal);
-  const media = await detectMediaType(head.subarray(0, headBytes), expected.contentType);
-  if (media?.kind !== expected.kind) throw UploadRejection.wrongKind(expected.kind);
-  const { contentType } = media;
-  const probe = startProbe(contentType, expected.size);
+  const { kind } = expected;
+  const media = await detectMediaType(kind, head.subarray(0, headBytes), expected.contentType);
+  if (media === null) throw UploadRejection.wrongKind(kind);
+  const source = { ...expected, head, incoming, signal, onPiece };
+  const outgoing = await prepareOutgoing(deps.decoding, media, source);
   try {
     const { path } = await postFile(deps.upstream, {
-      body: forward({ head, incoming, probe, onPiece }),
-      contentType,
-      contentLength: expected.size ?? undefined,
+      body: outgoing.body,
+      contentType: outgoing.contentType,
+      contentLength: outgoing.contentLength,
       email: await deps.accounts.pickForUpload(),
       signal,
     });
     // A success for a part of the file cannot be trusted.
     if (!incoming.isWhole) throw new UpstreamUnavailableError('INVALID_ANSWER');
-    return { path, contentType, size: incoming.bytes, durationSeconds: await probe.finish() };
+    return {
+      path,
+      contentType: media.contentType,
+      storedContentType: outgoing.contentType,
+      size: incoming.bytes,
+      durationSeconds: await outgoing.readDuration(),
+    };
   } catch (thrown) {
     throw findCause(thrown, incoming, signal);
   } finally {
-    probe.stop();
-  }
-}
-
-async function* forward(from: {
-  head: Uint8Array;
-  incoming: IncomingBody;
-  probe: DurationProbe;
-  onPiece: (() => void) | undefined;
-}): AsyncGenerator<Uint8Array> {
-  let piece: Uint8Array | null = from.head;
-  while (piece !== null) {
-    from.onPiece?.();
-    await from.probe.offer(piece);
-    yield piece;
-    piece = await from.incoming.next();
+    await outgoing.close();
   }
 }
 

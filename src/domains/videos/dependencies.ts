@@ -13,6 +13,14 @@ export type VideoDependencies = {
   readonly ids: VideoIds;
   readonly freshness: Freshness;
   readonly log: Log;
+  /** Signs the tokens of permanent URLs. Null: there are none. */
+  readonly resultTokens: {
+    sign(key: string): string;
+    /** The key that a token was signed for; null for an invalid token. */
+    readKey(token: string): string | null;
+  } | null;
+  /** Without a trailing slash. A function, because the port may be unknown until the server listens. */
+  readonly publicUrl: () => string;
 };
 
 /** Without `canSeeAll` only the videos that the owner's lip-syncs used or made are visible. */

@@ -9,6 +9,7 @@ import {
   type UpstreamVideo,
   type VideoQuery,
 } from './endpoints.ts';
+import { findFile, type VideoFile } from './find-file.ts';
 import { createVideoIds, type VideoIds } from './ids.ts';
 import { KeptLists } from './kept-lists.ts';
 import { createVideoList, type VideoPage, type VideoPageRequest } from './list.ts';
@@ -29,6 +30,10 @@ export { isSameVideo, toStored };
 
 export type VideoService = {
   ids: VideoIds;
+  /** The URL under which this server redirects to the video's file. Null: it gives no such URLs. */
+  permanentUrlOf(key: string): string | null;
+  /** Where the file is of the video that the token was signed for. Throws the upstream's failures. */
+  findFile(token: string): Promise<VideoFile>;
   /**
    * One result for each key, in order: null for a video that does not exist for this viewer, a failure if the upstream
    * could not be read. Videos of kept lists, and those that lip-syncs used or made, are returned without an upstream call.
@@ -70,6 +75,14 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
   const sources = createSourceResolver(deps);
   return {
     ids: deps.ids,
+    permanentUrlOf: (key) => {
+      const { resultTokens: tokens, publicUrl } = options;
+      return tokens === null ? null : `${publicUrl()}/results/${tokens.sign(key)}`;
+    },
+    async findFile(token) {
+      const key = options.resultTokens?.readKey(token) ?? null;
+      return key === null ? { kind: 'unknown' } : findFile(deps, kept, key);
+    },
     readPage: (query) => listVideos(options.upstream, query, { isFresh: true }),
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
     load: (viewer, keys) => loadVideos(deps, kept, { viewer, keys }),

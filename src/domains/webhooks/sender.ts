@@ -1,8 +1,7 @@
 import { Client, errors } from 'undici';
+import { NoPublicAddressError } from '../../outbound/connector.ts';
+import type { Outbound } from '../../outbound/outbound.ts';
 import { parseRetryAfterSeconds } from '../../upstream/retry-after.ts';
-import type { AddressRules } from './address-rules.ts';
-import { createWebhookConnector, NoPublicAddressError } from './connector.ts';
-import type { Resolve } from './resolve.ts';
 
 export const webhookProblems = [
   'ERROR_STATUS',
@@ -40,9 +39,8 @@ export type WebhookSender = {
 };
 
 export type WebhookSenderOptions = {
-  rules: AddressRules;
+  outbound: Outbound;
   timeoutMs: number;
-  resolve: Resolve;
 };
 
 /** Only the status of a response is used. Reading this much of the body lets a short response end without a reset. */
@@ -56,7 +54,7 @@ export function createWebhookSender(options: WebhookSenderOptions): WebhookSende
 }
 
 async function send(
-  { rules, timeoutMs, resolve }: WebhookSenderOptions,
+  { outbound, timeoutMs }: WebhookSenderOptions,
   request: WebhookRequest,
   stopping: AbortSignal,
 ): Promise<AttemptOutcome | null> {
@@ -65,7 +63,7 @@ async function send(
   const signal = AbortSignal.any([deadline, stopping]);
   const client = new Client(url.origin, {
     allowH2: false,
-    connect: createWebhookConnector({ rules, timeoutMs, resolve, signal }),
+    connect: outbound.connectorFor({ timeoutMs, signal }),
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
   });

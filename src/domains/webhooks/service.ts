@@ -3,15 +3,14 @@ import type { Database, Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { UrlProblem } from './address-rules.ts';
-import { createAddressRules } from './address-rules.ts';
+import type { UrlProblem } from '../../outbound/address-rules.ts';
+import type { Outbound } from '../../outbound/outbound.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { createDispatcher } from './dispatch.ts';
 import { deleteKeysOf } from './key-store.ts';
 import { listKeys, reencryptSecrets, rotateSecret, type WebhookKey } from './keys.ts';
 import { deleteReceiversOf, endPause } from './receiver-store.ts';
 import { eventTypeOf, type WebhookEvent } from './request.ts';
-import { createHostResolver, type Resolve } from './resolve.ts';
 import { createSecretEncryption } from './secret-encryption.ts';
 import { type AttemptOutcome, createWebhookSender, type WebhookRequest } from './sender.ts';
 import {
@@ -36,16 +35,14 @@ export type WebhookOptions = {
   log: Log;
   /** The list in CALLBACK_SECRET: the first encrypts the webhook secrets, all decrypt them. */
   secrets: readonly string[];
-  /** Networks (`10.0.0.0/8`), addresses and host names that webhooks can reach although they are not public. */
-  allowedNetworks: readonly string[];
+  /** Decides which addresses receive webhooks. */
+  outbound: Outbound;
   /** The public id of an object: its GraphQL type and our key. */
   publicId: (typename: string, key: string) => string;
   /** Delays before the second attempt, the third and so on. Default: ten attempts in about 24 hours. */
   delaysMs?: readonly number[];
   /** The time limit of one attempt. Default: 10000. */
   timeoutMs?: number;
-  /** Resolves host names, for tests. */
-  resolve?: Resolve;
 };
 
 /** A lip-sync whose status has just changed. */
@@ -103,21 +100,19 @@ const defaultDelaysMs = [
 ];
 
 export function createWebhookService(options: WebhookOptions): WebhookService {
-  const { delaysMs = defaultDelaysMs, timeoutMs = 10_000, secrets } = options;
-  const rules = createAddressRules(options.allowedNetworks);
-  const { resolve = createHostResolver(rules) } = options;
+  const { delaysMs = defaultDelaysMs, timeoutMs = 10_000, secrets, outbound } = options;
   const stopping = new AbortController();
   const deps: WebhookDependencies = {
     ...options,
     delaysMs,
     encryption: createSecretEncryption(secrets),
-    sender: createWebhookSender({ rules, timeoutMs, resolve }),
+    sender: createWebhookSender({ outbound, timeoutMs }),
     stopping: stopping.signal,
   };
   const dispatcher = createDispatcher(deps, () => stopping.abort());
 
   return {
-    checkUrl: rules.checkUrl,
+    checkUrl: (url) => outbound.checkUrl(url, 'callbackUrl'),
     sendOnce: deps.sender.send,
     enqueue: (tx, lipsync) => enqueue(deps, tx, lipsync),
     listKeys: (owner) => listKeys(deps, owner),

@@ -11,6 +11,7 @@ import {
   Input,
   type InputAudioTrack,
 } from 'mediabunny';
+import { checkWavSizes } from './wav-sizes.ts';
 
 registerMp3Encoder();
 
@@ -32,6 +33,7 @@ const COPIED_CODECS = new Set(['mp3', 'aac', 'opus', 'flac']);
  * MP3. Throws when the file has no readable audio.
  */
 export async function openSound(path: string): Promise<Sound> {
+  await checkWavSizes(path);
   const input = new Input({ source: new FilePathSource(path), formats: ALL_FORMATS });
   try {
     const track = await input.getPrimaryAudioTrack();

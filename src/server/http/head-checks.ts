@@ -1,7 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { type HostRules, isAllowedHost, isValidHost, normalizeTarget } from './host.ts';
 import { acceptsResult, hasForeignCharset } from './negotiation.ts';
-import { isForeignRequest, isNavigation, lacksPreflight, type OriginRules } from './origin.ts';
+import {
+  isForeignRequest,
+  isNavigation,
+  isResultLink,
+  lacksPreflight,
+  type OriginRules,
+} from './origin.ts';
 import { errorBody, foreignOriginBody, tokenInUrlBody } from './responses.ts';
 
 /** Why a request is rejected. */
@@ -32,7 +38,7 @@ export function checkSender(request: IncomingMessage, rules: SenderRules): HeadR
     return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Authorization header.') };
   }
   const isLink = rules.hasGraphiql && isPagePath(request.url) && isNavigation(request);
-  if (!isLink && isForeignRequest(headers, rules.origins)) {
+  if (!isLink && !isResultLink(request) && isForeignRequest(headers, rules.origins)) {
     return { status: 403, body: foreignOriginBody };
   }
   if (!isAllowedHost(headers.host, rules.hosts)) {

@@ -7,10 +7,15 @@ const resultTypes = ['application/json', 'application/graphql-response+json', 't
 
 const pageType = 'text/html';
 
+/** Apollo's multipart protocol for subscriptions. Without the parameter a client expects other parts. */
+const multipartType = 'multipart/mixed';
+const multipartRange =
+  /^\s*multipart\/mixed\s*;(?:.*;)?\s*subscriptionspec\s*=\s*"?1\.0"?\s*(?:;|$)/i;
+
 /**
  * The Accept header in the form that Yoga needs: the most preferred type first, without `q`, parameters and types with
- * q=0, because Yoga goes by the order alone. Types that this server does not send are removed too, so that Yoga's own
- * processor for `multipart/mixed` is never selected. A missing or empty header means any type; `none` if no type is left.
+ * q=0, because Yoga goes by the order alone. Types that this server does not send are removed too, and `multipart/mixed` unless it is that of
+ * subscriptions. A missing or empty header means any type; `none` if no type is left.
  */
 export function normalizeAccept({ accept = '' }: IncomingHttpHeaders): string {
   const known = normalized.get(accept);
@@ -31,7 +36,10 @@ const accepted = new LRUCache<string, boolean>({ max: 200 });
 function normalize(accept: string): string {
   const header = accept.trim() === '' ? '*/*' : accept;
   const ranges = new Negotiator({ headers: { accept: header } }).mediaTypes();
-  const supported = ranges.filter((range) => includesAny(range, [...resultTypes, pageType]));
+  const hasMultipart = header.split(',').some((range) => multipartRange.test(range));
+  const supported = ranges.filter((range) =>
+    range === multipartType ? hasMultipart : includesAny(range, [...resultTypes, pageType]),
+  );
   return supported.length === 0 ? 'none' : supported.join(', ');
 }
 
@@ -43,7 +51,7 @@ function normalize(accept: string): string {
  */
 export function acceptsResult({ accept }: IncomingHttpHeaders): boolean {
   if (accept === undefined) return true;
-  const known = accepted.get(accept) ?? includesAny(accept, resultTypes);
+  const known = accepted.get(accept) ?? includesAny(accept, [...resultTypes, multipartType]);
   accepted.set(accept, known);
   return known;
 }

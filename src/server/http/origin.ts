@@ -52,6 +52,23 @@ export function isNavigation({
   );
 }
 
+/**
+ * A browser follows a link, or a page shows the video. Neither reveals anything to the page that a link would not, so that
+ * this is allowed from any site.
+ */
+export function isResultLink({
+  method,
+  url = '',
+  headers,
+}: Pick<IncomingMessage, 'method' | 'url' | 'headers'>): boolean {
+  return (
+    (method === 'GET' || method === 'HEAD') &&
+    url.startsWith('/results/') &&
+    headers.origin === undefined &&
+    /^(navigate|no-cors)$/.test(headers['sec-fetch-mode'] ?? '')
+  );
+}
+
 /** Content types that a page can't send to another site without a preflight. */
 const preflightedTypes = /^application\/(json|graphql\+json)\s*(;|$)/i;
 

@@ -29,6 +29,8 @@ export type HttpOptions = SenderRules & {
   pipeline: Pipeline;
   callbacks: TokenHandler;
   uploads: TokenHandler;
+  /** Null: there are no permanent URLs. */
+  results: TokenHandler | null;
   /** Throws while this process can't serve requests. */
   checkReady: () => Promise<void>;
   metrics: Metrics;
@@ -109,7 +111,7 @@ async function handle(
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return sendJson(response, rejection.status, rejection.body);
   const path = pathOf(request);
-  const [, endpoint, token = ''] = /^\/(callbacks|uploads)\/([^/]+)$/.exec(path) ?? [];
+  const [, endpoint, token = ''] = /^\/(callbacks|uploads|results)\/([^/]+)$/.exec(path) ?? [];
   if (!checkExpectation(request, response)) return;
   if (request.method === 'OPTIONS') {
     response.writeHead(204).end();
@@ -221,6 +223,11 @@ async function handleToken(
   if (endpoint === 'uploads' && checkMethod('PUT', request, response)) {
     await options.uploads(request, response, token);
   }
+  if (endpoint === 'results') {
+    if (options.results === null) return sendJson(response, 404, notFoundBody);
+    const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+    if (checkMethod(method, request, response)) await options.results(request, response, token);
+  }
 }
 
 /** False: the method is not allowed, and the response is sent. */
@@ -256,11 +263,11 @@ function pathOf(request: IncomingMessage): string {
 const fixedPaths = new Set(['/', '/graphql', '/graphql/', '/livez', '/readyz', '/metrics']);
 
 /**
- * The path without anything that the client chose: tokens of callbacks and uploads are credentials, and a proxy or a
+ * The path without anything that the client chose: tokens of callbacks, uploads and results are credentials, and a proxy or a
  * typing error can put a token or a password into a path that this server does not have.
  */
 function pathForLog(path: string): string {
   if (fixedPaths.has(path)) return path;
-  const [, endpoint] = /^\/+(callbacks|uploads)\//i.exec(path) ?? [];
+  const [, endpoint] = /^\/+(callbacks|uploads|results)\//i.exec(path) ?? [];
   return endpoint === undefined ? '…' : `/${endpoint.toLowerCase()}/…`;
 }

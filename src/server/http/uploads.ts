@@ -41,7 +41,12 @@ const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   WRONG_SIZE: 400,
   TOO_LARGE: 413,
   WRONG_KIND: 415,
+  TOO_LONG: 422,
   STALLED: 408,
+  // Of imports alone, which have no client.
+  UNREACHABLE: 502,
+  NOT_ALLOWED: 400,
+  NOT_SUPPORTED: 415,
   // The client has disconnected, so this one is never read.
   CLIENT_LEFT: 400,
   SERVER_STOPS: 503,

@@ -6,6 +6,7 @@ import {
   type FragmentSpreadNode,
   GraphQLError,
   type GraphQLSchema,
+  isInterfaceType,
   Kind,
   OperationTypeNode,
   parse,
@@ -202,8 +203,22 @@ function countPairs(group: readonly Selected[], visited: SelectionSetNode | unde
 const pairsOf = (count: number) => (count * (count - 1)) / 2;
 
 function checkDepth(schema: GraphQLSchema, document: DocumentNode): GraphQLError | undefined {
-  const [error] = validate(schema, document, [depthRule]);
+  const [error] = validate(schema, withObjectTypes(schema, document), [depthRule]);
   return error && requestError('DOCUMENT_TOO_DEEP', error.message, error.nodes);
+}
+
+/**
+ * The document with an object type in place of each interface. The rule does not descend into the fields of an interface, so
+ * that `... on CancelOutcome { lipsync { … } }` could have any depth. Each type of an interface has its fields.
+ */
+function withObjectTypes(schema: GraphQLSchema, document: DocumentNode): DocumentNode {
+  return visit(document, {
+    NamedType(node, key) {
+      const type = key === 'typeCondition' ? schema.getType(node.name.value) : undefined;
+      const [object] = isInterfaceType(type) ? schema.getPossibleTypes(type) : [];
+      return object && { ...node, name: { ...node.name, value: object.name } };
+    },
+  });
 }
 
 /**

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { GraphQLError } from 'graphql';
 import { type FetchAPI, processRegularResult } from 'graphql-yoga';
 import type { Log } from '../../log.ts';
+import { needsSingleResult } from '../sse/streams.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { maskError } from './masking.ts';
 import type { PipelinePlugin } from './plugin.ts';
@@ -84,7 +85,10 @@ export function useRequestRules(log: Log): PipelinePlugin {
         setResult({ errors: result.errors.map((error) => setHttpStatus(error)) });
       }
     },
-    onResultProcess({ result, resultProcessor, setResult, setResultProcessor }) {
+    onResultProcess({ request, result, resultProcessor, setResult, setResultProcessor }) {
+      if (!(result instanceof PayloadStream) && needsSingleResult(request.headers)) {
+        setResultProcessor(processRegularResult, 'application/json');
+      }
       if (resultProcessor !== undefined || !(result instanceof PayloadStream)) return;
       // End the subscription: no response will read it.
       result.close();

@@ -14,6 +14,10 @@ export type RequestErrorCode =
   | 'NOT_ACCEPTABLE'
   /** The callback URL of a router is not allowed, or did not confirm the subscription. */
   | 'CALLBACK_REFUSED'
+  /** The request has the hash of a document and no document. The client sends the document. */
+  | 'PERSISTED_QUERY_NOT_SUPPORTED'
+  /** An event stream ended before it was complete. The client subscribes again. */
+  | 'SERVER_STOPPING'
   | 'DOCUMENT_NOT_TRUSTED'
   | 'DOCUMENT_TOO_LARGE'
   | 'DOCUMENT_TOO_DEEP'

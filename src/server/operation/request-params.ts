@@ -60,9 +60,26 @@ export function checkParams(params: object): GraphQLError | undefined {
       return requestError('BAD_REQUEST', `The parameter "${name}" has the wrong type.`);
     }
   }
-  return 'query' in params && isText(params.query)
-    ? undefined
+  return 'query' in params && isText(params.query) ? undefined : noDocumentError(params);
+}
+
+function noDocumentError(params: object): GraphQLError {
+  return hasDocumentHash(params)
+    ? documentHashError()
     : requestError('BAD_REQUEST', 'The parameter "query" is missing.');
+}
+
+/** Apollo's automatic persisted queries send a hash first, and the document after this error. */
+function hasDocumentHash(params: object): boolean {
+  const { extensions } = params as { extensions?: { persistedQuery?: { sha256Hash?: unknown } } };
+  return isText(extensions?.persistedQuery?.sha256Hash);
+}
+
+function documentHashError(): GraphQLError {
+  // Apollo's clients recognise the code or this message.
+  const error = requestError('PERSISTED_QUERY_NOT_SUPPORTED', 'PersistedQueryNotSupported');
+  Object.assign(error.extensions, { http: { status: 200 } });
+  return error;
 }
 
 /**

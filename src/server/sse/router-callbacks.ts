@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import type { FetchAPI } from 'graphql-yoga';
 import type { WebhookService } from '../../domains/webhooks/service.ts';
-import { NotAuthenticatedError, QuotaExceededError } from '../../errors.ts';
+import { QuotaExceededError } from '../../errors.ts';
 import type { Caller } from '../../graphql/context.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
 import type { Log } from '../../log.ts';
@@ -14,8 +14,9 @@ import { requestError, stripHttpExtension } from '../operation/request-error.ts'
 import { requestErrorResponse } from '../operation/request-params.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { checkTarget, type Target } from './callback-target.ts';
+import { type EndReason, interruptionError } from './formats.ts';
 import { startHeartbeat } from './heartbeat.ts';
-import type { EndReason, EventStreams, OpenStream } from './streams.ts';
+import type { EventStreams, OpenStream } from './streams.ts';
 
 /**
  * "HTTP callback protocol for GraphQL subscriptions" 1.0: a federation router keeps no connection. It names a URL in
@@ -216,13 +217,8 @@ class EventPublisher {
 
   /** Ends the subscription and sends the router the reason. Its clients can subscribe again from their last cursor. */
   #endByServer(reason: EndReason): void {
-    const error =
-      reason === 'SIGNED_OUT'
-        ? toGraphQLError(new NotAuthenticatedError())
-        : new GraphQLError('The server is stopping. Subscribe again.', {
-            extensions: { code: 'SERVER_STOPPING' },
-          });
-    const message: Message = { action: 'complete', errors: stripHttpExtension([error]) };
+    const errors = stripHttpExtension([interruptionError(reason)]);
+    const message: Message = { action: 'complete', errors };
     const notice = this.#post(message, AbortSignal.timeout(endNoticeTimeoutMs)).finally(() =>
       this.#parts.endNotices.delete(notice),
     );

@@ -13,28 +13,16 @@ import { unavailableResponse } from '../operation/request-params.ts';
 import { Payload } from '../subscriptions/payload.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import type { Sink } from '../subscriptions/result-queue.ts';
+import {
+  type EndReason,
+  multipartSubscription,
+  multipartType,
+  type StreamFormat,
+  serverSentEvents,
+} from './formats.ts';
 import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 
-/** How long an EventSource waits before it reconnects. */
-const retryMs = 1_000;
-
-/** The comment at the end of a stream after its credential expired. Without `complete` the client reconnects. */
-const signInAgain = ': sign in again\n\n';
-
-/** The same while the database is not available: the client continues from its last event. */
-const tryAgain = ': temporarily unavailable\n\n';
-
 const encoder = new TextEncoder();
-
-const streamHeaders = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-cache, no-transform',
-  connection: 'keep-alive',
-  'x-accel-buffering': 'no',
-};
-
-/** Why this server ends a stream that is not complete. */
-export type EndReason = 'SIGNED_OUT' | 'SERVER_STOPS';
 
 type EndStream = (reason: EndReason) => void;
 
@@ -47,9 +35,8 @@ export type OpenStream = {
 export type EventStreams = ReturnType<typeof createEventStreams>;
 
 /**
- * Sends results as server-sent events, in the "distinct connections" mode of graphql-sse. Each event of a lip-sync carries
- * its cursor as `id:`, which browsers send back as `Last-Event-ID`. `endAll` ends every stream without `complete`, so that
- * clients reconnect.
+ * Sends results over HTTP responses that stay open, in the format that the client prefers. `endAll` interrupts every stream,
+ * so that clients reconnect.
  */
 export function createEventStreams(
   sessions: Pick<Sessions, 'watch'>,
@@ -71,11 +58,11 @@ export function createEventStreams(
   }
 
   const plugin: PipelinePlugin = {
-    onResultProcess({ request, result, resultProcessor, serverContext, setResultProcessor }) {
-      // Yoga has selected a processor if the client accepts events, also by `*/*`. It is replaced, because Yoga's streams
-      // have no `id:` and do not end when the credential expires.
-      const isAcceptedStream = result instanceof PayloadStream && resultProcessor !== undefined;
-      if (!isAcceptedStream && !prefersEvents(request.headers)) return;
+    onResultProcess({ request, result, serverContext, setResultProcessor }) {
+      // Yoga's own processors for streams write no `id:`, do not end when the credential expires, and do not know the
+      // multipart protocol for subscriptions.
+      const format = selectFormat(request.headers, result instanceof PayloadStream);
+      if (format === null) return;
       const errors = isRejectedResult(result) ? result.errors : [];
       if (errors.some(isUnavailableError)) {
         // 200 would tell a proxy, and a client that does not read the event, that the stream works.
@@ -87,10 +74,11 @@ export function createEventStreams(
         (each, { Response, ReadableStream }) =>
           new Response(
             createStream(each, ReadableStream, {
+              format,
               register: (end) => register(caller, end),
               heartbeatMs,
             }),
-            { headers: streamHeaders },
+            { headers: format.headers },
           ),
         'text/event-stream',
       );
@@ -106,17 +94,64 @@ export function createEventStreams(
   };
 }
 
-/** True if the client prefers events to JSON: then any result is sent as an event, also of a query. */
-function prefersEvents(headers: Headers): boolean {
-  return /^\s*text\/event-stream\b/i.test(headers.get('accept') ?? '');
+/**
+ * The format that the client prefers; null: one result in JSON, or no accepted stream. A client that prefers server-sent
+ * events gets every result as an event. One that accepts multipart gets a single result as a part only if it does not
+ * accept JSON: the result is usually the answer to a request that was rejected.
+ *
+ * @param headers with the normalized Accept
+ */
+function selectFormat(headers: Headers, isStream: boolean): StreamFormat | null {
+  const ranges = rangesOf(headers);
+  if (isStream) {
+    const range = ranges.find((each) => streamFormats.has(each));
+    return streamFormats.get(range ?? '') ?? null;
+  }
+  if (ranges[0] === 'text/event-stream') return serverSentEvents;
+  return ranges.includes(multipartType) && !acceptsJson(ranges) ? multipartSubscription : null;
 }
 
-type StreamOptions = { register: (end: EndStream) => OpenStream; heartbeatMs: number };
+/** True for a client that accepts multipart and JSON. Yoga would send it a single result in parts. */
+export function needsSingleResult(headers: Headers): boolean {
+  const ranges = rangesOf(headers);
+  return ranges.includes(multipartType) && acceptsJson(ranges);
+}
+
+function rangesOf(headers: Headers): string[] {
+  const accept = headers.get('accept') ?? '';
+  return accept
+    .toLowerCase()
+    .split(',')
+    .map((range) => range.trim());
+}
+
+function acceptsJson(ranges: readonly string[]): boolean {
+  return ranges.some((range) => jsonRanges.has(range));
+}
+
+const streamFormats = new Map<string, StreamFormat>([
+  ['text/event-stream', serverSentEvents],
+  ['text/*', serverSentEvents],
+  ['*/*', serverSentEvents],
+  [multipartType, multipartSubscription],
+]);
+const jsonRanges = new Set([
+  'application/json',
+  'application/graphql-response+json',
+  'application/*',
+  '*/*',
+]);
+
+type StreamOptions = {
+  format: StreamFormat;
+  register: (end: EndStream) => OpenStream;
+  heartbeatMs: number;
+};
 
 function createStream(
   result: unknown,
   Stream: FetchAPI['ReadableStream'],
-  { register, heartbeatMs }: StreamOptions,
+  { format, register, heartbeatMs }: StreamOptions,
 ): ReadableStream<Uint8Array> {
   let stopHeartbeat = () => {};
   let open: OpenStream | null = null;
@@ -130,26 +165,26 @@ function createStream(
   return new Stream<Uint8Array>({
     start(controller) {
       const write = (text: string) => controller.enqueue(encoder.encode(text));
-      write(`retry: ${retryMs}\n\n`);
+      write(format.start);
       stopHeartbeat = startHeartbeat(() => {
         // Backpressure: a client that does not read gets no heartbeats.
-        if ((controller.desiredSize ?? 0) > 0) write(':\n\n');
+        if ((controller.desiredSize ?? 0) > 0) write(format.heartbeat);
       }, heartbeatMs);
       open = register((reason) => {
-        if (reason === 'SIGNED_OUT') write(signInAgain);
+        write(format.interrupted(reason));
         controller.close();
         close();
       });
       const sink: Sink = {
-        send({ frame }) {
+        send(payload) {
           const readable = new Promise<void>((resolve) => {
             onReadable = resolve;
           });
-          controller.enqueue(frame);
+          controller.enqueue(payload.frame(format));
           return readable;
         },
         complete() {
-          write('event: complete\ndata:\n\n');
+          write(format.complete);
           controller.close();
           close();
         },
@@ -159,7 +194,7 @@ function createStream(
             controller.error(error);
             return;
           }
-          write(tryAgain);
+          write(format.interrupted('UNAVAILABLE'));
           controller.close();
         },
       };

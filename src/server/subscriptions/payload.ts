@@ -2,6 +2,9 @@ import type { ExecutionResult } from 'graphql';
 
 const encoder = new TextEncoder();
 
+/** How a door writes a payload. One object for each format, because payloads keep their bytes by it. */
+type FrameFormat = { frame(json: string, cursor: string | null): string };
+
 /** A result as the doors send it. It is serialised once, for all subscribers that receive it. */
 export class Payload {
   readonly result: ExecutionResult;
@@ -10,7 +13,7 @@ export class Payload {
   /** Set by the first subscription that is charged for it. */
   cost: number | undefined;
   #json: string | null = null;
-  #frame: Uint8Array | null = null;
+  #frames: Map<FrameFormat, Uint8Array> | null = null;
 
   constructor(result: ExecutionResult, cursor: string | null = null) {
     this.result = result;
@@ -22,11 +25,14 @@ export class Payload {
     return this.#json;
   }
 
-  /** As a server-sent event. */
-  get frame(): Uint8Array {
-    const id = this.cursor === null ? '' : `id: ${this.cursor}\n`;
-    this.#frame ??= encoder.encode(`${id}event: next\ndata: ${this.json}\n\n`);
-    return this.#frame;
+  /** The bytes in this format. */
+  frame(format: FrameFormat): Uint8Array {
+    const known = this.#frames?.get(format);
+    if (known !== undefined) return known;
+    const frame = encoder.encode(format.frame(this.json, this.cursor));
+    this.#frames ??= new Map();
+    this.#frames.set(format, frame);
+    return frame;
   }
 
   /** A payload for one subscriber, with these extensions. What is shared is not serialised again. */

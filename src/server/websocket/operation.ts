@@ -41,8 +41,11 @@ export function rejectedPayload(error: GraphQLError): SubscribePayload {
  */
 export function addEmptyQuery(payload: unknown, documents: TrustedDocuments): unknown {
   if (Array.isArray(payload)) return rejectedPayload(batchingError());
-  const isNamed = documents !== null && documentIdOf(payload) !== undefined;
-  return isNamed ? { query: '', ...(payload as object) } : payload;
+  const isNamed = documentIdOf(payload) !== undefined;
+  if (!isNamed) return payload;
+  if (documents !== null) return { query: '', ...(payload as object) };
+  const error = 'query' in (payload as object) ? undefined : checkParams(payload as object);
+  return error === undefined ? payload : rejectedPayload(error);
 }
 
 /**

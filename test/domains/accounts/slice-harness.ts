@@ -36,7 +36,9 @@ async function openHarness(upstreamAt: { baseUrl: string; token: string }, readF
     const freshness = new Freshness({ readFreshMs, now, log });
     const shared = { db, upstream, log, now, freshness };
     const accounts = createAccountService(shared);
-    const videos = createVideoService({ ...shared, accounts });
+    const videos = createVideoService({
+      ...{ ...shared, accounts, resultTokens: null, publicUrl: () => '' },
+    });
     const voices = createVoiceService({ ...shared, accounts });
     return { freshness, accounts, videos, voices };
   };

@@ -98,10 +98,12 @@ describe('works', () => {
       size: 32_044,
       filename: 'hello.mp3',
     });
-    expect(await harness.uploads.findReady('key:ann', upload.id)).toEqual({
+    expect(await harness.uploads.findUsable('key:ann', upload.id)).toEqual({
+      id: upload.id,
       path: upload.path,
       kind: 'AUDIO',
       durationSeconds: 2,
+      isArriving: false,
     });
     const [sent] = (await harness.sentFiles()).slice(-1);
     expect(sent?.headers).toMatchObject({ 'content-type': 'audio/wav', 'content-length': '32044' });
@@ -115,7 +117,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   it.each([
-    ['contentType', { ...audio, contentType: 'audio/aac' }],
+    ['contentType', { ...audio, contentType: 'audio/midi' }],
     ['contentType', { ...audio, contentType: 'video/mp4' }],
     ['size', { ...audio, size: 0 }],
     ['size', { ...audio, size: -1 }],
@@ -165,8 +167,8 @@ describe('keeps out', () => {
     const { id } = await harness.uploads.sendAudio('key:ann', new File([wav(1)], 'a.wav'));
     const missing = '00000000-0000-4000-8000-000000000000';
     expect(await harness.uploads.findByKeys('key:bob', [id, missing])).toEqual([null, null]);
-    expect(await harness.uploads.findReady('key:bob', id)).toBeNull();
-    expect(await harness.uploads.findReady('key:bob', missing)).toBeNull();
+    expect(await harness.uploads.findUsable('key:bob', id)).toBeNull();
+    expect(await harness.uploads.findUsable('key:bob', missing)).toBeNull();
   });
 
   it('invalid keys, and keeps the order of the others', async () => {
@@ -186,6 +188,6 @@ describe('keeps out', () => {
 
   it('an upload that is not READY from lip-syncs', async () => {
     const { upload } = await harness.create(audio);
-    expect(await harness.uploads.findReady('key:ann', upload.id)).toBeNull();
+    expect(await harness.uploads.findUsable('key:ann', upload.id)).toBeNull();
   });
 });

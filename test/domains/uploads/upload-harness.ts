@@ -5,13 +5,17 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import type { SoundConverter } from '../../../src/audio/sound-converter.ts';
 import { uploadTokens } from '../../../src/callbacks/token.ts';
+import { createJobs } from '../../../src/database/jobs.ts';
 import { createAccountService } from '../../../src/domains/accounts/service.ts';
 import {
   createUploadService,
   type NewUpload,
   type UploadService,
 } from '../../../src/domains/uploads/service.ts';
+import { findUpload } from '../../../src/domains/uploads/store.ts';
+import { createOutbound } from '../../../src/outbound/outbound.ts';
 import type { OwnerSlotLimits } from '../../../src/owner-slots.ts';
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts';
 import { createUploadHandler } from '../../../src/server/http/uploads.ts';
@@ -31,10 +35,13 @@ export async function openUploadHarness(
     concurrency?: OwnerSlotLimits;
     minRate?: { bytes: number; inMs: number };
     maxWaiting?: number;
+    converter?: SoundConverter;
+    decodings?: OwnerSlotLimits;
   } = {},
 ) {
   const timeoutMs = options.timeoutMs ?? 10_000;
   const db = await testDatabase();
+  const jobs = createJobs(db, silentLog);
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-uploads-'));
   const sandbox = await startSandbox({ dataDir });
   const clock = { now: new Date('2026-11-23T12:00:00Z') };
@@ -48,6 +55,9 @@ export async function openUploadHarness(
   const build = (toUpstream: Upstream, publicUrl: () => string) =>
     createUploadService({
       db,
+      jobs,
+      outbound: createOutbound({ allowedNetworks: ['127.0.0.1'] }),
+      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 10_000 },
       upstream: toUpstream,
       accounts,
       now,
@@ -57,6 +67,8 @@ export async function openUploadHarness(
       concurrency: options.concurrency,
       minRate: options.minRate,
       maxWaiting: options.maxWaiting,
+      converter: options.converter,
+      decodings: options.decodings,
     });
 
   /** A second handler with another upstream, such as one that fails. */
@@ -92,6 +104,15 @@ export async function openUploadHarness(
     create: async (input: NewUpload, owner = 'key:ann') => await main.uploads.create(owner, input),
     find: async (id: string, owner = 'key:ann') => (await main.uploads.findByKeys(owner, [id]))[0],
     switches: async (body: object) => await control(sandbox, 'PUT switches', body),
+    /** The file as the upstream got it. */
+    async received(id: string): Promise<Buffer<ArrayBuffer>> {
+      const upload = await findUpload(db, id);
+      const name = upload?.path?.replace(/^upload\//, '') ?? '';
+      const response = await fetch(`${sandbox.origin}/uploads/${name}`);
+      if (!response.ok)
+        throw new Error(`The upstream has no file of the upload: ${response.status}`);
+      return Buffer.from(await response.arrayBuffer());
+    },
     async sentFiles() {
       const all = (await control(sandbox, 'GET requests')) as SentFile[];
       return all.filter(({ path }) => path.startsWith('/files'));
@@ -149,9 +170,12 @@ export function wav(seconds: number): Buffer<ArrayBuffer> {
   return Buffer.concat([wavHead(sound.byteLength), sound]);
 }
 
-/** A WAV of any length, generated while it is read. */
-export async function* endlessWav(totalBytes: number): AsyncGenerator<Uint8Array> {
-  yield wavHead(totalBytes - 44);
+/** A WAV of any length, generated while it is read. By default its header is true. */
+export async function* endlessWav(
+  totalBytes: number,
+  claimedBytes = totalBytes,
+): AsyncGenerator<Uint8Array> {
+  yield wavHead(claimedBytes - 44);
   const piece = Buffer.alloc(64 * 1024);
   for (let left = totalBytes - 44; left > 0; left -= piece.byteLength) {
     yield piece.subarray(0, Math.min(left, piece.byteLength));

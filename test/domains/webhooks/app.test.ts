@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 async function start(options: TestAppOptions = {}): Promise<TestApp> {
-  const env = { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1', ...options.env };
+  const env = { OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1', ...options.env };
   const app = await startTestApp({ intervals: shortIntervals, ...options, env });
   closers.push(app.stop);
   return app;
@@ -114,7 +114,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   it('a callbackUrl outside the public internet, before the lip-sync is created', async () => {
-    const app = await start({ env: { WEBHOOK_ALLOWED_NETWORKS: '10.1.0.0/16' } });
+    const app = await start({ env: { OUTBOUND_ALLOWED_NETWORKS: '10.1.0.0/16' } });
     for (const url of ['http://127.0.0.1/', 'http://localhost:3000/', 'http://169.254.169.254/']) {
       expect(await requestLipsync(app, { callbackUrl: url })).toEqual({
         __typename: 'InvalidInputError',

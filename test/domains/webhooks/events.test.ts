@@ -15,7 +15,7 @@ let video: string;
 beforeAll(async () => {
   app = await startLipsyncApp({
     intervals: shortIntervals,
-    env: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' },
+    env: { OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1' },
     // Jobs end only when the test ends them, so that every status is observed.
     sandbox: {
       generatingMs: 3_600_000,

@@ -128,7 +128,7 @@ describe('works with RETENTION_DAYS=1', () => {
   it('keeps a lip-sync until the last attempt of its webhooks', async () => {
     let aheadMs = 0;
     await using app = await startTestApp({
-      env: { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1', RETENTION_DAYS: '1' },
+      env: { OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1', RETENTION_DAYS: '1' },
       now: () => new Date(Date.now() + aheadMs),
     });
     const { db } = app.app;

@@ -11,12 +11,15 @@ import {
 } from '../../../src/domains/webhooks/service.ts';
 import { encodeId } from '../../../src/graphql/ids.ts';
 import { createLog } from '../../../src/log.ts';
+import { createOutbound, type OutboundOptions } from '../../../src/outbound/outbound.ts';
 import { testStorage } from '../../support/database.ts';
 
 export const secrets = ['a secret of thirty-two characters', 'the secret before it, also long'];
 
 export type TestWebhooks = Awaited<ReturnType<typeof startWebhooks>>;
-export type TestWebhookOptions = Partial<Pick<WebhookOptions, 'timeoutMs' | 'resolve'>> & {
+export type TestWebhookOptions = Partial<
+  Pick<WebhookOptions, 'timeoutMs'> & Pick<OutboundOptions, 'resolve'>
+> & {
   /** `default` is the schedule of the product. Without it: four attempts without a delay. */
   delaysMs?: readonly number[] | 'default';
   allowedNetworks?: string[];
@@ -81,13 +84,13 @@ export async function startWebhooks(options: TestWebhookOptions = {}) {
   }
 
   function build(db: Database, given: TestWebhookOptions) {
-    const { delaysMs = [0, 0, 0], ...own } = given;
+    const { delaysMs = [0, 0, 0], allowedNetworks = ['127.0.0.1'], resolve, ...own } = given;
     return createWebhookService({
       db,
       now,
       log,
       secrets,
-      allowedNetworks: ['127.0.0.1'],
+      outbound: createOutbound({ allowedNetworks, resolve }),
       publicId: encodeId,
       ...(delaysMs === 'default' ? {} : { delaysMs }),
       ...own,

@@ -71,6 +71,10 @@ export const rules: Record<string, Rule> = {
     write,
     'createUpload(input: { kind: AUDIO, contentType: "text/plain" })',
   ),
+  'Mutation.importUpload': union(
+    write,
+    'importUpload(input: { kind: AUDIO, url: "ftp://files.example/a" })',
+  ),
   'Mutation.uploadAudio': union(write, 'uploadAudio(file: $file)'),
   'Mutation.deleteUpload': union(write, `deleteUpload(input: { id: "${ids.Upload}" })`),
   'Mutation.deleteVideo': union(

@@ -176,7 +176,7 @@ function variablesOf(name: string, id: string): object {
 }
 
 function transportsOf(name: string): Transport[] {
-  const always: Transport[] = ['SSE by POST', 'WebSocket'];
+  const always: Transport[] = ['SSE by POST', 'multipart stream', 'WebSocket'];
   if (name.startsWith('Mutation')) return ['POST', ...always];
   if (name.startsWith('Subscription')) return ['SSE by GET', ...always];
   return ['POST', 'GET', 'SSE by GET', ...always];

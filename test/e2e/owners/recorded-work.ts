@@ -30,15 +30,16 @@ export function listenToWork(db: Database, readRequests: () => Promise<{ sequenc
   let background: ReadonlySet<string> = new Set();
 
   return {
-    /** Records the background statements of the process during two rounds of its scheduler. */
+    /** Records the background statements of the process: two rounds of its scheduler, and one search for due webhooks. */
     async learnBackground(): Promise<void> {
       const rounds = () => texts.filter((text) => text.includes("status = 'SUBMITTING'")).length;
       texts = [];
       await vi.waitFor(
         () => {
           if (rounds() < 3) throw new Error('The clock has not come round twice.');
+          if (!texts.some((text) => text.includes('due_owners'))) throw new Error('No search yet.');
         },
-        { timeout: 10_000, interval: 50 },
+        { timeout: 25_000, interval: 50 },
       );
       background = new Set(texts);
     },

@@ -28,7 +28,7 @@ afterAll(() => it?.stop());
 
 function transportsOf(field: string): Transport[] {
   if (field === 'Mutation.uploadAudio') return ['multipart form'];
-  const always: Transport[] = ['SSE by POST', 'WebSocket'];
+  const always: Transport[] = ['SSE by POST', 'multipart stream', 'WebSocket'];
   if (field.startsWith('Mutation')) return ['POST', ...always];
   if (field.startsWith('Subscription')) return ['SSE by GET', ...always];
   return ['POST', 'GET', 'SSE by GET', ...always];

@@ -97,7 +97,7 @@ export function environment(databaseUrl: string, upstream: FakeUpstream): Record
       key('admin', given.adminKey, `${scopes} admin`),
     ].join(),
     CALLBACK_SECRET: `${given.callbackSecret},${given.oldCallbackSecret}`,
-    WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1',
+    OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1',
   };
 }
 

@@ -63,6 +63,7 @@ export const everywhere = {
   POST: 'same',
   GET: 'same',
   SSE: 'same',
+  multipart: 'same',
   WS: 'same',
 } as const;
 

@@ -11,6 +11,7 @@ const transportsOf = {
   GET: ['GET', 'SSE by GET'],
   SSE: ['SSE by POST'],
   WS: ['WebSocket'],
+  multipart: ['multipart stream'],
 } as const satisfies Record<string, readonly Transport[]>;
 
 export type TransportGroup = keyof typeof transportsOf;

@@ -5,7 +5,7 @@ import type { introspection } from '../graphql-env.ts';
 export const graphql = initGraphQLTada<{
   introspection: introspection;
   disableMasking: true;
-  scalars: { DateTime: string; SafeInt: number };
+  scalars: { DateTime: string; SafeInt: number; URL: string };
 }>();
 
 export type { ResultOf } from 'gql.tada';

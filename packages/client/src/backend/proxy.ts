@@ -42,16 +42,8 @@ export function createProxy({
   ...options
 }: ProxyOptions): (request: Request) => Promise<Response> {
   return async (request) => {
-    if (request.method !== 'POST') {
-      return refuse(405, 'METHOD_NOT_ALLOWED', 'Send GraphQL requests by POST.', { allow: 'POST' });
-    }
-    // The user's session is a cookie: another site could use it with a form, which cannot send JSON.
-    if (!isJson(request)) {
-      return refuse(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL requests as application/json.');
-    }
-    if (isForeign(request)) {
-      return refuse(403, 'FOREIGN_ORIGIN', 'The request comes from a page of another site.');
-    }
+    const refusal = checkRequest(request);
+    if (refusal !== null) return refusal;
     const caller = await authenticate(request);
     if (caller === null) return refuse(401, 'NOT_AUTHENTICATED', 'Sign in first.');
     const headers = pick(request.headers, requestHeaders);
@@ -66,7 +58,7 @@ export function createProxy({
         redirect: 'error',
       });
       const passed = pick(response.headers, responseHeaders);
-      // Otherwise nginx and Next.js hold events back.
+      // Otherwise nginx holds events back.
       passed.set('x-accel-buffering', 'no');
       return new Response(response.body, { status: response.status, headers: passed });
     } catch (error) {
@@ -74,6 +66,20 @@ export function createProxy({
       return refuse(502, 'BAD_GATEWAY', 'The server does not answer.');
     }
   };
+}
+
+function checkRequest(request: Request): Response | null {
+  if (request.method !== 'POST') {
+    return refuse(405, 'METHOD_NOT_ALLOWED', 'Send GraphQL requests by POST.');
+  }
+  // The user's session is a cookie: another site could use it with a form, which cannot send JSON.
+  if (!isJson(request)) {
+    return refuse(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send GraphQL requests as application/json.');
+  }
+  if (isForeign(request)) {
+    return refuse(403, 'FOREIGN_ORIGIN', 'The request comes from a page of another site.');
+  }
+  return null;
 }
 
 function isJson({ headers }: Request): boolean {
@@ -94,11 +100,7 @@ function pick(headers: Headers, names: readonly string[]): Headers {
 }
 
 /** In the form of a GraphQL request error, so that clients read it. */
-function refuse(
-  status: number,
-  code: string,
-  message: string,
-  headers: Record<string, string> = {},
-): Response {
+function refuse(status: number, code: string, message: string): Response {
+  const headers = status === 405 ? { allow: 'POST' } : {};
   return Response.json({ errors: [{ message, extensions: { code } }] }, { status, headers });
 }

@@ -64,12 +64,17 @@ async function insertRows(
   const used = rows.flatMap(({ owner, sourceVideo }) =>
     sourceVideo === null ? [] : [{ owner, video: sourceVideo }],
   );
+  const imports = rows.flatMap((row) => row.imports);
+  // The lip-syncs of a batch can share one.
+  await deps.uploads.beginImports(tx, [
+    ...new Map(imports.map((each) => [each.id, each])).values(),
+  ]);
   // Statements are executed in the order of the calls, so the videos are there when the rows refer to them.
   const [, inserted] = await Promise.all([
     used.length > 0 ? deps.videos.keep(tx, used) : null,
     insertLipsyncs(
       tx,
-      rows.map(({ sourceVideo: _, ...row }) => row),
+      rows.map(({ sourceVideo: _, imports: __, ...row }) => row),
     ),
   ]);
   return inserted;

@@ -9,6 +9,7 @@ import {
 } from './create.ts';
 import type { CreateDependencies } from './dependencies.ts';
 import type { CreateInput } from './input.ts';
+import type { SharedImports } from './resolve-file.ts';
 
 /** As in a page. With all fields that the client kit selects, 100 inputs cost an eighth of the limit of an operation. */
 const maxInputs = 100;
@@ -35,7 +36,10 @@ export async function createLipsyncs(
 ): Promise<(Creation | Failure)[]> {
   checkList(inputs);
   const receivedAt = deps.now();
-  const requests = inputs.map((input): CreateRequest => ({ ...caller, input, receivedAt }));
+  const sharedImports: SharedImports = new Map();
+  const requests = inputs.map(
+    (input): CreateRequest => ({ ...caller, input, receivedAt, sharedImports }),
+  );
   const limitChecks = pLimit(maxConcurrentChecks);
   const posts = new Set<Promise<unknown>>();
   const answers: Promise<Creation | Failure>[] = [];

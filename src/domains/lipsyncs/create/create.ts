@@ -15,6 +15,7 @@ import { findRefusal, findRefusalsSince } from '../store/refusals.ts';
 import type { CreateDependencies } from './dependencies.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
 import { type ResolvedRequest, resolveRequest } from './resolve.ts';
+import type { SharedImports } from './resolve-file.ts';
 
 export type Creation = { lipsync: Lipsync; replayed: boolean };
 
@@ -28,6 +29,8 @@ export type CreateRequest = {
    * refusal of a concurrent request with the same idempotency key answers this request too.
    */
   lastRefusal?: number;
+  /** Imports of the batch that this request belongs to. Each file is fetched once. */
+  sharedImports?: SharedImports;
 };
 
 /** A request that can be admitted, or the lip-sync of an earlier request with the same idempotency key. */
@@ -55,12 +58,13 @@ export async function checkRequest(
   received: CreateRequest,
 ): Promise<CheckedRequest> {
   const { owner, input, receivedAt } = received;
-  checkShape(input, deps.webhooks);
+  checkShape(deps, input);
   const fingerprint = fingerprintOf(input);
   const key = { owner, idempotencyKey: input.idempotencyKey };
   const { lipsync: earlier, exceeded, ...found } = await deps.findEarlier(key);
   const lastRefusal = received.lastRefusal ?? found.lastRefusal;
-  const request = { ...received, lastRefusal };
+  const sharedImports = received.sharedImports ?? new Map();
+  const request = { ...received, lastRefusal, sharedImports };
   if (earlier !== null) return { request, fingerprint, earlier };
   if (exceeded !== null) {
     const [refusal] = await findRefusalsSince(deps.db, [{ ...key, fingerprint, lastRefusal }]);

@@ -30,6 +30,7 @@ import { findByIdempotencyKeys } from '../store/lipsyncs.ts';
 import {
   type JobNeeds,
   nextTurn,
+  type OwnWaiting,
   readLoad,
   readNextOfEachOwner,
   type Waiting,
@@ -47,8 +48,8 @@ export type AdmissionRequest = {
   mayWait: boolean;
 };
 
-/** A row to insert, and the video that it uses, which has a row of its own. */
-export type AdmittedRow = FreshLipsync & Pick<ResolvedRequest, 'sourceVideo'>;
+/** A row to insert, and the video and the imports that it uses, which have rows of their own. */
+export type AdmittedRow = FreshLipsync & Pick<ResolvedRequest, 'sourceVideo' | 'imports'>;
 
 export type Decision =
   | { kind: 'claimed'; row: AdmittedRow; slots: AccountSlots }
@@ -142,7 +143,7 @@ async function decide(
   if (refusal !== null) return refuse(restoreFailure(refusal));
   const exceeded = findExceededLimit(deps.limits, state.usages.get(resolved.owner));
   if (exceeded !== null) return refuse(exceeded);
-  const slots = await findSlots(state, resolved);
+  const slots = resolved.isAwaitingFile ? null : await findSlots(state, resolved);
   if (slots !== null) return claim(deps, state, { resolved, slots });
   state.waitingCredits ??=
     state.creditsLeft.size === 0 ? new Map() : await readWaitingCredits(state.tx);
@@ -181,23 +182,32 @@ function enqueue(
   state: State,
   { resolved, mayWait }: AdmissionRequest,
 ): Decision {
-  const { owner, accountId, isAccountFixed } = resolved;
+  const { owner, isAccountFixed } = resolved;
   if (!canBePaid(state, resolved)) return refuse(new InsufficientCreditsError());
-  if (!mayWait) return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
+  // Whether there is a free slot matters when the file has arrived.
+  if (!mayWait && !resolved.isAwaitingFile)
+    return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
   const { ofAll, ofOwners } = state.waiting;
   const own = ofOwners.get(owner) ?? { count: 0, neverSent: 0 };
   // An owner takes another place only while it has fewer waiting lip-syncs than the queue has free places. So one owner
   // alone fills at most half of the queue.
   const free = deps.limits.queue - ofAll;
   if (own.count >= free) return refuse(new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE'));
-  const after = { count: own.count + 1, neverSent: own.neverSent + 1 };
+  return { kind: 'waiting', row: addToQueue(state, resolved, own) };
+}
+
+/** Counts it for the decisions about the next requests. */
+function addToQueue(state: State, resolved: ResolvedRequest, own: OwnWaiting): AdmittedRow {
+  const { owner, accountId, isAwaitingFile: isAwaiting } = resolved;
+  const { ofAll, ofOwners } = state.waiting;
+  const after = { count: own.count + 1, neverSent: own.neverSent + (isAwaiting ? 0 : 1) };
   state.waiting = { ofAll: ofAll + 1, ofOwners: new Map(ofOwners).set(owner, after) };
-  state.queued.push(resolved);
+  if (!isAwaiting) state.queued.push(resolved);
   const target = accountId ?? anyAccount;
   const waitingCost = (state.waitingCredits?.get(target) ?? 0) + (resolved.estimatedCredits ?? 0);
   state.waitingCredits = new Map(state.waitingCredits).set(target, waitingCost);
-  const row = { ...resolved, ...unclaimed, loggedPosition: after.neverSent, ...identify(state) };
-  return { kind: 'waiting', row };
+  const loggedPosition = isAwaiting ? null : after.neverSent;
+  return { ...resolved, ...unclaimed, loggedPosition, ...identify(state) };
 }
 
 /** The columns of `claimColumns`, because the rows of a group are inserted with the same columns. */

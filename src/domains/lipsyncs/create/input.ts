@@ -95,11 +95,14 @@ function textsOf({ speech, idempotencyKey, reference, callbackUrl }: Texts): str
  *
  * @throws InvalidInputError with every issue
  */
-export function checkShape(input: CreateInput, webhooks: LipsyncDependencies['webhooks']): void {
+export function checkShape(
+  { webhooks, uploads }: Pick<LipsyncDependencies, 'webhooks' | 'uploads'>,
+  input: CreateInput,
+): void {
   const { speech, callbackUrl } = input;
   const asSent = { ...input, speech: 'text' in speech ? { script: { text: speech.text } } : {} };
   const urlProblem = callbackUrl === null ? null : webhooks.checkUrl(callbackUrl);
-  const issues = [...listIssues(inputShape, asSent), ...listUnsupportedUrls(input)];
+  const issues = [...listIssues(inputShape, asSent), ...checkUrls(uploads, input)];
   if (urlProblem !== null) issues.push({ ...urlProblem, path: ['input', 'callbackUrl'] });
   if (issues.length > 0) throw new InvalidInputError(issues);
 }
@@ -116,15 +119,12 @@ export function checkExpiry({ expiresAt }: CreateInput, now: Date): void {
   ]);
 }
 
-/** Files cannot be given by their URL yet. */
-export function listUnsupportedUrls({
-  video,
-  speech,
-}: Pick<CreateInput, 'video' | 'speech'>): InputIssue[] {
-  const message = 'A file cannot be given by its URL: this is not yet supported.';
+/** What is wrong with the URLs of files. The addresses of their hosts are checked when they are fetched. */
+function checkUrls(
+  uploads: LipsyncDependencies['uploads'],
+  { video, speech }: Pick<CreateInput, 'video' | 'speech'>,
+): InputIssue[] {
   return Object.entries({ video, speech }).flatMap(([name, source]) =>
-    'url' in source
-      ? [{ path: ['input', name, 'url'], message, code: 'NOT_SUPPORTED' as const }]
-      : [],
+    'url' in source ? uploads.checkImportUrl(source.url, ['input', name, 'url']) : [],
   );
 }

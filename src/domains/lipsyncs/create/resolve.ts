@@ -1,13 +1,11 @@
-import {
-  type InputIssueCode,
-  InsufficientCreditsError,
-  InvalidInputError,
-  NotFoundError,
-} from '../../../errors.ts';
+import { InsufficientCreditsError, InvalidInputError, NotFoundError } from '../../../errors.ts';
+import type { Upload } from '../../uploads/service.ts';
 import type { EstimateCredits } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
-import { type CreateInput, defaultEvents, listUnsupportedUrls } from './input.ts';
+import { type CreateInput, defaultEvents } from './input.ts';
+import { resolveFile, type SharedImports } from './resolve-file.ts';
+import { checkSpeechFile } from './speech-file.ts';
 
 /** A checked request with everything it refers to looked up: the columns that its row begins with. */
 export type ResolvedRequest = Pick<
@@ -23,6 +21,7 @@ export type ResolvedRequest = Pick<
   | 'speechUploadId'
   | 'audioPath'
   | 'mediaSeconds'
+  | 'isAwaitingFile'
   | 'keepOriginalSound'
   | 'offPeak'
   | 'maxJobs'
@@ -35,17 +34,25 @@ export type ResolvedRequest = Pick<
   | 'expiresAt'
   | 'accountId'
   | 'isAccountFixed'
->;
+> & {
+  /** Imports that are inserted with the lip-sync. */
+  imports: Upload[];
+};
 
 type PricingDependencies = LipsyncDependencies & { readonly estimateCredits: EstimateCredits };
 
-/** The upstream takes audio of at most 60 seconds. */
-const maxAudioSeconds = 60;
+type Request = {
+  owner: string;
+  canSeeAll: boolean;
+  input: CreateInput;
+  fingerprint: string;
+  sharedImports: SharedImports;
+};
 
 /** Looks up everything the request refers to, concurrently. Throws failures. */
 export async function resolveRequest(
   deps: PricingDependencies,
-  request: { owner: string; canSeeAll: boolean; input: CreateInput; fingerprint: string },
+  request: Request,
 ): Promise<ResolvedRequest> {
   const { owner, input, fingerprint } = request;
   const reads = Promise.all([resolveVideo(deps, request), resolvePricedSpeech(deps, request)]);
@@ -67,15 +74,22 @@ export async function resolveRequest(
     fingerprint,
     ...source,
     ...speech,
+    isAwaitingFile: source.isAwaitingFile || speech.isAwaitingFile,
+    imports: [...source.imports, ...speech.imports],
   };
 }
+
+type FilePart = Pick<ResolvedRequest, 'isAwaitingFile' | 'imports'>;
+
+const noFile: FilePart = { isAwaitingFile: false, imports: [] };
 
 /** @throws InsufficientCreditsError if the estimate is above `maxCredits`. An unknown cost is not. */
 async function resolvePricedSpeech(
   deps: PricingDependencies,
-  { owner, input }: { owner: string; input: CreateInput },
+  request: Request,
 ): Promise<ResolvedSpeech & Pick<ResolvedRequest, 'estimatedCredits'>> {
-  const speech = await resolveSpeech(deps, { owner, input });
+  const { input } = request;
+  const speech = await resolveSpeech(deps, request);
   const { credits } = await deps.estimateCredits({ ...speech, offPeak: input.offPeak });
   if (credits !== null && credits > (input.maxCredits ?? credits)) {
     throw new InsufficientCreditsError('MAX_CREDITS');
@@ -85,29 +99,31 @@ async function resolvePricedSpeech(
 
 async function resolveVideo(
   deps: LipsyncDependencies,
-  request: { owner: string; canSeeAll: boolean; input: CreateInput },
+  request: Request,
 ): Promise<
-  Pick<
-    ResolvedRequest,
-    | 'sourceVideoId'
-    | 'sourceVideo'
-    | 'sourceUploadId'
-    | 'sourcePath'
-    | 'accountId'
-    | 'isAccountFixed'
-  >
+  FilePart &
+    Pick<
+      ResolvedRequest,
+      | 'sourceVideoId'
+      | 'sourceVideo'
+      | 'sourceUploadId'
+      | 'sourcePath'
+      | 'accountId'
+      | 'isAccountFixed'
+    >
 > {
   const { video } = request.input;
-  if ('url' in video) throw new InvalidInputError(listUnsupportedUrls(request.input));
-  if ('uploadKey' in video) {
-    const upload = await findVideoUpload(deps, request.owner, video.uploadKey);
+  if (!('key' in video)) {
+    const file = await resolveFile(deps, request, { name: 'video', kind: 'VIDEO', file: video });
     return {
       sourceVideoId: null,
       sourceVideo: null,
-      sourceUploadId: upload.id,
-      sourcePath: upload.path,
+      sourceUploadId: file.id,
+      sourcePath: file.path,
       accountId: null,
       isAccountFixed: false,
+      isAwaitingFile: file.isArriving,
+      imports: file.imports,
     };
   }
   const source = video.key === null ? null : await deps.videos.resolveSource(request, video.key);
@@ -119,32 +135,19 @@ async function resolveVideo(
     sourcePath: null,
     accountId: source.accountId,
     isAccountFixed: source.accountId !== null,
+    ...noFile,
   };
 }
 
-export async function findVideoUpload(
-  deps: LipsyncDependencies,
-  owner: string,
-  key: string | null,
-) {
-  const upload = await findUpload(deps, owner, key);
-  if (upload.kind !== 'VIDEO') {
-    throw invalid(['video', 'uploadId'], 'WRONG_KIND', 'This upload is not of kind VIDEO.');
-  }
-  return upload;
-}
+type ResolvedSpeech = FilePart &
+  Pick<ResolvedRequest, 'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'>;
 
-type ResolvedSpeech = Pick<
-  ResolvedRequest,
-  'text' | 'voice' | 'speechUploadId' | 'audioPath' | 'mediaSeconds'
->;
-
+/** Writes nothing: an import is only planned. */
 export async function resolveSpeech(
   deps: LipsyncDependencies,
-  { owner, input }: { owner: string; input: Pick<CreateInput, 'video' | 'speech'> },
+  request: Pick<Request, 'owner' | 'sharedImports'> & { input: Pick<CreateInput, 'speech'> },
 ): Promise<ResolvedSpeech> {
-  const { speech } = input;
-  if ('url' in speech) throw new InvalidInputError(listUnsupportedUrls(input));
+  const { speech } = request.input;
   if ('text' in speech) {
     return {
       text: speech.text,
@@ -152,38 +155,28 @@ export async function resolveSpeech(
       speechUploadId: null,
       audioPath: null,
       mediaSeconds: null,
+      ...noFile,
     };
   }
-  const upload = await findUpload(deps, owner, speech.audioUploadKey);
-  const path = ['speech', 'uploadId'];
-  if (upload.kind !== 'AUDIO')
-    throw invalid(path, 'WRONG_KIND', 'This upload is not of kind AUDIO.');
-  if (upload.durationSeconds !== null && upload.durationSeconds > maxAudioSeconds) {
-    throw invalid(path, 'TOO_LONG', `The audio is longer than ${maxAudioSeconds} seconds.`);
-  }
+  const named = 'url' in speech ? speech : { uploadKey: speech.audioUploadKey };
+  const file = await resolveFile(deps, request, { name: 'speech', kind: 'AUDIO', file: named });
+  const problem = checkSpeechFile(file, ['input', 'speech', 'uploadId']);
+  if (problem !== null) throw new InvalidInputError([problem]);
   return {
     text: null,
     voice: null,
-    speechUploadId: upload.id,
-    audioPath: upload.path,
-    mediaSeconds: upload.durationSeconds,
+    speechUploadId: file.id,
+    audioPath: file.path,
+    mediaSeconds: file.durationSeconds,
+    isAwaitingFile: file.isArriving,
+    imports: file.imports,
   };
 }
 
 async function findVoice(deps: LipsyncDependencies, key: string | null | undefined) {
   if (key === undefined) return null;
   const voice = key === null ? null : await deps.voices.find(key);
-  if (voice === null)
-    throw invalid(['speech', 'script', 'voiceId'], 'UNKNOWN_ID', 'There is no such voice.');
-  return voice;
-}
-
-async function findUpload(deps: LipsyncDependencies, owner: string, key: string | null) {
-  const upload = key === null ? null : await deps.uploads.findReady(owner, key);
-  if (upload === null) throw new NotFoundError('A finished upload with this id');
-  return upload;
-}
-
-function invalid(path: string[], code: InputIssueCode, message: string): InvalidInputError {
-  return new InvalidInputError([{ path: ['input', ...path], message, code }]);
+  if (voice !== null) return voice;
+  const path = ['input', 'speech', 'script', 'voiceId'];
+  throw new InvalidInputError([{ path, message: 'There is no such voice.', code: 'UNKNOWN_ID' }]);
 }

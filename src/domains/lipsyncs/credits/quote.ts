@@ -1,7 +1,8 @@
 import { NotFoundError } from '../../../errors.ts';
 import type { CreateDependencies } from '../create/dependencies.ts';
 import { type CreateInput, checkShape } from '../create/input.ts';
-import { findVideoUpload, resolveSpeech } from '../create/resolve.ts';
+import { resolveSpeech } from '../create/resolve.ts';
+import { resolveFile } from '../create/resolve-file.ts';
 import { expectedMs } from '../progress/estimate.ts';
 import { readPastDurations } from '../progress/past-durations.ts';
 import type { CreditEstimate } from './estimate.ts';
@@ -38,10 +39,10 @@ export async function quoteLipsync(
 ): Promise<Quote> {
   const { video, speech, offPeak } = input;
   const asCreated = { ...notEstimated, video: video ?? { key: null }, speech, offPeak };
-  checkShape(asCreated, deps.webhooks);
+  checkShape(deps, asCreated);
   const [accountId, { text, mediaSeconds }] = await Promise.all([
     video === null ? null : findAccount(deps, { owner, canSeeAll }, video),
-    resolveSpeech(deps, { owner, input: withoutVoice(asCreated) }),
+    resolveSpeech(deps, { owner, input: withoutVoice(asCreated), sharedImports: new Map() }),
   ]);
   const job = { text, mediaSeconds, offPeak };
   const [estimate, durations, creditsAvailable] = await Promise.all([
@@ -63,9 +64,9 @@ async function findAccount(
   viewer: { owner: string; canSeeAll: boolean },
   video: CreateInput['video'],
 ): Promise<string | null> {
-  if ('url' in video) return null;
-  if ('uploadKey' in video) {
-    await findVideoUpload(deps, viewer.owner, video.uploadKey);
+  if (!('key' in video)) {
+    const request = { owner: viewer.owner, sharedImports: new Map() };
+    await resolveFile(deps, request, { name: 'video', kind: 'VIDEO', file: video });
     return null;
   }
   const found = video.key === null ? null : await deps.videos.findSourceAccount(viewer, video.key);

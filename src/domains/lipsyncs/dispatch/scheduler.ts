@@ -4,6 +4,7 @@ import type { LipsyncDependencies } from '../dependencies.ts';
 import { reconcileAccount, reconcileLipsync } from '../reconcile/find-job.ts';
 import { createGiveUp, freeAbandonedSlots } from '../reconcile/give-up.ts';
 import { startPolls } from '../reconcile/poll.ts';
+import { endWaits } from './awaited-files.ts';
 import { refreshCredits } from './credit-readings.ts';
 import { expireDue } from './expiry.ts';
 import { refreshExternalLoad } from './external-load.ts';
@@ -28,32 +29,18 @@ export function createScheduler(deps: LipsyncDependencies) {
   let isStopping = false;
   let unlisten: (() => Promise<void>) | null = null;
   let timer: NodeJS.Timeout | null = null;
-  const running = new Map<string, Promise<void>>();
-  const again = new Set<string>();
+  const { run, whenIdle } = createTaskRunner(deps, () => isStopping);
   const giveUpOverdue = createGiveUp(deps);
-
-  /** Runs a task. If it is running already, runs it once more afterwards: it may have missed the latest change. */
-  function run(name: string, task: () => Promise<unknown>): void {
-    if (isStopping) return;
-    if (running.has(name)) {
-      again.add(name);
-      return;
-    }
-    const done = task()
-      .then(ignore, (error: unknown) => {
-        if (!isStopping) deps.log.error({ err: error, task: name }, 'a background task failed');
-      })
-      .finally(() => {
-        running.delete(name);
-        if (again.delete(name)) run(name, task);
-      });
-    running.set(name, done);
-  }
 
   const send = () => run('dispatch', () => dispatch(deps, () => isStopping));
   const waking = createThrottle(wakeIntervalMs, send);
 
+  const endFileWaits = () => run('awaited files', () => endWaits(deps));
+  // At every tick too: the upload may have ended on another instance, or before the lip-sync was committed.
+  deps.uploads.onEnd(endFileWaits);
+
   function tick(): void {
+    endFileWaits();
     run('expire', () => expireDue(deps));
     run('free slots', () => freeAbandonedSlots(deps));
     run('take over', async () => {
@@ -89,12 +76,34 @@ export function createScheduler(deps: LipsyncDependencies) {
       waking.stop();
       await unlisten?.();
       // Not longer than this: reads from an upstream that hangs would delay the stop, and the next start repeats them.
-      await Promise.race([
-        Promise.allSettled(running.values()),
-        wait(maxStopMs, undefined, { ref: false }),
-      ]);
+      await Promise.race([whenIdle(), wait(maxStopMs, undefined, { ref: false })]);
     },
   };
+}
+
+function createTaskRunner(deps: Pick<LipsyncDependencies, 'log'>, isStopping: () => boolean) {
+  const running = new Map<string, Promise<void>>();
+  const again = new Set<string>();
+
+  /** Runs a task. If it is running already, runs it once more afterwards: it may have missed the latest change. */
+  function run(name: string, task: () => Promise<unknown>): void {
+    if (isStopping()) return;
+    if (running.has(name)) {
+      again.add(name);
+      return;
+    }
+    const done = task()
+      .then(ignore, (error: unknown) => {
+        if (!isStopping()) deps.log.error({ err: error, task: name }, 'a background task failed');
+      })
+      .finally(() => {
+        running.delete(name);
+        if (again.delete(name)) run(name, task);
+      });
+    running.set(name, done);
+  }
+
+  return { run, whenIdle: () => Promise.allSettled(running.values()) };
 }
 
 function ignore(): void {}

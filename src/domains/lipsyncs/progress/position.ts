@@ -17,7 +17,7 @@ export function createPositionReader(sql: Sql) {
     },
     /** Among the owner's waiting lip-syncs, 1 = next. Null if it does not wait. */
     async read(lipsync: Lipsync): Promise<number | null> {
-      if (lipsync.status !== 'QUEUED') return null;
+      if (lipsync.status !== 'QUEUED' || lipsync.isAwaitingFile) return null;
       return known.get(lipsync) ?? groups.run(lipsync.id);
     },
   };

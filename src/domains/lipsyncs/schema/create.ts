@@ -22,10 +22,14 @@ export const VideoInputRef = builder.inputType('LipsyncVideoInput', {
   description: 'The source video, with the person to animate: exactly one of these fields.',
   fields: (t) => ({
     videoId: t.id({ description: 'A video from `videos`, or the result of an earlier lip-sync.' }),
-    uploadId: t.id({ description: 'A finished upload of kind VIDEO.' }),
+    uploadId: t.id({
+      description:
+        'An upload of kind VIDEO that is READY or RECEIVING. The lip-sync waits for a file that is still arriving.',
+    }),
     url: t.field({
       type: 'URL',
-      description: 'The address of a video file. Not yet supported: answers `InvalidInputError`.',
+      description:
+        'The URL of a video file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not.',
     }),
   }),
 });
@@ -45,11 +49,13 @@ export const SpeechInputRef = builder.inputType('LipsyncSpeechInput', {
   fields: (t) => ({
     script: t.field({ type: ScriptInputRef, description: 'A text to be spoken.' }),
     uploadId: t.id({
-      description: 'A finished upload of kind AUDIO, at most 60 seconds long.',
+      description:
+        'An upload of kind AUDIO that is READY or RECEIVING, at most 60 seconds long. The lip-sync waits for a file that is still arriving.',
     }),
     url: t.field({
       type: 'URL',
-      description: 'The address of an audio file. Not yet supported: answers `InvalidInputError`.',
+      description:
+        'The URL of an audio file, which this server fetches as `importUpload` does. The lip-sync is QUEUED without a position until the file has arrived, and FAILED, free of charge, if it does not.',
     }),
   }),
 });
@@ -58,7 +64,10 @@ const BusyPolicyRef = builder.enumType('LipsyncBusyPolicy', {
   description: 'What to do if no account of the video service has a free slot.',
   values: {
     QUEUE: { description: 'Wait in the queue of this server, and be sent when a slot is free.' },
-    FAIL: { description: 'Answer `RateLimitedError` and create no lip-sync.' },
+    FAIL: {
+      description:
+        'Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case.',
+    },
   },
 });
 

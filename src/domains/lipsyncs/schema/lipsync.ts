@@ -80,7 +80,7 @@ const EstimateRef = builder.objectRef<Lipsync>('LipsyncEstimate').implement({
     queuePosition: t.int({
       nullable: true,
       description:
-        "The position among the caller's waiting lip-syncs; 1 = next. Null if it is not waiting.",
+        "The position among the caller's waiting lip-syncs; 1 = next. Null if it is not waiting, and while a file that it names is arriving: then no other lip-sync waits for it.",
       resolve: (lipsync, _, { services }) => services.lipsyncs.readPosition(lipsync),
     }),
   }),

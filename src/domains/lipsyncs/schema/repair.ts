@@ -1,6 +1,6 @@
-import { InvalidInputError, NotFoundError } from '../../../errors.ts';
+import { AccountPendingError, InvalidInputError, NotFoundError } from '../../../errors.ts';
 import { builder } from '../../../graphql/builder.ts';
-import { accessErrors, upstreamErrors } from '../../../graphql/errors.ts';
+import { accessErrors, answerWithin, upstreamErrors } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
 import { upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Ending, Lipsync } from '../service.ts';
@@ -135,6 +135,14 @@ const AttachSuccessRef = builder
     }),
   });
 
+const attachFailures = [
+  InvalidInputError,
+  NotFoundError,
+  AccountPendingError,
+  ...upstreamErrors,
+  ...accessErrors,
+];
+
 builder.mutationField('attachLipsyncJob', (t) =>
   t.field({
     type: AttachSuccessRef,
@@ -147,18 +155,19 @@ builder.mutationField('attachLipsyncJob', (t) =>
       input: t.arg({ type: AttachInputRef, required: true, description: 'Which, and its job.' }),
     },
     errors: {
-      types: [InvalidInputError, NotFoundError, ...upstreamErrors, ...accessErrors],
+      types: attachFailures,
       union: {
         ...forAdmins,
         name: 'AttachLipsyncJobResult',
         description: 'The lip-sync with its job, or why it has none.',
       },
     },
-    resolve: async (_, { input }, { services }) => ({
-      lipsync: await services.lipsyncs.attachJob({
+    resolve: async (_, { input }, { services }) => {
+      const attachment = services.lipsyncs.attachJob({
         id: keyOf('Lipsync', input.id) ?? '',
         upstreamVideoId: input.upstreamVideoId,
-      }),
-    }),
+      });
+      return { lipsync: await answerWithin(attachFailures, attachment) };
+    },
   }),
 );

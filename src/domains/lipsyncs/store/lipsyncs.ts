@@ -25,6 +25,8 @@ export type LipsyncRow = {
   /** The upload of `audioPath`. Null for a text. */
   speechUploadId: string | null;
   mediaSeconds: number | null;
+  /** QUEUED, and a file that it names has not arrived: it has no position and can't be sent. */
+  isAwaitingFile: boolean;
   keepOriginalSound: boolean | null;
   offPeak: boolean;
   maxJobs: number | null;
@@ -130,7 +132,11 @@ export async function lockOwnLipsync(
 
 /** Null if the lip-sync is not QUEUED any more or another transaction holds the row. */
 export async function lockWaitingLipsync(tx: Sql, id: string): Promise<Lipsync | null> {
-  return selectOne(tx, "where id = $1 and status = 'QUEUED' for update skip locked", [id]);
+  return selectOne(
+    tx,
+    "where id = $1 and status = 'QUEUED' and not is_awaiting_file for update skip locked",
+    [id],
+  );
 }
 
 /** Writes no event: use `changeStatus` for every change that subscribers must see. */

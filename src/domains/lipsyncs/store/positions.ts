@@ -13,7 +13,7 @@ const positionsOf = (owners: string) =>
        partition by owner order by queue_order rows between unbounded preceding and 1 preceding
      ))::int as position
    from lipsyncs
-   where ${owners} and status = 'QUEUED'`;
+   where ${owners} and status = 'QUEUED' and not is_awaiting_file`;
 
 /** The position of each among its owner's waiting lip-syncs, 1 = next. Ids that do not wait are left out. */
 export async function readPositions(
@@ -30,7 +30,7 @@ export async function readPositions(
 }
 
 export async function readPosition(sql: Sql, lipsync: Lipsync): Promise<number | null> {
-  if (lipsync.status !== 'QUEUED') return null;
+  if (lipsync.status !== 'QUEUED' || lipsync.isAwaitingFile) return null;
   return (await readPositions(sql, [lipsync.id])).get(lipsync.id) ?? null;
 }
 

@@ -47,7 +47,9 @@ export async function findSubmittingAccounts(
 }
 
 export async function hasWaiting(sql: Sql): Promise<boolean> {
-  const rows = await sql.query("select 1 from lipsyncs where status = 'QUEUED' limit 1");
+  const rows = await sql.query(
+    "select 1 from lipsyncs where status = 'QUEUED' and not is_awaiting_file limit 1",
+  );
   return rows.length > 0;
 }
 
@@ -63,7 +65,7 @@ export async function hasWaitingFor(
   { withSlot, forOffPeak }: { withSlot: Target; forOffPeak: Target },
 ): Promise<boolean> {
   const rows = await sql.query(
-    `select 1 from lipsyncs where status = 'QUEUED' and (
+    `select 1 from lipsyncs where status = 'QUEUED' and not is_awaiting_file and (
        (not off_peak and account_id = any($1::text[])) or (not off_peak and account_id is null and $2)
        or (off_peak and account_id = any($3::text[])) or (off_peak and account_id is null and $4)
      ) limit 1`,
@@ -72,7 +74,10 @@ export async function hasWaitingFor(
   return rows.length > 0;
 }
 
-/** How many lip-syncs of an owner wait, and how many of those were never sent: the place of the next one is behind these. */
+/**
+ * How many lip-syncs of an owner wait, and how many of those could be sent and never were: the place of the next one is behind
+ * these.
+ */
 export type OwnWaiting = { count: number; neverSent: number };
 
 export type Waiting = { ofAll: number; ofOwners: Map<string, OwnWaiting> };
@@ -112,7 +117,7 @@ export async function readNextOfEachOwner(
        select distinct on (owner, account_id, off_peak, max_jobs, estimated_credits)
          id, owner, account_id, off_peak, max_jobs, estimated_credits, queue_order
        from lipsyncs
-       where status = 'QUEUED' and (not_before is null or not_before <= $1)
+       where status = 'QUEUED' and not is_awaiting_file and (not_before is null or not_before <= $1)
          and (expires_at is null or expires_at > $1)
        order by owner, account_id, off_peak, max_jobs, estimated_credits, queue_order
      ), running as (

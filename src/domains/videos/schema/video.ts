@@ -40,8 +40,16 @@ export const VideoRef = builder.loadableNode('Video', {
       type: 'URL',
       nullable: true,
       description:
-        'The URL of the MP4. Null unless the video is COMPLETED, and after its deletion.',
+        'The URL of the MP4 at the video service, which may stop working: `permanentUrl` lasts. Null unless the video is COMPLETED, and after its deletion.',
       resolve: ({ status, url }) => (status === 'COMPLETED' ? url : null),
+    }),
+    permanentUrl: t.field({
+      type: 'URL',
+      nullable: true,
+      description:
+        'A URL of this server that redirects to where the MP4 is now, for links that must last. Whoever has it can fetch the video, without signing in. Null unless the video is COMPLETED, after its deletion, and where the operator has switched it off.',
+      resolve: ({ key, status, url }, _, { services }) =>
+        status === 'COMPLETED' && url !== null ? services.videos.permanentUrlOf(key) : null,
     }),
     posterUrl: t.expose('posterUrl', {
       type: 'URL',

@@ -234,16 +234,16 @@ describe('refuses', () => {
       'NOT_ALLOWED',
     ],
     [
-      'a video by its URL, which is not supported yet',
-      () => ({ video: { url: 'https://videos.example/one.mp4' } }),
+      'a video by a URL of this network',
+      () => ({ video: { url: 'http://10.0.0.1/one.mp4' } }),
       at('video', 'url'),
-      'NOT_SUPPORTED',
+      'NOT_ALLOWED',
     ],
     [
-      'a sound by its URL, which is not supported yet',
-      () => ({ speech: { url: 'https://sounds.example/one.mp3' } }),
+      'a sound by a URL with a password',
+      () => ({ speech: { url: 'https://user:secret@sounds.example/one.mp3' } }),
       at('speech', 'url'),
-      'NOT_SUPPORTED',
+      'INVALID_FORMAT',
     ],
   ];
 

@@ -118,7 +118,7 @@ const routerChecks: Share = {
   atOnce: true,
   answer: { status: 429, code: 'QUOTA_EXCEEDED' },
   async open(onEnd) {
-    const env = { ...owners.env, WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1/32' };
+    const env = { ...owners.env, OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1/32' };
     const app = await startTestApp({ env });
     onEnd(app.stop);
     const checks = new Map<string, () => void>();

@@ -1,9 +1,18 @@
 import { isIP } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createAddressRules, hostOf } from '../../../src/domains/webhooks/address-rules.ts';
+import { createAddressRules, hostOf } from '../../src/outbound/address-rules.ts';
 import { publicHosts, refusedHosts, refusedUrls } from './address-table.ts';
 
-const rules = createAddressRules([]);
+/** The rules, with the message of a rejection. Both uses of the guard, webhooks and imports, name their own field. */
+function openRules(allowed: readonly string[]) {
+  const rules = createAddressRules(allowed);
+  return {
+    ...rules,
+    checkUrl: (url: string, name = 'callbackUrl') => rules.checkUrl(url, name)?.message ?? null,
+  };
+}
+
+const rules = openRules([]);
 
 const rows = Object.entries(refusedHosts).flatMap(([trick, hosts]) =>
   hosts.map(([host, resolvesTo]) => ({ trick, host, resolvesTo })),
@@ -23,10 +32,8 @@ describe('keeps out', () => {
 
   it.each(rows)('$trick: $host, $resolvesTo', ({ host }) => {
     for (const scheme of ['http', 'https', 'HTTP']) {
-      expect(rules.checkUrl(`${scheme}://${host}/hook`)).toMatchObject({
-        code: 'NOT_ALLOWED',
-        message: expect.stringContaining('public internet'),
-      });
+      expect(rules.checkUrl(`${scheme}://${host}/hook`)).toMatch(/public internet/);
+      expect(rules.checkUrl(`${scheme}://${host}/a.mp3`, 'url')).toMatch(/^url must point/);
       expect(rules.checkUrl(`${scheme}://${host}:8443/?to=https://example.com`)).not.toBeNull();
     }
   });
@@ -36,7 +43,7 @@ describe('keeps out', () => {
   });
 
   it.each(refusedUrls)('%s: %s', (url) => {
-    expect(rules.checkUrl(url)?.message).toMatch(/^callbackUrl /);
+    expect(rules.checkUrl(url)).toMatch(/^callbackUrl /);
   });
 
   it('text that is not an IP address', () => {
@@ -47,12 +54,9 @@ describe('keeps out', () => {
 
   it('cloud metadata services, also if their networks are allowed', () => {
     const names = (refusedHosts['metadata by name'] ?? []).map(([host]) => addressOf(host));
-    const open = createAddressRules(['0.0.0.0/0', '::/0', 'metadata.example', ...names]);
+    const open = openRules(['0.0.0.0/0', '::/0', 'metadata.example', ...names]);
     for (const name of names) {
-      expect(open.checkUrl(`http://${name}/`)).toMatchObject({
-        code: 'NOT_ALLOWED',
-        message: expect.stringContaining('public internet'),
-      });
+      expect(open.checkUrl(`http://${name}/`)).toMatch(/public internet/);
       expect(open.isAllowed(name, '10.0.0.1')).toBe(false);
     }
     for (const address of [
@@ -74,7 +78,7 @@ describe('works', () => {
   });
 
   it('allows the configured networks, addresses and names, and no others', () => {
-    const own = createAddressRules(['10.1.0.0/16', '127.0.0.1', 'fd12::/32', 'Hook.Intranet.']);
+    const own = openRules(['10.1.0.0/16', '127.0.0.1', 'fd12::/32', 'Hook.Intranet.']);
     for (const host of ['10.1.2.3', '127.0.0.1', '[::ffff:10.1.2.3]', '[fd12::7]', 'localhost']) {
       expect(own.checkUrl(`http://${host}/`)).toBeNull();
     }

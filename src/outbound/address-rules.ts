@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import type { InputIssue } from '../../errors.ts';
+import type { InputIssue } from '../errors.ts';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Network = [Address, number];
@@ -8,12 +8,16 @@ type Network = [Address, number];
 export type UrlProblem = Pick<InputIssue, 'code' | 'message'>;
 
 /**
- * Decides which hosts webhooks can be sent to. Two checks: one of the URL when a lip-sync is created, and one of the
- * resolved address when the connection is made, because a host name reveals nothing until it is resolved.
+ * Decides which hosts this server connects to for a caller. Two checks: one of the URL when the caller names it, and one of
+ * the resolved address when the connection is made, because a host name reveals nothing until it is resolved.
  */
 export type AddressRules = {
-  /** Null if the URL is accepted, otherwise what is wrong with it, for the caller. Does not resolve host names. */
-  checkUrl(url: string): UrlProblem | null;
+  /**
+   * Null if the URL is accepted, otherwise what is wrong with it, for the caller. Does not resolve host names.
+   *
+   * @param name the input field, for the message
+   */
+  checkUrl(url: string, name: string): UrlProblem | null;
   /** @param host as `hostOf` returns it @param address the resolved address of the connection */
   isAllowed(host: string, address: string): boolean;
   /** Whether the host is one of the names that are allowed although they are not public. */
@@ -21,19 +25,18 @@ export type AddressRules = {
 };
 
 const maxUrlLength = 2048;
-const invalidUrl: UrlProblem = {
+const invalidUrl = (name: string): UrlProblem => ({
   code: 'INVALID_FORMAT',
-  message:
-    'callbackUrl must be an http or https URL of at most 2048 characters, without credentials.',
-};
-const notPublic: UrlProblem = {
+  message: `${name} must be an http or https URL of at most 2048 characters, without credentials.`,
+});
+const notPublic = (name: string): UrlProblem => ({
   code: 'NOT_ALLOWED',
-  message: 'callbackUrl must point to a server on the public internet.',
-};
+  message: `${name} must point to a server on the public internet.`,
+});
 
 /**
  * Metadata services of clouds, which give credentials to any process that asks. Always blocked, also if
- * WEBHOOK_ALLOWED_NETWORKS contains them: some are public addresses, and one lies in a network that intranets use.
+ * OUTBOUND_ALLOWED_NETWORKS contains them: some are public addresses, and one lies in a network that intranets use.
  */
 const metadataNetworks = [
   // AWS, Google, Azure and most other clouds; also the credentials of AWS containers.
@@ -82,15 +85,15 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
   return {
     isAllowed,
     isAllowedName: (host) => names.has(host),
-    checkUrl(text) {
+    checkUrl(text, name) {
       const url = parseUrl(text);
-      if (url === null) return invalidUrl;
+      if (url === null) return invalidUrl(name);
       const host = hostOf(url);
-      if (metadataNames.has(host)) return notPublic;
-      // localhost and its subdomains are loopback on every machine. Other names are resolved when the webhook is sent.
+      if (metadataNames.has(host)) return notPublic(name);
+      // localhost and its subdomains are loopback on every machine. Other names are resolved when the connection is made.
       const hosts = /^(.+\.)?localhost$/.test(host) ? ['127.0.0.1', '::1'] : [host];
       const isName = hosts.every((address) => isIP(address) === 0);
-      return isName || hosts.some((address) => isAllowed(host, address)) ? null : notPublic;
+      return isName || hosts.some((address) => isAllowed(host, address)) ? null : notPublic(name);
     },
   };
 }

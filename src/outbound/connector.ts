@@ -1,6 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import { connectOnce } from '../../upstream/connection.ts';
+import { connectOnce } from '../upstream/connection.ts';
 import type { AddressRules } from './address-rules.ts';
 import type { Resolve } from './resolve.ts';
 
@@ -9,7 +9,7 @@ export class NoPublicAddressError extends Error {
   override readonly name = 'NoPublicAddressError';
 
   constructor() {
-    super('The host has no address that webhooks can be sent to.');
+    super('The host has no address that this server connects to for callers.');
   }
 }
 
@@ -17,15 +17,15 @@ export type ConnectorOptions = {
   rules: AddressRules;
   timeoutMs: number;
   resolve: Resolve;
-  /** Ends the attempt, and with it the DNS queries. */
+  /** Ends the request, and with it the DNS queries. */
   signal: AbortSignal;
 };
 
 /**
- * The connector of one attempt. The resolved address is checked inside the lookup of the connection itself: with a
+ * The connector of one request. The resolved address is checked inside the lookup of the connection itself: with a
  * separate check, DNS rebinding could return a public address to the check and a private one to the connection.
  */
-export function createWebhookConnector(options: ConnectorOptions): buildConnector.connector {
+export function createGuardedConnector(options: ConnectorOptions): buildConnector.connector {
   const { rules, timeoutMs: timeout } = options;
   const lookup: LookupFunction = (name, { all }, done) => {
     void resolveAllowed(options, name).then((addresses) => {

@@ -1,9 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createHostResolver } from '../../../src/domains/webhooks/resolve.ts';
+import { createHostResolver } from '../../src/outbound/resolve.ts';
+import { openReceiver } from '../domains/webhooks/webhook-receiver.ts';
+import {
+  isFinished,
+  startWebhooks,
+  type TestWebhookOptions,
+} from '../domains/webhooks/webhook-service.ts';
 import { type DnsQuery, openDnsServer } from './dns-server.ts';
-import { openReceiver } from './webhook-receiver.ts';
-import { isFinished, startWebhooks, type TestWebhookOptions } from './webhook-service.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

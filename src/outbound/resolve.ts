@@ -18,7 +18,7 @@ const queryOptions = { timeout: 2_000, tries: 3 };
 
 /**
  * How long the second address family is waited for once the first has an answer. A DNS server that ignores AAAA queries would
- * otherwise use up the time of the attempt.
+ * otherwise use up the time of the request.
  */
 const secondFamilyMs = 1_000;
 

@@ -1,0 +1,44 @@
+import { open } from 'node:fs/promises';
+import type { WavWriter } from './wav-writer.ts';
+
+const pieceBytes = 256 * 1024;
+
+/** Where a CAF file has the name of its codec: its first chunk is the description. */
+const codecAt = { position: 28, bytes: 4 };
+
+type PieceDecoder = {
+  decode(data: Uint8Array): { channelData: Float32Array[]; sampleRate: number };
+};
+
+/** Decodes an AIFF, AIFF-C or CAF file of uncompressed sound piece by piece. */
+export async function decodeAppleFile(
+  path: string,
+  format: 'AIFF' | 'CAF',
+  writer: WavWriter,
+): Promise<void> {
+  const decoder: PieceDecoder =
+    format === 'AIFF'
+      ? (await import('@audio/decode-aiff')).decoder()
+      : (await import('@audio/decode-caf')).decoder();
+  await using file = await open(path);
+  const buffer = Buffer.alloc(pieceBytes);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, pieceBytes);
+    if (bytesRead === 0) return;
+    const { channelData, sampleRate } = decoder.decode(
+      new Uint8Array(buffer.subarray(0, bytesRead)),
+    );
+    if (!(await writer.write(channelData, sampleRate))) return;
+  }
+}
+
+export async function readCafCodec(path: string): Promise<string> {
+  await using file = await open(path);
+  const { buffer } = await file.read(
+    Buffer.alloc(codecAt.bytes),
+    0,
+    codecAt.bytes,
+    codecAt.position,
+  );
+  return buffer.toString('latin1');
+}

@@ -1,0 +1,174 @@
+import {
+  AdtsInputFormat,
+  AdtsOutputFormat,
+  AudioSampleSink,
+  BufferTarget,
+  EncodedAudioPacketSource,
+  EncodedPacketSink,
+  FilePathSource,
+  FlacInputFormat,
+  FlacOutputFormat,
+  Input,
+  type InputAudioTrack,
+  MatroskaInputFormat,
+  Mp3InputFormat,
+  Mp3OutputFormat,
+  Mp4InputFormat,
+  OggInputFormat,
+  OggOutputFormat,
+  Output,
+  type OutputFormat,
+  QuickTimeInputFormat,
+  WaveInputFormat,
+  WebMInputFormat,
+} from 'mediabunny';
+import { decodeAlacInMp4 } from './decode-alac.ts';
+import { decodeOpus } from './decode-opus.ts';
+import { decodeVorbis } from './decode-vorbis.ts';
+import { decodeWithFfmpeg } from './ffmpeg.ts';
+import { findFirstPacket } from './first-packet.ts';
+import {
+  maxPaddingSeconds,
+  type Planes,
+  type SoundWindow,
+  UnreadableSound,
+  type WavWriter,
+} from './wav-writer.ts';
+
+/** Not `ALL_FORMATS`: playlists refer to other files. */
+const formats = [
+  new Mp4InputFormat(),
+  new QuickTimeInputFormat(),
+  new WebMInputFormat(),
+  new MatroskaInputFormat(),
+  new OggInputFormat(),
+  new WaveInputFormat(),
+  new FlacInputFormat(),
+  new AdtsInputFormat(),
+  new Mp3InputFormat(),
+];
+
+/** The packets of a window, much more than a minute of any compressed sound. */
+const maxPacketBytes = 96 * 1024 ** 2;
+
+export class VideoFile extends Error {}
+
+/** The packets of a compressed sound, without the container that they came in, as a stream that a decoder reads. */
+const streams = {
+  aac: () => new AdtsOutputFormat(),
+  vorbis: () => new OggOutputFormat(),
+  flac: () => new FlacOutputFormat(),
+  mp3: () => new Mp3OutputFormat(),
+} satisfies Record<string, () => OutputFormat>;
+
+type StreamCodec = keyof typeof streams;
+
+/**
+ * Decodes the sound of an MP4, WebM, OGG, FLAC, ADTS, WAV or MP3 file.
+ */
+export async function decodeContainer(
+  path: string,
+  window: SoundWindow,
+  writer: WavWriter,
+): Promise<void> {
+  const input = new Input({ source: new FilePathSource(path), formats });
+  try {
+    if ((await input.getPrimaryVideoTrack()) !== null) throw new VideoFile();
+    const track = await input.getPrimaryAudioTrack();
+    if (track === null) throw new UnreadableSound();
+    const codec = await track.getCodec();
+    if (codec === null && (await track.getInternalCodecId()) === 'alac') {
+      await decodeAlacInMp4(path, track, writer);
+    } else if (codec === null) {
+      throw new UnreadableSound();
+    } else if (codec === 'opus') {
+      await decodeOpus(track, window, writer);
+    } else if (codec in streams) {
+      await decodeStream({ track, codec: codec as StreamCodec }, window, writer);
+    } else {
+      await decodePcm(track, window, writer);
+    }
+  } finally {
+    input.dispose();
+  }
+}
+
+async function decodePcm(
+  track: InputAudioTrack,
+  { startSeconds }: SoundWindow,
+  writer: WavWriter,
+): Promise<void> {
+  const origin = Math.max(0, await track.getFirstTimestamp());
+  let at: number | undefined;
+  for await (const sample of new AudioSampleSink(track).samples(origin + startSeconds)) {
+    at ??= sample.timestamp - origin;
+    const planes = Array.from({ length: sample.numberOfChannels }, (_, planeIndex) => {
+      const plane = new Float32Array(sample.numberOfFrames);
+      sample.copyTo(plane, { planeIndex, format: 'f32-planar' });
+      return plane;
+    });
+    const { sampleRate } = sample;
+    sample.close();
+    if (!(await writer.write(planes, sampleRate, at))) return;
+  }
+}
+
+async function decodeStream(
+  { track, codec }: { track: InputAudioTrack; codec: StreamCodec },
+  window: SoundWindow,
+  writer: WavWriter,
+): Promise<void> {
+  const origin = Math.max(0, await track.getFirstTimestamp());
+  const begin = origin + window.startSeconds;
+  const end = begin + window.maxSeconds + maxPaddingSeconds;
+  const stream = await copyPackets(track, codec, { begin, end });
+  const { planes, rate } =
+    codec === 'vorbis'
+      ? await decodeVorbis(stream.bytes)
+      : await decodeWithFfmpeg(stream.bytes, stream.seconds + 1);
+  // Packets can decode to more than the container says is sound: the last one is filled up.
+  const frames = stream.isAtEnd ? Math.round(stream.seconds * rate) : Number.POSITIVE_INFINITY;
+  const cut: Planes = planes.map((plane) => plane.subarray(0, frames));
+  await writer.write(cut, rate, stream.beginsAt - origin);
+}
+
+/** Copies the packets of a part of the track, and says which part they are. */
+async function copyPackets(
+  track: InputAudioTrack,
+  codec: StreamCodec,
+  { begin, end }: { begin: number; end: number },
+) {
+  const decoderConfig = await track.getDecoderConfig();
+  const sink = new EncodedPacketSink(track);
+  const first = await findFirstPacket(sink, begin);
+  if (decoderConfig === null) throw new UnreadableSound();
+  const target = new BufferTarget();
+  const output = new Output({ format: streams[codec](), target });
+  const source = new EncodedAudioPacketSource(codec);
+  output.addAudioTrack(source);
+  await output.start();
+  // FFmpeg drops the first frame of an ADTS stream, so that frame is sent twice.
+  const repeatedSeconds = codec === 'aac' ? first.duration : 0;
+  if (repeatedSeconds > 0) await source.add(first.clone({ timestamp: 0 }), { decoderConfig });
+  let bytes = 0;
+  let endsAt = first.timestamp;
+  let isAtEnd = true;
+  for await (const packet of sink.packets(first)) {
+    bytes += packet.byteLength;
+    if (bytes > maxPacketBytes) throw new UnreadableSound();
+    await source.add(
+      packet.clone({ timestamp: packet.timestamp - first.timestamp + repeatedSeconds }),
+      {
+        decoderConfig,
+      },
+    );
+    endsAt = Math.max(endsAt, packet.timestamp + packet.duration);
+    isAtEnd = packet.timestamp < end;
+    if (!isAtEnd) break;
+  }
+  source.close();
+  await output.finalize();
+  if (target.buffer === null || bytes === 0) throw new UnreadableSound();
+  const beginsAt = first.timestamp;
+  return { bytes: target.buffer, beginsAt, seconds: endsAt - beginsAt, isAtEnd };
+}

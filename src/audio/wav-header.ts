@@ -1,0 +1,125 @@
+/** What the head of a WAV says, and where it says it. */
+export type WavHeader = {
+  /** RF64 and BW64: the sizes are in a chunk of their own. */
+  isLarge: boolean;
+  /** Of the samples: 1 = PCM, 3 = float, 6 = A-law, 7 = µ-law; others are compressed. */
+  formatTag: number;
+  sampleRate: number;
+  /** Bytes of one sample of all channels. */
+  blockAlign: number;
+  riffBytes: number;
+  dataBytes: number;
+  /** Where the samples begin; the four bytes before it are `dataBytes`. */
+  dataAt: number;
+};
+
+const pcmTags: ReadonlySet<number> = new Set([1, 3, 6, 7]);
+const extensibleTag = 0xfffe;
+
+/** Of WAVE_FORMAT_EXTENSIBLE, the longest of the formats. */
+const formatBytes = 40;
+
+/** Where WAVE_FORMAT_EXTENSIBLE has the format, as the first part of a GUID. */
+const subFormatAt = 24;
+
+/** Samples that every decoder reads without a codec. */
+export function isUncompressed({ formatTag }: WavHeader): boolean {
+  return pcmTags.has(formatTag);
+}
+
+/** True if the bytes begin like a WAV, also one that is larger than 4 GB. */
+export function isWav(bytes: Uint8Array): boolean {
+  const text = latin1(bytes, 0, 12);
+  return /^(RIFF|RF64|BW64)/.test(text) && text.endsWith('WAVE');
+}
+
+/**
+ * Parses the head of a WAV. No library that is used here says where the sizes stand, which is needed to correct them in a
+ * file that streams through.
+ *
+ * @returns `incomplete` if more bytes are needed to find the samples; null if the bytes are no WAV
+ */
+export function parseWavHeader(bytes: Uint8Array): WavHeader | 'incomplete' | null {
+  if (!isWav(bytes)) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let format: WavFormat | 'incomplete' | null = null;
+  for (let at = 12; at + 8 <= bytes.byteLength; at = nextChunk(view, at)) {
+    const name = latin1(bytes, at, at + 4);
+    if (name === 'fmt ') format = parseFormat(view, at + 8, view.getUint32(at + 4, true));
+    if (name === 'data' && format === null) return null;
+    if (name === 'data' && format !== null && format !== 'incomplete') {
+      const isLarge = latin1(bytes, 0, 4) !== 'RIFF';
+      const riffBytes = view.getUint32(4, true);
+      const dataBytes = view.getUint32(at + 4, true);
+      return { ...format, isLarge, riffBytes, dataBytes, dataAt: at + 8 };
+    }
+  }
+  return 'incomplete';
+}
+
+/** Chunks begin at even positions. */
+function nextChunk(view: DataView, at: number): number {
+  const size = view.getUint32(at + 4, true);
+  return at + 8 + size + (size % 2);
+}
+
+type WavFormat = Pick<WavHeader, 'formatTag' | 'sampleRate' | 'blockAlign'>;
+
+function parseFormat(view: DataView, at: number, size: number): WavFormat | 'incomplete' | null {
+  if (size < 16) return null;
+  if (at + Math.min(size, formatBytes) > view.byteLength) return 'incomplete';
+  const tag = view.getUint16(at, true);
+  const isExtensible = tag === extensibleTag && size >= subFormatAt + 2;
+  const formatTag = isExtensible ? view.getUint16(at + subFormatAt, true) : tag;
+  const sampleRate = view.getUint32(at + 4, true);
+  const blockAlign = view.getUint16(at + 12, true);
+  const isPossible = view.getUint16(at + 2, true) > 0 && sampleRate > 0 && blockAlign > 0;
+  return isPossible ? { formatTag, sampleRate, blockAlign } : null;
+}
+
+/** The least that streaming writers put where they do not know the size: 0xFFFFFFFF, 0x7FFFFFFF, 2,000,000,000, all with or without the header. */
+const leastPlaceholder = 2_000_000_000 - 4_096;
+
+/**
+ * The size of the samples, from the header or, if it has a placeholder, from the length of the file.
+ *
+ * @param fileBytes null = unknown
+ * @returns null if only the length of the file would tell; `truncated` if the file ends before its samples do
+ */
+export function measureData(
+  header: WavHeader,
+  fileBytes: number | null,
+): number | 'truncated' | null {
+  const { dataBytes, dataAt, blockAlign } = header;
+  const isPlaceholder = dataBytes === 0 || dataBytes >= leastPlaceholder;
+  if (fileBytes === null) return isPlaceholder ? null : dataBytes;
+  const available = fileBytes - dataAt;
+  if (isPlaceholder && (dataBytes === 0 || dataBytes > available)) {
+    return Math.max(0, available - (available % blockAlign));
+  }
+  return dataBytes > available ? 'truncated' : dataBytes;
+}
+
+/**
+ * The head of the file with the sizes that it really has. The bytes of a correct head are returned as they are.
+ *
+ * @param fileBytes null = unknown, then the header's own size of the file stays
+ */
+export function correctSizes(
+  head: Uint8Array,
+  header: WavHeader,
+  { dataBytes, fileBytes }: { dataBytes: number; fileBytes: number | null },
+): Uint8Array {
+  const isRiffWrong =
+    fileBytes !== null && (header.riffBytes + 8 > fileBytes || header.riffBytes < header.dataAt);
+  if (dataBytes === header.dataBytes && !isRiffWrong) return head;
+  const corrected = Uint8Array.from(head);
+  const view = new DataView(corrected.buffer);
+  view.setUint32(header.dataAt - 4, dataBytes, true);
+  if (fileBytes !== null) view.setUint32(4, fileBytes - 8, true);
+  return corrected;
+}
+
+function latin1(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.subarray(from, to)).toString('latin1');
+}

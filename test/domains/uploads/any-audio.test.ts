@@ -1,0 +1,275 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readWav } from '../../support/wav.ts';
+import { openUploadHarness, put, type UploadHarness } from './upload-harness.ts';
+import { chunk, encodeWav } from './wav-layouts.ts';
+
+const speech = readFileSync(new URL('../../../src/demo-media/speech.mp3', import.meta.url));
+const video = readFileSync(new URL('../../../src/sandbox/media/source-1.mp4', import.meta.url));
+const sound = (name: string) => readFileSync(new URL(`./sounds/${name}`, import.meta.url));
+
+let harness: UploadHarness;
+beforeAll(async () => {
+  harness = await openUploadHarness();
+});
+afterAll(() => harness.close());
+
+type Clip = { startSeconds?: number; durationSeconds?: number };
+
+async function send(
+  bytes: Uint8Array,
+  options: {
+    contentType?: string;
+    clip?: Clip | undefined;
+    isStreamed?: boolean;
+    size?: number;
+  } = {},
+) {
+  const { contentType = 'audio/wav', clip, isStreamed = false, size } = options;
+  const input = { kind: 'AUDIO', contentType, clip, size } as const;
+  const { upload, uploadUrl } = await harness.create(input);
+  const answer = await put(uploadUrl, isStreamed ? inPieces(bytes) : bytes);
+  return { answer, id: upload.id, row: await harness.find(upload.id) };
+}
+
+/** Without a content-length. */
+async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += 5_000) yield bytes.subarray(at, at + 5_000);
+}
+
+const tagged = (tagBytes: number, mp3: Uint8Array) => {
+  const tag = Buffer.alloc(10 + tagBytes);
+  tag.write('ID3\x04\x00\x00', 'latin1');
+  for (let at = 0; at < 4; at += 1) tag[6 + at] = (tagBytes >> (7 * (3 - at))) & 0x7f;
+  return Buffer.concat([tag, mp3]);
+};
+
+/** Within the last frame, which encoders fill up. */
+const closeTo = (seconds: number) => expect.closeTo(seconds, 1);
+
+describe('works', () => {
+  it.each([
+    ['a voice memo of a phone', 'voicememo.m4a', 'audio/mp4', 2],
+    ['a recording of a browser, without a duration', 'recorder.webm', 'audio/webm', 2],
+    ['AAC in a fragmented MP4', 'fragmented.mp4', 'audio/mp4', 1.064],
+    ['AAC in stereo', 'stereo.m4a', 'audio/mp4', 1],
+    ['AAC in a QuickTime file', 'sound.mov', 'audio/mp4', 1],
+    ['AAC as ADTS', 'sound.aac', 'audio/aac', 1.088],
+    ['Opus in OGG', 'opus.ogg', 'audio/ogg', 1],
+    ['Opus in MP4', 'opus.mp4', 'audio/mp4', 1],
+    ['Vorbis in OGG', 'vorbis.ogg', 'audio/ogg', 1],
+    ['Vorbis in WebM', 'vorbis.webm', 'audio/webm', 1],
+    ['FLAC', 'sound.flac', 'audio/flac', 1],
+    ['AIFF', 'pcm.aiff', 'audio/aiff', 1],
+    ['PCM in CAF', 'pcm.caf', 'audio/x-caf', 1],
+    ['µ-law in CAF', 'mulaw.caf', 'audio/x-caf', 1],
+    ['ALAC in CAF', 'alac.caf', 'audio/x-caf', 1],
+    ['ALAC in MP4', 'alac.m4a', 'audio/mp4', 1],
+  ])('decodes %s and sends it as WAV', async (...[, name, contentType, seconds]) => {
+    const bytes = sound(name);
+    const { answer, id, row } = await send(bytes, { contentType });
+    expect(answer).toMatchObject({ status: 200, durationSeconds: closeTo(seconds) });
+    expect(row).toMatchObject({
+      contentType,
+      storedContentType: 'audio/wav',
+      size: bytes.byteLength,
+      durationSeconds: answer.durationSeconds,
+    });
+    const received = readWav(await harness.received(id));
+    expect(received.seconds).toBeCloseTo(answer.durationSeconds ?? 0, 2);
+    if (name !== 'voicememo.m4a' && name !== 'recorder.webm') {
+      // Encoders surround the tone with silence and noise.
+      expect(received.hertz).toBeGreaterThan(405);
+      expect(received.hertz).toBeLessThan(455);
+    }
+    expect(received.channels).toBe(name === 'stereo.m4a' ? 2 : 1);
+  });
+
+  it.each([
+    ['WAV', encodeWav()],
+    ['WAV of 8 bits', encodeWav({ bits: 8 })],
+    ['WAV of 24 bits', encodeWav({ bits: 24 })],
+    ['WAV of 32 bits', encodeWav({ bits: 32, channels: 2 })],
+    ['WAV of floats', encodeWav({ tag: 3, bits: 32 })],
+    ['WAV of large floats', encodeWav({ tag: 3, bits: 64 })],
+    ['WAV with µ-law', encodeWav({ tag: 7, bits: 8, sampleRate: 8_000 })],
+    ['WAV with the extensible format', encodeWav({ isExtensible: true, bits: 24, channels: 2 })],
+    ['WAV with other chunks', encodeWav({ extra: chunk('LIST', Buffer.alloc(9_001)) })],
+    ['WAV with chunks after the samples', Buffer.concat([encodeWav(), chunk('id3 ', speech)])],
+  ])('sends %s as it is', async (_, bytes) => {
+    const { answer, id, row } = await send(bytes);
+    expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+    expect(row).toMatchObject({ contentType: 'audio/wav', storedContentType: 'audio/wav' });
+    expect((await harness.received(id)).equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ['MP3', speech, 1],
+    ['MP3 without a Xing header', sound('plain.mp3'), 1],
+    ['MP3 with a cover of 12 MB', tagged(12 * 1024 ** 2, speech), 1],
+    ['MP3 with two tags', tagged(20_000, tagged(30_000, speech)), 1],
+    ['MP3 that is two files in one', Buffer.concat([speech, speech]), 2],
+  ])('sends %s as it is, and knows its duration', async (name, bytes, times) => {
+    const { answer, id, row } = await send(bytes, { contentType: 'audio/mpeg' });
+    const plain = await send(speech, { contentType: 'audio/mpeg' });
+    const once = name.includes('Xing') ? 1.05 : (plain.answer.durationSeconds ?? 0);
+    expect(answer.status).toBe(200);
+    expect(answer.durationSeconds).toBeCloseTo(once * times, 0);
+    expect(row).toMatchObject({ contentType: 'audio/mpeg', storedContentType: 'audio/mpeg' });
+    expect((await harness.received(id)).equals(bytes)).toBe(true);
+  });
+
+  it('decodes an RF64, which few readers know', async () => {
+    const { answer, id } = await send(encodeWav({ container: 'RF64' }));
+    expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+    expect(readWav(await harness.received(id))).toMatchObject({ seconds: 1, sampleRate: 16_000 });
+  });
+
+  describe.each([
+    ['with a known length', false],
+    ['without a length', true],
+  ])('a streamed WAV %s', (_, isStreamed) => {
+    it.each([
+      ['0xFFFFFFFF', 0xffffffff, 0xffffffff],
+      ['0x7FFFFFFF', 0x7fffffff, 0x7fffffff - 36],
+      ['2,000,000,000', 2_000_000_036, 2_000_000_000],
+      ['0', 0, 0],
+    ])('gets its real sizes instead of %s', async (__, riff, data) => {
+      const { answer, id } = await send(encodeWav({ claims: { riff, data } }), { isStreamed });
+      expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+      expect(await harness.received(id)).toEqual(encodeWav());
+    });
+
+    it('loses the half sample at its end', async () => {
+      const odd = Buffer.concat([encodeWav({ claims: { riff: 0, data: 0 } }), Buffer.alloc(1)]);
+      const { id } = await send(odd, { isStreamed });
+      expect(await harness.received(id)).toEqual(encodeWav());
+    });
+  });
+
+  it.each([
+    ['a WAV', encodeWav({ seconds: 70 }), { startSeconds: 65, durationSeconds: 2.5 }, 2.5],
+    ['the end of a WAV', encodeWav({ seconds: 3 }), { startSeconds: 2 }, 1],
+    ['an MP3', speech, { durationSeconds: 0.5 }, 0.5],
+    ['an M4A', sound('voicememo.m4a'), { startSeconds: 1, durationSeconds: 0.25 }, 0.25],
+    ['an ALAC', sound('alac.caf'), { startSeconds: 0.4, durationSeconds: 0.5 }, 0.5],
+    ['a FLAC of hours', sound('silence-of-hours.flac'), { startSeconds: 6_000 }, 60],
+  ] as const)('cuts a part out of %s', async (...[, bytes, clip, seconds]) => {
+    const { answer, id } = await send(bytes, { clip });
+    expect(answer).toMatchObject({ status: 200, durationSeconds: seconds });
+    expect(readWav(await harness.received(id)).seconds).toBeCloseTo(seconds, 3);
+  });
+
+  it('takes a part from where it begins', async () => {
+    const quiet = encodeWav({ seconds: 2 });
+    quiet.fill(0, 44, 44 + 32_000);
+    const beginning = await send(quiet, { clip: { durationSeconds: 1 } });
+    const end = await send(quiet, { clip: { startSeconds: 1 } });
+    expect(readWav(await harness.received(beginning.id)).hertz).toBe(0);
+    expect(readWav(await harness.received(end.id)).hertz).toBeCloseTo(440, -1);
+  });
+});
+
+describe('refuses', () => {
+  const half = (bytes: Buffer) => bytes.subarray(0, bytes.byteLength / 2);
+  it.each([
+    ['a text', Buffer.from('This is a text, and no sound at all.')],
+    ['a video', video],
+    ['a cut WAV', half(encodeWav())],
+    ['a WAV without samples', encodeWav({ seconds: 0 })],
+    ['a WAV with a codec', encodeWav({ tag: 17 })],
+    [
+      'a WAV without a format',
+      Buffer.concat([Buffer.from('RIFF\x10\0\0\0WAVEdata\x04\0\0\0abcd', 'latin1')]),
+    ],
+    ['a cut M4A', half(sound('voicememo.m4a'))],
+    [
+      'an OGG of noise',
+      Buffer.concat([sound('opus.ogg').subarray(0, 60), Buffer.alloc(4_000, 'x')]),
+    ],
+    ['an AIFF without samples', sound('pcm.aiff').subarray(0, 40)],
+    ['a clip after the end', encodeWav(), { startSeconds: 5 }],
+  ])('%s, before anything is sent', async (_, bytes, clip?: Clip) => {
+    const before = (await harness.sentFiles()).length;
+    const { answer, row } = await send(bytes, { clip });
+    expect(answer).toMatchObject({ status: 415, code: 'INVALID_INPUT' });
+    expect(row).toMatchObject({ state: 'FAILED', path: null });
+    expect(await harness.sentFiles()).toHaveLength(before);
+  });
+
+  it('a cut WAV of unknown length, of which the upstream gets no whole file', async () => {
+    const { answer, row } = await send(half(encodeWav()), { isStreamed: true });
+    expect(answer).toMatchObject({ status: 415 });
+    expect(row).toMatchObject({ state: 'FAILED', path: null });
+  });
+
+  it('an MP3 of nothing but a tag, of which the upstream gets no whole file', async () => {
+    const { answer, row } = await send(tagged(5_000, Buffer.alloc(9_000)));
+    expect(answer).toMatchObject({ status: 415 });
+    expect(row).toMatchObject({ state: 'FAILED', path: null });
+  });
+
+  it.each([
+    ['a tiny file that decodes to hours', sound('silence-of-hours.flac'), false],
+    ['a streamed WAV', encodeWav({ seconds: 62, claims: { riff: 0, data: 0 } }), true],
+  ])('more than 60 seconds of %s', async (_, bytes, isStreamed) => {
+    const before = (await harness.sentFiles()).length;
+    const { answer } = await send(bytes, { isStreamed });
+    expect(answer).toMatchObject({ status: 422, code: 'INVALID_INPUT' });
+    expect(await harness.sentFiles()).toHaveLength(before);
+  });
+
+  it('a file to decode of more than 256 MB, by its declared size', async () => {
+    const { uploadUrl } = await harness.create({
+      kind: 'AUDIO',
+      contentType: 'audio/flac',
+      size: 300 * 1024 ** 2,
+    });
+    const flac = sound('sound.flac');
+    const answer = await put(uploadUrl, inPieces(flac));
+    expect(answer).toMatchObject({ status: 413, code: 'INVALID_INPUT' });
+  });
+
+  it.each([
+    [{ startSeconds: -1 }],
+    [{ durationSeconds: 61 }],
+    [{ durationSeconds: 0 }],
+    [{ startSeconds: Number.POSITIVE_INFINITY }],
+  ])('the clip %j', async (clip) => {
+    const created = harness.create({ kind: 'AUDIO', contentType: 'audio/wav', clip });
+    await expect(created).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+
+  it('a clip of a video', async () => {
+    const clip = { durationSeconds: 5 };
+    const created = harness.create({ kind: 'VIDEO', contentType: 'video/mp4', clip });
+    await expect(created).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
+
+describe('keeps out', () => {
+  it('more files than are decoded at the same time, with an error that says to come back', async () => {
+    const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
+    const { promise: hasStarted, resolve: start } = Promise.withResolvers<void>();
+    const limited = await openUploadHarness({
+      decodings: { all: 2, perOwner: 1 },
+      converter: {
+        async convert() {
+          start();
+          await isReleased;
+          return { kind: 'broken' };
+        },
+      },
+    });
+    const flac = sound('sound.flac');
+    const create = () => limited.create({ kind: 'AUDIO', contentType: 'audio/flac' });
+    const first = put((await create()).uploadUrl, flac);
+    await hasStarted;
+    const second = await put((await create()).uploadUrl, flac);
+    expect(second).toMatchObject({ status: 429, code: 'QUOTA_EXCEEDED' });
+    expect(second.headers.get('retry-after')).toBe('10');
+    release();
+    expect(await first).toMatchObject({ status: 415 });
+    await limited.close();
+  });
+});

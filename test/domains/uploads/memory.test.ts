@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endlessWav, listen, openUploadHarness, type UploadHarness } from './upload-harness.ts';
+
+const megabyte = 1024 ** 2;
+const size = 300 * megabyte;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Without what is no longer used, which is collected at any time. */
+function measureLiveBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+let harness: UploadHarness;
+beforeAll(async () => {
+  harness = await openUploadHarness();
+});
+afterAll(() => harness.close());
+
+describe('works', () => {
+  it('holds less than 64 MB of a WAV of 300 MB, also if its sizes are corrected', async () => {
+    let taken = 0;
+    let measuredAt = 0;
+    let most = 0;
+    const upstream = createServer(async (request, response) => {
+      for await (const chunk of request as AsyncIterable<Buffer>) {
+        taken += chunk.byteLength;
+        if (taken - measuredAt < 8 * megabyte) continue;
+        measuredAt = taken;
+        most = Math.max(most, measureLiveBytes());
+      }
+      response.end(JSON.stringify({ path: 'upload/large.wav' }));
+    });
+    const url = `http://127.0.0.1:${await listen(upstream)}`;
+    const handler = await harness.openServer(harness.connect(url));
+    for (const claimed of [size, 2_000_000_044]) {
+      taken = 0;
+      measuredAt = 0;
+      most = 0;
+      const before = measureLiveBytes();
+      const { uploadUrl } = await handler.uploads.create('key:ann', {
+        kind: 'AUDIO',
+        contentType: 'audio/wav',
+        size,
+      });
+      const headers = { 'content-length': size };
+      // Unlike fetch, which would hold the file in this process, it waits for the server.
+      const request = httpRequest(uploadUrl, { method: 'PUT', headers });
+      const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+      await pipeline(endlessWav(size, claimed), request);
+      const [response] = await answered;
+      expect(response.statusCode).toBe(200);
+      expect(await json(response)).toMatchObject({ durationSeconds: 19_660.797 });
+      expect(taken).toBe(size);
+      expect(most - before).toBeLessThan(64 * megabyte);
+    }
+    upstream.close().closeAllConnections();
+  }, 60_000);
+});
