@@ -57,10 +57,7 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
     'npx node examples/run.ts apollo',
     { file: 'examples/test/examples.test.ts', words: "'node examples/run.ts apollo'" },
   ],
-  [
-    'npm install <this repository>/packages/client',
-    { file: 'examples/package.json', words: '"lipsync-graphql-client": "file:../packages/client"' },
-  ],
+  ['npm run build:client', { file: 'test/client-package/setup.ts', words: "'build:client'" }],
   [
     'WEBHOOK_SECRET=whsec_… npx node examples/webhook-receiver.ts',
     { file: 'test/docs/webhook-receiver.test.ts', words: "'whsec_…'" },
@@ -77,6 +74,11 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inACopy('npm run schema'),
   inACopy('npm run diff'),
   inACopy('npm run conformance'),
+  inACopy('npm run doctor'),
+  inACopy('npm run backup -- lipsync.backup'),
+  inACopy('npm run restore -- lipsync.backup'),
+  inACopy('npm run -s doctor -- --json'),
+  inACopy('npm run doctor -- --probe'),
   inACopy('npm run fuzz -- --runs 300'),
   inACopy(
     'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract',
@@ -102,13 +104,24 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   ['npm run sandbox', { file: 'package.json', words: 'node src/sandbox/main.ts' }],
   // Takes half an hour; the command in a block is a short form of it.
   ['npm run fuzz', { file: 'CONTRIBUTING.md', words: 'npm run fuzz -- --runs' }],
+  ['npm run backup', { file: 'test/release/commands.test.ts', words: 'npm run backup' }],
+  ['npm run restore', { file: 'test/release/commands.test.ts', words: 'npm run restore' }],
+  // Takes half an hour; a short form of it is a test.
+  ['npm run soak', { file: 'test/soak/soak.test.ts', words: 'npm run soak' }],
   // Takes ten minutes; a short form of it is a test.
   ['npm run chaos', { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' }],
   inTheGate('test:web'),
   inTheGate('test:examples'),
   inTheGate('test:federation'),
   inTheGate('test:deploy'),
+  inTheGate('test:mcp'),
   inTheGate('test:proxy'),
+  inTheGate('test:package'),
+  [
+    'npm pack ./packages/client/build',
+    { file: 'test/client-package/setup.ts', words: "'pack', './packages/client/build'" },
+  ],
+  ['npm run build:client', { file: 'test/client-package/setup.ts', words: "'build:client'" }],
   inTheGate('test:postgres'),
   [
     'npx node examples/node-script.ts speech.mp3 <video id>',

@@ -6,6 +6,7 @@ import type { MetricSources } from './metric-registry.ts';
 /** The values of the label `endpoint`. A fixed list, so that requests to unknown paths do not create new series. */
 const endpoints = [
   '/graphql',
+  '/mcp',
   '/callbacks',
   '/uploads',
   '/results',

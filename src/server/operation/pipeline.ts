@@ -20,6 +20,8 @@ export type PipelineOptions = Omit<FetchDoorParts, 'prepare' | 'run' | 'slots'> 
 
 export type Pipeline = {
   prepare: Prepare;
+  /** Prepares documents of this server's own, such as those of its tools, which need not be in `TRUSTED_DOCUMENTS`. */
+  prepareOwn: Prepare;
   run: Run;
   /** Of queries and mutations, over all transports. */
   slots: OperationSlots;
@@ -38,6 +40,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     meter,
     createPreparer({ schema, trustedDocuments, hasSuggestions }),
   );
+  const prepareOwn = measurePrepare(
+    meter,
+    createPreparer({ schema, trustedDocuments: null, hasSuggestions }),
+  );
   const subscriptions = createSubscriptions(options);
   const run = measureRun(meter, createRunner({ introspection, subscriptions }));
   const slots = new OperationSlots(options.maxOperations);
@@ -46,6 +52,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let fetchDoor: Promise<ReturnType<typeof createFetchDoor>> | undefined;
   return {
     prepare,
+    prepareOwn,
     run,
     slots,
     async handle(request, response) {
