@@ -24,8 +24,11 @@ import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 
 const encoder = new TextEncoder();
 
-/** How the events of a stream reach the client: as server-sent events, as parts of a response, or as POSTs to a router. */
-export type StreamKind = 'sse' | 'multipart' | 'callback';
+/**
+ * How the events of a stream reach the client: as server-sent events, as parts of a response, as POSTs to a router, or
+ * as notifications to an agent.
+ */
+export type StreamKind = 'sse' | 'multipart' | 'callback' | 'mcp';
 
 type EndStream = (reason: EndReason) => void;
 
