@@ -21,7 +21,10 @@ const versionBefore = '351c305e614898856b93fdd9c016c05e025d983b';
 /** False in a clone without the whole history, which then says so in the title of the skipped tests. */
 const isInHistory = (() => {
   try {
-    execFileSync('git', ['cat-file', '-e', `${versionBefore}^{commit}`], { cwd: root, stdio: 'ignore' });
+    execFileSync('git', ['cat-file', '-e', `${versionBefore}^{commit}`], {
+      cwd: root,
+      stdio: 'ignore',
+    });
     return true;
   } catch {
     return false;
