@@ -23,6 +23,7 @@ import { createHttpServer } from './server/http/server.ts';
 import { closeConnections } from './server/http/shutdown.ts';
 import type { ClientTimeouts } from './server/http/timeouts.ts';
 import { createUploadHandler } from './server/http/uploads.ts';
+import { createMcpDoor } from './server/mcp/door.ts';
 import { createPipeline } from './server/operation/pipeline.ts';
 import type { TrustedDocuments } from './server/operation/trusted-documents.ts';
 import { createRouterCallbacks } from './server/sse/router-callbacks.ts';
@@ -166,6 +167,7 @@ function createTransports(parts: Parts, services: Services) {
   const server = createHttpServer({
     ...senders,
     pipeline,
+    mcp: config.server.mcp ? createMcpDoor({ pipeline, createContext, streams, log }) : null,
     callbacks: createCallbackHandler({ secrets, now, log, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
     results: config.server.permanentUrls ? createResultHandler({ videos: services.videos }) : null,

@@ -62,21 +62,7 @@ function toConfig(values: Variables) {
     /** `sandbox` starts the emulator and uses it as the upstream; `live` uses useapi.net. */
     mode,
     logLevel: values.LOG_LEVEL,
-    server: {
-      host: values.HOST,
-      port: values.PORT,
-      ...findPublicUrl(values),
-      graphiql: values.GRAPHIQL ?? isSandbox,
-      introspection:
-        values.INTROSPECTION ?? (isSandbox || allowAnonymous ? 'everyone' : 'authenticated'),
-      corsOrigins: values.CORS_ORIGINS,
-      /** Further names, beside the loopback names, `host` and that of `publicUrl`. */
-      allowedHosts: [values.HOST.toLowerCase(), ...values.ALLOWED_HOSTS],
-      metricsToken: values.METRICS_TOKEN,
-      permanentUrls: values.PERMANENT_URLS,
-      /** Document id → document; null = every document is executed. */
-      trustedDocuments: values.TRUSTED_DOCUMENTS,
-    },
+    server: readServer(values, { isSandbox, allowAnonymous }),
     auth: {
       allowAnonymous,
       anonymousIsAdmin: isSandbox,
@@ -114,6 +100,28 @@ function toConfig(values: Variables) {
       maxJobMs: values.MAX_JOB_MS,
       retentionDays: values.RETENTION_DAYS,
     },
+  };
+}
+
+function readServer(
+  values: Variables,
+  { isSandbox, allowAnonymous }: { isSandbox: boolean; allowAnonymous: boolean },
+) {
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    ...findPublicUrl(values),
+    graphiql: values.GRAPHIQL ?? isSandbox,
+    mcp: values.MCP ?? isSandbox,
+    introspection:
+      values.INTROSPECTION ?? (isSandbox || allowAnonymous ? 'everyone' : 'authenticated'),
+    corsOrigins: values.CORS_ORIGINS,
+    /** Further names, beside the loopback names, `host` and that of `publicUrl`. */
+    allowedHosts: [values.HOST.toLowerCase(), ...values.ALLOWED_HOSTS],
+    metricsToken: values.METRICS_TOKEN,
+    permanentUrls: values.PERMANENT_URLS,
+    /** Document id → document; null = every document is executed. */
+    trustedDocuments: values.TRUSTED_DOCUMENTS,
   };
 }
 

@@ -53,6 +53,7 @@ describe('works', () => {
         publicUrl: 'http://127.0.0.1:4000',
         publicUrlIsLoopback: true,
         graphiql: true,
+        mcp: true,
         introspection: 'everyone',
         corsOrigins: [],
         allowedHosts: ['127.0.0.1'],
@@ -100,7 +101,11 @@ describe('works', () => {
     expect(config.mode).toBe('live');
     expect(config.upstream.token).toBe('user:1-secret');
     expect(config.auth).toMatchObject({ allowAnonymous: false, anonymousIsAdmin: false });
-    expect(config.server).toMatchObject({ graphiql: false, introspection: 'authenticated' });
+    expect(config.server).toMatchObject({
+      graphiql: false,
+      mcp: false,
+      introspection: 'authenticated',
+    });
   });
 
   test('API_KEYS_FILE satisfies the required authentication of live mode', () => {

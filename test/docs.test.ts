@@ -117,6 +117,7 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inTheGate('test:examples'),
   inTheGate('test:federation'),
   inTheGate('test:deploy'),
+  inTheGate('test:mcp'),
   inTheGate('test:proxy'),
   inTheGate('test:postgres'),
   [

@@ -6,6 +6,7 @@ const files = [
   'package-lock.json',
   'test/federation/package-lock.json',
   'test/deploy/package-lock.json',
+  'test/mcp/package-lock.json',
   'examples/web/package-lock.json',
 ];
 const lockfiles = await Promise.all(

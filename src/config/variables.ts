@@ -82,6 +82,8 @@ export const variables = z.object({
     .default(null),
   /** Whether the server serves GraphiQL to browsers. Default: true in the sandbox, otherwise false. */
   GRAPHIQL: boolean.nullable().default(null),
+  /** Whether the server has `/mcp`, where agents find the API as tools of the Model Context Protocol. Default: true in the sandbox, otherwise false. */
+  MCP: boolean.nullable().default(null),
   /** Comma-separated origins whose pages can use the API. Default: only the server's own origin. */
   CORS_ORIGINS: origins.default([]),
   /** Comma-separated host names, without ports, to which a server on a loopback HOST answers beside the loopback names, HOST and the host of PUBLIC_URL. Default: none. */

@@ -19,7 +19,14 @@ const recorder = `
 `;
 
 // Each of them delayed the first answer of every start, and few processes need all of them.
-const optional = ['graphql-yoga', 'prom-client', 'file-type', 'music-metadata', 'jose'];
+const optional = [
+  '@modelcontextprotocol/server',
+  'graphql-yoga',
+  'prom-client',
+  'file-type',
+  'music-metadata',
+  'jose',
+];
 
 it('answers a query before the packages for pages, metrics and files are loaded', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-start-'));

@@ -3,7 +3,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import type { MetricSources } from './metric-registry.ts';
 
 /** The values of the label `door`, which dashboards use. A fixed list, so that requests to unknown paths do not create new series. */
-const endpoints = ['/graphql', '/callbacks', '/uploads', '/results', '/livez', '/readyz'];
+const endpoints = ['/graphql', '/mcp', '/callbacks', '/uploads', '/results', '/livez', '/readyz'];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { endAfterBody } from '../../end-after-body.ts';
 import { isTemporarilyUnavailable, unavailableRetrySeconds } from '../../unavailable.ts';
@@ -102,4 +102,21 @@ export function handleClientError(error: NodeJS.ErrnoException, socket: Duplex):
 export function sendRequestTimeout(response: ServerResponse): void {
   response.setHeader('connection', 'close');
   sendJson(response, 408, timeoutBody);
+}
+
+/** False: the method is not allowed, and the response is sent. */
+export function checkMethod(
+  method: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  if (request.method === method) return true;
+  response.setHeader('allow', method);
+  sendJson(response, 405, { code: 'METHOD_NOT_ALLOWED', message: `Send ${method}.` });
+  return false;
+}
+
+/** The path of the request, without its query. */
+export function pathOf(request: IncomingMessage): string {
+  return request.url?.split('?')[0] ?? '/';
 }

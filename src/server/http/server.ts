@@ -1,17 +1,20 @@
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Log, lineShare } from '../../log.ts';
+import type { McpDoor } from '../mcp/door.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { requestIdHeader } from '../operation/request-params.ts';
 import { checkSize } from './body-size.ts';
 import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
-import type { Metrics } from './metrics.ts';
 import { normalizeAccept } from './negotiation.ts';
 import { csrfHeaders, isAllowedOrigin, type OriginRules } from './origin.ts';
+import { handleProbe, type ProbeOptions } from './probes.ts';
 import {
+  checkMethod,
   errorBody,
   handleClientError,
   notFoundBody,
+  pathOf,
   sendFailure,
   sendJson,
   setSecurityHeaders,
@@ -25,26 +28,25 @@ type TokenHandler = (
   token: string,
 ) => Promise<void>;
 
-export type HttpOptions = SenderRules & {
-  pipeline: Pipeline;
-  callbacks: TokenHandler;
-  uploads: TokenHandler;
-  /** Null: there are no permanent URLs. */
-  results: TokenHandler | null;
-  /** Throws while this process can't serve requests. */
-  checkReady: () => Promise<void>;
-  metrics: Metrics;
-  /** The bearer token of `/metrics`; null: none is required. */
-  metricsToken: string | null;
-  log: Log;
-  /** Default: `defaultClientTimeouts`. */
-  clientTimeouts?: ClientTimeouts | undefined;
-};
+export type HttpOptions = SenderRules &
+  ProbeOptions & {
+    pipeline: Pipeline;
+    /** Null: there is no `/mcp`. */
+    mcp: McpDoor | null;
+    callbacks: TokenHandler;
+    uploads: TokenHandler;
+    /** Null: there are no permanent URLs. */
+    results: TokenHandler | null;
+    log: Log;
+    /** Default: `defaultClientTimeouts`. */
+    clientTimeouts?: ClientTimeouts | undefined;
+  };
 
 /** `retry-after` says when a rejected upload can be tried again. */
 const exposedHeaders = `${requestIdHeader}, retry-after`;
 const allowedHeaders = [
   ...['content-type', 'authorization', 'last-event-id', requestIdHeader],
+  ...['mcp-protocol-version', 'mcp-method', 'mcp-name'],
   ...csrfHeaders,
 ].join(', ');
 
@@ -110,17 +112,30 @@ async function handle(
   setCorsHeaders(options.origins, request, response);
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return sendJson(response, rejection.status, rejection.body);
-  const path = pathOf(request);
-  const [, endpoint, token = ''] = /^\/(callbacks|uploads|results)\/([^/]+)$/.exec(path) ?? [];
   if (!checkExpectation(request, response)) return;
   if (request.method === 'OPTIONS') {
     response.writeHead(204).end();
     return;
   }
+  return route(options, request, response);
+}
+
+async function route(
+  options: HttpOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = pathOf(request);
+  const [, endpoint, token = ''] = /^\/(callbacks|uploads|results)\/([^/]+)$/.exec(path) ?? [];
   if (endpoint !== undefined) {
     return handleToken(options, { endpoint, token, request, response });
   }
   if (/^\/graphql\/?$/.test(path)) return handleGraphQL(options, request, response);
+  if (path === '/mcp' && options.mcp !== null) {
+    // There is no session that a GET could listen to, or a DELETE could end.
+    if (checkMethod('POST', request, response)) await options.mcp(request, response);
+    return;
+  }
   if (/^\/(livez|readyz|metrics)$/.test(path)) return handleProbe(options, request, response);
   if (path === '/' && options.hasGraphiql) {
     response.writeHead(302, { location: '/graphql' }).end();
@@ -151,49 +166,6 @@ function checkExpectation({ headers }: IncomingMessage, response: ServerResponse
   }
   sendJson(response, 417, errorBody('BAD_REQUEST', 'Unsupported Expect header.'));
   return false;
-}
-
-async function handleProbe(
-  options: HttpOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
-  if (!checkMethod(method, request, response)) return;
-  const path = pathOf(request);
-  if (path === '/livez') return sendJson(response, 200, { status: 'ok' });
-  if (path === '/metrics') return handleMetrics(options, request, response);
-  return handleReady(options, response);
-}
-
-async function handleMetrics(
-  { metrics, metricsToken }: HttpOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  if (metricsToken === null || hasBearerToken(request, metricsToken)) return metrics.send(response);
-  response.setHeader('www-authenticate', 'Bearer');
-  sendJson(response, 401, {
-    code: 'NOT_AUTHENTICATED',
-    message: 'Send METRICS_TOKEN as a bearer token.',
-  });
-}
-
-/** Compares the hashes in constant time, so that the response time reveals neither the token nor its length. */
-function hasBearerToken({ headers }: IncomingMessage, token: string): boolean {
-  const [, presented = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(presented), hash(token));
-}
-
-async function handleReady(options: HttpOptions, response: ServerResponse): Promise<void> {
-  try {
-    await options.checkReady();
-    sendJson(response, 200, { status: 'ready' });
-  } catch (error) {
-    options.log.warn({ err: error }, 'not ready');
-    sendJson(response, 503, { status: 'not ready' });
-  }
 }
 
 /** Sets the CORS headers for allowed origins. */
@@ -230,14 +202,6 @@ async function handleToken(
   }
 }
 
-/** False: the method is not allowed, and the response is sent. */
-function checkMethod(method: string, request: IncomingMessage, response: ServerResponse): boolean {
-  if (request.method === method) return true;
-  response.setHeader('allow', method);
-  sendJson(response, 405, { code: 'METHOD_NOT_ALLOWED', message: `Send ${method}.` });
-  return false;
-}
-
 /** Uses the caller's own request id if it is safe to log, and a new one otherwise. */
 function assignRequestId(request: IncomingMessage): string {
   const given = request.headers[requestIdHeader];
@@ -255,12 +219,8 @@ function isUploadPath(path: string): boolean {
   return /^\/uploads\/[^/]+$/.test(path);
 }
 
-function pathOf(request: IncomingMessage): string {
-  return request.url?.split('?')[0] ?? '/';
-}
-
 /** The paths of this server that contain nothing of a caller. */
-const fixedPaths = new Set(['/', '/graphql', '/graphql/', '/livez', '/readyz', '/metrics']);
+const fixedPaths = new Set(['/', '/graphql', '/graphql/', '/mcp', '/livez', '/readyz', '/metrics']);
 
 /**
  * The path without anything that the client chose: tokens of callbacks, uploads and results are credentials, and a proxy or a

@@ -3,12 +3,12 @@ import { Readable } from 'node:stream';
 import { type ExecutionResult, type GraphQLError, OperationTypeNode } from 'graphql';
 import type { Log } from '../../log.ts';
 import type { ContextFactory } from '../auth/sessions.ts';
+import { abortOnDisconnect, readBody } from '../http/incoming.ts';
 import { maskError } from '../operation/masking.ts';
 import { isRejected, type Prepare } from '../operation/prepare.ts';
 import type { PreparedOperation } from '../operation/prepared-operation.ts';
 import { isRejectedResult, stripHttpExtension } from '../operation/request-error.ts';
 import {
-  BodyCollector,
   mutationByGetError,
   requestIdHeader,
   requestTooLargeError,
@@ -127,35 +127,6 @@ async function runInContext(
 function requestIdOf({ headers }: IncomingMessage): string {
   const id = headers[requestIdHeader];
   return typeof id === 'string' ? id : 'unknown';
-}
-
-function abortOnDisconnect(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  const abort = () => {
-    if (!response.writableFinished) controller.abort();
-  };
-  if (response.closed) abort();
-  else response.once('close', abort);
-  return controller.signal;
-}
-
-/** Undefined: the client has disconnected. Null: the body is above a limit. */
-function readBody(request: IncomingMessage): Promise<Buffer | null | undefined> {
-  return new Promise((resolve) => {
-    const collector = new BodyCollector();
-    const finish = (body: Buffer | null | undefined) => {
-      request.off('data', collect).off('end', end).off('close', leave);
-      resolve(body);
-    };
-    const collect = (chunk: Buffer) => {
-      if (!collector.add(chunk)) finish(null);
-    };
-    const end = () => finish(collector.end());
-    const leave = () => finish(undefined);
-    // The error of a client that disconnects; `close` follows.
-    request.on('error', () => undefined);
-    request.on('data', collect).on('end', end).on('close', leave);
-  });
 }
 
 /** The errors of an operation that was not executed. */

@@ -17,6 +17,8 @@ export type PipelineOptions = Omit<FetchDoorParts, 'prepare' | 'run' | 'slots'> 
 
 export type Pipeline = {
   prepare: Prepare;
+  /** Prepares documents of this server's own, such as those of its tools, which need not be in `TRUSTED_DOCUMENTS`. */
+  prepareOwn: Prepare;
   run: Run;
   /** Of queries and mutations, over all transports. */
   slots: OperationSlots;
@@ -32,6 +34,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { schema, introspection, trustedDocuments } = options;
   const hasSuggestions = introspection === 'everyone';
   const prepare = createPreparer({ schema, trustedDocuments, hasSuggestions });
+  const prepareOwn = createPreparer({ schema, trustedDocuments: null, hasSuggestions });
   const run = createRunner({ introspection, subscriptions: createSubscriptions(options) });
   const slots = new OperationSlots(options.maxOperations);
   const parts = { ...options, prepare, run, slots };
@@ -39,6 +42,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let fetchDoor: Promise<ReturnType<typeof createFetchDoor>> | undefined;
   return {
     prepare,
+    prepareOwn,
     run,
     slots,
     async handle(request, response) {

@@ -25,7 +25,8 @@ export type StreamFormat = {
   interrupted(reason: EndReason): string;
 };
 
-const openResponse = {
+/** Headers of a response that stays open. */
+export const openResponse = {
   'cache-control': 'no-cache, no-transform',
   connection: 'keep-alive',
   // nginx would keep events until its buffer is full.
