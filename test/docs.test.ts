@@ -346,6 +346,7 @@ describe('names', () => {
         'PUT',
         'GET',
         'POST',
+        'DELETE',
         'QUEUE',
         'FAIL',
       ],
