@@ -23,6 +23,8 @@ export const beyondCore = [
   'test/chaos/*.test.ts',
   // Random and mutated operations against the whole program: `npm run test:fuzz`.
   'test/fuzz/*.test.ts',
+  // Minutes of traffic against the sandbox's faults: `npm run soak` is the long form.
+  'test/soak/*.test.ts',
   // Long tables of attacks and of upstream failures: `npm run test:hostile`.
   'test/server/hostile/**/*.test.ts',
   'test/e2e/{failures,phrases}.test.ts',
@@ -66,6 +68,10 @@ export const beyondCore = [
   'test/domains/webhooks/due.test.ts',
   // Creation and upgrade of database folders.
   'test/database/{embedded-folder,migrate,upgrade-uploads,upgrade-videos}.test.ts',
+  // A database opened for each broken installation.
+  'test/doctor/doctor.test.ts',
+  // Backups of running installations, restored.
+  'test/database/backup.test.ts',
   // Two hundred thousand lip-syncs.
   'test/database/plans.test.ts',
 ];

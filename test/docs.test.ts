@@ -77,6 +77,11 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inACopy('npm run schema'),
   inACopy('npm run diff'),
   inACopy('npm run conformance'),
+  inACopy('npm run doctor'),
+  inACopy('npm run backup -- lipsync.backup'),
+  inACopy('npm run restore -- lipsync.backup'),
+  inACopy('npm run -s doctor -- --json'),
+  inACopy('npm run doctor -- --probe'),
   inACopy('npm run fuzz -- --runs 300'),
   inACopy(
     'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract',
@@ -102,6 +107,10 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   ['npm run sandbox', { file: 'package.json', words: 'node src/sandbox/main.ts' }],
   // Takes half an hour; the command in a block is a short form of it.
   ['npm run fuzz', { file: 'CONTRIBUTING.md', words: 'npm run fuzz -- --runs' }],
+  ['npm run backup', { file: 'test/release/commands.test.ts', words: 'npm run backup' }],
+  ['npm run restore', { file: 'test/release/commands.test.ts', words: 'npm run restore' }],
+  // Takes half an hour; a short form of it is a test.
+  ['npm run soak', { file: 'test/soak/soak.test.ts', words: 'npm run soak' }],
   // Takes ten minutes; a short form of it is a test.
   ['npm run chaos', { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' }],
   inTheGate('test:web'),

@@ -59,6 +59,45 @@ function checkHistory(migrations: Migration[], applied: Applied[]): void {
   }
 }
 
+export type MigrationState = {
+  /** The names of the applied files, in order. */
+  names: string[];
+  /** Files that the next start applies, in order. */
+  pending: string[];
+  applied: number;
+  /** Why this program refuses to start on the database; null = it does not. */
+  problem: string | null;
+};
+
+/** Compares the database with the files, and changes nothing. */
+export async function inspectMigrations(
+  sql: Sql,
+  directory: string = ownMigrations,
+): Promise<MigrationState> {
+  const migrations = await readMigrations(directory);
+  const applied = await readApplied(sql);
+  const done = new Set(applied.map(({ name }) => name));
+  const pending = migrations.map(({ name }) => name).filter((name) => !done.has(name));
+  const state = { names: applied.map(({ name }) => name), pending, applied: applied.length };
+  try {
+    checkHistory(migrations, applied);
+    return { ...state, problem: null };
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error;
+    return { ...state, problem: error.message };
+  }
+}
+
+async function readApplied(sql: Sql): Promise<Applied[]> {
+  const [table] = await sql.query<{ exists: boolean }>(
+    "select to_regclass('schema_migrations') is not null as exists",
+  );
+  if (table?.exists !== true) return [];
+  return sql.query<Applied>(
+    'select name, checksum from schema_migrations order by name collate "C"',
+  );
+}
+
 async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 'done' | 'locked'> {
   // Does not block: waiting for another process's migrations could exceed the statement timeout.
   const [lock] = await tx.query<{ held: boolean }>('select pg_try_advisory_xact_lock($1) as held', [
@@ -94,10 +133,16 @@ async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 
  * Applies `NNNN-name.sql` files in the order of their names, each in its own transaction. Several processes can call it at
  * the same time: one migrates, the others wait.
  *
+ * @param options.until the name of the last file to apply; default all
  * @throws {MigrationError} if a file fails or was changed, or if the database is newer than the files
  */
-export async function migrate(db: Database, directory: string = ownMigrations): Promise<void> {
-  const migrations = await readMigrations(directory);
+export async function migrate(
+  db: Database,
+  directory: string = ownMigrations,
+  { until }: { until?: string | undefined } = {},
+): Promise<void> {
+  const all = await readMigrations(directory);
+  const migrations = until === undefined ? all : all.filter(({ name }) => name <= until);
   const giveUpAt = Date.now() + lockTimeoutMs;
   for (;;) {
     const outcome = await db.transaction((tx) => applyNext(tx, migrations), { answerTimeoutMs });

@@ -22,3 +22,16 @@ export async function createSettingOnce(sql: Sql, name: string, value: string): 
   if (stored === null) throw new Error(`The setting ${name} was not stored.`);
   return stored;
 }
+
+/** Stores the value under the name, in place of another one. */
+export async function setSetting(sql: Sql, name: string, value: string): Promise<void> {
+  await sql.query(
+    `insert into settings (name, value) values ($1, $2)
+     on conflict (name) do update set value = excluded.value`,
+    [name, value],
+  );
+}
+
+export async function deleteSetting(sql: Sql, name: string): Promise<void> {
+  await sql.query('delete from settings where name = $1', [name]);
+}

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { ALL_FORMATS, FilePathSource, Input } from 'mediabunny';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { findFreePort } from '../support/free-port.ts';
 
 /**
  * The commands of the pages exactly as written, in a copy of the repository, because some of them write. `npm ci` is not
@@ -132,12 +133,45 @@ describe('succeeds', () => {
   });
 });
 
+describe('backs up and restores', () => {
+  test('npm run backup and npm run restore', { timeout: 90_000 }, async () => {
+    const { lines, end } = begin('npm start', { PORT: '0' });
+    for await (const line of lines) if (line.includes('"listening"')) break;
+    await end();
+    expect(await finish('npm run backup -- lipsync.backup')).toContain('were written');
+    const empty = { DATA_DIR: join(copy, 'restored') };
+    expect(await finish('npm run restore -- lipsync.backup', empty)).toContain('were restored');
+  });
+});
+
+describe('examines the installation', () => {
+  test('npm run doctor', async () => {
+    const env = { PORT: String(await findFreePort()) };
+    expect(await finish('npm run doctor', env)).toContain('No problem was found.');
+    const { exitCode } = JSON.parse(await finish('npm run -s doctor -- --json', env)) as {
+      exitCode: number;
+    };
+    expect(exitCode).toBe(0);
+  });
+});
+
 describe('checks another upstream against its documents', () => {
   let sandbox: Sandbox;
   beforeAll(async () => {
     sandbox = await startSandbox({ dataDir: join(copy, 'other'), queuedMs: 50, generatingMs: 200 });
   });
   afterAll(() => sandbox.close());
+
+  test('npm run doctor -- --probe', async () => {
+    const said = await finish('npm run doctor -- --probe', {
+      PORT: String(await findFreePort()),
+      PUBLIC_URL: 'https://lipsync.invalid',
+      USEAPI_TOKEN: sandbox.token,
+      USEAPI_BASE_URL: sandbox.baseUrl,
+      ALLOW_ANONYMOUS: 'true',
+    });
+    expect(said).toContain('Every answer has the shape of the sandbox.');
+  });
 
   test.each([
     'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract',

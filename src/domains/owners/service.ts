@@ -7,6 +7,7 @@ import {
   addErased,
   type ErasedCounts,
   findErasure,
+  findUnfinished,
   finishErasure,
   insertErasure,
   type OwnerErasure,
@@ -61,6 +62,8 @@ export function createOwnerService(options: OwnerServiceOptions) {
       await jobs.work<{ id: string }>(eraseQueue, ({ data }) =>
         eraseAll(options, data.id, stopping.signal),
       );
+      // A restored database has no background jobs. A second job for an erasure finds nothing left to do.
+      for (const id of await findUnfinished(db)) await jobs.send(eraseQueue, { id });
     },
     stop: () => stopping.abort(),
   };

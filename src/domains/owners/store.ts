@@ -38,6 +38,14 @@ export async function insertErasure(
   return mapRow<OwnerErasure>(row);
 }
 
+/** Erasures that are not finished. */
+export async function findUnfinished(sql: Sql): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    'select id from owner_erasures where finished_at is null order by requested_at',
+  );
+  return rows.map(({ id }) => id);
+}
+
 export async function findErasure(sql: Sql, id: string): Promise<OwnerErasure | null> {
   const [row] = await sql.query('select * from owner_erasures where id = $1', [id]);
   return row === undefined ? null : mapRow<OwnerErasure>(row);

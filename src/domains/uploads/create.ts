@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { checkInput } from '../../check-input.ts';
-import { maxSoundSeconds } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { filenameShape } from './filename.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
+import { maxSoundSeconds } from './sound/decoding.ts';
 import { insertUpload, type Upload, type UploadKind } from './store.ts';
 import { checkWaiting } from './unused.ts';
 

@@ -1,10 +1,10 @@
 import { type Failure, NotFoundError, restoreFailure, storeFailure } from '../../errors.ts';
 import { lineShare } from '../../log.ts';
 import type { OwnerSlots } from '../../owner-slots.ts';
-import type { Decoding } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { interruptedFailure, type RejectionReason, UploadRejection } from './rejection.ts';
+import type { Decoding } from './sound/decoding.ts';
 import {
   claimUpload,
   failUpload,

@@ -1,11 +1,11 @@
 import { Failure, UpstreamUnavailableError } from '../../errors.ts';
-import type { Clip, Decoding } from './decoding.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { postFile } from './endpoints.ts';
 import { IncomingBody, readHead } from './incoming-body.ts';
 import { detectMediaType, headBytes } from './media-types.ts';
-import { prepareOutgoing } from './outgoing.ts';
 import { UploadRejection } from './rejection.ts';
+import type { Clip, Decoding } from './sound/decoding.ts';
+import { prepareOutgoing } from './sound/outgoing.ts';
 import type { TransferredFile, Upload } from './store.ts';
 
 export type TransferDependencies = UploadDependencies & { readonly decoding: Decoding };

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { startProbe } from '../../../src/domains/uploads/duration.ts';
+import { startProbe } from '../../../src/domains/uploads/sound/duration.ts';
 import { wav, wavHead } from './upload-harness.ts';
 
 const mp3 = await readFile(new URL('../../../src/demo-media/speech.mp3', import.meta.url));

@@ -4,6 +4,7 @@ import type { LipsyncDependencies } from '../dependencies.ts';
 import { reconcileAccount, reconcileLipsync } from '../reconcile/find-job.ts';
 import { createGiveUp, freeAbandonedSlots } from '../reconcile/give-up.ts';
 import { startPolls } from '../reconcile/poll.ts';
+import { endWaitingOfBackup } from './after-restore.ts';
 import { endWaits } from './awaited-files.ts';
 import { refreshCredits } from './credit-readings.ts';
 import { expireDue } from './expiry.ts';
@@ -62,6 +63,7 @@ export function createScheduler(deps: LipsyncDependencies) {
      */
     wake: () => (timer === null ? undefined : waking.run()),
     async start(): Promise<void> {
+      await endWaitingOfBackup(deps);
       if (deps.db.kind === 'embedded') await takeOver(deps, { areLeasesVoid: true });
       unlisten = await deps.db.listen(queueChannel, { onMessage: send, onReconnected: send });
       const ids = await startPolls(deps);

@@ -4,7 +4,10 @@ import {
   measureData,
   parseWavHeader,
   type WavHeader,
-} from '../../audio/wav-header.ts';
+} from '../../../audio/wav-header.ts';
+import { type IncomingBody, readHead } from '../incoming-body.ts';
+import type { MediaType } from '../media-types.ts';
+import { UploadRejection } from '../rejection.ts';
 import {
   type Clip,
   type Decoding,
@@ -17,9 +20,6 @@ import {
   readSpooled,
 } from './decoding.ts';
 import { startProbe } from './duration.ts';
-import { type IncomingBody, readHead } from './incoming-body.ts';
-import type { MediaType } from './media-types.ts';
-import { UploadRejection } from './rejection.ts';
 
 /** What is sent upstream, and what is known of it when it was sent. */
 export type Outgoing = {

@@ -2,12 +2,12 @@ import { createReadStream } from 'node:fs';
 import { mkdtemp, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SoundContainer } from '../../audio/job.ts';
-import type { ConversionResult, SoundConverter } from '../../audio/sound-converter.ts';
-import type { OwnerSlots } from '../../owner-slots.ts';
-import { type IncomingBody, nextInTime } from './incoming-body.ts';
-import { UploadRejection } from './rejection.ts';
-import type { Upload } from './store.ts';
+import type { SoundContainer } from '../../../audio/job.ts';
+import type { ConversionResult, SoundConverter } from '../../../audio/sound-converter.ts';
+import type { OwnerSlots } from '../../../owner-slots.ts';
+import { type IncomingBody, nextInTime } from '../incoming-body.ts';
+import { UploadRejection } from '../rejection.ts';
+import type { Upload } from '../store.ts';
 
 /** The upstream takes audio of at most 60 seconds. */
 export const maxSoundSeconds = 60;

@@ -1,0 +1,140 @@
+import { mkdir } from 'node:fs/promises';
+import type { Config } from '../config.ts';
+import { connectDatabase, type Database } from '../database/connect.ts';
+import type { DumpPart } from '../database/dump/export.ts';
+import { countOtherInstances, hasRows, importRows } from '../database/dump/import.ts';
+import { inspectMigrations, migrate } from '../database/migrate.ts';
+import { markRestored } from '../domains/lipsyncs/store/restored.ts';
+import { createLog } from '../log.ts';
+import { BackupError, type Entry, entry, type Head, head } from './format.ts';
+import { readLines } from './lines.ts';
+import { hasFiles, importFile, removeFiles } from './sandbox-files.ts';
+import type { BackupReport } from './write-backup.ts';
+
+export type RestoreOptions = { file: string; isForced: boolean; nothingSentSince: boolean };
+
+/**
+ * Puts a backup into the database, in the tables of its version, and then migrates them to those of this program.
+ *
+ * @throws BackupError, and DataDirInUseError while a server has the embedded database open
+ */
+export async function restoreBackup(
+  config: Pick<Config, 'database' | 'mode'>,
+  options: RestoreOptions,
+): Promise<BackupReport> {
+  const { url, dataDir } = config.database;
+  const made = await checkBackup(options.file);
+  await mkdir(dataDir, { recursive: true });
+  const db = await connectDatabase({ url, dataDir, log: createLog('silent'), poolSize: 1 });
+  try {
+    await prepareTables(db, made, options);
+    if (!options.isForced && (await hasFiles(dataDir))) throw notEmpty('The sandbox');
+    if (config.mode === 'sandbox') await removeFiles(dataDir);
+    const lines = readLines(options.file);
+    await nextLine(lines);
+    let files = 0;
+    const parts = toParts(lines, async (name, pieces) => {
+      if (config.mode !== 'sandbox') return;
+      files += 1;
+      await importFile(dataDir, name, pieces);
+    });
+    const rows = await importRows(db, parts, async (tx) => {
+      if (!options.nothingSentSince) await markRestored(tx);
+    });
+    await migrate(db);
+    return { rows, files };
+  } finally {
+    await db.close();
+  }
+}
+
+/** Reads the whole file before anything is changed. */
+async function checkBackup(file: string): Promise<Head> {
+  try {
+    const lines = readLines(file);
+    const made = head.parse(JSON.parse(await nextLine(lines)));
+    for await (const _ of toParts(lines)) {
+      // Only the end matters here: it is checked there.
+    }
+    const rest = await lines.next();
+    if (rest.done !== true) throw new BackupError('The backup goes on after its end.');
+    return made;
+  } catch (error) {
+    if (error instanceof BackupError) throw error;
+    throw new BackupError('The file is no backup of this program, or is damaged.', {
+      cause: error,
+    });
+  }
+}
+
+async function prepareTables(
+  db: Database,
+  { migrations }: Head,
+  { isForced }: RestoreOptions,
+): Promise<void> {
+  const others = await countOtherInstances(db);
+  if (others > 0) {
+    throw new BackupError('A server is connected to the database. Stop every server first.');
+  }
+  const { names, pending, problem } = await inspectMigrations(db);
+  if (problem !== null) throw new BackupError(problem);
+  const known = [...names, ...pending];
+  if (!migrations.every((name, at) => known[at] === name)) {
+    throw new BackupError('A newer version of this program made the backup. Use that version.');
+  }
+  if (!isForced && (await hasRows(db))) throw notEmpty('The database');
+  if (names.length > migrations.length) {
+    throw new BackupError(
+      'The backup has the tables of an older version. Restore it into an empty database, which is then upgraded.',
+    );
+  }
+  await migrate(db, undefined, { until: migrations.at(-1) });
+}
+
+function notEmpty(what: string): BackupError {
+  return new BackupError(`${what} is not empty. Use --force to replace what it contains.`);
+}
+
+type TakeFile = (name: string, pieces: AsyncIterable<string>) => Promise<void>;
+
+/** The rows and sequences, in order. @throws BackupError if the end is missing */
+async function* toParts(
+  lines: AsyncGenerator<string>,
+  takeFile: TakeFile = skipFile,
+): AsyncGenerator<DumpPart> {
+  const seen = { rows: 0, files: 0 };
+  for (;;) {
+    const next: Entry = entry.parse(JSON.parse(await nextLine(lines)));
+    if ('end' in next) {
+      if (next.rows === seen.rows && next.files === seen.files) return;
+      throw new BackupError('The backup is incomplete.');
+    }
+    if ('sequence' in next) {
+      const { sequence: name, value, isCalled } = next;
+      yield { kind: 'sequence', name, value, isCalled };
+    } else if ('table' in next) {
+      seen.rows += next.count;
+      yield { kind: 'rows', ...next, rows: await nextLine(lines) };
+    } else {
+      seen.files += 1;
+      await takeFile(next.file, takeLines(lines, next.pieces));
+    }
+  }
+}
+
+async function skipFile(_: string, pieces: AsyncIterable<string>): Promise<void> {
+  for await (const _piece of pieces) {
+    // Its end is what is checked.
+  }
+}
+
+async function* takeLines(lines: AsyncGenerator<string>, count: number): AsyncGenerator<string> {
+  for (let taken = 0; taken < count; taken += 1) yield await nextLine(lines);
+}
+
+async function nextLine(lines: AsyncGenerator<string>): Promise<string> {
+  const { value, done } = await lines.next();
+  if (done === true || typeof value !== 'string')
+    throw new BackupError('The backup is incomplete.');
+  return value;
+}

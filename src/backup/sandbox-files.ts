@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { BackupError } from './format.ts';
+
+/** What the sandbox keeps in DATA_DIR: its jobs, accounts, uploads and results. */
+const folderName = 'sandbox';
+
+/** The port that the addresses of its videos have. */
+const portFile = 'sandbox-port';
+
+const pieceBytes = 1_048_576;
+
+export type FilePart = { path: string; pieces: number; read(): AsyncGenerator<string> };
+
+/** Every file of the sandbox, in pieces of base64. */
+export async function* exportFiles(dataDir: string): AsyncGenerator<FilePart> {
+  const folder = join(dataDir, folderName);
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  for (const each of entries) {
+    // An unfinished file was never acknowledged.
+    if (!each.isFile() || /\.(part|tmp)$/.test(each.name)) continue;
+    const path = join(each.parentPath, each.name);
+    yield await openPart(path, relative(dataDir, path).split(sep).join('/'));
+  }
+  const port = join(dataDir, portFile);
+  if (existsSync(port)) yield await openPart(port, portFile);
+}
+
+async function openPart(path: string, name: string): Promise<FilePart> {
+  const file = await open(path);
+  const { size } = await file.stat();
+  return {
+    path: name,
+    pieces: Math.ceil(size / pieceBytes),
+    async *read() {
+      try {
+        for (let at = 0; at < size; at += pieceBytes) {
+          const length = Math.min(pieceBytes, size - at);
+          const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at);
+          if (bytesRead < length) throw new BackupError('A file of the sandbox became shorter.');
+          yield buffer.toString('base64');
+        }
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+export async function hasFiles(dataDir: string): Promise<boolean> {
+  const names = await readdir(join(dataDir, folderName)).catch(() => []);
+  return names.length > 0;
+}
+
+export async function removeFiles(dataDir: string): Promise<void> {
+  await rm(join(dataDir, folderName), { recursive: true, force: true });
+}
+
+/** Writes one file. @throws BackupError for a path that leads out of the folder */
+export async function importFile(
+  dataDir: string,
+  name: string,
+  pieces: AsyncIterable<string>,
+): Promise<void> {
+  const steps = name.split('/');
+  const isInside = name === portFile || (steps.length > 1 && steps[0] === folderName);
+  if (!isInside || steps.some((step) => !/^[\w.@+-]+$/.test(step) || /^\.+$/.test(step))) {
+    throw new BackupError('The backup has a file with an invalid path.');
+  }
+  const path = join(dataDir, name);
+  await mkdir(dirname(path), { recursive: true });
+  const file = await open(path, 'w');
+  try {
+    for await (const piece of pieces) await file.write(Buffer.from(piece, 'base64'));
+  } finally {
+    await file.close();
+  }
+}
