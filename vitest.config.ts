@@ -10,6 +10,7 @@ export const otherSuites = [
   'test/browser/**',
   'test/federation/**',
   'test/deploy/**',
+  'test/client-package/**',
   'test/mcp/**',
   'test/proxy/**',
   'test/e2e/instances/**',

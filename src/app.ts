@@ -17,7 +17,8 @@ import { schema } from './schema.ts';
 import { type ApiKeyFile, openApiKeyFile } from './server/auth/api-key-file.ts';
 import { createAuthenticator } from './server/auth/authenticate.ts';
 import { createContextFactory, createSessions } from './server/auth/sessions.ts';
-import { createMetrics } from './server/http/metrics.ts';
+import type { MetricSources } from './server/http/metric-registry.ts';
+import { createMetrics, type Metrics } from './server/http/metrics.ts';
 import { createResultHandler } from './server/http/results.ts';
 import { createHttpServer } from './server/http/server.ts';
 import { closeConnections } from './server/http/shutdown.ts';
@@ -70,17 +71,17 @@ export async function startApp(options: AppOptions) {
     readCallbackSecrets(db, config.callbackSecrets),
     jobs.start(),
   ]);
-  const upstream = createUpstream({ ...upstreamAt, timeoutMs: config.upstream.timeoutMs, log });
+  const metrics = createMetrics();
+  const { timeoutMs } = config.upstream;
+  const upstream = createUpstream({ ...upstreamAt, timeoutMs, log, meter: metrics.meter });
   // Set after listening: with PORT=0 the system chooses the port, and HOST can be a name.
   const address = { publicUrl: config.server.publicUrl ?? '', listensOn: config.server.host };
-  const documents = config.server.trustedDocuments;
-  const trustedDocuments = documents === null ? null : new Map(Object.entries(documents));
-  const credentials = { secrets, trustedDocuments, keyFile };
+  const credentials = { secrets, trustedDocuments: trustedDocumentsOf(config), keyFile };
   const { clientTimeouts, intervals, importWaits, socketLimits, maxOperations } = options;
-  const forTests = {
-    ...{ heartbeatMs, clientTimeouts, intervals, importWaits, socketLimits, maxOperations },
-  };
-  const parts = { config, log, now, db, jobs, upstream, address, ...forTests, ...credentials };
+  const limits = { clientTimeouts, socketLimits, maxOperations };
+  const forTests = { heartbeatMs, intervals, importWaits, ...limits };
+  const shared = { config, log, metrics, meter: metrics.meter, now, db, jobs, upstream, address };
+  const parts = { ...shared, ...forTests, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
 
@@ -132,6 +133,10 @@ async function readAccounts({ log }: Parts, { accounts }: Services): Promise<voi
   }
 }
 
+function trustedDocumentsOf({ server: { trustedDocuments } }: Config): TrustedDocuments {
+  return trustedDocuments === null ? null : new Map(Object.entries(trustedDocuments));
+}
+
 async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' | 'now' | 'log'>) {
   const { apiKeys, apiKeysFile: path } = config.auth;
   if (path === null) return null;
@@ -146,10 +151,11 @@ type Parts = ServiceParts & {
   clientTimeouts: ClientTimeouts | undefined;
   socketLimits: SocketLimits | undefined;
   maxOperations: number | undefined;
+  metrics: Metrics;
 };
 
 function createTransports(parts: Parts, services: Services) {
-  const { config, log, now, heartbeatMs, db, secrets } = parts;
+  const { config, log, metrics, meter, now, heartbeatMs, db, secrets } = parts;
   const { trustedDocuments, keyFile } = parts;
   const { uploads, lipsyncs } = services;
   const authenticate = createAuthenticator({ ...config.auth, keyFile, now, log });
@@ -160,24 +166,20 @@ function createTransports(parts: Parts, services: Services) {
   const { graphiql, introspection } = config.server;
   const policies = { graphiql, introspection, trustedDocuments };
   const { maxOperations } = parts;
-  const pipelineParts = { schema, createContext, sessions, streams, callbacks, log, maxOperations };
-  const pipeline = createPipeline({ ...pipelineParts, ...policies });
+  const pipelineParts = { schema, createContext, sessions, streams, callbacks, log, meter };
+  const pipeline = createPipeline({ ...pipelineParts, ...policies, maxOperations });
   const senders = createSenderRules(parts);
   const stopping = new AbortController();
   const server = createHttpServer({
     ...senders,
     pipeline,
     mcp: config.server.mcp ? createMcpDoor({ pipeline, createContext, streams, log }) : null,
-    callbacks: createCallbackHandler({ secrets, now, log, onCallback: lipsyncs.onCallback }),
+    callbacks: createCallbackHandler({ secrets, now, log, meter, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
     results: config.server.permanentUrls ? createResultHandler({ videos: services.videos }) : null,
     clientTimeouts: parts.clientTimeouts,
     metricsToken: config.server.metricsToken,
-    metrics: createMetrics({
-      countLipsyncs: lipsyncs.countByStatus,
-      countEventStreams: streams.count,
-      countUnreadBytes: () => sockets.countUnreadBytes(),
-    }),
+    metrics,
     log,
     checkReady: async () => {
       if (stopping.signal.aborted) throw new Error('This process is stopping.');
@@ -195,6 +197,7 @@ function createTransports(parts: Parts, services: Services) {
     log,
   };
   const sockets = attachWebSocketServer(server, socketParts);
+  metrics.connect(metricSources(parts, services, { streams, sockets }));
   return {
     server,
     /** Accepts no new request, waits for `drain`, and then closes every connection. */
@@ -206,6 +209,29 @@ function createTransports(parts: Parts, services: Services) {
       const shutdownSteps = [streams.endAll, callbacks.close, sockets.close];
       await closeConnections(server, { drained: drain(), shutdownSteps });
     },
+  };
+}
+
+/** What a collection of metrics reads. */
+function metricSources(
+  { db }: Parts,
+  { lipsyncs }: Services,
+  open: {
+    streams: ReturnType<typeof createEventStreams>;
+    sockets: ReturnType<typeof attachWebSocketServer>;
+  },
+): MetricSources {
+  const { streams, sockets } = open;
+  return {
+    readWork: lipsyncs.readWork,
+    countStreams: () => ({
+      sse: streams.count('sse'),
+      multipart: streams.count('multipart'),
+      websocket: sockets.countStreams(),
+      callback: streams.count('callback'),
+    }),
+    countUnreadBytes: sockets.countUnreadBytes,
+    countConnections: () => db.countConnections(),
   };
 }
 

@@ -13,6 +13,7 @@ import { createWebhookService } from './domains/webhooks/service.ts';
 import type { Services } from './graphql/context.ts';
 import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
+import type { Meter } from './meter.ts';
 import { createOutbound } from './outbound/outbound.ts';
 import type { createUpstream } from './upstream/client.ts';
 import { Freshness } from './upstream/freshness.ts';
@@ -27,6 +28,7 @@ declare module './graphql/context.ts' {
 export type ServiceParts = {
   config: Config;
   log: Log;
+  meter: Meter;
   now: () => Date;
   db: Database;
   jobs: Jobs;
@@ -39,7 +41,7 @@ export type ServiceParts = {
 
 /** Creates the service of each slice, in the order of their dependencies. */
 export async function createServices(parts: ServiceParts): Promise<Services> {
-  const { config, log, now, db, jobs, upstream, secrets, address } = parts;
+  const { config, log, meter, now, db, jobs, upstream, secrets, address } = parts;
   const freshness = new Freshness({ readFreshMs: config.timing.readFreshMs, now, log });
   const shared = { db, upstream, now, log, freshness };
   const accounts = createAccountService(shared);
@@ -53,18 +55,19 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const uploads = createUploadService({
     ...shared,
-    ...{ jobs, outbound, imports: { ...config.imports, ...parts.importWaits } },
+    ...{ jobs, outbound, meter, imports: { ...config.imports, ...parts.importWaits } },
     accounts,
     publicUrl,
     tokens: uploadTokens(secrets),
   });
   const webhooks = createWebhookService({
-    ...{ db, now, log, secrets },
+    ...{ db, now, log, meter, secrets },
     outbound,
     publicId: encodeId,
   });
   const lipsyncs = await createLipsyncService({
     ...shared,
+    meter,
     jobs,
     webhooks,
     accounts,

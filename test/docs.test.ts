@@ -57,10 +57,7 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
     'npx node examples/run.ts apollo',
     { file: 'examples/test/examples.test.ts', words: "'node examples/run.ts apollo'" },
   ],
-  [
-    'npm install <this repository>/packages/client',
-    { file: 'examples/package.json', words: '"lipsync-graphql-client": "file:../packages/client"' },
-  ],
+  ['npm run build:client', { file: 'test/client-package/setup.ts', words: "'build:client'" }],
   [
     'WEBHOOK_SECRET=whsec_… npx node examples/webhook-receiver.ts',
     { file: 'test/docs/webhook-receiver.test.ts', words: "'whsec_…'" },
@@ -119,6 +116,12 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inTheGate('test:deploy'),
   inTheGate('test:mcp'),
   inTheGate('test:proxy'),
+  inTheGate('test:package'),
+  [
+    'npm pack ./packages/client/build',
+    { file: 'test/client-package/setup.ts', words: "'pack', './packages/client/build'" },
+  ],
+  ['npm run build:client', { file: 'test/client-package/setup.ts', words: "'build:client'" }],
   inTheGate('test:postgres'),
   [
     'npx node examples/node-script.ts speech.mp3 <video id>',

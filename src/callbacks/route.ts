@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { endAfterBody } from '../end-after-body.ts';
 import type { Log } from '../log.ts';
+import type { Meter } from '../meter.ts';
 import { isTemporarilyUnavailable } from '../unavailable.ts';
 import { verifyToken } from './token.ts';
 
@@ -23,6 +24,7 @@ export function createCallbackHandler(parts: {
   secrets: readonly string[];
   now: () => Date;
   log: Log;
+  meter: Meter;
   onCallback: (lipsyncId: string, claimedVideoId: string | null) => Promise<void>;
 }) {
   return async (
@@ -32,6 +34,7 @@ export function createCallbackHandler(parts: {
   ): Promise<void> => {
     const verified = verifyToken(parts.secrets, token, { purpose: 'callback', now: parts.now() });
     if (verified === null) {
+      parts.meter.count('lipsync_callbacks_total', { kind: 'forged' });
       endAfterBody(response, { status: 404, text: 'not found\n', headers: plainText });
       return;
     }

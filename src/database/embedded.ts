@@ -134,6 +134,10 @@ class Embedded implements Database {
     await this.query('select 1');
   }
 
+  countConnections() {
+    return null;
+  }
+
   async close(): Promise<void> {
     this.#scope.assertOutside('close()');
     this.#closing ??= this.#shutDown();

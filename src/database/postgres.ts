@@ -173,6 +173,11 @@ class Postgres implements Database {
     await this.query('select 1');
   }
 
+  countConnections() {
+    const { totalCount, idleCount: idle, waitingCount: waiting } = this.#pool;
+    return { busy: totalCount - idle, idle, waiting };
+  }
+
   async close(): Promise<void> {
     this.#scope.assertOutside('close()');
     this.#closing ??= Promise.all([this.#notifications.close(), this.#pool.end()]).then(

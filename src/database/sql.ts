@@ -34,6 +34,8 @@ export type Database = Sql & {
   /** Resolves once messages can arrive. On PostgreSQL all channels share one connection, which reconnects until `close`. */
   listen(channel: string, listener: Listener): Promise<() => Promise<void>>;
   ping(): Promise<void>;
+  /** The pool of connections now, and how many statements and transactions wait for one. Null on PGlite. */
+  countConnections(): { busy: number; idle: number; waiting: number } | null;
   close(): Promise<void>;
 };
 

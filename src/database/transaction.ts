@@ -5,11 +5,35 @@ import type { Row, Sql } from './sql.ts';
 
 const maxRetries = 3;
 
-/** Runs `attempt` again after a serialization failure or deadlock, up to 3 times. */
+type Commit = { listeners: (() => void)[]; isOver: boolean };
+
+const commits = new AsyncLocalStorage<Commit>();
+
+/**
+ * Calls the listener when the transaction that this runs in is committed, and never if it is rolled back; outside of
+ * transactions at once. For logs and metrics: the listener must not throw.
+ */
+export function afterCommit(listener: () => void): void {
+  const commit = commits.getStore();
+  if (commit === undefined || commit.isOver) listener();
+  else commit.listeners.push(listener);
+}
+
+/** Runs `attempt`, which commits before it resolves, and then the listeners of `afterCommit`. */
+async function notifyAfterCommit<T>(attempt: () => Promise<T>): Promise<T> {
+  const commit: Commit = { listeners: [], isOver: false };
+  const result = await commits.run(commit, attempt).finally(() => {
+    commit.isOver = true;
+  });
+  for (const listener of commit.listeners) listener();
+  return result;
+}
+
+/** Runs `attempt`, a transaction, and repeats it after a serialization failure or deadlock, up to 3 times. */
 export async function retryConflicts<T>(attempt: () => Promise<T>): Promise<T> {
   for (let retry = 0; ; retry += 1) {
     try {
-      return await attempt();
+      return await notifyAfterCommit(attempt);
     } catch (error) {
       if (retry === maxRetries || !isConflict(error)) throw error;
       // A random delay, so that the same two transactions do not conflict again.

@@ -1,11 +1,12 @@
 import type { z } from 'zod';
 import { type Failure, UpstreamUnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { type Meter, noMeter } from '../meter.ts';
 import { CoalescedReads } from './coalesced-reads.ts';
 import { Connection } from './connection.ts';
 import { errorTextOf, failureOfStatus, markNotRetryable } from './errors.ts';
 import { type HttpResponse, type NoResponse, networkErrorCode } from './exchange.ts';
-import { type Query, queryText } from './path.ts';
+import { pathForLog, type Query, queryText } from './path.ts';
 import {
   isSuccess,
   parseJson,
@@ -25,6 +26,8 @@ export type UpstreamOptions = {
   /** For each attempt of a read or write: from its start to the last byte. For uploads: between two transfers of bytes. */
   timeoutMs: number;
   log: Log;
+  /** Default: nothing is measured. */
+  meter?: Meter | undefined;
   /** Bound of the first wait before a read is retried; it doubles each time. Default 250 ms. */
   retryBaseMs?: number;
 };
@@ -111,13 +114,14 @@ export class Upstream {
   /** Sends a write once. Gives the response's JSON, or undefined: a 204 and other responses without JSON are valid. */
   async write(request: WriteRequest): Promise<unknown> {
     const { method, path, json } = request;
-    const outcome = await this.#connection.sendOverNewConnection(
-      { method, path, ...jsonBody(json) },
-      { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
+    const outcome = await this.#measure({ method, path }, () =>
+      this.#connection.sendOverNewConnection(
+        { method, path, ...jsonBody(json) },
+        { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
+      ),
     );
     // Also after a failure: the write may have taken effect in part.
     this.#reads.forgetAll();
-    this.#logOutcome({ method, path }, outcome);
     const response = responseOrThrow(outcome, { isRepeatable: false });
     const body = parseJson(response.text);
     if (!isSuccess(response.status)) {
@@ -134,12 +138,13 @@ export class Upstream {
 
   /** Sends a POST at most once, also when its caller leaves, and reports what is known of its outcome. Doesn't throw. */
   async postOnce(path: string, json: object): Promise<PostOutcome> {
-    const outcome = await this.#connection.sendOverNewConnection(
-      { method: 'POST', path, ...jsonBody(json) },
-      { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
+    const outcome = await this.#measure({ method: 'POST', path }, () =>
+      this.#connection.sendOverNewConnection(
+        { method: 'POST', path, ...jsonBody(json) },
+        { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
+      ),
     );
     this.#reads.forgetAll();
-    this.#logOutcome({ method: 'POST', path }, outcome);
     if (outcome.kind === 'no-response') {
       return outcome.isSent
         ? { kind: 'unknown', failure: new UpstreamUnavailableError(outcome.reason, false) }
@@ -166,13 +171,14 @@ export class Upstream {
       sourceFailure = { error };
     });
     const path = request.path + queryText(request.query);
-    const outcome = await this.#connection
-      .sendOverNewConnection(
-        { method: 'POST', path, body, headers: bodyHeaders(request) },
-        { timeoutMs: this.#options.timeoutMs, measure: 'idle', signal: request.signal },
-      )
-      .finally(() => body.destroy());
-    this.#logOutcome({ method: 'POST', path }, outcome);
+    const outcome = await this.#measure({ method: 'POST', path }, () =>
+      this.#connection
+        .sendOverNewConnection(
+          { method: 'POST', path, body, headers: bodyHeaders(request) },
+          { timeoutMs: this.#options.timeoutMs, measure: 'idle', signal: request.signal },
+        )
+        .finally(() => body.destroy()),
+    );
     if (outcome.kind === 'no-response') {
       throwIfSourceFailed(sourceFailure, outcome);
     }
@@ -191,11 +197,12 @@ export class Upstream {
   }
 
   async #get(path: string, signal: AbortSignal): Promise<unknown> {
-    const outcome = await this.#connection.sendOverPool(
-      { method: 'GET', path },
-      { timeoutMs: this.#options.timeoutMs, measure: 'whole', signal },
+    const outcome = await this.#measure({ method: 'GET', path }, () =>
+      this.#connection.sendOverPool(
+        { method: 'GET', path },
+        { timeoutMs: this.#options.timeoutMs, measure: 'whole', signal },
+      ),
     );
-    this.#logOutcome({ method: 'GET', path }, outcome);
     return parseSuccess(responseOrThrow(outcome, { isRepeatable: true }));
   }
 
@@ -211,6 +218,23 @@ export class Upstream {
       'upstream response has an unexpected shape',
     );
     throw new UpstreamUnavailableError('INVALID_ANSWER');
+  }
+
+  async #measure(
+    request: { method: string; path: string },
+    send: () => Promise<HttpResponse | NoResponse>,
+  ): Promise<HttpResponse | NoResponse> {
+    const { meter = noMeter } = this.#options;
+    const startedAt = performance.now();
+    const outcome = await send();
+    const labels = {
+      endpoint: `${request.method} ${pathForLog(request.path)}`,
+      status: outcome.kind === 'no-response' ? outcome.reason : String(outcome.status),
+    };
+    meter.count('upstream_requests_total', labels);
+    meter.time('upstream_requests_seconds', labels, (performance.now() - startedAt) / 1_000);
+    this.#logOutcome(request, outcome);
+    return outcome;
   }
 
   /**
@@ -236,18 +260,6 @@ export class Upstream {
       );
     }
   }
-}
-
-/** Every word in the upstream's paths. All other segments are ids or e-mail addresses. */
-const pathWords = new Set([
-  ...['accounts', 'available', 'features', 'files'],
-  ...['lipsync', 'scheduler', 'videos', 'voices'],
-]);
-
-/** The path of an endpoint, such as `/videos/…`: ids can be written by a caller, and the query has e-mail addresses. */
-function pathForLog(path: string): string {
-  const [plain = ''] = path.split('?');
-  return plain.replace(/[^/]+/g, (segment) => (pathWords.has(segment) ? segment : '…'));
 }
 
 function jsonBody(json: object | undefined) {

@@ -23,3 +23,15 @@ export function queryText(query: Query = {}): string {
   );
   return pairs.length > 0 ? `?${pairs.join('&')}` : '';
 }
+
+/** Every word in the upstream's paths. All other segments are ids or e-mail addresses. */
+const pathWords = new Set([
+  ...['accounts', 'available', 'features', 'files'],
+  ...['lipsync', 'scheduler', 'videos', 'voices'],
+]);
+
+/** The path of an endpoint, such as `/videos/…`: ids can be written by a caller, and the query has e-mail addresses. */
+export function pathForLog(path: string): string {
+  const [plain = ''] = path.split('?');
+  return plain.replace(/[^/]+/g, (segment) => (pathWords.has(segment) ? segment : '…'));
+}

@@ -106,7 +106,7 @@ describe('refuses', () => {
     const text = { name: 'notes.mp3', mimeType: 'audio/mpeg', buffer: Buffer.alloc(9_000, 'no ') };
     await dialogOf(graphiql).getByLabel('Choose a file').setInputFiles(text);
     await dialogOf(graphiql)
-      .getByText('The content of the file is not WAV or MP3 audio.')
+      .getByText('The content of the file is not audio of an accepted type')
       .waitFor();
     await graphiql.page.keyboard.press('Escape');
     await dialogOf(graphiql).waitFor({ state: 'hidden' });

@@ -27,7 +27,9 @@ describe('works', () => {
     const named = pageOf('docs/clients.md').rows.flatMap(
       ([cell]) => /^`(\w+)\(server/.exec(cell ?? '')?.[1] ?? [],
     );
-    const functions = Object.keys(client).filter((name) => /Lipsync$|^uploadFile$/.test(name));
+    const functions = Object.keys(client).filter((name) =>
+      /Lipsyncs?(OrThrow)?$|^uploadFile$|^importUpload$|^viewer$/.test(name),
+    );
     expect(named.toSorted()).toEqual(functions.toSorted());
   });
 });

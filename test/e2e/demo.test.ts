@@ -191,7 +191,7 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       const { code, stderr } = await runDemo(['--audio', 'bad.mp3']).end;
       expect(code).toBe(1);
       expect(stderr).toBe(
-        '✗ bad.mp3: The content of the file is not WAV or MP3 audio. [INVALID_INPUT]\n',
+        '✗ bad.mp3: The content of the file is not audio of an accepted type: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF. [INVALID_INPUT]\n',
       );
     });
 

@@ -12,19 +12,31 @@ beforeAll(async () => {
 });
 afterAll(() => it?.stop());
 
+const noWork = {
+  ...{ waiting: 0, oldestWaitingSeconds: 0, outcomeUnknown: 0 },
+  ...{ statuses: [], accounts: [] },
+};
+
+const ownSources = {
+  readWork: async () => noWork,
+  countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0 }),
+  countUnreadBytes: () => 0,
+  countConnections: () => null,
+};
+
 /** A server that has metrics only. Each collection waits for `release`. */
 async function serveMetrics() {
   let collections = 0;
   let release = () => {};
-  const metrics = createMetrics({
-    countLipsyncs: () => {
+  const metrics = createMetrics();
+  metrics.connect({
+    ...ownSources,
+    readWork: () => {
       collections += 1;
       return new Promise((resolve) => {
-        release = () => resolve([]);
+        release = () => resolve(noWork);
       });
     },
-    countEventStreams: () => 0,
-    countUnreadBytes: () => 0,
   });
   const responses: ServerResponse[] = [];
   const server = createServer((_, response) => {

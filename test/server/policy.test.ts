@@ -149,7 +149,7 @@ describe('keeps out', () => {
     await it.ask('{ viewer { name } }');
     const text = await (await fetch(`${it.url}/metrics`)).text();
     expect(text).toMatch(
-      /lipsync_http_request_duration_seconds_count\{method="POST",door="\/graphql",status="200"\} 1/,
+      /lipsync_http_request_duration_seconds_count\{method="POST",endpoint="\/graphql",status="200"\} 1/,
     );
     expect(text).not.toContain('@sandbox.example');
     expect(text).not.toContain(it.sandbox.token);

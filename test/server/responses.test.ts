@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
+import { noMeter } from '../../src/meter.ts';
 import { schema } from '../../src/schema.ts';
 import { createPipeline } from '../../src/server/operation/pipeline.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -118,6 +119,7 @@ describe('keeps out', () => {
       log: createLog('debug', { write: (line: string) => void lines.push(line) }),
       createContext: () => Promise.reject(new Error('secret')),
       sessions: { signIn: () => Promise.reject(new Error('secret')), isExpired: () => false },
+      meter: noMeter,
       streams: { plugin: {} },
       callbacks: { plugin: {} },
     });

@@ -112,8 +112,13 @@ function ignoreRollback(error: unknown): void {
   if (!(error instanceof RolledBack)) throw error;
 }
 
-function bindAll(db: Database): Pick<Database, 'listen' | 'ping' | 'close'> {
-  return { listen: db.listen.bind(db), ping: db.ping.bind(db), close: db.close.bind(db) };
+function bindAll(db: Database): Pick<Database, 'listen' | 'ping' | 'close' | 'countConnections'> {
+  return {
+    listen: db.listen.bind(db),
+    ping: db.ping.bind(db),
+    close: db.close.bind(db),
+    countConnections: db.countConnections.bind(db),
+  };
 }
 
 function shapeOf(param: unknown): string {

@@ -13,6 +13,11 @@ const unions = [
   'CancelLipsyncResult',
   'LipsyncProgressResult',
   'CreateUploadResult',
+  'CreateLipsyncsResult',
+  'LipsyncsProgressResult',
+  'DeleteLipsyncResult',
+  'EstimateLipsyncResult',
+  'ImportUploadResult',
 ] as const;
 
 /**

@@ -1,5 +1,5 @@
 import { createLipsyncDocument } from './documents.ts';
-import { LipsyncConnectionError } from './errors.ts';
+import { LipsyncConnectionError, LipsyncServerError } from './errors.ts';
 import { executeWithRetry } from './execute.ts';
 import {
   type CreateLipsyncInput,
@@ -18,7 +18,7 @@ export type CreateLipsyncAnswer = CreateLipsyncMutation['answer'] | FutureError;
  * most one lip-sync is made. The key is random unless the input has one. To be safe across a page reload too, pass a
  * key that is stored outside the page.
  *
- * @throws LipsyncConnectionError with the key, LipsyncRequestError, or the signal's reason
+ * @throws LipsyncConnectionError or LipsyncServerError with the key, LipsyncRequestError, or the signal's reason
  */
 export async function createLipsync(
   server: LipsyncServer,
@@ -36,12 +36,14 @@ export async function createLipsync(
       signal,
     });
   } catch (error) {
-    if (error instanceof LipsyncConnectionError) error.idempotencyKey = idempotencyKey;
+    if (error instanceof LipsyncConnectionError || error instanceof LipsyncServerError) {
+      error.idempotencyKey = idempotencyKey;
+    }
     throw error;
   }
 }
 
 /** Browsers have `randomUUID` only in secure contexts: https and localhost. */
-function makeKey(): string {
+export function makeKey(): string {
   return crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint32Array(4)).join('-');
 }

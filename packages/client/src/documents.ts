@@ -3,10 +3,26 @@ import type {
   CancelLipsyncMutationVariables,
   CreateLipsyncMutation,
   CreateLipsyncMutationVariables,
+  CreateLipsyncsMutation,
+  CreateLipsyncsMutationVariables,
   CreateUploadMutation,
   CreateUploadMutationVariables,
+  DeleteLipsyncMutation,
+  DeleteLipsyncMutationVariables,
+  EstimateLipsyncQuery,
+  EstimateLipsyncQueryVariables,
+  GetLipsyncQuery,
+  GetLipsyncQueryVariables,
+  ImportUploadMutation,
+  ImportUploadMutationVariables,
+  ListLipsyncsQuery,
+  ListLipsyncsQueryVariables,
+  ViewerQuery,
+  ViewerQueryVariables,
   WatchLipsyncSubscription,
   WatchLipsyncSubscriptionVariables,
+  WatchLipsyncsSubscription,
+  WatchLipsyncsSubscriptionVariables,
 } from './operations.ts';
 
 /**
@@ -39,14 +55,16 @@ const lipsyncFragment = `fragment Lipsync on Lipsync {
   result { id url posterUrl width height durationSeconds }
 }`;
 
-export const createLipsyncDocument = `mutation CreateLipsync($input: CreateLipsyncInput!) {
-  answer: createLipsync(input: $input) {
-    __typename
+const created = `__typename
     ... on CreateLipsyncSuccess { replayed lipsync { ...Lipsync } }
     ... on OutcomeUnknownError { lipsync { ...Lipsync } }
     ... on InvalidInputError { issues { path message code } }
     ... on RateLimitedError { limit }
-    ... on LipsyncError { ${failure} }
+    ... on LipsyncError { ${failure} }`;
+
+export const createLipsyncDocument = `mutation CreateLipsync($input: CreateLipsyncInput!) {
+  answer: createLipsync(input: $input) {
+    ${created}
   }
 }
 ${lipsyncFragment}` as TypedDocument<CreateLipsyncMutation, CreateLipsyncMutationVariables>;
@@ -60,16 +78,18 @@ export const cancelLipsyncDocument = `mutation CancelLipsync($input: CancelLipsy
 }
 ${lipsyncFragment}` as TypedDocument<CancelLipsyncMutation, CancelLipsyncMutationVariables>;
 
-export const watchLipsyncDocument = `subscription WatchLipsync($id: ID!, $after: String) {
-  answer: lipsyncProgress(id: $id, after: $after) {
-    __typename
+const progress = `__typename
     ... on LipsyncProgress {
       cursor sequence status isFinal percent queuePosition occurredAt source
       failure { ${failure} }
       lipsync { ...Lipsync }
     }
     ... on InvalidInputError { issues { path message code } }
-    ... on LipsyncError { ${failure} }
+    ... on LipsyncError { ${failure} }`;
+
+export const watchLipsyncDocument = `subscription WatchLipsync($id: ID!, $after: String) {
+  answer: lipsyncProgress(id: $id, after: $after) {
+    ${progress}
   }
 }
 ${lipsyncFragment}` as TypedDocument<WatchLipsyncSubscription, WatchLipsyncSubscriptionVariables>;
@@ -82,3 +102,79 @@ export const createUploadDocument = `mutation CreateUpload($input: CreateUploadI
     ... on LipsyncError { ${failure} }
   }
 }` as TypedDocument<CreateUploadMutation, CreateUploadMutationVariables>;
+
+export const createLipsyncsDocument = `mutation CreateLipsyncs($input: CreateLipsyncsInput!) {
+  answer: createLipsyncs(input: $input) {
+    __typename
+    ... on CreateLipsyncsSuccess { results {
+    ${created}
+    } }
+    ... on InvalidInputError { issues { path message code } }
+    ... on LipsyncError { ${failure} }
+  }
+}
+${lipsyncFragment}` as TypedDocument<CreateLipsyncsMutation, CreateLipsyncsMutationVariables>;
+
+export const watchLipsyncsDocument = `subscription WatchLipsyncs($ids: [ID!]!, $after: String) {
+  answer: lipsyncsProgress(ids: $ids, after: $after) {
+    ${progress}
+  }
+}
+${lipsyncFragment}` as TypedDocument<WatchLipsyncsSubscription, WatchLipsyncsSubscriptionVariables>;
+
+export const getLipsyncDocument = `query GetLipsync($id: ID!) {
+  answer: lipsync(id: $id) { __typename ...Lipsync }
+}
+${lipsyncFragment}` as TypedDocument<GetLipsyncQuery, GetLipsyncQueryVariables>;
+
+export const listLipsyncsDocument = `query ListLipsyncs(
+  $first: Int, $after: String, $filter: LipsyncFilter
+) {
+  answer: lipsyncs(first: $first, after: $after, filter: $filter) {
+    __typename
+    nodes { ...Lipsync }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+${lipsyncFragment}` as TypedDocument<ListLipsyncsQuery, ListLipsyncsQueryVariables>;
+
+export const deleteLipsyncDocument = `mutation DeleteLipsync($input: DeleteLipsyncInput!) {
+  answer: deleteLipsync(input: $input) {
+    __typename
+    ... on DeleteLipsyncSuccess { deletedLipsyncId }
+    ... on InvalidInputError { issues { path message code } }
+    ... on LipsyncError { ${failure} }
+  }
+}` as TypedDocument<DeleteLipsyncMutation, DeleteLipsyncMutationVariables>;
+
+export const estimateLipsyncDocument = `query EstimateLipsync($input: EstimateLipsyncInput!) {
+  answer: estimateLipsync(input: $input) {
+    __typename
+    ... on LipsyncQuote { credits basis sampleCount seconds creditsAvailable }
+    ... on InvalidInputError { issues { path message code } }
+    ... on LipsyncError { ${failure} }
+  }
+}` as TypedDocument<EstimateLipsyncQuery, EstimateLipsyncQueryVariables>;
+
+export const viewerDocument = `query Viewer {
+  answer: viewer {
+    __typename authenticated name scopes
+    costPerMinute { ...Allowance }
+    lipsyncsPerDay { ...Allowance }
+    lipsyncsInFlight { ...Allowance }
+    openStreams { ...Allowance }
+  }
+}
+fragment Allowance on Allowance { limit used remaining resetAt }` as TypedDocument<
+  ViewerQuery,
+  ViewerQueryVariables
+>;
+
+export const importUploadDocument = `mutation ImportUpload($input: ImportUploadInput!) {
+  answer: importUpload(input: $input) {
+    __typename
+    ... on ImportUploadSuccess { upload { id status } }
+    ... on InvalidInputError { issues { path message code } }
+    ... on LipsyncError { ${failure} }
+  }
+}` as TypedDocument<ImportUploadMutation, ImportUploadMutationVariables>;

@@ -1,7 +1,7 @@
 import { type CreateLipsyncAnswer, createLipsync } from './create.ts';
+import type { WatchableServer, WatchFailure } from './log-reader.ts';
 import type { CreateLipsyncInput } from './operations.ts';
 import { type Lipsync, type LipsyncEnd, type WaitOptions, waitForLipsync } from './wait.ts';
-import type { WatchableServer, WatchFailure } from './watch.ts';
 
 /** Why no lip-sync was created. */
 export type CreateFailure = Exclude<

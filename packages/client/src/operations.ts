@@ -37,6 +37,12 @@ export type CreateLipsyncInput = {
   whenBusy?: LipsyncBusyPolicy | null | undefined;
 };
 
+/** The lip-syncs to create in one request. */
+export type CreateLipsyncsInput = {
+  /** The lip-syncs to create: 1 to 100. Each `idempotencyKey` must be unique among them. */
+  items: Array<CreateLipsyncInput>;
+};
+
 /** The file to upload. */
 export type CreateUploadInput = {
   /** For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB. */
@@ -49,6 +55,34 @@ export type CreateUploadInput = {
   kind: UploadKind;
   /** The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected. */
   size?: number | null | undefined;
+};
+
+/** Which lip-sync to erase. */
+export type DeleteLipsyncInput = {
+  /** The id of the lip-sync. */
+  id: string;
+};
+
+/** What decides the cost of a lip-sync: fields as in `CreateLipsyncInput`. */
+export type EstimateLipsyncInput = {
+  /** Off-peak: slower and cheaper. Default false. */
+  offPeak?: boolean | null | undefined;
+  /** The audio or text. */
+  speech: LipsyncSpeechInput;
+  /** The source video, whose account is charged. Left out: any account can make the video. */
+  video?: LipsyncVideoInput | null | undefined;
+};
+
+/** The file to fetch. */
+export type ImportUploadInput = {
+  /** For AUDIO: the part of the sound that is used. Default: all of it, at most 60 seconds. */
+  clip?: UploadClipInput | null | undefined;
+  /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
+  filename?: string | null | undefined;
+  /** The use of the file. */
+  kind: UploadKind;
+  /** The http or https URL of the file, at most 2048 characters, without a user name or password. It must lead to a server on the public internet, also after redirects. The content is checked when it arrives. */
+  url: string;
 };
 
 /** The kind of rule that an input breaks. Later versions can add codes. */
@@ -152,6 +186,27 @@ export type LipsyncEventSource =
   /** Regular polling of the video service. */
   | 'POLL';
 
+/** Selects lip-syncs. A field that is left out does not restrict the list. */
+export type LipsyncFilter = {
+  /** Only lip-syncs created after this time. */
+  createdAfter?: string | null | undefined;
+  /** Only lip-syncs created before this time. */
+  createdBefore?: string | null | undefined;
+  /** Only lip-syncs with exactly this reference. */
+  reference?: string | null | undefined;
+  /** Only lip-syncs with one of these statuses. */
+  statuses?: Array<LipsyncStatus> | null | undefined;
+};
+
+/** What an estimated cost is based on. */
+export type LipsyncQuoteBasis =
+  /** The median of the latest completed lip-syncs of the same kind: text or audio, off-peak or not, and a similar length of speech. */
+  | 'PAST_JOBS'
+  /** The prices in the configuration of this server. */
+  | 'PRICES'
+  /** Nothing: no price fits, and no lip-sync of the kind with a known cost completed. */
+  | 'UNKNOWN';
+
 /** A text and the voice that speaks it. */
 export type LipsyncScriptInput = {
   /** The text to speak: 1 to 200 characters. */
@@ -199,6 +254,19 @@ export type LipsyncVideoInput =
   |  { uploadId?: never; url?: never;   /** A video from `videos`, or the result of an earlier lip-sync. */
   videoId: string; };
 
+/** What a caller may do. In a token and in an API key a scope is written as `lipsync:read`, for example. */
+export type Scope =
+  /** The accounts at the video service. In a token: `admin`. */
+  | 'ADMIN'
+  /** The caller's lip-syncs, uploads and webhooks, and the voices. In a token: `lipsync:read`. */
+  | 'LIPSYNC_READ'
+  /** Creates, cancels and deletes lip-syncs, uploads files, and sends webhooks again. In a token: `lipsync:write`. */
+  | 'LIPSYNC_WRITE'
+  /** The videos of all accounts. In a token: `videos:read`. */
+  | 'VIDEOS_READ'
+  /** Deletes any video. In a token: `videos:write`. */
+  | 'VIDEOS_WRITE';
+
 /** The part of a sound that is used. The sound is decoded and cut; the rest is not sent to the video service. */
 export type UploadClipInput = {
   /** The length of the part in seconds, from 0.1 to 60. Default: 60. A sound that ends earlier gives a shorter part. */
@@ -213,6 +281,19 @@ export type UploadKind =
   | 'AUDIO'
   /** The video of the person that will speak: MP4, MOV, WebM and others. */
   | 'VIDEO';
+
+/** The status of an upload. READY, FAILED and EXPIRED are final. */
+export type UploadStatus =
+  /** No file arrived before `expiresAt`. Create another upload. */
+  | 'EXPIRED'
+  /** The file did not arrive completely or was rejected: see `failure`. */
+  | 'FAILED'
+  /** The whole file has arrived. The upload can be used in `createLipsync`, until it is forgotten after the days for which the server keeps finished lip-syncs. Lip-syncs that use it stay as they are. */
+  | 'READY'
+  /** The file is arriving and is being forwarded to the video service, or is about to be fetched from its URL. */
+  | 'RECEIVING'
+  /** No byte has arrived. The upload URL accepts the file. */
+  | 'WAITING';
 
 /** The limit of the video service that was reached. */
 export type UpstreamLimit =
@@ -278,6 +359,47 @@ export type CreateLipsyncMutation = { answer:
     )
    };
 
+export type CreateLipsyncsMutationVariables = Exact<{
+  input: CreateLipsyncsInput;
+}>;
+
+
+export type CreateLipsyncsMutation = { answer:
+    | (
+      { results: Array<
+        | (
+          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+          & { __typename: 'AccountPendingError' | 'ContentModeratedError' | 'IdempotencyConflictError' | 'InsufficientCreditsError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QueueFullError' | 'QuotaExceededError' | 'SubscriptionExpiredError' | 'UpstreamUnauthorizedError' | 'UpstreamUnavailableError' }
+        )
+        | (
+          { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+          & { __typename: 'CreateLipsyncSuccess' }
+        )
+        | (
+          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+          & { __typename: 'InvalidInputError' }
+        )
+        | (
+          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+          & { __typename: 'OutcomeUnknownError' }
+        )
+        | (
+          { limit: UpstreamLimit, code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+          & { __typename: 'RateLimitedError' }
+        )
+      > }
+      & { __typename: 'CreateLipsyncsSuccess' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' }
+    )
+   };
+
 export type CreateUploadMutationVariables = Exact<{
   input: CreateUploadInput;
 }>;
@@ -297,6 +419,98 @@ export type CreateUploadMutation = { answer:
       & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'QuotaExceededError' }
     )
    };
+
+export type DeleteLipsyncMutationVariables = Exact<{
+  input: DeleteLipsyncInput;
+}>;
+
+
+export type DeleteLipsyncMutation = { answer:
+    | (
+      { deletedLipsyncId: string }
+      & { __typename: 'DeleteLipsyncSuccess' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' }
+    )
+   };
+
+export type ImportUploadMutationVariables = Exact<{
+  input: ImportUploadInput;
+}>;
+
+
+export type ImportUploadMutation = { answer:
+    | (
+      { upload: { id: string, status: UploadStatus } }
+      & { __typename: 'ImportUploadSuccess' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'QuotaExceededError' }
+    )
+   };
+
+export type EstimateLipsyncQueryVariables = Exact<{
+  input: EstimateLipsyncInput;
+}>;
+
+
+export type EstimateLipsyncQuery = { answer:
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { credits: number | null, basis: LipsyncQuoteBasis, sampleCount: number, seconds: number | null, creditsAvailable: number | null }
+      & { __typename: 'LipsyncQuote' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' }
+    )
+   };
+
+export type GetLipsyncQueryVariables = Exact<{
+  id: string;
+}>;
+
+
+export type GetLipsyncQuery = { answer: (
+    { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }
+    & { __typename: 'Lipsync' }
+  ) | null };
+
+export type ListLipsyncsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  filter?: LipsyncFilter | null | undefined;
+}>;
+
+
+export type ListLipsyncsQuery = { answer: (
+    { nodes: Array<{ id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } }
+    & { __typename: 'LipsyncConnection' }
+  ) | null };
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { answer: (
+    { authenticated: boolean, name: string, scopes: Array<Scope>, costPerMinute: { limit: number, used: number, remaining: number, resetAt: string | null } | null, lipsyncsPerDay: { limit: number, used: number, remaining: number, resetAt: string | null } | null, lipsyncsInFlight: { limit: number, used: number, remaining: number, resetAt: string | null } | null, openStreams: { limit: number, used: number, remaining: number, resetAt: string | null } | null }
+    & { __typename: 'Viewer' }
+  ) };
+
+export type AllowanceFragment = { limit: number, used: number, remaining: number, resetAt: string | null };
 
 export type WatchLipsyncSubscriptionVariables = Exact<{
   id: string;
@@ -319,6 +533,27 @@ export type WatchLipsyncSubscription = { answer:
     )
    };
 
+export type WatchLipsyncsSubscriptionVariables = Exact<{
+  ids: Array<string> | string;
+  after?: string | null | undefined;
+}>;
+
+
+export type WatchLipsyncsSubscription = { answer:
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, issues: Array<{ path: Array<string>, message: string, code: InputIssueCode }> }
+      & { __typename: 'InvalidInputError' }
+    )
+    | (
+      { cursor: string, sequence: number, status: LipsyncStatus, isFinal: boolean, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      & { __typename: 'LipsyncProgress' }
+    )
+    | (
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null }
+      & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QuotaExceededError' }
+    )
+   };
+
 export const knownCreateLipsyncResults = ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'] as const;
 
 export const knownCancelLipsyncResults = ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
@@ -326,6 +561,16 @@ export const knownCancelLipsyncResults = ['LipsyncAlreadyFinished', 'LipsyncCanc
 export const knownLipsyncProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
 
 export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'] as const;
+
+export const knownCreateLipsyncsResults = ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'] as const;
+
+export const knownLipsyncsProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
+
+export const knownDeleteLipsyncResults = ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+
+export const knownEstimateLipsyncResults = ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+
+export const knownImportUploadResults = ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'] as const;
 
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {

@@ -1,4 +1,4 @@
-import { LipsyncRequestError } from './errors.ts';
+import { LipsyncRequestError, LipsyncServerError } from './errors.ts';
 import type { LipsyncErrorCode } from './operations.ts';
 
 /** The fields that every failure has. */
@@ -25,9 +25,21 @@ export type FutureError = Omit<LipsyncFailure, 'code'> & {
 /** A quota of the caller is used up. Any operation can answer it, because the cost per minute is checked for all. */
 export type QuotaExceededError = LipsyncFailure & { __typename: 'QuotaExceededError' };
 
-type RequestError = {
+/** Failures of a field without a union, such as `lipsync`. They arrive in `errors`. */
+export type FieldFailure =
+  | (LipsyncFailure & { __typename: 'NotAuthenticatedError' | 'NotAuthorizedError' })
+  | QuotaExceededError
+  | FutureError;
+
+export type RequestError = {
   message: string;
-  extensions?: { code?: unknown; retryable?: unknown; retryAfterSeconds?: unknown };
+  path?: unknown;
+  extensions?: {
+    code?: unknown;
+    retryable?: unknown;
+    retryAfterSeconds?: unknown;
+    requestId?: unknown;
+  };
 };
 
 export type ExecutionResult = {
@@ -35,34 +47,46 @@ export type ExecutionResult = {
   errors?: readonly RequestError[];
 };
 
-/**
- * Request errors that are worth a retry: a server fault, a server without its database, and a token that expired while the connection was open (the
- * next attempt sends a fresh one).
- */
-const retryableCodes = ['INTERNAL_SERVER_ERROR', 'TEMPORARILY_UNAVAILABLE', 'NOT_AUTHENTICATED'];
+/** Faults of the server: of its program, or of its database. Worth a retry. */
+const serverFaults = ['INTERNAL_SERVER_ERROR', 'TEMPORARILY_UNAVAILABLE'];
+
+/** The error of a server fault, or null for any other error. */
+export function readServerFault(error: RequestError | undefined, minDelayMs = 0) {
+  const { code, requestId } = error?.extensions ?? {};
+  if (error === undefined || !serverFaults.includes(String(code))) return null;
+  return new LipsyncServerError(error.message, {
+    code: String(code),
+    requestId: typeof requestId === 'string' ? requestId : null,
+    minDelayMs,
+  });
+}
+
+/** @throws Error if a retry may give a better result: a server fault, or a token that expired while the connection was open */
+function throwIfTemporary(error: RequestError | undefined): void {
+  const fault = readServerFault(error);
+  if (fault !== null) throw fault;
+  // The next attempt sends a fresh token.
+  if (error?.extensions?.code === 'NOT_AUTHENTICATED') throw new Error(error.message);
+}
 
 /**
  * Reads the union member out of a result.
  *
- * @throws LipsyncRequestError if the result has none, or Error if a retry may succeed
+ * @throws LipsyncRequestError if the result has none, LipsyncServerError, or another Error if a retry may succeed
  */
 export function readUnionMember<T extends { __typename: string }>(
   { data, errors }: ExecutionResult,
   known: readonly T['__typename'][],
 ): T | QuotaExceededError | FutureError {
   const [error] = errors ?? [];
-  const code = String(error?.extensions?.code ?? '');
-  if (error !== undefined && retryableCodes.includes(code)) throw new Error(error.message);
+  throwIfTemporary(error);
   const answer = (data?.answer ?? null) as
     | T
     | (Omit<FutureError, '__typename'> & { __typename: string })
     | null;
   if (error !== undefined && answer === null) return readRequestError(error);
   if (answer !== null && known.includes(answer.__typename)) return answer as T;
-  if (answer !== null && 'code' in answer) {
-    const { code, message, retryable, retryAfterSeconds } = answer;
-    return { __typename: 'FutureError', code, message, retryable, retryAfterSeconds };
-  }
+  if (answer !== null && 'code' in answer) return toFutureError(answer);
   throw new LipsyncRequestError(`This version of the kit does not know ${answer?.__typename}.`);
 }
 
@@ -84,4 +108,45 @@ function readRequestError(error: RequestError): QuotaExceededError {
     retryable,
     retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : null,
   };
+}
+
+export function toFutureError({
+  code,
+  message,
+  retryable,
+  retryAfterSeconds,
+}: Omit<FutureError, '__typename'>): FutureError {
+  return { __typename: 'FutureError', code, message, retryable, retryAfterSeconds };
+}
+
+const typenames: Record<string, 'NotAuthenticatedError' | 'NotAuthorizedError'> = {
+  NOT_AUTHENTICATED: 'NotAuthenticatedError',
+  NOT_AUTHORIZED: 'NotAuthorizedError',
+};
+
+/**
+ * Reads a field that is no union. Null: the server has no such object.
+ *
+ * @throws LipsyncRequestError for a rejected request, LipsyncServerError, or another Error if a retry may succeed
+ */
+export function readField<T>({ data, errors }: ExecutionResult): T | FieldFailure | null {
+  const [error] = errors ?? [];
+  const answer = (data?.answer ?? null) as T | null;
+  if (error === undefined || answer !== null) return answer;
+  const { code, retryable, retryAfterSeconds } = error.extensions ?? {};
+  const isOfField = error.path !== undefined && typeof retryable === 'boolean';
+  if (!isOfField) {
+    throwIfTemporary(error);
+    return readRequestError(error);
+  }
+  const failure = {
+    message: error.message,
+    retryable,
+    retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : null,
+  };
+  const __typename = typenames[String(code)];
+  if (__typename === undefined) {
+    return { __typename: 'FutureError', code: String(code), ...failure };
+  }
+  return { __typename, code: code as LipsyncErrorCode, ...failure };
 }

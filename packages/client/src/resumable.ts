@@ -1,4 +1,15 @@
-import type { Client } from 'graphql-ws/client';
+/** What `resumable` uses of the client of graphql-ws or graphql-sse. A type of its own, so that neither has to be installed. */
+type SubscribingClient = { subscribe: (payload: never, sink: never) => () => void };
+
+type Payload = { variables?: Record<string, unknown> | null | undefined };
+
+type Result = { data?: Record<string, unknown> | null };
+
+type ResultSink = {
+  next(result: Result): void;
+  error(error: unknown): void;
+  complete(): void;
+};
 
 /**
  * Wraps a graphql-ws client, for use with Apollo Client, urql, Relay or graphql-ws itself, so that a subscription
@@ -6,8 +17,9 @@ import type { Client } from 'graphql-ws/client';
  * between; here `after` is always the cursor of the last event received. The subscription must declare `$after` and
  * select `cursor`.
  */
-export function resumable<Given extends Pick<Client, 'subscribe'>>(client: Given): Given {
-  const subscribe: Client['subscribe'] = (payload, sink) => {
+export function resumable<Given extends SubscribingClient>(client: Given): Given {
+  const subscribeOnce = client.subscribe as (payload: Payload, sink: ResultSink) => () => void;
+  const subscribe = (payload: Payload, sink: ResultSink) => {
     let after = payload.variables?.after;
     const variables = {
       ...payload.variables,
@@ -16,12 +28,13 @@ export function resumable<Given extends Pick<Client, 'subscribe'>>(client: Given
         return after;
       },
     };
-    return client.subscribe<Record<string, unknown>>(
+    return subscribeOnce.call(
+      client,
       { ...payload, variables },
       {
         next(result) {
           after = cursorIn(result.data) ?? after;
-          sink.next(result as never);
+          sink.next(result);
         },
         error: (error) => sink.error(error),
         complete: () => sink.complete(),

@@ -1,4 +1,5 @@
 import type { BackOff } from './back-off.ts';
+import { type LipsyncHooks, nameOf } from './hooks.ts';
 
 /** A value, or a function that is called before each request and before each reconnect. */
 export type ValueOrGetter<T> = T | (() => T | Promise<T>);
@@ -23,6 +24,8 @@ export type LipsyncServer = {
   backOff?: BackOff | undefined;
   /** Used in place of the global `fetch`. */
   fetch?: typeof fetch | undefined;
+  /** Called for each request, response and retry. */
+  hooks?: LipsyncHooks | undefined;
 };
 
 export async function headersOf(server: LipsyncServer): Promise<Record<string, string>> {
@@ -46,12 +49,18 @@ export async function post(
   { accept, signal }: { accept: string; signal: AbortSignal },
 ): Promise<Response> {
   const headers = await Promise.race([headersOf(server), rejectOnAbort(signal)]);
-  return (server.fetch ?? fetch)(resolveUrl(server), {
+  const { onRequest, onResponse } = server.hooks ?? {};
+  const operationName = nameOf(operation.query);
+  const traced = onRequest?.({ operationName });
+  const response = await (server.fetch ?? fetch)(resolveUrl(server), {
     method: 'POST',
-    headers: { accept, 'content-type': 'application/json', ...headers },
+    headers: { accept, 'content-type': 'application/json', ...headers, ...traced },
     body: JSON.stringify(operation),
     signal,
   });
+  const { status } = response;
+  onResponse?.({ operationName, status, requestId: response.headers.get('x-request-id') });
+  return response;
 }
 
 /** Bounds the caller's own functions, which may never return. */

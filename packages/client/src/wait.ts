@@ -1,13 +1,8 @@
 import { LipsyncRequestError } from './errors.ts';
+import type { LipsyncEvent, WatchableServer, WatchFailure } from './log-reader.ts';
 import type { LipsyncFragment } from './operations.ts';
 import type { LipsyncFailure } from './result.ts';
-import {
-  type LipsyncEvent,
-  type WatchableServer,
-  type WatchFailure,
-  type WatchOptions,
-  watchLipsync,
-} from './watch.ts';
+import { type WatchOptions, watchLipsync } from './watch.ts';
 
 export type Lipsync = LipsyncFragment;
 

@@ -1,6 +1,7 @@
 import type { Database } from '../../database/connect.ts';
 import type { Jobs } from '../../database/jobs.ts';
 import type { Log } from '../../log.ts';
+import type { Meter } from '../../meter.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import type { AccountService } from '../accounts/service.ts';
 import type { UploadService } from '../uploads/service.ts';
@@ -20,6 +21,7 @@ export type LipsyncDependencies = {
   readonly uploads: UploadService;
   readonly webhooks: Pick<WebhookService, 'checkUrl' | 'enqueue'>;
   readonly log: Log;
+  readonly meter: Meter;
   readonly now: () => Date;
   /** The `replyUrl` to which the upstream sends callbacks about a lip-sync. */
   readonly callbackUrl: (lipsyncId: string) => string;

@@ -21,10 +21,11 @@ import { createCallbackHandler } from './reconcile/callbacks.ts';
 import { createOwnerErasure } from './repair/erase-owner.ts';
 import { createRepairs } from './repair/repair.ts';
 import { type LipsyncEvent, readEvents } from './store/events.ts';
-import { countByStatus, type Lipsync } from './store/lipsyncs.ts';
+import type { Lipsync } from './store/lipsyncs.ts';
 import type { LipsyncPage } from './store/list.ts';
 import type { AdminPage } from './store/list-all.ts';
 import { readUsageOf, type UsageRange } from './usage.ts';
+import { readWork } from './work.ts';
 
 export type { Cancellation } from './cancel.ts';
 export type { Creation } from './create/create.ts';
@@ -39,7 +40,7 @@ export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
 export { chargeOf, isTerminal };
 
-type Caller = { owner: string; canSeeAll: boolean };
+type Caller = { owner: string; canSeeAll: boolean; requestId?: string };
 
 /** The functions of this slice. Nothing is sent or polled before `start`. */
 export async function createLipsyncService(options: LipsyncOptions) {
@@ -77,7 +78,7 @@ export async function createLipsyncService(options: LipsyncOptions) {
       readEvents(deps.db, id, range),
     /** How much of a limit is used. Null if there is no limit. */
     readAllowance: (owner: string, name: 'perDay' | 'inFlight') => readAllowance(deps, owner, name),
-    countByStatus: () => countByStatus(deps.db),
+    readWork: () => readWork(deps),
 
     /** Computed for this moment; the row has the last logged values. */
     estimate: (lipsync: Lipsync) => ({
@@ -86,13 +87,7 @@ export async function createLipsyncService(options: LipsyncOptions) {
     }),
     readPosition: positions.read,
 
-    /** For a new subscription. Null for an id that does not exist or belongs to another owner. */
-    findToWatch: createOwnRows(deps.db),
-    /** @throws InvalidInputError if the cursor does not belong to this lip-sync */
-    subscribe: (lipsync: Lipsync, cursor: string | null) =>
-      subscribeToLipsync(watcher, { lipsync, cursor }),
-    /** @throws NotFoundError, InvalidInputError */
-    subscribeToMany: (request: ListRequest) => subscribeToLipsyncs(deps, watcher, request),
+    ...createSubscribing(deps, watcher),
 
     /** A callback's body is only a hint: the state is read from the upstream. */
     onCallback: callbacks.onCallback,
@@ -132,6 +127,28 @@ function createReports(deps: CreateDependencies) {
     listAll: (page: AdminPage) => listAll(deps.db, page),
     /** @throws InvalidInputError */
     readUsageDays: (owner: string, range: UsageRange) => readUsageOf(deps, owner, range),
+  };
+}
+
+function createSubscribing(deps: LipsyncDependencies, watcher: LogWatcher) {
+  const countResume = (cursor: string | null) => {
+    if (cursor !== null) deps.meter.count('graphql_stream_resumes_total', {});
+  };
+  return {
+    /** For a new subscription. Null for an id that does not exist or belongs to another owner. */
+    findToWatch: createOwnRows(deps.db),
+    /** @throws InvalidInputError if the cursor does not belong to this lip-sync */
+    subscribe(lipsync: Lipsync, cursor: string | null) {
+      const events = subscribeToLipsync(watcher, { lipsync, cursor });
+      countResume(cursor);
+      return events;
+    },
+    /** @throws NotFoundError, InvalidInputError */
+    async subscribeToMany(request: ListRequest) {
+      const events = await subscribeToLipsyncs(deps, watcher, request);
+      countResume(request.cursor);
+      return events;
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import type { SoundConverter } from '../../audio/sound-converter.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Jobs } from '../../database/jobs.ts';
 import type { Log } from '../../log.ts';
+import type { Meter } from '../../meter.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import type { OwnerSlotLimits } from '../../owner-slots.ts';
 import type { Upstream } from '../../upstream/client.ts';
@@ -43,6 +44,8 @@ export type UploadDependencies = {
   readonly imports: ImportLimits;
   readonly now: () => Date;
   readonly log: Log;
+  /** Default: nothing is measured. */
+  readonly meter?: Meter | undefined;
   /** Without a trailing slash. A function, because the port may be unknown until the server listens. */
   readonly publicUrl: () => string;
   /** Signs the tokens that make upload URLs unguessable. */

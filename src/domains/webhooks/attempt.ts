@@ -49,14 +49,16 @@ async function settle(
   outcome: AttemptOutcome,
 ): Promise<void> {
   const result = resultOf(deps, delivery, outcome);
-  await deps.db.transaction(async (tx) => {
-    if (!(await settleDelivery(tx, delivery, result))) return;
+  const isStored = await deps.db.transaction(async (tx) => {
+    if (!(await settleDelivery(tx, delivery, result))) return false;
     const at = deps.now();
     if (outcome.problem === null) await recordSuccess(tx, delivery, at);
     else if (isReceiversFault(outcome.problem)) {
       await recordFailure(tx, delivery, { at, ...pauseRule });
     }
+    return true;
   });
+  if (isStored) deps.meter.count('webhook_deliveries_total', { result: countedAs[result.state] });
   if (result.state !== 'FAILED') return;
   const { id: deliveryId, lipsyncId } = delivery;
   const { status, problem } = outcome;
@@ -65,6 +67,9 @@ async function settle(
     'a webhook delivery failed and is not retried',
   );
 }
+
+/** `retried`: the attempt failed, and another one is due later. */
+const countedAs = { DELIVERED: 'delivered', FAILED: 'failed', PENDING: 'retried' } as const;
 
 function resultOf(
   { delaysMs, now }: WebhookDependencies,

@@ -1,5 +1,6 @@
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
+import type { Meter } from '../../meter.ts';
 import type { SecretEncryption } from './secret-encryption.ts';
 import type { WebhookSender } from './sender.ts';
 
@@ -8,6 +9,7 @@ export type WebhookDependencies = {
   readonly db: Database;
   readonly now: () => Date;
   readonly log: Log;
+  readonly meter: Meter;
   readonly encryption: SecretEncryption;
   readonly sender: WebhookSender;
   /** Delays before the second attempt, the third and so on. After the last delay the delivery fails. */

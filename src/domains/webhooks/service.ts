@@ -3,6 +3,7 @@ import type { Database, Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { type Meter, noMeter } from '../../meter.ts';
 import type { UrlProblem } from '../../outbound/address-rules.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import type { WebhookDependencies } from './dependencies.ts';
@@ -33,6 +34,8 @@ export type WebhookOptions = {
   db: Database;
   now: () => Date;
   log: Log;
+  /** Default: nothing is measured. */
+  meter?: Meter;
   /** The list in CALLBACK_SECRET: the first encrypts the webhook secrets, all decrypt them. */
   secrets: readonly string[];
   /** Decides which addresses receive webhooks. */
@@ -104,6 +107,7 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
   const stopping = new AbortController();
   const deps: WebhookDependencies = {
     ...options,
+    meter: options.meter ?? noMeter,
     delaysMs,
     encryption: createSecretEncryption(secrets),
     sender: createWebhookSender({ outbound, timeoutMs }),

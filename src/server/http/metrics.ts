@@ -1,52 +1,83 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as immediate } from 'node:timers/promises';
+import type { Counters, Durations, Meter } from '../../meter.ts';
 import type { MetricSources } from './metric-registry.ts';
 
-/** The values of the label `door`, which dashboards use. A fixed list, so that requests to unknown paths do not create new series. */
-const endpoints = ['/graphql', '/mcp', '/callbacks', '/uploads', '/results', '/livez', '/readyz'];
+/** The values of the label `endpoint`. A fixed list, so that requests to unknown paths do not create new series. */
+const endpoints = [
+  '/graphql',
+  '/mcp',
+  '/callbacks',
+  '/uploads',
+  '/results',
+  '/livez',
+  '/readyz',
+  '/metrics',
+];
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Requests before the first collection. Beyond it they are not counted. */
-const maxPending = 10_000;
+/** Measurements before the library is loaded. The last of them loads it, so that none is lost. */
+const maxPending = 1_000;
 
 type Registry = ReturnType<typeof import('./metric-registry.ts').openRegistry>;
-type Labels = { method: string; door: string; status: number };
 
-/** The metrics of `GET /metrics`, for Prometheus. The library is loaded for the first collection, to keep the start short. */
-export function createMetrics(sources: MetricSources) {
+type Labels = Record<string, string | number>;
+type Measurement =
+  | { name: keyof Counters; labels: Labels }
+  | { name: keyof Durations; labels: Labels; seconds: number };
+
+/**
+ * The metrics of `GET /metrics`, for Prometheus. The library is loaded for the first collection, to keep the start short.
+ * `connect` must be called before the first collection: what measures is created before what is read.
+ */
+export function createMetrics() {
+  let sources: MetricSources | null = null;
   let registry: Registry | null = null;
-  const pending: { labels: Labels; seconds: number }[] = [];
-  /** The series by its labels, because the library makes a text of them for each observation. */
-  const series = new Map<string, { observe(seconds: number): void }>();
+  let opening: Promise<Registry> | null = null;
+  const pending: Measurement[] = [];
 
-  function record({ requests }: Registry, labels: Labels, seconds: number): void {
-    const key = `${labels.method} ${labels.door} ${labels.status}`;
-    const known = series.get(key) ?? requests.labels(labels);
-    series.set(key, known);
-    known.observe(seconds);
+  function record(measurement: Measurement): void {
+    if (registry === null) {
+      pending.push(measurement);
+      if (pending.length >= maxPending && sources !== null) void open(sources);
+    } else write(registry, measurement);
   }
 
-  async function open(): Promise<Registry> {
-    const { openRegistry } = await import('./metric-registry.ts');
-    registry ??= openRegistry(sources);
-    for (const { labels, seconds } of pending.splice(0)) record(registry, labels, seconds);
-    return registry;
+  function open(from: MetricSources): Promise<Registry> {
+    opening ??= import('./metric-registry.ts').then(({ openRegistry }) => {
+      const opened = openRegistry(from);
+      registry = opened;
+      for (const measurement of pending.splice(0)) write(opened, measurement);
+      return opened;
+    });
+    return opening;
+  }
+
+  /** In the text format of Prometheus. */
+  async function collect(): Promise<{ text: string; contentType: string }> {
+    if (sources === null) throw new Error('Metrics were collected before they were connected.');
+    const opened = await open(sources);
+    return { text: await opened.collect(), contentType: opened.registry.contentType };
   }
 
   let collecting: Promise<{ text: string; contentType: string }> | undefined;
-  const collect = async () => {
-    const { registry: opened } = await open();
-    return { text: await opened.metrics(), contentType: opened.contentType };
+  const meter: Meter = {
+    count: (name, labels) => record({ name, labels: labels as Labels }),
+    time: (name, labels, seconds) => record({ name, labels: labels as Labels, seconds }),
   };
   return {
+    meter,
+    collect,
+    connect(to: MetricSources): void {
+      sources = to;
+    },
     observe(request: IncomingMessage, { statusCode }: ServerResponse, seconds: number): void {
       const path = request.url?.split('?')[0] ?? '';
-      const door =
+      const endpoint =
         endpoints.find((each) => path === each || path.startsWith(`${each}/`)) ?? 'other';
-      const labels = { method: request.method ?? 'GET', door, status: statusCode };
-      if (registry !== null) record(registry, labels, seconds);
-      else if (pending.length < maxPending) pending.push({ labels, seconds });
+      const labels = { method: request.method ?? 'GET', endpoint, status: statusCode };
+      meter.time('lipsync_http_request_duration_seconds', labels, seconds);
     },
     /**
      * Concurrent requests share one collection, and a client that has disconnected causes none: a collection queries the
@@ -62,4 +93,11 @@ export function createMetrics(sources: MetricSources) {
       response.writeHead(200, { 'content-type': contentType }).end(text);
     },
   };
+}
+
+function write({ counters, durations }: Registry, measurement: Measurement): void {
+  if ('seconds' in measurement) {
+    const { name, labels, seconds } = measurement;
+    durations[name].observe(labels, seconds);
+  } else counters[measurement.name].inc(measurement.labels);
 }

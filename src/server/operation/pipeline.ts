@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Meter } from '../../meter.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import { createJsonDoor } from '../json/door.ts';
 import { OperationSlots } from '../operation-slots.ts';
 import { createSubscriptions } from '../subscriptions/open.ts';
 import type { createFetchDoor, FetchDoorParts } from './fetch-door.ts';
 import type { Introspection } from './introspection.ts';
+import { measurePrepare, measureRun } from './measure.ts';
 import { createPreparer, type Prepare } from './prepare.ts';
 import { createRunner, type Run } from './run.ts';
 
 export type PipelineOptions = Omit<FetchDoorParts, 'prepare' | 'run' | 'slots'> & {
   sessions: Pick<Sessions, 'signIn' | 'isExpired'>;
   introspection: Introspection;
+  meter: Meter;
   /** Default: the number in `OperationSlots`. */
   maxOperations?: number | undefined;
 };
@@ -31,11 +34,18 @@ export type Pipeline = {
  * depend on the caller and the variables too.
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { schema, introspection, trustedDocuments } = options;
+  const { schema, introspection, trustedDocuments, meter } = options;
   const hasSuggestions = introspection === 'everyone';
-  const prepare = createPreparer({ schema, trustedDocuments, hasSuggestions });
-  const prepareOwn = createPreparer({ schema, trustedDocuments: null, hasSuggestions });
-  const run = createRunner({ introspection, subscriptions: createSubscriptions(options) });
+  const prepare = measurePrepare(
+    meter,
+    createPreparer({ schema, trustedDocuments, hasSuggestions }),
+  );
+  const prepareOwn = measurePrepare(
+    meter,
+    createPreparer({ schema, trustedDocuments: null, hasSuggestions }),
+  );
+  const subscriptions = createSubscriptions(options);
+  const run = measureRun(meter, createRunner({ introspection, subscriptions }));
   const slots = new OperationSlots(options.maxOperations);
   const parts = { ...options, prepare, run, slots };
   const answerJson = createJsonDoor(parts);

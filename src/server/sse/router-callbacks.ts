@@ -148,9 +148,8 @@ class EventPublisher {
 
   /** True if the router confirmed the check: then events are sent. False: the subscription has ended. */
   async start(): Promise<boolean> {
-    this.#stream = this.#parts.streams.register(this.#caller, (reason) =>
-      this.#endByServer(reason),
-    );
+    const end = (reason: EndReason) => this.#endByServer(reason);
+    this.#stream = this.#parts.streams.register(this.#caller, end, 'callback');
     const isConfirmed = await this.#send({ action: 'check' }, 404);
     if (!isConfirmed) {
       await this.#close();

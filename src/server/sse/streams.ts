@@ -24,6 +24,9 @@ import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 
 const encoder = new TextEncoder();
 
+/** How the events of a stream reach the client: as server-sent events, as parts of a response, or as POSTs to a router. */
+export type StreamKind = 'sse' | 'multipart' | 'callback';
+
 type EndStream = (reason: EndReason) => void;
 
 /** A stream in the list of open streams. */
@@ -42,12 +45,12 @@ export function createEventStreams(
   sessions: Pick<Sessions, 'watch'>,
   heartbeatMs = defaultHeartbeatMs,
 ) {
-  const openStreams = new Set<EndStream>();
+  const openStreams = new Map<EndStream, StreamKind>();
 
   /** Adds a stream. `end` is called when its caller's credential expires or the process stops. */
-  function register(caller: Caller, end: EndStream): OpenStream {
+  function register(caller: Caller, end: EndStream, kind: StreamKind): OpenStream {
     const closing = new AbortController();
-    openStreams.add(end);
+    openStreams.set(end, kind);
     sessions.watch(caller, { signal: closing.signal, end: () => end('SIGNED_OUT') });
     return {
       close() {
@@ -75,7 +78,7 @@ export function createEventStreams(
           new Response(
             createStream(each, ReadableStream, {
               format,
-              register: (end) => register(caller, end),
+              register: (end) => register(caller, end, kindOf(format)),
               heartbeatMs,
             }),
             { headers: format.headers },
@@ -88,10 +91,14 @@ export function createEventStreams(
     plugin,
     register,
     endAll: () => {
-      for (const end of [...openStreams]) end('SERVER_STOPS');
+      for (const end of [...openStreams.keys()]) end('SERVER_STOPS');
     },
-    count: () => openStreams.size,
+    count: (kind: StreamKind) => [...openStreams.values()].filter((each) => each === kind).length,
   };
+}
+
+function kindOf(format: StreamFormat): StreamKind {
+  return format === multipartSubscription ? 'multipart' : 'sse';
 }
 
 /**

@@ -8,7 +8,14 @@ import type { PayloadStream } from '../subscriptions/payload-stream.ts';
 import type { Sink } from '../subscriptions/result-queue.ts';
 import type { Backpressure } from './backpressure.ts';
 
-type Target = { socket: WebSocket; id: string; log: Log; backpressure: Backpressure };
+type Target = {
+  socket: WebSocket;
+  id: string;
+  log: Log;
+  backpressure: Backpressure;
+  /** The open deliveries of the process. */
+  open: Set<object>;
+};
 
 /**
  * The results of a subscription as graphql-ws reads them. It gives graphql-ws only the end: the `next` messages are written to
@@ -25,6 +32,7 @@ export class SocketDelivery implements AsyncIterableIterator<ExecutionResult>, S
   constructor(stream: PayloadStream, target: Target) {
     this.#stream = stream;
     this.#target = target;
+    target.open.add(this);
   }
 
   /** Called when graphql-ws has registered the subscription. Resolves at the end of it. */
@@ -62,10 +70,12 @@ export class SocketDelivery implements AsyncIterableIterator<ExecutionResult>, S
   }
 
   complete(): void {
+    this.#target.open.delete(this);
     this.#end.resolve({ done: true, value: undefined });
   }
 
   fail(error: unknown): void {
+    this.#target.open.delete(this);
     const [masked] = stripHttpExtension([maskError(error, this.#target.log)]);
     this.#end.reject(masked);
   }

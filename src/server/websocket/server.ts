@@ -51,6 +51,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
   const counter = new SocketCounter(parts.limits ?? defaultSocketLimits);
   const contexts = new WeakMap<object, Context>();
   const backpressures = new WeakMap<object, Backpressure>();
+  const open = new Set<object>();
   const release = ({ extra }: { extra: { socket: object } }, id: string) =>
     backpressures.get(extra.socket)?.release(id);
   const protocol = makeServer<Record<string, unknown>, Extra>({
@@ -72,7 +73,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       const { socket } = extra;
       const backpressure = backpressures.get(socket);
       if (!(result instanceof PayloadStream) || backpressure === undefined) return undefined;
-      return new SocketDelivery(result, { socket, id, backpressure, log: parts.log });
+      return new SocketDelivery(result, { socket, id, backpressure, open, log: parts.log });
     },
     onNext: release,
     onComplete: release,
@@ -95,6 +96,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       sockets.removeAllListeners();
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
     },
+    countStreams: () => open.size,
     /** Bytes that were sent to clients and that they have not read yet. */
     countUnreadBytes: () =>
       [...sockets.clients].reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0),

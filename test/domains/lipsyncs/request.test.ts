@@ -24,6 +24,7 @@ const record = (db: Database): Database => ({
   transaction: (work) => db.transaction(work),
   listen: db.listen.bind(db),
   ping: db.ping.bind(db),
+  countConnections: db.countConnections.bind(db),
   close: db.close.bind(db),
 });
 

@@ -40,8 +40,8 @@ const remove = async (id: string, headers = ann) =>
 
 const find = async (id: string) =>
   (
-    await app.askForData<{ upload: object | null }>(
-      'query ($id: ID!) { upload(id: $id) { id } }',
+    await app.askForData<{ upload: { status: string } | null }>(
+      'query ($id: ID!) { upload(id: $id) { id status } }',
       { id },
       ann,
     )
@@ -111,12 +111,12 @@ describe('refuses', () => {
     const sending = fetch(url, { method: 'PUT', body: readable, ...streamed });
     await writer.write(wav.subarray(0, 1_000));
     await vi.waitFor(
-      async () =>
-        expect(await remove(id)).toMatchObject({
-          issues: [{ message: 'The file is still arriving.' }],
-        }),
+      async () => expect(await find(id)).toMatchObject({ status: 'RECEIVING' }),
       longWait,
     );
+    expect(await remove(id)).toMatchObject({
+      issues: [{ message: 'The file is still arriving.' }],
+    });
     await writer.write(wav.subarray(1_000));
     await writer.close();
     expect((await sending).status).toBe(200);

@@ -54,7 +54,7 @@ const countPosts = () => upstream.countOf('POST /videos/lipsync');
 describe('clocks that differ', () => {
   it('do not raise a queue position when a POST that another instance took over is answered 429', async () => {
     const slow = await start(0);
-    const video = { id: await slow.source() };
+    const video = { videoId: await slow.source() };
     const say = (text: string) => slow.create({ video, speech: { script: { text } } });
     await say('Running');
     const running = await upstream.nextJob();
@@ -88,7 +88,7 @@ describe('clocks that differ', () => {
     const instances = [await start(0), await start(aheadMs), await start(-aheadMs)];
     const at = (n: number) => instances[n % instances.length] ?? (instances[0] as never);
     upstream.accounts[0] = { email, maxJobs: 3 };
-    const video = { id: await at(0).source() };
+    const video = { videoId: await at(0).source() };
     // Each request is sent twice, to both instances.
     const made = await Promise.all(
       Array.from({ length: 24 }, (_, n) => {
@@ -121,7 +121,7 @@ describe('clocks that differ', () => {
     async (_, apart) => {
       const here = await start(0);
       const there = await start(apart);
-      const video = { id: await here.source() };
+      const video = { videoId: await here.source() };
       const input = { video, speech: { script: { text: 'Rude' } }, idempotencyKey: 'rude' };
       upstream.reply('POST /videos/lipsync', { status: 422, body: '{"error":"no"}' });
       // This instance has read the accounts; the other one has not.

@@ -32,7 +32,12 @@ const maxConcurrentPosts = 24;
  */
 export async function createLipsyncs(
   deps: CreateDependencies,
-  { inputs, ...caller }: { owner: string; canSeeAll: boolean; inputs: readonly CreateInput[] },
+  {
+    inputs,
+    ...caller
+  }: Omit<CreateRequest, 'input' | 'receivedAt' | 'lastRefusal'> & {
+    inputs: readonly CreateInput[];
+  },
 ): Promise<(Creation | Failure)[]> {
   checkList(inputs);
   const receivedAt = deps.now();

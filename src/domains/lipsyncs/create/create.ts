@@ -9,6 +9,7 @@ import {
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Settlement } from '../dispatch/settle.ts';
 import { startSubmission } from '../dispatch/submit.ts';
+import { logLife } from '../life-log.ts';
 import { isCreateRequestWaiting, isOutcomePending } from '../lifecycle.ts';
 import { findByIdempotencyKeys, findLipsync, type Lipsync } from '../store/lipsyncs.ts';
 import { findRefusal, findRefusalsSince } from '../store/refusals.ts';
@@ -23,6 +24,8 @@ export type CreateRequest = {
   owner: string;
   canSeeAll: boolean;
   input: CreateInput;
+  /** Of the HTTP request or the operation, for the log. */
+  requestId?: string;
   receivedAt: Date;
   /**
    * The number of the key's last refusal when the request was first checked; kept when it is checked again. A later
@@ -34,10 +37,10 @@ export type CreateRequest = {
 };
 
 /** A request that can be admitted, or the lip-sync of an earlier request with the same idempotency key. */
-export type CheckedRequest = { request: Required<CreateRequest>; fingerprint: string } & (
-  | { resolved: ResolvedRequest }
-  | { earlier: Lipsync }
-);
+export type CheckedRequest = {
+  request: CreateRequest & { lastRefusal: number };
+  fingerprint: string;
+} & ({ resolved: ResolvedRequest } | { earlier: Lipsync });
 
 /** `answer` may wait for the upstream. `isSent`: a POST of this request is under way. */
 export type PendingAnswer = { isSent: boolean; answer: () => Promise<Creation> };
@@ -86,12 +89,13 @@ export async function sendOrEnqueue(
     answer: () => replay(deps, { lipsync, fingerprint }),
   });
   if ('earlier' in checked) return replayOf(checked.earlier);
-  const { owner, input, lastRefusal } = request;
+  const { owner, input, lastRefusal, requestId } = request;
   const { idempotencyKey, mayWait } = input;
   const admission = await deps.admit({ resolved: checked.resolved, lastRefusal, mayWait });
   if (admission.kind === 'refused') throw admission.failure;
   if (admission.kind === 'waiting') {
     const { lipsync } = admission;
+    logLife(deps.log, lipsync, { event: 'created', requestId });
     return { isSent: false, answer: async () => ({ lipsync, replayed: false }) };
   }
   if (admission.kind === 'duplicate') {
@@ -101,7 +105,12 @@ export async function sendOrEnqueue(
     return replayOf(lipsync);
   }
   const { lipsync, slots } = admission;
+  logLife(deps.log, lipsync, { event: 'created', requestId });
   const submission = startSubmission(deps, { lipsync, slots, mayWait });
+  void submission.then((settlement) => {
+    if (settlement.kind !== 'rejected') return;
+    logLife(deps.log, lipsync, { event: 'refused', code: settlement.failure.code, requestId });
+  });
   return { isSent: true, answer: async () => toCreation(deps, lipsync, await submission) };
 }
 

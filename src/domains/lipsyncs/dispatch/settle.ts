@@ -1,8 +1,10 @@
 import type { Sql } from '../../../database/connect.ts';
+import { afterCommit } from '../../../database/transaction.ts';
 import { type Failure, type FailureCode, storeFailure } from '../../../errors.ts';
 import { notifyQueue } from '../../accounts/service.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { PostOutcome } from '../endpoints.ts';
+import { logLife } from '../life-log.ts';
 import {
   isCancelRequested,
   isCreateRequestWaiting,
@@ -118,6 +120,7 @@ export async function markOutcomeUnknown(
     schedulerReads: 0,
     listReads: 0,
   });
+  logLife(deps.log, lipsync, { event: 'outcome unknown', source: 'GATEWAY' });
   await notifyChange(tx, lipsync.id);
   await appendPositionEvents(tx, lipsync.owner, at);
   if (lipsync.accountId === null) return;
@@ -215,7 +218,10 @@ async function pauseOrCoolDownAccount(
   const { failure } = outcome;
   if (accountId === null) return { wasPaused: false };
   if (pausingCodes.has(failure.code)) {
-    return { wasPaused: !(await deps.accounts.pause(tx, accountId, failure.code)) };
+    const isPaused = await deps.accounts.pause(tx, accountId, failure.code);
+    const { code } = failure;
+    if (isPaused) afterCommit(() => deps.log.warn({ accountId, code }, 'account paused'));
+    return { wasPaused: !isPaused };
   }
   if (isRateLimited(failure) || outcome.kind === 'not-sent') {
     await deps.accounts.coolDown(tx, accountId, cooldownEnd(failure, context.at));

@@ -3,13 +3,14 @@ import type { Sql } from '../../../database/connect.ts';
 import { isStatementRejected, isTransient } from '../../../database/failures.ts';
 import { lineShare } from '../../../log.ts';
 import { addMs, type LipsyncDependencies, leaseMs } from '../dependencies.ts';
-import { postLipsync } from '../endpoints.ts';
+import { type PostOutcome, postLipsync } from '../endpoints.ts';
 import { changeContext, changeStatus } from '../progress/transition.ts';
 import { reconcileLipsync } from '../reconcile/find-job.ts';
 import { markPostStarted } from '../store/claims.ts';
 import { type Lipsync, lockWaitingLipsync, updateLipsync } from '../store/lipsyncs.ts';
 import { lockQueue, nextTurn, readNextOfEachOwner } from '../store/queue.ts';
 import { trace } from '../trace.ts';
+import { isRateLimited } from './rate-limit.ts';
 import { isAttemptLogged } from './requeue.ts';
 import { releaseClaim, type Settlement, settle } from './settle.ts';
 import { type AccountSlots, chooseAccount, hasSendableWork, readAccountSlots } from './slots.ts';
@@ -118,12 +119,18 @@ async function submit(deps: LipsyncDependencies, submission: Submission): Promis
   trace('post-started', { lipsyncId });
   const outcome = await postLipsync(deps.upstream, input);
   trace('answer-read', { lipsyncId });
+  deps.meter.count('lipsync_submissions_total', { outcome: countedAs(outcome) });
   // Also if another process has taken over meanwhile: only this process knows the answer.
   const settlement = await retryWhileDatabaseDown(deps, { lipsyncId, until: null }, () =>
     settle(deps, lipsync, { ...outcome, mayWait }),
   );
   reconcileAtOnce(deps, lipsyncId, settlement);
   return settlement;
+}
+
+function countedAs(outcome: PostOutcome) {
+  if (outcome.kind === 'rejected' && isRateLimited(outcome.failure)) return 'busy';
+  return outcome.kind === 'not-sent' ? 'not_sent' : outcome.kind;
 }
 
 async function toPostInput(deps: LipsyncDependencies, { lipsync, slots }: Submission) {

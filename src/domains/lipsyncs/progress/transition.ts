@@ -1,6 +1,8 @@
 import type { Sql } from '../../../database/connect.ts';
+import { afterCommit } from '../../../database/transaction.ts';
 import type { StoredFailure } from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
+import { logLife } from '../life-log.ts';
 import {
   canTransition,
   type EventSource,
@@ -20,10 +22,13 @@ export type ChangeContext = {
   at: Date;
   webhooks: LipsyncDependencies['webhooks'];
   accounts: LipsyncDependencies['accounts'];
+  meter: LipsyncDependencies['meter'];
+  log: LipsyncDependencies['log'];
 };
 
 export function changeContext(deps: LipsyncDependencies, source: EventSource): ChangeContext {
-  return { source, at: deps.now(), webhooks: deps.webhooks, accounts: deps.accounts };
+  const { webhooks, accounts, meter, log } = deps;
+  return { source, at: deps.now(), webhooks, accounts, meter, log };
 }
 
 /** The estimate while the job runs, 100 once COMPLETED, else the last logged percentage. */
@@ -69,7 +74,23 @@ export async function changeStatus(
     await context.accounts.announceChange(tx, logged.accountId);
   }
   trace('status-written', { lipsyncId: lipsync.id, status });
+  reportChange(lipsync, logged, context);
   return logged;
+}
+
+/** Writes the line of a change to the log and measures an end, when the change is committed. */
+function reportChange(
+  before: Lipsync,
+  changed: Lipsync,
+  { meter, log, at, source }: ChangeContext,
+): void {
+  const { status, failure } = changed;
+  const event = status.toLowerCase() as Lowercase<LipsyncStatus>;
+  logLife(log, changed, { event, source, code: failure?.code });
+  if (isTerminal(status)) {
+    const seconds = (at.getTime() - before.createdAt.getTime()) / 1_000;
+    afterCommit(() => meter.time('lipsync_end_to_end_seconds', { status }, seconds));
+  }
 }
 
 /** Writes an event with the row's current status. */

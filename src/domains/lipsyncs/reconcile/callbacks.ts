@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isUuid } from '../../../database/uuid.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { addHintedVideoId } from '../store/claims.ts';
+import { readFirstReport } from '../store/events.ts';
 import { reconcileLipsync } from './find-job.ts';
 
 const defaultIntervalMs = 1_000;
@@ -11,20 +12,46 @@ function isPlausibleId(text: string): boolean {
   return text.length <= 512 && !text.includes('\0');
 }
 
+/** The arrivals of the callbacks that wait for the next reconciliation of a lip-sync. */
+type Run = { arrivals: Date[]; done: Promise<void> };
+
+/**
+ * Counts callbacks that shared a reconciliation, by what it found. The first of them brought the news of a status, if there
+ * was any; the others repeat it.
+ */
+async function countCallbacks(
+  deps: LipsyncDependencies,
+  id: string,
+  arrivals: readonly Date[],
+): Promise<void> {
+  const [first, ...others] = arrivals;
+  if (first === undefined) return;
+  const { db, meter } = deps;
+  const report = await readFirstReport(db, id);
+  const isByCallback = report?.source === 'CALLBACK';
+  const lagMs = report === null ? 0 : report.occurredAt.getTime() - first.getTime();
+  if (isByCallback && lagMs >= 0) {
+    meter.count('lipsync_callbacks_total', { kind: 'first_news' });
+    meter.time('lipsync_callback_lag_seconds', {}, lagMs / 1_000);
+  } else meter.count('lipsync_callbacks_total', { kind: isByCallback ? 'duplicate' : 'late' });
+  for (const _ of others) meter.count('lipsync_callbacks_total', { kind: 'duplicate' });
+}
+
 /**
  * Reconciles a lip-sync when a callback comes, at most once per interval. Callbacks within an interval share one
  * more reconciliation at its end, so that the last callback of a burst is never lost.
  */
 export function createCallbackHandler(deps: LipsyncDependencies) {
-  const runs = new Map<string, { isRequested: boolean; done: Promise<void> }>();
+  const runs = new Map<string, Run>();
   const closing = new AbortController();
   const intervalMs = deps.intervals?.callbackMs ?? defaultIntervalMs;
 
-  async function reconcileUntilQuiet(id: string, run: { isRequested: boolean }): Promise<void> {
+  async function reconcileUntilQuiet(id: string, run: Run): Promise<void> {
     try {
-      while (run.isRequested && !closing.signal.aborted) {
-        run.isRequested = false;
+      while (run.arrivals.length > 0 && !closing.signal.aborted) {
+        const arrivals = run.arrivals.splice(0);
         await reconcileLipsync(deps, id, 'CALLBACK');
+        await countCallbacks(deps, id, arrivals);
         await wait(intervalMs, undefined, { signal: closing.signal, ref: false });
       }
     } catch (error) {
@@ -40,6 +67,7 @@ export function createCallbackHandler(deps: LipsyncDependencies) {
     /** `claimedVideoId` comes from the callback's body. It is kept as a hint while the job's id is not known. */
     async onCallback(id: string, claimedVideoId: string | null): Promise<void> {
       if (!isUuid(id) || closing.signal.aborted) return;
+      const arrivedAt = deps.now();
       // Each callback, also one that shares a later reconciliation: what it reports is visible to the next read.
       deps.accounts.expectChange();
       if (claimedVideoId !== null && isPlausibleId(claimedVideoId)) {
@@ -47,10 +75,10 @@ export function createCallbackHandler(deps: LipsyncDependencies) {
       }
       const running = runs.get(id);
       if (running !== undefined) {
-        running.isRequested = true;
+        running.arrivals.push(arrivedAt);
         return;
       }
-      const run = { isRequested: true, done: Promise.resolve() };
+      const run: Run = { arrivals: [arrivedAt], done: Promise.resolve() };
       runs.set(id, run);
       run.done = reconcileUntilQuiet(id, run);
     },

@@ -26,5 +26,6 @@ async function poll(deps: LipsyncDependencies, accountId: string): Promise<void>
   const now = deps.now().getTime();
   const youngestAgeMs = now - (youngest?.getTime() ?? now);
   await ensurePoll(deps, accountId, { youngestAgeMs });
-  await reconcileAccount(deps, accountId);
+  const isRead = await reconcileAccount(deps, accountId);
+  deps.meter.count('lipsync_polls_total', { result: isRead ? 'ok' : 'failed' });
 }

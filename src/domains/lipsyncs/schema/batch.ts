@@ -65,10 +65,11 @@ builder.mutationField('createLipsyncs', (t) =>
         description: 'The result of each item, or why no item was processed.',
       },
     },
-    resolve: async (_, { input }, { caller, services }) => ({
+    resolve: async (_, { input }, { caller, services, requestId }) => ({
       results: await services.lipsyncs.createAll({
         owner: caller.owner,
         canSeeAll: caller.scopes.has('videos:read'),
+        requestId,
         inputs: input.items.map(toCreateInput),
       }),
     }),

@@ -172,10 +172,11 @@ builder.mutationField('createLipsync', (t) =>
         description: 'The lip-sync to create.',
       }),
     },
-    resolve: (_, { input }, { caller, services }) =>
+    resolve: (_, { input }, { caller, services, requestId }) =>
       services.lipsyncs.create({
         owner: caller.owner,
         canSeeAll: caller.scopes.has('videos:read'),
+        requestId,
         input: toCreateInput(input),
       }),
   }),

@@ -80,6 +80,20 @@ export async function readEvents(
   return rows.map((row) => mapRow<LipsyncEvent>(row));
 }
 
+/** What first reported the lip-sync's current status. Null for an id without a lip-sync. */
+export async function readFirstReport(
+  sql: Sql,
+  id: string,
+): Promise<Pick<LipsyncEvent, 'source' | 'occurredAt'> | null> {
+  const [row] = await sql.query<Pick<LipsyncEvent, 'source' | 'occurredAt'>>(
+    `select source, occurred_at as "occurredAt" from lipsync_events
+     where lipsync_id = $1 and status = (select status from lipsyncs where id = $1)
+     order by sequence limit 1`,
+    [id],
+  );
+  return row ?? null;
+}
+
 /** The events after `sequence` of each lip-sync, ordered by id and sequence. */
 export async function readEventsAfter(
   sql: Sql,

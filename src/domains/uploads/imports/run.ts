@@ -51,6 +51,7 @@ export async function startImports(
   });
   await jobs.work<ImportJob>(endedQueue, async ({ data }) => {
     await failUpload(deps.db, data.uploadId, interruptedFailure);
+    deps.meter?.count('imports_total', { result: 'failed' });
     onEnd(data.uploadId);
   });
   await jobs.work<ImportJob>(
@@ -95,11 +96,13 @@ async function runImport(
       uploadId,
       await fetchFile(deps, { ...upload, url: upload.sourceUrl }, signal),
     );
+    deps.meter?.count('imports_total', { result: 'ready' });
   } catch (thrown) {
     if (stopping.aborted) throw new Error('This process stops. The import starts again.');
     const rejection = deadline.aborted ? UploadRejection.tooSlow(deps.imports.timeoutMs) : thrown;
     if (!(rejection instanceof UploadRejection)) throw thrown;
     await failUpload(deps.db, uploadId, storeFailure(rejection.failure));
+    deps.meter?.count('imports_total', { result: 'failed' });
   }
 }
 

@@ -193,7 +193,7 @@ describe('works', () => {
 describe('refuses', () => {
   it.each([
     ['a missing file', '/missing.wav', /status 404/],
-    ['bytes that are no sound', '/text.wav', /not WAV or MP3/],
+    ['bytes that are no sound', '/text.wav', /not audio of an accepted type/],
     ['audio of more than 60 seconds', '/long.wav', /longer than 60 seconds/],
   ])('%s: FAILED with the reason, free, and nothing is sent', async (_, path, message) => {
     const id = idOf(await app.create(byUrl(path), ann));

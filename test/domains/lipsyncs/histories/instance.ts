@@ -7,6 +7,7 @@ import {
 import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/dependencies.ts';
 import type { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import type { Services } from '../../../../src/graphql/context.ts';
+import { noMeter } from '../../../../src/meter.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';
 import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
@@ -50,6 +51,7 @@ export function createInstance(parts: {
       transaction: counted(db.transaction.bind(db)) as Database['transaction'],
       listen: db.listen.bind(db),
       ping: db.ping.bind(db),
+      countConnections: db.countConnections.bind(db),
       close: db.close.bind(db),
     },
     jobs,
@@ -67,6 +69,7 @@ export function createInstance(parts: {
       resolveSource: counted(videos.resolveSource),
     },
     log: silentLog,
+    meter: noMeter,
     now,
     callbackUrl: (id) => `http://127.0.0.1:9/callbacks/${id}`,
     creditPrices: [],

@@ -28,7 +28,7 @@ const watched = () => app.services.lipsyncs.watchedCount();
 
 async function openStreams(): Promise<number> {
   const text = await (await fetch(`${app.url}/metrics`)).text();
-  return Number(/^lipsync_event_streams (\d+)$/m.exec(text)?.[1]);
+  return Number(/^graphql_streams\{transport="sse"\} (\d+)$/m.exec(text)?.[1]);
 }
 
 /** The subscription of the current test: to one lip-sync or a list. */

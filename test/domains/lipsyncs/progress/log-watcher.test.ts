@@ -194,6 +194,7 @@ describe('works', () => {
         transaction: (work) => db.transaction(work),
         listen: (channel, listener) => db.listen(channel, listener),
         ping: () => db.ping(),
+        countConnections: () => db.countConnections(),
         close: () => db.close(),
       },
       silentLog,

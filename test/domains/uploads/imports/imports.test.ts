@@ -139,7 +139,7 @@ describe('refuses', () => {
     ['a file that stops to arrive', '/stalls.wav', [/ended before|No more bytes/, 'INCOMPLETE']],
     ['a file that is cut at half', '/always-cut.wav', [/ended before/, 'INCOMPLETE']],
     ['a web page', '/page', [/web page/, 'WRONG_KIND']],
-    ['bytes that are no sound', '/text.wav', [/not WAV or MP3/, 'WRONG_KIND']],
+    ['bytes that are no sound', '/text.wav', [/not audio of an accepted type/, 'WRONG_KIND']],
     ['an empty file', '/empty.wav', [/empty/, 'WRONG_SIZE']],
     ['a file of 6 GB', '/six-gigabytes.wav', [/at most 5 GB/, 'TOO_LARGE']],
     ['a compressed answer', '/gzip.wav', [/compressed/, 'NOT_SUPPORTED']],

@@ -1,0 +1,12 @@
+// biome-ignore-all lint/performance/noBarrelFile: this file is the public API of the subpath /server.
+
+export { createProxy, type ProxyCaller, type ProxyOptions } from './proxy.ts';
+export {
+  type LipsyncWebhook,
+  type VerifiedWebhook,
+  type VerifyWebhookOptions,
+  verifyWebhook,
+  type WebhookProblem,
+  type WebhookRequest,
+  WebhookVerificationError,
+} from './verify-webhook.ts';

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { afterCommit } from '../../database/transaction.ts';
+import type { FailureCode } from '../../errors.ts';
+import { type Log, lineShare } from '../../log.ts';
+import type { EventSource, LipsyncStatus } from './lifecycle.ts';
+import type { Lipsync } from './store/lipsyncs.ts';
+
+type Step = {
+  event: 'created' | 'refused' | 'outcome unknown' | Lowercase<LipsyncStatus>;
+  source?: EventSource;
+  code?: FailureCode | undefined;
+  requestId?: string | undefined;
+};
+
+/** Failures that an operator may look at: of an account, of the service, or of our knowledge. The others are a caller's. */
+const operatorsCodes: ReadonlySet<FailureCode> = new Set([
+  'UPSTREAM_UNAUTHORIZED',
+  'SUBSCRIPTION_EXPIRED',
+  'INSUFFICIENT_CREDITS',
+  'ACCOUNT_PENDING',
+  'UPSTREAM_UNAVAILABLE',
+  'OUTCOME_UNKNOWN',
+]);
+
+/**
+ * Writes one line about a step in the life of a lip-sync: its id, its caller and what happened, and nothing that the caller
+ * wrote. Inside a transaction the line is written when that is committed.
+ */
+export function logLife(
+  log: Log,
+  { id, owner, status, accountId }: Pick<Lipsync, 'id' | 'owner' | 'status' | 'accountId'>,
+  { event, source, code, requestId }: Step,
+): void {
+  const fields = {
+    ...{ lipsyncId: id, caller: callerName(owner), status },
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(accountId === null ? {} : { accountId }),
+    ...(source === undefined ? {} : { source }),
+    ...(code === undefined ? {} : { code }),
+    [lineShare]: owner,
+  };
+  const isForOperator =
+    event === 'outcome unknown' || (code !== undefined && operatorsCodes.has(code));
+  afterCommit(() => log[isForOperator ? 'warn' : 'info'](fields, `lip-sync ${event}`));
+}
+
+/** A `sub` that consists of these is an id, and no e-mail address and no name of a person. */
+const opaqueSubject = /^[\w.|-]{1,64}$/;
+
+/**
+ * An owner as the log shows it: a key by its name, and a JWT by its `sub`. A `sub` that can be an e-mail address is replaced
+ * by the start of the SHA-256 of the owner, so that the lines of one caller can still be found.
+ */
+export function callerName(owner: string): string {
+  if (!owner.startsWith('jwt:')) return owner;
+  const subject = owner.slice(owner.lastIndexOf(':') + 1);
+  const hash = () => createHash('sha256').update(owner).digest('hex').slice(0, 12);
+  return opaqueSubject.test(subject) ? `jwt:${subject}` : `jwt:#${hash()}`;
+}
