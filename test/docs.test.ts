@@ -331,7 +331,7 @@ describe('names', () => {
         [...(cell ?? '').matchAll(/`([A-Z_]+)`/g)].flatMap(([, code]) => code ?? []),
       ),
       // Of the tests.
-      ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX'],
+      ...['CHROMIUM', 'TEST_POSTGRES_URL', 'NGINX', 'PROMTOOL'],
       // Of the examples.
       ...['LIPSYNC_URL'],
       // Of compose.yaml.

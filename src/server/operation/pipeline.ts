@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Meter } from '../../meter.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import { createJsonDoor } from '../json/door.ts';
+import { measurePrepare, measureRun } from '../measure-operations.ts';
 import { OperationSlots } from '../operation-slots.ts';
 import { createSubscriptions } from '../subscriptions/open.ts';
 import type { createFetchDoor, FetchDoorParts } from './fetch-door.ts';
 import type { Introspection } from './introspection.ts';
-import { measurePrepare, measureRun } from './measure.ts';
 import { createPreparer, type Prepare } from './prepare.ts';
 import { createRunner, type Run } from './run.ts';
 

@@ -1,8 +1,8 @@
 import { OperationTypeNode } from 'graphql';
-import type { Meter, OperationType } from '../../meter.ts';
-import { isRejected, type Prepare } from './prepare.ts';
-import { isRejectedResult } from './request-error.ts';
-import type { Run } from './run.ts';
+import type { Meter, OperationType } from '../meter.ts';
+import { isRejected, type Prepare } from './operation/prepare.ts';
+import { isRejectedResult } from './operation/request-error.ts';
+import type { Run } from './operation/run.ts';
 
 const types: Record<OperationTypeNode, OperationType> = {
   [OperationTypeNode.QUERY]: 'query',
