@@ -229,6 +229,7 @@ function metricSources(
       multipart: streams.count('multipart'),
       websocket: sockets.countStreams(),
       callback: streams.count('callback'),
+      mcp: streams.count('mcp'),
     }),
     countUnreadBytes: sockets.countUnreadBytes,
     countConnections: () => db.countConnections(),

@@ -12,7 +12,7 @@ export type MetricSources = {
   countConnections: () => { busy: number; idle: number; waiting: number } | null;
 };
 
-export type StreamTransport = 'sse' | 'multipart' | 'websocket' | 'callback';
+export type StreamTransport = 'sse' | 'multipart' | 'websocket' | 'callback' | 'mcp';
 
 /** The live work of all instances. */
 export type Work = {

@@ -43,7 +43,7 @@ export async function waitForLipsync(
     void stream.return();
   };
   const { caller, signal } = call.context;
-  const open = streams.register(caller, interrupt);
+  const open = streams.register(caller, interrupt, 'mcp');
   const timer = setTimeout(interrupt, maxSeconds * 1_000, 'TOO_LONG');
   const disconnect = () => interrupt('DISCONNECTED');
   signal.addEventListener('abort', disconnect, { once: true });

@@ -25,7 +25,7 @@ import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 const encoder = new TextEncoder();
 
 /** How the events of a stream reach the client: as server-sent events, as parts of a response, or as POSTs to a router. */
-export type StreamKind = 'sse' | 'multipart' | 'callback';
+export type StreamKind = 'sse' | 'multipart' | 'callback' | 'mcp';
 
 type EndStream = (reason: EndReason) => void;
 
