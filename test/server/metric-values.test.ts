@@ -143,7 +143,7 @@ test('no measurement from before the first collection is lost, however many ther
   const metrics = createMetrics();
   metrics.connect({
     readWork: () => Promise.reject(new Error('The database is away.')),
-    countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0 }),
+    countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0, mcp: 0 }),
     countUnreadBytes: () => 0,
     countConnections: () => ({ busy: 2, idle: 1, waiting: 4 }),
   });

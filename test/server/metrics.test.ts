@@ -19,7 +19,7 @@ const noWork = {
 
 const ownSources = {
   readWork: async () => noWork,
-  countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0 }),
+  countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0, mcp: 0 }),
   countUnreadBytes: () => 0,
   countConnections: () => null,
 };

@@ -36,7 +36,7 @@ export function sumOf(
 export async function readDefinitions() {
   const { registry } = openRegistry({
     readWork: () => Promise.reject(new Error('No value is read.')),
-    countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0 }),
+    countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0, mcp: 0 }),
     countUnreadBytes: () => 0,
     countConnections: () => null,
   });
