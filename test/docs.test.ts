@@ -349,6 +349,7 @@ describe('names', () => {
         'PUT',
         'GET',
         'POST',
+        'DELETE',
         'QUEUE',
         'FAIL',
       ],

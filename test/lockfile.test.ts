@@ -7,6 +7,8 @@ const files = [
   'test/federation/package-lock.json',
   'test/deploy/package-lock.json',
   'test/mcp/package-lock.json',
+  'test/client-package/package-lock.json',
+  'test/mcp/package-lock.json',
   'examples/web/package-lock.json',
 ];
 const lockfiles = await Promise.all(

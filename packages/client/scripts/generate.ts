@@ -14,7 +14,6 @@ const unions = [
   'LipsyncProgressResult',
   'CreateUploadResult',
   'CreateLipsyncsResult',
-  'LipsyncsProgressResult',
   'DeleteLipsyncResult',
   'EstimateLipsyncResult',
   'ImportUploadResult',

@@ -564,8 +564,6 @@ export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputErr
 
 export const knownCreateLipsyncsResults = ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'] as const;
 
-export const knownLipsyncsProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
-
 export const knownDeleteLipsyncResults = ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
 
 export const knownEstimateLipsyncResults = ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;

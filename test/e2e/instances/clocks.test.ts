@@ -143,7 +143,7 @@ describe('clocks that differ', () => {
   it('keep the turns of owners fair when the last turn was recorded by another clock', async () => {
     const here = await start(0);
     const there = await start(aheadMs);
-    const video = { id: await here.source(signInAs('ann')) };
+    const video = { videoId: await here.source(signInAs('ann')) };
     const ask = async (from: typeof here, owner: string, n: number) =>
       idOf(
         await from.create(

@@ -116,6 +116,18 @@ describe('works', () => {
     expect(changed).toMatchObject({ isError: true, content: { code: 'IDEMPOTENCY_CONFLICT' } });
   });
 
+  test('an import: the id of the upload can be used at once', async () => {
+    const { content } = await agent.call('list_voices');
+    const [voice] = content.voices as { previewUrl: string }[];
+    const imported = await agent.call('import_upload', { kind: 'AUDIO', url: voice?.previewUrl });
+    expect(imported).toMatchObject({
+      isError: false,
+      content: { upload: { id: expect.any(String), kind: 'AUDIO', status: 'RECEIVING' } },
+    });
+    const wrong = await agent.call('import_upload', { kind: 'AUDIO', url: 'ftp://example.com/a' });
+    expect(wrong).toMatchObject({ isError: true, content: { retryable: false } });
+  });
+
   test('cancellation: the answer tells what happened and whether it is charged', async () => {
     await app.turn({ generatingMs: 60_000 });
     try {
@@ -138,7 +150,7 @@ describe('works', () => {
       const isPaid = name === 'create_lipsync';
       expect(description.includes('COSTS MONEY'), name).toBe(isPaid);
       expect(inputSchema.required?.includes('idempotencyKey') ?? false, name).toBe(isPaid);
-      expect(annotations?.readOnlyHint, name).toBe(!/^(create|cancel)_/.test(name));
+      expect(annotations?.readOnlyHint, name).toBe(!/^(create|cancel|import)_/.test(name));
     }
   });
 });
