@@ -7,7 +7,7 @@ module.exports = {
   forbidden: [
     forbid('no-cycles', {}, { circular: true }),
     forbid('no-orphans', { orphan: true, path: '^src/', pathNot: '\\.d\\.ts$' }, {}),
-    forbid('leaves-import-nothing', { path: '^src/(errors|meter)\\.ts$' }, { path: '^src/' }),
+    forbid('leaves-import-nothing', { path: '^src/(errors|metrics/meter)\\.ts$' }, { path: '^src/' }),
     forbid('log-imports-its-parts-alone', { path: '^src/log(/|\\.ts$)' }, { path: '^src/', pathNot: '^src/(log/|owner-slots\\.ts)' }),
     forbid('config-imports-its-parts-alone', { path: '^src/config(/|\\.ts$)' }, { path: '^src/', pathNot: '^src/config/' }),
     forbid('only-the-process-app-and-operators-commands-read-config',
@@ -15,7 +15,7 @@ module.exports = {
       { path: '^src/config(/|\\.ts$)' }),
     forbid('machinery-knows-no-domain',
       { path: '^src/(graphql|upstream|database)/' },
-      { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log|meter|unavailable)\\.ts)' }),
+      { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log|metrics/meter|unavailable)\\.ts)' }),
     forbid('outbound-knows-no-domain',
       { path: '^src/outbound/' },
       { path: '^src/', pathNot: '^src/(outbound/|upstream/connection\\.ts|errors\\.ts)' }),

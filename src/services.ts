@@ -13,7 +13,7 @@ import { createWebhookService } from './domains/webhooks/service.ts';
 import type { Services } from './graphql/context.ts';
 import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
-import type { Meter } from './meter.ts';
+import type { Meter } from './metrics/meter.ts';
 import { createOutbound } from './outbound/outbound.ts';
 import type { createUpstream } from './upstream/client.ts';
 import { Freshness } from './upstream/freshness.ts';

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { endAfterBody } from '../end-after-body.ts';
 import type { Log } from '../log.ts';
-import type { Meter } from '../meter.ts';
+import type { Meter } from '../metrics/meter.ts';
 import { isTemporarilyUnavailable } from '../unavailable.ts';
 import { verifyToken } from './token.ts';
 

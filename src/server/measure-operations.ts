@@ -1,5 +1,5 @@
 import { OperationTypeNode } from 'graphql';
-import type { Meter, OperationType } from '../meter.ts';
+import type { Meter, OperationType } from '../metrics/meter.ts';
 import { isRejected, type Prepare } from './operation/prepare.ts';
 import { isRejectedResult } from './operation/request-error.ts';
 import type { Run } from './operation/run.ts';

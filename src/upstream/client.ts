@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type Failure, UpstreamUnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type Meter, noMeter } from '../meter.ts';
+import { type Meter, noMeter } from '../metrics/meter.ts';
 import { CoalescedReads } from './coalesced-reads.ts';
 import { Connection } from './connection.ts';
 import { errorTextOf, failureOfStatus, markNotRetryable } from './errors.ts';

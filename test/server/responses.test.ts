@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
-import { noMeter } from '../../src/meter.ts';
+import { noMeter } from '../../src/metrics/meter.ts';
 import { schema } from '../../src/schema.ts';
 import { createPipeline } from '../../src/server/operation/pipeline.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';

@@ -1,7 +1,7 @@
 import type { Database } from '../../database/connect.ts';
 import type { Jobs } from '../../database/jobs.ts';
 import type { Log } from '../../log.ts';
-import type { Meter } from '../../meter.ts';
+import type { Meter } from '../../metrics/meter.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import type { AccountService } from '../accounts/service.ts';
 import type { UploadService } from '../uploads/service.ts';

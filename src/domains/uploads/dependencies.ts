@@ -2,7 +2,7 @@ import type { SoundConverter } from '../../audio/sound-converter.ts';
 import type { Database } from '../../database/connect.ts';
 import type { Jobs } from '../../database/jobs.ts';
 import type { Log } from '../../log.ts';
-import type { Meter } from '../../meter.ts';
+import type { Meter } from '../../metrics/meter.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import type { OwnerSlotLimits } from '../../owner-slots.ts';
 import type { Upstream } from '../../upstream/client.ts';

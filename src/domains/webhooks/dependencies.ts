@@ -1,6 +1,6 @@
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
-import type { Meter } from '../../meter.ts';
+import type { Meter } from '../../metrics/meter.ts';
 import type { SecretEncryption } from './secret-encryption.ts';
 import type { WebhookSender } from './sender.ts';
 

@@ -3,7 +3,7 @@ import type { Database, Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { type Meter, noMeter } from '../../meter.ts';
+import { type Meter, noMeter } from '../../metrics/meter.ts';
 import type { UrlProblem } from '../../outbound/address-rules.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import type { WebhookDependencies } from './dependencies.ts';

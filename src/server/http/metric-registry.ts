@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Counters, Durations } from '../../meter.ts';
+import type { Counters, Durations } from '../../metrics/meter.ts';
 
 /** What is read for each collection. */
 export type MetricSources = {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as immediate } from 'node:timers/promises';
-import type { Counters, Durations, Meter } from '../../meter.ts';
+import type { Counters, Durations, Meter } from '../../metrics/meter.ts';
 import type { MetricSources } from './metric-registry.ts';
 
 /** The values of the label `endpoint`. A fixed list, so that requests to unknown paths do not create new series. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Meter } from '../../meter.ts';
+import type { Meter } from '../../metrics/meter.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import { createJsonDoor } from '../json/door.ts';
 import { measurePrepare, measureRun } from '../measure-operations.ts';

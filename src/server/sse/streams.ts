@@ -24,7 +24,10 @@ import { defaultHeartbeatMs, startHeartbeat } from './heartbeat.ts';
 
 const encoder = new TextEncoder();
 
-/** How the events of a stream reach the client: as server-sent events, as parts of a response, or as POSTs to a router. */
+/**
+ * How the events of a stream reach the client: as server-sent events, as parts of a response, as POSTs to a router, or
+ * as notifications to an agent.
+ */
 export type StreamKind = 'sse' | 'multipart' | 'callback' | 'mcp';
 
 type EndStream = (reason: EndReason) => void;

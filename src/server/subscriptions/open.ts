@@ -1,7 +1,7 @@
 import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import type { Context } from '../../graphql/context.ts';
 import type { LiveEvents } from '../../live-events.ts';
-import type { Meter } from '../../meter.ts';
+import type { Meter } from '../../metrics/meter.ts';
 import type { Sessions } from '../auth/sessions.ts';
 import { type ChargeNext, PayloadStream, type SettleFirst } from './payload-stream.ts';
 import { type ExecuteEvent, SharedExecutions } from './shared-execution.ts';

@@ -7,7 +7,7 @@ import {
 import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/dependencies.ts';
 import type { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import type { Services } from '../../../../src/graphql/context.ts';
-import { noMeter } from '../../../../src/meter.ts';
+import { noMeter } from '../../../../src/metrics/meter.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';
 import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
