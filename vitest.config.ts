@@ -73,6 +73,17 @@ export const beyondCore = [
   'test/doctor/doctor.test.ts',
   // Backups of running installations, restored.
   'test/database/backup.test.ts',
+  // Files of 300 MB, thirty kinds of sound, and servers that send files slowly, wrongly or never.
+  'test/domains/uploads/{any-audio,memory}.test.ts',
+  'test/domains/uploads/imports/*.test.ts',
+  'test/domains/lipsyncs/files/*.test.ts',
+  // A hundred creations at once against accounts that can pay for twelve, and usage that is counted day by day.
+  'test/domains/lipsyncs/create/credits.test.ts',
+  'test/domains/lipsyncs/usage.test.ts',
+  // Receivers of webhooks that never answer.
+  'test/domains/webhooks/dead-receivers.test.ts',
+  // The commands that rotate each secret.
+  'test/docs/rotation.test.ts',
   // Two hundred thousand lip-syncs.
   'test/database/plans.test.ts',
 ];

@@ -194,7 +194,9 @@ describe('works', () => {
   test('in logs and metrics under its own path', async () => {
     await send({});
     expect(app.logs).toContainEqual(expect.objectContaining({ msg: 'request', path: '/mcp' }));
-    expect(await (await fetch(`${app.url}/metrics`)).text()).toMatch(/door="\/mcp",status="200"/);
+    expect(await (await fetch(`${app.url}/metrics`)).text()).toMatch(
+      /endpoint="\/mcp",status="200"/,
+    );
   });
 
   test('with TRUSTED_DOCUMENTS: the documents of the tools are trusted at /mcp alone', async () => {

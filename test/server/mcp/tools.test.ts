@@ -330,6 +330,6 @@ describe('drains', () => {
     await app.waitForEnd(id, keys.headers.maker);
     await expect
       .poll(async () => (await fetch(`${app.url}/metrics`)).text(), longWait)
-      .toMatch(/event_streams\S* 0\n/);
+      .toMatch(/graphql_streams\{transport="mcp"\} 0\n/);
   });
 });
