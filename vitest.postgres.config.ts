@@ -11,9 +11,14 @@ export default mergeConfig(
         'test/{chaos,database,domains}/**/*.test.ts',
         'test/e2e/{instances,streams}/**/*.test.ts',
       ],
-      // Files, sound and memory: the database has no part in them.
       exclude: [
+        // Folders of the embedded database.
+        'test/database/{embedded-folder,lock}.test.ts',
+        // What the video service sends, files, sound and memory: the database has no part in them.
+        'test/domains/lipsyncs/reconcile/{callback-orders,misleading-states,upstream-variants}.test.ts',
         'test/domains/uploads/{any-audio,backpressure,duration,media-types,memory}.test.ts',
+        'test/domains/videos/paging.test.ts',
+        'test/domains/webhooks/dead-receivers.test.ts',
       ],
     },
   }),
