@@ -124,12 +124,12 @@ describe('reproduces the committed files', () => {
 
 describe('succeeds', () => {
   test.each([
-    ['npm run diff', 'compatible'],
+    ['npm run diff', /compatible|Nothing has changed/],
     ['npm run conformance', 'MUST'],
     ['npm run bench:client', 'gzipped'],
     ['npm run fuzz -- --runs 300', '300 operations'],
   ])('%s', { timeout: 180_000 }, async (command, words) => {
-    expect(await finish(command)).toContain(words);
+    expect(await finish(command)).toMatch(words);
   });
 });
 
