@@ -3,8 +3,8 @@ import type { SoakOutcome } from './run.ts';
 /** What a heap may grow: caches fill, and the least of some samples still has garbage. */
 const growth = { factor: 1.3, bytes: 25e6 };
 
-/** Connections of the embedded clients that are being closed. */
-const spareHandles = 10;
+/** Connections that the clients of the run keep open, one for each of the 24 clients of the short form. */
+const spareHandles = 24;
 
 /** One poll for each of three accounts, and the schedules of pg-boss and of the retention. */
 const maxBackgroundJobs = 12;

@@ -101,6 +101,6 @@ function pick(headers: Headers, names: readonly string[]): Headers {
 
 /** In the form of a GraphQL request error, so that clients read it. */
 function refuse(status: number, code: string, message: string): Response {
-  const headers = status === 405 ? { allow: 'POST' } : {};
+  const headers: Record<string, string> = status === 405 ? { allow: 'POST' } : {};
   return Response.json({ errors: [{ message, extensions: { code } }] }, { status, headers });
 }
