@@ -47,6 +47,8 @@ describe('works', () => {
       }, patient);
       // It is killed during three POSTs whose answers are lost: no slot is free for another one.
       await fleet.turn({ hangNext: 3, generatingMs: hour });
+      // A job that was accepted a moment before would keep its slot for the hour.
+      await fleet.finishJobs();
       await vi.waitFor(async () => {
         expect((await fleet.posts()).filter(({ status }) => status === 'hang')).toHaveLength(3);
       }, patient);
