@@ -110,8 +110,8 @@ function compare(rates: Rates): Comparison[] {
     ...(promised === null ? {} : { promise: { bound: 'at least', ...promised } }),
   });
   return [
-    toComparison('executed', 'mercurius', { ratio: 1.2, reached: 0.33 }),
-    toComparison('executed', 'apollo', { ratio: 5, reached: 1.7 }),
+    toComparison('executed', 'mercurius', { ratio: 1.2, reached: 0.25 }),
+    toComparison('executed', 'apollo', { ratio: 5, reached: 1.3 }),
     toComparison('executed', 'yoga', null),
     toComparison('shared', 'mercurius', { ratio: 2, reached: 0.65 }),
     toComparison('shared', 'bare', { ratio: 0.5, reached: 0.2 }),
