@@ -112,7 +112,7 @@ export const variables = z.object({
   READ_FRESH_MS: wholeNumber(0).default(5_000),
   /** Milliseconds to wait for a response of the upstream. Default: 30000. */
   UPSTREAM_TIMEOUT_MS: wholeNumber().default(30_000),
-  /** Whether `Video.permanentUrl` gives URLs of this server that redirect to a video's file, for whoever has them. Default: true. */
+  /** Whether `Video.permanentUrl` gives URLs of this server that redirect to a video's file. Anyone with the URL can use it. Default: true. */
   PERMANENT_URLS: boolean.default(true),
   /** Milliseconds for which the job of a POST without a clear answer is searched for. The lip-sync fails when they have passed and the scheduler and the list of videos were each read three times, at the latest after MAX_JOB_MS. Default: 600000, ten minutes. */
   MAX_UNKNOWN_MS: wholeNumber().default(600_000),

@@ -2,7 +2,7 @@
 export type LipsyncHooks = {
   /**
    * Called before each HTTP request. What it returns is added to the request's headers, such as `traceparent`. The
-   * streams of a WebSocket are no requests: only `onRetry` tells of them.
+   * streams of a WebSocket are no requests: only `onRetry` is called for them.
    */
   onRequest?: ((request: RequestInfo) => Record<string, string> | undefined) | undefined;
   onResponse?: ((response: RequestInfo & ResponseInfo) => void) | undefined;

@@ -112,7 +112,7 @@ function checkLength(declared: number | null, announced: number | null): void {
 }
 
 /**
- * Stores a stream as the file of an upload that is RECEIVING, whoever sends it. The upload becomes READY or FAILED.
+ * Stores a stream as the file of an upload that is RECEIVING. The upload becomes READY or FAILED.
  *
  * @throws {UploadRejection}
  */

@@ -1,4 +1,4 @@
-/** Who is behind a request to the proxy. */
+/** The user of a request to the proxy. */
 export type ProxyCaller = {
   /**
    * The token that lipsync-graphql gets: an API key, or better a JWT whose `sub` is the end user, so that each user has
@@ -11,7 +11,7 @@ export type ProxyOptions = {
   /** Of the GraphQL endpoint of lipsync-graphql, such as `https://lipsync.internal/graphql`. */
   url: string;
   /**
-   * Says who the user is, by the session of your own application. Null: the user is not signed in, and the answer is 401.
+   * Identifies the user by the session of your own application. Null: the user is not signed in, and the answer is 401.
    */
   authenticate: (request: Request) => ProxyCaller | null | Promise<ProxyCaller | null>;
   /** Used in place of the global `fetch`. */

@@ -143,7 +143,7 @@ export const LipsyncRef = builder.loadableNode('Lipsync', {
     }),
     owner: t.string({
       nullable: true,
-      description: 'Who created the lip-sync. Null for callers without the scope admin.',
+      description: 'The owner of the lip-sync. Null for callers without the scope admin.',
       resolve: ({ owner }, _, { caller }) => (caller.scopes.has('admin') ? owner : null),
     }),
     progress: t.field({

@@ -47,7 +47,7 @@ export const VideoRef = builder.loadableNode('Video', {
       type: 'URL',
       nullable: true,
       description:
-        'A URL of this server that redirects to where the MP4 is now, for links that must last. Whoever has it can fetch the video, without signing in. Null unless the video is COMPLETED, after its deletion, and where the operator has switched it off.',
+        'A URL of this server that redirects to where the MP4 is now, for links that must last. Anyone with the URL can fetch the video, without signing in. Null unless the video is COMPLETED, after its deletion, and where the operator has switched it off.',
       resolve: ({ key, status, url }, _, { services }) =>
         status === 'COMPLETED' && url !== null ? services.videos.permanentUrlOf(key) : null,
     }),
