@@ -21,8 +21,5 @@ export type AvDecoder = {
 export type AvModule = {
   EventEmitter: new () => AvEvents;
   Buffer: new (bytes: Uint8Array) => AvBuffer;
-  Demuxer: {
-    find(first: AvBuffer): (new (source: AvEvents, first: AvBuffer) => AvEvents) | null;
-  };
   Decoder: { find(id: string): (new (demuxer: AvEvents, format: AvFormat) => AvDecoder) | null };
 };

@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { EncodedPacketSink, type InputAudioTrack } from 'mediabunny';
-import type { AvBuffer, AvDecoder, AvEvents, AvFormat, AvModule } from './av.ts';
+import type { AvBuffer, AvDecoder, AvFormat, AvModule } from './av.ts';
+import type { CafSound } from './caf-packets.ts';
 import { UnreadableSound, type WavWriter } from './wav-writer.ts';
 
 /** Read as a whole, because the index of a file can be at its end. A minute of lossless sound has about 20 MB. */
@@ -11,25 +11,31 @@ const maxFileBytes = 64 * 1024 ** 2;
 const configBox = Buffer.from('\0\0\0\x24alac\0\0\0\0', 'latin1');
 const configBytes = 24;
 
-/** The decoder reads some bits past the last packet. */
+/** The decoder reads some bits past the last packet, so as many bytes follow it. */
 const paddingBytes = 32;
 
-type AlacSound = { format: AvFormat; cookie: AvBuffer; packets: AvBuffer[]; durationMs: number };
+type AlacSound = { format: AvFormat; cookie: AvBuffer; packets: AvBuffer[]; frames: number };
 
 /** Decodes Apple Lossless in a CAF file. */
-export async function decodeAlacInCaf(path: string, writer: WavWriter): Promise<void> {
+export async function decodeAlacInCaf(sound: CafSound, writer: WavWriter): Promise<void> {
   const av = loadAv();
-  await decodeAlac(av, demux(av, await readWhole(path)), writer);
+  const { sampleRate, channels: channelsPerFrame, validFrames } = sound;
+  const bitsPerChannel = readBits(sound.cookie);
+  const format = { formatID: 'alac', sampleRate, channelsPerFrame, bitsPerChannel };
+  const packets = sound.packets.map((packet) => new av.Buffer(packet));
+  const cookie = new av.Buffer(sound.cookie);
+  await decodeAlac(av, { format, cookie, packets, frames: validFrames }, writer);
 }
 
 /** Decodes Apple Lossless in an MP4 file. mediabunny finds the packets, but not the decoder's configuration. */
 export async function decodeAlacInMp4(
-  path: string,
+  file: Blob,
   track: InputAudioTrack,
   writer: WavWriter,
 ): Promise<void> {
+  if (file.size > maxFileBytes) throw new UnreadableSound();
   const av = loadAv();
-  const bytes = await readWhole(path);
+  const bytes = Buffer.from(await file.arrayBuffer());
   const configAt = bytes.indexOf(configBox);
   if (configAt === -1) throw new UnreadableSound();
   const from = configAt + configBox.byteLength;
@@ -42,20 +48,21 @@ export async function decodeAlacInMp4(
     formatID: 'alac',
     sampleRate: await track.getSampleRate(),
     channelsPerFrame: await track.getNumberOfChannels(),
-    bitsPerChannel: config.readUInt8(5),
+    bitsPerChannel: readBits(config),
   };
-  const durationMs = (await track.computeDuration()) * 1000;
-  await decodeAlac(av, { format, cookie: new av.Buffer(config), packets, durationMs }, writer);
+  const frames = Math.ceil((await track.computeDuration()) * format.sampleRate);
+  await decodeAlac(av, { format, cookie: new av.Buffer(config), packets, frames }, writer);
 }
 
-async function readWhole(path: string): Promise<Buffer> {
-  if ((await stat(path)).size > maxFileBytes) throw new UnreadableSound();
-  return await readFile(path);
+/** The configuration begins with the frames of a packet, a version, and the bits of a sample. */
+function readBits(config: Uint8Array): number {
+  const bits = config[5];
+  if (bits === undefined) throw new UnreadableSound();
+  return bits;
 }
 
 async function decodeAlac(av: AvModule, sound: AlacSound, writer: WavWriter): Promise<void> {
-  const { format, cookie, packets, durationMs } = sound;
-  if (format.formatID !== 'alac') throw new UnreadableSound();
+  const { format, cookie, packets } = sound;
   const demuxed = new av.EventEmitter();
   const DecoderClass = av.Decoder.find('alac');
   if (DecoderClass === null) throw new UnreadableSound();
@@ -63,12 +70,12 @@ async function decodeAlac(av: AvModule, sound: AlacSound, writer: WavWriter): Pr
   demuxed.emit('cookie', cookie);
   for (const packet of packets) demuxed.emit('data', packet);
   demuxed.emit('data', new av.Buffer(new Uint8Array(paddingBytes).fill(0xff)));
-  // The last packet can be filled up. Milliseconds, 0 = unknown.
-  let framesLeft =
-    durationMs > 0 ? Math.ceil((durationMs / 1000) * format.sampleRate) : Number.POSITIVE_INFINITY;
-  while (decoder.stream.remainingBytes() > paddingBytes) {
+  // 0 = unknown.
+  let framesLeft = sound.frames > 0 ? sound.frames : Number.POSITIVE_INFINITY;
+  for (let index = 0; decoder.stream.remainingBytes() > paddingBytes; index += 1) {
     const samples = decodePacket(decoder);
-    const planes = toPlanes(samples, format).map((plane) => plane.subarray(0, framesLeft));
+    const frames = Math.min(framesLeft, readPartialFrames(packets[index]?.data));
+    const planes = toPlanes(samples, format).map((plane) => plane.subarray(0, frames));
     framesLeft -= planes[0]?.length ?? 0;
     if (!(await writer.write(planes, format.sampleRate))) return;
   }
@@ -81,29 +88,13 @@ function loadAv(): AvModule {
   return av;
 }
 
-function demux(av: AvModule, bytes: Uint8Array): AlacSound {
-  const file = new av.Buffer(bytes);
-  const DemuxerClass = av.Demuxer.find(file);
-  if (DemuxerClass === null) throw new UnreadableSound();
-  const source: AvEvents = new av.EventEmitter();
-  const demuxer = new DemuxerClass(source, file);
-  let format: AvFormat | undefined;
-  let cookie: AvBuffer | undefined;
-  const packets: AvBuffer[] = [];
-  demuxer.on('format', (value: AvFormat) => {
-    format = value;
-  });
-  demuxer.on('cookie', (value: AvBuffer) => {
-    cookie = value;
-  });
-  let durationMs = 0;
-  demuxer.on('duration', (value: number) => {
-    durationMs = value;
-  });
-  demuxer.on('data', (value: AvBuffer) => packets.push(value));
-  source.emit('end');
-  if (format === undefined || cookie === undefined) throw new UnreadableSound();
-  return { format, cookie, packets, durationMs };
+/** The last packet can have fewer frames, and says how many; the decoder fills them up with noise. */
+function readPartialFrames(packet: Uint8Array | undefined): number {
+  const head = Buffer.from(packet ?? []).subarray(0, 7);
+  const isPartial = head.byteLength === 7 && (head.readUInt8(2) & 0x10) !== 0;
+  return isPartial
+    ? (head.readUInt8(2) & 1) * 2 ** 31 + (head.readUInt32BE(3) >>> 1)
+    : Number.POSITIVE_INFINITY;
 }
 
 function decodePacket(decoder: AvDecoder): ArrayLike<number> {

@@ -6,6 +6,15 @@ const pieceBytes = 256 * 1024;
 /** Where a CAF file has the name of its codec: its first chunk is the description. */
 const codecAt = { position: 28, bytes: 4 };
 
+/**
+ * The decoder of CAF treats the 13 bits of A-law and the 14 bits of µ-law as 16 bits, and so scales the sound to an
+ * eighth and to a quarter.
+ */
+const cafGains: ReadonlyMap<string, number> = new Map([
+  ['alaw', 8],
+  ['ulaw', 4],
+]);
+
 type PieceDecoder = {
   decode(data: Uint8Array): { channelData: Float32Array[]; sampleRate: number };
 };
@@ -20,6 +29,7 @@ export async function decodeAppleFile(
     format === 'AIFF'
       ? (await import('@audio/decode-aiff')).decoder()
       : (await import('@audio/decode-caf')).decoder();
+  const gain = (format === 'CAF' ? cafGains.get(await readCafCodec(path)) : undefined) ?? 1;
   await using file = await open(path);
   const buffer = Buffer.alloc(pieceBytes);
   for (;;) {
@@ -28,7 +38,9 @@ export async function decodeAppleFile(
     const { channelData, sampleRate } = decoder.decode(
       new Uint8Array(buffer.subarray(0, bytesRead)),
     );
-    if (!(await writer.write(channelData, sampleRate))) return;
+    const planes =
+      gain === 1 ? channelData : channelData.map((plane) => plane.map((v) => v * gain));
+    if (!(await writer.write(planes, sampleRate))) return;
   }
 }
 

@@ -15,13 +15,14 @@ export async function decodeOpus(
   const head = readOpusHead((await track.getDecoderConfig())?.description);
   const decoder = new OpusDecoder({ ...head.layout, sampleRate: 48_000 });
   await decoder.ready;
-  // Containers count the samples before the sound either as time before zero, or not at all.
+  // The decoder's first `preSkip` samples are not sound. Some containers give them times below zero, others ignore
+  // them.
   const isBeginning = first.timestamp <= origin + 1e-6;
   let skip = isBeginning && first.timestamp >= 0 ? head.preSkip : 0;
   const decode = async (packet: EncodedPacket, isLast: boolean): Promise<boolean> => {
     const { channelData, errors } = decoder.decodeFrame(packet.data);
     if (errors.length > 0) throw new UnreadableSound();
-    // The last packet is filled up to a whole frame.
+    // The last frame can have padding, which the duration of the packet excludes.
     const end = isLast ? Math.round(packet.duration * 48_000) : undefined;
     const planes = channelData.map((plane) => plane.subarray(skip, end));
     skip = Math.max(0, skip - (channelData[0]?.length ?? 0));
@@ -35,7 +36,7 @@ export async function decodeOpus(
   if (previous !== undefined) await decode(previous, true);
 }
 
-/** Of RFC 7845, section 5.1. Without one the sound is mono or stereo, which every packet says itself. */
+/** Of RFC 7845, section 5.1. Without a head the sound is mono or stereo, and each packet says which. */
 function readOpusHead(description: AllowSharedBufferSource | undefined) {
   if (description === undefined) return { preSkip: 0, layout: { channels: 2 } };
   const view = ArrayBuffer.isView(description)

@@ -1,11 +1,12 @@
+import { openAsBlob } from 'node:fs';
 import {
   AdtsInputFormat,
   AdtsOutputFormat,
   AudioSampleSink,
+  BlobSource,
   BufferTarget,
   EncodedAudioPacketSource,
   EncodedPacketSink,
-  FilePathSource,
   FlacInputFormat,
   FlacOutputFormat,
   Input,
@@ -27,6 +28,7 @@ import { decodeOpus } from './decode-opus.ts';
 import { decodeVorbis } from './decode-vorbis.ts';
 import { decodeWithFfmpeg } from './ffmpeg.ts';
 import { findFirstPacket } from './first-packet.ts';
+import { findSoundParts } from './sound-parts.ts';
 import {
   maxPaddingSeconds,
   type Planes,
@@ -51,9 +53,10 @@ const formats = [
 /** The packets of a window, much more than a minute of any compressed sound. */
 const maxPacketBytes = 96 * 1024 ** 2;
 
-export class VideoFile extends Error {}
+/** A video that has no sound. */
+export class SilentVideo extends Error {}
 
-/** The packets of a compressed sound, without the container that they came in, as a stream that a decoder reads. */
+/** The packets of a compressed sound, without their container, as a stream that a decoder reads. */
 const streams = {
   aac: () => new AdtsOutputFormat(),
   vorbis: () => new OggOutputFormat(),
@@ -64,32 +67,60 @@ const streams = {
 type StreamCodec = keyof typeof streams;
 
 /**
- * Decodes the sound of an MP4, WebM, OGG, FLAC, ADTS, WAV or MP3 file.
+ * Decodes the sound of an MP4, WebM, OGG, FLAC, ADTS, WAV or MP3 file, also of a video. An OGG can have several
+ * streams, one after the other.
  */
 export async function decodeContainer(
   path: string,
   window: SoundWindow,
   writer: WavWriter,
 ): Promise<void> {
-  const input = new Input({ source: new FilePathSource(path), formats });
+  const file = await openAsBlob(path);
+  for (const { from, to } of await findSoundParts(path)) {
+    await decodeBlob(file.slice(from, to), window, writer);
+    if (writer.isFull) return;
+  }
+}
+
+/** Decodes the sound of one container and appends it to what the writer has already received. */
+export async function decodeBlob(
+  blob: Blob,
+  window: SoundWindow,
+  writer: WavWriter,
+): Promise<void> {
+  const input = new Input({ source: new BlobSource(blob), formats });
   try {
-    if ((await input.getPrimaryVideoTrack()) !== null) throw new VideoFile();
     const track = await input.getPrimaryAudioTrack();
-    if (track === null) throw new UnreadableSound();
-    const codec = await track.getCodec();
-    if (codec === null && (await track.getInternalCodecId()) === 'alac') {
-      await decodeAlacInMp4(path, track, writer);
-    } else if (codec === null) {
-      throw new UnreadableSound();
-    } else if (codec === 'opus') {
-      await decodeOpus(track, window, writer);
-    } else if (codec in streams) {
-      await decodeStream({ track, codec: codec as StreamCodec }, window, writer);
-    } else {
-      await decodePcm(track, window, writer);
+    if (track === null) {
+      const isVideo = (await input.getPrimaryVideoTrack()) !== null;
+      throw isVideo ? new SilentVideo() : new UnreadableSound();
     }
+    const durationSeconds =
+      (await track.computeDuration()) - Math.max(0, await track.getFirstTimestamp());
+    const startSeconds = writer.beginPart(durationSeconds);
+    if (startSeconds !== null)
+      await decodeTrack({ track, blob }, { ...window, startSeconds }, writer);
   } finally {
     input.dispose();
+  }
+}
+
+async function decodeTrack(
+  { track, blob }: { track: InputAudioTrack; blob: Blob },
+  window: SoundWindow,
+  writer: WavWriter,
+): Promise<void> {
+  const codec = await track.getCodec();
+  if (codec === null && (await track.getInternalCodecId()) === 'alac') {
+    await decodeAlacInMp4(blob, track, writer);
+  } else if (codec === null) {
+    throw new UnreadableSound();
+  } else if (codec === 'opus') {
+    await decodeOpus(track, window, writer);
+  } else if (codec in streams) {
+    await decodeStream({ track, codec: codec as StreamCodec }, window, writer);
+  } else {
+    await decodePcm(track, window, writer);
   }
 }
 
@@ -126,7 +157,7 @@ async function decodeStream(
     codec === 'vorbis'
       ? await decodeVorbis(stream.bytes)
       : await decodeWithFfmpeg(stream.bytes, stream.seconds + 1);
-  // Packets can decode to more than the container says is sound: the last one is filled up.
+  // Packets can decode to more samples than the container declares, because the last packet is padded.
   const frames = stream.isAtEnd ? Math.round(stream.seconds * rate) : Number.POSITIVE_INFINITY;
   const cut: Planes = planes.map((plane) => plane.subarray(0, frames));
   await writer.write(cut, rate, stream.beginsAt - origin);

@@ -8,10 +8,10 @@ const require = createRequire(import.meta.url);
 type FfmpegModule = typeof import('@humansignal/audio-file-decoder');
 
 /**
- * Decodes one stream with FFmpeg's libavcodec in WebAssembly. Runs in a worker only: the package is written for browsers and
- * reads the globals of CommonJS under Node.
+ * Decodes one stream with FFmpeg's libavcodec in WebAssembly. Runs in a worker only: the package is written for
+ * browsers and reads the globals of CommonJS under Node.
  *
- * @param maxSeconds bounds the memory, whatever the stream says of its length
+ * @param maxSeconds bounds the memory, whatever length the stream declares
  */
 export async function decodeWithFfmpeg(
   stream: ArrayBuffer,

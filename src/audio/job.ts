@@ -13,4 +13,4 @@ export type DecodeJob = {
 
 export type DecodeResult =
   | { kind: 'decoded'; durationSeconds: number }
-  | { kind: 'too-long' | 'empty-clip' | 'video' | 'broken' };
+  | { kind: 'too-long' | 'empty-clip' | 'video-without-sound' | 'broken' };

@@ -14,7 +14,7 @@ export type SoundConverterOptions = {
 export type ConversionResult = DecodeResult | { kind: 'timeout' | 'aborted' };
 
 export type SoundConverter = {
-  /** Decodes a file into a WAV. What a broken file does is a result. */
+  /** Decodes a file into a WAV. For a broken file the promise resolves with the problem. */
   convert(job: DecodeJob, signal: AbortSignal): Promise<ConversionResult>;
 };
 

@@ -34,10 +34,10 @@ export function isWav(bytes: Uint8Array): boolean {
 }
 
 /**
- * Parses the head of a WAV. No library that is used here says where the sizes stand, which is needed to correct them in a
- * file that streams through.
+ * Parses the head of a WAV. No library that is used here reports the positions of the sizes, which are needed to correct
+ * the sizes of a file while it is streamed.
  *
- * @returns `incomplete` if more bytes are needed to find the samples; null if the bytes are no WAV
+ * @returns `incomplete` if more bytes are needed to find the samples; null if the bytes are not a WAV
  */
 export function parseWavHeader(bytes: Uint8Array): WavHeader | 'incomplete' | null {
   if (!isWav(bytes)) return null;
@@ -77,14 +77,17 @@ function parseFormat(view: DataView, at: number, size: number): WavFormat | 'inc
   return isPossible ? { formatTag, sampleRate, blockAlign } : null;
 }
 
-/** The least that streaming writers put where they do not know the size: 0xFFFFFFFF, 0x7FFFFFFF, 2,000,000,000, all with or without the header. */
+/**
+ * The smallest placeholder that streaming writers use for an unknown size: 0xFFFFFFFF, 0x7FFFFFFF or 2,000,000,000,
+ * each with or without the length of the header subtracted.
+ */
 const leastPlaceholder = 2_000_000_000 - 4_096;
 
 /**
  * The size of the samples, from the header or, if it has a placeholder, from the length of the file.
  *
  * @param fileBytes null = unknown
- * @returns null if only the length of the file would tell; `truncated` if the file ends before its samples do
+ * @returns null if it depends on the unknown length of the file; `truncated` if the file ends before its samples do
  */
 export function measureData(
   header: WavHeader,

@@ -34,6 +34,9 @@ export class WavWriter {
   #skip = 0;
   #written = 0;
   #excess = 0;
+  /** Where the present part begins in the source, and where it ends. */
+  #partAt = 0;
+  #partEnd = 0;
 
   private constructor(file: FileHandle, window: SoundWindow) {
     this.#file = file;
@@ -48,8 +51,26 @@ export class WavWriter {
     return this.#rate === 0 ? 0 : this.#written / this.#rate;
   }
 
+  /** True if no more is needed. */
+  get isFull(): boolean {
+    return this.#window.isCut && this.#excess > 0;
+  }
+
   /**
-   * @param atSeconds where the first samples are in the source; later calls continue from there
+   * A source can be several files in one.
+   *
+   * @returns where in the part the window begins, in seconds; null if the part ends before the window
+   */
+  beginPart(durationSeconds: number): number | null {
+    this.#partAt = this.#partEnd;
+    this.#partEnd += durationSeconds;
+    const { startSeconds } = this.#window;
+    const isBefore = startSeconds > 0 && this.#partEnd <= startSeconds;
+    return isBefore ? null : Math.max(0, startSeconds - this.#partAt);
+  }
+
+  /**
+   * @param atSeconds where the first samples are in the part; later calls continue from there
    * @returns false if no more is needed
    */
   async write(planes: Planes, rate: number, atSeconds = 0): Promise<boolean> {
@@ -63,14 +84,16 @@ export class WavWriter {
     const taken = Math.min(frames - skipped, room);
     await this.#append(mixed, skipped, taken);
     this.#excess += frames - skipped - taken;
-    if (this.#window.isCut) return this.#excess === 0;
+    if (this.#window.isCut) return !this.isFull;
     if (this.#excess > maxPaddingSeconds * rate) throw new TooLongSound();
     return true;
   }
 
   /** Completes the header. @throws {EmptyClip} {UnreadableSound} if nothing was written */
   async finish(): Promise<void> {
-    if (this.#written === 0) throw this.#rate > 0 ? new EmptyClip() : new UnreadableSound();
+    if (this.#written === 0) {
+      throw this.#rate > 0 || this.#partEnd > 0 ? new EmptyClip() : new UnreadableSound();
+    }
     const dataBytes = this.#written * this.#channels * 2;
     await this.#file.write(
       createWavHeader(this.#rate, this.#channels, dataBytes),
@@ -89,7 +112,8 @@ export class WavWriter {
       if (!(rate >= 1_000 && rate <= 384_000)) throw new UnreadableSound();
       this.#rate = rate;
       this.#channels = channels;
-      this.#skip = Math.max(0, Math.round((this.#window.startSeconds - atSeconds) * rate));
+      const at = this.#partAt + atSeconds;
+      this.#skip = Math.max(0, Math.round((this.#window.startSeconds - at) * rate));
     } else if (rate !== this.#rate || channels !== this.#channels) {
       throw new UnreadableSound();
     }

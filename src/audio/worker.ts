@@ -1,13 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { readCafPackets, rewriteAsMp4 } from './caf-packets.ts';
 import { decodeAlacInCaf } from './decode-alac.ts';
 import { decodeAppleFile, readCafCodec } from './decode-apple.ts';
-import { decodeContainer, VideoFile } from './decode-packets.ts';
+import { decodeBlob, decodeContainer, SilentVideo } from './decode-packets.ts';
 import type { DecodeJob, DecodeResult } from './job.ts';
 import { EmptyClip, TooLongSound, WavWriter } from './wav-writer.ts';
 
 /*
- * The entry of a worker thread, which decodes one file and ends. What a decoder throws says nothing useful to the caller, and
- * everything that a hostile file does ends with this thread.
+ * The entry of a worker thread, which decodes one file and ends. A decoder's error is of no use to the caller, and a hostile
+ * file can harm only this thread.
  */
 
 async function decode(job: DecodeJob): Promise<DecodeResult> {
@@ -23,18 +24,22 @@ async function decode(job: DecodeJob): Promise<DecodeResult> {
 
 async function decodeInto(writer: WavWriter, { inputPath, container, window }: DecodeJob) {
   if (container === 'AIFF') return await decodeAppleFile(inputPath, 'AIFF', writer);
-  if (container === 'CAF') {
-    return (await readCafCodec(inputPath)) === 'alac'
-      ? await decodeAlacInCaf(inputPath, writer)
-      : await decodeAppleFile(inputPath, 'CAF', writer);
+  if (container === 'OTHER') return await decodeContainer(inputPath, window, writer);
+  switch (await readCafCodec(inputPath)) {
+    case 'alac':
+      return await decodeAlacInCaf(await readCafPackets(inputPath), writer);
+    case 'aac ':
+    case 'opus':
+      return await decodeBlob(await rewriteAsMp4(await readCafPackets(inputPath)), window, writer);
+    default:
+      return await decodeAppleFile(inputPath, 'CAF', writer);
   }
-  await decodeContainer(inputPath, window, writer);
 }
 
 function toResult(error: unknown): DecodeResult {
   if (error instanceof TooLongSound) return { kind: 'too-long' };
   if (error instanceof EmptyClip) return { kind: 'empty-clip' };
-  return { kind: error instanceof VideoFile ? 'video' : 'broken' };
+  return { kind: error instanceof SilentVideo ? 'video-without-sound' : 'broken' };
 }
 
 parentPort?.postMessage(await decode(workerData).catch(toResult));

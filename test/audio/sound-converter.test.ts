@@ -52,7 +52,7 @@ describe('keeps out', () => {
     expect(await converter.convert(createJob(), never)).toEqual({ kind: 'broken' });
   });
 
-  it('a file that is not there', async () => {
+  it('a missing file', async () => {
     const converter = createSoundConverter();
     expect(await converter.convert(createJob(), never)).toEqual({ kind: 'broken' });
   });
