@@ -4,7 +4,6 @@ import {
   Container,
   Group,
   Loader,
-  MantineProvider,
   Text,
   Title,
   useComputedColorScheme,
@@ -12,33 +11,18 @@ import {
 } from '@mantine/core';
 import classes from './app.module.css';
 import { Icon } from './icon.tsx';
-import { SessionProvider } from './session/session.tsx';
+import { Providers, type TokenProps } from './session/providers.tsx';
 import { SignIn } from './session/sign-in.tsx';
-import { useToken } from './session/token.ts';
 import { useViewer } from './session/viewer.ts';
 import { Studio } from './studio.tsx';
 import { FailureNotice } from './text/failure-notice.tsx';
 import { explainQueryError } from './text/query-error.ts';
-import { resolveVariables, theme } from './theme.ts';
 
 export function App() {
-  const [token, setToken] = useToken();
-  return (
-    <MantineProvider
-      theme={theme}
-      cssVariablesResolver={resolveVariables}
-      defaultColorScheme="auto"
-    >
-      <SessionProvider key={token} token={token}>
-        <Page token={token} onToken={setToken} />
-      </SessionProvider>
-    </MantineProvider>
-  );
+  return <Providers>{(props) => <Page {...props} />}</Providers>;
 }
 
-type PageProps = { token: string | null; onToken: (token: string | null) => void };
-
-function Page({ token, onToken }: PageProps) {
+function Page({ token, onToken }: TokenProps) {
   return (
     <>
       <header className={classes.header}>
@@ -67,7 +51,7 @@ function Page({ token, onToken }: PageProps) {
 }
 
 /** Shows the sign-in form if the server requires a token. */
-function Gate({ token, onToken }: PageProps) {
+function Gate({ token, onToken }: TokenProps) {
   const [{ data, error, fetching }, refetch] = useViewer();
   if (data !== undefined) {
     if (data.viewer.scopes.length > 0) return <Studio onSignIn={() => onToken(null)} />;

@@ -1,7 +1,7 @@
 import { useRef, useState } from 'react';
 import { flushSync } from 'react-dom';
 import { CreateForm } from './form/create-form.tsx';
-import { useDraft } from './form/draft.ts';
+import { type Draft, useDraft } from './form/draft.ts';
 import { focusPart } from './form/focus.ts';
 import { LipsyncList } from './history/lipsync-list.tsx';
 import { LipsyncPanel } from './lipsync/lipsync-panel.tsx';
@@ -14,6 +14,7 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
   const [draft, change] = useDraft();
   const [revision, setRevision] = useState(0);
   const [unknownId, setUnknownId] = useState<string | null>(null);
+  const [again, setAgain] = useState({ count: 0, isComplete: false });
   const heading = useRef<HTMLHeadingElement>(null);
 
   const refreshList = () => setRevision((count) => count + 1);
@@ -21,6 +22,15 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
     flushSync(() => setOpenedId(id));
     heading.current?.focus();
     heading.current?.scrollIntoView({ block: 'center' });
+  };
+
+  /** A new form, because the old one may hold files of another request. */
+  const makeAgain = (request: Draft) => {
+    flushSync(() => {
+      change(request);
+      setAgain(({ count }) => ({ count: count + 1, isComplete: isComplete(request) }));
+    });
+    focusPart(request.videoNote === null ? 'SPEECH' : 'VIDEO');
   };
 
   return (
@@ -37,15 +47,18 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
               focusPart('VIDEO');
             }}
             onUse={({ id, name }) => {
-              change({ video: { source: 'LISTED', id, name } });
+              change({ video: { source: 'LISTED', id, name }, videoNote: null });
               focusPart('SPEECH');
             }}
             onChange={focusPart}
+            onAgain={makeAgain}
             onSignIn={onSignIn}
           />
         </div>
       )}
       <CreateForm
+        key={again.count}
+        announcement={again.count === 0 ? null : describeFilled(again.isComplete)}
         draft={draft}
         change={change}
         revision={revision}
@@ -59,4 +72,14 @@ export function Studio({ onSignIn }: { onSignIn: () => void }) {
       <LipsyncList openedId={openedId} onOpen={open} revision={revision} onChange={refreshList} />
     </div>
   );
+}
+
+function isComplete({ videoNote, speechNote }: Draft): boolean {
+  return videoNote === null && speechNote === null;
+}
+
+function describeFilled(isComplete: boolean): string {
+  return isComplete
+    ? 'The form is filled in as before. Nothing has been sent yet.'
+    : 'The form is filled in as before, except for what is no longer there. Nothing has been sent yet.';
 }

@@ -1,15 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults, RunOptions } from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { wavHeader } from '../../../test/support/wav.ts';
+import { findViolations, measureOverflow } from './axe.ts';
 import { openBrowser } from './browser.ts';
 import { startTestPage, type TestPage } from './test-page.ts';
 import { listJobs, type Visit, visit } from './visit.ts';
-
-const axePath = createRequire(import.meta.url).resolve('axe-core');
-
-declare const axe: { run(options: RunOptions): Promise<AxeResults> };
 
 let browser: Browser;
 let testPage: TestPage;
@@ -23,28 +18,6 @@ afterAll(async () => {
   await browser.close();
   await testPage.close();
 });
-
-/** Runs every axe rule, best practices included, and returns the violations. */
-async function findViolations(page: Page): Promise<string[]> {
-  // Waits for running transitions, because axe would measure colours in between.
-  await page.evaluate(() =>
-    Promise.all(
-      document
-        .getAnimations()
-        .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity)
-        .map(({ finished }) => finished.catch(() => undefined)),
-    ),
-  );
-  await page.evaluate(await readFile(axePath, 'utf8'));
-  const { violations } = await page.evaluate(() => axe.run({ resultTypes: ['violations'] }));
-  return violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
-  );
-}
-
-/** By how many pixels the page is wider than the window. */
-const measureOverflow = (page: Page) =>
-  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
 type State = { name: string; reach: (visitor: Visit) => Promise<unknown> };
 
@@ -93,12 +66,17 @@ const states: State[] = [
     },
   },
   {
-    name: 'audio upload',
-    reach: ({ page, see }) =>
-      page
-        .getByText('Upload', { exact: true })
-        .click()
-        .then(() => see('Choose an audio file')),
+    name: 'a long audio file, and a video that cannot be fetched',
+    async reach({ page, see }) {
+      await page.getByText('Upload', { exact: true }).click();
+      const buffer = Buffer.concat([wavHeader(1_000_000), Buffer.alloc(1_000_000)]);
+      const file = { name: 'talk.wav', mimeType: 'audio/wav', buffer };
+      await page.getByLabel('Choose an audio file').setInputFiles(file);
+      await see('Choose a part of at most 60 seconds.');
+      await page.getByLabel('Or the URL of a video').fill('http://127.0.0.1/face.mp4');
+      await page.keyboard.press('Enter');
+      await see('The file could not be fetched');
+    },
   },
   {
     name: 'recording',
@@ -112,21 +90,27 @@ const states: State[] = [
 
 describe('every state of the page', () => {
   const displays = (['light', 'dark'] as const).flatMap((colorScheme) =>
-    [1280, 360].map((width) => ({ colorScheme, width })),
+    [360, 1280].map((width) => ({ colorScheme, width })),
   );
-  test.each(displays)(
-    'has no axe violations and no horizontal overflow: $colorScheme, $width pixels',
-    async ({ colorScheme, width }) => {
-      const visitor = await visit(browser, testPage, {
-        colorScheme,
-        viewport: { width, height: 740 },
-      });
-      for (const { name, reach } of states) {
-        await reach(visitor);
-        expect(await findViolations(visitor.page), name).toEqual([]);
-        expect(await measureOverflow(visitor.page), name).toBe(0);
+  let visitor: Visit;
+  beforeAll(async () => {
+    visitor = await visit(browser, testPage);
+  });
+  afterAll(() => visitor.close());
+
+  // One visit: each state is reached from the one before.
+  test.each(states)(
+    'has no axe violations and no horizontal overflow: $name',
+    async ({ reach }) => {
+      await reach(visitor);
+      const { page } = visitor;
+      for (const { colorScheme, width } of displays) {
+        const display = `${colorScheme}, ${width} pixels`;
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width, height: 740 });
+        expect(await findViolations(page), display).toEqual([]);
+        expect(await measureOverflow(page), display).toBe(0);
       }
-      await visitor.close();
     },
   );
 

@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openBrowser } from './browser.ts';
+import { createLipsync, inputOf, longWait, readVideoIds } from '../../../test/support/lipsyncs.ts';
+import { openBrowser, videosOn } from './browser.ts';
 import { startTestPage, type TestPage } from './test-page.ts';
 import { listJobs, listLipsyncs, type Visit, visit } from './visit.ts';
 
@@ -10,17 +11,32 @@ let visitor: Visit;
 
 beforeAll(async () => {
   browser = await openBrowser();
-});
-afterAll(() => browser.close());
-
-beforeEach(async () => {
   testPage = await startTestPage();
-  visitor = await visit(browser, testPage);
 });
-afterEach(async () => {
-  await visitor.close();
+afterAll(async () => {
+  await browser.close();
   await testPage.close();
 });
+
+beforeEach(async () => {
+  visitor = await visit(browser, testPage);
+});
+/** Each test begins with free slots. */
+afterEach(async () => {
+  await visitor.close();
+  await testPage.app.turn({ endless: null });
+  await expect
+    .poll(async () => {
+      await testPage.app.finishJobs();
+      return (await listLipsyncs(testPage)).filter(({ isFinal }) => !isFinal);
+    }, longWait)
+    .toEqual([]);
+});
+
+const jobsFor = async (...texts: string[]) =>
+  (await listJobs(testPage)).filter(({ spoken }) => texts.includes(spoken));
+const lipsyncsFor = async (wanted: string) =>
+  (await listLipsyncs(testPage)).filter(({ text }) => text === wanted);
 
 /** The position of the playing video, and how many bytes of its audio were decoded. */
 function readPlayer(page: Page) {
@@ -65,12 +81,11 @@ describe('works', () => {
     expect(audioBytes).toBeGreaterThan(0);
     const saved = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Download' }).click();
-    expect((await saved).suggestedFilename()).toBe('lip-sync.mp4');
+    expect((await saved).suggestedFilename()).toBe('Welcome to our little shop! 👋.mp4');
 
-    expect(await listLipsyncs(testPage)).toMatchObject([
-      { status: 'COMPLETED', text: 'Welcome to our little shop! 👋' },
-    ]);
-    expect(await listJobs(testPage)).toHaveLength(1);
+    const made = await lipsyncsFor('Welcome to our little shop! 👋');
+    expect(made).toMatchObject([{ status: 'COMPLETED' }]);
+    expect(await jobsFor('Welcome to our little shop! 👋')).toHaveLength(1);
   });
 
   test('creates and pays for one video when the page reloads before the answer', async () => {
@@ -91,8 +106,8 @@ describe('works', () => {
     await reached.promise;
     await page.reload();
     await see('Generating your video', '“Once.”');
-    expect(await listLipsyncs(testPage)).toHaveLength(1);
-    expect(await listJobs(testPage)).toHaveLength(1);
+    expect(await lipsyncsFor('Once.')).toHaveLength(1);
+    expect(await jobsFor('Once.')).toHaveLength(1);
   });
 
   test('creates one video when the user tries again after a lost connection', async () => {
@@ -104,7 +119,7 @@ describe('works', () => {
     testPage.line.mend();
     await page.getByRole('button', { name: 'Try again' }).click();
     await see('Your video is ready');
-    expect(await listLipsyncs(testPage)).toHaveLength(1);
+    expect(await lipsyncsFor('Over a bad connection.')).toHaveLength(1);
   });
 
   test('shows the queue position of a waiting lip-sync, and cancels it free of charge', async () => {
@@ -123,7 +138,9 @@ describe('works', () => {
     await see('It was cancelled before it was sent. Nothing was charged.');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await page.waitForFunction(() => document.activeElement?.id === 'lipsync');
-    expect(await listJobs(testPage)).toHaveLength(3);
+    expect(await jobsFor('1', '2', '3', '4', '5')).toHaveLength(3);
+    await page.getByRole('button', { name: 'Make again' }).click();
+    expect(await page.getByLabel('Text', { exact: true }).inputValue()).toBe('5');
   });
 
   test('warns before cancelling a running lip-sync that it is charged', async () => {
@@ -138,7 +155,9 @@ describe('works', () => {
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await page.getByRole('button', { name: 'Cancel…' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel lip-sync' }).click();
-    await see('it continued and is charged');
+    await see('It continued and is charged');
+    await page.getByRole('button', { name: 'Make again' }).click();
+    expect(await page.getByLabel('Text', { exact: true }).inputValue()).toBe('Never mind.');
   });
 
   test('uses a finished video as the next source video', async () => {
@@ -150,7 +169,66 @@ describe('works', () => {
     await page.getByLabel('Text', { exact: true }).fill('Second.');
     await submit();
     await see('“Second.”', 'Your video is ready');
-    const jobs = await listJobs(testPage);
-    expect(jobs.map(({ spoken }) => spoken)).toEqual(['First.', 'Second.']);
+    expect(await jobsFor('First.', 'Second.')).toHaveLength(2);
+  });
+
+  test('makes a video again, with the options of the first request', async () => {
+    const { page, fill, submit, see } = visitor;
+    const option = (name: string) => page.getByRole('switch', { name });
+    const label = page.getByLabel('Label', { exact: true });
+    await fill('Once more, please: 20% off!');
+    await videosOn(page).nth(1).check();
+    await page.getByRole('radio', { name: 'James' }).check();
+    await page.getByText('More options').click();
+    await option('Keep the original sound').check();
+    await option('Off-peak: slower, cheaper').check();
+    await label.fill('Spring/Sale');
+    await submit();
+    await see('Your video is ready');
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download' }).click();
+    expect((await saved).suggestedFilename()).toBe('Spring Sale - Once more, please 20% off!.mp4');
+
+    await fill('Something else.');
+    await page.getByRole('radio', { name: 'Automatic' }).check();
+    await option('Keep the original sound').uncheck();
+    await label.fill('');
+    await page.getByRole('button', { name: 'Make again' }).click();
+    await see('The form is filled in as before. Nothing has been sent yet.');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('text');
+    await page.getByText('More options').click();
+    expect(await label.inputValue()).toBe('Spring/Sale');
+    expect(await jobsFor('Once more, please: 20% off!')).toHaveLength(1);
+    await submit();
+    await expect.poll(() => jobsFor('Once more, please: 20% off!'), longWait).toHaveLength(2);
+    const [first, second] = await jobsFor('Once more, please: 20% off!');
+    expect(second?.request).toMatchObject({ originalSound: true, offPeak: true });
+    const { videoId, speakerId } = first?.request ?? {};
+    expect(second?.request).toMatchObject({ videoId, speakerId });
+    expect(await lipsyncsFor('Once more, please: 20% off!')).toMatchObject([
+      { reference: 'Spring/Sale' },
+      { reference: 'Spring/Sale' },
+    ]);
+  });
+
+  test('repeats options that an API client set and the form does not have, until the user removes them', async () => {
+    const { page, submit, see } = visitor;
+    const settings = { maxJobs: 2, maxCredits: 500, keepOriginalSound: false };
+    const videoId = (await readVideoIds(testPage.app)).at(-1) ?? '';
+    const input = inputOf(videoId, 'By a program.', settings);
+    const { id } = await createLipsync(testPage.app, input);
+    await page.goto(`${testPage.line.url}/?lipsync=${id}`);
+    await see('Your video is ready');
+    await page.getByRole('button', { name: 'Make again' }).click();
+    await page.getByText('More options').click();
+    await see('As before: at most 2 jobs at a time, at most 500 credits.');
+    await submit();
+    await expect.poll(() => jobsFor('By a program.'), longWait).toHaveLength(2);
+    const { data } = await testPage.app.ask<{ lipsyncs: { nodes: object[] } }>(
+      '{ lipsyncs(first: 1) { nodes { text maxJobs maxCredits keepOriginalSound } } }',
+    );
+    expect(data?.lipsyncs.nodes).toEqual([{ text: 'By a program.', ...settings }]);
+    await page.getByRole('button', { name: 'Remove these settings' }).click();
+    await visitor.waitUntilGone('As before:');
   });
 });

@@ -2,15 +2,25 @@ import type { LipsyncErrorCode } from 'lipsync-graphql-client';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TestAppOptions } from '../../../test/support/app.ts';
+import { createLipsync, inputOf, readVideoIds } from '../../../test/support/lipsyncs.ts';
 import { openBrowser, videosOn } from './browser.ts';
 import { startTestPage, type TestPage } from './test-page.ts';
 import { listJobs, type Visit, visit } from './visit.ts';
 
 let browser: Browser;
+/** For all scenes that leave the server and its accounts as they were, one after the other on the same visit. */
+let shared: TestPage;
+let visitor: Visit;
 beforeAll(async () => {
   browser = await openBrowser();
+  shared = await startTestPage();
+  visitor = await visit(browser, shared);
 });
-afterAll(() => browser.close());
+afterAll(async () => {
+  await visitor.close();
+  await browser.close();
+  await shared.close();
+});
 
 type Scene = {
   /** Provokes the failure. */
@@ -18,6 +28,7 @@ type Scene = {
   /** The visible texts, of which the first is the title. */
   texts: string[];
   button?: string;
+  /** Of a server of its own: the scene needs them, or the failure pauses the account. */
   options?: TestAppOptions;
 };
 
@@ -68,19 +79,13 @@ const scenes: Record<LipsyncErrorCode | 'FUTURE', Scene> = {
   IDEMPOTENCY_CONFLICT: {
     async provoke({ page }, { app }) {
       const idempotencyKey = 'used';
-      const video = { videoId: await findVideoId(app) };
-      const input = (text: string) => ({ video, speech: { script: { text } } });
-      await app.ask(
-        `mutation ($input: CreateLipsyncInput!) {
-          createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } }
-        }`,
-        { input: { ...input('One.'), idempotencyKey } },
-      );
+      const [videoId = ''] = await readVideoIds(app);
+      await createLipsync(app, inputOf(videoId, 'One.', { idempotencyKey }));
       // Waits for the page to start: it sends a stored pending request on load.
       await videosOn(page).first().waitFor();
       await page.evaluate(
         (pending) => sessionStorage.setItem('pending', pending),
-        JSON.stringify({ idempotencyKey, input: input('Another.') }),
+        JSON.stringify({ idempotencyKey, input: inputOf(videoId, 'Another.') }),
       );
       await page.reload();
     },
@@ -110,6 +115,7 @@ const scenes: Record<LipsyncErrorCode | 'FUTURE', Scene> = {
     button: 'Sign in',
   },
   RATE_LIMITED: {
+    options: {},
     async provoke(visitor, testPage) {
       await visitor.page.getByText('More options').click();
       await visitor.page.getByRole('switch', { name: 'Wait in the queue when busy' }).uncheck();
@@ -161,18 +167,22 @@ const scenes: Record<LipsyncErrorCode | 'FUTURE', Scene> = {
   },
   INSUFFICIENT_CREDITS: {
     provoke: createWithText('[[412]]'),
+    options: {},
     texts: ['Not enough credits', operator],
   },
   SUBSCRIPTION_EXPIRED: {
     provoke: createWithText('[[402]]'),
+    options: {},
     texts: ['The video service subscription has expired', operator],
   },
   UPSTREAM_UNAUTHORIZED: {
     provoke: createWithText('[[401]]'),
+    options: {},
     texts: ['The video service rejected this server’s credentials', operator],
   },
   ACCOUNT_PENDING: {
     provoke: createWithText('[[596]]'),
+    options: {},
     texts: ['The video service account is on hold', operator],
   },
   FUTURE: {
@@ -188,96 +198,95 @@ const scenes: Record<LipsyncErrorCode | 'FUTURE', Scene> = {
   },
 };
 
-async function findVideoId({ ask }: TestPage['app']): Promise<string> {
-  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  return data?.videos.nodes[0]?.id ?? '';
+async function expectScene(
+  { provoke, texts, button }: Scene,
+  on: Visit,
+  testPage: TestPage,
+): Promise<void> {
+  await provoke(on, testPage);
+  await on.see(...texts);
+  const notice = on.page.getByRole('alert').filter({ hasText: texts[0] ?? '' });
+  const offered = await notice.getByRole('button').allInnerTexts();
+  expect(offered).toEqual(button === undefined ? [] : [button]);
 }
 
 describe('shows each failure with the next step', () => {
-  test.each(Object.entries(scenes))('%s', async (_, { provoke, texts, button, options }) => {
-    const testPage = await startTestPage(options);
-    const visitor = await visit(browser, testPage);
-    try {
-      await provoke(visitor, testPage);
-      await visitor.see(...texts);
-      const notice = visitor.page.getByRole('alert').filter({ hasText: texts[0] ?? '' });
-      const offered = await notice.getByRole('button').allInnerTexts();
-      expect(offered).toEqual(button === undefined ? [] : [button]);
-    } finally {
-      await visitor.close();
-      await testPage.close();
-    }
+  const entries = Object.entries(scenes);
+
+  test.each(entries.filter(([, { options }]) => options === undefined))('%s', async (_, scene) => {
+    await visitor.page.unrouteAll();
+    await expectScene(scene, visitor, shared);
+  });
+
+  test.each(entries.filter(([, { options }]) => options !== undefined))('%s', async (_, scene) => {
+    const testPage = await startTestPage(scene.options);
+    const own = await visit(browser, testPage);
+    await expectScene(scene, own, testPage);
+    await own.close();
+    await testPage.close();
   });
 
   test('a rejection during generation', async () => {
-    const testPage = await startTestPage();
-    const visitor = await visit(browser, testPage);
-    await createWithText('[[moderated]]')(visitor, testPage);
+    await visitor.page.unrouteAll();
+    await createWithText('[[moderated]]')(visitor, shared);
     await visitor.see('Content rejected', 'Rejected');
     await visitor.page.getByRole('button', { name: 'Change the speech' }).click();
     await visitor.page.keyboard.press('End');
     await visitor.page.keyboard.type(' better');
     expect(await visitor.page.getByLabel('Text', { exact: true }).inputValue()).toContain('better');
-    await visitor.close();
-    await testPage.close();
   });
 
   test('an outcome that stays unknown', async () => {
     const testPage = await startTestPage({ env: { MAX_JOB_MS: '1000' } });
-    const visitor = await visit(browser, testPage);
-    await createWithText('[[500]]')(visitor, testPage);
-    await visitor.see('The result is not known yet', 'Failed');
+    const own = await visit(browser, testPage);
+    await createWithText('[[500]]')(own, testPage);
+    await own.see('The result is not known yet', 'Failed');
     expect(await listJobs(testPage)).toEqual([]);
-    await visitor.close();
+    await own.close();
     await testPage.close();
   });
 
   test('an unavailable video service, until a retry succeeds', async () => {
     const testPage = await startTestPage();
     await testPage.app.turn({ burst5xx: 1_000 });
-    const visitor = await visit(browser, testPage);
-    await visitor.see('The video service is unavailable');
+    const own = await visit(browser, testPage);
+    await own.see('The video service is unavailable');
     // One for the videos, one for the voices.
-    const retryButtons = visitor.page.getByRole('button', { name: 'Try again' });
+    const retryButtons = own.page.getByRole('button', { name: 'Try again' });
     await expect.poll(() => retryButtons.count()).toBe(2);
     await testPage.app.turn({ burst5xx: null });
     for (const remaining of [2, 1]) {
       await expect.poll(() => retryButtons.count()).toBe(remaining);
       await retryButtons.first().click();
     }
-    await visitor.page.getByRole('radio', { name: 'Emily' }).waitFor();
-    await visitor.page.getByRole('radio', { name: 'coral blazer' }).first().waitFor();
-    await visitor.close();
+    await own.page.getByRole('radio', { name: 'Emily' }).waitFor();
+    await own.page.getByRole('radio', { name: 'coral blazer' }).first().waitFor();
+    await own.close();
     await testPage.close();
   });
 
   test('an unknown lip-sync', async () => {
-    const testPage = await startTestPage();
-    const visitor = await visit(browser, testPage, { path: '/?lipsync=none' });
-    await visitor.see('Lip-sync not found');
-    await visitor.page.getByRole('button', { name: 'Close this lip-sync' }).click();
-    await visitor.waitUntilGone('Lip-sync not found');
-    expect(visitor.page.url()).toBe(`${testPage.line.url}/`);
-    await visitor.close();
-    await testPage.close();
+    const own = await visit(browser, shared, { path: '/?lipsync=none' });
+    await own.see('Lip-sync not found');
+    await own.page.getByRole('button', { name: 'Close this lip-sync' }).click();
+    await own.waitUntilGone('Lip-sync not found');
+    expect(own.page.url()).toBe(`${shared.line.url}/`);
+    await own.close();
   });
 
   test('an incomplete form, with the focus on the first missing field', async () => {
-    const testPage = await startTestPage();
-    const visitor = await visit(browser, testPage);
-    const { page, submit, see } = visitor;
+    const own = await visit(browser, shared);
+    const { page, submit, see } = own;
     const focused = () => page.evaluate(() => document.activeElement?.getAttribute('name'));
     await videosOn(page).first().waitFor();
     await submit();
     await see('Choose or upload a video.', 'Enter the text to speak.');
     expect(await focused()).toBe('video');
-    await visitor.fill('x'.repeat(203));
+    await own.fill('x'.repeat(203));
     await see('203 of 200 characters', 'The text is 3 characters too long.');
     await submit();
-    expect(await listJobs(testPage)).toEqual([]);
-    await visitor.close();
-    await testPage.close();
+    const sent = (await listJobs(shared)).filter(({ spoken }) => spoken.startsWith('xxx'));
+    expect(sent).toEqual([]);
+    await own.close();
   });
 });

@@ -1,5 +1,12 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { terminalStatuses } from '../../../test/support/lipsync-app.ts';
+import {
+  inputOf,
+  readVideoIds,
+  requestLipsync,
+  waitForStatus,
+} from '../../../test/support/lipsyncs.ts';
 import { openBrowser, videosOn } from './browser.ts';
 import { startTestPage, type TestPage } from './test-page.ts';
 import { type Visit, visit } from './visit.ts';
@@ -29,30 +36,12 @@ beforeEach(async () => {
 });
 afterEach(() => visitor.close());
 
-/** Creates a lip-sync and waits for its end. */
+/** Creates a lip-sync and waits for its end, unless it is rejected. */
 async function createAndFinish(text: string, reference: string): Promise<void> {
-  const { ask } = testPage.app;
-  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  const input = {
-    video: { videoId: data?.videos.nodes.at(-1)?.id },
-    speech: { script: { text } },
-    reference,
-  };
-  const created = await ask<{ createLipsync: { lipsync?: { id: string } } }>(
-    `mutation ($input: CreateLipsyncInput!) {
-      createLipsync(input: $input) { ... on CreateLipsyncSuccess { lipsync { id } } }
-    }`,
-    { input },
-  );
-  const id = created.data?.createLipsync.lipsync?.id;
-  if (id === undefined) return;
-  const events = testPage.app.watchSse(
-    'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { status } } }',
-    { id },
-  );
-  for await (const _ of events);
+  const { app } = testPage;
+  const videoId = (await readVideoIds(app)).at(-1) ?? '';
+  const { lipsync } = await requestLipsync(app, inputOf(videoId, text, { reference }));
+  if (lipsync !== undefined) await waitForStatus(app, lipsync.id, terminalStatuses);
 }
 
 const section = () => visitor.page.getByRole('region', { name: 'Your lip-syncs' });

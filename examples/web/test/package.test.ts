@@ -27,5 +27,7 @@ test('the page imports nothing of the server except the kit', async () => {
   const outside = imported.filter(
     (from) => from?.includes('../../') || from?.startsWith('lipsync'),
   );
-  expect(new Set(outside)).toEqual(new Set(['lipsync-graphql-client']));
+  expect(new Set(outside)).toEqual(
+    new Set(['lipsync-graphql-client', 'lipsync-graphql-client/react']),
+  );
 });

@@ -9,7 +9,7 @@ export type Visit = {
   fill(text: string): Promise<void>;
   submit(): Promise<void>;
   /** Waits until each text is visible on the page. */
-  see(...texts: string[]): Promise<void>;
+  see(...texts: (string | RegExp)[]): Promise<void>;
   /** Waits until the text is gone. */
   waitUntilGone(text: string): Promise<void>;
   /** Uncaught errors of the page's code. `close` expects none. */
@@ -38,7 +38,17 @@ export async function visit(
     },
     submit: () => page.getByRole('button', { name: 'Create video' }).click(),
     async see(...texts) {
-      for (const each of texts) await page.getByText(each).first().waitFor();
+      for (const each of texts) {
+        await page
+          .getByText(each)
+          .first()
+          .waitFor()
+          .catch(async () => {
+            throw new Error(
+              `“${each}” did not appear. The page shows: ${await page.textContent('main')}`,
+            );
+          });
+      }
     },
     waitUntilGone: (text) => page.getByText(text).first().waitFor({ state: 'hidden' }),
     async close() {
@@ -48,12 +58,18 @@ export async function visit(
   };
 }
 
-type Listed = { id: string; status: string; text: string | null; reference: string | null };
+type Listed = {
+  id: string;
+  status: string;
+  isFinal: boolean;
+  text: string | null;
+  reference: string | null;
+};
 
 /** All lip-syncs on the server, newest first. */
 export async function listLipsyncs({ app }: Pick<TestPage, 'app'>): Promise<Listed[]> {
   const { data } = await app.ask<{ lipsyncs: { nodes: Listed[] } }>(
-    '{ lipsyncs(first: 100) { nodes { id status text reference } } }',
+    '{ lipsyncs(first: 100) { nodes { id status isFinal text reference } } }',
   );
   return data?.lipsyncs.nodes ?? [];
 }
@@ -61,7 +77,14 @@ export async function listLipsyncs({ app }: Pick<TestPage, 'app'>): Promise<List
 type Job = {
   spoken: string;
   status: string;
-  request: { audioPath?: string; videoPath?: string; speakerId?: string };
+  request: {
+    audioPath?: string;
+    videoPath?: string;
+    videoId?: string;
+    speakerId?: string;
+    originalSound: boolean;
+    offPeak: boolean;
+  };
 };
 
 /** All jobs that the video service received, and so charges for. */

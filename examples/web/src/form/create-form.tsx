@@ -17,13 +17,14 @@ type Props = {
   revision: number;
   onCreated: (created: CreatedLipsync) => void;
   onSignIn: () => void;
+  /** What has filled in the form. */
+  announcement: string | null;
 };
 
-export function CreateForm({ draft, change, revision, onCreated, onSignIn }: Props) {
-  const { state, create, dismiss } = useCreateLipsync(onCreated);
+export function CreateForm({ draft, change, revision, onCreated, onSignIn, announcement }: Props) {
+  const { isSending, notice, create, dismiss } = useCreateLipsync(onCreated);
   const [isChecked, setChecked] = useState(false);
   const problems: Problems = isChecked ? problemsOf(draft) : {};
-  const isSending = state.kind === 'SENDING';
 
   // The button stays enabled while sending: a disabled button would lose the keyboard focus.
   const submit = () => {
@@ -59,19 +60,25 @@ export function CreateForm({ draft, change, revision, onCreated, onSignIn }: Pro
           <Title order={2} id="create" size="h3">
             Create a lip-sync
           </Title>
+          {announcement !== null && (
+            <Text size="sm" c="dimmed" role="status">
+              {announcement}
+            </Text>
+          )}
           <VideoPicker
-            chosen={draft.video}
+            draft={draft}
+            change={change}
             problem={problems.video}
             onChoose={(video) => {
               dismiss();
-              change({ video });
+              change({ video, videoNote: null });
             }}
           />
           <Divider />
           <SpeechField draft={draft} change={change} problem={problems.speech} />
           <Options draft={draft} change={change} />
           <RemainingLipsyncs revision={revision} />
-          {state.kind === 'FAILED' && <FailureNotice notice={state.notice} steps={steps} />}
+          {notice !== null && <FailureNotice notice={notice} steps={steps} />}
           <Button
             type="submit"
             size="lg"

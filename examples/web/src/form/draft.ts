@@ -8,10 +8,24 @@ export type ChosenVideo = {
   source: 'LISTED' | 'UPLOADED';
   id: string;
   name: string;
+  /** The server still fetches it. A lip-sync can name it and waits for it. */
+  isArriving?: boolean;
 };
 
 /** An audio file that the server has received. */
-export type UploadedAudio = { uploadId: string; name: string; seconds: number | null };
+export type UploadedAudio = {
+  uploadId: string;
+  name: string;
+  seconds: number | null;
+  /** The server still fetches it. A lip-sync can name it and waits for it. */
+  isArriving?: boolean;
+};
+
+/** What an earlier request had and this form has no field for. It is sent again unless the user removes it. */
+export type FurtherSettings = Pick<
+  CreateLipsyncInput,
+  'maxJobs' | 'maxCredits' | 'callbackUrl' | 'callbackEvents'
+>;
 
 /** The content of the form. It is stored for the tab, so that it survives a reload. */
 export type Draft = {
@@ -21,23 +35,36 @@ export type Draft = {
   voiceId: string | null;
   file: UploadedAudio | null;
   recording: UploadedAudio | null;
-  keepsOriginalSound: boolean;
+  /** Of files on the web, as entered. */
+  videoUrl: string;
+  audioUrl: string;
+  /** Null = not chosen: the video service decides. */
+  keepOriginalSound: boolean | null;
   isOffPeak: boolean;
   waitsInQueue: boolean;
   reference: string;
+  further: FurtherSettings;
+  /** What an earlier request had and is no longer there, in words. */
+  videoNote: string | null;
+  speechNote: string | null;
 };
 
-const emptyDraft: Draft = {
+export const emptyDraft: Draft = {
   video: null,
   speech: 'TEXT',
   text: '',
   voiceId: null,
   file: null,
   recording: null,
-  keepsOriginalSound: false,
+  videoUrl: '',
+  audioUrl: '',
+  keepOriginalSound: null,
   isOffPeak: false,
   waitsInQueue: true,
   reference: '',
+  further: {},
+  videoNote: null,
+  speechNote: null,
 };
 
 export type Change = (part: Partial<Draft>) => void;
@@ -48,7 +75,19 @@ export function useDraft(): [Draft, Change] {
     defaultValue: emptyDraft,
     getInitialValueInEffect: false,
   });
-  return [draft, (part) => setDraft((before) => ({ ...before, ...part }))];
+  // A tab may hold the draft of an earlier version of this page.
+  return [
+    { ...emptyDraft, ...draft },
+    (part) => setDraft((before) => ({ ...before, ...withoutStaleNotes(part) })),
+  ];
+}
+
+/** A note says what is missing, so it goes when that has been chosen. */
+function withoutStaleNotes(part: Partial<Draft>): Partial<Draft> {
+  const { file, recording } = part;
+  return file == null && recording == null
+    ? part
+    : { ...part, speechNote: part.speechNote ?? null };
 }
 
 /** The limit of the video service. */
@@ -81,12 +120,13 @@ function speechProblem({ speech, text, file, recording }: Draft): Problems {
 
 /** @throws Error if `problemsOf` finds a problem */
 export function inputOf(draft: Draft): CreateLipsyncInput {
-  const { video, keepsOriginalSound, isOffPeak, waitsInQueue, reference } = draft;
+  const { video, keepOriginalSound, isOffPeak, waitsInQueue, reference, further } = draft;
   if (video === null) throw new Error('The draft has no video.');
   return {
     video: video.source === 'LISTED' ? { videoId: video.id } : { uploadId: video.id },
     speech: speechOf(draft),
-    ...(keepsOriginalSound ? { keepOriginalSound: true } : {}),
+    ...further,
+    ...(keepOriginalSound === null ? {} : { keepOriginalSound }),
     ...(isOffPeak ? { offPeak: true } : {}),
     ...(reference.trim() === '' ? {} : { reference: reference.trim() }),
     whenBusy: waitsInQueue ? 'QUEUE' : 'FAIL',

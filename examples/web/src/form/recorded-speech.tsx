@@ -1,28 +1,31 @@
 import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { Icon } from '../icon.tsx';
-import { maxSeconds, type Recording, useRecorder } from '../media/use-recorder.ts';
-import { toWav } from '../media/wav.ts';
+import { useObjectUrl } from '../media/use-object-url.ts';
+import { type Recording, useRecorder } from '../media/use-recorder.ts';
 import { describeSeconds } from '../text/time.ts';
 import type { UploadedAudio } from './draft.ts';
+import { maxSeconds } from './part.ts';
 import classes from './recorded-speech.module.css';
 import { UploadProgress } from './upload-progress.tsx';
 import { AudioReady } from './uploaded-audio.tsx';
-import { useUpload } from './use-upload.ts';
+import { useFileUpload } from './use-file-upload.ts';
 
 type Props = { audio: UploadedAudio | null; onAudio: (audio: UploadedAudio | null) => void };
 
 export function RecordedSpeech({ audio, onAudio }: Props) {
   const [playable, setPlayable] = useState<Blob | null>(null);
-  const upload = useUpload('AUDIO', onAudio);
-  const send = async (recorded: Blob) => {
-    const wav = await toWav(recorded);
-    setPlayable(wav);
-    upload.send(new File([wav], 'Your recording', { type: 'audio/wav' }));
-  };
-  const recorder = useRecorder((recorded) => void send(recorded));
+  const src = useObjectUrl(playable);
+  const upload = useFileUpload('AUDIO', { onUploaded: onAudio });
+  const recorder = useRecorder((recorded) => {
+    setPlayable(recorded);
+    const file = new File([recorded], 'Your recording', { type: recorded.type });
+    // A timer ends the recording, so it can be some milliseconds too long.
+    upload.send(file, { durationSeconds: maxSeconds });
+  });
   const { recording } = recorder;
   const start = () => {
+    upload.cancel();
     onAudio(null);
     recorder.start();
   };
@@ -52,7 +55,7 @@ export function RecordedSpeech({ audio, onAudio }: Props) {
       {recording.kind === 'DENIED' && <Alert color="red">{recording.reason}</Alert>}
       <UploadProgress upload={upload} />
       {audio !== null && recording.kind === 'IDLE' && (
-        <AudioReady audio={audio} playable={playable} />
+        <AudioReady audio={audio} src={src} part={null} />
       )}
     </Stack>
   );

@@ -1,4 +1,4 @@
-import { Input, SegmentedControl, Stack } from '@mantine/core';
+import { Alert, Input, SegmentedControl, Stack } from '@mantine/core';
 import type { Change, Draft, SpeechKind } from './draft.ts';
 import { FileSpeech } from './file-speech.tsx';
 import { RecordedSpeech } from './recorded-speech.tsx';
@@ -25,12 +25,15 @@ export function SpeechField({ draft, change, problem }: Props) {
           fullWidth
           data={kinds}
           value={speech}
-          onChange={(kind) => change({ speech: kind })}
+          onChange={(kind) => change({ speech: kind, speechNote: null })}
         />
-        {speech === 'TEXT' && <TextSpeech draft={draft} change={change} problem={problem} />}
-        {speech === 'FILE' && (
-          <FileSpeech audio={draft.file} onAudio={(file) => change({ file })} />
+        {draft.speechNote !== null && (
+          <Alert color="orange" role="status">
+            {draft.speechNote}
+          </Alert>
         )}
+        {speech === 'TEXT' && <TextSpeech draft={draft} change={change} problem={problem} />}
+        {speech === 'FILE' && <FileSpeech draft={draft} change={change} />}
         {speech === 'RECORDING' && (
           <RecordedSpeech audio={draft.recording} onAudio={(recording) => change({ recording })} />
         )}

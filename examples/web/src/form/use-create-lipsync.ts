@@ -1,10 +1,6 @@
-import {
-  type CreateFailure,
-  type CreateLipsyncAnswer,
-  createLipsync,
-} from 'lipsync-graphql-client';
-import { useEffect, useEffectEvent, useRef, useState } from 'react';
-import { useSession } from '../session/session.tsx';
+import type { CreateFailure, CreateLipsyncAnswer } from 'lipsync-graphql-client';
+import { type MakeState, useMakeLipsync } from 'lipsync-graphql-client/react';
+import { useEffect, useEffectEvent, useRef } from 'react';
 import { explainError, explainRefusal } from '../text/explain.ts';
 import type { Notice } from '../text/notices.ts';
 import {
@@ -14,43 +10,25 @@ import {
   storePendingRequest,
 } from './pending-request.ts';
 
-export type CreateState =
-  | { kind: 'IDLE' }
-  | { kind: 'SENDING' }
-  | { kind: 'FAILED'; notice: Notice };
-
-type Input = PendingRequest['input'];
-
 /** The lip-sync exists. After `OutcomeUnknownError` it may or may not be running at the video service. */
 export type CreatedLipsync = Exclude<CreateLipsyncAnswer, CreateFailure>;
 
-/** Creates lip-syncs, one at a time. A request that a reload interrupted is repeated with the same key. */
+/**
+ * Creates lip-syncs, one at a time. A request that a reload interrupted is repeated with the same key. The panel follows
+ * what was created, so the form is free for the next one.
+ */
 export function useCreateLipsync(onCreated: (created: CreatedLipsync) => void) {
-  const { server } = useSession();
-  const [state, setState] = useState<CreateState>({ kind: 'IDLE' });
-  const request = useRef<AbortController | null>(null);
+  const { state, make, reset } = useMakeLipsync();
+  const isMounted = useRef(false);
 
   const send = async ({ input, idempotencyKey }: PendingRequest) => {
-    const abort = new AbortController();
-    request.current?.abort();
-    request.current = abort;
-    setState({ kind: 'SENDING' });
-    try {
-      const answer = await createLipsync(
-        server,
-        { ...input, idempotencyKey },
-        { signal: abort.signal },
-      );
-      clearPendingRequest();
-      if (!('lipsync' in answer)) {
-        return setState({ kind: 'FAILED', notice: explainRefusal(answer) });
-      }
-      onCreated(answer);
-      setState({ kind: 'IDLE' });
-    } catch (error) {
-      if (abort.signal.aborted || !(error instanceof Error)) return;
-      setState({ kind: 'FAILED', notice: explainError(error) });
-    }
+    const answer = await make({ ...input, idempotencyKey });
+    // Unmounted by a sign-in: the next form repeats the request with its key.
+    if (answer === null || !isMounted.current) return;
+    clearPendingRequest();
+    if (!('lipsync' in answer)) return;
+    reset();
+    onCreated(answer);
   };
 
   const resume = useEffectEvent(() => {
@@ -58,13 +36,22 @@ export function useCreateLipsync(onCreated: (created: CreatedLipsync) => void) {
     if (pending !== null) void send(pending);
   });
   useEffect(() => {
+    isMounted.current = true;
     resume();
-    return () => request.current?.abort();
+    return () => {
+      isMounted.current = false;
+    };
   }, []);
 
   return {
-    state,
-    create: (input: Input) => void send(storePendingRequest(input)),
-    dismiss: () => setState({ kind: 'IDLE' }),
+    isSending: state.kind === 'CREATING',
+    notice: noticeOf(state),
+    create: (input: PendingRequest['input']) => void send(storePendingRequest(input)),
+    dismiss: reset,
   };
+}
+
+function noticeOf(state: MakeState): Notice | null {
+  if (state.kind === 'REFUSED') return explainRefusal(state.failure);
+  return state.kind === 'ERROR' ? explainError(state.error) : null;
 }

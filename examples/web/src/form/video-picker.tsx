@@ -1,4 +1,4 @@
-import { Button, Group, Input, Skeleton, Text } from '@mantine/core';
+import { Alert, Button, Group, Input, Skeleton, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 import { Icon } from '../icon.tsx';
@@ -6,7 +6,7 @@ import { graphql } from '../session/graphql.ts';
 import { explainFailure } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
 import { explainQueryError } from '../text/query-error.ts';
-import type { ChosenVideo } from './draft.ts';
+import type { Change, ChosenVideo, Draft } from './draft.ts';
 import { VideoChoice } from './video-choice.tsx';
 import classes from './video-picker.module.css';
 import { VideoUpload } from './video-upload.tsx';
@@ -29,11 +29,16 @@ type Selection = {
   onChoose: (video: ChosenVideo) => void;
 };
 
-/** The source video: a listed one, newest first, or an uploaded file. */
-export function VideoPicker({
-  problem,
-  ...selection
-}: Selection & { problem: string | undefined }) {
+type Props = {
+  draft: Draft;
+  change: Change;
+  problem: string | undefined;
+  onChoose: (video: ChosenVideo) => void;
+};
+
+/** The source video: a listed one, newest first, an uploaded file, or one on the web. */
+export function VideoPicker({ draft, change, problem, onChoose }: Props) {
+  const { video: chosen, videoNote } = draft;
   const [pages, setPages] = useState<(string | null)[]>([null]);
   return (
     <fieldset className={classes.field} aria-describedby={problem && 'video-problem'}>
@@ -47,11 +52,25 @@ export function VideoPicker({
             onMore={
               index === pages.length - 1 ? (cursor) => setPages([...pages, cursor]) : undefined
             }
-            {...selection}
+            chosen={chosen}
+            onChoose={onChoose}
           />
         ))}
       </div>
-      <VideoUpload {...selection} />
+      <VideoUpload draft={draft} change={change} onChoose={onChoose} />
+      {videoNote !== null && (
+        <Alert color="orange" role="status" mt="sm">
+          {videoNote}
+        </Alert>
+      )}
+      {chosen !== null && chosen.isArriving !== true && (
+        <Group gap={6} wrap="nowrap" mt="sm" c="var(--mantine-primary-color-text)">
+          <Icon name="check" />
+          <Text size="sm" fw={600} truncate role="status">
+            {chosen.name} is selected
+          </Text>
+        </Group>
+      )}
       {problem !== undefined && (
         <Input.Error id="video-problem" mt="xs" size="sm">
           {problem}

@@ -1,9 +1,9 @@
 import { Badge, Text, UnstyledButton } from '@mantine/core';
+import { useLipsync } from 'lipsync-graphql-client/react';
 import { useEffect, useEffectEvent } from 'react';
 import { Icon } from '../icon.tsx';
-import { eventOf } from '../lipsync/lipsync-store.ts';
+import { eventOf } from '../lipsync/event.ts';
 import { useEstimate } from '../lipsync/use-estimate.ts';
-import { useLipsync } from '../lipsync/use-lipsync.ts';
 import { graphql, type ResultOf } from '../session/graphql.ts';
 import { badgeOf, isAtVideoService } from '../text/status.ts';
 import { describeTime } from '../text/time.ts';
@@ -27,7 +27,7 @@ type Props = {
 /** One lip-sync of the list, live while it is running. */
 export function LipsyncRow({ lipsync, isOpened, onOpen, onFinished }: Props) {
   const { id, text, reference, createdAt, result, sourceVideo } = lipsync;
-  const state = useLipsync(lipsync.isFinal ? null : id);
+  const { state } = useLipsync(lipsync.isFinal ? null : id);
   const event = eventOf(state);
   const { status } = event ?? lipsync;
   const { percent } = useEstimate(event);

@@ -1,7 +1,6 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
-import { type CancelLipsyncAnswer, cancelLipsync } from 'lipsync-graphql-client';
+import { type CancelState, useLipsync } from 'lipsync-graphql-client/react';
 import { useState } from 'react';
-import { useSession } from '../session/session.tsx';
 import { explainError, explainRefusal } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
 import type { Notice } from '../text/notices.ts';
@@ -18,26 +17,23 @@ type Props = {
 
 /** States the cost before it cancels. The panel of the lip-sync shows the outcome. */
 export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
-  const { server } = useSession();
-  const [isSending, setSending] = useState(false);
-  const [notice, setNotice] = useState<Notice | null>(null);
+  const { cancellation, cancel } = useLipsync(id);
+  const [wasAsked, setAsked] = useState(false);
+  const isSending = cancellation.kind === 'CANCELLING';
+  const notice = wasAsked ? explainFailedCancel(cancellation) : null;
 
-  const cancel = async () => {
-    setSending(true);
-    setNotice(null);
-    try {
-      const failure = explainAnswer(await cancelLipsync(server, id));
-      setNotice(failure);
-      if (failure === null) onClose();
-    } catch (error) {
-      if (error instanceof Error) setNotice(explainError(error));
-    } finally {
-      setSending(false);
-    }
+  const close = () => {
+    setAsked(false);
+    onClose();
+  };
+  const send = async () => {
+    setAsked(true);
+    const answer = await cancel();
+    if (answer !== null && 'lipsync' in answer) close();
   };
 
   return (
-    <Modal.Root opened={isOpen} onClose={onClose} onExitTransitionEnd={onClosed} centered>
+    <Modal.Root opened={isOpen} onClose={close} onExitTransitionEnd={onClosed} centered>
       <Modal.Overlay />
       {/* Without Mantine's header: screen readers would announce a second page header. */}
       <Modal.Content>
@@ -52,14 +48,10 @@ export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
             <Text>{describeCancellation(status)}</Text>
             {notice !== null && <FailureNotice notice={notice} />}
             <Group justify="flex-end">
-              <Button variant="default" data-autofocus onClick={onClose}>
+              <Button variant="default" data-autofocus onClick={close}>
                 Keep lip-sync
               </Button>
-              <Button
-                color="red.9"
-                aria-busy={isSending}
-                onClick={() => !isSending && void cancel()}
-              >
+              <Button color="red.9" aria-busy={isSending} onClick={() => !isSending && void send()}>
                 Cancel lip-sync
               </Button>
             </Group>
@@ -70,6 +62,8 @@ export function CancelDialog({ id, status, isOpen, onClose, onClosed }: Props) {
   );
 }
 
-function explainAnswer(answer: CancelLipsyncAnswer): Notice | null {
-  return 'lipsync' in answer ? null : explainRefusal(answer);
+function explainFailedCancel(cancellation: CancelState): Notice | null {
+  if (cancellation.kind === 'ERROR') return explainError(cancellation.error);
+  if (cancellation.kind !== 'ANSWERED') return null;
+  return 'lipsync' in cancellation.answer ? null : explainRefusal(cancellation.answer);
 }

@@ -7,6 +7,8 @@ const lipsyncQuery = graphql(`
       id text reference createdAt
       voice { name }
       sourceVideo { id prompt url posterUrl }
+      sourceUpload { id filename sourceUrl }
+      speechUpload { id filename sourceUrl }
     }
   }
 `);

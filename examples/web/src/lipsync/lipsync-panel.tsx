@@ -10,20 +10,19 @@ import {
   Title,
 } from '@mantine/core';
 import type { LipsyncEvent } from 'lipsync-graphql-client';
+import { type FollowedLipsync, type LipsyncState, useLipsync } from 'lipsync-graphql-client/react';
 import { type RefObject, useCallback, useEffect, useRef, useState } from 'react';
-import { useSession } from '../session/session.tsx';
 import { explainError, explainRefusal } from '../text/explain.ts';
 import { FailureNotice } from '../text/failure-notice.tsx';
 import { type Notice, noticeByCode } from '../text/notices.ts';
 import { badgeOf } from '../text/status.ts';
 import { CancelDialog } from './cancel-dialog.tsx';
-import { useDetails } from './details.ts';
+import { type Details, useDetails } from './details.ts';
+import { eventOf } from './event.ts';
 import { FinishedLipsync, type FinishedSteps } from './finished-lipsync.tsx';
 import classes from './lipsync-panel.module.css';
-import { eventOf, type LipsyncState } from './lipsync-store.ts';
 import { RunningLipsync } from './running-lipsync.tsx';
 import { announceStatus } from './status-text.ts';
-import { useLipsync } from './use-lipsync.ts';
 import { VideoPreview } from './video-preview.tsx';
 
 type Props = FinishedSteps & {
@@ -37,7 +36,8 @@ type Props = FinishedSteps & {
 
 /** One lip-sync, live. It needs only the id, so it survives a reload. */
 export function LipsyncPanel({ id, isOutcomeUnknown, heading, onClose, ...steps }: Props) {
-  const state = useLipsync(id);
+  const followed = useLipsync(id);
+  const { state } = followed;
   const details = useDetails(id);
   const event = eventOf(state);
   const badge = event === null ? null : badgeOf(event.status);
@@ -60,13 +60,19 @@ export function LipsyncPanel({ id, isOutcomeUnknown, heading, onClose, ...steps 
         <VideoPreview event={event} details={details} />
         <Stack gap="lg">
           {details !== null && <Speech text={details.text} voice={details.voice?.name ?? null} />}
-          <WatchFailureNotice id={id} state={state} onSignIn={steps.onSignIn} />
+          <WatchFailureNotice followed={followed} onSignIn={steps.onSignIn} />
           {isOutcomeUnknown && event?.status === 'SUBMITTING' && (
             <FailureNotice notice={noticeByCode.OUTCOME_UNKNOWN} />
           )}
           {state.kind === 'CONNECTING' && <Skeleton h={80} aria-hidden="true" />}
           {event !== null && (
-            <RunningOrFinished key={id} event={event} heading={heading} steps={steps} />
+            <RunningOrFinished
+              key={id}
+              event={event}
+              details={details}
+              heading={heading}
+              steps={steps}
+            />
           )}
         </Stack>
       </div>
@@ -95,18 +101,17 @@ function Speech({ text, voice }: { text: string | null; voice: string | null }) 
   );
 }
 
-type WatchFailureProps = { id: string; state: LipsyncState; onSignIn: () => void };
+type WatchFailureProps = { followed: FollowedLipsync; onSignIn: () => void };
 
 /** Shown when no more updates arrive. */
-function WatchFailureNotice({ id, state, onSignIn }: WatchFailureProps) {
-  const { lipsyncStore } = useSession();
-  const notice = noticeOf(state);
+function WatchFailureNotice({ followed, onSignIn }: WatchFailureProps) {
+  const notice = noticeOf(followed.state);
   if (notice === null) return null;
   return (
     <FailureNotice
       notice={notice}
       steps={{
-        TRY_AGAIN: { label: 'Try again', act: () => lipsyncStore.retry(id) },
+        TRY_AGAIN: { label: 'Try again', act: followed.retry },
         SIGN_IN: { label: 'Sign in', act: onSignIn },
       }}
     />
@@ -114,7 +119,7 @@ function WatchFailureNotice({ id, state, onSignIn }: WatchFailureProps) {
 }
 
 function noticeOf(state: LipsyncState): Notice | null {
-  if (state.kind === 'DISCONNECTED') return explainError(state.error);
+  if (state.kind === 'ERROR') return explainError(state.error);
   if (state.kind !== 'REFUSED') return null;
   const { failure } = state;
   if (failure.__typename !== 'NotFoundError') return explainRefusal(failure);
@@ -127,11 +132,12 @@ function noticeOf(state: LipsyncState): Notice | null {
 
 type RunningOrFinishedProps = {
   event: LipsyncEvent;
+  details: Details | null;
   heading: RefObject<HTMLHeadingElement | null>;
   steps: FinishedSteps;
 };
 
-function RunningOrFinished({ event, heading, steps }: RunningOrFinishedProps) {
+function RunningOrFinished({ event, details, heading, steps }: RunningOrFinishedProps) {
   const [isDialogOpen, setDialogOpen] = useState(false);
   const wasDialogOpened = useRef(false);
   const { id, status } = event.lipsync;
@@ -154,7 +160,7 @@ function RunningOrFinished({ event, heading, steps }: RunningOrFinishedProps) {
     <>
       {running ? (
         <>
-          <RunningLipsync event={event} />
+          <RunningLipsync event={event} details={details} />
           <Group>
             <Button variant="default" size="sm" onClick={openDialog}>
               Cancel…
@@ -162,7 +168,7 @@ function RunningOrFinished({ event, heading, steps }: RunningOrFinishedProps) {
           </Group>
         </>
       ) : (
-        <FinishedLipsync event={event} {...steps} />
+        <FinishedLipsync event={event} details={details} {...steps} />
       )}
       <CancelDialog
         id={id}

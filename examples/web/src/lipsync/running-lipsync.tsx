@@ -1,14 +1,19 @@
 import { Group, Progress, Stack, Text } from '@mantine/core';
 import { useDocumentTitle } from '@mantine/hooks';
 import type { LipsyncEvent } from 'lipsync-graphql-client';
+import { ArrivingFile } from '../form/arriving-file.tsx';
+import { nameOf } from '../form/upload-name.ts';
 import { Icon } from '../icon.tsx';
+import { useIsConnectionLost } from '../session/session.tsx';
 import { isAtVideoService } from '../text/status.ts';
+import type { Details } from './details.ts';
 import { describeRunning } from './status-text.ts';
 import { useEstimate } from './use-estimate.ts';
-import { useIsConnectionLost } from './use-lipsync.ts';
+
+type Props = { event: LipsyncEvent; details: Details | null };
 
 /** The progress bar of a running lip-sync. Between events it moves by the estimate. */
-export function RunningLipsync({ event }: { event: LipsyncEvent }) {
+export function RunningLipsync({ event, details }: Props) {
   const { percent, remaining } = useEstimate(event);
   const isLost = useIsConnectionLost();
   const [headline, advice] = describeRunning(event);
@@ -36,6 +41,9 @@ export function RunningLipsync({ event }: { event: LipsyncEvent }) {
       <Text size="sm" c="dimmed">
         {advice}
       </Text>
+      {event.status === 'QUEUED' && event.queuePosition === null && (
+        <ArrivingFiles details={details} />
+      )}
       {/* Always rendered: screen readers announce only changes inside an existing live region. */}
       <Text size="sm" role="status" c="var(--warn)">
         {isLost && (
@@ -46,5 +54,17 @@ export function RunningLipsync({ event }: { event: LipsyncEvent }) {
         )}
       </Text>
     </Stack>
+  );
+}
+
+/** The files that the server fetches for a lip-sync without a place in the queue. */
+function ArrivingFiles({ details }: { details: Details | null }) {
+  const uploads = [details?.sourceUpload ?? null, details?.speechUpload ?? null];
+  return uploads.map(
+    (upload) =>
+      upload !== null &&
+      upload.sourceUrl !== null && (
+        <ArrivingFile key={upload.id} uploadId={upload.id} name={nameOf(upload)} />
+      ),
   );
 }

@@ -4,7 +4,9 @@ import type { LipsyncCharge, LipsyncEvent } from 'lipsync-graphql-client';
 export function announceStatus({ status, queuePosition, percent }: LipsyncEvent): string {
   switch (status) {
     case 'QUEUED':
-      return queuePosition === null ? 'Queued.' : `Queued at position ${queuePosition}.`;
+      return queuePosition === null
+        ? 'Waiting for your file.'
+        : `Queued at position ${queuePosition}.`;
     case 'SUBMITTING':
       return 'Sending to the video service.';
     case 'SUBMITTED':
@@ -32,10 +34,14 @@ function announcePercent(percent: number): string {
 export function describeRunning({ status, queuePosition }: LipsyncEvent): [string, string] {
   switch (status) {
     case 'QUEUED':
+      if (queuePosition === null) {
+        return [
+          'Waiting for your file',
+          'It is queued when its file has arrived. Nothing has been charged yet.',
+        ];
+      }
       return [
-        queuePosition === null || queuePosition === 1
-          ? 'Next in the queue'
-          : `Number ${queuePosition} in the queue`,
+        queuePosition === 1 ? 'Next in the queue' : `Number ${queuePosition} in the queue`,
         'It is sent when a slot is free. Nothing has been charged yet.',
       ];
     case 'SUBMITTING':

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
+import { maxSeconds } from '../form/part.ts';
 
 export type Recording =
   | { kind: 'IDLE' }
@@ -6,10 +7,7 @@ export type Recording =
   | { kind: 'RUNNING'; seconds: number }
   | { kind: 'DENIED'; reason: string };
 
-/** The video service fails jobs with longer speech. */
-export const maxSeconds = 60;
-
-/** Records the microphone until `stop` or `maxSeconds`. Unmounting discards the recording. */
+/** Records the microphone until `stop` or `maxSeconds`, in the browser's own format. Unmounting discards the recording. */
 export function useRecorder(onRecorded: (audio: Blob) => void) {
   const [recording, setRecording] = useState<Recording>({ kind: 'IDLE' });
   const recorder = useRef<MediaRecorder | null>(null);

@@ -2,7 +2,10 @@ import type { Transport } from 'lipsync-graphql-client';
 
 export type ConnectionMonitor = ReturnType<typeof createConnectionMonitor>;
 
-/** Observes whether streams are disconnected, to show it on the page. The kit reconnects by itself. */
+/**
+ * Observes whether streams are disconnected, to show it beside a running lip-sync. The kit reconnects by itself, and the first
+ * event of any stream means that the connection works.
+ */
 export function createConnectionMonitor() {
   const listeners = new Set<() => void>();
   let isLost = false;
@@ -36,7 +39,5 @@ export function createConnectionMonitor() {
             sink.disconnect(error);
           },
         }),
-    /** For when nothing is watched any more. */
-    reset: () => setLost(false),
   };
 }

@@ -1,14 +1,13 @@
 import { retryExchange } from '@urql/exchange-retry';
 import { type WatchableServer, webSocket } from 'lipsync-graphql-client';
-import { createContext, type ReactNode, use, useMemo } from 'react';
+import { LipsyncProvider } from 'lipsync-graphql-client/react';
+import { createContext, type ReactNode, use, useMemo, useSyncExternalStore } from 'react';
 import { Client, cacheExchange, fetchExchange, Provider } from 'urql';
-import { createLipsyncStore, type LipsyncStore } from '../lipsync/lipsync-store.ts';
 import { type ConnectionMonitor, createConnectionMonitor } from './connection-monitor.ts';
 
 export type Session = {
-  /** For the functions of the kit: create, watch, cancel, upload. */
+  /** For the hooks and functions of the kit. */
   server: WatchableServer;
-  lipsyncStore: LipsyncStore;
   connection: ConnectionMonitor;
 };
 
@@ -25,6 +24,12 @@ export function useSession(): Session {
   return session;
 }
 
+/** Whether the shared connection is lost at the moment. */
+export function useIsConnectionLost(): boolean {
+  const { connection } = useSession();
+  return useSyncExternalStore(connection.subscribe, connection.read);
+}
+
 /** Use the token as its `key` too, so that a new caller starts without the state of the last one. */
 export function SessionProvider({
   token,
@@ -37,7 +42,9 @@ export function SessionProvider({
   const client = useMemo(() => openClient(token), [token]);
   return (
     <SessionContext value={session}>
-      <Provider value={client}>{children}</Provider>
+      <LipsyncProvider server={session.server}>
+        <Provider value={client}>{children}</Provider>
+      </LipsyncProvider>
     </SessionContext>
   );
 }
@@ -45,8 +52,7 @@ export function SessionProvider({
 function openSession(token: string | null): Session {
   const connection = createConnectionMonitor();
   const transport = connection.monitor(webSocket({ silenceMs }));
-  const server = { url, token, transport };
-  return { server, connection, lipsyncStore: createLipsyncStore(server, connection.reset) };
+  return { server: { url, token, transport }, connection };
 }
 
 /** For queries, which are safe to retry. */

@@ -5,6 +5,7 @@ import {
   LipsyncConnectionError,
   type LipsyncErrorCode,
   type LipsyncFailure,
+  LipsyncServerError,
   type UploadAnswer,
   type WatchFailure,
 } from 'lipsync-graphql-client';
@@ -113,11 +114,24 @@ export function explainError(error: Error): Notice {
       step: 'TRY_AGAIN',
     };
   }
+  if (error instanceof LipsyncServerError) return explainServerError(error);
   return {
     title: 'The server rejected the request',
     advice: 'This page may be out of date. Reload it.',
     step: 'NOTHING',
     details: [error.message],
+  };
+}
+
+/** The connection works, and the network has nothing to do with it. The request's id finds the fault in the server's log. */
+function explainServerError({ code, requestId }: LipsyncServerError): Notice {
+  const isUnavailable = code === 'TEMPORARILY_UNAVAILABLE';
+  return {
+    title: isUnavailable ? 'The server is not available' : 'The server made a mistake',
+    advice:
+      'Try again in a moment. Lip-syncs that were already requested continue, and nothing is made twice.',
+    step: 'TRY_AGAIN',
+    details: requestId === null ? [] : [`If it happens again, report the request ${requestId}.`],
   };
 }
 
