@@ -2,8 +2,11 @@ import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { pageOf } from '../docs/pages.ts';
 import { type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
-import { startProject, tool } from './project.ts';
+import { type startProject, tool } from './project.ts';
+import { startReactProject } from './react-versions.ts';
+import { backendSource, pageSource } from './sources.ts';
 
 /** Other versions of Node than the one that runs the tests. */
 const nodes = { 20: tool('node-20/bin/node'), 22: tool('node-22/bin/node'), 24: process.execPath };
@@ -16,15 +19,22 @@ const matrix = Object.entries(nodes).flatMap(([version, node]) =>
 );
 
 let project: Awaited<ReturnType<typeof startProject>>;
+let hooks: Awaited<ReturnType<typeof startReactProject>>['hooks'];
 let app: LipsyncApp;
 beforeAll(async () => {
   app = await startLipsyncApp();
-  project = await startProject();
+  ({ project, hooks } = await startReactProject('19'));
 });
 afterAll(async () => {
   await app?.stop();
   await project?.[Symbol.asyncDispose]();
 });
+
+/** What the tests below found, in the words of the tables in docs/clients.md: a row for each key, a cell for each value. */
+const found: Record<string, string[]> = {};
+function record(row: string, cell: string): void {
+  found[row] = [...(found[row] ?? []), cell];
+}
 
 const extensionOf = (system: string) => (system === 'import' ? 'mjs' : 'cjs');
 
@@ -53,12 +63,16 @@ describe('runs', () => {
     // Node has a WebSocket of its own from version 22.
     const bySocket = cell.version === '20' ? /no global WebSocket/ : /^COMPLETED$/;
     expect(answers).toEqual(['COMPLETED', expect.stringMatching(bySocket)]);
+    const transports = ['server-sent events', 'WebSocket'];
+    const working = transports.filter((_, at) => answers[at] === 'COMPLETED');
+    record(`\`${cell.system}\``, working.join(', '));
   });
 
   test.each(matrix)('in Node $version by $system, with every name', async (cell) => {
     const sources = {
       '': await import('lipsync-graphql-client'),
       '/server': await import('lipsync-graphql-client/server'),
+      '/react': hooks,
     };
     for (const [subpath, source] of Object.entries(sources)) {
       const file = `names.${extensionOf(cell.system)}`;
@@ -83,21 +97,6 @@ const compilations = Object.entries(compilers).flatMap(([typescript, tsc]) =>
   resolutions.map((each) => ({ ...each, typescript, tsc })),
 );
 
-/** A server of a user. */
-const backendSource = `
-import { createProxy, verifyWebhook } from 'lipsync-graphql-client/server';
-export const handler: (request: Request) => Promise<Response> = createProxy({
-  url: 'https://lipsync.example/graphql',
-  authenticate: async () => ({ token: 'a key' }),
-});
-export async function receive(request: Request): Promise<string | null> {
-  const { type, data } = await verifyWebhook(request, ['whsec_AAAA']);
-  // @ts-expect-error No such type of webhook.
-  if (type === 'lipsync.started') return null;
-  return data.result?.url ?? null;
-}
-`;
-
 describe('compiles', () => {
   test.each(compilations)(
     'with TypeScript $typescript, resolution $resolution, in a .$extension file',
@@ -107,6 +106,8 @@ describe('compiles', () => {
       await cp(source, join(project.folder, file));
       const backend = `backend.${extension}`;
       await project.write(backend, backendSource);
+      const page = `page.${extension}`;
+      await project.write(page, pageSource);
       const options = {
         strict: true,
         exactOptionalPropertyTypes: true,
@@ -123,28 +124,58 @@ describe('compiles', () => {
       };
       await project.write(
         'tsconfig.json',
-        json({ compilerOptions: options, files: [file, backend] }),
+        json({ compilerOptions: options, files: [file, backend, page] }),
       );
       expect(await project.run(process.execPath, [tsc, '-p', '.'])).toBe('');
+      record(`\`${resolution}\`, a .${extension} file`, 'compiles');
     },
   );
 });
 
+/** Builds a page and returns its JavaScript. */
+async function bundleByVite(page: string): Promise<string> {
+  await project.write('index.html', '<script type="module" src="./page.js"></script>');
+  await project.write('page.js', page);
+  await project.run(process.execPath, [tool('vite/bin/vite.js'), 'build', '--logLevel', 'error']);
+  const assets = join(project.folder, 'dist/assets');
+  const scripts = (await readdir(assets)).filter((name) => name.endsWith('.js'));
+  return (await Promise.all(scripts.map((name) => readFile(join(assets, name))))).join('');
+}
+
 describe('is bundled', () => {
   test('by Vite, with the transport that is used and within 9 kB', async () => {
-    await project.write('index.html', '<script type="module" src="./page.js"></script>');
     const exports = ['makeLipsync', 'uploadFile', 'cancelLipsync', 'serverSentEvents'];
-    await project.write(
-      'page.js',
+    const code = await bundleByVite(
       `import { ${exports} } from 'lipsync-graphql-client';\nglobalThis.kit = { ${exports} };`,
     );
-    await project.run(process.execPath, [tool('vite/bin/vite.js'), 'build', '--logLevel', 'error']);
-    const assets = join(project.folder, 'dist/assets');
-    const scripts = (await readdir(assets)).filter((name) => name.endsWith('.js'));
-    const code = (await Promise.all(scripts.map((name) => readFile(join(assets, name))))).join('');
     expect(code).toContain('text/event-stream');
     expect(code).not.toContain('graphql-transport-ws');
     expect(gzipSync(code).length).toBeLessThan(9_000);
+  });
+
+  test('by Vite, with the hooks, the React of the page and no other transport', async () => {
+    const code = await bundleByVite(`
+      import { serverSentEvents } from 'lipsync-graphql-client';
+      import * as hooks from 'lipsync-graphql-client/react';
+      globalThis.kit = { serverSentEvents, ...hooks };
+    `);
+    expect(code).toContain('text/event-stream');
+    expect(code).toContain('Put the component into a LipsyncProvider.');
+    expect(code).not.toContain('graphql-transport-ws');
+    // One copy: the kit's errors are the same classes in both subpaths.
+    expect(code.split('The stream ended before the lip-sync did.')).toHaveLength(2);
+  });
+});
+
+describe('keeps out', () => {
+  test('React from everything but /react', async () => {
+    const dist = join(project.folder, 'node_modules/lipsync-graphql-client/dist');
+    const names = (await readdir(dist)).filter((name) => /\.([cm]js|d\.[cm]ts)$/.test(name));
+    const texts = await Promise.all(names.map((name) => readFile(join(dist, name), 'utf8')));
+    const importing = names.filter((_, at) => /["']react["']/.test(texts[at] ?? ''));
+    expect(importing.toSorted()).toEqual(['react.cjs', 'react.d.cts', 'react.d.mts', 'react.mjs']);
+    const first = texts[names.indexOf('react.mjs')];
+    expect(first).toMatch(/^"use client";/);
   });
 });
 
@@ -174,6 +205,14 @@ describe('is a sound package', () => {
     for (const name of files.filter((each) => /client\.[cm]js$/.test(each))) {
       expect(files).toContain(`${name}.map`);
     }
+  });
+});
+
+describe('docs/clients.md', () => {
+  test('has a table of what was found here', () => {
+    const rows = Object.entries(found).map(([row, cells]) => [row, ...cells]);
+    expect(rows.length).toBe(5);
+    expect(pageOf('docs/clients.md').rows).toEqual(expect.arrayContaining(rows));
   });
 });
 

@@ -154,7 +154,7 @@ describe('works', () => {
     expect(scripted.requests[0]?.variables).toEqual({ input });
   });
 
-  test('viewer answers who the caller is and what is left of its limits', async () => {
+  test('viewer answers the name of the caller and what is left of its limits', async () => {
     expect(await viewer(server())).toMatchObject({
       __typename: 'Viewer',
       authenticated: false,

@@ -14,7 +14,7 @@ import { generateOperations } from '../../packages/client/scripts/generate.ts';
 import { printSdl } from '../../src/schema.ts';
 import { startTestApp } from '../support/app.ts';
 
-const sdl = printSdl();
+const sdl = await printSdl();
 
 describe('works', () => {
   test('the committed operations.ts matches the schema and the documents (`npm run schema` writes it)', async () => {

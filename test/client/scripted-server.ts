@@ -195,6 +195,7 @@ export function event(sequence: number, status: string, failureCode?: string) {
           ? {
               id: 'a video',
               url: 'https://videos.example/1.mp4',
+              permanentUrl: null,
               posterUrl: null,
               width: 640,
               height: 480,

@@ -5,6 +5,7 @@ import {
   LipsyncConnectionError,
   LipsyncRequestError,
   type OnProgress,
+  type RetryInfo,
   uploadFile,
 } from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -22,8 +23,8 @@ afterAll(() => app.stop());
 
 const server = () => ({ url: `${app.url}/graphql`, backOff: fastBackOff });
 
-/** Three minutes of silence, which is sent in many chunks. */
-const wav = Buffer.concat([wavHeader(3_000_000), Buffer.alloc(3_000_000)]);
+/** Half a minute of silence, which is sent in many chunks. */
+const wav = Buffer.concat([wavHeader(3_000_000, { sampleRate: 48_000 }), Buffer.alloc(3_000_000)]);
 
 const kind = 'AUDIO';
 
@@ -55,7 +56,7 @@ describe('works', () => {
     const { seen, onProgress } = recordProgress();
     const file = new File([wav], 'hello.wav', { type: 'audio/wav' });
     const answer = await uploadFile(server(), file, { kind, onProgress });
-    expect(answer).toMatchObject({ __typename: 'UploadReady', durationSeconds: 187.5 });
+    expect(answer).toMatchObject({ __typename: 'UploadReady', durationSeconds: 31.25 });
     const { data } = await app.ask<{ upload: object }>(
       'query ($id: ID!) { upload(id: $id) { kind status contentType size filename } }',
       { id: 'id' in answer && answer.id },
@@ -86,11 +87,19 @@ describe('works', () => {
       expect(seen.at(-1)).toEqual({ sentBytes: wav.length, totalBytes: size ?? null });
     }
   });
+
+  test('uploads audio of which a part is used', async () => {
+    const clip = { startSeconds: 10, durationSeconds: 2 };
+    const file = new Blob([wav], { type: 'audio/wav' });
+    const answer = await uploadFile(server(), file, { kind, clip });
+    expect(answer).toMatchObject({ __typename: 'UploadReady', durationSeconds: 2 });
+  });
 });
 
 describe('refuses', () => {
   test('returns what the server refuses before the upload', async () => {
-    const answer = await uploadFile(server(), new Blob([wav]), { kind });
+    const midi = new Blob([wav], { type: 'audio/midi' });
+    const answer = await uploadFile(server(), midi, { kind });
     expect(answer).toMatchObject({
       __typename: 'InvalidInputError',
       issues: [{ path: ['input', 'contentType'] }],
@@ -102,6 +111,7 @@ describe('refuses', () => {
     expect(await uploadFile(server(), text, { kind })).toEqual({
       __typename: 'UploadRefused',
       code: 'INVALID_INPUT',
+      issueCode: 'WRONG_KIND',
       message: expect.any(String),
       retryable: false,
       retryAfterSeconds: null,
@@ -117,6 +127,7 @@ describe('refuses', () => {
     expect(await uploadFile({ url: scripted.url }, new Blob([wav]), { kind })).toEqual({
       __typename: 'UploadRefused',
       code: 'RATE_LIMITED',
+      issueCode: null,
       message: 'Too many uploads.',
       retryable: true,
       retryAfterSeconds: 12,
@@ -143,6 +154,44 @@ describe('refuses', () => {
     });
     const uploading = uploadFile({ url: scripted.url }, stream, { kind });
     await expect(uploading).rejects.toThrow(LipsyncConnectionError);
+  });
+
+  const unavailable = {
+    code: 'TEMPORARILY_UNAVAILABLE',
+    message: 'Later.',
+  };
+
+  test('sends a file again, as a new upload, while the server is temporarily unavailable', async () => {
+    let puts = 0;
+    using endpoint = await startUploadEndpoint((response) => {
+      puts += 1;
+      if (puts < 3)
+        response.writeHead(503, { 'retry-after': '0' }).end(JSON.stringify(unavailable));
+      else response.end('{"id":"an upload","durationSeconds":null}');
+    });
+    await using scripted = await startScriptedServer(...Array<Step>(3).fill(created(endpoint.url)));
+    const retries: RetryInfo[] = [];
+    const hooks = { onRetry: (retry: RetryInfo) => void retries.push(retry) };
+    const target = { url: scripted.url, backOff: fastBackOff, hooks };
+    expect(await uploadFile(target, new Blob([wav]), { kind })).toMatchObject({ id: 'an upload' });
+    expect(scripted.requests.length).toBe(3);
+    expect(retries).toMatchObject(
+      [1, 2].map((failures) => ({ operationName: 'CreateUpload', failures, error: unavailable })),
+    );
+  });
+
+  test('sends a stream once, because it cannot be read again', async () => {
+    using endpoint = await startUploadEndpoint((response) =>
+      response.writeHead(503).end(JSON.stringify(unavailable)),
+    );
+    await using scripted = await startScriptedServer(created(endpoint.url));
+    const target = { url: scripted.url, backOff: fastBackOff };
+    const stream = new Blob([wav]).stream();
+    expect(await uploadFile(target, stream, { kind })).toMatchObject({
+      __typename: 'UploadRefused',
+      ...unavailable,
+      retryable: true,
+    });
   });
 
   test('throws the reason of an abort, and the server marks the upload as failed', async () => {

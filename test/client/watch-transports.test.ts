@@ -1,5 +1,6 @@
 import {
   LipsyncRequestError,
+  type RetryInfo,
   serverSentEvents,
   type WatchableServer,
   watchLipsync,
@@ -91,6 +92,21 @@ describe('over WebSocket', () => {
     },
   );
 
+  test('sends a fresh token after the error of one that expired before the socket was closed', async () => {
+    const expired: Step = (stream) => {
+      stream.next(null, [{ message: 'Sign in.', extensions: { code: 'NOT_AUTHENTICATED' } }]);
+      stream.disconnect(4403);
+    };
+    await using server = await startScriptedServer(expired, finish);
+    const tokens = ['expired', 'fresh'];
+    const token = () => tokens.shift() ?? null;
+    expect(await collect({ url: server.url, transport: webSocket(), backOff, token })).toEqual([2]);
+    expect(server.requests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer expired',
+      'Bearer fresh',
+    ]);
+  });
+
   test('shares one socket between the watchers of a server and closes it after the last one', async () => {
     await using server = await startScriptedServer(begin, begin, finish);
     const target = { url: server.url, transport: webSocket(), backOff };
@@ -151,6 +167,44 @@ describe('over WebSocket without a global WebSocket, as in Node 20', () => {
     await expect(watching).rejects.toThrow(TypeError);
     await expect(watching).rejects.toThrow('webSocket({ implementation: WebSocket })');
     expect(server.requests).toEqual([]);
+  });
+});
+
+describe('hooks', () => {
+  const disconnect: Step = (stream) => {
+    begin(stream);
+    stream.disconnect();
+  };
+
+  test.each(transports)('hear of each reconnect over $name', async ({ make }) => {
+    await using server = await startScriptedServer(disconnect, finish);
+    const retries: RetryInfo[] = [];
+    const hooks = { onRetry: (retry: RetryInfo) => void retries.push(retry) };
+    await collect({ url: server.url, transport: make(), backOff, hooks });
+    expect(retries).toEqual([
+      {
+        operationName: 'WatchLipsync',
+        failures: 1,
+        delayMs: expect.any(Number),
+        error: expect.anything(),
+      },
+    ]);
+  });
+
+  test('see each request and response of server-sent events, and trace them', async () => {
+    await using server = await startScriptedServer(disconnect, finish);
+    const seen: unknown[] = [];
+    const hooks = {
+      onRequest: () => ({ traceparent: `trace-${seen.length}` }),
+      onResponse: (response: unknown) => void seen.push(response),
+    };
+    await collect({ url: server.url, transport: serverSentEvents(), backOff, hooks });
+    const response = { operationName: 'WatchLipsync', status: 200, requestId: null };
+    expect(seen).toEqual([response, response]);
+    expect(server.requests.map(({ headers }) => headers.traceparent)).toEqual([
+      'trace-0',
+      'trace-1',
+    ]);
   });
 });
 

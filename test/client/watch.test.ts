@@ -13,6 +13,7 @@ import { startTestApp } from '../support/app.ts';
 import { testStorage } from '../support/database.ts';
 import { type Line, openLine } from '../support/line.ts';
 import { expectSoundLog, idOf, type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
+import { readVideoIds } from '../support/lipsyncs.ts';
 import { fastBackOff, transports } from './transports.ts';
 
 const jwtSecret = 'a secret of at least thirty-two bytes';
@@ -214,11 +215,9 @@ test('resumes after the last event when the server restarts', async () => {
     const before = await startTestApp(parts);
     await using line = await openLine(before.url);
     const client = { url: `${line.url}/graphql`, backOff: { ...fastBackOff, attempts: 1_000 } };
-    const { data } = await before.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-    );
+    const [videoId = ''] = await readVideoIds(before);
     const answer = await createLipsync(client, {
-      video: { videoId: data?.videos.nodes[0]?.id ?? '' },
+      video: { videoId },
       speech: { script: { text: '[[never]] Across a restart' } },
     });
     if (answer.__typename !== 'CreateLipsyncSuccess') throw new Error(answer.__typename);

@@ -43,6 +43,18 @@ describe('works', () => {
     expect(await verifyWebhook({ headers, body: Buffer.from(body) }, secret)).toEqual(expected);
   });
 
+  test('headers as other servers have them: in capitals, in lists, and of another class', async () => {
+    const signed = Object.entries(sign([secret]));
+    const shapes = [
+      Object.fromEntries(signed.map(([name, value]) => [name.toUpperCase(), value])),
+      Object.fromEntries(signed.map(([name, value]) => [name, [value]])),
+      { get: (name: string) => new Headers(signed).get(name) } as Headers,
+    ];
+    for (const headers of shapes) {
+      expect(await verifyWebhook({ headers, body }, secret)).toMatchObject({ id: 'delivery-1' });
+    }
+  });
+
   test('during a rotation: either secret, and a webhook with two signatures', async () => {
     const byOld = { headers: sign([secret]), body };
     expect(await verifyWebhook(byOld, [otherSecret, secret])).toMatchObject({ id: 'delivery-1' });
@@ -75,7 +87,7 @@ describe('refuses', () => {
     ],
     ['no headers', { headers: {}, body }, 'INVALID_HEADERS'],
     [
-      'a timestamp that is no number',
+      'a timestamp that is not a number',
       { headers: { ...sign([secret]), 'webhook-timestamp': '1e9' }, body },
       'INVALID_HEADERS',
     ],
@@ -90,7 +102,7 @@ describe('refuses', () => {
       'TIMESTAMP_TOO_FAR',
     ],
     [
-      'a body that is no event',
+      'a body that is not an event',
       { headers: sign([secret], { text: 'hello' }), body: 'hello' },
       'INVALID_BODY',
     ],
@@ -101,7 +113,23 @@ describe('refuses', () => {
     });
   });
 
-  test('a secret that is none, whatever the request', async () => {
+  // `request.body` of Express has no type. It was once read as no bytes at all, and the signature was wrong.
+  test.each([
+    ['an object', JSON.parse(body)],
+    ['nothing', undefined],
+  ])('a body that a parser has made %s of', async (_, parsed) => {
+    const request = { headers: sign([secret]), body: parsed };
+    await expect(verifyWebhook(request, secret)).rejects.toThrow('Pass the raw body');
+  });
+
+  test('two values of a header', async () => {
+    const headers = { ...sign([secret]), 'webhook-id': ['delivery-1', 'delivery-1'] };
+    await expect(verifyWebhook({ headers, body }, secret)).rejects.toMatchObject({
+      code: 'INVALID_HEADERS',
+    });
+  });
+
+  test('an invalid secret, whatever the request', async () => {
     const request = { headers: sign([secret]), body };
     await expect(verifyWebhook(request, 'whsec_?')).rejects.toThrow(TypeError);
     await expect(verifyWebhook(request, '')).rejects.toThrow(TypeError);

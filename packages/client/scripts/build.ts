@@ -16,6 +16,7 @@ const root = join(import.meta.dirname, '..');
 /** Subpaths and their sources. */
 const entries = {
   client: 'src/client.ts',
+  react: 'src/react/react.ts',
   server: 'src/backend/server.ts',
 };
 
@@ -33,9 +34,9 @@ export async function buildPackage(folder: string): Promise<void> {
   const common = {
     cwd: root,
     input: entries,
-
+    external: Object.keys(manifest.peerDependencies),
     platform: 'neutral',
-    checks: { pluginTimings: false },
+    checks: { pluginTimings: false, moduleLevelDirective: false },
   } as const;
   for (const { format, extension } of formats) {
     await build({
@@ -62,6 +63,7 @@ function namesWith(extension: string) {
 
 function published() {
   const { name, version, description, license, keywords, engines } = manifest;
+  const { peerDependencies, peerDependenciesMeta } = manifest;
   const exported = Object.keys(entries).map((entry) => {
     const format = (kind: 'm' | 'c') => ({
       types: `./dist/${entry}.d.${kind}ts`,
@@ -85,6 +87,8 @@ function published() {
     files: ['dist', 'THIRD-PARTY-LICENSES.txt'],
     sideEffects: false,
     engines,
+    peerDependencies,
+    peerDependenciesMeta,
   };
 }
 

@@ -1,3 +1,4 @@
+/** How often and how fast failed requests and streams are retried. The delays double from `firstMs` to `maxMs`. */
 export type BackOff = {
   /** The first delay, in milliseconds. Default 1 000, or the `retry:` value of the server's event stream. */
   firstMs?: number | undefined;
@@ -27,7 +28,7 @@ export function delayAfter(
  * ten failures it is a quarter of an hour.
  */
 export function retryWait(retries: number): Promise<void> {
-  return waitUnlessAborted(delayAfter(retries + 1), new AbortController().signal);
+  return waitUnlessAborted(delayAfter(retries + 1), joinSignals());
 }
 
 /** Calls back when the browser is online again; outside browsers never. Returns a function that removes the listener. */
@@ -62,4 +63,9 @@ export function waitUnlessAborted(ms: number, signal: AbortSignal): Promise<void
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
   });
+}
+
+/** Aborts with the first of these that does. */
+export function joinSignals(...signals: (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }

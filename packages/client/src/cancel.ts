@@ -16,7 +16,7 @@ export type CancelLipsyncAnswer =
 /**
  * Cancels a lip-sync. A second call returns the answer of the first.
  *
- * @throws LipsyncConnectionError, LipsyncRequestError, or the signal's reason
+ * @throws LipsyncConnectionError, LipsyncServerError, LipsyncRequestError, or the signal's reason
  */
 export function cancelLipsync(
   server: LipsyncServer,

@@ -3,8 +3,7 @@
 export { type BackOff, retryWait } from './back-off.ts';
 export { type CancelLipsyncAnswer, cancelLipsync } from './cancel.ts';
 export { type CreateLipsyncAnswer, createLipsync } from './create.ts';
-export type { ResultOf, TypedDocument, VariablesOf } from './documents.ts';
-export * as documents from './documents.ts';
+export { documents, type ResultOf, type TypedDocument, type VariablesOf } from './documents.ts';
 export { LipsyncConnectionError, LipsyncRequestError, LipsyncServerError } from './errors.ts';
 export type { LipsyncHooks, RequestInfo, ResponseInfo, RetryInfo } from './hooks.ts';
 export { type ImportUploadAnswer, importUpload } from './import-upload.ts';

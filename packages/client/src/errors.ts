@@ -1,9 +1,5 @@
-/**
- * The connection failed and every retry failed too. Whether the last request reached the server is unknown, but a
- * repeated call is safe: with `idempotencyKey` nothing is made twice, and from `cursor` no event is missed.
- */
-export class LipsyncConnectionError extends Error {
-  override readonly name = 'LipsyncConnectionError';
+/** An error after which the same call is safe and may succeed. */
+class RepeatableError extends Error {
   /** The cursor of the last event that was received. Pass it as `after`. */
   cursor: string | null = null;
   /** The key of the lip-sync that was requested. Pass it as `input.idempotencyKey`. */
@@ -11,28 +7,28 @@ export class LipsyncConnectionError extends Error {
 }
 
 /**
+ * The connection failed and every retry failed too. Whether the last request reached the server is unknown, but a
+ * repeated call is safe: with `idempotencyKey` nothing is made twice, and from `cursor` no event is missed.
+ */
+export class LipsyncConnectionError extends RepeatableError {
+  override readonly name = 'LipsyncConnectionError';
+}
+
+/**
  * The server answered every attempt with a fault of its own, so the connection works. Give `requestId` to the server's
  * operator: it is in the server's log. As after a lost connection, a repeated call is safe.
  */
-export class LipsyncServerError extends Error {
+export class LipsyncServerError extends RepeatableError {
   override readonly name = 'LipsyncServerError';
   /** `INTERNAL_SERVER_ERROR`, or `TEMPORARILY_UNAVAILABLE` while the server has no database. */
   readonly code: string;
   readonly requestId: string | null;
   /** Of the answer's `Retry-After`, or 0. */
   readonly minDelayMs: number;
-  /** The cursor of the last event that was received. Pass it as `after`. */
-  cursor: string | null = null;
-  /** The key of the lip-sync that was requested. Pass it as `input.idempotencyKey`. */
-  idempotencyKey: string | null = null;
 
   constructor(
     message: string,
-    {
-      code,
-      requestId,
-      minDelayMs = 0,
-    }: { code: string; requestId: string | null; minDelayMs?: number },
+    { code, requestId, minDelayMs }: { code: string; requestId: string | null; minDelayMs: number },
   ) {
     super(message);
     this.code = code;
@@ -55,4 +51,26 @@ export class LipsyncRequestError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** A failed attempt, which is retried after this delay at the earliest. */
+export class FailedAttempt extends Error {
+  readonly minDelayMs: number;
+
+  constructor(message: string, minDelayMs: number) {
+    super(message);
+    this.minDelayMs = minDelayMs;
+  }
+}
+
+export function minDelayOf(error: unknown): number {
+  return error instanceof FailedAttempt || error instanceof LipsyncServerError
+    ? error.minDelayMs
+    : 0;
+}
+
+/** What a caller gets when there are no more attempts. */
+export function toLastError(error: unknown, message: string) {
+  if (error instanceof LipsyncServerError) return error;
+  return new LipsyncConnectionError(message, { cause: error });
 }

@@ -1,9 +1,8 @@
-import { delayAfter, waitUnlessAborted } from './back-off.ts';
+import { delayAfter, joinSignals } from './back-off.ts';
 import type { TypedDocument } from './documents.ts';
-import { LipsyncConnectionError, LipsyncRequestError, LipsyncServerError } from './errors.ts';
-import { nameOf } from './hooks.ts';
+import { FailedAttempt, LipsyncRequestError, minDelayOf, toLastError } from './errors.ts';
 import { type ExecutionResult, readField, readServerFault, readUnionMember } from './result.ts';
-import { type LipsyncServer, type Operation, post, resolveUrl } from './server.ts';
+import { type LipsyncServer, type Operation, post, resolveUrl, waitToRetry } from './server.ts';
 
 /** Four times as long as the server waits for the video service by default. */
 export const defaultTimeoutMs = 120_000;
@@ -35,7 +34,7 @@ export function executeWithRetry<T extends Member, Variables extends Operation['
   return retry(server, operation, (result) => readUnionMember<T>(result, known));
 }
 
-/** The same for a field that is no union: a failure arrives in `errors`, and a missing object as null. */
+/** The same for a field that is not a union: a failure arrives in `errors`, and a missing object as null. */
 export function executeField<T, Variables extends Operation['variables']>(
   server: LipsyncServer,
   operation: IdempotentOperation<T, Variables>,
@@ -48,7 +47,7 @@ async function retry<Answer>(
   {
     document,
     variables,
-    signal = new AbortController().signal,
+    signal = joinSignals(),
   }: { document: string; variables: Operation['variables']; signal: AbortSignal | undefined },
   read: (result: ExecutionResult) => Answer,
 ): Promise<Answer> {
@@ -63,18 +62,12 @@ async function retry<Answer>(
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof LipsyncRequestError) throw error;
-      if (failures >= attempts) throw lastErrorOf(error);
+      if (failures >= attempts) throw toLastError(error, 'The server does not answer.');
       failure = error;
     }
     const delayMs = Math.max(delayAfter(failures, server.backOff), minDelayOf(failure));
-    server.hooks?.onRetry?.({ operationName: nameOf(document), failures, delayMs, error: failure });
-    await waitUnlessAborted(delayMs, signal);
+    await waitToRetry(server, { document, failures, delayMs, error: failure }, signal);
   }
-}
-
-function lastErrorOf(error: unknown): Error {
-  if (error instanceof LipsyncServerError) return error;
-  return new LipsyncConnectionError('The server does not answer.', { cause: error });
 }
 
 async function executeOnce(
@@ -83,29 +76,14 @@ async function executeOnce(
   signal: AbortSignal,
 ): Promise<ExecutionResult> {
   const timeout = AbortSignal.timeout(server.timeoutMs ?? defaultTimeoutMs);
-  const response = await post(server, operation, {
-    accept: 'application/json',
-    signal: AbortSignal.any([signal, timeout]),
-  });
-  return readResponse(response);
+  const accept = 'application/json';
+  return readResponse(
+    await post(server, operation, { accept, signal: joinSignals(signal, timeout) }),
+  );
 }
 
 /** A longer `Retry-After` does not delay a retry further: it is meant for crawlers. */
 const maxRetryAfterSeconds = 30;
-
-/** An answer of a proxy that a retry may improve. */
-class ProxyError extends Error {
-  readonly minDelayMs: number;
-
-  constructor(status: number, minDelayMs: number) {
-    super(`The server answered with status ${status}.`);
-    this.minDelayMs = minDelayMs;
-  }
-}
-
-function minDelayOf(error: unknown): number {
-  return error instanceof ProxyError || error instanceof LipsyncServerError ? error.minDelayMs : 0;
-}
 
 function readRetryAfterMs({ headers }: Response): number {
   const seconds = Number(headers.get('retry-after'));
@@ -122,7 +100,7 @@ function toServerError(response: Response, text: string): Error {
   } catch {
     // HTML of a proxy.
   }
-  return new ProxyError(response.status, minDelayMs);
+  return new FailedAttempt(messageOf(response), minDelayMs);
 }
 
 /** Request timeout and rate limit, usually of a proxy. */
@@ -142,8 +120,11 @@ export async function readResponse(response: Response): Promise<ExecutionResult>
     // HTML with status 200 comes from a captive portal or another proxy, so a retry may reach the server.
     if (response.ok) throw error;
   }
-  if (retryableStatuses.includes(status)) {
-    throw new Error(`The server answered with status ${status}.`);
-  }
-  throw new LipsyncRequestError(`The server answered with status ${status}.`);
+  if (retryableStatuses.includes(status)) throw new Error(messageOf(response));
+  throw new LipsyncRequestError(messageOf(response));
+}
+
+/** Of an answer without a GraphQL result. */
+export function messageOf({ status }: { status: number }): string {
+  return `The server answered with status ${status}.`;
 }

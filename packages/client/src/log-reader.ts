@@ -1,22 +1,24 @@
 import { createAsyncQueue } from './async-queue.ts';
-import { delayAfter, onOnline, waitUnlessAborted } from './back-off.ts';
-import { LipsyncConnectionError, LipsyncRequestError, LipsyncServerError } from './errors.ts';
-import { nameOf } from './hooks.ts';
-import { knownLipsyncProgressResults, type WatchLipsyncSubscription } from './operations.ts';
+import { delayAfter, onOnline } from './back-off.ts';
 import {
-  type ExecutionResult,
-  type FutureError,
-  type LipsyncFailure,
-  readUnionMember,
-} from './result.ts';
-import type { LipsyncServer } from './server.ts';
+  FailedAttempt,
+  LipsyncRequestError,
+  LipsyncServerError,
+  minDelayOf,
+  toLastError,
+} from './errors.ts';
+import { knownLipsyncProgressResults, type WatchLipsyncSubscription } from './operations.ts';
+import { type ExecutionResult, type FutureError, readUnionMember } from './result.ts';
+import { type LipsyncServer, waitToRetry } from './server.ts';
 import type { Transport } from './transport.ts';
 
 /** By `__typename`: an event of the log, or the failure that ends the stream. */
 export type LipsyncUpdate = WatchLipsyncSubscription['answer'] | FutureError;
 
+/** An event of a lip-sync's log: `status`, `percent` from 0 to 100, `queuePosition`, and the lip-sync as it is now. */
 export type LipsyncEvent = Extract<LipsyncUpdate, { __typename: 'LipsyncProgress' }>;
 
+/** Why a lip-sync cannot be watched, by `__typename`. */
 export type WatchFailure = Exclude<LipsyncUpdate, LipsyncEvent>;
 
 /** A server, and the transport of its streams: `serverSentEvents()` or `webSocket()`. */
@@ -128,7 +130,7 @@ export class LogReader {
       knownLipsyncProgressResults,
     );
     if (update.__typename !== 'LipsyncProgress') {
-      if (this.#shouldRetry(update)) throw new TemporaryRefusal(update);
+      if (this.#shouldRetry(update)) throw refusalOf(update);
       return update;
     }
     const last = this.#lastOf.get(update.lipsync.id);
@@ -175,41 +177,24 @@ export class LogReader {
     if (failure instanceof LipsyncRequestError) throw failure;
     this.#failures += 1;
     // A stream outlasts a long outage, but a fault that repeats at once will not end by itself.
-    if (isFault(failure) && this.#failures >= Math.min(this.#maxAttempts, maxFaults)) {
-      failure.cursor = this.#cursor;
-      throw failure;
-    }
-    if (this.#failures >= this.#maxAttempts) {
-      if (failure instanceof LipsyncServerError) {
-        failure.cursor = this.#cursor;
-        throw failure;
-      }
-      const error = new LipsyncConnectionError('The stream could not be restored.', {
-        cause: failure,
-      });
+    const maxFailures = isFault(failure)
+      ? Math.min(this.#maxAttempts, maxFaults)
+      : this.#maxAttempts;
+    if (this.#failures >= maxFailures) {
+      const error = toLastError(failure, 'The stream could not be restored.');
       error.cursor = this.#cursor;
       throw error;
     }
     const { firstMs = this.#retryAfterMs, maxMs } = this.#server.backOff ?? {};
-    const delayMs = delayAfter(this.#failures, { firstMs, maxMs });
-    const waitMs = Math.max(delayMs, minDelayOf(failure));
-    this.#server.hooks?.onRetry?.({
-      operationName: nameOf(this.#log.document),
-      failures: this.#failures,
-      delayMs: waitMs,
-      error: failure,
-    });
-    await waitUnlessAborted(waitMs, this.#signal);
+    const failures = this.#failures;
+    const delayMs = Math.max(delayAfter(failures, { firstMs, maxMs }), minDelayOf(failure));
+    const { document } = this.#log;
+    await waitToRetry(this.#server, { document, failures, delayMs, error: failure }, this.#signal);
   }
 }
 
-class TemporaryRefusal extends Error {
-  readonly minDelayMs: number;
-
-  constructor({ message, retryAfterSeconds }: LipsyncFailure | FutureError) {
-    super(message);
-    this.minDelayMs = (retryAfterSeconds ?? 0) * 1_000;
-  }
+function refusalOf({ message, retryAfterSeconds }: WatchFailure): FailedAttempt {
+  return new FailedAttempt(message, (retryAfterSeconds ?? 0) * 1_000);
 }
 
 function isEnd({ isFinal, failure }: LipsyncEvent): boolean {
@@ -221,9 +206,4 @@ const maxFaults = 5;
 
 function isFault(failure: unknown): failure is LipsyncServerError {
   return failure instanceof LipsyncServerError && failure.code === 'INTERNAL_SERVER_ERROR';
-}
-
-function minDelayOf(failure: unknown): number {
-  const hasDelay = failure instanceof TemporaryRefusal || failure instanceof LipsyncServerError;
-  return hasDelay ? failure.minDelayMs : 0;
 }

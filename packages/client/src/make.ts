@@ -9,6 +9,7 @@ export type CreateFailure = Exclude<
   { __typename: 'CreateLipsyncSuccess' | 'OutcomeUnknownError' }
 >;
 
+/** Options of `makeLipsync` and `makeLipsyncOrThrow`. */
 export type MakeOptions = Omit<WaitOptions, 'after'> & {
   /** Called once the lip-sync exists. Store its id: `waitForLipsync` continues with it after a page reload. */
   onCreated?: ((lipsync: Lipsync) => void) | undefined;
@@ -18,7 +19,8 @@ export type MakeOptions = Omit<WaitOptions, 'after'> & {
  * From the input to the finished video: `createLipsync` and `waitForLipsync` in one. The deadline applies to the wait.
  * After `OutcomeUnknownError` it waits too, because the job may still be found.
  *
- * @throws LipsyncConnectionError with the key or the cursor, LipsyncRequestError, or the signal's reason
+ * @throws LipsyncConnectionError or LipsyncServerError with the key or the cursor, LipsyncRequestError, or the signal's
+ * reason
  */
 export async function makeLipsync(
   server: WatchableServer,

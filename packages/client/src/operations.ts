@@ -47,7 +47,7 @@ export type CreateLipsyncsInput = {
 export type CreateUploadInput = {
   /** For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB. */
   clip?: UploadClipInput | null | undefined;
-  /** The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`. The content is checked when it arrives. */
+  /** The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`, or `application/octet-stream` if it is unknown. The content is checked when it arrives. */
   contentType: string;
   /** The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else. */
   filename?: string | null | undefined;
@@ -101,7 +101,7 @@ export type InputIssueCode =
   | 'INVALID_FORMAT'
   /** This server must not use the address. */
   | 'NOT_ALLOWED'
-  /** The value does not go with the other values of the request. */
+  /** The value cannot be combined with the other values of the request. */
   | 'NOT_COMBINABLE'
   /** The value, or the form of the file, is not supported. */
   | 'NOT_SUPPORTED'
@@ -117,7 +117,7 @@ export type InputIssueCode =
   | 'TOO_LONG'
   /** No such object exists for the caller. */
   | 'UNKNOWN_ID'
-  /** The server of a URL did not give the file. */
+  /** The server of a URL did not deliver the file. */
   | 'UNREACHABLE'
   /** The file or the upload is of another kind than required. */
   | 'WRONG_KIND'
@@ -128,7 +128,7 @@ export type InputIssueCode =
 
 /** What to do if no account of the video service has a free slot. */
 export type LipsyncBusyPolicy =
-  /** Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case. */
+  /** Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case, because it is not known when it can be sent; when the file has arrived, it waits for a slot. */
   | 'FAIL'
   /** Wait in the queue of this server, and be sent when a slot is free. */
   | 'QUEUE';
@@ -288,7 +288,7 @@ export type UploadStatus =
   | 'EXPIRED'
   /** The file did not arrive completely or was rejected: see `failure`. */
   | 'FAILED'
-  /** The whole file has arrived. The upload can be used in `createLipsync`, until it is forgotten after the days for which the server keeps finished lip-syncs. Lip-syncs that use it stay as they are. */
+  /** The whole file has arrived. The upload can be used in `createLipsync`, until the server deletes it, after as many days as it keeps finished lip-syncs. Lip-syncs that use it stay as they are. */
   | 'READY'
   /** The file is arriving and is being forwarded to the video service, or is about to be fetched from its URL. */
   | 'RECEIVING'
@@ -320,7 +320,7 @@ export type CancelLipsyncMutationVariables = Exact<{
 
 export type CancelLipsyncMutation = { answer:
     | (
-      { lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'LipsyncAlreadyFinished' | 'LipsyncCancelled' | 'LipsyncTrackingStopped' }
     )
     | (
@@ -329,7 +329,7 @@ export type CancelLipsyncMutation = { answer:
     )
    };
 
-export type LipsyncFragment = { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null };
+export type LipsyncFragment = { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null };
 
 export type CreateLipsyncMutationVariables = Exact<{
   input: CreateLipsyncInput;
@@ -342,7 +342,7 @@ export type CreateLipsyncMutation = { answer:
       & { __typename: 'AccountPendingError' | 'ContentModeratedError' | 'IdempotencyConflictError' | 'InsufficientCreditsError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QueueFullError' | 'QuotaExceededError' | 'SubscriptionExpiredError' | 'UpstreamUnauthorizedError' | 'UpstreamUnavailableError' }
     )
     | (
-      { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'CreateLipsyncSuccess' }
     )
     | (
@@ -350,7 +350,7 @@ export type CreateLipsyncMutation = { answer:
       & { __typename: 'InvalidInputError' }
     )
     | (
-      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'OutcomeUnknownError' }
     )
     | (
@@ -372,7 +372,7 @@ export type CreateLipsyncsMutation = { answer:
           & { __typename: 'AccountPendingError' | 'ContentModeratedError' | 'IdempotencyConflictError' | 'InsufficientCreditsError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QueueFullError' | 'QuotaExceededError' | 'SubscriptionExpiredError' | 'UpstreamUnauthorizedError' | 'UpstreamUnavailableError' }
         )
         | (
-          { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+          { replayed: boolean, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
           & { __typename: 'CreateLipsyncSuccess' }
         )
         | (
@@ -380,7 +380,7 @@ export type CreateLipsyncsMutation = { answer:
           & { __typename: 'InvalidInputError' }
         )
         | (
-          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+          { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
           & { __typename: 'OutcomeUnknownError' }
         )
         | (
@@ -486,7 +486,7 @@ export type GetLipsyncQueryVariables = Exact<{
 
 
 export type GetLipsyncQuery = { answer: (
-    { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }
+    { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }
     & { __typename: 'Lipsync' }
   ) | null };
 
@@ -498,7 +498,7 @@ export type ListLipsyncsQueryVariables = Exact<{
 
 
 export type ListLipsyncsQuery = { answer: (
-    { nodes: Array<{ id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } }
+    { nodes: Array<{ id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } }
     & { __typename: 'LipsyncConnection' }
   ) | null };
 
@@ -524,7 +524,7 @@ export type WatchLipsyncSubscription = { answer:
       & { __typename: 'InvalidInputError' }
     )
     | (
-      { cursor: string, sequence: number, status: LipsyncStatus, isFinal: boolean, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { cursor: string, sequence: number, status: LipsyncStatus, isFinal: boolean, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'LipsyncProgress' }
     )
     | (
@@ -545,7 +545,7 @@ export type WatchLipsyncsSubscription = { answer:
       & { __typename: 'InvalidInputError' }
     )
     | (
-      { cursor: string, sequence: number, status: LipsyncStatus, isFinal: boolean, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
+      { cursor: string, sequence: number, status: LipsyncStatus, isFinal: boolean, percent: number, queuePosition: number | null, occurredAt: string, source: LipsyncEventSource, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, lipsync: { id: string, status: LipsyncStatus, isFinal: boolean, charge: LipsyncCharge, reference: string | null, text: string | null, creditsCharged: number | null, createdAt: string, submittedAt: string | null, finishedAt: string | null, progress: { percent: number, queuePosition: number | null, estimatedCompletionAt: string | null }, failure: { code: LipsyncErrorCode, message: string, retryable: boolean, retryAfterSeconds: number | null } | null, result: { id: string, url: string | null, permanentUrl: string | null, posterUrl: string | null, width: number | null, height: number | null, durationSeconds: number | null } | null } }
       & { __typename: 'LipsyncProgress' }
     )
     | (
@@ -554,47 +554,47 @@ export type WatchLipsyncsSubscription = { answer:
     )
    };
 
-export const knownCreateLipsyncResults = ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'] as const;
+export const knownCreateLipsyncResults: ('CreateLipsyncSuccess' | 'AccountPendingError' | 'ContentModeratedError' | 'IdempotencyConflictError' | 'InsufficientCreditsError' | 'InvalidInputError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'OutcomeUnknownError' | 'QueueFullError' | 'QuotaExceededError' | 'RateLimitedError' | 'SubscriptionExpiredError' | 'UpstreamUnauthorizedError' | 'UpstreamUnavailableError')[] = ['CreateLipsyncSuccess', 'AccountPendingError', 'ContentModeratedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'];
 
-export const knownCancelLipsyncResults = ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+export const knownCancelLipsyncResults: ('LipsyncAlreadyFinished' | 'LipsyncCancelled' | 'LipsyncTrackingStopped' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError')[] = ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'];
 
-export const knownLipsyncProgressResults = ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'] as const;
+export const knownLipsyncProgressResults: ('LipsyncProgress' | 'InvalidInputError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError' | 'QuotaExceededError')[] = ['LipsyncProgress', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'];
 
-export const knownCreateUploadResults = ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'] as const;
+export const knownCreateUploadResults: ('CreateUploadSuccess' | 'InvalidInputError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'QuotaExceededError')[] = ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'];
 
-export const knownCreateLipsyncsResults = ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'] as const;
+export const knownCreateLipsyncsResults: ('CreateLipsyncsSuccess' | 'InvalidInputError' | 'NotAuthenticatedError' | 'NotAuthorizedError')[] = ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'];
 
-export const knownDeleteLipsyncResults = ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+export const knownDeleteLipsyncResults: ('DeleteLipsyncSuccess' | 'InvalidInputError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError')[] = ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'];
 
-export const knownEstimateLipsyncResults = ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'] as const;
+export const knownEstimateLipsyncResults: ('LipsyncQuote' | 'InvalidInputError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'NotFoundError')[] = ['LipsyncQuote', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'];
 
-export const knownImportUploadResults = ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'] as const;
+export const knownImportUploadResults: ('ImportUploadSuccess' | 'InvalidInputError' | 'NotAuthenticatedError' | 'NotAuthorizedError' | 'QuotaExceededError')[] = ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'];
 
 /** For Apollo Client's cache: it needs them to match fragments on interfaces and unions. */
 export const possibleTypes = {
   AccountsResult: ['AccountList', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  AttachLipsyncJobResult: ['AccountPendingError', 'AttachLipsyncJobSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  CancelLipsyncResult: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  AttachLipsyncJobResult: ['AttachLipsyncJobSuccess', 'AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  CancelLipsyncResult: knownCancelLipsyncResults,
   CancelOutcome: ['LipsyncAlreadyFinished', 'LipsyncCancelled', 'LipsyncTrackingStopped'],
-  CreateLipsyncResult: ['AccountPendingError', 'ContentModeratedError', 'CreateLipsyncSuccess', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  CreateLipsyncsResult: ['CreateLipsyncsSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
-  CreateUploadResult: ['CreateUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
-  DeleteLipsyncResult: ['DeleteLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  CreateLipsyncResult: knownCreateLipsyncResults,
+  CreateLipsyncsResult: knownCreateLipsyncsResults,
+  CreateUploadResult: knownCreateUploadResults,
+  DeleteLipsyncResult: knownDeleteLipsyncResults,
   DeleteUploadResult: ['DeleteUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
-  DeleteVideoResult: ['AccountPendingError', 'DeleteVideoSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  DeleteVideoResult: ['DeleteVideoSuccess', 'AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
   EndLipsyncResult: ['EndLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
   EraseOwnerResult: ['EraseOwnerSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError'],
-  EstimateLipsyncResult: ['InvalidInputError', 'LipsyncQuote', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
-  ImportUploadResult: ['ImportUploadSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError'],
+  EstimateLipsyncResult: knownEstimateLipsyncResults,
+  ImportUploadResult: knownImportUploadResults,
   LipsyncError: ['AccountPendingError', 'ContentModeratedError', 'GenerationFailedError', 'IdempotencyConflictError', 'InsufficientCreditsError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'OutcomeUnknownError', 'QueueFullError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  LipsyncProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
-  LipsyncsProgressResult: ['InvalidInputError', 'LipsyncProgress', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'QuotaExceededError'],
+  LipsyncProgressResult: knownLipsyncProgressResults,
+  LipsyncsProgressResult: knownLipsyncProgressResults,
   Node: ['Account', 'Lipsync', 'Upload', 'Video', 'Voice', 'WebhookDelivery'],
-  ReconnectAccountResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'ReconnectAccountSuccess', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  RedeliverWebhookResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RedeliverWebhookSuccess'],
-  RequeueLipsyncResult: ['InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RequeueLipsyncSuccess'],
-  RotateWebhookSecretResult: ['NotAuthenticatedError', 'NotAuthorizedError', 'RotateWebhookSecretSuccess'],
-  UploadAudioResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UploadAudioSuccess', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
-  VideosResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VideoConnection'],
-  VoicesResult: ['AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError', 'VoiceList'],
+  ReconnectAccountResult: ['ReconnectAccountSuccess', 'AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  RedeliverWebhookResult: ['RedeliverWebhookSuccess', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  RequeueLipsyncResult: ['RequeueLipsyncSuccess', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'NotFoundError'],
+  RotateWebhookSecretResult: ['RotateWebhookSecretSuccess', 'NotAuthenticatedError', 'NotAuthorizedError'],
+  UploadAudioResult: ['UploadAudioSuccess', 'AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'QuotaExceededError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  VideosResult: ['VideoConnection', 'AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
+  VoicesResult: ['VoiceList', 'AccountPendingError', 'InvalidInputError', 'NotAuthenticatedError', 'NotAuthorizedError', 'RateLimitedError', 'SubscriptionExpiredError', 'UpstreamUnauthorizedError', 'UpstreamUnavailableError'],
 };

@@ -61,53 +61,67 @@ export function readServerFault(error: RequestError | undefined, minDelayMs = 0)
   });
 }
 
-/** @throws Error if a retry may give a better result: a server fault, or a token that expired while the connection was open */
-function throwIfTemporary(error: RequestError | undefined): void {
-  const fault = readServerFault(error);
-  if (fault !== null) throw fault;
-  // The next attempt sends a fresh token.
-  if (error?.extensions?.code === 'NOT_AUTHENTICATED') throw new Error(error.message);
-}
-
 /**
  * Reads the union member out of a result.
  *
- * @throws LipsyncRequestError if the result has none, LipsyncServerError, or another Error if a retry may succeed
+ * @throws LipsyncRequestError if the result has none, or LipsyncServerError
  */
 export function readUnionMember<T extends { __typename: string }>(
   { data, errors }: ExecutionResult,
   known: readonly T['__typename'][],
 ): T | QuotaExceededError | FutureError {
   const [error] = errors ?? [];
-  throwIfTemporary(error);
   const answer = (data?.answer ?? null) as
     | T
     | (Omit<FutureError, '__typename'> & { __typename: string })
     | null;
-  if (error !== undefined && answer === null) return readRequestError(error);
+  if (error !== undefined && answer === null) return readFailure(error) as FieldFailure & T;
   if (answer !== null && known.includes(answer.__typename)) return answer as T;
   if (answer !== null && 'code' in answer) return toFutureError(answer);
   throw new LipsyncRequestError(`This version of the kit does not know ${answer?.__typename}.`);
 }
 
 /**
- * The cost per minute is checked before any field is resolved, so that quota arrives as a request error. The caller
- * gets it as `QuotaExceededError`, like the quotas that are union members.
+ * Reads a field that is not a union. Null: the server has no such object.
  *
- * @throws LipsyncRequestError for every other error
+ * @throws LipsyncRequestError for a rejected request, or LipsyncServerError
  */
-function readRequestError(error: RequestError): QuotaExceededError {
-  const { code, retryable, retryAfterSeconds } = error.extensions ?? {};
-  if (code !== 'QUOTA_EXCEEDED' || retryable !== true) {
-    throw new LipsyncRequestError(error.message, code === undefined ? null : String(code));
+export function readField<T>({ data, errors }: ExecutionResult): T | FieldFailure | null {
+  const [error] = errors ?? [];
+  const answer = (data?.answer ?? null) as T | null;
+  return error === undefined || answer !== null ? answer : readFailure(error);
+}
+
+/** Failures that are members of a union in other fields, and here may be in `errors`. */
+const typenames: Record<
+  string,
+  'NotAuthenticatedError' | 'NotAuthorizedError' | 'QuotaExceededError'
+> = {
+  // From a field whose type is not a union, or from `createProxy` if the user is not signed in.
+  NOT_AUTHENTICATED: 'NotAuthenticatedError',
+  NOT_AUTHORIZED: 'NotAuthorizedError',
+  // The cost per minute, which is checked before any field is resolved.
+  QUOTA_EXCEEDED: 'QuotaExceededError',
+};
+
+/** @throws LipsyncServerError for a fault, LipsyncRequestError for another error that is of no field */
+function readFailure(error: RequestError): FieldFailure {
+  const fault = readServerFault(error);
+  if (fault !== null) throw fault;
+  const { message, path, extensions = {} } = error;
+  const { code, retryable, retryAfterSeconds } = extensions;
+  const __typename = typenames[String(code)];
+  const isOfField = path !== undefined && typeof retryable === 'boolean';
+  if (__typename === undefined && !isOfField) {
+    throw new LipsyncRequestError(message, code === undefined ? null : String(code));
   }
   return {
-    __typename: 'QuotaExceededError',
-    code,
-    message: error.message,
-    retryable,
+    __typename: __typename ?? 'FutureError',
+    code: code as LipsyncErrorCode,
+    message,
+    retryable: retryable === true,
     retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : null,
-  };
+  } as FieldFailure;
 }
 
 export function toFutureError({
@@ -117,36 +131,4 @@ export function toFutureError({
   retryAfterSeconds,
 }: Omit<FutureError, '__typename'>): FutureError {
   return { __typename: 'FutureError', code, message, retryable, retryAfterSeconds };
-}
-
-const typenames: Record<string, 'NotAuthenticatedError' | 'NotAuthorizedError'> = {
-  NOT_AUTHENTICATED: 'NotAuthenticatedError',
-  NOT_AUTHORIZED: 'NotAuthorizedError',
-};
-
-/**
- * Reads a field that is no union. Null: the server has no such object.
- *
- * @throws LipsyncRequestError for a rejected request, LipsyncServerError, or another Error if a retry may succeed
- */
-export function readField<T>({ data, errors }: ExecutionResult): T | FieldFailure | null {
-  const [error] = errors ?? [];
-  const answer = (data?.answer ?? null) as T | null;
-  if (error === undefined || answer !== null) return answer;
-  const { code, retryable, retryAfterSeconds } = error.extensions ?? {};
-  const isOfField = error.path !== undefined && typeof retryable === 'boolean';
-  if (!isOfField) {
-    throwIfTemporary(error);
-    return readRequestError(error);
-  }
-  const failure = {
-    message: error.message,
-    retryable,
-    retryAfterSeconds: typeof retryAfterSeconds === 'number' ? retryAfterSeconds : null,
-  };
-  const __typename = typenames[String(code)];
-  if (__typename === undefined) {
-    return { __typename: 'FutureError', code: String(code), ...failure };
-  }
-  return { __typename, code: code as LipsyncErrorCode, ...failure };
 }

@@ -1,5 +1,5 @@
-import type { BackOff } from './back-off.ts';
-import { type LipsyncHooks, nameOf } from './hooks.ts';
+import { type BackOff, waitUnlessAborted } from './back-off.ts';
+import { type LipsyncHooks, nameOf, type RetryInfo } from './hooks.ts';
 
 /** A value, or a function that is called before each request and before each reconnect. */
 export type ValueOrGetter<T> = T | (() => T | Promise<T>);
@@ -61,6 +61,16 @@ export async function post(
   const { status } = response;
   onResponse?.({ operationName, status, requestId: response.headers.get('x-request-id') });
   return response;
+}
+
+/** @throws the signal's reason */
+export function waitToRetry(
+  { hooks }: LipsyncServer,
+  { document, ...retry }: Omit<RetryInfo, 'operationName'> & { document: string },
+  signal: AbortSignal,
+): Promise<void> {
+  hooks?.onRetry?.({ operationName: nameOf(document), ...retry });
+  return waitUnlessAborted(retry.delayMs, signal);
 }
 
 /** Bounds the caller's own functions, which may never return. */

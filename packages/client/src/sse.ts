@@ -5,6 +5,7 @@ import type { ExecutionResult } from './result.ts';
 import { type LipsyncServer, type Operation, post, resolveUrl } from './server.ts';
 import { createWatchdog, defaultSilenceMs, type Sink, type Transport } from './transport.ts';
 
+/** Options of `serverSentEvents`. */
 export type ServerSentEventsOptions = {
   /** A stream that receives nothing for this long, not even a heartbeat, is reopened. Default 30 000. */
   silenceMs?: number | undefined;

@@ -1,18 +1,21 @@
-import { delayAfter, waitUnlessAborted } from './back-off.ts';
+import { delayAfter, joinSignals } from './back-off.ts';
 import { createUploadDocument } from './documents.ts';
 import { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
-import { defaultTimeoutMs, executeWithRetry } from './execute.ts';
+import { defaultTimeoutMs, executeWithRetry, messageOf } from './execute.ts';
 import {
+  type CreateUploadInput,
   type CreateUploadMutation,
   knownCreateUploadResults,
   type UploadKind,
 } from './operations.ts';
 import { type OnProgress, type PutAnswer, put } from './put.ts';
 import type { FutureError, LipsyncFailure } from './result.ts';
-import type { LipsyncServer } from './server.ts';
+import { type LipsyncServer, waitToRetry } from './server.ts';
 import { createWatchdog } from './transport.ts';
 
+/** What the file is, and how its upload is followed. */
 export type UploadOptions = {
+  /** `AUDIO` is the speech, and `VIDEO` the source video. */
   kind: UploadKind;
   /** Such as `audio/mpeg`. Default: the type of the file. */
   contentType?: string | undefined;
@@ -20,7 +23,11 @@ export type UploadOptions = {
   filename?: string | undefined;
   /** In bytes. Only a stream needs it. */
   size?: number | undefined;
+  /** Of audio: the part that is used. A file of more than 60 seconds needs it. */
+  clip?: CreateUploadInput['clip'] | undefined;
+  /** Called while the bytes are sent. */
   onProgress?: OnProgress | undefined;
+  /** Aborts the upload. What has arrived is discarded. */
   signal?: AbortSignal | undefined;
 };
 
@@ -28,8 +35,15 @@ export type UploadOptions = {
 export type UploadAnswer =
   /** Pass the id to `createLipsync` as the `uploadId` of its `video` or `speech`. */
   | { __typename: 'UploadReady'; id: string; durationSeconds: number | null }
-  /** The server refused the file. `retryable`: another call with the same file may succeed. */
-  | (Omit<LipsyncFailure, 'code'> & { __typename: 'UploadRefused'; code: string })
+  /**
+   * The server refused the file. `retryable`: another call with the same file may succeed. `issueCode`: what is wrong with
+   * the file, such as `WRONG_KIND`, or `TOO_LONG` for audio that needs a `clip`.
+   */
+  | (Omit<LipsyncFailure, 'code'> & {
+      __typename: 'UploadRefused';
+      code: string;
+      issueCode: string | null;
+    })
   | Exclude<CreateUploadMutation['answer'], { __typename: 'CreateUploadSuccess' }>
   | FutureError;
 
@@ -37,7 +51,7 @@ export type UploadAnswer =
  * Uploads a file of any size. After a broken connection there is no retry: call again to start over. While the server is
  * temporarily unavailable, a file is sent again as a new upload; a stream cannot be sent twice.
  *
- * @throws LipsyncConnectionError, LipsyncRequestError, or the signal's reason
+ * @throws LipsyncConnectionError, LipsyncServerError, LipsyncRequestError, or the signal's reason
  */
 export async function uploadFile(
   server: LipsyncServer,
@@ -45,14 +59,16 @@ export async function uploadFile(
   options: UploadOptions,
 ): Promise<UploadAnswer> {
   const { attempts = 5 } = server.backOff ?? {};
-  const { signal = new AbortController().signal } = options;
+  const { signal = joinSignals() } = options;
   for (let failures = 1; ; failures += 1) {
     const answer = await uploadOnce(server, file, options);
     const isUnavailable =
       answer.__typename === 'UploadRefused' && answer.code === 'TEMPORARILY_UNAVAILABLE';
     if (!isUnavailable || !(file instanceof Blob) || failures >= attempts) return answer;
     const minMs = 1_000 * (answer.retryAfterSeconds ?? 0);
-    await waitUnlessAborted(Math.max(delayAfter(failures, server.backOff), minMs), signal);
+    const delayMs = Math.max(delayAfter(failures, server.backOff), minMs);
+    const retry = { document: createUploadDocument, failures, delayMs, error: answer };
+    await waitToRetry(server, retry, signal);
   }
 }
 
@@ -70,7 +86,7 @@ async function uploadOnce(
   const answer = await executeWithRetry(server, {
     document: createUploadDocument,
     variables: {
-      input: { kind, contentType, filename, size },
+      input: { ...options, kind, contentType, filename, size },
     },
     known: knownCreateUploadResults,
     signal,
@@ -85,9 +101,12 @@ async function uploadOnce(
     watchdog.reset();
     onProgress?.(progress);
   };
-  const signals = signal === undefined ? [stalling.signal] : [stalling.signal, signal];
   try {
-    const options = { size, onProgress: reportProgress, signal: AbortSignal.any(signals) };
+    const options = {
+      size,
+      onProgress: reportProgress,
+      signal: joinSignals(stalling.signal, signal),
+    };
     return readResponse(await put(answer.uploadUrl, file, options));
   } catch (error) {
     signal?.throwIfAborted();
@@ -102,22 +121,25 @@ async function uploadOnce(
 const retryableStatuses = [408, 429, 503];
 
 function readResponse({ status, text, retryAfter }: PutAnswer): UploadAnswer {
-  const body = parseBody(text, status);
-  if (status === 200) {
-    const { id, durationSeconds } = body;
-    return { __typename: 'UploadReady', id, durationSeconds };
-  }
-  const { code, message } = body;
+  const { id, durationSeconds, code, message, issueCode = null } = parseBody(text, status);
+  if (status === 200) return { __typename: 'UploadReady', id, durationSeconds };
   return {
     __typename: 'UploadRefused',
     code,
     message,
+    issueCode,
     retryable: retryableStatuses.includes(status) || code === 'UPSTREAM_UNAVAILABLE',
     retryAfterSeconds: retryAfter === null ? null : Number(retryAfter),
   };
 }
 
-type ResponseBody = { id: string; durationSeconds: number | null; code: string; message: string };
+type ResponseBody = {
+  id: string;
+  durationSeconds: number | null;
+  code: string;
+  message: string;
+  issueCode?: string;
+};
 
 /** A body that is not JSON comes from a proxy. Most 4xx statuses of a proxy, such as 413, would repeat on a retry. */
 function parseBody(text: string, status: number): ResponseBody {
@@ -125,6 +147,6 @@ function parseBody(text: string, status: number): ResponseBody {
     return JSON.parse(text) as ResponseBody;
   } catch (error) {
     if (status < 400 || status >= 500 || retryableStatuses.includes(status)) throw error;
-    throw new LipsyncRequestError(`The server answered with status ${status}.`);
+    throw new LipsyncRequestError(messageOf({ status }));
   }
 }

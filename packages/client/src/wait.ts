@@ -1,11 +1,14 @@
+import { joinSignals } from './back-off.ts';
 import { LipsyncRequestError } from './errors.ts';
 import type { LipsyncEvent, WatchableServer, WatchFailure } from './log-reader.ts';
 import type { LipsyncFragment } from './operations.ts';
 import type { LipsyncFailure } from './result.ts';
 import { type WatchOptions, watchLipsync } from './watch.ts';
 
+/** A lip-sync, with the fields that the kit selects. */
 export type Lipsync = LipsyncFragment;
 
+/** The finished video. `url` is the video service's and may stop working; `permanentUrl` leads to where the file is now. */
 export type LipsyncVideo = NonNullable<Lipsync['result']>;
 
 /** By `outcome`. `Refusal`: why the lip-sync could not be watched or created. */
@@ -19,16 +22,18 @@ export type LipsyncEnd<Refusal = WatchFailure> =
   /** A terminal status that this version does not know. */
   | { outcome: 'FUTURE'; lipsync: Lipsync; status: string };
 
+/** Options of `waitForLipsync`. */
 export type WaitOptions = WatchOptions & {
   /** The longest wait, in milliseconds. Default: no limit. */
   deadlineMs?: number | undefined;
+  /** Called for each event, the last included. */
   onProgress?: ((event: LipsyncEvent) => void) | undefined;
 };
 
 /**
  * Waits until a lip-sync has a terminal status, across any number of broken connections.
  *
- * @throws LipsyncConnectionError with the cursor, LipsyncRequestError, or the signal's reason
+ * @throws LipsyncConnectionError or LipsyncServerError with the cursor, LipsyncRequestError, or the signal's reason
  */
 export async function waitForLipsync(
   server: WatchableServer,
@@ -37,10 +42,12 @@ export async function waitForLipsync(
 ): Promise<LipsyncEnd> {
   const { after = null, signal, deadlineMs, onProgress } = options;
   const deadline = deadlineMs === undefined ? undefined : AbortSignal.timeout(deadlineMs);
-  const signals = [signal, deadline].filter((each) => each !== undefined);
   let last: LipsyncEvent | null = null;
   const watchFrom = async (cursor: string | null): Promise<LipsyncEnd | null> => {
-    const updates = watchLipsync(server, id, { after: cursor, signal: AbortSignal.any(signals) });
+    const updates = watchLipsync(server, id, {
+      after: cursor,
+      signal: joinSignals(signal, deadline),
+    });
     for await (const update of updates) {
       if (update.__typename !== 'LipsyncProgress') return { outcome: 'REFUSED', failure: update };
       last = update;
@@ -61,7 +68,11 @@ export async function waitForLipsync(
   }
 }
 
-function endOf({ status, failure, lipsync }: LipsyncEvent): LipsyncEnd {
+/** How a lip-sync ended, by `outcome`. */
+export type LipsyncEnded = Exclude<LipsyncEnd, { outcome: 'REFUSED' | 'STILL_RUNNING' }>;
+
+/** @param event a final one */
+export function endOf({ status, failure, lipsync }: LipsyncEvent): LipsyncEnded {
   switch (status) {
     case 'COMPLETED':
       return { outcome: status, lipsync, video: requireField(lipsync.result) };

@@ -1,9 +1,12 @@
+import { joinSignals } from './back-off.ts';
 import { watchLipsyncDocument, watchLipsyncsDocument } from './documents.ts';
 import { type LipsyncUpdate, LogReader, type WatchableServer } from './log-reader.ts';
 
+/** Options of `watchLipsync` and `watchLipsyncs`. */
 export type WatchOptions = {
   /** The `cursor` of the last event that was received. Without it the stream begins with the newest stored event. */
   after?: string | null | undefined;
+  /** Closes the connection. The function then throws the signal's reason. The lip-sync continues. */
   signal?: AbortSignal | undefined;
 };
 
@@ -45,9 +48,8 @@ function watch(
   { after = null, signal }: WatchOptions,
 ): AsyncIterableIterator<LipsyncUpdate, undefined> {
   const stopping = new AbortController();
-  const signals = signal === undefined ? [stopping.signal] : [stopping.signal, signal];
-  const reader = new LogReader(server, log, { cursor: after, signal: AbortSignal.any(signals) });
-  const updates = reader.read();
+  const options = { cursor: after, signal: joinSignals(stopping.signal, signal) };
+  const updates = new LogReader(server, log, options).read();
   const done = { done: true, value: undefined } as const;
   return {
     next: () =>

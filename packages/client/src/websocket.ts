@@ -1,9 +1,10 @@
 import { type Client, createClient } from 'graphql-ws/client';
 import { LipsyncRequestError } from './errors.ts';
-import type { ExecutionResult } from './result.ts';
+import type { ExecutionResult, RequestError } from './result.ts';
 import { headersOf, type LipsyncServer, type Operation, resolveUrl } from './server.ts';
 import { createWatchdog, defaultSilenceMs, type Sink, type Transport } from './transport.ts';
 
+/** Options of `webSocket`. */
 export type WebSocketOptions = {
   /** A socket that receives nothing for this long, not even a pong, is reopened. Default 30 000. */
   silenceMs?: number | undefined;
@@ -152,7 +153,10 @@ function disconnectAll(streams: Map<Sink, () => void>, event: unknown): void {
 /** @param error a list of GraphQL errors, a close event, or a network error */
 function reportError(error: unknown, sink: Sink): void {
   if (Array.isArray(error)) {
-    sink.next({ errors: error });
+    const errors = error as RequestError[];
+    // The token expired while the socket was open. The next socket sends a fresh one.
+    if (errors[0]?.extensions?.code === 'NOT_AUTHENTICATED') sink.disconnect(errors[0]);
+    else sink.next({ errors });
     return;
   }
   const { code = 0, reason = '' } = (error ?? {}) as Partial<CloseEvent>;

@@ -1,17 +1,19 @@
 /** The user of a request to the proxy. */
 export type ProxyCaller = {
   /**
-   * The token that lipsync-graphql gets: an API key, or better a JWT whose `sub` is the end user, so that each user has
-   * lip-syncs and limits of its own.
+   * The token that lipsync-graphql gets. With one of `signUserToken`, each user has lip-syncs and limits of its own. With an
+   * API key, all users are one owner and see each other's lip-syncs.
    */
   token: string;
 };
 
+/** Options of `createProxy`. */
 export type ProxyOptions = {
   /** Of the GraphQL endpoint of lipsync-graphql, such as `https://lipsync.internal/graphql`. */
   url: string;
   /**
-   * Identifies the user by the session of your own application. Null: the user is not signed in, and the answer is 401.
+   * Identifies the user by the session of your own application, before each request and each stream. Null: the user is
+   * not signed in, and the answer is 401.
    */
   authenticate: (request: Request) => ProxyCaller | null | Promise<ProxyCaller | null>;
   /** Used in place of the global `fetch`. */
@@ -31,6 +33,9 @@ const requestHeaders = [
 /** What may pass back. Lengths and encodings belong to the connection to the server. */
 const responseHeaders = ['content-type', 'cache-control', 'retry-after', 'x-request-id', 'vary'];
 
+/** The largest JSON request that lipsync-graphql accepts. */
+const maxBodyBytes = 1_000_000;
+
 /**
  * A handler in fetch form, `(request) => Promise<Response>`, that passes GraphQL requests and their event streams on with
  * a token that the browser never sees. Mount it where the pages' `url` leads. WebSockets do not pass it: pages use
@@ -46,13 +51,15 @@ export function createProxy({
     if (refusal !== null) return refusal;
     const caller = await authenticate(request);
     if (caller === null) return refuse(401, 'NOT_AUTHENTICATED', 'Sign in first.');
+    const body = await readBody(request);
+    if (body === null) return refuse(413, 'REQUEST_TOO_LARGE', 'The request is too large.');
     const headers = pick(request.headers, requestHeaders);
     headers.set('authorization', `Bearer ${caller.token}`);
     try {
       const response = await (options.fetch ?? fetch)(url, {
         method: 'POST',
         headers,
-        body: await request.arrayBuffer(),
+        body,
         // Ends the stream at the server when the page is closed.
         signal: request.signal,
         redirect: 'error',
@@ -84,6 +91,25 @@ function checkRequest(request: Request): Response | null {
 
 function isJson({ headers }: Request): boolean {
   return /^application\/(graphql\+)?json\s*(;|$)/i.test(headers.get('content-type') ?? '');
+}
+
+/** Null: it has more than `maxBodyBytes`. The rest is not read. */
+async function readBody({ headers, body }: Request): Promise<Blob | null> {
+  if (Number(headers.get('content-length') ?? 0) > maxBodyBytes) return null;
+  const chunks: BlobPart[] = [];
+  let bytes = 0;
+  const reader = body?.getReader();
+  while (reader !== undefined) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    bytes += value.byteLength;
+    if (bytes > maxBodyBytes) {
+      await reader.cancel();
+      return null;
+    }
+    chunks.push(value);
+  }
+  return new Blob(chunks);
 }
 
 function isForeign({ headers }: Request): boolean {

@@ -2,6 +2,7 @@ import type { LipsyncErrorCode, LipsyncStatus } from '../operations.ts';
 
 /** The body of a webhook. Later versions of the server can add types. */
 export type LipsyncWebhook = {
+  /** What happened to the lip-sync. The last five are its end. */
   type:
     | 'lipsync.submitted'
     | 'lipsync.generating'
@@ -12,30 +13,39 @@ export type LipsyncWebhook = {
     | 'lipsync.expired';
   /** When the event happened. */
   timestamp: string;
+  /** The lip-sync as it was at the event. */
   data: {
     /** The id of the lip-sync. */
     id: string;
+    /** The `reference` of the input. */
     reference: string | null;
     status: LipsyncStatus;
     /** The event's number in the log of the lip-sync. Webhooks may arrive out of order: this is the order. */
     sequence: number;
     /** For COMPLETED, else null. */
     result: { url: string; durationSeconds: number | null } | null;
+    /** For FAILED and MODERATED, else null. */
     failure: { code: LipsyncErrorCode; message: string; retryable: boolean } | null;
   };
 };
 
-/** `id`: the same in every attempt of a delivery, to ignore repetitions. */
-export type VerifiedWebhook = LipsyncWebhook & { id: string };
+/** What `verifyWebhook` returns: the body, and the `id` of the delivery. */
+export type VerifiedWebhook = LipsyncWebhook & {
+  /** The same in every attempt of a delivery: use it to ignore repetitions. */
+  id: string;
+};
 
-/** The request as other servers than fetch-based ones have it. `body`: the raw bytes, before anything parses them. */
+/** The request as servers have it that are not fetch-based, such as Express or a function of AWS Lambda. */
 export type WebhookRequest = {
+  /** Names in upper or lower case. */
   headers: Record<string, string | readonly string[] | undefined> | Headers;
+  /** The raw body, as a text or as bytes, before a JSON parser has read it. In Express, that of `express.raw`. */
   body: string | Uint8Array;
 };
 
+/** Why a request was rejected. */
 export type WebhookProblem =
-  /** A header is missing, or it has not the form of Standard Webhooks. */
+  /** A header is missing, or does not have the format of Standard Webhooks. */
   | 'INVALID_HEADERS'
   /** It was sent more than `toleranceSeconds` ago, or a clock is wrong. */
   | 'TIMESTAMP_TOO_FAR'
@@ -44,9 +54,10 @@ export type WebhookProblem =
   /** The signature is right, and the body is not one of a webhook. */
   | 'INVALID_BODY';
 
-/** The request is no webhook of the server. Answer it with status 401 or 400. */
+/** The request is not a webhook of the server. Answer it with status 401 or 400. */
 export class WebhookVerificationError extends Error {
   override readonly name = 'WebhookVerificationError';
+  /** Why. Log it, and do not send it to the client: a stranger needs no hints. */
   readonly code: WebhookProblem;
 
   constructor(code: WebhookProblem, message: string) {
@@ -55,6 +66,7 @@ export class WebhookVerificationError extends Error {
   }
 }
 
+/** Options of `verifyWebhook`. */
 export type VerifyWebhookOptions = {
   /** How far the time of sending may be from now. Default 300, as Standard Webhooks recommends. */
   toleranceSeconds?: number | undefined;
@@ -65,7 +77,7 @@ export type VerifyWebhookOptions = {
  * Web Crypto: Node 20 and later, edge runtimes, Deno and Bun have it.
  *
  * @param secrets what `rotateWebhookSecret` answered; several while a secret is being replaced
- * @throws WebhookVerificationError, or TypeError for a secret that is none
+ * @throws WebhookVerificationError, or TypeError for an invalid secret or a body that was parsed
  */
 export async function verifyWebhook(
   request: Request | WebhookRequest,
@@ -83,13 +95,17 @@ export async function verifyWebhook(
   }
   const body = await readBody(request);
   const signed = concat(new TextEncoder().encode(`${id}.${timestamp}.`), body);
-  // `crypto.subtle.verify` compares in constant time. Every pair is verified, whichever is right.
+  // `crypto.subtle.verify` compares in constant time. Every pair is verified, so that the time does not show which one
+  // matches.
   const pairs = keys.flatMap((key) => signatures.map((signature) => ({ key, signature })));
   const verdicts = await Promise.all(
     pairs.map(({ key, signature }) => crypto.subtle.verify('HMAC', key, signature, signed)),
   );
   if (!verdicts.includes(true)) {
-    throw new WebhookVerificationError('WRONG_SIGNATURE', 'No signature of the webhook is right.');
+    throw new WebhookVerificationError(
+      'WRONG_SIGNATURE',
+      'No signature of the webhook is valid: another secret, or a body that was changed.',
+    );
   }
   return { ...parseEvent(body), id };
 }
@@ -107,13 +123,16 @@ function importKey(secret: string): Promise<CryptoKey> {
 
 function readHeaders(headers: WebhookRequest['headers']) {
   const read = (name: string): string => {
-    const value = headers instanceof Headers ? headers.get(name) : headers[name];
+    const value = findHeader(headers, name);
     if (typeof value === 'string' && value !== '') return value;
     throw new WebhookVerificationError('INVALID_HEADERS', `The header ${name} is missing.`);
   };
   const timestamp = read('webhook-timestamp');
   if (!/^\d+$/.test(timestamp)) {
-    throw new WebhookVerificationError('INVALID_HEADERS', 'webhook-timestamp is no number.');
+    throw new WebhookVerificationError(
+      'INVALID_HEADERS',
+      'The header webhook-timestamp is not a number.',
+    );
   }
   const signatures = read('webhook-signature')
     .split(' ')
@@ -122,10 +141,31 @@ function readHeaders(headers: WebhookRequest['headers']) {
   return { id: read('webhook-id'), timestamp, signatures };
 }
 
+/** Servers write the names in lower case, and AWS API Gateway as they were sent; it can put each value into a list. */
+function findHeader(headers: WebhookRequest['headers'], name: string): unknown {
+  if (isFetchHeaders(headers)) return headers.get(name);
+  const found = Object.entries(headers).find(([each]) => each.toLowerCase() === name)?.[1];
+  return typeof found === 'object' && found.length === 1 ? found[0] : found;
+}
+
+/** By its methods, because frameworks and test environments have classes of their own. */
+function isFetchHeaders(headers: WebhookRequest['headers']): headers is Headers {
+  return typeof headers.get === 'function';
+}
+
+function isFetchRequest(request: Request | WebhookRequest): request is Request {
+  return 'arrayBuffer' in request;
+}
+
 async function readBody(request: Request | WebhookRequest): Promise<Uint8Array<ArrayBuffer>> {
-  if (request instanceof Request) return new Uint8Array(await request.arrayBuffer());
+  if (isFetchRequest(request)) return new Uint8Array(await request.arrayBuffer());
   const { body } = request;
-  return typeof body === 'string' ? new TextEncoder().encode(body) : new Uint8Array(body);
+  if (typeof body === 'string') return new TextEncoder().encode(body);
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body);
+  // `request.body` of Express has no type, so that the compiler does not notice.
+  throw new TypeError(
+    'Pass the raw body, as a string or as bytes: the signature is of what was sent, and not of what a parser made of it.',
+  );
 }
 
 function parseEvent(body: Uint8Array): LipsyncWebhook {
@@ -135,7 +175,7 @@ function parseEvent(body: Uint8Array): LipsyncWebhook {
   } catch {
     // The error would show a part of the body.
   }
-  throw new WebhookVerificationError('INVALID_BODY', 'The body is not one of a webhook.');
+  throw new WebhookVerificationError('INVALID_BODY', 'The body is not that of a webhook.');
 }
 
 function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {

@@ -4,15 +4,18 @@ import type { LipsyncFilter, ListLipsyncsQuery } from '../operations.ts';
 import type { FieldFailure } from '../result.ts';
 import type { LipsyncServer } from '../server.ts';
 
-/** `nodes` are the lip-syncs, the newest first. Pass `pageInfo.endCursor` as `after` to go on later. */
+/** `nodes` are the lip-syncs, the newest first. Pass `pageInfo.endCursor` as `after` to continue later. */
 export type LipsyncPage = NonNullable<ListLipsyncsQuery['answer']>;
 
+/** Which lip-syncs `listLipsyncs` reads, and in which steps. */
 export type ListOptions = {
+  /** Default: all of the caller's. */
   filter?: LipsyncFilter | undefined;
   /** How many lip-syncs a page has, at most 100. Default: the server's. */
   pageSize?: number | undefined;
   /** The `endCursor` of the page before the first one. */
   after?: string | undefined;
+  /** Aborts the request that is running, and the iteration. */
   signal?: AbortSignal | undefined;
 };
 
