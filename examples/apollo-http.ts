@@ -1,6 +1,7 @@
 // Apollo Client with its HttpLink alone: subscriptions by the multipart protocol. Run: node examples/run.ts apollo-http
 
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { SetContextLink } from '@apollo/client/link/context';
 import { RetryLink } from '@apollo/client/link/retry';
 import { OperationTypeNode } from 'graphql';
 import { possibleTypes } from 'lipsync-graphql-client';
@@ -34,10 +35,18 @@ const resume = new ApolloLink((operation, forward) =>
   ),
 );
 
-export function connect(url: string): ApolloClient {
+/** @param getToken called for each attempt, so that it can renew the token; null for an anonymous caller */
+export function connect(
+  url: string,
+  getToken: () => Promise<string | null> = async () => null,
+): ApolloClient {
+  const authorize = new SetContextLink(async () => {
+    const token = await getToken();
+    return token === null ? {} : { headers: { authorization: `Bearer ${token}` } };
+  });
   return new ApolloClient({
     cache: new InMemoryCache({ possibleTypes }),
-    link: ApolloLink.from([retry, resume, new HttpLink({ uri: url })]),
+    link: ApolloLink.from([retry, resume, authorize, new HttpLink({ uri: url })]),
   });
 }
 

@@ -24,6 +24,8 @@ export type Example = (
   onProgress: (progress: Progress) => void,
 ) => Promise<Outcome>;
 
+const endStatuses = ['COMPLETED', 'FAILED', 'MODERATED', 'CANCELLED', 'EXPIRED'];
+
 export function isProgress(update: Update): update is ProgressUpdate {
   return update.__typename === 'LipsyncProgress';
 }
@@ -33,7 +35,8 @@ export function outcomeOf(update: Update): Outcome | null {
   if (!isProgress(update)) return update;
   const { status, failure, lipsync } = update;
   if (failure !== null) return failure;
-  if (lipsync.result?.url) return { url: lipsync.result.url };
-  const hasEnded = status === 'CANCELLED' || status === 'EXPIRED';
-  return hasEnded ? { code: status, message: 'No video was made.' } : null;
+  if (!endStatuses.includes(status)) return null;
+  // `lipsync` is its present state: after a cut, an earlier event has the result too.
+  const url = lipsync.result?.url;
+  return url ? { url } : { code: status, message: 'No video was made.' };
 }

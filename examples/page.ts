@@ -5,6 +5,7 @@ import {
   type CreateLipsyncInput,
   createLipsync,
   LipsyncConnectionError,
+  LipsyncServerError,
   uploadFile,
   type WatchableServer,
   watchLipsync,
@@ -77,6 +78,11 @@ export async function watch(
       show({ percent, text: failure?.message ?? status, url: lipsync.result?.url ?? null });
     }
   } catch (error) {
+    if (error instanceof LipsyncServerError) {
+      return show({
+        text: `The server has a fault. Try again later, or report ${error.requestId}.`,
+      });
+    }
     if (!(error instanceof LipsyncConnectionError)) throw error;
     show({ text: 'You seem to be offline. The lip-sync continues: come back later.' });
   }

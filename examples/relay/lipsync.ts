@@ -2,7 +2,7 @@ import { graphql } from 'relay-runtime';
 
 /*
  * The documents of relay.ts. relay-compiler reads this file and generates `__generated__`; it is never run. In an
- * application, babel-plugin-relay or a bundler plugin lets each document stand where it is used.
+ * application, babel-plugin-relay or a bundler plugin lets each document be written where it is used.
  */
 
 graphql`

@@ -9,6 +9,7 @@ import { EventSource } from 'eventsource';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../../test/support/app.ts';
 import { type Line, openLine } from '../../test/support/line.ts';
+import { readVideoIds } from '../../test/support/lipsyncs.ts';
 import * as apollo from '../apollo.ts';
 import * as apolloHttp from '../apollo-http.ts';
 import * as eventSource from '../event-source.ts';
@@ -43,10 +44,7 @@ beforeAll(async () => {
       generatingMs: 1_500,
     },
   });
-  const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  videoId = data?.videos.nodes[0]?.id ?? '';
+  [videoId = ''] = await readVideoIds(app);
 });
 afterAll(async () => {
   vi.unstubAllGlobals();

@@ -58,7 +58,7 @@ async function compileForRelay(): Promise<string> {
 }
 
 describe('works', () => {
-  test("Apollo's manifest is taken as it is, and Apollo Client sends its ids", async () => {
+  test("Apollo's manifest is accepted unchanged, and Apollo Client sends its ids", async () => {
     const path = await generateManifest();
     await using app = await startTestApp({ env: { TRUSTED_DOCUMENTS: path } });
     const ids = generatePersistedQueryIdsFromManifest({
@@ -72,7 +72,7 @@ describe('works', () => {
     expect(other.errors).toMatchObject([{ extensions: { code: 'DOCUMENT_NOT_TRUSTED' } }]);
   });
 
-  test("Relay's persisted queries are taken as they are", async () => {
+  test("Relay's persisted queries are accepted unchanged", async () => {
     const path = await compileForRelay();
     const persisted = JSON.parse(await readFile(path, 'utf8')) as Record<string, string>;
     expect(Object.keys(persisted).length).toBeGreaterThan(0);

@@ -1,38 +1,50 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ApolloClient, gql as apolloGql, HttpLink } from '@apollo/client';
 import { codegen as generate } from '@graphql-codegen/core';
 import * as typescriptOperations from '@graphql-codegen/typescript-operations';
+import { getRequestListener } from '@hono/node-server';
 import { gql } from '@urql/core';
 import { buildSchema, isScalarType, isSpecifiedScalarType, parse } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../../test/support/app.ts';
 import { openLine } from '../../test/support/line.ts';
+import { readVideoIds } from '../../test/support/lipsyncs.ts';
 import codegenConfig from '../codegen.ts';
+import * as next from '../next/app/actions.ts';
+import * as graphqlRoute from '../next/app/api/graphql/route.ts';
+import * as webhookRoute from '../next/app/api/lipsyncs/route.ts';
+import { findVideo } from '../next/finished-videos.ts';
+import { userIdBySession } from '../next/lipsync-server.ts';
 import { createCache, listLipsyncs } from '../paged.ts';
 import { connectApollo, connectUrql } from '../signed-in.ts';
 import { connect as connectSse } from '../urql-sse.ts';
+import { openSite } from './site.ts';
 
 const key = 'the-key-of-this-test';
 const sha256 = createHash('sha256').update(key).digest('hex');
 const scopes = 'lipsync:read lipsync:write videos:read';
+const jwtSecret = 'the-secret-that-both-servers-know-0123456789';
+
+/** The cookies of the request that Next.js handles. */
+let requestCookies = '';
+vi.mock('next/headers', () => ({ cookies: async () => requestCookies }));
 
 let app: TestApp;
 let videoId: string;
 beforeAll(async () => {
   app = await startTestApp({
-    env: { API_KEYS: `page:${sha256}:${scopes}` },
+    env: { API_KEYS: `page:${sha256}:${scopes}`, AUTH_JWT_SECRET: jwtSecret },
     sandbox: {
       accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }],
       queuedMs: 500,
       generatingMs: 1_500,
     },
   });
-  const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  videoId = data?.videos.nodes[0]?.id ?? '';
+  [videoId = ''] = await readVideoIds(app);
 });
 afterAll(() => app.stop());
 
@@ -171,5 +183,104 @@ describe('generated types', () => {
     expect(text).toContain('createdAt: string');
     expect(text).toContain('size: number | null');
     expect(text).toContain('file: File | Blob');
+  });
+});
+
+describe('Next.js', () => {
+  beforeAll(async () => {
+    userIdBySession.set('session-of-anna', 'anna').set('session-of-ben', 'ben');
+    const site = await openSite(getRequestListener(webhookRoute.POST));
+    vi.stubEnv('APP_URL', site.origin);
+    vi.stubEnv('LIPSYNC_URL', `${app.url}/graphql`);
+    vi.stubEnv('LIPSYNC_JWT_SECRET', jwtSecret);
+    return () => {
+      site.close();
+      vi.unstubAllEnvs();
+    };
+  });
+
+  const formOf = (key: string) => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries({ videoId, text: 'Hello from Next.js.', key })) {
+      form.set(name, value);
+    }
+    return form;
+  };
+
+  const ask = async (session: string, query: string, variables: object) => {
+    const response = await graphqlRoute.POST(
+      new Request('https://app.example/api/graphql', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', cookie: `session=${session}` },
+        body: JSON.stringify({ query, variables }),
+      }),
+    );
+    return [response.status, await response.json()] as const;
+  };
+
+  test('the action creates a lip-sync of the user, and the webhook route receives its video', async () => {
+    requestCookies = 'session=session-of-anna';
+    const answer = await next.makeLipsync(null, formOf('form-1'));
+    const id = 'id' in answer ? answer.id : '';
+    expect(answer).toEqual({ id: expect.stringMatching(/./) });
+    // A form that is submitted twice.
+    expect(await next.makeLipsync(null, formOf('form-1'))).toEqual({ id });
+    await vi.waitFor(() => expect(findVideo(id)).toMatch(/^http.*\.mp4$/), { timeout: 20_000 });
+    const read = 'query ($id: ID!) { lipsync(id: $id) { id } }';
+    expect(await ask('session-of-anna', read, { id })).toMatchObject([
+      200,
+      { data: { lipsync: { id } } },
+    ]);
+    expect(await ask('session-of-ben', read, { id })).toMatchObject([
+      200,
+      { data: { lipsync: null } },
+    ]);
+  });
+
+  test('a visitor without a session gets nothing', async () => {
+    requestCookies = '';
+    expect(await next.makeLipsync(null, formOf('form-2'))).toEqual({ message: 'Sign in first.' });
+    expect(await ask('none', '{ viewer { name } }', {})).toMatchObject([401, {}]);
+  });
+
+  test.each(['', '?user=anna', '?user=nobody'])(
+    'a forged webhook to /api/lipsyncs%s is answered with 401',
+    async (search) => {
+      const url = `https://app.example/api/lipsyncs${search}`;
+      const response = await webhookRoute.POST(new Request(url, { method: 'POST', body: '{}' }));
+      expect(response.status).toBe(401);
+    },
+  );
+});
+
+describe('React Native', () => {
+  test('makes a video where AbortSignal.any, AbortSignal.timeout and crypto are missing', async () => {
+    const program = `
+      import { randomFillSync } from 'node:crypto';
+      delete AbortSignal.any;
+      delete AbortSignal.timeout;
+      delete AbortSignal.prototype.throwIfAborted;
+      Object.defineProperty(globalThis, 'crypto', { value: undefined, writable: true });
+      const { installPolyfills } = await import('./react-native/polyfills.ts');
+      const { createServer } = await import('./react-native/server.ts');
+      const { makeLipsync } = await import('lipsync-graphql-client');
+      installPolyfills((values) => randomFillSync(values));
+      const { url, token, videoId } = process.env;
+      const server = createServer(url, async () => token);
+      const input = { video: { videoId }, speech: { script: { text: 'Hello.' } } };
+      const end = await makeLipsync(server, input, { deadlineMs: 60_000 });
+      const late = await makeLipsync(server, input, { deadlineMs: 1 });
+      console.log(end.outcome, late.outcome);
+      process.exit();
+    `;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '-e', program],
+      {
+        cwd: join(import.meta.dirname, '..'),
+        env: { url: `${app.url}/graphql`, token: key, videoId },
+      },
+    );
+    expect(stdout).toBe('COMPLETED STILL_RUNNING\n');
   });
 });
