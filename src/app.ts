@@ -24,7 +24,7 @@ import { createHttpServer } from './server/http/server.ts';
 import { closeConnections } from './server/http/shutdown.ts';
 import type { ClientTimeouts } from './server/http/timeouts.ts';
 import { createUploadHandler } from './server/http/uploads.ts';
-import { createMcpDoor } from './server/mcp/door.ts';
+import { createMcpHandler } from './server/mcp/handler.ts';
 import { createPipeline } from './server/operation/pipeline.ts';
 import type { TrustedDocuments } from './server/operation/trusted-documents.ts';
 import { createRouterCallbacks } from './server/sse/router-callbacks.ts';
@@ -32,11 +32,14 @@ import { createEventStreams } from './server/sse/streams.ts';
 import type { SocketLimits } from './server/websocket/limits.ts';
 import { attachWebSocketServer } from './server/websocket/server.ts';
 import { createServices, type ServiceParts } from './services.ts';
+import { noTracer, type Tracer } from './tracing/tracer.ts';
 import { createUpstream } from './upstream/client.ts';
 
 export type AppOptions = {
   config: Config;
   log: Log;
+  /** Default: nothing is traced. Not closed with the app. */
+  tracer?: Tracer;
   /** Opens the upstream. Called when the database is open and its lock is held: the sandbox keeps its files beside it. */
   openUpstream: () => Promise<{ baseUrl: string; token: string }>;
   /** The configured database, if it is being opened already. */
@@ -64,7 +67,7 @@ export async function startApp(options: AppOptions) {
   const { config, log, openUpstream, database, heartbeatMs, now = () => new Date() } = options;
   const keyFile = await openConfiguredKeyFile({ config, now, log });
   const db = await (database ?? connectDatabase({ ...config.database, log }));
-  await migrate(db);
+  if ((await migrate(db)) === 'newer') log.warn('the database is of a newer version');
   const jobs = createJobs(db, log);
   const [upstreamAt, secrets] = await Promise.all([
     openUpstream(),
@@ -72,15 +75,16 @@ export async function startApp(options: AppOptions) {
     jobs.start(),
   ]);
   const metrics = createMetrics();
+  const reporting = { log, meter: metrics.meter, tracer: options.tracer ?? noTracer };
   const { timeoutMs } = config.upstream;
-  const upstream = createUpstream({ ...upstreamAt, timeoutMs, log, meter: metrics.meter });
+  const upstream = createUpstream({ ...upstreamAt, timeoutMs, ...reporting });
   // Set after listening: with PORT=0 the system chooses the port, and HOST can be a name.
   const address = { publicUrl: config.server.publicUrl ?? '', listensOn: config.server.host };
   const credentials = { secrets, trustedDocuments: trustedDocumentsOf(config), keyFile };
   const { clientTimeouts, intervals, importWaits, socketLimits, maxOperations } = options;
   const limits = { clientTimeouts, socketLimits, maxOperations };
   const forTests = { heartbeatMs, intervals, importWaits, ...limits };
-  const shared = { config, log, metrics, meter: metrics.meter, now, db, jobs, upstream, address };
+  const shared = { config, metrics, ...reporting, now, db, jobs, upstream, address };
   const parts = { ...shared, ...forTests, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
@@ -91,8 +95,7 @@ export async function startApp(options: AppOptions) {
   address.publicUrl = config.server.publicUrl ?? publicUrlAt(config.server.host, port);
   const accountsRead = readAccounts(parts, services);
   for (const each of [services.lipsyncs, services.uploads, services.owners]) await each.start();
-  const { retentionDays } = config.timing;
-  const retention = await startRetention({ jobs, now, db, retentionDays }, services);
+  const retention = await startRetention({ jobs, now, db, ...config.timing }, services);
 
   async function close(): Promise<void> {
     await transports.close(() => services.lipsyncs.drain());
@@ -120,7 +123,7 @@ export async function startApp(options: AppOptions) {
   };
 }
 
-/** Reads the accounts at the start, so that an invalid upstream token is logged now and no caller waits for the first read. */
+/** Reads the accounts at startup, so that an invalid upstream token is logged and no caller waits for the first read. */
 async function readAccounts({ log }: Parts, { accounts }: Services): Promise<void> {
   try {
     await accounts.listPresent();
@@ -128,7 +131,7 @@ async function readAccounts({ log }: Parts, { accounts }: Services): Promise<voi
     if (thrown instanceof Failure) {
       log.warn({ code: thrown.code }, `No lip-sync can be created now. ${thrown.message}`);
     } else {
-      log.error({ err: thrown }, 'the accounts could not be read at the start');
+      log.error({ err: thrown }, 'the accounts could not be read at startup');
     }
   }
 }
@@ -155,8 +158,8 @@ type Parts = ServiceParts & {
 };
 
 function createTransports(parts: Parts, services: Services) {
-  const { config, log, metrics, meter, now, heartbeatMs, db, secrets } = parts;
-  const { trustedDocuments, keyFile } = parts;
+  const { config, log, metrics, meter, tracer, now, heartbeatMs, db, secrets } = parts;
+  const { trustedDocuments, keyFile, clientTimeouts, maxOperations, socketLimits } = parts;
   const { uploads, lipsyncs } = services;
   const authenticate = createAuthenticator({ ...config.auth, keyFile, now, log });
   const sessions = createSessions({ authenticate, now, log });
@@ -165,20 +168,19 @@ function createTransports(parts: Parts, services: Services) {
   const callbacks = createRouterCallbacks({ streams, webhooks: services.webhooks, log });
   const { graphiql, introspection } = config.server;
   const policies = { graphiql, introspection, trustedDocuments };
-  const { maxOperations } = parts;
-  const pipelineParts = { schema, createContext, sessions, streams, callbacks, log, meter };
+  const pipelineParts = { schema, createContext, sessions, streams, callbacks, log, meter, tracer };
   const pipeline = createPipeline({ ...pipelineParts, ...policies, maxOperations });
   const senders = createSenderRules(parts);
   const stopping = new AbortController();
   const server = createHttpServer({
     ...senders,
     pipeline,
-    mcp: config.server.mcp ? createMcpDoor({ pipeline, createContext, streams, log }) : null,
+    mcp: config.server.mcp ? createMcpHandler({ pipeline, createContext, streams, log }) : null,
     callbacks: createCallbackHandler({ secrets, now, log, meter, onCallback: lipsyncs.onCallback }),
     uploads: createUploadHandler({ uploads, log, stopping: stopping.signal }),
     results: config.server.permanentUrls ? createResultHandler({ videos: services.videos }) : null,
-    clientTimeouts: parts.clientTimeouts,
-    metricsToken: config.server.metricsToken,
+    clientTimeouts,
+    metricsTokens: config.server.metricsTokens,
     metrics,
     log,
     checkReady: async () => {
@@ -186,17 +188,8 @@ function createTransports(parts: Parts, services: Services) {
       await db.ping();
     },
   });
-  const socketParts = {
-    pipeline,
-    createContext,
-    sessions,
-    senders,
-    trustedDocuments,
-    heartbeatMs,
-    limits: parts.socketLimits,
-    log,
-  };
-  const sockets = attachWebSocketServer(server, socketParts);
+  const socketParts = { pipeline, createContext, sessions, senders, trustedDocuments, heartbeatMs };
+  const sockets = attachWebSocketServer(server, { ...socketParts, limits: socketLimits, log });
   metrics.connect(metricSources(parts, services, { streams, sockets }));
   return {
     server,

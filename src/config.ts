@@ -2,6 +2,7 @@ import { findApiKeyFileProblems } from './config/api-keys.ts';
 import { ConfigError, describeIssue } from './config/error.ts';
 import { isLoopbackUrl, publicUrlAt } from './config/public-url.ts';
 import { boolean } from './config/shapes.ts';
+import { readTracing } from './config/tracing.ts';
 import { type Variables, variableNames, variables } from './config/variables.ts';
 
 /** The configuration, grouped by the part that uses it. Null means unset; `config/variables.ts` describes the effect. */
@@ -21,7 +22,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return toConfig(parsed.data);
 }
 
-/** Variables of earlier versions. Ignoring one would close, or open, what the operator meant to configure. */
+/**
+ * Variables of earlier versions, which are rejected: ignoring one would silently change what the operator allowed or
+ * blocked.
+ */
 const renamed = { WEBHOOK_ALLOWED_NETWORKS: 'OUTBOUND_ALLOWED_NETWORKS' };
 
 function findRenamed(env: NodeJS.ProcessEnv): string[] {
@@ -62,6 +66,8 @@ function toConfig(values: Variables) {
     /** `sandbox` starts the emulator and uses it as the upstream; `live` uses useapi.net. */
     mode,
     logLevel: values.LOG_LEVEL,
+    /** Null: nothing is traced. */
+    tracing: readTracing(values),
     server: readServer(values, { isSandbox, allowAnonymous }),
     auth: {
       allowAnonymous,
@@ -118,7 +124,7 @@ function readServer(
     corsOrigins: values.CORS_ORIGINS,
     /** Further names, beside the loopback names, `host` and that of `publicUrl`. */
     allowedHosts: [values.HOST.toLowerCase(), ...values.ALLOWED_HOSTS],
-    metricsToken: values.METRICS_TOKEN,
+    metricsTokens: values.METRICS_TOKEN,
     permanentUrls: values.PERMANENT_URLS,
     /** Document id → document; null = every document is executed. */
     trustedDocuments: values.TRUSTED_DOCUMENTS,

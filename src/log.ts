@@ -7,7 +7,10 @@ export type Log = Logger;
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** A field that is not written. Its text names the owner, or another cause, among which the lines of a message are shared. */
+/**
+ * A field that is not written. Its text names the owner, or another cause, whose share of the lines of the message this
+ * line uses.
+ */
 export const lineShare = Symbol('share of the lines of a message');
 
 /** Lines of one message and share in a minute. The first sixty of a fault show as much as all of them. */

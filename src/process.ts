@@ -7,6 +7,7 @@ import { connectDatabase } from './database/connect.ts';
 import { DataDirInUseError } from './database/lock.ts';
 import { createLog, type Log, reportSuppressedLines } from './log.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
+import { noTracer, type Tracer } from './tracing/tracer.ts';
 
 /** After this time the process exits in any case. Supervisors commonly kill a process ten seconds after SIGTERM. */
 const maxStopMs = 9_500;
@@ -29,10 +30,12 @@ async function start(): Promise<void> {
   const database = connectDatabase({ ...config.database, log });
   database.catch(() => undefined);
   const { startApp } = await import('./app.ts');
+  const tracer = await openTracing(config, log);
   let sandbox: Sandbox | null = null;
   const app = await startApp({
     config,
     log,
+    tracer,
     database,
     openUpstream: async () => {
       const { token, baseUrl } = config.upstream;
@@ -41,7 +44,7 @@ async function start(): Promise<void> {
       return sandbox;
     },
   });
-  stopOnSignals({ app, sandbox, log });
+  stopOnSignals({ app, sandbox, log, tracer });
   log.info({ url: `${app.url}/graphql`, mode: config.mode }, 'listening');
   if (config.mode === 'live' && config.server.publicUrlIsLoopback) {
     log.warn(
@@ -58,6 +61,13 @@ function readConfigOrExit(): Config {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
+}
+
+/** OpenTelemetry is loaded only if traces are sent, so that a process without them loads nothing of its SDK. */
+async function openTracing({ tracing }: Config, log: Log): Promise<Tracer> {
+  if (tracing === null) return noTracer;
+  const { openTracer } = await import('./tracing/open.ts');
+  return openTracer(tracing, log);
 }
 
 /** The sandbox keeps its port, so that the URLs of its videos stay valid after a restart. */
@@ -77,7 +87,12 @@ async function startOwnSandbox(config: Config): Promise<Sandbox> {
   return sandbox;
 }
 
-function stopOnSignals(running: { app: App; sandbox: Sandbox | null; log: Log }): void {
+function stopOnSignals(running: {
+  app: App;
+  sandbox: Sandbox | null;
+  log: Log;
+  tracer: Tracer;
+}): void {
   let isStopping = false;
   const stop = async (signal: string) => {
     if (isStopping) return;
@@ -88,8 +103,10 @@ function stopOnSignals(running: { app: App; sandbox: Sandbox | null; log: Log })
       reportSuppressedLines(running.log);
       process.exit(0);
     }, maxStopMs).unref();
+    // The spans that have ended are sent now: the shutdown may exceed the time that the process has.
+    void running.tracer.flush();
     await running.app.close();
-    await running.sandbox?.close();
+    await Promise.all([running.sandbox?.close(), running.tracer.close()]);
     reportSuppressedLines(running.log);
     running.log.info('stopped');
     process.exit(0);

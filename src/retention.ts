@@ -14,6 +14,9 @@ const rowsOfBatch = 100;
 /** After a long outage there can be millions of rows: 2,000 rows a second are erased. */
 const expireInSeconds = 6 * 3_600;
 
+/** NOTIFY starts a job at once. This is how late a repeated one can be: searching twice a second costs more than it gains. */
+const pollingIntervalSeconds = 10;
+
 /** An upload without progress for this long was abandoned by its process. */
 const abandonedUploadMs = 3_600_000;
 
@@ -33,7 +36,7 @@ export async function startRetention(
   const ago = (ms: number) => new Date(now().getTime() - ms);
   if (db.kind === 'embedded') await uploads.failAbandoned(now());
   await jobs.define(retentionQueue, { policy: 'short', expireInSeconds });
-  await jobs.work(retentionQueue, async () => {
+  const eraseOld = async () => {
     for (const eraseBatch of lipsyncs.eraseOldBatches(ago(retentionDays * 86_400_000))) {
       await eraseAll(eraseBatch, stopping.signal);
     }
@@ -44,7 +47,8 @@ export async function startRetention(
     await uploads.eraseUnused(ago(unusedUploadMs));
     await quotas.eraseBefore(ago(idleOwnerMs));
     if (db.kind === 'embedded') await vacuumChangedTables(db);
-  });
+  };
+  await jobs.work(retentionQueue, eraseOld, { pollingIntervalSeconds });
   await jobs.schedule(retentionQueue, '17 * * * *');
   return { stop: () => stopping.abort() };
 }

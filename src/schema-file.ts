@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { printClientSdl, printSdl } from './schema.ts';
 import { printSchemaPage } from './schema-page.ts';
 
-const sdl = printSdl();
+const sdl = await printSdl();
 
 /** `npm run schema`: writes `schema.graphql`, `client.graphql` and `docs/schema.md`. All are committed. */
 await writeFile(new URL('../schema.graphql', import.meta.url), sdl);

@@ -34,7 +34,7 @@ const chapters: [title: string, kind: TypeDefinitionNode['kind']][] = [
   ['Scalars', Kind.SCALAR_TYPE_DEFINITION],
 ];
 
-/** Cost directives would be longer than the fields that they stand at. Deprecations are printed as text instead. */
+/** Cost directives would be longer than the fields that they belong to. Deprecations are printed as text instead. */
 const hiddenDirectives: ReadonlySet<string> = new Set(['listSize', 'deprecated']);
 
 type Types = ReadonlyMap<string, TypeDefinitionNode>;

@@ -15,6 +15,7 @@ import { encodeId } from './graphql/ids.ts';
 import type { Log } from './log.ts';
 import type { Meter } from './metrics/meter.ts';
 import { createOutbound } from './outbound/outbound.ts';
+import type { Tracer } from './tracing/tracer.ts';
 import type { createUpstream } from './upstream/client.ts';
 import { Freshness } from './upstream/freshness.ts';
 
@@ -29,6 +30,7 @@ export type ServiceParts = {
   config: Config;
   log: Log;
   meter: Meter;
+  tracer: Tracer;
   now: () => Date;
   db: Database;
   jobs: Jobs;
@@ -41,7 +43,7 @@ export type ServiceParts = {
 
 /** Creates the service of each slice, in the order of their dependencies. */
 export async function createServices(parts: ServiceParts): Promise<Services> {
-  const { config, log, meter, now, db, jobs, upstream, secrets, address } = parts;
+  const { config, log, meter, tracer, now, db, jobs, upstream, secrets, address } = parts;
   const freshness = new Freshness({ readFreshMs: config.timing.readFreshMs, now, log });
   const shared = { db, upstream, now, log, freshness };
   const accounts = createAccountService(shared);
@@ -55,19 +57,18 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const outbound = createOutbound({ allowedNetworks: config.outboundAllowedNetworks });
   const uploads = createUploadService({
     ...shared,
-    ...{ jobs, outbound, meter, imports: { ...config.imports, ...parts.importWaits } },
+    ...{ jobs, outbound, meter, tracer, imports: { ...config.imports, ...parts.importWaits } },
     accounts,
     publicUrl,
     tokens: uploadTokens(secrets),
   });
   const webhooks = createWebhookService({
-    ...{ db, now, log, meter, secrets },
+    ...{ db, now, log, meter, tracer, secrets },
     outbound,
     publicId: encodeId,
   });
   const lipsyncs = await createLipsyncService({
-    ...shared,
-    meter,
+    ...{ ...shared, meter, tracer },
     jobs,
     webhooks,
     accounts,
@@ -100,7 +101,7 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   return { freshness, ...slices };
 }
 
-/** Each slice erases what it keeps of an owner. */
+/** Each slice erases its own data of an owner. */
 function createOwners(
   { db, jobs, now }: ServiceParts,
   { lipsyncs, uploads, webhooks, quotas }: ErasingSlices,

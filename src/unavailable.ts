@@ -1,6 +1,6 @@
 /**
  * The database can't be reached, stopped during a statement, or has no resources for it. The same request can succeed a
- * moment later; whether the statement ran is unknown. The doors answer it with `TEMPORARILY_UNAVAILABLE` and 503.
+ * moment later; whether the statement ran is unknown. The transports answer it with `TEMPORARILY_UNAVAILABLE` and 503.
  */
 export class TemporarilyUnavailableError extends Error {
   override readonly name = 'TemporarilyUnavailableError';

@@ -15,7 +15,7 @@ export const backupHelp = `Writes the whole database into a file, and the files 
   --help    This text.
 
 It reads the same variables as npm start, and .env. With the embedded database stop the server first; with
-PostgreSQL servers may go on.
+PostgreSQL servers may continue to run.
 `;
 
 export const restoreHelp = `Puts a backup into the database, and the files of the sandbox into DATA_DIR. Stop every server first.

@@ -11,7 +11,7 @@ export const head = z.strictObject({
 
 export type Head = z.output<typeof head>;
 
-/** Every other line, except those that the one before announces: the rows, or a piece of a file in base64. */
+/** Every other line, except those that the previous line announces: the rows, or a piece of a file in base64. */
 export const entry = z.union([
   z.strictObject({ table: z.string(), count: z.number() }),
   z.strictObject({ sequence: z.string(), value: z.string(), isCalled: z.boolean() }),

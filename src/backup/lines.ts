@@ -33,7 +33,7 @@ export async function* readLines(file: string): AsyncGenerator<string> {
   const source = createReadStream(file);
   const unzipped = createGunzip();
   const done = pipeline(source, unzipped);
-  // Awaited below; without this a file that is no gzip would end the process.
+  // Awaited below; without this handler a file that is not gzip would end the process.
   done.catch(() => unzipped.end());
   for await (const line of createInterface({
     input: unzipped,

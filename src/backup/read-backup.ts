@@ -54,14 +54,14 @@ async function checkBackup(file: string): Promise<Head> {
     const lines = readLines(file);
     const made = head.parse(JSON.parse(await nextLine(lines)));
     for await (const _ of toParts(lines)) {
-      // Only the end matters here: it is checked there.
+      // The row itself is not needed: reading on to the end checks the file.
     }
     const rest = await lines.next();
-    if (rest.done !== true) throw new BackupError('The backup goes on after its end.');
+    if (rest.done !== true) throw new BackupError('The backup has lines after its end.');
     return made;
   } catch (error) {
     if (error instanceof BackupError) throw error;
-    throw new BackupError('The file is no backup of this program, or is damaged.', {
+    throw new BackupError('The file is not a backup of this program, or is damaged.', {
       cause: error,
     });
   }
@@ -124,7 +124,7 @@ async function* toParts(
 
 async function skipFile(_: string, pieces: AsyncIterable<string>): Promise<void> {
   for await (const _piece of pieces) {
-    // Its end is what is checked.
+    // Only the presence of the end is checked.
   }
 }
 

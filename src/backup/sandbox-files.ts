@@ -6,14 +6,14 @@ import { BackupError } from './format.ts';
 /** What the sandbox keeps in DATA_DIR: its jobs, accounts, uploads and results. */
 const folderName = 'sandbox';
 
-/** The port that the addresses of its videos have. */
+/** The file with the port of the sandbox, which is part of the URLs of its videos. */
 const portFile = 'sandbox-port';
 
 const pieceBytes = 1_048_576;
 
 export type FilePart = { path: string; pieces: number; read(): AsyncGenerator<string> };
 
-/** Every file of the sandbox, in pieces of base64. */
+/** Every file of the sandbox, as pieces in base64. */
 export async function* exportFiles(dataDir: string): AsyncGenerator<FilePart> {
   const folder = join(dataDir, folderName);
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

@@ -26,9 +26,9 @@ const maxLength = 200;
 const shape = /^([0-9a-f]{8})\.([\w-]{1,128})(?:\.([0-9a-z]{1,11}))?\.([\w-]{43})$/;
 
 /**
- * Creates the unguessable part of a callback, upload or result URL: `keyId.id.mac`, or `keyId.id.expiry.mac` with the expiry in
- * milliseconds since 1970, in base 36. It has at most 200 characters, because the upstream accepts URLs up to 1024, and
- * needs no escaping in a path. The id is readable: it is not secret, and identifies the row.
+ * Creates the unguessable part of a callback, upload or result URL: `keyId.id.mac`, or `keyId.id.expiry.mac` with the
+ * expiry in milliseconds since 1970, in base 36. It has at most 200 characters, because the upstream accepts URLs up to
+ * 1024, and needs no escaping in a path. The id is readable: it is not secret, and identifies the row.
  *
  * @param secrets the first signs
  * @throws RangeError without a secret, and on an id or expiry that does not fit into a token
@@ -102,7 +102,7 @@ export function uploadTokens(secrets: readonly string[]) {
   };
 }
 
-/** For the videos slice. The links have no expiry: they hold as long as the secret that signed them is listed. */
+/** For the videos slice. The links have no expiry: they are valid as long as the secret that signed them is listed. */
 export function resultTokens(secrets: readonly string[]) {
   return {
     sign: (key: string) => signToken(secrets, { purpose: 'result', id: key }),

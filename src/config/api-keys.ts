@@ -26,7 +26,7 @@ type ApiKey = z.output<typeof apiKey>;
 
 const isDistinct = (values: readonly string[]) => new Set(values).size === values.length;
 
-/** A name may stand several times: a key and its successor are then valid together, and own the same. */
+/** A name may occur several times: during a rotation the old and the new key are both valid, and are the same owner. */
 const distinctKeys = z
   .array(apiKey)
   .refine((keys) => isDistinct(keys.map(({ sha256 }) => sha256)), 'contains a key twice');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { path } from './shapes.ts';
 
-/** What a job costs: the first that fits. The conditions that are left out are always met. */
+/** What a job costs: the first entry whose conditions the job meets. An omitted condition is always met. */
 const price = z.strictObject(
   {
     speech: z.enum(['TEXT', 'AUDIO'], 'speech must be TEXT or AUDIO').optional(),

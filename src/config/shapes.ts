@@ -33,13 +33,16 @@ export const path = z.string().transform((text) => resolve(text));
 
 export const folder = path.refine(
   (at) => statSync(at, { throwIfNoEntry: false })?.isDirectory() !== false,
-  'must be a folder, but the path exists and is no folder',
+  'must be a folder, but the path exists and is not a folder',
 );
 
 const notDocuments =
   "must be the path of a JSON object from document ids to documents, as Relay's compiler writes it, or of Apollo's manifest of persisted queries";
 
-/** A map of its own would need a document with the syntax `apollo-persisted-query-manifest`, which is none. */
+/**
+ * Apollo's manifest is recognised by its `format`. A map of documents cannot have this entry: its value is not a
+ * document.
+ */
 const isManifest = (value: unknown) =>
   typeof value === 'object' &&
   value !== null &&
@@ -111,6 +114,11 @@ export function secretsOf(minBytes: number) {
     `must be a comma-separated list of secrets of at least ${minBytes} bytes each`,
   );
 }
+
+export const bearerTokens = list.refine(
+  (each) => each.length > 0 && each.every((token) => /^[!-~]+$/.test(token)),
+  'must be a comma-separated list of tokens alone: ASCII characters without spaces',
+);
 
 const isNetwork = (entry: string) => {
   const [address = '', length, ...more] = entry.split('/');

@@ -4,6 +4,7 @@ import { creditPrices } from './credit-prices.ts';
 import { publicUrlAt } from './public-url.ts';
 import {
   baseUrl,
+  bearerTokens,
   boolean,
   documents,
   folder,
@@ -16,6 +17,7 @@ import {
   secretsOf,
   wholeNumber,
 } from './shapes.ts';
+import { tracingVariables } from './tracing.ts';
 
 const introspectionAccess = {
   true: 'everyone',
@@ -67,7 +69,7 @@ export const variables = z.object({
   AUTH_ALLOW_NO_EXPIRY: boolean.default(false),
   /** Comma-separated secrets that verify HS256 JWTs, as UTF-8 text that is not decoded: each of them is tried. At least 32 bytes each (RFC 7518, 3.2). Default: unset. */
   AUTH_JWT_SECRET: secretsOf(32).nullable().default(null),
-  /** Comma-separated `name:sha256-of-key-in-hex:scope scope`. A name may stand several times: all of its keys are valid. Scopes: lipsync:read lipsync:write videos:read videos:write admin. Default: none. */
+  /** Comma-separated `name:sha256-of-key-in-hex:scope scope`. A name may occur several times: all of its keys are valid. Scopes: lipsync:read lipsync:write videos:read videos:write admin. Default: none. */
   API_KEYS: apiKeys.default([]),
   /** Path of a file with further keys in the format of API_KEYS, separated by lines or commas, with `#` comments. Reloaded when it changes. Default: unset. */
   API_KEYS_FILE: path.nullable().default(null),
@@ -88,27 +90,23 @@ export const variables = z.object({
   CORS_ORIGINS: origins.default([]),
   /** Comma-separated host names, without ports, to which a server on a loopback HOST answers beside the loopback names, HOST and the host of PUBLIC_URL. Default: none. */
   ALLOWED_HOSTS: hosts.default([]),
-  /** The bearer token that `/metrics` requires, as ASCII text without spaces. Default: unset, no token is required. */
-  METRICS_TOKEN: z
-    .string()
-    .regex(/^[!-~]+$/, 'must be the token alone: ASCII characters without spaces')
-    .nullable()
-    .default(null),
+  /** Comma-separated bearer tokens, each of which `/metrics` accepts, as ASCII text without spaces. Default: unset, no token is required. */
+  METRICS_TOKEN: bearerTokens.nullable().default(null),
   /** The cost of operations, by `@cost` and `@listSize`, that an owner can spend per minute. Default: no limit. */
   COST_PER_MINUTE: wholeNumber().nullable().default(null),
   /** Lip-syncs that an owner can create per day. Default: no limit. */
   LIPSYNCS_PER_DAY: wholeNumber().nullable().default(null),
   /** Unfinished lip-syncs that an owner can have at the same time. Default: no limit. */
   LIPSYNCS_IN_FLIGHT: wholeNumber().nullable().default(null),
-  /** Subscriptions that an owner can have open at the same time, over all transports and instances. Default: no limit but the share of a process's 20000, at most half. */
+  /** Subscriptions that an owner can have open at the same time, over all transports and instances. Default: no limit except an owner's share of the 20000 of a process, which is at most half of them. */
   STREAMS_PER_CALLER: wholeNumber().nullable().default(null),
-  /** Lip-syncs of all owners that can wait for the upstream. An owner gets a place only while fewer of its own wait than places are free, so one owner takes at most half. Default: 10000. */
+  /** Lip-syncs of all owners that can wait for the upstream. An owner can add one only while it has fewer waiting lip-syncs than the queue has free places, so one owner fills at most half of the queue. Default: 10000. */
   QUEUE_LIMIT: wholeNumber().default(10_000),
-  /** Path of a JSON list of what jobs cost, for estimates and `maxCredits`; `config/credit-prices.ts` has its form. Default: unset, past jobs tell. */
+  /** Path of a JSON list of what jobs cost, for estimates and `maxCredits`; `config/credit-prices.ts` has its form. Default: unset, costs are estimated from past jobs. */
   CREDIT_PRICES: creditPrices.nullable().default(null),
   /** Milliseconds between two polls of a running job at the upstream. Default: 15000. */
   POLL_INTERVAL_MS: wholeNumber().default(15_000),
-  /** Milliseconds for which lists read from the upstream answer queries; 0 = the upstream is always asked. Otherwise the voices are kept for a minute at least. What was done through this server is visible at once. Default: 5000. */
+  /** Milliseconds for which lists of the upstream are cached; 0 = no cache. Unless it is 0, voices are cached for at least a minute. Changes through this server are visible at once. Default: 5000. */
   READ_FRESH_MS: wholeNumber(0).default(5_000),
   /** Milliseconds to wait for a response of the upstream. Default: 30000. */
   UPSTREAM_TIMEOUT_MS: wholeNumber().default(30_000),
@@ -128,6 +126,7 @@ export const variables = z.object({
   IMPORT_TIMEOUT_MS: wholeNumber(1, 86_400_000).default(300_000),
   /** The least severe level that is logged to stdout: fatal, error, warn, info, debug, trace, or silent. Default: info. */
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
+  ...tracingVariables,
 });
 
 export type Variables = z.output<typeof variables>;

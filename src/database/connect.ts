@@ -1,6 +1,6 @@
 import type { Database, DatabaseOptions } from './sql.ts';
 
-export type { Database, Row, Sql } from './sql.ts';
+export type { Database, QueryOptions, Row, Sql, Transaction } from './sql.ts';
 
 /**
  * Connects to PostgreSQL if `url` is set, otherwise opens PGlite in `dataDir`. The same SQL runs on both.
@@ -9,7 +9,7 @@ export type { Database, Row, Sql } from './sql.ts';
  */
 export async function connectDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, dataDir, log, poolSize } = options;
-  // Each driver is imported only if it is used, which shortens the start.
+  // Each driver is imported only if it is used, which shortens startup.
   if (url === undefined || url === null) {
     const { openEmbedded } = await import('./embedded.ts');
     return await openEmbedded(dataDir, log);

@@ -5,14 +5,24 @@ import type { Log } from '../log.ts';
 import { Channels, quoteChannel } from './channels.ts';
 import { lockDataDir } from './lock.ts';
 import { planSettings } from './plan-settings.ts';
-import type { Database, Listener, Row, Sql } from './sql.ts';
+import type { Database, Listener, Row, Transaction } from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
 import { encodeParam, parsers, serializers } from './values.ts';
 
 const inMemory = 'memory://';
 
-/** PostgreSQL's default of 128 MB suits a dedicated server; here it would be most of the process's memory. */
-const sharedBuffers = '16MB';
+/**
+ * PostgreSQL's defaults suit a server with many clients: clearing the memory that they share takes a third of the CPU time of
+ * PGlite's start. Here there is one client.
+ */
+const startSettings = {
+  shared_buffers: '4MB',
+  max_connections: 3,
+  max_worker_processes: 0,
+  autovacuum_worker_slots: 1,
+  max_wal_senders: 0,
+  max_replication_slots: 0,
+};
 
 // A script with its own BEGIN and COMMIT, as pg-boss sends them. If it fails halfway, the only connection is left in an
 // aborted transaction and the next query fails. It therefore runs inside a PGlite transaction, where its BEGIN and COMMIT
@@ -48,7 +58,10 @@ async function startPglite(directory: string, loadDataDir?: Blob): Promise<PGlit
   const pglite = await PGlite.create(directory, {
     parsers,
     serializers,
-    startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${sharedBuffers}`],
+    startParams: [
+      ...PGlite.defaultStartParams,
+      ...Object.entries(startSettings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
     ...(loadDataDir === undefined ? {} : { loadDataDir }),
   });
   await pglite.exec(`${planSettings}; set timezone = 'UTC'`);
@@ -102,8 +115,8 @@ class Embedded implements Database {
     return await runQuery<R>(this.#pglite, text, params);
   }
 
-  // Without `lock`: the one connection runs one transaction at a time.
-  async transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T> {
+  // Needs no `lock`: the one connection runs one transaction at a time.
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     this.#scope.assertOutside('transaction()');
     return await retryConflicts(() =>
       this.#pglite.transaction((connection) =>

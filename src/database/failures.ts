@@ -34,11 +34,22 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return constraint === undefined || fieldOf(error, 'constraint') === constraint;
 }
 
+const featureNotSupported = '0A000';
+
+/** A prepared statement would return other columns than when it was prepared: a migration changed its tables. */
+export function isPlanOutdated(error: unknown): boolean {
+  const isOfPlan = error instanceof Error && error.message.includes('cached plan');
+  return isOfPlan && fieldOf(error, 'code') === featureNotSupported;
+}
+
 const serializationFailure = '40001';
 const deadlockDetected = '40P01';
 
-/** A serialization failure or deadlock: the transaction was rolled back, and PostgreSQL's documented answer is to retry it. */
+/**
+ * A serialization failure or deadlock: the transaction was rolled back, and PostgreSQL's documented answer is to retry it. The
+ * same holds for an outdated plan.
+ */
 export function isConflict(error: unknown): boolean {
   const code = fieldOf(error, 'code');
-  return code === serializationFailure || code === deadlockDetected;
+  return code === serializationFailure || code === deadlockDetected || isPlanOutdated(error);
 }

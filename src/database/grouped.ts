@@ -10,12 +10,18 @@ type Waiting<Item, Result> = {
   reject: (reason: unknown) => void;
 };
 
+/** `beginNext` can be called before the work has ended. */
+type GroupWork<Item, Result> = (
+  items: readonly Item[],
+  beginNext: () => void,
+) => Promise<readonly Result[]>;
+
 /**
  * Does the same work for many items with few statements: items that arrive while a group is in progress form the next
  * group. So a group is large exactly when the database is busy, and an item that arrives alone does not wait.
  */
 export class GroupedWork<Item, Result> {
-  readonly #work: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly #work: GroupWork<Item, Result>;
   // A group must not run in the context, such as a transaction, of the caller that happens to begin it.
   readonly #inOwnContext = AsyncLocalStorage.snapshot();
   #waiting: Waiting<Item, Result>[] = [];
@@ -23,9 +29,10 @@ export class GroupedWork<Item, Result> {
 
   /**
    * @param work returns one result for each item, in their order. If it throws, each item of the group is rejected, except
-   * where the database rejected a statement: one item can be the reason, so each is then processed alone
+   * where the database rejected a statement: one item can be the reason, so each is then processed alone,
+   * maybe after items of the next group. The next group begins when the work has ended, or when it calls `beginNext`
    */
-  constructor(work: (items: readonly Item[]) => Promise<readonly Result[]>) {
+  constructor(work: GroupWork<Item, Result>) {
     this.#work = work;
   }
 
@@ -42,13 +49,21 @@ export class GroupedWork<Item, Result> {
   }
 
   async #runAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#runGroup(this.#waiting.splice(0, maxSize));
+    while (this.#waiting.length > 0) {
+      const { promise: isNextAllowed, resolve: beginNext } = Promise.withResolvers<void>();
+      const group = this.#waiting.splice(0, maxSize);
+      await Promise.race([this.#runGroup(group, beginNext), isNextAllowed]);
+    }
     this.#isRunning = false;
   }
 
-  async #runGroup(group: readonly Waiting<Item, Result>[]): Promise<void> {
+  async #runGroup(
+    group: readonly Waiting<Item, Result>[],
+    beginNext: () => void = () => undefined,
+  ): Promise<void> {
     try {
-      const results = await this.#work(group.map(({ item }) => item));
+      const items = group.map(({ item }) => item);
+      const results = await this.#work(items, beginNext);
       for (const [at, { resolve }] of group.entries()) resolve(results[at] as Result);
     } catch (error) {
       await this.#handleError(group, error);

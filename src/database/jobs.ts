@@ -74,7 +74,10 @@ function adaptDatabase(db: Database): Db {
   };
 }
 
-/** The embedded database has one process, so a job that is marked as running at the start was interrupted by the last stop. */
+/**
+ * The embedded database has one process, so a job that is marked as running at startup was interrupted by the last
+ * shutdown.
+ */
 async function requeueInterruptedJobs(db: Database, boss: PgBoss): Promise<void> {
   const jobs = await db.query<{ name: string; id: string }>(
     `select name, id from ${schema}.job where state = 'active'`,
@@ -104,7 +107,7 @@ class BossJobs implements Jobs {
       useListenNotify: true,
       superviseIntervalSeconds: supervisionSeconds[db.kind],
       monitorIntervalSeconds: supervisionSeconds[db.kind],
-      // pg-boss's table of instances and their machine load: our metrics contain that.
+      // Disables pg-boss's table of instances and their load, which our metrics contain.
       registerInstance: false,
     });
     this.#boss.on('error', (error) => this.#logError(error));

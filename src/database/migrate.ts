@@ -5,7 +5,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Database, Sql } from './sql.ts';
 
 type Migration = { name: string; text: string; checksum: string };
-type Applied = { name: string; checksum: string };
+/** `oldest`: `oldestLastMigration` of the program that applied it; null for programs that did not say so. */
+type Applied = { name: string; checksum: string; oldest: string | null };
+
+/**
+ * The last migration of the version before this one, which works with the tables of this one. Such an older program may start
+ * on them: an instance that restarts during a rollout, or all of them when the new version is taken back. An older one than
+ * that exits. `test/e2e/instances/upgrade.test.ts` starts the version before on these tables.
+ */
+export const oldestLastMigration = '0022-upload-list.sql';
 
 const ownMigrations = join(import.meta.dirname, 'migrations');
 const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
@@ -13,7 +21,10 @@ const fileName = /^\d{4}-[a-z0-9-]+\.sql$/;
 const lockKey = 7_204_118_310;
 const lockPauseMs = 100;
 const lockTimeoutMs = 120_000;
-/** A migration may read or index a table with millions of rows. It sets the server's own limit by itself. */
+/**
+ * A migration may read or index a table with millions of rows. The migration itself sets the server's statement
+ * timeout.
+ */
 const answerTimeoutMs = 3_600_000;
 
 export class MigrationError extends Error {
@@ -34,11 +45,15 @@ async function readMigrations(directory: string): Promise<Migration[]> {
   );
 }
 
-function checkHistory(migrations: Migration[], applied: Applied[]): void {
+/** @returns whether the database has migrations of a newer program, which allows this one */
+function checkHistory(migrations: Migration[], applied: Applied[]): boolean {
   const known = new Map(migrations.map(({ name, checksum }) => [name, checksum]));
+  const own = migrations.at(-1)?.name ?? '';
+  const allowsNewer = isAllowedBy(applied.at(-1), own);
   for (const { name, checksum } of applied) {
     const expected = known.get(name);
     if (expected === undefined) {
+      if (allowsNewer && name > own) continue;
       throw new MigrationError(
         `The database is newer than this program: it contains the unknown migration ${name}. Start the version that applied it.`,
       );
@@ -49,6 +64,16 @@ function checkHistory(migrations: Migration[], applied: Applied[]): void {
       );
     }
   }
+  checkOrder(migrations, applied);
+  return (applied.at(-1)?.name ?? '') > own;
+}
+
+/** Whether the program that applied this migration allows programs with this last migration. */
+function isAllowedBy(last: Applied | undefined, ownLast: string): boolean {
+  return last !== undefined && last.oldest !== null && ownLast >= last.oldest;
+}
+
+function checkOrder(migrations: Migration[], applied: Applied[]): void {
   const last = applied.at(-1)?.name ?? '';
   const done = new Set(applied.map(({ name }) => name));
   const late = migrations.find(({ name }) => name < last && !done.has(name));
@@ -67,6 +92,8 @@ export type MigrationState = {
   applied: number;
   /** Why this program refuses to start on the database; null = it does not. */
   problem: string | null;
+  /** The database has migrations of a newer program, which allows this one. */
+  isNewer: boolean;
 };
 
 /** Compares the database with the files, and changes nothing. */
@@ -80,11 +107,10 @@ export async function inspectMigrations(
   const pending = migrations.map(({ name }) => name).filter((name) => !done.has(name));
   const state = { names: applied.map(({ name }) => name), pending, applied: applied.length };
   try {
-    checkHistory(migrations, applied);
-    return { ...state, problem: null };
+    return { ...state, isNewer: checkHistory(migrations, applied), problem: null };
   } catch (error) {
     if (!(error instanceof MigrationError)) throw error;
-    return { ...state, problem: error.message };
+    return { ...state, isNewer: false, problem: error.message };
   }
 }
 
@@ -93,12 +119,16 @@ async function readApplied(sql: Sql): Promise<Applied[]> {
     "select to_regclass('schema_migrations') is not null as exists",
   );
   if (table?.exists !== true) return [];
-  return sql.query<Applied>(
-    'select name, checksum from schema_migrations order by name collate "C"',
-  );
+  return sql.query<Applied>(appliedQuery);
 }
 
-async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 'done' | 'locked'> {
+/** Tables of earlier programs lack the column `oldest`. */
+const appliedQuery = `select name, checksum, to_jsonb(m) ->> 'oldest' as oldest
+  from schema_migrations m order by name collate "C"`;
+
+type Outcome = 'applied' | 'done' | 'newer' | 'locked';
+
+async function applyNext(tx: Sql, migrations: Migration[], oldest: string): Promise<Outcome> {
   // Does not block: waiting for another process's migrations could exceed the statement timeout.
   const [lock] = await tx.query<{ held: boolean }>('select pg_try_advisory_xact_lock($1) as held', [
     lockKey,
@@ -109,10 +139,8 @@ async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 
     checksum text not null,
     applied_at timestamptz not null default now()
   )`);
-  const applied = await tx.query<Applied>(
-    'select name, checksum from schema_migrations order by name collate "C"',
-  );
-  checkHistory(migrations, applied);
+  const applied = await tx.query<Applied>(appliedQuery);
+  if (checkHistory(migrations, applied)) return 'newer';
   const next = migrations[applied.length];
   if (next === undefined) return 'done';
   try {
@@ -122,10 +150,9 @@ async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 
       cause: error,
     });
   }
-  await tx.query('insert into schema_migrations (name, checksum) values ($1, $2)', [
-    next.name,
-    next.checksum,
-  ]);
+  await tx.query('alter table schema_migrations add column if not exists oldest text');
+  const insert = 'insert into schema_migrations (name, checksum, oldest) values ($1, $2, $3)';
+  await tx.query(insert, [next.name, next.checksum, oldest]);
   return 'applied';
 }
 
@@ -134,19 +161,26 @@ async function applyNext(tx: Sql, migrations: Migration[]): Promise<'applied' | 
  * the same time: one migrates, the others wait.
  *
  * @param options.until the name of the last file to apply; default all
+ * @param options.oldest default `oldestLastMigration`
+ * @returns `newer` if a newer program migrated the database, which allows this one
  * @throws {MigrationError} if a file fails or was changed, or if the database is newer than the files
  */
 export async function migrate(
   db: Database,
   directory: string = ownMigrations,
-  { until }: { until?: string | undefined } = {},
-): Promise<void> {
+  {
+    until,
+    oldest = oldestLastMigration,
+  }: { until?: string | undefined; oldest?: string | undefined } = {},
+): Promise<'done' | 'newer'> {
   const all = await readMigrations(directory);
   const migrations = until === undefined ? all : all.filter(({ name }) => name <= until);
   const giveUpAt = Date.now() + lockTimeoutMs;
   for (;;) {
-    const outcome = await db.transaction((tx) => applyNext(tx, migrations), { answerTimeoutMs });
-    if (outcome === 'done') return;
+    const outcome = await db.transaction((tx) => applyNext(tx, migrations, oldest), {
+      answerTimeoutMs,
+    });
+    if (outcome === 'done' || outcome === 'newer') return outcome;
     if (outcome === 'applied') continue;
     if (Date.now() > giveUpAt) {
       throw new MigrationError('Another process has been migrating the database for 2 minutes.');

@@ -1,18 +1,24 @@
 import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
 import type { Log } from '../log.ts';
 import { TemporarilyUnavailableError } from '../unavailable.ts';
-import { errorCodeOf, isStatementRejected, isTransient } from './failures.ts';
+import { errorCodeOf, isPlanOutdated, isStatementRejected, isTransient } from './failures.ts';
 import { Notifications } from './notifications.ts';
 import { planSettings } from './plan-settings.ts';
-import type { Database, Listener, Row, Sql, TransactionOptions } from './sql.ts';
+import { answerTimeoutMs, reportOutage, runQuery } from './postgres/run-query.ts';
+import type {
+  Database,
+  Listener,
+  QueryOptions,
+  Row,
+  Transaction,
+  TransactionOptions,
+} from './sql.ts';
 import { retryConflicts, TransactionScope } from './transaction.ts';
-import { elementTypes, encodeParam, parsers } from './values.ts';
+import { elementTypes, parsers } from './values.ts';
 
 const defaultPoolSize = 10;
 // Our statements read few rows by index. One that takes this long waits for a lock or has a bad plan.
 const statementTimeoutMs = 30_000;
-// For a server that does not respond. Longer than the statement timeout, so that the server's own error arrives first.
-const answerTimeoutMs = 40_000;
 // An instance that hangs inside a transaction must not hold its row locks forever.
 const idleTransactionTimeoutMs = 60_000;
 
@@ -43,38 +49,11 @@ async function configureSession(client: ClientBase): Promise<void> {
   );
 }
 
-/**
- * A statement that the server rejected keeps its error. Any other error is of the connection: it could not be made, was lost,
- * or did not answer in time.
- */
-async function reportOutage<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw isStatementRejected(error) ? error : new TemporarilyUnavailableError(error);
-  }
-}
-
-/** Also for a rejection that a later attempt would not meet, such as a conflict or too few resources. */
+/** Includes rejections that a later attempt may not get, such as those for a conflict or for too few resources. */
 function reportTransient(error: unknown): unknown {
   return isStatementRejected(error) && isTransient(error)
     ? new TemporarilyUnavailableError(error)
     : error;
-}
-
-async function runQuery<R extends Row>(
-  { client, timeoutMs = answerTimeoutMs }: { client: ClientBase; timeoutMs?: number | undefined },
-  text: string,
-  params: readonly unknown[] = [],
-): Promise<R[]> {
-  if (params.length === 0) {
-    // Neither the timeout nor that several statements return a list of results is declared by the types.
-    const query = { text, query_timeout: timeoutMs };
-    const results: unknown = await reportOutage(client.query<R>(query));
-    return [results].flat().flatMap((result) => (result as { rows: R[] }).rows);
-  }
-  const values = params.map(encodeParam);
-  return (await reportOutage(client.query<R>(text, values))).rows;
 }
 
 /** PostgreSQL answers COMMIT of a failed transaction with "ROLLBACK" and without an error. */
@@ -97,23 +76,28 @@ class Postgres implements Database {
     this.#notifications = notifications;
   }
 
-  async query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
+  async query<R extends Row>(
+    text: string,
+    params?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<R[]> {
     this.#scope.assertOutside('query()');
     const client = await reportOutage(this.#pool.connect());
     try {
-      const rows = await runQuery<R>({ client }, text, params);
+      const rows = await runQuery<R>({ ...options, client }, text, params);
       client.release();
       return rows;
     } catch (error) {
       // A script without parameters can have opened a transaction before it failed.
       const isReusable = isStatementRejected(error) && params !== undefined && params.length > 0;
       client.release(!isReusable);
+      if (isPlanOutdated(error)) return await this.query(text, params, options);
       throw reportTransient(error);
     }
   }
 
   async transaction<T>(
-    work: (tx: Sql) => Promise<T>,
+    work: (tx: Transaction) => Promise<T>,
     { lock, answerTimeoutMs }: TransactionOptions = {},
   ): Promise<T> {
     this.#scope.assertOutside('transaction()');
@@ -127,21 +111,26 @@ class Postgres implements Database {
 
   async #attempt<T>(
     begin: string,
-    work: (tx: Sql) => Promise<T>,
+    work: (tx: Transaction) => Promise<T>,
     timeoutMs: number | undefined,
   ): Promise<T> {
     const client = await reportOutage(this.#pool.connect());
     // Not awaited: the first statements of `work` are sent with it. If it fails, they fail as a consequence.
     const begun = reportOutage(client.query(begin));
     begun.catch(() => undefined);
+    let committed: Promise<void> | undefined;
+    const onFinish = () => {
+      committed = commit(client);
+      committed.catch(() => undefined);
+    };
     try {
       const result = await this.#scope.run(
-        (text, params) => runQuery({ client, timeoutMs }, text, params),
+        (text, params, options) => runQuery({ ...options, client, timeoutMs }, text, params),
         work,
-        { isPipelined: true },
+        { isPipelined: true, onFinish },
       );
       await begun;
-      await commit(client);
+      await (committed ?? commit(client));
       client.release();
       return result;
     } catch (error) {

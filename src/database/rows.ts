@@ -23,7 +23,10 @@ export function toColumn(field: string): string {
   return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/** Removes what `jsonb` rejects (U+0000, half surrogate pairs), or an upstream text could keep a lip-sync from ending. */
+/**
+ * Removes what `jsonb` rejects (U+0000, half surrogate pairs), because a text of the upstream with such characters
+ * would prevent its lip-sync from ending.
+ */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) =>
     typeof each === 'string' ? each.replaceAll('\0', '').toWellFormed() : each,

@@ -23,7 +23,7 @@ export async function createSettingOnce(sql: Sql, name: string, value: string): 
   return stored;
 }
 
-/** Stores the value under the name, in place of another one. */
+/** Stores the value under the name, and replaces a previous one. */
 export async function setSetting(sql: Sql, name: string, value: string): Promise<void> {
   await sql.query(
     `insert into settings (name, value) values ($1, $2)

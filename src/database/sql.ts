@@ -7,7 +7,28 @@ export type Row = Record<string, unknown>;
  * their rows are returned in order. `values.ts` lists the JavaScript type for each SQL type.
  */
 export type Sql = {
-  query<R extends Row = Row>(text: string, params?: readonly unknown[]): Promise<R[]>;
+  query<R extends Row = Row>(
+    text: string,
+    params?: readonly unknown[],
+    options?: QueryOptions,
+  ): Promise<R[]>;
+};
+
+export type QueryOptions = {
+  /**
+   * PostgreSQL keeps the statement with its plan for the connection. For statements that run with every creation, whose
+   * text is constant and whose best plan does not depend on the parameters. PGlite plans every statement anew.
+   */
+  isPrepared?: boolean;
+};
+
+export type Transaction = Sql & {
+  /**
+   * Calls `statements`, which sends the last statements of the transaction and waits for nothing before it has sent
+   * them. PostgreSQL gets the COMMIT right after them, without waiting for their results, which saves a round trip
+   * while locks are held. If one of them fails, the server rolls back. No statement can follow.
+   */
+  finish<T>(statements: () => Promise<T>): Promise<T>;
 };
 
 export type Listener = {
@@ -17,7 +38,7 @@ export type Listener = {
 };
 
 export type TransactionOptions = {
-  /** The key of an advisory lock that the transaction takes at its beginning, with the same message to the server. */
+  /** The key of an advisory lock, which the transaction acquires in the message that begins it. */
   lock?: number;
   /** How long PostgreSQL may take for a statement, default 40 s. For migrations. */
   answerTimeoutMs?: number;
@@ -30,7 +51,7 @@ export type Database = Sql & {
    * 3 times, so its only side effects must be in the database. It must be fast: PGlite has one connection, and all other
    * queries wait. Inside `work` use only `tx`; other methods of this database throw.
    */
-  transaction<T>(work: (tx: Sql) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Resolves once messages can arrive. On PostgreSQL all channels share one connection, which reconnects until `close`. */
   listen(channel: string, listener: Listener): Promise<() => Promise<void>>;
   ping(): Promise<void>;

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isConflict } from './failures.ts';
-import type { Row, Sql } from './sql.ts';
+import type { QueryOptions, Row, Sql, Transaction } from './sql.ts';
 
 const maxRetries = 3;
 
@@ -60,21 +60,36 @@ export class TransactionScope {
    * @param run executes one statement
    * @param options.isPipelined `run` keeps the order of its calls, also without waiting. Otherwise one statement is sent at a
    * time
+   * @param options.onFinish called when `work` has sent its last statements with `finish`
    */
   async run<T>(
     run: Sql['query'],
-    work: (tx: Sql) => Promise<T>,
-    { isPipelined }: { isPipelined: boolean },
+    work: (tx: Transaction) => Promise<T>,
+    { isPipelined, onFinish }: { isPipelined: boolean; onFinish?: () => void },
   ): Promise<T> {
     // Code that `work` started without awaiting it keeps this store. It can use the database again after the transaction.
     const store = { isOpen: true };
+    let isFinished = false;
     let last: Promise<unknown> = Promise.resolve();
-    const tx: Sql = {
-      query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
-        if (!store.isOpen) return Promise.reject(new Error('This transaction has ended.'));
-        const result = isPipelined ? run<R>(text, params) : last.then(() => run<R>(text, params));
+    const tx: Transaction = {
+      query<R extends Row>(
+        text: string,
+        params?: readonly unknown[],
+        options?: QueryOptions,
+      ): Promise<R[]> {
+        if (!store.isOpen || isFinished) {
+          return Promise.reject(new Error('This transaction has ended.'));
+        }
+        const send = () => run<R>(text, params, options);
+        const result = isPipelined ? send() : last.then(send);
         const settled = result.then(ignore, ignore);
         last = isPipelined ? Promise.all([last, settled]) : settled;
+        return result;
+      },
+      finish(statements) {
+        const result = statements();
+        isFinished = true;
+        onFinish?.();
         return result;
       },
     };

@@ -2,9 +2,9 @@ import type { Database } from './sql.ts';
 
 /**
  * The embedded database has no autovacuum: without this, the space of deleted rows would never be used again, and the
- * planner would have no statistics. Takes the tables that PostgreSQL's own autovacuum would take by its defaults, and those
- * that have grown by a fifth: a stop loses the counts of changed rows. Each is one statement, a second for a million rows,
- * for which all other queries wait.
+ * planner would have no statistics. Vacuums the tables that PostgreSQL's autovacuum would select by its defaults, and those
+ * that have grown by a fifth, because a restart loses the counts of changed rows. Each table is one statement, which blocks
+ * all other queries: for a second with a million rows.
  *
  * @returns the names of the tables
  */

@@ -56,7 +56,7 @@ async function readDatabase(
   const opened = isPostgres ? 'PostgreSQL answers.' : 'The embedded database opens.';
   const findings = [inOrder('database', opened)];
   if (isPostgres) findings.push(...checkClock({ of: 'PostgreSQL', theirs, before, after }));
-  const { pending, applied, problem } = await inspectMigrations(tx);
+  const { pending, applied, problem, isNewer } = await inspectMigrations(tx);
   if (problem !== null) {
     const advice = 'Start the version that made this database, or restore a backup of it.';
     return [...findings, error('migrations', 'migrations-unknown', { message: problem, advice })];
@@ -64,10 +64,19 @@ async function readDatabase(
   if (pending.length > 0) {
     return [...findings, describePending(pending, applied)];
   }
-  findings.push(inOrder('migrations', `All ${applied} migrations are applied.`));
+  findings.push(
+    isNewer ? describeNewer() : inOrder('migrations', `All ${applied} migrations are applied.`),
+  );
   findings.push(...judgeAccounts(await readAccountStates(tx)));
   findings.push(...(await checkLipsyncs(tx, { timing, now: now() })));
   return findings;
+}
+
+function describeNewer(): Finding {
+  return warning('migrations', 'migrations-newer', {
+    message: 'A newer version made the tables. This one can work with them.',
+    advice: 'Start the newer version again when it is mended: only the version before it can wait.',
+  });
 }
 
 function describePending(pending: readonly string[], applied: number): Finding {

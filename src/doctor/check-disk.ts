@@ -8,20 +8,17 @@ const minFreeBytes = 200e6;
 /** The sandbox keeps up to 3 GB of videos, and the embedded database grows with history. */
 const enoughFreeBytes = 2e9;
 
-export type DiskSpace = (folder: string) => Promise<{ freeBytes: number }>;
+export type DiskSpace = (folder: string) => Promise<{ freeBytes: number; isWritable: boolean }>;
 
 export const readDiskSpace: DiskSpace = async (folder) => {
   const { bavail, bsize } = await statfs(folder);
-  return { freeBytes: bavail * bsize };
+  return { freeBytes: bavail * bsize, isWritable: await isAllowed(folder, constants.W_OK) };
 };
 
 /** The space and the permissions of DATA_DIR, or of its nearest parent while the folder does not exist. */
 export async function checkDisk(dataDir: string, readSpace: DiskSpace): Promise<Finding[]> {
   const folder = await findExisting(dataDir);
-  const isWritable = await access(folder, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
+  const { freeBytes, isWritable } = await readSpace(folder);
   if (!isWritable) {
     return [
       error('disk', 'data-dir-not-writable', {
@@ -30,7 +27,6 @@ export async function checkDisk(dataDir: string, readSpace: DiskSpace): Promise<
       }),
     ];
   }
-  const { freeBytes } = await readSpace(folder);
   const free = `${(freeBytes / 1e9).toFixed(1)} GB are free for DATA_DIR.`;
   if (freeBytes >= enoughFreeBytes) return [inOrder('disk', free)];
   const report = freeBytes < minFreeBytes ? error : warning;
@@ -43,9 +39,13 @@ export async function checkDisk(dataDir: string, readSpace: DiskSpace): Promise<
 }
 
 async function findExisting(path: string): Promise<string> {
-  const exists = await access(path).then(
+  const exists = await isAllowed(path, constants.F_OK);
+  return exists || dirname(path) === path ? path : findExisting(dirname(path));
+}
+
+function isAllowed(path: string, mode: number): Promise<boolean> {
+  return access(path, mode).then(
     () => true,
     () => false,
   );
-  return exists || dirname(path) === path ? path : findExisting(dirname(path));
 }

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import type { Sql } from '../database/connect.ts';
 import { findStuck, type StuckLipsyncs } from '../domains/lipsyncs/store/stuck.ts';
 import { encodeId } from '../graphql/ids.ts';
-import { type Finding, formatAge, inOrder, warning } from './finding.ts';
+import { type Finding, formatAge, inOrder, type Problem, warning } from './finding.ts';
 
 /** Jobs take minutes. Whether a queue of an hour is a problem, the operator decides. */
 export const maxWaitingMs = 3_600_000;
@@ -17,7 +17,7 @@ export async function checkLipsyncs(
   const before = (ms: number) => new Date(now.getTime() - ms);
   const stuck = await findStuck(sql, {
     waiting: before(maxWaitingMs),
-    // The search ends at the third poll after its time, and a job at the poll after its time.
+    // The search for a job ends at the third poll after its time limit, a job at the first poll after its own.
     unknown: before(maxUnknownMs + 4 * pollIntervalMs),
     running: before(maxJobMs + 2 * pollIntervalMs),
   });
@@ -25,7 +25,7 @@ export async function checkLipsyncs(
   return stuck.map((each) => describeStuck(each, now));
 }
 
-const advice: Record<StuckLipsyncs['stage'], { problem: string; what: string; advice: string }> = {
+const advice: Record<StuckLipsyncs['stage'], { problem: Problem; what: string; advice: string }> = {
   WAITING: {
     problem: 'lipsyncs-waiting',
     what: 'waiting for more than an hour',

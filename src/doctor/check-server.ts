@@ -25,7 +25,7 @@ export async function checkServer(
   }
   if (answer.status === 503) {
     const finding = error('server', 'server-not-ready', {
-      message: 'A server runs and is not ready: its database is away, or it is stopping.',
+      message: 'A server runs and is not ready: its database is unavailable, or it is stopping.',
       advice: 'Check the database. The log says `not ready` with the reason.',
     });
     return { findings: [finding], isRunning: true };

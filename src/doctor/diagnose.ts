@@ -65,7 +65,7 @@ function tryToReadConfig(
   }
 }
 
-/** The process that has the embedded database open can be asked as any client asks. */
+/** While a server has the embedded database open, the server is queried as a client queries it. */
 async function askServer(
   config: Config,
   { tokenFile, isRunning }: { tokenFile: string | null; isRunning: boolean },

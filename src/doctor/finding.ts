@@ -1,4 +1,4 @@
-/** From the least to the most severe. `skipped`: could not be examined, for a reason that is no fault. */
+/** From the least to the most severe. `skipped`: could not be examined, for a reason that is not a fault. */
 export type Severity = 'ok' | 'skipped' | 'warning' | 'error';
 
 export type Area =
@@ -14,14 +14,50 @@ export type Area =
   | 'lipsyncs'
   | 'probe';
 
+/** What can be wrong. The names are permanent: docs/operations.md lists them for scripts. */
+export const problems = [
+  'configuration-invalid',
+  'data-dir-not-writable',
+  'disk-low',
+  'database-unreachable',
+  'database-damaged',
+  'data-dir-in-use',
+  'migrations-pending',
+  'migrations-unknown',
+  'migrations-newer',
+  'server-not-ready',
+  'port-taken',
+  'public-url-loopback',
+  'public-url-unreachable',
+  'public-url-redirects',
+  'public-url-unknown-host',
+  'public-url-elsewhere',
+  'upstream-unreachable',
+  'upstream-token-rejected',
+  'upstream-subscription-expired',
+  'upstream-failing',
+  'no-accounts',
+  'account-pending-error',
+  'account-without-credits',
+  'account-paused',
+  'clock-skew',
+  'lipsyncs-waiting',
+  'lipsyncs-outcome-unknown',
+  'lipsyncs-running-long',
+  'sandbox-status-differs',
+  'sandbox-shape-differs',
+] as const;
+
+export type Problem = (typeof problems)[number];
+
 export type Finding = {
   area: Area;
   severity: Severity;
-  /** Permanent, in kebab case, for scripts: `database-unreachable`. Null for what is in order. */
-  problem: string | null;
-  /** Holds no secret, no e-mail address and no value of a variable. */
+  /** Null if nothing is wrong. */
+  problem: Problem | null;
+  /** Contains no secret, no e-mail address and no value of a variable. */
   message: string;
-  /** What the operator can do. Null for what is in order. */
+  /** What the operator can do. Null if nothing is wrong. */
   advice: string | null;
 };
 
@@ -33,11 +69,11 @@ export function skipped(area: Area, message: string, advice: string | null = nul
   return { area, severity: 'skipped', problem: null, message, advice };
 }
 
-export function warning(area: Area, problem: string, text: Text): Finding {
+export function warning(area: Area, problem: Problem, text: Text): Finding {
   return { area, severity: 'warning', problem, ...text };
 }
 
-export function error(area: Area, problem: string, text: Text): Finding {
+export function error(area: Area, problem: Problem, text: Text): Finding {
   return { area, severity: 'error', problem, ...text };
 }
 

@@ -1,4 +1,4 @@
-/** What an address answered, or the reason why nothing did. */
+/** The response of an address, or the reason why there is none. */
 export type HttpAnswer =
   | { kind: 'answered'; status: number; headers: Headers; text: string; before: Date; after: Date }
   | { kind: 'failed'; reason: string };

@@ -9,8 +9,8 @@ import { answerQuestions } from './questions.ts';
 import { compareShapes, type ShapeDifference, shapeOf } from './shapes.ts';
 
 /**
- * Reads each GET endpoint of the upstream and of a fresh sandbox, and reports where the shapes of the answers differ, and
- * what the upstream's documents leave open and reads can answer. Sends no other request than GET.
+ * Reads each GET endpoint of the upstream and of a fresh sandbox, and reports where the shapes of their responses differ.
+ * Also answers, as far as reads can, the questions that the upstream's documents leave open. Sends only GET requests.
  */
 export async function probe(upstream: Config['upstream']): Promise<Finding[]> {
   const { token, baseUrl, timeoutMs } = upstream;

@@ -2,9 +2,9 @@ import { type Finding, inOrder } from './finding.ts';
 import { type Answer, type Answers, isObject, itemsOf } from './probe-reads.ts';
 import { shapeOf } from './shapes.ts';
 
-/** What the upstream's documents leave open and its answers tell. No e-mail address, id or URL is repeated. */
+/** Questions that the upstream's documents leave open, answered from its responses. No e-mail address, id or URL is repeated. */
 export function answerQuestions(answers: Answers): Finding[] {
-  const told = [
+  const answered = [
     ['The body of 404', describeError(answers['GET /videos/{id} of an unknown video'])],
     ['A percent-encoded id', describeError(answers['GET /videos/{id} percent-encoded'])],
     ['A missing email', describeError(answers['GET /features/ without email'])],
@@ -13,11 +13,13 @@ export function answerQuestions(answers: Answers): Finding[] {
     ['lip_sync', describeField(answers['GET /videos/'], 'lip_sync')],
     ['replyRef in the list', describeField(answers['GET /videos/'], 'replyRef')],
     ['The order of the list', describeOrder(answers['GET /videos/'])],
-    ['596 on GET /features/', describe596(answers['GET /features/'])],
+    ['596 outside of lip-syncs', describe596(answers)],
   ] as const;
-  const findings = told.map(([question, answer]) => inOrder('probe', `${question}: ${answer}.`));
+  const findings = answered.map(([question, answer]) =>
+    inOrder('probe', `${question}: ${answer}.`),
+  );
   const open =
-    'Reads cannot tell the statuses of DELETE, the body and the retries of callbacks, cost_credits in the answer of a lip-sync, and a lip-sync without text and sound.';
+    'Reads do not show the statuses of DELETE, the body and the retries of callbacks, cost_credits in the answer of a lip-sync, and a lip-sync without text and sound.';
   return [...findings, inOrder('probe', open)];
 }
 
@@ -31,8 +33,10 @@ function describeError(answer: Answer | undefined): string {
   return `HTTP ${status} with ${Object.keys(body).map(redact).join(', ') || 'no field'}${text}`;
 }
 
-function describe596(answer: Answer | undefined): string {
-  return answer?.status === 596 ? describeError(answer) : notSeen;
+/** A pending account can answer any read with it. */
+function describe596(answers: Answers): string {
+  const found = Object.entries(answers).find(([, answer]) => answer?.status === 596);
+  return found === undefined ? notSeen : `${found[0]}, ${describeError(found[1])}`;
 }
 
 function describeVoices(answer: Answer | undefined): string {

@@ -37,7 +37,7 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? 'list' : typeof value;
 }
 
-/** What is below an absent or added path is not listed again. An empty list shows nothing of its items. */
+/** Paths below an absent or added path are not listed again. An empty list says nothing about its items. */
 export function compareShapes(real: Shape, expected: Shape): ShapeDifference[] {
   const paths = [...new Set([...real.keys(), ...expected.keys()])].toSorted();
   const isInBoth = (path: string) => real.has(path) && expected.has(path);

@@ -2,11 +2,11 @@ import SchemaBuilder from '@pothos/core';
 import DataloaderPlugin from '@pothos/plugin-dataloader';
 import DirectivesPlugin from '@pothos/plugin-directives';
 import ErrorsPlugin from '@pothos/plugin-errors';
-import FederationPlugin from '@pothos/plugin-federation';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import { accessFailure, isAdmitted, nodeAccessFailure } from './access.ts';
 import type { Caller, Context, Scope } from './context.ts';
+import { federationPlugin } from './federation.ts';
 import { decodeId, encodeId } from './ids.ts';
 import { type ListSize, upstreamCallCost } from './prices.ts';
 
@@ -50,7 +50,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     RelayPlugin,
     DataloaderPlugin,
     DirectivesPlugin,
-    FederationPlugin,
+    federationPlugin,
   ],
   defaultFieldNullability: false,
   errors: { directResult: true },

@@ -1,7 +1,7 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Context } from './context.ts';
 
-/** What the `Query` fields of one operation have declared of their answers, by their response keys. */
+/** What the `Query` fields of one operation have declared about their answers, by their response keys. */
 export type AnswerHints = {
   /** Seconds that caches outside may keep the answer. */
   maxAges: Map<string, number>;
@@ -32,7 +32,7 @@ export function setCacheHint(
 }
 
 /**
- * Declares that the answer of this `Query` field depends on its arguments, on the scopes of the caller and on kept lists of
+ * Declares that the answer of this `Query` field depends on its arguments, on the scopes of the caller and on cached lists of
  * the upstream alone. Call it only once the field has succeeded.
  */
 export function setShared(context: Context, { path }: GraphQLResolveInfo): void {

@@ -1,4 +1,5 @@
 import type { Log } from '../log.ts';
+import type { Origin, TraceContext } from '../tracing/tracer.ts';
 
 export const scopes = [
   'lipsync:read',
@@ -35,9 +36,19 @@ export type Context = {
   caller: Caller;
   services: Services;
   requestId: string;
+  /** The trace of the caller, if it sent one. */
+  trace: TraceContext | null;
   /** Aborts when the client disconnects, so that its reads are cancelled. */
   signal: AbortSignal;
   log: Log;
   /** The `Last-Event-ID` header of a reconnecting EventSource; null on other transports. */
   lastEventId: string | null;
 };
+
+/** An input, with the request for the rows that it creates. */
+export function withOrigin<T extends object>(
+  { requestId, trace }: Pick<Context, 'requestId' | 'trace'>,
+  input: T,
+): T & { origin: Origin } {
+  return { ...input, origin: { requestId, traceparent: trace?.traceparent ?? null } };
+}

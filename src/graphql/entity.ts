@@ -1,7 +1,8 @@
 import type { ObjectRef } from '@pothos/core';
 import { type NodeRule, nodeAccessFailure, setNodeRule } from './access.ts';
-import { builder } from './builder.ts';
+import type { builder } from './builder.ts';
 import type { Context } from './context.ts';
+import { setEntity } from './federation.ts';
 import { keyOf } from './ids.ts';
 
 type BuilderTypes = typeof builder.$inferSchemaTypes;
@@ -18,14 +19,11 @@ type Loadable<T extends object> = ObjectRef<BuilderTypes, unknown, T> & {
  */
 export function defineEntity<T extends object>(ref: Loadable<T>, rule: NodeRule): void {
   setNodeRule(ref.name, rule);
-  builder.asEntity(ref, {
-    key: builder.selection<{ id: string }>('id'),
-    resolveReference: async ({ id }, context) => {
-      const failure = nodeAccessFailure(ref.name, context.caller);
-      if (failure !== null) throw failure;
-      // The type `_Any` of a reference is not validated: `id` can be any JSON value.
-      const key = typeof id === 'string' ? keyOf(ref.name, id) : null;
-      return key === null ? null : ref.getDataloader(context).load(key);
-    },
+  setEntity(ref.name, async ({ id }, context) => {
+    const failure = nodeAccessFailure(ref.name, context.caller);
+    if (failure !== null) throw failure;
+    // The type `_Any` of a reference is not validated: `id` can be any JSON value.
+    const key = typeof id === 'string' ? keyOf(ref.name, id) : null;
+    return key === null ? null : ref.getDataloader(context).load(key);
   });
 }

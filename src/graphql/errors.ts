@@ -98,7 +98,7 @@ const issueCodeDescriptions: Record<InputIssueCode, string> = {
   INVALID_CHARACTER: 'The text contains a character that is not allowed.',
   INVALID_CURSOR: 'The cursor does not belong to this list.',
   DUPLICATE: 'The value must be unique, and another item has it too.',
-  NOT_COMBINABLE: 'The value does not go with the other values of the request.',
+  NOT_COMBINABLE: 'The value cannot be combined with the other values of the request.',
   UNKNOWN_ID: 'No such object exists for the caller.',
   WRONG_KIND: 'The file or the upload is of another kind than required.',
   WRONG_STATUS: 'The object cannot be used in its current status.',
@@ -106,7 +106,7 @@ const issueCodeDescriptions: Record<InputIssueCode, string> = {
   NOT_ALLOWED: 'This server must not use the address.',
   NOT_SUPPORTED: 'The value, or the form of the file, is not supported.',
   INCOMPLETE: 'The file did not arrive completely.',
-  UNREACHABLE: 'The server of a URL did not give the file.',
+  UNREACHABLE: 'The server of a URL did not deliver the file.',
   REJECTED: 'The video service rejected the value.',
   INVALID: 'The value breaks another rule.',
 };

@@ -1,18 +1,19 @@
-import { printSubgraphSchema } from '@apollo/subgraph';
+import { EntityType, entitiesField, serviceField } from '@apollo/subgraph/dist/types.js';
 import {
   type DefinitionNode,
   type DocumentNode,
-  defaultFieldResolver,
   type FieldDefinitionNode,
   type GraphQLField,
   type GraphQLFieldResolver,
   GraphQLInputObjectType,
-  type GraphQLObjectType,
+  GraphQLList,
+  GraphQLNonNull,
+  GraphQLObjectType,
   GraphQLSchema,
-  getNamedType,
+  GraphQLUnionType,
   isObjectType,
-  isUnionType,
   Kind,
+  lexicographicSortSchema,
   type NameNode,
   type ObjectTypeDefinitionNode,
   parse,
@@ -20,6 +21,7 @@ import {
   visit,
 } from 'graphql';
 import { builder } from './builder.ts';
+import { isEntity } from './federation.ts';
 import { encodeId } from './ids.ts';
 
 /** The highest version that `@apollo/composition` and `@theguild/federation-composition` both support. */
@@ -72,44 +74,60 @@ const schemaDescription = `Creates lip-sync videos: the person in a video speaks
 
 An operation with documented failures returns a union. Its failures implement \`LipsyncError\`, so \`... on LipsyncError { code message }\` reads all of them, including those that later versions add.`;
 
-/**
- * The executable schema, and its SDL for a schema registry. Pothos's federation plugin cannot print `@oneOf`, and
- * `@apollo/composition` rejects it without a definition, so both are added after the build.
- */
-export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => string } {
-  const published = builder.toSubGraphSchema({ linkUrl: federation, federationDirectives });
-  let sdl: string | undefined;
-  // Printed lazily: it would take a tenth of the start time.
+/** The executable schema, and its SDL for a schema registry. */
+export function toSubgraph(): { schema: GraphQLSchema; printSdl: () => Promise<string> } {
+  const link = { url: federation, import: federationDirectives };
+  const built = builder.toSchema({
+    // Sorted below, with the fields for gateways.
+    sortSchema: false,
+    extensions: { directives: [{ name: 'link', args: link }] },
+  });
+  let sdl: Promise<string> | undefined;
   const printSdl = () => {
-    sdl ??= printWithOneOf(published);
+    sdl ??= printSubgraph(schema);
     return sdl;
   };
-  // A copy, since its description is set below.
-  const schema = new GraphQLSchema(published.toConfig());
+  const schema = lexicographicSortSchema(addGatewayFields(built, printSdl));
+  // Set after the build, because Apollo's library cannot print it.
   for (const name of oneOfInputs) {
     const input = schema.getType(name);
     if (!(input instanceof GraphQLInputObjectType))
       throw new Error(`The schema has no input ${name}.`);
     input.isOneOf = true;
   }
-  const { _service: service, _entities: entities } = schema.getQueryType()?.getFields() ?? {};
-  if (service === undefined || entities === undefined)
-    throw new Error('The schema has no _service or _entities field.');
-  // Only for the executable schema: a subgraph must not set the description of a supergraph.
   schema.description = schemaDescription;
-  service.resolve = () => ({ sdl: printSdl() });
   for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {
     encodeIdsAtOnce(type);
     Object.values(type.getFields()).forEach(unwrapLoaded);
   }
-  skipUnknownTypes(entities);
   return { schema, printSdl };
+}
+
+/** Adds `_service` and `_entities`, which only gateways use. */
+function addGatewayFields(built: GraphQLSchema, printSdl: () => Promise<string>): GraphQLSchema {
+  const config = built.toConfig();
+  const query = built.getQueryType()?.toConfig();
+  const types = config.types.filter(isObjectType).filter(isEntity);
+  if (query === undefined || types.length === 0) throw new Error('The schema has no entities.');
+  const union = new GraphQLUnionType({ ...EntityType.toConfig(), types });
+  const _entities = {
+    ...entitiesField,
+    type: new GraphQLNonNull(new GraphQLList(union)),
+    resolve: resolveKnownTypes(types),
+  };
+  const _service = { ...serviceField, resolve: async () => ({ sdl: await printSdl() }) };
+  const extended = new GraphQLObjectType({
+    ...query,
+    fields: { ...query.fields, _entities, _service },
+  });
+  const others = config.types.filter((type) => type !== built.getQueryType());
+  return new GraphQLSchema({ ...config, query: extended, types: [...others, extended] });
 }
 
 type NodeOptions = { id?: { resolve?: (source: unknown) => string } };
 
 /**
- * Encodes the ids of nodes without a promise, and once for each object: the same objects are kept between requests. The
+ * Encodes the ids of nodes without a promise, and once for each object: the same objects are cached between requests. The
  * resolvers of Pothos' relay plugin are async, which takes a third of the time of a list.
  */
 function encodeIdsAtOnce(type: GraphQLObjectType): void {
@@ -140,24 +158,34 @@ function unwrapLoaded(field: GraphQLField<unknown, unknown>): void {
 type Reference = { __typename?: unknown };
 
 /** Resolves a reference to an unknown type to null. Apollo's resolver would fail the whole list with an internal error. */
-function skipUnknownTypes(entities: GraphQLField<unknown, unknown>): void {
-  const { resolve = defaultFieldResolver } = entities;
-  const union = getNamedType(entities.type);
-  const names = new Set<unknown>(
-    isUnionType(union) ? union.getTypes().map(({ name }) => name) : [],
-  );
-  entities.resolve = (...[source, { representations }, context, info]) =>
-    (representations as Reference[]).map((reference) => {
+function resolveKnownTypes(
+  types: readonly GraphQLObjectType[],
+): GraphQLFieldResolver<unknown, unknown, { representations: Reference[] }> {
+  const names = new Set<unknown>(types.map(({ name }) => name));
+  return (...[source, { representations }, context, info]) =>
+    representations.map((reference) => {
       if (!names.has(reference.__typename)) return null;
-      const found: unknown = resolve(source, { representations: [reference] }, context, info);
+      const found: unknown = entitiesField.resolve?.(
+        source,
+        { representations: [reference] },
+        context,
+        info,
+      );
       return Array.isArray(found) ? found[0] : null;
     });
 }
 
-function printWithOneOf(schema: GraphQLSchema): string {
+/**
+ * Apollo's library is imported only here: loading it and printing the schema take a tenth of the startup time. It cannot
+ * print `@oneOf`, and `@apollo/composition` rejects the directive without a definition, so both are added.
+ */
+async function printSubgraph(schema: GraphQLSchema): Promise<string> {
+  const { printSubgraphSchema } = await import('@apollo/subgraph');
+  // A subgraph must not set the description of a supergraph.
+  const published = new GraphQLSchema({ ...schema.toConfig(), description: null });
   const printed = oneOfInputs.reduce(
     (text, name) => text.replace(`input ${name} {`, `input ${name} @oneOf {`),
-    printSubgraphSchema(schema),
+    printSubgraphSchema(published),
   );
   return `${print(sort(parse(`${printed}\n${definitions}`)))}\n`;
 }

@@ -6,8 +6,7 @@ export type Timer = (callback: () => void, ms: number) => void;
 export const logWindowMs = 60_000;
 
 /**
- * Messages are fixed texts, so there are about a hundred kinds. Should texts of another kind get in, they share one
- * limit from here on.
+ * Messages are fixed texts, so there are about a hundred kinds. Above this number, all other messages share one limit.
  */
 const maxKinds = 500;
 

@@ -29,13 +29,22 @@ export type OperationType = 'query' | 'mutation' | 'subscription' | 'unknown';
 type UpstreamLabels = { endpoint: string; status: string };
 
 /**
- * What the parts of the program report to `/metrics`. They do not know the library behind it. Both functions are synchronous,
+ * What the parts of the program report to `/metrics`. They do not know the library behind it. All functions are synchronous,
  * never throw, and cost about as much as writing to a map.
  */
 export type Meter = {
   count<N extends keyof Counters>(name: N, labels: Counters[N]): void;
   time<N extends keyof Durations>(name: N, labels: Durations[N], seconds: number): void;
+  /** Counts with these labels, which are looked up once. */
+  counter<N extends keyof Counters>(name: N, labels: Counters[N]): { add(): void };
+  /** Times with these labels, which are looked up once. */
+  timer<N extends keyof Durations>(name: N, labels: Durations[N]): { add(seconds: number): void };
 };
 
 /** Measures nothing. */
-export const noMeter: Meter = { count: () => undefined, time: () => undefined };
+export const noMeter: Meter = {
+  count: () => undefined,
+  time: () => undefined,
+  counter: () => ({ add: () => undefined }),
+  timer: () => ({ add: () => undefined }),
+};

@@ -17,15 +17,18 @@ export type HostResolverOptions = {
 const queryOptions = { timeout: 2_000, tries: 3 };
 
 /**
- * How long the second address family is waited for once the first has an answer. A DNS server that ignores AAAA queries would
- * otherwise use up the time of the request.
+ * How long the second address family is waited for once the first has an answer. A DNS server that ignores AAAA queries
+ * would otherwise use up the time of the request.
  */
 const secondFamilyMs = 1_000;
 
 /** Addresses of one family that are tried. More of them would make one attempt a flood of connections. */
 const maxAddresses = 4;
 
-/** Of the four threads that `lookup` shares with all name resolutions and file accesses of the process. */
+/**
+ * Concurrent calls of `lookup`, each of which blocks one of the four threads that the process has for name resolution
+ * and file access.
+ */
 const maxSystemLookups = 2;
 
 const loopback: readonly LookupAddress[] = [
@@ -34,10 +37,11 @@ const loopback: readonly LookupAddress[] = [
 ];
 
 /**
- * Callers choose the names, and their DNS servers may never answer. `lookup` would then hold one of the four threads for 20
- * seconds and more, and four such names would stop every name resolution of the process. So these names are resolved by
- * c-ares, which needs no thread: without `/etc/hosts`, search domains and mDNS. A name that only the system's resolver knows
- * has to be one that the operator allowed. docs/decisions/0021-dns-of-callers.md has the differences.
+ * Callers choose the names, and their DNS servers may never answer. `lookup` would then hold one of the four threads
+ * for 20 seconds and more, and four such names would stop every name resolution of the process. So these names are
+ * resolved by c-ares, which needs no thread: without `/etc/hosts`, search domains and mDNS. A name that only the
+ * system's resolver knows has to be one that the operator allowed. docs/decisions/0021-dns-of-callers.md has the
+ * differences.
  */
 export function createHostResolver({ isAllowedName, servers }: HostResolverOptions): Resolve {
   const limit = pLimit(maxSystemLookups);

@@ -1,4 +1,5 @@
 import { OperationTypeNode } from 'graphql';
+import { chain } from '../graphql/execution/maybe-promise.ts';
 import type { Meter, OperationType } from '../metrics/meter.ts';
 import { isRejected, type Prepare } from './operation/prepare.ts';
 import { isRejectedResult } from './operation/request-error.ts';
@@ -24,17 +25,32 @@ export function measurePrepare(meter: Meter, prepare: Prepare): Prepare {
 
 /** A failure that is a member of a union is an answer, and no error. */
 export function measureRun(meter: Meter, run: Run): Run {
-  return async (operation, input) => {
+  const series = {
+    query: openSeries(meter, 'query'),
+    mutation: openSeries(meter, 'mutation'),
+    subscription: openSeries(meter, 'subscription'),
+  };
+  return (operation, input) => {
     const startedAt = performance.now();
-    const result = await run(operation, input);
-    const type = types[operation.operation.operation];
-    const hasErrors = 'errors' in result && result.errors !== undefined;
-    const answered = hasErrors ? 'errors' : 'ok';
-    meter.count('graphql_operations_total', {
-      type,
-      result: isRejectedResult(result) ? 'rejected' : answered,
+    return chain(run(operation, input), (result) => {
+      const { ok, errors, rejected, seconds } = series[operation.operation.operation];
+      const hasErrors = 'errors' in result && result.errors !== undefined;
+      if (!hasErrors) ok.add();
+      else if (isRejectedResult(result)) rejected.add();
+      else errors.add();
+      seconds.add((performance.now() - startedAt) / 1_000);
+      return result;
     });
-    meter.time('graphql_operation_seconds', { type }, (performance.now() - startedAt) / 1_000);
-    return result;
+  };
+}
+
+function openSeries(meter: Meter, type: OperationType) {
+  const counterOf = (result: 'ok' | 'errors' | 'rejected') =>
+    meter.counter('graphql_operations_total', { type, result });
+  return {
+    ok: counterOf('ok'),
+    errors: counterOf('errors'),
+    rejected: counterOf('rejected'),
+    seconds: meter.timer('graphql_operation_seconds', { type }),
   };
 }

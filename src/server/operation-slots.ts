@@ -54,7 +54,7 @@ export class OperationSlots {
 
 function releaseOnClose(response: ServerResponse, release: () => void): void {
   if (response.closed) release();
-  else response.once('close', release);
+  else response.on('close', release);
 }
 
 /**

@@ -1,11 +1,10 @@
 import type { z } from 'zod';
 import { type Failure, UpstreamUnavailableError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { type Meter, noMeter } from '../metrics/meter.ts';
 import { CoalescedReads } from './coalesced-reads.ts';
 import { Connection } from './connection.ts';
 import { errorTextOf, failureOfStatus, markNotRetryable } from './errors.ts';
-import { type HttpResponse, type NoResponse, networkErrorCode } from './exchange.ts';
+import { measureRequest, type Reporting } from './measure.ts';
 import { pathForLog, type Query, queryText } from './path.ts';
 import {
   isSuccess,
@@ -19,15 +18,12 @@ import { toUploadBody } from './upload-body.ts';
 
 const defaultRetryBaseMs = 250;
 
-export type UpstreamOptions = {
+export type UpstreamOptions = Reporting & {
   /** Such as `https://api.useapi.net/v2/pixverse`. */
   baseUrl: string;
   token: string;
   /** For each attempt of a read or write: from its start to the last byte. For uploads: between two transfers of bytes. */
   timeoutMs: number;
-  log: Log;
-  /** Default: nothing is measured. */
-  meter?: Meter | undefined;
   /** Bound of the first wait before a read is retried; it doubles each time. Default 250 ms. */
   retryBaseMs?: number;
 };
@@ -114,7 +110,7 @@ export class Upstream {
   /** Sends a write once. Gives the response's JSON, or undefined: a 204 and other responses without JSON are valid. */
   async write(request: WriteRequest): Promise<unknown> {
     const { method, path, json } = request;
-    const outcome = await this.#measure({ method, path }, () =>
+    const outcome = await measureRequest(this.#options, { method, path }, () =>
       this.#connection.sendOverNewConnection(
         { method, path, ...jsonBody(json) },
         { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
@@ -138,7 +134,7 @@ export class Upstream {
 
   /** Sends a POST at most once, also when its caller leaves, and reports what is known of its outcome. Doesn't throw. */
   async postOnce(path: string, json: object): Promise<PostOutcome> {
-    const outcome = await this.#measure({ method: 'POST', path }, () =>
+    const outcome = await measureRequest(this.#options, { method: 'POST', path }, () =>
       this.#connection.sendOverNewConnection(
         { method: 'POST', path, ...jsonBody(json) },
         { timeoutMs: this.#options.timeoutMs, measure: 'whole' },
@@ -171,7 +167,7 @@ export class Upstream {
       sourceFailure = { error };
     });
     const path = request.path + queryText(request.query);
-    const outcome = await this.#measure({ method: 'POST', path }, () =>
+    const outcome = await measureRequest(this.#options, { method: 'POST', path }, () =>
       this.#connection
         .sendOverNewConnection(
           { method: 'POST', path, body, headers: bodyHeaders(request) },
@@ -197,7 +193,7 @@ export class Upstream {
   }
 
   async #get(path: string, signal: AbortSignal): Promise<unknown> {
-    const outcome = await this.#measure({ method: 'GET', path }, () =>
+    const outcome = await measureRequest(this.#options, { method: 'GET', path }, () =>
       this.#connection.sendOverPool(
         { method: 'GET', path },
         { timeoutMs: this.#options.timeoutMs, measure: 'whole', signal },
@@ -218,47 +214,6 @@ export class Upstream {
       'upstream response has an unexpected shape',
     );
     throw new UpstreamUnavailableError('INVALID_ANSWER');
-  }
-
-  async #measure(
-    request: { method: string; path: string },
-    send: () => Promise<HttpResponse | NoResponse>,
-  ): Promise<HttpResponse | NoResponse> {
-    const { meter = noMeter } = this.#options;
-    const startedAt = performance.now();
-    const outcome = await send();
-    const labels = {
-      endpoint: `${request.method} ${pathForLog(request.path)}`,
-      status: outcome.kind === 'no-response' ? outcome.reason : String(outcome.status),
-    };
-    meter.count('upstream_requests_total', labels);
-    meter.time('upstream_requests_seconds', labels, (performance.now() - startedAt) / 1_000);
-    this.#logOutcome(request, outcome);
-    return outcome;
-  }
-
-  /**
-   * Logs details that callers must not see; nothing about a 2xx. Not the response's text: it can repeat the request, with
-   * the text to speak, a password or an e-mail address.
-   */
-  #logOutcome(
-    { method, path }: { method: string; path: string },
-    outcome: HttpResponse | NoResponse,
-  ): void {
-    const request = `${method} ${pathForLog(path)}`;
-    if (outcome.kind === 'no-response') {
-      const { reason, isSent, cause } = outcome;
-      this.log.debug(
-        { request, reason, isSent, code: networkErrorCode(cause) },
-        'no response from upstream',
-      );
-    } else if (!isSuccess(outcome.status)) {
-      const { status, text } = outcome;
-      this.log.debug(
-        { request, status, characters: text.length },
-        'upstream responded with a failure',
-      );
-    }
   }
 }
 

@@ -4,7 +4,7 @@ type Flight<T> = { result: Promise<T>; callers: number; controller: AbortControl
 export type Work<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
- * Coalesces equal reads: all callers with the same key at the same time share one piece of work. Nothing is kept once the
+ * Coalesces equal reads: all callers with the same key at the same time share one piece of work. Nothing is cached once the
  * work has settled; `FreshReads` keeps results.
  */
 export class CoalescedReads<T> {
@@ -12,7 +12,7 @@ export class CoalescedReads<T> {
   readonly #controllers = new Set<AbortController>();
   #endReason: unknown;
 
-  /** A caller whose signal aborts gets its reason at once; the work goes on for the others and is aborted with the last. */
+  /** A caller whose signal aborts gets its reason at once; the work continues for the others and is aborted with the last. */
   async read(key: string, work: Work<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.#endReason !== undefined) {

@@ -3,21 +3,21 @@ import { noteSource, ReadSources } from './read-sources.ts';
 
 type Made<T> = { value: T; sources: ReadSources };
 
-/** Results made from kept answers, such as a page merged from several lists. Each is used for as long as they are current. */
+/** Results made from cached answers, such as a page merged from several lists. Each is used for as long as they are current. */
 export class DerivedReads<T> {
-  readonly #maxKept: number;
-  readonly #kept = new Map<string, Made<T>>();
+  readonly #maxCached: number;
+  readonly #cached = new Map<string, Made<T>>();
   readonly #reads = new CoalescedReads<Made<T>>();
 
-  constructor({ maxKept }: { maxKept: number }) {
-    this.#maxKept = maxKept;
+  constructor({ maxCached }: { maxCached: number }) {
+    this.#maxCached = maxCached;
   }
 
   async read(key: string, make: Work<T>, signal?: AbortSignal): Promise<T> {
-    const kept = this.#kept.get(key);
+    const cached = this.#cached.get(key);
     const { value, sources } =
-      kept?.sources.isCurrent() === true
-        ? kept
+      cached?.sources.isCurrent() === true
+        ? cached
         : await this.#reads.read(key, (shared) => this.#make(key, make, shared), signal);
     noteSource(sources);
     return value;
@@ -31,11 +31,11 @@ export class DerivedReads<T> {
   async #make(key: string, make: Work<T>, signal: AbortSignal): Promise<Made<T>> {
     const sources = new ReadSources();
     const made = { value: await sources.collect(() => make(signal)), sources };
-    this.#kept.delete(key);
+    this.#cached.delete(key);
     if (!sources.isCurrent()) return made;
-    this.#kept.set(key, made);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > this.#maxKept && oldest !== undefined) this.#kept.delete(oldest);
+    this.#cached.set(key, made);
+    const [oldest] = this.#cached.keys();
+    if (this.#cached.size > this.#maxCached && oldest !== undefined) this.#cached.delete(oldest);
     return made;
   }
 }

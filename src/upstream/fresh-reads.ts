@@ -1,22 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CoalescedReads, type Work } from './coalesced-reads.ts';
-import { noteSource, noteUnkeptSource, type ReadSource, withoutSources } from './read-sources.ts';
+import { noteSource, noteUncachedSource, type ReadSource, withoutSources } from './read-sources.ts';
 
 export type FreshReadsOptions<T> = {
-  /** How old an answer may be when it is served, from the start of its request. 0 = nothing is kept. */
+  /** How old an answer may be when it is served, from the start of its request. 0 = nothing is cached. */
   freshMs: number;
   now: () => Date;
   /** The least recently used answers beyond this number are dropped. */
-  maxKept: number;
-  /** False for an answer that must not be served again. Default: every answer is kept. */
-  isKept?: (value: T) => boolean;
-  /** Called when an answer that was kept is replaced by a different one, or dropped. */
+  maxCached: number;
+  /** False for an answer that must not be served again. Default: every answer is cached. */
+  isCacheable?: (value: T) => boolean;
+  /** Called when an answer that was cached is replaced by a different one, or dropped. */
   onChange?: () => void;
   /** An error of a refresh in the background, which no caller gets. */
   onRefreshError?: (error: unknown) => void;
 };
 
-type Kept<T> = ReadSource & { value: T; requestedAt: number; work: Work<T> };
+type Cached<T> = ReadSource & { value: T; requestedAt: number; work: Work<T> };
 type FailedRead = { error: unknown; at: number };
 
 /**
@@ -28,11 +28,11 @@ const sharedFailureMs = 200;
 /**
  * Reads that keep their answers. An answer younger than `freshMs` is served without a call; once it is half as old as that,
  * a read also refreshes it in the background, so that under steady load no caller waits. An older answer is never served.
- * Concurrent reads share one call. Failures are not kept, and a failed refresh leaves the kept answer.
+ * Concurrent reads share one call. Failures are not cached, and a failed refresh leaves the cached answer.
  */
 export class FreshReads<T> {
   readonly #options: FreshReadsOptions<T>;
-  readonly #kept = new Map<string, Kept<T>>();
+  readonly #cached = new Map<string, Cached<T>>();
   readonly #failed = new Map<string, FailedRead>();
   readonly #reads = new CoalescedReads<T>();
   #drops = 0;
@@ -43,13 +43,13 @@ export class FreshReads<T> {
 
   async read(key: string, work: Work<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
-    const kept = this.#kept.get(key);
-    if (kept?.isCurrent() === true) {
+    const cached = this.#cached.get(key);
+    if (cached?.isCurrent() === true) {
       // Moved to the end: the first entry of the map is the least recently used one.
-      this.#kept.delete(key);
-      this.#kept.set(key, kept);
-      noteSource(kept);
-      return kept.value;
+      this.#cached.delete(key);
+      this.#cached.set(key, cached);
+      noteSource(cached);
+      return cached.value;
     }
     const ask = (shared: AbortSignal) => this.#ask(key, work, shared);
     return this.#noted(key, async () => {
@@ -59,7 +59,7 @@ export class FreshReads<T> {
     });
   }
 
-  /** Asks now, also if an answer is fresh, and keeps the new one. Never shares a call that began before. */
+  /** Calls the upstream even if an answer is fresh, and keeps the new answer. Never shares a call that began before. */
   async readNew(key: string, work: Work<T>, signal?: AbortSignal): Promise<T> {
     const ask = (shared: AbortSignal) => this.#ask(key, work, shared);
     return this.#noted(key, () => this.#reads.readFresh(key, ask, signal));
@@ -67,19 +67,19 @@ export class FreshReads<T> {
 
   /** Visits the fresh answers, from the latest to the earliest requested. `visit` returns whether it used the answer. */
   visitFresh(visit: (value: T) => boolean): void {
-    const latestFirst = [...this.#kept.values()].sort((a, b) => b.requestedAt - a.requestedAt);
-    for (const kept of latestFirst) {
-      if (this.#isFresh(kept) && visit(kept.value) && kept.isCurrent()) noteSource(kept);
+    const latestFirst = [...this.#cached.values()].sort((a, b) => b.requestedAt - a.requestedAt);
+    for (const cached of latestFirst) {
+      if (this.#isFresh(cached) && visit(cached.value) && cached.isCurrent()) noteSource(cached);
     }
   }
 
-  /** The kept answer of any age. One that is due is refreshed in the background. */
-  findKept(key: string): T | undefined {
-    const kept = this.#kept.get(key);
-    if (kept === undefined) return undefined;
-    noteSource(kept);
-    this.#refreshIfDue(key, kept);
-    return kept.value;
+  /** The cached answer of any age. One that is due is refreshed in the background. */
+  findCached(key: string): T | undefined {
+    const cached = this.#cached.get(key);
+    if (cached === undefined) return undefined;
+    noteSource(cached);
+    this.#refreshIfDue(key, cached);
+    return cached.value;
   }
 
   /** Keeps an answer that was requested at this time for another purpose. `work` refreshes it later. */
@@ -92,8 +92,8 @@ export class FreshReads<T> {
     this.#drops += 1;
     this.#reads.forgetAll();
     this.#failed.clear();
-    if (this.#kept.size === 0) return;
-    this.#kept.clear();
+    if (this.#cached.size === 0) return;
+    this.#cached.clear();
     this.#options.onChange?.();
   }
 
@@ -111,33 +111,33 @@ export class FreshReads<T> {
     }
   }
 
-  /** @returns the value that is kept: the earlier one if both are equal, so that results made from it stay valid */
+  /** @returns the value that is cached: the earlier one if both are equal, so that results made from it stay valid */
   #keep(key: string, answer: { value: T; requestedAt: number; work: Work<T> }): T {
-    const { freshMs, isKept, maxKept, onChange } = this.#options;
-    if (freshMs === 0 || isKept?.(answer.value) === false) return answer.value;
-    const earlier = this.#kept.get(key);
+    const { freshMs, isCacheable, maxCached, onChange } = this.#options;
+    if (freshMs === 0 || isCacheable?.(answer.value) === false) return answer.value;
+    const earlier = this.#cached.get(key);
     if (earlier !== undefined && isDeepStrictEqual(earlier.value, answer.value)) {
       earlier.requestedAt = Math.max(earlier.requestedAt, answer.requestedAt);
       return earlier.value;
     }
-    const kept: Kept<T> = {
+    const cached: Cached<T> = {
       ...answer,
       isCurrent: () => {
-        if (this.#kept.get(key) !== kept || !this.#isFresh(kept)) return false;
-        this.#refreshIfDue(key, kept);
+        if (this.#cached.get(key) !== cached || !this.#isFresh(cached)) return false;
+        this.#refreshIfDue(key, cached);
         return true;
       },
     };
-    this.#kept.delete(key);
-    this.#kept.set(key, kept);
-    const [oldest] = this.#kept.keys();
-    const isOverfull = this.#kept.size > maxKept && oldest !== undefined;
-    if (isOverfull) this.#kept.delete(oldest);
+    this.#cached.delete(key);
+    this.#cached.set(key, cached);
+    const [oldest] = this.#cached.keys();
+    const isOverfull = this.#cached.size > maxCached && oldest !== undefined;
+    if (isOverfull) this.#cached.delete(oldest);
     if (earlier !== undefined || isOverfull) onChange?.();
     return answer.value;
   }
 
-  #refreshIfDue(key: string, { requestedAt, work }: Kept<T>): void {
+  #refreshIfDue(key: string, { requestedAt, work }: Cached<T>): void {
     const isDue = 2 * (this.#nowMs() - requestedAt) >= this.#options.freshMs;
     if (!isDue || this.#reads.isReading(key) || this.#findRecentFailure(key) !== undefined) return;
     this.#reads
@@ -147,7 +147,7 @@ export class FreshReads<T> {
 
   #keepFailure(key: string, error: unknown): void {
     if (this.#options.freshMs === 0) return;
-    if (this.#failed.size >= this.#options.maxKept) this.#failed.clear();
+    if (this.#failed.size >= this.#options.maxCached) this.#failed.clear();
     this.#failed.set(key, { error, at: this.#nowMs() });
   }
 
@@ -156,21 +156,21 @@ export class FreshReads<T> {
     return failed !== undefined && this.#isYounger(failed.at, sharedFailureMs) ? failed : undefined;
   }
 
-  /** Also a failure is a source: a result that shows it is not kept. */
+  /** Also a failure is a source: a result that shows it is not cached. */
   async #noted(key: string, read: () => Promise<T>): Promise<T> {
     let source: ReadSource | undefined;
     try {
       const value = await read();
-      const kept = this.#kept.get(key);
-      if (kept?.value === value) source = kept;
+      const cached = this.#cached.get(key);
+      if (cached?.value === value) source = cached;
       return value;
     } finally {
-      if (source === undefined) noteUnkeptSource();
+      if (source === undefined) noteUncachedSource();
       else noteSource(source);
     }
   }
 
-  #isFresh({ requestedAt }: Kept<T>): boolean {
+  #isFresh({ requestedAt }: Cached<T>): boolean {
     return this.#isYounger(requestedAt, this.#options.freshMs);
   }
 

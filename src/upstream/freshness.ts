@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import { FreshReads, type FreshReadsOptions } from './fresh-reads.ts';
 import { ReadSources } from './read-sources.ts';
 
-export type KeptList = 'videos' | 'voices' | 'accounts';
+export type CachedList = 'videos' | 'voices' | 'accounts';
 
 export type FreshnessOptions = {
   /** `READ_FRESH_MS`: how old what was read from the upstream may be when it answers a query. 0 = always asked. */
@@ -12,10 +12,10 @@ export type FreshnessOptions = {
   log: Log;
 };
 
-/** The upstream's lists that are kept in this process, and how long. */
+/** The upstream's lists that are cached in this process, and how long. */
 export class Freshness {
   readonly #options: FreshnessOptions;
-  readonly #versions: Record<KeptList, number> = { videos: 0, voices: 0, accounts: 0 };
+  readonly #versions: Record<CachedList, number> = { videos: 0, voices: 0, accounts: 0 };
 
   constructor(options: FreshnessOptions) {
     this.#options = options;
@@ -27,8 +27,8 @@ export class Freshness {
 
   /** @param lists whose version changes with the content. `freshMs`: default `READ_FRESH_MS` */
   openReads<T>(
-    lists: readonly KeptList[],
-    options: Pick<FreshReadsOptions<T>, 'maxKept' | 'isKept'> & { freshMs?: number },
+    lists: readonly CachedList[],
+    options: Pick<FreshReadsOptions<T>, 'maxCached' | 'isCacheable'> & { freshMs?: number },
   ): FreshReads<T> {
     const { readFreshMs, now, log } = this.#options;
     return new FreshReads<T>({
@@ -40,26 +40,26 @@ export class Freshness {
       },
       onRefreshError: (error) => {
         if (error instanceof Failure) {
-          log.debug({ code: error.code }, 'a kept list could not be refreshed');
+          log.debug({ code: error.code }, 'a cached list could not be refreshed');
         } else {
-          log.error({ err: error }, 'a kept list could not be refreshed');
+          log.error({ err: error }, 'a cached list could not be refreshed');
         }
       },
     });
   }
 
   /**
-   * Changes whenever kept content of the list is replaced by different content or dropped. It does not say whether the
+   * Changes whenever cached content of the list is replaced by different content or dropped. It does not say whether the
    * content is still fresh: `track` does, for exactly what an answer was made from.
    */
-  version(list: KeptList): number {
+  version(list: CachedList): number {
     return this.#versions[list];
   }
 
   /**
-   * Runs `work` and collects the kept lists that it reads. For as long as `sources.isCurrent()`, the result can serve
-   * later requests: the same content is kept and fresh. The check also starts refreshes that are due, as a read does, so
-   * that a shared result never makes a request wait. Reads that are not kept make it false: failures, rows of an owner, and
+   * Runs `work` and collects the cached lists that it reads. For as long as `sources.isCurrent()`, the result can serve
+   * later requests: the same content is cached and fresh. The check also starts refreshes that are due, as a read does, so
+   * that a shared result never makes a request wait. Reads that are not cached make it false: failures, rows of an owner, and
    * everything with `READ_FRESH_MS=0`.
    */
   track<R>(work: () => R): { result: R; sources: ReadSources } {

@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What an answer was made from. `isCurrent` also starts the refresh of kept content that is due, as a read does. */
+/** What an answer was made from. `isCurrent` also starts the refresh of cached content that is due, as a read does. */
 export type ReadSource = { isCurrent(): boolean };
 
 const collecting = new AsyncLocalStorage<ReadSources | undefined>();
 
-/** Never current: the answer also depends on something that is not kept, such as rows of the database. */
-const unkept: ReadSource = { isCurrent: () => false };
+/** Never current: the answer also depends on something that is not cached, such as rows of the database. */
+const uncached: ReadSource = { isCurrent: () => false };
 
-/** The kept lists that a piece of work read. Its result can be used again for as long as they are current. */
+/** The cached lists that a piece of work read. Its result can be used again for as long as they are current. */
 export class ReadSources implements ReadSource {
   readonly #sources = new Set<ReadSource>();
 
@@ -17,7 +17,7 @@ export class ReadSources implements ReadSource {
     return collecting.run(this, work);
   }
 
-  /** False without any source: such work read nothing that is kept. */
+  /** False without any source: such work read nothing that is cached. */
   isCurrent(): boolean {
     for (const source of this.#sources) if (!source.isCurrent()) return false;
     return this.#sources.size > 0;
@@ -33,9 +33,9 @@ export function noteSource(source: ReadSource): void {
   collecting.getStore()?.add(source);
 }
 
-/** For reads of rows that change without a change of a kept list: the work in progress is never current. */
-export function noteUnkeptSource(): void {
-  noteSource(unkept);
+/** For reads of rows that change without a change of a cached list: the work in progress is never current. */
+export function noteUncachedSource(): void {
+  noteSource(uncached);
 }
 
 /** Runs work whose reads are not sources of the work in progress. */

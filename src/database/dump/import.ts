@@ -22,8 +22,8 @@ export async function countOtherInstances(sql: Sql): Promise<number> {
 }
 
 /**
- * Replaces the rows of our tables by those of a dump, in one transaction: a dump that breaks off changes nothing. Triggers do
- * not run, because the tables that they keep are in the dump.
+ * Replaces the rows of our tables by those of a dump, in one transaction: a dump that breaks off changes nothing. Triggers
+ * do not run, because the tables that they maintain are in the dump.
  *
  * @returns the number of inserted rows
  */

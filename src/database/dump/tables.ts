@@ -4,7 +4,7 @@ import type { Sql } from '../sql.ts';
 
 export type Table = {
   name: string;
-  /** Without those that the database computes. */
+  /** Without generated columns. */
   columns: string[];
 };
 
@@ -12,7 +12,7 @@ export type Sequence = { name: string; value: string; isCalled: boolean };
 
 const migrationsFolder = join(import.meta.dirname, '../migrations');
 
-/** Kept by `migrate`. Tables of background jobs, in a schema of their own, are made again at the start. */
+/** Maintained by `migrate`. The tables of background jobs are in another schema, and are recreated at startup. */
 const notDumped = 'schema_migrations';
 
 /** The tables that our migrations created, each after the tables that it refers to. Other tables of the database are not ours. */

@@ -14,7 +14,7 @@ const freshMs = 60_000;
 /** While the upstream fails, callers get the older list instead of waiting for another failure. */
 const retryMs = 10_000;
 
-/** The accounts that the upstream lists: read, stored, and kept. */
+/** Reads the accounts that the upstream lists, stores them, and caches the list. */
 export function createAccountList(options: {
   db: Database;
   upstream: Upstream;
@@ -24,9 +24,9 @@ export function createAccountList(options: {
 }) {
   const { db, upstream, freshness, now, log } = options;
   const reads = new CoalescedReads<Account[]>();
-  const kept = freshness.openReads<Account[]>(['accounts', 'videos'], {
+  const cached = freshness.openReads<Account[]>(['accounts', 'videos'], {
     freshMs: Math.max(freshMs, freshness.readFreshMs),
-    maxKept: 1,
+    maxCached: 1,
   });
   /** Id → e-mail of every account seen present. */
   const emails = new Map<string, string>();
@@ -44,7 +44,7 @@ export function createAccountList(options: {
       );
       readAt = now().getTime();
       for (const { id, email } of accounts) emails.set(id, email);
-      kept.put('present', { value: accounts, requestedAt, work: refreshOrUseOlder });
+      cached.put('present', { value: accounts, requestedAt, work: refreshOrUseOlder });
       return accounts;
     });
 
@@ -70,8 +70,8 @@ export function createAccountList(options: {
         : await reads.read('stored', () => readPresent(db));
       return notEmpty(accounts);
     },
-    async listKept(): Promise<Account[]> {
-      return notEmpty(await kept.read('present', refreshOrUseOlder));
+    async listCached(): Promise<Account[]> {
+      return notEmpty(await cached.read('present', refreshOrUseOlder));
     },
     /** Without a read; null if the account was not seen present. */
     idOf: (email: string): string | null => [...emails].find(([, it]) => it === email)?.[0] ?? null,

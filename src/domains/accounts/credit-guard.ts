@@ -7,7 +7,8 @@ import type { Upstream } from '../../upstream/client.ts';
 import { CoalescedReads } from '../../upstream/coalesced-reads.ts';
 import { beginReading, endReading } from './credit-store.ts';
 import { getFeatures } from './endpoints.ts';
-import { type Account, pauseSpent } from './store.ts';
+import { pauseSpent } from './pause-store.ts';
+import type { Account } from './store.ts';
 
 /** Credits change by hand or once a day, so a minute-old value is accurate enough. */
 const freshMs = 60_000;

@@ -1,9 +1,10 @@
 import type { Sql } from '../../database/connect.ts';
 
 /*
- * The credits of an account are read now and then, while jobs are accepted. `spent_since` has what those cost that were accepted
- * since the stored reading began, and `spent_during` the same for a reading under way. A job that is accepted while its account
- * is read counts twice until the next reading, if the reading had its charge already: too little is known then, never too much.
+ * The credits of an account are read now and then, also while it accepts jobs. `spent_since` is the cost of the jobs that were
+ * accepted since the stored reading began, and `spent_during` the same for a reading in progress. If a reading already includes
+ * the charge of a job that was accepted during it, that job is subtracted twice until the next reading: the known credits can
+ * be too low, never too high.
  */
 
 /** @param id of the reading; a reading that begins later replaces it */
@@ -14,7 +15,7 @@ export async function beginReading(sql: Sql, accountId: string, id: string): Pro
   ]);
 }
 
-/** Stores a reading that none replaced. */
+/** Stores a reading, unless a later one has begun. */
 export async function endReading(
   sql: Sql,
   accountId: string,

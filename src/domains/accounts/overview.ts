@@ -3,7 +3,7 @@ import { Failure } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import type { FreshReads } from '../../upstream/fresh-reads.ts';
 import type { Freshness } from '../../upstream/freshness.ts';
-import { noteUnkeptSource } from '../../upstream/read-sources.ts';
+import { noteUncachedSource } from '../../upstream/read-sources.ts';
 import type { AccountChanges } from './changes.ts';
 import { getFeatures, type UpstreamFeatures } from './endpoints.ts';
 import { type Account, readByIds, readLoads } from './store.ts';
@@ -23,12 +23,12 @@ export type AccountOverview = Account & {
 
 type Plan = Pick<AccountOverview, 'credits' | 'planName' | 'failure'>;
 
-/** More accounts than a token has; a bound all the same. */
-const maxKept = 200;
+/** Only a bound: a token has fewer accounts. */
+const maxCached = 200;
 
 /**
- * Reads accounts with their load and credits. Load and pauses come from the database each time, credits and the list from
- * what is kept of the upstream.
+ * Reads accounts with their load and credits. Load and pauses are read from the database each time, credits and the list
+ * from the caches of the upstream's responses.
  */
 export function createOverviews(options: {
   db: Database;
@@ -38,7 +38,7 @@ export function createOverviews(options: {
   refresh: () => Promise<Account[]>;
 }) {
   const { db, upstream, freshness, changes, refresh } = options;
-  const listings = freshness.openReads<string[]>(['accounts'], { maxKept: 1 });
+  const listings = freshness.openReads<string[]>(['accounts'], { maxCached: 1 });
   const features = new Map<string, FreshReads<UpstreamFeatures>>();
   changes.onChange((accountId) => {
     listings.drop();
@@ -49,8 +49,8 @@ export function createOverviews(options: {
   function featuresOf(accountId: string): FreshReads<UpstreamFeatures> {
     const known = features.get(accountId);
     if (known !== undefined) return known;
-    const reads = freshness.openReads<UpstreamFeatures>(['accounts'], { maxKept: 1 });
-    if (features.size < maxKept) features.set(accountId, reads);
+    const reads = freshness.openReads<UpstreamFeatures>(['accounts'], { maxCached: 1 });
+    if (features.size < maxCached) features.set(accountId, reads);
     return reads;
   }
 
@@ -67,7 +67,7 @@ export function createOverviews(options: {
 
   /** If the credits of one account cannot be read, only that account shows the failure. */
   async function describe(ids: readonly string[]): Promise<AccountOverview[]> {
-    noteUnkeptSource();
+    noteUncachedSource();
     const accounts = await readByIds(db, ids);
     const [loads, plans] = await Promise.all([
       readLoads(db, ids),

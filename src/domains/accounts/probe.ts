@@ -1,6 +1,6 @@
 import type { Upstream } from '../../upstream/client.ts';
 import { getAccount, getFeatures } from './endpoints.ts';
-import type { Probe } from './store.ts';
+import type { Probe } from './pause-store.ts';
 
 /**
  * Whether the cause of an account's pause is gone, checked by a read that costs no credits. A failed or incomplete

@@ -5,7 +5,8 @@ import { NotFoundError } from '../../errors.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import type { AccountChanges } from './changes.ts';
 import { reconnect } from './endpoints.ts';
-import { notifyQueue, readByIds, reopenAccount } from './store.ts';
+import { reopenAccount } from './pause-store.ts';
+import { notifyQueue, readByIds } from './store.ts';
 
 export type ReconnectInput = {
   /** Null for an invalid id. */

@@ -157,7 +157,7 @@ const ReconnectInputRef = builder.inputType('ReconnectAccountInput', {
       description: 'Its password at the provider. It is passed on, and neither stored nor logged.',
     }),
     maxJobs: t.int({
-      description: 'How many jobs it can run at once, 1 to 8. Default: as before.',
+      description: 'How many jobs it can run at once, 1 to 8. Default: unchanged.',
     }),
   }),
 });

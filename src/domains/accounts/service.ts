@@ -8,24 +8,21 @@ import { createAccountChanges } from './changes.ts';
 import { createCreditGuard } from './credit-guard.ts';
 import { recordSpending } from './credit-store.ts';
 import { type AccountOverview, createOverviews } from './overview.ts';
+import { claimProbes, type Probe, pauseAccount, resumeAccount } from './pause-store.ts';
 import { isRecovered } from './probe.ts';
 import { type ReconnectInput, reconnectAccount } from './reconnect.ts';
 import {
   type Account,
   type AccountAvailability,
   claimExternalLoadCheck,
-  claimProbes,
   coolDownAccount,
   emailOf,
   endCooldown,
   findOrInsertByEmail,
   notifyQueue,
-  type Probe,
-  pauseAccount,
   queueChannel,
   readAvailability,
   recordExternalLoad,
-  resumeAccount,
 } from './store.ts';
 
 export type { AccountOverview } from './overview.ts';
@@ -52,16 +49,18 @@ export type AccountService = {
    * @throws {UpstreamUnavailableError} NO_ACCOUNT if the upstream has none; the upstream's failure without an older list
    */
   listPresent(): Promise<Account[]>;
-  /** As `listPresent`, without a statement: pauses and cooldowns can be outdated. For reads of the accounts' lists. */
-  listKept(): Promise<Account[]>;
   /**
-   * The upstream has a change in the account, of a video or of the account itself: every instance drops what it keeps of
-   * its lists, this one before the next read. Null = any account.
+   * As `listPresent`, without a database query: pauses and cooldowns can be outdated. For reads of the accounts' lists.
+   */
+  listCached(): Promise<Account[]>;
+  /**
+   * The account or one of its videos has changed at the upstream: every instance drops its cached lists of the account,
+   * this instance before its next read. Null = any account.
    */
   announceChange(sql: Sql, accountId: string | null): Promise<void>;
   /** As `announceChange`, for the account with this e-mail. */
   announceChangeOf(email: string | null): Promise<void>;
-  /** The upstream may have a change, of which this instance alone was told. */
+  /** Something may have changed at the upstream, and only this instance knows: it drops its cached lists. */
   expectChange(): void;
   /** @param listener gets the e-mail of the account, or null if it can be any */
   onChange(listener: (email: string | null) => void): void;
@@ -125,7 +124,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   return {
     refresh,
     listPresent,
-    listKept: list.listKept,
+    listCached: list.listCached,
     announceChange: changes.announce,
     announceChangeOf: (email) => changes.announce(db, email === null ? null : list.idOf(email)),
     expectChange: () => changes.apply(null),

@@ -1,6 +1,7 @@
 import { isUuid } from '../../database/uuid.ts';
 import { NotFoundError } from '../../errors.ts';
 import { lineShare } from '../../log.ts';
+import { originFields } from '../../tracing/tracer.ts';
 import { notifyQueue } from '../accounts/service.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { stopTracking } from './endpoints.ts';
@@ -83,7 +84,7 @@ export async function freeSlot(deps: LipsyncDependencies, lipsync: Lipsync): Pro
   try {
     await stopTracking(deps.upstream, upstreamVideoId);
   } catch (error) {
-    const fields = { err: error, lipsyncId: id, [lineShare]: owner };
+    const fields = { err: error, lipsyncId: id, ...originFields(lipsync), [lineShare]: owner };
     deps.log.warn(fields, 'the upstream still tracks a cancelled job');
   }
   await updateLipsync(deps.db, id, { holdsSlot: false });

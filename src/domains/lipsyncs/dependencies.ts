@@ -2,6 +2,7 @@ import type { Database } from '../../database/connect.ts';
 import type { Jobs } from '../../database/jobs.ts';
 import type { Log } from '../../log.ts';
 import type { Meter } from '../../metrics/meter.ts';
+import type { Tracer } from '../../tracing/tracer.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import type { AccountService } from '../accounts/service.ts';
 import type { UploadService } from '../uploads/service.ts';
@@ -22,6 +23,7 @@ export type LipsyncDependencies = {
   readonly webhooks: Pick<WebhookService, 'checkUrl' | 'enqueue'>;
   readonly log: Log;
   readonly meter: Meter;
+  readonly tracer: Tracer;
   readonly now: () => Date;
   /** The `replyUrl` to which the upstream sends callbacks about a lip-sync. */
   readonly callbackUrl: (lipsyncId: string) => string;
@@ -33,7 +35,7 @@ export type LipsyncDependencies = {
     /** Waiting lip-syncs, all owners together. */
     readonly queue: number;
   };
-  /** What jobs cost, the first that fits. Empty = only past jobs tell. */
+  /** What jobs cost; the first entry that fits a job is used. Empty = costs are estimated from past jobs alone. */
   readonly creditPrices: readonly CreditPrice[];
   readonly timing: {
     readonly pollMs: number;

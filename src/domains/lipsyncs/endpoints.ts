@@ -167,7 +167,7 @@ function toWire(input: PostLipsyncInput) {
   };
 }
 
-/** This endpoint takes a number; the list of voices has strings. Other values (`auto`?) are passed on unchanged. */
+/** This endpoint expects a number; the list of voices has strings. Other values (`auto`?) are passed on unchanged. */
 function toSpeakerId(speakerId: string | undefined): string | number | undefined {
   return speakerId !== undefined && /^\d{1,15}$/.test(speakerId) ? Number(speakerId) : speakerId;
 }

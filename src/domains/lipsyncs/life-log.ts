@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterCommit } from '../../database/transaction.ts';
 import type { FailureCode } from '../../errors.ts';
 import { type Log, lineShare } from '../../log.ts';
+import { originFields } from '../../tracing/tracer.ts';
 import type { EventSource, LipsyncStatus } from './lifecycle.ts';
 import type { Lipsync } from './store/lipsyncs.ts';
 
@@ -9,10 +10,17 @@ type Step = {
   event: 'created' | 'refused' | 'outcome unknown' | Lowercase<LipsyncStatus>;
   source?: EventSource;
   code?: FailureCode | undefined;
-  requestId?: string | undefined;
 };
 
-/** Failures that an operator may look at: of an account, of the service, or of our knowledge. The others are a caller's. */
+type LifeColumns = Pick<
+  Lipsync,
+  'id' | 'owner' | 'status' | 'accountId' | 'requestId' | 'traceparent'
+>;
+
+/**
+ * Failures that concern the operator: of an account, of the service, or an unknown outcome. The others concern the
+ * caller.
+ */
 const operatorsCodes: ReadonlySet<FailureCode> = new Set([
   'UPSTREAM_UNAUTHORIZED',
   'SUBSCRIPTION_EXPIRED',
@@ -23,17 +31,14 @@ const operatorsCodes: ReadonlySet<FailureCode> = new Set([
 ]);
 
 /**
- * Writes one line about a step in the life of a lip-sync: its id, its caller and what happened, and nothing that the caller
- * wrote. Inside a transaction the line is written when that is committed.
+ * Writes one line about a step in the life of a lip-sync: its id, its caller, its request and trace, and what happened, and
+ * nothing that the caller wrote. Inside a transaction the line is written when that is committed.
  */
-export function logLife(
-  log: Log,
-  { id, owner, status, accountId }: Pick<Lipsync, 'id' | 'owner' | 'status' | 'accountId'>,
-  { event, source, code, requestId }: Step,
-): void {
+export function logLife(log: Log, lipsync: LifeColumns, { event, source, code }: Step): void {
+  const { id, owner, status, accountId } = lipsync;
   const fields = {
     ...{ lipsyncId: id, caller: callerName(owner), status },
-    ...(requestId === undefined ? {} : { requestId }),
+    ...originFields(lipsync),
     ...(accountId === null ? {} : { accountId }),
     ...(source === undefined ? {} : { source }),
     ...(code === undefined ? {} : { code }),
@@ -44,12 +49,12 @@ export function logLife(
   afterCommit(() => log[isForOperator ? 'warn' : 'info'](fields, `lip-sync ${event}`));
 }
 
-/** A `sub` that consists of these is an id, and no e-mail address and no name of a person. */
+/** A `sub` that consists of these is an id, not an e-mail address or the name of a person. */
 const opaqueSubject = /^[\w.|-]{1,64}$/;
 
 /**
- * An owner as the log shows it: a key by its name, and a JWT by its `sub`. A `sub` that can be an e-mail address is replaced
- * by the start of the SHA-256 of the owner, so that the lines of one caller can still be found.
+ * An owner as the log shows it: a key by its name, and a JWT by its `sub`. A `sub` that can be an e-mail address is
+ * replaced by the start of the SHA-256 of the owner, so that the lines of one caller can still be found.
  */
 export function callerName(owner: string): string {
   if (!owner.startsWith('jwt:')) return owner;

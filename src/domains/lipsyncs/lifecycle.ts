@@ -84,7 +84,7 @@ export function statusAfter(
  * | `posting` | may have left this process: it is never sent again | `post-abandoned` |
  * | `claim-abandoned` | was certainly not sent | takeover requeues the lip-sync |
  * | `post-abandoned` | may have been sent | takeover marks the outcome as unknown |
- * | `outcome-unknown` | may have started a job, which is searched for | the search goes on |
+ * | `outcome-unknown` | may have started a job, which is searched for | the search continues |
  */
 export type SubmissionStage =
   | 'claimed'

@@ -1,4 +1,5 @@
 import type { Failure } from '../../errors.ts';
+import type { Origin } from '../../tracing/tracer.ts';
 import { cancelLipsync } from './cancel.ts';
 import { createLipsyncs } from './create/batch.ts';
 import { type Creation, createLipsync } from './create/create.ts';
@@ -15,6 +16,7 @@ import { estimatedCompletion } from './progress/estimate.ts';
 import { LogWatcher } from './progress/log-watcher.ts';
 import { createOwnRows } from './progress/own-rows.ts';
 import { createPositionReader } from './progress/position.ts';
+import { traceStream } from './progress/spans.ts';
 import { type ListRequest, subscribeToLipsync, subscribeToLipsyncs } from './progress/subscribe.ts';
 import { percentOf } from './progress/transition.ts';
 import { createCallbackHandler } from './reconcile/callbacks.ts';
@@ -24,8 +26,8 @@ import { type LipsyncEvent, readEvents } from './store/events.ts';
 import type { Lipsync } from './store/lipsyncs.ts';
 import type { LipsyncPage } from './store/list.ts';
 import type { AdminPage } from './store/list-all.ts';
-import { readUsageOf, type UsageRange } from './usage.ts';
-import { readWork } from './work.ts';
+import { type OwnerUsagePage, readUsageOf, readUsageOfDay, type UsageRange } from './usage.ts';
+import { readQueue, readWork } from './work.ts';
 
 export type { Cancellation } from './cancel.ts';
 export type { Creation } from './create/create.ts';
@@ -34,13 +36,15 @@ export type { Progress } from './progress/log-feed.ts';
 export type { Ending } from './repair/repair.ts';
 export type { LipsyncEvent } from './store/events.ts';
 export type { Lipsync } from './store/lipsyncs.ts';
-export type { UsageDay } from './store/usage-days.ts';
+export type { OwnerUsage, UsageDay } from './store/usage-days.ts';
+export type { QueueOwner, UnfinishedWork } from './store/work.ts';
 export type { CreateInput, Quote };
 export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
 export { chargeOf, isTerminal };
 
-type Caller = { owner: string; canSeeAll: boolean; requestId?: string };
+type Caller = { owner: string; canSeeAll: boolean };
+type Creator = Caller & { origin?: Origin };
 
 /** The functions of this slice. Nothing is sent or polled before `start`. */
 export async function createLipsyncService(options: LipsyncOptions) {
@@ -60,10 +64,10 @@ export async function createLipsyncService(options: LipsyncOptions) {
 
   return {
     /** Throws failures. */
-    create: (request: Caller & { input: CreateInput }) => createLipsync(creating, request),
+    create: (request: Creator & { input: CreateInput }) => createLipsync(creating, request),
     /** The result of each input, in their order. */
     createAll: (
-      request: Caller & { inputs: readonly CreateInput[] },
+      request: Creator & { inputs: readonly CreateInput[] },
     ): Promise<(Creation | Failure)[]> => createLipsyncs(creating, request),
     ...createReports(creating),
     cancel: (request: { owner: string; id: string }) => cancelLipsync(deps, watcher, request),
@@ -127,6 +131,10 @@ function createReports(deps: CreateDependencies) {
     listAll: (page: AdminPage) => listAll(deps.db, page),
     /** @throws InvalidInputError */
     readUsageDays: (owner: string, range: UsageRange) => readUsageOf(deps, owner, range),
+    /** For admins. */
+    readUsageOfDay: (page: OwnerUsagePage) => readUsageOfDay(deps, page),
+    /** For admins. */
+    ...readQueue(deps),
   };
 }
 
@@ -141,7 +149,7 @@ function createSubscribing(deps: LipsyncDependencies, watcher: LogWatcher) {
     subscribe(lipsync: Lipsync, cursor: string | null) {
       const events = subscribeToLipsync(watcher, { lipsync, cursor });
       countResume(cursor);
-      return events;
+      return traceStream(deps.tracer, events, [lipsync]);
     },
     /** @throws NotFoundError, InvalidInputError */
     async subscribeToMany(request: ListRequest) {

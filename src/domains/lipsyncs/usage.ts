@@ -1,6 +1,11 @@
 import { InvalidInputError } from '../../errors.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
-import { readUsageDays, type UsageDay } from './store/usage-days.ts';
+import {
+  type OwnerUsage,
+  readUsageByOwner,
+  readUsageDays,
+  type UsageDay,
+} from './store/usage-days.ts';
 
 const dayMs = 86_400_000;
 const maxDays = 366;
@@ -23,6 +28,19 @@ export async function readUsageOf(
   // PostgreSQL has no text for U+0000. No owner has it.
   if (owner.includes('\0') || !owner.isWellFormed()) return [];
   return readUsageDays(deps.db, owner, { from: dayOf(from), to: dayOf(to) });
+}
+
+/** Null: today; from the first owner on. */
+export type OwnerUsagePage = { day: Date | null; after: string | null; limit: number };
+
+/** What each owner used on one day, in the order of their names. */
+export async function readUsageOfDay(
+  deps: Pick<LipsyncDependencies, 'db' | 'now'>,
+  { day, after, limit }: OwnerUsagePage,
+): Promise<OwnerUsage[]> {
+  // PostgreSQL has no text for U+0000, and would get U+FFFD for half of a surrogate pair. No owner has either.
+  if (after?.includes('\0') || after?.isWellFormed() === false) return [];
+  return readUsageByOwner(deps.db, { day: dayOf(day ?? deps.now()), after: after ?? '', limit });
 }
 
 const dayNumber = (at: Date) => Math.floor(at.getTime() / dayMs);

@@ -1,6 +1,6 @@
 import type { LipsyncDependencies } from './dependencies.ts';
 import { countByStatus } from './store/lipsyncs.ts';
-import { countRunning, readUnfinished } from './store/work.ts';
+import { countRunning, readQueueOwners, readUnfinished } from './store/work.ts';
 
 /** The live work of all instances, for `/metrics`. An account is named by its id, which contains nothing of its e-mail. */
 export async function readWork({ db, accounts, now }: LipsyncDependencies) {
@@ -24,5 +24,13 @@ export async function readWork({ db, accounts, now }: LipsyncDependencies) {
         isListed: isPresent,
       }))
       .filter(({ isListed, running: count }) => isListed || count > 0),
+  };
+}
+
+/** The live work of all instances, for admins. */
+export function readQueue({ db }: Pick<LipsyncDependencies, 'db'>) {
+  return {
+    readUnfinished: () => readUnfinished(db),
+    readQueueOwners: (limit: number) => readQueueOwners(db, limit),
   };
 }

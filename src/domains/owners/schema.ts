@@ -21,7 +21,7 @@ const descriptions: Record<ErasedKind, string> = {
   webhookSecrets: 'Secrets that signed webhooks, and what was known of their receivers.',
   uploads: 'Uploads. Their files at the video service cannot be erased from here.',
   rejections: 'Reasons of rejected requests, with their idempotency keys.',
-  usageRecords: 'What counted for limits per minute and per day.',
+  usageRecords: 'Records of what counted towards limits per minute and per day.',
 };
 
 const ErasedRef = builder.objectRef<OwnerErasure['erased']>('ErasedCounts').implement({
@@ -38,7 +38,7 @@ const ErasedRef = builder.objectRef<OwnerErasure['erased']>('ErasedCounts').impl
 
 const ErasureRef = builder.objectRef<OwnerErasure>('OwnerErasure').implement({
   ...forAdmins,
-  description: 'The erasure of everything that is kept of an owner, and its report.',
+  description: 'The erasure of all data of an owner, and its report.',
   fields: (t) => ({
     id: t.id({
       description: 'Opaque and stable, for `ownerErasure`.',
@@ -56,7 +56,7 @@ const ErasureRef = builder.objectRef<OwnerErasure>('OwnerErasure').implement({
     finishedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When everything was erased. Null while it goes on.',
+      description: 'When everything was erased. Null until then.',
       resolve: ({ finishedAt }) => finishedAt,
     }),
     erased: t.field({
@@ -82,11 +82,11 @@ const EraseSuccessRef = builder
   .objectRef<{ erasure: OwnerErasure }>('EraseOwnerSuccess')
   .implement({
     ...forAdmins,
-    description: 'The erasure goes on in the background.',
+    description: 'The erasure continues in the background.',
     fields: (t) => ({
       erasure: t.field({
         type: ErasureRef,
-        description: 'The erasure, also one that was requested before and has not finished.',
+        description: 'The new erasure, or an earlier one that has not finished.',
         resolve: ({ erasure }) => erasure,
       }),
     }),
@@ -99,7 +99,7 @@ builder.mutationField('eraseOwner', (t) =>
     directives: { cost: upstreamCallCost },
     authScopes: { scope: 'admin' },
     description:
-      'Erases everything that is kept of an owner: lip-syncs, which are cancelled first, their events, uploads, webhooks, usage and idempotency keys. Running jobs continue at the video service, and videos stay there: see `deleteVideo`. Needs the scope admin.',
+      'Erases all data of an owner: lip-syncs, which are cancelled first, their events, uploads, webhooks, usage and idempotency keys. Running jobs continue at the video service, and videos stay there: see `deleteVideo`. Needs the scope admin.',
     args: { input: t.arg({ type: EraseInputRef, required: true, description: 'Whose data.' }) },
     errors: {
       types: [InvalidInputError, ...accessErrors],
@@ -122,7 +122,7 @@ builder.queryField('ownerErasure', (t) =>
     nullable: true,
     authScopes: { scope: 'admin' },
     description: 'An erasure with its report. Null for an unknown id. Needs the scope admin.',
-    args: { id: t.arg.id({ required: true, description: 'Of `eraseOwner`.' }) },
+    args: { id: t.arg.id({ required: true, description: 'The id from `eraseOwner`.' }) },
     resolve: (_, { id }, { services }) => services.owners.find(keyOf('OwnerErasure', id) ?? ''),
   }),
 );

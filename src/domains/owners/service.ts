@@ -17,6 +17,9 @@ export type { ErasedKind, OwnerErasure } from './store.ts';
 
 const eraseQueue = 'erase-owner';
 
+/** NOTIFY starts a job at once. This is how late a repeated one can be: searching twice a second costs more than it gains. */
+const pollingIntervalSeconds = 5;
+
 /** Rows of one transaction, which takes some ten milliseconds. */
 const rowsOfBatch = 100;
 
@@ -37,8 +40,8 @@ export type OwnerServiceOptions = {
 export type OwnerService = ReturnType<typeof createOwnerService>;
 
 /**
- * Erases everything that is kept of an owner, in the background. Each batch is one transaction with its part of the report,
- * so an erasure that a crash interrupted goes on where it was, and its report is exact.
+ * Erases all data of an owner, in the background. Each batch is one transaction with its part of the report,
+ * so an erasure that a crash interrupted continues where it stopped, and its report is exact.
  */
 export function createOwnerService(options: OwnerServiceOptions) {
   const { db, jobs, now } = options;
@@ -59,8 +62,10 @@ export function createOwnerService(options: OwnerServiceOptions) {
       isUuid(id) ? findErasure(db, id) : Promise.resolve(null),
     async start(): Promise<void> {
       await jobs.define(eraseQueue, { retryLimit: 1_000, retryDelay: 5, expireInSeconds: 21_600 });
-      await jobs.work<{ id: string }>(eraseQueue, ({ data }) =>
-        eraseAll(options, data.id, stopping.signal),
+      await jobs.work<{ id: string }>(
+        eraseQueue,
+        ({ data }) => eraseAll(options, data.id, stopping.signal),
+        { pollingIntervalSeconds },
       );
       // A restored database has no background jobs. A second job for an erasure finds nothing left to do.
       for (const id of await findUnfinished(db)) await jobs.send(eraseQueue, { id });
@@ -86,7 +91,7 @@ async function eraseAll(
   if (owner === null) return;
   let erased = 0;
   do {
-    // Again after each pass: the owner may go on creating.
+    // Again after each pass: the owner may continue to create.
     await cancelAllOf(owner);
     erased = 0;
     for (const step of options.steps) erased += await runStep(db, { id, owner, step }, stopping);

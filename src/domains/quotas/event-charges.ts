@@ -3,7 +3,7 @@ import { QuotaExceededError } from '../../errors.ts';
 
 type Options = {
   /** @throws QuotaExceededError if the owner's budget has less */
-  spend: (owner: string, cost: number) => Promise<unknown>;
+  spend: (owner: string, cost: number) => Promise<unknown> | null;
   /** The budget of one owner. A more expensive event costs this much. */
   costPerMinute: number;
   /** For tests. Default: a timer. */
@@ -15,7 +15,7 @@ type Charge = { cost: number; isOpen: () => boolean; proceed: () => void };
 /**
  * Charges for the events of open streams. A stream whose owner has used up its budget waits until the budget has refilled,
  * and loses nothing: its next events wait in the log. Charges of one owner are paid in their order. Those that arrive while
- * the database is asked are paid together by its next statement.
+ * the database is queried are paid together by its next statement.
  */
 export class EventCharges {
   readonly #options: Options;
@@ -25,7 +25,7 @@ export class EventCharges {
     this.#options = options;
   }
 
-  /** Resolves when the event is paid, or its stream has closed. Rejects never. */
+  /** Resolves when the event is paid, or its stream has closed. Never rejects. */
   charge(owner: string, cost: number, isOpen: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const charge = {

@@ -44,9 +44,17 @@ export async function createQuotaService({ db, now, log, limits }: QuotaOptions)
   // The embedded database has no second process, so these leases are left over from one that died.
   if (db.kind === 'embedded') await deleteAllStreamLeases(db);
 
-  /** @returns null = no limit @throws QuotaExceededError */
-  async function spend(owner: string, cost: number): Promise<Spending | null> {
-    if (costPerMinute === null) return null;
+  /** @returns null at once = no limit @throws QuotaExceededError */
+  function spend(owner: string, cost: number): Promise<Spending> | null {
+    return costPerMinute === null ? null : spendOf({ owner, cost, costPerMinute });
+  }
+
+  async function spendOf(asked: {
+    owner: string;
+    cost: number;
+    costPerMinute: number;
+  }): Promise<Spending> {
+    const { owner, cost, costPerMinute } = asked;
     const charge = { owner, cost, perMinute: costPerMinute, at: now() };
     const spent = await addCost(db, charge);
     if (spent === null) {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { checkInput } from '../../check-input.ts';
+import type { Origin } from '../../tracing/tracer.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { filenameShape } from './filename.ts';
 import { listContentTypes, maxUploadBytes, readContentType } from './media-types.ts';
 import { maxSoundSeconds } from './sound/decoding.ts';
+import { insertTraced } from './spans.ts';
 import { insertUpload, type Upload, type UploadKind } from './store.ts';
 import { checkWaiting } from './unused.ts';
 
@@ -18,6 +20,9 @@ export type NewUpload = {
   /** The part of the sound that is used. */
   clip?: NewClip | null | undefined;
 };
+
+/** The request that creates the upload. */
+export type Traced = { origin?: Origin };
 
 export type NewClip = {
   startSeconds?: number | null | undefined;
@@ -68,12 +73,17 @@ const clipShape = z.object({
 });
 
 /** Registers an upload, whose file arrives at an address of its own. */
-export async function createUpload(deps: UploadDependencies, owner: string, input: NewUpload) {
+export async function createUpload(
+  deps: UploadDependencies,
+  owner: string,
+  input: NewUpload & Traced,
+) {
   const { contentType, size, filename, clip } = checkInput(inputShape(input.kind), input);
   const createdAt = deps.now();
   await checkWaiting(deps, owner, new Date(createdAt.getTime() - urlLifetimeMs));
   const upload: Upload = {
     ...emptyUpload,
+    ...input.origin,
     id: randomUUID(),
     owner,
     kind: input.kind,
@@ -85,7 +95,7 @@ export async function createUpload(deps: UploadDependencies, owner: string, inpu
     createdAt,
     expiresAt: new Date(createdAt.getTime() + urlLifetimeMs),
   };
-  await insertUpload(deps.db, upload);
+  await insertTraced(deps, upload, (traced) => insertUpload(deps.db, traced));
   const token = deps.tokens.sign(upload.id, upload.expiresAt);
   return { upload, uploadUrl: `${deps.publicUrl()}/uploads/${token}` };
 }
@@ -108,4 +118,6 @@ export const emptyUpload = {
   receivingAt: null,
   receivedBytes: null,
   sourceUrl: null,
+  requestId: null,
+  traceparent: null,
 };

@@ -5,6 +5,7 @@ import type { Log } from '../../log.ts';
 import type { Meter } from '../../metrics/meter.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import type { OwnerSlotLimits } from '../../owner-slots.ts';
+import type { Tracer } from '../../tracing/tracer.ts';
 import type { Upstream } from '../../upstream/client.ts';
 
 /** The bounds of a file that is fetched from a URL. */
@@ -30,9 +31,12 @@ export type UploadDependencies = {
   };
   /** Uploads that this process receives at the same time. Default: 256, and 64 of one owner. */
   readonly concurrency?: OwnerSlotLimits | undefined;
-  /** The least that a client must send. Default: 60 kB in 30 seconds. For tests. */
+  /** The slowest that a client may send. Default: 60 kB in 30 seconds. For tests. */
   readonly minRate?: { bytes: number; inMs: number } | undefined;
-  /** Decodes sound that the upstream does not take as it is. Default: in worker threads, with their limits. For tests. */
+  /**
+   * Decodes sound that the upstream does not accept unchanged. Default: in worker threads, with their limits. For
+   * tests.
+   */
   readonly converter?: SoundConverter | undefined;
   /** Files that are kept on disk to be decoded. Default: 32, and 8 of one owner. For tests. */
   readonly decodings?: OwnerSlotLimits | undefined;
@@ -46,6 +50,8 @@ export type UploadDependencies = {
   readonly log: Log;
   /** Default: nothing is measured. */
   readonly meter?: Meter | undefined;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer | undefined;
   /** Without a trailing slash. A function, because the port may be unknown until the server listens. */
   readonly publicUrl: () => string;
   /** Signs the tokens that make upload URLs unguessable. */

@@ -1,5 +1,6 @@
 import { InvalidInputError, QuotaExceededError } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
+import { withOrigin } from '../../graphql/context.ts';
 import { accessErrors } from '../../graphql/errors.ts';
 import { upstreamCallCost } from '../../graphql/prices.ts';
 import { UploadClipInputRef, UploadKindRef, UploadRef } from './schema.ts';
@@ -33,7 +34,7 @@ const ImportSuccessRef = builder.objectRef<Upload>('ImportUploadSuccess').implem
     upload: t.field({
       type: UploadRef,
       description:
-        'The upload, RECEIVING until the whole file has arrived. `createLipsync` takes it at once: the lip-sync waits for the file.',
+        'The upload, RECEIVING until the whole file has arrived. `createLipsync` accepts it immediately: the lip-sync waits for the file.',
       resolve: (upload) => upload,
     }),
   }),
@@ -53,6 +54,7 @@ builder.mutationField('importUpload', (t) =>
       types: [InvalidInputError, QuotaExceededError, ...accessErrors],
       union: { name: 'ImportUploadResult', description: 'The upload, or why it was not created.' },
     },
-    resolve: (_, { input }, { caller, services }) => services.uploads.import(caller.owner, input),
+    resolve: (_, { input }, context) =>
+      context.services.uploads.import(context.caller.owner, withOrigin(context, input)),
   }),
 );

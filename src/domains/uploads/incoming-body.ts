@@ -6,8 +6,9 @@ import { UploadRejection } from './rejection.ts';
 const headTimeoutMs = 30_000;
 
 /**
- * A quarter of what a phone with a bad connection sends. A byte now and then restarts the upstream's idle timeout, and would
- * hold a place of its owner for as long as the client likes. Only the time in which bytes of the client are awaited counts.
+ * A quarter of what a phone with a bad connection sends. A byte now and then restarts the upstream's idle timeout, and
+ * would hold a slot of its owner for as long as the client likes. Only the time in which bytes of the client are awaited
+ * counts.
  */
 export const defaultMinRate = { bytes: 60_000, inMs: 30_000 };
 

@@ -1,4 +1,5 @@
 import type { SoundContainer } from '../../audio/job.ts';
+import { hasMp3Frames } from '../../audio/mp3-frames.ts';
 import { isWav } from '../../audio/wav-header.ts';
 import type { UploadKind } from './store.ts';
 
@@ -8,23 +9,39 @@ export const headBytes = 4_100;
 /** "Up to 5 GB", as the upstream documents POST /files. */
 export const maxUploadBytes = 5 * 1024 ** 3;
 
+/** The usual extension of a file whose type is not accepted for its kind; null if its type is not known. */
+export type OtherType = { found: string | null };
+
 export type MediaType = {
   kind: UploadKind;
   contentType: string;
-  /** How the sound is decoded; null if the upstream takes the file as it is. */
+  /** How the sound is decoded; null if the upstream accepts the file unchanged. */
   container: SoundContainer | null;
 };
 
+/** What browsers call a file of a type that they do not know. */
+export const unknownType = 'application/octet-stream';
+
 /** Types of sound that are decoded, with other names that browsers and tools use for them. */
 const decodedTypes: Record<string, readonly string[]> = {
-  'audio/mp4': ['audio/x-m4a', 'audio/m4a', 'audio/x-m4b', 'audio/mp4a-latm'],
-  'audio/aac': ['audio/x-aac', 'audio/aacp', 'audio/x-hx-aac-adts'],
-  'audio/ogg': ['application/ogg', 'audio/opus', 'audio/vorbis', 'audio/x-vorbis+ogg', 'audio/oga'],
-  'audio/webm': ['audio/x-matroska'],
+  'audio/mp4': [
+    ...['audio/x-m4a', 'audio/m4a', 'audio/x-m4b', 'audio/mp4a-latm'],
+    ...['video/mp4', 'video/quicktime', 'video/x-m4v'],
+  ],
+  'audio/aac': ['audio/x-aac', 'audio/aacp', 'audio/x-hx-aac-adts', 'audio/vnd.dlna.adts'],
+  'audio/ogg': [
+    'application/ogg',
+    'video/ogg',
+    'audio/opus',
+    'audio/vorbis',
+    'audio/x-vorbis+ogg',
+    'audio/oga',
+  ],
+  'audio/webm': ['audio/x-matroska', 'video/webm', 'video/x-matroska'],
   'audio/flac': ['audio/x-flac'],
   'audio/aiff': ['audio/x-aiff', 'audio/aif'],
   'audio/x-caf': ['audio/caf'],
-  'audio/3gpp': [],
+  'audio/3gpp': ['audio/3gpp2', 'video/3gpp', 'video/3gpp2'],
 };
 
 // The types that the upstream documents for POST /files, with other names for them, and the types that are decoded.
@@ -37,6 +54,12 @@ const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
     ['audio/mpeg', 'audio/mpeg'],
     ['audio/mp3', 'audio/mpeg'],
     ['audio/x-mp3', 'audio/mpeg'],
+    ['audio/x-mpeg', 'audio/mpeg'],
+    ['audio/mpeg3', 'audio/mpeg'],
+    ['audio/x-mpeg-3', 'audio/mpeg'],
+    ['audio/mpg', 'audio/mpeg'],
+    ['audio/x-pn-wav', 'audio/wav'],
+    [unknownType, unknownType],
     ...Object.entries(decodedTypes).flatMap(([type, names]): [string, string][] =>
       [type, ...names].map((name) => [name, type]),
     ),
@@ -55,6 +78,7 @@ const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
       'video/x-motion-jpeg',
       'video/webm',
       'video/ogg',
+      unknownType,
     ].map((type) => [type.toLowerCase(), type]),
   ),
 };
@@ -69,7 +93,7 @@ const detectable: Record<UploadKind, ReadonlyMap<string, Omit<MediaType, 'kind'>
     ...decoded('audio/mp4', ['m4a', 'm4b', 'mp4', 'm4v', 'mov', 'f4a', 'f4b']),
     ...decoded('audio/3gpp', ['3gp', '3g2']),
     ...decoded('audio/aac', ['aac']),
-    ...decoded('audio/ogg', ['ogg', 'oga', 'opus', 'ogx', 'spx']),
+    ...decoded('audio/ogg', ['ogg', 'oga', 'opus', 'ogx', 'ogv']),
     ...decoded('audio/webm', ['webm', 'mka', 'mkv']),
     ...decoded('audio/flac', ['flac']),
   ]),
@@ -112,9 +136,8 @@ export function listContentTypes(kind: UploadKind): string {
 }
 
 /**
- * The type of a file by its first bytes, not by its name or declared type; null for types that are not accepted for this
- * kind. A raw motion JPEG begins like a photo, so there the declared type decides. Containers such as MP4 hold sound and
- * pictures, so there the kind decides.
+ * The type of a file by its first bytes, not by its name or declared type. A raw motion JPEG begins like a photo, so
+ * there the declared type decides. Containers such as MP4 hold sound and pictures, so there the kind decides.
  *
  * @param head the first `headBytes`, or the whole of a shorter file
  */
@@ -122,16 +145,20 @@ export async function detectMediaType(
   kind: UploadKind,
   head: Uint8Array,
   declared: string,
-): Promise<MediaType | null> {
+): Promise<MediaType | OtherType> {
   // file-type knows no WAV that is larger than 4 GB.
   if (kind === 'AUDIO' && isWav(head)) return { kind, contentType: 'audio/wav', container: null };
-  // Read when it is needed, to keep the start short.
+  // Read when it is needed, to keep startup short.
   const { fileTypeFromBuffer } = await import('file-type');
   const found = await fileTypeFromBuffer(head).catch(() => undefined);
-  if (found === undefined) return null;
-  if (kind === 'VIDEO' && found.ext === 'jpg' && declared === motionJpeg) {
+  if (kind === 'VIDEO' && found?.ext === 'jpg' && declared === motionJpeg) {
     return { kind, contentType: motionJpeg, container: null };
   }
-  const type = detectable[kind].get(found.ext);
-  return type === undefined ? null : { kind, ...type };
+  const type = found === undefined ? undefined : detectable[kind].get(found.ext);
+  if (type !== undefined) return { kind, ...type };
+  // Bytes before the first frame, such as of a cut tag. The service gets the sound without them.
+  if (kind === 'AUDIO' && found === undefined && hasMp3Frames(head)) {
+    return { kind, contentType: 'audio/mpeg', container: 'OTHER' };
+  }
+  return { found: found?.ext ?? null };
 }

@@ -5,6 +5,7 @@ import type { UploadDependencies } from './dependencies.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { interruptedFailure, type RejectionReason, UploadRejection } from './rejection.ts';
 import type { Decoding } from './sound/decoding.ts';
+import { traceUpload } from './spans.ts';
 import {
   claimUpload,
   failUpload,
@@ -123,7 +124,9 @@ export async function receiveClaimed(
 ): Promise<Upload> {
   try {
     const onPiece = createToucher(deps, upload);
-    const file = await transferFile(deps, upload, { body, signal, onPiece });
+    const file = await traceUpload(deps, { upload, name: 'upload receive', kind: 'server' }, () =>
+      transferFile(deps, upload, { body, signal, onPiece }),
+    );
     await finishUpload(deps.db, upload.id, file);
     return { ...upload, ...file, state: 'READY' };
   } catch (thrown) {
@@ -144,7 +147,7 @@ function failureToStore(thrown: unknown) {
 /** Keeps a long upload from being failed as abandoned, and its row's number of bytes current. */
 export function createToucher(
   deps: UploadDependencies,
-  { id, owner }: Upload,
+  { id, owner, size }: Upload,
   intervalMs = touchIntervalMs,
 ): (receivedBytes: number) => void {
   let touchedAt = deps.now().getTime();
@@ -152,7 +155,7 @@ export function createToucher(
     const now = deps.now();
     if (now.getTime() - touchedAt < intervalMs) return;
     touchedAt = now.getTime();
-    touchUpload(deps.db, id, { now, receivedBytes }).catch((error: unknown) => {
+    touchUpload(deps.db, id, { now, receivedBytes, size }).catch((error: unknown) => {
       deps.log.warn(
         { err: error, uploadId: id, [lineShare]: owner },
         'could not update the row of a running upload',

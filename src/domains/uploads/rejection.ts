@@ -28,7 +28,7 @@ export type RejectionReason =
   /** The sound is longer than a lip-sync can be. */
   | 'TOO_LONG'
   | 'STALLED'
-  /** The server of a URL did not give the file. */
+  /** The server of a URL did not deliver the file. */
   | 'UNREACHABLE'
   /** The URL, or one that it redirects to, leads to an address that is not allowed. */
   | 'NOT_ALLOWED'
@@ -139,22 +139,24 @@ export class UploadRejection extends Error {
     return new UploadRejection('WRONG_KIND', message);
   }
 
-  static wrongKind(kind: UploadKind): UploadRejection {
+  /** @param found the usual extension of such files; null if the content is of no known type */
+  static wrongKind(kind: UploadKind, found: string | null): UploadRejection {
+    const type =
+      found === null ? 'The content of the file' : `The file has the type ${found}, which`;
     const message =
       kind === 'AUDIO'
-        ? 'The content of the file is not audio of an accepted type: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF.'
-        : 'The content of the file is not a video of an accepted type.';
+        ? `${type} is not audio of an accepted type: WAV, MP3, M4A, AAC, OGG, WebM, FLAC, AIFF or CAF.`
+        : `${type} is not a video of an accepted type.`;
     return new UploadRejection('WRONG_KIND', message);
   }
 
-  static hasPicture(): UploadRejection {
-    const message = 'The file is a video. Send the sound alone, or create an upload of kind VIDEO.';
-    return new UploadRejection('WRONG_KIND', message);
+  static hasNoSound(): UploadRejection {
+    return new UploadRejection('WRONG_KIND', 'The file is a video without sound.');
   }
 
   static undecodable(): UploadRejection {
     const message =
-      'The sound of the file cannot be decoded: the file is damaged, incomplete, or has a codec that is not supported. Save it as WAV or MP3.';
+      'The sound of the file cannot be decoded: the file is damaged, incomplete, or has a codec that is not supported. Save it as MP3, or as WAV without compression.';
     return new UploadRejection('WRONG_KIND', message);
   }
 

@@ -4,7 +4,7 @@ import { InvalidInputError, NotFoundError } from '../../errors.ts';
 import { deleteUploadRow, lockUpload } from './store.ts';
 
 /**
- * Deletes what is kept of an upload. The file stays at the upstream, which has no way to delete one.
+ * Deletes the row of an upload. The file stays at the upstream, which has no way to delete one.
  *
  * @throws {NotFoundError} also for a repeated request {InvalidInputError} while the file arrives or a lip-sync waits to be
  * sent with it

@@ -1,19 +1,8 @@
-import {
-  AccountPendingError,
-  InvalidInputError,
-  QuotaExceededError,
-  restoreFailure,
-} from '../../errors.ts';
+import { restoreFailure } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { defineEntity } from '../../graphql/entity.ts';
-import {
-  accessErrors,
-  answerWithin,
-  LipsyncErrorRef,
-  upstreamErrors,
-} from '../../graphql/errors.ts';
+import { LipsyncErrorRef } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
-import { upstreamCallCost } from '../../graphql/prices.ts';
 import type { Upload, UploadKind, UploadService, UploadState } from './service.ts';
 
 declare module '../../graphql/context.ts' {
@@ -43,7 +32,7 @@ const UploadStatusRef = builder.enumType('UploadStatus', {
     },
     READY: {
       description:
-        'The whole file has arrived. The upload can be used in `createLipsync`, until it is forgotten after the days for which the server keeps finished lip-syncs. Lip-syncs that use it stay as they are.',
+        'The whole file has arrived. The upload can be used in `createLipsync`, until the server deletes it, after as many days as it keeps finished lip-syncs. Lip-syncs that use it stay as they are.',
     },
     FAILED: { description: 'The file did not arrive completely or was rejected: see `failure`.' },
     EXPIRED: { description: 'No file arrived before `expiresAt`. Create another upload.' },
@@ -75,13 +64,13 @@ export const UploadRef = builder.loadableNode('Upload', {
     storedContentType: t.exposeString('storedContentType', {
       nullable: true,
       description:
-        'The media type of what the video service got. Differs from `contentType` if the sound was decoded: then it is `audio/wav`. Null until the upload is READY.',
+        'The media type of the file that the video service received. Differs from `contentType` if the sound was decoded: then it is `audio/wav`. Null until the upload is READY.',
     }),
     size: t.field({
       type: 'SafeInt',
       nullable: true,
       description:
-        'The size in bytes: as declared until the upload is READY, then as received. Null if unknown.',
+        'The size in bytes: until the upload is READY as declared, for an import by the server of the URL; then as received. Null if unknown.',
       resolve: ({ size }) => size,
     }),
     filename: t.exposeString('filename', {
@@ -103,7 +92,7 @@ export const UploadRef = builder.loadableNode('Upload', {
     durationSeconds: t.exposeFloat('durationSeconds', {
       nullable: true,
       description:
-        'The playing time in seconds, after a `clip`. Null until the upload is READY, and for files without a readable duration. Audio of more than 60 seconds cannot be used in a lip-sync.',
+        'The playing time in seconds, after a `clip`. Null until the upload is READY, and for files without a readable duration. Audio has at most 60 seconds: longer files are rejected, unless a `clip` cuts them.',
     }),
     createdAt: t.field({
       type: 'DateTime',
@@ -155,103 +144,3 @@ export const UploadClipInputRef = builder.inputType('UploadClipInput', {
     }),
   }),
 });
-
-const CreateUploadInputRef = builder.inputType('CreateUploadInput', {
-  description: 'The file to upload.',
-  fields: (t) => ({
-    kind: t.field({ type: UploadKindRef, required: true, description: 'The use of the file.' }),
-    contentType: t.string({
-      required: true,
-      description:
-        'The media type, such as `audio/mpeg`, `audio/mp4` or `video/mp4`. The content is checked when it arrives.',
-    }),
-    size: t.field({
-      type: 'SafeInt',
-      description:
-        'The size in bytes, from 1 byte to 5 GB. If given, a file of another size is rejected.',
-    }),
-    clip: t.field({
-      type: UploadClipInputRef,
-      description:
-        'For audio: the part of the sound that is used, for files that are longer than 60 seconds. Such a file can have at most 256 MB.',
-    }),
-    filename: t.string({
-      description:
-        "The caller's own name for the file, at most 255 characters. It is stored and returned, and used for nothing else.",
-    }),
-  }),
-});
-
-const CreateSuccessRef = builder
-  .objectRef<{ upload: Upload; uploadUrl: string }>('CreateUploadSuccess')
-  .implement({
-    description: 'The created upload, which waits for its file.',
-    fields: (t) => ({
-      upload: t.field({
-        type: UploadRef,
-        description: 'The upload.',
-        resolve: ({ upload }) => upload,
-      }),
-      uploadUrl: t.expose('uploadUrl', {
-        type: 'URL',
-        description:
-          'The URL for the raw bytes of the file: one HTTP PUT, before `expiresAt`. The URL is the only credential, so keep it secret; it works once. The response is JSON: `id`, `status` and `durationSeconds`, or `code` and `message`.',
-      }),
-    }),
-  });
-
-const UploadAudioSuccessRef = builder.objectRef<Upload>('UploadAudioSuccess').implement({
-  description: 'The audio file has arrived at the video service.',
-  fields: (t) => ({
-    upload: t.field({
-      type: UploadRef,
-      description: 'The upload, READY to be used in `createLipsync`.',
-      resolve: (upload) => upload,
-    }),
-  }),
-});
-
-const audioFailures = [
-  InvalidInputError,
-  QuotaExceededError,
-  ...upstreamErrors,
-  AccountPendingError,
-  ...accessErrors,
-];
-
-builder.mutationFields((t) => ({
-  createUpload: t.field({
-    type: CreateSuccessRef,
-    directives: { cost: upstreamCallCost },
-    authScopes: { scope: 'lipsync:write' },
-    description: 'Creates an upload of up to 5 GB. The file itself is sent to the returned URL.',
-    args: {
-      input: t.arg({ type: CreateUploadInputRef, required: true, description: 'The file.' }),
-    },
-    errors: {
-      types: [InvalidInputError, QuotaExceededError, ...accessErrors],
-      union: { name: 'CreateUploadResult', description: 'The upload, or why it was not created.' },
-    },
-    resolve: (_, { input }, { caller, services }) => services.uploads.create(caller.owner, input),
-  }),
-  uploadAudio: t.field({
-    directives: { cost: upstreamCallCost },
-    type: UploadAudioSuccessRef,
-    authScopes: { scope: 'lipsync:write' },
-    description:
-      'Uploads an audio file of at most 25 MB within the request, in the GraphQL multipart request format.',
-    args: {
-      file: t.arg({
-        type: 'File',
-        required: true,
-        description: 'An audio file of an accepted type.',
-      }),
-    },
-    errors: {
-      types: audioFailures,
-      union: { name: 'UploadAudioResult', description: 'The upload, or why it was not created.' },
-    },
-    resolve: (_, { file }, { caller, services }) =>
-      answerWithin(audioFailures, services.uploads.sendAudio(caller.owner, file)),
-  }),
-}));

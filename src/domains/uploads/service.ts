@@ -4,7 +4,7 @@ import type { Sql } from '../../database/connect.ts';
 import { isUuid } from '../../database/uuid.ts';
 import { type InputIssue, InvalidInputError } from '../../errors.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
-import { createUpload, emptyUpload, type NewUpload } from './create.ts';
+import { createUpload, emptyUpload, type NewUpload, type Traced } from './create.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { cleanFilename } from './filename.ts';
 import {
@@ -20,6 +20,7 @@ import { maxUploadBytes } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { interruptedFailure, UploadRejection } from './rejection.ts';
 import { removeUpload } from './remove.ts';
+import { insertTraced } from './spans.ts';
 import {
   deleteReady,
   deleteUploadsOf,
@@ -70,16 +71,16 @@ export type UploadPage = {
 
 export type UploadService = {
   /** Creates an upload and its URL. Nothing is sent upstream yet. @throws {InvalidInputError} {QuotaExceededError} */
-  create(owner: string, input: NewUpload): Promise<{ upload: Upload; uploadUrl: string }>;
+  create(owner: string, input: NewUpload & Traced): Promise<{ upload: Upload; uploadUrl: string }>;
   /** Sends a small audio file on at once. @throws {InvalidInputError} and the upstream's failures */
-  sendAudio(owner: string, file: InlineFile): Promise<Upload>;
+  sendAudio(owner: string, file: InlineFile, traced?: Traced): Promise<Upload>;
   /** Receives the file for the upload of a token. Every rejection is a result. */
   receive(token: string, file: IncomingFile): Promise<Reception>;
   /** In the order of the keys, null for uploads of other owners. One query; none for invalid keys. */
   findByKeys(owner: string, keys: readonly string[]): Promise<(Upload | null)[]>;
   /** The owner's uploads, newest first. One item more than `limit` shows that there are more. */
   list(owner: string, page: UploadPage): Promise<Upload[]>;
-  /** Deletes what is kept of the upload. @throws {NotFoundError} {InvalidInputError} */
+  /** Deletes the row of the upload. @throws {NotFoundError} {InvalidInputError} */
   remove(owner: string, key: string): Promise<void>;
   /** An upload that a lip-sync can use; null if it is neither READY nor RECEIVING, or belongs to another owner. */
   findUsable(owner: string, key: string): Promise<UsableUpload | null>;
@@ -88,7 +89,7 @@ export type UploadService = {
    *
    * @throws {InvalidInputError} {QuotaExceededError}
    */
-  import(owner: string, input: NewImport): Promise<Upload>;
+  import(owner: string, input: NewImport & Traced): Promise<Upload>;
   /** What is wrong with a URL to import, if anything. Does not resolve its host. */
   checkImportUrl(url: string, path: string[]): InputIssue[];
   /** @throws {QuotaExceededError} if the owner can't have this many imports more */
@@ -99,7 +100,7 @@ export type UploadService = {
   beginImports(tx: Sql, planned: readonly Upload[]): Promise<void>;
   /** `listener` is called with the id of each upload that becomes READY or FAILED in this process. */
   onEnd(listener: (uploadId: string) => void): void;
-  /** Begins to fetch the files of imports, also those of before the last stop. */
+  /** Begins to fetch the files of imports, also those from before the last shutdown. */
   start(): Promise<void>;
   /** Interrupts the imports of this process. They start again on another instance, or after the next start. */
   stop(): void;
@@ -111,7 +112,7 @@ export type UploadService = {
   eraseUnused(createdBefore: Date): Promise<number>;
   /** Erases at most `limit` uploads of the owner. @returns how many */
   eraseBatchOf(tx: Sql, owner: string, limit: number): Promise<number>;
-  /** Erases uploads with a file that were created before this moment, as many at a time as the function is given. */
+  /** A function that erases at most `limit` uploads with a file that were created before this moment. @returns how many */
   eraseReadyBatch(createdBefore: Date): (limit: number) => Promise<number>;
 };
 
@@ -128,7 +129,8 @@ export function createUploadService(deps: UploadDependencies): UploadService {
   };
   return {
     create: (owner, input) => createUpload(deps, owner, input),
-    sendAudio: (owner, file) => sendAudio({ ...deps, decoding }, owner, file),
+    sendAudio: (owner, file, traced) =>
+      sendAudio({ ...deps, decoding }, owner, { file, ...traced }),
     receive: (token, file) =>
       receiveFile({ ...deps, slots, decoding, onEnd }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
@@ -189,7 +191,7 @@ function applyExpiry(upload: Upload, now: Date): Upload {
 async function sendAudio(
   deps: TransferDependencies,
   owner: string,
-  file: InlineFile,
+  { file, origin }: { file: InlineFile } & Traced,
 ): Promise<Upload> {
   if (file.size > maxInlineBytes) {
     const message = 'The file is larger than 25 MB. Use createUpload, which takes up to 5 GB.';
@@ -208,6 +210,7 @@ async function sendAudio(
   const upload: Upload = {
     ...emptyUpload,
     ...transferred,
+    ...origin,
     id: randomUUID(),
     owner,
     kind: 'AUDIO',
@@ -217,7 +220,7 @@ async function sendAudio(
     // This upload never had a URL.
     expiresAt: now,
   };
-  await insertUpload(deps.db, upload);
+  await insertTraced(deps, upload, (traced) => insertUpload(deps.db, traced));
   return upload;
 }
 

@@ -1,5 +1,5 @@
 import type { Sql } from '../../database/connect.ts';
-import { mapRow, toColumn, toJson } from '../../database/rows.ts';
+import { mapRow, toColumn } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
 
 const uploadKinds = ['AUDIO', 'VIDEO'] as const;
@@ -16,7 +16,7 @@ export type Upload = {
   state: UploadState;
   /** As declared, until the file has arrived; then as detected. */
   contentType: string;
-  /** The type of what the upstream got: another one if the file was decoded. Null until then. */
+  /** The type of the file that the upstream got, which differs if the file was decoded. Null until then. */
   storedContentType: string | null;
   /** The part of the sound that is used; null = from the beginning, and to the end. */
   clipStartSeconds: number | null;
@@ -36,6 +36,10 @@ export type Upload = {
   receivedBytes: number | null;
   /** Where this server fetches the file. Null for a file that a client sends. */
   sourceUrl: string | null;
+  /** Of the request that created it. */
+  requestId: string | null;
+  /** Of the span in which it was created, or without tracing of the caller. */
+  traceparent: string | null;
 };
 
 /** The detected properties of a received file, and its path upstream. */
@@ -56,33 +60,6 @@ export async function insertUpload(
      values (${names.map((_, at) => `$${at + 1}`).join(', ')})`,
     Object.values(fresh),
   );
-}
-
-/** An upload that is there already is not changed, and not returned. @returns the ids of the new ones */
-export async function insertImports(sql: Sql, fresh: readonly Upload[]): Promise<string[]> {
-  const rows = await sql.query<{ id: string }>(
-    `insert into uploads
-       (id, owner, kind, state, content_type, filename, source_url, receiving_at, created_at, expires_at)
-     select id, owner, kind, state, content_type, filename, source_url, receiving_at, created_at, expires_at
-     from jsonb_populate_recordset(null::uploads, $1::jsonb)
-     on conflict (id) do nothing returning id`,
-    [toJson(fresh.map(toRecord))],
-  );
-  return rows.map(({ id }) => id);
-}
-
-/** Imports that have not ended: at most `max` of this owner, and at most `max` of all. */
-export async function countImports(
-  sql: Sql,
-  { owner, max }: { owner: string; max: number },
-): Promise<{ own: number; ofAll: number }> {
-  const open = "select from uploads where state = 'RECEIVING' and source_url is not null";
-  const [row] = await sql.query<{ own: number; ofAll: number }>(
-    `select (select count(*)::int from (${open} and owner = $1 limit $2) own) as own,
-       (select count(*)::int from (${open} limit $2) every) as "ofAll"`,
-    [owner, max],
-  );
-  return row ?? { own: 0, ofAll: 0 };
 }
 
 /** Counts at most `max` of the owner's waiting uploads that were created after this moment. */
@@ -184,16 +161,17 @@ export async function claimUpload(sql: Sql, id: string, now: Date): Promise<bool
   return rows.length > 0;
 }
 
+/** @param size of the whole file in bytes, as announced; null = not announced */
 export async function touchUpload(
   sql: Sql,
   id: string,
-  { now, receivedBytes }: { now: Date; receivedBytes: number },
+  { now, receivedBytes, size }: { now: Date; receivedBytes: number; size: number | null },
 ): Promise<void> {
-  await sql.query('update uploads set receiving_at = $2, received_bytes = $3 where id = $1::uuid', [
-    id,
-    now,
-    receivedBytes,
-  ]);
+  await sql.query(
+    `update uploads set receiving_at = $2, received_bytes = $3, size = coalesce($4, size)
+     where id = $1::uuid and state = 'RECEIVING'`,
+    [id, now, receivedBytes, size],
+  );
 }
 
 /** Also if the upload was failed as abandoned meanwhile: the file has arrived. */
@@ -269,8 +247,4 @@ export async function deleteReady(sql: Sql, before: Date, limit: number): Promis
     [before, limit],
   );
   return rows.length;
-}
-
-function toRecord(upload: Upload): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(upload).map(([name, value]) => [toColumn(name), value]));
 }

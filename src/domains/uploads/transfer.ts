@@ -24,7 +24,7 @@ export type Transfer = {
 /**
  * Checks the first bytes, then forwards the whole file as it arrives. Memory use is about a hundred kilobytes, independent
  * of the size of the file and the speed of either end; only the parser for the duration may hold some megabytes. Sound that
- * the upstream does not take as it is, or of which a part is used, waits on disk, and is sent when it has been decoded.
+ * the upstream does not accept unchanged, or of which only a part is used, waits on disk until it is decoded.
  *
  * @param expected its `size` is in bytes, null = not announced; its content type is used only where the bytes are
  * ambiguous
@@ -39,7 +39,7 @@ export async function transferFile(
   const head = await readHead(incoming, signal);
   const { kind } = expected;
   const media = await detectMediaType(kind, head.subarray(0, headBytes), expected.contentType);
-  if (media === null) throw UploadRejection.wrongKind(kind);
+  if ('found' in media) throw UploadRejection.wrongKind(kind, media.found);
   const source = { ...expected, head, incoming, signal, onPiece };
   const outgoing = await prepareOutgoing(deps.decoding, media, source);
   try {

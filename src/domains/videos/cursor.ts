@@ -4,7 +4,7 @@ import type { VideoPosition } from './order.ts';
 
 /**
  * A place in the list. The position decides. The offsets, by account id, only hint where to continue reading: they may be
- * outdated, since videos are added and deleted. A cursor holds no secrets and is not trusted.
+ * outdated, since videos are added and deleted. A cursor contains no secrets and is not trusted.
  */
 export type Cursor = { position: VideoPosition; offsets: Readonly<Record<string, number>> };
 

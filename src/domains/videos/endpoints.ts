@@ -17,7 +17,7 @@ import { rawSegment } from '../../upstream/path.ts';
 import { isFinalStatus, isUnclear, statusOf, type VideoStatus } from './status.ts';
 
 export type UpstreamVideo = {
-  /** `user:<userid>-pixverse:<email>-video:<number>`. Internal, because it holds an e-mail. */
+  /** `user:<userid>-pixverse:<email>-video:<number>`. Internal, because it contains an e-mail. */
   id: string;
   /** From the id; null for an id of another form. */
   accountEmail: string | null;

@@ -1,6 +1,6 @@
 import { Failure } from '../../errors.ts';
+import type { CachedLists } from './cached-lists.ts';
 import type { VideoDependencies } from './dependencies.ts';
-import type { KeptLists } from './kept-lists.ts';
 import { findVideo } from './load.ts';
 import { readVideoCopies } from './store.ts';
 import type { StoredVideo } from './stored-video.ts';
@@ -16,14 +16,14 @@ export type VideoFile = { kind: 'found'; url: string } | { kind: 'gone' } | { ki
  */
 export async function findFile(
   deps: VideoDependencies,
-  kept: KeptLists,
+  cached: CachedLists,
   key: string,
 ): Promise<VideoFile> {
   const upstreamId = await deps.ids.toUpstream(key);
   if (upstreamId === null) return { kind: 'unknown' };
   try {
-    const fresh = kept.findAll([key]).get(key);
-    const video = fresh ?? (await findVideo(kept, { key, upstreamId }));
+    const fresh = cached.findAll([key]).get(key);
+    const video = fresh ?? (await findVideo(cached, { key, upstreamId }));
     if (video === null) return { kind: 'gone' };
     return toFile(video);
   } catch (thrown) {

@@ -27,7 +27,7 @@ export function toUpstreamId(key: string, prefix: string): string {
 }
 
 /**
- * An upstream id holds the account's e-mail and user number. Callers get instead a random key for the part before the
+ * An upstream id contains the account's e-mail and user number. Callers get instead a random key for the part before the
  * video's number, followed by that number. Keys are stored, not derived from a secret, so rotating secrets keeps ids valid.
  */
 export function createVideoIds(db: Database): VideoIds {

@@ -4,7 +4,7 @@ import type { StoredVideo } from './stored-video.ts';
 /** The result of one list call, in the upstream's order. `offset` is each item's place in the list. */
 export type ListPage = { items: ListItem[]; nextOffset: number; hasMore: boolean };
 export type ListItem = { video: StoredVideo; position: VideoPosition; offset: number };
-/** `isNew`: a page that was kept must be read again. */
+/** `isNew`: a page that was cached must be read again. */
 export type ReadPage = (offset: number, options: { isNew: boolean }) => Promise<ListPage>;
 
 /** The upstream's default, and the largest page that every upstream is assumed to allow. */
@@ -150,7 +150,7 @@ export class ListWindow {
   }
 
   /**
-   * A page that must connect to this window. Kept pages were read at different times, and the list can have moved by more
+   * A page that must connect to this window. Cached pages were read at different times, and the list can have moved by more
    * than the overlap in between: from the first page that does not connect, the upstream is asked.
    */
   async #nextTo(offset: number): Promise<ListPage> {

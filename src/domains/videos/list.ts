@@ -1,7 +1,7 @@
 import { DerivedReads } from '../../upstream/derived-reads.ts';
-import { noteUnkeptSource } from '../../upstream/read-sources.ts';
+import { noteUncachedSource } from '../../upstream/read-sources.ts';
+import type { VideoReader } from './cached-lists.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
-import type { VideoReader } from './kept-lists.ts';
 import { mergePage, type VideoPage } from './merge-page.ts';
 import type { VideoFilter } from './order.ts';
 import { listOwnVideos } from './own-videos.ts';
@@ -11,12 +11,12 @@ import { scanAccounts } from './scan.ts';
 export type { VideoPage } from './merge-page.ts';
 export type { VideoPageRequest } from './page-arguments.ts';
 
-/** Pages of different arguments and filters. A page holds no copies of its videos. */
-const maxKeptPages = 200;
+/** Pages of different arguments and filters. A page does not copy its videos. */
+const maxCachedPages = 200;
 
 /** See `VideoService.list`. */
 export function createVideoList(deps: VideoDependencies, reader: VideoReader) {
-  const pages = new DerivedReads<VideoPage>({ maxKept: maxKeptPages });
+  const pages = new DerivedReads<VideoPage>({ maxCached: maxCachedPages });
   // A page that is being merged may have been read before the change.
   deps.accounts.onChange(() => pages.forgetRunning());
   return async (
@@ -31,7 +31,7 @@ export function createVideoList(deps: VideoDependencies, reader: VideoReader) {
       createdBefore: request.filter?.createdBefore ?? null,
     };
     if (!viewer.canSeeAll) {
-      noteUnkeptSource();
+      noteUncachedSource();
       return listOwnVideos(deps.db, viewer.owner, { range, filter });
     }
     // All viewers that can see everything get the same page.

@@ -1,10 +1,10 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
-import { noteUnkeptSource } from '../../upstream/read-sources.ts';
+import { noteUncachedSource } from '../../upstream/read-sources.ts';
+import type { CachedLists, VideoReader } from './cached-lists.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
 import { isVideoKey, toUpstreamId } from './ids.ts';
-import type { KeptLists, VideoReader } from './kept-lists.ts';
 import { pageSize } from './list-window.ts';
 import { readVideoCopies, type VideoCopy } from './store.ts';
 import { isDeleted, type StoredVideo } from './stored-video.ts';
@@ -27,21 +27,21 @@ const largePageSize = 100;
 /** See `VideoService.load`. */
 export async function loadVideos(
   { db, ids }: Pick<VideoDependencies, 'db' | 'ids'>,
-  kept: KeptLists,
+  cached: CachedLists,
   { viewer, keys }: { viewer: Viewer; keys: readonly string[] },
 ): Promise<Loaded[]> {
-  const loaded = new Map<string, Loaded>(viewer.canSeeAll ? kept.findAll(keys) : []);
+  const loaded = new Map<string, Loaded>(viewer.canSeeAll ? cached.findAll(keys) : []);
   const others = keys.filter((key) => isVideoKey(key) && !loaded.has(key));
   if (others.length > 0) {
     // Copies belong to lip-syncs, which change without a change of the upstream's lists.
-    noteUnkeptSource();
+    noteUncachedSource();
     const copies = await readVideoCopies(db, viewer.owner, others);
     for (const { key, prefix } of copies) if (prefix !== null) ids.remember(key, prefix);
     const visible = copies.filter(({ isOwn }) => isOwn || viewer.canSeeAll);
     const isStored = ({ video }: VideoCopy) => video !== null && !isDeleted(video);
     const missing = visible.filter((copy) => !isStored(copy));
     for (const { key, video } of visible) loaded.set(key, video);
-    for (const [key, video] of await readMissing(kept, missing)) loaded.set(key, video);
+    for (const [key, video] of await readMissing(cached, missing)) loaded.set(key, video);
   }
   return keys.map((key) => loaded.get(key) ?? null);
 }

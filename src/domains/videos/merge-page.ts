@@ -86,7 +86,7 @@ function hasBehind(scans: readonly AccountScan[], { range, filter }: ListQuery):
   return isSeen || scans.some((scan) => !(isOlder ? scan.reachesStart : scan.reachesEnd));
 }
 
-/** The cursor also holds, for each account, the offset of its first video after the position. */
+/** The cursor also contains, for each account, the offset of its first video after the position. */
 function cursorAt(scans: readonly AccountScan[], position: VideoPosition): string {
   const offsets = scans.map(({ accountId, items, bottom }) => {
     const next = items.find((item) => comparePositions(position, item.position) < 0);

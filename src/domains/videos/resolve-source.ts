@@ -1,9 +1,9 @@
 import type { Database } from '../../database/connect.ts';
 import { GroupedWork } from '../../database/grouped.ts';
 import { InvalidInputError } from '../../errors.ts';
+import { createDirectReader } from './cached-lists.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
-import { createDirectReader } from './kept-lists.ts';
 import { findVideo } from './load.ts';
 import { isFinalStatus } from './status.ts';
 import { readVideoCopies, type VideoCopy } from './store.ts';
@@ -51,7 +51,7 @@ async function resolveSource(
   return { upstreamId, accountId: await accountOf(deps, upstreamId), video };
 }
 
-/** Asks the upstream nothing: whether the video still exists is not known. Null if this viewer cannot see it. */
+/** Does not query the upstream, so the video may no longer exist. Null if this viewer cannot see it. */
 async function findAccount(
   deps: VideoDependencies,
   wanted: { viewer: Viewer; key: string },
@@ -84,7 +84,7 @@ async function readFinished(
   ids: { key: string; upstreamId: string },
 ): Promise<StoredVideo | null> {
   if (stored?.status === 'COMPLETED' && !isDeleted(stored)) return stored;
-  // Asked now: what is sent to be paid for must not depend on an older answer.
+  // Read now: a job that is charged must not depend on an older answer.
   const found = await findVideo(createDirectReader(deps), ids);
   if (found === null || found.status === 'COMPLETED') return found;
   const message = isFinalStatus(found.status)

@@ -1,6 +1,6 @@
 import type { AccountService } from '../accounts/service.ts';
+import type { VideoReader } from './cached-lists.ts';
 import { outdatedCursor } from './cursor.ts';
-import type { VideoReader } from './kept-lists.ts';
 import { type ListItem, ListWindow, pageSize, type ReadPage } from './list-window.ts';
 import { comparePositions, matchesFilter, type VideoFilter, type VideoPosition } from './order.ts';
 import type { PageRange } from './page-arguments.ts';
@@ -30,7 +30,7 @@ export async function scanAccounts(
   query: ListQuery,
   signal?: AbortSignal,
 ): Promise<AccountScan[]> {
-  const present = await accounts.listKept();
+  const present = await accounts.listCached();
   return Promise.all(
     present.map(async ({ id, email }) => {
       const window = new ListWindow(createReader(reader, email, signal));

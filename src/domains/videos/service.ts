@@ -1,5 +1,6 @@
 import type { Sql } from '../../database/connect.ts';
 import type { Failure } from '../../errors.ts';
+import { CachedLists } from './cached-lists.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import {
   getVideo,
@@ -11,7 +12,6 @@ import {
 } from './endpoints.ts';
 import { findFile, type VideoFile } from './find-file.ts';
 import { createVideoIds, type VideoIds } from './ids.ts';
-import { KeptLists } from './kept-lists.ts';
 import { createVideoList, type VideoPage, type VideoPageRequest } from './list.ts';
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
@@ -36,7 +36,7 @@ export type VideoService = {
   findFile(token: string): Promise<VideoFile>;
   /**
    * One result for each key, in order: null for a video that does not exist for this viewer, a failure if the upstream
-   * could not be read. Videos of kept lists, and those that lip-syncs used or made, are returned without an upstream call.
+   * could not be read. Videos of cached lists, and those that lip-syncs used or made, are returned without an upstream call.
    */
   load(viewer: Viewer, keys: readonly string[]): Promise<(StoredVideo | Failure | null)[]>;
   /** One page of an account's list, requested from now on. Concurrent equal reads share one call. */
@@ -70,8 +70,8 @@ export type VideoService = {
 
 export function createVideoService(options: Omit<VideoDependencies, 'ids'>): VideoService {
   const deps: VideoDependencies = { ...options, ids: createVideoIds(options.db) };
-  const kept = new KeptLists(deps);
-  options.accounts.onChange((email) => kept.drop(email));
+  const cached = new CachedLists(deps);
+  options.accounts.onChange((email) => cached.drop(email));
   const sources = createSourceResolver(deps);
   return {
     ids: deps.ids,
@@ -81,12 +81,12 @@ export function createVideoService(options: Omit<VideoDependencies, 'ids'>): Vid
     },
     async findFile(token) {
       const key = options.resultTokens?.readKey(token) ?? null;
-      return key === null ? { kind: 'unknown' } : findFile(deps, kept, key);
+      return key === null ? { kind: 'unknown' } : findFile(deps, cached, key);
     },
     readPage: (query) => listVideos(options.upstream, query, { isFresh: true }),
     readOne: (upstreamId) => getVideo(options.upstream, upstreamId, { isFresh: true }),
-    load: (viewer, keys) => loadVideos(deps, kept, { viewer, keys }),
-    list: createVideoList(deps, kept),
+    load: (viewer, keys) => loadVideos(deps, cached, { viewer, keys }),
+    list: createVideoList(deps, cached),
     resolveSource: sources.resolve,
     findSourceAccount: sources.findAccount,
     keep: insertOwnVideos,

@@ -51,6 +51,7 @@ export async function readVideoCopies(
        (select true from owner_videos where owner = $1 and key = wanted.key) is not null as "isOwn"
      from unnest($2::text[]) as wanted (key)`,
     [owner, keys],
+    { isPrepared: true },
   );
 }
 
@@ -85,6 +86,7 @@ export async function insertOwnVideos(
      insert into owner_videos (owner, key, status, created_at)
      select owner, key, added.status, added.created_at from added on conflict (owner, key) do nothing`,
     [toJson(rows)],
+    { isPrepared: true },
   );
 }
 

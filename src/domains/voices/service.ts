@@ -13,7 +13,7 @@ export type VoiceServiceOptions = {
   freshness: Freshness;
 };
 
-type KeptVoices = { nodes: Voice[]; byId: ReadonlyMap<string, Voice> };
+type CachedVoices = { nodes: Voice[]; byId: ReadonlyMap<string, Voice> };
 
 /** The upstream adds a voice a few times a year. Not with `READ_FRESH_MS=0`, which keeps nothing. */
 const minFreshMs = 60_000;
@@ -32,14 +32,14 @@ export type VoiceService = {
 
 export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   const { upstream, accounts, freshness } = options;
-  const reads = freshness.openReads<KeptVoices>(['voices'], {
+  const reads = freshness.openReads<CachedVoices>(['voices'], {
     freshMs: freshness.readFreshMs === 0 ? 0 : Math.max(minFreshMs, freshness.readFreshMs),
-    maxKept: 1,
+    maxCached: 1,
     // The upstream sometimes gives an empty list by mistake.
-    isKept: ({ nodes }) => nodes.length > 0,
+    isCacheable: ({ nodes }) => nodes.length > 0,
   });
 
-  const readVoices = async (signal: AbortSignal): Promise<KeptVoices> => {
+  const readVoices = async (signal: AbortSignal): Promise<CachedVoices> => {
     const present = sortHealthyFirst(await accounts.listPresent());
     // All accounts have the same voices, but the upstream requires an e-mail if it has more than one account.
     const emails = present.length > 1 ? present.map(({ email }) => email) : [undefined];
@@ -63,7 +63,7 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
   return {
     list: async (signal) => (await reads.read(key, readVoices, signal)).nodes,
     async find(speakerId) {
-      const known = reads.findKept(key)?.byId.get(speakerId);
+      const known = reads.findCached(key)?.byId.get(speakerId);
       return known ?? (await reads.read(key, readVoices)).byId.get(speakerId) ?? null;
     },
   };

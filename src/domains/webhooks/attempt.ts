@@ -1,4 +1,5 @@
 import { lineShare } from '../../log.ts';
+import { originFields } from '../../tracing/tracer.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { type ClaimedDelivery, releaseDelivery, settleDelivery } from './due-store.ts';
 import { readSecrets } from './keys.ts';
@@ -27,26 +28,60 @@ export async function attemptDelivery(
   const event = await readLipsyncEvent(deps.db, delivery);
   // Retention deleted the lip-sync, and the delivery with it, after the claim.
   if (event === null) return;
-  const outcome = await deliver(deps, delivery, event);
+  const outcome = await traceAttempt(deps, { delivery, event }, (traceparent) =>
+    deliver(deps, { delivery, event, traceparent }),
+  );
   if (outcome === null) await releaseDelivery(deps.db, delivery, deps.now());
-  else await settle(deps, delivery, outcome);
+  else await settle(deps, { delivery, event, outcome });
+}
+
+type Attempted = { delivery: Delivery; event: LipsyncEvent };
+
+/** The receiver gets the span of the attempt; without tracing what the caller of the mutation sent. */
+function traceAttempt(
+  { tracer }: WebhookDependencies,
+  { delivery, event }: Attempted,
+  send: (traceparent: string | null) => Promise<AttemptOutcome | null>,
+): Promise<AttemptOutcome | null> {
+  const { id, lipsyncId, eventSequence, eventType, attempts } = delivery;
+  const attributes = {
+    'lipsync.id': lipsyncId,
+    'lipsync.sequence': eventSequence,
+    'webhook.delivery.id': id,
+    'webhook.event': eventType,
+    'webhook.attempt': attempts,
+  };
+  const options = { kind: 'client', of: event.traceparent, attributes } as const;
+  return tracer.run('webhook attempt', options, async (span) => {
+    const outcome = await send(span.traceparent ?? event.traceparent);
+    if (outcome?.status != null) span.set({ 'http.response.status_code': outcome.status });
+    if (outcome?.problem != null) span.fail(outcome.problem);
+    return outcome;
+  });
 }
 
 /** Null if the process stopped during the attempt. */
 async function deliver(
   deps: WebhookDependencies,
-  delivery: Delivery,
-  event: LipsyncEvent,
+  { delivery, event, traceparent }: Attempted & { traceparent: string | null },
 ): Promise<AttemptOutcome | null> {
   const secrets = await readSecrets(deps, delivery.owner);
   if (secrets === null) return { status: null, problem: 'SECRET_UNREADABLE' };
-  return deps.sender.send(buildWebhookRequest(deps, { delivery, event }, secrets), deps.stopping);
+  const request = buildWebhookRequest(deps, { delivery, event }, secrets);
+  const traced: Record<string, string> = traceparent === null ? {} : { traceparent };
+  return deps.sender.send(
+    { ...request, headers: { ...request.headers, ...traced } },
+    deps.stopping,
+  );
 }
 
 async function settle(
   deps: WebhookDependencies,
-  delivery: ClaimedDelivery,
-  outcome: AttemptOutcome,
+  {
+    delivery,
+    event,
+    outcome,
+  }: { delivery: ClaimedDelivery; event: LipsyncEvent; outcome: AttemptOutcome },
 ): Promise<void> {
   const result = resultOf(deps, delivery, outcome);
   const isStored = await deps.db.transaction(async (tx) => {
@@ -63,7 +98,7 @@ async function settle(
   const { id: deliveryId, lipsyncId } = delivery;
   const { status, problem } = outcome;
   deps.log.warn(
-    { deliveryId, lipsyncId, status, problem, [lineShare]: delivery.owner },
+    { deliveryId, lipsyncId, ...originFields(event), status, problem, [lineShare]: delivery.owner },
     'a webhook delivery failed and is not retried',
   );
 }
@@ -86,7 +121,7 @@ function resultOf(
   return { ...result, retries: delivery.retries + 1, nextAttemptAt };
 }
 
-/** 410 is an answer that ends one delivery, and the receiver was not called if the secret could not be read. */
+/** A 410 ends only its own delivery. If the secret could not be read, the receiver was not called. */
 function isReceiversFault(problem: WebhookProblem): boolean {
   return problem !== 'GONE' && problem !== 'SECRET_UNREADABLE';
 }

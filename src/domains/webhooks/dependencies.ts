@@ -1,6 +1,7 @@
 import type { Database } from '../../database/connect.ts';
 import type { Log } from '../../log.ts';
 import type { Meter } from '../../metrics/meter.ts';
+import type { Tracer } from '../../tracing/tracer.ts';
 import type { SecretEncryption } from './secret-encryption.ts';
 import type { WebhookSender } from './sender.ts';
 
@@ -10,6 +11,7 @@ export type WebhookDependencies = {
   readonly now: () => Date;
   readonly log: Log;
   readonly meter: Meter;
+  readonly tracer: Tracer;
   readonly encryption: SecretEncryption;
   readonly sender: WebhookSender;
   /** Delays before the second attempt, the third and so on. After the last delay the delivery fails. */

@@ -12,13 +12,16 @@ import { webhookChannel } from './store.ts';
 /** How late a due retry is noticed. A notification announces an attempt that is due at once. */
 const pollMs = 500;
 
-/** Every notification and every finished attempt asks for a search. None begins so soon after one that found nothing. */
+/**
+ * Every notification and every finished attempt starts a search, but not sooner than this after a search that found
+ * nothing.
+ */
 const restMs = 50;
 
 /**
- * The cost of a search grows with the owners that have due deliveries: with hundreds of them it takes tens of milliseconds of
- * the embedded database, and of the event loop. A slow one is followed by a pause, so that searches take a fifth of the time
- * at most.
+ * The cost of a search grows with the owners that have due deliveries: with hundreds of them it takes tens of
+ * milliseconds of the embedded database, and of the event loop. A slow one is followed by a pause, so that searches
+ * take a fifth of the time at most.
  */
 const slowSearchMs = 10;
 const pausePerSearch = 4;
@@ -27,10 +30,10 @@ const pausePerSearch = 4;
 const leaseMarginMs = 2_000;
 
 /**
- * Concurrent attempts of one process, by what is known of their receivers. An attempt is little more than a socket, so there
- * are many: hanging receivers of about fifty owners are needed to use up those for new receivers, and for ten seconds only.
- * After that they count as failing. Receivers that answer have 64 attempts that no other receiver can take. Only such a receiver
- * gets more than one attempt of an owner at a time.
+ * Concurrent attempts of one process, by what is known of their receivers. An attempt is little more than a socket, so
+ * there are many: hanging receivers of about fifty owners are needed to use up those for new receivers, and for ten
+ * seconds only. After that they count as failing. Receivers that answer have 64 attempts that no other receiver can
+ * take. Only such a receiver gets more than one attempt of an owner at a time.
  */
 const concurrency = { all: 256, unproven: 192, failing: 64, perOwner: 4 };
 

@@ -1,7 +1,7 @@
 import type { Sql } from '../../database/connect.ts';
 import type { Delivery } from './store.ts';
 
-/** The host is null for a URL of an earlier version, in which the database finds none. Nothing is kept of such a receiver. */
+/** The host is null if the database finds none in a URL that an earlier version accepted. Such a receiver has no row. */
 type Receiver = Pick<Delivery, 'owner' | 'host'>;
 
 export async function recordSuccess(tx: Sql, receiver: Receiver, at: Date): Promise<void> {

@@ -6,6 +6,7 @@ import type { Log } from '../../log.ts';
 import { type Meter, noMeter } from '../../metrics/meter.ts';
 import type { UrlProblem } from '../../outbound/address-rules.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
+import { noTracer, type Tracer } from '../../tracing/tracer.ts';
 import type { WebhookDependencies } from './dependencies.ts';
 import { createDispatcher } from './dispatch.ts';
 import { deleteKeysOf } from './key-store.ts';
@@ -36,6 +37,8 @@ export type WebhookOptions = {
   log: Log;
   /** Default: nothing is measured. */
   meter?: Meter;
+  /** Default: nothing is traced. */
+  tracer?: Tracer;
   /** The list in CALLBACK_SECRET: the first encrypts the webhook secrets, all decrypt them. */
   secrets: readonly string[];
   /** Decides which addresses receive webhooks. */
@@ -62,7 +65,7 @@ export type LipsyncChange = {
 export type WebhookService = {
   /** Null if the URL is accepted, otherwise what is wrong with it. The address that its host resolves to is checked on each attempt. */
   checkUrl(url: string): UrlProblem | null;
-  /** Sends one POST that is no delivery: unsigned, not retried and not stored. Null if `signal` aborted it. */
+  /** Sends one POST that is not a delivery: unsigned, not retried and not stored. Null if `signal` aborted it. */
   sendOnce(request: WebhookRequest, signal: AbortSignal): Promise<AttemptOutcome | null>;
   /**
    * Queues the webhook for the event that this transaction has just written, if the lip-sync subscribed to such events.
@@ -108,6 +111,7 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
   const deps: WebhookDependencies = {
     ...options,
     meter: options.meter ?? noMeter,
+    tracer: options.tracer ?? noTracer,
     delaysMs,
     encryption: createSecretEncryption(secrets),
     sender: createWebhookSender({ outbound, timeoutMs }),

@@ -1,6 +1,7 @@
 import type { Sql } from '../../database/connect.ts';
 import { mapRow } from '../../database/rows.ts';
 import type { StoredFailure } from '../../errors.ts';
+import type { Origin } from '../../tracing/tracer.ts';
 import type { WebhookEventType } from './event-types.ts';
 import type { WebhookProblem } from './sender.ts';
 
@@ -31,7 +32,7 @@ export type Delivery = {
   createdAt: Date;
 };
 
-/** An event of a lip-sync, with the columns of the lip-sync that its webhook contains. */
+/** An event of a lip-sync, with the columns of the lip-sync that its webhook and its log lines contain. */
 export type LipsyncEvent = {
   status: string;
   failure: StoredFailure | null;
@@ -39,7 +40,7 @@ export type LipsyncEvent = {
   reference: string | null;
   resultUrl: string | null;
   resultSeconds: number | null;
-};
+} & Origin;
 
 async function selectOne(sql: Sql, text: string, params: unknown[]): Promise<Delivery | null> {
   const [row] = await sql.query(text, params);
@@ -134,7 +135,7 @@ export async function releaseAllClaims(sql: Sql, at: Date): Promise<void> {
 
 export async function readLipsyncEvent(sql: Sql, delivery: Delivery): Promise<LipsyncEvent | null> {
   const [row] = await sql.query(
-    `select status, failure, occurred_at, reference, result_url, result_seconds
+    `select status, failure, occurred_at, reference, result_url, result_seconds, request_id, traceparent
      from lipsync_webhook_events where lipsync_id = $1 and sequence = $2`,
     [delivery.lipsyncId, delivery.eventSequence],
   );

@@ -11,6 +11,8 @@ import {
   responsePathAsArray,
 } from 'graphql';
 import { CollectedErrors } from './collected-errors.ts';
+import { completeLeaf, completeNull, type Data, itemsOf, settle } from './complete-values.ts';
+import { isPromise, type MaybePromise } from './maybe-promise.ts';
 import type { FieldPlan, ObjectPlan, OperationPlan, Variables } from './plan.ts';
 import { findRuntimeType } from './runtime-type.ts';
 import type { Shape } from './shape.ts';
@@ -24,8 +26,6 @@ export type ExecutionInput = {
 };
 
 type Path = ResponsePath | undefined;
-type Data = Record<string, unknown>;
-type MaybePromise<Value> = Value | Promise<Value>;
 
 /** A value in the result. `info` is undefined for fields that need none. */
 type Position = { field: FieldPlan; path: Path; info: GraphQLResolveInfo | undefined };
@@ -124,14 +124,13 @@ class Execution {
     const { read, shape } = field;
     let at: Position | undefined;
     try {
-      let value: unknown;
-      if (read === null) {
+      let value = read === null ? undefined : read(source);
+      if (read === null || typeof value === 'function') {
         at = this.#positionOf(field, parent, true);
         const { info } = at as { info: GraphQLResolveInfo };
         const args = field.argumentsOf(this.#input.variables);
         value = field.resolve(source, args, this.#input.contextValue, info);
       } else {
-        value = read(source);
         if (shape.kind === 'leaf' && !isPromise(value)) return completeLeaf(field, shape, value);
         at = this.#positionOf(field, parent, field.needsInfo);
       }
@@ -171,7 +170,10 @@ class Execution {
     return null;
   }
 
-  /** Completes the value of a field or of an item, which can be a promise. Throws what it throws at once. */
+  /**
+   * Completes the value of a field or of an item, which can be a promise. An error of a value that is not a promise is
+   * thrown, not returned as a rejected promise.
+   */
   #complete(at: Position, shape: Shape, value: unknown): unknown {
     const completed = isPromise(value)
       ? value.then((settled) => this.#completeValue(at, shape, settled))
@@ -240,42 +242,4 @@ class Execution {
     const isOfType = type.isTypeOf(value, contextValue, info as GraphQLResolveInfo);
     return isPromise(isOfType) ? isOfType.then(checked) : checked(isOfType);
   }
-}
-
-function completeNull({ parentType, definition }: FieldPlan, { isNonNull }: Shape): null {
-  if (!isNonNull) return null;
-  throw new Error(
-    `Cannot return null for non-nullable field ${parentType.name}.${definition.name}.`,
-  );
-}
-
-function completeLeaf(field: FieldPlan, shape: Shape & { kind: 'leaf' }, value: unknown): unknown {
-  if (value instanceof Error) throw value;
-  if (value === null || value === undefined) return completeNull(field, shape);
-  const serialized: unknown = shape.type.serialize(value);
-  if (serialized !== null && serialized !== undefined) return serialized;
-  throw new Error(`The type ${shape.type.name} serialized a value to ${serialized}.`);
-}
-
-function itemsOf({ parentType, definition }: FieldPlan, value: unknown): Iterable<unknown> {
-  if (typeof value === 'object' && value !== null && Symbol.iterator in value) {
-    return value as Iterable<unknown>;
-  }
-  throw new GraphQLError(
-    `Expected Iterable, but did not find one for field "${parentType.name}.${definition.name}".`,
-  );
-}
-
-/** Puts the values in the place of their promises. */
-async function settle(data: Data): Promise<Data> {
-  const pending = Object.keys(data).filter((key) => isPromise(data[key]));
-  const values = await Promise.all(pending.map((key) => data[key]));
-  pending.forEach((key, at) => {
-    data[key] = values[at];
-  });
-  return data;
-}
-
-function isPromise<Value>(value: MaybePromise<Value>): value is Promise<Value> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -26,7 +26,7 @@ export type FieldTraits = {
   shape: Shape;
   /** Whether `info` is needed without a resolver: to find the type of an object, or to check it. */
   needsInfo: boolean;
-  /** Reads the value from the object alone; null if the resolver needs more. */
+  /** Reads the value from the object alone; null if the resolver needs more. A method that it reads is still to be called. */
   read: ((source: unknown) => unknown) | null;
 };
 
@@ -61,11 +61,19 @@ function needsInfo(type: GraphQLNamedType): boolean {
 }
 
 /**
- * A resolver with one parameter, such as those of `t.expose` and `({ status }) => status`. Pothos marks a field whose
- * resolver a plugin has wrapped: a wrapper needs the context.
+ * A resolver with one parameter, such as `({ status }) => status`, or none, as `t.expose` leaves it for a property with the
+ * name of the field. Pothos marks a field whose resolver a plugin has wrapped: a wrapper needs the context.
  */
-function readerOf({ args, resolve, extensions }: Field): FieldTraits['read'] {
-  const isReader =
-    resolve?.length === 1 && args.length === 0 && extensions.pothosResolveWrapped !== true;
-  return isReader ? (resolve as unknown as (source: unknown) => unknown) : null;
+function readerOf({ name, args, resolve, extensions }: Field): FieldTraits['read'] {
+  if (args.length > 0 || extensions.pothosResolveWrapped === true) return null;
+  if (resolve === undefined) return createPropertyReader(name);
+  return resolve.length === 1 ? (resolve as unknown as (source: unknown) => unknown) : null;
+}
+
+/** As `defaultFieldResolver` of graphql-js, without the call of a method. */
+function createPropertyReader(name: string): (source: unknown) => unknown {
+  return (source) =>
+    (typeof source === 'object' && source !== null) || typeof source === 'function'
+      ? (source as Record<string, unknown>)[name]
+      : undefined;
 }

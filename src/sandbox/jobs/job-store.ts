@@ -45,7 +45,7 @@ export async function openJobStore(
   hooks: JobHooks,
 ): Promise<JobStore> {
   const store = new FileJobStore(folder, files, hooks);
-  // Only this store writes into the folder. A file that is not JSON means a damaged disk, and stops the start.
+  // Only this store writes into the folder. A file that is not JSON means a damaged disk, and prevents the start.
   const stored = (await readFolder(folder)) as Job[];
   stored.sort((a, b) => a.createdAtMs - b.createdAtMs || Number(a.number) - Number(b.number));
   for (const job of stored) store.register(job);

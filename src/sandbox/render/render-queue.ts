@@ -15,7 +15,7 @@ export function createRenderQueue(results: FileStore): Render {
   async function render(input: RenderInput, file: string): Promise<JobResult> {
     const known = results.has(file) && rendered.get(file);
     if (known) return known;
-    // Loaded with the first video, so that a start does not wait for the muxer and its encoder.
+    // Loaded with the first video, so that startup does not wait for the muxer and its encoder.
     const { makeResult } = await import('./result.ts');
     const result = await makeResult(input, { results, file });
     rendered.set(file, result);

@@ -65,7 +65,10 @@ export async function publishFile(partPath: string, path: string) {
   await syncFolder(dirname(path));
 }
 
-/** Every JSON file of a folder, which is created if missing. Leftover `.tmp` files were never acknowledged and go. */
+/**
+ * Every JSON file of a folder, which is created if missing. Leftover `.tmp` files were never acknowledged and are
+ * deleted.
+ */
 export async function readFolder(folder: string): Promise<unknown[]> {
   await mkdir(folder, { recursive: true });
   const names = await readdir(folder);

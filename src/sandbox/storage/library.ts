@@ -15,7 +15,7 @@ export type LibraryVideo = Picture & {
 
 /**
  * The source videos of `media/`. Size and length are constants here, because reading them from the files takes a demuxer,
- * and loading that would be a tenth of a start.
+ * and loading that would be a tenth of the startup time.
  */
 export const library: readonly LibraryVideo[] = [
   {

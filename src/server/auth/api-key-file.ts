@@ -16,7 +16,7 @@ export type ApiKeyFile = Awaited<ReturnType<typeof openApiKeyFile>>;
  * logged once and the keys of the last valid version stay in use.
  *
  * @param parts.parse throws on an invalid version, without quoting it
- * @throws Error, without the path, if the file can't be read at the start, and the errors of `parse`
+ * @throws Error, without the path, if the file can't be read at startup, and the errors of `parse`
  */
 export async function openApiKeyFile(parts: {
   path: string;

@@ -33,11 +33,13 @@ export type AuthenticatorOptions = {
 };
 
 /**
+ * The caller without a token is there at once: a promise would cost it time on each request.
+ *
  * @param authorization the HTTP header, or `authorization` in `connection_init`: `Bearer <JWT or API key>`
  * @throws NotAuthenticatedError on an invalid token, also where anonymous callers are allowed: a caller with an expired
  *   token must get an error and not an empty list of lip-syncs
  */
-export type Authenticate = (authorization: string | null | undefined) => Promise<Caller>;
+export type Authenticate = (authorization: string | null | undefined) => Caller | Promise<Caller>;
 
 /** Longer than any header that Node's HTTP server accepts. A WebSocket message has no such limit of its own. */
 const maxAuthorizationLength = 16_384;
@@ -51,8 +53,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   const tokenlessCaller = options.allowAnonymous
     ? createAnonymousCaller(options.anonymousIsAdmin)
     : unauthenticatedCaller;
-  return async (authorization) => {
-    if (authorization === null || authorization === undefined) return tokenlessCaller;
+  const signIn = async (authorization: string): Promise<Caller> => {
     if (authorization.length > maxAuthorizationLength) throw new NotAuthenticatedError();
     const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
     if (token === undefined) throw new NotAuthenticatedError();
@@ -60,9 +61,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     if (caller === null) throw new NotAuthenticatedError();
     return caller;
   };
+  return (authorization) =>
+    authorization === null || authorization === undefined ? tokenlessCaller : signIn(authorization);
 }
 
-/** The JWT library is loaded only if JWTs are configured, to keep the start short. */
+/** The JWT library is loaded only if JWTs are configured, to keep startup short. */
 function openJwtVerifier(options: AuthenticatorOptions): VerifyJwt {
   if (options.jwksUrl === null && options.jwtSecrets === null) return async () => null;
   const verifier = import('./jwt.ts').then(({ createJwtVerifier }) =>

@@ -152,7 +152,7 @@ function createKeySetReader(
   return async () => {
     const nowMs = now().getTime();
     if (isLoaded && nowMs - readAtMs < keySetMaxAgeMs) return keySet;
-    // Set before the reload: concurrent requests go on with the keys that are loaded.
+    // Set before the reload: concurrent requests continue with the keys that are loaded.
     readAtMs = nowMs;
     try {
       await keySet.reload();

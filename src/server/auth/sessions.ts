@@ -1,7 +1,7 @@
-import { initContextCache } from '@pothos/core';
 import { NotAuthenticatedError } from '../../errors.ts';
 import type { Caller, Context, Services } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
+import type { TraceContext } from '../../tracing/tracer.ts';
 import { type Authenticate, unauthenticatedCaller } from './authenticate.ts';
 import { clockToleranceMs } from './clock-tolerance.ts';
 
@@ -48,6 +48,17 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
     }
   }
 
+  async function signInWith(authorization: string): Promise<Caller> {
+    try {
+      const caller = await parts.authenticate(authorization);
+      if (caller.isAuthenticated) authorizations.set(caller, authorization);
+      return caller;
+    } catch (thrown) {
+      if (thrown instanceof NotAuthenticatedError) return unauthenticatedCaller;
+      throw thrown;
+    }
+  }
+
   function checkAll(): void {
     const nowMs = parts.now().getTime();
     for (const session of [...sessions]) {
@@ -63,15 +74,9 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
 
   return {
     /** Signs in without throwing: with an invalid token each field returns its own typed NotAuthenticatedError. */
-    async signIn(authorization: string | null | undefined): Promise<Caller> {
-      try {
-        const caller = await parts.authenticate(authorization);
-        if (caller.isAuthenticated && authorization) authorizations.set(caller, authorization);
-        return caller;
-      } catch (thrown) {
-        if (thrown instanceof NotAuthenticatedError) return unauthenticatedCaller;
-        throw thrown;
-      }
+    signIn(authorization: string | null | undefined): Caller | Promise<Caller> {
+      // The caller without a token needs no promise.
+      return authorization == null ? parts.authenticate(authorization) : signInWith(authorization);
     },
 
     /** Calls `end` once, when the caller's credential stops being valid. `signal` aborts when the connection closes. */
@@ -105,11 +110,13 @@ function hasSameRights(one: Caller, other: Caller): boolean {
 export type RequestOrigin = {
   authorization: string | null | undefined;
   requestId: string;
+  /** The trace of the caller, if it sent one. */
+  trace: TraceContext | null;
   lastEventId: string | null;
   signal: AbortSignal;
 };
 
-export type ContextFactory = (origin: RequestOrigin) => Promise<Context>;
+export type ContextFactory = (origin: RequestOrigin) => Context | Promise<Context>;
 
 /** Creates the GraphQL context, the same way for every transport. */
 export function createContextFactory(parts: {
@@ -117,23 +124,29 @@ export function createContextFactory(parts: {
   services: Services;
   log: Log;
 }): ContextFactory {
-  return async (origin) => {
-    const { requestId } = origin;
+  const create = (origin: RequestOrigin, caller: Caller): Context => {
+    const { requestId, lastEventId } = origin;
     let log: Log | undefined;
     return {
-      ...initContextCache(),
-      caller: await parts.sessions.signIn(origin.authorization),
+      caller,
       services: parts.services,
       requestId,
+      trace: origin.trace,
       // These two are made when they are used: most operations need neither.
       get log() {
         log ??= parts.log.child({ requestId });
         return log;
       },
-      lastEventId: origin.lastEventId,
+      lastEventId,
       get signal() {
         return origin.signal;
       },
     };
+  };
+  return (origin) => {
+    const caller = parts.sessions.signIn(origin.authorization);
+    return caller instanceof Promise
+      ? caller.then((signedIn) => create(origin, signedIn))
+      : create(origin, caller);
   };
 }

@@ -178,6 +178,7 @@ async function findNewest(
   const contextValue = await createContext({
     authorization: request.headers.get('authorization'),
     requestId: request.headers.get('x-request-id') ?? 'unknown',
+    trace: null,
     lastEventId: null,
     signal: request.signal,
   });

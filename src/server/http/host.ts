@@ -40,14 +40,14 @@ function isLoopbackName(name: string): boolean {
 /** Yoga builds a URL from the Host header. Where that throws, its server adapter answers with the stack. */
 export function isValidHost(host: string | undefined): boolean {
   if (host === undefined) return true;
-  if (host.length > maxKeptLength) return hasHostFormat(host);
+  if (host.length > maxCachedLength) return hasHostFormat(host);
   const known = validHosts.get(host) ?? hasHostFormat(host);
   validHosts.set(host, known);
   return known;
 }
 
 /** Clients of one server send the same host. */
-const maxKeptLength = 260;
+const maxCachedLength = 260;
 const validHosts = new LRUCache<string, boolean>({ max: 100 });
 
 function hasHostFormat(host: string): boolean {

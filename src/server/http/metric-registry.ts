@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Counters, Durations } from '../../metrics/meter.ts';
+import { collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
+import type { CounterSeries, DurationSeries, Recorder, SeriesOf } from '../../metrics/recorder.ts';
 
 /** What is read for each collection. */
 export type MetricSources = {
@@ -17,111 +17,26 @@ export type StreamTransport = 'sse' | 'multipart' | 'websocket' | 'callback' | '
 /** The live work of all instances. */
 export type Work = {
   waiting: number;
-  /** Since the lip-sync was created that waits for the longest time; 0 if none waits. */
+  /** Since the creation of the lip-sync that has waited longest; 0 if none waits. */
   oldestWaitingSeconds: number;
   outcomeUnknown: number;
   statuses: readonly { status: string; count: number }[];
   accounts: readonly { alias: string; running: number; isPaused: boolean }[];
 };
 
-type Definition = { help: string; labels: readonly string[]; buckets?: readonly number[] };
-
-const counters: Record<keyof Counters, Definition> = {
-  lipsync_submissions_total: {
-    help: 'POSTs to the video service that create a job, by what is known of their outcome.',
-    labels: ['outcome'],
-  },
-  lipsync_callbacks_total: {
-    help: 'Callbacks, by what they brought: the first news of a status, a status that was known, or nothing because the token is invalid.',
-    labels: ['kind'],
-  },
-  lipsync_polls_total: {
-    help: 'Polls of the list of an account of the video service.',
-    labels: ['result'],
-  },
-  graphql_operations_total: {
-    help: 'GraphQL operations over all transports: answered, answered with errors, or rejected before the execution.',
-    labels: ['type', 'result'],
-  },
-  graphql_stream_resumes_total: {
-    help: 'Subscriptions that continue from a cursor.',
-    labels: [],
-  },
-  upstream_requests_total: {
-    help: 'Requests to the video service, each attempt of a read by itself.',
-    labels: ['endpoint', 'status'],
-  },
-  webhook_deliveries_total: {
-    help: 'Attempts to deliver a webhook.',
-    labels: ['result'],
-  },
-  imports_total: {
-    help: 'Files that were fetched from a URL.',
-    labels: ['result'],
-  },
-};
-
-/** In seconds. Creating a lip-sync waits for the video service, which can take half a minute. */
-const requestBuckets = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 30];
-/** A job takes a minute or two; one that waits for a slot, hours. */
-const jobBuckets = [1, 5, 15, 30, 60, 120, 300, 900, 3_600, 14_400];
-
-const durations: Record<keyof Durations, Definition> = {
-  lipsync_http_request_duration_seconds: {
-    help: 'HTTP requests, until the whole response was sent.',
-    labels: ['method', 'endpoint', 'status'],
-    buckets: requestBuckets,
-  },
-  lipsync_callback_lag_seconds: {
-    help: 'From the arrival of a callback to the status that it led to.',
-    labels: [],
-    buckets: requestBuckets,
-  },
-  lipsync_first_event_seconds: {
-    help: 'From the opening of a subscription to its first event.',
-    labels: [],
-    buckets: requestBuckets,
-  },
-  lipsync_end_to_end_seconds: {
-    help: 'From the creation of a lip-sync to its end.',
-    labels: ['status'],
-    buckets: jobBuckets,
-  },
-  graphql_operation_seconds: {
-    help: 'Executions of GraphQL operations; of a subscription, its opening.',
-    labels: ['type'],
-    buckets: requestBuckets,
-  },
-  upstream_requests_seconds: {
-    help: 'Requests to the video service, until the whole answer was read.',
-    labels: ['endpoint', 'status'],
-    buckets: requestBuckets,
-  },
-};
-
-type CounterMap = Record<keyof Counters, Counter>;
-type HistogramMap = Record<keyof Durations, Histogram>;
-
 /** All metrics of the process, its requests and its lip-syncs. */
-export function openRegistry(sources: MetricSources) {
+export function openRegistry(sources: MetricSources, { counters, durations }: Recorder) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const openCounter = ([name, { help, labels }]: [string, Definition]) =>
-    [name, new Counter({ name, help, labelNames: [...labels], registers })] as const;
-  const openHistogram = ([name, { help, labels, buckets = [] }]: [string, Definition]) =>
-    [
-      name,
-      new Histogram({ name, help, labelNames: [...labels], buckets: [...buckets], registers }),
-    ] as const;
+  for (const each of counters) registry.registerMetric(toCounter(each));
+  for (const each of durations) registry.registerMetric(toHistogram(each));
   const gauge = (name: string, help: string, labelNames: string[] = []) =>
     new Gauge({ name, help, labelNames, registers });
   const setWork = openWorkGauges(gauge);
   const setOwn = openProcessGauges(gauge, sources);
   return {
     registry,
-    counters: Object.fromEntries(Object.entries(counters).map(openCounter)) as CounterMap,
-    durations: Object.fromEntries(Object.entries(durations).map(openHistogram)) as HistogramMap,
     async collect(): Promise<string> {
       setWork(await answeredInTime(sources.readWork()));
       setOwn();
@@ -130,10 +45,50 @@ export function openRegistry(sources: MetricSources) {
   };
 }
 
+type Value = { value: number; labels: Record<string, string | number>; metricName?: string };
+
+/**
+ * The part of a metric that the library reads. The library's own counters are slow: one value takes them as long as the
+ * price of a small query takes to compute.
+ */
+function toMetric(
+  { name, definition }: SeriesOf<unknown>,
+  type: 'counter' | 'histogram',
+  readValues: () => Value[],
+): Metric {
+  const { help, labels: labelNames } = definition;
+  const metric = {
+    name,
+    help,
+    type,
+    labelNames,
+    get: async () => ({ ...metric, values: readValues() }),
+  };
+  return metric as unknown as Metric;
+}
+
+function toCounter(counter: SeriesOf<CounterSeries>): Metric {
+  return toMetric(counter, 'counter', () =>
+    counter.list().map(({ labels, series: { value } }) => ({ labels, value })),
+  );
+}
+
+function toHistogram(durations: SeriesOf<DurationSeries>): Metric {
+  const { name } = durations;
+  const valuesOf = ({ labels, series }: ReturnType<typeof durations.list>[number]): Value[] => [
+    ...series.readBuckets().map(({ le, count }) => ({
+      ...{ labels: { le, ...labels }, value: count, metricName: `${name}_bucket` },
+    })),
+    { labels, value: series.sum, metricName: `${name}_sum` },
+    { labels, value: series.count, metricName: `${name}_count` },
+  ];
+  return toMetric(durations, 'histogram', () => durations.list().flatMap(valuesOf));
+}
+
 /** How long a collection waits for the database. Prometheus waits ten seconds for a collection. */
 const maxReadMs = 3_000;
 
-/** Null if the database does not answer, so that the other metrics are shown while it is away. */
+/** Null if the database does not answer, so that the other metrics are shown during an outage. */
 async function answeredInTime(read: Promise<Work>): Promise<Work | null> {
   const late = new AbortController();
   const timeout = wait(maxReadMs, null, { signal: late.signal });
@@ -172,7 +127,7 @@ function openWorkGauges(gauge: OpenGauge) {
   const statuses = gauge('lipsync_lipsyncs', 'Unfinished lip-syncs, by status.', ['status']);
   return (work: Work | null): void => {
     up.set(work === null ? 0 : 1);
-    // A gauge without labels shows 0 after a reset, and a database that is away is not an empty queue.
+    // A gauge without labels shows 0 after a reset, and an unavailable database does not mean an empty queue.
     for (const each of [waiting, oldest, unknown]) each.remove({});
     for (const each of [running, paused, statuses]) each.reset();
     if (work === null) return;

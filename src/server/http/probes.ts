@@ -8,8 +8,8 @@ export type ProbeOptions = {
   /** Throws while this process can't serve requests. */
   checkReady: () => Promise<void>;
   metrics: Metrics;
-  /** The bearer token of `/metrics`; null: none is required. */
-  metricsToken: string | null;
+  /** The bearer tokens of `/metrics`, of which one is enough; null: none is required. */
+  metricsTokens: readonly string[] | null;
   log: Log;
 };
 
@@ -28,11 +28,12 @@ export async function handleProbe(
 }
 
 async function handleMetrics(
-  { metrics, metricsToken }: ProbeOptions,
+  { metrics, metricsTokens }: ProbeOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  if (metricsToken === null || hasBearerToken(request, metricsToken)) return metrics.send(response);
+  const isAllowed = metricsTokens === null || hasBearerToken(request, metricsTokens);
+  if (isAllowed) return metrics.send(response);
   response.setHeader('www-authenticate', 'Bearer');
   sendJson(response, 401, {
     code: 'NOT_AUTHENTICATED',
@@ -41,10 +42,10 @@ async function handleMetrics(
 }
 
 /** Compares the hashes in constant time, so that the response time reveals neither the token nor its length. */
-function hasBearerToken({ headers }: IncomingMessage, token: string): boolean {
+function hasBearerToken({ headers }: IncomingMessage, tokens: readonly string[]): boolean {
   const [, presented = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
   const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(presented), hash(token));
+  return tokens.some((token) => timingSafeEqual(hash(presented), hash(token)));
 }
 
 async function handleReady(options: ProbeOptions, response: ServerResponse): Promise<void> {

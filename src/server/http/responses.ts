@@ -8,26 +8,12 @@ import {
   unavailableError,
 } from '../operation/request-error.ts';
 import { requestTooLargeError } from '../operation/request-params.ts';
-
-/** Headers of every response, on every endpoint. */
-const securityHeaders: Readonly<Record<string, string>> = {
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'x-frame-options': 'DENY',
-  // For a response that a browser shows as a page. GraphiQL, the only real page, sets its own policy.
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-resource-policy': 'same-site',
-  'cache-control': 'no-store',
-};
+import { securityHeaders } from './response.ts';
 
 /** Closing at once would reset the connection before the client has read the response. */
 const closeAfterMs = 1_000;
 
 const jsonType = 'application/json; charset=utf-8';
-
-export function setSecurityHeaders(response: ServerResponse): void {
-  for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
-}
 
 export function sendJson(response: ServerResponse, status: number, body: object): void {
   const headers = { 'content-type': jsonType };
@@ -118,5 +104,7 @@ export function checkMethod(
 
 /** The path of the request, without its query. */
 export function pathOf(request: IncomingMessage): string {
-  return request.url?.split('?')[0] ?? '/';
+  const { url = '/' } = request;
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
 }

@@ -1,14 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { isPromise, type MaybePromise } from '../../graphql/execution/maybe-promise.ts';
 import { type Log, lineShare } from '../../log.ts';
-import type { McpDoor } from '../mcp/door.ts';
+import type { McpHandler } from '../mcp/handler.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { requestIdHeader } from '../operation/request-params.ts';
+import { newRequestId } from '../request-id.ts';
 import { checkSize } from './body-size.ts';
 import { checkHead, checkSender, type SenderRules } from './head-checks.ts';
 import { normalizeAccept } from './negotiation.ts';
 import { csrfHeaders, isAllowedOrigin, type OriginRules } from './origin.ts';
 import { handleProbe, type ProbeOptions } from './probes.ts';
+import { HttpResponse } from './response.ts';
 import {
   checkMethod,
   errorBody,
@@ -17,7 +19,6 @@ import {
   pathOf,
   sendFailure,
   sendJson,
-  setSecurityHeaders,
 } from './responses.ts';
 import { type ClientTimeouts, defaultClientTimeouts, RequestTimeouts } from './timeouts.ts';
 
@@ -32,7 +33,7 @@ export type HttpOptions = SenderRules &
   ProbeOptions & {
     pipeline: Pipeline;
     /** Null: there is no `/mcp`. */
-    mcp: McpDoor | null;
+    mcp: McpHandler | null;
     callbacks: TokenHandler;
     uploads: TokenHandler;
     /** Null: there are no permanent URLs. */
@@ -46,6 +47,8 @@ export type HttpOptions = SenderRules &
 const exposedHeaders = `${requestIdHeader}, retry-after`;
 const allowedHeaders = [
   ...['content-type', 'authorization', 'last-event-id', requestIdHeader],
+  // The trace of W3C Trace Context. `baggage` is not read here, and it may say more about a user than a server should get.
+  ...['traceparent', 'tracestate'],
   ...['mcp-protocol-version', 'mcp-method', 'mcp-name'],
   ...csrfHeaders,
 ].join(', ');
@@ -55,6 +58,7 @@ export function createHttpServer(options: HttpOptions): Server {
   const { clientTimeouts = defaultClientTimeouts } = options;
   const timeouts = new RequestTimeouts(clientTimeouts);
   const limits = {
+    ServerResponse: HttpResponse,
     // Node would cut every request after five minutes, and large uploads take longer. `RequestTimeouts` limits the others.
     requestTimeout: 0,
     headersTimeout: clientTimeouts.headersMs,
@@ -65,34 +69,41 @@ export function createHttpServer(options: HttpOptions): Server {
     shouldUpgradeCallback: ({ headers }: IncomingMessage) =>
       /^websocket$/i.test(headers.upgrade ?? ''),
   };
-  const listener = (request: IncomingMessage, response: ServerResponse) => {
+  const listener = (request: IncomingMessage, response: HttpResponse) => {
     const startedAt = performance.now();
     const requestId = assignRequestId(request);
-    response.setHeader(requestIdHeader, requestId);
-    setSecurityHeaders(response);
+    response.requestId = requestId;
     const hasBodyLimits = request.method !== 'PUT' || !isUploadPath(pathOf(request));
     // Before any response: a client could send its body slowly after one too.
     const stopTimeouts = timeouts.watch(request, response, { hasBodyLimits });
-    response.once('close', () => {
+    response.on('close', () => {
       stopTimeouts();
       const ms = performance.now() - startedAt;
+      const path = pathForLog(pathOf(request));
       options.metrics.observe(request, response, ms / 1000);
       options.log.info(
         {
           requestId,
           method: request.method,
-          path: pathForLog(pathOf(request)),
+          path,
           status: response.statusCode,
           ms: Math.round(ms),
-          [lineShare]: shareOfLines(request, response),
+          // By endpoint and class of status: many requests of one kind must not hide the failures among the others.
+          [lineShare]: `${path} ${Math.floor(response.statusCode / 100)}`,
         },
         'request',
       );
     });
-    handle(options, request, response).catch((error: unknown) => {
+    const fail = (error: unknown) => {
       options.log.error({ err: error, requestId }, 'request failed');
       sendFailure(response, error);
-    });
+    };
+    try {
+      const handled = handle(options, request, response);
+      if (isPromise(handled)) handled.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
   };
   return (
     createServer(limits, listener)
@@ -104,12 +115,12 @@ export function createHttpServer(options: HttpOptions): Server {
   );
 }
 
-async function handle(
+function handle(
   options: HttpOptions,
   request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  setCorsHeaders(options.origins, request, response);
+  response: HttpResponse,
+): MaybePromise<void> {
+  response.corsHeaders = corsHeadersFor(request, options.origins);
   const rejection = checkSender(request, options) ?? checkSize(request);
   if (rejection !== null) return sendJson(response, rejection.status, rejection.body);
   if (!checkExpectation(request, response)) return;
@@ -117,20 +128,21 @@ async function handle(
     response.writeHead(204).end();
     return;
   }
-  return route(options, request, response);
+  const path = pathOf(request);
+  return path === '/graphql' || path === '/graphql/'
+    ? handleGraphQL(options, request, response)
+    : route(options, path, { request, response });
 }
 
 async function route(
   options: HttpOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
+  path: string,
+  { request, response }: { request: IncomingMessage; response: HttpResponse },
 ): Promise<void> {
-  const path = pathOf(request);
   const [, endpoint, token = ''] = /^\/(callbacks|uploads|results)\/([^/]+)$/.exec(path) ?? [];
   if (endpoint !== undefined) {
     return handleToken(options, { endpoint, token, request, response });
   }
-  if (/^\/graphql\/?$/.test(path)) return handleGraphQL(options, request, response);
   if (path === '/mcp' && options.mcp !== null) {
     // There is no session that a GET could listen to, or a DELETE could end.
     if (checkMethod('POST', request, response)) await options.mcp(request, response);
@@ -144,17 +156,17 @@ async function route(
   sendJson(response, 404, notFoundBody);
 }
 
-async function handleGraphQL(
+function handleGraphQL(
   options: HttpOptions,
   request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+  response: HttpResponse,
+): MaybePromise<void> {
   request.headers.accept = normalizeAccept(request.headers);
   const rejection = checkHead(request);
   if (rejection !== null) {
     return sendJson(response, rejection.status, rejection.body);
   }
-  await options.pipeline.handle(request, response);
+  return options.pipeline.handle(request, response);
 }
 
 /** False: the expectation is unknown, and the response is sent. A client that waits for permission to send gets it. */
@@ -168,20 +180,17 @@ function checkExpectation({ headers }: IncomingMessage, response: ServerResponse
   return false;
 }
 
-/** Sets the CORS headers for allowed origins. */
-function setCorsHeaders(
-  origins: OriginRules,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
-  response.setHeader('vary', 'origin');
+/** Null: a request without an origin, or of one that is not allowed. */
+function corsHeadersFor(request: IncomingMessage, origins: OriginRules): readonly string[] | null {
   const { origin } = request.headers;
-  if (origin === undefined || !isAllowedOrigin(request.headers, origins)) return;
-  response.setHeader('access-control-allow-origin', origin);
-  response.setHeader('access-control-allow-headers', allowedHeaders);
-  response.setHeader('access-control-allow-methods', 'GET, POST, PUT, DELETE');
-  response.setHeader('access-control-expose-headers', exposedHeaders);
-  response.setHeader('access-control-max-age', '600');
+  if (origin === undefined || !isAllowedOrigin(request.headers, origins)) return null;
+  return [
+    ...['access-control-allow-origin', origin],
+    ...['access-control-allow-headers', allowedHeaders],
+    ...['access-control-allow-methods', 'GET, POST, PUT, DELETE'],
+    ...['access-control-expose-headers', exposedHeaders],
+    ...['access-control-max-age', '600'],
+  ];
 }
 
 async function handleToken(
@@ -205,14 +214,9 @@ async function handleToken(
 /** Uses the caller's own request id if it is safe to log, and a new one otherwise. */
 function assignRequestId(request: IncomingMessage): string {
   const given = request.headers[requestIdHeader];
-  const id = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+  const id = typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : newRequestId();
   request.headers[requestIdHeader] = id;
   return id;
-}
-
-/** By door and class of status: many requests of one kind must not hide the failures among the others. */
-function shareOfLines(request: IncomingMessage, { statusCode }: ServerResponse): string {
-  return `${pathForLog(pathOf(request))} ${Math.floor(statusCode / 100)}`;
 }
 
 function isUploadPath(path: string): boolean {

@@ -26,7 +26,7 @@ export const defaultClientTimeouts: ClientTimeouts = {
 
 /**
  * A quarter of what a phone with a bad connection sends. With a rule about silence alone, a byte now and then would hold a
- * place until the whole time is over.
+ * slot until the time limit of the whole body.
  */
 const minBytesPerSecond = 2_000;
 
@@ -52,9 +52,9 @@ type Exchange = {
 };
 
 /**
- * Ends requests whose body has not arrived in time or arrives too slowly, and disconnects clients that do not read their
- * response: the rest would stay in memory for ever. One timer looks at all open exchanges, because timers of their own would
- * take a tenth of the time of a small query. So a limit can be exceeded by the time between two checks.
+ * Ends requests whose body has not arrived in time or arrives too slowly, and disconnects clients that do not read
+ * their response: the rest would stay in memory for ever. One timer looks at all open exchanges, because timers of
+ * their own would take a tenth of the time of a small query. So a limit can be exceeded by the time between two checks.
  *
  * Checks in a row are counted instead of the time, so that a blocked event loop does not count as slowness of a client.
  */
@@ -84,14 +84,20 @@ export class RequestTimeouts {
     const { socket } = request;
     const maxBodyChecks = hasBodyLimits ? this.#maxBodyChecksOf(request) : null;
     const exchange: Exchange = {
-      ...{ request, response, socket, maxBodyChecks, bodyChecks: 0, readBytes: [] },
-      ...{ sentBytes: -1, unreadChecks: 0 },
+      request,
+      response,
+      socket,
+      maxBodyChecks,
+      bodyChecks: 0,
+      readBytes: [],
+      sentBytes: -1,
+      unreadChecks: 0,
     };
     this.#open.add(exchange);
     // Read the rest of a body that was answered early: the client can't read the response before it has sent everything.
-    if (hasBodyLimits) response.once('finish', () => request.resume());
+    if (hasBodyLimits) response.on('finish', () => request.resume());
     return () => {
-      // The limits stay while a client goes on sending after its response, because Node would read on without a limit.
+      // The limits stay while a client continues to send after its response, because Node would read on without a limit.
       if (maxBodyChecks === null || request.complete || socket.destroyed) {
         this.#open.delete(exchange);
       }

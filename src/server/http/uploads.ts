@@ -8,7 +8,7 @@ import type {
   UploadService,
 } from '../../domains/uploads/service.ts';
 import { maxDiscardedBytes } from '../../end-after-body.ts';
-import type { Failure, FailureCode } from '../../errors.ts';
+import { type Failure, type FailureCode, InvalidInputError } from '../../errors.ts';
 import { encodeId } from '../../graphql/ids.ts';
 import type { Log } from '../../log.ts';
 import { isTemporarilyUnavailable, unavailableRetrySeconds } from '../../unavailable.ts';
@@ -119,9 +119,15 @@ function toErrorResponse(reason: RejectionReason, failure: Failure): UploadRespo
   const { code, message, retryAfterSeconds } = failure;
   return {
     status: reason === 'UPSTREAM' ? statusOfUpstreamFailure(failure) : statusByReason[reason],
-    body: { code, message },
+    body: { code, message, ...issueCodeOf(failure) },
     headers: retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) },
   };
+}
+
+/** What is wrong with the file, for programs. */
+function issueCodeOf(failure: Failure): { issueCode?: string } {
+  const [issue] = failure instanceof InvalidInputError ? failure.issues : [];
+  return issue === undefined ? {} : { issueCode: issue.code };
 }
 
 function statusOfUpstreamFailure({ code }: Failure): number {

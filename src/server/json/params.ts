@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import { requestError } from '../operation/request-error.ts';
 import {
   batchingError,
@@ -12,6 +13,39 @@ import { resolveDocument, type TrustedDocuments } from '../operation/trusted-doc
 import { checkJsonValues, checkSearchValues } from '../operation/value-limits.ts';
 
 export type ParsedParams = { params: GraphQLParams } | { error: GraphQLError };
+
+/** In bytes of all cached bodies, and of one. The body of an application's query has a few hundred bytes to a few thousand. */
+const maxCachedBytes = { all: 4 * 1024 ** 2, one: 8_192 };
+
+/** The parameters of queries, by the bytes of their JSON bodies: clients send the same queries again and again. */
+export class KnownBodies {
+  readonly #cached = new LRUCache<string, ParsedParams>({
+    maxSize: maxCachedBytes.all,
+    sizeCalculation: (_, key) => 2 * key.length + 500,
+  });
+
+  find(body: Buffer): ParsedParams | undefined {
+    return body.byteLength > maxCachedBytes.one ? undefined : this.#cached.get(keyOf(body));
+  }
+
+  /** Keeps the parameters of a query, which has no secrets, unless it is long or has values that an operation could change. */
+  keep(body: Buffer, parsed: ParsedParams): void {
+    if (body.byteLength > maxCachedBytes.one || 'error' in parsed || !isFlat(parsed.params)) return;
+    this.#cached.set(keyOf(body), parsed);
+  }
+}
+
+/** A character for each byte, so that different bodies have different keys, also those that are not UTF-8. */
+function keyOf(body: Buffer): string {
+  return body.toString('latin1');
+}
+
+/** Whether no parameter has an object or a list in it. */
+function isFlat({ variables, extensions }: GraphQLParams): boolean {
+  return [variables, extensions].every((values) =>
+    Object.values(values ?? {}).every((value) => typeof value !== 'object' || value === null),
+  );
+}
 
 /** The parameters in the JSON body of a POST. */
 export function parseJsonParams(body: Buffer, documents: TrustedDocuments): ParsedParams {

@@ -13,7 +13,7 @@ import { failed, failureOfError, type ToolFailure, type ToolResult } from './res
 /** What a field of the schema returned. */
 export type Answer = Record<string, unknown>;
 
-/** The one of all transports. The documents of the tools are this server's own. */
+/** The pipeline of all transports. The documents of the tools are this server's own, so that they need not be trusted ones. */
 export type ToolPipeline = Pick<Pipeline, 'prepareOwn' | 'run' | 'slots'>;
 
 type Parts = {

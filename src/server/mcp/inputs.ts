@@ -72,6 +72,13 @@ export const importedFile = z.strictObject({
   kind: z.enum(['AUDIO', 'VIDEO']).describe('AUDIO: the speech. VIDEO: the source video.'),
   url: z.string().describe('The public http(s) URL of the file.'),
   filename: z.string().optional().describe('A name for the file, for reading.'),
+  clip: z
+    .strictObject({
+      startSeconds: z.number().optional().describe('Where the part begins. Default: 0.'),
+      durationSeconds: z.number().optional().describe('Its length, from 0.1 to 60. Default: 60.'),
+    })
+    .optional()
+    .describe('For AUDIO: the part of the sound that is used, where it is longer than 60 seconds.'),
 });
 
 export const lipsyncId = z.strictObject({ id: id('The id of the lip-sync.') });

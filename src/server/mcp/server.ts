@@ -3,6 +3,7 @@ import { createMcpHandler, McpServer, type ServerContext } from '@modelcontextpr
 import { z } from 'zod';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
+import { readTraceContext } from '../../tracing/tracer.ts';
 import type { ContextFactory } from '../auth/sessions.ts';
 import { requestError } from '../operation/request-error.ts';
 import { requestIdHeader } from '../operation/request-params.ts';
@@ -97,10 +98,11 @@ async function runTool(
   const { headers, signal } = requestInfo;
   const requestId = headers.get(requestIdHeader) ?? 'unknown';
   const authorization = headers.get('authorization');
+  const trace = readTraceContext(headers.get('traceparent'), headers.get('tracestate'));
   const { createContext, streams, log } = parts;
   let context: Context | undefined;
   try {
-    context = await createContext({ authorization, requestId, lastEventId: null, signal });
+    context = await createContext({ authorization, requestId, trace, lastEventId: null, signal });
     const parsed = tool.input.safeParse(input ?? {});
     if (!parsed.success) throw inputError(parsed.error);
     const call = new ToolCall({ ...parts, context, response });

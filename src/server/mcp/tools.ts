@@ -109,7 +109,7 @@ export const tools: readonly Tool[] = [
     name: 'cancel_lipsync',
     title: 'Cancel a lip-sync',
     description:
-      'Cancels a lip-sync. Nothing is charged for one that still waits in the queue; the video service cannot stop a running one and charges for it, and its video is lost. `charge` tells which. A finished lip-sync stays as it is.',
+      'Cancels a lip-sync. Nothing is charged for one that still waits in the queue; the video service cannot stop a running one and charges for it, and its video is lost. `charge` says whether it is charged. A finished lip-sync stays as it is.',
     input: inputs.lipsyncId,
     annotations: {
       readOnlyHint: false,

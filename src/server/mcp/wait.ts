@@ -23,7 +23,7 @@ type Event = { status: string; percent: number; queuePosition: number | null; li
 type Interruption = EndReason | 'TOO_LONG' | 'DISCONNECTED';
 
 /**
- * Follows the log of the lip-sync. The wait holds nothing that another instance would need: a client that lost the
+ * Follows the log of the lip-sync. The wait has no state that another instance would need: a client that lost the
  * connection calls again, and the wait starts with the newest event.
  *
  * @throws the failure
@@ -58,7 +58,7 @@ export async function waitForLipsync(
     stream.close();
   }
   if (interruption === 'SIGNED_OUT') throw new NotAuthenticatedError();
-  // Not the one of the last event: its estimate is as old as that event.
+  // Read again: the estimate in the last event is as old as that event.
   const lipsync = await call.execute(getLipsync, { id });
   return success({ lipsync, finished: lipsync.isFinal });
 }

@@ -4,6 +4,7 @@ import { QuotaExceededError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
 import type { OperationPrice } from '../../graphql/cost.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
+import type { MaybePromise } from '../../graphql/execution/maybe-promise.ts';
 import type { Variables } from '../../graphql/execution/plan.ts';
 import type { Payload } from '../subscriptions/payload.ts';
 import { requestError } from './request-error.ts';
@@ -26,23 +27,27 @@ export type Charge = {
 };
 
 /**
- * Limits the cost of an operation and takes its estimate from the owner's budget per minute, before it is executed. That
- * of a subscription has its first event; `chargeEvent` takes the cost of each other one. If the client disconnects before `settleCost`, nothing is refunded.
+ * Limits the cost of an operation and takes its estimate from the owner's budget per minute, before it is executed. The
+ * estimate of a subscription includes its first event; `chargeEvent` takes the cost of each further one. If the client
+ * disconnects before `settleCost`, nothing is refunded.
  */
-export async function chargeCost(
+export function chargeCost(
   { price, variables }: Pick<Charge, 'price' | 'variables'>,
   { caller: { owner }, services }: Context,
-): Promise<Charge | { errors: readonly GraphQLError[] }> {
+): MaybePromise<Charge | RejectedCharge> {
   const requested = Math.max(minCost, price.estimate(variables));
   const limit = Math.min(maxCost, services.quotas.limits.costPerMinute ?? maxCost);
   if (requested > limit) return { errors: [costTooHighError(requested, limit)] };
-  try {
-    const spending = await services.quotas.spend(owner, requested);
-    return { price, variables, requested, spending };
-  } catch (thrown) {
-    if (thrown instanceof QuotaExceededError) return { errors: [toGraphQLError(thrown)] };
-    throw thrown;
-  }
+  const spent = services.quotas.spend(owner, requested);
+  const charge = (spending: Spending | null) => ({ price, variables, requested, spending });
+  return spent === null ? charge(null) : spent.then(charge, rejectCharge);
+}
+
+type RejectedCharge = { errors: readonly GraphQLError[] };
+
+function rejectCharge(thrown: unknown): RejectedCharge {
+  if (thrown instanceof QuotaExceededError) return { errors: [toGraphQLError(thrown)] };
+  throw thrown;
 }
 
 function costTooHighError(requested: number, limit: number): GraphQLError {
@@ -63,23 +68,29 @@ export function settleCost(
   charge: Charge,
   { data }: ExecutionResult,
   context: Context,
-): Promise<{ cost: unknown }> {
+): MaybePromise<ReportedCost> {
   return settleMeasured(charge, charge.price.measure(charge.variables, data), context);
 }
 
 /** As `settleCost`, for an answer whose cost was measured when it was made. */
-export async function settleMeasured(
+export function settleMeasured(
   { requested, spending }: Charge,
   measured: number,
   context: Context,
-): Promise<{ cost: unknown }> {
+): MaybePromise<ReportedCost> {
   const actual = Math.min(requested, Math.max(minCost, measured));
-  await spending?.refund(requested - actual).catch((error: unknown) => {
-    context.log.warn({ err: error }, 'the refund of unused cost failed');
-  });
-  const left = spending && Math.floor(spending.remaining + requested - actual);
-  return { cost: { requested, actual, remaining: left } };
+  if (spending === null) return { cost: { requested, actual, remaining: null } };
+  const remaining = Math.floor(spending.remaining + requested - actual);
+  return spending
+    .refund(requested - actual)
+    .catch((error: unknown) => {
+      context.log.warn({ err: error }, 'the refund of unused cost failed');
+    })
+    .then(() => ({ cost: { requested, actual, remaining } }));
 }
+
+/** The extension of a result. */
+type ReportedCost = { cost: { requested: number; actual: number; remaining: number | null } };
 
 /**
  * Takes the cost of an event after the first.

@@ -1,6 +1,5 @@
 import { depthLimit } from '@graphile/depth-limit';
 import {
-  type ASTVisitor,
   type DocumentNode,
   type FieldNode,
   type FragmentSpreadNode,
@@ -8,15 +7,13 @@ import {
   type GraphQLSchema,
   isInterfaceType,
   Kind,
-  OperationTypeNode,
   parse,
-  type SelectionNode,
   type SelectionSetNode,
   specifiedRules,
-  type ValidationContext,
   validate,
   visit,
 } from 'graphql';
+import { noConditionalRootRule } from '../subscriptions/no-conditional-root.ts';
 import { requestError } from './request-error.ts';
 import { checkLiterals } from './value-limits.ts';
 
@@ -72,7 +69,7 @@ export function validateWithLimits(
   if (error !== undefined) return [error];
   const options = { maxErrors, hideSuggestions: !hasSuggestions };
   // First and separately: some of GraphQL's rules throw on documents that this rule rejects.
-  const errors = validate(schema, document, [noConditionalSubscriptionRule], options);
+  const errors = validate(schema, document, [noConditionalRootRule], options);
   return errors.length > 0 ? errors : validate(schema, document, specifiedRules, options);
 }
 
@@ -218,46 +215,5 @@ function withObjectTypes(schema: GraphQLSchema, document: DocumentNode): Documen
       const [object] = isInterfaceType(type) ? schema.getPossibleTypes(type) : [];
       return object && { ...node, name: { ...node.name, value: object.name } };
     },
-  });
-}
-
-/**
- * Rejects `@skip` and `@include` on the root field of a subscription, as GraphQL's specification does since 2025: without
- * its root field a subscription has nothing to subscribe to. graphql-js 16 throws a TypeError for it when it subscribes,
- * or reports a missing root field when a variable decides.
- */
-function noConditionalSubscriptionRule(context: ValidationContext): ASTVisitor {
-  return {
-    OperationDefinition({ operation, selectionSet }) {
-      if (operation !== OperationTypeNode.SUBSCRIPTION) return;
-      for (const selection of rootSelections(context, selectionSet, new Set())) {
-        const directive = selection.directives?.find(({ name }) =>
-          /^(skip|include)$/.test(name.value),
-        );
-        if (directive === undefined) continue;
-        const message = `The root field of a subscription cannot have @${directive.name.value}.`;
-        context.reportError(new GraphQLError(message, { nodes: [directive] }));
-      }
-    },
-  };
-}
-
-/** The selections at the root of the operation, with those of its fragments. */
-function rootSelections(
-  context: ValidationContext,
-  { selections }: SelectionSetNode,
-  visited: Set<string>,
-): SelectionNode[] {
-  return selections.flatMap((selection) => {
-    if (selection.kind === Kind.FIELD) return [selection];
-    if (selection.kind === Kind.INLINE_FRAGMENT) {
-      return [selection, ...rootSelections(context, selection.selectionSet, visited)];
-    }
-    const { value } = selection.name;
-    const fragment = visited.has(value) ? null : context.getFragment(value);
-    visited.add(value);
-    return fragment == null
-      ? [selection]
-      : [selection, ...rootSelections(context, fragment.selectionSet, visited)];
   });
 }

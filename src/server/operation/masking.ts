@@ -27,7 +27,7 @@ export function maskResult(
 
 type Origin = {
   requestId?: string | undefined;
-  /** Its owner's share of the log is used. */
+  /** The line counts towards its owner's share of the log. */
   caller?: Pick<Caller, 'owner'> | undefined;
   /** Of the operation, where the error has a path: only names of the schema are logged, not aliases. */
   schema?: GraphQLSchema;

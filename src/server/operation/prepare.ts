@@ -33,7 +33,7 @@ export function isRejected(
 
 /**
  * Parses, limits and validates each document once, however many requests have it. The verdict on a rejected document is
- * kept too.
+ * cached too.
  *
  * @param parts.hasSuggestions false removes "Did you mean …?" from GraphQL's messages, which reveals names of the schema
  */
@@ -127,7 +127,7 @@ const maxBytes = { once: 16 * 1024 ** 2, repeated: 64 * 1024 ** 2 };
 const bytesOf = { document: 8_192, token: 500, character: 2 };
 
 /**
- * Documents by their texts. A document is kept for long only after its second request, so that clients with documents that
+ * Documents by their texts. A document is cached for long only after its second request, so that clients with documents that
  * no other request has displace none of the documents of an application.
  */
 class DocumentCache {

@@ -68,7 +68,7 @@ export class PreparedOperation {
     const given = conditions.filter(([, value]) => value !== undefined);
     const plan = new OperationPlan(this.#parts, Object.fromEntries(given));
     const planned = { plan, price: priceOperation(plan) };
-    // Introspection is rare, and its fields are not in the price, which limits what is kept.
+    // Introspection is rare, and its fields are not in the price, which limits what is cached.
     if (this.introspectionErrors.length === 0) this.#parts.plans.add(this, key, planned);
     return planned;
   }
@@ -92,13 +92,13 @@ function findConditions({ operation, fragments }: Parts): string[] {
 }
 
 /** In fields. A planned and priced field needs about half a kilobyte. */
-const maxKeptFields = 100_000;
+const maxCachedFields = 100_000;
 
 /** Plans by their operation and the values of the variables in `@skip` and `@include`. */
 export class PlanCache {
   readonly #plans = new LRUCache<string, PricedPlan>({
-    maxSize: maxKeptFields,
-    maxEntrySize: maxKeptFields / 20,
+    maxSize: maxCachedFields,
+    maxEntrySize: maxCachedFields / 20,
     sizeCalculation: ({ price }) => price.fieldCount + 1,
   });
   readonly #ids = new WeakMap<PreparedOperation, number>();

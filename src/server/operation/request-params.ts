@@ -144,7 +144,9 @@ export class BodyCollector {
   /** The whole body; null if it is too large, or in too many pieces. */
   end(): Buffer | null {
     const isTooLarge = this.#bytes > maxRequestBytes || this.#pieces > maxPieces;
-    return isTooLarge ? null : Buffer.concat(this.#chunks);
+    if (isTooLarge) return null;
+    const [only] = this.#chunks;
+    return this.#chunks.length === 1 && Buffer.isBuffer(only) ? only : Buffer.concat(this.#chunks);
   }
 }
 

@@ -16,7 +16,10 @@ export function limitResult(result: ExecutionResult): ExecutionResult {
   return { ...result, data: null, errors: [requestError('RESULT_TOO_LARGE', message)] };
 }
 
-/** Subtracts the characters of the value as JSON, about. Stops below zero, so it takes no longer for a larger value. */
+/**
+ * Subtracts the approximate number of characters of the value as JSON. Stops below zero, so it takes no longer for a
+ * larger value.
+ */
 function subtract(left: number, value: unknown): number {
   if (typeof value === 'string') return left - value.length - 2;
   if (typeof value !== 'object' || value === null) return left - 5;

@@ -1,6 +1,8 @@
 import { type ExecutionResult, OperationTypeNode } from 'graphql';
+import { copyHints } from '../../graphql/cache-hints.ts';
 import type { Context } from '../../graphql/context.ts';
 import { executePlan } from '../../graphql/execution/execute.ts';
+import { chain, isPromise, type MaybePromise } from '../../graphql/execution/maybe-promise.ts';
 import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
 import type { Subscriptions } from '../subscriptions/open.ts';
 import type { PayloadStream } from '../subscriptions/payload-stream.ts';
@@ -23,65 +25,90 @@ export type RunInput = {
 /** One result, or the results of a subscription. A result without `data` rejects the operation: it was not executed. */
 export type RunResult = ExecutionResult | PayloadStream;
 
-export type Run = (operation: PreparedOperation, input: RunInput) => Promise<RunResult>;
+/** The result itself if nothing had to be waited for. Never throws and never rejects. */
+export type Run = (operation: PreparedOperation, input: RunInput) => MaybePromise<RunResult>;
 
 /** Executes prepared operations for all transports: the policies that depend on the caller and the variables are here. */
 type RunnerParts = { introspection: Introspection; subscriptions: Subscriptions };
 
 export function createRunner({ introspection, subscriptions }: RunnerParts): Run {
   const answers = new SharedAnswers();
-  return async (operation, input) => {
-    const { caller } = input.context;
-    try {
-      const { introspectionErrors } = operation;
-      if (introspectionErrors.length > 0 && !mayIntrospect(introspection, caller)) {
-        return rejectedResult(introspectionErrors);
-      }
-      const coerced = operation.coerceVariables(input.variables ?? {});
-      if ('errors' in coerced) return rejectedResult(coerced.errors);
-      const { coerced: variables } = coerced;
-      const planned = operation.planFor(variables);
-      const charge = await chargeCost({ price: planned.price, variables }, input.context);
+  const start: Run = (operation, input) => {
+    const { context } = input;
+    const { introspectionErrors } = operation;
+    if (introspectionErrors.length > 0 && !mayIntrospect(introspection, context.caller)) {
+      return rejectedResult(introspectionErrors);
+    }
+    const coerced = operation.coerceVariables(input.variables ?? {});
+    if ('errors' in coerced) return rejectedResult(coerced.errors);
+    const { coerced: variables } = coerced;
+    const { plan, price } = operation.planFor(variables);
+    return chain(chargeCost({ price, variables }, context), (charge): MaybePromise<RunResult> => {
       if ('errors' in charge) return rejectedResult(charge.errors);
-      const charged = { ...input, operation, plan: planned.plan, charge };
       return operation.operation.operation === OperationTypeNode.SUBSCRIPTION
-        ? await subscribe(charged, subscriptions)
-        : await execute(charged, answers);
+        ? subscribe({ ...input, operation, plan, charge }, subscriptions)
+        : execute({ operation, plan, charge, input }, answers);
+    });
+  };
+  return (operation, input) => {
+    const reject = (thrown: unknown) => rejectedResult([maskOne(thrown, input.context)]);
+    try {
+      const result = start(operation, input);
+      return isPromise(result) ? result.catch(reject) : result;
     } catch (thrown) {
-      return rejectedResult([maskOne(thrown, input.context)]);
+      return reject(thrown);
     }
   };
 }
 
-type ChargedOperation = RunInput & {
+type SubscribedOperation = RunInput & {
   operation: PreparedOperation;
   plan: OperationPlan;
   charge: Charge;
 };
 
-async function execute(
-  { operation, plan, charge, context, needsExecution }: ChargedOperation,
+type ChargedOperation = {
+  operation: PreparedOperation;
+  plan: OperationPlan;
+  charge: Charge;
+  input: RunInput;
+};
+
+function execute(
+  { operation, plan, charge, input: { context, needsExecution = false } }: ChargedOperation,
   answers: SharedAnswers,
-): Promise<ExecutionResult> {
+): MaybePromise<ExecutionResult> {
   const { variables } = charge;
-  const input = { rootValue: undefined, contextValue: context, variables };
   const isQuery = operation.operation.operation === OperationTypeNode.QUERY;
-  const shared =
-    isQuery && needsExecution !== true ? answers.find(plan, variables, context) : undefined;
-  if (shared !== undefined) {
-    const { data } = shared;
-    shared.measuredCost ??= charge.price.measure(variables, data);
-    return { data, extensions: await settleMeasured(charge, shared.measuredCost, context) };
+  const cached = isQuery ? answers.find(plan, variables, context) : undefined;
+  if (cached !== undefined && !needsExecution) {
+    const { data } = cached;
+    copyHints(context, cached.hints);
+    cached.measuredCost ??= charge.price.measure(variables, data);
+    return chain(settleMeasured(charge, cached.measuredCost, context), (extensions) => ({
+      data,
+      extensions,
+    }));
   }
-  const run = async () => finish(await executePlan(plan, input), plan, context);
-  const result = isQuery ? await answers.make({ plan, variables, context }, run) : await run();
-  if (isRejectedResult(result)) return result;
-  const reported = await settleCost(charge, result, context);
-  return { ...result, extensions: { ...result.extensions, ...reported } };
+  const run = () =>
+    chain(executePlan(plan, { rootValue: undefined, contextValue: context, variables }), (result) =>
+      finish(result, plan, context),
+    );
+  // An answer that is current needs no replacement: it was made from the same lists.
+  const result =
+    isQuery && cached === undefined ? answers.make({ plan, variables, context }, run) : run();
+  return chain(result, (made): MaybePromise<ExecutionResult> => {
+    if (isRejectedResult(made)) return made;
+    const { data = null, errors, extensions: own } = made;
+    return chain(settleCost(charge, made, context), (cost) => {
+      const extensions = own === undefined ? cost : { ...own, ...cost };
+      return errors === undefined ? { data, extensions } : { errors, data, extensions };
+    });
+  });
 }
 
 async function subscribe(
-  { operation, plan, charge, context, variables }: ChargedOperation,
+  { operation, plan, charge, context, variables }: SubscribedOperation,
   subscriptions: Subscriptions,
 ): Promise<RunResult> {
   const args = {
@@ -100,12 +127,12 @@ async function subscribe(
       return result;
     },
     finish: (result) => finish(result, plan, context),
-    settleFirst: (result) => settleCost(charge, result, context),
+    settleFirst: async (result) => settleCost(charge, result, context),
     chargeNext: (payload, isOpen) => chargeEvent(charge, payload, { context, isOpen }),
   });
 }
 
-/** Masks the errors and limits the size, before the result is kept, charged for or serialised. */
+/** Masks the errors and limits the size, before the result is cached, charged for or serialised. */
 function finish(
   result: ExecutionResult,
   { schema }: OperationPlan,

@@ -1,9 +1,11 @@
 import type { ExecutionResult } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { type AnswerHints, copyHints, hintsOfShared } from '../../graphql/cache-hints.ts';
+import { type AnswerHints, hintsOfShared } from '../../graphql/cache-hints.ts';
 import type { Caller, Context } from '../../graphql/context.ts';
+import type { MaybePromise } from '../../graphql/execution/maybe-promise.ts';
 import type { OperationPlan, Variables } from '../../graphql/execution/plan.ts';
 import { ReadSources } from '../../upstream/read-sources.ts';
+import { type Body, bodyOf } from '../http/response.ts';
 
 type Data = Record<string, unknown>;
 
@@ -17,28 +19,38 @@ type Answer = {
   measuredCost?: number;
 };
 
-/** In characters of all kept texts. */
+/** In characters of all cached texts. */
 const maxCharacters = 8 * 1024 ** 2;
 
-/** The JSON of shared data. */
-type SharedJson = { text: string /** With the brace that ends the result. */; bytes: Buffer };
+/** The JSON of shared data, and of the whole result of the last operation that sent it. */
+type SharedJson = { body: Body; sent?: { head: string; body: Body } };
 
 const sharedJson = new WeakMap<object, SharedJson>();
 
 /** The JSON of a result. The text of shared data is made once. */
 export function stringifyResult(result: ExecutionResult): string {
-  const shared = sharedJsonOf(result);
-  return shared === undefined ? JSON.stringify(result) : `${headOf(result)}${shared.text}}`;
+  return bodyOfResult(result).text;
 }
 
 /**
- * The JSON of a result with shared data, in two parts: what belongs to this operation, and bytes that every operation with
- * that data sends. Encoding a page again for each of them costs as much as all other work on the request. Undefined: the
- * data is not shared.
+ * The JSON of a result as it is sent. Operations with the same shared data send the same text where they also have the same
+ * cost: joining and measuring a page again for each of them would cost as much as all other work on the request.
  */
-export function partsOfShared(result: ExecutionResult): { head: string; rest: Buffer } | undefined {
+export function bodyOfResult(result: ExecutionResult): Body {
   const shared = sharedJsonOf(result);
-  return shared && { head: headOf(result), rest: shared.bytes };
+  if (shared === undefined) return bodyOf(JSON.stringify(result));
+  const head = headOf(result);
+  if (shared.sent?.head !== head) shared.sent = { head, body: join(head, shared.body) };
+  return shared.sent.body;
+}
+
+function join(head: string, { text, byteLength, isAscii }: Body): Body {
+  // Our own numbers and names.
+  const headLength = head.length;
+  const joined = `${head}${text}}`;
+  // Decoded from bytes: V8 would keep the parts, and join them for each response.
+  const flat = isAscii ? Buffer.from(joined, 'latin1').toString('latin1') : joined;
+  return { text: flat, byteLength: headLength + byteLength + 1, isAscii };
 }
 
 function sharedJsonOf({ data, errors }: ExecutionResult): SharedJson | undefined {
@@ -53,7 +65,7 @@ function headOf({ extensions }: ExecutionResult): string {
 }
 
 /**
- * Answers that depend on the document, the variables, the scopes of the caller and kept lists of the upstream alone, as
+ * Answers that depend on the document, the variables, the scopes of the caller and cached lists of the upstream alone, as
  * their fields declare. They are sent again for as long as the lists are current.
  */
 export class SharedAnswers {
@@ -66,7 +78,7 @@ export class SharedAnswers {
   #lastId = 0;
 
   find(plan: OperationPlan, variables: Variables, context: Context): Answer | undefined {
-    // No other operation has been shared.
+    // Without an id no answer of the operation has been shared.
     const id = this.#ids.get(plan);
     if (id === undefined) return undefined;
     const key = keyOf(id, variables, context.caller);
@@ -76,14 +88,13 @@ export class SharedAnswers {
       this.#answers.delete(key);
       return undefined;
     }
-    copyHints(context, answer.hints);
     return answer;
   }
 
   /** Executes, and keeps the answer if it can be shared. */
   async make(
     { plan, variables, context }: { plan: OperationPlan; variables: Variables; context: Context },
-    execute: () => ExecutionResult | Promise<ExecutionResult>,
+    execute: () => MaybePromise<ExecutionResult>,
   ): Promise<ExecutionResult> {
     const sources = new ReadSources();
     const result = await sources.collect(execute);
@@ -93,7 +104,7 @@ export class SharedAnswers {
     if (hints === undefined || !sources.isCurrent()) return result;
     const id = this.#ids.get(plan) ?? this.#nextId(plan);
     const text = JSON.stringify(data);
-    sharedJson.set(data, { text, bytes: Buffer.from(`${text}}`) });
+    sharedJson.set(data, { body: bodyOf(text) });
     this.#answers.set(keyOf(id, variables, context.caller), { data, text, hints, sources });
     return result;
   }
@@ -113,7 +124,7 @@ function keyOf(id: number, variables: Variables, { scopes, owner }: Caller): str
 
 const scopeTexts = new WeakMap<Caller['scopes'], string>();
 
-/** A caller that is known has the same set for each of its requests. */
+/** The set is the same object for all requests of a known caller. */
 function textOf(scopes: Caller['scopes']): string {
   const known = scopeTexts.get(scopes) ?? [...scopes].toSorted().join();
   scopeTexts.set(scopes, known);

@@ -17,7 +17,7 @@ export type StreamFormat = {
   start: string;
   /** Sent while there is no result, so that proxies do not cut the connection. */
   heartbeat: string;
-  /** @param cursor of the event; null for a result that is none */
+  /** @param cursor of the event; null for a result that is not an event */
   frame(json: string, cursor: string | null): string;
   /** Sent after the last result. The client does not reconnect. */
   complete: string;

@@ -71,7 +71,7 @@ export function createEventStreams(
       if (format === null) return;
       const errors = isRejectedResult(result) ? result.errors : [];
       if (errors.some(isUnavailableError)) {
-        // 200 would tell a proxy, and a client that does not read the event, that the stream works.
+        // With 200 a proxy, and a client that does not read the event, would take the stream for a working one.
         setResultProcessor((_, api) => unavailableResponse(api), 'application/json');
         return;
       }

@@ -28,14 +28,14 @@ type Parts = {
 };
 
 /**
- * The payloads of one subscription, in order. A door calls `deliver` and then receives each payload in the turn of the event
- * loop in which it is ready, or reads the results as an async iterator.
+ * The payloads of one subscription, in order. A transport calls `deliver` and then receives each payload in the turn of the
+ * event loop in which it is ready, or reads the results as an async iterator.
  */
 export class PayloadStream implements AsyncIterableIterator<ExecutionResult> {
   readonly #parts: Parts;
   #settleFirst: SettleFirst | null;
   #sink: Sink | null = null;
-  /** Acquired by `deliver`, so that a stream that is never read holds nothing. */
+  /** Acquired by `deliver`, so that a stream that is never read holds no resources. */
   #execution: SharedExecution | null = null;
   #queue: ResultQueue | null = null;
   /** A payload is being executed, or the client can take no more. */

@@ -2,10 +2,10 @@ import type { ExecutionResult } from 'graphql';
 
 const encoder = new TextEncoder();
 
-/** How a door writes a payload. One object for each format, because payloads keep their bytes by it. */
+/** How a transport writes a payload. One object for each format, because payloads keep their bytes by it. */
 type FrameFormat = { frame(json: string, cursor: string | null): string };
 
-/** A result as the doors send it. It is serialised once, for all subscribers that receive it. */
+/** A result as the transports send it. It is serialised once, for all subscribers that receive it. */
 export class Payload {
   readonly result: ExecutionResult;
   /** The cursor of the event, so that event streams send it as `id:` whether or not the client selected it. */

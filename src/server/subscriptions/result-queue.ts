@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import type { Payload } from './payload.ts';
 
-/** Where a door sends the payloads of a subscription. */
+/** Where a transport sends the payloads of a subscription. */
 export type Sink = {
   /** @returns if the client can take no more now, a promise that resolves when it can */
   send(payload: Payload): Promise<void> | undefined;
@@ -9,7 +9,7 @@ export type Sink = {
   fail(error: unknown): void;
 };
 
-/** A sink whose results are read one after the other, for doors that wait for an answer to each. */
+/** A sink whose results are read one after the other, for transports that wait for an answer to each. */
 export class ResultQueue implements Sink {
   #result: ExecutionResult | null = null;
   #end: { error: unknown } | 'complete' | null = null;

@@ -15,7 +15,7 @@ export type Outcome = Payload | { error: unknown };
 /** Receives the payload of an event. @returns what it does after all other subscribers have received the payload */
 type Receive = (outcome: Outcome) => () => void;
 
-/** Subscribers that receive a payload in one turn of the event loop. Between turns the process answers other clients. */
+/** Subscribers that are served in one turn of the event loop. Between turns the process answers other clients. */
 const maxPerTurn = 250;
 
 /** Executes events for all subscriptions of one shape. */
@@ -67,10 +67,26 @@ async function executeWithNewContext(
   return new Payload(await executeEvent(event, context), cursorIn(event));
 }
 
+/**
+ * The continuations begin when the last subscriber has received the payload. After the last event of a log each of them sends
+ * a message, which would delay the event for the subscribers of the next turns.
+ */
 function passOn(waiting: readonly Receive[], outcome: Outcome): void {
-  const continuations = waiting.slice(0, maxPerTurn).map((receive) => receive(outcome));
-  for (const proceed of continuations) proceed();
-  if (waiting.length > maxPerTurn) setImmediate(passOn, waiting.slice(maxPerTurn), outcome);
+  const continuations: (() => void)[] = [];
+  inTurns(waiting, {
+    act: (receive) => continuations.push(receive(outcome)),
+    after: () => inTurns(continuations, { act: (proceed) => proceed() }),
+  });
+}
+
+function inTurns<T>(
+  items: readonly T[],
+  { act, after }: { act: (item: T) => void; after?: () => void },
+): void {
+  for (const item of items.slice(0, maxPerTurn)) act(item);
+  if (items.length > maxPerTurn) {
+    setImmediate(() => inTurns(items.slice(maxPerTurn), { act, ...(after && { after }) }));
+  } else after?.();
 }
 
 function cursorIn(event: object): string | null {

@@ -37,7 +37,7 @@ export class Backpressure {
     this.#socket = socket;
     this.#isAdmitted = isAdmitted;
     const send = socket.send.bind(socket);
-    // Errors of `send` are dropped: a client that disconnects meanwhile is no fault, `close` reports it, and graphql-ws
+    // Errors of `send` are dropped: a client that disconnects meanwhile is not a fault, `close` reports it, and graphql-ws
     // would write a stack to the console for each message.
     socket.send = (data: string, onSent?: unknown) => {
       if (typeof onSent === 'function') send(data, () => onSent());

@@ -5,7 +5,7 @@ import type { Server } from 'graphql-ws';
 import type { WebSocket } from 'ws';
 import type { Log } from '../../log.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
-import { defaultHeartbeatMs } from '../sse/heartbeat.ts';
+import { defaultHeartbeatMs, startHeartbeat } from '../sse/heartbeat.ts';
 import { closeSocket } from './backpressure.ts';
 import { decodeMessage, maxControlBytes } from './messages.ts';
 
@@ -133,11 +133,11 @@ function keepAlive(socket: WebSocket, intervalMs: number): void {
   socket.on('pong', (data) => {
     if (String(data) === awaited) awaited = null;
   });
-  const timer = setInterval(() => {
+  const stop = startHeartbeat(() => {
     if (socket.readyState !== socket.OPEN) return;
     if (awaited !== null) return socket.terminate();
     awaited = randomUUID();
     socket.ping(awaited);
   }, intervalMs);
-  socket.once('close', () => clearInterval(timer));
+  socket.once('close', stop);
 }

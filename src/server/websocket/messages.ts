@@ -67,26 +67,24 @@ function readEnvelope(bytes: Buffer): { type?: unknown; id?: unknown } {
   let outsideSince = 0;
   let length = 0;
   scanJson(bytes, (token, at) => {
-    depth += depthChanges.get(token) ?? 0;
-    if (depth === 2 && isOpening(token)) {
+    const change = depthChanges[token] ?? 0;
+    if (change === 0) return false;
+    depth += change;
+    if (depth === 2 && change === 1) {
       pieces.push(bytes.toString('utf8', outsideSince, at), 'null');
       length += at - outsideSince;
     }
-    if (depth === 1 && isClosing(token)) outsideSince = at + 1;
+    if (depth === 1 && change === -1) outsideSince = at + 1;
     return length > maxControlBytes;
   });
   if (length + bytes.length - outsideSince > maxControlBytes) return {};
   return parseObject([...pieces, bytes.toString('utf8', outsideSince)].join('')) ?? {};
 }
 
-const isOpening = (token: number) => depthChanges.get(token) === 1;
-const isClosing = (token: number) => depthChanges.get(token) === -1;
-const depthChanges = new Map<number, number>([
-  [jsonToken.openList, 1],
-  [jsonToken.openObject, 1],
-  [jsonToken.closeList, -1],
-  [jsonToken.closeObject, -1],
-]);
+/** By the byte of the token. An array, because a message can have a million tokens. */
+const depthChanges = new Int8Array(128);
+for (const token of [jsonToken.openList, jsonToken.openObject]) depthChanges[token] = 1;
+for (const token of [jsonToken.closeList, jsonToken.closeObject]) depthChanges[token] = -1;
 
 /** Null for a text that is not JSON, or not an object. */
 function parseObject(text: string): Record<string, unknown> | null {

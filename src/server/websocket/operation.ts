@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { initContextCache } from '@pothos/core';
 import type { ExecutionArgs, GraphQLError } from 'graphql';
 import type { SubscribePayload } from 'graphql-ws';
 import { NotAuthenticatedError } from '../../errors.ts';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
+import { readTraceContext, type TraceContext } from '../../tracing/tracer.ts';
 import { maskError } from '../operation/masking.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import { isRejected } from '../operation/prepare.ts';
@@ -17,6 +17,7 @@ import {
   type TrustedDocuments,
 } from '../operation/trusted-documents.ts';
 import { runInSlot } from '../operation-slots.ts';
+import { newRequestId } from '../request-id.ts';
 
 /** An operation that the pipeline has executed. graphql-ws passes the result on as the root value. */
 export type ExecutedOperation = ExecutionArgs & { rootValue: RunResult };
@@ -48,6 +49,11 @@ export function addEmptyQuery(payload: unknown, documents: TrustedDocuments): un
   return error === undefined ? payload : rejectedPayload(error);
 }
 
+/** The trace of the caller, from the `extensions` of an operation or the payload of `connection_init`: pages can't set headers. */
+export function traceIn(values: Record<string, unknown> | null | undefined): TraceContext | null {
+  return readTraceContext(values?.traceparent, values?.tracestate);
+}
+
 /**
  * Executes an operation, or returns the errors that reject it: graphql-ws sends those as an `error` message, which it does
  * not do for errors of its own execution. Each operation has its own request id and its own loaders.
@@ -57,20 +63,34 @@ export async function executePayload(
   payload: SubscribePayload,
   connectionContext: Context | undefined,
 ): Promise<ExecutedOperation | readonly GraphQLError[]> {
+  const executed = await execute(parts, payload, connectionContext);
+  return 'rootValue' in executed ? executed : stripHttpExtension(executed);
+}
+
+async function execute(
+  parts: Parts,
+  payload: SubscribePayload,
+  connectionContext: Context | undefined,
+): Promise<ExecutedOperation | readonly GraphQLError[]> {
   if (connectionContext === undefined) return [maskError(new NotAuthenticatedError(), parts.log)];
-  const context = { ...connectionContext, ...initContextCache(), requestId: randomUUID() };
+  const context = {
+    ...connectionContext,
+    ...initContextCache(),
+    requestId: newRequestId(),
+    trace: traceIn(payload.extensions) ?? connectionContext.trace,
+  };
   try {
     const params = resolveDocument(payload, parts.trustedDocuments);
     const error = rejections.get(payload) ?? checkParams(params);
     if (error !== undefined) return [error];
     const { query, operationName, variables } = params;
     const prepared = parts.pipeline.prepare(query, operationName);
-    if (isRejected(prepared)) return stripHttpExtension(prepared.errors);
+    if (isRejected(prepared)) return prepared.errors;
     const rootValue = await runInSlot(parts.pipeline, prepared, { variables, context });
-    if (isRejectedResult(rootValue)) return stripHttpExtension(rootValue.errors);
+    if (isRejectedResult(rootValue)) return rootValue.errors;
     const { schema, document } = prepared;
     return { schema, document, operationName, variableValues: variables, rootValue };
   } catch (error) {
-    return stripHttpExtension([maskError(error, parts.log, context)]);
+    return [maskError(error, parts.log, context)];
   }
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ExecutionResult, GraphQLError } from 'graphql';
@@ -12,13 +11,14 @@ import { checkSender, hasToken, type SenderRules } from '../http/head-checks.ts'
 import { errorBody, notFoundBody, sendJsonAndClose, tokenInUrlBody } from '../http/responses.ts';
 import type { Pipeline } from '../operation/pipeline.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
+import { newRequestId } from '../request-id.ts';
 import { PayloadStream } from '../subscriptions/payload-stream.ts';
 import { Backpressure, closeSocket } from './backpressure.ts';
 import { type Extra, SignInLimits, serveConnection } from './connection.ts';
 import { SocketDelivery } from './delivery.ts';
 import { defaultSocketLimits, SocketCounter, type SocketLimits } from './limits.ts';
 import { maxMessageBytes } from './messages.ts';
-import { type ExecutedOperation, executePayload } from './operation.ts';
+import { type ExecutedOperation, executePayload, traceIn } from './operation.ts';
 
 /**
  * graphql-ws's "Forbidden": its clients reconnect and ask for `connectionParams` again. 4401 "Unauthorized" would describe
@@ -62,7 +62,7 @@ export function attachWebSocketServer(server: Server, parts: WebSocketParts) {
       const mayStart = await backpressures.get(connection.extra.socket)?.waitForTurn(id);
       if (mayStart !== true) return [new GraphQLError('The connection is closed.')];
       const executed = await executePayload(parts, payload, contexts.get(connection));
-      // An open subscription can have no event for hours, and must not hold up the operations after it. The number of open
+      // An open subscription can have no event for hours, and must not delay the operations after it. The number of open
       // subscriptions has a limit of its own.
       if (!('rootValue' in executed) || executed.rootValue instanceof PayloadStream) {
         release(connection, id);
@@ -113,7 +113,8 @@ async function signIn(
   const { socket, limits } = connection.extra;
   const context = await parts.createContext({
     authorization: authorizationIn(connection.connectionParams),
-    requestId: randomUUID(),
+    requestId: newRequestId(),
+    trace: traceIn(connection.connectionParams),
     lastEventId: null,
     signal: abortOnClose(socket),
   });
@@ -135,10 +136,12 @@ async function signIn(
 }
 
 function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSocketParts): void {
+  // Not a function of each upgrade, which would keep the request and its headers in memory for as long as the socket is open.
+  const logFailure = (error: Error) => parts.log.debug({ err: error }, 'a WebSocket failed');
   sockets.on('wsClientError', (_, socket) => rejectHandshake(socket));
   server.on('upgrade', (request, socket, head) => {
     // Node leaves the socket to this listener, also for a rejected upgrade. An unhandled error would end the process.
-    socket.on('error', (error) => parts.log.debug({ err: error }, 'a WebSocket failed'));
+    socket.on('error', logFailure);
     const rejection = checkUpgrade(request, parts.senders);
     if (rejection !== null) {
       sendJsonAndClose(socket, rejection);

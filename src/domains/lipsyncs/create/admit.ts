@@ -1,4 +1,4 @@
-import type { Sql } from '../../../database/connect.ts';
+import type { Sql, Transaction } from '../../../database/connect.ts';
 import { GroupedWork } from '../../../database/grouped.ts';
 import type { Failure } from '../../../errors.ts';
 import { notifyQueue } from '../../accounts/service.ts';
@@ -8,7 +8,8 @@ import { insertLipsyncs } from '../store/insert.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import { queueLock } from '../store/queue.ts';
 import { trace } from '../trace.ts';
-import { type AdmissionRequest, type AdmittedRow, type Decision, decideAll } from './decide.ts';
+import type { AdmissionRequest, AdmittedRow } from './admission-state.ts';
+import { type Decision, decideAll } from './decide.ts';
 
 export type Admission =
   | { kind: 'claimed'; lipsync: Lipsync; slots: AccountSlots }
@@ -28,8 +29,8 @@ export type Admit = (request: AdmissionRequest) => Promise<Admission>;
  * requests that arrive during one transaction share the next, so the lock is taken once for all of them.
  */
 export function createAdmission(deps: LipsyncDependencies, onQueued: OnQueued): Admit {
-  const groups = new GroupedWork(async (requests: readonly AdmissionRequest[]) => {
-    const admissions = await admitGroup(deps, requests);
+  const groups = new GroupedWork(async (requests: readonly AdmissionRequest[], beginNext) => {
+    const admissions = await admitGroup(deps, requests, beginNext);
     for (const admission of admissions) {
       if ('lipsync' in admission) trace('row-written', { lipsyncId: admission.lipsync.id });
     }
@@ -43,19 +44,29 @@ export function createAdmission(deps: LipsyncDependencies, onQueued: OnQueued): 
 async function admitGroup(
   deps: LipsyncDependencies,
   requests: readonly AdmissionRequest[],
+  beginNext: () => void,
 ): Promise<Admission[]> {
-  const admit = async (tx: Sql): Promise<Admission[]> => {
+  const admit = async (tx: Transaction): Promise<Admission[]> => {
     const decisions = await decideAll(deps, tx, requests);
     const rows = decisions.flatMap((decision) => ('row' in decision ? [decision.row] : []));
     for (const { id } of rows) trace('row-writing', { lipsyncId: id });
-    const inserted = await insertRows(deps, tx, rows);
-    // This instance sends nothing any more, so another one must find the slot that may be free.
-    if (rows.length > 0 && deps.stopping.aborted) await notifyQueue(tx);
+    // Without duplicates, because the lip-syncs of a batch can share an import. Most groups have none, and send no
+    // statement.
+    const imports = rows.flatMap(({ imports: files, requestId = null, traceparent = null }) =>
+      files.map((file) => [file.id, { ...file, requestId, traceparent }] as const),
+    );
+    await deps.uploads.beginImports(tx, [...new Map(imports).values()]);
+    const written = tx.finish(() => insertRows(deps, tx, rows));
+    // PostgreSQL lets the next group's transaction wait for the lock, so that it continues without this process. On PGlite a
+    // group that begins later is larger.
+    if (deps.db.kind === 'postgres') beginNext();
+    const inserted = await written;
     return decisions.map((decision) => toAdmission(decision, inserted));
   };
   return deps.db.transaction(admit, { lock: queueLock });
 }
 
+/** Statements are executed in the order of the calls, so the videos are there when the rows refer to them. */
 async function insertRows(
   deps: LipsyncDependencies,
   tx: Sql,
@@ -64,18 +75,14 @@ async function insertRows(
   const used = rows.flatMap(({ owner, sourceVideo }) =>
     sourceVideo === null ? [] : [{ owner, video: sourceVideo }],
   );
-  const imports = rows.flatMap((row) => row.imports);
-  // The lip-syncs of a batch can share one.
-  await deps.uploads.beginImports(tx, [
-    ...new Map(imports.map((each) => [each.id, each])).values(),
-  ]);
-  // Statements are executed in the order of the calls, so the videos are there when the rows refer to them.
   const [, inserted] = await Promise.all([
     used.length > 0 ? deps.videos.keep(tx, used) : null,
     insertLipsyncs(
       tx,
       rows.map(({ sourceVideo: _, imports: __, ...row }) => row),
     ),
+    // This instance sends nothing any more, so another one must find the slot that may be free.
+    rows.length > 0 && deps.stopping.aborted ? notifyQueue(tx) : null,
   ]);
   return inserted;
 }

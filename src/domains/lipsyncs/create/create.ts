@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import {
-  type Failure,
+  Failure,
   IdempotencyConflictError,
   NotFoundError,
   OutcomeUnknownError,
   restoreFailure,
 } from '../../../errors.ts';
+import type { Origin, Span } from '../../../tracing/tracer.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Settlement } from '../dispatch/settle.ts';
 import { startSubmission } from '../dispatch/submit.ts';
@@ -24,8 +25,8 @@ export type CreateRequest = {
   owner: string;
   canSeeAll: boolean;
   input: CreateInput;
-  /** Of the HTTP request or the operation, for the log. */
-  requestId?: string;
+  /** Default: unknown. */
+  origin?: Origin;
   receivedAt: Date;
   /**
    * The number of the key's last refusal when the request was first checked; kept when it is checked again. A later
@@ -84,32 +85,64 @@ export async function sendOrEnqueue(
   checked: CheckedRequest,
 ): Promise<PendingAnswer> {
   const { request, fingerprint } = checked;
-  const replayOf = (lipsync: Lipsync): PendingAnswer => ({
-    isSent: false,
-    answer: () => replay(deps, { lipsync, fingerprint }),
-  });
-  if ('earlier' in checked) return replayOf(checked.earlier);
-  const { owner, input, lastRefusal, requestId } = request;
+  if ('earlier' in checked) {
+    return { isSent: false, answer: () => replay(deps, { lipsync: checked.earlier, fingerprint }) };
+  }
+  // It ends with the POST, or when the lip-sync waits. All later spans of the lip-sync are below it.
+  const span = deps.tracer.start('lipsync create', { kind: 'producer' });
+  const origin = {
+    requestId: request.origin?.requestId ?? null,
+    traceparent: span.traceparent ?? request.origin?.traceparent ?? null,
+  };
+  const resolved = { ...checked.resolved, ...origin };
+  try {
+    const pending = await deps.tracer.within(span, () =>
+      admitAndSend(deps, { ...checked, resolved, span }),
+    );
+    if (!pending.isSent) span.end();
+    return pending;
+  } catch (thrown) {
+    if (thrown instanceof Failure) span.fail(thrown.code);
+    span.end();
+    throw thrown;
+  }
+}
+
+type NewRequest = Omit<Extract<CheckedRequest, { resolved: unknown }>, 'resolved'> & {
+  resolved: ResolvedRequest & Origin;
+  span: Span;
+};
+
+async function admitAndSend(
+  deps: CreateDependencies,
+  { request, fingerprint, resolved, span }: NewRequest,
+): Promise<PendingAnswer> {
+  const { owner, input, lastRefusal } = request;
   const { idempotencyKey, mayWait } = input;
-  const admission = await deps.admit({ resolved: checked.resolved, lastRefusal, mayWait });
+  const admission = await deps.admit({ resolved, lastRefusal, mayWait });
   if (admission.kind === 'refused') throw admission.failure;
+  if ('lipsync' in admission) span.set({ 'lipsync.id': admission.lipsync.id });
   if (admission.kind === 'waiting') {
     const { lipsync } = admission;
-    logLife(deps.log, lipsync, { event: 'created', requestId });
+    logLife(deps.log, lipsync, { event: 'created' });
     return { isSent: false, answer: async () => ({ lipsync, replayed: false }) };
   }
   if (admission.kind === 'duplicate') {
+    span.end();
     const [lipsync] = await findByIdempotencyKeys(deps.db, [{ owner, idempotencyKey }]);
     // Missing if it was rejected between the two reads. Checking again finds the refusal.
     if (lipsync === undefined) return sendOrEnqueue(deps, await checkRequest(deps, request));
-    return replayOf(lipsync);
+    return { isSent: false, answer: () => replay(deps, { lipsync, fingerprint }) };
   }
   const { lipsync, slots } = admission;
-  logLife(deps.log, lipsync, { event: 'created', requestId });
+  logLife(deps.log, lipsync, { event: 'created' });
   const submission = startSubmission(deps, { lipsync, slots, mayWait });
   void submission.then((settlement) => {
-    if (settlement.kind !== 'rejected') return;
-    logLife(deps.log, lipsync, { event: 'refused', code: settlement.failure.code, requestId });
+    if (settlement.kind === 'rejected') {
+      logLife(deps.log, lipsync, { event: 'refused', code: settlement.failure.code });
+      span.fail(settlement.failure.code);
+    }
+    span.end();
   });
   return { isSent: true, answer: async () => toCreation(deps, lipsync, await submission) };
 }

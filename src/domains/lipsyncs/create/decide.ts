@@ -1,83 +1,35 @@
-import { randomUUID } from 'node:crypto';
 import type { Sql } from '../../../database/connect.ts';
 import {
   type Failure,
   InsufficientCreditsError,
   QueueFullError,
   restoreFailure,
-  type StoredFailure,
 } from '../../../errors.ts';
-import type { AccountAvailability } from '../../accounts/service.ts';
-import {
-  afterReservation,
-  anyAccount,
-  type CreditsLeft,
-  canPayBesideWaiting,
-  readCreditsLeft,
-} from '../credits/guard.ts';
+import { afterReservation, anyAccount, canPayBesideWaiting } from '../credits/guard.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { noFreeSlot } from '../dispatch/rate-limit.ts';
-import {
-  type AccountSlots,
-  afterClaim,
-  chooseAccount,
-  countSlots,
-  hasSlotFor,
-} from '../dispatch/slots.ts';
+import { type AccountSlots, afterClaim, chooseAccount, hasSlotFor } from '../dispatch/slots.ts';
 import { claimColumns } from '../dispatch/submit.ts';
 import type { FreshLipsync } from '../store/insert.ts';
-import { findByIdempotencyKeys } from '../store/lipsyncs.ts';
-import {
-  type JobNeeds,
-  nextTurn,
-  type OwnWaiting,
-  readLoad,
-  readNextOfEachOwner,
-  type Waiting,
-} from '../store/queue.ts';
-import { findRefusalsSince } from '../store/refusals.ts';
+import { nextTurn, type OwnWaiting, readNextOfEachOwner } from '../store/queue.ts';
 import { readWaitingCredits } from '../store/reserved-credits.ts';
-import { readUsages, type Usage } from '../store/usage.ts';
-import { findExceededLimit, hasOwnerLimits } from './limits.ts';
+import {
+  type AdmissionRequest,
+  type AdmissionState,
+  type AdmittedRow,
+  countRow,
+  identify,
+  keyOf,
+  readState,
+} from './admission-state.ts';
+import { findExceededLimit } from './limits.ts';
 import type { ResolvedRequest } from './resolve.ts';
-
-export type AdmissionRequest = {
-  resolved: ResolvedRequest;
-  /** The number of the key's last refusal when the request was first checked. */
-  lastRefusal: number;
-  mayWait: boolean;
-};
-
-/** A row to insert, and the video and the imports that it uses, which have rows of their own. */
-export type AdmittedRow = FreshLipsync & Pick<ResolvedRequest, 'sourceVideo' | 'imports'>;
 
 export type Decision =
   | { kind: 'claimed'; row: AdmittedRow; slots: AccountSlots }
   | { kind: 'waiting'; row: AdmittedRow }
   | { kind: 'duplicate' }
   | { kind: 'refused'; failure: Failure };
-
-/** What the decisions depend on. It is read under the queue's lock, and each decision changes it for the next. */
-type State = {
-  tx: Sql;
-  now: Date;
-  availability: readonly AccountAvailability[];
-  slots: readonly AccountSlots[];
-  usages: Map<string, Usage>;
-  /** Lip-syncs by owner and key. */
-  taken: Set<string>;
-  refusals: Map<AdmissionRequest, StoredFailure | null>;
-  waiting: Waiting;
-  creditsLeft: CreditsLeft;
-  /** As `readWaitingCredits` returns it. Read when the first request needs it. */
-  waitingCredits: ReadonlyMap<string, number> | null;
-  /** Read when the first request needs it. */
-  nextInQueue: JobNeeds[] | null;
-  /** The rows that this group has added to the queue. */
-  queued: JobNeeds[];
-  /** In ascending order, which a list shows where the times are equal. */
-  ids: string[];
-};
 
 /** Decides for each request in their order: send now, wait, or reject. The queue's lock must be held. */
 export async function decideAll(
@@ -89,56 +41,22 @@ export async function decideAll(
   const decisions: Decision[] = [];
   for (const request of requests) {
     const decision = await decide(deps, state, request);
-    if ('row' in decision) count(state, decision.row);
+    if ('row' in decision) countRow(state, decision.row);
     decisions.push(decision);
   }
   return decisions;
 }
 
-async function readState(
-  deps: LipsyncDependencies,
-  tx: Sql,
-  requests: readonly AdmissionRequest[],
-): Promise<State> {
-  const now = deps.now();
-  const keyed = requests.filter(({ resolved }) => resolved.idempotencyKey !== null);
-  const pairs = keyed.map(({ resolved, lastRefusal }) => ({ ...resolved, lastRefusal }));
-  const owners = requests.map(({ resolved }) => resolved.owner);
-  // Sent together: each depends on the lock alone.
-  const [earlier, refusals, usages, availability, { held, waiting }] = await Promise.all([
-    keyed.length === 0 ? [] : findByIdempotencyKeys(tx, pairs),
-    keyed.length === 0 ? [] : findRefusalsSince(tx, pairs),
-    hasOwnerLimits(deps.limits)
-      ? readUsages(tx, owners, { now, perDay: deps.limits.perDay })
-      : new Map<string, Usage>(),
-    deps.accounts.readAvailability(tx, now),
-    readLoad(tx, owners),
-  ]);
-  const hasCosts = requests.some(({ resolved }) => resolved.estimatedCredits !== null);
-  const creditsLeft = hasCosts ? await readCreditsLeft(tx, availability) : new Map();
-  return {
-    ...{ tx, now, availability, usages, waiting, nextInQueue: null, queued: [] },
-    ...{ creditsLeft, waitingCredits: null },
-    // A process that stops sends nothing any more.
-    slots: deps.stopping.aborted
-      ? []
-      : await countSlots(tx, { availability, held, creditsLeft, now }),
-    taken: new Set(earlier.map(keyOf)),
-    refusals: new Map(keyed.map((request, at) => [request, refusals[at] ?? null])),
-    ids: requests.map(() => randomUUID()).sort(),
-  };
-}
-
 async function decide(
   deps: LipsyncDependencies,
-  state: State,
+  state: AdmissionState,
   request: AdmissionRequest,
 ): Promise<Decision> {
   const { resolved } = request;
   if (resolved.idempotencyKey !== null && state.taken.has(keyOf(resolved))) {
     return { kind: 'duplicate' };
   }
-  // Of a concurrent request with the same key, while this one was being checked.
+  // The refusal of a concurrent request with the same key, which came while this request was being checked.
   const refusal = state.refusals.get(request) ?? null;
   if (refusal !== null) return refuse(restoreFailure(refusal));
   const exceeded = findExceededLimit(deps.limits, state.usages.get(resolved.owner));
@@ -151,7 +69,10 @@ async function decide(
 }
 
 /** The account to which the request can be sent now. Null if it must wait. */
-async function findSlots(state: State, resolved: ResolvedRequest): Promise<AccountSlots | null> {
+async function findSlots(
+  state: AdmissionState,
+  resolved: ResolvedRequest,
+): Promise<AccountSlots | null> {
   const slots = chooseAccount(state.slots, resolved);
   if (slots === null) return null;
   state.nextInQueue ??= await readNextOfEachOwner(state.tx, state.now);
@@ -165,7 +86,7 @@ async function findSlots(state: State, resolved: ResolvedRequest): Promise<Accou
 
 async function claim(
   deps: LipsyncDependencies,
-  state: State,
+  state: AdmissionState,
   { resolved, slots }: { resolved: ResolvedRequest; slots: AccountSlots },
 ): Promise<Decision> {
   const turn = await nextTurn(state.tx);
@@ -179,7 +100,7 @@ async function claim(
 
 function enqueue(
   deps: LipsyncDependencies,
-  state: State,
+  state: AdmissionState,
   { resolved, mayWait }: AdmissionRequest,
 ): Decision {
   const { owner, isAccountFixed } = resolved;
@@ -197,7 +118,11 @@ function enqueue(
 }
 
 /** Counts it for the decisions about the next requests. */
-function addToQueue(state: State, resolved: ResolvedRequest, own: OwnWaiting): AdmittedRow {
+function addToQueue(
+  state: AdmissionState,
+  resolved: ResolvedRequest,
+  own: OwnWaiting,
+): AdmittedRow {
   const { owner, accountId, isAwaitingFile: isAwaiting } = resolved;
   const { ofAll, ofOwners } = state.waiting;
   const after = { count: own.count + 1, neverSent: own.neverSent + (isAwaiting ? 0 : 1) };
@@ -220,22 +145,9 @@ const unclaimed = {
   leaseUntil: null,
 } satisfies Partial<FreshLipsync>;
 
-function identify(state: State): Pick<FreshLipsync, 'id' | 'createdAt'> {
-  return { id: state.ids.shift() ?? randomUUID(), createdAt: state.now };
-}
-
-function count(state: State, row: FreshLipsync): void {
-  const usage = state.usages.get(row.owner);
-  if (usage !== undefined) {
-    const { inFlight, today } = usage;
-    state.usages.set(row.owner, { ...usage, inFlight: inFlight + 1, today: today + 1 });
-  }
-  state.taken.add(keyOf(row));
-}
-
 /** False if waiting is useless, because no account that could do the job has the credits for it. */
 function canBePaid(
-  { availability, creditsLeft: left, waitingCredits }: State,
+  { availability, creditsLeft: left, waitingCredits }: AdmissionState,
   job: Pick<ResolvedRequest, 'accountId' | 'estimatedCredits'>,
 ): boolean {
   const present = availability.filter(({ isPresent }) => isPresent);
@@ -249,10 +161,6 @@ function canBePaid(
     pool: present.map(({ id }) => id),
     waiting: waitingCredits ?? new Map(),
   });
-}
-
-function keyOf({ owner, idempotencyKey }: Pick<FreshLipsync, 'owner' | 'idempotencyKey'>): string {
-  return JSON.stringify([owner, idempotencyKey]);
 }
 
 function refuse(failure: Failure): Decision {

@@ -27,7 +27,7 @@ export type CreateInput = {
 
 export const defaultEvents: readonly WebhookEvent[] = ['FINISHED'];
 
-/** The upstream takes 200 characters of text. */
+/** The upstream accepts 200 characters of text. */
 const maxTextLength = 200;
 
 const maxJobsMessage = 'maxJobs must be from 1 to 8.';

@@ -1,6 +1,6 @@
 import { InsufficientCreditsError, InvalidInputError, NotFoundError } from '../../../errors.ts';
 import type { Upload } from '../../uploads/service.ts';
-import type { EstimateCredits } from '../credits/estimate.ts';
+import { type EstimateCredits, isTooExpensive } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import { type CreateInput, defaultEvents } from './input.ts';
@@ -83,7 +83,7 @@ type FilePart = Pick<ResolvedRequest, 'isAwaitingFile' | 'imports'>;
 
 const noFile: FilePart = { isAwaitingFile: false, imports: [] };
 
-/** @throws InsufficientCreditsError if the estimate is above `maxCredits`. An unknown cost is not. */
+/** @throws InsufficientCreditsError if the estimate is above `maxCredits` */
 async function resolvePricedSpeech(
   deps: PricingDependencies,
   request: Request,
@@ -91,7 +91,7 @@ async function resolvePricedSpeech(
   const { input } = request;
   const speech = await resolveSpeech(deps, request);
   const { credits } = await deps.estimateCredits({ ...speech, offPeak: input.offPeak });
-  if (credits !== null && credits > (input.maxCredits ?? credits)) {
+  if (isTooExpensive(credits, input.maxCredits ?? null)) {
     throw new InsufficientCreditsError('MAX_CREDITS');
   }
   return { ...speech, estimatedCredits: credits };

@@ -1,6 +1,6 @@
 import type { InputIssue } from '../../../errors.ts';
 
-/** The upstream takes audio of at most 60 seconds. */
+/** The upstream accepts audio of at most 60 seconds. */
 const maxAudioSeconds = 60;
 
 /** What is wrong with a file of speech; null if it can be used. */

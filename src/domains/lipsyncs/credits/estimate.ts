@@ -1,11 +1,12 @@
+import type { Sql } from '../../../database/connect.ts';
 import { GroupedWork } from '../../../database/grouped.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
-import { readPastCredits } from '../store/past-credits.ts';
+import { type PastCredits, readPastCredits } from '../store/past-credits.ts';
 import { type PricedJob, priceKindOf } from './kind.ts';
 import { findPrice } from './prices.ts';
 
 export type CreditEstimate = {
-  /** Null if neither prices nor past jobs tell. */
+  /** Null if no price fits and no past job is similar. */
   credits: number | null;
   basis: 'PRICES' | 'PAST_JOBS' | 'UNKNOWN';
   /** How many past jobs of the kind were looked at. */
@@ -14,15 +15,35 @@ export type CreditEstimate = {
 
 export type EstimateCredits = (job: PricedJob) => Promise<CreditEstimate>;
 
-/** From `CREDIT_PRICES`, else the median of past jobs of the same kind. Jobs that are estimated at the same time share a read. */
+/**
+ * A median of fifty jobs changes slowly, and a thousand creations a second need the same one. A missing median is not
+ * cached.
+ */
+const cacheMs = 1_000;
+
+/**
+ * From `CREDIT_PRICES`, else the median of past jobs of the same kind, at most a second old. Jobs that are estimated at
+ * the same time share a read.
+ */
 export function createCreditEstimates({
   db,
   creditPrices,
-}: Pick<LipsyncDependencies, 'db' | 'creditPrices'>): EstimateCredits {
+  now,
+}: { db: Sql } & Pick<LipsyncDependencies, 'creditPrices' | 'now'>): EstimateCredits {
+  /** By kind, of which there are few. */
+  const cached = new Map<string, { past: PastCredits | undefined; readAtMs: number }>();
   const past = new GroupedWork(async (kinds: readonly string[]) => {
-    const wanted = [...new Set(kinds)];
-    const read = await readPastCredits(db, wanted);
-    return kinds.map((kind) => read[wanted.indexOf(kind)]);
+    const readAtMs = now().getTime();
+    const isDue = (kind: string) => {
+      const known = cached.get(kind);
+      if (known?.past?.median == null) return true;
+      const age = readAtMs - known.readAtMs;
+      return age < 0 || age >= cacheMs;
+    };
+    const wanted = [...new Set(kinds)].filter(isDue);
+    const read = wanted.length === 0 ? [] : await readPastCredits(db, wanted);
+    for (const [at, kind] of wanted.entries()) cached.set(kind, { past: read[at], readAtMs });
+    return kinds.map((kind) => cached.get(kind)?.past);
   });
   return async (job) => {
     const price = findPrice(creditPrices, job);
@@ -34,4 +55,9 @@ export function createCreditEstimates({
       sampleCount: count,
     };
   };
+}
+
+/** An unknown cost is not. */
+export function isTooExpensive(credits: number | null, maxCredits: number | null): boolean {
+  return credits !== null && maxCredits !== null && credits > maxCredits;
 }

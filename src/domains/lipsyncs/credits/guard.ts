@@ -7,8 +7,8 @@ import { readReservations } from '../store/reserved-credits.ts';
 export type CreditsLeft = ReadonlyMap<string, number>;
 
 /**
- * What the last reading of each account left, without jobs that were accepted since and those that are being sent. Exact under
- * the queue's lock, as long as no other client uses the account.
+ * The credits in each account's last reading, minus the cost of the jobs that were accepted since or are being sent. Exact
+ * under the queue's lock, as long as no other client uses the account.
  */
 export async function readCreditsLeft(
   sql: Sql,

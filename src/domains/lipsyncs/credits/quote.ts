@@ -18,7 +18,7 @@ export type Quote = CreditEstimate & {
   creditsAvailable: number | null;
 };
 
-/** Of `createLipsync`, what is not estimated. */
+/** The options of `createLipsync` that do not change the estimate. */
 const notEstimated = {
   keepOriginalSound: null,
   reference: null,
@@ -30,8 +30,8 @@ const notEstimated = {
 };
 
 /**
- * What a lip-sync will probably cost and how long its making takes. Of the upstream only the credits are read, and nothing is
- * kept: whether the video and the voice still exist is not checked. Throws failures.
+ * Estimates the cost and the duration of a lip-sync. Reads only the credits from the upstream and stores nothing. Does not
+ * check that the video and the voice still exist. Throws failures.
  */
 export async function quoteLipsync(
   deps: CreateDependencies,

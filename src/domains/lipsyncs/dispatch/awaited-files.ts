@@ -1,5 +1,6 @@
 import type { Sql } from '../../../database/connect.ts';
 import {
+  InsufficientCreditsError,
   InvalidInputError,
   NotFoundError,
   type StoredFailure,
@@ -7,24 +8,25 @@ import {
 } from '../../../errors.ts';
 import { notifyQueue } from '../../accounts/service.ts';
 import { checkSpeechFile } from '../create/speech-file.ts';
+import { createCreditEstimates, isTooExpensive } from '../credits/estimate.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { appendChangeEvent, changeContext, failLipsync } from '../progress/transition.ts';
 import { enterQueue, findEndedWaits, readFiles, type UploadFile } from '../store/awaited-files.ts';
 import { findLipsync, type Lipsync, lockLipsync } from '../store/lipsyncs.ts';
 import { lockQueue } from '../store/queue.ts';
+import { eachInTurn } from './each-in-turn.ts';
 
 /**
  * Ends the waits whose files have arrived or failed: the lip-sync gets a place in the queue, or becomes FAILED and nothing is
  * sent.
  */
 export async function endWaits(deps: LipsyncDependencies): Promise<void> {
-  const ids = await findEndedWaits(deps.db);
-  for (const id of ids) {
-    await deps.db.transaction(async (tx) => {
+  await eachInTurn(await findEndedWaits(deps.db), (id) =>
+    deps.db.transaction(async (tx) => {
       await lockQueue(tx);
       await endWait(deps, tx, id);
-    });
-  }
+    }),
+  );
 }
 
 async function endWait(deps: LipsyncDependencies, tx: Sql, id: string): Promise<void> {
@@ -41,10 +43,20 @@ async function endWait(deps: LipsyncDependencies, tx: Sql, id: string): Promise<
   }
   const source = files.find((file) => file.id === lipsync.sourceUploadId);
   const speech = files.find((file) => file.id === lipsync.speechUploadId);
+  const mediaSeconds = speech?.durationSeconds ?? lipsync.mediaSeconds;
+  // Only now is the length known, on which the cost depends.
+  const estimate = createCreditEstimates({ ...deps, db: tx });
+  const { credits } = await estimate({ ...lipsync, mediaSeconds });
+  if (isTooExpensive(credits, lipsync.maxCredits)) {
+    const tooExpensive = storeFailure(new InsufficientCreditsError('MAX_CREDITS'));
+    await failLipsync(tx, lipsync, { failure: tooExpensive, context });
+    return;
+  }
   await enterQueue(tx, id, {
     sourcePath: source?.path ?? lipsync.sourcePath,
     audioPath: speech?.path ?? lipsync.audioPath,
-    mediaSeconds: speech?.durationSeconds ?? lipsync.mediaSeconds,
+    mediaSeconds,
+    estimatedCredits: credits,
   });
   const waiting = await findLipsync(tx, id);
   if (waiting !== null) await appendChangeEvent(tx, waiting, context);

@@ -3,8 +3,8 @@ import type { LipsyncDependencies } from '../dependencies.ts';
 import { readWaitingCredits } from '../store/reserved-credits.ts';
 
 /**
- * While a lip-sync with a known cost waits: reads the credits of the accounts again once they are a minute old. It can wait for
- * them, and no request may come that reads them.
+ * While a lip-sync with a known cost waits: reads the credits of the accounts again once they are a minute old. The
+ * lip-sync may wait for credits, and otherwise only a new request would read them.
  */
 export async function refreshCredits(deps: LipsyncDependencies): Promise<void> {
   if ((await readWaitingCredits(deps.db)).size === 0) return;

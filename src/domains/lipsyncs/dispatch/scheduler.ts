@@ -19,7 +19,7 @@ const defaultTickMs = 1_000;
 /** While many lip-syncs are queued one after another, `wake` looks for a free slot no more often than this. */
 const wakeIntervalMs = 50;
 
-/** How long a stop waits for running tasks. POSTs are waited for separately. */
+/** How long shutdown waits for running tasks. POSTs are waited for separately. */
 const maxStopMs = 1_500;
 
 /**
@@ -57,9 +57,9 @@ export function createScheduler(deps: LipsyncDependencies) {
 
   return {
     /**
-     * Looks for a free slot after lip-syncs were queued. One that became free after the slots had been read for their
-     * creation may have been notified before their commit, so that no instance saw them. Other instances need no notification:
-     * this one looks for all.
+     * Looks for a free slot after lip-syncs were queued. A slot may have become free after the slots were read for these
+     * lip-syncs and before they were committed: at its notification no instance saw them yet. Other instances need no
+     * notification, because this search covers every waiting lip-sync.
      */
     wake: () => (timer === null ? undefined : waking.run()),
     async start(): Promise<void> {
@@ -77,7 +77,8 @@ export function createScheduler(deps: LipsyncDependencies) {
       if (timer !== null) clearInterval(timer);
       waking.stop();
       await unlisten?.();
-      // Not longer than this: reads from an upstream that hangs would delay the stop, and the next start repeats them.
+      // Not longer than this: reads from an upstream that hangs would delay the shutdown, and the next start repeats
+      // them.
       await Promise.race([whenIdle(), wait(maxStopMs, undefined, { ref: false })]);
     },
   };

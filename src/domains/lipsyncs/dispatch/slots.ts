@@ -23,14 +23,14 @@ export type AccountSlots = {
   /** Whether the upstream still lists the account. */
   isPresent: boolean;
   hasPendingError: boolean;
-  /** Its cooldown is over and no POST has shown yet that it takes jobs again: it gets a single one. */
+  /** Its cooldown is over and no POST has shown yet that it accepts jobs again: it gets a single one. */
   isOnTrial: boolean;
   /** Null if they are not known. */
   creditsLeft: number | null;
 };
 
 /**
- * Assumed for an account that does not report how many jobs it takes. The upstream's own examples use 3. If it is too
+ * Assumed for an account that does not report how many jobs it accepts. The upstream's own examples use 3. If it is too
  * many, the upstream answers 429 and the job waits.
  */
 export const defaultMaxJobs = 3;
@@ -117,8 +117,8 @@ function toTarget(accounts: readonly AccountSlots[]): Target {
 }
 
 /**
- * An off-peak job takes no slot: the upstream's scheduler does not track it. A job whose known cost is above the known credits
- * that are left would be rejected.
+ * An off-peak job takes no slot: the upstream's scheduler does not track it. A job whose known cost is above the known
+ * credits that are left would be rejected.
  */
 export function hasSlotFor(slots: AccountSlots, job: JobNeeds): boolean {
   if (job.accountId === null ? !slots.isPresent : job.accountId !== slots.accountId) return false;

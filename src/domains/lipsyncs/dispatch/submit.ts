@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Sql } from '../../../database/connect.ts';
 import { isStatementRejected, isTransient } from '../../../database/failures.ts';
 import { lineShare } from '../../../log.ts';
+import { originFields } from '../../../tracing/tracer.ts';
 import { addMs, type LipsyncDependencies, leaseMs } from '../dependencies.ts';
 import { type PostOutcome, postLipsync } from '../endpoints.ts';
 import { changeContext, changeStatus } from '../progress/transition.ts';
@@ -14,9 +15,13 @@ import { isRateLimited } from './rate-limit.ts';
 import { isAttemptLogged } from './requeue.ts';
 import { releaseClaim, type Settlement, settle } from './settle.ts';
 import { type AccountSlots, chooseAccount, hasSendableWork, readAccountSlots } from './slots.ts';
+import { traceSubmission, traceWait } from './spans.ts';
 
 /** A claimed lip-sync with the account to send it to. `mayWait`: requeued, not rejected, if the account is busy. */
 export type Submission = { lipsync: Lipsync; slots: AccountSlots; mayWait: boolean };
+
+/** `waitedSince`: the last claim before, or the creation. */
+type Claimed = Omit<Submission, 'mayWait'> & { waitedSince: Date };
 
 /**
  * Sends waiting lip-syncs one after another until none fits. Called whenever a slot may have become free; concurrent calls
@@ -29,14 +34,16 @@ export async function dispatch(
   while (!isStopping() && (await hasSendableWork(deps))) {
     const claimed = await claimNext(deps);
     if (claimed === null) return;
-    trace('row-written', { lipsyncId: claimed.lipsync.id });
+    const { lipsync, slots, waitedSince } = claimed;
+    trace('row-written', { lipsyncId: lipsync.id });
+    traceWait(deps, lipsync, waitedSince);
     // Not awaited: the outcome is written to the row, and the promise never rejects.
-    void startSubmission(deps, { ...claimed, mayWait: true });
+    void startSubmission(deps, { lipsync, slots, mayWait: true });
   }
 }
 
 /** Claims the next waiting lip-sync in the order of fairness for which an account has a slot. Null if there is none. */
-async function claimNext(deps: LipsyncDependencies): Promise<Omit<Submission, 'mayWait'> | null> {
+async function claimNext(deps: LipsyncDependencies): Promise<Claimed | null> {
   return deps.db.transaction(async (tx) => {
     await lockQueue(tx);
     const accounts = await readAccountSlots(deps, tx, deps.now());
@@ -45,7 +52,8 @@ async function claimNext(deps: LipsyncDependencies): Promise<Omit<Submission, 'm
       const slots = chooseAccount(accounts, next);
       const lipsync = slots === null ? null : await lockWaitingLipsync(tx, next.id);
       if (slots === null || lipsync === null) continue;
-      return { lipsync: await claim(deps, tx, { lipsync, slots }), slots };
+      const waitedSince = lipsync.claimedAt ?? lipsync.createdAt;
+      return { lipsync: await claim(deps, tx, { lipsync, slots }), slots, waitedSince };
     }
     return null;
   });
@@ -89,10 +97,11 @@ export function startSubmission(
   submission: Submission,
 ): Promise<Settlement> {
   const { id, owner } = submission.lipsync;
-  const settled = submit(deps, submission)
+  const settled = traceSubmission(deps, submission.lipsync, () => submit(deps, submission))
     .catch((error: unknown): Settlement => {
       // The row keeps its lease. When that ends, takeover searches for the job, or requeues if the POST had not started.
-      const fields = { err: error, lipsyncId: id, [lineShare]: owner };
+      const origin = originFields(submission.lipsync);
+      const fields = { err: error, lipsyncId: id, ...origin, [lineShare]: owner };
       deps.log.error(fields, 'a submission failed unexpectedly');
       return { kind: 'unknown' };
     })

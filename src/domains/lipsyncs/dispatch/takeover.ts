@@ -5,6 +5,7 @@ import { changeContext } from '../progress/transition.ts';
 import { findAbandonedClaims } from '../store/claims.ts';
 import { lockLipsync } from '../store/lipsyncs.ts';
 import { lockQueue } from '../store/queue.ts';
+import { eachInTurn } from './each-in-turn.ts';
 import { requeue } from './requeue.ts';
 import { markOutcomeUnknown } from './settle.ts';
 
@@ -12,7 +13,7 @@ import { markOutcomeUnknown } from './settle.ts';
  * Takes over claims whose process died: requeues them if the POST had not started, else marks the outcome as unknown.
  * Returns the ids of the latter, whose jobs must be searched for.
  *
- * @param options `areLeasesVoid`: at the start on the embedded database, where no other process can hold a lease
+ * @param options `areLeasesVoid`: at startup on the embedded database, where no other process can hold a lease
  */
 export async function takeOver(
   deps: LipsyncDependencies,
@@ -20,10 +21,10 @@ export async function takeOver(
 ): Promise<string[]> {
   const now = areLeasesVoid ? null : deps.now();
   const unknown: string[] = [];
-  for (const id of await findAbandonedClaims(deps.db, now)) {
-    if (deps.submissions.has(id)) continue;
+  await eachInTurn(await findAbandonedClaims(deps.db, now), async (id) => {
+    if (deps.submissions.has(id)) return;
     if ((await takeOverClaim(deps, id, now)) === 'outcome-unknown') unknown.push(id);
-  }
+  });
   return unknown;
 }
 

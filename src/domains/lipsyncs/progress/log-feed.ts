@@ -2,7 +2,7 @@ import { isTerminal } from '../lifecycle.ts';
 import type { LipsyncEvent } from '../store/events.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import type { Sequences } from './cursor.ts';
-import type { WatchedLog } from './watched-log.ts';
+import type { WatchedLog } from './log-reader.ts';
 
 /** An event, the current row of its lip-sync, and the cursor that continues after the event. */
 export type Progress = { event: LipsyncEvent; lipsync: Lipsync; cursor: string };
@@ -16,7 +16,7 @@ type Entry = Position & { watched: WatchedLog; progress: Progress };
 /**
  * The events of some logs in the order in which they are sent, for all subscribers to the same logs. It is a linked list
  * whose end the feed holds, and each subscriber holds its own position. So all of them receive the same objects, an event
- * is kept only until the slowest has read it, and the slowest holds up no other.
+ * is kept only until the slowest has read it, and it delays no other subscriber.
  */
 export class LogFeed {
   readonly logs: readonly WatchedLog[];
@@ -44,7 +44,7 @@ export class LogFeed {
     return isAtEnd ? this.#tail : null;
   }
 
-  /** Adds the events that were read, and tells the subscribers. */
+  /** Adds the events that were read, and calls the listeners. */
   extend(): void {
     if (this.logs.some(({ reads }) => reads === 0)) return;
     if (this.#sequences === null) {

@@ -1,15 +1,50 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from '../../../database/connect.ts';
 import type { Log } from '../../../log.ts';
-import { readEventsAfter } from '../store/events.ts';
-import { findLipsyncs } from '../store/lipsyncs.ts';
-import type { WatchedLog } from './watched-log.ts';
+import { type LipsyncEvent, readEventsAfter } from '../store/events.ts';
+import { findLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
 
 /** The delay before logs that could not be read are read again. */
 const retryMs = 500;
 
 /** Logs in one statement. After a reconnect every log is read, and mapping all of their rows at once would block the process. */
 const maxLogsPerRead = 500;
+
+/** The log of one lip-sync in memory while it has subscribers: all of its events, which are under a hundred. */
+export class WatchedLog {
+  readonly id: string;
+  readonly events: LipsyncEvent[] = [];
+  /** The row as last read. After an erasure it stays for subscribers that have events left. Null before the first read. */
+  lipsync: Lipsync | null = null;
+  isErased = false;
+  /** The feeds that contain this log. They are extended after it was read. */
+  readonly feeds = new Set<{ extend(): void }>();
+  /** Whether a change was notified since the last read began. */
+  isStale = true;
+  isReading = false;
+  /** The number of reads that succeeded. */
+  reads = 0;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** The sequence of the last event read. */
+  get sequence(): number {
+    return this.events.at(-1)?.sequence ?? 0;
+  }
+
+  /** The value of `reads` from which on this log contains every change that has been notified by now. */
+  get readsUntilFresh(): number {
+    return this.reads + (this.isReading ? 1 : 0) + (this.isStale ? 1 : 0);
+  }
+
+  /** The event after the sequence `sent`; with null the newest event. */
+  next(sent: number | null): LipsyncEvent | undefined {
+    const after = sent ?? this.sequence - 1;
+    return after < this.sequence ? this.events.find(({ sequence }) => sequence > after) : undefined;
+  }
+}
 
 /**
  * Reads changed logs, one read at a time. The logs that change during a read, or in the same turn of the event loop, are
@@ -27,7 +62,7 @@ export class LogReader {
     this.#log = log;
   }
 
-  /** Reads the log soon, and then tells its feeds. */
+  /** Reads the log soon, and then extends its feeds. */
   markStale(watched: WatchedLog): void {
     watched.isStale = true;
     this.#stale.add(watched);
@@ -45,12 +80,12 @@ export class LogReader {
     while (this.#stale.size > 0) {
       const logs = [...this.#stale].slice(0, maxLogsPerRead);
       for (const watched of logs) this.#stale.delete(watched);
-      await this.#readAndTell(logs.filter(({ feeds }) => feeds.size > 0));
+      await this.#readAndExtend(logs.filter(({ feeds }) => feeds.size > 0));
     }
     this.#isRunning = false;
   }
 
-  async #readAndTell(logs: readonly WatchedLog[]): Promise<void> {
+  async #readAndExtend(logs: readonly WatchedLog[]): Promise<void> {
     if (logs.length === 0) return;
     try {
       await this.#read(logs);

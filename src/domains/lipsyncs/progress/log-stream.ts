@@ -8,12 +8,12 @@ import {
   type Progress,
   progressAt,
 } from './log-feed.ts';
-import type { WatchedLog } from './watched-log.ts';
+import type { WatchedLog } from './log-reader.ts';
 
 /** The sequence after which to start, by lip-sync id; null = start with the newest event. */
 export type StartSequences = ReadonlyMap<string, number | null>;
 
-/** Joins a feed with the first read, so that a stream that is never read holds nothing. */
+/** Joins a feed with the first read, so that a stream that is never read holds no resources. */
 export type FeedAccess = {
   join(listener: () => void): LogFeed;
   leave(feed: LogFeed, listener: () => void): void;
@@ -21,7 +21,7 @@ export type FeedAccess = {
 
 /**
  * One subscriber of a feed: stored events and then live ones, the oldest first, until each lip-sync has sent its terminal
- * event or was erased. It first sends by itself what it has missed, and then continues in the feed.
+ * event or was erased. It first reads the events that it has missed from the logs, and then continues in the feed.
  */
 export class LogStream implements LiveEvents<Progress> {
   readonly #access: FeedAccess;

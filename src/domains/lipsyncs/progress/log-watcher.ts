@@ -5,9 +5,8 @@ import { changedChannel } from '../store/events.ts';
 import { trace } from '../trace.ts';
 import { encodeCursor } from './cursor.ts';
 import { type CursorOf, LogFeed, type Progress } from './log-feed.ts';
-import { LogReader } from './log-reader.ts';
+import { LogReader, WatchedLog } from './log-reader.ts';
 import { type FeedAccess, LogStream, type StartSequences } from './log-stream.ts';
-import { WatchedLog } from './watched-log.ts';
 
 /**
  * Streams the logs of lip-syncs to any number of subscribers. One connection listens for changes, and one read of a log

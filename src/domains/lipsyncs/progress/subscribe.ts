@@ -6,6 +6,7 @@ import { findOwnLipsyncs, type Lipsync } from '../store/lipsyncs.ts';
 import { decodeCursor, type ListCursors, listCursorsOf, type Sequences } from './cursor.ts';
 import type { Progress } from './log-feed.ts';
 import type { LogWatcher } from './log-watcher.ts';
+import { traceStream } from './spans.ts';
 
 /** As in a page. The URL of an `EventSource` has room for this many ids and the cursor. */
 const maxSubscribed = 100;
@@ -62,11 +63,12 @@ export async function subscribeToLipsyncs(
   const starts = new Map([...own.keys()].map((id) => [id, resumed?.get(id) ?? null]));
   // Part of every cursor: what the client had received of lip-syncs that were erased since.
   const erased = new Map([...(resumed ?? [])].filter(([id]) => !own.has(id)));
-  return watcher.subscribeToMany(
+  const events = watcher.subscribeToMany(
     starts,
     (sent) => cursors.encode(new Map([...erased, ...sent])),
     cursors.encode(erased),
   );
+  return traceStream(deps.tracer, events, found);
 }
 
 function readCursor(

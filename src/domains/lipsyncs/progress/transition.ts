@@ -23,12 +23,13 @@ export type ChangeContext = {
   webhooks: LipsyncDependencies['webhooks'];
   accounts: LipsyncDependencies['accounts'];
   meter: LipsyncDependencies['meter'];
+  tracer: LipsyncDependencies['tracer'];
   log: LipsyncDependencies['log'];
 };
 
 export function changeContext(deps: LipsyncDependencies, source: EventSource): ChangeContext {
-  const { webhooks, accounts, meter, log } = deps;
-  return { source, at: deps.now(), webhooks, accounts, meter, log };
+  const { webhooks, accounts, meter, tracer, log } = deps;
+  return { source, at: deps.now(), webhooks, accounts, meter, tracer, log };
 }
 
 /** The estimate while the job runs, 100 once COMPLETED, else the last logged percentage. */
@@ -78,15 +79,24 @@ export async function changeStatus(
   return logged;
 }
 
-/** Writes the line of a change to the log and measures an end, when the change is committed. */
+/** Logs and traces a change and measures an end, when the change is committed. */
 function reportChange(
   before: Lipsync,
   changed: Lipsync,
-  { meter, log, at, source }: ChangeContext,
+  { meter, tracer, log, at, source }: ChangeContext,
 ): void {
-  const { status, failure } = changed;
+  const { id, status, sequence, failure, traceparent } = changed;
   const event = status.toLowerCase() as Lowercase<LipsyncStatus>;
   logLife(log, changed, { event, source, code: failure?.code });
+  const attributes = { 'lipsync.id': id, 'lipsync.status': status, 'lipsync.source': source };
+  afterCommit(() => {
+    const span = tracer.start('lipsync event', {
+      of: traceparent,
+      attributes: { ...attributes, 'lipsync.sequence': sequence },
+    });
+    if (failure !== null) span.fail(failure.code);
+    span.end();
+  });
   if (isTerminal(status)) {
     const seconds = (at.getTime() - before.createdAt.getTime()) / 1_000;
     afterCommit(() => meter.time('lipsync_end_to_end_seconds', { status }, seconds));

@@ -1,9 +1,10 @@
-import { Failure, InvalidInputError } from '../../../errors.ts';
+import { Failure } from '../../../errors.ts';
 import { lineShare } from '../../../log.ts';
+import { originFields } from '../../../tracing/tracer.ts';
 import { notifyQueue } from '../../accounts/service.ts';
 import { isSameVideo, type UpstreamVideo } from '../../videos/service.ts';
 import { addMs, type LipsyncDependencies } from '../dependencies.ts';
-import { listScheduled, type RunningJob } from '../endpoints.ts';
+import type { RunningJob } from '../endpoints.ts';
 import type { EventSource } from '../lifecycle.ts';
 import { changeContext } from '../progress/transition.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
@@ -14,12 +15,8 @@ import {
   freeSlotWithoutJob,
 } from '../store/upstream-jobs.ts';
 import { applyStatus, attachJob } from './apply-status.ts';
-
-/** The upstream's default. Its documents name no maximum. */
-const pageSize = 40;
-
-/** A job is among an account's newest videos, so the search ends after a thousand. */
-const maxPages = 25;
+import { readIfUnclear, readPages, readScheduled } from './read-videos.ts';
+import { traceReads } from './spans.ts';
 
 /** After this many failures in one search the remaining jobs are not read one by one. */
 const maxFailures = 3;
@@ -65,7 +62,8 @@ async function reconcile(
   const email = await deps.accounts.emailOf(deps.db, accountId);
   if (email === null) return true;
   try {
-    await findJobs(deps, { email, lipsyncs, source });
+    const reads = { accountId, lipsyncs, source };
+    await traceReads(deps, reads, () => findJobs(deps, { email, lipsyncs, source }));
     return true;
   } catch (thrown) {
     // Nothing changes: the next poll or callback repeats the read.
@@ -131,34 +129,6 @@ async function failureOf(work: Promise<void>): Promise<Failure | null> {
   }
 }
 
-/** The jobs in the upstream's scheduler. Null if it can't be read: the list and callbacks may still identify the job. */
-async function readScheduled(deps: LipsyncDependencies): Promise<RunningJob[] | null> {
-  try {
-    return await listScheduled(deps.upstream, { isFresh: true });
-  } catch (thrown) {
-    if (!(thrown instanceof Failure)) throw thrown;
-    return null;
-  }
-}
-
-/** The account's videos, page by page in the upstream's order. */
-async function* readPages(
-  deps: LipsyncDependencies,
-  email: string,
-): AsyncGenerator<UpstreamVideo[]> {
-  let offset = 0;
-  for (let page = 0; page < maxPages; page += 1) {
-    const { items, nextOffset, hasMore } = await deps.videos.readPage({
-      email,
-      limit: pageSize,
-      offset,
-    });
-    yield items;
-    if (!hasMore || nextOffset <= offset) return;
-    offset = nextOffset;
-  }
-}
-
 /** The POST had no answer, so the id of the job is not known. */
 function hasNoJobId(lipsync: Lipsync): boolean {
   return lipsync.upstreamVideoId === null;
@@ -175,20 +145,6 @@ function findVideo(
   if (match === undefined) return null;
   // One of the two ids may be the number alone. The longer one is kept: it is needed to read and delete the video.
   return id !== null && id.length > match.id.length ? { ...match, id } : match;
-}
-
-/** Reads the video by its id if its list entry leaves the state open. If that fails, the list entry counts. */
-async function readIfUnclear(
-  deps: LipsyncDependencies,
-  video: UpstreamVideo,
-): Promise<UpstreamVideo> {
-  if (!video.isUnclear) return video;
-  try {
-    return (await deps.videos.readOne(video.id)) ?? video;
-  } catch (thrown) {
-    if (!(thrown instanceof Failure)) throw thrown;
-    return video;
-  }
 }
 
 function scheduledId(lipsync: Lipsync, scheduled: RunningJob[] | null): string | null {
@@ -233,35 +189,9 @@ async function searchById(
     await applyVideo(deps, lipsync, { video, source });
     return;
   }
-  // Not in the scheduler: whatever happened to the POST, it takes no slot there.
+  // Not in the scheduler: whatever the outcome of the POST, it holds no slot there.
   if (known === null && scheduled !== null && (await freeSlotWithoutJob(deps.db, lipsync.id))) {
     await notifyQueue(deps.db);
-  }
-}
-
-/** The video with this id in the account; null if neither the list nor a read by the id shows it. */
-export async function readUpstreamVideo(
-  deps: LipsyncDependencies,
-  email: string,
-  id: string,
-): Promise<UpstreamVideo | null> {
-  for await (const videos of readPages(deps, email)) {
-    const listed = videos.find((video) => isSameVideo(video.id, id));
-    if (listed !== undefined) return readIfUnclear(deps, listed);
-  }
-  const video = await readOneOrNull(deps, id);
-  return video === null || (video.accountEmail !== null && video.accountEmail !== email)
-    ? null
-    : video;
-}
-
-/** The upstream rejects an id that has not its form, such as a number alone. */
-async function readOneOrNull(deps: LipsyncDependencies, id: string): Promise<UpstreamVideo | null> {
-  try {
-    return await deps.videos.readOne(id);
-  } catch (thrown) {
-    if (thrown instanceof InvalidInputError) return null;
-    throw thrown;
   }
 }
 
@@ -278,7 +208,8 @@ async function applyVideo(
     await applyStatus(deps, lipsync.id, { video, context });
   } catch (error) {
     // One lip-sync that can't be updated must not stop the updates of the others.
-    const fields = { err: error, lipsyncId: lipsync.id, [lineShare]: lipsync.owner };
+    const origin = originFields(lipsync);
+    const fields = { err: error, lipsyncId: lipsync.id, ...origin, [lineShare]: lipsync.owner };
     deps.log.error(fields, 'a job state could not be stored');
   }
 }

@@ -7,7 +7,7 @@ import { notifyChange } from '../store/events.ts';
 import { videosOf } from '../store/lipsyncs.ts';
 import { deleteLipsyncsOf, deleteRecordsOf, findUnfinishedOf } from '../store/owner.ts';
 
-/** Everything that this slice keeps of an owner, for its erasure. */
+/** All data of an owner in this slice, for its erasure. */
 export function createOwnerErasure(deps: LipsyncDependencies, watcher: LogWatcher) {
   return {
     /**

@@ -22,15 +22,15 @@ import {
 } from '../lifecycle.ts';
 import { changeContext, changeStatus } from '../progress/transition.ts';
 import { applyStatus, attachJob } from '../reconcile/apply-status.ts';
-import { readUpstreamVideo } from '../reconcile/find-job.ts';
+import { readUpstreamVideo } from '../reconcile/read-videos.ts';
 import { isUpstreamIdTaken } from '../store/claims.ts';
 import { findLipsync, type Lipsync, lockLipsync } from '../store/lipsyncs.ts';
 import { appendPositionEvents } from '../store/positions.ts';
 import { lockQueue } from '../store/queue.ts';
 
 /*
- * What an operator can do with a lip-sync that does not go on by itself. `lifecycle.ts` says what the stages allow: nothing
- * here can send a POST a second time, or add an event after a terminal status.
+ * What an operator can do with a stuck lip-sync. `lifecycle.ts` says what the stages allow: no repair sends a POST a second
+ * time, or adds an event after a terminal status.
  */
 
 const maxReasonLength = 500;
@@ -68,7 +68,7 @@ const whyNotRequeued: Partial<Record<SubmissionStage, string>> = {
 };
 
 /**
- * Puts a claim that was surely not sent back into the queue, without waiting for its lease to end. A waiting one stays as it
+ * Puts a claim that was certainly not sent back into the queue, without waiting for its lease to end. A waiting one stays as it
  * is.
  */
 function requeueLipsync(deps: LipsyncDependencies, id: string): Promise<Lipsync> {

@@ -7,7 +7,7 @@ import {
 import { builder } from '../../../graphql/builder.ts';
 import { type ListSize, listOf, upstreamCallCost } from '../../../graphql/prices.ts';
 import type { Creation } from '../service.ts';
-import { CreateInputRef, CreateResultRef, toCreateInput } from './create.ts';
+import { CreateInputRef, CreateResultRef, creatorOf, toCreateInput } from './create.ts';
 
 /** The directives can't express that a list is as long as an argument, so the cost rule reads this. */
 const asItems: ListSize = {
@@ -65,11 +65,9 @@ builder.mutationField('createLipsyncs', (t) =>
         description: 'The result of each item, or why no item was processed.',
       },
     },
-    resolve: async (_, { input }, { caller, services, requestId }) => ({
-      results: await services.lipsyncs.createAll({
-        owner: caller.owner,
-        canSeeAll: caller.scopes.has('videos:read'),
-        requestId,
+    resolve: async (_, { input }, context) => ({
+      results: await context.services.lipsyncs.createAll({
+        ...creatorOf(context),
         inputs: input.items.map(toCreateInput),
       }),
     }),

@@ -10,6 +10,7 @@ import {
   QuotaExceededError,
 } from '../../../errors.ts';
 import { builder } from '../../../graphql/builder.ts';
+import { type Context, withOrigin } from '../../../graphql/context.ts';
 import { accessErrors, upstreamErrors } from '../../../graphql/errors.ts';
 import { keyOf } from '../../../graphql/ids.ts';
 import { upstreamCallCost } from '../../../graphql/prices.ts';
@@ -66,7 +67,7 @@ const BusyPolicyRef = builder.enumType('LipsyncBusyPolicy', {
     QUEUE: { description: 'Wait in the queue of this server, and be sent when a slot is free.' },
     FAIL: {
       description:
-        'Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case.',
+        'Answer `RateLimitedError` and create no lip-sync. A lip-sync that waits for a file is created in any case, because it is not known when it can be sent; when the file has arrived, it waits for a slot.',
     },
   },
 });
@@ -172,15 +173,18 @@ builder.mutationField('createLipsync', (t) =>
         description: 'The lip-sync to create.',
       }),
     },
-    resolve: (_, { input }, { caller, services, requestId }) =>
-      services.lipsyncs.create({
-        owner: caller.owner,
-        canSeeAll: caller.scopes.has('videos:read'),
-        requestId,
+    resolve: (_, { input }, context) =>
+      context.services.lipsyncs.create({
+        ...creatorOf(context),
         input: toCreateInput(input),
       }),
   }),
 );
+
+export function creatorOf(context: Context) {
+  const { owner, scopes } = context.caller;
+  return withOrigin(context, { owner, canSeeAll: scopes.has('videos:read') });
+}
 
 export function toCreateInput(input: typeof CreateInputRef.$inferInput): CreateInput {
   return {

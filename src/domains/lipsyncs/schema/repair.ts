@@ -38,7 +38,7 @@ builder.mutationField('requeueLipsync', (t) =>
     directives: { cost: upstreamCallCost },
     authScopes: { scope: 'admin' },
     description:
-      'Puts a lip-sync that was claimed and surely not sent back into the queue, without waiting for its claim to end. One that may have been sent is rejected. Needs the scope admin.',
+      'Puts a lip-sync that was claimed and certainly not sent back into the queue, without waiting for its claim to end. One that may have been sent is rejected. Needs the scope admin.',
     args: {
       input: t.arg({ type: RequeueInputRef, required: true, description: 'Which lip-sync.' }),
     },
@@ -91,7 +91,7 @@ builder.mutationField('endLipsync', (t) =>
     directives: { cost: upstreamCallCost },
     authScopes: { scope: 'admin' },
     description:
-      'Ends an unfinished lip-sync as FAILED with a reason. A running job continues at the video service and is charged. If its outcome is unknown, a job that is found later still adds its end. Needs the scope admin.',
+      'Ends an unfinished lip-sync as FAILED with a reason. A running job continues at the video service and is charged. If its outcome is unknown, a job that is found later still adds its terminal event. Needs the scope admin.',
     args: {
       input: t.arg({ type: EndInputRef, required: true, description: 'Which lip-sync, and why.' }),
     },
@@ -116,7 +116,7 @@ const AttachInputRef = builder.inputType('AttachLipsyncJobInput', {
     upstreamVideoId: t.string({
       required: true,
       description:
-        "The job's id at the video service, whole (`user:…-pixverse:…-video:…`) or its number.",
+        "The job's id at the video service, in full (`user:…-pixverse:…-video:…`) or only its number.",
     }),
   }),
 });

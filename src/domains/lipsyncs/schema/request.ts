@@ -6,7 +6,7 @@ import type { Lipsync } from '../service.ts';
 import { LipsyncRef } from './lipsync.ts';
 
 /*
- * What the lip-sync was asked for, as it was asked.
+ * The options of the request that created the lip-sync.
  */
 builder.objectFields(LipsyncRef, (t) => {
   // Not by the loader of the node, which needs `lipsync:read`: the uploads belong to the owner of the lip-sync.
@@ -26,7 +26,7 @@ builder.objectFields(LipsyncRef, (t) => {
         "Whether the video's own sound was to be kept in the background. Null if it was not given: the video service decides.",
     }),
     offPeak: t.exposeBoolean('offPeak', {
-      description: 'Whether off-peak was asked for: slower and cheaper.',
+      description: 'Whether off-peak was requested: slower and cheaper.',
     }),
     maxJobs: t.exposeInt('maxJobs', {
       nullable: true,

@@ -4,7 +4,7 @@ import { listOf } from '../../../graphql/prices.ts';
 import type { UsageDay } from '../service.ts';
 import { ViewerRef } from './viewer.ts';
 
-const UsageDayRef = builder.objectRef<UsageDay>('UsageDay').implement({
+export const UsageDayRef = builder.objectRef<UsageDay>('UsageDay').implement({
   description:
     'What an owner used on one day, in UTC. A lip-sync counts once when it is created, and once when it ends; if a later report corrects its end, the counts are corrected too. Deleted lip-syncs stay counted.',
   fields: (t) => ({
@@ -40,9 +40,9 @@ builder.objectField(ViewerRef, 'usage', (t) =>
     args: {
       from: t.arg({
         type: 'DateTime',
-        description: 'In the first day. Default: 29 days before `to`.',
+        description: 'A time in the first day. Default: 29 days before `to`.',
       }),
-      to: t.arg({ type: 'DateTime', description: 'In the last day. Default: now.' }),
+      to: t.arg({ type: 'DateTime', description: 'A time in the last day. Default: now.' }),
     },
     resolve: (caller, { from, to }, { services }) =>
       isAdmitted(caller)
@@ -63,9 +63,9 @@ builder.queryField('usage', (t) =>
       owner: t.arg.string({ required: true, description: 'The owner, as `Lipsync.owner` has it.' }),
       from: t.arg({
         type: 'DateTime',
-        description: 'In the first day. Default: 29 days before `to`.',
+        description: 'A time in the first day. Default: 29 days before `to`.',
       }),
-      to: t.arg({ type: 'DateTime', description: 'In the last day. Default: now.' }),
+      to: t.arg({ type: 'DateTime', description: 'A time in the last day. Default: now.' }),
     },
     resolve: (_, { owner, from, to }, { services }) =>
       services.lipsyncs.readUsageDays(owner, { from: from ?? null, to: to ?? null }),

@@ -6,13 +6,13 @@ const AllowanceRef = builder.objectRef<Allowance>('Allowance').implement({
   description: 'A limit of the caller, and how much of it is used.',
   fields: (t) => ({
     limit: t.exposeInt('limit', { description: 'The limit.' }),
-    used: t.exposeInt('used', { description: 'How many count now.' }),
+    used: t.exposeInt('used', { description: 'How many are used now.' }),
     remaining: t.exposeInt('remaining', { description: 'How many are left, at least 0.' }),
     resetAt: t.field({
       type: 'DateTime',
       nullable: true,
       description:
-        'When the next of those that are used no longer counts, or for `costPerMinute` when the whole limit is left. Null if nothing is used, and if that depends on when lip-syncs and subscriptions end.',
+        'When the next used unit is available again; for `costPerMinute`, when the whole limit is. Null if nothing is used, and for limits that are freed only when lip-syncs or subscriptions end.',
       resolve: ({ resetAt }) => resetAt,
     }),
   }),

@@ -13,14 +13,14 @@ export type UploadFile = {
   failure: StoredFailure | null;
 };
 
-/** Found at a time. The rest is found by the next search. */
+/** Rows per search. The next search finds the others. */
 const batch = 100;
 
 /** Ids of waiting lip-syncs whose files have all arrived, or of which one will not arrive. In the order of their creation. */
 export async function findEndedWaits(sql: Sql): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
     `select id from lipsyncs awaiting
-     where is_awaiting_file and (
+     where status = 'QUEUED' and is_awaiting_file and (
        ${hasNoFile('source_upload_id')} or ${hasNoFile('speech_upload_id')}
        or not (${isArriving('source_upload_id')} or ${isArriving('speech_upload_id')}))
      order by queue_order limit ${batch}`,
@@ -55,12 +55,12 @@ export async function readFiles(sql: Sql, lipsync: Lipsync): Promise<UploadFile[
 export async function enterQueue(
   tx: Sql,
   id: string,
-  files: Pick<Lipsync, 'sourcePath' | 'audioPath' | 'mediaSeconds'>,
+  files: Pick<Lipsync, 'sourcePath' | 'audioPath' | 'mediaSeconds' | 'estimatedCredits'>,
 ): Promise<void> {
   await tx.query(
     `update lipsyncs set is_awaiting_file = false, queue_order = default,
-       source_path = $2, audio_path = $3, media_seconds = $4
+       source_path = $2, audio_path = $3, media_seconds = $4, estimated_credits = $5
      where id = $1`,
-    [id, files.sourcePath, files.audioPath, files.mediaSeconds],
+    [id, files.sourcePath, files.audioPath, files.mediaSeconds, files.estimatedCredits],
   );
 }

@@ -31,6 +31,7 @@ export async function insertLipsyncs(tx: Sql, fresh: readonly FreshLipsync[]): P
      )
      select ${columns} from fresh as lipsyncs order by queue_order`,
     [toJson(fresh.map(toRecord))],
+    { isPrepared: true },
   );
   if (rows.length !== fresh.length) throw new Error('A lip-sync was not inserted.');
   return rows.map((row) => mapRow<Lipsync>(row));

@@ -69,6 +69,10 @@ export type LipsyncRow = {
   turn: number | null;
   submittedAt: Date | null;
   finishedAt: Date | null;
+  /** Of the request that created it. */
+  requestId: string | null;
+  /** Of the span in which it was created, or without tracing of the caller. */
+  traceparent: string | null;
 };
 
 /** A row of the table `lipsyncs` with the videos that it refers to, as they are stored now. */

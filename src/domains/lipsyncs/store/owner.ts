@@ -2,7 +2,7 @@ import type { Sql } from '../../../database/connect.ts';
 import { mapRow } from '../../../database/rows.ts';
 import type { LipsyncRow } from './lipsyncs.ts';
 
-/** Statements for the erasure of everything that is kept of an owner. */
+/** Statements for the erasure of all data of an owner. */
 
 export async function findUnfinishedOf(sql: Sql, owner: string): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(

@@ -17,5 +17,6 @@ export async function readPastCredits(sql: Sql, kinds: readonly string[]): Promi
        ) latest
      ) past order by wanted.place`,
     [kinds],
+    { isPrepared: true },
   );
 }

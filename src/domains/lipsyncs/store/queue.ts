@@ -29,7 +29,7 @@ export type HeldSlots = { accountId: string; count: number }[];
 
 /** How many slots of each account are held. Accounts without one are left out. */
 export async function readHeldSlots(sql: Sql): Promise<HeldSlots> {
-  return sql.query(heldSlots);
+  return sql.query(heldSlots, [], { isPrepared: true });
 }
 
 /** Those of the accounts to which a POST is being sent. */
@@ -70,6 +70,7 @@ export async function hasWaitingFor(
        or (off_peak and account_id = any($3::text[])) or (off_peak and account_id is null and $4)
      ) limit 1`,
     [withSlot.accountIds, withSlot.isAny, forOffPeak.accountIds, forOffPeak.isAny],
+    { isPrepared: true },
   );
   return rows.length > 0;
 }
@@ -98,6 +99,7 @@ export async function readLoad(
        ) filter (where owner = any($1::text[])), '[]') as own
      from waiting_counts`,
     [owners],
+    { isPrepared: true },
   );
   const ofOwners = new Map(row?.own.map(({ owner, ...waiting }) => [owner, waiting]));
   return { held: row?.held ?? [], waiting: { ofAll: row?.ofAll ?? 0, ofOwners } };

@@ -4,7 +4,7 @@ import type { Sql } from '../../../database/connect.ts';
 export type StuckLipsyncs = {
   stage: 'WAITING' | 'UNKNOWN' | 'RUNNING';
   count: number;
-  /** Since when the one that is longest in the stage is in it. */
+  /** When the first of them entered the stage. */
   since: Date;
   /** At most three, the longest first. */
   ids: string[];

@@ -29,7 +29,7 @@ export async function findUnknown(sql: Sql, unknownBefore: Date): Promise<Lipsyn
   return selectLipsyncs(sql, rest, [unknownBefore]);
 }
 
-/** Counts a search for the jobs of lip-syncs whose outcome is unknown: what of the upstream could be read. */
+/** Counts the successful reads of a search for the jobs of lip-syncs whose outcome is unknown. */
 export async function countReads(
   sql: Sql,
   ids: readonly string[],
@@ -137,8 +137,8 @@ export async function readOwnSlots(
 export type DurationQuery = { isText: boolean; isOffPeak: boolean; from: number; to: number };
 
 /**
- * Milliseconds of the latest fifty completed jobs of a kind, among the latest three hundred completed jobs. The caller holds
- * the queue's lock, so a rare kind must not make this search a month of history.
+ * Milliseconds of the latest fifty completed jobs of a kind, among the latest three hundred completed jobs. The caller
+ * holds the queue's lock, so a rare kind must not make this search a month of history.
  */
 export async function readDurations(sql: Sql, query: DurationQuery): Promise<number[]> {
   const rows = await sql.query<{ ms: number }>(

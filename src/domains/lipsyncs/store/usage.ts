@@ -6,7 +6,7 @@ const dayMs = 86_400_000;
 export type Usage = {
   inFlight: number;
   today: number;
-  /** When the oldest of those that count for the day no longer does. */
+  /** When the oldest of those that count for the day stops counting. */
   nextAt: Date;
   secondsUntilNext: number;
 };

@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { checkInput } from '../../../check-input.ts';
 import type { Sql } from '../../../database/connect.ts';
 import { type InputIssue, InvalidInputError, QuotaExceededError } from '../../../errors.ts';
-import { clipShapeOf, emptyUpload, type NewClip, toClip } from '../create.ts';
+import { clipShapeOf, emptyUpload, type NewClip, type Traced, toClip } from '../create.ts';
 import type { UploadDependencies } from '../dependencies.ts';
 import { filenameShape } from '../filename.ts';
-import { countImports, insertImports, type Upload, type UploadKind } from '../store.ts';
+import { unknownType } from '../media-types.ts';
+import { insertTraced } from '../spans.ts';
+import type { Upload, UploadKind } from '../store.ts';
 import { sendImports } from './run.ts';
+import { countImports, insertImports } from './store.ts';
 
 export type NewImport = {
   kind: UploadKind;
@@ -16,9 +19,6 @@ export type NewImport = {
   /** The part of a sound that is used. */
   clip?: NewClip | null | undefined;
 };
-
-/** Until the first bytes tell. */
-const unknownType = 'application/octet-stream';
 
 /** Rows and jobs of imports that have not ended. */
 const defaultMaxOpen = 10_000;
@@ -33,14 +33,17 @@ const inputShape = (kind: UploadKind) =>
 export async function importUpload(
   deps: UploadDependencies,
   owner: string,
-  input: NewImport,
+  input: NewImport & Traced,
 ): Promise<Upload> {
   const issues = checkImportUrl(deps, input.url, ['input', 'url']);
   if (issues.length > 0) throw new InvalidInputError(issues);
   const { filename, clip } = checkInput(inputShape(input.kind), input);
   await checkOpenImports(deps, owner, 1);
-  const upload = planImport(deps, owner, { ...input, filename, clip });
-  await deps.db.transaction((tx) => beginImports(deps, tx, [upload]));
+  const planned = planImport(deps, owner, { ...input, filename, clip });
+  const upload = { ...planned, ...input.origin };
+  await insertTraced(deps, upload, (traced) =>
+    deps.db.transaction((tx) => beginImports(deps, tx, [traced])),
+  );
   return upload;
 }
 
@@ -95,7 +98,7 @@ export function planImport(
   };
 }
 
-/** Inserts planned imports and queues their fetching. One that is there already is left as it is. */
+/** Inserts planned imports and queues their fetching. An import that exists already is not changed. */
 export async function beginImports(
   deps: Pick<UploadDependencies, 'jobs'>,
   tx: Sql,

@@ -4,7 +4,7 @@ import { NoPublicAddressError } from '../../../outbound/connector.ts';
 import type { Outbound } from '../../../outbound/outbound.ts';
 import { UploadRejection } from '../rejection.ts';
 
-/** As many as browsers' `fetch` allows would be 20; storage and link services need one or two. */
+/** Browsers' `fetch` allows 20; storage and link services need one or two. */
 const maxRedirects = 5;
 
 /** How long the server of the URL may send nothing. */
@@ -12,7 +12,7 @@ const defaultIdleMs = 30_000;
 
 const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** Only what every client sends: no cookie, no credential and no referrer. A compressed answer would be no file. */
+/** Only what every client sends: no cookie, no credential and no referrer. A compressed answer would not be the file. */
 const headers = {
   accept: '*/*',
   'accept-encoding': 'identity',

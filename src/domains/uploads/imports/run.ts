@@ -3,6 +3,7 @@ import { type Failure, storeFailure } from '../../../errors.ts';
 import type { UploadDependencies } from '../dependencies.ts';
 import { createToucher } from '../receive.ts';
 import { interruptedFailure, UploadRejection } from '../rejection.ts';
+import { traceUpload } from '../spans.ts';
 import {
   failUpload,
   findUpload,
@@ -22,11 +23,14 @@ const retries = 3;
 const defaultRetryMs = 500;
 const maxRetryMs = 10_000;
 
-/** How often the row says how many bytes have arrived. */
+/** The interval at which the number of received bytes is written to the row. */
 const touchIntervalMs = 1_000;
 
-/** Restarts, and instances that died, while an import ran. After that it ends, because it may be what ends them. */
+/** How often an import is interrupted by a restart or a crash before it fails, because it may be the cause. */
 const maxRestarts = 5;
+
+/** NOTIFY starts a job at once. This is how late a repeated one can be, and how often each of the workers searches. */
+const pollingIntervalSeconds = 2;
 
 const queue = 'imports';
 const endedQueue = 'imports-ended';
@@ -49,11 +53,15 @@ export async function startImports(
     retryDelay: 1,
     expireInSeconds: Math.ceil(imports.timeoutMs / 1_000) + 60,
   });
-  await jobs.work<ImportJob>(endedQueue, async ({ data }) => {
-    await failUpload(deps.db, data.uploadId, interruptedFailure);
-    deps.meter?.count('imports_total', { result: 'failed' });
-    onEnd(data.uploadId);
-  });
+  await jobs.work<ImportJob>(
+    endedQueue,
+    async ({ data }) => {
+      await failUpload(deps.db, data.uploadId, interruptedFailure);
+      deps.meter?.count('imports_total', { result: 'failed' });
+      onEnd(data.uploadId);
+    },
+    { pollingIntervalSeconds },
+  );
   await jobs.work<ImportJob>(
     queue,
     async ({ data }) => {
@@ -63,7 +71,7 @@ export async function startImports(
     {
       localConcurrency: concurrency,
       groupConcurrency: concurrencyPerOwner,
-      pollingIntervalSeconds: 2,
+      pollingIntervalSeconds,
     },
   );
 }
@@ -86,16 +94,16 @@ async function runImport(
   stopping: AbortSignal,
 ): Promise<void> {
   const upload = await findUpload(deps.db, uploadId);
-  // Ended before, by an instance that died before it could say so, or erased.
+  // Erased, or ended by an instance that died before it could complete the job.
   if (upload === null || upload.state !== 'RECEIVING' || upload.sourceUrl === null) return;
   const deadline = AbortSignal.timeout(deps.imports.timeoutMs);
   const signal = AbortSignal.any([deadline, stopping]);
+  const source = { ...upload, url: upload.sourceUrl };
   try {
-    await finishUpload(
-      deps.db,
-      uploadId,
-      await fetchFile(deps, { ...upload, url: upload.sourceUrl }, signal),
+    const file = await traceUpload(deps, { upload, name: 'upload import', kind: 'consumer' }, () =>
+      fetchFile(deps, source, signal),
     );
+    await finishUpload(deps.db, uploadId, file);
     deps.meter?.count('imports_total', { result: 'ready' });
   } catch (thrown) {
     if (stopping.aborted) throw new Error('This process stops. The import starts again.');
@@ -134,7 +142,7 @@ async function fetchOnce(
   const file = await openUrl({ outbound: deps.outbound, maxBytes, idleMs }, upload.url, signal);
   try {
     const expected = { ...upload, size: file.size, contentType: file.contentType };
-    const onPiece = createToucher(deps, upload, touchIntervalMs);
+    const onPiece = createToucher(deps, expected, touchIntervalMs);
     const body = file.body.iterator({ destroyOnReturn: false });
     return await transferFile(deps, expected, { body, signal, onPiece, maxBytes });
   } finally {
@@ -142,7 +150,7 @@ async function fetchOnce(
   }
 }
 
-/** The file or its URL is at fault otherwise, and would be again. */
+/** Other failures are of the file or its URL, and would repeat. */
 function isTransient(error: unknown): boolean {
   if (error instanceof TransientRejection) return true;
   if (!(error instanceof UploadRejection)) return false;

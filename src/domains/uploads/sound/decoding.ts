@@ -9,7 +9,7 @@ import { type IncomingBody, nextInTime } from '../incoming-body.ts';
 import { UploadRejection } from '../rejection.ts';
 import type { Upload } from '../store.ts';
 
-/** The upstream takes audio of at most 60 seconds. */
+/** The upstream accepts audio of at most 60 seconds. */
 export const maxSoundSeconds = 60;
 
 /** A file is decoded from disk. A minute of the largest common sound, 192 kHz with 24 bits, has 70 MB. */
@@ -98,8 +98,8 @@ function toRejection(
   switch (kind) {
     case 'too-long':
       return UploadRejection.tooLong();
-    case 'video':
-      return UploadRejection.hasPicture();
+    case 'video-without-sound':
+      return UploadRejection.hasNoSound();
     case 'empty-clip':
       return UploadRejection.emptyClip();
     case 'timeout':

@@ -6,8 +6,6 @@ import { TagSkipper } from './tag-skipper.ts';
 const maxParserBytes = 8 * 1024 ** 2;
 /** The total time an upload waits for its parser. Parsing is far faster than any network; this limits hostile files. */
 const maxWaitMs = 5_000;
-/** An MP3 up to this size is counted frame by frame, which takes a second; a larger one is estimated from its bit rate. */
-const maxCountedBytes = 64 * 1024 ** 2;
 
 /** The parser for each of our content types. Other types get no duration: their parsers need the whole file. */
 const parsable: ReadonlyMap<string, string> = new Map([
@@ -24,7 +22,9 @@ export type DurationProbe = {
   offer(chunk: Uint8Array): Promise<void>;
   /** Seconds; null if the file has no readable duration. Can be called again. */
   finish(): Promise<number | null>;
-  /** True if the whole file was parsed and has no frame of sound. */
+  /** Without the tags at the beginning of an MP3. */
+  offeredBytes(): number;
+  /** True if the whole file was parsed and has no frame of its type of sound. */
   hasNoSound(): boolean;
   stop(): void;
 };
@@ -32,6 +32,7 @@ export type DurationProbe = {
 const nullProbe: DurationProbe = {
   offer: async () => undefined,
   finish: async () => null,
+  offeredBytes: () => 0,
   hasNoSound: () => false,
   stop: () => undefined,
 };
@@ -48,6 +49,7 @@ class ParserProbe implements DurationProbe {
   readonly #over = new AbortController();
   readonly #tags: TagSkipper | null;
   #isSilent = false;
+  #offeredBytes = 0;
   #waitLeftMs = maxWaitMs;
 
   constructor(mimeType: string, size: number | null) {
@@ -65,6 +67,7 @@ class ParserProbe implements DurationProbe {
 
   async offer(chunk: Uint8Array): Promise<void> {
     const part = this.#tags?.skip(chunk) ?? chunk;
+    this.#offeredBytes += part.byteLength;
     if (part.byteLength === 0 || this.#feed.destroyed || this.#feed.write(part)) return;
     const startedAt = performance.now();
     await this.#waitUntilDrained();
@@ -83,6 +86,10 @@ class ParserProbe implements DurationProbe {
       tooLong.catch(() => undefined);
       this.stop();
     }
+  }
+
+  offeredBytes(): number {
+    return this.#offeredBytes;
   }
 
   hasNoSound(): boolean {
@@ -113,8 +120,7 @@ class ParserProbe implements DurationProbe {
  * correct also for a variable bit rate or a header copied from another file.
  */
 function sizeHint(mimeType: string, size: number | null): { size?: number } {
-  if (size === null) return {};
-  return mimeType === 'audio/mpeg' && size <= maxCountedBytes ? {} : { size };
+  return size === null || mimeType === 'audio/mpeg' ? {} : { size };
 }
 
 async function parseDuration(
@@ -128,6 +134,8 @@ async function parseDuration(
   ]);
   const tokenizer = await fromStream(feed, { maxBufferSize: maxParserBytes, fileInfo });
   const { format } = await parseFromTokenizer(tokenizer, { duration: true, skipCovers: true });
+  // AAC behind a large tag looks like an MP3.
+  if (fileInfo.mimeType === 'audio/mpeg' && format.container !== 'MPEG') return null;
   // A video without sound has a duration only in its tracks.
   const trackSeconds = (format.trackInfo ?? []).map((track) => track.duration ?? 0);
   const seconds = format.duration ?? Math.max(0, ...trackSeconds);

@@ -19,9 +19,9 @@ import {
   openSpool,
   readSpooled,
 } from './decoding.ts';
-import { startProbe } from './duration.ts';
+import { type DurationProbe, startProbe } from './duration.ts';
 
-/** What is sent upstream, and what is known of it when it was sent. */
+/** What is sent to the upstream, and what is known about it after that. */
 export type Outgoing = {
   body: AsyncIterable<Uint8Array>;
   contentType: string;
@@ -46,7 +46,9 @@ export type Source = {
 /** The longest head of a WAV before its samples. Writers put texts and pictures there. */
 const maxWavHeadBytes = 4 * 1024 ** 2;
 
-/** The file as the upstream takes it: as it is, with corrected sizes, or decoded. @throws {UploadRejection} */
+/**
+ * The file in a form that the upstream accepts: unchanged, with corrected sizes, or decoded. @throws {UploadRejection}
+ */
 export async function prepareOutgoing(
   decoding: Decoding,
   media: MediaType,
@@ -87,13 +89,13 @@ async function sendDecoded(
 async function sendWav(decoding: Decoding, source: Source): Promise<Outgoing> {
   const { head, header } = await readWavHead(source);
   const full = { ...source, head };
-  if (!isUncompressed(header)) throw UploadRejection.undecodable();
-  if (header.isLarge || isClipped(source)) {
+  if (!isUncompressed(header) || header.isLarge || isClipped(source)) {
     return await sendDecoded(decoding, { container: 'OTHER' }, full);
   }
   const dataBytes = measureData(header, source.size);
   if (dataBytes === null) return await sendStreamedWav(decoding, header, full);
   if (dataBytes === 'truncated' || dataBytes === 0) throw UploadRejection.undecodable();
+  checkLength(secondsOf(header, dataBytes));
   const isCorrected = dataBytes !== header.dataBytes;
   const fileBytes = isCorrected ? header.dataAt + dataBytes : source.size;
   const sizes = { dataBytes, fileBytes };
@@ -138,6 +140,7 @@ async function sendStreamedWav(
     });
     const dataBytes = measureData(header, fileBytes);
     if (typeof dataBytes !== 'number' || dataBytes === 0) throw UploadRejection.undecodable();
+    checkLength(secondsOf(header, dataBytes));
     const sizes = { dataBytes, fileBytes: header.dataAt + dataBytes };
     const head = correctSizes(source.head.subarray(0, header.dataAt), header, sizes);
     return {
@@ -156,6 +159,10 @@ async function sendStreamedWav(
 async function* headThenFile(head: Uint8Array, path: string): AsyncGenerator<Uint8Array> {
   yield head;
   yield* readSpooled(path, head.byteLength);
+}
+
+function checkLength(seconds: number | null): void {
+  if (seconds !== null && seconds > maxSoundSeconds) throw UploadRejection.tooLong();
 }
 
 function secondsOf({ sampleRate, blockAlign }: WavHeader, dataBytes: number): number {
@@ -196,7 +203,10 @@ async function* readPieces({ head, incoming, onPiece }: Source): AsyncGenerator<
 function sendAsItIs({ contentType }: MediaType, source: Source): Outgoing {
   const probe = startProbe(contentType, source.size);
   return {
-    body: forwardProbed(source, probe, contentType),
+    body:
+      contentType === 'audio/mpeg'
+        ? forwardMp3(source, probe)
+        : forwardProbed(readPieces(source), probe),
     contentType,
     contentLength: source.size ?? undefined,
     readDuration: () => probe.finish(),
@@ -204,19 +214,34 @@ function sendAsItIs({ contentType }: MediaType, source: Source): Outgoing {
   };
 }
 
-/** The last piece of an MP3 is sent when its frames were found, so that the upstream gets no file without sound. */
-async function* forwardProbed(
-  source: Source,
-  probe: ReturnType<typeof startProbe>,
-  contentType: string,
-): AsyncGenerator<Uint8Array> {
+/**
+ * A minute at the highest bit rate has 2.4 MB. The rest is for tags at the end; those at the beginning are not counted.
+ * So a longer sound is rejected long before it has arrived.
+ */
+const maxMp3Bytes = 20 * 1024 ** 2;
+
+/**
+ * The last piece is sent only after the frames were counted, so that the upstream gets no file that has no sound or is
+ * too long.
+ */
+async function* forwardMp3(source: Source, probe: DurationProbe): AsyncGenerator<Uint8Array> {
   let held: Uint8Array | null = null;
-  for await (const piece of readPieces(source)) {
+  for await (const piece of forwardProbed(readPieces(source), probe)) {
     if (held !== null) yield held;
-    await probe.offer(piece);
+    if (probe.offeredBytes() > maxMp3Bytes) throw UploadRejection.tooLong();
     held = piece;
   }
-  await probe.finish();
-  if (contentType === 'audio/mpeg' && probe.hasNoSound()) throw UploadRejection.undecodable();
+  checkLength(await probe.finish());
+  if (probe.hasNoSound()) throw UploadRejection.undecodable();
   if (held !== null) yield held;
+}
+
+async function* forwardProbed(
+  pieces: AsyncIterable<Uint8Array>,
+  probe: DurationProbe,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    await probe.offer(piece);
+    yield piece;
+  }
 }

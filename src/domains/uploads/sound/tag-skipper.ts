@@ -10,7 +10,7 @@ export class TagSkipper {
   #pending: Uint8Array = new Uint8Array();
   #isPastTags = false;
 
-  /** @returns the part of the piece that is no tag */
+  /** @returns the part of the piece that is not a tag */
   skip(piece: Uint8Array): Uint8Array {
     if (this.#isPastTags) return piece;
     let rest = piece.subarray(Math.min(this.#left, piece.byteLength));

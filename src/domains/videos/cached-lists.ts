@@ -10,7 +10,7 @@ import { type StoredVideo, toStored } from './stored-video.ts';
 export type PageQuery = { email: string; limit: number; offset: number };
 export type ReadPageOptions = {
   signal?: AbortSignal | undefined;
-  /** Asks now, also if the page is kept. */
+  /** Queries the upstream, also if the page is cached. */
   isNew?: boolean;
 };
 
@@ -25,11 +25,11 @@ export type VideoReader = {
   }): Promise<StoredVideo | null>;
 };
 
-/** Per account: 100 pages, of which the longest read of a query consists, and some more. A page is about 60 KB. */
-const maxKeptPages = 128;
-const maxKeptVideos = 500;
+/** Per account: the 100 pages of a query's longest read, and some more. A page is about 60 KB. */
+const maxCachedPages = 128;
+const maxCachedVideos = 500;
 
-/** What is kept of one account. */
+/** The cached pages and videos of one account. */
 type AccountReads = { pages: FreshReads<ListPage>; videos: FreshReads<StoredVideo | null> };
 
 /** The reader that always asks the upstream. */
@@ -62,7 +62,7 @@ export function createDirectReader({ upstream, ids }: VideoDependencies): VideoR
 }
 
 /** The reader that keeps pages and videos for `READ_FRESH_MS`, until something changes in their account. */
-export class KeptLists implements VideoReader {
+export class CachedLists implements VideoReader {
   readonly #deps: VideoDependencies;
   readonly #direct: VideoReader;
   readonly #accounts = new Map<string, AccountReads>();
@@ -115,8 +115,8 @@ export class KeptLists implements VideoReader {
     if (opened !== undefined) return opened;
     const { freshness } = this.#deps;
     const reads = {
-      pages: freshness.openReads<ListPage>(['videos'], { maxKept: maxKeptPages }),
-      videos: freshness.openReads<StoredVideo | null>(['videos'], { maxKept: maxKeptVideos }),
+      pages: freshness.openReads<ListPage>(['videos'], { maxCached: maxCachedPages }),
+      videos: freshness.openReads<StoredVideo | null>(['videos'], { maxCached: maxCachedVideos }),
     };
     this.#accounts.set(email, reads);
     return reads;

@@ -2,6 +2,7 @@ import { type GraphQLSchema, OperationTypeNode } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Context } from '../../graphql/context.ts';
 import type { Log } from '../../log.ts';
+import { readTraceContext } from '../../tracing/tracer.ts';
 import type { ContextFactory, Sessions } from '../auth/sessions.ts';
 import { createGraphiql, renderPage, usePagePolicy } from '../graphiql/page.ts';
 import { type OperationSlots, runInSlot } from '../operation-slots.ts';
@@ -16,7 +17,7 @@ import { mutationByGetError, requestIdHeader } from './request-params.ts';
 import type { Run } from './run.ts';
 import { type TrustedDocuments, useDocumentIds } from './trusted-documents.ts';
 
-export type FetchDoorParts = {
+export type FetchHandlerParts = {
   createContext: ContextFactory;
   schema: GraphQLSchema;
   sessions: Pick<Sessions, 'signIn'>;
@@ -31,7 +32,7 @@ export type FetchDoorParts = {
 };
 
 /** Yoga, for event streams, forms with files and GraphiQL. */
-export function createFetchDoor(parts: FetchDoorParts) {
+export function createFetchHandler(parts: FetchHandlerParts) {
   const { log } = parts;
   // In the order in which a request passes them; each hook of a plugin runs at its own stage.
   const plugins: PipelinePlugin[] = [
@@ -79,7 +80,7 @@ function useOperations({
   createContext,
   slots,
   log,
-}: FetchDoorParts): PipelinePlugin {
+}: FetchHandlerParts): PipelinePlugin {
   return {
     onParams({ setParamsHandler }) {
       setParamsHandler(async ({ params, request, context: serverContext }) => {
@@ -92,6 +93,7 @@ function useOperations({
         const context = await createContext({
           authorization: headers.get('authorization'),
           requestId: headers.get(requestIdHeader) ?? 'unknown',
+          trace: readTraceContext(headers.get('traceparent'), headers.get('tracestate')),
           lastEventId: headers.get('last-event-id'),
           signal,
         });

@@ -17,13 +17,13 @@ import { checkJsonValues } from '../operation/value-limits.ts';
 import { openResponse } from '../sse/formats.ts';
 import type { McpParts } from './server.ts';
 
-export type McpDoor = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+export type McpHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** Levels of the protocol around the arguments of a tool: the message, `params` and `arguments`. */
-const envelopeDepth = 3;
+/** Levels of the protocol around the arguments of a tool, which are counted as variables are: the message and `params`. */
+const envelopeDepth = 2;
 
 /** Answers a POST to `/mcp`: the checks of a request to `/graphql`, and then the protocol. */
-export function createMcpDoor(parts: McpParts): McpDoor {
+export function createMcpHandler(parts: McpParts): McpHandler {
   let opening: Promise<ReturnType<typeof import('./server.ts').createMcpServer>> | undefined;
   return async (request, response) => {
     const { url = '', headers } = request;

@@ -1,9 +1,13 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { type ExecutionResult, type GraphQLError, OperationTypeNode } from 'graphql';
+import type { Context } from '../../graphql/context.ts';
+import { chain, isPromise, type MaybePromise } from '../../graphql/execution/maybe-promise.ts';
 import type { Log } from '../../log.ts';
-import type { ContextFactory } from '../auth/sessions.ts';
+import { readTraceContext } from '../../tracing/tracer.ts';
+import type { ContextFactory, RequestOrigin } from '../auth/sessions.ts';
 import { abortOnDisconnect, readBody } from '../http/incoming.ts';
+import type { Body, HttpResponse } from '../http/response.ts';
 import { maskError } from '../operation/masking.ts';
 import { isRejected, type Prepare } from '../operation/prepare.ts';
 import type { PreparedOperation } from '../operation/prepared-operation.ts';
@@ -14,12 +18,12 @@ import {
   requestTooLargeError,
   setHttpStatus,
 } from '../operation/request-params.ts';
-import type { Run, RunInput } from '../operation/run.ts';
-import { partsOfShared, stringifyResult } from '../operation/shared-answers.ts';
+import type { Run, RunResult } from '../operation/run.ts';
+import { bodyOfResult, stringifyResult } from '../operation/shared-answers.ts';
 import type { TrustedDocuments } from '../operation/trusted-documents.ts';
 import type { OperationSlots } from '../operation-slots.ts';
 import { cacheHeadersOf, matchesTag, maxAgeOf } from './cache-control.ts';
-import { type ParsedParams, parseJsonParams, parseSearchParams } from './params.ts';
+import { KnownBodies, type ParsedParams, parseJsonParams, parseSearchParams } from './params.ts';
 import { type ResultType, resultTypeOf } from './result-type.ts';
 
 type Parts = {
@@ -31,43 +35,62 @@ type Parts = {
   log: Log;
 };
 
-type Exchange = { request: IncomingMessage; response: ServerResponse; type: ResultType };
+type Exchange = {
+  request: IncomingMessage;
+  response: HttpResponse;
+  type: ResultType;
+  /** Called when the operation is known to be a query that may be executed. */
+  onQuery?: (() => void) | undefined;
+};
 
 /** False: the request is of another kind, and nothing was answered. Its body, if it was read, is in `request.body`. */
-export type JsonDoor = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+export type JsonHandler = (
+  request: IncomingMessage,
+  response: HttpResponse,
+) => MaybePromise<boolean>;
 
 /**
  * Answers queries and mutations in JSON, over POST and GET, with Node's own request and response: the objects and streams
- * of the fetch standard take several times as long as a small query.
+ * of the fetch standard take several times as long as a small query. Nothing is a promise that need not be one.
  */
-export function createJsonDoor(parts: Parts): JsonDoor {
-  return async (request, response) => {
+export function createJsonHandler(parts: Parts): JsonHandler {
+  const bodies = new KnownBodies();
+  return (request, response) => {
     const type = resultTypeOf(request);
     if (type === null) return false;
     const exchange = { request, response, type };
     if (request.method === 'GET') {
       return answer(parts, exchange, parseSearchParams(request.url ?? '', parts.trustedDocuments));
     }
-    const body = await readBody(request);
-    if (body === undefined) return true;
-    if (body === null) {
-      sendTooLarge(response);
-      return true;
-    }
-    const isAnswered = await answer(parts, exchange, parseJsonParams(body, parts.trustedDocuments));
-    if (!isAnswered) Object.assign(request, { body: Readable.from([body]) });
-    return isAnswered;
+    return readBody(request).then((body) => {
+      if (body === undefined) return true;
+      if (body === null) {
+        sendTooLarge(response);
+        return true;
+      }
+      const known = bodies.find(body);
+      const parsed = known ?? parseJsonParams(body, parts.trustedDocuments);
+      const onQuery = known === undefined ? () => bodies.keep(body, parsed) : undefined;
+      return chain(answer(parts, { ...exchange, onQuery }, parsed), (isAnswered) => {
+        if (!isAnswered) Object.assign(request, { body: Readable.from([body]) });
+        return isAnswered;
+      });
+    });
   };
 }
 
 /** False: it is a subscription. */
-async function answer(parts: Parts, exchange: Exchange, parsed: ParsedParams): Promise<boolean> {
+function answer(parts: Parts, exchange: Exchange, parsed: ParsedParams): MaybePromise<boolean> {
   if ('error' in parsed) {
     sendErrors(exchange, [parsed.error]);
     return true;
   }
-  const { log } = parts;
-  const requestId = requestIdOf(exchange.request);
+  const fail = (thrown: unknown) => {
+    sendErrors(exchange, [
+      maskError(thrown, parts.log, { requestId: requestIdOf(exchange.request) }),
+    ]);
+    return true;
+  };
   try {
     const { query = '', operationName, variables } = parsed.params;
     const prepared = parts.prepare(query, operationName);
@@ -76,52 +99,83 @@ async function answer(parts: Parts, exchange: Exchange, parsed: ParsedParams): P
       sendErrors(exchange, [mutationByGetError()]);
     } else if (isRejected(prepared)) sendErrors(exchange, prepared.errors);
     else if (kind === OperationTypeNode.SUBSCRIPTION) return false;
-    else await runOperation(parts, exchange, { prepared, variables });
+    else {
+      if (kind === OperationTypeNode.QUERY) exchange.onQuery?.();
+      const answered = runOperation(parts, exchange, { prepared, variables });
+      return isPromise(answered) ? answered.then(() => true, fail) : true;
+    }
   } catch (thrown) {
-    sendErrors(exchange, [maskError(thrown, log, { requestId })]);
+    return fail(thrown);
   }
   return true;
 }
 
-async function runOperation(
+type PreparedInput = {
+  prepared: PreparedOperation;
+  variables: Record<string, unknown> | undefined;
+};
+
+function runOperation(
   { run, createContext, slots }: Parts,
   exchange: Exchange,
-  input: { prepared: PreparedOperation; variables: Record<string, unknown> | undefined },
-): Promise<void> {
+  { prepared, variables }: PreparedInput,
+): MaybePromise<void> {
   const { request, response } = exchange;
-  let signal: AbortSignal | undefined;
-  const context = await createContext({
-    authorization: request.headers.authorization,
-    requestId: requestIdOf(request),
-    lastEventId: null,
-    get signal() {
-      signal ??= abortOnDisconnect(response);
-      return signal;
-    },
+  const needsExecution = asksForExecution(request.headers['cache-control']);
+  return chain(createContext(new JsonOrigin(exchange)), (context) => {
+    const slot = slots.acquire(context.caller.owner);
+    const finish = (result: RunResult) => {
+      sendRun(exchange, result as ExecutionResult, context);
+      slot.releaseAfter(response);
+    };
+    try {
+      const result = run(prepared, { variables, context, needsExecution });
+      return isPromise(result) ? result.then(finish).catch(releaseAndThrow) : finish(result);
+    } catch (thrown) {
+      return releaseAndThrow(thrown);
+    }
+    function releaseAndThrow(thrown: unknown): never {
+      slot.releaseAfter(response);
+      throw thrown;
+    }
   });
-  const slot = slots.acquire(context.caller.owner);
-  try {
-    await runInContext(run, exchange, { ...input, context });
-  } finally {
-    slot.releaseAfter(response);
+}
+
+class JsonOrigin implements RequestOrigin {
+  readonly authorization: string | undefined;
+  readonly requestId: string;
+  readonly trace: RequestOrigin['trace'];
+  readonly lastEventId = null;
+  readonly #response: HttpResponse;
+  #signal: AbortSignal | undefined;
+
+  constructor({ request, response }: Exchange) {
+    this.authorization = request.headers.authorization;
+    this.requestId = requestIdOf(request);
+    this.trace = readTraceContext(request.headers.traceparent, request.headers.tracestate);
+    this.#response = response;
+  }
+
+  /** Made when it is used: most operations never wait. */
+  get signal(): AbortSignal {
+    this.#signal ??= abortOnDisconnect(this.#response);
+    return this.#signal;
   }
 }
 
-async function runInContext(
-  run: Run,
-  exchange: Exchange,
-  input: Omit<RunInput, 'needsExecution'> & { prepared: PreparedOperation },
-): Promise<void> {
-  const { request } = exchange;
-  const needsExecution = /\bno-cache\b/i.test(request.headers['cache-control'] ?? '');
-  const { prepared, variables, context } = input;
-  const result = await run(prepared, { variables, context, needsExecution });
-  if (isRejectedResult(result)) return sendErrors(exchange, result.errors);
-  const executed = result as ExecutionResult;
-  const maxAge = request.method === 'GET' ? maxAgeOf(context, executed) : 0;
+function asksForExecution(cacheControl: string | undefined): boolean {
+  return cacheControl !== undefined && /\bno-cache\b/i.test(cacheControl);
+}
+
+function sendRun(exchange: Exchange, result: ExecutionResult, context: Context): void {
+  if (isRejectedResult(result)) {
+    sendErrors(exchange, result.errors);
+    return;
+  }
+  const maxAge = exchange.request.method === 'GET' ? maxAgeOf(context, result) : 0;
   // A cacheable result has no `extensions`: they contain the cost and quota of the first caller.
-  if (maxAge > 0) sendCacheable(exchange, stringifyResult({ data: executed.data ?? null }), maxAge);
-  else sendResult(exchange, executed);
+  if (maxAge > 0) sendCacheable(exchange, stringifyResult({ data: result.data ?? null }), maxAge);
+  else sendResult(exchange, result);
 }
 
 function requestIdOf({ headers }: IncomingMessage): string {
@@ -152,7 +206,7 @@ function httpOf(errors: readonly GraphQLError[], type: ResultType) {
   return { status: status === 0 ? 200 : status, headers };
 }
 
-function sendTooLarge(response: ServerResponse): void {
+function sendTooLarge(response: HttpResponse): void {
   const text = JSON.stringify({ errors: [requestTooLargeError()] });
   send({ response, type: 'application/json' }, { status: 413, text });
 }
@@ -171,20 +225,13 @@ function contentTypeOf({ type }: Pick<Exchange, 'type'>): string {
 }
 
 function sendResult(exchange: Exchange, result: ExecutionResult): void {
-  const parts = partsOfShared(result);
-  if (parts === undefined) {
-    send(exchange, { status: 200, text: stringifyResult(result) });
-    return;
-  }
+  sendBody(exchange, bodyOfResult(result));
+}
+
+function sendBody(exchange: Pick<Exchange, 'response' | 'type'>, body: Body): void {
   const { response } = exchange;
   if (response.headersSent || response.destroyed) return;
-  const { head, rest } = parts;
-  response.writeHead(200, {
-    'content-type': contentTypeOf(exchange),
-    'content-length': Buffer.byteLength(head) + rest.byteLength,
-  });
-  response.write(head);
-  response.end(rest);
+  response.sendBody(200, contentTypeOf(exchange), body);
 }
 
 function send(
