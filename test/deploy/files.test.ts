@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DCLinter } from 'dclint';
 import { type Dockerfile, DockerfileParser } from 'dockerfile-ast';
@@ -142,6 +145,20 @@ describe('deploy/lipsync-graphql.service', () => {
     );
   });
 
+  // 10 is without any confinement, and 0 is a service that can do nothing. Today it is 1.8.
+  test('is confined: `systemd-analyze security` gives an exposure of at most 2', async () => {
+    const judge = (unitFile: string) =>
+      run('systemd-analyze', ['security', '--offline=true', '--threshold=20', unitFile]).then(
+        () => true,
+        () => false,
+      );
+    expect(await judge('deploy/lipsync-graphql.service')).toBe(true);
+    const open = join(await mkdtemp(join(tmpdir(), 'lipsync-unit-')), 'open.service');
+    await writeFile(open, unit.replace(/^(Protect|Restrict|Capability|SystemCall).*$/gm, ''));
+    expect(await judge(open)).toBe(false);
+    await rm(dirname(open), { recursive: true });
+  });
+
   test('starts what `npm start` starts and waits until it has drained', () => {
     const command = startScript.replace('exec node', '').replace(' --env-file-if-exists=.env', '');
     expect(unit).toContain(`ExecStart=/usr/bin/node${command}\n`);
@@ -174,8 +191,26 @@ describe('docs/operations.md', () => {
     expect(Object.keys(services)).toEqual(expect.arrayContaining(restarted));
   });
 
+  test('runs the doctor on one machine with the user, folder and environment of the service', () => {
+    const unit = read('deploy/lipsync-graphql.service');
+    const doctor = commands.find((command) => command.startsWith('sudo systemd-run')) ?? '';
+    const properties = [...doctor.matchAll(/--property=(\S+)/g)].flatMap(([, each = '']) => each);
+    expect(properties.length).toBeGreaterThan(4);
+    // The unit gets its user from its name.
+    const user = 'User=lipsync-graphql';
+    expect(properties).toContain(user);
+    for (const each of properties.filter((property) => property !== user)) {
+      expect(unit.split('\n')).toContain(each);
+    }
+    const environment = /^Environment=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? [];
+    const set = [...doctor.matchAll(/--setenv=(\S+)/g)].map(([, each]) => each);
+    expect(environment).toEqual(expect.arrayContaining(set));
+    expect(unit).toContain(/--working-directory=(\S+)/.exec(doctor)?.[1]);
+  });
+
   test('installs on one machine what the image installs', () => {
-    const install = commands.find((command) => command.startsWith('sudo npm ci')) ?? '';
+    const [install = '', again] = commands.filter((command) => command.startsWith('sudo npm ci'));
+    expect(again).toBe(install);
     const options = install.match(/--(?!prefix)[\w=-]+/g);
     expect(options?.length).toBeGreaterThan(0);
     for (const option of options ?? []) expect(read('Dockerfile')).toContain(option);

@@ -22,7 +22,8 @@ const argumentsOf = (name: string) =>
     .filter((each) => each.getInstruction() === name)
     .map((each) => each.getArguments().map((argument) => argument.getValue()));
 
-const maxBytes = 250_000_000;
+/** Of all that is copied into the image. The promise is 250 MB; today it is 120. */
+const maxBytes = 150_000_000;
 /** As the user `node` of the image. Only root can change to another user. */
 const user = process.getuid?.() === 0 ? { uid: 1000, gid: 1000 } : {};
 
@@ -79,7 +80,7 @@ function start(own: Record<string, string>): Program {
   );
 }
 
-test('the production packages are smaller than 250 MB and contain no Node', async () => {
+test('what the image adds to its base is smaller than 150 MB and contains no Node', async () => {
   const { stdout } = await run('du', ['-sb', app]);
   expect(Number(stdout.split('\t')[0])).toBeLessThan(maxBytes);
   await expect(stat(join(app, 'node_modules/node'))).rejects.toThrow('ENOENT');
@@ -105,6 +106,16 @@ test('serves with production packages on its own Node, is healthy, and drains on
   } finally {
     program.child.kill('SIGKILL');
   }
+});
+
+test('examines and backs up the installation with production packages', async () => {
+  const options = { cwd: app, env: { ...env(), SANDBOX: 'true', PORT: '1' }, ...user };
+  const file = join(folder, 'data/lipsync.backup');
+  const { stdout } = await run(node, ['src/doctor.ts'], options);
+  expect(stdout).toContain('The embedded database opens.');
+  expect((await run(node, ['src/backup.ts', file], options)).stdout).toMatch(/^\d+ rows/);
+  const restored = { ...options, env: { ...options.env, DATA_DIR: join(folder, 'data/restored') } };
+  expect((await run(node, ['src/restore.ts', file], restored)).stdout).toMatch(/^\d+ rows/);
 });
 
 test('refuses to start in production without a token of the video service, and says which variable', async () => {

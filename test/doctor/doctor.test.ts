@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { lockDataDir } from '../../src/database/lock.ts';
 import { type DiagnoseOptions, diagnose } from '../../src/doctor/diagnose.ts';
-import { exitCodeOf, type Finding } from '../../src/doctor/finding.ts';
+import { exitCodeOf, type Finding, formatFinding, problems } from '../../src/doctor/finding.ts';
+import { pageOf } from '../docs/pages.ts';
 import { startTestApp } from '../support/app.ts';
 import { silentLog, type TestStorage, testStorage } from '../support/database.ts';
 import { startFakeUpstream } from '../support/fake-upstream/server.ts';
@@ -82,7 +83,7 @@ describe('finds nothing', () => {
     await expect(rm(dataDir)).rejects.toThrow('ENOENT');
   });
 
-  test('in a database at rest, which it leaves as it was', async () => {
+  test('in the database of a stopped server, which it does not change', async () => {
     await live();
     const found = await findings();
     expect(problemsOf(found)).toEqual(['public-url-loopback']);
@@ -137,6 +138,20 @@ describe('finds and names', () => {
     expect(JSON.stringify(found)).toContain('9999-later.sql');
   });
 
+  test('a database that a newer version made, which allows this one', async () => {
+    await inDatabase(async (db) => {
+      // As the migration of a newer version does it.
+      await db.query('alter table schema_migrations add column if not exists oldest text');
+      await db.query(
+        `insert into schema_migrations (name, checksum, oldest)
+         select '9999-later.sql', 'x', max(name) from schema_migrations`,
+      );
+    });
+    const found = await findings();
+    expect(problemsOf(found)).toEqual(['migrations-newer']);
+    expect(exitCodeOf(found)).toBe(1);
+  });
+
   test('a database that the next start upgrades', async () => {
     await inDatabase((db) =>
       db.query(
@@ -160,6 +175,19 @@ describe('finds and names', () => {
     expect(problemsOf(await findings())).toEqual(['data-dir-in-use']);
   });
 
+  test('a DATA_DIR that this user cannot write', async () => {
+    const readSpace = async () => ({ freeBytes: 1e12, isWritable: false });
+    const found = await findings({ readSpace });
+    expect(problemsOf(found)).toEqual(['data-dir-not-writable']);
+    expect(exitCodeOf(found)).toBe(2);
+  });
+
+  test('a server that is not ready', async () => {
+    const url = await listen((_, response) => response.writeHead(503).end());
+    env.PORT = new URL(url).port;
+    expect(problemsOf(await findings())).toContain('server-not-ready');
+  });
+
   test('a token that the video service rejects', async () => {
     await live();
     env.USEAPI_TOKEN = 'user:1-wrong';
@@ -172,6 +200,17 @@ describe('finds and names', () => {
     await live();
     env.USEAPI_BASE_URL = `http://127.0.0.1:${port}`;
     expect(problemsOf(await findings())).toContain('upstream-unreachable');
+  });
+
+  test.each([
+    [402, 'upstream-subscription-expired'],
+    [503, 'upstream-failing'],
+  ])('a video service that answers %d', async (status, problem) => {
+    const { reply } = await live();
+    reply('GET /accounts', { status, body: '{"error":"Not now."}' });
+    const found = await findings();
+    expect(problemsOf(found)).toContain(problem);
+    expect(exitCodeOf(found)).toBe(2);
   });
 
   test('no account at the video service', async () => {
@@ -277,10 +316,78 @@ describe('finds and names', () => {
     [1e9, 1],
     [1e8, 2],
   ])('a disk with %d bytes left', async (freeBytes, exitCode) => {
-    const found = await findings({ readSpace: async () => ({ freeBytes }) });
+    const found = await findings({ readSpace: async () => ({ freeBytes, isWritable: true }) });
     expect(problemsOf(found)).toEqual(['disk-low']);
     expect(exitCodeOf(found)).toBe(exitCode);
   });
+});
+
+/** What the page shows of each broken set-up. Of a finding that is a problem, both lines. */
+const brokenSetUps: Record<string, () => Promise<Finding[]>> = {
+  configuration: () => findings({ env: { ...env, PORT: 'sixty' } }),
+  disk: () => findings({ readSpace: async () => ({ freeBytes: 1e8, isWritable: true }) }),
+  database: () => findings({ env: { ...env, DATABASE_URL: `postgres://127.0.0.1:${port}/none` } }),
+  migrations: async () => {
+    await inDatabase((db) =>
+      db.query("insert into schema_migrations (name, checksum) values ('0099-later.sql', 'x')"),
+    );
+    return findings();
+  },
+  'public-url': async () => {
+    env.PUBLIC_URL = await listen((_, response) => response.writeHead(404).end());
+    return findings();
+  },
+  upstream: async () => {
+    await live();
+    env.USEAPI_TOKEN = 'user:1-wrong';
+    return findings();
+  },
+  clock: async () => {
+    await live();
+    env.USEAPI_BASE_URL = await listen((_, response) => {
+      response.setHeader('date', new Date(Date.now() - 8_000_000).toUTCString());
+      response.end(`{ "${email}": { "email": "${email}", "maxJobs": 3 } }`);
+    });
+    return findings();
+  },
+  accounts: async () => {
+    await live({ accounts: [{ email, maxJobs: 3, error: 'Your account has pending error' }] });
+    return findings();
+  },
+  lipsyncs: async () => {
+    await inDatabase((db) => insertLipsync(db, 'SUBMITTING', 1_900_000));
+    return findings();
+  },
+};
+
+test('docs/operations.md shows what it prints about a broken set-up of each area', async () => {
+  const shown: string[] = [];
+  for (const [area, breakIt] of Object.entries(brokenSetUps)) {
+    const bad = (await breakIt()).filter((each) => each.problem !== null && each.area === area);
+    expect([area, bad.length]).toEqual([area, 1]);
+    shown.push(...bad.map(formatFinding));
+    for (const close of closers.splice(0).reverse()) await close();
+    await storage.remove();
+    storage = await testStorage();
+    env = { DATA_DIR: storage.dataDir, PORT: String(port) };
+  }
+  const blocks = pageOf('docs/operations.md').blocks.filter(({ role }) => role === 'doctor');
+  const text = shown.join('\n').replaceAll(/: [\w-]{40,}\.$/gm, ': ….');
+  expect(blocks.map((block) => block.text.trim())).toEqual([text]);
+});
+
+test('docs/operations.md has every problem, and a test of each', async () => {
+  const documented = pageOf('docs/operations.md').rows.flatMap(([first = '']) =>
+    /^`[a-z]+-/.test(first) ? [...first.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name) : [],
+  );
+  expect(documented.toSorted()).toEqual([...problems].toSorted());
+  const files = ['doctor.test.ts', 'probe.test.ts'].map((name) => join(import.meta.dirname, name));
+  const tests = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
+  const untested = problems.filter((name) => !tests.includes(`'${name}'`));
+  // The table of PUBLIC_URL's problems leaves their beginning out.
+  expect(
+    untested.filter((name) => !tests.includes(`'${name.replace('public-url-', '')}'`)),
+  ).toEqual([]);
 });
 
 describe('prints', () => {

@@ -144,7 +144,7 @@ describe('refuses', () => {
       [/(type Video implements Node @key\(fields: "id")/, '$1, resolvable: false'],
     ],
     [
-      'a field that a neighbour may not have any more',
+      'a field that another subgraph may no longer have',
       'PageInfo.@shareable',
       ['type PageInfo @shareable', 'type PageInfo'],
     ],

@@ -1,12 +1,13 @@
 import type { SoakOutcome } from './run.ts';
+import type { Ended } from './traffic.ts';
 
-/** What a heap may grow: caches fill, and the least of some samples still has garbage. */
+/** How much the heap may grow: caches fill, and the least of some samples still has garbage. */
 const growth = { factor: 1.3, bytes: 25e6 };
 
 /** Connections that the clients of the run keep open, one for each of the 24 clients of the short form. */
 const spareHandles = 24;
 
-/** One poll for each of three accounts, and the schedules of pg-boss and of the retention. */
+/** One poll for each of four accounts, and the schedules of pg-boss and of the retention. */
 const maxBackgroundJobs = 12;
 
 /** The broken promises. Empty in a good run. */
@@ -32,25 +33,28 @@ export function problemsOf(outcome: SoakOutcome): string[] {
 }
 
 export function formatOutcome(outcome: SoakOutcome): string {
-  const { ended, refused, lost, doubled, webhooks, first, last, rows } = outcome;
-  const byFault = Map.groupBy(ended, ({ plan }) => plan.fault || 'none');
-  const ends = Map.groupBy(ended, ({ ends: [end] }) => end ?? 'refused');
-  const count = (groups: Map<string, unknown[]>) =>
-    [...groups]
+  const { ended, resumes, lost, doubled, webhooks, first, last, rows } = outcome;
+  const refused = ended.filter(({ id }) => id === null).length;
+  const count = (nameOf: (each: Ended) => string) =>
+    [...Map.groupBy(ended, nameOf)]
       .map(([name, all]) => `${name} ${all.length}`)
       .toSorted()
       .join(', ');
-  const resumes = ended.reduce((sum, each) => sum + each.resumes, 0);
   return [
     ['lip-syncs', `${ended.length - refused}, refused ${refused}`],
-    ['ends', count(ends)],
-    ['faults', count(byFault)],
+    ['ends', count(({ end }) => end?.status ?? 'refused')],
+    ['unknown', String(ended.filter(({ end }) => end?.code === 'OUTCOME_UNKNOWN').length)],
+    ['faults', count(({ plan }) => plan.fault || 'none')],
+    ['speech', count(({ plan }) => plan.speech)],
+    ['entries', count(({ plan }) => plan.entry)],
+    ['streams', count(({ plan }) => (plan.entry === 'agent' ? 'agent' : plan.transport))],
     ['resumed streams', String(resumes)],
+    ['deleted', String(ended.filter(({ isDeleted }) => isDeleted).length)],
     ['lost', String(lost.length)],
     ['doubled', String(doubled.length)],
     [
       'webhooks',
-      `${webhooks.delivered} of ${webhooks.expected}, ${webhooks.failedOnce} after a failed attempt`,
+      `${webhooks.delivered} of ${webhooks.expected}, ${webhooks.failedAttempts} attempts failed`,
     ],
     ['heap', `${megabytes(first.heapBytes)} first, ${megabytes(last.heapBytes)} last`],
     ['resident', `${megabytes(first.residentBytes)} first, ${megabytes(last.residentBytes)} last`],
