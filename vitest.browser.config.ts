@@ -7,7 +7,7 @@ export default mergeConfig(
   defineConfig({
     test: {
       include: ['test/browser/**/*.test.ts'],
-      testTimeout: 120_000,
+      testTimeout: 240_000,
       hookTimeout: 120_000,
       fileParallelism: false,
     },

@@ -38,16 +38,17 @@ export const beyondCore = [
   'test/client/watch-endurance.test.ts',
   'test/domains/lipsyncs/progress/{list-progress,log-watcher}.test.ts',
   'test/domains/lipsyncs/create/batch.test.ts',
-  // Many starts of the whole program; the core starts it in `test/e2e/restart.test.ts`.
+  // Many starts of the whole program, and kills of it; `test:chaos` kills it at every point of its work.
+  'test/e2e/restart.test.ts',
   'test/domains/lipsyncs/dispatch/restart.test.ts',
   'test/domains/webhooks/{app,restart}.test.ts',
   'test/domains/uploads/imports/restart.test.ts',
-  'test/e2e/{live,npm-start,start,start-reads}.test.ts',
+  'test/e2e/{lean-start,live,npm-start,start,start-reads}.test.ts',
   'test/database/lock.test.ts',
   // Waits for real intervals: polls, callbacks that never arrive, retries after 429, and the search for lost jobs.
-  'test/domains/lipsyncs/dispatch/{external-load,fairness,release-claim}.test.ts',
-  'test/domains/lipsyncs/reconcile/{bounded-unknown,callbacks,callback-orders,give-up,misleading-states,polls,upstream-variants}.test.ts',
-  'test/domains/webhooks/retries.test.ts',
+  'test/domains/lipsyncs/dispatch/{accounts,external-load,fairness,queue,release-claim}.test.ts',
+  'test/domains/lipsyncs/reconcile/{bounded-unknown,callbacks,callback-orders,give-up,misleading-states,outcome-unknown,polls,upstream-variants}.test.ts',
+  'test/domains/webhooks/{deliveries,retries}.test.ts',
   'test/client/watch.test.ts',
   'test/server/revocation.test.ts',
   // Clients that disconnect at every step of an operation.
@@ -82,8 +83,27 @@ export const beyondCore = [
   'test/domains/lipsyncs/usage.test.ts',
   // Receivers of webhooks that never answer.
   'test/domains/webhooks/dead-receivers.test.ts',
+  // DNS servers that never answer.
+  'test/outbound/dns.test.ts',
+  // V8 records which functions run.
+  'test/docs/architecture.test.ts',
+  // Upstreams that reject, one program for each; repairs after crashes; links whose secrets are rotated.
+  'test/domains/lipsyncs/create/rejections.test.ts',
+  'test/domains/lipsyncs/repair.test.ts',
+  'test/server/results.test.ts',
   // The commands that rotate each secret.
   'test/docs/rotation.test.ts',
+  // Waits for limits of time: of heads, bodies and silent clients, of tokens, and of clients before they sign in.
+  'test/server/{before-sign-in,expiry,timeouts}.test.ts',
+  // Hundreds of videos that come and go between pages, operations in flight, and the executor beside graphql-js.
+  'test/domains/videos/paging.test.ts',
+  'test/server/operation-slots.test.ts',
+  'test/graphql/execution.test.ts',
+  // The tools of agents, the protocol suite of WebSockets, and collectors of traces that do not answer.
+  'test/server/mcp/tools.test.ts',
+  'test/conformance/websocket.test.ts',
+  'test/tracing/collectors.test.ts',
+  'test/database/upgrade-usage.test.ts',
   // Two hundred thousand lip-syncs.
   'test/database/plans.test.ts',
 ];
@@ -109,7 +129,7 @@ export default defineConfig({
     isolate: false,
     // Tests wait for servers more than they compute: one worker more than cores keeps the cores busy.
     maxWorkers: availableParallelism() + 1,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

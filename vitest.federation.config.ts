@@ -1,7 +1,7 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
-// With a gateway and a neighbour, out of a package of their own: `npm run test:federation` installs it.
+// With a gateway and another subgraph, out of a package of their own: `npm run test:federation` installs it.
 export default mergeConfig(
   { ...base, test: { ...base.test, include: [], exclude: [] } },
   defineConfig({

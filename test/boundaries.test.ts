@@ -11,7 +11,7 @@ const config = createRequire(import.meta.url)('../.dependency-cruiser.cjs') as I
   options: object;
 };
 
-/** A folder holds what a person keeps in mind at once. */
+/** The most files that a reader can keep in mind at once. */
 const maxFilesInFolder = 20;
 
 /** The folder whose store alone reads and writes the table. Other slices ask its service or a view that it declares. */

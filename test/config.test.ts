@@ -47,6 +47,7 @@ describe('works', () => {
     expect(readConfig({})).toEqual({
       mode: 'sandbox',
       logLevel: 'info',
+      tracing: null,
       server: {
         host: '127.0.0.1',
         port: 4000,
@@ -57,7 +58,7 @@ describe('works', () => {
         introspection: 'everyone',
         corsOrigins: [],
         allowedHosts: ['127.0.0.1'],
-        metricsToken: null,
+        metricsTokens: null,
         permanentUrls: true,
         trustedDocuments: null,
       },
@@ -179,6 +180,28 @@ describe('works', () => {
     ]);
     expect(config.callbackSecrets).toEqual(['n'.repeat(16), 'o'.repeat(16)]);
     expect(config.server.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173']);
+  });
+
+  test('traces are sent below the endpoint or to the whole URL, as OpenTelemetry’s variables say', () => {
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' };
+    expect(readConfig(endpoint).tracing).toEqual({
+      url: 'http://collector:4318/v1/traces',
+      protocol: 'http/protobuf',
+      sampler: 'parentbased_always_on',
+      samplerRatio: 1,
+      batch: {
+        maxQueueSize: 2_048,
+        maxExportBatchSize: 512,
+        scheduledDelayMillis: 5_000,
+        exportTimeoutMillis: 30_000,
+      },
+    });
+    const whole = { ...endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://other/spans' };
+    expect(readConfig({ ...whole, OTEL_TRACES_SAMPLER_ARG: '0.25' }).tracing).toMatchObject({
+      url: 'http://other/spans',
+      samplerRatio: 0.25,
+    });
+    expect(readConfig({ ...whole, OTEL_SDK_DISABLED: 'true' }).tracing).toBeNull();
   });
 
   test('all other variables are read', () => {
@@ -341,6 +364,8 @@ describe('refuses', () => {
   });
 
   test.each([
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /^OTEL_EXPORTER_OTLP_PROTOCOL must be one of/],
+    [{ OTEL_TRACES_SAMPLER_ARG: '1.5' }, /^OTEL_TRACES_SAMPLER_ARG must be a number from 0 to 1/],
     [{ TRUSTED_DOCUMENTS: join(folder, 'nowhere.json') }, /^TRUSTED_DOCUMENTS must/],
     [{ TRUSTED_DOCUMENTS: folder }, /^TRUSTED_DOCUMENTS must/],
     [{ TRUSTED_DOCUMENTS: file('list.json', '["{ a }"]') }, /^TRUSTED_DOCUMENTS must/],
@@ -378,6 +403,7 @@ describe('refuses', () => {
     [{ ALLOWED_HOSTS: 'https://lipsync.local' }, /^ALLOWED_HOSTS must/],
     [{ ALLOWED_HOSTS: '*' }, /^ALLOWED_HOSTS must/],
     [{ METRICS_TOKEN: 'Bearer t' }, /^METRICS_TOKEN must/],
+    [{ METRICS_TOKEN: ',' }, /^METRICS_TOKEN must/],
     [{ AUTH_ALLOW_NO_EXPIRY: 'yes' }, /^AUTH_ALLOW_NO_EXPIRY must/],
     [{ POLL_INTERVAL_MS: '1.5' }, /^POLL_INTERVAL_MS must/],
     [{ POLL_INTERVAL_MS: '1e3' }, /^POLL_INTERVAL_MS must/],

@@ -36,6 +36,7 @@ const inACopy = (command: string): [string, Place] => [
   command,
   { file: 'test/release/commands.test.ts', words: command },
 ];
+const npmStart: Place = { file: 'test/e2e/npm-start.test.ts', words: "spawn('npm', ['start']" };
 const inTheGate = (script: string): [string, Place] => [
   `npm run ${script}`,
   { file: '.ci/run', words: `suite ${script}` },
@@ -46,9 +47,9 @@ const inTheGate = (script: string): [string, Place] => [
  * here nor run below fails.
  */
 const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
-  ['npm ci && npm start', { file: 'test/release/commands.test.ts', words: "'npm start'" }],
+  ['npm ci && npm start', npmStart],
   ['npm run web', { file: 'examples/web/test/start.test.ts', words: "['run', '-s', 'web']" }],
-  ['npm run demo', { file: 'test/release/commands.test.ts', words: "finish('npm run demo')" }],
+  ['npm run demo', { file: 'test/release/commands.test.ts', words: "finishWhole('npm run demo')" }],
   ['npm ci && npm test', { file: '.ci/run', words: 'suite test' }],
   ['npm test', { file: '.ci/run', words: 'suite test' }],
   ['npm run check', { file: '.ci/run', words: 'npm run -s check' }],
@@ -79,7 +80,7 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   inACopy('npm run restore -- lipsync.backup'),
   inACopy('npm run -s doctor -- --json'),
   inACopy('npm run doctor -- --probe'),
-  inACopy('npm run fuzz -- --runs 300'),
+  inACopy('npm run fuzz -- --runs 50'),
   inACopy(
     'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract',
   ),
@@ -90,7 +91,7 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
 
 /** The same for commands inside a sentence that are not in a block. */
 const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
-  inACopy('npm start'),
+  ['npm start', npmStart],
   inACopy('npm run dev'),
   inACopy('npm run bench:client'),
   // Measures times, which the gate does not judge on a shared machine.
@@ -101,6 +102,10 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   ['npm run bench -- simulation', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
   ['npm run bench -- notify', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
   ['npm run bench -- start', { file: '.ci/run', words: 'npm run -s bench -- --short' }],
+  [
+    'npm run bench -- tracing',
+    { file: 'bench/main.ts', words: "tracing: () => import('./tracing.ts')" },
+  ],
   ['npm run sandbox', { file: 'package.json', words: 'node src/sandbox/main.ts' }],
   // Takes half an hour; the command in a block is a short form of it.
   ['npm run fuzz', { file: 'CONTRIBUTING.md', words: 'npm run fuzz -- --runs' }],
@@ -108,6 +113,10 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
   ['npm run restore', { file: 'test/release/commands.test.ts', words: 'npm run restore' }],
   // Takes half an hour; a short form of it is a test.
   ['npm run soak', { file: 'test/soak/soak.test.ts', words: 'npm run soak' }],
+  [
+    'npm run soak -- --minutes 11 --clients 6 --pauses --seed 23',
+    { file: 'test/soak/soak.test.ts', words: 'npm run soak' },
+  ],
   // Takes ten minutes; a short form of it is a test.
   ['npm run chaos', { file: 'test/chaos/chaos.test.ts', words: 'npm run chaos' }],
   inTheGate('test:web'),
@@ -127,6 +136,8 @@ const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
     'npx node examples/node-script.ts speech.mp3 <video id>',
     { file: 'examples/test/examples.test.ts', words: "'node-script.ts'" },
   ],
+  ['node src/doctor.ts', { file: 'test/deploy/production.test.ts', words: "['src/doctor.ts']" }],
+  ['node src/backup.ts', { file: 'test/deploy/production.test.ts', words: "['src/backup.ts'," }],
   // For people to look at.
   [
     'npx node examples/web/test/screenshots.ts <folder>',
@@ -304,16 +315,18 @@ describe('names', () => {
     expect(broken).toEqual([]);
   });
 
-  test.each(['listening', 'the upstream could not be read', 'No lip-sync can be created now'])(
-    'docs/operations.md names the log message "%s" of the code',
-    (message) => {
-      expect(pageOf('docs/operations.md').spans).toContain(message);
-      const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.ts'))
-        .map((name) => readFileSync(join(root, 'src', name), 'utf8'));
-      expect(sources.some((text) => text.includes(message))).toBe(true);
-    },
-  );
+  test.each([
+    'listening',
+    'the upstream could not be read',
+    'No lip-sync can be created now',
+    'the database is of a newer version',
+  ])('docs/operations.md names the log message "%s" of the code', (message) => {
+    expect(pageOf('docs/operations.md').spans).toContain(message);
+    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(join(root, 'src', name), 'utf8'));
+    expect(sources.some((text) => text.includes(message))).toBe(true);
+  });
 
   test('paths that documents name exist', () => {
     const paths = allSpans().filter((span) => /^(src|test|docs)\//.test(span));
@@ -336,10 +349,16 @@ describe('names', () => {
       ...['LIPSYNC_URL'],
       // Of compose.yaml.
       ...['POSTGRES_PASSWORD'],
+      // OpenTelemetry reads them by itself.
+      ...['OTEL_SERVICE_NAME', 'OTEL_RESOURCE_ATTRIBUTES'],
+      ...['HEADERS', 'TIMEOUT', 'COMPRESSION', 'CERTIFICATE'].map(
+        (name) => `OTEL_EXPORTER_OTLP_${name}`,
+      ),
       // Of others.
       ...[
         'PATH',
         'EBADENGINE',
+        'NODE_COMPILE_CACHE',
         // Of the changelog, which says what replaces it.
         'WEBHOOK_ALLOWED_NETWORKS',
         'NOTIFY',

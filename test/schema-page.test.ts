@@ -5,7 +5,7 @@ import { printSdl } from '../src/schema.ts';
 import { printSchemaPage } from '../src/schema-page.ts';
 import { readMarkdown } from './support/markdown.ts';
 
-const sdl = printSdl();
+const sdl = await printSdl();
 
 /** The section of a type or directive: from its heading to the next. */
 function sectionOf(page: string, name: string): string {

@@ -5,7 +5,7 @@ import { failureCodes } from '../src/errors.ts';
 import { printSdl, schema } from '../src/schema.ts';
 import { entityRules, type Rule, rules } from './e2e/owners/fields.ts';
 
-const sdl = printSdl();
+const sdl = await printSdl();
 
 describe('works', () => {
   test('the committed schema.graphql is up to date; `npm run schema` writes it', async () => {

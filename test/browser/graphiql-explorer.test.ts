@@ -3,22 +3,25 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { schema } from '../../src/schema.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
-import { openGraphiql } from './graphiql-page.ts';
+import { type Graphiql, openGraphiql } from './graphiql-page.ts';
 
 let browser: Browser;
 let app: TestApp;
+/** One visit for all: loading the page costs seconds. */
+let graphiql: Graphiql;
 beforeAll(async () => {
   browser = await launchBrowser();
   app = await startTestApp();
+  graphiql = await openGraphiql(browser, app.url);
 });
 afterAll(async () => {
+  await graphiql[Symbol.asyncDispose]();
   await app.stop();
   await browser.close();
 });
 
 describe('works', () => {
   test('the documentation explorer shows the schema description and links to every type', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     await graphiql.page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
     const docs = graphiql.page.locator('.graphiql-plugin');
     const [firstSentence = ''] = schema.description?.split(':') ?? [];
@@ -42,7 +45,6 @@ describe('works', () => {
   });
 
   test('the query builder writes a query for the ticked fields, which runs', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     await graphiql.page.getByRole('button', { name: 'New tab' }).click();
     await graphiql.page.getByRole('button', { name: 'Show GraphiQL Explorer' }).click();
     const builder = graphiql.page.locator('.graphiql-plugin');
@@ -56,7 +58,7 @@ describe('works', () => {
   });
 
   test('hovering over a field in the editor shows its description', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
+    await graphiql.openTab('Voices');
     const { previewUrl } = (
       schema.getType('Voice') as { getFields?: () => Record<string, { description: string }> }
     ).getFields?.() ?? { previewUrl: undefined };

@@ -1,5 +1,5 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { schema } from '../../src/schema.ts';
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
@@ -13,28 +13,32 @@ const { authorization } = headers.ada;
 
 let browser: Browser;
 let app: TestApp;
+/** One visit for all: loading the page costs seconds. */
+let graphiql: Graphiql;
 beforeAll(async () => {
   browser = await launchBrowser();
   app = await startTestApp({ env: { ...env, GRAPHIQL: 'true', INTROSPECTION: 'authenticated' } });
+  graphiql = await openGraphiql(browser, app.url);
 });
+beforeEach(() => graphiql.write('request-headers.json', ''));
 afterAll(async () => {
+  await graphiql[Symbol.asyncDispose]();
   await app.stop();
   await browser.close();
 });
 
 /** Sets the token in the headers of the open tab. Each tab has its own headers. */
-async function signIn(graphiql: Graphiql): Promise<void> {
+async function signIn(): Promise<void> {
   await graphiql.page.getByRole('button', { name: 'Headers', exact: true }).click();
   await graphiql.write('request-headers.json', JSON.stringify({ authorization }));
 }
 
 describe('works', () => {
   test('sends the token in the headers with queries, mutations and connection_init', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     await graphiql.play('Voices');
     await graphiql.seeResponse('"NOT_AUTHENTICATED"');
 
-    await signIn(graphiql);
+    await signIn();
     await graphiql.run();
     await graphiql.seeResponse('"previewUrl"');
 
@@ -59,24 +63,22 @@ describe('works', () => {
   });
 
   test('refetches the schema with the token when introspection requires it', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     await graphiql.page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
     await graphiql.page.getByText('Error fetching schema').waitFor();
-    await signIn(graphiql);
+    await signIn();
     await graphiql.page.getByRole('button', { name: /Re-fetch GraphQL schema/ }).click();
     const [firstSentence = ''] = schema.description?.split(':') ?? [];
     await graphiql.page.getByText(firstSentence).waitFor();
   });
 
   test('sends the token with an upload', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     await graphiql.page.getByRole('button', { name: 'Upload audio' }).click();
     const dialog = graphiql.page.getByRole('dialog', { name: 'Upload audio' });
     await dialog.getByRole('button', { name: 'Take a sample sentence' }).click();
     await dialog.getByText(/sign in|authenticat|credentials/i).waitFor();
     await graphiql.page.keyboard.press('Escape');
 
-    await signIn(graphiql);
+    await signIn();
     await graphiql.page.getByRole('button', { name: 'Upload audio' }).click();
     await dialog.getByRole('button', { name: 'Take a sample sentence' }).click();
     await graphiql.page.getByRole('tab', { name: 'SpeakAudio', selected: true }).waitFor();
@@ -85,8 +87,8 @@ describe('works', () => {
 
 describe('keeps out', () => {
   test('the token from the URL, the browser storage and the requested URLs', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
-    await signIn(graphiql);
+    await graphiql.openTab('Voices');
+    await signIn();
     await graphiql.runAndRead('Voices');
     await graphiql.openTab('Videos');
     await graphiql.page.waitForFunction(

@@ -14,11 +14,15 @@ const hasCurl = (process.env.PATH ?? '').split(':').some((each) => existsSync(jo
 
 let browser: Browser;
 let app: TestApp;
+/** One visit for all: loading the page costs seconds. */
+let graphiql: Graphiql;
 beforeAll(async () => {
   browser = await launchBrowser();
   app = await startTestApp();
+  graphiql = await openGraphiql(browser, app.url);
 });
 afterAll(async () => {
+  await graphiql[Symbol.asyncDispose]();
   await app.stop();
   await browser.close();
 });
@@ -42,7 +46,6 @@ async function readUpload(id: string) {
 
 describe('works', () => {
   test('uploads a chosen file, and one click makes the newest video speak it', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     await open(graphiql);
     await dialogOf(graphiql).getByLabel('Choose a file').setInputFiles(join(folder, 'speech.mp3'));
     await seeTab(graphiql);
@@ -65,7 +68,6 @@ describe('works', () => {
   });
 
   test('uploads a sample sentence, and uses the same tab for the next upload', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     await open(graphiql);
     await dialogOf(graphiql).getByRole('button', { name: 'Take a sample sentence' }).click();
     await seeTab(graphiql);
@@ -85,7 +87,6 @@ describe('works', () => {
   });
 
   test.skipIf(!hasCurl)('the curl command in CreateUpload uploads a file as written', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     const { data } = await graphiql.playAndRead('CreateUpload');
     const { uploadUrl, upload } = (data as Waiting).createUpload;
     const [, command = ''] =
@@ -100,7 +101,6 @@ describe('works', () => {
 
 describe('refuses', () => {
   test('a file that is not audio, with a message, and changes no tab', async () => {
-    await using graphiql = await openGraphiql(browser, app.url);
     const tabs = await graphiql.tabs();
     await open(graphiql);
     const text = { name: 'notes.mp3', mimeType: 'audio/mpeg', buffer: Buffer.alloc(9_000, 'no ') };
@@ -115,13 +115,13 @@ describe('refuses', () => {
 
   test('an upload to a stopped server, with a message', async () => {
     await using gone = await startTestApp();
-    const graphiql = await openGraphiql(browser, gone.url);
-    await open(graphiql);
+    const visitor = await openGraphiql(browser, gone.url);
+    await open(visitor);
     await gone.stop();
-    await dialogOf(graphiql).getByRole('button', { name: 'Take a sample sentence' }).click();
-    await dialogOf(graphiql)
+    await dialogOf(visitor).getByRole('button', { name: 'Take a sample sentence' }).click();
+    await dialogOf(visitor)
       .getByText(/connection/i)
       .waitFor();
-    await graphiql.page.context().close();
+    await visitor.page.context().close();
   });
 });

@@ -8,7 +8,7 @@ import { longWait } from '../support/lipsyncs.ts';
 
 const secret = 'a secret of sixteen bytes and more';
 const seed = 20_260_502;
-const count = 10_000;
+const count = 3_000;
 
 let app: LipsyncApp;
 let pool: Pool;

@@ -115,7 +115,7 @@ describe('finds', () => {
       { ...late, lipsync: sound.lipsync, resumed: resumedWith(null) },
       'ended 2',
     ],
-    ['a log without an end', { ...sound, events: sound.events.slice(0, 2) }, 'is no end'],
+    ['a log without an end', { ...sound, events: sound.events.slice(0, 2) }, 'is not terminal'],
     ['a row unlike its log', { ...givenUp, lipsync: sound.lipsync }, 'not its status'],
     ['an end unlike the job', { ...sound, jobs: [{ replyRef: 'a', status: 'FAILED' }] }, 'its job'],
     ['an end without a job', { ...sound, jobs: [] }, 'was not made'],

@@ -55,7 +55,7 @@ function judgeLog({ events, resumed, lipsync }: Findings): string[] {
       ? []
       : [`gap: its log is ${sequences.join()}`]),
     ...(isSame ? [] : [`gap: a stream after its first event had ${resumedSequences.join()}`]),
-    ...(ends.at(-1) === events.length - 1 ? [] : ['its last event is no end']),
+    ...(ends.at(-1) === events.length - 1 ? [] : ['its last event is not terminal']),
     ...(events.at(-1)?.status === lipsync.status ? [] : ['its last event is not its status']),
   ];
   // An unknown outcome may be followed by one more terminal event.

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,8 +11,8 @@ import { readConfig } from '../../src/config.ts';
 import { connectDatabase } from '../../src/database/connect.ts';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
-import { type TestStorage, testStorage } from '../support/database.ts';
-import { startProgram } from '../support/program.ts';
+import { postgresUrl, type TestStorage, testStorage } from '../support/database.ts';
+import { createLipsync, inputOf, type Lipsync, readVideoIds } from '../support/lipsyncs.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -28,7 +28,9 @@ afterEach(async () => {
   for (const close of closers.reverse()) await close();
 });
 
-async function newStorage(options: { migrated?: boolean } = {}): Promise<TestStorage> {
+async function newStorage(
+  options: { migrated?: boolean; isEmbedded?: boolean } = {},
+): Promise<TestStorage> {
   const storage = await testStorage(options);
   closers.push(storage.remove);
   return storage;
@@ -97,24 +99,13 @@ async function startOn(storage: TestStorage, sandbox: Sandbox): Promise<TestApp>
   return app;
 }
 
-const createDocument = `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) { __typename
-  ... on CreateLipsyncSuccess { lipsync { id status } } ... on LipsyncError { code } } }`;
-
-async function createNine(app: TestApp): Promise<{ id: string; status: string }[]> {
-  const { data } = await app.ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-  );
-  const created: { id: string; status: string }[] = [];
+async function createNine(app: TestApp): Promise<Lipsync[]> {
+  const [videoId = ''] = await readVideoIds(app);
+  const created: Lipsync[] = [];
   for (let number = 0; number < 9; number += 1) {
-    const input = {
-      video: { videoId: data?.videos.nodes[0]?.id },
-      speech: { script: { text: `Number ${number}` } },
-      idempotencyKey: `key ${number}`,
-    };
-    const result = await app.ask<{
-      createLipsync: { lipsync: { id: string; status: string } };
-    }>(createDocument, { input });
-    if (result.data) created.push(result.data.createLipsync.lipsync);
+    const idempotencyKey = `key ${number}`;
+    const input = inputOf(videoId, `Number ${number}`, { idempotencyKey });
+    created.push(await createLipsync(app, input));
   }
   return created;
 }
@@ -150,7 +141,7 @@ const terminal = (statuses: string[]) =>
   statuses.filter((status) => ['COMPLETED', 'FAILED'].includes(status));
 
 // With slots that are full for a moment, a waiting lip-sync is sent after the 10 to 30 seconds that the service asks for.
-describe('a restore goes on with running lip-syncs', { timeout: 120_000 }, () => {
+describe('a restore continues running lip-syncs', { timeout: 120_000 }, () => {
   let sandbox: Sandbox;
   let first: TestStorage;
   let ids: string[];
@@ -217,6 +208,42 @@ describe('a restore goes on with running lip-syncs', { timeout: 120_000 }, () =>
   });
 });
 
+// The suite of PostgreSQL has both stores.
+describe.runIf(postgresUrl !== undefined)(
+  'a restore into the other store',
+  { timeout: 180_000 },
+  () => {
+    test.each([
+      { from: 'the embedded database', to: 'PostgreSQL', isFromEmbedded: true },
+      { from: 'PostgreSQL', to: 'the embedded database', isFromEmbedded: false },
+    ])('continues running lip-syncs from $from in $to', async ({ isFromEmbedded }) => {
+      const sandbox = await openSandbox();
+      const first = await newStorage({ isEmbedded: isFromEmbedded });
+      const before = await startOn(first, sandbox);
+      const created = await createNine(before);
+      const running = created.filter(({ status }) => status !== 'QUEUED');
+      expect(running.length).toBeGreaterThan(0);
+      expect(running.length).toBeLessThan(9);
+      await before.stop();
+      await backup(first);
+
+      const second = await newStorage({ migrated: false, isEmbedded: !isFromEmbedded });
+      await restore(second, { nothingSent: true });
+      const sql = `select (select json_agg(l order by id) from lipsyncs l)::jsonb as lipsyncs,
+      (select json_agg(e order by lipsync_id, sequence) from lipsync_events e)::jsonb as events`;
+      const [left, restored] = await Promise.all([first, second].map((each) => query(each, sql)));
+      expect(restored).toEqual(left);
+      const after = await startOn(second, sandbox);
+      expect((await createNine(after)).map(({ id }) => id)).toEqual(created.map(({ id }) => id));
+      await finishJobs(sandbox);
+      for (const { id } of created) {
+        expect(terminal(await watchToEnd(after, id))).toEqual(['COMPLETED']);
+      }
+      expect(await countPosts(sandbox)).toBe(9);
+    });
+  },
+);
+
 describe('refuses', () => {
   test('to replace a file, and a database with rows, without --force', async () => {
     const storage = await newStorage();
@@ -231,7 +258,7 @@ describe('refuses', () => {
     expect(await query(storage, 'select value from settings')).toEqual([{ value: 'before' }]);
   });
 
-  test('a file that is no backup, or only a part of one, and changes nothing', async () => {
+  test('a file that is not a backup, or only a part of one, and changes nothing', async () => {
     const storage = await newStorage();
     await query(storage, `insert into settings (name, value) values ('a', 'kept')`);
     await backup(storage);
@@ -287,40 +314,6 @@ describe('npm run backup and npm run restore', () => {
       cwd: root,
       env: { PATH: process.env.PATH, ...env },
     });
-
-  test('move an installation with its sandbox, whose running job goes on', async () => {
-    const [from, to] = [join(folder, 'from'), join(folder, 'to')];
-    const before = startProgram({ DATA_DIR: from, PORT: '0' });
-    const client = await before.client();
-    const { data } = await client.ask<{ videos: { nodes: { id: string }[] } }>(
-      '{ videos(first: 1, filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-    );
-    const videoId = data?.videos.nodes[0]?.id;
-    const created = await client.ask<{ createLipsync: { lipsync: { id: string } } }>(
-      createDocument,
-      { input: { video: { videoId }, speech: { script: { text: 'I move.' } } } },
-    );
-    await before.kill('SIGTERM');
-
-    const saved = await run('backup', [file], { DATA_DIR: from });
-    expect(saved.stdout).toMatch(/^\d+ rows and \d+ files of the sandbox were written/);
-    expect((await stat(file)).mode & 0o077).toBe(0);
-    const { stdout } = await run('restore', [file, '--nothing-sent-since'], { DATA_DIR: to });
-    expect(stdout).toBe(saved.stdout.replace('written', 'restored'));
-    expect(await readdir(folder)).not.toContain('lipsync.backup.part');
-
-    const after = startProgram({ DATA_DIR: to, PORT: '0' });
-    const again = await after.client();
-    const events = again.watchSse(
-      'subscription ($id: ID!) { lipsyncProgress(id: $id) { ... on LipsyncProgress { lipsync { status result { url } } } } }',
-      { id: created.data?.createLipsync.lipsync.id },
-    );
-    const all = await Array.fromAsync(events, ({ data: event }) => JSON.stringify(event));
-    const url = /"url":"([^"]+)"/.exec(all.at(-1) ?? '')?.[1] ?? '';
-    expect(all.at(-1)).toContain('COMPLETED');
-    expect((await fetch(url)).status).toBe(200);
-    await after.kill('SIGTERM');
-  }, 60_000);
 
   test('say what is wrong and exit with 1, or 64 for a wrong option', async () => {
     const env = { DATA_DIR: join(folder, 'none') };

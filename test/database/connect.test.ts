@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectDatabase, type Database } from '../../src/database/connect.ts';
+import { connectDatabase, type Database, type Sql } from '../../src/database/connect.ts';
 import { isConflict, isUniqueViolation } from '../../src/database/failures.ts';
 import { postgresUrl, silentLog, testDatabase, testStorage } from '../support/database.ts';
 
@@ -40,6 +40,23 @@ describe('query', () => {
     expect(isUniqueViolation(error, 'notes_body_key')).toBe(true);
     expect(isUniqueViolation(error, 'notes_pkey')).toBe(false);
     await db.query('delete from notes');
+  });
+
+  // A migration of a newer version changes tables while this version runs. PostgreSQL then rejects the prepared statement.
+  it('repeats a prepared statement whose columns changed since, alone and in a transaction', async () => {
+    await db.query('create table changing (a int); insert into changing values (1)');
+    const read = (sql: Sql) => sql.query('select * from changing', [], { isPrepared: true });
+    const rows = [{ a: 1 }];
+    expect(await Promise.all([read(db), read(db), db.transaction(read)])).toEqual([
+      rows,
+      rows,
+      rows,
+    ]);
+    await db.query('alter table changing add b int default 2');
+    expect(await read(db)).toEqual([{ a: 1, b: 2 }]);
+    await db.query('alter table changing add c int default 3');
+    expect(await db.transaction(read)).toEqual([{ a: 1, b: 2, c: 3 }]);
+    expect(await read(db)).toEqual([{ a: 1, b: 2, c: 3 }]);
   });
 
   it('works after a failed statement', async () => {
@@ -84,6 +101,46 @@ describe('transaction', () => {
     await expect(attempt).rejects.toThrow();
     expect(await bodies()).toEqual([]);
     expect(await db.query('select 1 as a')).toEqual([{ a: 1 }]);
+  });
+
+  it('commits the statements of `finish`, and returns their result', async () => {
+    const { length } = await bodies();
+    const result = await db.transaction(async (tx) => {
+      await tx.query('select 1');
+      return await tx.finish(async () => {
+        const first = tx.query("insert into notes values (20, 'last but one')");
+        const second = tx.query("insert into notes values (21, 'last') returning id");
+        return [await first, await second];
+      });
+    });
+    expect(result).toEqual([[], [{ id: 21 }]]);
+    expect(await bodies()).toHaveLength(length + 2);
+    await db.query('delete from notes where id in (20, 21)');
+  });
+
+  it('rolls back if a statement of `finish` fails, and throws its error', async () => {
+    const before = await bodies();
+    const failing = db.transaction((tx) =>
+      tx.finish(() =>
+        Promise.all([
+          tx.query("insert into notes values (22, 'rolled back')"),
+          tx.query('select 1 / $1::int', [0]),
+        ]),
+      ),
+    );
+    await expect(failing).rejects.toMatchObject({ code: '22012' });
+    expect(await bodies()).toEqual(before);
+  });
+
+  it('rejects a statement after `finish`, and commits those before', async () => {
+    const late = await db.transaction(async (tx) => {
+      await tx.finish(() => tx.query("insert into notes values (23, 'in time')"));
+      return await tx.query("insert into notes values (24, 'late')").catch((e: unknown) => e);
+    });
+    expect(late).toEqual(new Error('This transaction has ended.'));
+    expect(await db.query('delete from notes where id in (23, 24) returning id')).toEqual([
+      { id: 23 },
+    ]);
   });
 
   it('accepts concurrent statements', async () => {

@@ -44,6 +44,26 @@ describe('works', () => {
     expect(groups).toEqual([['1'], ['2', '3']]);
   });
 
+  it('begins the next group before the end of a group that allows it', async () => {
+    const begun = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    const groups: string[][] = [];
+    const work = new GroupedWork(async (items: readonly string[], beginNext) => {
+      groups.push([...items]);
+      if (groups.length > 1) return items;
+      beginNext();
+      begun.resolve();
+      await ended.promise;
+      return items;
+    });
+    const first = work.run('1');
+    await begun.promise;
+    expect(await work.run('2')).toBe('2');
+    ended.resolve();
+    expect(await first).toBe('1');
+    expect(groups).toEqual([['1'], ['2']]);
+  });
+
   it('processes at most a hundred at a time', async () => {
     const { groups, run } = createCounter();
     await Promise.all(Array.from({ length: 250 }, (_, n) => run(String(n))));

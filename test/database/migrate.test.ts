@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
-import { MigrationError, migrate } from '../../src/database/migrate.ts';
+import { inspectMigrations, MigrationError, migrate } from '../../src/database/migrate.ts';
 import { postgresUrl, type TestStorage, testStorage } from '../support/database.ts';
 
 let storage: TestStorage;
@@ -86,6 +86,16 @@ describe('works', () => {
     if (postgresUrl) await Promise.all(others.map((other) => other.close()));
   });
 
+  it('leaves a newer database as it is, if the newer program allows this one', async () => {
+    await write('0001-start.sql', 'create table things (id int)');
+    await write('0002-later.sql', 'create table later (id int)');
+    await migrate(db, directory, { oldest: '0001-start.sql' });
+    await rm(join(directory, '0002-later.sql'));
+    expect(await migrate(db, directory)).toBe('newer');
+    expect(await applied()).toEqual(['0001-start.sql', '0002-later.sql']);
+    expect(await inspectMigrations(db, directory)).toMatchObject({ isNewer: true, problem: null });
+  });
+
   it("creates the project's schema in an empty database", async () => {
     await migrate(db);
     expect((await applied()).length).toBeGreaterThan(0);
@@ -111,14 +121,28 @@ describe('refuses', () => {
     await expect(migrate(db, directory)).rejects.toThrow('0001-start.sql was changed');
   });
 
-  it('a database that is newer than the program', async () => {
+  it('a database of which the program allows only newer ones than this, or does not say', async () => {
     await write('0001-start.sql', 'create table things (id int)');
     await write('0002-later.sql', 'create table later (id int)');
-    await migrate(db, directory);
+    await write('0003-last.sql', 'create table last (id int)');
+    await migrate(db, directory, { oldest: '0002-later.sql' });
+    await rm(join(directory, '0003-last.sql'));
+    expect(await migrate(db, directory)).toBe('newer');
     await rm(join(directory, '0002-later.sql'));
     const attempt = migrate(db, directory);
     await expect(attempt).rejects.toThrow(MigrationError);
     await expect(attempt).rejects.toThrow('newer than this program');
+    await db.query('alter table schema_migrations drop column oldest');
+    await expect(migrate(db, directory)).rejects.toThrow('newer than this program');
+  });
+
+  it('a newer database that lacks a migration of this program', async () => {
+    await write('0001-start.sql', 'create table things (id int)');
+    await write('0003-last.sql', 'create table last (id int)');
+    await migrate(db, directory, { oldest: '0001-start.sql' });
+    await rm(join(directory, '0003-last.sql'));
+    await write('0002-own.sql', 'create table own (id int)');
+    await expect(migrate(db, directory)).rejects.toThrow('0002-own.sql is not applied');
   });
 
   it('a new file with a number before the last applied one', async () => {

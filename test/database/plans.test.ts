@@ -175,6 +175,11 @@ async function readForAdmins(): Promise<void> {
     { from: daysAgo(360) },
     keys.headers.admin,
   );
+  await app.askForData(
+    '{ queue { waitingCount unknownCount owners(first: 100) { owner oldestWaitingAt } } usageByOwner(first: 100) { owner } }',
+    {},
+    keys.headers.admin,
+  );
   const estimate = await app.askForData(
     `query ($speech: LipsyncSpeechInput!) { viewer { usage { created } }
        estimateLipsync(input: { speech: $speech }) { ... on LipsyncQuote { credits sampleCount } } }`,

@@ -1,28 +1,13 @@
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/database/connect.ts';
 import { migrate } from '../../src/database/migrate.ts';
-import { testDatabase } from '../support/database.ts';
-
-const migrations = join(import.meta.dirname, '../../src/database/migrations');
+import { openDatabaseBefore } from './open-database-before.ts';
 
 let db: Database;
-let before: string;
-
-/** A database as the version before left it: the migrations below 0018. */
 beforeEach(async () => {
-  db = await testDatabase({ migrated: false });
-  before = await mkdtemp(join(tmpdir(), 'lipsync-migrations-'));
-  const names = (await readdir(migrations)).filter((name) => name < '0018');
-  for (const name of names) await copyFile(join(migrations, name), join(before, name));
-  await migrate(db, before);
+  db = await openDatabaseBefore('0018');
 });
-afterEach(async () => {
-  await db.close();
-  await rm(before, { recursive: true });
-});
+afterEach(() => db.close());
 
 type Row = { owner: string; status: string; created: string; ended?: string; credits?: number };
 

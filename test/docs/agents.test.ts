@@ -53,7 +53,7 @@ async function record(agent: Agent): Promise<string> {
 }
 
 describe('docs/agents.md', () => {
-  test('shows the run of an agent as it is', async () => {
+  test('shows a real run of an agent', async () => {
     await using app = await startLipsyncApp({ sandbox: { generatingMs: 1_000 } });
     await using agent = await connectAgent({ url: app.url });
     const transcript = pageOf('docs/agents.md').blocks.find(({ role }) => role === 'transcript');

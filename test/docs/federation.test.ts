@@ -4,9 +4,9 @@ import { printSdl } from '../../src/schema.ts';
 import { pageOf } from './pages.ts';
 
 describe('docs/federation.md', () => {
-  test('says of every type whose name is not ours alone what happens if a neighbour has it too', () => {
+  test('says for every type with a common name what happens if another subgraph has that name', async () => {
     const roots = ['Query', 'Mutation', 'Subscription'];
-    const names = parse(printSdl()).definitions.flatMap((definition) =>
+    const names = parse(await printSdl()).definitions.flatMap((definition) =>
       /^(Object|Interface|Union|Enum|InputObject|Scalar)TypeDefinition$/.test(definition.kind) &&
       'name' in definition
         ? (definition.name?.value ?? [])

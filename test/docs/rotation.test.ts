@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openReceiver, type Received, verify } from '../domains/webhooks/webhook-receiver.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { type TestStorage, testStorage } from '../support/database.ts';
+import { startFakeUpstream } from '../support/fake-upstream/server.ts';
 import { createLipsync, longWait, readLipsync, withHeaders } from '../support/lipsyncs.ts';
 import { createUpload } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
@@ -33,6 +35,7 @@ const values: Record<string, string> = {
   'old callback secret': 'the old callback secret',
   'new callback secret': 'the new callback secret',
   'new token': 'user:1-new',
+  'new metrics token': 'the-new-metrics-token',
 };
 const textFor = (name: string) => values[name] ?? '';
 
@@ -46,7 +49,7 @@ beforeEach(async () => {
   await writeFile(join(folder, 'keys.txt'), `web:${textFor('hash of the old key')}:${scopes}\n`);
   await writeFile(
     join(folder, '.env'),
-    `AUTH_JWT_SECRET=${textFor('old JWT secret')}\nCALLBACK_SECRET=${textFor('old callback secret')}\nUSEAPI_TOKEN=user:1-old\n`,
+    `AUTH_JWT_SECRET=${textFor('old JWT secret')}\nCALLBACK_SECRET=${textFor('old callback secret')}\nUSEAPI_TOKEN=user:1-old\nMETRICS_TOKEN=the-old-metrics-token\n`,
   );
 });
 afterEach(async () => {
@@ -58,15 +61,19 @@ afterEach(async () => {
 
 const readEnv = async () => parseEnv(await readFile(join(folder, '.env'), 'utf8'));
 
-async function restart(): Promise<TestApp> {
+/** @param baseUrl of an upstream that is asked with the token of `.env`. Default: a sandbox. */
+async function restart(baseUrl?: string): Promise<TestApp> {
   await app?.stop();
-  const { USEAPI_TOKEN: _, ...env } = await readEnv();
+  const { USEAPI_TOKEN: token = '', ...env } = await readEnv();
   app = await startTestApp({
     storage,
-    env: { ...env, API_KEYS_FILE: join(folder, 'keys.txt'), ALLOW_ANONYMOUS: 'false' } as Record<
-      string,
-      string
-    >,
+    ...(baseUrl === undefined ? {} : { upstream: { baseUrl, token } }),
+    env: {
+      API_KEYS_FILE: join(folder, 'keys.txt'),
+      ALLOW_ANONYMOUS: 'false',
+      OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1/32',
+      ...env,
+    } as Record<string, string>,
   });
   return app;
 }
@@ -149,8 +156,94 @@ describe('the commands of docs/rotation.md', () => {
     expect(await send(first)).toBe(404);
   }, 60_000);
 
-  test('the token of the video service is replaced', async () => {
-    await command('USEAPI_TOKEN');
-    expect((await readEnv()).USEAPI_TOKEN).toBe(textFor('new token'));
+  test('the same for keys of API_KEYS, with restarts', async () => {
+    const old = `web:${textFor('hash of the old key')}:lipsync:read lipsync:write`;
+    await writeFile(join(folder, '.env'), `API_KEYS=${old}\nAPI_KEYS_FILE=\n`);
+    const verdicts = async () => [await isAccepted('the-old-key'), await isAccepted('the-new-key')];
+    await restart();
+    expect(await verdicts()).toEqual([true, false]);
+    await command('API_KEYS=.*/&,');
+    await restart();
+    expect(await verdicts()).toEqual([true, true]);
+    await command('API_KEYS=.*/API_KEYS=');
+    await restart();
+    expect(await verdicts()).toEqual([false, true]);
+  }, 60_000);
+
+  test('Prometheus is let in with the old and with the new token of /metrics', async () => {
+    const statusWith = async (token: string) =>
+      (await fetch(`${app?.url}/metrics`, { headers: { authorization: `Bearer ${token}` } }))
+        .status;
+    const verdicts = async () => [
+      await statusWith('the-old-metrics-token'),
+      await statusWith('the-new-metrics-token'),
+      await statusWith('the-old-metrics-token,the-new-metrics-token'),
+    ];
+    await restart();
+    expect(await verdicts()).toEqual([200, 401, 401]);
+    await command('METRICS_TOKEN', '&,');
+    await restart();
+    expect(await verdicts()).toEqual([200, 200, 401]);
+    await command('METRICS_TOKEN=<');
+    await restart();
+    expect(await verdicts()).toEqual([401, 200, 401]);
+  }, 60_000);
+
+  test('every call to the video service has the new token after the restart, and none the old one', async () => {
+    const upstream = await startFakeUpstream();
+    const tokens = () =>
+      new Set(upstream.requests.splice(0).map(({ headers }) => headers.authorization));
+    try {
+      await restart(upstream.baseUrl);
+      await vi.waitFor(() => expect(tokens()).toEqual(new Set(['Bearer user:1-old'])), longWait);
+      await command('USEAPI_TOKEN');
+      await restart(upstream.baseUrl);
+      await vi.waitFor(() => expect(upstream.requests.length).toBeGreaterThan(0), longWait);
+      tokens();
+      const headers = { authorization: 'Bearer the-old-key' };
+      await app?.ask('{ voices { ... on VoiceList { nodes { id } } } }', {}, headers);
+      expect(tokens()).toEqual(new Set(['Bearer user:1-new']));
+    } finally {
+      await app?.stop();
+      app = null;
+      await upstream.close();
+    }
+  }, 60_000);
+
+  test('a webhook has a signature of the old and of the new secret of its owner', async () => {
+    const receiver = await openReceiver();
+    const headers = { authorization: 'Bearer the-old-key' };
+    const [{ text: mutation = '' } = {}] = pageOf('docs/rotation.md').blocks.filter(
+      ({ language }) => language === 'graphql',
+    );
+    try {
+      await restart();
+      const rotate = async () => {
+        type Data = { rotateWebhookSecret: { secret: string } };
+        const { data } = (await app?.ask<Data>(mutation, {}, headers)) ?? {};
+        return data?.rotateWebhookSecret.secret ?? '';
+      };
+      const [old, successor] = [await rotate(), await rotate()];
+      expect(new Set([old, successor, '']).size).toBe(3);
+      await createLipsync(withHeaders(app as TestApp, headers), { callbackUrl: receiver.url });
+      await receiver.until(1);
+      const [request] = receiver.received;
+      for (const secret of [old, successor]) {
+        expect(verify(secret, request as Received)).toMatchObject({ type: expect.any(String) });
+      }
+    } finally {
+      receiver.close();
+    }
+  }, 60_000);
+
+  test('all commands of the page are run in this file', async () => {
+    const source = await readFile(import.meta.filename, 'utf8');
+    const names = commands.flatMap(
+      (each) => /\^([A-Z_]+)=|(keys\.txt)/.exec(each)?.slice(1, 3) ?? [],
+    );
+    // That of the database needs PostgreSQL: test/e2e/instances/rotation.test.ts.
+    const variables = new Set(names.filter((name) => ![undefined, 'DATABASE_URL'].includes(name)));
+    expect(variables.size).toBeGreaterThan(5);
+    for (const name of variables) expect(source).toMatch(new RegExp(`await command\\('.*${name}`));
   });
 });

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as client from 'lipsync-graphql-client';
 import { describe, expect, test } from 'vitest';
+import { readMarkdown } from '../support/markdown.ts';
 import { blocksOf, pageOf, root } from './pages.ts';
 
 const snippets = blocksOf('ts', 'tsx', 'js');
@@ -23,13 +24,18 @@ describe('works', () => {
     }
   });
 
-  test('docs/clients.md names every function of the kit and no other', () => {
-    const named = pageOf('docs/clients.md').rows.flatMap(
-      ([cell]) => /^`(\w+)\(server/.exec(cell ?? '')?.[1] ?? [],
+  const functions = Object.keys(client)
+    .filter((name) => /Lipsyncs?(OrThrow)?$|^uploadFile$|^importUpload$|^viewer$/.test(name))
+    .toSorted();
+  const readme = readFileSync(join(root, 'packages/client/README.md'), 'utf8');
+
+  test.each([
+    ['docs/clients.md', pageOf('docs/clients.md')],
+    ['packages/client/README.md', readMarkdown(readme)],
+  ])('%s names every function of the kit and no other', (_, { rows }) => {
+    const named = rows.flatMap(([cell = '']) =>
+      [...cell.matchAll(/`(\w+)\(server/g)].map(([, name]) => name),
     );
-    const functions = Object.keys(client).filter((name) =>
-      /Lipsyncs?(OrThrow)?$|^uploadFile$|^importUpload$|^viewer$/.test(name),
-    );
-    expect(named.toSorted()).toEqual(functions.toSorted());
+    expect(named.toSorted()).toEqual(functions);
   });
 });

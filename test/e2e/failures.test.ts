@@ -106,7 +106,7 @@ const shapes = [
 ] as const;
 type Shape = (typeof shapes)[number];
 
-/** Each body holds its documented text and every secret. */
+/** Each body contains its documented text and every secret. */
 function replyOf(row: Row, shape: Shape, email: string): Reply {
   const error = row.text(email);
   const leak = `token ${token} of ${email} at https://${host}/v2/pixverse, ${encodeURIComponent(email)}, ${stack}`;

@@ -28,6 +28,9 @@ const optional = [
   'jose',
 ];
 
+/** Loaded only with an endpoint for traces. */
+const tracing = '@opentelemetry/';
+
 it('answers a query before the packages for pages, metrics and files are loaded', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-start-'));
   const program = startProgram({
@@ -46,4 +49,6 @@ it('answers a query before the packages for pages, metrics and files are loaded'
   const loaded = packages.split(' ');
   expect(loaded).toContain('graphql');
   expect(loaded.filter((name) => optional.includes(name))).toEqual([]);
+  // pg-boss imports the interface, which does nothing without an SDK.
+  expect(loaded.filter((name) => name.startsWith(tracing))).toEqual(['@opentelemetry/api']);
 }, 60_000);

@@ -31,11 +31,17 @@ function startThroughNpm(env: Record<string, string>): Program {
 }
 
 describe('works', () => {
-  // Without `exec` in the script SIGTERM ends npm and its shell. The program goes on and holds DATA_DIR.
-  test('SIGTERM to npm drains the program, ends it with 0 and frees DATA_DIR', async () => {
+  // Without `exec` in the script SIGTERM ends npm and its shell. The program continues and holds DATA_DIR.
+  test('serves; SIGTERM to npm drains it, ends it with 0 and frees DATA_DIR', async () => {
     const env = { PORT: '0', DATA_DIR: storage.dataDir };
     const started = startThroughNpm(env);
     const url = await started.url();
+    const { data } = await (await started.client()).ask<{ voices: { nodes: object[] } }>(
+      '{ voices { ... on VoiceList { nodes { name } } } }',
+    );
+    expect(data?.voices.nodes).toHaveLength(14);
+    const page = await fetch(url, { headers: { accept: 'text/html' } });
+    expect(await page.text()).toContain('GraphiQL');
     expect(await started.kill('SIGTERM')).toEqual({ code: 0, signal: null });
     const messages = started.lines.map(({ msg }) => msg);
     expect(messages).toContain('stopping');

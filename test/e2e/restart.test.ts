@@ -25,13 +25,14 @@ async function openSocket(url: string, id: string): Promise<RawWebSocket> {
 }
 
 describe('stops on SIGTERM', () => {
-  test('with 1012 on WebSockets, no complete on streams and 503 on /readyz, once the POST under way has its answer', async () => {
+  test('once the POST under way has its answer: no further POST, 1012 on WebSockets, no complete on streams, 503 on /readyz', async () => {
     const program = programs.startLive();
     const url = await program.url();
     const client = await program.client();
     const video = await newestVideo(client);
     const { id } = await createLipsync(client, { video, text: 'One.' });
-    const [socket, stream] = await Promise.all([
+    const [socket, late, stream] = await Promise.all([
+      openSocket(url, id),
       openSocket(url, id),
       openStream('SSE by GET', { url, id }),
     ]);
@@ -43,40 +44,23 @@ describe('stops on SIGTERM', () => {
     program.child.kill('SIGTERM');
     await program.line(({ msg }) => msg === 'stopping');
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
+    // An operation that arrives on an open socket from now on causes no POST.
+    const input = { video, speech: { script: { text: 'Too late.' } } };
+    late.subscribe('late', createLipsyncMutation, { input });
+    const isSettled = () =>
+      late.messages.some((message) => message.id === 'late') ||
+      late.socket.readyState !== WebSocket.OPEN ||
+      programs.upstream.countOf('POST /videos/lipsync') > 2;
+    await expect.poll(isSettled, { timeout: 5_000 }).toBe(true);
     release();
 
     expect((await second).status).toBe('SUBMITTED');
     expect((await socket.closed).code).toBe(1012);
-    await stream.ended;
+    await Promise.all([late.closed, stream.ended]);
     const text = stream.text();
     expect(text).toMatch(/^retry: \d+\n/);
     expect(text).not.toContain('complete');
     expect(await program.exited).toEqual({ code: 0, signal: null });
-  });
-
-  test('without a POST for operations that arrive on an open socket afterwards', async () => {
-    const program = programs.startLive();
-    const url = await program.url();
-    const client = await program.client();
-    const video = await newestVideo(client);
-    const { id } = await createLipsync(client, { video, text: 'One.' });
-    const socket = await openSocket(url, id);
-    const release = programs.upstream.hold('POST /videos/lipsync');
-    const second = createLipsync(client, { video, text: 'Two.' });
-    await untilPosted(2);
-    program.child.kill('SIGTERM');
-    await program.line(({ msg }) => msg === 'stopping');
-
-    const input = { video, speech: { script: { text: 'Too late.' } } };
-    socket.subscribe('late', createLipsyncMutation, { input });
-    const isSettled = () =>
-      socket.messages.some((message) => message.id === 'late') ||
-      socket.socket.readyState !== WebSocket.OPEN ||
-      programs.upstream.countOf('POST /videos/lipsync') > 2;
-    await expect.poll(isSettled, { timeout: 5_000 }).toBe(true);
-    release();
-    await Promise.all([second, socket.closed]);
-    expect((await program.exited).code).toBe(0);
     expect(programs.upstream.countOf('POST /videos/lipsync')).toBe(2);
   });
 

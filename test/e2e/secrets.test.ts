@@ -86,7 +86,7 @@ describe('the search', () => {
   });
 
   test('covers the log, the database and every answer', () => {
-    expect(new Set(secrets.map(({ name }) => name)).size).toBe(16);
+    expect(new Set(secrets.map(({ name }) => name)).size).toBe(17);
     expect(setup.program.lines.length).toBeGreaterThan(500);
     for (const level of ['debug', 'info', 'warn', 'error']) {
       expect(
@@ -121,6 +121,36 @@ describe('keeps out', () => {
       { name: 'the key in a callbackUrl', value: given.hookKey },
     ];
     expect(findSecrets(output, personal)).toEqual([]);
+  });
+
+  test('secrets, e-mails, subjects, texts and addresses from the traces, which are sent when the process stops', () => {
+    const { collector, upstream } = setup;
+    const names = collector.spans.map(({ name }) => name);
+    for (const name of [
+      'lipsync create',
+      'lipsync submit',
+      'lipsync event',
+      'lipsync stream',
+      'webhook attempt',
+    ]) {
+      expect(names).toContain(name);
+    }
+    const sent = collector.bodies.join('\n');
+    const personal = [
+      ...mails,
+      { name: 'a subject', value: subject },
+      { name: 'a text', value: given.text },
+      { name: 'the key in a callbackUrl', value: given.hookKey },
+      { name: 'the address of the upstream', value: new URL(upstream.baseUrl).host },
+      { name: 'the address of a receiver', value: new URL(setup.receiver.url).host },
+    ];
+    expect(findSecrets(sent, [...secrets, ...personal])).toEqual([]);
+  });
+
+  test('the traces of callers from the upstream', () => {
+    const headers = setup.upstream.requests.flatMap((request) => Object.keys(request.headers));
+    expect(headers).toContain('authorization');
+    expect(headers.filter((name) => /^(traceparent|tracestate|baggage)$/.test(name))).toEqual([]);
   });
 
   test('every secret from the database', () => {

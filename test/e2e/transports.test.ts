@@ -8,7 +8,7 @@ import { createLipsync } from '../support/lipsyncs.ts';
 import { statusOfUpgrade } from '../support/raw-websocket.ts';
 import { transports as allTransports, execute } from '../support/transports.ts';
 
-const email = 'front+door@doors.example';
+const email = 'front+desk@transports.example';
 
 let upstream: FakeUpstream;
 let app: TestApp;
@@ -341,7 +341,7 @@ describe('fields without a union', () => {
   });
 
   test.each(['first: 101', 'last: 101', 'first: 0', 'first: -1', 'after: "rubbish"'])(
-    'lipsyncs(%s) is null with one InvalidInput error, and its neighbour stands',
+    'lipsyncs(%s) is null with one InvalidInput error, and the other field is complete',
     async (args) => {
       const { data, errors } = await app.ask(
         `{ lipsyncs(${args}) { nodes { id } } viewer { name } }`,
@@ -495,7 +495,7 @@ describe('the request id', () => {
     expect(ids.size).toBe(5);
   });
 
-  test('stands in the log line of the request', async () => {
+  test('is in the log line of the request', async () => {
     await send('GET', '/livez', { headers: { 'x-request-id': 'find-me' } });
     expect(app.logs.filter(({ requestId }) => requestId === 'find-me')).toMatchObject([
       { msg: 'request', path: '/livez', status: 200 },

@@ -1,28 +1,17 @@
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
-import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  openReceiver,
+  type Received,
+  type Receiver,
+  verify,
+} from '../domains/webhooks/webhook-receiver.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { requestLipsync } from '../support/lipsyncs.ts';
 
-type Delivery = { headers: IncomingHttpHeaders; body: string };
-
 let it: TestApp;
-let receiver: ReturnType<typeof createServer>;
-let url: string;
-let delivered: PromiseWithResolvers<Delivery>;
-
+let receiver: Receiver;
 beforeAll(async () => {
-  receiver = createServer(async (request, response) => {
-    const body = await text(request);
-    response.end('ok');
-    delivered.resolve({ headers: request.headers, body });
-  });
-  receiver.listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
-  url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+  receiver = await openReceiver();
   it = await startTestApp({ env: { OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1' } });
 });
 afterAll(async () => {
@@ -40,17 +29,15 @@ describe('works', () => {
   ])(
     "sends the end of a lip-sync to its owner's server, signed with the owner's secret: %s",
     async (speech, type, status) => {
-      delivered = Promise.withResolvers();
+      const before = receiver.received.length;
       const rotated = await it.ask<{ rotateWebhookSecret: { secret: string } }>(
         'mutation { rotateWebhookSecret { ... on RotateWebhookSecretSuccess { secret } } }',
       );
-      const { lipsync } = await createWith(url, speech);
-      const { headers, body } = await delivered.promise;
+      const { lipsync } = await createWith(receiver.url, speech);
+      await receiver.until(before + 1);
+      const [delivery] = receiver.received.slice(before);
       const secret = rotated.data?.rotateWebhookSecret.secret ?? '';
-      expect(() =>
-        new Webhook(secret).verify(body, headers as Record<string, string>),
-      ).not.toThrow();
-      expect(JSON.parse(body)).toMatchObject({
+      expect(verify(secret, delivery as Received)).toMatchObject({
         type,
         data: { id: lipsync?.id, reference: 'order-17', status },
       });

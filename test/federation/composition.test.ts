@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { QueryPlanner } from '@graphql-hive/router-query-planner';
 import {
   composeSchemaContract,
   transformSupergraphToPublicSchema,
@@ -40,7 +41,7 @@ function subgraphsOf(supergraph: string, field: string): string[] {
   });
 }
 
-/** A neighbour with types of its own, as it would write them alone. */
+/** Another subgraph with types of its own, as it would write them alone. */
 const neighbour = (types: string) =>
   otherSubgraph(`extend schema
     @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])
@@ -49,7 +50,7 @@ const neighbour = (types: string) =>
 const pageFields =
   'hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String endCursor: String';
 
-/** Names of ours in a neighbour: what fails, and the same after what docs/federation.md says to do. */
+/** Names of ours in another subgraph: what fails, and the same after what docs/federation.md says to do. */
 const conflicts = [
   {
     name: 'NotFoundError',
@@ -128,7 +129,7 @@ describe.each(Object.entries(composers))('the composer of %s', (_name, compose) 
     });
   });
 
-  describe('a name that a neighbour has too', () => {
+  describe('a name that another subgraph has too', () => {
     test.each(conflicts)('$name: $own', ({ name, own, changed }) => {
       const { errors } = compose([lipsync, neighbour(own)]);
       expect(errors.join()).toContain(name);
@@ -217,3 +218,31 @@ function namesIn(supergraph: string): string[] {
     ...('getFields' in type ? Object.keys(type.getFields()) : []),
   ]);
 }
+
+describe('the query planner of Hive Router', () => {
+  const { supergraph = '' } = composers.Hive?.([lipsync, projects]) ?? {};
+  const plan = (query: string) => {
+    const { node } = new QueryPlanner(supergraph).plan(query, null, new Set(), 0);
+    return JSON.stringify(node);
+  };
+
+  test('fetches our fields of an entity of another subgraph by its key', () => {
+    const planned = plan('{ projects { edges { node { lipsync { status result { url } } } } } }');
+    expect(planned).toMatch(/"serviceName":"projects".*lipsync\{__typename id\}/);
+    expect(planned).toMatch(/"serviceName":"lipsync".*on Lipsync\{status result\{url\}\}/);
+  });
+
+  test.each([
+    ['query', '{ voices { __typename ... on VoiceList { nodes { name } } } }'],
+    ['mutation', 'mutation ($id: ID!) { cancelLipsync(input: { id: $id }) { __typename } }'],
+    [
+      'subscription',
+      `subscription ($id: ID!) { lipsyncProgress(id: $id) {
+         ... on LipsyncProgress { status } ... on LipsyncError { code } } }`,
+    ],
+  ])('sends a %s of ours to us alone', (kind, query) => {
+    const planned = plan(query);
+    expect(planned).toContain(`"operationKind":"${kind}"`);
+    expect(planned.match(/"serviceName":"\w+"/g)).toEqual(['"serviceName":"lipsync"']);
+  });
+});

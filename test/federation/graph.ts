@@ -1,6 +1,7 @@
 import { createApiKeys } from '../support/api-keys.ts';
 import { startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts';
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
+import { readVideoIds, withHeaders } from '../support/lipsyncs.ts';
 import { composers, type Subgraph } from './compose.ts';
 import { startGateway } from './gateway.ts';
 import { type ProjectsSubgraph, startProjectsSubgraph } from './projects-subgraph.ts';
@@ -72,13 +73,8 @@ async function readSdl(app: TestApp): Promise<string> {
 }
 
 /** The id of a finished video that can be a source. */
-export async function findSource({ ask }: Pick<Graph, 'ask'>): Promise<string> {
-  const { data } = await ask<{ videos: { nodes: { id: string }[] } }>(
-    '{ videos(filter: { statuses: [COMPLETED] }) { ... on VideoConnection { nodes { id } } } }',
-    {},
-    callers.first,
-  );
-  const [video] = data?.videos.nodes ?? [];
-  if (video === undefined) throw new Error('The graph lists no video.');
-  return video.id;
+export async function findSource(graph: Graph): Promise<string> {
+  const [id] = await readVideoIds(withHeaders(graph, callers.first));
+  if (id === undefined) throw new Error('The graph lists no video.');
+  return id;
 }

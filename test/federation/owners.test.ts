@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createLipsync, withHeaders } from '../support/lipsyncs.ts';
 import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 /** Uses the other composer, so that the supergraphs of both are tested. */
@@ -22,14 +23,8 @@ afterAll(() => graph.stop());
 
 type Headers = Record<string, string>;
 
-async function create(source: string, headers: Headers): Promise<string> {
-  const { data } = await graph.ask<{ createLipsync: { lipsync: { id: string } } }>(
-    `mutation ($video: ID!) { createLipsync(input: { video: { videoId: $video }, speech: { script: { text: "Mine." } } }) {
-       ... on CreateLipsyncSuccess { lipsync { id } } } }`,
-    { video: source },
-    headers,
-  );
-  return data?.createLipsync.lipsync.id ?? '';
+async function create(videoId: string, headers: Headers): Promise<string> {
+  return (await createLipsync(withHeaders(graph, headers), { video: { videoId } })).id;
 }
 
 async function readResult(): Promise<string> {
@@ -69,7 +64,7 @@ describe('refuses', () => {
 
   test.each([
     ['nobody', {}],
-    ['a key that is none', { authorization: 'Bearer nonsense' }],
+    ['an invalid key', { authorization: 'Bearer nonsense' }],
     ['another scheme', { authorization: 'Basic Zmlyc3Q6Zmlyc3Q=' }],
   ])('%s, with a member of the union', async (_, headers) => {
     const answer = await ask(mutation, {}, headers);

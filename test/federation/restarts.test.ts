@@ -1,7 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 import { testStorage } from '../support/database.ts';
-import { callers, callersEnv, findSource, type Graph, startGraph } from './graph.ts';
+import { createLipsync, withHeaders } from '../support/lipsyncs.ts';
+import { callers, callersEnv, type Graph, startGraph } from './graph.ts';
 
 type Event = { cursor: string; sequence: number; status: string };
 
@@ -53,17 +54,6 @@ async function askViewer({ ask }: Graph): Promise<void> {
   expect(data?.viewer.name).toBe('first');
 }
 
-async function create({ ask }: Graph, video: string): Promise<string> {
-  const { data } = await ask<{ createLipsync: { lipsync: { id: string } } }>(
-    `mutation ($video: ID!) {
-       createLipsync(input: { video: { videoId: $video }, speech: { script: { text: "[[never]] Later." } } }) {
-         ... on CreateLipsyncSuccess { lipsync { id } } } }`,
-    { video },
-    callers.first,
-  );
-  return data?.createLipsync.lipsync.id ?? '';
-}
-
 describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and the subgraph', (kind) => {
   test('a subscriber resumes from the last cursor after a restart of the subgraph, without a gap or a repetition', async () => {
     const storage = await testStorage();
@@ -72,7 +62,9 @@ describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and the su
       app: { storage, env, sandbox: { queuedMs: 50, generatingMs: 200 } },
     });
     try {
-      const id = await create(graph, await findSource(graph));
+      const { id } = await createLipsync(withHeaders(graph, callers.first), {
+        text: '[[never]] Later.',
+      });
       const seen: Event[] = [];
       const followed = follow(graph, id, seen);
       await vi.waitFor(() => expect(seen.at(-1)?.status).toBe('GENERATING'), longWait);

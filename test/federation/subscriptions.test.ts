@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Result } from '../support/graphql-client.ts';
+import { createLipsync, inputOf, withHeaders } from '../support/lipsyncs.ts';
 import { callers, findSource, type Graph, startGraph } from './graph.ts';
 
 type Event = {
@@ -62,15 +63,8 @@ describe.each([
   afterAll(() => graph.stop());
 
   async function create(text: string): Promise<string> {
-    type Created = { createLipsync: { lipsync: { id: string } } };
-    const { data } = await graph.ask<Created>(
-      `mutation ($video: ID!, $text: String!) {
-         createLipsync(input: { video: { videoId: $video }, speech: { script: { text: $text } } }) {
-           ... on CreateLipsyncSuccess { lipsync { id } } } }`,
-      { video: source, text },
-      callers.first,
-    );
-    return data?.createLipsync.lipsync.id ?? '';
+    const client = withHeaders(graph, callers.first);
+    return (await createLipsync(client, inputOf(source, text))).id;
   }
 
   async function* watch(

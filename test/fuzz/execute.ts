@@ -2,7 +2,7 @@ import { signToken } from '../../src/callbacks/token.ts';
 import { wavHeader } from '../support/wav.ts';
 import { type HttpRequest, sendHttp } from './http.ts';
 import type { Outcome } from './judge.ts';
-import type { Caller, Door, Plan } from './plans.ts';
+import type { Caller, Plan, RequestKind } from './plans.ts';
 import { type Pool, spoil } from './pool.ts';
 import { talk } from './socket.ts';
 
@@ -45,7 +45,7 @@ function outcomeOf(target: Target, plan: Plan): Promise<Outcome> {
   }
 }
 
-type OperationPlan = Extract<Plan, { kind: Door }>;
+type OperationPlan = Extract<Plan, { kind: RequestKind }>;
 
 function bodyOf({ pool }: Target, body: unknown): string {
   return pool.fill(JSON.stringify(body) ?? 'null');

@@ -41,7 +41,7 @@ export function sendHttp(
   request.on('error', (error) => {
     const code = 'code' in error ? String(error.code) : error.message;
     if (leavesEarly) resolve({ status: null, text: '' });
-    // The server may close a kept-alive connection at the same moment, which is no defect.
+    // The server may close a kept-alive connection at the same moment, which is not a defect.
     else if (request.reusedSocket) resolve(sendHttp(url, asked, false));
     else broken(code);
   });

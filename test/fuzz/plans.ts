@@ -5,12 +5,12 @@ import { type Draw, drawing } from './draw.ts';
 import { type Envelope, mutate } from './mutations.ts';
 import { contentTypes, nasty } from './values.ts';
 
-export type Door = 'post' | 'get' | 'sse' | 'socket' | 'multipart';
+export type RequestKind = 'post' | 'get' | 'sse' | 'socket' | 'multipart';
 
 /** One request as data, so that it can be repeated and printed. */
 export type Plan =
   | {
-      kind: Door;
+      kind: RequestKind;
       caller: Caller;
       envelope: Envelope;
       headers: Record<string, string>;

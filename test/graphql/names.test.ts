@@ -52,7 +52,7 @@ function directivesIn(document: DocumentNode): Set<string> {
   return names;
 }
 
-/** The failures that each field can meet, and no others. */
+/** The failures that each field can return, and no others. */
 const failures: Record<string, string[]> = {
   AccountsResult: [...access, ...upstream],
   AttachLipsyncJobResult: [...access, ...upstream, 'AccountPending', 'InvalidInput', 'NotFound'],
@@ -85,13 +85,13 @@ const failures: Record<string, string[]> = {
 
 describe('works', () => {
   test.each(Object.entries(failures))(
-    '%s has exactly the failures that its field can meet',
+    '%s has exactly the failures that its field can return',
     (union, names) => {
       expect(failuresIn(union)).toEqual(names.toSorted());
     },
   );
 
-  test('every result union with failures stands in the table', () => {
+  test('every result union with failures is in the table', () => {
     const unions = Object.values(schema.getTypeMap()).filter(isUnionType);
     const withFailures = unions.filter(({ name }) => failuresIn(name).length > 0);
     expect(withFailures.map(({ name }) => name).toSorted()).toEqual(
@@ -211,7 +211,7 @@ describe('client.graphql', () => {
     expect(await readFile('client.graphql', 'utf8')).toBe(printClientSdl());
   });
 
-  test('is what a client can ask: node, and every type but those of federation', () => {
+  test('has what a client can query: node, and every type except those of federation', () => {
     const built = buildSchema(printClientSdl());
     expect(built).toBeInstanceOf(GraphQLSchema);
     const queries = Object.keys(built.getQueryType()?.getFields() ?? {});

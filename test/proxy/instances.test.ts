@@ -70,7 +70,7 @@ test('does not publish metrics and probes', async () => {
   }
 });
 
-test('serves on with one instance after the other has stopped', async () => {
+test('still serves with one instance after the other has stopped', async () => {
   await instances[0].stop();
   for (let request = 0; request < 6; request += 1) {
     const { status, data } = await client.ask('{ __typename }');

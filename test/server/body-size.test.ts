@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signToken } from '../../src/callbacks/token.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
+import { createUpload } from '../support/uploads.ts';
 
 const secret = 'a secret of this test only';
 
@@ -85,7 +86,7 @@ describe('refuses', () => {
     socket.on('error', () => undefined);
     const head = 'content-type: application/json\r\ntransfer-encoding: chunked';
     socket.write(`POST /graphql HTTP/1.1\r\nhost: localhost\r\n${head}\r\n\r\n`);
-    socket.write('1\r\nx\r\n'.repeat(100_000));
+    socket.write('1\r\nx\r\n'.repeat(20_000));
     socket.resume();
     await new Promise((resolve) => socket.once('close', resolve));
     expect(socket.destroyed).toBe(true);
@@ -106,7 +107,7 @@ describe('refuses', () => {
     expect(await sendAll('/graphql', { headers, isAnnounced: true })).toEqual(rejected);
   });
 
-  // The size of an upload and of a callback is not limited by their door, so a body in chunks gets another answer.
+  // The size of an upload and of a callback is not limited by their endpoint, so a body in chunks gets another answer.
   test('30 MB in chunks for a callback, an unknown path and a probe, with a readable answer', async () => {
     const chunked = { headers: json, isAnnounced: false };
     const token = signToken([secret], { purpose: 'callback', id: randomUUID() });
@@ -120,27 +121,36 @@ describe('refuses', () => {
     ['with content-length', true],
     ['in chunks', false],
   ])('30 MB %s for an upload of 1 kB, with a readable answer', async (_, isAnnounced) => {
-    const { data } = await it.ask<{ createUpload: { uploadUrl: string } }>(
-      `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav", size: 1000 }) {
-        ... on CreateUploadSuccess { uploadUrl } } }`,
-    );
-    const url = new URL(data?.createUpload.uploadUrl ?? '');
+    const { pathname } = new URL((await createUpload(it, { size: 1_000 })).url);
     const headers = { 'content-type': 'audio/wav' };
-    const answer = await sendAll(url.pathname, { headers, isAnnounced, method: 'PUT' });
+    const answer = await sendAll(pathname, { headers, isAnnounced, method: 'PUT' });
     // The size is wrong, not above a limit.
     expect(answer).toMatchObject({ status: 400 });
   });
 
-  test('30 MB with Expect: 100-continue, without permission to send', async () => {
-    const headers = { ...json, 'content-length': megabytes(30), expect: '100-continue' };
-    const sent = send('/graphql', headers);
+  test.each<[string, string, OutgoingHttpHeaders, object?, string?]>([
+    ['JSON', '/graphql', json],
+    ['a form', '/graphql', form],
+    ['a query by GET', '/graphql?query={__typename}', {}, rejected, 'GET'],
+    ['an event stream', '/graphql', { ...json, accept: 'text/event-stream' }],
+    ['a multipart stream', '/graphql', { ...json, accept: 'multipart/mixed;subscriptionSpec=1.0' }],
+    ['a tool', '/mcp', json],
+    ['a callback', '/callbacks/x', json],
+    ['a link to a result', '/results/x', {}, rejected, 'GET'],
+    ['a probe', '/livez', json],
+    ['metrics', '/metrics', {}, rejected, 'GET'],
+    ['an unknown path', '/nothing', json],
+  ])('30 MB of %s with Expect: 100-continue, without permission to send', async (...row) => {
+    const [, path, ownHeaders, expected = rejected, method] = row;
+    const headers = { ...ownHeaders, 'content-length': megabytes(30), expect: '100-continue' };
+    const sent = send(path, headers, method);
     let isPermitted = false;
     sent.on('continue', () => {
       isPermitted = true;
     });
     sent.on('error', () => undefined);
     sent.flushHeaders();
-    expect(await readAnswer(sent)).toEqual(rejected);
+    expect(await readAnswer(sent)).toMatchObject(expected);
     expect(isPermitted).toBe(false);
     sent.destroy();
   });

@@ -66,7 +66,7 @@ function endOf(kind: ConnectionKind): RegExp {
 
 describe('works', () => {
   test.each(connectionKinds)(
-    '%s ends when its token expires and makes its client reconnect; one with a later expiry goes on',
+    '%s ends when its token expires and makes its client reconnect; one with a later expiry stays open',
     async (kind) => {
       const id = await createOwnLipsync();
       const short = await openStream(kind, { url: it.url, token: await tokenFor(60_000), id });
@@ -168,7 +168,7 @@ describe('works', () => {
     expect(events[0]?.lastEventId).not.toBe('');
   });
 
-  // A timer of Node holds 25 days, and fires immediately for longer delays.
+  // A timer of Node is limited to 25 days, and fires immediately for longer delays.
   test('a connection with a token of sixty days stays open until the token expires', async () => {
     const connection = { url: it.url, token: await tokenFor(60 * day), id: '' };
     const socket = await openStream('an idle WebSocket', connection);

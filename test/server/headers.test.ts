@@ -14,7 +14,7 @@ const html = { accept: 'text/html' };
 const asStream = { accept: 'text/event-stream' };
 const body = JSON.stringify({ query });
 
-const nothing = '00000000-0000-4000-8000-000000000000';
+const unknownId = '00000000-0000-4000-8000-000000000000';
 const secret = 'sixteen bytes or more';
 
 let it: TestApp;
@@ -143,8 +143,8 @@ describe('works', () => {
       400,
       head('POST /graphql', 'content-length: 5\r\ntransfer-encoding: chunked'),
     ],
-    ['a request without Host', 400, 'GET /livez HTTP/1.1\r\n\r\n'],
-    ['two Host headers', 400, head('GET /livez', 'host: localhost')],
+    ['a request without Host', 400, 'GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n'],
+    ['two Host headers', 400, head('GET /livez', 'host: localhost\r\nconnection: close')],
     ['an upgrade with two Host headers', 400, handshake('/graphql', 'host: localhost')],
     [
       'an upgrade for another host',
@@ -177,7 +177,7 @@ describe('works', () => {
     const path = new URL((await createUpload(it)).url).pathname;
     const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
     const uploaded = await sendRequest(it.url, { method: 'PUT', path, body: sound });
-    const token = signToken([secret], { purpose: 'callback', id: nothing });
+    const token = signToken([secret], { purpose: 'callback', id: unknownId });
     const callback = { method: 'POST', path: `/callbacks/${token}`, body: '{}' };
     const handled = await sendRequest(it.url, callback);
     expect([uploaded.status, handled.status]).toEqual([200, 200]);

@@ -34,7 +34,7 @@ describe('keeps out', () => {
     expect(await upgrade(host)).toBe(421);
   });
 
-  // A name such as that of the machine often stands for a loopback address. This one does on every system.
+  // A name such as that of the machine often resolves to a loopback address. This one does on every system.
   test('foreign hosts where HOST is a name for a loopback address', async () => {
     await using named = await startTestApp({ env: { HOST: '127.1' } });
     const statusFor = async (host: string) =>

@@ -1,10 +1,8 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { createJwtVerifier, type JwtOptions } from '../../src/server/auth/jwt.ts';
+import { type IdentityProvider, openIdentityProvider } from './identity-provider.ts';
 
 const issuer = 'https://id.example.com';
 const audience = 'lipsync';
@@ -12,43 +10,28 @@ const rsa = await generateKeyPair('RS256', { extractable: true });
 const ec = await generateKeyPair('ES256', { extractable: true });
 const oct = new TextEncoder().encode('a secret of at least thirty-two bytes');
 
-let issuerResponse: { status: number; keys: JWK[] } = { status: 200, keys: [] };
-let fetches = 0;
-const identityProvider = createServer((_, response) => {
-  fetches += 1;
-  response.writeHead(issuerResponse.status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ keys: issuerResponse.keys }));
-});
-
+let provider: IdentityProvider;
 let now = new Date();
 let lines: { level: string; msg: string }[] = [];
 let options: JwtOptions;
 
 beforeAll(async () => {
-  identityProvider.listen(0, '127.0.0.1');
-  await once(identityProvider, 'listening');
+  provider = await openIdentityProvider();
 });
-
-afterAll(() => {
-  identityProvider.closeAllConnections();
-  identityProvider.close();
-});
+afterAll(() => provider.close());
 
 beforeEach(async () => {
-  fetches = 0;
+  provider.fetches = 0;
   lines = [];
   now = new Date();
-  const { port } = identityProvider.address() as AddressInfo;
-  issuerResponse = {
-    status: 200,
-    keys: [
-      { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', use: 'sig' },
-      { ...(await exportJWK(ec.publicKey)), kid: 'ec' },
-      { kty: 'oct', kid: 'oct', k: Buffer.from(oct).toString('base64url') },
-    ],
-  };
+  provider.answer.status = 200;
+  provider.answer.keys = [
+    { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', use: 'sig' },
+    { ...(await exportJWK(ec.publicKey)), kid: 'ec' },
+    { kty: 'oct', kid: 'oct', k: Buffer.from(oct).toString('base64url') },
+  ];
   options = {
-    jwksUrl: `http://127.0.0.1:${port}/keys`,
+    jwksUrl: provider.url,
     jwtSecrets: null,
     issuer,
     audience,
@@ -71,7 +54,7 @@ describe('works', () => {
       sub: 'ada',
     });
     expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toMatchObject({ sub: 'ada' });
-    expect(fetches).toBe(1);
+    expect(provider.fetches).toBe(1);
   });
 
   test('accepts tokens of a secret and of a key set side by side', async () => {
@@ -107,7 +90,7 @@ describe('refuses', () => {
   });
 
   test('every token while the key set can not be read, and logs that once a minute as an error', async () => {
-    issuerResponse = { status: 503, keys: [] };
+    provider.answer.status = 503;
     const verify = createJwtVerifier(options);
     const token = await sign('ES256', 'ec', ec.privateKey);
     const outages = () => lines.filter((line) => line.level === 'error');
@@ -121,12 +104,11 @@ describe('refuses', () => {
   });
 
   test('tokens only until the key set can be read again', async () => {
-    const { keys } = issuerResponse;
-    issuerResponse = { status: 503, keys: [] };
+    provider.answer.status = 503;
     const verify = createJwtVerifier(options);
     const token = await sign('ES256', 'ec', ec.privateKey);
     expect(await verify(token)).toBeNull();
-    issuerResponse = { status: 200, keys };
+    provider.answer.status = 200;
     expect(await verify(token)).toMatchObject({ sub: 'ada' });
   });
 
@@ -157,8 +139,7 @@ describe('keeps out', () => {
     const verify = createJwtVerifier(options);
     const token = await sign('ES256', 'ec', ec.privateKey);
     expect(await verify(token)).toMatchObject({ sub: 'ada' });
-    const { keys } = issuerResponse;
-    issuerResponse = { status: 200, keys: keys.filter(({ kid }) => kid !== 'ec') };
+    provider.answer.keys = provider.answer.keys.filter(({ kid }) => kid !== 'ec');
     now = new Date(now.getTime() + 10_000);
     expect(await verify(token)).toBeNull();
   });
@@ -186,7 +167,7 @@ describe('keeps out', () => {
     for (const kid of ['one', 'two', 'three', 'ec']) {
       expect(await verify(await sign('ES256', kid, unknown.privateKey))).toBeNull();
     }
-    expect(fetches).toBe(1);
+    expect(provider.fetches).toBe(1);
     expect(lines.filter((line) => line.level === 'error')).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { signToken } from '../../src/callbacks/token.ts';
-import { keyOf } from '../../src/graphql/ids.ts';
+import { encodeId, keyOf } from '../../src/graphql/ids.ts';
 import { createMetrics } from '../../src/server/http/metrics.ts';
 import { pageOf } from '../docs/pages.ts';
 import { idOf, type LipsyncApp, shortIntervals, startLipsyncApp } from '../support/lipsync-app.ts';
@@ -125,7 +125,28 @@ describe('/metrics counts', () => {
   });
 });
 
-test('while the database is away, /metrics shows that and everything that needs no database', async () => {
+test('labels are bounded: what clients write in paths, names and ids makes no new series', async () => {
+  const round = async (word: string) => {
+    for (const path of ['', 'graphql/', 'uploads/', 'callbacks/', 'results/', 'mcp/', 'livez/']) {
+      await fetch(`${app.url}/${path}${word}?${word}=1`, { method: 'PROPFIND' });
+    }
+    await app.ask(`query ${word} { ${word}: lipsync(id: "${word}") { id } }`);
+    await app.ask(`{ ${word} }`);
+    await app.ask(
+      `{ video(id: "${encodeId('Video', `user:1-pixverse:a@b.c-video:${word}1`)}") { id } }`,
+    );
+    await app.cancel(await create(`[[never]] ${word}`));
+  };
+  const series = async () => new Set((await read()).map(({ text }) => text));
+  await round('alpha');
+  const before = await series();
+  await round('beta');
+  await round('gamma');
+  expect([...(await series()).difference(before)]).toEqual([]);
+  expect([...before].filter((text) => /alpha|@/.test(text))).toEqual([]);
+});
+
+test('while the database is unavailable, /metrics shows that and everything that needs no database', async () => {
   outage.isOn = true;
   const samples = await read().finally(() => {
     outage.isOn = false;

@@ -83,7 +83,7 @@ describe('works', () => {
 });
 
 describe('keeps out', () => {
-  test('a client that has left: it causes no collection', async () => {
+  test('a client that has disconnected: it causes no collection', async () => {
     const served = await serveMetrics();
     const { port, host } = new URL(served.url);
     const socket = connect(Number(port), '127.0.0.1');

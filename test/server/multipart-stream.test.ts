@@ -60,6 +60,28 @@ async function readByChunks(response: Response): Promise<Part[]> {
   return parts;
 }
 
+/**
+ * Takes the boundary from the content type and reads the lines of each part's head, as Apollo Kotlin does. A part ends with the
+ * next boundary, and the body with the one that two hyphens follow.
+ */
+async function readByLines(response: Response): Promise<Part[]> {
+  const type = response.headers.get('content-type') ?? '';
+  const parameters = type.split(';').map((each) => each.trim().split('='));
+  const [, quoted = ''] = parameters.find(([name]) => name === 'boundary') ?? [];
+  const boundary = `--${quoted.replace(/^["']|["']$/g, '')}`;
+  const [preamble = '', ...pieces] = (await response.text()).split(boundary);
+  expect(preamble.trim()).toBe('');
+  expect(pieces.pop()).toMatch(/^--\r\n/);
+  return pieces.map((piece) => {
+    const lines = piece.split('\r\n');
+    const headEnd = lines.indexOf('', 1);
+    expect(lines.slice(1, headEnd)).toEqual([
+      expect.stringMatching(/^content-type: application\/json/i),
+    ]);
+    return JSON.parse(lines.slice(headEnd + 1).join('\r\n')) as Part;
+  });
+}
+
 describe('works', () => {
   test('sends the events of a lip-sync as parts and closes the body after the last', async () => {
     const response = await subscribe({ id: await create('Parts') });
@@ -79,6 +101,14 @@ describe('works', () => {
     const byDelimiter = await collect(await subscribe({ id, after: null }));
     const first = byDelimiter[0];
     const parts = await readByChunks(await subscribe({ id, after: first?.cursor }));
+    const events = parts.flatMap(({ payload }) => payload?.data?.lipsyncProgress ?? []);
+    expect(events).toEqual(byDelimiter.slice(1));
+  });
+
+  test('names its boundary, for parsers that read the lines of each part', async () => {
+    const id = await create('Lines');
+    const byDelimiter = await collect(await subscribe({ id, after: null }));
+    const parts = await readByLines(await subscribe({ id, after: byDelimiter[0]?.cursor }));
     const events = parts.flatMap(({ payload }) => payload?.data?.lipsyncProgress ?? []);
     expect(events).toEqual(byDelimiter.slice(1));
   });

@@ -181,6 +181,7 @@ describe('works', () => {
 
   test.each([
     ...['content-type', 'authorization', 'last-event-id', 'x-request-id', 'x-csrf'],
+    ...['traceparent', 'tracestate'],
     ...['apollo-require-preflight', 'graphql-require-preflight'],
     ...['graphql-preflight', 'x-apollo-operation-name'],
   ])('a preflight allows the request header %s', async (name) => {

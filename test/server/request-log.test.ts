@@ -26,5 +26,5 @@ test('many requests of one endpoint do not hide those of another, and are counte
   const requests = program.lines.filter(({ msg }) => msg === 'request');
   const countOf = (path: string) => requests.filter((line) => line.path === path).length;
   expect([countOf('/livez'), countOf('…'), countOf('/graphql')]).toEqual([1_200, 1, 1]);
-  expect(program.lines.at(-2)).toMatchObject({ suppressed: 50, of: 'request' });
+  expect(program.lines).toContainEqual(expect.objectContaining({ suppressed: 50, of: 'request' }));
 });

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/log.ts';
 import { noMeter } from '../../src/metrics/meter.ts';
 import { schema } from '../../src/schema.ts';
+import { HttpResponse } from '../../src/server/http/response.ts';
 import { createPipeline } from '../../src/server/operation/pipeline.ts';
+import { noTracer } from '../../src/tracing/tracer.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { sendRequest } from '../support/http.ts';
 import { createLipsync } from '../support/lipsyncs.ts';
@@ -110,10 +112,14 @@ describe('keeps out', () => {
       createContext: () => Promise.reject(new Error('secret')),
       sessions: { signIn: () => Promise.reject(new Error('secret')), isExpired: () => false },
       meter: noMeter,
+      tracer: noTracer,
       streams: { plugin: {} },
       callbacks: { plugin: {} },
     });
-    const server = createServer((request, response) => void pipeline.handle(request, response));
+    const server = createServer(
+      { ServerResponse: HttpResponse },
+      (request, response) => void pipeline.handle(request, response),
+    );
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;

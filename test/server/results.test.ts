@@ -42,13 +42,54 @@ const open = (url: string | null, init: RequestInit = {}) =>
   fetch(url ?? 'about:blank', { redirect: 'manual', ...init });
 
 describe('works', () => {
-  it.each(['GET', 'HEAD'])('%s redirects whoever has the link to the file', async (method) => {
+  it.each(['GET', 'HEAD'])(
+    '%s redirects a client that has the link to the file',
+    async (method) => {
+      const { url, permanentUrl } = await make(app);
+      expect(permanentUrl).toMatch(new RegExp(`^${app.url}/results/[\\w.-]+$`));
+      const answer = await open(permanentUrl, { method });
+      expect([answer.status, answer.headers.get('location')]).toEqual([302, url]);
+      expect(answer.headers.get('cache-control')).toBe('no-store');
+      expect((await fetch(permanentUrl ?? '')).headers.get('content-type')).toMatch(/^video\//);
+    },
+  );
+
+  it('reads the address again when it is older than READ_FRESH_MS', async () => {
+    const { id, url, permanentUrl } = await make(app);
+    const upstreamId = await app.services.videos.ids.toUpstream(keyOf('Video', id) ?? '');
+    const { baseUrl, token } = app.sandbox;
+    await open(permanentUrl);
+    const read = await fetch(`${baseUrl}/videos/${upstreamId}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const item = (await read.json()) as { url: string };
+    expect(item.url).toBe(url);
+    const moved = 'https://elsewhere.example/moved.mp4';
+    const answer = { path: '/videos/*', action: 'answer', status: 200, times: 100 };
+    await app.turn({ failPath: { ...answer, method: 'GET', body: { ...item, url: moved } } });
+    try {
+      expect((await open(permanentUrl)).headers.get('location')).toBe(url);
+      app.clock.aheadMs += 5_001;
+      expect((await open(permanentUrl)).headers.get('location')).toBe(moved);
+    } finally {
+      await app.turn({ failPath: null });
+    }
+    const countReads = async () =>
+      (await app.requests()).filter((request) => request.path.startsWith('/videos')).length;
+    const before = await countReads();
+    expect((await open(permanentUrl)).headers.get('location')).toBe(moved);
+    expect(await countReads()).toBe(before);
+  });
+
+  it('redirects to the address that is stored while the video service fails', async () => {
     const { url, permanentUrl } = await make(app);
-    expect(permanentUrl).toMatch(new RegExp(`^${app.url}/results/[\\w.-]+$`));
-    const answer = await open(permanentUrl, { method });
-    expect([answer.status, answer.headers.get('location')]).toEqual([302, url]);
-    expect(answer.headers.get('cache-control')).toBe('no-store');
-    expect((await fetch(permanentUrl ?? '')).headers.get('content-type')).toMatch(/^video\//);
+    app.clock.aheadMs += 5_001;
+    await app.turn({ burst5xx: 1_000 });
+    try {
+      expect((await open(permanentUrl)).headers.get('location')).toBe(url);
+    } finally {
+      await app.turn({ burst5xx: null });
+    }
   });
 
   it('from a link or a page of another site', async () => {
@@ -85,7 +126,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('a video that was deleted, with 410 and words', async () => {
+  it('a video that was deleted, with 410 and a message', async () => {
     const { id, permanentUrl } = await make(app);
     const { deleteVideo } = await app.askForData<{ deleteVideo: { __typename: string } }>(
       'mutation ($id: ID!) { deleteVideo(input: { id: $id }) { __typename } }',

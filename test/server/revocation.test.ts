@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -10,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { createLipsync, readVideoIds, withHeaders } from '../support/lipsyncs.ts';
 import { connectionKinds, type OpenStream, openStream } from '../support/open-stream.ts';
+import { type IdentityProvider, openIdentityProvider } from './identity-provider.ts';
 
 const scopes = 'lipsync:read lipsync:write videos:read';
 const hash = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -26,12 +24,6 @@ const jwks = async (...names: ('kept' | 'withdrawn')[]) =>
     names.map(async (kid) => ({ kid, ...(await exportJWK({ kept, withdrawn }[kid].publicKey)) })),
   );
 
-let answer: { status: number; keys: unknown } = { status: 200, keys: [] };
-const identityProvider = createServer((_, response) => {
-  response.writeHead(answer.status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ keys: answer.keys }));
-});
-
 async function sign(kid: 'kept' | 'withdrawn', sub: string): Promise<string> {
   return new SignJWT({ scope: scopes, sub, iss: issuer, aud: audience })
     .setProtectedHeader({ alg: 'ES256', kid })
@@ -40,21 +32,20 @@ async function sign(kid: 'kept' | 'withdrawn', sub: string): Promise<string> {
 }
 
 let it: TestApp;
+let provider: IdentityProvider;
 let folder: string;
 let video: string;
 const writeKeys = (...lines: string[]) => writeFile(join(folder, 'keys.txt'), lines.join(''));
 const as = (token: string) => ({ authorization: `Bearer ${token}` });
 
 beforeAll(async () => {
-  identityProvider.listen(0, '127.0.0.1');
-  await once(identityProvider, 'listening');
-  answer = { status: 200, keys: await jwks('kept', 'withdrawn') };
+  provider = await openIdentityProvider();
+  provider.answer.keys = await jwks('kept', 'withdrawn');
   folder = await mkdtemp(join(tmpdir(), 'lipsync-keys-'));
   await writeKeys('# The front end\n', keyLine('web'), keyLine('spare'));
-  const { port } = identityProvider.address() as AddressInfo;
   it = await startTestApp({
     env: {
-      AUTH_JWKS_URL: `http://127.0.0.1:${port}/keys`,
+      AUTH_JWKS_URL: provider.url,
       AUTH_ISSUER: issuer,
       AUTH_AUDIENCE: audience,
       API_KEYS: `env:${hash('env')}:${scopes}`,
@@ -69,8 +60,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await it?.stop();
-  identityProvider.closeAllConnections();
-  identityProvider.close();
+  provider?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -124,7 +114,7 @@ describe('works', () => {
   test('during an outage of the issuer streams stay open, and its tokens still sign in', async () => {
     const token = await sign('kept', 'ada');
     const { id, streams } = await openAll(token);
-    answer = { ...answer, status: 503 };
+    provider.answer.status = 503;
     const before = logged(/last keys stay/).length;
     await passUntil(() => logged(/last keys stay/).length > before);
     clock.aheadMs += 3_600_000;
@@ -135,7 +125,7 @@ describe('works', () => {
     for (const stream of streams.filter((_, at) => connectionKinds[at] !== 'an idle WebSocket')) {
       await stream.completes();
     }
-    answer = { ...answer, status: 200 };
+    provider.answer.status = 200;
     for (const stream of streams) stream.disconnect();
   });
 });
@@ -207,7 +197,7 @@ describe('keeps out', () => {
     const [bad, good] = await Promise.all([sign('withdrawn', 'mallory'), sign('kept', 'ada')]);
     const revoked = await openAll(bad);
     const others = await openAll(good);
-    answer = { status: 200, keys: await jwks('kept') };
+    provider.answer.keys = await jwks('kept');
     const seconds = await passUntil(() => revoked.streams.every((stream) => !stream.isOpen()));
     expect(seconds).toBeLessThan(30);
     expect(await Promise.all(revoked.streams.map(({ ended }) => ended))).toEqual(

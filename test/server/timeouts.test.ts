@@ -7,7 +7,7 @@ import { createUpload } from '../support/uploads.ts';
 import { wavHeader } from '../support/wav.ts';
 
 const secret = 'sixteen bytes or more';
-const nothing = '00000000-0000-4000-8000-000000000000';
+const unknownId = '00000000-0000-4000-8000-000000000000';
 
 let it: TestApp;
 beforeAll(async () => {
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => it?.stop());
 
-async function open(url = it.url): Promise<Socket> {
+async function openSocket(url = it.url): Promise<Socket> {
   const { port, hostname } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => undefined);
@@ -43,7 +43,7 @@ const json = 'content-type: application/json';
 const partOfJson = '{"query":';
 
 const callbackPath = () =>
-  `/callbacks/${signToken([secret], { purpose: 'callback', id: nothing })}`;
+  `/callbacks/${signToken([secret], { purpose: 'callback', id: unknownId })}`;
 
 describe('keeps out', () => {
   test.each<[string, () => string]>([
@@ -77,9 +77,9 @@ describe('keeps out', () => {
     ],
     ['a body to a probe', () => `${head('GET /livez', 'content-length: 99999')}{`],
   ])('a client that sends %s without end: its connection is closed', async (_, text) => {
-    const socket = await open();
+    const socket = await openSocket();
     socket.write(text());
-    // One byte now and then: an idle timeout would start again with each.
+    // One byte now and then: each would restart an idle timeout.
     const trickle = setInterval(() => socket.write('1'), 50);
     const received = await readAll(socket);
     clearInterval(trickle);
@@ -108,7 +108,7 @@ describe('keeps out', () => {
   ])('errors from the log when a client disconnects while sending %s', async (_, path, type) => {
     const requests = () => it.logs.filter(({ msg }) => msg === 'request').length;
     const before = requests();
-    const socket = await open();
+    const socket = await openSocket();
     socket.write(`${head(`POST ${path}`, `${type}\r\ncontent-length: 9999`)}--x\r\n`);
     // The request is accepted, and has not timed out yet.
     await fetch(`${it.url}/livez`);
@@ -120,35 +120,30 @@ describe('keeps out', () => {
     ['an operation', 'POST /graphql', json],
     ['a form', 'POST /graphql', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1'],
     ['a body to an unknown path', 'POST /nowhere', json],
-  ])(
-    'a client that stops sending %s, long before its whole time is over',
-    async (_, first, type) => {
-      await using patient = await startTestApp({
-        clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 200 },
-      });
-      const socket = await open(patient.url);
-      socket.write(`${head(first, `${type}\r\ncontent-length: 9999`)}--x\r\n`);
-      expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 (408|404) /);
-    },
-  );
+  ])('a client that stops sending %s, long before its time limit', async (_, first, type) => {
+    await using patient = await startTestApp({
+      clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 200 },
+    });
+    const socket = await openSocket(patient.url);
+    socket.write(`${head(first, `${type}\r\ncontent-length: 9999`)}--x\r\n`);
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 (408|404) /);
+  });
 
-  // One byte every nine seconds once held a place for five minutes, and the next request held it again.
+  // A client with one byte every nine seconds once held a slot for five minutes, and held it again with its next
+  // request.
   test.each([
     ['an operation', json],
     ['a form', 'content-type: multipart/form-data; boundary=x\r\nx-csrf: 1'],
-  ])(
-    'a client that sends %s by single bytes, long before its whole time is over',
-    async (_, type) => {
-      await using slow = await startTestApp({
-        clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 500 },
-      });
-      const socket = await open(slow.url);
-      socket.write(head('POST /graphql', `${type}\r\ncontent-length: 9999`));
-      const drip = setInterval(() => socket.write('-'), 50);
-      expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 408 /);
-      clearInterval(drip);
-    },
-  );
+  ])('a client that sends %s by single bytes, long before its time limit', async (_, type) => {
+    await using slow = await startTestApp({
+      clientTimeouts: { headersMs: 60_000, bodyMs: 60_000, filesMs: 60_000, idleMs: 500 },
+    });
+    const socket = await openSocket(slow.url);
+    socket.write(head('POST /graphql', `${type}\r\ncontent-length: 9999`));
+    const drip = setInterval(() => socket.write('-'), 50);
+    expect(await readAll(socket)).toMatch(/^HTTP\/1\.1 408 /);
+    clearInterval(drip);
+  });
 
   test('a client that does not read its response: it is disconnected', async () => {
     await using impatient = await startTestApp({
@@ -160,7 +155,7 @@ describe('keeps out', () => {
         unreadMs: 500,
       },
     });
-    const socket = await open(impatient.url);
+    const socket = await openSocket(impatient.url);
     // Nine megabytes, which is more than the buffers of both systems hold.
     socket.pause().write(head('GET /graphql', 'accept: text/html'));
     const isLogged = () => impatient.logs.some(({ path }) => path === '/graphql');
@@ -181,7 +176,7 @@ describe('works', () => {
     const body = JSON.stringify({ query: '{ viewer { name } }', operationName: null }).padEnd(
       20_000,
     );
-    const socket = await open(slow.url);
+    const socket = await openSocket(slow.url);
     socket.write(head('POST /graphql', `${json}\r\nconnection: close\r\ncontent-length: 20000`));
     let at = 0;
     const writer = setInterval(() => {
@@ -195,11 +190,11 @@ describe('works', () => {
   test('an upload has no time limit while it makes progress', async () => {
     const { pathname } = new URL((await createUpload(it)).url);
     const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
-    const socket = await open();
+    const socket = await openSocket();
     socket.write(head(`PUT ${pathname}`, `connection: close\r\ncontent-length: ${sound.length}`));
     socket.write(sound.subarray(0, 8_000));
     // Wait until an operation that is as slow has timed out.
-    const other = await open();
+    const other = await openSocket();
     other.write(`${head('POST /graphql', `${json}\r\ncontent-length: 9999`)}${partOfJson}`);
     expect(await readAll(other)).toContain(' 408 ');
     socket.write(sound.subarray(8_000));

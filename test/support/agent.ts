@@ -1,5 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { expect } from 'vitest';
 
 /** What a tool returned: the same for each success and for each failure. */
 export type ToolAnswer = {
@@ -15,7 +15,7 @@ export type CallOptions = { onprogress?: (progress: Progress) => void; signal?: 
 /** An agent: the SDK's own client of `/mcp`. */
 export type Agent = Awaited<ReturnType<typeof connectAgent>>;
 
-/** The revisions of the protocol: with requests that stand alone, and with the handshake of the older ones. */
+/** The revisions of the protocol: with independent requests, and with the handshake of the older ones. */
 export const revisions = { current: '2026-07-28', older: 'legacy' } as const;
 
 /** @param at.url of the server, without a path. */
@@ -35,7 +35,12 @@ export async function connectAgent(at: {
     async call(name: string, input: object = {}, options: CallOptions = {}): Promise<ToolAnswer> {
       const result = await client.callTool({ name, arguments: { ...input } }, options);
       const { structuredContent, isError = false, content: [text] = [] } = result;
-      expect(text).toEqual({ type: 'text', text: JSON.stringify(structuredContent) });
+      // `npm run soak` runs without vitest.
+      if (!isDeepStrictEqual(text, { type: 'text', text: JSON.stringify(structuredContent) })) {
+        throw new Error(
+          `The text of ${name} is not its structured content: ${JSON.stringify(text)}`,
+        );
+      }
       return { isError, content: structuredContent as Record<string, unknown> };
     },
     [Symbol.asyncDispose]: () => client.close(),

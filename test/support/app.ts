@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { type App, type AppOptions, startApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
-import { createLog } from '../../src/log.ts';
+import { createLog, type Log } from '../../src/log.ts';
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/sandbox.ts';
-import { type TestStorage, testStorage } from './database.ts';
+import { postgresUrl, type TestStorage, testDatabase, testStorage } from './database.ts';
 import { createGraphQLClient, type GraphQLClient } from './graphql-client.ts';
 
 export type TestAppOptions = {
@@ -34,6 +34,7 @@ export type TestAppOptions = {
   hasUnlimitedLog?: boolean;
   importWaits?: AppOptions['importWaits'];
   socketLimits?: AppOptions['socketLimits'];
+  tracer?: AppOptions['tracer'];
   maxOperations?: number;
 };
 
@@ -48,7 +49,7 @@ export type TestApp = GraphQLClient & {
   sandbox: Sandbox;
   /** Sets switches of the sandbox (`src/sandbox/faults/switches.ts`); null turns one off. */
   turn(switches: Record<string, unknown>): Promise<unknown>;
-  /** What the sandbox keeps of it: `requests`, `jobs` (`src/sandbox/http/control.ts`). */
+  /** What the sandbox records: `requests`, `jobs` (`src/sandbox/http/control.ts`). */
   readSandbox<T>(path: 'requests' | 'jobs' | 'switches'): Promise<T>;
   /** Ends every running job of the sandbox now. */
   finishJobs(status?: 'COMPLETED' | 'FAILED' | 'MODERATED'): Promise<void>;
@@ -71,12 +72,17 @@ const fast = { queuedMs: 50, generatingMs: 200 };
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const logs: LogLine[] = [];
   const write = (line: string) => void logs.push(JSON.parse(line) as LogLine);
+  const log = createLog(
+    'trace',
+    { write },
+    options.hasUnlimitedLog ? { timer: queueMicrotask } : {},
+  );
   const closers: (() => Promise<unknown>)[] = [];
   const closeAll = async () => {
     for (const close of closers.splice(0).reverse()) await close();
   };
   try {
-    const storage = await openStorage(options, closers);
+    const storage = await openStorage(options, log, closers);
     const sandbox = options.upstream === undefined ? await openSandbox(options, closers) : null;
     const config = readConfig({
       PORT: '0',
@@ -87,12 +93,11 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     });
     const app = await startApp({
       config,
-      log: createLog('trace', { write }, options.hasUnlimitedLog ? { timer: queueMicrotask } : {}),
+      log,
       openUpstream: async () => options.upstream ?? needed(sandbox),
-      ...(options.wrapDatabase === undefined
-        ? {}
-        : { database: connectDatabase(storage).then(options.wrapDatabase) }),
+      ...(storage.database === undefined ? {} : { database: storage.database }),
       ...(options.now === undefined ? {} : { now: options.now }),
+      ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
       heartbeatMs: options.heartbeatMs,
       intervals: options.intervals,
       importWaits: options.importWaits,
@@ -124,11 +129,28 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
 
 type Closers = (() => Promise<unknown>)[];
 
-async function openStorage({ storage }: TestAppOptions, closers: Closers): Promise<TestStorage> {
-  if (storage !== undefined) return storage;
-  const own = await testStorage();
-  closers.push(own.remove);
-  return own;
+/** Each connection to a new database costs 25 ms of CPU time. */
+const poolSize = 4;
+
+type AppStorage = Pick<TestStorage, 'url' | 'dataDir'> & {
+  /** Undefined: the app opens its database by itself. */
+  database?: Promise<Database>;
+};
+
+async function openStorage(
+  { storage, wrapDatabase }: TestAppOptions,
+  log: Log,
+  closers: Closers,
+): Promise<AppStorage> {
+  if (storage === undefined && postgresUrl === undefined) {
+    const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-data-'));
+    closers.push(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+    return { url: undefined, dataDir, database: testDatabase().then(wrapDatabase) };
+  }
+  const own = storage ?? (await testStorage());
+  if (storage === undefined) closers.push(own.remove);
+  if (own.url === undefined && wrapDatabase === undefined) return own;
+  return { ...own, database: connectDatabase({ ...own, log, poolSize }).then(wrapDatabase) };
 }
 
 async function openSandbox({ sandbox }: TestAppOptions, closers: Closers): Promise<Sandbox> {

@@ -29,6 +29,7 @@ export async function askSchema<Answer>(
     },
     services: services as Services,
     requestId: 'test',
+    trace: null,
     signal: new AbortController().signal,
     log,
     lastEventId: null,

@@ -15,6 +15,7 @@ import { join, relative } from 'node:path';
 import { inject } from 'vitest';
 import { connectDatabase, type Database } from '../../src/database/connect.ts';
 import { createLog, type Log } from '../../src/log.ts';
+import { takeEmbedded } from './embedded-pool.ts';
 import { createDatabase, dropDatabase } from './postgres.ts';
 import { makeTables } from './tables.ts';
 
@@ -99,11 +100,16 @@ async function copyPrepared(target: string): Promise<void> {
  * A fresh database that can be opened again and again, until `remove`.
  *
  * @param options.migrated false leaves it empty; otherwise it holds our tables without a row
+ * @param options.isEmbedded true is PGlite in any run
  */
-export async function testStorage({ migrated = true } = {}): Promise<TestStorage> {
+export async function testStorage({
+  migrated = true,
+  isEmbedded = false,
+} = {}): Promise<TestStorage> {
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-data-'));
-  const url =
-    postgresUrl && (await createDatabase(postgresUrl, migrated ? preparedUrl : undefined));
+  const url = isEmbedded
+    ? undefined
+    : postgresUrl && (await createDatabase(postgresUrl, migrated ? preparedUrl : undefined));
   if (!url && migrated) await copyPrepared(dataDir);
   return {
     url,
@@ -122,6 +128,7 @@ export async function testStorage({ migrated = true } = {}): Promise<TestStorage
  * @param options.migrated false leaves it empty
  */
 export async function testDatabase({ migrated = true } = {}): Promise<Database> {
+  if (migrated && !postgresUrl) return takeEmbedded(testStorage);
   const storage = await testStorage({ migrated });
   const db = await connectDatabase(storage);
   const close = db.close.bind(db);

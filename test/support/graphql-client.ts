@@ -18,6 +18,8 @@ export type WatchOptions = {
   headers?: Record<string, string>;
   /** The payload of `connection_init` instead: browsers cannot set headers on an upgrade. */
   payload?: Record<string, unknown>;
+  /** Of the operation, over a WebSocket. */
+  extensions?: Record<string, unknown>;
 };
 
 /** One frame of an event stream. */
@@ -76,7 +78,7 @@ async function ask<Data>(
 async function* watchWs<Data>(
   endpoint: string,
   operation: Operation,
-  { headers = {}, payload = toPayload(headers) }: WatchOptions,
+  { headers = {}, payload = toPayload(headers), extensions }: WatchOptions,
 ): AsyncGenerator<Result<Data>, void> {
   class Socket extends WebSocket {
     constructor(address: string, protocols: string) {
@@ -90,7 +92,8 @@ async function* watchWs<Data>(
     ...(payload === undefined ? {} : { connectionParams: payload }),
   });
   try {
-    for await (const result of client.iterate(operation)) yield result as Result<Data>;
+    const sent = { ...operation, ...(extensions === undefined ? {} : { extensions }) };
+    for await (const result of client.iterate(sent)) yield result as Result<Data>;
   } finally {
     await client.dispose();
   }

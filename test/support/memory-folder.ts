@@ -1,12 +1,5 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs';
+import { accessSync, constants, mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const memory = '/dev/shm';
@@ -29,25 +22,36 @@ function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** A run that was killed leaves its folder, which would hold memory until the next reboot. */
-function removeOrphans(): void {
-  for (const name of readdirSync(memory).filter((each) => each.startsWith(prefix))) {
-    if (!existsSync(`/proc/${name.slice(prefix.length)}`)) remove(join(memory, name));
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** A run that was killed leaves its folder, which in memory would stay until the next reboot. */
+function removeOrphans(parent: string): void {
+  for (const name of readdirSync(parent).filter((each) => each.startsWith(prefix))) {
+    if (!isRunning(Number(name.slice(prefix.length)))) remove(join(parent, name));
   }
 }
 
 /**
- * For `globalSetup`: puts temporary folders in memory where the machine has enough. Copying a database of hundreds of
- * files there takes a tenth of the time that a disk takes. Test workers inherit the variable.
+ * For `globalSetup`: all temporary folders of a run are in one, which is removed at its end with the databases that later
+ * tests would have used. It is in memory where the machine has enough and TMPDIR is not set: copying a database of hundreds
+ * of files there takes a tenth of the time that a disk takes. Test workers inherit the variable.
  */
-export function setup(): (() => void) | undefined {
-  if (process.env.TMPDIR !== undefined || !isUsable()) return undefined;
-  removeOrphans();
-  const folder = join(memory, `${prefix}${process.pid}`);
+export function setup(): () => void {
+  const given = process.env.TMPDIR;
+  const parent = given === undefined && isUsable() ? memory : tmpdir();
+  removeOrphans(parent);
+  const folder = join(parent, `${prefix}${process.pid}`);
   mkdirSync(folder);
   process.env.TMPDIR = folder;
   return () => {
-    delete process.env.TMPDIR;
+    if (given === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = given;
     remove(folder);
   };
 }

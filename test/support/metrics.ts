@@ -1,3 +1,4 @@
+import { createRecorder } from '../../src/metrics/recorder.ts';
 import { openRegistry } from '../../src/server/http/metric-registry.ts';
 
 /** A line of `/metrics`. */
@@ -34,12 +35,13 @@ export function sumOf(
 
 /** Every metric of the registry. */
 export async function readDefinitions() {
-  const { registry } = openRegistry({
+  const sources = {
     readWork: () => Promise.reject(new Error('No value is read.')),
     countStreams: () => ({ sse: 0, multipart: 0, websocket: 0, callback: 0, mcp: 0 }),
     countUnreadBytes: () => 0,
     countConnections: () => null,
-  });
+  };
+  const { registry } = openRegistry(sources, createRecorder());
   const metrics = registry.getMetricsAsArray() as unknown as {
     name: string;
     type: string;

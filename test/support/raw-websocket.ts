@@ -16,6 +16,7 @@ export class RawWebSocket {
   readonly messages: Message[] = [];
   readonly closed: Promise<Closing>;
   readonly #waiting = new Set<() => void>();
+  #closing: Closing | null = null;
 
   private constructor(socket: WebSocket) {
     this.socket = socket;
@@ -26,8 +27,9 @@ export class RawWebSocket {
     // A broken connection also emits `close`, which `closed` reports.
     socket.on('error', () => undefined);
     this.closed = once(socket, 'close').then(([code, reason]) => {
+      this.#closing = { code: code as number, reason: String(reason) };
       for (const check of this.#waiting) check();
-      return { code: code as number, reason: String(reason) };
+      return this.#closing;
     });
   }
 
@@ -72,10 +74,10 @@ export class RawWebSocket {
     return new Promise((resolve, reject) => {
       const check = () => {
         const found = this.messages.find(fits);
-        if (found === undefined && this.socket.readyState !== WebSocket.CLOSED) return;
+        if (found === undefined && this.#closing === null) return;
         this.#waiting.delete(check);
-        if (found === undefined) reject(new Error('The connection ended without that message.'));
-        else resolve(found);
+        if (found !== undefined) resolve(found);
+        else reject(new Error(`Closed without that message: ${JSON.stringify(this.#closing)}`));
       };
       this.#waiting.add(check);
       check();

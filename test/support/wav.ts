@@ -19,13 +19,15 @@ export function wavHeader(
   return header;
 }
 
-/** What a WAV says and holds, read strictly: the sizes in the header must be those of the file. */
+/** The header and content of a WAV, read strictly: the sizes in the header must be those of the file. */
 export type ReadWav = {
   sampleRate: number;
   channels: number;
   seconds: number;
   /** Of the loudest tone, from the zero crossings of the first channel; 0 for silence. */
   hertz: number;
+  /** The loudest sample of the first channel, from 0 to 1. */
+  peak: number;
 };
 
 /** Reads a WAV of 16 bits without the decoders of the program. */
@@ -42,7 +44,9 @@ export function readWav(bytes: Uint8Array): ReadWav {
   const frames = dataBytes / (2 * channels);
   const sample = (at: number) => file.readInt16LE(44 + at * 2 * channels);
   let crossings = 0;
+  let peak = 0;
   for (let at = 1; at < frames; at += 1) {
+    peak = Math.max(peak, Math.abs(sample(at)) / 32_768);
     if (sample(at - 1) < 0 && sample(at) >= 0) crossings += 1;
   }
   return {
@@ -50,5 +54,6 @@ export function readWav(bytes: Uint8Array): ReadWav {
     channels,
     seconds: frames / sampleRate,
     hertz: (crossings * sampleRate) / frames,
+    peak,
   };
 }

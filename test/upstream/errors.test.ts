@@ -108,11 +108,11 @@ describe("the upstream's message in an InvalidInputError", () => {
     ['blanks', '  '],
     ['an object', { message: 'x' }],
     ['a number', 7],
-  ])('is replaced if it holds %s', (_name, error) => {
+  ])('is replaced if it contains %s', (_name, error) => {
     expect(issuesOf(error)).toEqual([{ path: ['input'], message: fixed, code: 'REJECTED' }]);
   });
 
-  test('never holds a planted secret', () => {
+  test('never contains a planted secret', () => {
     const planted = fc.constantFrom(...Object.values(secrets));
     fc.assert(
       fc.property(fc.string(), planted, fc.string(), (before, secret, after) => {

@@ -6,16 +6,16 @@ import { ReadSources } from '../../src/upstream/read-sources.ts';
 type Answer = { text: string };
 
 /** Reads with a limit of a second, an upstream that answers when the test says so, and a clock that only `pass` moves. */
-function open({ freshMs = 1_000, maxKept = 3 } = {}) {
+function open({ freshMs = 1_000, maxCached = 3 } = {}) {
   let nowMs = 1_000_000;
   let changes = 0;
   const refreshErrors: unknown[] = [];
   const calls: PromiseWithResolvers<Answer>[] = [];
   const reads = new FreshReads<Answer>({
     freshMs,
-    maxKept,
+    maxCached,
     now: () => new Date(nowMs),
-    isKept: ({ text }) => text !== 'not kept',
+    isCacheable: ({ text }) => text !== 'not kept',
     onChange: () => {
       changes += 1;
     },
@@ -126,7 +126,7 @@ describe('an answer', () => {
   });
 
   test('that was used least recently is dropped beyond the bound', async () => {
-    const it = open({ maxKept: 2 });
+    const it = open({ maxCached: 2 });
     await it.readAnswered('a', 'a');
     await it.readAnswered('b', 'b');
     await it.read('a');
@@ -256,15 +256,15 @@ describe('the sources of a result', () => {
       await read.catch(() => undefined);
     });
     expect(failed.isCurrent()).toBe(false);
-    const unkept = new ReadSources();
-    await unkept.collect(async () => [await it.read('good'), await it.readAnswered('not kept')]);
-    expect(unkept.isCurrent()).toBe(false);
+    const uncached = new ReadSources();
+    await uncached.collect(async () => [await it.read('good'), await it.readAnswered('not kept')]);
+    expect(uncached.isCurrent()).toBe(false);
   });
 });
 
 test('a derived result is made once for each content of what it was made from', async () => {
   const it = open();
-  const derived = new DerivedReads<string>({ maxKept: 2 });
+  const derived = new DerivedReads<string>({ maxCached: 2 });
   let made = 0;
   const read = () =>
     derived.read('page', async () => {

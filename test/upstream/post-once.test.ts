@@ -2,10 +2,10 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { findFreePort } from '../support/free-port.ts';
 import { selfSigned } from './self-signed.ts';
 import {
   connect,
-  freePort,
   listen,
   secrets,
   serveAnswer,
@@ -20,7 +20,7 @@ function postTo(baseUrl: string, timeoutMs = 5_000) {
   return connect(baseUrl, { timeoutMs }).upstream.postOnce('/videos/lipsync', body);
 }
 
-describe('the outcome of a POST is answered for', () => {
+describe("the outcome of a POST is 'answered' for", () => {
   test.each([
     [200, { video_id: 'v' }, null],
     [201, { any: 1 }, null],
@@ -130,9 +130,9 @@ describe('the outcome of a POST is answered for', () => {
   });
 });
 
-describe('the outcome of a POST is not-sent for', () => {
+describe("the outcome of a POST is 'not-sent' for", () => {
   test('a port without a listener', async () => {
-    expect(await postTo(`http://127.0.0.1:${await freePort()}`)).toMatchObject({
+    expect(await postTo(`http://127.0.0.1:${await findFreePort()}`)).toMatchObject({
       kind: 'not-sent',
       failure: { reason: 'CONNECTION_FAILED', retryable: true },
     });

@@ -1,9 +1,9 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { findFreePort } from '../support/free-port.ts';
 import {
   connect,
-  freePort,
   secrets,
   serveAnswer,
   serveBytes,
@@ -144,7 +144,7 @@ describe('a read', () => {
   });
 
   test('fails with CONNECTION_FAILED at a port without a listener', async () => {
-    const baseUrl = `http://127.0.0.1:${await freePort()}`;
+    const baseUrl = `http://127.0.0.1:${await findFreePort()}`;
     expect(await failureFrom(baseUrl)).toMatchObject({ reason: 'CONNECTION_FAILED' });
   });
 

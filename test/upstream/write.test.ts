@@ -1,15 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidInputError, NotFoundError } from '../../src/errors.ts';
 import { queryText, rawSegment } from '../../src/upstream/path.ts';
-import {
-  connect,
-  freePort,
-  secrets,
-  serveAnswer,
-  serveBytes,
-  serveTcp,
-  thrownBy,
-} from './servers.ts';
+import { findFreePort } from '../support/free-port.ts';
+import { connect, secrets, serveAnswer, serveBytes, serveTcp, thrownBy } from './servers.ts';
 
 const deletion = { method: 'DELETE', path: '/things/1' } as const;
 
@@ -42,7 +35,7 @@ describe('a write', () => {
   });
 
   test('is retryable only if it was not sent', async () => {
-    const unreachable = connect(`http://127.0.0.1:${await freePort()}`).upstream;
+    const unreachable = connect(`http://127.0.0.1:${await findFreePort()}`).upstream;
     expect(await thrownBy(unreachable.write(deletion))).toMatchObject({ retryable: true });
     const cutting = await serveTcp((socket) => socket.once('data', () => socket.destroy()));
     expect(await thrownBy(connect(cutting.baseUrl).upstream.write(deletion))).toMatchObject({
@@ -93,7 +86,7 @@ describe('the log', () => {
     expect(logged().length).toBeLessThan(300);
   });
 
-  test('has no text of a response to a request with JSON, which may hold a password', async () => {
+  test('has no text of a response to a request with JSON, which may contain a password', async () => {
     const served = await serveAnswer(400, { error: 'bad password hunter2' });
     const { upstream, logged } = connect(served.baseUrl);
     await thrownBy(upstream.write({ ...deletion, method: 'POST', json: { password: 'hunter2' } }));

@@ -5,14 +5,8 @@ import {
   postLipsync,
   stopTracking,
 } from '../../../src/domains/lipsyncs/endpoints.ts';
-import {
-  connect,
-  freePort,
-  secrets,
-  serveAnswer,
-  serveTcp,
-  thrownBy,
-} from '../../upstream/servers.ts';
+import { findFreePort } from '../../support/free-port.ts';
+import { connect, secrets, serveAnswer, serveTcp, thrownBy } from '../../upstream/servers.ts';
 
 const id = `user:7-pixverse:${secrets.email}-video:370538497751884`;
 const input = { videoId: id, prompt: 'Hello', replyUrl: 'https://us.example/c', replyRef: 'r-1' };
@@ -106,7 +100,7 @@ describe('the outcome of a POST is unknown', () => {
       kind: 'unknown',
     });
     expect(cutting.connections).toBe(1);
-    const unreachable = connect(`http://127.0.0.1:${await freePort()}`).upstream;
+    const unreachable = connect(`http://127.0.0.1:${await findFreePort()}`).upstream;
     expect(await postLipsync(unreachable, input)).toMatchObject({ kind: 'not-sent' });
   });
 });

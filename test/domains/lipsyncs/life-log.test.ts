@@ -31,8 +31,13 @@ const lifeOf = (id: string) =>
 const messagesOf = (id: string) => lifeOf(id).map(({ level, msg }) => `${level} ${msg}`);
 
 describe('the log has one line for each step of a lip-sync', () => {
-  test('from its creation, with the id of the request, to its end, with the name of the caller', async () => {
-    const id = idOf(await create(`Told. ${secretText}`, { 'x-request-id': 'request-of-ann' }));
+  test('from its creation to its end, with the name of the caller, the id of the request and the trace that it sent', async () => {
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    const headers = {
+      'x-request-id': 'request-of-ann',
+      traceparent: `00-${traceId}-00f067aa0ba902b7-01`,
+    };
+    const id = idOf(await create(`Told. ${secretText}`, headers));
     await app.waitForEnd(id, ann);
     expect(messagesOf(id)).toEqual([
       'info lip-sync created',
@@ -41,8 +46,10 @@ describe('the log has one line for each step of a lip-sync', () => {
       'info lip-sync completed',
     ]);
     const [created, ...later] = lifeOf(id);
-    expect(created).toMatchObject({ requestId: 'request-of-ann', status: 'SUBMITTING' });
-    for (const line of [created, ...later]) expect(line).toMatchObject({ caller: 'key:ann' });
+    expect(created).toMatchObject({ status: 'SUBMITTING' });
+    for (const line of [created, ...later]) {
+      expect(line).toMatchObject({ caller: 'key:ann', requestId: 'request-of-ann', traceId });
+    }
     for (const line of later) expect(line.accountId).toMatch(/^[\w-]{12}$/);
     expect(lifeOf(id).at(-1)).toMatchObject({ status: 'COMPLETED', source: 'CALLBACK' });
   });
@@ -68,6 +75,8 @@ describe('the log has one line for each step of a lip-sync', () => {
     expect(refused).toMatchObject([
       { level: 'info', code: 'INVALID_INPUT', requestId: 'refused-request', caller: 'key:ann' },
     ]);
+    // The caller sent none, and nothing is traced.
+    expect(refused[0]).not.toHaveProperty('traceId');
     const id = idOf(await create('[[moderated]]'));
     await app.waitForEnd(id, ann);
     expect(lifeOf(id).at(-1)).toMatchObject({ level: 'info', code: 'CONTENT_MODERATED' });

@@ -73,7 +73,7 @@ async function wait(text: string): Promise<string> {
 const open = () => app.db.query('update accounts set paused_by = null, probe_at = null');
 
 describe('requeueLipsync', () => {
-  it('puts a claim that was surely not sent back into the queue, and it is sent once', async () => {
+  it('puts a claim that was certainly not sent back into the queue, and it is sent once', async () => {
     const id = await wait('Claimed');
     await claim(id, null);
     expect(await repair('requeueLipsync', { id })).toMatchObject({ lipsync: { status: 'QUEUED' } });
@@ -152,7 +152,7 @@ describe('endLipsync', () => {
 });
 
 describe('attachLipsyncJob', () => {
-  it('names the job of an unknown outcome, which then goes on to its end', async () => {
+  it('names the job of an unknown outcome, which then continues to its end', async () => {
     await app.turn({ callbacks: 'none', replyRefInScheduler: false, generatingMs: 10 });
     const id = await say('[[cut]] Lost');
     expect(await app.read(id)).toMatchObject({ status: 'SUBMITTING' });
@@ -233,7 +233,7 @@ describe('eraseOwner', () => {
     }
   });
 
-  it('goes on after a crash where it was, with an exact report', async () => {
+  it('continues after a crash where it stopped, with an exact report', async () => {
     const ann = signInAs('ann');
     await say('[[never]] Before the crash', ann);
     const { services } = app;

@@ -56,7 +56,7 @@ const readRequest = async (id: string, headers = ann) =>
   ).lipsync;
 
 describe('works', () => {
-  it('shows everything that a lip-sync was asked for, as it was asked', async () => {
+  it('shows every option of the create request', async () => {
     const speech = await uploadAs(ann);
     const source = await uploadFile(
       withHeaders(app, ann),
@@ -87,7 +87,7 @@ describe('works', () => {
     });
   });
 
-  it('shows what was not given as null, or as its documented default', async () => {
+  it('shows an omitted option as null, or as its documented default', async () => {
     const id = idOf(await app.create({ video: { videoId: video }, text: 'Plain.' }, ann));
     expect(await readRequest(id)).toEqual({
       keepOriginalSound: null,
@@ -103,7 +103,7 @@ describe('works', () => {
     });
   });
 
-  it('shows the uploads to a caller that may only create', async () => {
+  it('shows the uploads in the result of createLipsync', async () => {
     const speech = await uploadAs(ann);
     const { createLipsync } = await app.askForData<{ createLipsync: object }>(
       `mutation ($input: CreateLipsyncInput!) { createLipsync(input: $input) {

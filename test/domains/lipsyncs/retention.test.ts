@@ -55,7 +55,7 @@ describe('retention', () => {
     }
   });
 
-  it('erases an upload with a file after the same days, and keeps what was made with it', async () => {
+  it('erases an upload with a file after the same number of days, and keeps the lip-syncs made with it', async () => {
     app = await startLipsyncApp({ env: { RETENTION_DAYS: '1' } });
     const [video = ''] = await app.listVideoIds();
     const sound = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
@@ -110,6 +110,7 @@ function countDeleted(db: Database, deletedAtOnce: number[]): Database {
   const transaction: Database['transaction'] = (work) =>
     db.transaction((tx) =>
       work({
+        ...tx,
         async query(text, params) {
           const rows = await tx.query<never>(text, params);
           if (text.includes('delete from lipsyncs') && rows.length > 0) {

@@ -52,5 +52,7 @@ it('reads fifty lip-syncs with voices, sources and results without an upstream c
     { ids: made },
   );
   expect(nodes).toEqual(lipsyncs.nodes.toReversed());
-  expect(await app.requests()).toEqual([]);
+  // The queue reads the load of the accounts at an interval, whatever callers read.
+  const requests = (await app.requests()).filter(({ path }) => path !== '/scheduler/available');
+  expect(requests).toEqual([]);
 });

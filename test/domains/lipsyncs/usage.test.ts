@@ -181,6 +181,73 @@ describe('admins', () => {
     }
   });
 
+  it('read what each owner used on a day, in pages by their names', async () => {
+    await start();
+    await app.waitForEnd(idOf(await create('One.')), ann);
+    await app.db.query(
+      `insert into usage_days (owner, day, created) values ('key:bob', '2025-06-01', 2), ('key:ann', '2025-06-01', 1),
+       ('key:cid', '2025-06-01', 0), ('key:dan', '2025-06-02', 4)`,
+    );
+    type Used = { owner: string; usage: { created: number; completed: number } };
+    const usageBy = async (variables: object) =>
+      (
+        await app.askForData<{ usageByOwner: Used[] }>(
+          'query ($day: DateTime, $first: Int, $after: String) { usageByOwner(day: $day, first: $first, after: $after) { owner usage { created completed } } }',
+          { ...variables },
+          admin,
+        )
+      ).usageByOwner.map(({ owner, usage }) => [owner, usage.created, usage.completed]);
+    const day = '2025-06-01T23:30:00Z';
+    expect(await usageBy({ day })).toEqual([
+      ['key:ann', 1, 0],
+      ['key:bob', 2, 0],
+    ]);
+    expect(await usageBy({ day, first: 1 })).toEqual([['key:ann', 1, 0]]);
+    expect(await usageBy({ day, after: 'key:ann' })).toEqual([['key:bob', 2, 0]]);
+    expect(await usageBy({ day, after: 'a\u0000b' })).toEqual([]);
+    expect(await usageBy({})).toEqual([['key:ann', 1, 1]]);
+  });
+
+  it('read the queue by owner, those with the most waiting lip-syncs first', async () => {
+    await start();
+    const queue = async (first?: number) =>
+      (
+        await app.askForData<{ queue: object }>(
+          'query ($first: Int) { queue { waitingCount oldestWaitingAt unknownCount owners(first: $first) { owner waitingCount runningCount oldestWaitingAt } } }',
+          { first },
+          admin,
+        )
+      ).queue;
+    const empty = { waitingCount: 0, oldestWaitingAt: null, unknownCount: 0, owners: [] };
+    expect(await queue()).toEqual(empty);
+    const [running, ...waiting] = [
+      await create('[[never]]', { maxJobs: 1 }),
+      await create('Second.', { maxJobs: 1 }),
+      await create('Third.', { maxJobs: 1 }, bob),
+      await create('Fourth.', { maxJobs: 1 }, bob),
+    ];
+    expect(running?.lipsync?.status).toBe('SUBMITTED');
+    const [ofAnn, ofBob] = [
+      { owner: 'key:ann', waitingCount: 1, runningCount: 1, oldestWaitingAt: expect.any(String) },
+      { owner: 'key:bob', waitingCount: 2, runningCount: 0, oldestWaitingAt: expect.any(String) },
+    ];
+    expect(waiting.map(({ lipsync }) => lipsync?.status)).toEqual(['QUEUED', 'QUEUED', 'QUEUED']);
+    expect(await queue()).toEqual({
+      ...{ waitingCount: 3, unknownCount: 0, oldestWaitingAt: expect.any(String) },
+      owners: [ofBob, ofAnn],
+    });
+    expect(await queue(1)).toMatchObject({ waitingCount: 3, owners: [ofBob] });
+  });
+
+  it.each(['queue { owners(first: 0) { owner } }', 'usageByOwner(first: 101) { owner }'])(
+    'read at least 1 and at most 100 owners: %s',
+    async (field) => {
+      await start();
+      const { errors } = await app.ask(`{ ${field} }`, {}, admin);
+      expect(errors?.map(({ extensions }) => extensions?.code)).toEqual(['INVALID_INPUT']);
+    },
+  );
+
   it('list the lip-syncs of every owner, by owner, account, status and time', async () => {
     await start();
     const ofAnn = idOf(await create('One.'));
@@ -232,7 +299,7 @@ describe('admins', () => {
     expect(before.nodes.map(({ id }) => id)).toEqual(whole.slice(5, 15));
   });
 
-  it('alone can: for others the fields are null with an error, and the rest of the answer stands', async () => {
+  it('alone can: for others the fields are null with an error, and the rest of the answer is complete', async () => {
     await start();
     const id = idOf(await create('[[never]]'));
     const { data, errors } = await app.ask(

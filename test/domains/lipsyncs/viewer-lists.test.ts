@@ -16,7 +16,7 @@ const [ann, bob] = [signInAs('ann'), signInAs('bob')];
 const own = { lipsyncs: [] as string[], uploads: [] as string[] };
 
 beforeAll(async () => {
-  // The clock of the uploads stands: several have the same time.
+  // The clock of the uploads is stopped: several have the same time.
   const now = new Date();
   app = await startLipsyncApp({ now: () => now, env: { API_KEYS: apiKeys('ann', 'bob') } });
   await app.sendFinalCallbacksOnly();
@@ -83,7 +83,7 @@ async function readBackwards(list: 'lipsyncs' | 'uploads', last: number): Promis
 
 describe('works', () => {
   it.each(['lipsyncs', 'uploads'] as const)(
-    'viewer.%s lists all of the caller in pages of any size, forwards and backwards',
+    'viewer.%s lists all items of the caller in pages of any size, forwards and backwards',
     async (list) => {
       const expected = own[list].toSorted();
       for (const size of [1, 2, 5, 100]) {
@@ -132,7 +132,7 @@ describe('works', () => {
 
 describe('refuses', () => {
   it.each(['lipsyncs', 'uploads', 'videos'] as const)(
-    'viewer.%s with a cursor of nothing, and names the argument',
+    'viewer.%s with an invalid cursor, and names the argument',
     async (list) => {
       for (const argument of ['after', 'before']) {
         const { data, errors } = await app.ask(

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readWav } from '../../support/wav.ts';
+import { encodeAacCaf } from './caf-layout.ts';
 import { openUploadHarness, put, type UploadHarness } from './upload-harness.ts';
-import { chunk, encodeWav } from './wav-layouts.ts';
+import { chunk, encodeWav, mp3InWav } from './wav-layouts.ts';
 
 const speech = readFileSync(new URL('../../../src/demo-media/speech.mp3', import.meta.url));
-const video = readFileSync(new URL('../../../src/sandbox/media/source-1.mp4', import.meta.url));
 const sound = (name: string) => readFileSync(new URL(`./sounds/${name}`, import.meta.url));
 
 let harness: UploadHarness;
@@ -44,6 +44,8 @@ const tagged = (tagBytes: number, mp3: Uint8Array) => {
   return Buffer.concat([tag, mp3]);
 };
 
+const repeat = (bytes: Buffer, times: number) => Buffer.concat(Array(times).fill(bytes));
+
 /** Within the last frame, which encoders fill up. */
 const closeTo = (seconds: number) => expect.closeTo(seconds, 1);
 
@@ -65,6 +67,20 @@ describe('works', () => {
     ['µ-law in CAF', 'mulaw.caf', 'audio/x-caf', 1],
     ['ALAC in CAF', 'alac.caf', 'audio/x-caf', 1],
     ['ALAC in MP4', 'alac.m4a', 'audio/mp4', 1],
+    ['ALAC in CAF with a last packet that is not full', 'alac-partial.caf', 'audio/x-caf', 1],
+    ['Opus in CAF, an audio message of a phone', 'opus.caf', 'audio/x-caf', 1.02],
+    ['A-law in CAF', 'alaw.caf', 'audio/x-caf', 1],
+    ['floats in CAF', 'float.caf', 'audio/x-caf', 1],
+    ['AIFF of 24 bits', 'pcm24.aiff', 'audio/aiff', 1],
+    ['AIFF-C with the bytes of Intel', 'sowt.aifc', 'audio/aiff', 1],
+    ['AIFF-C of floats', 'float.aifc', 'audio/aiff', 1],
+    ['FLAC of 24 bits', 'flac24.flac', 'audio/flac', 1],
+    ['FLAC of unknown length', 'piped.flac', 'audio/flac', 1],
+    ['M4A with a cover', 'cover.m4a', 'audio/mp4', 1],
+    ['M4A with an edit list', 'edited.m4a', 'audio/mp4', 1.01],
+    ['M4A with two tracks, of which the first is used', 'two-tracks.m4a', 'audio/mp4', 1],
+    ['the sound of an MP4 video', 'video.mp4', 'audio/mp4', 1],
+    ['the sound of a WebM video', 'video.webm', 'audio/webm', 1],
   ])('decodes %s and sends it as WAV', async (...[, name, contentType, seconds]) => {
     const bytes = sound(name);
     const { answer, id, row } = await send(bytes, { contentType });
@@ -83,6 +99,48 @@ describe('works', () => {
       expect(received.hertz).toBeLessThan(455);
     }
     expect(received.channels).toBe(name === 'stereo.m4a' ? 2 : 1);
+    expect(received.peak).toBeGreaterThan(0.1);
+  });
+
+  it.each([
+    ['Opus', 'opus.ogg'],
+    ['Vorbis', 'vorbis.ogg'],
+  ])('decodes all streams of an OGG of several, with %s', async (_, name) => {
+    const bytes = Buffer.concat([sound(name), sound(name), sound(name)]);
+    expect((await send(bytes)).answer).toMatchObject({ status: 200, durationSeconds: 3 });
+    const { answer } = await send(bytes, { clip: { startSeconds: 1.5, durationSeconds: 1 } });
+    expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+    const late = await send(bytes, { clip: { startSeconds: 2.75 } });
+    expect(late.answer).toMatchObject({ status: 200, durationSeconds: closeTo(0.25) });
+  });
+
+  it.each([
+    ['an MP3 in a WAV', mp3InWav(sound('plain.mp3')), 'audio/wav', 1.045],
+    [
+      'an MP3 after other bytes',
+      Buffer.concat([Buffer.alloc(777, 'x'), sound('plain.mp3')]),
+      'audio/mpeg',
+      1.045,
+    ],
+    ['AAC as ADTS with a tag', tagged(500, sound('sound.aac')), 'audio/aac', 1.088],
+    ['AAC in CAF', encodeAacCaf(sound('sound.aac'), 16_000), 'audio/x-caf', 1.088],
+  ] as const)('decodes %s', async (...[, bytes, contentType, seconds]) => {
+    const { answer, id, row } = await send(bytes);
+    expect(answer).toMatchObject({ status: 200, durationSeconds: closeTo(seconds) });
+    expect(row).toMatchObject({ contentType, storedContentType: 'audio/wav' });
+    expect(readWav(await harness.received(id)).peak).toBeGreaterThan(0.1);
+  });
+
+  it.each([
+    'Audio/WebM; codecs=opus',
+    'video/webm',
+    'audio/x-m4a',
+    'audio/vnd.wave',
+    'application/octet-stream',
+  ])('takes %s as the type, and lets the content decide', async (contentType) => {
+    const { answer, row } = await send(sound('opus.ogg'), { contentType });
+    expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+    expect(row).toMatchObject({ contentType: 'audio/ogg' });
   });
 
   it.each([
@@ -160,7 +218,7 @@ describe('works', () => {
     expect(readWav(await harness.received(id)).seconds).toBeCloseTo(seconds, 3);
   });
 
-  it('takes a part from where it begins', async () => {
+  it('cuts the part at its position in the source', async () => {
     const quiet = encodeWav({ seconds: 2 });
     quiet.fill(0, 44, 44 + 32_000);
     const beginning = await send(quiet, { clip: { durationSeconds: 1 } });
@@ -174,7 +232,11 @@ describe('refuses', () => {
   const half = (bytes: Buffer) => bytes.subarray(0, bytes.byteLength / 2);
   it.each([
     ['a text', Buffer.from('This is a text, and no sound at all.')],
-    ['a video', video],
+    ['an empty page', Buffer.from('<!doctype html><title>Not found</title>')],
+    ['a video without sound', sound('silent-video.mp4')],
+    ['a WAV with ADPCM', sound('adpcm.wav')],
+    ['ALAC in CAF that is cut', half(sound('alac.caf'))],
+    ['Opus in CAF that is cut', half(sound('opus.caf'))],
     ['a cut WAV', half(encodeWav())],
     ['a WAV without samples', encodeWav({ seconds: 0 })],
     ['a WAV with a codec', encodeWav({ tag: 17 })],
@@ -203,7 +265,21 @@ describe('refuses', () => {
     expect(row).toMatchObject({ state: 'FAILED', path: null });
   });
 
-  it('an MP3 of nothing but a tag, of which the upstream gets no whole file', async () => {
+  it('AMR, and says what the file is', async () => {
+    const { answer } = await send(Buffer.concat([Buffer.from('#!AMR\n'), Buffer.alloc(320, 4)]));
+    expect(answer).toMatchObject({
+      status: 415,
+      message: expect.stringMatching(/type amr, which is not audio of an accepted type: WAV, MP3/),
+    });
+  });
+
+  it('AAC behind a tag that hides it, of which the upstream gets no whole file', async () => {
+    const { answer, row } = await send(tagged(20_000, sound('sound.aac')));
+    expect(answer).toMatchObject({ status: 415 });
+    expect(row).toMatchObject({ state: 'FAILED', path: null });
+  });
+
+  it('an MP3 that contains only a tag, of which the upstream gets no whole file', async () => {
     const { answer, row } = await send(tagged(5_000, Buffer.alloc(9_000)));
     expect(answer).toMatchObject({ status: 415 });
     expect(row).toMatchObject({ state: 'FAILED', path: null });
@@ -212,11 +288,27 @@ describe('refuses', () => {
   it.each([
     ['a tiny file that decodes to hours', sound('silence-of-hours.flac'), false],
     ['a streamed WAV', encodeWav({ seconds: 62, claims: { riff: 0, data: 0 } }), true],
+    [
+      'a streamed WAV that is slightly longer',
+      encodeWav({ seconds: 60.5, claims: { riff: 0, data: 0 } }),
+      true,
+    ],
+    ['a WAV', encodeWav({ seconds: 60.5 }), false],
+    ['an RF64', encodeWav({ seconds: 61, container: 'RF64' }), false],
   ])('more than 60 seconds of %s', async (_, bytes, isStreamed) => {
     const before = (await harness.sentFiles()).length;
     const { answer } = await send(bytes, { isStreamed });
     expect(answer).toMatchObject({ status: 422, code: 'INVALID_INPUT' });
     expect(await harness.sentFiles()).toHaveLength(before);
+  });
+
+  it.each([
+    ['by its frames', repeat(sound('plain.mp3'), 60)],
+    ['by its size, before it has arrived', repeat(sound('plain.mp3'), 6_000)],
+  ])('more than 60 seconds of an MP3 %s', async (_, bytes) => {
+    const { answer, row } = await send(bytes, { contentType: 'audio/mpeg', isStreamed: true });
+    expect(answer).toMatchObject({ status: 422, code: 'INVALID_INPUT' });
+    expect(row).toMatchObject({ state: 'FAILED', path: null });
   });
 
   it('a file to decode of more than 256 MB, by its declared size', async () => {
@@ -248,7 +340,7 @@ describe('refuses', () => {
 });
 
 describe('keeps out', () => {
-  it('more files than are decoded at the same time, with an error that says to come back', async () => {
+  it('more files than are decoded at the same time, with an error that is retryable', async () => {
     const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
     const { promise: hasStarted, resolve: start } = Promise.withResolvers<void>();
     const limited = await openUploadHarness({

@@ -108,17 +108,12 @@ describe('works', () => {
     const [sent] = (await harness.sentFiles()).slice(-1);
     expect(sent?.headers).toMatchObject({ 'content-type': 'audio/wav', 'content-length': '32044' });
   });
-
-  it('accepts audio of more than 60 seconds, and gives its duration', async () => {
-    const upload = await harness.uploads.sendAudio('key:ann', new File([wav(61)], 'long.wav'));
-    expect(upload).toMatchObject({ state: 'READY', durationSeconds: 61 });
-  });
 });
 
 describe('refuses', () => {
   it.each([
     ['contentType', { ...audio, contentType: 'audio/midi' }],
-    ['contentType', { ...audio, contentType: 'video/mp4' }],
+    ['contentType', { ...audio, contentType: 'image/png' }],
     ['size', { ...audio, size: 0 }],
     ['size', { ...audio, size: -1 }],
     ['size', { ...audio, size: 5 * 1024 ** 3 + 1 }],

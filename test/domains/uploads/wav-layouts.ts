@@ -61,6 +61,18 @@ export function encodeWav({
   ]);
 }
 
+/** As voice recorders write it. */
+export function mp3InWav(mp3: Buffer): Buffer {
+  const format = Buffer.alloc(30);
+  format.writeUInt16LE(0x55, 0);
+  format.writeUInt16LE(1, 2);
+  format.writeUInt32LE(44_100, 4);
+  format.writeUInt16LE(1, 12);
+  format.writeUInt16LE(12, 16);
+  const body = Buffer.concat([Buffer.from('WAVE'), chunk('fmt ', format), chunk('data', mp3)]);
+  return chunk('RIFF', body);
+}
+
 export function chunk(name: string, body: Buffer): Buffer {
   return Buffer.concat([head(name, body.byteLength), body, Buffer.alloc(body.byteLength % 2)]);
 }

@@ -335,7 +335,7 @@ describe('what an answer was made from', () => {
     return sources;
   };
 
-  it('tells for how long the answer can be given again', async () => {
+  it('says for how long the answer can be given again', async () => {
     const sources = await track(videosQuery, reader);
     const version = harness.freshness.version('videos');
     harness.advance(readFreshMs - 1);

@@ -41,7 +41,7 @@ const keysIn = async (sql: Sql, table: string) =>
   (await sql.query<{ key: string }>(`select key from ${table}`)).map((row) => row.key);
 
 describe('a stored video', () => {
-  it('stays while an owner has a lip-sync from it, and goes with the last one', async () => {
+  it('stays while an owner has a lip-sync from it, and is deleted with the last one', async () => {
     const [ann, bob, other] = [await insert('ann'), await insert('bob'), await insert('bob')];
     await erase('ann', ann);
     await erase('bob', bob);

@@ -34,6 +34,8 @@ describe('works', () => {
       const lost = await fleet.spawn();
       const other = hasOther ? await fleet.start() : null;
       const video = await lost.source();
+      // Jobs end when the test ends them, so that three run whenever others wait.
+      await fleet.turn({ generatingMs: hour });
       const made = await Promise.all(
         Array.from({ length: 50 }, (_, n) =>
           (n % 2 === 0 ? lost : (other ?? lost)).create(say(video, `Number ${n}`)),
@@ -43,11 +45,14 @@ describe('works', () => {
         Array(50).fill('CreateLipsyncSuccess'),
       );
       await vi.waitFor(async () => {
+        await fleet.finishJobs();
         expect(await countOf(lost, ...terminalStatuses)).toBeGreaterThan(10);
       }, patient);
+      await vi.waitFor(async () => {
+        expect((await fleet.accounts())[studio]?.executing).toBe(3);
+      }, patient);
       // It is killed during three POSTs whose answers are lost: no slot is free for another one.
-      await fleet.turn({ hangNext: 3, generatingMs: hour });
-      // A job that was accepted a moment before would keep its slot for the hour.
+      await fleet.turn({ hangNext: 3 });
       await fleet.finishJobs();
       await vi.waitFor(async () => {
         expect((await fleet.posts()).filter(({ status }) => status === 'hang')).toHaveLength(3);

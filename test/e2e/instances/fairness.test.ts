@@ -138,10 +138,10 @@ describe('works', () => {
       }
       const taken = posts.filter(({ status }) => status === 200).map(ownerOf);
       const aheadOf = (at: number) => taken.slice(0, at).filter((owner) => owner === 'ann').length;
-      // He was answered 429 first and keeps his turn.
+      // Bob's POST was answered 429 first, and he keeps his turn.
       expect(taken[0]).toBe('bob');
       expect(aheadOf(taken.indexOf('cat'))).toBeLessThanOrEqual(slots);
-      // His backlog delays each of the next by no more than that, and hers advances too.
+      // Ann's backlog delays each of Bob's next lip-syncs by no more than `slots`, and Ann's own lip-syncs advance too.
       const share = aheadOf(taken.lastIndexOf('bob'));
       expect(share).toBeLessThanOrEqual(11 * slots);
       expect(share).toBeGreaterThanOrEqual(5);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { keyOf } from '../../../src/graphql/ids.ts';
 import { type SandboxOptions, startSandbox } from '../../../src/sandbox/sandbox.ts';
-import { startTestApp } from '../../support/app.ts';
+import { startTestApp, type TestAppOptions } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import type { Job } from '../../support/lipsync-app.ts';
 import { type Program, startProgram } from '../../support/program.ts';
@@ -71,8 +71,12 @@ export async function openFleet(options: FleetOptions = {}) {
     storage,
     sandbox,
     /** Starts an instance in this process, with the clock of the fleet. */
-    async start(env: Record<string, string> = {}): Promise<Instance> {
+    async start(
+      env: Record<string, string> = {},
+      parts: Pick<TestAppOptions, 'tracer'> = {},
+    ): Promise<Instance> {
       const app = await startTestApp({
+        ...parts,
         storage,
         upstream: { baseUrl, token },
         now: () => new Date(Date.now() + clock.aheadMs),

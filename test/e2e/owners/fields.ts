@@ -45,6 +45,8 @@ export const rules: Record<string, Rule> = {
   'Query.lipsyncs': plain(read, 'lipsyncs { nodes { id } }'),
   'Query.allLipsyncs': plain(admin, 'allLipsyncs { nodes { id } }'),
   'Query.usage': plain(admin, 'usage(owner: "key:nobody") { day }'),
+  'Query.usageByOwner': plain(admin, 'usageByOwner { owner }'),
+  'Query.queue': plain(admin, 'queue { waitingCount owners { owner } }'),
   'Query.estimateLipsync': union(
     read,
     'estimateLipsync(input: { speech: { script: { text: "Hi" } } })',

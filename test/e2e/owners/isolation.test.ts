@@ -9,17 +9,27 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { decodeId, encodeId } from '../../../src/graphql/ids.ts';
 import { schema } from '../../../src/schema.ts';
 import { openReceiver, type Receiver } from '../../domains/webhooks/webhook-receiver.ts';
+import { type Agent, connectAgent } from '../../support/agent.ts';
+import { type FileServer, openFileServer } from '../../support/file-server.ts';
 import { execute, type Transport } from '../../support/transports.ts';
 import { listenToWork } from './recorded-work.ts';
 import { openTwoOwners, patient, type TwoOwners } from './two-owners.ts';
 
 let it: TwoOwners;
 let receiver: Receiver;
+let files: FileServer;
+let bobsAgent: Agent;
 let work: ReturnType<typeof listenToWork>;
 
 /** The ids of Ann's objects, by type. */
 let anns: Record<Owned, string>;
-type Owned = 'Lipsync' | 'running Lipsync' | 'Upload' | 'Video' | 'WebhookDelivery';
+type Owned =
+  | 'Lipsync'
+  | 'running Lipsync'
+  | 'Upload'
+  | 'arriving Upload'
+  | 'Video'
+  | 'WebhookDelivery';
 
 beforeAll(async () => {
   receiver = await openReceiver();
@@ -39,7 +49,19 @@ beforeAll(async () => {
     expect(data.lipsync.webhookDeliveries[0]?.status).toBe('DELIVERED');
     return data.lipsync.webhookDeliveries[0]?.id ?? '';
   }, patient);
+  files = await openFileServer({ '/held.wav': () => undefined });
+  const imported = await ann.ask<{ importUpload: { upload: { id: string } } }>(
+    `mutation ($url: URL!) { importUpload(input: { kind: AUDIO, url: $url }) {
+       ... on ImportUploadSuccess { upload { id } } } }`,
+    { url: files.url('/held.wav') },
+  );
+  await vi.waitFor(() => expect(files.requests).toHaveLength(1), patient);
+  bobsAgent = await connectAgent({
+    url: it.url,
+    headers: { authorization: `Bearer ${it.tokens.bob}` },
+  });
   anns = {
+    'arriving Upload': imported.importUpload.upload.id,
     Lipsync: lipsync.id,
     'running Lipsync': running,
     Upload: it.uploads.annSound,
@@ -53,6 +75,8 @@ beforeAll(async () => {
 afterAll(async () => {
   vi.restoreAllMocks();
   receiver?.close();
+  files?.close();
+  await bobsAgent?.client.close();
   await it?.stop();
 });
 
@@ -98,6 +122,7 @@ const walls: [string, Wall][] = [
   ['Query.video', { owned: 'Video', query: 'query ($id: ID!) { video(id: $id) { id url } }' }],
   ...ofType('Lipsync'),
   ...ofType('Upload'),
+  ...ofType('arriving Upload'),
   ...ofType('Video'),
   ...ofType('WebhookDelivery'),
   ...(['Lipsync', 'running Lipsync'] as const).flatMap((owned): [string, Wall][] => [
@@ -138,6 +163,18 @@ const walls: [string, Wall][] = [
       owned: 'WebhookDelivery',
       query: `mutation ($id: ID!) { redeliverWebhook(input: { id: $id }) ${failed} }`,
     },
+  ],
+  [
+    'Mutation.deleteUpload of an import',
+    {
+      owned: 'arriving Upload',
+      query: `mutation ($id: ID!) { deleteUpload(input: { id: $id }) ${failed} }`,
+    },
+  ],
+  ['Mutation.createLipsync with an import of a sound', { owned: 'arriving Upload', query: create }],
+  [
+    'Query.estimateLipsync with an import of a sound',
+    { owned: 'arriving Upload', query: estimate },
   ],
   ['Mutation.createLipsync of a video', { owned: 'Video', query: create }],
   ['Mutation.createLipsync of an uploaded video', { owned: 'Upload', query: create }],
@@ -182,6 +219,22 @@ function transportsOf(name: string): Transport[] {
   return ['POST', 'GET', 'SSE by GET', ...always];
 }
 
+/** The tool of `/mcp` that takes the same id; null if there is none. */
+function toolOf(name: string): string | null {
+  const tools: Record<string, string> = {
+    'Query.lipsync': 'get_lipsync',
+    'Mutation.cancelLipsync': 'cancel_lipsync',
+    'Subscription.lipsyncProgress': 'wait_for_lipsync',
+    'Mutation.createLipsync': 'create_lipsync',
+    'Query.estimateLipsync': 'estimate_lipsync',
+  };
+  return tools[name.split(' ', 1)[0] ?? ''] ?? null;
+}
+
+/** What a tool requires besides. */
+const moreInputOf = (tool: string | null) =>
+  tool === 'create_lipsync' ? { idempotencyKey: 'bob' } : {};
+
 /** Whether the input type contains an id at any depth. */
 function hasId(type: GraphQLInputType): boolean {
   const named = getNamedType(type);
@@ -209,17 +262,31 @@ describe('keeps out', () => {
   test.each(walls)(
     "%s: another owner's id is answered like a missing one, with the same work, on every transport",
     async (name, { owned, query }) => {
-      const ask = (transport: Transport, id: string) => async () => {
+      const execution = (transport: Transport, id: string) => async () => {
         const variables = variablesOf(name, id);
         const operation = { query, variables };
         const result = await execute(transport, { url: it.url, token: it.tokens.bob, operation });
         return JSON.stringify(result).replaceAll(id, '<its id>');
       };
-      for (const transport of transportsOf(name)) {
+      const tool = toolOf(name);
+      const callTool = (id: string) => async () => {
+        const input = variablesOf(name, id) as { input?: object };
+        const { call } = bobsAgent;
+        const answer = await call(tool ?? '', { ...(input.input ?? input), ...moreInputOf(tool) });
+        return JSON.stringify(answer).replaceAll(id, '<its id>');
+      };
+      const transports = [
+        ...transportsOf(name).map((transport) => ({
+          transport: transport as string,
+          ask: (id: string) => execution(transport, id),
+        })),
+        ...(tool === null ? [] : [{ transport: '/mcp', ask: callTool }]),
+      ];
+      for (const { transport, ask } of transports) {
         // The first request may fill caches, such as that of the accounts.
-        await ask(transport, missingLike(owned))();
-        const missing = await work.during(ask(transport, missingLike(owned)));
-        const other = await work.during(ask(transport, anns[owned]));
+        await ask(missingLike(owned))();
+        const missing = await work.during(ask(missingLike(owned)));
+        const other = await work.during(ask(anns[owned]));
         expect(other, transport).toEqual(missing);
         expect(missing.answer).toMatch(/null|NOT_FOUND/);
         expect(missing.work.filter((each) => each.endsWith('upstream'))).toEqual([]);
@@ -236,6 +303,7 @@ describe('keeps out', () => {
       { ids: Object.values(anns) },
     );
     expect(found.nodes).toMatchObject([
+      { phase: 'RECEIVING' },
       { status: 'COMPLETED', webhookDeliveries: [{ status: 'DELIVERED', attempts: 1 }] },
       { status: expect.stringMatching(/SUBMITTED|GENERATING/) },
       { phase: 'READY' },

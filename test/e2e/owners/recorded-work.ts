@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import type { Database, Row, Sql } from '../../../src/database/connect.ts';
+import type { Database, Row, Transaction } from '../../../src/database/connect.ts';
 
 /**
  * Records the statements sent to the database, and the upstream requests of `readRequests`, so that the work of two answers can
@@ -17,9 +17,10 @@ export function listenToWork(db: Database, readRequests: () => Promise<{ sequenc
       return query<R>(text, params);
     },
   );
-  vi.spyOn(db, 'transaction').mockImplementation(<T>(work: (tx: Sql) => Promise<T>) =>
+  vi.spyOn(db, 'transaction').mockImplementation(<T>(work: (tx: Transaction) => Promise<T>) =>
     transaction((tx) =>
       work({
+        ...tx,
         query: <R extends Row>(text: string, params?: readonly unknown[]) => {
           hear(text);
           return tx.query<R>(text, params);

@@ -36,7 +36,7 @@ function transportsOf(field: string): Transport[] {
 
 type Verdict = { code: unknown; message: string };
 
-/** The refusal of the field, or null; fails when the refusal stands in the wrong place of the answer. */
+/** The refusal of the field, or null; fails when the refusal is in the wrong place of the answer. */
 async function verdictOf(
   field: string,
   rule: Rule,

@@ -28,9 +28,17 @@ export async function openTwoOwners(env: Record<string, string> = {}) {
   const startedAt = new Date();
   const it = await startTestApp({
     // No polls: every request to the upstream comes from a caller.
-    env: { AUTH_JWT_SECRET: jwtSecret, POLL_INTERVAL_MS: '600000', ...env },
+    env: {
+      AUTH_JWT_SECRET: jwtSecret,
+      MCP: 'true',
+      IMPORT_TIMEOUT_MS: '600000',
+      POLL_INTERVAL_MS: '600000',
+      ...env,
+    },
     sandbox: { accounts: [{ email: 'ann+bob@sandbox.example', maxJobs: 8 }] },
-    // The clock stands still: lists that are cached for a minute are never read again during a test.
+    // The file of an import is awaited for as long as the tests last.
+    importWaits: { idleMs: 600_000 },
+    // The clock is stopped: lists that are cached for a minute are never read again during a test.
     now: () => startedAt,
   });
   const tokens = {

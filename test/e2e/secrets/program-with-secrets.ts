@@ -4,6 +4,7 @@ import { connectDatabase } from '../../../src/database/connect.ts';
 import { openReceiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { silentLog } from '../../support/database.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { type Collector, startCollector } from '../../support/otlp-collector.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { startProgram } from '../../support/program.ts';
 
@@ -20,6 +21,7 @@ export const given = {
   strangerKey: `stranger+key/${random()}=`,
   databasePassword: `db+pass/${random()}=?&`,
   accountPassword: `pixverse "pass" ${random()}; and long`,
+  collectorToken: `collector-token-${random()}`,
   hookKey: `hook-key-${random()}`,
   text: `Nobody may read this text, ${random()}.`,
 };
@@ -42,20 +44,37 @@ export async function openSetup() {
   });
   for (const email of emails) upstream.addVideo(email, `video of ${emails.indexOf(email)}`);
   const receiver = await openReceiver();
+  const collector = await startCollector();
   const databaseUrl = await createRole(server);
-  const program = startProgram(environment(databaseUrl, upstream));
+  const program = startProgram({
+    ...environment(databaseUrl, upstream),
+    ...sendTraces(collector),
+  });
   const url = await program.url();
   return {
-    ...{ server, upstream, receiver, databaseUrl, program, url },
+    ...{ server, upstream, receiver, collector, databaseUrl, program, url },
     jwt: await signJwt({ scope: scopes }, given.jwtSecret),
     expiredJwt: await signJwt({ scope: scopes, exp: 1_000_000_000 }, given.jwtSecret),
     forgedJwt: await signJwt({ scope: `${scopes} admin` }, `${given.jwtSecret}, but another one`),
     async close() {
       await program.kill('SIGTERM');
       receiver.close();
+      await collector.close();
       await upstream.close();
       await server.remove();
     },
+  };
+}
+
+/** All spans of the session are sent together, when the process stops. */
+function sendTraces({ url }: Collector): Record<string, string> {
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=${given.collectorToken}`,
+    OTEL_BSP_SCHEDULE_DELAY: '600000',
+    OTEL_BSP_MAX_QUEUE_SIZE: '100000',
+    OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '100000',
   };
 }
 

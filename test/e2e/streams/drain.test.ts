@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { FakeUpstream } from '../../support/fake-upstream/server.ts';
 import { createGraphQLClient, readEvents } from '../../support/graphql-client.ts';
@@ -8,6 +9,9 @@ import { usePrograms } from '../programs.ts';
 
 const email = 'drain@streams.example';
 const perTransport = 250;
+
+/** This process is the client of all: with all at once it would miss the three seconds for `connection_init`. */
+const connecting = pLimit(50);
 
 const programs = usePrograms({ accounts: [{ email, maxJobs: 8 }], running: 200 });
 let program: Program;
@@ -49,7 +53,7 @@ class Watcher {
 
   /** Resolves at the first event; `closed` gives the close code. */
   async overWebSocket(url: string): Promise<{ closed: Promise<number> }> {
-    const client = await RawWebSocket.open(url);
+    const client = await connecting(() => RawWebSocket.open(url));
     client.subscribe('1', subscription, { id: this.#id, after: this.#cursor });
     const closed = client.closed.then(({ code }) => {
       for (const { type, payload } of client.messages) {
@@ -68,7 +72,7 @@ class Watcher {
 
   /** Resolves at the first event; `closed` resolves at the end of the stream. */
   async overSse(url: string): Promise<{ closed: Promise<void> }> {
-    const response = await fetch(`${url}/graphql`, {
+    const request = {
       method: 'POST',
       headers: {
         accept: 'text/event-stream',
@@ -76,7 +80,8 @@ class Watcher {
         ...(this.#cursor === null ? {} : { 'last-event-id': this.#cursor }),
       },
       body: JSON.stringify({ query: subscription, variables: { id: this.#id } }),
-    });
+    };
+    const response = await connecting(() => fetch(`${url}/graphql`, request));
     const first = Promise.withResolvers<void>();
     const read = async () => {
       for await (const { event, data } of readEvents(response.body as ReadableStream)) {

@@ -157,7 +157,7 @@ export const costs: Row[] = [
   {
     name: 'twelve hundred and one inputs of one mutation',
     verdict: tooDear(12_010),
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: creations(1_201),
     // Above the limit of the field itself, which its union reports.
     allowed: creations(1_200),

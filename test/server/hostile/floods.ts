@@ -3,7 +3,6 @@ import {
   create,
   eachKind,
   everywhere,
-  fine,
   invalid,
   longUrl,
   q,
@@ -11,6 +10,7 @@ import {
   times,
   tooDeep,
   tooLarge,
+  validRequests,
 } from './row.ts';
 
 const within = (levels: number): string =>
@@ -127,7 +127,7 @@ export const floods: Row[] = [
   },
   {
     name: 'a field that is selected a thousand times',
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 1000 tokens.' },
     hostile: aroundLipsync(times(1_000, () => 'id')),
     allowed: aroundLipsync(times(100, () => 'id')),
@@ -135,7 +135,7 @@ export const floods: Row[] = [
   },
   {
     name: 'too many tokens',
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 1000 tokens.' },
     hostile: {
       query: ofTokens(1_001),
@@ -144,7 +144,7 @@ export const floods: Row[] = [
         `subscription { lipsyncProgress(id: "x") { __typename } } ${ofTokens(1_000).query}`,
       ),
     },
-    allowed: { ...fine, query: ofTokens(1_000) },
+    allowed: { ...validRequests, query: ofTokens(1_000) },
     transports: everywhere,
   },
   {
@@ -170,7 +170,7 @@ export const floods: Row[] = [
   },
   {
     name: 'too many comments',
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
     hostile: ofCharacters(65_537),
     allowed: ofCharacters(65_536),
@@ -181,7 +181,7 @@ export const floods: Row[] = [
   },
   {
     name: 'a huge literal',
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     verdict: { code: 'DOCUMENT_TOO_LARGE', message: 'A document has at most 65536 characters.' },
     hostile: literal(65_536),
     allowed: literal(60_000),

@@ -1,23 +1,26 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import type { AnyOperation, TransportResult } from '../../support/transports.ts';
 import {
   type Exception,
   everywhere,
-  fine,
   type Kind,
   kinds,
-  plain,
   type Requests,
   type Row,
   type ServerKind,
   type Verdict,
+  validDocuments,
+  validRequests,
 } from './row.ts';
 import { rows } from './table.ts';
+import { callTool, toolAttacks } from './tool-attacks.ts';
 import { attemptEach, type TransportGroup, transportGroups } from './transport-groups.ts';
+import { values } from './values.ts';
 
 let folder: string;
 const servers = new Map<ServerKind, TestApp>();
@@ -25,7 +28,7 @@ const servers = new Map<ServerKind, TestApp>();
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lipsync-hostile-'));
   const path = join(folder, 'documents.json');
-  await writeFile(path, JSON.stringify(plain));
+  await writeFile(path, JSON.stringify(validDocuments));
   const envs: Record<ServerKind, Record<string, string>> = {
     open: {},
     closed: { INTROSPECTION: 'false' },
@@ -58,7 +61,7 @@ const exceptionOf = (row: Row, group: TransportGroup): Partial<Exception> =>
 
 /** The expected verdict of the row for this transport and kind of operation. */
 function verdictOf(row: Row, group: TransportGroup, kind: Kind): Verdict | 'executed' {
-  if (group === 'GET' && kind === 'mutation' && row.isRefusedUnparsed !== true)
+  if (group === 'GET' && kind === 'mutation' && row.isRejectedUnparsed !== true)
     return mutationByGet;
   return exceptionOf(row, group).verdict ?? row.verdict;
 }
@@ -124,6 +127,26 @@ describe('refuses', () => {
   });
 });
 
+describe('at /mcp', () => {
+  const open = () => servers.get('open')?.url ?? '';
+  const codesOf = ({ errors = [] }: TransportResult) =>
+    errors.map(({ extensions }) => extensions?.code);
+  /** The tool ran. Its answer can be a failure that the schema describes. */
+  const ran = (outcome: TransportResult) =>
+    [[], ['NOT_FOUND']].some((codes) => isDeepStrictEqual(codesOf(outcome), codes));
+
+  test.each(values)('$name: the same verdict for the arguments of a tool', async ({ name }) => {
+    const attack = toolAttacks[name];
+    if (attack === undefined) throw new Error('The row has no call of a tool and no reason.');
+    if ('cannot' in attack) return expect(attack.cannot).not.toBe('');
+    const outcome = await callTool(open(), attack.tool, attack.hostile);
+    if (attack.code === null) expect(ran(outcome), JSON.stringify(outcome)).toBe(true);
+    else expect(codesOf(outcome)).toEqual([attack.code]);
+    const allowed = await callTool(open(), attack.tool, attack.allowed);
+    expect(ran(allowed), JSON.stringify(allowed)).toBe(true);
+  });
+});
+
 describe('works', () => {
   test.each(rows)('$name: the allowed counterpart is executed on every transport', async (row) => {
     for await (const { group, kind, outcome, at } of attemptAll(row, 'allowed')) {
@@ -142,14 +165,19 @@ describe('keeps out', () => {
 
   test('incomplete rows: they do not compile', () => {
     const { WS: _, ...fewerTransports } = everywhere;
-    const row: Row = { ...plainRow, hostile: fine, allowed: fine, transports: everywhere };
+    const row: Row = {
+      ...plainRow,
+      hostile: validRequests,
+      allowed: validRequests,
+      transports: everywhere,
+    };
     const incomplete: Row[] = [
       // @ts-expect-error without a transport
       { ...row, transports: fewerTransports },
       // @ts-expect-error without a kind and without a reason
-      { ...row, hostile: { query: fine.query, mutation: fine.mutation } },
+      { ...row, hostile: { query: validRequests.query, mutation: validRequests.mutation } },
       // @ts-expect-error without the allowed counterpart
-      { ...plainRow, hostile: fine, transports: everywhere },
+      { ...plainRow, hostile: validRequests, transports: everywhere },
     ];
     expect(incomplete.every((each) => JSON.stringify(each) !== JSON.stringify(row))).toBe(true);
   });

@@ -2,14 +2,14 @@ import {
   create,
   eachKind,
   everywhere,
-  fine,
   type Kind,
   kinds,
   onlyQuery,
-  plain,
   q,
   type Row,
   type Verdict,
+  validDocuments,
+  validRequests,
   viewer,
 } from './row.ts';
 
@@ -20,13 +20,14 @@ const unnamed: Verdict = {
   message: 'Could not determine what operation to execute.',
 };
 
-const closes = { why: 'the protocol closes the socket over what is no operation' };
+const closes = { why: 'the protocol closes the socket for a message that is not an operation' };
 const badMessage: Verdict = { code: 'BAD_REQUEST', message: '', closeCode: 4400 };
-const noKind = 'what is no operation is of no kind';
+const hash = JSON.stringify({ persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } });
+const noKind = 'it is not an operation, so it has no kind';
 
 /** Puts the kind in front, as in `query A { … }`. */
 const named = (kind: Kind, name: string) =>
-  plain[kind].replace(/^(query|mutation|subscription)? *\{/, `${kind} ${name} {`);
+  validDocuments[kind].replace(/^(query|mutation|subscription)? *\{/, `${kind} ${name} {`);
 
 /** All three operations, each named after its kind; that of `kind` comes first. */
 const allThree = (first: Kind) =>
@@ -47,15 +48,15 @@ export const operations: Row[] = [
     verdict: unnamed,
     hostile: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'B' })),
     allowed: eachKind((_, kind) => ({ ...q(named(kind, 'A')), operationName: 'A' })),
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     transports: everywhere,
   },
   {
     name: 'several operations without a name',
     verdict: unnamed,
     hostile: eachKind((document) => q(`${document} ${document}`)),
-    allowed: fine,
-    isRefusedUnparsed: true,
+    allowed: validRequests,
+    isRejectedUnparsed: true,
     transports: everywhere,
   },
   {
@@ -63,7 +64,7 @@ export const operations: Row[] = [
     verdict: unnamed,
     hostile: eachKind((_, kind) => q(allThree(kind))),
     allowed: eachKind((_, kind) => ({ ...q(allThree(kind)), operationName: kind })),
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     transports: everywhere,
   },
   {
@@ -71,7 +72,7 @@ export const operations: Row[] = [
     verdict: unnamed,
     hostile: eachKind((_, kind) => q(fragments[kind])),
     allowed: eachKind((_, kind) => q(`${kind} { ...F } ${fragments[kind]}`)),
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     transports: everywhere,
   },
   {
@@ -81,7 +82,7 @@ export const operations: Row[] = [
       message: 'The "X" definition is not executable.',
     },
     hostile: eachKind((document) => q(`${document} type X { a: Int }`)),
-    allowed: fine,
+    allowed: validRequests,
     transports: everywhere,
   },
   {
@@ -105,14 +106,28 @@ export const operations: Row[] = [
     transports: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
+    name: 'the hash of a document without the document',
+    verdict: { code: 'PERSISTED_QUERY_NOT_SUPPORTED', message: 'PersistedQueryNotSupported' },
+    hostile: onlyQuery(
+      {
+        body: `{"extensions":${hash}}`,
+        search: `extensions=${encode(hash)}`,
+        payload: `{"extensions":${hash}}`,
+      },
+      noKind,
+    ),
+    allowed: onlyQuery(viewer, noKind),
+    transports: everywhere,
+  },
+  {
     name: 'truncated JSON',
     verdict: { code: 'BAD_REQUEST', message: 'The request is not valid JSON.' },
     hostile: eachKind((document) => {
       const text = `{"query":${JSON.stringify(document)},"variables":{`;
       return { body: text, search: `query=${encode(document)}&variables={`, payload: text };
     }),
-    allowed: fine,
-    isRefusedUnparsed: true,
+    allowed: validRequests,
+    isRejectedUnparsed: true,
     transports: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
@@ -123,7 +138,7 @@ export const operations: Row[] = [
     },
     hostile: eachKind((document) => ({ ...q(document), variables: [] })),
     allowed: eachKind((document) => ({ ...q(document), variables: {} })),
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     transports: { ...everywhere, WS: { ...closes, verdict: badMessage } },
   },
   {
@@ -136,7 +151,7 @@ export const operations: Row[] = [
       const text = `{"query":${JSON.stringify(document)},"__proto__":{"query":"{__typename}"}}`;
       return { body: text, search: `query=${encode(document)}&__proto__={}`, payload: text };
     }),
-    allowed: fine,
+    allowed: validRequests,
     transports: {
       ...everywhere,
       GET: { why: 'of a URL only known parameters are read', verdict: 'executed' },
@@ -152,12 +167,12 @@ export const operations: Row[] = [
       const text = JSON.stringify([q(document), q(document)]);
       return { body: text, search: `query=${encode(document)}&variables=[]`, payload: text };
     }),
-    allowed: fine,
-    isRefusedUnparsed: true,
+    allowed: validRequests,
+    isRejectedUnparsed: true,
     transports: {
       ...everywhere,
       GET: {
-        why: 'a URL holds one operation: what comes nearest is a batch of variables',
+        why: 'a URL contains one operation; the nearest equivalent is a batch of variables',
         verdict: {
           code: 'BAD_REQUEST',
           message: 'The parameter "variables" has the wrong type.',

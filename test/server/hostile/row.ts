@@ -23,10 +23,10 @@ export type Row = {
   name: string;
   at?: ServerKind;
   verdict: Verdict | 'executed';
-  /** Refused before parsing. Other mutations by GET are refused because of the method once the document is parsed. */
-  isRefusedUnparsed?: true;
+  /** Rejected before the document is parsed. Other mutations by GET are rejected for their method, after parsing. */
+  isRejectedUnparsed?: true;
   hostile: Requests;
-  /** Just below the limit, or corrected: it is executed. */
+  /** The same operations just below the limit, or corrected: they are executed. */
   allowed: Requests;
   transports: Record<TransportGroup, 'same' | Exception>;
 };
@@ -51,7 +51,7 @@ export function onlySubscription(
 
 /** Builds the request for each kind. */
 export function eachKind(make: (document: string, kind: Kind) => AnyOperation): Requests {
-  const { query, mutation, subscription } = plain;
+  const { query, mutation, subscription } = validDocuments;
   return {
     query: make(query, 'query'),
     mutation: make(mutation, 'mutation'),
@@ -72,7 +72,7 @@ export const tooLarge: Verdict = {
   message: 'The request is too large.',
 };
 
-export const longUrl = { why: 'Node takes 16 kB of a URL' };
+export const longUrl = { why: 'Node accepts 16 kB of URL and headers' };
 
 export const invalid = (message: string): Verdict => ({
   code: 'GRAPHQL_VALIDATION_FAILED',
@@ -82,6 +82,11 @@ export const invalid = (message: string): Verdict => ({
 export const times = (count: number, each: (n: number) => string) =>
   Array.from({ length: count }, (_, n) => each(n)).join(' ');
 
+/** A text in as many lists. */
+export const nested = (levels: number): unknown => (levels === 0 ? 'x' : [nested(levels - 1)]);
+
+export const zeros = (count: number) => Array.from({ length: count }, () => 0);
+
 export const q = (query: string, variables?: Record<string, unknown>): Operation => ({
   query,
   ...(variables && { variables }),
@@ -90,16 +95,16 @@ export const q = (query: string, variables?: Record<string, unknown>): Operation
 export const create =
   'createUpload(input: { kind: AUDIO, contentType: "audio/wav" }) { __typename }';
 
-/** Valid operations. */
-export const plain: Record<Kind, string> = {
+/** A valid document of each kind. */
+export const validDocuments: Record<Kind, string> = {
   query: '{ viewer { name } }',
   mutation: `mutation { ${create} }`,
   subscription: 'subscription { lipsyncProgress(id: "x") { __typename } }',
 };
 
-export const viewer = q(plain.query);
+export const viewer = q(validDocuments.query);
 
-export const fine = eachKind((document) => q(document));
+export const validRequests = eachKind((document) => q(document));
 
 type Framing = { declare?: string; definitions?: string; variables?: Record<string, unknown> };
 

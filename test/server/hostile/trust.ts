@@ -1,4 +1,13 @@
-import { eachKind, everywhere, fine, onlyQuery, q, type Row, times, type Verdict } from './row.ts';
+import {
+  eachKind,
+  everywhere,
+  onlyQuery,
+  q,
+  type Row,
+  times,
+  type Verdict,
+  validRequests,
+} from './row.ts';
 
 const untrusted: Verdict = {
   code: 'DOCUMENT_NOT_TRUSTED',
@@ -35,16 +44,16 @@ export const trust: Row[] = [
     name: 'a trusted document with an additional space',
     at: 'trusted',
     verdict: untrusted,
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: eachKind((document) => q(`${document} `)),
-    allowed: fine,
+    allowed: validRequests,
     transports: everywhere,
   },
   {
     name: 'a document with too many tokens, with trusted documents: refused as untrusted only',
     at: 'trusted',
     verdict: untrusted,
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: ofTokens(1_500),
     allowed: byId,
     transports: everywhere,

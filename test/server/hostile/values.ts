@@ -4,25 +4,23 @@ import {
   byId,
   eachKind,
   everywhere,
-  fine,
   invalid,
   longUrl,
+  nested,
   onlyMutation,
   q,
   type Requests,
   type Row,
   tooLarge,
   type Verdict,
+  validRequests,
   withText,
+  zeros,
 } from './row.ts';
 
 const badVariable = (message: string | RegExp): Verdict => ({ code: 'BAD_USER_INPUT', message });
 
 const unparsed = (message: string): Verdict => ({ code: 'GRAPHQL_PARSE_FAILED', message });
-
-const nested = (levels: number): unknown => (levels === 0 ? 'x' : [nested(levels - 1)]);
-
-const zeros = (count: number) => Array.from({ length: count }, () => 0);
 
 const valuesTooDeep: Verdict = {
   code: 'VALUES_TOO_DEEP',
@@ -105,7 +103,7 @@ export const values: Row[] = [
         '{"__proto__":{"admin":true},"constructor":{"prototype":{"admin":true}}}',
       ),
     ),
-    allowed: fine,
+    allowed: validRequests,
     transports: everywhere,
   },
   {
@@ -120,7 +118,7 @@ export const values: Row[] = [
   {
     name: 'variables nested a thousand levels deep',
     verdict: valuesTooDeep,
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: withText(nested(1_000)),
     allowed: withText(nested(0)),
     transports: everywhere,
@@ -128,7 +126,7 @@ export const values: Row[] = [
   {
     name: 'variables nested 21 levels deep',
     verdict: valuesTooDeep,
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     // The object of all variables is the first level.
     hostile: unusedVariable(nested(20)),
     allowed: unusedVariable(nested(19)),
@@ -137,7 +135,7 @@ export const values: Row[] = [
   {
     name: 'a list of 2,001 values',
     verdict: { code: 'VALUES_TOO_LARGE', message: 'A list has at most 2000 values.' },
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: unusedVariable(zeros(2_001)),
     allowed: unusedVariable(zeros(2_000)),
     transports: everywhere,
@@ -145,7 +143,7 @@ export const values: Row[] = [
   {
     name: '10,001 values in many lists',
     verdict: { code: 'VALUES_TOO_LARGE', message: 'A request has at most 10000 values.' },
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: unusedVariable(Array.from({ length: 12 }, () => zeros(900))),
     allowed: unusedVariable(Array.from({ length: 10 }, () => zeros(900))),
     transports: {
@@ -184,7 +182,7 @@ export const values: Row[] = [
   {
     name: 'a null byte in a document',
     verdict: unparsed('Syntax Error: Unexpected character: U+0000.'),
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: eachKind((document) => q(`\u0000${document}`)),
     allowed: eachKind((document) => q(`\ufeff${document}`)),
     transports: everywhere,
@@ -192,7 +190,7 @@ export const values: Row[] = [
   {
     name: 'half a surrogate pair in a document',
     verdict: unparsed('Syntax Error: Invalid Unicode escape sequence: "\\uD800".'),
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: withId('\\uD800'),
     allowed: withId('\\uD83D\\uDE00'),
     transports: everywhere,
@@ -228,7 +226,7 @@ export const values: Row[] = [
   {
     name: 'a megabyte of variables',
     verdict: tooLarge,
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: withText('x'.repeat(1_000_000)),
     allowed: withText('x'.repeat(999_000)),
     transports: {
@@ -239,9 +237,9 @@ export const values: Row[] = [
   {
     name: 'five megabytes of variables',
     verdict: tooLarge,
-    isRefusedUnparsed: true,
+    isRejectedUnparsed: true,
     hostile: withText('x'.repeat(5_000_000)),
-    allowed: fine,
+    allowed: validRequests,
     transports: {
       ...everywhere,
       WS: {

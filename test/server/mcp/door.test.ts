@@ -211,7 +211,7 @@ describe('works', () => {
     expect(errors?.[0]?.extensions?.code).toBe('DOCUMENT_NOT_TRUSTED');
   });
 
-  test('when the database is away: the answer says when to call again', async () => {
+  test('when the database is unavailable: the answer says when to call again', async () => {
     let isAway = false;
     await using own = await startTestApp({
       wrapDatabase: (db) =>

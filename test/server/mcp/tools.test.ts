@@ -9,6 +9,7 @@ const keys = createApiKeys({
   maker: ['lipsync:read', 'lipsync:write', 'videos:read'],
   other: ['lipsync:read', 'lipsync:write', 'videos:read'],
   reader: ['lipsync:read'],
+  writer: ['lipsync:write'],
 });
 
 let app: LipsyncApp;
@@ -128,7 +129,7 @@ describe('works', () => {
     expect(wrong).toMatchObject({ isError: true, content: { retryable: false } });
   });
 
-  test('cancellation: the answer tells what happened and whether it is charged', async () => {
+  test('cancellation: the answer says what happened and whether it is charged', async () => {
     await app.turn({ generatingMs: 60_000 });
     try {
       const { id } = await create();
@@ -156,7 +157,7 @@ describe('works', () => {
 });
 
 describe('waits', () => {
-  test('at most as long as asked, and then answers with the present state; a further call goes on', async () => {
+  test('at most as long as asked, and then answers with the present state; a further call continues', async () => {
     const sandbox = { generatingMs: 60_000 };
     await using slow = await startLipsyncApp({ sandbox });
     await using own = await connectAgent({ url: slow.url });
@@ -207,17 +208,23 @@ describe('waits', () => {
 
 const speech = { script: { text: 'x' } };
 
+/** An input of the right shape for each tool. */
+const anyInput: Record<string, object> = {
+  list_voices: {},
+  list_videos: {},
+  estimate_lipsync: { speech },
+  create_lipsync: { video: { videoId: 'x' }, speech, idempotencyKey: 'x' },
+  get_lipsync: { id: 'x' },
+  wait_for_lipsync: { id: 'x' },
+  list_lipsyncs: {},
+  cancel_lipsync: { id: 'x' },
+  import_upload: { kind: 'AUDIO', url: 'https://example.com/a.mp3' },
+};
+
 describe('refuses', () => {
-  test.each([
-    ['list_voices', {}],
-    ['list_videos', {}],
-    ['estimate_lipsync', { speech }],
-    ['create_lipsync', { video: { videoId: 'x' }, speech, idempotencyKey: 'x' }],
-    ['wait_for_lipsync', { id: 'x' }],
-    ['cancel_lipsync', { id: 'x' }],
-  ])('%s to a caller without a token', async (name, input) => {
+  test.each(tools)('$name to a caller without a token', async ({ name }) => {
     await using anonymous = await connectAgent({ url: app.url });
-    expect(await anonymous.call(name, input)).toEqual({
+    expect(await anonymous.call(name, anyInput[name])).toEqual({
       isError: true,
       content: {
         code: 'NOT_AUTHENTICATED',
@@ -228,16 +235,63 @@ describe('refuses', () => {
     });
   });
 
-  test('writing to a caller without the scope', async () => {
+  test('each tool to a caller without its scope, and to no other', async () => {
     await using reader = await connectAgent({ url: app.url, headers: keys.headers.reader });
-    const written = [
-      await reader.call('create_lipsync', { ...inputOf('x'), idempotencyKey: newKey() }),
-      await reader.call('cancel_lipsync', { id: (await create()).id }),
-    ];
-    for (const answer of written) {
-      expect(answer).toMatchObject({ isError: true, content: { code: 'NOT_AUTHORIZED' } });
-    }
-    expect(await reader.call('list_voices')).toMatchObject({ isError: false });
+    await using writer = await connectAgent({ url: app.url, headers: keys.headers.writer });
+    const refused = async (by: Agent) => {
+      const names: string[] = [];
+      for (const { name } of tools) {
+        const { content } = await by.call(name, anyInput[name]);
+        if (content.code === 'NOT_AUTHORIZED') names.push(name);
+      }
+      return names;
+    };
+    const writing = ['create_lipsync', 'cancel_lipsync', 'import_upload'];
+    expect(await refused(reader)).toEqual(writing);
+    const reading = ['list_voices', 'estimate_lipsync', 'get_lipsync', 'wait_for_lipsync'];
+    expect(await refused(writer)).toEqual([...reading, 'list_lipsyncs']);
+    // Without `videos:read` a caller sees the videos of its own lip-syncs, and this one has none.
+    const { content } = await reader.call('list_videos');
+    expect(content).toEqual({ videos: [], nextCursor: null });
+  });
+
+  test.each([
+    'http://169.254.169.254/latest/meta-data/',
+    'http://10.0.0.1/a.mp3',
+    'http://[fd00::1]/a.mp3',
+  ])('to fetch %s, which is not on the public internet', async (url) => {
+    const imported = { kind: 'AUDIO', url };
+    const refusal = (path: string[]) => ({
+      isError: true,
+      content: { code: 'INVALID_INPUT', retryable: false, issues: [{ path, code: 'NOT_ALLOWED' }] },
+    });
+    expect(await agent.call('import_upload', imported)).toMatchObject(refusal(['input', 'url']));
+    const created = { ...inputOf('x'), speech: { url }, idempotencyKey: newKey() };
+    expect(await agent.call('create_lipsync', created)).toMatchObject(
+      refusal(['input', 'speech', 'url']),
+    );
+  });
+
+  test('a wait beyond the streams of its owner, of which each open wait is one', async () => {
+    const env = { STREAMS_PER_CALLER: '1' };
+    await using limited = await startLipsyncApp({ env, sandbox: { generatingMs: 3_600_000 } });
+    await using own = await connectAgent({ url: limited.url });
+    const [video] = await limited.listVideoIds();
+    const { content } = await own.call('create_lipsync', {
+      video: { videoId: video },
+      speech,
+      idempotencyKey: 'x',
+    });
+    const { id } = content.lipsync as Lipsync;
+    const begun = Promise.withResolvers<void>();
+    const waiting = own.call('wait_for_lipsync', { id }, { onprogress: () => begun.resolve() });
+    await begun.promise;
+    expect(await own.call('wait_for_lipsync', { id })).toMatchObject({
+      isError: true,
+      content: { code: 'QUOTA_EXCEEDED', retryable: true },
+    });
+    await limited.finishJobs();
+    expect(await waiting).toMatchObject({ content: { finished: true } });
   });
 
   test("another owner's lip-sync, as one that does not exist", async () => {

@@ -149,7 +149,7 @@ function findAccount(state: UpstreamState, query: URLSearchParams): string {
   return email;
 }
 
-/** Ids stand raw in a path; an encoded one is refused with 400. */
+/** Ids are unencoded in a path; an encoded one is rejected with 400. */
 function findItem(state: UpstreamState, segment: string): Item {
   if (segment.includes('%')) throw new UpstreamError(400, 'Malformed video_id.');
   if (!/^user:.+-pixverse:.+-video:\d+$/.test(segment))

@@ -270,6 +270,7 @@ describe('works', () => {
     vi.spyOn(db, 'transaction').mockImplementation((work) =>
       transaction((tx) =>
         work({
+          ...tx,
           query: async (text, params) => {
             const isInsert = text.includes('insert into lipsyncs');
             if (isInsert && --left === 0) throw new Error('The database went away.');

@@ -286,17 +286,6 @@ describe('refuses', () => {
     expect(await app.posts()).toHaveLength(before);
   });
 
-  it('audio of more than 60 seconds', async () => {
-    const long = await uploadFile(app, 'AUDIO', wav(61));
-    const before = (await app.posts()).length;
-    const made = await app.create({ video: { videoId: video }, speech: { uploadId: long } });
-    expect(made).toMatchObject({
-      __typename: 'InvalidInputError',
-      issues: [{ path: at('speech', 'uploadId') }],
-    });
-    expect(await app.posts()).toHaveLength(before);
-  });
-
   it('videos that are unknown, named by another kind of id, or not finished', async () => {
     for (const id of ['rubbish', encodeId('Video', 'AAAAAAAA-1'), encodeId('Voice', '1')]) {
       expect(await app.create({ video: { videoId: id }, speech: speech('Hi') })).toMatchObject({

@@ -1,16 +1,18 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { keyOf } from '../../../../src/graphql/ids.ts';
+import { openFileServer, sendFile } from '../../../support/file-server.ts';
 import {
   idOf,
   type LipsyncApp,
   shortIntervals,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
-import { countTypes, inputOf } from '../../../support/lipsyncs.ts';
+import { countTypes, inputOf, longWait } from '../../../support/lipsyncs.ts';
 import { downloadVideo, uploadFile } from '../../../support/uploads.ts';
+import { wavHeader } from '../../../support/wav.ts';
 
 const studio = 'studio@sandbox.example';
 const folder = mkdtempSync(join(tmpdir(), 'lipsync-prices-'));
@@ -44,6 +46,9 @@ async function estimate(app: LipsyncApp, input: object): Promise<Quote> {
   const data = await app.askForData<{ estimateLipsync: Quote }>(query, { input });
   return data.estimateLipsync;
 }
+
+/** Four seconds cost 8. */
+const perSecond = { speech: 'AUDIO', credits: 0, creditsPerSecond: 2 };
 
 const speech = (text: string) => inputOf('', text).speech;
 
@@ -107,7 +112,7 @@ describe('an estimate', () => {
     expect(await of('a'.repeat(150))).toMatchObject({ credits: null, basis: 'UNKNOWN' });
   });
 
-  it('asks the upstream for nothing but the credits', async () => {
+  it('reads only the credits from the upstream', async () => {
     await using app = await start(100);
     const before = await app.requests();
     await estimate(app, { video: inputOf(app.video, '').video, speech: speech('Good evening.') });
@@ -130,7 +135,33 @@ describe('an estimate', () => {
 });
 
 describe('maxCredits', () => {
-  it('refuses what is estimated above it, and then nothing is kept or sent', async () => {
+  it('is compared again when a file from a URL has arrived, before anything is sent', async () => {
+    const env = { OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1', ...prices([perSecond]) };
+    await using app = await start(1_000, env);
+    const sound = Buffer.concat([wavHeader(64_000), Buffer.alloc(64_000)]);
+    const files = await openFileServer({ '/a.wav': sendFile(sound) });
+    const create = async (maxCredits: number) =>
+      idOf(
+        await app.create({
+          video: { videoId: app.video },
+          speech: { url: files.url('/a.wav') },
+          maxCredits,
+        }),
+      );
+    try {
+      const [tooDear, enough] = [await create(7), await create(8)];
+      expect(await app.waitForEnd(tooDear)).toMatchObject({
+        status: 'FAILED',
+        failure: { __typename: 'InsufficientCreditsError', code: 'INSUFFICIENT_CREDITS' },
+      });
+      await vi.waitFor(async () => expect(await app.postsOf(enough)).toHaveLength(1), longWait);
+      expect(await app.postsOf(tooDear)).toEqual([]);
+    } finally {
+      files.close();
+    }
+  });
+
+  it('refuses a lip-sync that is estimated above it, and stores and sends nothing', async () => {
     await using app = await start(1_000, prices([{ credits: 20 }]));
     const create = (maxCredits: number) => app.create(inputOf(app.video, 'A', { maxCredits }));
     expect(await create(19.9)).toMatchObject({
@@ -171,7 +202,7 @@ describe('maxCredits', () => {
     expect(made.issues?.map(({ path }) => path)).toEqual([['input', 'maxCredits']]);
   });
 
-  it('is a part of the input that an idempotency key stands for', async () => {
+  it('is a part of the input that an idempotency key identifies', async () => {
     await using app = await start(1_000);
     const create = (maxCredits: number) =>
       app.create(inputOf(app.video, 'A', { maxCredits, idempotencyKey: 'one' }));
@@ -195,14 +226,14 @@ describe('the guard of credits', () => {
   ])(
     'accepts of a hundred concurrent creates exactly as many as the credits allow, %s',
     async (_, list) => {
-      // 13 lip-syncs at 20 and a rest, of which the first teaches the cost.
+      // Enough for 13 lip-syncs at 20 credits, with 10 left over. The first shows what one costs.
       await using app = await start(270, list === undefined ? {} : prices(list));
       await app.waitForEnd(idOf(await app.create(inputOf(app.video, 'The first'))));
       const made = await hundred(app);
       expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 12, InsufficientCreditsError: 88 });
       const ids = made.flatMap(({ lipsync }) => lipsync?.id ?? []);
       for (const id of ids) expect((await app.waitForEnd(id)).status).toBe('COMPLETED');
-      // The upstream never had to refuse a job.
+      // The upstream has rejected no job.
       expect((await app.posts()).map(({ status }) => status)).toEqual(
         Array.from({ length: 13 }, () => 200),
       );
@@ -216,7 +247,7 @@ describe('the guard of credits', () => {
     expect(countTypes(made)).toEqual({ CreateLipsyncSuccess: 5, InsufficientCreditsError: 95 });
   });
 
-  it('of several accounts sends to each what it can pay, and accepts no more than that', async () => {
+  it('sends to each of several accounts only what it can pay, and accepts no more than that', async () => {
     const poor = 'poor@sandbox.example';
     await using app = await startLipsyncApp({
       env: prices([{ credits: 20 }]),
@@ -246,7 +277,7 @@ describe('the guard of credits', () => {
     expect(await app.posts()).toHaveLength(5);
   });
 
-  it('keeps waiting what its account cannot pay any more, until a later reading has the credits', async () => {
+  it('lets a lip-sync wait that its account can no longer pay, until a later reading has the credits', async () => {
     await using app = await startLipsyncApp({
       env: prices([{ offPeak: true, credits: 10 }, { credits: 20 }]),
       intervals: shortIntervals,

@@ -23,12 +23,11 @@ function beforeNextInsert(work: () => Promise<void>): void {
   const spy = vi.spyOn(db, 'transaction').mockImplementation((change) =>
     transaction((tx) =>
       change({
-        query: async (text, params) => {
-          if (text.includes('insert into lipsyncs')) {
-            spy.mockRestore();
-            await work();
-          }
-          return tx.query(text, params);
+        ...tx,
+        finish: async (statements) => {
+          spy.mockRestore();
+          await work();
+          return tx.finish(statements);
         },
       }),
     ),

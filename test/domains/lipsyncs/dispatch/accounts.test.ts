@@ -35,7 +35,7 @@ const say = (video: object, text: string, more: object = {}) =>
 const accountOf = async (id: string) => (await app.jobOf(id))?.email;
 
 describe('works', () => {
-  it('sends no more jobs than an account takes, from the first request on', async () => {
+  it('sends no more jobs than an account accepts, from the first request on', async () => {
     const made = [
       await say({ videoId: ofSmall }, '[[never]] one'),
       await say({ videoId: ofSmall }, '[[never]] two'),
@@ -57,7 +57,7 @@ describe('works', () => {
   });
 
   // Once the limit of another account was sent, which raised that of the chosen one.
-  it('limits maxJobs to what the chosen account takes', async () => {
+  it('limits maxJobs to what the chosen account accepts', async () => {
     const blocking = await Promise.all(
       [1, 2, 3].map((n) => say({ videoId: ofBig }, `[[never]] ${n}`)),
     );
@@ -114,7 +114,7 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  it('a lip-sync that could not be sent, and keeps nothing of it; a waiting one is sent when the upstream is back', async () => {
+  it('a lip-sync that could not be sent, and stores nothing; a waiting one is sent when the upstream answers again', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-away-'));
     const options = { dataDir, queuedMs: 20, generatingMs: 50 };
     const accounts = [{ email: 'studio@sandbox.example', maxJobs: 3 }];

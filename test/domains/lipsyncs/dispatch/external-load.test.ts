@@ -78,7 +78,7 @@ const ownPosts = async () => (await app.posts()).filter(({ body }) => body?.repl
 
 describe('the slots of an account', () => {
   // They were once found out by one 429 after another.
-  it('exclude those taken by other clients, which cost one 429 at most', async () => {
+  it('exclude those that other clients use, which cost one 429 at most', async () => {
     await occupySlot();
     const ids = [await say(1), await say(2), await say(3)];
     expect(await app.read(ids[2] ?? '')).toMatchObject({ status: 'QUEUED' });
@@ -160,7 +160,7 @@ describe('the slots of an account', () => {
     expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED']);
   });
 
-  it('are used as soon as the account takes more, while lip-syncs wait and no request comes', async () => {
+  it('are used as soon as the account accepts more, while lip-syncs wait and no request comes', async () => {
     const ids = [await say(1), await say(2), await say(3), await say(4), await say(5)];
     expect(await statusesOf(ids.slice(3))).toEqual(['QUEUED', 'QUEUED']);
     await callUpstream('POST', `/accounts/${email}`, { email, password: 'any', maxJobs: 5 });

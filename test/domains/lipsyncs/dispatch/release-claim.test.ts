@@ -66,7 +66,7 @@ describe('a claimed lip-sync whose POST has not started', () => {
     expectSoundLog(await next.readEvents(idOf(made)));
   });
 
-  it('is rejected and deleted at a stop with whenBusy FAIL', async () => {
+  it('is rejected and deleted at shutdown with whenBusy FAIL', async () => {
     const stopping = await start();
     const [id] = await stopping.listVideoIds();
     const stopped = onceClaimed(() => stopping.stop());

@@ -71,8 +71,8 @@ async function list(client: GraphQLClient): Promise<Node[]> {
 const create = (client: GraphQLClient, videoId: string, text: string) =>
   createLipsync(client, { video: { videoId }, text, idempotencyKey: text });
 
-/** FAILED costs the sandbox no rendering. */
-const quickFailure = { queuedMs: 10, generatingMs: 10, outcome: 'FAILED' };
+/** FAILED costs the sandbox no rendering. Callbacks go to the process that died: only the lists say whose job it is. */
+const quickFailure = { queuedMs: 10, generatingMs: 10, outcome: 'FAILED', replyRefInLists: true };
 
 describe('works', { timeout: 90_000 }, () => {
   it('ends every lip-sync exactly once after kill -9: those being sent, waiting and running', async () => {

@@ -47,7 +47,7 @@ test('runs after each call', () => {
   expect(runs).toBe(3);
 });
 
-test('runs no more after a stop', () => {
+test('does not run after a stop', () => {
   throttle.run();
   throttle.run();
   throttle.stop();

@@ -43,7 +43,7 @@ beforeAll(async () => {
     '/long.wav': sendFile(wav(61)),
     '/held.wav': hold,
     '/other-held.wav': hold,
-    '/text.wav': sendFile(Buffer.from('This is no sound at all.'.repeat(400))),
+    '/text.wav': sendFile(Buffer.from('This is not sound at all.'.repeat(400))),
     '/video.mp4': (response) => void response.writeHead(302, { location: sandboxVideo }).end(),
   });
   const started = await startLipsyncApp({
@@ -103,6 +103,20 @@ describe('works', () => {
     const [post] = await app.postsOf(id);
     expect(post?.body?.audio_path).toEqual(expect.any(String));
     expectSoundLog(await app.readEvents(id, ann));
+  });
+
+  it('waits for a slot after its file has arrived, also with whenBusy FAIL', async () => {
+    await app.turn({ generatingMs: 60_000 });
+    const running = idOf(await app.create(inputOf(videoId, 'one'), ann));
+    const created = await app.create(byUrl('/a.wav', { whenBusy: 'FAIL' }), ann);
+    expect(created.lipsync).toMatchObject({ status: 'QUEUED' });
+    const id = idOf(created);
+    await vi.waitFor(
+      async () => expect((await app.read(id, ann))?.progress.queuePosition).toBe(1),
+      longWait,
+    );
+    await app.cancel(running, ann);
+    await app.cancel(id, ann);
   });
 
   it('takes the URL of a video', async () => {
@@ -193,7 +207,7 @@ describe('works', () => {
 describe('refuses', () => {
   it.each([
     ['a missing file', '/missing.wav', /status 404/],
-    ['bytes that are no sound', '/text.wav', /not audio of an accepted type/],
+    ['bytes that are not audio', '/text.wav', /not audio of an accepted type/],
     ['audio of more than 60 seconds', '/long.wav', /longer than 60 seconds/],
   ])('%s: FAILED with the reason, free, and nothing is sent', async (_, path, message) => {
     const id = idOf(await app.create(byUrl(path), ann));

@@ -165,7 +165,7 @@ export class Crash extends Command {
   async act(model: Model, world: ControlledApp): Promise<void> {
     world.replaceInstance({ isDead: this.how !== 'only thought to be dead' });
     model.instance = world.instance;
-    // At a start on the embedded database all leases are void: no other process can hold one.
+    // At startup on the embedded database all leases are void: no other process can hold one.
     if (this.how === 'alone') await passTick(model, world, true);
   }
 }

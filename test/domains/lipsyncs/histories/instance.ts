@@ -8,6 +8,7 @@ import type { LipsyncDependencies } from '../../../../src/domains/lipsyncs/depen
 import type { LogWatcher } from '../../../../src/domains/lipsyncs/progress/log-watcher.ts';
 import type { Services } from '../../../../src/graphql/context.ts';
 import { noMeter } from '../../../../src/metrics/meter.ts';
+import { noTracer } from '../../../../src/tracing/tracer.ts';
 import { createUpstream } from '../../../../src/upstream/client.ts';
 import { silentLog } from '../../../support/database.ts';
 import { type Instance, leaseMs, maxJobMs } from './plain-model.ts';
@@ -70,6 +71,7 @@ export function createInstance(parts: {
     },
     log: silentLog,
     meter: noMeter,
+    tracer: noTracer,
     now,
     callbackUrl: (id) => `http://127.0.0.1:9/callbacks/${id}`,
     creditPrices: [],

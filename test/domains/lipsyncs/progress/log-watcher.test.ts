@@ -226,8 +226,13 @@ describe('sends the terminal event', () => {
     expect(await fast.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
     expect(await fast.next()).toMatchObject({ done: true });
     await app.delete(id);
-    // A new subscriber gets no events, and its subscription leads to another read of the log.
-    expect(await watch.subscribe(key, null).next()).toMatchObject({ done: true });
+    // A new subscriber gets no events as soon as the erasure was notified and the log read again.
+    await vi.waitFor(async () => {
+      const late = watch.subscribe(key, null);
+      const first = await late.next();
+      await late.return();
+      expect(first).toMatchObject({ done: true });
+    });
     expect(await slow.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
     expect(await slow.next()).toMatchObject({ done: true });
     expect(watch.watchedCount).toBe(0);

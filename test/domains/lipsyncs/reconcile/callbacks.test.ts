@@ -124,7 +124,7 @@ describe('works', () => {
     await app.cancel(id);
   });
 
-  it('joins a burst of fifty to one read at once and one more', async () => {
+  it('coalesces a burst of fifty into one immediate read and one later read', async () => {
     await app.turn({ callbacks: 'none', queuedMs: 60_000 });
     const id = await say('burst');
     const url = await urlOf(id);

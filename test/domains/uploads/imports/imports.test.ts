@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { refusedHosts } from '../../../outbound/address-table.ts';
+import { connectAgent } from '../../../support/agent.ts';
 import { type FileServer, openFileServer, sendFile } from '../../../support/file-server.ts';
 import { longWait } from '../../../support/lipsyncs.ts';
+import { scrape, sumOf } from '../../../support/metrics.ts';
+import { execute, type Transport } from '../../../support/transports.ts';
 import { wavHeader } from '../../../support/wav.ts';
 import { type ImportApp, startImportApp } from './import-app.ts';
 
@@ -44,8 +47,20 @@ beforeAll(async () => {
       response.write(sound.subarray(0, 20_000));
       held.set('/held.wav', () => response.end(sound.subarray(20_000)));
     },
+    '/dripping.wav': (response) => {
+      response.writeHead(200, { 'content-length': sound.byteLength });
+      let sentBytes = 0;
+      const timer = setInterval(() => {
+        response.write(sound.subarray(sentBytes, sentBytes + 100));
+        sentBytes += 100;
+      }, 50);
+      held.set('/dripping.wav', () => {
+        clearInterval(timer);
+        response.end(sound.subarray(sentBytes));
+      });
+    },
     '/page': sendFile(Buffer.from('<!doctype html><p>Sign in'), 'text/html; charset=utf-8'),
-    '/text.wav': sendFile(Buffer.from('This is no sound at all.'.repeat(400))),
+    '/text.wav': sendFile(Buffer.from('This is not sound at all.'.repeat(400))),
     '/empty.wav': sendFile(Buffer.alloc(0)),
     '/six-gigabytes.wav': (response) => {
       response.writeHead(200, { 'content-length': 6 * 1024 ** 3 });
@@ -121,13 +136,42 @@ describe('works', () => {
     expect(files.requestsOf(path).length - before).toBe(requests);
   });
 
-  it('shows how many bytes have arrived', async () => {
-    const { upload } = await app.importUpload({ url: files.url('/held.wav') });
-    await vi.waitFor(() => expect(held.has('/held.wav')).toBe(true), longWait);
-    held.get('/held.wav')?.();
-    held.clear();
-    const ended = await app.untilEnd(upload?.id ?? '');
+  it('counts imports by their result', async () => {
+    const count = async (result: string) =>
+      sumOf(await scrape(app.url), 'imports_total', { result }) ?? 0;
+    const [ready, failed] = [await count('ready'), await count('failed')];
+    await app.importUntilEnd({ url: files.url('/a.wav') });
+    await app.importUntilEnd({ url: files.url('/missing.wav') });
+    expect([await count('ready'), await count('failed')]).toEqual([ready + 1, failed + 1]);
+  });
+
+  it('cuts what an agent imports with a clip', async () => {
+    const agent = await connectAgent({ url: app.url });
+    const input = { kind: 'AUDIO', url: files.url('/a.wav'), clip: { durationSeconds: 0.5 } };
+    const { upload } = (await agent.call('import_upload', input)).content;
+    const { id } = upload as { id: string };
+    expect(await app.untilEnd(id)).toMatchObject({ status: 'READY', durationSeconds: 0.5 });
+    await agent.client.close();
+  });
+
+  it('shows how many bytes have arrived, and of how many', async () => {
+    const { upload } = await app.importUpload({ url: files.url('/dripping.wav') });
+    const id = upload?.id ?? '';
+    await vi.waitFor(async () => {
+      const running = await app.readUpload(id);
+      expect(running).toMatchObject({ status: 'RECEIVING', size: sound.byteLength });
+      expect(running?.bytesReceived).toBeGreaterThan(0);
+      expect(running?.bytesReceived).toBeLessThan(sound.byteLength);
+    }, longWait);
+    held.get('/dripping.wav')?.();
+    const ended = await app.untilEnd(id);
     expect(ended).toMatchObject({ status: 'READY', bytesReceived: sound.byteLength });
+  });
+
+  it('keeps the part of a sound that `clip` names', async () => {
+    const clip = { startSeconds: 0.5, durationSeconds: 1.25 };
+    const ended = await app.importUntilEnd({ url: files.url('/a.wav'), clip });
+    expect(ended).toMatchObject({ status: 'READY', durationSeconds: 1.25 });
   });
 });
 
@@ -139,7 +183,7 @@ describe('refuses', () => {
     ['a file that stops to arrive', '/stalls.wav', [/ended before|No more bytes/, 'INCOMPLETE']],
     ['a file that is cut at half', '/always-cut.wav', [/ended before/, 'INCOMPLETE']],
     ['a web page', '/page', [/web page/, 'WRONG_KIND']],
-    ['bytes that are no sound', '/text.wav', [/not audio of an accepted type/, 'WRONG_KIND']],
+    ['bytes that are not audio', '/text.wav', [/not audio of an accepted type/, 'WRONG_KIND']],
     ['an empty file', '/empty.wav', [/empty/, 'WRONG_SIZE']],
     ['a file of 6 GB', '/six-gigabytes.wav', [/at most 5 GB/, 'TOO_LARGE']],
     ['a compressed answer', '/gzip.wav', [/compressed/, 'NOT_SUPPORTED']],
@@ -177,7 +221,7 @@ describe('refuses', () => {
     });
   });
 
-  it('what is refused for webhooks: hosts that are not public, and malformed URLs', async () => {
+  it('hosts that are not public and malformed URLs, as for webhooks', async () => {
     const hosts = Object.values(refusedHosts).flatMap((group) => group.map(([host]) => host));
     expect(hosts.length).toBeGreaterThan(100);
     // One that may not import from its own machine.
@@ -193,7 +237,42 @@ describe('refuses', () => {
     }
   });
 
-  it('more imports than an owner has places for, until one ends', async () => {
+  it('hostile addresses over every transport, and creates nothing', async () => {
+    const hostile = [
+      'http://169.254.169.254/latest/meta-data/',
+      'http://[::1]/a.wav',
+      'http://10.0.0.7/a.wav',
+    ];
+    const before = (await app.sentFiles()).length;
+    const agent = await connectAgent({ url: app.url });
+    const fetchFile = `mutation ($url: URL!) { importUpload(input: { kind: AUDIO, url: $url }) {
+      __typename ... on InvalidInputError { issues { code } } } }`;
+    const create = `mutation ($url: URL!) { createLipsync(input: { video: { url: $url }, speech: { url: $url } }) {
+      __typename ... on InvalidInputError { issues { code } } } }`;
+    const transports: Transport[] = ['POST', 'SSE by POST', 'WebSocket', 'multipart stream'];
+    for (const url of hostile) {
+      for (const query of [fetchFile, create]) {
+        for (const transport of transports) {
+          const operation = { query, variables: { url } };
+          const result = JSON.stringify(await execute(transport, { url: app.url, operation }));
+          expect([url, transport, result]).toEqual([
+            url,
+            transport,
+            expect.stringContaining('NOT_ALLOWED'),
+          ]);
+        }
+      }
+      const imported = await agent.call('import_upload', { kind: 'AUDIO', url });
+      expect(imported).toMatchObject({ isError: true, content: { code: 'INVALID_INPUT' } });
+      const input = { video: { url }, speech: { url }, idempotencyKey: url };
+      const created = await agent.call('create_lipsync', input);
+      expect(created).toMatchObject({ isError: true, content: { code: 'INVALID_INPUT' } });
+    }
+    await agent.client.close();
+    expect(await app.sentFiles()).toHaveLength(before);
+  });
+
+  it('more imports than the share of an owner, until one ends', async () => {
     const small = await startImportApp({ importWaits: { maxOpen: 2, idleMs: 60_000 } });
     try {
       const url = files.url('/held.wav');

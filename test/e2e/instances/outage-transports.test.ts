@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeLipsync, serverSentEvents, uploadFile, webSocket } from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { signToken } from '../../../src/callbacks/token.ts';
+import { connectAgent } from '../../support/agent.ts';
 import { silentLog } from '../../support/database.ts';
 import { expectSoundLog, idOf, progressSubscription } from '../../support/lipsync-app.ts';
-import { createLipsyncMutation, inputOf, longWait } from '../../support/lipsyncs.ts';
+import { askForData, createLipsyncMutation, inputOf, longWait } from '../../support/lipsyncs.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { execute, type Transport, transports } from '../../support/transports.ts';
 import { createUpload } from '../../support/uploads.ts';
@@ -25,7 +27,11 @@ beforeAll(async () => {
   fleet = await openFleet({
     storage: { url, dataDir, log: silentLog, remove: async () => undefined },
     sandbox: { accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }] },
-    env: { POLL_INTERVAL_MS: '500' },
+    env: {
+      CALLBACK_SECRET: secret,
+      POLL_INTERVAL_MS: '500',
+      OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1',
+    },
   });
   instances = [await fleet.start(), await fleet.start()];
   video = await instances[0].source();
@@ -36,11 +42,20 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
+const secret = 'a secret of this test only';
 const json = { 'content-type': 'application/json' };
 const events = { accept: 'text/event-stream' };
 const lists = '{ lipsyncs(first: 1) { nodes { id } } viewer { name } }';
 
 const extensions = { code: 'TEMPORARILY_UNAVAILABLE', retryable: true, retryAfterSeconds: 2 };
+
+/** Where a federated router wants the events. It gets none. */
+const routerCallback = {
+  callbackUrl: 'http://127.0.0.1:9/callback',
+  subscriptionId: 'c4a9d1b8-dc57-44ab-9e5a-6e6189b2b945',
+  verifier: 'XXX',
+  heartbeatIntervalMs: 5_000,
+};
 
 async function readAnswer(response: Response) {
   const { status, headers } = response;
@@ -60,12 +75,19 @@ const isBack = () =>
     longWait,
   );
 
-describe('while PostgreSQL is away', () => {
-  it('every door answers TEMPORARILY_UNAVAILABLE, over HTTP with 503 and Retry-After', async () => {
+describe('while PostgreSQL is unavailable', () => {
+  it('every transport answers TEMPORARILY_UNAVAILABLE, over HTTP with 503 and Retry-After', async () => {
     const [first] = instances;
     const id = idOf(await first.create({ video: { videoId: video }, text: '[[never]] Before' }));
     const upload = await createUpload(first);
     const job = (await fleet.jobsOf(id))[0];
+    const { permanentUrl } = (
+      await askForData<{ video: { permanentUrl: string } }>(
+        first,
+        'query ($video: ID!) { video(id: $video) { permanentUrl } }',
+        { video },
+      )
+    ).video;
     await server.stop();
 
     const input = inputOf(video, 'Meanwhile');
@@ -80,11 +102,22 @@ describe('while PostgreSQL is away', () => {
       post(lists, {}, 'application/graphql-response+json'),
       post(progressSubscription, { id }, events.accept),
       post(lists, {}, events.accept),
+      post(progressSubscription, { id }, 'multipart/mixed;subscriptionSpec=1.0'),
+      post(progressSubscription, { id }, 'multipart/mixed;subscriptionSpec=1.0, application/json'),
       fetch(`${endpoint}?${search}`),
       fetch(
         `${endpoint}?${new URLSearchParams({ query: progressSubscription, variables: JSON.stringify({ id }) })}`,
         { headers: events },
       ),
+      fetch(endpoint, {
+        method: 'POST',
+        headers: { ...json, accept: 'application/json;callbackSpec=1.0, application/json' },
+        body: JSON.stringify({
+          query: progressSubscription,
+          variables: { id },
+          extensions: { subscription: routerCallback },
+        }),
+      }),
       fetch(endpoint, {
         method: 'POST',
         headers: { 'graphql-preflight': '1', 'x-csrf': '1' },
@@ -98,6 +131,26 @@ describe('while PostgreSQL is away', () => {
     }
     const put = await readAnswer(await fetch(upload.url, { method: 'PUT', body: wavHeader(0) }));
     expect(put).toMatchObject({ status: 503, retryAfter: '2', body: { code: extensions.code } });
+    // A video that this instance knows needs no database.
+    expect((await fetch(permanentUrl, { redirect: 'manual' })).status).toBe(302);
+    const unknown = signToken([secret], { purpose: 'result', id: 'AAAAAAAA-1' });
+    const link = await readAnswer(await fetch(`${first.url}/results/${unknown}`));
+    expect(link).toMatchObject({
+      status: 503,
+      retryAfter: '2',
+      body: { errors: [{ extensions }] },
+    });
+    // Clients of the protocol drop the body of another status, and with it the code.
+    await using agent = await connectAgent(first);
+    for (const [tool, given] of [
+      ['list_lipsyncs', {}],
+      ['wait_for_lipsync', { id }],
+      ['create_lipsync', { ...input, idempotencyKey: 'agent' }],
+      ['cancel_lipsync', { id }],
+    ] as const) {
+      const answer = await agent.call(tool, given);
+      expect([tool, answer]).toMatchObject([tool, { isError: true, content: extensions }]);
+    }
     // A callback is a hint: it is answered as always.
     const callback = await fetch(job?.replyUrl ?? '', {
       method: 'POST',
