@@ -1,7 +1,7 @@
 /**
  * Measures how many creations per second go into a full queue, 16 at once: every slot of the accounts is occupied. Over HTTP
  * with the whole program, and in process without HTTP and GraphQL. The peer is `send` of pg-boss alone, which inserts a job,
- * on the same PostgreSQL server. PGlite is shown beside pg-boss on PGlite, and has no promise.
+ * on the same PostgreSQL server. The full form also shows PGlite beside pg-boss on PGlite, which has no promise.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,9 +19,8 @@ import { type Comparison, type Measurement, median } from './report.ts';
 
 const atOnce = 16;
 
-/** The promised share of the rate of `send`, and the one that was reached over HTTP. */
+/** The promised share of the rate of `send`. */
 const minRate = 0.5;
-const reachedOverHttp = 0.32;
 
 /** The promised ratio of the slowest hundredth to the median. */
 const maxTail = 3;
@@ -53,15 +52,13 @@ export const run: Measurement = async ({ isShort }) => {
     const database = { databaseUrl: await url(), connections: atOnce };
     const overHttp = await compare(startProgram(sandbox, database), boss);
     const inProcess = await compare(startInProcess(sandbox, { databaseUrl: await url() }), boss);
+    const promised = [...overHttp, ...inProcess];
+    if (isShort) return promised;
     // Not before: PGlite runs in this process.
     const embeddedBoss = await startBossOnPglite();
     closers.push(embeddedBoss.stop);
     const embedded = await compare(startInProcess(sandbox, { databaseUrl: null }), embeddedBoss);
-    return [
-      ...overHttp.map(withReached),
-      ...inProcess,
-      ...embedded.slice(0, 1).map(withoutPromise),
-    ];
+    return [...promised, ...embedded.slice(0, 1).map(withoutPromise)];
   } finally {
     for (const close of closers.toReversed()) await close();
   }
@@ -122,13 +119,6 @@ async function measure({ write }: Subject, writes: number): Promise<Round> {
 function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
-}
-
-function withReached(comparison: Comparison): Comparison {
-  const { promise } = comparison;
-  return promise?.bound === 'at least'
-    ? { ...comparison, promise: { ...promise, reached: reachedOverHttp } }
-    : comparison;
 }
 
 function withoutPromise({ promise: _, ...comparison }: Comparison): Comparison {

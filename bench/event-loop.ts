@@ -4,16 +4,16 @@
  *
  *     npm run bench:loop -- [--runs 5]
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Message, messages, type Target } from './event-loop/messages.ts';
+import { readUrl } from './read-url.ts';
 
 /** A delay of 50 ms is not noticed by a caller, and a heartbeat or a timer that is late by that much has no effect. */
 const maxBlockedMs = 50;
@@ -77,17 +77,6 @@ async function measure(send: () => Promise<unknown>): Promise<number[]> {
 /** The work of the start, such as loading modules at the first request, is not measured. */
 async function settle(): Promise<void> {
   await wait(2_000);
-}
-
-async function readUrl({ stdout }: ChildProcess): Promise<string> {
-  if (stdout === null) throw new Error('The output was not piped.');
-  const lines = createInterface({ input: stdout });
-  const { promise, resolve } = Promise.withResolvers<string>();
-  lines.on('line', (line) => {
-    const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
-    if (msg === 'listening' && url !== undefined) resolve(url.replace(/\/graphql$/, ''));
-  });
-  return promise;
 }
 
 function report(

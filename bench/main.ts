@@ -19,9 +19,10 @@ const measurements: Record<string, () => Promise<{ run: Measurement }>> = {
   start: () => import('./start.ts'),
   notify: () => import('./notify.ts'),
   lifecycle: () => import('./lifecycle.ts'),
+  tracing: () => import('./tracing.ts'),
 };
 
-const withoutPromise = ['notify', 'lifecycle'];
+const withoutPromise = ['notify', 'lifecycle', 'tracing'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -35,6 +36,7 @@ for (const name of positionals.length > 0 ? positionals : all) {
   const load = measurements[name];
   if (load === undefined) throw new Error(`No measurement is called ${name}.`);
   process.stdout.write(`== ${name}\n`);
+  const startedAt = performance.now();
   const { run } = await load();
   for (const comparison of await run({ isShort: values.short })) {
     comparisons.push(comparison);
@@ -42,6 +44,9 @@ for (const name of positionals.length > 0 ? positionals : all) {
     process.stdout.write(`${formatComparison(comparison)}${verdict}\n`);
     if (!isNear(comparison)) process.exitCode = 1;
   }
+  process.stdout.write(
+    `== ${name} took ${((performance.now() - startedAt) / 1000).toFixed(0)} s\n`,
+  );
 }
 if (values.json !== undefined) {
   const rows = comparisons.map((each) => ({ ...each, ratio: ratioOf(each) }));

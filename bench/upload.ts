@@ -13,11 +13,11 @@ import { createServer, type IncomingMessage, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { readUrl } from './read-url.ts';
 
 /** The promised maximum for a file of 1 GB. */
 const maxAddedMb = 64;
@@ -101,18 +101,6 @@ function start(script: string[]): ChildProcess {
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-}
-
-/** The URL from the child's log. Later log lines are read and discarded. */
-async function readUrl(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('Its output is not read.');
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
-    if (msg === 'listening') resolve(String(url));
-  });
-  child.once('exit', () => reject(new Error('It ended before it listened.')));
-  return promise;
 }
 
 async function createUpload(url: string): Promise<string> {

@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { PgBoss } from 'pg-boss';
 import { Pool } from 'undici';
 import { type App, startApp } from '../../src/app.ts';
@@ -12,6 +11,7 @@ import { connectDatabase } from '../../src/database/connect.ts';
 import { createJobs } from '../../src/database/jobs.ts';
 import { createLog } from '../../src/log.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
+import { readUrl } from '../read-url.ts';
 
 /** Something that writes one row to a queue, and has written enough of them to be warm. */
 export type Subject = { name: string; write: () => Promise<void>; stop: () => Promise<void> };
@@ -193,16 +193,4 @@ async function occupySlots(create: () => Promise<string>): Promise<void> {
 async function createQueued(create: () => Promise<string>): Promise<void> {
   const status = await create();
   if (status !== 'QUEUED') throw new Error(`A slot became free: ${status}`);
-}
-
-function readUrl({ stdout }: ChildProcess): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  if (stdout === null) throw new Error('The output was not piped.');
-  const lines = createInterface({ input: stdout });
-  lines.on('line', (line) => {
-    const { msg, url } = JSON.parse(line) as { msg?: string; url?: string };
-    if (msg === 'listening' && url !== undefined) resolve(url);
-  });
-  lines.on('close', () => reject(new Error('The program ended before it listened.')));
-  return promise;
 }

@@ -1,5 +1,5 @@
 /**
- * The subscribers of both servers, in a process of their own. It speaks `graphql-transport-ws` itself, because a client
+ * The subscribers of a server, in a process of their own. It speaks `graphql-transport-ws` itself, because a client
  * library would do more work for each message than the servers that are compared.
  */
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ export type Command =
   | { do: 'open'; url: string; count: number }
   | { do: 'subscribe'; url: string; from: number; to: number; payload: object }
   | { do: 'trigger'; url: string; post: string; marker: string; expected: number }
-  | { do: 'close'; url: string };
+  | { do: 'close'; url: string; from: number };
 
 type Connections = { sockets: WebSocket[]; onMessage: (data: Buffer) => void };
 const connections = new Map<string, Connections>();
@@ -18,8 +18,9 @@ const connections = new Map<string, Connections>();
 const batch = 100;
 let lastId = 0;
 
+/** Opens connections until there are `count`. */
 async function open(url: string, count: number): Promise<void> {
-  const all: Connections = { sockets: [], onMessage: () => undefined };
+  const all: Connections = connections.get(url) ?? { sockets: [], onMessage: () => undefined };
   connections.set(url, all);
   while (all.sockets.length < count) {
     const sockets = Array.from({ length: Math.min(batch, count - all.sockets.length) }, () => {
@@ -82,7 +83,8 @@ async function run(command: Command): Promise<number> {
   if (command.do === 'subscribe') await subscribe(command);
   if (command.do === 'trigger') return trigger(command);
   if (command.do === 'close') {
-    for (const socket of connectionsOf(command.url).sockets) socket.terminate();
+    const { sockets } = connectionsOf(command.url);
+    for (const socket of sockets.splice(command.from)) socket.terminate();
   }
   return 0;
 }
