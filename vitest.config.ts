@@ -100,7 +100,7 @@ export const beyondCore = [
   'test/server/operation-slots.test.ts',
   'test/graphql/execution.test.ts',
   // The tools of agents, the protocol suite of WebSockets, and collectors of traces that do not answer.
-  'test/server/mcp/tools.test.ts',
+  'test/server/mcp/{tools,waits}.test.ts',
   'test/conformance/websocket.test.ts',
   'test/tracing/collectors.test.ts',
   'test/database/upgrade-usage.test.ts',

@@ -40,7 +40,7 @@ export type AppOptions = {
   log: Log;
   /** Default: nothing is traced. Not closed with the app. */
   tracer?: Tracer;
-  /** Opens the upstream. Called when the database is open and its lock is held: the sandbox keeps its files beside it. */
+  /** Opens the upstream. Called once the database is open: its lock on `DATA_DIR` also protects the sandbox's files there. */
   openUpstream: () => Promise<{ baseUrl: string; token: string }>;
   /** The configured database, if it is being opened already. */
   database?: Promise<Database>;
@@ -205,7 +205,7 @@ function createTransports(parts: Parts, services: Services) {
   };
 }
 
-/** What a collection of metrics reads. */
+/** The values that each collection of `/metrics` reads. */
 function metricSources(
   { db }: Parts,
   { lipsyncs }: Services,
@@ -229,7 +229,7 @@ function metricSources(
   };
 }
 
-/** Which pages and host names the server accepts requests from and for. */
+/** The rules for the origin and the host name of every request. */
 function createSenderRules({ config, address }: Parts) {
   const { graphiql, corsOrigins, allowedHosts } = config.server;
   const publicUrl = () => address.publicUrl;

@@ -27,7 +27,7 @@ function toIssues({ issues }: z.ZodError): InputIssue[] {
   }));
 }
 
-/** A rule of our own gives the code with `breaks`; the rules of zod are about sizes. */
+/** A custom rule has the code that it gave to `breaks`. The other codes follow from zod's rules about sizes. */
 function codeOf(issue: z.core.$ZodIssue): InputIssueCode {
   if (issue.code === 'custom') return codeInParams(issue.params) ?? 'INVALID';
   if (issue.code !== 'too_small' && issue.code !== 'too_big') return 'INVALID';
@@ -39,7 +39,7 @@ function codeInParams(params: Record<string, unknown> | undefined): InputIssueCo
   return inputIssueCodes.find((code) => code === params?.issueCode);
 }
 
-/** The options of a rule of our own: what it says, and the code of the issue. */
+/** The options of a custom zod rule: the code and the message of its issue. */
 export function breaks(code: InputIssueCode, message: string) {
   return { error: message, params: { issueCode: code } };
 }

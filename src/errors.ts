@@ -180,7 +180,7 @@ const unavailableMessages: Record<UnavailableReason, string> = {
 
 export class UpstreamUnavailableError extends Failure {
   override readonly code = 'UPSTREAM_UNAVAILABLE';
-  /** Shown as `cause`; a property of that name is what `failureOf` reads. */
+  /** The GraphQL field `cause`. It has another name here, because `cause` of every failure is the failure itself: see above. */
   readonly reason: UnavailableReason;
 
   /** Retryable by default: a read changes nothing, and a POST that was not sent costs nothing. */

@@ -18,7 +18,7 @@ export class OwnerSlots {
     this.#limits = limits;
   }
 
-  /** @returns releases the slots, once; null if the owner does not get as many now */
+  /** @returns releases the slots, once; null if the owner can't have that many now */
   acquire(owner: string, count = 1): (() => void) | null {
     const own = (this.#heldByOwner.get(owner) ?? 0) + count - 1;
     const free = this.#limits.all - this.#held - count + 1;

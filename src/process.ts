@@ -98,7 +98,7 @@ function stopOnSignals(running: {
     if (isStopping) return;
     isStopping = true;
     running.log.info({ signal }, 'stopping');
-    // A POST that is still in progress then is looked up after the next start, and never sent again.
+    // If a POST is still in progress then, its job is searched for after the next start, and the POST is never sent again.
     setTimeout(() => {
       reportSuppressedLines(running.log);
       process.exit(0);

@@ -14,7 +14,7 @@ export class TemporarilyUnavailableError extends Error {
   }
 }
 
-/** What a client waits before it retries, in seconds. A restart of PostgreSQL takes about as long. */
+/** How long a client should wait before it retries, in seconds. A restart of PostgreSQL takes about as long. */
 export const unavailableRetrySeconds = 2;
 
 /** Executors and loaders wrap what was thrown, each in its own way. */

@@ -20,7 +20,7 @@ export type CafSound = {
   /** The configuration of the decoder; empty if it has none. */
   cookie: Uint8Array;
   packets: Uint8Array[];
-  /** Frames of all packets, without those that only start or fill up the codec. */
+  /** Frames of all packets, without priming and padding. */
   validFrames: number;
   primingFrames: number;
 };
@@ -130,7 +130,7 @@ export async function rewriteAsMp4(sound: CafSound): Promise<Blob> {
   return new Blob([target.buffer]);
 }
 
-/** Of RFC 7845, section 5.1. */
+/** The identification header of RFC 7845, section 5.1. */
 function createOpusHead({ channels, sampleRate, primingFrames }: CafSound): Uint8Array {
   const head = Buffer.alloc(19);
   head.write('OpusHead\x01', 'latin1');

@@ -88,7 +88,7 @@ function loadAv(): AvModule {
   return av;
 }
 
-/** The last packet can have fewer frames, and says how many; the decoder fills them up with noise. */
+/** The last packet can have fewer frames, and says how many; the decoder fills the rest with noise. */
 function readPartialFrames(packet: Uint8Array | undefined): number {
   const head = Buffer.from(packet ?? []).subarray(0, 7);
   const isPartial = head.byteLength === 7 && (head.readUInt8(2) & 0x10) !== 0;

@@ -36,7 +36,7 @@ export async function decodeOpus(
   if (previous !== undefined) await decode(previous, true);
 }
 
-/** Of RFC 7845, section 5.1. Without a head the sound is mono or stereo, and each packet says which. */
+/** The identification header of RFC 7845, section 5.1. Without it the sound is mono or stereo, and each packet says which. */
 function readOpusHead(description: AllowSharedBufferSource | undefined) {
   if (description === undefined) return { preSkip: 0, layout: { channels: 2 } };
   const view = ArrayBuffer.isView(description)

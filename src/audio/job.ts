@@ -1,6 +1,6 @@
 import type { SoundWindow } from './wav-writer.ts';
 
-/** How the file is taken apart: by its own decoder, or as any other container. */
+/** Selects how the file is decoded. `OTHER`: any container that is neither AIFF nor CAF. */
 export type SoundContainer = 'AIFF' | 'CAF' | 'OTHER';
 
 export type DecodeJob = {

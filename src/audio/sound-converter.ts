@@ -18,7 +18,7 @@ export type SoundConverter = {
   convert(job: DecodeJob, signal: AbortSignal): Promise<ConversionResult>;
 };
 
-/** The heap of a worker. Decoders keep their memory outside it, bounded by what they are given. */
+/** The heap of a worker. Decoders allocate outside it; the limits on their input bound that memory. */
 const maxHeapMb = 256;
 
 export function createSoundConverter({
@@ -43,7 +43,7 @@ async function run(
     workerData: job,
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
     execArgv: [],
-    // Decoders print warnings about the file; nothing that a caller sent gets into the log.
+    // Discarded below: warnings of decoders can quote the file, and data of callers must not get into the log.
     stdout: true,
     stderr: true,
   });

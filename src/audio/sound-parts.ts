@@ -7,7 +7,7 @@ export type SoundPart = { from: number; to: number };
 /** The format of a WAV whose samples are an MP3. Voice recorders write it. */
 const mp3Tag = 0x55;
 
-/** Of an OGG page up to its table of segments. */
+/** The bytes of an OGG page before its table of segments. */
 const pageHeaderBytes = 27;
 const beginsStream = 0x02;
 const headBytes = 4_096;

@@ -1,8 +1,8 @@
-/** What the head of a WAV says, and where it says it. */
+/** The fields of a WAV's header, and the position of the samples. */
 export type WavHeader = {
   /** RF64 and BW64: the sizes are in a chunk of their own. */
   isLarge: boolean;
-  /** Of the samples: 1 = PCM, 3 = float, 6 = A-law, 7 = µ-law; others are compressed. */
+  /** The format of the samples: 1 = PCM, 3 = float, 6 = A-law, 7 = µ-law; others are compressed. */
   formatTag: number;
   sampleRate: number;
   /** Bytes of one sample of all channels. */
@@ -16,10 +16,10 @@ export type WavHeader = {
 const pcmTags: ReadonlySet<number> = new Set([1, 3, 6, 7]);
 const extensibleTag = 0xfffe;
 
-/** Of WAVE_FORMAT_EXTENSIBLE, the longest of the formats. */
+/** The length of WAVE_FORMAT_EXTENSIBLE, the longest form of the chunk `fmt `. */
 const formatBytes = 40;
 
-/** Where WAVE_FORMAT_EXTENSIBLE has the format, as the first part of a GUID. */
+/** The position of the format tag in WAVE_FORMAT_EXTENSIBLE, where it is the first part of a GUID. */
 const subFormatAt = 24;
 
 /** Samples that every decoder reads without a codec. */
@@ -34,8 +34,8 @@ export function isWav(bytes: Uint8Array): boolean {
 }
 
 /**
- * Parses the head of a WAV. No library that is used here reports the positions of the sizes, which are needed to correct
- * the sizes of a file while it is streamed.
+ * Parses the header of a WAV. No library that is used here reports the positions of the sizes, which are needed to
+ * correct the sizes of a file while it is streamed.
  *
  * @returns `incomplete` if more bytes are needed to find the samples; null if the bytes are not a WAV
  */
@@ -104,9 +104,9 @@ export function measureData(
 }
 
 /**
- * The head of the file with the sizes that it really has. The bytes of a correct head are returned as they are.
+ * The beginning of the file with the correct sizes in its header. If they are correct already, it is returned unchanged.
  *
- * @param fileBytes null = unknown, then the header's own size of the file stays
+ * @param fileBytes null = unknown: the size of the file in the header is not changed
  */
 export function correctSizes(
   head: Uint8Array,

@@ -34,7 +34,7 @@ export class WavWriter {
   #skip = 0;
   #written = 0;
   #excess = 0;
-  /** Where the present part begins in the source, and where it ends. */
+  /** Where the current part begins and ends, in seconds of the source. */
   #partAt = 0;
   #partEnd = 0;
 
@@ -51,13 +51,13 @@ export class WavWriter {
     return this.#rate === 0 ? 0 : this.#written / this.#rate;
   }
 
-  /** True if no more is needed. */
+  /** True if the window is full and the rest of the source is cut off. */
   get isFull(): boolean {
     return this.#window.isCut && this.#excess > 0;
   }
 
   /**
-   * A source can be several files in one.
+   * Begins the next part of the source, which can consist of several files.
    *
    * @returns where in the part the window begins, in seconds; null if the part ends before the window
    */
@@ -71,7 +71,7 @@ export class WavWriter {
 
   /**
    * @param atSeconds where the first samples are in the part; later calls continue from there
-   * @returns false if no more is needed
+   * @returns false once `isFull`
    */
   async write(planes: Planes, rate: number, atSeconds = 0): Promise<boolean> {
     const frames = planes[0]?.length ?? 0;

@@ -28,7 +28,7 @@ async function* withNewlines(lines: AsyncIterable<string>): AsyncGenerator<strin
   for await (const line of lines) yield `${line}\n`;
 }
 
-/** The lines of a gzipped file, with errors of the file. */
+/** The lines of a gzipped file. If the file is unreadable or damaged, the generator throws after the last readable line. */
 export async function* readLines(file: string): AsyncGenerator<string> {
   const source = createReadStream(file);
   const unzipped = createGunzip();

@@ -8,7 +8,7 @@ import type { BackupReport } from './write-backup.ts';
 /** The exit code of a wrong option, as in sysexits.h. */
 const usageExitCode = 64;
 
-/** Runs a command and returns its exit code: 0, 1 for what an operator can mend, 64 for a wrong option. */
+/** Runs a command and returns its exit code: 0, 1 for an error that an operator can fix, 64 for a wrong option. */
 export async function runCommand(
   parsed: ParsedArguments,
   command: {

@@ -9,7 +9,7 @@ import { verifyToken } from './token.ts';
 /** A callback's body is only a hint, and real ones are short. */
 const maxBytes = 262_144;
 
-/** How long the body is waited for. A real callback arrives together with its headers. */
+/** How long the server waits for the body. The body of a real callback arrives together with its headers. */
 const maxWaitMs = 1_000;
 
 const plainText = { 'content-type': 'text/plain' };

@@ -38,7 +38,7 @@ export const apiKeys = list
 const variable = 'API_KEYS_FILE';
 
 /**
- * Parses the content of API_KEYS_FILE. An empty file is valid: its last key was removed.
+ * Parses the content of API_KEYS_FILE. An empty file is valid: an operator may remove the last key.
  *
  * @param others the keys of API_KEYS; a name may be in both, a key must not
  * @throws ConfigError

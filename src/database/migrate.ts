@@ -5,13 +5,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Database, Sql } from './sql.ts';
 
 type Migration = { name: string; text: string; checksum: string };
-/** `oldest`: `oldestLastMigration` of the program that applied it; null for programs that did not say so. */
+/** `oldest`: `oldestLastMigration` of the program that applied it; null for programs that did not store it. */
 type Applied = { name: string; checksum: string; oldest: string | null };
 
 /**
- * The last migration of the version before this one, which works with the tables of this one. Such an older program may start
- * on them: an instance that restarts during a rollout, or all of them when the new version is taken back. An older one than
- * that exits. `test/e2e/instances/upgrade.test.ts` starts the version before on these tables.
+ * The last migration of the previous version. A program of that version may still start on the tables of this version: an
+ * instance that restarts during a rollout, or every instance after a rollback. Programs of older versions exit.
+ * `test/e2e/instances/upgrade.test.ts` starts the previous version on these tables.
  */
 export const oldestLastMigration = '0022-upload-list.sql';
 
@@ -45,7 +45,7 @@ async function readMigrations(directory: string): Promise<Migration[]> {
   );
 }
 
-/** @returns whether the database has migrations of a newer program, which allows this one */
+/** @returns whether the database has migrations of a newer program that allows this one to run */
 function checkHistory(migrations: Migration[], applied: Applied[]): boolean {
   const known = new Map(migrations.map(({ name, checksum }) => [name, checksum]));
   const own = migrations.at(-1)?.name ?? '';
@@ -68,7 +68,7 @@ function checkHistory(migrations: Migration[], applied: Applied[]): boolean {
   return (applied.at(-1)?.name ?? '') > own;
 }
 
-/** Whether the program that applied this migration allows programs with this last migration. */
+/** Whether the program that applied the migration `last` allows a program whose own last migration is `ownLast`. */
 function isAllowedBy(last: Applied | undefined, ownLast: string): boolean {
   return last !== undefined && last.oldest !== null && ownLast >= last.oldest;
 }
@@ -92,7 +92,7 @@ export type MigrationState = {
   applied: number;
   /** Why this program refuses to start on the database; null = it does not. */
   problem: string | null;
-  /** The database has migrations of a newer program, which allows this one. */
+  /** The database has migrations of a newer program that allows this one to run. */
   isNewer: boolean;
 };
 
@@ -162,7 +162,7 @@ async function applyNext(tx: Sql, migrations: Migration[], oldest: string): Prom
  *
  * @param options.until the name of the last file to apply; default all
  * @param options.oldest default `oldestLastMigration`
- * @returns `newer` if a newer program migrated the database, which allows this one
+ * @returns `newer` if a newer program that allows this one to run has migrated the database
  * @throws {MigrationError} if a file fails or was changed, or if the database is newer than the files
  */
 export async function migrate(

@@ -49,7 +49,7 @@ async function configureSession(client: ClientBase): Promise<void> {
   );
 }
 
-/** Includes rejections that a later attempt may not get, such as those for a conflict or for too few resources. */
+/** Reports a rejection that a retry can avoid, such as one for a conflict or for too few resources, as temporary. */
 function reportTransient(error: unknown): unknown {
   return isStatementRejected(error) && isTransient(error)
     ? new TemporarilyUnavailableError(error)

@@ -1,6 +1,6 @@
 import type { Sql } from './sql.ts';
 
-/** Values that the server generates once and keeps: the table `settings`. Null if there is no value under the name. */
+/** Values that the server generates once and stores in the table `settings`. Null if there is no value under the name. */
 export async function readSetting(sql: Sql, name: string): Promise<string | null> {
   const [row] = await sql.query<{ value: string }>('select value from settings where name = $1', [
     name,

@@ -65,7 +65,7 @@ function judge({ name, hasPendingError, pausedBy, credits }: AccountState): Find
   ];
 }
 
-/** For a database of which the accounts were never read. */
+/** The finding if the video service has no account. */
 export function noAccounts(): Finding {
   return error('accounts', 'no-accounts', {
     message: 'The video service has no account configured.',

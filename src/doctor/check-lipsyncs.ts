@@ -17,7 +17,7 @@ export async function checkLipsyncs(
   const before = (ms: number) => new Date(now.getTime() - ms);
   const stuck = await findStuck(sql, {
     waiting: before(maxWaitingMs),
-    // The search for a job ends at the third poll after its time limit, a job at the first poll after its own.
+    // The search for a job ends at the third poll after `maxUnknownMs`, and a job at the first poll after `maxJobMs`.
     unknown: before(maxUnknownMs + 4 * pollIntervalMs),
     running: before(maxJobMs + 2 * pollIntervalMs),
   });

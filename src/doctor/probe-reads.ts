@@ -7,7 +7,7 @@ export type Answer = {
   body: unknown;
 };
 
-/** By endpoint, such as `GET /accounts/{email}`. Undefined: there is nothing to ask for. */
+/** By endpoint, such as `GET /accounts/{email}`. Undefined: not read, because no account or video is known to read it for. */
 export type Answers = Record<string, Answer | undefined>;
 
 type Target = { baseUrl: string; token: string; timeoutMs: number };

@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 
 /** What the `Query` fields of one operation have declared about their answers, by their response keys. */
 export type AnswerHints = {
-  /** Seconds that caches outside may keep the answer. */
+  /** Seconds for which browsers and CDNs may cache the answer. */
   maxAges: Map<string, number>;
   /** The fields whose answers this server may send to other callers with the same scopes. */
   shared: Set<string>;
@@ -57,7 +57,7 @@ export function hintsOfShared(
   return isShared ? known : undefined;
 }
 
-/** For an operation that gets the answer of another one. */
+/** For an operation that is answered with the cached answer of another one. */
 export function copyHints(context: HintedContext, from: AnswerHints): void {
   context[hintsKey] = from;
 }

@@ -151,7 +151,7 @@ export function countItems(field: Field, args: Arguments): { items: number; size
     : { items: size, sizes: {} };
 }
 
-/** The longest of the lists that are arguments or, inside an argument, named as what sizes the result. */
+/** The length of the longest list among the arguments and the input fields that `slicingArguments` names. */
 function lengthOfInput(field: Field, args: Arguments): number | undefined {
   const { slicingArguments = [] } = priceOf(field).listSize ?? {};
   const nested = slicingArguments.map((path) => [path, valueAt(args, path.split('.'))]);

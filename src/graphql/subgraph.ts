@@ -145,8 +145,8 @@ function encodeIdsAtOnce(type: GraphQLObjectType): void {
 }
 
 /**
- * Calls the resolver of a field with the extension `isLoaded` without the wrapper of Pothos' dataloader plugin, which looks
- * for keys in place of objects, in each item of a list.
+ * Calls the resolver of a field with the extension `isLoaded` without the wrapper of Pothos' dataloader plugin, which checks
+ * for each item of a list whether it is a key in place of an object.
  */
 function unwrapLoaded(field: GraphQLField<unknown, unknown>): void {
   const { isLoaded, pothosConfig } = field.extensions;

@@ -15,7 +15,7 @@ type Window = { lines: OwnerSlots; suppressed: number };
 
 export type Line = {
   kind: string;
-  /** The owner, or another cause, among which the lines of a kind are shared. */
+  /** The owner, or another cause, whose share of the lines of this kind the line uses. */
   share: string;
 };
 

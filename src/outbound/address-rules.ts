@@ -111,8 +111,8 @@ function normalizeName(name: string): string {
 }
 
 /**
- * The URL parser accepts more, such as leading spaces, `http:host` and backslashes. The database reads the receiver's host from
- * the text, so that it must be where every reader looks for it.
+ * The URL parser accepts more, such as leading spaces, `http:host` and backslashes. The database extracts the receiver's host
+ * from the text, so only URLs are accepted in which every parser finds the same host.
  */
 const plainUrl = /^https?:\/\/[^\s/\\]+(?:[/?#]|$)/i;
 

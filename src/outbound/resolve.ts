@@ -13,7 +13,7 @@ export type HostResolverOptions = {
   servers?: readonly string[];
 };
 
-/** c-ares doubles the time limit with each try, so that together they outlast an attempt, which cancels them. */
+/** c-ares doubles the time limit with each try. All tries together take longer than an attempt, whose end cancels them. */
 const queryOptions = { timeout: 2_000, tries: 3 };
 
 /**
@@ -22,7 +22,7 @@ const queryOptions = { timeout: 2_000, tries: 3 };
  */
 const secondFamilyMs = 1_000;
 
-/** Addresses of one family that are tried. More of them would make one attempt a flood of connections. */
+/** Addresses of one family that are tried. Without a limit one attempt could open any number of connections. */
 const maxAddresses = 4;
 
 /**

@@ -9,8 +9,8 @@ import type { Run, RunInput, RunResult } from './operation/run.ts';
 const maxOperations = 4_000;
 
 /**
- * An answer that its client has not read takes one more slot for each of these: 250 MB of unread answers in all. Smaller
- * ones are in the buffers of the system, or nearly.
+ * An unread answer takes one more slot for each of these bytes: all unread answers have at most 250 MB. A smaller answer fits,
+ * or almost fits, into the buffers of the operating system.
  */
 const bytesOfSlot = 65_536;
 
@@ -20,8 +20,8 @@ const retryAfterSeconds = 1;
 export type OperationSlot = {
   release(): void;
   /**
-   * Releases the slot once the response is sent. If it is written already, and its owner has no more slots for what the client
-   * has not read, the connection ends: executed operations cannot be rejected, and the process must not hold their answers.
+   * Releases the slot once the response is sent. If the response is written and the owner has no slots for the bytes that the
+   * client has not read, the connection ends: an executed operation can't be rejected, and its answer must not stay in memory.
    */
   releaseAfter(response: ServerResponse | undefined): void;
 };

@@ -34,7 +34,7 @@ function unknownCode(result: object): string {
   return isRejectedResult(result) ? 'BAD_USER_INPUT' : 'INTERNAL_SERVER_ERROR';
 }
 
-/** The type and the first field. The document is valid, so that it is a field of the schema; the name is the caller's. */
+/** The type and the first field, which is a name of the schema. The name of the operation was chosen by the caller. */
 function nameOf({ operation }: PreparedOperation): string {
   const [first] = operation.selectionSet.selections;
   const field = first?.kind === Kind.FIELD ? first.name.value : '…';

@@ -38,7 +38,7 @@ export async function openTracer(settings: TracingSettings, log: Log): Promise<T
 
   function start(name: string, options: SpanOptions): Span {
     const current = active.getStore();
-    // A timer or a listener keeps the span in which it was made, also after its end.
+    // A timer or a listener keeps the span that was active when it was created, also after that span has ended.
     const parent = current?.isOpen === true ? current : null;
     if (parent === null && options.needsParent === true) return noSpan;
     const { context, links } = placeSpan(parent, options);

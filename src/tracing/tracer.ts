@@ -12,7 +12,7 @@ export type SpanAttributes = {
   /** What led this server to notice a change. */
   'lipsync.source'?: string;
   'lipsync.attempt'?: number;
-  /** What is known of a POST. */
+  /** The outcome of a submission. */
   'lipsync.outcome'?: string;
   /** Lip-syncs of a poll or a subscription to several. */
   'lipsync.count'?: number;
@@ -44,13 +44,13 @@ export type SpanOptions = {
   of?: string | null;
   /** Further `traceparent`s. */
   links?: readonly (string | null)[];
-  /** True: there is no span without an active one. */
+  /** True: without an active span no span is started. */
   needsParent?: boolean;
   startedAt?: Date;
 };
 
 export type Span = {
-  /** For a row or a request. Null without tracing. */
+  /** The value to store in a row or to send with a request. Null without tracing. */
   readonly traceparent: string | null;
   set(attributes: SpanAttributes): void;
   /** Marks the span as failed. */

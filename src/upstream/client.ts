@@ -87,8 +87,8 @@ export class Upstream {
   }
 
   /**
-   * GET. Equal reads at the same time share one upstream call, which is aborted when all its callers have left. Transient
-   * failures are retried up to 3 times, each attempt with the whole timeout.
+   * GET. Equal reads at the same time share one upstream call, which is aborted when the signals of all callers are aborted.
+   * Transient failures are retried up to 3 times, each attempt with the whole timeout.
    */
   async read<T>(request: ReadRequest<T>, options: ReadOptions = {}): Promise<T> {
     const path = request.path + queryText(request.query);
@@ -132,7 +132,7 @@ export class Upstream {
     return body;
   }
 
-  /** Sends a POST at most once, also when its caller leaves, and reports what is known of its outcome. Doesn't throw. */
+  /** Sends a POST at most once, and reports what is known of its outcome. Can't be aborted by the caller. Doesn't throw. */
   async postOnce(path: string, json: object): Promise<PostOutcome> {
     const outcome = await measureRequest(this.#options, { method: 'POST', path }, () =>
       this.#connection.sendOverNewConnection(

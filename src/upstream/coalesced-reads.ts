@@ -1,11 +1,11 @@
 type Flight<T> = { result: Promise<T>; callers: number; controller: AbortController };
 
-/** `signal` is aborted when the last caller has left. */
+/** `signal` is aborted when the signals of all callers are aborted. */
 export type Work<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
  * Coalesces equal reads: all callers with the same key at the same time share one piece of work. Nothing is cached once the
- * work has settled; `FreshReads` keeps results.
+ * work has settled; `FreshReads` caches results.
  */
 export class CoalescedReads<T> {
   readonly #flights = new Map<string, Flight<T>>();
@@ -54,7 +54,7 @@ export class CoalescedReads<T> {
     this.#flights.clear();
   }
 
-  /** Aborts all work. Present and later callers get the reason. */
+  /** Aborts all work. Current and later callers get the reason. */
   end(reason: unknown): void {
     this.#endReason = reason;
     for (const controller of this.#controllers) {

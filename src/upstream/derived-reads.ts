@@ -3,7 +3,7 @@ import { noteSource, ReadSources } from './read-sources.ts';
 
 type Made<T> = { value: T; sources: ReadSources };
 
-/** Results made from cached answers, such as a page merged from several lists. Each is used for as long as they are current. */
+/** Caches results of cached answers, such as a page merged from several lists, for as long as those answers are current. */
 export class DerivedReads<T> {
   readonly #maxCached: number;
   readonly #cached = new Map<string, Made<T>>();

@@ -26,7 +26,7 @@ type FailedRead = { error: unknown; at: number };
 const sharedFailureMs = 200;
 
 /**
- * Reads that keep their answers. An answer younger than `freshMs` is served without a call; once it is half as old as that,
+ * Reads whose answers are cached. An answer younger than `freshMs` is served without a call; once it is half as old as that,
  * a read also refreshes it in the background, so that under steady load no caller waits. An older answer is never served.
  * Concurrent reads share one call. Failures are not cached, and a failed refresh leaves the cached answer.
  */
@@ -59,7 +59,7 @@ export class FreshReads<T> {
     });
   }
 
-  /** Calls the upstream even if an answer is fresh, and keeps the new answer. Never shares a call that began before. */
+  /** Calls the upstream even if an answer is fresh, and caches the new answer. Never shares a call that began before. */
   async readNew(key: string, work: Work<T>, signal?: AbortSignal): Promise<T> {
     const ask = (shared: AbortSignal) => this.#ask(key, work, shared);
     return this.#noted(key, () => this.#reads.readFresh(key, ask, signal));
@@ -82,12 +82,12 @@ export class FreshReads<T> {
     return cached.value;
   }
 
-  /** Keeps an answer that was requested at this time for another purpose. `work` refreshes it later. */
+  /** Caches an answer that was requested at this time for another purpose. `work` refreshes it later. */
   put(key: string, answer: { value: T; requestedAt: Date; work: Work<T> }): void {
     this.#keep(key, { ...answer, requestedAt: answer.requestedAt.getTime() });
   }
 
-  /** After a change: the next reads ask, and share no call that began before. */
+  /** After a change: the next reads call the upstream, and share no call that began before. */
   drop(): void {
     this.#drops += 1;
     this.#reads.forgetAll();
@@ -111,7 +111,7 @@ export class FreshReads<T> {
     }
   }
 
-  /** @returns the value that is cached: the earlier one if both are equal, so that results made from it stay valid */
+  /** @returns the value that is cached: the earlier one if both are equal, so that results that use it stay valid */
   #keep(key: string, answer: { value: T; requestedAt: number; work: Work<T> }): T {
     const { freshMs, isCacheable, maxCached, onChange } = this.#options;
     if (freshMs === 0 || isCacheable?.(answer.value) === false) return answer.value;

@@ -6,7 +6,7 @@ import { ReadSources } from './read-sources.ts';
 export type CachedList = 'videos' | 'voices' | 'accounts';
 
 export type FreshnessOptions = {
-  /** `READ_FRESH_MS`: how old what was read from the upstream may be when it answers a query. 0 = always asked. */
+  /** `READ_FRESH_MS`: the maximum age of a cached answer that is used for a query. 0 = the upstream is always asked. */
   readFreshMs: number;
   now: () => Date;
   log: Log;
@@ -50,7 +50,7 @@ export class Freshness {
 
   /**
    * Changes whenever cached content of the list is replaced by different content or dropped. It does not say whether the
-   * content is still fresh: `track` does, for exactly what an answer was made from.
+   * content is still fresh: `track` does, for exactly the content that an answer used.
    */
   version(list: CachedList): number {
     return this.#versions[list];
@@ -59,8 +59,8 @@ export class Freshness {
   /**
    * Runs `work` and collects the cached lists that it reads. For as long as `sources.isCurrent()`, the result can serve
    * later requests: the same content is cached and fresh. The check also starts refreshes that are due, as a read does, so
-   * that a shared result never makes a request wait. Reads that are not cached make it false: failures, rows of an owner, and
-   * everything with `READ_FRESH_MS=0`.
+   * that a shared result never makes a request wait. Reads that are not cached make it false: those
+   * that fail, those of an owner's rows, and all with `READ_FRESH_MS=0`.
    */
   track<R>(work: () => R): { result: R; sources: ReadSources } {
     const sources = new ReadSources();

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What an answer was made from. `isCurrent` also starts the refresh of cached content that is due, as a read does. */
+/** Cached content that an answer used. `isCurrent` also starts a refresh of the content that is due, as a read does. */
 export type ReadSource = { isCurrent(): boolean };
 
 const collecting = new AsyncLocalStorage<ReadSources | undefined>();

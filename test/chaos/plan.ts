@@ -36,7 +36,7 @@ const lost = ['[[cut-early]] ', '[[500]] '];
 const mostNth = (point: Point, asked: number) => (point.name === 'notified' ? 3 * asked : asked);
 
 /**
- * The same for the same seed: each point `kills` times in any order, and `lipsyncs` requests spread over those lives.
+ * The same for the same seed: each point `kills` times in any order, and `lipsyncs` requests spread over these runs.
  */
 export function makePlan(options: { seed: number; lipsyncs: number; kills: number }): Life[] {
   const { seed, lipsyncs, kills } = options;

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => app.stop());
 
-/** Signed in is who has a session cookie. */
+/** A request with a session cookie is signed in. */
 const authenticate = ({ headers }: Request) =>
   headers.get('cookie') === 'session=anna' ? { token: key } : null;
 

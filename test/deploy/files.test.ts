@@ -167,7 +167,7 @@ describe('deploy/lipsync-graphql.service', () => {
 });
 
 describe('docs/operations.md', () => {
-  // The commands need a container engine, a cluster or root: what they name is held true here.
+  // The commands need a container engine, a cluster or root, so only the names in them are checked here.
   const commands = readMarkdown(read('docs/operations.md'))
     .blocks.filter(({ language }) => language === 'console')
     .flatMap(({ text }) => text.split('\n'));

@@ -22,7 +22,7 @@ const argumentsOf = (name: string) =>
     .filter((each) => each.getInstruction() === name)
     .map((each) => each.getArguments().map((argument) => argument.getValue()));
 
-/** Of all that is copied into the image. The promise is 250 MB; today it is 120. */
+/** The limit for all files that are copied into the image. The promise is 250 MB; today they have 120. */
 const maxBytes = 150_000_000;
 /** As the user `node` of the image. Only root can change to another user. */
 const user = process.getuid?.() === 0 ? { uid: 1000, gid: 1000 } : {};

@@ -28,7 +28,7 @@ const { env: keys, headers: as } = createApiKeys({
 });
 
 let it: TestApp;
-/** How long the list of voices is kept. */
+/** How long the list of voices is cached. */
 const voicesFreshMs = 60_000;
 
 /** How far the clock of `it` is ahead. */

@@ -10,11 +10,11 @@ const light = (n: number) => `{ node(id: ${n}) { id } } # ${'x'.repeat(2_000)}`;
 
 const numbers = [...Array(200).keys()];
 
-/** @returns how many of the documents, each sent twice, are kept */
+/** @returns how many of the documents, each sent twice, are still cached */
 function countKept(document: (n: number) => string): number {
   const prepare = createCache();
   const prepared = numbers.map((n) => [prepare(document(n)), prepare(document(n))][1]);
-  // The newest first: asking for one that is not kept displaces others.
+  // The newest first: preparing a document that is not cached displaces others.
   return numbers.toReversed().filter((n) => prepare(document(n)) === prepared[n]).length;
 }
 

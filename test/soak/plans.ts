@@ -52,7 +52,7 @@ const quickFaults = [
   ],
 ];
 
-/** The account is left alone for up to thirty seconds, or is paused for a minute. */
+/** Faults after which nothing is sent to the account for up to thirty seconds, or for a minute. */
 const busyFaults = ['429', '429-all', '429-provider'];
 const pausingFaults = ['596', '412', '402'];
 

@@ -10,7 +10,7 @@ const agedBy = "interval '40 days'";
 const log = createLog('silent');
 
 /**
- * Makes everything that has ended older than the retention keeps it, and queues the hourly job: the next start of the
+ * Makes everything that has ended older than the retention period, and queues the hourly job: the next start of the
  * program runs it.
  *
  * @returns a time after everything that was aged, and before what follows

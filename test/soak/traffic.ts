@@ -17,7 +17,7 @@ export type Ended = {
 
 export type Run = { ended: Ended[]; resumes: number; broken: string[] };
 
-/** Asks for the lip-syncs of a plan, follows them to their ends, and does what else the plan says. */
+/** Requests the lip-syncs of a plan, follows them to their ends, and carries out the rest of the plan. */
 export async function runPlan(server: Server, plan: Plan, number: number): Promise<Run> {
   const created = await createLipsyncs(server, plan, number);
   const ids = created.flatMap((each) => ('id' in each ? each.id : []));

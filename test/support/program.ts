@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '../..');
 
 export type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
-/** The process of `npm start`, with nothing in its environment but what is given. */
+/** The process of `npm start`, with only the given variables in its environment. */
 export function startProgram(env: Record<string, string>): Program {
   return new Program(
     spawn(process.execPath, ['--liftoff-only', 'src/main.ts'], {

@@ -23,7 +23,7 @@ export class LipsyncServerError extends RepeatableError {
   /** `INTERNAL_SERVER_ERROR`, or `TEMPORARILY_UNAVAILABLE` while the server has no database. */
   readonly code: string;
   readonly requestId: string | null;
-  /** Of the answer's `Retry-After`, or 0. */
+  /** How long the server asks to wait, by `Retry-After` or `retryAfterSeconds`, at most 30 seconds; or 0. */
   readonly minDelayMs: number;
 
   constructor(

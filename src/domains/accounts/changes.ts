@@ -9,7 +9,7 @@ export type AccountChanges = ReturnType<typeof createAccountChanges>;
 const anyAccount = '*';
 
 /**
- * What changed in the upstream's accounts: a video was made, finished or deleted, or an account was signed in again. Kept
+ * What changed in the upstream's accounts: a video was made, finished or deleted, or an account was signed in again. Cached
  * lists of the account are dropped, on this instance at once and on the others by a notification with ids only.
  */
 export function createAccountChanges({ db, upstream }: { db: Database; upstream: Upstream }) {

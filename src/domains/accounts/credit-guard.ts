@@ -18,8 +18,8 @@ const maxWaitMs = 2_000;
 
 /**
  * Reads the credits of the open accounts before a lip-sync is sent, which saves a POST that the upstream would reject with
- * 412. The number is stored, so that what is sent can be limited to it. An account without credits is paused until a probe
- * finds some.
+ * 412. The credits are stored, so that only lip-syncs that they can pay for are sent. An account without credits is paused
+ * until a probe finds some.
  */
 export function createCreditGuard(options: {
   db: Database;

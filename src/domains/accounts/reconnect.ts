@@ -12,7 +12,7 @@ export type ReconnectInput = {
   /** Null for an invalid id. */
   accountId: string | null;
   password: string;
-  /** 1…8; null keeps the account's present number. */
+  /** 1…8; null keeps the account's current number. */
   maxJobs: number | null;
 };
 

@@ -101,7 +101,7 @@ export type AccountService = {
   listWithCredits(): Promise<AccountOverview[]>;
   /** For admins: by id, also accounts that are no longer present; null for an unknown id. */
   loadWithCredits(ids: readonly string[]): Promise<(AccountOverview | null)[]>;
-  /** For admins: signs the account in again and ends its pause. The password is passed on and not kept. */
+  /** For admins: signs the account in again and ends its pause. The password is passed on and not stored. */
   reconnectAccount(input: ReconnectInput): Promise<AccountOverview>;
 };
 

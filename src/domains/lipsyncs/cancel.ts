@@ -34,7 +34,7 @@ export async function cancelLipsync(
   while (attempt === null) {
     await watcher.nextChange(request.id);
     attempt = await tryToCancel(deps, request);
-    // It was accepted meanwhile, and cancelled in the same transaction.
+    // The POST was accepted meanwhile, and the lip-sync cancelled in the same transaction.
     if (attempt?.cancellation.kind === 'tracking-stopped') attempt.isRunning = true;
   }
   if (attempt.isRunning) await freeSlot(deps, attempt.cancellation.lipsync);

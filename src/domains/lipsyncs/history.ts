@@ -28,7 +28,7 @@ export async function findOwn(
   return keys.map((key) => byKey.get(key) ?? null);
 }
 
-/** One item more than `limit` shows that there are more. */
+/** Returns up to `limit + 1` items: the extra one shows that there are more. */
 export async function listOwn(sql: Sql, owner: string, page: LipsyncPage): Promise<Lipsync[]> {
   const { reference } = page.filter;
   // No row can contain these: PostgreSQL rejects U+0000 in a parameter, and would get U+FFFD for half of a surrogate pair.
@@ -36,7 +36,7 @@ export async function listOwn(sql: Sql, owner: string, page: LipsyncPage): Promi
   return listOwnLipsyncs(sql, owner, { ...page, limit: page.limit + 1 });
 }
 
-/** Of every owner. One item more than `limit` shows that there are more. */
+/** Lists the lip-syncs of every owner. Returns up to `limit + 1` items, as `listOwn` does. */
 export async function listAll(sql: Sql, page: AdminPage): Promise<Lipsync[]> {
   if (page.owner?.includes('\0') || page.owner?.isWellFormed() === false) return [];
   return listAllLipsyncs(sql, { ...page, limit: page.limit + 1 });

@@ -31,8 +31,8 @@ const operatorsCodes: ReadonlySet<FailureCode> = new Set([
 ]);
 
 /**
- * Writes one line about a step in the life of a lip-sync: its id, its caller, its request and trace, and what happened, and
- * nothing that the caller wrote. Inside a transaction the line is written when that is committed.
+ * Logs one step of a lip-sync, with its id, owner, request and trace. The line contains nothing that the caller wrote. Inside
+ * a transaction it is written at the commit.
  */
 export function logLife(log: Log, lipsync: LifeColumns, { event, source, code }: Step): void {
   const { id, owner, status, accountId } = lipsync;

@@ -38,7 +38,7 @@ const nextStatuses: Record<LipsyncStatus, readonly LipsyncStatus[]> = {
   EXPIRED: [],
 };
 
-/** FAILED because the outcome was unknown may be corrected once, when the job is found after all. */
+/** The status of a lip-sync that FAILED because its outcome was unknown may be corrected once, when its job is found. */
 const lateOutcomes: readonly LipsyncStatus[] = ['COMPLETED', 'FAILED', 'MODERATED'];
 
 export function isTerminal(status: LipsyncStatus): boolean {
@@ -70,7 +70,7 @@ export function statusAfter(
   isOutcomeUnknown = false,
 ): LipsyncStatus | null {
   const next = statusOfUpstream[observed];
-  // A waiting lip-sync has no job: what is seen belongs to an attempt that was rejected.
+  // A waiting lip-sync has no job: the state belongs to an attempt that was rejected.
   if (current === 'QUEUED') return null;
   return next !== null && canTransition(current, next, isOutcomeUnknown) ? next : null;
 }
@@ -160,7 +160,7 @@ export function isCancelRequested(row: { readonly cancelRequestedAt: Date | null
   return row.cancelRequestedAt !== null;
 }
 
-/** FAILED because its outcome was unknown: the job may still be found, and its end is then added to the log. */
+/** FAILED because its outcome was unknown: the job may still be found, and the job's end is then added to the log. */
 export function hasFailedAsUnknown(row: { readonly failure: { code: string } | null }): boolean {
   return row.failure?.code === 'OUTCOME_UNKNOWN';
 }

@@ -121,7 +121,7 @@ function afterQueueing(
   };
 }
 
-/** What is read about more than one lip-sync, and before there is one. */
+/** Reads that concern several lip-syncs, or one that is not created yet. */
 function createReports(deps: CreateDependencies) {
   return {
     /** Throws failures. */

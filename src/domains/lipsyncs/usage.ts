@@ -11,7 +11,7 @@ const dayMs = 86_400_000;
 const maxDays = 366;
 const defaultDays = 30;
 
-/** Null: until today; the thirty days before `to`. */
+/** `to` null: today. `from` null: the thirty days that end with `to`. */
 export type UsageRange = { from: Date | null; to: Date | null };
 
 /** The days that the range touches. @throws InvalidInputError */
@@ -25,12 +25,12 @@ export async function readUsageOf(
   const days = dayNumber(to) - dayNumber(from) + 1;
   if (days < 1) throw invalid('to', 'to must not be before from.');
   if (days > maxDays) throw invalid('from', `The range has more than ${maxDays} days.`);
-  // PostgreSQL has no text for U+0000. No owner has it.
+  // PostgreSQL rejects U+0000, and would get U+FFFD for half of a surrogate pair. No owner contains either.
   if (owner.includes('\0') || !owner.isWellFormed()) return [];
   return readUsageDays(deps.db, owner, { from: dayOf(from), to: dayOf(to) });
 }
 
-/** Null: today; from the first owner on. */
+/** `day` null: today. `after` null: from the first owner on. */
 export type OwnerUsagePage = { day: Date | null; after: string | null; limit: number };
 
 /** What each owner used on one day, in the order of their names. */
@@ -38,7 +38,7 @@ export async function readUsageOfDay(
   deps: Pick<LipsyncDependencies, 'db' | 'now'>,
   { day, after, limit }: OwnerUsagePage,
 ): Promise<OwnerUsage[]> {
-  // PostgreSQL has no text for U+0000, and would get U+FFFD for half of a surrogate pair. No owner has either.
+  // As in `readUsageOf`.
   if (after?.includes('\0') || after?.isWellFormed() === false) return [];
   return readUsageByOwner(deps.db, { day: dayOf(day ?? deps.now()), after: after ?? '', limit });
 }

@@ -26,7 +26,7 @@ export type QuotaOptions = {
 
 /** Cost that was taken from an owner's budget. */
 export type Spending = {
-  /** The owner's budget after it. */
+  /** What was left of the owner's budget afterwards. */
   remaining: number;
   /** Returns the part of the cost that the operation did not use. */
   refund: (cost: number) => Promise<void>;

@@ -100,7 +100,7 @@ export async function createUpload(
   return { upload, uploadUrl: `${deps.publicUrl()}/uploads/${token}` };
 }
 
-/** An empty clip begins at zero, and is cut at the limit. */
+/** A clip without fields begins at zero, and is cut at the limit. */
 export function toClip(clip: NewClip | null | undefined) {
   return {
     clipStartSeconds: clip?.startSeconds ?? (clip ? 0 : null),

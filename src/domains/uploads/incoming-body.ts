@@ -27,7 +27,7 @@ export class IncomingBody {
   #isAtEnd = false;
   readonly #minRate: { bytes: number; inMs: number };
   readonly #maxBytes: number;
-  /** Bytes that came, and how long they were awaited, since the rate was checked last. */
+  /** Bytes received since the last check of the rate, and how long they were awaited. */
   #recentBytes = 0;
   #awaitedMs = 0;
 

@@ -144,7 +144,7 @@ function failureToStore(thrown: unknown) {
     : interruptedFailure;
 }
 
-/** Keeps a long upload from being failed as abandoned, and its row's number of bytes current. */
+/** Updates the number of bytes in the row of a long upload, which also keeps the upload from being failed as abandoned. */
 export function createToucher(
   deps: UploadDependencies,
   { id, owner, size }: Upload,

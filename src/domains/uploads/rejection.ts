@@ -20,7 +20,7 @@ export type RejectionReason =
   | 'UNKNOWN'
   | 'EXPIRED'
   | 'USED'
-  /** The owner receives as many files as it can at the same time. */
+  /** This process already receives the maximum number of files, of the owner or in all. */
   | 'BUSY'
   | 'WRONG_SIZE'
   | 'TOO_LARGE'

@@ -78,7 +78,7 @@ export type UploadService = {
   receive(token: string, file: IncomingFile): Promise<Reception>;
   /** In the order of the keys, null for uploads of other owners. One query; none for invalid keys. */
   findByKeys(owner: string, keys: readonly string[]): Promise<(Upload | null)[]>;
-  /** The owner's uploads, newest first. One item more than `limit` shows that there are more. */
+  /** The owner's uploads, newest first: up to `limit + 1`, of which the extra one shows that there are more. */
   list(owner: string, page: UploadPage): Promise<Upload[]>;
   /** Deletes the row of the upload. @throws {NotFoundError} {InvalidInputError} */
   remove(owner: string, key: string): Promise<void>;

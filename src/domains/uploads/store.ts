@@ -36,9 +36,9 @@ export type Upload = {
   receivedBytes: number | null;
   /** Where this server fetches the file. Null for a file that a client sends. */
   sourceUrl: string | null;
-  /** Of the request that created it. */
+  /** The id of the request that created the upload. */
   requestId: string | null;
-  /** Of the span in which it was created, or without tracing of the caller. */
+  /** The `traceparent` of the span in which it was created; without tracing, the one that the caller sent. */
   traceparent: string | null;
 };
 
@@ -100,7 +100,7 @@ export async function findUploads(
 /** A position in an owner's list, which is ordered by creation time, newest first. */
 export type UploadPosition = { createdAt: Date; id: string };
 
-/** Between the two positions, without them. */
+/** The owner's uploads between the two positions, both exclusive. */
 export async function listUploads(
   sql: Sql,
   owner: string,

@@ -4,7 +4,7 @@ import type { UploadDependencies } from './dependencies.ts';
 import { countWaiting, deleteUnused } from './store.ts';
 
 /*
- * Bounds the rows of uploads that bring no file: creating one costs its caller nothing.
+ * Bounds the rows of uploads whose file never arrives: creating an upload costs its caller nothing.
  */
 
 /** Waiting uploads of one owner. A client creates one for each file that it is about to send. */
@@ -13,7 +13,7 @@ const defaultMaxWaiting = 10_000;
 /** An arbitrary wait: it is unknown when the owner's clients send their files. */
 const retryAfterSeconds = 60;
 
-/** Rows that are erased at a time, so that nothing waits for long. */
+/** Rows that are erased at a time, so that no other query waits for long. */
 const eraseBatch = 5_000;
 
 /**

@@ -61,7 +61,7 @@ export function createDirectReader({ upstream, ids }: VideoDependencies): VideoR
   };
 }
 
-/** The reader that keeps pages and videos for `READ_FRESH_MS`, until something changes in their account. */
+/** The reader that caches pages and videos for `READ_FRESH_MS`, until something changes in their account. */
 export class CachedLists implements VideoReader {
   readonly #deps: VideoDependencies;
   readonly #direct: VideoReader;

@@ -17,15 +17,15 @@ const overlap = 5;
 const maxPages = 25;
 
 /**
- * Of these, to find the cursor's place from its offset: 350 videos that were added or deleted since. A forged offset must not
- * read years of videos either.
+ * How many of `maxPages` may be read to find the cursor's place from its offset: enough if 350 videos were added or deleted
+ * since. So a forged offset does not make a request read years of videos either.
  */
 const maxPagesToCursor = 10;
 
-/** For pages that do not connect. After that the list changes too fast for this method and is read whole. */
+/** Attempts to find a page that connects to the window. If all fail, the list changes too fast, and is read whole. */
 const maxTries = 3;
 
-/** For a list in an unknown order, which must be read whole: 4,000 videos. */
+/** The limit for a list in an unknown order, which must be read whole: 4,000 videos. */
 const maxPagesOfWholeList = 100;
 
 /**
@@ -151,7 +151,7 @@ export class ListWindow {
 
   /**
    * A page that must connect to this window. Cached pages were read at different times, and the list can have moved by more
-   * than the overlap in between: from the first page that does not connect, the upstream is asked.
+   * than the overlap in between. From the first page that does not connect, all pages are read from the upstream.
    */
   async #nextTo(offset: number): Promise<ListPage> {
     const page = await this.#next(offset);

@@ -39,13 +39,13 @@ export type VideoService = {
    * could not be read. Videos of cached lists, and those that lip-syncs used or made, are returned without an upstream call.
    */
   load(viewer: Viewer, keys: readonly string[]): Promise<(StoredVideo | Failure | null)[]>;
-  /** One page of an account's list, requested from now on. Concurrent equal reads share one call. */
+  /** One page of an account's list, never from a response requested before this call. Concurrent equal reads share one call. */
   readPage(query: VideoQuery): Promise<UpstreamPage>;
-  /** GET by upstream id, requested from now on. Null on 404, which the upstream also gives for a running video. */
+  /** GET by upstream id, as fresh as `readPage`. Null on 404, which the upstream also gives for a running video. */
   readOne(upstreamId: string): Promise<UpstreamVideo | null>;
   /**
    * Newest first, of all accounts or of the viewer's own lip-syncs. The lists are at most `READ_FRESH_MS` old. Throws
-   * failures. `signal` is aborted when the caller leaves.
+   * failures. `signal` is aborted when the caller disconnects.
    */
   list(viewer: Viewer, request: VideoPageRequest, signal?: AbortSignal): Promise<VideoPage>;
   /**
@@ -54,7 +54,7 @@ export type VideoService = {
    * @throws {InvalidInputError} if it is not finished
    */
   resolveSource(viewer: Viewer, key: string): Promise<VideoSource | null>;
-  /** The account of such a video, without a call of the upstream; null if this viewer cannot see the video. */
+  /** The account of such a video, without an upstream call; null if this viewer cannot see the video. */
   findSourceAccount(viewer: Viewer, key: string): Promise<Pick<VideoSource, 'accountId'> | null>;
   /** Stores videos that lip-syncs of these owners use or made, in the transaction that writes the lip-syncs. */
   keep(tx: Sql, videos: readonly { owner: string; video: StoredVideo }[]): Promise<void>;

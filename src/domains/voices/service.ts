@@ -15,7 +15,7 @@ export type VoiceServiceOptions = {
 
 type CachedVoices = { nodes: Voice[]; byId: ReadonlyMap<string, Voice> };
 
-/** The upstream adds a voice a few times a year. Not with `READ_FRESH_MS=0`, which keeps nothing. */
+/** The upstream adds a voice a few times a year. Not with `READ_FRESH_MS=0`, which disables the cache. */
 const minFreshMs = 60_000;
 
 const key = 'voices';
@@ -23,7 +23,7 @@ const key = 'voices';
 export type VoiceService = {
   /**
    * All voices, at most a minute old, or `READ_FRESH_MS` if that is longer. Throws the upstream's failure: an older list is
-   * never used instead. A read that waits is aborted when all of its callers have left (`signal`).
+   * never used instead. A read is aborted when the `signal` of each of its callers is aborted.
    */
   list(signal?: AbortSignal): Promise<Voice[]>;
   /** Null for an unknown voice. Waits for a new list only if the last one lacks the voice and is too old. */

@@ -37,7 +37,7 @@ export async function attemptDelivery(
 
 type Attempted = { delivery: Delivery; event: LipsyncEvent };
 
-/** The receiver gets the span of the attempt; without tracing what the caller of the mutation sent. */
+/** The receiver gets the `traceparent` of the attempt; without tracing, the one that the caller of the mutation sent. */
 function traceAttempt(
   { tracer }: WebhookDependencies,
   { delivery, event }: Attempted,

@@ -31,9 +31,9 @@ const leaseMarginMs = 2_000;
 
 /**
  * Concurrent attempts of one process, by what is known of their receivers. An attempt is little more than a socket, so
- * there are many: hanging receivers of about fifty owners are needed to use up those for new receivers, and for ten
- * seconds only. After that they count as failing. Receivers that answer have 64 attempts that no other receiver can
- * take. Only such a receiver gets more than one attempt of an owner at a time.
+ * there are many: only hanging receivers of about fifty owners together can use up the attempts for new receivers, and only
+ * for ten seconds, after which they count as failing. Receivers that answer have 64 attempts that no other receiver can
+ * take. Only a receiver that answers gets more than one attempt of an owner at a time.
  */
 const concurrency = { all: 256, unproven: 192, failing: 64, perOwner: 4 };
 

@@ -22,9 +22,10 @@ export type DueSearch = {
  * host names bring an owner no advantage. A receiver gets one attempt of an owner at a time, and several while it answers.
  *
  * The cost must not grow with the number of due deliveries: each step reads one entry of an index and jumps to the next owner
- * or receiver. The steps compare whole rows and have no equality, because planners then expect many rows, and use the index
- * for the order; otherwise they prefer to read and sort all rows of an owner. Of an owner with many receivers it considers the
- * one that has waited longest, which can be paused, the first ones, and those from a random one on.
+ * or receiver. The steps compare whole rows and contain no equality: the planner then expects many rows, and reads them in
+ * the order of the index. With an equality it prefers to read and sort all rows of an owner. Of an owner with many receivers
+ * the search considers the one that has waited longest (it can be paused), the first `maxReceivers`, and as many from a
+ * random position on.
  */
 export async function findDue(
   sql: Sql,

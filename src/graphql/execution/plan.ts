@@ -32,8 +32,8 @@ export type Operation = {
 type Field = GraphQLField<unknown, unknown>;
 
 /**
- * What can be computed of an operation before it is executed, and is the same for every execution in which the variables of
- * `@skip` and `@include` have these values.
+ * The part of an operation that can be computed before it is executed. It is the same for every execution in which the
+ * variables of `@skip` and `@include` have these values.
  */
 export class OperationPlan implements Operation {
   readonly schema: GraphQLSchema;

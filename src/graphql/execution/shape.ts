@@ -13,7 +13,7 @@ import {
   isObjectType,
 } from 'graphql';
 
-/** An output type, taken apart once: graphql-js does it for each value. */
+/** An output type, analysed once: graphql-js analyses it for each value. */
 export type Shape = { isNonNull: boolean } & (
   | { kind: 'leaf'; type: GraphQLLeafType }
   | { kind: 'object'; type: GraphQLObjectType }
@@ -21,12 +21,12 @@ export type Shape = { isNonNull: boolean } & (
   | { kind: 'list'; item: Shape }
 );
 
-/** What is the same for a field of the schema in every operation. */
+/** The properties of a field of the schema that do not depend on the operation. */
 export type FieldTraits = {
   shape: Shape;
   /** Whether `info` is needed without a resolver: to find the type of an object, or to check it. */
   needsInfo: boolean;
-  /** Reads the value from the object alone; null if the resolver needs more. A method that it reads is still to be called. */
+  /** Reads the value from the object alone; null if the resolver needs more. If it reads a method, `resolve` must be called. */
   read: ((source: unknown) => unknown) | null;
 };
 

@@ -28,7 +28,7 @@ export type JobStore = {
 };
 
 export type JobHooks = {
-  /** How long the job stays in its present status; null: it never leaves it. */
+  /** How long the job stays in its current status; null: for ever. */
   statusDurationMs(job: Job): number | null;
   outcomeOf(job: Job): FinalStatus;
   /** Makes the finished video. An error makes the job FAILED. */

@@ -4,8 +4,8 @@ const headerBytes = 12;
 const chunkHeaderBytes = 8;
 
 /**
- * Throws if the sizes in a WAV are not those of the file, as strict readers do. A lenient reader makes do with the
- * placeholders that streaming writers leave, and a mistake there would be found first by the real service.
+ * Throws if the sizes in a WAV are not those of the file, as strict readers do. A lenient reader would accept the
+ * placeholders of streaming writers, and so hide that our server failed to correct them.
  */
 export async function checkWavSizes(path: string): Promise<void> {
   await using file = await open(path);

@@ -33,7 +33,7 @@ export type AuthenticatorOptions = {
 };
 
 /**
- * The caller without a token is there at once: a promise would cost it time on each request.
+ * Returns the caller without a token synchronously: a promise would cost time on each request.
  *
  * @param authorization the HTTP header, or `authorization` in `connection_init`: `Bearer <JWT or API key>`
  * @throws NotAuthenticatedError on an invalid token, also where anonymous callers are allowed: a caller with an expired

@@ -97,7 +97,7 @@ export function createSessions(parts: { authenticate: Authenticate; now: () => D
   };
 }
 
-/** Requests with the credential are accepted for as long. */
+/** The credential of a request is accepted with the same tolerance after its expiry. */
 function isExpired({ expiresAt }: Caller, now: Date): boolean {
   return expiresAt !== null && expiresAt.getTime() + clockToleranceMs <= now.getTime();
 }

@@ -47,7 +47,7 @@ const nonces = new WeakMap<Request, string>();
 
 /**
  * GraphiQL with prepared tabs that work at one click. Their variables have the newest real ids of the visitor at the time of
- * the request. After the first visit the browser keeps the tabs itself.
+ * the request. After the first visit the browser restores the tabs that it has stored.
  */
 export function createGraphiql(parts: { schema: GraphQLSchema; createContext: ContextFactory }) {
   return async (request: Request): Promise<PageOptions> => {

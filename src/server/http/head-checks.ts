@@ -33,7 +33,7 @@ export function checkSender(request: IncomingMessage, rules: SenderRules): HeadR
   if (hasSeveral('host', request) || !isValidHost(headers.host)) {
     return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Host header.') };
   }
-  // A proxy in front can have checked the other one.
+  // A proxy in front may have checked a header that Node ignores.
   if (hasSeveral('authorization', request)) {
     return { status: 400, body: errorBody('BAD_REQUEST', 'Invalid Authorization header.') };
   }
@@ -81,7 +81,7 @@ export function checkHead(request: IncomingMessage): HeadRejection | null {
   return null;
 }
 
-/** Query parameters that clients use for tokens. URLs are kept in logs, browser histories and referrers. */
+/** Query parameters that clients use for tokens. URLs are stored in logs, browser histories and referrers. */
 const tokenParameters =
   /^(token|access_?token|id_?token|auth|authorization|bearer|jwt|api_?-?key|connection_?(init|params))$/i;
 

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { CounterSeries, DurationSeries, Recorder, SeriesOf } from '../../metrics/recorder.ts';
 
-/** What is read for each collection. */
+/** The values that each collection reads. */
 export type MetricSources = {
   readWork: () => Promise<Work>;
   /** Open subscriptions of this process. */
@@ -48,8 +48,8 @@ export function openRegistry(sources: MetricSources, { counters, durations }: Re
 type Value = { value: number; labels: Record<string, string | number>; metricName?: string };
 
 /**
- * The part of a metric that the library reads. The library's own counters are slow: one value takes them as long as the
- * price of a small query takes to compute.
+ * The part of a metric that the library reads. The library's own counters are slow: to record one value takes as long as to
+ * compute the price of a small query.
  */
 function toMetric(
   { name, definition }: SeriesOf<unknown>,

@@ -14,8 +14,8 @@ const multipartRange =
 
 /**
  * The Accept header in the form that Yoga needs: the most preferred type first, without `q`, parameters and types with
- * q=0, because Yoga goes by the order alone. Types that this server does not send are removed too, and `multipart/mixed` unless it is that of
- * subscriptions. A missing or empty header means any type; `none` if no type is left.
+ * q=0, because Yoga goes by the order alone. Types that this server does not send are removed too, and so is a
+ * `multipart/mixed` that is not for subscriptions. A missing or empty header means any type; `none` if no type is left.
  */
 export function normalizeAccept({ accept = '' }: IncomingHttpHeaders): string {
   const known = normalized.get(accept);

@@ -28,14 +28,14 @@ export function bodyOf(text: string): Body {
 }
 
 /**
- * A response that has the headers of every response when its head is written, unless its handler has set them to other values.
- * Setting each of them before would take a third of the time of a small query.
+ * A response that gets the common headers when its head is written, unless its handler has set them to other values. Setting
+ * each of them before would take a third of the time of a small query.
  */
 export class HttpResponse<
   Request extends IncomingMessage = IncomingMessage,
 > extends ServerResponse<Request> {
   requestId = '';
-  /** For a page of another site that is allowed. Names and values in turn. */
+  /** The CORS headers for a page of an allowed origin, as a list of alternating names and values. */
   corsHeaders: readonly string[] | null = null;
   #hasAll = false;
 

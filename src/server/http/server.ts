@@ -74,7 +74,7 @@ export function createHttpServer(options: HttpOptions): Server {
     const requestId = assignRequestId(request);
     response.requestId = requestId;
     const hasBodyLimits = request.method !== 'PUT' || !isUploadPath(pathOf(request));
-    // Before any response: a client could send its body slowly after one too.
+    // Started before any response, because a client could also send its body slowly after one.
     const stopTimeouts = timeouts.watch(request, response, { hasBodyLimits });
     response.on('close', () => {
       stopTimeouts();

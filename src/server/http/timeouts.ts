@@ -10,7 +10,7 @@ export type ClientTimeouts = {
   bodyMs: number;
   /** A multipart body, at most 25 megabytes. */
   filesMs: number;
-  /** The time in which a body, with or without files, has to bring `minBytesPerSecond` on average. */
+  /** The time over which a body, with or without files, must arrive at `minBytesPerSecond` on average. */
   idleMs: number;
   /** How long a client can leave a response unread, event streams excepted. Default: a minute. */
   unreadMs?: number;
@@ -25,12 +25,12 @@ export const defaultClientTimeouts: ClientTimeouts = {
 };
 
 /**
- * A quarter of what a phone with a bad connection sends. With a rule about silence alone, a byte now and then would hold a
- * slot until the time limit of the whole body.
+ * A quarter of what a phone with a bad connection sends. If only silence were limited, a client could hold a slot until the
+ * time limit of the whole body by sending a byte now and then.
  */
 const minBytesPerSecond = 2_000;
 
-/** What is counted over a time is counted this often within it. */
+/** The number of checks within the shortest of the time limits. */
 const checks = 5;
 
 const defaultUnreadMs = 60_000;
@@ -53,8 +53,8 @@ type Exchange = {
 
 /**
  * Ends requests whose body has not arrived in time or arrives too slowly, and disconnects clients that do not read
- * their response: the rest would stay in memory for ever. One timer looks at all open exchanges, because timers of
- * their own would take a tenth of the time of a small query. So a limit can be exceeded by the time between two checks.
+ * their response: the rest would stay in memory for ever. One timer checks all open exchanges, because a timer for each
+ * would take a tenth of the time of a small query. So a limit can be exceeded by the time between two checks.
  *
  * Checks in a row are counted instead of the time, so that a blocked event loop does not count as slowness of a client.
  */

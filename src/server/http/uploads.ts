@@ -43,7 +43,7 @@ const statusByReason: Record<Exclude<RejectionReason, 'UPSTREAM'>, number> = {
   WRONG_KIND: 415,
   TOO_LONG: 422,
   STALLED: 408,
-  // Of imports alone, which have no client.
+  // The next three are reasons of imports alone, which have no client.
   UNREACHABLE: 502,
   NOT_ALLOWED: 400,
   NOT_SUPPORTED: 415,

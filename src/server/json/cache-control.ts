@@ -3,10 +3,10 @@ import type { ExecutionResult } from 'graphql';
 import { sharedMaxAge } from '../../graphql/cache-hints.ts';
 import type { Context } from '../../graphql/context.ts';
 
-/** The request headers that change the response, beside the URL: a cache keeps one entry for each combination. */
+/** The request headers that change the response: a cache has one entry for each combination of them with the URL. */
 const varyingHeaders = 'Origin, Authorization, Accept';
 
-/** Seconds that browsers and CDNs may keep the result of a GET query, the same for every caller; 0: not at all. */
+/** Seconds for which browsers and CDNs may cache the result of a GET query, the same for every caller; 0: not at all. */
 export function maxAgeOf(context: Context, { data, errors }: ExecutionResult): number {
   if (errors !== undefined || data === null || data === undefined) return 0;
   return sharedMaxAge(context, data);
@@ -15,7 +15,7 @@ export function maxAgeOf(context: Context, { data, errors }: ExecutionResult): n
 export type CacheHeaders = { 'cache-control': string; etag: string; vary: string };
 
 /**
- * The headers of a response that caches keep, with a strong `ETag`. The response to a request with a token is `private`,
+ * The headers of a response that may be cached, with a strong `ETag`. The response to a request with a token is `private`,
  * because another caller can lack the scope.
  */
 export function cacheHeadersOf(response: {

@@ -28,7 +28,7 @@ export class KnownBodies {
     return body.byteLength > maxCachedBytes.one ? undefined : this.#cached.get(keyOf(body));
   }
 
-  /** Keeps the parameters of a query, which has no secrets, unless it is long or has values that an operation could change. */
+  /** Caches the parameters of a query, which has no secrets, unless it is long or has values that an operation could change. */
   keep(body: Buffer, parsed: ParsedParams): void {
     if (body.byteLength > maxCachedBytes.one || 'error' in parsed || !isFlat(parsed.params)) return;
     this.#cached.set(keyOf(body), parsed);

@@ -13,7 +13,7 @@ import { failed, failureOfError, type ToolFailure, type ToolResult } from './res
 /** What a field of the schema returned. */
 export type Answer = Record<string, unknown>;
 
-/** The pipeline of all transports. The documents of the tools are this server's own, so that they need not be trusted ones. */
+/** The pipeline of all transports. The tools' documents are this server's own and need not be in `TRUSTED_DOCUMENTS`. */
 export type ToolPipeline = Pick<Pipeline, 'prepareOwn' | 'run' | 'slots'>;
 
 type Parts = {

@@ -42,7 +42,7 @@ export function createMcpServer(parts: McpParts) {
       return server;
     },
     {
-      // The tools never change, so there is nothing to listen to. Such streams would be open without a sign-in.
+      // No streams of changes: the list of tools never changes, and such a stream would need no token.
       maxSubscriptions: 0,
       // Its message can quote the request.
       onerror: ({ name }) => parts.log.debug({ error: name }, 'a request to /mcp failed'),

@@ -127,8 +127,8 @@ const maxBytes = { once: 16 * 1024 ** 2, repeated: 64 * 1024 ** 2 };
 const bytesOf = { document: 8_192, token: 500, character: 2 };
 
 /**
- * Documents by their texts. A document is cached for long only after its second request, so that clients with documents that
- * no other request has displace none of the documents of an application.
+ * Documents by their texts. A document is cached for long only after its second request, so that documents that are sent only
+ * once displace none of the documents of an application.
  */
 class DocumentCache {
   readonly #once = createTextCache(maxBytes.once);
@@ -153,7 +153,7 @@ function createTextCache(maxSize: number): LRUCache<string, KnownDocument> {
   return new LRUCache({ maxSize, sizeCalculation: sizeOf });
 }
 
-/** The text says little: two documents of one kilobyte can differ tenfold. */
+/** Not by the length of the text: the memory of two documents of one kilobyte can differ tenfold. */
 function sizeOf(document: KnownDocument, query: string): number {
   const tokens = document instanceof ParsedDocument ? document.countTokens() : 0;
   return bytesOf.document + tokens * bytesOf.token + query.length * bytesOf.character;

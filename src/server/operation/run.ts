@@ -94,7 +94,7 @@ function execute(
     chain(executePlan(plan, { rootValue: undefined, contextValue: context, variables }), (result) =>
       finish(result, plan, context),
     );
-  // An answer that is current needs no replacement: it was made from the same lists.
+  // A cached answer that is current needs no replacement: executing the operation again reads the same cached lists.
   const result =
     isQuery && cached === undefined ? answers.make({ plan, variables, context }, run) : run();
   return chain(result, (made): MaybePromise<ExecutionResult> => {

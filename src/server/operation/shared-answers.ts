@@ -45,10 +45,10 @@ export function bodyOfResult(result: ExecutionResult): Body {
 }
 
 function join(head: string, { text, byteLength, isAscii }: Body): Body {
-  // Our own numbers and names.
+  // The head contains only names and numbers of this server, so each character is one byte.
   const headLength = head.length;
   const joined = `${head}${text}}`;
-  // Decoded from bytes: V8 would keep the parts, and join them for each response.
+  // Decoded from bytes: V8 would otherwise store the two parts, and join them again for each response.
   const flat = isAscii ? Buffer.from(joined, 'latin1').toString('latin1') : joined;
   return { text: flat, byteLength: headLength + byteLength + 1, isAscii };
 }
@@ -91,7 +91,7 @@ export class SharedAnswers {
     return answer;
   }
 
-  /** Executes, and keeps the answer if it can be shared. */
+  /** Executes the operation, and caches the answer if it can be shared. */
   async make(
     { plan, variables, context }: { plan: OperationPlan; variables: Variables; context: Context },
     execute: () => MaybePromise<ExecutionResult>,

@@ -6,12 +6,12 @@ import type { Caller } from '../../graphql/context.ts';
 import { toGraphQLError } from '../../graphql/errors.ts';
 import { requestError } from '../operation/request-error.ts';
 
-/** The least interval of heartbeats that a router can ask for. Each heartbeat costs this server a request. */
+/** The shortest interval of heartbeats that a router can ask for. Each heartbeat costs this server a request. */
 const minIntervalMs = 1_000;
 
 /**
- * `extensions.subscription`. The default of the heartbeat is that of the protocol's first version, and of Apollo Router. A
- * shorter interval than the least is rejected: with fewer heartbeats than it asks for, a router would give up later.
+ * `extensions.subscription`. The default of the heartbeat is that of the protocol's first version, and of Apollo Router. An
+ * interval below `minIntervalMs` is rejected: a router that gets fewer heartbeats than it asks for would give up later.
  */
 const targetShape = z.object({
   callbackUrl: z.string(),

@@ -19,7 +19,7 @@ import { startHeartbeat } from './heartbeat.ts';
 import type { EventStreams, OpenStream } from './streams.ts';
 
 /**
- * "HTTP callback protocol for GraphQL subscriptions" 1.0: a federation router keeps no connection. It names a URL in
+ * "HTTP callback protocol for GraphQL subscriptions" 1.0: a federation router holds no connection. It names a URL in
  * `extensions.subscription`, and this server POSTs each event there. Apollo Router, Hive Gateway and Hive Router use it:
  * https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/callback-protocol
  */

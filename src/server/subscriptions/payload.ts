@@ -2,7 +2,7 @@ import type { ExecutionResult } from 'graphql';
 
 const encoder = new TextEncoder();
 
-/** How a transport writes a payload. One object for each format, because payloads keep their bytes by it. */
+/** How a transport writes a payload. One object for each format, because a payload caches its bytes under that object. */
 type FrameFormat = { frame(json: string, cursor: string | null): string };
 
 /** A result as the transports send it. It is serialised once, for all subscribers that receive it. */

@@ -136,7 +136,7 @@ async function signIn(
 }
 
 function acceptUpgrades(server: Server, sockets: WebSocketServer, parts: WebSocketParts): void {
-  // Not a function of each upgrade, which would keep the request and its headers in memory for as long as the socket is open.
+  // Shared by all upgrades: a function of each would keep its request and headers in memory for as long as the socket is open.
   const logFailure = (error: Error) => parts.log.debug({ err: error }, 'a WebSocket failed');
   sockets.on('wsClientError', (_, socket) => rejectHandshake(socket));
   server.on('upgrade', (request, socket, head) => {

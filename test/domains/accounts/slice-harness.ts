@@ -117,7 +117,7 @@ export function idOf(email: string, number: number): string {
 }
 
 type FreshnessOptions = {
-  /** Default: 0, because these tests change the upstream without a word to this server. */
+  /** Default: 0, because these tests change the upstream without notice to this server. */
   readFreshMs?: number;
 };
 

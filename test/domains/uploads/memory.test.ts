@@ -14,7 +14,7 @@ const size = 44 + 300 * megabyte;
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Without what is no longer used, which is collected at any time. */
+/** Collects the garbage first, because garbage that is not collected yet would be measured too. */
 function measureLiveBytes(): number {
   collectGarbage();
   // The memory of buffers is freed in the background, at the latest by the next collection.

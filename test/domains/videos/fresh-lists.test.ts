@@ -311,7 +311,7 @@ describe('with a limit of 0', () => {
       calls('/videos/?', always),
       calls('/videos/voices/', always),
       calls('/features/', always),
-      // Once more for the videos, for which the set of accounts is kept.
+      // Once more for the videos, which use the cached set of accounts.
       calls('/accounts', always),
     ]).toEqual([6, 3, 6, 4]);
   });

@@ -102,7 +102,7 @@ test('one trace leads from the mutation on one instance to the POST, the callbac
       ),
     ),
   ]);
-  // Which lists are read for a mutation depends on what the instance has kept.
+  // Which lists are read for a mutation depends on what the instance has cached.
   const callbacks = new Set(found('lipsync callback').map(({ spanId }) => spanId));
   const shownSpans = spans.filter(
     ({ name, parentSpanId }) =>

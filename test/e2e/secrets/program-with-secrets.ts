@@ -102,7 +102,7 @@ export function environment(databaseUrl: string, upstream: FakeUpstream): Record
     PORT: '0',
     LOG_LEVEL: 'trace',
     POLL_INTERVAL_MS: '300',
-    // Every answer and failure of the upstream is searched, none is hidden by a kept list.
+    // Every answer and failure of the upstream is searched: no cached list replaces one.
     READ_FRESH_MS: '0',
     UPSTREAM_TIMEOUT_MS: '5000',
     USEAPI_TOKEN: upstream.token,

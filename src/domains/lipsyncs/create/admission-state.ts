@@ -85,7 +85,7 @@ export function identify(state: AdmissionState): Pick<FreshLipsync, 'id' | 'crea
   return { id: state.ids.shift() ?? randomUUID(), createdAt: state.now };
 }
 
-/** Counts it for the decisions about the next requests. */
+/** Counts the row for the decisions about the next requests. */
 export function countRow(state: AdmissionState, row: FreshLipsync): void {
   const usage = state.usages.get(row.owner);
   if (usage !== undefined) {

@@ -11,7 +11,7 @@ import type { CreateDependencies } from './dependencies.ts';
 import type { CreateInput } from './input.ts';
 import type { SharedImports } from './resolve-file.ts';
 
-/** As in a page. With all fields that the client kit selects, 100 inputs cost an eighth of the limit of an operation. */
+/** As on the largest page. With all fields that the client kit selects, 100 inputs cost an eighth of an operation's limit. */
 const maxInputs = 100;
 
 /** Each check can read the upstream, which other requests use at the same time. */

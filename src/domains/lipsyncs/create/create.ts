@@ -29,7 +29,7 @@ export type CreateRequest = {
   origin?: Origin;
   receivedAt: Date;
   /**
-   * The number of the key's last refusal when the request was first checked; kept when it is checked again. A later
+   * The number of the key's last refusal when this request was first checked; a second check does not change it. A later
    * refusal of a concurrent request with the same idempotency key answers this request too.
    */
   lastRefusal?: number;
@@ -88,7 +88,7 @@ export async function sendOrEnqueue(
   if ('earlier' in checked) {
     return { isSent: false, answer: () => replay(deps, { lipsync: checked.earlier, fingerprint }) };
   }
-  // It ends with the POST, or when the lip-sync waits. All later spans of the lip-sync are below it.
+  // The span ends with the POST, or when the lip-sync is queued. All later spans of the lip-sync descend from it.
   const span = deps.tracer.start('lipsync create', { kind: 'producer' });
   const origin = {
     requestId: request.origin?.requestId ?? null,
@@ -130,7 +130,7 @@ async function admitAndSend(
   if (admission.kind === 'duplicate') {
     span.end();
     const [lipsync] = await findByIdempotencyKeys(deps.db, [{ owner, idempotencyKey }]);
-    // Missing if it was rejected between the two reads. Checking again finds the refusal.
+    // The earlier lip-sync is missing if it has been rejected meanwhile. Checking the request again finds the refusal.
     if (lipsync === undefined) return sendOrEnqueue(deps, await checkRequest(deps, request));
     return { isSent: false, answer: () => replay(deps, { lipsync, fingerprint }) };
   }

@@ -76,8 +76,8 @@ async function findSlots(
   const slots = chooseAccount(state.slots, resolved);
   if (slots === null) return null;
   state.nextInQueue ??= await readNextOfEachOwner(state.tx, state.now);
-  // A new one must not overtake a waiting one that could take this slot. Those that are bound to another account, or allow
-  // fewer jobs beside them, block nothing.
+  // A new lip-sync must not overtake a waiting one that could take this slot. A waiting lip-sync that is bound to another
+  // account, or allows fewer jobs beside it, blocks nothing.
   const isBlocked = [...state.nextInQueue, ...state.queued].some(
     (waiting) => waiting.offPeak === resolved.offPeak && hasSlotFor(slots, waiting),
   );
@@ -117,7 +117,7 @@ function enqueue(
   return { kind: 'waiting', row: addToQueue(state, resolved, own) };
 }
 
-/** Counts it for the decisions about the next requests. */
+/** Counts the waiting lip-sync for the decisions about the next requests. */
 function addToQueue(
   state: AdmissionState,
   resolved: ResolvedRequest,

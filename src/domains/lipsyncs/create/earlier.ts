@@ -20,7 +20,7 @@ export type Earlier = {
 
 export type FindEarlier = (asked: Asked) => Promise<Earlier>;
 
-/** Reads it for all requests that arrive at the same time together. */
+/** Requests that arrive at the same time share the reads. */
 export function createEarlierSearch(deps: LipsyncDependencies): FindEarlier {
   const hasLimits = hasOwnerLimits(deps.limits);
   const groups = new GroupedWork((asked: readonly Asked[]) => findEarlier(deps, asked));

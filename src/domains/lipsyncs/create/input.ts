@@ -74,7 +74,7 @@ const inputShape = z
     (input) => !textsOf(input).some((text) => text.includes('\0')),
     breaks('INVALID_CHARACTER', 'Text must not contain the character U+0000.'),
   )
-  // The database and the video service would get U+FFFD instead, which makes one key of two idempotency keys.
+  // The database and the video service would get U+FFFD for each half, so two idempotency keys could become the same key.
   .refine(
     (input) => textsOf(input).every((text) => text.isWellFormed()),
     breaks('INVALID_CHARACTER', 'Text must not contain half of a surrogate pair.'),

@@ -23,7 +23,7 @@ type Named = {
   file: { uploadKey: string | null } | { url: string };
 };
 
-/** An upload that is READY or arrives, or the import of a URL, of which nothing is written yet. Throws failures. */
+/** An upload that is READY or arriving, or the import of a URL, which is not stored yet. Throws failures. */
 export async function resolveFile(
   { uploads }: Pick<LipsyncDependencies, 'uploads'>,
   { owner, sharedImports }: { owner: string; sharedImports: SharedImports },

@@ -9,7 +9,7 @@ export type CreditEstimate = {
   /** Null if no price fits and no past job is similar. */
   credits: number | null;
   basis: 'PRICES' | 'PAST_JOBS' | 'UNKNOWN';
-  /** How many past jobs of the kind were looked at. */
+  /** The number of past jobs of the kind that the estimate is based on. */
   sampleCount: number;
 };
 
@@ -57,7 +57,7 @@ export function createCreditEstimates({
   };
 }
 
-/** An unknown cost is not. */
+/** An unknown cost is not too expensive. */
 export function isTooExpensive(credits: number | null, maxCredits: number | null): boolean {
   return credits !== null && maxCredits !== null && credits > maxCredits;
 }

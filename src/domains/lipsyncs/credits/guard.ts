@@ -22,7 +22,7 @@ export async function readCreditsLeft(
   );
   const leftOf = ({ id, credits, creditsAt }: AccountAvailability): number =>
     reserved
-      // A job that started before the reading is in it, although its POST had no answer.
+      // A reading includes the cost of a job that started before it, although the job's POST had no answer.
       .filter(({ outcomeUnknownAt: at }) => at === null || creditsAt === null || at >= creditsAt)
       .filter(({ accountId }) => accountId === id)
       .reduce((left, job) => left - job.credits, credits ?? 0);
@@ -39,7 +39,7 @@ export function afterReservation(
 }
 
 /**
- * Whether the accounts can pay for the job beside everything that waits already.
+ * Whether the accounts can pay for the job in addition to everything that waits already.
  *
  * @param accountIds the accounts that can do the job
  * @param pool the accounts that everything without an account of its own can use

@@ -12,8 +12,8 @@ const batchSize = 100;
 
 /**
  * After a restore: a lip-sync that waited in the backup may have been sent since, and a second POST would be charged again.
- * It ends with OUTCOME_UNKNOWN. Where its account is known, its job is searched for as that of any unknown outcome, and
- * adds its end to the log. Every instance does this before it sends anything.
+ * So it ends with OUTCOME_UNKNOWN. If its account is known, its job is searched for like that of any unknown outcome, and
+ * the end of the job is added to the log. Every instance does this before it sends anything.
  */
 export async function endWaitingOfBackup(deps: LipsyncDependencies): Promise<void> {
   let ended = 0;

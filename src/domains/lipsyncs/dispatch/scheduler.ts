@@ -16,14 +16,14 @@ import { createThrottle } from './throttle.ts';
 /** Free slots and deadlines are noticed at most this late if no notification arrives. */
 const defaultTickMs = 1_000;
 
-/** While many lip-syncs are queued one after another, `wake` looks for a free slot no more often than this. */
+/** `wake` searches for a free slot at most once per this interval, also while many lip-syncs are queued. */
 const wakeIntervalMs = 50;
 
 /** How long shutdown waits for running tasks. POSTs are waited for separately. */
 const maxStopMs = 1_500;
 
 /**
- * Runs the background work: sends waiting lip-syncs whenever something may have become free, and checks at
+ * Runs the background work: sends waiting lip-syncs whenever a slot or an account may have become free, and checks at
  * every tick what is due. Each task runs once at a time in this process; any number of processes may run them.
  */
 export function createScheduler(deps: LipsyncDependencies) {
@@ -57,9 +57,9 @@ export function createScheduler(deps: LipsyncDependencies) {
 
   return {
     /**
-     * Looks for a free slot after lip-syncs were queued. A slot may have become free after the slots were read for these
-     * lip-syncs and before they were committed: at its notification no instance saw them yet. Other instances need no
-     * notification, because this search covers every waiting lip-sync.
+     * Searches for a free slot after lip-syncs were queued. A slot may have become free after the slots were read for these
+     * lip-syncs and before they were committed: when that slot was notified, no instance could see them yet. Other instances
+     * need no notification, because this search covers every waiting lip-sync.
      */
     wake: () => (timer === null ? undefined : waking.run()),
     async start(): Promise<void> {

@@ -186,7 +186,7 @@ async function handleRejection(
     isRateLimited(failure) &&
     decideWhenBusy({ mayWait: outcome.mayWait, isFirstAnswer }) === 'requeue';
   if (isFirstAnswer && !mustRequeue) return reject(deps, tx, { lipsync, failure, context });
-  // Only the first failure that pauses an account is reported to its caller. Lip-syncs under way on it are requeued.
+  // Else only the lip-sync whose failure pauses the account gets that failure. Others that are being sent to it are requeued.
   if (mustRequeue || wasPaused || outcome.kind === 'not-sent') {
     await requeue(tx, lipsync, context);
     return { kind: 'waiting' };
@@ -208,7 +208,7 @@ async function reject(
   return { kind: 'rejected', failure };
 }
 
-/** Pauses the account or starts its cooldown. `wasPaused`: it was already paused for this very reason. */
+/** Pauses the account or starts its cooldown. `wasPaused`: the account was already paused for the same reason. */
 async function pauseOrCoolDownAccount(
   deps: LipsyncDependencies,
   tx: Sql,

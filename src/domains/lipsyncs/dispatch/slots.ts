@@ -76,7 +76,7 @@ export async function countSlots(
     }));
 }
 
-/** The slots that are left when a job was claimed for an account. */
+/** The slots that are left after a job was claimed for an account. */
 export function afterClaim(
   accounts: readonly AccountSlots[],
   accountId: string,
@@ -97,8 +97,8 @@ export function afterClaim(
 }
 
 /**
- * Whether something may be sendable. Takes no lock, so that the many calls while all accounts are full delay no decision
- * that needs the queue's lock.
+ * Whether a waiting lip-sync may be sendable. Takes no lock, so that the many calls while all accounts are full delay no
+ * decision that needs the queue's lock.
  */
 export async function hasSendableWork(
   deps: Pick<LipsyncDependencies, 'accounts' | 'db' | 'now'>,

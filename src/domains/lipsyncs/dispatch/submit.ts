@@ -20,7 +20,7 @@ import { traceSubmission, traceWait } from './spans.ts';
 /** A claimed lip-sync with the account to send it to. `mayWait`: requeued, not rejected, if the account is busy. */
 export type Submission = { lipsync: Lipsync; slots: AccountSlots; mayWait: boolean };
 
-/** `waitedSince`: the last claim before, or the creation. */
+/** `waitedSince`: when the lip-sync was last claimed before, or else created. */
 type Claimed = Omit<Submission, 'mayWait'> & { waitedSince: Date };
 
 /**

@@ -1,8 +1,8 @@
 export type Throttle = { run: () => void; stop: () => void };
 
 /**
- * Runs `work` at once, and again after calls that follow, but no more often than every `intervalMs`. Each call is followed by
- * a run.
+ * Runs `work` at most once per `intervalMs`: at once if the last run is long enough ago, otherwise at the end of the
+ * interval. Every call is followed by a run.
  */
 export function createThrottle(intervalMs: number, work: () => void): Throttle {
   let next: NodeJS.Timeout | null = null;

@@ -14,9 +14,9 @@ export type Position = { next: Entry | null };
 type Entry = Position & { watched: WatchedLog; progress: Progress };
 
 /**
- * The events of some logs in the order in which they are sent, for all subscribers to the same logs. It is a linked list
- * whose end the feed holds, and each subscriber holds its own position. So all of them receive the same objects, an event
- * is kept only until the slowest has read it, and it delays no other subscriber.
+ * The events of some logs in the order in which they are sent, for all subscribers to the same logs. It is a linked list:
+ * the feed holds its end, and each subscriber a position. So all subscribers receive the same objects, an event stays in
+ * memory only until the slowest subscriber has read it, and a slow subscriber delays no other.
  */
 export class LogFeed {
   readonly logs: readonly WatchedLog[];
@@ -38,7 +38,7 @@ export class LogFeed {
     return this.#isComplete;
   }
 
-  /** The end of the feed, if a subscriber that received the events up to these sequences has everything before it; or null. */
+  /** The end of the feed if a subscriber that has received the events up to these sequences has received all; else null. */
   positionAt(sent: ReadonlyMap<string, number | null>): Position | null {
     const isAtEnd = this.logs.every(({ id }) => sent.get(id) === this.#sequences?.get(id));
     return isAtEnd ? this.#tail : null;
@@ -91,7 +91,7 @@ export function hasEnded(logs: readonly WatchedLog[]): boolean {
 
 type Candidate = { watched: WatchedLog; event: LipsyncEvent; lipsync: Lipsync };
 
-/** The oldest event after these sequences; with null as its sequence, the newest event of a log comes before all others. */
+/** The oldest event after these sequences. A log with the sequence null comes first, with its newest event. */
 export function oldestAfter(
   logs: readonly WatchedLog[],
   sent: ReadonlyMap<string, number | null>,

@@ -13,7 +13,7 @@ import type { WatchedLog } from './log-reader.ts';
 /** The sequence after which to start, by lip-sync id; null = start with the newest event. */
 export type StartSequences = ReadonlyMap<string, number | null>;
 
-/** Joins a feed with the first read, so that a stream that is never read holds no resources. */
+/** A stream joins its feed at the first read, so that a stream that is never read holds no resources. */
 export type FeedAccess = {
   join(listener: () => void): LogFeed;
   leave(feed: LogFeed, listener: () => void): void;
@@ -107,7 +107,7 @@ class MissedEvents {
   readonly #sent: Map<string, number | null>;
   /** Ids of the lip-syncs from which it has received an event. */
   readonly #begun = new Set<string>();
-  /** The number of reads of each log that it waits for; null: of none. */
+  /** The number of reads of each log for which it waits; null: it waits for none. */
   #awaited: Map<WatchedLog, number> | null;
 
   constructor(feed: LogFeed, after: StartSequences) {

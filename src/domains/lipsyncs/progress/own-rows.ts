@@ -6,8 +6,8 @@ type OwnKey = { owner: string; key: string };
 type Rows = ReadonlyMap<string, Lipsync>;
 
 /**
- * Reads the rows of new subscriptions: one statement at a time for each owner, for all subscriptions that came meanwhile. When
- * thousands of clients reconnect after a restart, one statement for each of them would delay the first events by seconds.
+ * Reads the rows of new subscriptions. Subscriptions that arrive during one read share the next, with one statement for each
+ * owner. When thousands of clients reconnect after a restart, a statement for each would delay the first events by seconds.
  *
  * @returns reads one row; null for an id that does not exist or belongs to another owner
  */

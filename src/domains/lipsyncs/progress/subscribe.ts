@@ -8,7 +8,7 @@ import type { Progress } from './log-feed.ts';
 import type { LogWatcher } from './log-watcher.ts';
 import { traceStream } from './spans.ts';
 
-/** As in a page. The URL of an `EventSource` has room for this many ids and the cursor. */
+/** As on the largest page. The URL of an `EventSource` has room for this many ids and the cursor. */
 const maxSubscribed = 100;
 
 type Events = LiveEvents<Progress>;

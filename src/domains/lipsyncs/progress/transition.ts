@@ -40,7 +40,7 @@ export function percentOf(lipsync: Lipsync, now: Date): number {
   return Math.max(loggedPercent, runningPercent(now.getTime() - submittedAt.getTime(), expectedMs));
 }
 
-/** A video of these statuses is in the upstream's lists, or was until it ended. */
+/** A change to one of these statuses can change the upstream's list of the account's videos. */
 const listedStatuses: ReadonlySet<LipsyncStatus> = new Set([
   'SUBMITTED',
   'GENERATING',

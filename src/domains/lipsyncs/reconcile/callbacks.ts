@@ -16,8 +16,8 @@ function isPlausibleId(text: string): boolean {
 type Run = { arrivals: Date[]; done: Promise<void> };
 
 /**
- * Counts callbacks that shared a reconciliation, by what it found. The first of them brought the news of a status, if there
- * was any; the others repeat it.
+ * Counts the callbacks that shared a reconciliation. The first one was the first report of a status, repeated it, or came
+ * late; the others count as duplicates.
  */
 async function countCallbacks(
   deps: LipsyncDependencies,
@@ -64,7 +64,7 @@ export function createCallbackHandler(deps: LipsyncDependencies) {
   }
 
   return {
-    /** `claimedVideoId` comes from the callback's body. It is kept as a hint while the job's id is not known. */
+    /** `claimedVideoId` comes from the callback's body. It is stored as a hint while the job's id is not known. */
     async onCallback(id: string, claimedVideoId: string | null): Promise<void> {
       if (!isUuid(id) || closing.signal.aborted) return;
       const arrivedAt = deps.now();

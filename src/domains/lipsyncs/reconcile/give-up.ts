@@ -49,8 +49,8 @@ function createOverdueCheck(deps: LipsyncDependencies): () => Promise<void> {
 }
 
 /**
- * Polls search for the jobs of unknown outcomes. After `maxUnknownMs` this reads the account too, once per tick, until it
- * was read often enough: with slow polls the end does not wait for them.
+ * Polls search for the jobs of unknown outcomes. After `maxUnknownMs` the account is also read once per tick until it was
+ * read often enough, because polls can be rare.
  */
 function createUnknownCheck(deps: LipsyncDependencies): () => Promise<void> {
   /** When a read last failed, by account. */
@@ -101,7 +101,7 @@ function isUnknownForLong(deps: LipsyncDependencies, lipsync: Lipsync): boolean 
   return isSearchOver(lipsync, unknownBefore(deps));
 }
 
-/** Returns the lip-sync if it is still searched for. */
+/** Returns the lip-sync if its job is still searched for. */
 async function giveUp(
   deps: LipsyncDependencies,
   id: string,

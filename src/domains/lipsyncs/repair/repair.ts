@@ -93,7 +93,7 @@ export type Ending = {
 
 /**
  * Ends an unfinished lip-sync as FAILED with the operator's reason. The job of an unknown outcome may still be found
- * afterwards, and adds its end.
+ * afterwards; the end of the job is then added to the log.
  */
 async function endLipsync(
   deps: LipsyncDependencies,

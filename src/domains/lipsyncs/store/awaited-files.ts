@@ -16,7 +16,7 @@ export type UploadFile = {
 /** Rows per search. The next search finds the others. */
 const batch = 100;
 
-/** Ids of waiting lip-syncs whose files have all arrived, or of which one will not arrive. In the order of their creation. */
+/** Ids of waiting lip-syncs whose files have all arrived, or that await a file that will not arrive; the oldest first. */
 export async function findEndedWaits(sql: Sql): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
     `select id from lipsyncs awaiting
@@ -49,8 +49,8 @@ export async function readFiles(sql: Sql, lipsync: Lipsync): Promise<UploadFile[
 }
 
 /**
- * Gives a lip-sync whose files have arrived the last place of the queue: the positions of the others, which it was not
- * counted for, must not rise.
+ * Puts a lip-sync whose files have arrived at the end of the queue. It was not counted in the positions of the others, which
+ * must not rise.
  */
 export async function enterQueue(
   tx: Sql,

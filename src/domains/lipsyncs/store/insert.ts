@@ -8,7 +8,7 @@ export type FreshLipsync = Partial<LipsyncRow> &
 
 /**
  * Inserts lip-syncs, each with its first event, in one statement. Their order in the queue is that of the list. All rows must
- * have the same columns, and the videos that they use must be kept.
+ * have the same columns, and the videos that they use must be stored already.
  *
  * No notification is sent: a subscriber needs the id of a lip-sync, and these ids are known to no client before the commit. A
  * log that is opened afterwards is read from the table.

@@ -12,7 +12,7 @@ export type LipsyncRow = {
   owner: string;
   queueOrder: number;
   status: LipsyncStatus;
-  /** Of the last event. */
+  /** The sequence of the last event. */
   sequence: number;
   reference: string | null;
   text: string | null;
@@ -49,7 +49,7 @@ export type LipsyncRow = {
   outcomeUnknownAt: Date | null;
   /** Successful reads of the scheduler since the outcome became unknown. Not counted beyond `readsBeforeGivingUp`. */
   schedulerReads: number;
-  /** The same of the account's list of videos. */
+  /** The same number for reads of the account's list of videos. */
   listReads: number;
   hintedVideoIds: string[];
   upstreamVideoId: string | null;
@@ -69,9 +69,9 @@ export type LipsyncRow = {
   turn: number | null;
   submittedAt: Date | null;
   finishedAt: Date | null;
-  /** Of the request that created it. */
+  /** The id of the request that created the lip-sync. */
   requestId: string | null;
-  /** Of the span in which it was created, or without tracing of the caller. */
+  /** The `traceparent` of the span in which it was created; without tracing, the one that the caller sent. */
   traceparent: string | null;
 };
 

@@ -2,7 +2,7 @@ import type { Sql } from '../../../database/connect.ts';
 
 export type PastCredits = { median: number | null; count: number };
 
-/** Of the latest fifty completed jobs of each kind for which the upstream reported what they cost. In the order of the kinds. */
+/** For each kind, in their order: median and number of its latest fifty completed jobs whose cost the upstream reported. */
 export async function readPastCredits(sql: Sql, kinds: readonly string[]): Promise<PastCredits[]> {
   return sql.query<PastCredits>(
     `select past.median, past.count from unnest($1::text[]) with ordinality as wanted (kind, place)

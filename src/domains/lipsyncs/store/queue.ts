@@ -12,7 +12,7 @@ export async function lockQueue(tx: Sql): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1)', [queueLock]);
 }
 
-/** The number of a claim. Fairness goes by these numbers, not by time, because the clocks of two instances differ. */
+/** The number of a claim. Fairness depends on these numbers, not on time, because the clocks of two instances differ. */
 export async function nextTurn(tx: Sql): Promise<number> {
   const [row] = await tx.query<{ turn: number }>("select nextval('turns') as turn");
   if (row === undefined) throw new Error('The sequence returned no number.');
@@ -32,7 +32,7 @@ export async function readHeldSlots(sql: Sql): Promise<HeldSlots> {
   return sql.query(heldSlots, [], { isPrepared: true });
 }
 
-/** Those of the accounts to which a POST is being sent. */
+/** Those of the given accounts to which a POST is being sent. */
 export async function findSubmittingAccounts(
   sql: Sql,
   accountIds: readonly string[],
@@ -53,7 +53,7 @@ export async function hasWaiting(sql: Sql): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** Accounts by id, or any account for a lip-sync that is bound to none. */
+/** The accounts that can take a job. `isAny`: one of them can also take a lip-sync that is bound to no account. */
 export type Target = { accountIds: readonly string[]; isAny: boolean };
 
 /**
@@ -76,16 +76,16 @@ export async function hasWaitingFor(
 }
 
 /**
- * How many lip-syncs of an owner wait, and how many of those could be sent and never were: the place of the next one is behind
- * these.
+ * `count`: the waiting lip-syncs of an owner. `neverSent`: those of them that could be sent and never were; a new lip-sync
+ * is queued behind these.
  */
 export type OwnWaiting = { count: number; neverSent: number };
 
 export type Waiting = { ofAll: number; ofOwners: Map<string, OwnWaiting> };
 
 /**
- * The slots that are held, and how many lip-syncs wait: of all owners together, and of each of these that has a waiting one.
- * Triggers keep the counts.
+ * The slots that are held, and the numbers of waiting lip-syncs: of all owners together, and of each of `owners` that has
+ * one. Triggers maintain the numbers.
  */
 export async function readLoad(
   tx: Sql,

@@ -4,12 +4,12 @@ import type { StoredFailure } from '../../../errors.ts';
 import { notifyChange } from './events.ts';
 import { deleteLipsyncRow, type Lipsync } from './lipsyncs.ts';
 
-/** The row of `refusals` keeps why a create request was rejected, since the rejected lip-sync itself is deleted. */
+/** A row of `refusals` has the reason why a create request was rejected, because the rejected lip-sync itself is deleted. */
 
 /** What identifies a repeated request: the same caller, the same key and the same input. */
 type RepeatedRequest = Pick<Lipsync, 'owner' | 'idempotencyKey' | 'fingerprint'>;
 
-/** Deletes a lip-sync that was rejected at once, and keeps the reason for concurrent requests with the same key. */
+/** Deletes a lip-sync that was rejected at once, and stores the reason for concurrent requests with the same key. */
 export async function deleteRejected(
   tx: Sql,
   lipsync: Lipsync,

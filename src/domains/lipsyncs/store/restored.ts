@@ -1,7 +1,7 @@
 import type { Sql } from '../../../database/connect.ts';
 import { deleteSetting, readSetting, setSetting } from '../../../database/settings.ts';
 
-/** The highest `queue_order` of a restored backup: what waited in it may have been sent since. */
+/** The highest `queue_order` of a restored backup: lip-syncs that waited in the backup may have been sent since. */
 const settingName = 'restored_until';
 
 /** Called by a restore, unless nothing was sent since its backup. */

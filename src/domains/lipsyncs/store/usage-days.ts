@@ -19,7 +19,7 @@ const columns = `to_char(day, 'YYYY-MM-DD') as day, created, completed, failed, 
 const isUsed =
   '(created, completed, failed, moderated, cancelled, expired, credits) <> (0, 0, 0, 0, 0, 0, 0)';
 
-/** The days from `from` to `to`, oldest first, without those on which nothing was used. Triggers keep the numbers. */
+/** The days from `from` to `to`, oldest first, without those on which nothing was used. Triggers maintain the numbers. */
 export async function readUsageDays(
   sql: Sql,
   owner: string,

@@ -6,7 +6,7 @@ const dayMs = 86_400_000;
 export type Usage = {
   inFlight: number;
   today: number;
-  /** When the oldest of those that count for the day stops counting. */
+  /** When the oldest lip-sync that counts for the day stops counting. */
   nextAt: Date;
   secondsUntilNext: number;
 };
@@ -24,8 +24,8 @@ export async function readUsage(sql: Sql, owner: string, query: UsageQuery): Pro
 }
 
 /**
- * The unfinished lip-syncs of each owner, and its lip-syncs of the last 24 hours including erased ones, of which only the
- * latest `perDay` are read and counted.
+ * The unfinished lip-syncs of each owner, and its lip-syncs of the last 24 hours, erased ones included. Of the latter at most
+ * the latest `perDay` are read and counted.
  */
 export async function readUsages(
   sql: Sql,

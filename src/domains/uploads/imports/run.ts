@@ -26,7 +26,7 @@ const maxRetryMs = 10_000;
 /** The interval at which the number of received bytes is written to the row. */
 const touchIntervalMs = 1_000;
 
-/** How often an import is interrupted by a restart or a crash before it fails, because it may be the cause. */
+/** An import that restarts or crashes have interrupted this often fails, because the import may be their cause. */
 const maxRestarts = 5;
 
 /** NOTIFY starts a job at once. This is how late a repeated one can be, and how often each of the workers searches. */

@@ -27,7 +27,7 @@ export type Outgoing = {
   contentType: string;
   /** In bytes; undefined = unknown. */
   contentLength: number | undefined;
-  /** After the body was sent. */
+  /** Must be called after the body was sent. In seconds; null if the duration cannot be read. */
   readDuration(): Promise<number | null>;
   close(): Promise<void>;
 };
@@ -43,7 +43,7 @@ export type Source = {
   owner: string;
 } & Clip;
 
-/** The longest head of a WAV before its samples. Writers put texts and pictures there. */
+/** The most bytes that a WAV may have before its samples. Writers put texts and pictures there. */
 const maxWavHeadBytes = 4 * 1024 ** 2;
 
 /**
@@ -108,7 +108,7 @@ async function sendWav(decoding: Decoding, source: Source): Promise<Outgoing> {
   };
 }
 
-/** Reads on until the samples begin. */
+/** Reads until the position of the samples is known. */
 async function readWavHead({
   head,
   incoming,
@@ -123,8 +123,8 @@ async function readWavHead({
 }
 
 /**
- * A WAV whose writer did not know the size, of a client that does not know it either: it waits on disk until its length is
- * known. A sound of more than a minute can be rejected before it has arrived.
+ * Sends a WAV with placeholders for its sizes, of a client that has not announced its length either: the file waits on disk
+ * until its length is known. A sound of more than a minute can be rejected before the whole file has arrived.
  */
 async function sendStreamedWav(
   decoding: Decoding,
@@ -179,7 +179,7 @@ async function* forwardWav(
   if (source.incoming.bytes < dataAt + dataBytes) throw UploadRejection.undecodable();
 }
 
-/** Half a sample at the end is read and not sent. */
+/** Yields at most `maxBytes`. The rest, such as half a sample at the end, is read and dropped. */
 async function* cutOff(
   pieces: AsyncIterable<Uint8Array>,
   maxBytes: number,

@@ -201,7 +201,7 @@ describe('works', () => {
     const unknown = received.at(-1);
     expect(unknown).toMatchObject({ status: 'FAILED', failure: { code: 'OUTCOME_UNKNOWN' } });
     const next = readUntil(stays, of(lost));
-    // The sandbox renders it meanwhile. After MAX_JOB_MS only the callback leads to it, so its news must be true.
+    // The sandbox renders the video meanwhile. After MAX_JOB_MS only a callback leads to the job, so it must have completed.
     const job = await vi.waitFor(async () => {
       const found = await app.jobOf(lost);
       expect(found?.status).toBe('COMPLETED');

@@ -24,7 +24,7 @@ async function start(
   upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 3 }], ...behaviour });
   for (let n = 1; n <= videos; n += 1) upstream.addVideo(email, `number ${n}`);
   const token = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true' };
-  // Lists are read as the upstream gives them now: its behaviour changes without a word to this server.
+  // Lists are read as the upstream gives them now: its behaviour changes without notice to this server.
   const env = { ...token, READ_FRESH_MS: '0', ...variables };
   app = await startLipsyncApp({ upstream, env, intervals: shortIntervals });
 }

@@ -11,7 +11,7 @@ export type Take = (owner: Owner) => Promise<unknown>;
 /** What one owner gets of a bounded resource. */
 export type Share = {
   resource: string;
-  /** The source file that counts what is taken. */
+  /** The source file that counts how many are taken. */
   countedIn: string;
   /** How many one owner gets while no other has any. */
   size: number;
@@ -25,5 +25,5 @@ export type Share = {
 
 const scopes = ['lipsync:read', 'lipsync:write', 'videos:read'] as const;
 
-/** Two signed-in owners, and a third for what has to happen beside them. */
+/** Two signed-in owners, and a third for requests that must not count for either of them. */
 export const owners = createApiKeys({ ann: scopes, bob: scopes, other: scopes });
