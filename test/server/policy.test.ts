@@ -72,6 +72,53 @@ describe('works', () => {
     await client.dispose();
   });
 
+  const payloadsWithUnknownId = (query: string) => [
+    { documentId: 'unknown', query },
+    { extensions: { persistedQuery: { version: 1, sha256Hash: 'unknown' } }, query },
+  ];
+
+  /** Relay's compiler and Apollo's link can send the text beside an id that this server does not have. */
+  test('decides by the text beside an unknown id, over POST, GET and WebSocket', async () => {
+    const foreign = '{ viewer { scopes } }';
+    const answer = { data: { viewer: { name: 'anonymous' } } };
+    const refusal = [{ extensions: { code: 'DOCUMENT_NOT_TRUSTED' } }];
+    // Twice: an id of a refused request is not learned for the text of another.
+    for (const { query, ...name } of [
+      ...payloadsWithUnknownId(foreign),
+      ...payloadsWithUnknownId(trusted.name),
+      ...payloadsWithUnknownId(foreign),
+    ]) {
+      const isTrusted = query === trusted.name;
+      expect(await post({ ...name, query })).toMatchObject(
+        isTrusted ? answer : { errors: refusal },
+      );
+      expect(await post(name)).toMatchObject({ errors: refusal });
+    }
+    const search = new URLSearchParams({ documentId: 'unknown', query: trusted.name });
+    const get = await fetch(`${it.url}/graphql?${search}`);
+    expect(await get.json()).toMatchObject(answer);
+
+    const client = createClient({
+      url: `${it.url.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+    });
+    const first = (payload: { query: string }) => client.iterate(payload).next();
+    for (const payload of payloadsWithUnknownId(trusted.name)) {
+      expect(await first(payload)).toMatchObject({ value: answer });
+    }
+    for (const payload of payloadsWithUnknownId(foreign)) {
+      await expect(first(payload)).rejects.toMatchObject(refusal);
+    }
+    await client.dispose();
+  });
+
+  test('executes the document of a known id, whatever text is beside it', async () => {
+    const answer = { data: { viewer: { name: 'anonymous' } } };
+    for (const query of ['{ viewer { scopes } }', trusted.watch]) {
+      expect(await post({ documentId: 'name', query })).toMatchObject(answer);
+    }
+  });
+
   test('rejects every other document, on every transport', async () => {
     const refusal = { message: 'This document is not in the list of trusted documents.' };
     const code = { extensions: { code: 'DOCUMENT_NOT_TRUSTED' } };

@@ -20,15 +20,18 @@ export function documentIdOf(params: unknown): string | undefined {
   return data?.documentId ?? data?.extensions?.persistedQuery.sha256Hash;
 }
 
-/** Replaces the id by the document. An unknown id becomes an empty document, which is rejected as not trusted. */
+/**
+ * Replaces the id by the document. With an unknown id the text beside it counts, as without an id: the trust check decides
+ * whether it is executed, and an id is never learned from a request. Without a text the document is empty, which is not trusted.
+ */
 export function resolveDocument<Params extends object>(
   params: Params,
   documents: TrustedDocuments,
 ): Params & { query?: string } {
   const id = documents === null ? undefined : documentIdOf(params);
   if (documents === null || id === undefined) return params;
-  const { documentId: _, ...rest } = params as Params & { documentId?: unknown };
-  return { ...(rest as Params), query: documents.get(id) ?? '' };
+  const { documentId: _, ...rest } = params as Params & { documentId?: unknown; query?: string };
+  return { ...(rest as Params), query: documents.get(id) ?? rest.query ?? '' };
 }
 
 /** Resolves document ids in HTTP requests. The WebSocket transport calls `resolveDocument` itself. */
