@@ -129,6 +129,37 @@ describe.each(transports)('over $name', ({ make }) => {
     });
   });
 
+  /** The delay before the attempt after this answer, without waiting for it. */
+  const delayAfterUnavailable = async (retryAfterSeconds: unknown): Promise<number> => {
+    const extensions = { code: 'TEMPORARILY_UNAVAILABLE', retryable: true, retryAfterSeconds };
+    await using server = await startScriptedServer((stream) => {
+      stream.next(null, [{ message: 'No database.', extensions }]);
+      stream.complete();
+    });
+    const closing = new AbortController();
+    let waitMs = 0;
+    const onRetry = ({ delayMs }: { delayMs: number }) => {
+      waitMs = delayMs;
+      closing.abort(new Error('Seen.'));
+    };
+    const target = { url: server.url, transport: make(), backOff: fastBackOff, hooks: { onRetry } };
+    const updates = watchLipsync(target, 'a lip-sync', { signal: closing.signal });
+    await expect(updates.next()).rejects.toThrow('Seen.');
+    return waitMs;
+  };
+
+  describe('when the server has no database', () => {
+    test('waits as long as the error asks for, and at most 30 seconds', async () => {
+      expect(await delayAfterUnavailable(5)).toBe(5_000);
+      expect(await delayAfterUnavailable(3_600)).toBe(30_000);
+    });
+
+    test('uses its own delay if the error asks for none', async () => {
+      expect(await delayAfterUnavailable(null)).toBeLessThanOrEqual(20);
+      expect(await delayAfterUnavailable('soon')).toBeLessThanOrEqual(20);
+    });
+  });
+
   describe('refuses', () => {
     test('delivers a failure of the first connection and ends, even if it is retryable', async () => {
       const { updates, error } = await play([

@@ -23,6 +23,14 @@ export function delayAfter(
   return Math.min(maxMs, firstMs * 2 ** (failures - 1)) * (0.5 + random() / 2);
 }
 
+/** A longer `Retry-After` does not delay a retry further: it is meant for crawlers. */
+const maxRetryAfterSeconds = 30;
+
+/** The delay that the server asks for. @param seconds of a header or an error; anything but a number above 0 is no delay */
+export function readRetryAfterMs(seconds: unknown): number {
+  return 1_000 * (Number(seconds) > 0 ? Math.min(Number(seconds), maxRetryAfterSeconds) : 0);
+}
+
 /**
  * The `retryWait` option of `createClient` in graphql-ws. The library's own delay doubles without an upper limit: after
  * ten failures it is a quarter of an hour.

@@ -1,4 +1,4 @@
-import { delayAfter, joinSignals } from './back-off.ts';
+import { delayAfter, joinSignals, readRetryAfterMs } from './back-off.ts';
 import type { TypedDocument } from './documents.ts';
 import { FailedAttempt, LipsyncRequestError, minDelayOf, toLastError } from './errors.ts';
 import { type ExecutionResult, readField, readServerFault, readUnionMember } from './result.ts';
@@ -82,17 +82,9 @@ async function executeOnce(
   );
 }
 
-/** A longer `Retry-After` does not delay a retry further: it is meant for crawlers. */
-const maxRetryAfterSeconds = 30;
-
-function readRetryAfterMs({ headers }: Response): number {
-  const seconds = Number(headers.get('retry-after'));
-  return 1_000 * (seconds > 0 ? Math.min(seconds, maxRetryAfterSeconds) : 0);
-}
-
 /** The body of an answer with status 5xx is the server's own if it has errors with a code, and else a proxy's. */
 function toServerError(response: Response, text: string): Error {
-  const minDelayMs = readRetryAfterMs(response);
+  const minDelayMs = readRetryAfterMs(response.headers.get('retry-after'));
   try {
     const { errors } = JSON.parse(text) as ExecutionResult;
     const fault = readServerFault(errors?.[0], minDelayMs);

@@ -1,3 +1,4 @@
+import { readRetryAfterMs } from './back-off.ts';
 import { LipsyncRequestError, LipsyncServerError } from './errors.ts';
 import type { LipsyncErrorCode } from './operations.ts';
 
@@ -50,14 +51,18 @@ export type ExecutionResult = {
 /** Faults of the server: of its program, or of its database. Worth a retry. */
 const serverFaults = ['INTERNAL_SERVER_ERROR', 'TEMPORARILY_UNAVAILABLE'];
 
-/** The error of a server fault, or null for any other error. */
-export function readServerFault(error: RequestError | undefined, minDelayMs = 0) {
-  const { code, requestId } = error?.extensions ?? {};
+/**
+ * The error of a server fault, or null for any other error.
+ *
+ * @param headerDelayMs of the header `Retry-After`. A WebSocket has no headers, so the error names its delay too.
+ */
+export function readServerFault(error: RequestError | undefined, headerDelayMs = 0) {
+  const { code, requestId, retryAfterSeconds } = error?.extensions ?? {};
   if (error === undefined || !serverFaults.includes(String(code))) return null;
   return new LipsyncServerError(error.message, {
     code: String(code),
     requestId: typeof requestId === 'string' ? requestId : null,
-    minDelayMs,
+    minDelayMs: Math.max(headerDelayMs, readRetryAfterMs(retryAfterSeconds)),
   });
 }
 
