@@ -26,9 +26,31 @@ export function findWebhookSecret(userId: string): string | null {
   return webhookSecretByUserId.get(userId) ?? null;
 }
 
-/** Asks for the secret once. It must be stored before the first webhook arrives. */
-export async function prepareWebhooks(userId: string): Promise<void> {
-  if (findWebhookSecret(userId) !== null) return;
+/** The requests for a secret, by user. */
+const preparations = new Map<string, Promise<void>>();
+
+/**
+ * Asks for the user's secret, which must be stored before the first webhook arrives. Requests at the same time share one
+ * rotation: with two, the one whose answer is stored last may be the older secret. The next request tries again after an error. This Map
+ * lasts as long as the process, so that each restart and each instance rotates again: with a database, look there first.
+ */
+export function prepareWebhooks(userId: string): Promise<void> {
+  const known = preparations.get(userId);
+  if (known !== undefined) return known;
+  const preparation = rotateWebhookSecret(userId).then(
+    (secret) => {
+      webhookSecretByUserId.set(userId, secret);
+    },
+    (error: unknown) => {
+      preparations.delete(userId);
+      throw error;
+    },
+  );
+  preparations.set(userId, preparation);
+  return preparation;
+}
+
+async function rotateWebhookSecret(userId: string): Promise<string> {
   const response = await fetch(readEnv('LIPSYNC_URL'), {
     method: 'POST',
     headers: {
@@ -44,7 +66,7 @@ export async function prepareWebhooks(userId: string): Promise<void> {
   };
   const secret = data?.rotateWebhookSecret.secret;
   if (secret === undefined) throw new Error('There is no secret for webhooks.');
-  webhookSecretByUserId.set(userId, secret);
+  return secret;
 }
 
 /** Read when a request arrives: `next build` runs without them. */

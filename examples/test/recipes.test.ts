@@ -18,7 +18,7 @@ import * as next from '../next/app/actions.ts';
 import * as graphqlRoute from '../next/app/api/graphql/route.ts';
 import * as webhookRoute from '../next/app/api/lipsyncs/route.ts';
 import { findVideo } from '../next/finished-videos.ts';
-import { userIdBySession } from '../next/lipsync-server.ts';
+import { findWebhookSecret, prepareWebhooks, userIdBySession } from '../next/lipsync-server.ts';
 import { createCache, listLipsyncs } from '../paged.ts';
 import { connectApollo, connectUrql } from '../signed-in.ts';
 import { connect as connectSse } from '../urql-sse.ts';
@@ -235,6 +235,16 @@ describe('Next.js', () => {
       200,
       { data: { lipsync: null } },
     ]);
+  });
+
+  test('requests at the same time share one rotation of the secret, and an error is not remembered', async () => {
+    const fetched = vi.spyOn(globalThis, 'fetch').mockRejectedValueOnce(new Error('Offline.'));
+    await expect(prepareWebhooks('carla')).rejects.toThrow('Offline.');
+    await Promise.all([prepareWebhooks('carla'), prepareWebhooks('carla')]);
+    await prepareWebhooks('carla');
+    expect(fetched).toHaveBeenCalledTimes(2);
+    fetched.mockRestore();
+    expect(findWebhookSecret('carla')).toMatch(/^whsec_/);
   });
 
   test('a visitor without a session gets nothing', async () => {
