@@ -3,7 +3,6 @@ import { tools } from '../../../src/server/mcp/tools.ts';
 import { type Agent, connectAgent, revisions } from '../../support/agent.ts';
 import { createApiKeys } from '../../support/api-keys.ts';
 import { type LipsyncApp, startLipsyncApp } from '../../support/lipsync-app.ts';
-import { longWait } from '../../support/lipsyncs.ts';
 
 const keys = createApiKeys({
   maker: ['lipsync:read', 'lipsync:write', 'videos:read'],
@@ -156,56 +155,6 @@ describe('works', () => {
   });
 });
 
-describe('waits', () => {
-  test('at most as long as asked, and then answers with the present state; a further call continues', async () => {
-    const sandbox = { generatingMs: 60_000 };
-    await using slow = await startLipsyncApp({ sandbox });
-    await using own = await connectAgent({ url: slow.url });
-    const [video] = await slow.listVideoIds();
-    const { content } = await own.call('create_lipsync', {
-      video: { videoId: video },
-      speech: { script: { text: 'Slowly.' } },
-      idempotencyKey: 'slow',
-    });
-    const { id } = content.lipsync as Lipsync;
-    const first = await own.call('wait_for_lipsync', { id, maxSeconds: 1 });
-    expect(first).toMatchObject({ isError: false, content: { finished: false } });
-    // A client that disconnects during the wait leaves nothing open, and calls again.
-    const leaving = new AbortController();
-    const left = own.call(
-      'wait_for_lipsync',
-      { id },
-      { signal: leaving.signal, onprogress: () => leaving.abort() },
-    );
-    await expect(left).rejects.toThrow();
-    const begun = Promise.withResolvers<void>();
-    const again = own.call('wait_for_lipsync', { id }, { onprogress: () => begun.resolve() });
-    await begun.promise;
-    await slow.finishJobs();
-    expect(await again).toMatchObject({
-      content: { finished: true, lipsync: { id, status: 'COMPLETED' } },
-    });
-  });
-
-  test('until this server stops: the answer says that it has not finished', async () => {
-    await using slow = await startLipsyncApp({ sandbox: { generatingMs: 60_000 } });
-    await using own = await connectAgent({ url: slow.url });
-    const [video] = await slow.listVideoIds();
-    const { content } = await own.call('create_lipsync', {
-      video: { videoId: video },
-      speech: { script: { text: 'Slowly.' } },
-      idempotencyKey: 'slow',
-    });
-    const { id } = content.lipsync as Lipsync;
-    const begun = Promise.withResolvers<void>();
-    const waiting = own.call('wait_for_lipsync', { id }, { onprogress: () => begun.resolve() });
-    await begun.promise;
-    await slow.waitForStatus(id, ['SUBMITTED', 'GENERATING']);
-    await slow.app.close();
-    expect(await waiting).toMatchObject({ isError: false, content: { finished: false } });
-  });
-});
-
 const speech = { script: { text: 'x' } };
 
 /** An input of the right shape for each tool. */
@@ -270,28 +219,6 @@ describe('refuses', () => {
     expect(await agent.call('create_lipsync', created)).toMatchObject(
       refusal(['input', 'speech', 'url']),
     );
-  });
-
-  test('a wait beyond the streams of its owner, of which each open wait is one', async () => {
-    const env = { STREAMS_PER_CALLER: '1' };
-    await using limited = await startLipsyncApp({ env, sandbox: { generatingMs: 3_600_000 } });
-    await using own = await connectAgent({ url: limited.url });
-    const [video] = await limited.listVideoIds();
-    const { content } = await own.call('create_lipsync', {
-      video: { videoId: video },
-      speech,
-      idempotencyKey: 'x',
-    });
-    const { id } = content.lipsync as Lipsync;
-    const begun = Promise.withResolvers<void>();
-    const waiting = own.call('wait_for_lipsync', { id }, { onprogress: () => begun.resolve() });
-    await begun.promise;
-    expect(await own.call('wait_for_lipsync', { id })).toMatchObject({
-      isError: true,
-      content: { code: 'QUOTA_EXCEEDED', retryable: true },
-    });
-    await limited.finishJobs();
-    expect(await waiting).toMatchObject({ content: { finished: true } });
   });
 
   test("another owner's lip-sync, as one that does not exist", async () => {
@@ -375,15 +302,5 @@ describe('keeps out', () => {
     await agent.call('get_lipsync', { id: secret });
     await expect(agent.client.callTool({ name: secret, arguments: {} })).rejects.toThrow();
     expect(JSON.stringify(app.logs)).not.toContain(secret);
-  });
-});
-
-describe('drains', () => {
-  test('nothing is left of a wait whose client disconnected', async () => {
-    const { id } = await create();
-    await app.waitForEnd(id, keys.headers.maker);
-    await expect
-      .poll(async () => (await fetch(`${app.url}/metrics`)).text(), longWait)
-      .toMatch(/graphql_streams\{transport="mcp"\} 0\n/);
   });
 });
