@@ -226,7 +226,7 @@ describe('finds and names', () => {
       ],
     });
     const upstreamOnly = (await findings()).filter(({ area }) => area === 'accounts');
-    expect(problemsOf(upstreamOnly)).toContain('account-pending-error');
+    expect(problemsOf(upstreamOnly)).toEqual(['account-pending-error', 'account-without-credits']);
     expect(JSON.stringify(upstreamOnly)).not.toContain('@');
   });
 
