@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts';
+import { connectAgent } from '../support/agent.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { silentLog } from '../support/database.ts';
 import { createGraphQLClient, type GraphQLClient } from '../support/graphql-client.ts';
-import { createLipsync } from '../support/lipsyncs.ts';
+import { createLipsync, readVideoIds } from '../support/lipsyncs.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
+import { createUpload } from '../support/uploads.ts';
+import { wavHeader } from '../support/wav.ts';
 import { startComposeNginx } from './nginx.ts';
 
 /*
@@ -62,6 +65,34 @@ test('creates and follows a lip-sync through nginx by WebSocket, and by event st
   const event = await readLast(client.watchSse(subscription, { id: other }));
   expect(event?.data).toMatchObject(completed);
   expect(instances.map((instance) => countRequests(instance) > 0)).toEqual([true, true]);
+});
+
+test('passes on an upload larger than nginx takes by itself, the calls of an agent with their progress, and the link to the result', async () => {
+  const through = (url: string) => new URL(new URL(url).pathname, nginx.url);
+  const { id: uploadId, url } = await createUpload(client);
+  const samples = Buffer.alloc(1_200_000);
+  const body = Buffer.concat([wavHeader(samples.length, { sampleRate: 44_100 }), samples]);
+  expect((await fetch(through(url), { method: 'PUT', body })).status).toBe(200);
+
+  await using agent = await connectAgent({ url: nginx.url });
+  const [videoId] = await readVideoIds(client);
+  const input = { video: { videoId }, speech: { uploadId }, idempotencyKey: 'through nginx' };
+  const { content } = await agent.call('create_lipsync', input);
+  const { id } = content.lipsync as { id: string };
+  const progress: number[] = [];
+  const end = await agent.call(
+    'wait_for_lipsync',
+    { id },
+    { onprogress: (at) => void progress.push(at.progress) },
+  );
+  expect(end).toMatchObject({ content: { finished: true, lipsync: { status: 'COMPLETED' } } });
+  expect(progress.length).toBeGreaterThan(0);
+
+  type Data = { lipsync: { result: { permanentUrl: string } } };
+  const query = 'query ($id: ID!) { lipsync(id: $id) { result { permanentUrl } } }';
+  const { data } = await client.ask<Data>(query, { id });
+  const link = through(data?.lipsync.result.permanentUrl ?? '');
+  expect((await fetch(link, { redirect: 'manual' })).status).toBe(302);
 });
 
 test('does not publish metrics and probes', async () => {

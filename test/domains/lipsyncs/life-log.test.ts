@@ -22,8 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => app?.stop());
 
-const create = (text: string, headers = {}) =>
-  app.create({ video: { videoId: video }, text, reference: secretText }, { ...ann, ...headers });
+const create = (text: string, headers = {}, input = {}) =>
+  app.create(
+    { video: { videoId: video }, text, reference: secretText, ...input },
+    { ...ann, ...headers },
+  );
 
 const isLife = ({ msg = '' }: LogLine) => msg.startsWith('lip-sync ');
 const lifeOf = (id: string) =>
@@ -67,6 +70,22 @@ describe('the log has one line for each step of a lip-sync', () => {
       'info lip-sync submitted',
     ]);
     expect(messagesOf(id).at(-1)).toBe('info lip-sync cancelled');
+  });
+
+  test('expired while it waited, and queued again after a 429', async () => {
+    const running = await Promise.all(['a', 'b', 'c'].map((each) => create(`[[never]] ${each}`)));
+    const expiresAt = new Date(Date.now() + app.clock.aheadMs + 60_000).toISOString();
+    const expiring = idOf(await create('Too late.', {}, { expiresAt }));
+    app.clock.aheadMs += 61_000;
+    await app.waitForEnd(expiring, ann);
+    expect(messagesOf(expiring)).toEqual(['info lip-sync created', 'info lip-sync expired']);
+    for (const each of running) await app.cancel(idOf(each), ann);
+
+    const busy = idOf(await create('[[429]] Busy.'));
+    expect(messagesOf(busy)).toEqual(['info lip-sync created', 'info lip-sync queued']);
+    await app.cancel(busy, ann);
+    // The account is used again.
+    app.clock.aheadMs += 60_000;
   });
 
   test('a refusal and a failure that is the caller’s at the level info', async () => {
