@@ -50,7 +50,7 @@ export const beyondCore = [
   'test/domains/lipsyncs/reconcile/{bounded-unknown,callbacks,callback-orders,give-up,misleading-states,outcome-unknown,polls,upstream-variants}.test.ts',
   'test/domains/webhooks/{deliveries,retries}.test.ts',
   'test/client/watch.test.ts',
-  'test/server/revocation.test.ts',
+  'test/server/{metric-outcomes,revocation}.test.ts',
   // Clients that disconnect at every step of an operation.
   'test/domains/lipsyncs/{create,progress}/disconnect.test.ts',
   // Limits of cost, per day and in flight under a hundred simultaneous requests.
