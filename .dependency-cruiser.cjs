@@ -44,7 +44,7 @@ module.exports = {
     forbid('only-the-process-and-the-probe-start-the-sandbox', { path: '^src/', pathNot: '^src/(process\\.ts|doctor/probe\\.ts|sandbox/)' }, { path: '^src/sandbox/' }),
     forbid('the-client-imports-only-itself-and-two-packages',
       { path: '^packages/client/src/' },
-      { pathNot: '^packages/client/src/|(^|node_modules/)(graphql-ws|eventsource-parser|(@types/)?react)(/|$)' }),
+      { pathNot: '^packages/client/src/|(^|node_modules/)(eventsource-parser|(@types/)?react)(/|$)' }),
     forbid('only-the-hooks-import-react',
       { path: '^packages/client/src/', pathNot: '^packages/client/src/react/' },
       { path: '(^|node_modules/)(@types/)?react(/|$)|^packages/client/src/react/' }),

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { pageOf } from '../docs/pages.ts';
 import { type LipsyncApp, startLipsyncApp } from '../support/lipsync-app.ts';
+import { readMarkdown } from '../support/markdown.ts';
 import { type startProject, tool } from './project.ts';
 import { startReactProject } from './react-versions.ts';
 import { backendSource, pageSource } from './sources.ts';
@@ -197,8 +198,12 @@ describe('is a sound package', () => {
     expect(manifest.dependencies).toBeUndefined();
     expect(manifest.private).toBeUndefined();
     const licences = await readFile(join(folder, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
-    expect(licences).toContain('graphql-ws');
     expect(licences).toContain('eventsource-parser');
+    const readme = await readFile(join(folder, 'README.md'), 'utf8');
+    expect(
+      readMarkdown(readme).links,
+      'the package has no page on the web, and no docs in it',
+    ).toEqual([]);
     const files = (await readdir(folder, { recursive: true })).toSorted();
     expect(files.filter((name) => name.endsWith('.ts') && !name.includes('.d.'))).toEqual([]);
     expect(files.filter((name) => name.endsWith('js')).length).toBeGreaterThan(1);

@@ -97,8 +97,7 @@ async function readLicenses(): Promise<string> {
   const { resolve } = createRequire(import.meta.url);
   const texts = bundled.map(async (name) => {
     const folder = join(dirname(resolve(`${name}/package.json`)));
-    const file = join(folder, name === 'graphql-ws' ? 'LICENSE.md' : 'LICENSE');
-    return `${name}\n\n${await readFile(file, 'utf8')}`;
+    return `${name}\n\n${await readFile(join(folder, 'LICENSE'), 'utf8')}`;
   });
   return (await Promise.all(texts)).join('\n\n');
 }
