@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openReceiver, type Receiver } from '../domains/webhooks/webhook-receiver.ts';
+import { connectAgent } from '../support/agent.ts';
 import { type FileServer, openFileServer, sendFile } from '../support/file-server.ts';
 import {
   createLipsyncsMutation,
@@ -131,6 +132,14 @@ describe('works', () => {
     const span = await collector.span(inTrace(traceId, 'query viewer'));
     expect(span.parentSpanId).toBe('00f067aa0ba902b7');
   });
+});
+
+test('the operation of a tool belongs to the trace in the headers of its call', async () => {
+  const { traceId, traceparent } = newTrace();
+  await using agent = await connectAgent({ url: app.url, headers: { traceparent } });
+  expect(await agent.call('list_voices')).toMatchObject({ isError: false });
+  const span = await collector.span(inTrace(traceId, 'query voices'));
+  expect(span.parentSpanId).toBe('00f067aa0ba902b7');
 });
 
 describe('keeps out', () => {
