@@ -8,13 +8,15 @@ import { markRestored } from '../domains/lipsyncs/store/restored.ts';
 import { createLog } from '../log.ts';
 import { BackupError, type Entry, entry, type Head, head } from './format.ts';
 import { readLines } from './lines.ts';
-import { hasFiles, importFile, removeFiles } from './sandbox-files.ts';
+import { checkPath, hasFiles, stageFiles } from './sandbox-files.ts';
 import type { BackupReport } from './write-backup.ts';
 
 export type RestoreOptions = { file: string; isForced: boolean; nothingSentSince: boolean };
 
 /**
- * Puts a backup into the database, in the tables of its version, and then migrates them to those of this program.
+ * Puts a backup into the database, in the tables of its version, and then migrates them to those of this program. The
+ * files of the sandbox are replaced once the rows are committed. If the process is killed between the two, the restore has
+ * to be repeated with `isForced`.
  *
  * @throws BackupError, and DataDirInUseError while a server has the embedded database open
  */
@@ -27,33 +29,58 @@ export async function restoreBackup(
   await mkdir(dataDir, { recursive: true });
   const db = await connectDatabase({ url, dataDir, log: createLog('silent'), poolSize: 1 });
   try {
-    await prepareTables(db, made, options);
     if (!options.isForced && (await hasFiles(dataDir))) throw notEmpty('The sandbox');
-    if (config.mode === 'sandbox') await removeFiles(dataDir);
-    const lines = readLines(options.file);
-    await nextLine(lines);
-    let files = 0;
-    const parts = toParts(lines, async (name, pieces) => {
-      if (config.mode !== 'sandbox') return;
-      files += 1;
-      await importFile(dataDir, name, pieces);
-    });
-    const rows = await importRows(db, parts, async (tx) => {
-      if (!options.nothingSentSince) await markRestored(tx);
-    });
+    await prepareTables(db, made, options);
+    const report =
+      config.mode === 'sandbox'
+        ? await importWithFiles(db, options, dataDir)
+        : { rows: await importAll(db, options, skipFile), files: 0 };
     await migrate(db);
-    return { rows, files };
+    return report;
   } finally {
     await db.close();
   }
 }
 
-/** Reads the whole file before anything is changed. */
+async function importWithFiles(
+  db: Database,
+  options: RestoreOptions,
+  dataDir: string,
+): Promise<BackupReport> {
+  const staged = await stageFiles(dataDir);
+  try {
+    let files = 0;
+    const rows = await importAll(db, options, async (name, pieces) => {
+      files += 1;
+      await staged.add(name, pieces);
+    });
+    await staged.replace();
+    return { rows, files };
+  } finally {
+    await staged.discard();
+  }
+}
+
+/** @returns the number of rows */
+async function importAll(
+  db: Database,
+  { file, nothingSentSince }: RestoreOptions,
+  takeFile: TakeFile,
+): Promise<number> {
+  const lines = readLines(file);
+  // The head.
+  await nextLine(lines);
+  return importRows(db, toParts(lines, takeFile), async (tx) => {
+    if (!nothingSentSince) await markRestored(tx);
+  });
+}
+
+/** Reads the whole file, with the paths in it, before anything is changed. */
 async function checkBackup(file: string): Promise<Head> {
   try {
     const lines = readLines(file);
     const made = head.parse(JSON.parse(await nextLine(lines)));
-    for await (const _ of toParts(lines)) {
+    for await (const _ of toParts(lines, checkFile)) {
       // The row itself is not needed: reading on to the end checks the file.
     }
     const rest = await lines.next();
@@ -100,7 +127,7 @@ type TakeFile = (name: string, pieces: AsyncIterable<string>) => Promise<void>;
 /** The rows and sequences, in order. @throws BackupError if the end is missing */
 async function* toParts(
   lines: AsyncGenerator<string>,
-  takeFile: TakeFile = skipFile,
+  takeFile: TakeFile,
 ): AsyncGenerator<DumpPart> {
   const seen = { rows: 0, files: 0 };
   for (;;) {
@@ -120,6 +147,11 @@ async function* toParts(
       await takeFile(next.file, takeLines(lines, next.pieces));
     }
   }
+}
+
+async function checkFile(name: string, pieces: AsyncIterable<string>): Promise<void> {
+  checkPath(name);
+  await skipFile(name, pieces);
 }
 
 async function skipFile(_: string, pieces: AsyncIterable<string>): Promise<void> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { BackupError } from './format.ts';
 
@@ -8,6 +8,9 @@ const folderName = 'sandbox';
 
 /** The file with the port of the sandbox, which is part of the URLs of its videos. */
 const portFile = 'sandbox-port';
+
+/** Files of a restore, until its rows are committed. In DATA_DIR, so that a rename moves them. */
+const stagingName = 'sandbox-restore';
 
 const pieceBytes = 1_048_576;
 
@@ -53,22 +56,47 @@ export async function hasFiles(dataDir: string): Promise<boolean> {
   return names.length > 0;
 }
 
-export async function removeFiles(dataDir: string): Promise<void> {
-  await rm(join(dataDir, folderName), { recursive: true, force: true });
-}
-
-/** Writes one file. @throws BackupError for a path that leads out of the folder */
-export async function importFile(
-  dataDir: string,
-  name: string,
-  pieces: AsyncIterable<string>,
-): Promise<void> {
+/** @throws BackupError for a path that leads out of the folder */
+export function checkPath(name: string): void {
   const steps = name.split('/');
   const isInside = name === portFile || (steps.length > 1 && steps[0] === folderName);
   if (!isInside || steps.some((step) => !/^[\w.@+-]+$/.test(step) || /^\.+$/.test(step))) {
     throw new BackupError('The backup has a file with an invalid path.');
   }
-  const path = join(dataDir, name);
+}
+
+type StagedFiles = {
+  /** Writes one file beside those of the sandbox. @throws BackupError for a path that leads out of the folder */
+  add(name: string, pieces: AsyncIterable<string>): Promise<void>;
+  /** Replaces the files of the sandbox. The port is kept if none was added. */
+  replace(): Promise<void>;
+  /** Removes what `replace` has not moved. */
+  discard(): Promise<void>;
+};
+
+/** Keeps the files of a restore apart: until `replace` the sandbox has the files that it had. */
+export async function stageFiles(dataDir: string): Promise<StagedFiles> {
+  const staging = join(dataDir, stagingName);
+  const discard = () => rm(staging, { recursive: true, force: true });
+  const move = (from: string, to: string) => (existsSync(from) ? rename(from, to) : undefined);
+  // A process that was killed can have left some.
+  await discard();
+  await mkdir(staging, { recursive: true });
+  return {
+    async add(name, pieces) {
+      checkPath(name);
+      await writePieces(join(staging, name), pieces);
+    },
+    async replace() {
+      await move(join(dataDir, folderName), join(staging, 'replaced'));
+      await move(join(staging, folderName), join(dataDir, folderName));
+      await move(join(staging, portFile), join(dataDir, portFile));
+    },
+    discard,
+  };
+}
+
+async function writePieces(path: string, pieces: AsyncIterable<string>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const file = await open(path, 'w');
   try {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -244,6 +244,35 @@ describe.runIf(postgresUrl !== undefined)(
   },
 );
 
+const sandboxFolder = ({ dataDir }: TestStorage) => join(dataDir, 'sandbox', 'files');
+
+async function writeSandboxFile(storage: TestStorage, name: string, text: string): Promise<void> {
+  await mkdir(sandboxFolder(storage), { recursive: true });
+  await writeFile(join(sandboxFolder(storage), name), text);
+}
+
+/** The texts by their names. */
+async function readSandboxFiles(storage: TestStorage): Promise<Record<string, string>> {
+  const names = (await readdir(sandboxFolder(storage))).toSorted();
+  const texts = names.map((name) => readFile(join(sandboxFolder(storage), name), 'utf8'));
+  return Object.fromEntries((await Promise.all(texts)).map((text, at) => [names[at], text]));
+}
+
+test('with --force the files of the sandbox become those of the backup', async () => {
+  const storage = await newStorage();
+  await writeSandboxFile(storage, 'sound', 'before');
+  await writeFile(join(storage.dataDir, 'sandbox-port'), '4123');
+  await backup(storage);
+  await writeSandboxFile(storage, 'sound', 'later');
+  await writeSandboxFile(storage, 'video', 'later');
+  await writeFile(join(storage.dataDir, 'sandbox-port'), '4124');
+  await expect(restore(storage)).rejects.toThrow('The sandbox is not empty');
+  expect(await restore(storage, { force: true })).toMatchObject({ files: 2 });
+  expect(await readSandboxFiles(storage)).toEqual({ sound: 'before' });
+  expect(await readFile(join(storage.dataDir, 'sandbox-port'), 'utf8')).toBe('4123');
+  expect(await readdir(storage.dataDir)).not.toContain('sandbox-restore');
+});
+
 describe('refuses', () => {
   test('to replace a file, and a database with rows, without --force', async () => {
     const storage = await newStorage();
@@ -287,16 +316,32 @@ describe('refuses', () => {
     await expect(restore(empty)).rejects.toThrow('newer version');
   });
 
-  test('a file whose paths lead out of DATA_DIR', async () => {
+  test.each([
+    { what: 'with a path that leads out of DATA_DIR', reason: 'invalid path' },
+    { what: 'with rows that do not fit', reason: 'There is no table none' },
+  ])('a file $what, and changes neither rows nor files', async ({ what, reason }) => {
     const storage = await newStorage();
+    await writeSandboxFile(storage, 'sound', 'before');
     await backup(storage);
     const whole = gunzipSync(await readFile(file)).toString();
     const end = whole.lastIndexOf('{"end"');
-    const files = whole.slice(end).replace('"files":0', '"files":1');
-    const evil = `${whole.slice(0, end)}{"file":"sandbox/../../evil","pieces":1}\nAAAA\n${files}`;
-    await writeFile(file, gzipSync(evil));
-    const empty = await newStorage({ migrated: false });
-    await expect(restore(empty)).rejects.toThrow('invalid path');
+    const wrong = what.includes('path')
+      ? [
+          '{"file":"sandbox/../../evil","pieces":1}\nAAAA\n',
+          whole.slice(end).replace('"files":1', '"files":2'),
+        ]
+      : [
+          '{"table":"none","count":1}\n[{}]\n',
+          whole.slice(end).replace(/"rows":(\d+)/, (_, rows) => `"rows":${Number(rows) + 1}`),
+        ];
+    await writeFile(file, gzipSync(whole.slice(0, end) + wrong.join('')));
+    await query(storage, `insert into settings (name, value) values ('a', 'kept')`);
+    await writeSandboxFile(storage, 'sound', 'kept');
+    await writeSandboxFile(storage, 'video', 'kept');
+    await expect(restore(storage, { force: true })).rejects.toThrow(reason);
+    expect(await query(storage, 'select value from settings')).toEqual([{ value: 'kept' }]);
+    expect(await readSandboxFiles(storage)).toEqual({ sound: 'kept', video: 'kept' });
+    expect(await readdir(storage.dataDir)).not.toContain('sandbox-restore');
   });
 
   test('a database that a server uses', async () => {
