@@ -80,6 +80,27 @@ describe('works', () => {
     expect(sent.map(({ type }) => type)).toEqual(['lipsync.completed']);
   });
 
+  it('sends without tracing the traceparent of the mutation, and none if it had none', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const input = {
+      ...{ video: { videoId: video }, callbackUrl: receiver.url, text: 'Traced.' },
+      callbackEvents: ['SUBMITTED'],
+    };
+    const traced = await app.create(input, { traceparent, tracestate: 'vendor=state' });
+    await receiver.until(1);
+    const untraced = await app.create(input);
+    await receiver.until(2);
+    expect(receiver.received.map(({ headers }) => headers.traceparent)).toEqual([
+      traceparent,
+      undefined,
+    ]);
+    expect(receiver.received.map(({ headers }) => headers.tracestate)).toEqual([
+      undefined,
+      undefined,
+    ]);
+    for (const each of [traced, untraced]) await app.cancel(idOf(each));
+  });
+
   it('sends no final status if callbackEvents does not contain FINISHED', async () => {
     const { sent, log } = await runToEnd({ callbackEvents: ['SUBMITTED'] }, 1);
     expect(log.at(-1)?.status).toBe('COMPLETED');
