@@ -14,6 +14,8 @@ export type WavHeader = {
 };
 
 const pcmTags: ReadonlySet<number> = new Set([1, 3, 6, 7]);
+/** A-law and µ-law. Some writers give the bits of the decoded samples instead of 8. */
+const oneByteTags: ReadonlySet<number> = new Set([6, 7]);
 const extensibleTag = 0xfffe;
 
 /** The length of WAVE_FORMAT_EXTENSIBLE, the longest form of the chunk `fmt `. */
@@ -37,7 +39,8 @@ export function isWav(bytes: Uint8Array): boolean {
  * Parses the header of a WAV. No library that is used here reports the positions of the sizes, which are needed to
  * correct the sizes of a file while it is streamed.
  *
- * @returns `incomplete` if more bytes are needed to find the samples; null if the bytes are not a WAV
+ * @returns `incomplete` if more bytes are needed to find the samples; null if the bytes are not a WAV, or its fields contradict
+ * each other
  */
 export function parseWavHeader(bytes: Uint8Array): WavHeader | 'incomplete' | null {
   if (!isWav(bytes)) return null;
@@ -73,8 +76,12 @@ function parseFormat(view: DataView, at: number, size: number): WavFormat | 'inc
   const formatTag = isExtensible ? view.getUint16(at + subFormatAt, true) : tag;
   const sampleRate = view.getUint32(at + 4, true);
   const blockAlign = view.getUint16(at + 12, true);
-  const isPossible = view.getUint16(at + 2, true) > 0 && sampleRate > 0 && blockAlign > 0;
-  return isPossible ? { formatTag, sampleRate, blockAlign } : null;
+  const channels = view.getUint16(at + 2, true);
+  const sampleBytes = oneByteTags.has(formatTag) ? 1 : Math.ceil(view.getUint16(at + 14, true) / 8);
+  const isPossible = channels > 0 && sampleRate > 0 && blockAlign > 0;
+  // Readers differ in which of the fields they believe, and so in the length of the sound.
+  const isConsistent = !pcmTags.has(formatTag) || blockAlign === channels * sampleBytes;
+  return isPossible && isConsistent ? { formatTag, sampleRate, blockAlign } : null;
 }
 
 /**
@@ -104,6 +111,19 @@ export function measureData(
 }
 
 /**
+ * True if the header's size of the file is a placeholder, or ends before the samples do. Then it can be corrected only if the
+ * length of the file is known.
+ */
+export function isRiffWrong(
+  { riffBytes, dataAt }: WavHeader,
+  { dataBytes, fileBytes }: { dataBytes: number; fileBytes: number | null },
+): boolean {
+  const samplesEnd = dataAt + dataBytes;
+  const isTooLarge = fileBytes === null ? riffBytes >= leastPlaceholder : riffBytes + 8 > fileBytes;
+  return isTooLarge || riffBytes + 8 < samplesEnd;
+}
+
+/**
  * The beginning of the file with the correct sizes in its header. If they are correct already, it is returned unchanged.
  *
  * @param fileBytes null = unknown: the size of the file in the header is not changed
@@ -111,11 +131,10 @@ export function measureData(
 export function correctSizes(
   head: Uint8Array,
   header: WavHeader,
-  { dataBytes, fileBytes }: { dataBytes: number; fileBytes: number | null },
+  sizes: { dataBytes: number; fileBytes: number | null },
 ): Uint8Array {
-  const isRiffWrong =
-    fileBytes !== null && (header.riffBytes + 8 > fileBytes || header.riffBytes < header.dataAt);
-  if (dataBytes === header.dataBytes && !isRiffWrong) return head;
+  const { dataBytes, fileBytes } = sizes;
+  if (dataBytes === header.dataBytes && !isRiffWrong(header, sizes)) return head;
   const corrected = Uint8Array.from(head);
   const view = new DataView(corrected.buffer);
   view.setUint32(header.dataAt - 4, dataBytes, true);

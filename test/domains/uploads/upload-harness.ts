@@ -57,7 +57,7 @@ export async function openUploadHarness(
       db,
       jobs,
       outbound: createOutbound({ allowedNetworks: ['127.0.0.1'] }),
-      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 10_000 },
+      imports: { maxBytes: 5 * 1024 ** 3, timeoutMs: 10_000, retryMs: 10 },
       upstream: toUpstream,
       accounts,
       now,
@@ -96,6 +96,7 @@ export async function openUploadHarness(
   return {
     ...main,
     db,
+    jobs,
     clock,
     sandbox,
     upstream,
@@ -196,11 +197,17 @@ export async function* endlessWav(
   }
 }
 
+/** A body without a content-length. */
+export async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; at += 5_000) yield bytes.subarray(at, at + 5_000);
+}
+
 export type PutAnswer = {
   status: number;
   headers: Headers;
   id?: string;
   code?: string;
+  issueCode?: string;
   message?: string;
   durationSeconds?: number | null;
 };

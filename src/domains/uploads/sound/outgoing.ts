@@ -1,15 +1,15 @@
 import {
   correctSizes,
+  isRiffWrong,
   isUncompressed,
   measureData,
   parseWavHeader,
   type WavHeader,
 } from '../../../audio/wav-header.ts';
-import { type IncomingBody, readHead } from '../incoming-body.ts';
+import { readHead } from '../incoming-body.ts';
 import type { MediaType } from '../media-types.ts';
 import { UploadRejection } from '../rejection.ts';
 import {
-  type Clip,
   type Decoding,
   decodeSpool,
   fillSpool,
@@ -20,28 +20,8 @@ import {
   readSpooled,
 } from './decoding.ts';
 import { type DurationProbe, startProbe } from './duration.ts';
-
-/** What is sent to the upstream, and what is known about it after that. */
-export type Outgoing = {
-  body: AsyncIterable<Uint8Array>;
-  contentType: string;
-  /** In bytes; undefined = unknown. */
-  contentLength: number | undefined;
-  /** Must be called after the body was sent. In seconds; null if the duration cannot be read. */
-  readDuration(): Promise<number | null>;
-  close(): Promise<void>;
-};
-
-export type Source = {
-  head: Uint8Array;
-  incoming: IncomingBody;
-  signal: AbortSignal;
-  /** Called for each piece that arrives, with the number of bytes so far. */
-  onPiece?: ((receivedBytes: number) => void) | undefined;
-  /** In bytes, as announced; null = not announced. */
-  size: number | null;
-  owner: string;
-} & Clip;
+import { sendMp3 } from './mp3.ts';
+import { type Outgoing, readPieces, type Source } from './source.ts';
 
 /** The most bytes that a WAV may have before its samples. Writers put texts and pictures there. */
 const maxWavHeadBytes = 4 * 1024 ** 2;
@@ -57,7 +37,7 @@ export async function prepareOutgoing(
   if (media.container !== null) return await sendDecoded(decoding, media, source);
   if (media.contentType === 'audio/wav') return await sendWav(decoding, source);
   if (isClipped(source)) return await sendDecoded(decoding, { container: 'OTHER' }, source);
-  return sendAsItIs(media, source);
+  return media.contentType === 'audio/mpeg' ? sendMp3(source) : sendAsItIs(media, source);
 }
 
 async function sendDecoded(
@@ -96,8 +76,11 @@ async function sendWav(decoding: Decoding, source: Source): Promise<Outgoing> {
   if (dataBytes === null) return await sendStreamedWav(decoding, header, full);
   if (dataBytes === 'truncated' || dataBytes === 0) throw UploadRejection.undecodable();
   checkLength(secondsOf(header, dataBytes));
-  const isCorrected = dataBytes !== header.dataBytes;
-  const fileBytes = isCorrected ? header.dataAt + dataBytes : source.size;
+  // Without its length the file ends with the samples, so that its size is known before the first byte is sent.
+  const isCut =
+    dataBytes !== header.dataBytes ||
+    (source.size === null && isRiffWrong(header, { dataBytes, fileBytes: null }));
+  const fileBytes = isCut ? header.dataAt + dataBytes : source.size;
   const sizes = { dataBytes, fileBytes };
   return {
     body: forwardWav({ ...full, head: correctSizes(head, header, sizes) }, header, sizes),
@@ -161,8 +144,8 @@ async function* headThenFile(head: Uint8Array, path: string): AsyncGenerator<Uin
   yield* readSpooled(path, head.byteLength);
 }
 
-function checkLength(seconds: number | null): void {
-  if (seconds !== null && seconds > maxSoundSeconds) throw UploadRejection.tooLong();
+function checkLength(seconds: number): void {
+  if (seconds > maxSoundSeconds) throw UploadRejection.tooLong();
 }
 
 function secondsOf({ sampleRate, blockAlign }: WavHeader, dataBytes: number): number {
@@ -191,49 +174,15 @@ async function* cutOff(
   }
 }
 
-async function* readPieces({ head, incoming, onPiece }: Source): AsyncGenerator<Uint8Array> {
-  let piece: Uint8Array | null = head;
-  while (piece !== null) {
-    onPiece?.(incoming.bytes);
-    yield piece;
-    piece = await incoming.next();
-  }
-}
-
 function sendAsItIs({ contentType }: MediaType, source: Source): Outgoing {
   const probe = startProbe(contentType, source.size);
   return {
-    body:
-      contentType === 'audio/mpeg'
-        ? forwardMp3(source, probe)
-        : forwardProbed(readPieces(source), probe),
+    body: forwardProbed(readPieces(source), probe),
     contentType,
     contentLength: source.size ?? undefined,
     readDuration: () => probe.finish(),
     close: async () => probe.stop(),
   };
-}
-
-/**
- * A minute at the highest bit rate has 2.4 MB. The rest is for tags at the end; those at the beginning are not counted.
- * So a longer sound is rejected long before it has arrived.
- */
-const maxMp3Bytes = 20 * 1024 ** 2;
-
-/**
- * The last piece is sent only after the frames were counted, so that the upstream gets no file that has no sound or is
- * too long.
- */
-async function* forwardMp3(source: Source, probe: DurationProbe): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array | null = null;
-  for await (const piece of forwardProbed(readPieces(source), probe)) {
-    if (held !== null) yield held;
-    if (probe.offeredBytes() > maxMp3Bytes) throw UploadRejection.tooLong();
-    held = piece;
-  }
-  checkLength(await probe.finish());
-  if (probe.hasNoSound()) throw UploadRejection.undecodable();
-  if (held !== null) yield held;
 }
 
 async function* forwardProbed(
