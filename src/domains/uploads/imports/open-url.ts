@@ -115,10 +115,7 @@ function checkHead({ statusCode, headers: received }: Head, maxBytes: number): v
     const rejection = UploadRejection.unreachable(`answered with the status ${statusCode}`);
     throw statusCode >= 500 || statusCode === 429 ? TransientRejection.of(rejection) : rejection;
   }
-  const encoding = received['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    throw UploadRejection.compressed();
-  }
+  if (isCompressed(received['content-encoding'])) throw UploadRejection.compressed();
   if (
     /^(text\/html|application\/(json|xhtml\+xml|xml))\b/i.test(String(received['content-type']))
   ) {
@@ -127,6 +124,16 @@ function checkHead({ statusCode, headers: received }: Head, maxBytes: number): v
   const size = readLength(received['content-length']);
   if (size === 0) throw UploadRejection.empty();
   if (size !== null && size > maxBytes) throw UploadRejection.tooLarge(maxBytes);
+}
+
+/** Of S3, whose clients send files in signed chunks. S3 stores the name with the file, and delivers it without the chunks. */
+const storageEncoding = 'aws-chunked';
+
+function isCompressed(header: string | string[] | undefined): boolean {
+  const names = String(header ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase());
+  return !names.every((name) => ['', 'identity', storageEncoding].includes(name));
 }
 
 function readLength(header: string | string[] | undefined): number | null {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import { type Failure, storeFailure } from '../../../errors.ts';
 import type { UploadDependencies } from '../dependencies.ts';
@@ -122,7 +123,7 @@ function fetchFile(
   upload: Import,
   signal: AbortSignal,
 ): Promise<TransferredFile> {
-  return pRetry(() => fetchOnce(deps, upload, signal), {
+  return pRetry(() => fetchWhenFree(deps, upload, signal), {
     retries,
     minTimeout: deps.imports.retryMs ?? defaultRetryMs,
     maxTimeout: maxRetryMs,
@@ -130,6 +131,27 @@ function fetchFile(
     signal,
     shouldRetry: ({ error }) => isTransient(error),
   });
+}
+
+/**
+ * A client sends the file again when no slot to decode it is free. An import has no client, so it is repeated until it is over
+ * time. Each time only the beginning of the file is read.
+ */
+async function fetchWhenFree(
+  deps: TransferDependencies,
+  upload: Import,
+  signal: AbortSignal,
+): Promise<TransferredFile> {
+  let waitMs = deps.imports.retryMs ?? defaultRetryMs;
+  for (;;) {
+    try {
+      return await fetchOnce(deps, upload, signal);
+    } catch (error) {
+      if (!(error instanceof UploadRejection) || error.reason !== 'BUSY') throw error;
+    }
+    await delay(waitMs * (0.5 + Math.random() / 2), undefined, { signal });
+    waitMs = Math.min(waitMs * 2, maxRetryMs);
+  }
 }
 
 async function fetchOnce(

@@ -68,6 +68,14 @@ beforeAll(async () => {
     },
     '/gzip.wav': (response) =>
       void response.writeHead(200, { 'content-encoding': 'gzip' }).end(sound),
+    ...Object.fromEntries(
+      ['', 'Identity', 'aws-chunked', 'identity, AWS-Chunked'].map((encoding) => [
+        `/encoding-${encoding}.wav`.replace(/[ ,]/g, '-'),
+        (response) => void response.writeHead(200, { 'content-encoding': encoding }).end(sound),
+      ]),
+    ),
+    '/aws-gzip.wav': (response) =>
+      void response.writeHead(200, { 'content-encoding': 'aws-chunked, gzip' }).end(sound),
     '/to-a': (response) => void response.writeHead(302, { location: '/a.wav?b=1#c' }).end(),
     '/loop': (response) => void response.writeHead(301, { location: '/loop' }).end(),
     '/to-metadata': (response) =>
@@ -125,6 +133,10 @@ describe('works', () => {
 
   it.each([
     ['of unknown length', '/chunked.wav', 1],
+    ['with an empty Content-Encoding', '/encoding-.wav', 1],
+    ['with the Content-Encoding Identity', '/encoding-Identity.wav', 1],
+    ['that S3 stored from signed chunks', '/encoding-aws-chunked.wav', 1],
+    ['with both', '/encoding-identity--AWS-Chunked.wav', 1],
     ['after a server error', '/once-500.wav', 2],
     ['after a connection that broke at half', '/once-cut.wav', 2],
   ])('a file %s', async (_, path, requests) => {
@@ -187,6 +199,7 @@ describe('refuses', () => {
     ['an empty file', '/empty.wav', [/empty/, 'WRONG_SIZE']],
     ['a file of 6 GB', '/six-gigabytes.wav', [/at most 5 GB/, 'TOO_LARGE']],
     ['a compressed answer', '/gzip.wav', [/compressed/, 'NOT_SUPPORTED']],
+    ['a compressed answer of S3', '/aws-gzip.wav', [/compressed/, 'NOT_SUPPORTED']],
     ['a redirect to itself', '/loop', [/more than 5 times/, 'UNREACHABLE']],
     ['a redirect to the metadata service', '/to-metadata', [/public internet/, 'NOT_ALLOWED']],
     ['a redirect to a private address', '/to-private', [/public internet/, 'NOT_ALLOWED']],
@@ -195,7 +208,7 @@ describe('refuses', () => {
     ['a redirect to nowhere', '/to-nothing', [/no new URL/, 'UNREACHABLE']],
   ];
   it.each(cases)(
-    '%s, with the reason, and keeps nothing upstream',
+    '%s, with the reason, and the video service keeps no file',
     async (_, path, [message, code]) => {
       const before = (await app.sentFiles()).filter(({ status }) => status === 200).length;
       const upload = await app.importUntilEnd({ url: files.url(path) });
