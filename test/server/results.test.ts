@@ -92,6 +92,26 @@ describe('works', () => {
     }
   });
 
+  it('redirects to the address that is stored after the account was removed', async () => {
+    const other = await startLipsyncApp({ env });
+    try {
+      const { id, url, permanentUrl } = await make(other);
+      const upstreamId = await other.services.videos.ids.toUpstream(keyOf('Video', id) ?? '');
+      const email = /-pixverse:(.+)-video:/.exec(upstreamId ?? '')?.[1] ?? '';
+      const { baseUrl, token } = other.sandbox;
+      const removed = await fetch(`${baseUrl}/accounts/${encodeURIComponent(email)}`, {
+        method: 'DELETE',
+        headers: { authorization: `Bearer ${token}` },
+      });
+      expect(removed.status).toBe(200);
+      // The list of accounts is at most a minute old.
+      other.clock.aheadMs += 61_000;
+      expect((await open(permanentUrl)).headers.get('location')).toBe(url);
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('from a link or a page of another site', async () => {
     const { permanentUrl } = await make(app);
     for (const mode of ['navigate', 'no-cors']) {

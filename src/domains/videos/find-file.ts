@@ -1,6 +1,7 @@
 import { Failure } from '../../errors.ts';
 import type { CachedLists } from './cached-lists.ts';
 import type { VideoDependencies } from './dependencies.ts';
+import { accountEmailOf } from './endpoints.ts';
 import { findVideo } from './load.ts';
 import { readVideoCopies } from './store.ts';
 import type { StoredVideo } from './stored-video.ts';
@@ -9,8 +10,8 @@ import type { StoredVideo } from './stored-video.ts';
 export type VideoFile = { kind: 'found'; url: string } | { kind: 'gone' } | { kind: 'unknown' };
 
 /**
- * Reads the present address, at most `READ_FRESH_MS` old. While the video service can't be read, the address that was stored
- * with a lip-sync is the best that is known.
+ * Reads the present address, at most `READ_FRESH_MS` old. While the video service can't be read, and after the account of the
+ * video was removed from it, the address that was stored with a lip-sync is the best that is known.
  *
  * @throws the upstream's failures
  */
@@ -24,15 +25,28 @@ export async function findFile(
   try {
     const fresh = cached.findAll([key]).get(key);
     const video = fresh ?? (await findVideo(cached, { key, upstreamId }));
-    if (video === null) return { kind: 'gone' };
-    return toFile(video);
+    if (video !== null) return toFile(video);
+    const isAccountGone = await isRemoved(deps, accountEmailOf(upstreamId));
+    return (isAccountGone ? await findStored(deps, key) : null) ?? { kind: 'gone' };
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
-    const [copy] = await readVideoCopies(deps.db, '', [key]);
-    const file = copy?.video == null ? null : toFile(copy.video);
-    if (file?.kind !== 'found') throw thrown;
+    const file = await findStored(deps, key);
+    if (file === null) throw thrown;
     return file;
   }
+}
+
+/** The video service answers 404 for a deleted video and for all videos of an account that it does not have any more. */
+async function isRemoved({ accounts }: VideoDependencies, email: string | null): Promise<boolean> {
+  if (email === null) return false;
+  const present = await accounts.listPresent();
+  return present.every((account) => account.email !== email);
+}
+
+async function findStored({ db }: VideoDependencies, key: string): Promise<VideoFile | null> {
+  const [copy] = await readVideoCopies(db, '', [key]);
+  const file = copy?.video == null ? null : toFile(copy.video);
+  return file?.kind === 'found' ? file : null;
 }
 
 function toFile({ status, url }: StoredVideo): VideoFile {
