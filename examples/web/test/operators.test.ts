@@ -1,7 +1,9 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { keyOf } from '../../../src/graphql/ids.ts';
 import { createApiKeys } from '../../../test/support/api-keys.ts';
-import { requestLipsync, withHeaders } from '../../../test/support/lipsyncs.ts';
+import type { Job } from '../../../test/support/lipsync-app.ts';
+import { requestLipsync, waitForStatus, withHeaders } from '../../../test/support/lipsyncs.ts';
 import { findViolations, measureOverflow } from './axe.ts';
 import { openBrowser } from './browser.ts';
 import { startTestPage, type TestPage } from './test-page.ts';
@@ -18,7 +20,8 @@ let testPage: TestPage;
 beforeAll(async () => {
   browser = await openBrowser();
   testPage = await startTestPage({
-    env: { ...keys.env, READ_FRESH_MS: '0' },
+    // No polls: they would find the job that an operator attaches.
+    env: { ...keys.env, READ_FRESH_MS: '0', POLL_INTERVAL_MS: '600000' },
     sandbox: { accounts: [{ email: 'one@sandbox.example', maxJobs: 1 }] },
   });
 });
@@ -108,6 +111,50 @@ describe('the page of operators', () => {
       },
       { timeout: 60_000, interval: 500 },
     );
+    await visitor.close();
+  });
+
+  test('requeues a lip-sync that was certainly not sent, and attaches the job of an unknown outcome', async () => {
+    const { app } = testPage;
+    const visitor = await visit(browser, testPage, { path: '/operators.html' });
+    const { page } = visitor;
+    const dialog = page.getByRole('dialog');
+    const statusOf = (id: string, status: string) =>
+      tableOf(page, 'Lip-syncs').getByRole('row').filter({ hasText: id }).getByText(status);
+    await create('[[never]] Takes the only slot');
+    const claimed = await create('Claimed');
+    // The state that a process leaves when it dies before the POST.
+    await app.app.db.query(
+      `update lipsyncs set status = 'SUBMITTING', lease_until = now() + interval '1 hour', attempts = 1,
+         account_id = (select id from accounts limit 1), holds_slot = true where id = $1`,
+      [keyOf('Lipsync', claimed)],
+    );
+    await signIn(visitor, tokenOf('admin'));
+    await page.getByRole('button', { name: `Requeue ${claimed}` }).click();
+    await dialog.getByRole('button', { name: 'Requeue' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await statusOf(claimed, 'QUEUED').waitFor();
+    await app.finishJobs();
+    await waitForStatus(withHeaders(app, keys.headers.writer), claimed, 'COMPLETED');
+
+    await app.turn({ callbacks: 'none', replyRefInScheduler: false, generatingMs: 10 });
+    const unknown = await create('[[cut]] Lost');
+    const job = await vi.waitFor(
+      async () => {
+        const { jobs } = await app.readSandbox<{ jobs: Job[] }>('jobs');
+        const found = jobs.find(({ replyRef }) => replyRef === keyOf('Lipsync', unknown));
+        expect(found?.status).toBe('COMPLETED');
+        return found;
+      },
+      { timeout: 15_000, interval: 50 },
+    );
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await page.getByRole('button', { name: `Attach job ${unknown}` }).click();
+    await dialog.getByLabel('Id of the job at the video service').fill(job?.video_id ?? '');
+    await dialog.getByRole('button', { name: 'Attach' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByText('All', { exact: true }).click();
+    await statusOf(unknown, 'COMPLETED').waitFor();
     await visitor.close();
   });
 });
