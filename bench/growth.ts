@@ -173,35 +173,60 @@ function createReads({ ask, client, count }: Program): Operations {
     nextRow = (nextRow % (small - 100)) + 1;
     return encodeId('Lipsync', historicId(Math.ceil((nextRow * count) / small)));
   };
-  const lipsyncs = (filter: string) => () =>
-    timed(() =>
-      ask(
-        `{ lipsyncs(first: 20${filter}) { nodes { id status sourceVideo { id } result { url } } } }`,
-      ),
+  const readLipsyncs = (range: string) =>
+    ask<{ lipsyncs: Page }>(
+      `{ lipsyncs(first: 20${range}) {
+         nodes { id status sourceVideo { id } result { url } } pageInfo { endCursor } } }`,
     );
-  const videos = (filter: string) => () =>
-    timed(() =>
-      ask(`{ videos(first: 20${filter}) { ... on VideoConnection { nodes { id url } } } }`),
+  const readVideos = (range: string) =>
+    ask<{ videos: Page }>(
+      `{ videos(first: 20${range}) { ... on VideoConnection { nodes { id url } pageInfo { endCursor } } } }`,
     );
+  const lipsyncs = (range: string) => () => timed(() => readLipsyncs(range));
+  const videos = (range: string) => () => timed(() => readVideos(range));
   const middle = new Date(Date.now() - 14 * 86_400_000).toISOString();
   const inMiddle = `, filter: { createdBefore: "${middle}" }`;
+  const after = ({ pageInfo }: Page) => `, after: "${pageInfo.endCursor}"`;
   return {
     'lipsyncs, first page': lipsyncs(''),
-    'lipsyncs, page in the middle': lipsyncs(inMiddle),
+    'lipsyncs, page in the middle': async () => {
+      const range = after((await readLipsyncs(inMiddle)).lipsyncs);
+      return timed(() => readLipsyncs(range));
+    },
     'lipsyncs, a rare status': lipsyncs(', filter: { statuses: [FAILED, EXPIRED] }'),
     'lipsyncs, a common reference': lipsyncs(', filter: { reference: "campaign" }'),
     'own videos, first page': videos(''),
-    'own videos, page in the middle': videos(inMiddle),
+    'own videos, page in the middle': async () => {
+      const range = after((await readVideos(inMiddle)).videos);
+      return timed(() => readVideos(range));
+    },
     'entity references, 50 lip-syncs': () => {
       const of = Array.from({ length: 50 }, () => ({ __typename: 'Lipsync', id: nextId() }));
       return timed(() => ask(entitiesQuery, { of }));
     },
-    'resume of a finished subscription': () => timed(() => watch(client, nextId())),
+    'resume of a finished subscription': async () => {
+      const id = nextId();
+      const first = await readFirstCursor(ask, id);
+      return timed(() => watch(client, id, first));
+    },
     'limits of the viewer': () =>
       timed(() =>
         ask('{ viewer { lipsyncsPerDay { remaining } lipsyncsInFlight { remaining } } }'),
       ),
   };
+}
+
+type Page = { pageInfo: { endCursor: string } };
+
+/** The cursor of the oldest event of a lip-sync. */
+async function readFirstCursor(ask: Program['ask'], id: string): Promise<string> {
+  const { lipsync } = await ask<{ lipsync: { events: { nodes: { cursor: string }[] } } }>(
+    'query ($id: ID!) { lipsync(id: $id) { events(first: 1) { nodes { cursor } } } }',
+    { id },
+  );
+  const cursor = lipsync.events.nodes[0]?.cursor;
+  if (cursor === undefined) throw new Error('The lip-sync has no event.');
+  return cursor;
 }
 
 const entitiesQuery =
@@ -236,8 +261,9 @@ function createChanges(program: Program): Operations {
   };
 }
 
-/** Follows a lip-sync to its end. */
-async function watch(client: Program['client'], id: string): Promise<void> {
-  const query = 'subscription ($id: ID!) { lipsyncProgress(id: $id) { __typename } }';
-  for await (const _ of client.watchSse(query, { id }, { headers }));
+/** Follows a lip-sync to its end: from its newest event, or after the one with this cursor. */
+async function watch(client: Program['client'], id: string, after?: string): Promise<void> {
+  const query =
+    'subscription ($id: ID!, $after: String) { lipsyncProgress(id: $id, after: $after) { __typename } }';
+  for await (const _ of client.watchSse(query, { id, after }, { headers }));
 }
