@@ -68,7 +68,7 @@ export class Mp3Counter {
     const length = frame.bytes > 0 ? frame.bytes : this.#findFreeLength(bytes, at, frame);
     const end = at + length;
     if (length === 0 || end > bytes.byteLength) return 0;
-    const isFollowed = end === bytes.byteLength || readFrame(bytes, end)?.stream === frame.stream;
+    const isFollowed = readFrame(bytes, end)?.stream === frame.stream;
     if (frame.stream !== this.#stream && !isFollowed) return 0;
     if (this.#hasFrames || !isInfoFrame(bytes, at)) this.#seconds += frame.seconds;
     this.#hasFrames = true;

@@ -105,7 +105,7 @@ describe('refuses', () => {
       'a header without a frame',
       Buffer.concat([mp3Frames(1).subarray(0, 100), Buffer.alloc(9_000)]),
     ],
-    ['frames without an end', Buffer.alloc(90_000, mp3Frames(1).subarray(0, 4))],
+    ['frames without an end', Buffer.alloc(90_000, mp3Frames(1, [128]).subarray(0, 4))],
   ])('%s, and the upstream keeps nothing', async (_, bytes) => {
     const before = await countKept();
     const { answer, row } = await send(bytes);
