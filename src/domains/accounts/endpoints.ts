@@ -41,15 +41,24 @@ const account = accountShape.transform((body, context): UpstreamAccount => {
     context.addIssue({ code: 'custom', message: 'The e-mail is missing.' });
     return z.NEVER;
   }
+  return toAccount(body, body.email);
+});
+
+/** For GET by e-mail, where the response may omit the e-mail, as every field: the requested e-mail is used. */
+function accountWithEmail(email: string) {
+  return accountShape.transform((body) => toAccount(body, email));
+}
+
+function toAccount(body: z.output<typeof accountShape>, email: string): UpstreamAccount {
   return {
-    email: body.email,
+    email,
     maxJobs: body.maxJobs,
     pendingError: Object.entries(body).some(
       ([key, value]) => /error|pending/i.test(key) && isMeaningful(value),
     ),
     sessionExpiresAt: body.jwt.ExpireTimeUTC ?? fromUnixTime(body.jwt.ExpireTime),
   };
-});
+}
 
 // A map keyed by e-mail is documented. The key is used, because an entry need not contain the e-mail.
 const accounts = z.unknown().transform((body, context): unknown[] => {
@@ -69,6 +78,7 @@ const accounts = z.unknown().transform((body, context): unknown[] => {
   return entries.map(([email, entry]) => ({ ...lenientRecord.parse(entry), email }));
 });
 
+// Every field is documented as optional, so an object without a known field is a valid response. One with an `error` is not.
 const features = z
   .object({
     credit_daily: lenientNumber,
@@ -76,10 +86,12 @@ const features = z
     credit_package: lenientNumber,
     plan_name: lenientText,
     gen_simultaneously: lenientNumber,
+    error: z.unknown().optional(),
   })
   .refine(
-    (body) => Object.values(body).some((value) => value !== null),
-    'No known field is given.',
+    ({ error, ...known }) =>
+      errorTextOf({ error }) === undefined || Object.values(known).some((value) => value !== null),
+    'The response has an error and no known field.',
   );
 
 /** GET /accounts, which makes no call to PixVerse. The upstream's 404 for no configured accounts becomes an empty list. */
@@ -101,7 +113,7 @@ export async function getAccount(
   options: ReadOptions = {},
 ): Promise<UpstreamAccount | null> {
   return await nullIfNotFound(() =>
-    upstream.read({ path: accountPath(email), schema: account }, options),
+    upstream.read({ path: accountPath(email), schema: accountWithEmail(email) }, options),
   );
 }
 

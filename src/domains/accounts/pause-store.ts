@@ -2,7 +2,13 @@ import type { Sql } from '../../database/connect.ts';
 import type { FailureCode } from '../../errors.ts';
 
 /** A paused account whose probe this instance has claimed. */
-export type Probe = { id: string; email: string; pausedBy: FailureCode; probedAt: Date };
+export type Probe = {
+  id: string;
+  email: string;
+  pausedBy: FailureCode;
+  pausedAt: Date;
+  probedAt: Date;
+};
 
 /**
  * Probes start after a second, at most once a minute. If the same failure returns within ten minutes after a probe resumed
@@ -49,7 +55,8 @@ export async function claimProbes(sql: Sql, now: Date): Promise<Probe[]> {
     `update accounts set probed_at = $1::timestamptz,
        probe_at = $1::timestamptz + interval '60 seconds'
      where paused_by is not null and probe_at <= $1 and is_present
-     returning id, email, paused_by as "pausedBy", probed_at as "probedAt"`,
+     returning id, email, paused_by as "pausedBy", paused_at as "pausedAt",
+       probed_at as "probedAt"`,
     [now],
   );
 }

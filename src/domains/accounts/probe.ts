@@ -2,9 +2,12 @@ import type { Upstream } from '../../upstream/client.ts';
 import { getAccount, getFeatures } from './endpoints.ts';
 import type { Probe } from './pause-store.ts';
 
+/** An account whose credits are not reported resumes after this time at the earliest. */
+const minPauseOfUnknownCreditsMs = 60_000;
+
 /**
- * Whether the cause of an account's pause is gone, checked by a read that costs no credits. A failed or incomplete
- * response counts as not recovered.
+ * Whether the cause of an account's pause is gone, checked by a read that costs no credits. A failed response counts as
+ * not recovered.
  */
 export async function isRecovered(upstream: Upstream, probe: Probe): Promise<boolean> {
   if (probe.pausedBy === 'ACCOUNT_PENDING') {
@@ -12,6 +15,10 @@ export async function isRecovered(upstream: Upstream, probe: Probe): Promise<boo
     return account !== null && !account.pendingError;
   }
   const { credits } = await getFeatures(upstream, probe.email);
-  // Any successful read proves that token and subscription are valid; INSUFFICIENT_CREDITS also needs a positive number.
-  return probe.pausedBy !== 'INSUFFICIENT_CREDITS' || (credits !== null && credits > 0);
+  // Any successful read proves that token and subscription are valid.
+  if (probe.pausedBy !== 'INSUFFICIENT_CREDITS') return true;
+  if (credits !== null) return credits > 0;
+  // Every field of the response is optional. An account whose credits are never reported must not stay paused for ever: the
+  // next POST shows whether it has credits, and after another 412 the probes back off.
+  return probe.probedAt.getTime() - probe.pausedAt.getTime() >= minPauseOfUnknownCreditsMs;
 }

@@ -136,6 +136,40 @@ describe('a paused account', () => {
     },
   );
 
+  it.each([
+    ['UPSTREAM_UNAUTHORIZED', {}],
+    ['SUBSCRIPTION_EXPIRED', { user_id: 7 }],
+  ] as const)('resumes after %s also if the features have no known field', async (code, body) => {
+    await pause((await firstAccount()).id, code);
+    harness.upstream.reply('GET /features', { status: 200, body: JSON.stringify(body) });
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(true);
+    expect(await pausedBy()).toBeNull();
+  });
+
+  // It stayed paused for ever.
+  it('resumes after INSUFFICIENT_CREDITS after a minute if no credits are reported, and then backs off', async () => {
+    const { id } = await firstAccount();
+    const body = JSON.stringify({ plan_name: 'Pro' });
+    harness.upstream.reply('GET /features', { status: 200, body });
+    for (const seconds of [61, 60, 120, 240, 480]) {
+      await pause(id, 'INSUFFICIENT_CREDITS');
+      harness.advance(1_000);
+      expect(await harness.accounts.probeDue()).toBe(false);
+      harness.advance(seconds * 1_000 - 2_000);
+      expect(await harness.accounts.probeDue()).toBe(false);
+      harness.advance(1_000);
+      expect(await harness.accounts.probeDue()).toBe(true);
+    }
+  });
+
+  it('resumes after ACCOUNT_PENDING also if the account has no known field', async () => {
+    await pause((await firstAccount()).id, 'ACCOUNT_PENDING');
+    harness.upstream.reply('GET /accounts/{email}', { status: 200, body: '{}' });
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(true);
+  });
+
   it('resumes after INSUFFICIENT_CREDITS only when a positive number of credits is reported', async () => {
     const account = harness.upstream.accounts[0];
     if (account === undefined) throw new Error('There is no account.');

@@ -83,6 +83,11 @@ describe('one account', () => {
     expect(served.requests[0]?.path).toBe('/v2/pixverse/accounts/a+b@c.d');
   });
 
+  test('has the requested e-mail if the response gives none', async () => {
+    const served = await serveAnswer(200, { ...entry, email: undefined });
+    expect(await getAccount(connect(served.baseUrl).upstream, email)).toEqual(account);
+  });
+
   test('is null on 404 and for an e-mail that cannot be a path segment', async () => {
     const served = await serveAnswer(404);
     const { upstream } = connect(served.baseUrl);
@@ -141,15 +146,22 @@ describe('features', () => {
       { plan_name: 'Free', price: '30' },
       { credits: null, planName: 'Free' },
     ],
+    // Every field is optional.
+    [{}, { credits: null, planName: null, concurrentGenerations: null }],
+    [{ user_id: 7 }, { credits: null, planName: null }],
+    [{ error: 'x', credit_daily: 3 }, { credits: 3 }],
   ])('%j become %j', async (body, expected) => {
     const served = await serveAnswer(200, body);
     expect(await getFeatures(connect(served.baseUrl).upstream, email)).toMatchObject(expected);
     expect(served.requests[0]?.path).toBe('/v2/pixverse/features/?email=a%2Bb%40c.d');
   });
 
-  test.each([[{}], [{ error: 'x' }], [[]]])('that are %j are INVALID_ANSWER', async (body) => {
-    const served = await serveAnswer(200, body);
-    const read = getFeatures(connect(served.baseUrl).upstream);
-    expect(await thrownBy(read)).toMatchObject({ reason: 'INVALID_ANSWER' });
-  });
+  test.each([[{ error: 'x' }], [[]], ['"x"'], ['null']])(
+    'that are %j are INVALID_ANSWER',
+    async (body) => {
+      const served = await serveAnswer(200, body);
+      const read = getFeatures(connect(served.baseUrl).upstream);
+      expect(await thrownBy(read)).toMatchObject({ reason: 'INVALID_ANSWER' });
+    },
+  );
 });
