@@ -41,7 +41,8 @@ export function createDirectReader({ upstream, ids }: VideoDependencies): VideoR
       const stored = toStored(keys[index] ?? '', video);
       return { video: stored, position: positionOf(stored), offset: query.offset + index };
     });
-    return { items, nextOffset: page.nextOffset, hasMore: page.hasMore };
+    const { nextOffset, hasMore, mayHaveMore } = page;
+    return { items, nextOffset, hasMore, mayHaveMore };
   }
 
   return {

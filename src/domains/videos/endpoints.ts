@@ -14,6 +14,7 @@ import {
   readItems,
 } from '../../upstream/lenient-shapes.ts';
 import { rawSegment } from '../../upstream/path.ts';
+import { judgeLength } from './page-length.ts';
 import { isFinalStatus, isUnclear, statusOf, type VideoStatus } from './status.ts';
 
 export type UpstreamVideo = {
@@ -53,17 +54,13 @@ export type VideoPage = {
   /** Number of items on the page, including unreadable items, which an offset counts too. */
   rawCount: number;
   nextOffset: number;
+  /** The upstream says so, or the page is full as far as that is known. */
   hasMore: boolean;
+  /** False only where this page is certainly the end: a search for a video that must exist reads on until then. */
+  mayHaveMore: boolean;
 };
 
 export type VideoQuery = { email?: string | undefined; limit: number; offset: number };
-
-// A page shorter than requested may still be full, if the upstream allows less; no maximum is documented. A page of at
-// least the upstream's default limit counts as full, and so does the longest page so far if its length is a common limit.
-// If the list really ends there, the cost is one more call.
-const defaultLimit = 40;
-const commonLimits: ReadonlySet<number> = new Set([10, 20, 25, 30]);
-const longestPages = new WeakMap<Upstream, number>();
 
 const videoShape = z.object({
   video_id: lenientId,
@@ -173,28 +170,18 @@ export async function listVideos(
     upstream.log.debug({ path, dropped }, 'upstream videos without an id'),
   );
   const rawCount = body.list.length;
-  const isAtCommonLimit = recordLength(upstream, rawCount);
+  const length = judgeLength(upstream, { email: email ?? '', limit, offset, rawCount, items });
   const reportedOffset = body.next_offset;
+  const advances = reportedOffset !== null && reportedOffset > offset;
+  const says = body.has_more ?? (advances ? true : null);
   return {
     items,
     rawCount,
     // An offset that does not advance, or a next page after an empty page, would cause an endless loop.
-    nextOffset:
-      reportedOffset !== null && reportedOffset > offset ? reportedOffset : offset + rawCount,
-    hasMore:
-      rawCount > 0 &&
-      (body.has_more ??
-        ((reportedOffset !== null && reportedOffset > offset) ||
-          rawCount >= Math.min(limit, defaultLimit) ||
-          isAtCommonLimit)),
+    nextOffset: advances ? reportedOffset : offset + rawCount,
+    hasMore: rawCount > 0 && (says ?? length.isFull),
+    mayHaveMore: rawCount > 0 && (says ?? length.mayBeFull),
   };
-}
-
-/** Whether this is the longest page so far and its length is a common limit. */
-function recordLength(upstream: Upstream, rawCount: number): boolean {
-  const longest = Math.max(rawCount, longestPages.get(upstream) ?? 0);
-  longestPages.set(upstream, longest);
-  return rawCount === longest && commonLimits.has(rawCount);
 }
 
 /**

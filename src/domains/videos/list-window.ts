@@ -2,7 +2,13 @@ import { comparePositions, type VideoPosition } from './order.ts';
 import type { StoredVideo } from './stored-video.ts';
 
 /** The result of one list call, in the upstream's order. `offset` is each item's place in the list. */
-export type ListPage = { items: ListItem[]; nextOffset: number; hasMore: boolean };
+export type ListPage = {
+  items: ListItem[];
+  nextOffset: number;
+  hasMore: boolean;
+  /** False only where the page is certainly the end of the list. */
+  mayHaveMore: boolean;
+};
 export type ListItem = { video: StoredVideo; position: VideoPosition; offset: number };
 /** `isNew`: a page that was cached must be read again. */
 export type ReadPage = (offset: number, options: { isNew: boolean }) => Promise<ListPage>;
@@ -10,8 +16,11 @@ export type ReadPage = (offset: number, options: { isNew: boolean }) => Promise<
 /** The upstream's default, and the largest page that every upstream is assumed to allow. */
 export const pageSize = 40;
 
-/** Pages overlap by this many items, so that they still connect after as many were added or deleted in between. */
-const overlap = 5;
+/**
+ * Pages overlap by this many items, so that they still connect after as many were added or deleted in between. Shorter pages,
+ * of an upstream that allows less, overlap by less: each page must reach further than the one before.
+ */
+const maxOverlap = 5;
 
 /** Per request and account: a filter with few matches must not read years of videos at once. */
 const maxPages = 25;
@@ -38,6 +47,7 @@ export class ListWindow {
   readonly #read: ReadPage;
   readonly #items = new Map<string, ListItem>();
   #pagesRead = 0;
+  #pageLength = pageSize;
   #isNew = false;
   #top = 0;
   #bottom = 0;
@@ -85,20 +95,20 @@ export class ListWindow {
 
   /** Reads the first page, starting slightly above the offset at which older items are expected. */
   async openAbove(offset: number): Promise<void> {
-    await this.#open(Math.max(0, offset - overlap));
+    await this.#open(Math.max(0, offset - this.#overlap));
   }
 
   /** Reads the first page so that it ends slightly below the offset at which newer items end. */
   async openBelow(offset: number): Promise<void> {
-    await this.#open(Math.max(0, offset + overlap - pageSize));
+    await this.#open(Math.max(0, offset + this.#overlap - pageSize));
   }
 
   async growDown(): Promise<void> {
-    let offset = Math.max(0, this.#bottom - overlap);
+    let offset = Math.max(0, this.#bottom - this.#overlap);
     let page = await this.#nextTo(offset);
     // More items were deleted meanwhile than pages overlap, so the list moved up past the overlap.
     for (let tries = 0; !this.#connects(page) && offset > 0 && tries < maxTries; tries += 1) {
-      offset = Math.max(0, offset - pageSize + overlap);
+      offset = Math.max(0, offset - this.#pageLength + this.#overlap);
       page = await this.#next(offset);
     }
     const hasNoGap = this.#connects(page) || offset === 0;
@@ -107,7 +117,7 @@ export class ListWindow {
   }
 
   async growUp(): Promise<void> {
-    const top = Math.max(0, this.#top - pageSize + overlap);
+    const top = Math.max(0, this.#top - this.#pageLength + this.#overlap);
     const pages = [await this.#nextTo(top)];
     let last = pages[0];
     // More items were added meanwhile than pages overlap, so the list moved down past the overlap.
@@ -116,7 +126,7 @@ export class ListWindow {
       last && !this.#connects(last) && last.hasMore && tries < maxTries;
       tries += 1
     ) {
-      last = await this.#next(Math.max(top + 1, last.nextOffset - overlap));
+      last = await this.#next(Math.max(top + 1, last.nextOffset - this.#overlap));
       pages.push(last);
     }
     const hasNoGap = last !== undefined && (this.#connects(last) || !last.hasMore);
@@ -139,14 +149,18 @@ export class ListWindow {
     for (let pages = 0; this.#hasMore && pages < maxPagesOfWholeList; pages += 1) {
       const page = await this.#next(offset);
       this.#add(page, { top: 0 });
-      offset = Math.max(offset + 1, page.nextOffset - overlap);
+      offset = Math.max(offset + 1, page.nextOffset - this.#overlap);
     }
     this.#hasMore = false;
   }
 
   async #next(offset: number): Promise<ListPage> {
     this.#pagesRead += 1;
-    return this.#read(offset, { isNew: this.#isNew });
+    const page = await this.#read(offset, { isNew: this.#isNew });
+    if (page.hasMore && page.items.length > 0) {
+      this.#pageLength = Math.min(pageSize, page.items.length);
+    }
+    return page;
   }
 
   /**
@@ -173,6 +187,10 @@ export class ListWindow {
     if (page.items.some(({ video }) => this.#items.has(video.key))) return true;
     const times = page.items.map(({ position }) => position.at);
     return Math.max(...times) > this.oldestAt && Math.min(...times) < this.newestAt;
+  }
+
+  get #overlap(): number {
+    return Math.min(maxOverlap, Math.floor(this.#pageLength / 2));
   }
 
   #times(): number[] {

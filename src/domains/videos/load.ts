@@ -96,6 +96,8 @@ async function findInAccount(
     await search(pages);
     savedGets = before - missing().length;
   }
+  // One more call shows whether a page that is shorter than requested is the whole list or all that the upstream allows.
+  if (missing().length > 1 && search.isUnclear()) await search(search.pagesRead() + 1);
   if (search.isWhole()) return found;
   await Promise.all(
     missing().map((video) =>
@@ -125,21 +127,32 @@ function createPageSearch(
   let pagesRead = 0;
   let isAtEnd = email === null;
   let isWhole = false;
+  let isUnclear = false;
   let failure: Failure | null = null;
 
   async function search(pages: number): Promise<void> {
     if (isAtEnd || pagesRead >= pages || email === null) return;
     pagesRead += 1;
     const page = await readOrFailure(reader.readPage({ email, limit, offset }));
-    isAtEnd = page === null || page instanceof Failure || !page.hasMore;
     if (page instanceof Failure) failure = page;
-    if (page === null || page instanceof Failure) return;
-    isWhole = !page.hasMore;
+    if (page === null || page instanceof Failure) {
+      isAtEnd = true;
+      isUnclear = false;
+      return;
+    }
+    isWhole = !page.mayHaveMore;
+    isAtEnd = isWhole;
+    isUnclear = page.mayHaveMore && !page.hasMore;
     offset = page.nextOffset;
     for (const { video } of page.items) found.set(video.key, video);
   }
 
-  return Object.assign(search, { failure: () => failure, isWhole: () => isWhole });
+  return Object.assign(search, {
+    failure: () => failure,
+    isUnclear: () => isUnclear,
+    isWhole: () => isWhole,
+    pagesRead: () => pagesRead,
+  });
 }
 
 /** Null where the upstream does not know the id (404) or does not accept it as an id (400). */

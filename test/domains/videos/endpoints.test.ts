@@ -136,7 +136,15 @@ describe('a page', () => {
 
   test.each([
     ['full', page(20), { limit: 20, offset: 0 }, { hasMore: true, nextOffset: 20 }],
-    ['short', page(7), { limit: 20, offset: 40 }, { hasMore: false, nextOffset: 47 }],
+    ['short', page(4), { limit: 20, offset: 40 }, { mayHaveMore: false, hasMore: false }],
+    [
+      'that an upstream may have cut',
+      page(7),
+      { limit: 20, offset: 40 },
+      { hasMore: false, mayHaveMore: true, nextOffset: 47 },
+    ],
+    ['of an upstream that allows 5', page(5), { limit: 40, offset: 0 }, { hasMore: true }],
+    ['of an upstream that allows 15', page(15), { limit: 40, offset: 0 }, { hasMore: true }],
     ['empty', page(0), { limit: 20, offset: 5 }, { hasMore: false, nextOffset: 5 }],
     ['of an upstream that allows 20', page(20), { limit: 40, offset: 0 }, { hasMore: true }],
     ['of an upstream that allows 40', page(40), { limit: 100, offset: 0 }, { hasMore: true }],
@@ -150,7 +158,7 @@ describe('a page', () => {
       'with has_more false',
       page(20, { has_more: 0 }),
       { limit: 20, offset: 0 },
-      { hasMore: false },
+      { hasMore: false, mayHaveMore: false },
     ],
     [
       'whose next_offset does not advance',
@@ -170,6 +178,17 @@ describe('a page', () => {
     const [, body, query, expected] = row;
     const served = await serveAnswer(200, body);
     expect(await listVideos(connect(served.baseUrl).upstream, query)).toMatchObject(expected);
+  });
+
+  test('of an upstream that ignores the offset is not followed by another', async () => {
+    const served = await serveAnswer(200, page(20));
+    const { upstream } = connect(served.baseUrl);
+    const query = { email: 'a+b@c.d', limit: 40 };
+    expect(await listVideos(upstream, { ...query, offset: 0 })).toMatchObject({ hasMore: true });
+    for (const offset of [15, 20]) {
+      const repeated = await listVideos(upstream, { ...query, offset });
+      expect(repeated).toMatchObject({ hasMore: false, mayHaveMore: false });
+    }
   });
 
   test('is requested by account, limit and offset', async () => {

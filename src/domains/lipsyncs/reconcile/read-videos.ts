@@ -7,7 +7,10 @@ import { listScheduled, type RunningJob } from '../endpoints.ts';
 const pageSize = 40;
 
 /** A job is among an account's newest videos, so the search ends after a thousand. */
-const maxPages = 25;
+const maxVideos = 1_000;
+
+/** For an upstream that allows only short pages: a thousand videos, five by five. */
+const maxPages = 200;
 
 /** The jobs in the upstream's scheduler. Null if it can't be read: the list and callbacks may still identify the job. */
 export async function readScheduled(deps: LipsyncDependencies): Promise<RunningJob[] | null> {
@@ -19,20 +22,24 @@ export async function readScheduled(deps: LipsyncDependencies): Promise<RunningJ
   }
 }
 
-/** The account's videos, page by page in the upstream's order. */
+/**
+ * The account's videos, page by page in the upstream's order. The caller stops when it has found its jobs; until then pages
+ * are read up to an empty one, because a page that is shorter than requested can be all that the upstream allows.
+ */
 export async function* readPages(
   deps: LipsyncDependencies,
   email: string,
 ): AsyncGenerator<UpstreamVideo[]> {
+  const seen = new Set<string>();
   let offset = 0;
-  for (let page = 0; page < maxPages; page += 1) {
-    const { items, nextOffset, hasMore } = await deps.videos.readPage({
-      email,
-      limit: pageSize,
-      offset,
-    });
+  for (let page = 0; page < maxPages && offset < maxVideos; page += 1) {
+    const query = { email, limit: pageSize, offset };
+    const { items, nextOffset, hasMore, mayHaveMore } = await deps.videos.readPage(query);
     yield items;
-    if (!hasMore || nextOffset <= offset) return;
+    const hasNew = items.some(({ id }) => !seen.has(id));
+    for (const { id } of items) seen.add(id);
+    // Videos that are all known again: the upstream ignores the offset.
+    if (!(hasMore || (mayHaveMore && hasNew)) || nextOffset <= offset) return;
     offset = nextOffset;
   }
 }
