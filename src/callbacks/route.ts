@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { z } from 'zod';
 import { endAfterBody } from '../end-after-body.ts';
 import type { Log } from '../log.ts';
 import type { Meter } from '../metrics/meter.ts';
 import { isTemporarilyUnavailable } from '../unavailable.ts';
+import { lenientId, lenientRecord } from '../upstream/lenient-shapes.ts';
 import { verifyToken } from './token.ts';
 
 /** A callback's body is only a hint, and real ones are short. */
@@ -14,7 +14,13 @@ const maxWaitMs = 1_000;
 
 const plainText = { 'content-type': 'text/plain' };
 
-const hintShape = z.looseObject({ video_id: z.union([z.string(), z.number()]).transform(String) });
+/**
+ * The names that the upstream gives the id elsewhere, and the objects in which its other endpoints and receivers nest a
+ * result. The documents do not show a callback's body.
+ */
+const idNames = ['video_id', 'videoId', 'id'];
+const nestNames = ['response', 'result', 'data'];
+const maxNesting = 2;
 
 /**
  * POST /callbacks/<token>. A valid token is answered 200 at once, with any body, and the lip-sync's state is then read from
@@ -76,8 +82,24 @@ function readBody(request: IncomingMessage, timeout: AbortSignal): Promise<strin
 
 function readVideoId(body: string | null): string | null {
   try {
-    return hintShape.safeParse(JSON.parse(body ?? '')).data?.video_id ?? null;
+    const records = readNested(JSON.parse(body ?? ''), maxNesting);
+    // A plain `id` comes last: it can be the id of the callback itself.
+    for (const name of idNames) {
+      for (const record of records) {
+        const id = lenientId.parse(record[name]);
+        if (id !== null) return id;
+      }
+    }
   } catch {
-    return null;
+    // Not JSON. The callback alone says that something has changed.
   }
+  return null;
+}
+
+/** The object and the objects nested in it, outer ones first; of a list its first item. */
+function readNested(value: unknown, depth: number): Record<string, unknown>[] {
+  const record = lenientRecord.parse(Array.isArray(value) ? value[0] : value);
+  if (depth === 0) return [record];
+  const nested = nestNames.flatMap((name) => readNested(record[name], depth - 1));
+  return [record, ...nested];
 }

@@ -1,15 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isUuid } from '../../../database/uuid.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
-import { addHintedVideoId } from '../store/claims.ts';
+import { addHintedVideoId, hintWithoutId } from '../store/claims.ts';
 import { readFirstReport } from '../store/events.ts';
 import { reconcileLipsync } from './find-job.ts';
 
 const defaultIntervalMs = 1_000;
 
 /** PostgreSQL rejects U+0000, and a body that contains it must not prevent the reconciliation. */
-function isPlausibleId(text: string): boolean {
-  return text.length <= 512 && !text.includes('\0');
+function isPlausibleId(text: string | null): text is string {
+  return text !== null && text.length <= 512 && !text.includes('\0');
 }
 
 /** The arrivals of the callbacks that wait for the next reconciliation of a lip-sync. */
@@ -64,15 +64,17 @@ export function createCallbackHandler(deps: LipsyncDependencies) {
   }
 
   return {
-    /** `claimedVideoId` comes from the callback's body. It is stored as a hint while the job's id is not known. */
+    /**
+     * `claimedVideoId` comes from the callback's body. It is stored as a hint while the job's id is not known. A callback
+     * without one is stored too: if it came before the answer to the POST, the state is read after that answer.
+     */
     async onCallback(id: string, claimedVideoId: string | null): Promise<void> {
       if (!isUuid(id) || closing.signal.aborted) return;
       const arrivedAt = deps.now();
       // Each callback, also one that shares a later reconciliation: what it reports is visible to the next read.
       deps.accounts.expectChange();
-      if (claimedVideoId !== null && isPlausibleId(claimedVideoId)) {
-        await addHintedVideoId(deps.db, id, claimedVideoId);
-      }
+      const hint = isPlausibleId(claimedVideoId) ? claimedVideoId : hintWithoutId;
+      await addHintedVideoId(deps.db, id, hint);
       const running = runs.get(id);
       if (running !== undefined) {
         running.arrivals.push(arrivedAt);

@@ -7,6 +7,7 @@ import { addMs, type LipsyncDependencies } from '../dependencies.ts';
 import type { RunningJob } from '../endpoints.ts';
 import type { EventSource } from '../lifecycle.ts';
 import { changeContext } from '../progress/transition.ts';
+import { hintWithoutId } from '../store/claims.ts';
 import type { Lipsync } from '../store/lipsyncs.ts';
 import {
   countReads,
@@ -181,7 +182,8 @@ async function searchById(
       context: changeContext(deps, source),
     });
   }
-  for (const id of known === null ? lipsync.hintedVideoIds : [known]) {
+  const hinted = lipsync.hintedVideoIds.filter((id) => id !== hintWithoutId);
+  for (const id of known === null ? hinted : [known]) {
     // Null (404) means either still generating or unknown, so it changes nothing.
     const video = await deps.videos.readOne(id);
     if (video === null || (known === null && !isJobOf(lipsync, video, scheduled))) continue;

@@ -31,7 +31,10 @@ export async function findAbandonedClaims(sql: Sql, now: Date | null): Promise<s
 /** The upstream names one id for a POST, at most a few. More come from forged or faulty callbacks. */
 const maxHints = 8;
 
-/** Stores a video id that a callback named, while the id of the lip-sync's own job is not known. */
+/** Stands among the hinted ids for a callback that named no video. */
+export const hintWithoutId = '';
+
+/** Stores the video id that a callback named, or `hintWithoutId`, while the id of the lip-sync's own job is not known. */
 export async function addHintedVideoId(sql: Sql, id: string, videoId: string): Promise<void> {
   await sql.query(
     `update lipsyncs set hinted_video_ids = array_append(hinted_video_ids, $2)

@@ -51,6 +51,7 @@ export type LipsyncRow = {
   schedulerReads: number;
   /** The same number for reads of the account's list of videos. */
   listReads: number;
+  /** From callbacks that came before the job's id was known. One that named no video added `hintWithoutId`. */
   hintedVideoIds: string[];
   upstreamVideoId: string | null;
   cancelRequestedAt: Date | null;

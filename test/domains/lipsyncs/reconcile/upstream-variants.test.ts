@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Behaviour, fakeToken } from '../../../support/fake-upstream/behaviour.ts';
 import type { Reply } from '../../../support/fake-upstream/routes.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../../support/fake-upstream/server.ts';
+import type { Job } from '../../../support/fake-upstream/state.ts';
 import {
   idOf,
   type LipsyncApp,
@@ -49,10 +50,47 @@ async function create(): Promise<string> {
 }
 
 describe('a list', () => {
-  it('is read to its end if the upstream gives 20 per page and does not say that there are more', async () => {
-    await start({ pageLimit: 20 }, 45);
-    const prompts = (await listVideos()).map(({ prompt }) => prompt);
-    expect(prompts).toEqual(Array.from({ length: 45 }, (_, at) => `number ${45 - at}`));
+  it.each([5, 15, 20])(
+    'is read to its end if the upstream gives %i per page and does not say that there are more',
+    async (pageLimit) => {
+      await start({ pageLimit }, 45);
+      const prompts = (await listVideos()).map(({ prompt }) => prompt);
+      expect(prompts).toEqual(Array.from({ length: 45 }, (_, at) => `number ${45 - at}`));
+    },
+  );
+
+  it('is read to its end if the upstream gives 5 per page and says that there are more', async () => {
+    await start({ pageLimit: 5, pageHints: 'next_offset and has_more' }, 12);
+    expect(await listVideos()).toHaveLength(12);
+  });
+
+  it('of a length that no upstream is known to allow is read with one call', async () => {
+    await start({}, 7);
+    const before = upstream.countOf('GET /videos');
+    expect(await listVideos()).toHaveLength(7);
+    expect(upstream.countOf('GET /videos') - before).toBe(1);
+  });
+
+  it('of a common page length is read with one call once its end is known', async () => {
+    await start({}, 15);
+    expect(await listVideos()).toHaveLength(15);
+    const before = upstream.countOf('GET /videos');
+    expect(await listVideos()).toHaveLength(15);
+    expect(upstream.countOf('GET /videos') - before).toBe(1);
+    upstream.addVideo(email, 'one more');
+    expect(await listVideos()).toHaveLength(16);
+  });
+
+  it('shows a running video behind a page of an unusual length to a query by ids', async () => {
+    await start({ pageLimit: 7 }, 20);
+    const running = upstream.videos[10];
+    if (running === undefined) throw new Error('There is no such video.');
+    running.status = 10;
+    const ids = [running, ...upstream.videos.slice(-3)].map(({ id }) => id);
+    const { videos } = app.services;
+    const keys = await videos.ids.toKeys(ids);
+    const found = await videos.load({ owner: 'anonymous', canSeeAll: true }, keys);
+    expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
   });
 
   it('is not read past its end once the size of a page is known', async () => {
@@ -132,6 +170,64 @@ describe('a lip-sync', () => {
     await job.become(1);
     await app.waitForStatus(id, 'COMPLETED');
   });
+
+  it.each([5, 7, 15])(
+    'is found after a POST without an answer behind pages of %i videos',
+    async (pageLimit) => {
+      await start(
+        {
+          order: 'oldest',
+          pageLimit,
+          callbacks: 'none',
+          schedulesReplyRef: false,
+          listsReplyRef: true,
+        },
+        3 * pageLimit + 1,
+      );
+      const [video] = await listVideos();
+      upstream.behaviour.hidesAnswer = true;
+      const made = await app.create({ video: { videoId: video?.id } });
+      expect(made.__typename).toBe('OutcomeUnknownError');
+      await app.waitForStatus(idOf(made), 'SUBMITTED');
+      // The search has shown how long a page can be.
+      expect(await listVideos()).toHaveLength(3 * pageLimit + 2);
+    },
+  );
+
+  it.each([
+    ['id', (id: string) => ({ id })],
+    ['videoId', (id: string) => ({ videoId: id })],
+    ['response.video_id', (id: string) => ({ response: { video_id: id } })],
+    ['result.data[0].id', (id: string) => ({ id: '', result: { data: [{ id }] } })],
+  ])('is found by a callback that names its video as %s', async (_, bodyOf) => {
+    const hidden = { schedulesReplyRef: false, listsReplyRef: false, hidesAnswer: true };
+    await start({ callbacks: 'none', ...hidden });
+    const [video] = await listVideos();
+    const id = idOf(await app.create({ video: { videoId: video?.id } }));
+    const job = await upstream.nextJob();
+    await callBack(job, bodyOf(job.id));
+    await app.waitForStatus(id, 'SUBMITTED');
+  });
+
+  it('ends after a callback without an id that came before the answer to the POST', async () => {
+    await start({ callbacks: 'none' }, 1, { POLL_INTERVAL_MS: '600000' });
+    const [video] = await listVideos();
+    const release = upstream.holdAnswers('POST /videos/lipsync');
+    const made = app.create({ video: { videoId: video?.id } });
+    const job = await upstream.nextJob();
+    await job.become(1);
+    await callBack(job, {});
+    release();
+    await app.waitForStatus(idOf(await made), 'COMPLETED');
+  });
+
+  async function callBack(job: Job, body: object): Promise<void> {
+    const response = await fetch(String(job.body.replyUrl), {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    expect(response.status).toBe(200);
+  }
 
   const statusOf = async (id: string) => (await app.read(id))?.status;
 
