@@ -8,7 +8,6 @@ import type { Config } from './config.ts';
 import { connectDatabase, type Database } from './database/connect.ts';
 import { createJobs } from './database/jobs.ts';
 import { migrate } from './database/migrate.ts';
-import type { LipsyncOptions } from './domains/lipsyncs/service.ts';
 import { Failure } from './errors.ts';
 import type { Services } from './graphql/context.ts';
 import type { Log } from './log.ts';
@@ -46,25 +45,25 @@ export type AppOptions = {
   database?: Promise<Database>;
   /** The clock, for tests. */
   now?: () => Date;
-  /** The interval of heartbeats on quiet connections, for tests. */
+} & TestSettings;
+
+/** Values that tests change. */
+type TestSettings = Pick<ServiceParts, 'intervals' | 'importWaits'> & {
+  /** The interval of heartbeats on quiet connections. */
   heartbeatMs?: number | undefined;
-  /** For tests. */
-  clientTimeouts?: ClientTimeouts;
-  /** Shorter intervals of the background work, for tests. */
-  intervals?: LipsyncOptions['intervals'];
-  /** Shorter waits of imports, for tests. */
-  importWaits?: ServiceParts['importWaits'];
-  /** For tests. */
+  clientTimeouts?: ClientTimeouts | undefined;
   socketLimits?: SocketLimits | undefined;
   /** Default: `maxOperations` in `src/server/operation-slots.ts`. */
   maxOperations?: number | undefined;
+  /** Default: `maxPendingChecks` in `src/server/sse/router-callbacks.ts`. */
+  maxRouterChecks?: number | undefined;
 };
 
 export type App = Awaited<ReturnType<typeof startApp>>;
 
 /** Builds all parts, connects them and listens. The process and every test start here. */
 export async function startApp(options: AppOptions) {
-  const { config, log, openUpstream, database, heartbeatMs, now = () => new Date() } = options;
+  const { config, log, openUpstream, database, now = () => new Date() } = options;
   const keyFile = await openConfiguredKeyFile({ config, now, log });
   const db = await (database ?? connectDatabase({ ...config.database, log }));
   if ((await migrate(db)) === 'newer') log.warn('the database is of a newer version');
@@ -81,11 +80,8 @@ export async function startApp(options: AppOptions) {
   // Set after listening: with PORT=0 the system chooses the port, and HOST can be a name.
   const address = { publicUrl: config.server.publicUrl ?? '', listensOn: config.server.host };
   const credentials = { secrets, trustedDocuments: trustedDocumentsOf(config), keyFile };
-  const { clientTimeouts, intervals, importWaits, socketLimits, maxOperations } = options;
-  const limits = { clientTimeouts, socketLimits, maxOperations };
-  const forTests = { heartbeatMs, intervals, importWaits, ...limits };
   const shared = { config, metrics, ...reporting, now, db, jobs, upstream, address };
-  const parts = { ...shared, ...forTests, ...credentials };
+  const parts = { ...options, ...shared, ...credentials };
   const services = await createServices(parts);
   const transports = createTransports(parts, services);
 
@@ -146,16 +142,13 @@ async function openConfiguredKeyFile({ config, now, log }: Pick<Parts, 'config' 
   return openApiKeyFile({ path, parse: (text) => parseApiKeyFile(text, apiKeys), now, log });
 }
 
-type Parts = ServiceParts & {
-  address: { listensOn: string };
-  heartbeatMs: number | undefined;
-  trustedDocuments: TrustedDocuments;
-  keyFile: ApiKeyFile | null;
-  clientTimeouts: ClientTimeouts | undefined;
-  socketLimits: SocketLimits | undefined;
-  maxOperations: number | undefined;
-  metrics: Metrics;
-};
+type Parts = ServiceParts &
+  TestSettings & {
+    address: { listensOn: string };
+    trustedDocuments: TrustedDocuments;
+    keyFile: ApiKeyFile | null;
+    metrics: Metrics;
+  };
 
 function createTransports(parts: Parts, services: Services) {
   const { config, log, metrics, meter, tracer, now, heartbeatMs, db, secrets } = parts;
@@ -165,7 +158,8 @@ function createTransports(parts: Parts, services: Services) {
   const sessions = createSessions({ authenticate, now, log });
   const createContext = createContextFactory({ sessions, services, log });
   const streams = createEventStreams(sessions, heartbeatMs);
-  const callbacks = createRouterCallbacks({ streams, webhooks: services.webhooks, log });
+  const { webhooks } = services;
+  const callbacks = createRouterCallbacks({ streams, webhooks, log }, parts.maxRouterChecks);
   const { graphiql, introspection } = config.server;
   const policies = { graphiql, introspection, trustedDocuments };
   const pipelineParts = { schema, createContext, sessions, streams, callbacks, log, meter, tracer };

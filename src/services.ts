@@ -37,7 +37,7 @@ export type ServiceParts = {
   upstream: ReturnType<typeof createUpstream>;
   secrets: readonly string[];
   address: { publicUrl: string };
-  intervals: LipsyncOptions['intervals'];
+  intervals?: LipsyncOptions['intervals'];
   importWaits?: Pick<ImportLimits, 'idleMs' | 'retryMs' | 'maxOpen'> | undefined;
 };
 

@@ -38,7 +38,8 @@ describe('createLipsync with a phrase in the text', { timeout: 60_000 }, () => {
 
   beforeAll(async () => {
     app = await startTestApp({
-      env: { ALLOW_ANONYMOUS: 'true', UPSTREAM_TIMEOUT_MS: '1500' },
+      // Longer than the sandbox ever takes, also on a busy machine; one phrase waits for it.
+      env: { ALLOW_ANONYMOUS: 'true', UPSTREAM_TIMEOUT_MS: '5000' },
       sandbox: { accounts, outageMs },
     });
     uploadId = await uploadFile(app, 'VIDEO', new Uint8Array(await readFile(sourceVideo)));

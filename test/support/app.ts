@@ -36,6 +36,7 @@ export type TestAppOptions = {
   socketLimits?: AppOptions['socketLimits'];
   tracer?: AppOptions['tracer'];
   maxOperations?: number;
+  maxRouterChecks?: number;
 };
 
 /** A line of the log; `level` is a word such as `warn`. */
@@ -104,6 +105,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
       socketLimits: options.socketLimits,
       maxOperations: options.maxOperations,
+      maxRouterChecks: options.maxRouterChecks,
     });
     closers.push(app.close);
     return {

@@ -63,9 +63,9 @@ type PublisherParts = Parts & { endNotices: Set<Promise<unknown>>; pendingChecks
 
 export type RouterCallbacks = ReturnType<typeof createRouterCallbacks>;
 
-export function createRouterCallbacks(parts: Parts) {
+export function createRouterCallbacks(parts: Parts, maxChecks = maxPendingChecks) {
   const endNotices = new Set<Promise<unknown>>();
-  const pendingChecks = new OwnerSlots({ all: maxPendingChecks });
+  const pendingChecks = new OwnerSlots({ all: maxChecks });
 
   const plugin: PipelinePlugin = {
     onResultProcess({ result, resultProcessor, serverContext, setResultProcessor }) {
