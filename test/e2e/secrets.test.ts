@@ -20,6 +20,7 @@ let cells: Cell[];
 /** Secrets, each for its own recipient alone. */
 let secrets: Secret[];
 const mails: Secret[] = emails.map((value) => ({ name: 'an e-mail', value }));
+const signature = { name: 'the signature in the URL of an import', value: given.importSignature };
 
 beforeAll(async () => {
   setup = await openSetup();
@@ -29,7 +30,7 @@ beforeAll(async () => {
   cells = await dumpDatabase(setup.databaseUrl);
   secrets = [
     ...Object.entries(given)
-      .filter(([name]) => !['hookKey', 'text'].includes(name))
+      .filter(([name]) => !['hookKey', 'importSignature', 'text'].includes(name))
       .map(([name, value]) => ({ name, value })),
     { name: 'USEAPI_TOKEN', value: setup.upstream.token },
     { name: 'what is unique in USEAPI_TOKEN', value: setup.upstream.token.split('-').at(-1) ?? '' },
@@ -119,6 +120,7 @@ describe('keeps out', () => {
       { name: 'a subject', value: subject },
       { name: 'a text', value: given.text },
       { name: 'the key in a callbackUrl', value: given.hookKey },
+      signature,
     ];
     expect(findSecrets(output, personal)).toEqual([]);
   });
@@ -132,6 +134,9 @@ describe('keeps out', () => {
       'lipsync event',
       'lipsync stream',
       'webhook attempt',
+      'upload import',
+      'upload receive',
+      'lipsync callback',
     ]) {
       expect(names).toContain(name);
     }
@@ -141,6 +146,8 @@ describe('keeps out', () => {
       { name: 'a subject', value: subject },
       { name: 'a text', value: given.text },
       { name: 'the key in a callbackUrl', value: given.hookKey },
+      signature,
+      { name: 'the address of a file', value: new URL(setup.files.url('/')).host },
       { name: 'the address of the upstream', value: new URL(upstream.baseUrl).host },
       { name: 'the address of a receiver', value: new URL(setup.receiver.url).host },
     ];
@@ -158,6 +165,13 @@ describe('keeps out', () => {
       findSecrets(text, secrets).map((found) => `${table}.${column}: ${found}`),
     );
     expect(leaks).toEqual([]);
+  });
+
+  test('the signature of an import from all columns except the URL that is fetched', () => {
+    const found = cells.filter(({ text }) => findSecrets(text, [signature]).length > 0);
+    expect(new Set(found.map(({ table, column }) => `${table}.${column}`))).toEqual(
+      new Set(['public.uploads.source_url']),
+    );
   });
 
   test('e-mails from all columns except those that requests to the upstream need', () => {
@@ -204,7 +218,10 @@ describe('keeps out', () => {
     const asked = setup.upstream.requests.map(
       ({ url, headers, body }) => `${url} ${JSON.stringify(headers)} ${body.toString('latin1')}`,
     );
-    const ours = secrets.filter(({ name }) => !/USEAPI|callback token|accountPassword/.test(name));
+    const ours = [
+      ...secrets.filter(({ name }) => !/USEAPI|callback token|accountPassword/.test(name)),
+      signature,
+    ];
     expect(findSecrets(asked.join('\n'), ours)).toEqual([]);
     const webhooks = JSON.stringify(setup.receiver.received);
     const theirs = secrets.filter(({ name }) => name !== 'a webhook secret');

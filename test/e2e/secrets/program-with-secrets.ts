@@ -4,11 +4,15 @@ import { connectDatabase } from '../../../src/database/connect.ts';
 import { openReceiver } from '../../domains/webhooks/webhook-receiver.ts';
 import { silentLog } from '../../support/database.ts';
 import { type FakeUpstream, startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { openFileServer, sendFile } from '../../support/file-server.ts';
 import { type Collector, startCollector } from '../../support/otlp-collector.ts';
 import { type PostgresServer, startPostgres } from '../../support/postgres.ts';
 import { startProgram } from '../../support/program.ts';
+import { wavHeader } from '../../support/wav.ts';
 
 const random = () => randomBytes(12).toString('base64url');
+
+export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
 
 /** With characters that encodings change. */
 export const given = {
@@ -23,6 +27,7 @@ export const given = {
   accountPassword: `pixverse "pass" ${random()}; and long`,
   collectorToken: `collector-token-${random()}`,
   hookKey: `hook-key-${random()}`,
+  importSignature: `import-signature-${random()}`,
   text: `Nobody may read this text, ${random()}.`,
 };
 
@@ -45,6 +50,7 @@ export async function openSetup() {
   for (const email of emails) upstream.addVideo(email, `video of ${emails.indexOf(email)}`);
   const receiver = await openReceiver();
   const collector = await startCollector();
+  const files = await openFileServer({ '/speech.wav': sendFile(audio) });
   const databaseUrl = await createRole(server);
   const program = startProgram({
     ...environment(databaseUrl, upstream),
@@ -52,13 +58,14 @@ export async function openSetup() {
   });
   const url = await program.url();
   return {
-    ...{ server, upstream, receiver, collector, databaseUrl, program, url },
+    ...{ server, upstream, receiver, collector, files, databaseUrl, program, url },
     jwt: await signJwt({ scope: scopes }, given.jwtSecret),
     expiredJwt: await signJwt({ scope: scopes, exp: 1_000_000_000 }, given.jwtSecret),
     forgedJwt: await signJwt({ scope: `${scopes} admin` }, `${given.jwtSecret}, but another one`),
     async close() {
       await program.kill('SIGTERM');
       receiver.close();
+      files.close();
       await collector.close();
       await upstream.close();
       await server.remove();
@@ -117,6 +124,7 @@ export function environment(databaseUrl: string, upstream: FakeUpstream): Record
     ].join(),
     CALLBACK_SECRET: `${given.callbackSecret},${given.oldCallbackSecret}`,
     OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1',
+    MCP: 'true',
   };
 }
 

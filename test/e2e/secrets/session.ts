@@ -1,8 +1,5 @@
 import { createGraphQLClient } from '../../support/graphql-client.ts';
-import { wavHeader } from '../../support/wav.ts';
 import { given, type SecretsSetup } from './program-with-secrets.ts';
-
-export const audio = Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]);
 
 /** An answer with the caller that received it. */
 export type RecordedAnswer = { caller: string; what: string; text: string };
@@ -20,6 +17,8 @@ export const documents = {
     ... on LipsyncProgress { cursor sequence status percent lipsync { id result { id url } failure { message } } } } }`,
   createUpload: `mutation { createUpload(input: { kind: AUDIO, contentType: "audio/wav", filename: "speech.wav" }) {
     ${failure} ... on CreateUploadSuccess { uploadUrl upload { id status } } } }`,
+  importUpload: `mutation ($input: ImportUploadInput!) { importUpload(input: $input) {
+    ${failure} ... on ImportUploadSuccess { upload { id status } } } }`,
   uploads: `query ($id: ID!) { upload(id: $id) { id status filename failure { message } } }`,
   rotate: `mutation { rotateWebhookSecret { __typename ... on LipsyncError { code message } ... on RotateWebhookSecretSuccess { secret key { hint } } } }`,
   accounts: `{ accounts { ${plainFailure} ... on AccountList { nodes { id email isPaused pausedBy } } } }`,
@@ -85,17 +84,42 @@ export class Session {
     return text;
   }
 
-  /** Reads a subscription to its end, over WebSocket and as server-sent events. */
+  /** Reads a subscription to its end, over WebSocket, as server-sent events and as a multipart stream. */
   async watch(caller: string, id: string): Promise<string[]> {
     const options = { headers: { authorization: caller } };
     const overSocket = Array.fromAsync(this.#client.watchWs(documents.watch, { id }, options));
     const asEvents = Array.fromAsync(this.#client.watchSse(documents.watch, { id }, options));
+    const asParts = this.send(caller, '/graphql', {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'multipart/mixed;subscriptionSpec=1.0',
+      },
+      body: JSON.stringify({ query: documents.watch, variables: { id } }),
+    });
     const texts = (await Promise.all([overSocket, asEvents]))
       .flat()
       .map((each) => JSON.stringify(each));
-    if (!texts.join().includes('"COMPLETED"')) throw new Error(`It did not end: ${texts}`);
+    for (const all of [texts.join(), await asParts]) {
+      if (!all.includes('"COMPLETED"')) throw new Error(`It did not end: ${all}`);
+    }
     this.answers.push(...texts.map((text) => ({ caller, what: 'a subscription', text })));
     return texts;
+  }
+
+  /** Calls a tool and returns the text of the answer. */
+  callTool(caller: string | null, name: string, input: object): Promise<string> {
+    return this.send(caller, '/mcp', {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
+      body: JSON.stringify({
+        ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
+        params: { name, arguments: input },
+      }),
+    });
   }
 
   /** Sends an operation over WebSocket and records its result or its error. */

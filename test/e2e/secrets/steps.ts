@@ -1,6 +1,7 @@
 import type { Reply, Route, SeenRequest } from '../../support/fake-upstream/routes.ts';
-import { asAdmin, emails, given, type SecretsSetup } from './program-with-secrets.ts';
-import { admin, audio, bearer, documents, Session, writer } from './session.ts';
+import { callTools, importFiles } from './imports-and-tools.ts';
+import { asAdmin, audio, emails, given, type SecretsSetup } from './program-with-secrets.ts';
+import { admin, bearer, documents, Session, writer } from './session.ts';
 
 /** Ids of the accounts' videos, in the order of `emails`. */
 async function readVideos(session: Session, caller: string): Promise<string[]> {
@@ -25,6 +26,8 @@ export async function succeed(session: Session): Promise<string[]> {
   });
   await finish(session, writer, spoken.lipsync.id);
   await setup.receiver.until(2);
+  await importFiles(session);
+  await callTools(session, spoken.lipsync.id);
   const read = await session.createLipsync(bearer(setup.jwt), { video: { videoId: others[0] } });
   await finish(session, bearer(setup.jwt), read.lipsync.id);
   for (const caller of [writer, admin, bearer(setup.jwt), bearer(given.readerKey), null]) {
