@@ -194,8 +194,8 @@ export class Upstream {
 
   async #get(path: string, signal: AbortSignal): Promise<unknown> {
     const outcome = await measureRequest(this.#options, { method: 'GET', path }, () =>
-      this.#connection.sendOverPool(
-        { method: 'GET', path },
+      this.#connection.readOverPool(
+        { path },
         { timeoutMs: this.#options.timeoutMs, measure: 'whole', signal },
       ),
     );

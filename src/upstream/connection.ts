@@ -8,6 +8,8 @@ const maxPooledConnections = 32;
 // Most servers close an idle connection after 5 s or later; closing it first avoids a reset on reuse.
 const keepAliveTimeoutMs = 4_000;
 
+const redirectStatuses: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
 type Headers = Record<string, string>;
 
 /** `path` is relative to the base URL and is sent as it is: ids must not be percent-encoded (upstream.md, trap 9). */
@@ -53,12 +55,21 @@ export class Connection {
     });
   }
 
-  /** Only for requests that may be repeated: a reset can simply mean that the pooled connection was stale. */
-  sendOverPool(
-    request: OutgoingRequest,
+  /**
+   * Only for reads, which may be repeated: a reset can simply mean that the pooled connection was stale. Follows one
+   * redirect to the same origin, such as to a path with or without a slash at its end. The token is sent to no other origin.
+   */
+  async readOverPool(
+    request: Omit<OutgoingRequest, 'method' | 'body'>,
     timeout: ExchangeTimeout,
   ): Promise<HttpResponse | NoResponse> {
-    return this.#exchange(this.#pool, this.#addHeaders(request), timeout);
+    const startedAt = performance.now();
+    const options = this.#addHeaders({ ...request, method: 'GET' });
+    const outcome = await this.#exchange(this.#pool, options, timeout);
+    const path = outcome.kind === 'response' ? this.#redirectOf(outcome, options.path) : null;
+    const timeoutMs = timeout.timeoutMs - (performance.now() - startedAt);
+    if (path === null || timeoutMs <= 0) return outcome;
+    return this.#exchange(this.#pool, { ...options, path }, { ...timeout, timeoutMs });
   }
 
   /** Over a connection of its own, closed afterwards. */
@@ -103,6 +114,13 @@ export class Connection {
     const outcome = await exchange(dispatcher, request, timeout);
     if (outcome.kind === 'no-response') return outcome;
     return { ...outcome, text: redactToken(outcome.text, this.#token) };
+  }
+
+  /** The path of a redirect to this origin, or null. */
+  #redirectOf({ status, location }: HttpResponse, path: string): string | null {
+    if (!redirectStatuses.has(status) || location === undefined) return null;
+    const target = URL.parse(location, this.#origin + path);
+    return target?.origin === this.#origin ? target.pathname + target.search : null;
   }
 
   #addHeaders(request: OutgoingRequest): Dispatcher.DispatchOptions {

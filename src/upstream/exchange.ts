@@ -10,6 +10,8 @@ export type HttpResponse = {
   kind: 'response';
   status: number;
   retryAfter: string | undefined;
+  /** Where a redirect leads, as the upstream wrote it. */
+  location: string | undefined;
   text: string;
 };
 
@@ -57,6 +59,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #bytes = 0;
   #status = 0;
   #retryAfter: string | undefined;
+  #location: string | undefined;
   #encodings: string | undefined;
 
   constructor(timeout: ExchangeTimeout) {
@@ -96,8 +99,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#refreshIdleTimer();
     // 1xx other than 100 and 101 arrive here too, before the final response.
     this.#status = status;
-    const retryAfter = headers['retry-after'];
-    this.#retryAfter = typeof retryAfter === 'string' ? retryAfter : retryAfter?.[0];
+    this.#retryAfter = firstOf(headers['retry-after']);
+    this.#location = firstOf(headers.location);
     this.#encodings = headers['content-encoding']?.toString();
   }
 
@@ -116,7 +119,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       const body = decodeBody(Buffer.concat(this.#chunks), this.#encodings, maxResponseBytes);
       // TextDecoder drops a byte order mark and does not throw for any declared charset.
       const text = new TextDecoder().decode(body);
-      this.#settle({ kind: 'response', status: this.#status, retryAfter: this.#retryAfter, text });
+      this.#settle(this.#responseWith(text));
     }
   }
 
@@ -141,10 +144,15 @@ class Exchange implements Dispatcher.DispatchHandler {
     const isErrorStatus = this.#status >= 400;
     this.#settle(
       isErrorStatus
-        ? { kind: 'response', status: this.#status, retryAfter: this.#retryAfter, text: '' }
+        ? this.#responseWith('')
         : { kind: 'no-response', isSent: this.#controller !== undefined, reason, cause },
     );
     this.#controller?.abort(new Error('The exchange has ended.'));
+  }
+
+  #responseWith(text: string): HttpResponse {
+    const [status, retryAfter, location] = [this.#status, this.#retryAfter, this.#location];
+    return { kind: 'response', status, retryAfter, location, text };
   }
 
   #cancel(reason: unknown): void {
@@ -164,6 +172,10 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#timeout.signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }
+}
+
+function firstOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : header?.[0];
 }
 
 /** Such as `ECONNREFUSED` or `UND_ERR_SOCKET`, or ''. Fit for logs, unlike an error's message, which may name hosts. */

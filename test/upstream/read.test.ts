@@ -94,7 +94,8 @@ describe('a read', () => {
   });
 
   test.each([
-    [301, 'UPSTREAM_UNAVAILABLE', 1],
+    [301, 'UPSTREAM_UNAVAILABLE', 2],
+    [304, 'UPSTREAM_UNAVAILABLE', 1],
     [400, 'INVALID_INPUT', 1],
     [401, 'UPSTREAM_UNAUTHORIZED', 1],
     [403, 'UPSTREAM_UNAVAILABLE', 1],
@@ -110,6 +111,34 @@ describe('a read', () => {
       expect(await failureFrom(served.baseUrl)).toMatchObject({ code });
       expect(served.requests).toHaveLength(calls);
     }
+  });
+
+  test.each([301, 302, 303, 307, 308])(
+    'follows a redirect %i to a path of the same origin, once',
+    async (status) => {
+      const served = await serveHttp(({ path }, response) => {
+        const location = path === '/v2/pixverse/n' ? '/v2/pixverse/n/?a=b%40c' : null;
+        if (location === null) response.end('{"n":1}');
+        else response.writeHead(status, { location }).end();
+      });
+      const { upstream } = connect(served.baseUrl);
+      expect(await upstream.read({ path: '/n', schema: z.unknown() })).toEqual({ n: 1 });
+      expect(served.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+        'GET /v2/pixverse/n',
+        'GET /v2/pixverse/n/?a=b%40c',
+      ]);
+    },
+  );
+
+  test.each([
+    ['another port', (port: number) => `http://127.0.0.1:${port}/v2/pixverse/n`],
+    ['another scheme', (port: number) => `https://127.0.0.1:${port}/v2/pixverse/n`],
+    ['no URL', () => 'http://'],
+  ])('does not follow a redirect to %s', async (_name, locationOf) => {
+    const other = await serveAnswer(200, { n: 1 });
+    const served = await serveAnswer(301, '', { location: locationOf(other.port) });
+    expect(await failureFrom(served.baseUrl)).toMatchObject({ reason: 'UNKNOWN_STATUS' });
+    expect([served.requests.length, other.connections]).toEqual([1, 0]);
   });
 
   test('passes Retry-After on', async () => {
