@@ -73,6 +73,38 @@ async function countExecutions(id: string, sockets: Map<RawWebSocket, number>): 
   return texts.filter((text) => text.includes('from lipsync_events where lipsync_id')).length;
 }
 
+/** The payloads of a stream of Apollo's multipart protocol, read to its end once its first part has arrived. */
+async function openMultipart(id: string) {
+  const response = await fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      ...as('writer'),
+      'content-type': 'application/json',
+      accept: 'multipart/mixed;subscriptionSpec=1.0',
+    },
+    body: JSON.stringify({ query: subscription, variables: { id } }),
+  });
+  expect(response.headers.get('content-type')).toContain('multipart/mixed');
+  const chunks = (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream());
+  const reader = chunks.getReader();
+  let text = '';
+  const read = async (isOver: () => boolean) => {
+    while (!isOver()) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += value;
+    }
+  };
+  await read(() => text.includes('"lipsyncProgress"'));
+  return {
+    async readLast(): Promise<unknown> {
+      await read(() => false);
+      const parts = [...text.matchAll(/^\{.*\}\r?$/gm)].map(([part]) => JSON.parse(part));
+      return parts.findLast(({ payload }) => payload?.data)?.payload.data;
+    },
+  };
+}
+
 describe('works', () => {
   it('executes an event once for all subscribers of one operation, from any cursor and over any transport', async () => {
     const { id, after } = await createRunning();
@@ -83,11 +115,13 @@ describe('works', () => {
     }
     const events = app.watchSse(subscription, { id }, { headers: as('writer') });
     await events.next();
+    const multipart = await openMultipart(id);
     const sockets = new Map([left, right].map((socket) => [socket, 30]));
     expect(await countExecutions(id, sockets)).toBe(1);
     const last = left.messages.findLast(({ type }) => type === 'next');
     expect(last?.payload?.data).toMatchObject({ lipsyncProgress: { status: 'CANCELLED' } });
     expect(await events.next()).toMatchObject({ value: { data: { data: last?.payload?.data } } });
+    expect(await multipart.readLast()).toEqual(last?.payload?.data);
     for (const { socket } of [left, right]) socket.terminate();
     await events.return(undefined);
   });
