@@ -9,8 +9,6 @@ export default mergeConfig(
       globalSetup: ['examples/web/test/setup.ts'],
       include: ['examples/web/test/**/*.test.ts'],
       testTimeout: 240_000,
-      // The default of a second is too short for a page on a busy machine.
-      expect: { poll: { timeout: 20_000 } },
       hookTimeout: 120_000,
       // A browser and a program each: more of them at once only wait for each other.
       maxWorkers: 2,

@@ -76,7 +76,7 @@ describe("Apollo Client's HttpLink alone", () => {
     const getToken = vi.fn(async () => tokens.shift() ?? null);
     const { ended } = await follow(connect(`${app.url}/graphql`, getToken), id);
     app.clock.aheadMs = 120_000;
-    await vi.waitFor(() => expect(getToken).toHaveBeenCalledTimes(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(getToken).toHaveBeenCalledTimes(2), { timeout: 60_000 });
     await app.cancel(id, headers);
     const sequences = await ended;
     const log = await app.readEvents(id, headers);

@@ -74,7 +74,7 @@ async function interruptUntilNextEvent(
   await vi.waitFor(
     async () => expect((await readSequences(lipsyncText)).at(-1)).toBeGreaterThan(lastSequence),
     {
-      timeout: 20_000,
+      timeout: 60_000,
     },
   );
   line.mend();

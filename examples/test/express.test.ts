@@ -60,7 +60,7 @@ describe('Express', () => {
     const end = await makeLipsync(pageOf('anna'), input);
     expect(end.outcome).toBe('COMPLETED');
     await vi.waitFor(() => expect(webhooks).toMatchObject([{ type: 'lipsync.completed' }]), {
-      timeout: 10_000,
+      timeout: 60_000,
     });
   });
 
@@ -73,7 +73,7 @@ describe('Express', () => {
       ((await viewer(page)) as { openStreams: { used: number } }).openStreams.used;
     expect(await openStreams()).toBe(1);
     await updates.return?.();
-    await vi.waitFor(async () => expect(await openStreams()).toBe(0));
+    await vi.waitFor(async () => expect(await openStreams()).toBe(0), { timeout: 60_000 });
   });
 
   test('answers a visitor without a session and a forged webhook with 401', async () => {

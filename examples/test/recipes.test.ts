@@ -145,10 +145,13 @@ describe("paging in Apollo's cache", () => {
     const subscription = pages.subscribe(seen);
     const { data } = await pages.refetch();
     await pages.fetchMore({ variables: { after: data?.lipsyncs.pageInfo.endCursor } });
-    await vi.waitFor(() => {
-      const { data: joined } = pages.getCurrentResult();
-      expect((joined as Page).lipsyncs.edges.length).toBeGreaterThan(2);
-    });
+    await vi.waitFor(
+      () => {
+        const { data: joined } = pages.getCurrentResult();
+        expect((joined as Page).lipsyncs.edges.length).toBeGreaterThan(2);
+      },
+      { timeout: 60_000 },
+    );
     subscription.unsubscribe();
     const refetched = await client.query<Page>({
       query: listLipsyncs,
@@ -225,7 +228,7 @@ describe('Next.js', () => {
     expect(answer).toEqual({ id: expect.stringMatching(/./) });
     // A form that is submitted twice.
     expect(await next.makeLipsync(null, formOf('form-1'))).toEqual({ id });
-    await vi.waitFor(() => expect(findVideo(id)).toMatch(/^http.*\.mp4$/), { timeout: 20_000 });
+    await vi.waitFor(() => expect(findVideo(id)).toMatch(/^http.*\.mp4$/), { timeout: 60_000 });
     const read = 'query ($id: ID!) { lipsync(id: $id) { id } }';
     expect(await ask('session-of-anna', read, { id })).toMatchObject([
       200,

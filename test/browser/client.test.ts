@@ -134,7 +134,7 @@ describe('works', () => {
     const readStates = () => app.app.db.query('select state from uploads order by created_at');
     await page.exposeFunction('waitUntilReceiving', async () => {
       await vi.waitFor(async () => expect(await readStates()).toEqual([{ state: 'RECEIVING' }]), {
-        timeout: 10_000,
+        timeout: 60_000,
         interval: 5,
       });
     });

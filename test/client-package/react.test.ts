@@ -114,7 +114,8 @@ describe.each(reactVersions)('with React %s', (version) => {
       element: kit.React.createElement(Probe),
       latest,
       kinds: () => [...new Set(renders.map(({ state }) => state.kind))],
-      reaches: (kind: string) => vi.waitFor(() => expect(latest().state.kind).toBe(kind)),
+      reaches: (kind: string) =>
+        vi.waitFor(() => expect(latest().state.kind).toBe(kind), { timeout: 60_000 }),
     };
   }
 
@@ -173,7 +174,7 @@ describe.each(reactVersions)('with React %s', (version) => {
       await probe.latest().make({ ...input });
       await probe.reaches('ENDED');
       await probe.latest().make(input);
-      await vi.waitFor(() => expect(scripted.requests).toHaveLength(7));
+      await vi.waitFor(() => expect(scripted.requests).toHaveLength(7), { timeout: 60_000 });
       const [first, , , second, , third] = keysOf(scripted.requests);
       expect(second).toBe(first);
       expect(third).not.toBe(first);
@@ -205,7 +206,9 @@ describe.each(reactVersions)('with React %s', (version) => {
       void probe.latest().make(input);
       await probe.reaches('CREATING');
       const answer = probe.latest().cancel();
-      await vi.waitFor(() => expect(probe.latest().cancellation).toEqual({ kind: 'CANCELLING' }));
+      await vi.waitFor(() => expect(probe.latest().cancellation).toEqual({ kind: 'CANCELLING' }), {
+        timeout: 60_000,
+      });
       created(await held.stream);
       expect(await answer).toMatchObject({ __typename: 'LipsyncCancelled' });
       const stream = await watching.stream;
@@ -257,13 +260,13 @@ describe.each(reactVersions)('with React %s', (version) => {
           ),
         ),
       );
-      await vi.waitFor(() => expect(container.textContent).toBe('Waiting.'));
+      await vi.waitFor(() => expect(container.textContent).toBe('Waiting.'), { timeout: 60_000 });
       const stream = await held.stream;
       begin(stream);
-      await vi.waitFor(() => expect(container.textContent).toBe('MAKING'));
+      await vi.waitFor(() => expect(container.textContent).toBe('MAKING'), { timeout: 60_000 });
       finish(stream);
       stream.complete();
-      await vi.waitFor(() => expect(container.textContent).toBe('ENDED'));
+      await vi.waitFor(() => expect(container.textContent).toBe('ENDED'), { timeout: 60_000 });
       expect(scripted.requests).toHaveLength(1);
       expect(probe.kinds()).toEqual(['MAKING', 'ENDED']);
     });
@@ -311,7 +314,7 @@ describe.each(reactVersions)('with React %s', (version) => {
       container.innerHTML = html;
       const root = kit.dom.hydrateRoot(container, provide(probe.element));
       onTestFinished(() => root.unmount());
-      await vi.waitFor(() => expect(container.textContent).toBe('IDLE ENDED'));
+      await vi.waitFor(() => expect(container.textContent).toBe('IDLE ENDED'), { timeout: 60_000 });
       expect(complaint).not.toHaveBeenCalled();
     });
 
@@ -400,8 +403,9 @@ describe.each(reactVersions)('with React %s', (version) => {
       await probe.reaches('ERROR');
       expect(probe.latest().state).toMatchObject({ error: { name: 'LipsyncConnectionError' } });
       const cancelled = send();
-      await vi.waitFor(() =>
-        expect(probe.latest().state).toMatchObject({ sentBytes: file.size, percent: 100 }),
+      await vi.waitFor(
+        () => expect(probe.latest().state).toMatchObject({ sentBytes: file.size, percent: 100 }),
+        { timeout: 60_000 },
       );
       probe.latest().cancel();
       expect(await cancelled).toBeNull();

@@ -300,14 +300,14 @@ describe('refuses', () => {
     await using scripted = await startScriptedServer(() => undefined);
     const aborting = new AbortController();
     const creating = createLipsync({ url: scripted.url }, input, { signal: aborting.signal });
-    await vi.waitFor(() => expect(scripted.requests.length).toBe(1));
+    await vi.waitFor(() => expect(scripted.requests.length).toBe(1), { timeout: 60_000 });
     aborting.abort(new Error('Aborted.'));
     await expect(creating).rejects.toThrow('Aborted.');
 
     const second = new AbortController();
     const slow = { url: scripted.url, backOff: { firstMs: 3_600_000, maxMs: 3_600_000 } };
     const waiting = createLipsync(slow, input, { signal: second.signal });
-    await vi.waitFor(() => expect(scripted.requests.length).toBe(2));
+    await vi.waitFor(() => expect(scripted.requests.length).toBe(2), { timeout: 60_000 });
     second.abort(new Error('Aborted again.'));
     await expect(waiting).rejects.toThrow('Aborted again.');
   });

@@ -137,7 +137,7 @@ describe('works', () => {
     };
     expect(await openStreams()).toBe(1);
     abort.abort();
-    await vi.waitFor(async () => expect(await openStreams()).toBe(0));
+    await vi.waitFor(async () => expect(await openStreams()).toBe(0), { timeout: 60_000 });
   });
 
   test('passes what GraphQL needs in both directions, and no credentials and hop-by-hop headers', async () => {

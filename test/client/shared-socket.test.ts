@@ -92,7 +92,7 @@ describe('works', () => {
     const [first, second] = [watchLipsync(target, 'one'), watchLipsync(target, 'two')];
     await Promise.all([first.next(), second.next()]);
     await first.return?.();
-    await vi.waitFor(() => expect(typesOf()).toContain('complete'));
+    await vi.waitFor(() => expect(typesOf()).toContain('complete'), { timeout: 60_000 });
     const ids = received.filter(({ type }) => type !== 'connection_init').map(({ id }) => id);
     expect(ids).toEqual(['1', '2', '1']);
     expect(server.clients.size).toBe(1);
@@ -133,7 +133,7 @@ describe('keeps out', () => {
     const updates = watchLipsync(target, 'a lip-sync', { signal: closing.signal });
     await expect(updates.next()).rejects.toThrow('Left.');
     expect(isOpening).toHaveBeenCalledOnce();
-    await vi.waitFor(() => expect(server.clients.size).toBe(0));
+    await vi.waitFor(() => expect(server.clients.size).toBe(0), { timeout: 60_000 });
     expect(received).toEqual([]);
   });
 });

@@ -246,7 +246,7 @@ async function waitForUploadState(filename: string, state: string): Promise<void
   const sql = 'select state from uploads where filename = $1';
   await vi.waitFor(
     async () => expect(await app.app.db.query(sql, [filename])).toEqual([{ state }]),
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
 }
 
@@ -289,7 +289,7 @@ describe('with XMLHttpRequest, the only source of upload progress in a browser',
     const { seen, onProgress } = recordProgress();
     const uploading = uploadFile({ url: scripted.url }, file, { kind, signal, onProgress });
     const settled = uploading.catch((error: unknown) => error);
-    await vi.waitFor(() => expect(FakeXhr.last?.calls.length).toBe(2));
+    await vi.waitFor(() => expect(FakeXhr.last?.calls.length).toBe(2), { timeout: 60_000 });
     return { uploading, settled, seen, request: FakeXhr.last as unknown as FakeXhr };
   }
   afterAll(() => void vi.unstubAllGlobals());

@@ -40,7 +40,7 @@ describe.each(transports)('over $name', ({ make }) => {
         expect(server.requests.length).toBe(1);
         vi.advanceTimersByTime(1);
         // The delay before the next attempt starts one turn later and is 1 ms.
-        await vi.waitFor(() => expect(server.requests.length).toBe(2));
+        await vi.waitFor(() => expect(server.requests.length).toBe(2), { timeout: 60_000 });
         expect((await waiting).value).toMatchObject({ sequence: 2 });
         expect(server.requests[1]?.variables.after).toBe('cursor 1');
       });
@@ -53,7 +53,7 @@ describe.each(transports)('over $name', ({ make }) => {
         // Timers do not run during sleep, only the wall clock does.
         vi.setSystemTime(Date.now() + 3_600_000);
         vi.advanceTimersByTime(silenceMs / 6);
-        await vi.waitFor(() => expect(server.requests.length).toBe(2));
+        await vi.waitFor(() => expect(server.requests.length).toBe(2), { timeout: 60_000 });
         expect((await waiting).value).toMatchObject({ sequence: 2 });
       });
 
@@ -198,7 +198,7 @@ describe.each(transports)('over $name', ({ make }) => {
       const target = { url: server.url, transport: make(), backOff: { firstMs: 3_600_000 } };
       const updates = watchLipsync(target, id, { signal: aborting.signal });
       const waiting = updates.next();
-      await vi.waitFor(() => expect(server.requests.length).toBe(1));
+      await vi.waitFor(() => expect(server.requests.length).toBe(1), { timeout: 60_000 });
       aborting.abort(new Error('Aborted.'));
       await expect(waiting).rejects.toThrow('Aborted.');
     });
@@ -225,7 +225,7 @@ describe.each(transports)('over $name', ({ make }) => {
       await expect(unmounted).rejects.toThrow('Unmounted.');
       await mounted;
       expect(shown).toEqual([1, 2]);
-      await vi.waitFor(() => expect(server.openStreams).toBe(0));
+      await vi.waitFor(() => expect(server.openStreams).toBe(0), { timeout: 60_000 });
     });
 
     test('open connections after the loop is left before the server answers', async () => {

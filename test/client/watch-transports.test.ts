@@ -116,7 +116,7 @@ describe('over WebSocket', () => {
     expect(server.openSockets).toBe(1);
     await first.return?.();
     await second.return?.();
-    await vi.waitFor(() => expect(server.openSockets).toBe(0));
+    await vi.waitFor(() => expect(server.openSockets).toBe(0), { timeout: 60_000 });
   });
 
   // React's StrictMode mounts, unmounts and mounts again, while the socket is still closing.

@@ -177,7 +177,7 @@ describe.each(transports)('over $name', ({ make }) => {
         expect(countWatchedOnServer()).toBeGreaterThan(0);
         break;
       }
-      await vi.waitFor(() => expect(countWatchedOnServer()).toBe(0));
+      await vi.waitFor(() => expect(countWatchedOnServer()).toBe(0), { timeout: 60_000 });
       expect(line.count).toBe(1);
     });
   });
@@ -203,7 +203,7 @@ test('keeps a silent socket while it answers pings, and reopens it when it does 
   await thirdHeartbeat.promise;
   expect(line.count).toBe(1);
   line.deaden();
-  await vi.waitFor(() => expect(line.count).toBe(2), { timeout: 10_000 });
+  await vi.waitFor(() => expect(line.count).toBe(2), { timeout: 60_000 });
   await app.finishJob(id);
   expect((await watching).at(-1)).toMatchObject({ status: 'COMPLETED' });
 });

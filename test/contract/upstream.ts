@@ -17,7 +17,7 @@ export const isLive = CONTRACT_UPSTREAM_URL !== undefined;
 export const mustNotSpend = isLive && CONTRACT_UPSTREAM_SPEND !== 'true';
 export const untilFinal = isLive
   ? { timeout: 900_000, interval: 10_000 }
-  : { timeout: 15_000, interval: 50 };
+  : { timeout: 60_000, interval: 50 };
 
 export type Item = Record<string, unknown>;
 type Reply = { status: number; text: string; type: string };

@@ -62,7 +62,7 @@ describe('the folder of an embedded database', () => {
     const first = spawn(process.execPath, ['--input-type=module', '-e', connect], { cwd: root });
     const exited = once(first, 'exit');
     await vi.waitFor(() => expect(existsSync(join(dataDir, 'database/PG_VERSION'))).toBe(true), {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 1,
     });
     first.kill('SIGKILL');

@@ -48,10 +48,12 @@ describe('works', () => {
     await jobs.work<Note>('retried', handler);
     await jobs.send('retried', { note: 'a' });
     await until(3);
-    await vi.waitFor(async () =>
-      expect(await db.query("select state::text from pgboss.job where name = 'retried'")).toEqual([
-        { state: 'failed' },
-      ]),
+    await vi.waitFor(
+      async () =>
+        expect(await db.query("select state::text from pgboss.job where name = 'retried'")).toEqual(
+          [{ state: 'failed' }],
+        ),
+      { timeout: 60_000 },
     );
     expect(notes).toEqual(['a', 'a', 'a']);
   });
@@ -128,8 +130,9 @@ describe('works', () => {
       }),
     );
     await jobs.send('writing', { note: 'a' });
-    await vi.waitFor(async () =>
-      expect(await db.query('select * from done')).toEqual([{ note: 'a' }]),
+    await vi.waitFor(
+      async () => expect(await db.query('select * from done')).toEqual([{ note: 'a' }]),
+      { timeout: 60_000 },
     );
   });
 
@@ -163,7 +166,7 @@ describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
     await other.work<Note>('shared', b.handler);
     const names = Array.from({ length: 30 }, (_, n) => `${n}`);
     await Promise.all(names.map((note) => jobs.send('shared', { note })));
-    await vi.waitFor(() => expect([...a.notes, ...b.notes].length).toBe(30), { timeout: 20_000 });
+    await vi.waitFor(() => expect([...a.notes, ...b.notes].length).toBe(30), { timeout: 60_000 });
     expect([...a.notes, ...b.notes].map(Number).sort((x, y) => x - y)).toEqual(names.map(Number));
     expect(a.notes.length).toBeGreaterThan(0);
     expect(b.notes.length).toBeGreaterThan(0);

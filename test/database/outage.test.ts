@@ -22,7 +22,7 @@ describe.runIf(postgresUrl)('while PostgreSQL is unavailable', () => {
     await server.remove();
   });
 
-  const untilAvailable = () => vi.waitFor(() => db.ping(), { timeout: 10_000, interval: 50 });
+  const untilAvailable = () => vi.waitFor(() => db.ping(), { timeout: 60_000, interval: 50 });
 
   it('queries fail without a retry, and work after it', async () => {
     await db.query('create table counted (n int)');
@@ -82,12 +82,14 @@ describe.runIf(postgresUrl)('while PostgreSQL is unavailable', () => {
     const stopLater = db.listen('later', listener('later'));
     await wait(500);
     await server.start();
-    await vi.waitFor(() => expect(reconnects).toBeGreaterThanOrEqual(2), { timeout: 10_000 });
+    await vi.waitFor(() => expect(reconnects).toBeGreaterThanOrEqual(2), { timeout: 60_000 });
     await untilAvailable();
     const stopC = await stopLater;
     for (const channel of ['a', 'b', 'later'])
       await db.query('select pg_notify($1, $2)', [channel, 'x']);
-    await vi.waitFor(() => expect(heard.sort()).toEqual(['a: x', 'b: x', 'later: x']));
+    await vi.waitFor(() => expect(heard.sort()).toEqual(['a: x', 'b: x', 'later: x']), {
+      timeout: 60_000,
+    });
     await Promise.all([stopA(), stopB(), stopC()]);
   });
 
@@ -106,9 +108,9 @@ describe.runIf(postgresUrl)('while PostgreSQL is unavailable', () => {
        where application_name = 'lipsync-graphql' and query ilike 'listen%' and datname = current_database()`,
     );
     expect(ended).toHaveLength(1);
-    await vi.waitFor(() => expect(reconnects).toBe(3), { timeout: 5_000 });
+    await vi.waitFor(() => expect(reconnects).toBe(3), { timeout: 60_000 });
     await db.query("select pg_notify('q', 'still there')");
-    await vi.waitFor(() => expect(heard).toEqual(['still there']));
+    await vi.waitFor(() => expect(heard).toEqual(['still there']), { timeout: 60_000 });
     await Promise.all(stops.map((stop) => stop()));
   });
 
@@ -123,7 +125,7 @@ describe.runIf(postgresUrl)('while PostgreSQL is unavailable', () => {
     await server.restart();
     await untilAvailable();
     await jobs.send('outage', { note: 'a' });
-    await vi.waitFor(() => expect(done).toEqual(['a']), { timeout: 10_000 });
+    await vi.waitFor(() => expect(done).toEqual(['a']), { timeout: 60_000 });
     await jobs.stop();
   });
 

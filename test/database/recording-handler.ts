@@ -15,7 +15,7 @@ export function createRecordingHandler(
   };
   const until = (count: number) =>
     vi.waitFor(() => expect(notes.length).toBeGreaterThanOrEqual(count), {
-      timeout: 15_000,
+      timeout: 60_000,
       interval: 10,
     });
   return { notes, times, handler, until };

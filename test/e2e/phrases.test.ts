@@ -66,7 +66,9 @@ describe('createLipsync with a phrase in the text', { timeout: 60_000 }, () => {
     '[[$phrase]] succeeds, and the next one answers $answer',
     async ({ phrase, answer }) => {
       expect((await create(`Good [[${phrase}]] evening.`)).type).toBe('CreateLipsyncSuccess');
-      await vi.waitFor(() => expect(fetch(app.sandbox.origin)).rejects.toThrow());
+      await vi.waitFor(() => expect(fetch(app.sandbox.origin)).rejects.toThrow(), {
+        timeout: 60_000,
+      });
       expect((await create('Good evening.')).type).toBe(answer);
     },
   );

@@ -51,7 +51,7 @@ describe('stops on SIGTERM', () => {
       late.messages.some((message) => message.id === 'late') ||
       late.socket.readyState !== WebSocket.OPEN ||
       programs.upstream.countOf('POST /videos/lipsync') > 2;
-    await expect.poll(isSettled, { timeout: 5_000 }).toBe(true);
+    await expect.poll(isSettled, { timeout: 60_000 }).toBe(true);
     release();
 
     expect((await second).status).toBe('SUBMITTED');

@@ -37,7 +37,7 @@ const projectMutation = `mutation ($name: String!, $video: ID!) {
   createProject(input: { name: $name, videoIds: [$video] }) { __typename } }`;
 
 /** test/server/subscription-callback.test.ts verifies the heartbeats that limit this time, with a fake clock. */
-const patient = { timeout: 20_000, interval: 50 };
+const patient = { timeout: 60_000, interval: 50 };
 
 /** Has slots for all lip-syncs that the tests leave running: a queued one would not be finished with the others. */
 const accounts = [{ email: 'studio@sandbox.example', maxJobs: 8 }];

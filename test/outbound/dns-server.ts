@@ -36,7 +36,7 @@ export async function openDnsServer(answer: (query: DnsQuery, n: number) => Answ
           const missing = names.filter((name) => queries.every((query) => query.name !== name));
           if (missing.length > 0) throw new Error(`No query for ${missing.join(', ')}.`);
         },
-        { timeout: 15_000, interval: 10 },
+        { timeout: 60_000, interval: 10 },
       ),
     close: () => void socket.close(),
   };

@@ -72,7 +72,7 @@ async function runNginx(readServers: (own: Own) => Promise<string>, options = ''
   const exited = once(nginx, 'exit');
   const url = `http://127.0.0.1:${port}`;
   await vi
-    .waitFor(() => checkPort(port), { timeout: 10_000, interval: 25 })
+    .waitFor(() => checkPort(port), { timeout: 60_000, interval: 25 })
     .catch((error: unknown) => {
       throw new Error(`nginx does not listen: ${said}`, { cause: error });
     });

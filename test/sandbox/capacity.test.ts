@@ -80,6 +80,8 @@ describe('credits', () => {
       '{"error":"All Credits have been used up. Please upgrade your membership or purchase credits."}',
     );
     await finalItem(sandbox, video_id);
-    await vi.waitFor(async () => expect((await lipsync(sandbox)).status).toBe(200));
+    await vi.waitFor(async () => expect((await lipsync(sandbox)).status).toBe(200), {
+      timeout: 60_000,
+    });
   });
 });

@@ -99,7 +99,7 @@ export async function finalItem(sandbox: Sandbox, id: unknown): Promise<Json> {
       expect(['COMPLETED', 'FAILED', 'MODERATED']).toContain(reply.json.video_status_name);
       return reply.json;
     },
-    { timeout: 15_000, interval: 20 },
+    { timeout: 60_000, interval: 20 },
   );
 }
 

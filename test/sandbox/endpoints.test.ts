@@ -215,7 +215,7 @@ describe('the port', () => {
     const sandbox = await openSandbox({ generatingMs: 60_000 });
     await lipsync(sandbox);
     const hanging = lipsync(sandbox, { prompt: '[[hang]]' }).catch(() => 'cut');
-    await vi.waitFor(async () => expect(await jobs(sandbox)).toHaveLength(2));
+    await vi.waitFor(async () => expect(await jobs(sandbox)).toHaveLength(2), { timeout: 60_000 });
     const startedAt = performance.now();
     await sandbox.close();
     expect(performance.now() - startedAt).toBeLessThan(1000);

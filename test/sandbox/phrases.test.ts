@@ -56,7 +56,7 @@ async function runningItem(sandbox: Sandbox, status: number) {
       expect(item?.video_status).toBe(status);
       return item;
     },
-    { timeout: 5000, interval: 5 },
+    { timeout: 60_000, interval: 5 },
   );
 }
 

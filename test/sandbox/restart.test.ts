@@ -91,7 +91,9 @@ describe('a restart', () => {
       return videos.map((video) => [video.video_id, new URL(String(video.url)).pathname]);
     };
     const [before, accounts] = [await pathsOf(first), (await control(first, 'GET /jobs')).json];
-    await vi.waitFor(async () => expect((await jobs(first))[0]?.isAnnounced).toBe(true));
+    await vi.waitFor(async () => expect((await jobs(first))[0]?.isAnnounced).toBe(true), {
+      timeout: 60_000,
+    });
     await first.close();
 
     const second = await openSandbox({

@@ -86,7 +86,7 @@ describe('switches', () => {
     expect(await jobs(sandbox)).toHaveLength(2);
     await control(sandbox, 'PUT /switches', { hangNext: 1 });
     const hanging = lipsync(sandbox, { video_id: await sourceId(sandbox) }).catch(() => 'cut');
-    await vi.waitFor(async () => expect(await jobs(sandbox)).toHaveLength(3));
+    await vi.waitFor(async () => expect(await jobs(sandbox)).toHaveLength(3), { timeout: 60_000 });
     await sandbox.close();
     expect(await hanging).toBe('cut');
   });
@@ -155,7 +155,7 @@ describe('switches', () => {
     expect(list.json).toMatchObject({ next_offset: 1, has_more: true });
     expect((await ask(sandbox, 'GET /scheduler')).text).not.toContain('mine');
     await control(sandbox, `POST /jobs/${made.json.video_id}/finish`, { status: 'FAILED' });
-    await vi.waitFor(() => expect(receiver.bodies).toHaveLength(1));
+    await vi.waitFor(() => expect(receiver.bodies).toHaveLength(1), { timeout: 60_000 });
     expect(receiver.bodies[0]).toMatchObject({ errCode: 8, response: { replyRef: 'mine' } });
     const gone = await ask(sandbox, `DELETE /videos/${made.json.video_id}`);
     expect([gone.status, gone.json]).toEqual([200, { video_id: made.json.video_id }]);

@@ -67,12 +67,15 @@ describe('keeps out', () => {
     expect(await isAcknowledged(other)).toBe(true);
     for (const socket of [...all, other]) socket.socket.terminate();
     // A closed connection is not counted any more.
-    await vi.waitFor(async () => {
-      const next = await signIn(ann.authorization);
-      const is = await isAcknowledged(next);
-      next.socket.terminate();
-      expect(is).toBe(true);
-    });
+    await vi.waitFor(
+      async () => {
+        const next = await signIn(ann.authorization);
+        const is = await isAcknowledged(next);
+        next.socket.terminate();
+        expect(is).toBe(true);
+      },
+      { timeout: 60_000 },
+    );
   });
 
   test.each([
@@ -89,10 +92,13 @@ describe('keeps out', () => {
       expect(await isAcknowledged(other)).toBe(true);
       const [oldest] = flood;
       expect(await oldest?.closed).toMatchObject({ code: 1006 });
-      await vi.waitFor(() => {
-        const open = flood.filter(({ socket }) => socket.readyState === socket.OPEN);
-        expect(open.length).toBeLessThanOrEqual(5);
-      });
+      await vi.waitFor(
+        () => {
+          const open = flood.filter(({ socket }) => socket.readyState === socket.OPEN);
+          expect(open.length).toBeLessThanOrEqual(5);
+        },
+        { timeout: 60_000 },
+      );
       expect(signedIn.socket.readyState).toBe(signedIn.socket.OPEN);
       for (const socket of [...flood, other, signedIn]) socket.socket.terminate();
     },

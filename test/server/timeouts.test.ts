@@ -113,7 +113,9 @@ describe('keeps out', () => {
     // The request is accepted, and has not timed out yet.
     await fetch(`${it.url}/livez`);
     socket.resetAndDestroy();
-    await vi.waitFor(() => expect(requests() - before).toBeGreaterThanOrEqual(2));
+    await vi.waitFor(() => expect(requests() - before).toBeGreaterThanOrEqual(2), {
+      timeout: 60_000,
+    });
   });
 
   test.each([

@@ -57,7 +57,7 @@ export const createLipsyncMutation = `mutation ($input: CreateLipsyncInput!) {
   createLipsync(input: $input) { ${createdFields} } }`;
 
 /** For `vi.waitFor`. */
-export const longWait = { timeout: 15_000, interval: 25 };
+export const longWait = { timeout: 60_000, interval: 25 };
 
 /** The data of an operation; fails when the answer has `errors`. */
 export async function askForData<Data>(

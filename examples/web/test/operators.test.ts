@@ -146,7 +146,7 @@ describe('the page of operators', () => {
         expect(found?.status).toBe('COMPLETED');
         return found;
       },
-      { timeout: 15_000, interval: 50 },
+      { timeout: 60_000, interval: 50 },
     );
     await page.getByRole('button', { name: 'Refresh' }).click();
     await page.getByRole('button', { name: `Attach job ${unknown}` }).click();

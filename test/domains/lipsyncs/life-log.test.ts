@@ -110,10 +110,12 @@ describe('the log has one line for each step of a lip-sync', () => {
       'warn lip-sync outcome unknown',
     ]);
     await create('[[402]]');
-    await vi.waitFor(() =>
-      expect(app.logs.filter(({ msg }) => msg === 'account paused')).toMatchObject([
-        { level: 'warn', code: 'SUBSCRIPTION_EXPIRED', accountId: expect.any(String) },
-      ]),
+    await vi.waitFor(
+      () =>
+        expect(app.logs.filter(({ msg }) => msg === 'account paused')).toMatchObject([
+          { level: 'warn', code: 'SUBSCRIPTION_EXPIRED', accountId: expect.any(String) },
+        ]),
+      { timeout: 60_000 },
     );
   });
 });

@@ -213,7 +213,9 @@ describe('refuses', () => {
       { id, after },
     );
     const first = watching.next();
-    await vi.waitFor(() => expect(app.app.services.lipsyncs.watchedCount()).toBe(1));
+    await vi.waitFor(() => expect(app.app.services.lipsyncs.watchedCount()).toBe(1), {
+      timeout: 60_000,
+    });
     pass(60);
     for (const _ of Array(90)) await costOf(app, costsTen);
     await app.ask(`mutation { cancelLipsync(input: { id: "${id}" }) { __typename } }`);

@@ -57,7 +57,7 @@ async function openMeteredUpstream() {
       allowed = bytes;
       wake();
       await expect
-        .poll(() => taken, { timeout: 20_000, interval: 5 })
+        .poll(() => taken, { timeout: 60_000, interval: 5 })
         .toBeGreaterThanOrEqual(bytes);
     },
     takeRest() {
@@ -79,7 +79,7 @@ async function readWhenStable(read: () => number): Promise<number> {
         before = read();
         return times;
       },
-      { timeout: 20_000, interval: 10 },
+      { timeout: 60_000, interval: 10 },
     )
     .toBeGreaterThanOrEqual(5);
   return before;

@@ -106,7 +106,7 @@ describe('within the limit', () => {
       expect(await pageOf()).toEqual(one);
       expect(await harness.ask(voicesQuery, reader)).toEqual(voices);
     }
-    await vi.waitFor(() => expect(calls('/videos/?')).toBe(before + 2));
+    await vi.waitFor(() => expect(calls('/videos/?')).toBe(before + 2), { timeout: 60_000 });
     release();
   });
 
@@ -115,7 +115,9 @@ describe('within the limit', () => {
     addVideo(500);
     harness.advance(readFreshMs / 2);
     expect(prompts(await pageOf())[0]).toBe('video 1004');
-    await vi.waitFor(async () => expect(prompts(await pageOf())).toContain('video 500'));
+    await vi.waitFor(async () => expect(prompts(await pageOf())).toContain('video 500'), {
+      timeout: 60_000,
+    });
     harness.advance(readFreshMs / 2);
     expect(prompts(await pageOf())).toContain('video 500');
   });
@@ -181,7 +183,9 @@ describe('within the limit', () => {
     harness.advance(readFreshMs - 1);
     // Refreshes the first page alone.
     await pageOf();
-    await vi.waitFor(async () => expect(prompts(await pageOf())).not.toContain('video 88'));
+    await vi.waitFor(async () => expect(prompts(await pageOf())).not.toContain('video 88'), {
+      timeout: 60_000,
+    });
     const seen = new Set<string>();
     for (let page = await pageOf(); page.nodes.length > 0; ) {
       for (const prompt of prompts(page)) seen.add(prompt);
@@ -215,7 +219,9 @@ describe('past the limit', () => {
     harness.advance(readFreshMs - 1);
     harness.upstream.replyToAll(() => ({ status: 401, body: '{}' }));
     expect(await pageOf()).toEqual(one);
-    await vi.waitFor(() => expect(harness.lines.join()).toContain('could not be refreshed'));
+    await vi.waitFor(() => expect(harness.lines.join()).toContain('could not be refreshed'), {
+      timeout: 60_000,
+    });
     expect(await pageOf()).toEqual(one);
   });
 });
@@ -260,7 +266,7 @@ describe('a change through this server is visible to the next read', () => {
   it('of a video that a read in progress does not contain', async () => {
     const release = harness.upstream.holdAnswers('GET /videos');
     const reading = harness.ask(videosQuery, reader);
-    await vi.waitFor(() => expect(calls('/videos/?')).toBe(2));
+    await vi.waitFor(() => expect(calls('/videos/?')).toBe(2), { timeout: 60_000 });
     // Later reads are answered at once.
     harness.upstream.holdAnswers('GET /videos')();
     addVideo(500);
@@ -276,8 +282,9 @@ describe('a change through this server is visible to the next read', () => {
     const { nodes } = await pageOf(other);
     await pageOf();
     await harness.ask(deleteMutation, reader, { id: nodes[7]?.id });
-    await vi.waitFor(async () =>
-      expect(prompts(await pageOf(other))).not.toContain(nodes[7]?.prompt),
+    await vi.waitFor(
+      async () => expect(prompts(await pageOf(other))).not.toContain(nodes[7]?.prompt),
+      { timeout: 60_000 },
     );
   });
 
@@ -324,7 +331,7 @@ describe('the voices', () => {
       await harness.ask(voicesQuery, reader);
     }
     // The second call is the refresh after half a minute.
-    await vi.waitFor(() => expect(calls('voices')).toBe(2));
+    await vi.waitFor(() => expect(calls('voices')).toBe(2), { timeout: 60_000 });
   });
 });
 

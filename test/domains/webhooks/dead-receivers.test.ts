@@ -34,7 +34,7 @@ const numbers = (count: number) => [...Array(count).keys()];
 
 type Service = Awaited<ReturnType<typeof start>>;
 
-const patience = { timeout: 15_000, interval: 20 };
+const patience = { timeout: 60_000, interval: 20 };
 
 /** Resolves after a search that found everything that was due before. */
 async function searchAgain(service: Service): Promise<void> {

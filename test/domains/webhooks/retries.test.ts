@@ -120,7 +120,7 @@ async function runRetention(db: Pick<Database, 'query'>): Promise<void> {
       const [found] = await db.query('select state from pgboss.job where id = $1', [job?.id]);
       if (found?.state !== 'completed') throw new Error(`The job is ${found?.state}.`);
     },
-    { timeout: 15_000, interval: 20 },
+    { timeout: 60_000, interval: 20 },
   );
 }
 
@@ -145,7 +145,7 @@ describe('works with RETENTION_DAYS=1', () => {
           if (!isSettled) throw new Error(JSON.stringify(row));
           return row;
         },
-        { timeout: 15_000, interval: 20 },
+        { timeout: 60_000, interval: 20 },
       );
     const first = await after(1);
     // Simulates the state before the ninth attempt, 13 hours after the end. The tenth is due half a day later.

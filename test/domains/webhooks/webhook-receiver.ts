@@ -44,7 +44,7 @@ export async function openReceiver(
           if (received.length < count)
             throw new Error(`Received ${received.length} of ${count} requests.`);
         },
-        { timeout: 15_000, interval: 10 },
+        { timeout: 60_000, interval: 10 },
       ),
     close() {
       server.close();

@@ -158,7 +158,7 @@ export async function startWebhooks(options: TestWebhookOptions = {}) {
           }
           return delivery;
         },
-        { timeout: 15_000, interval: 20 },
+        { timeout: 60_000, interval: 20 },
       ),
     async close() {
       await stop();

@@ -10,7 +10,7 @@ import { cheapEnd, type Fleet, type Instance, openFleet } from './fleet.ts';
 import { expectWhole } from './operations.ts';
 
 const hour = 3_600_000;
-const patient = { timeout: 25_000, interval: 100 };
+const patient = { timeout: 60_000, interval: 100 };
 
 // A separate server: the one of the run must stay up for other tests.
 let server: PostgresServer;

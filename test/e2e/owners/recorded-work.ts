@@ -40,7 +40,7 @@ export function listenToWork(db: Database, readRequests: () => Promise<{ sequenc
           if (rounds() < 3) throw new Error('The clock has not come round twice.');
           if (!texts.some((text) => text.includes('due_owners'))) throw new Error('No search yet.');
         },
-        { timeout: 25_000, interval: 50 },
+        { timeout: 60_000, interval: 50 },
       );
       background = new Set(texts);
     },

@@ -21,7 +21,7 @@ export function signAs(sub: string, scope: string): Promise<string> {
     .sign(new TextEncoder().encode(jwtSecret));
 }
 
-export const patient = { timeout: 15_000, interval: 25 };
+export const patient = { timeout: 60_000, interval: 25 };
 
 /** Two owners, each with objects of every kind. Bob must not find Ann's. */
 export async function openTwoOwners(env: Record<string, string> = {}) {

@@ -162,7 +162,7 @@ describe('SIGTERM with five hundred subscriptions', () => {
     ]);
     const release = upstream.hold('POST /videos/lipsync');
     const slow = create(url, 1);
-    await expect.poll(() => upstream.countOf('POST /videos/lipsync'), { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => upstream.countOf('POST /videos/lipsync'), { timeout: 60_000 }).toBe(2);
     program.child.kill('SIGTERM');
     expect(await bySocket.closed).toBe(1012);
     await byStream.closed;

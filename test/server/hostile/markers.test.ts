@@ -233,6 +233,6 @@ describe('keeps out', () => {
     const requests = Array.from({ length: 1_300 }, () => fetch(`${limited.url}/livez`));
     for (const response of await Promise.all(requests)) await response.text();
     const lines = () => limited.logs.filter(({ msg }) => msg === 'request').length;
-    await vi.waitFor(() => expect(lines()).toBe(1_200));
+    await vi.waitFor(() => expect(lines()).toBe(1_200), { timeout: 60_000 });
   });
 });

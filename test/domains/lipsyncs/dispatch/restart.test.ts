@@ -16,7 +16,7 @@ import {
 import { createLipsync, readVideoIds } from '../../../support/lipsyncs.ts';
 import { type Program, startProgram } from '../../../support/program.ts';
 
-const longWait = { timeout: 45_000, interval: 100 };
+const longWait = { timeout: 60_000, interval: 100 };
 
 let storage: TestStorage;
 let program: Program | null = null;

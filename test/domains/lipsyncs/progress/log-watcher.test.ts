@@ -227,12 +227,15 @@ describe('sends the terminal event', () => {
     expect(await fast.next()).toMatchObject({ done: true });
     await app.delete(id);
     // A new subscriber gets no events as soon as the erasure was notified and the log read again.
-    await vi.waitFor(async () => {
-      const late = watch.subscribe(key, null);
-      const first = await late.next();
-      await late.return();
-      expect(first).toMatchObject({ done: true });
-    });
+    await vi.waitFor(
+      async () => {
+        const late = watch.subscribe(key, null);
+        const first = await late.next();
+        await late.return();
+        expect(first).toMatchObject({ done: true });
+      },
+      { timeout: 60_000 },
+    );
     expect(await slow.next()).toMatchObject({ value: { event: { status: 'CANCELLED' } } });
     expect(await slow.next()).toMatchObject({ done: true });
     expect(watch.watchedCount).toBe(0);

@@ -28,7 +28,10 @@ async function start(pollMs = 900_000) {
     async lose(text: string): Promise<string> {
       await started.forgetRequests();
       const id = idOf(await started.create({ video: { videoId: video }, text }));
-      await vi.waitFor(async () => expect(await countReads(started)).toEqual([1, 1]), longWait);
+      await vi.waitFor(
+        async () => expect(Math.min(...(await countReads(started)))).toBeGreaterThan(0),
+        longWait,
+      );
       return id;
     },
   });

@@ -135,7 +135,9 @@ describe('a lip-sync', () => {
     const before = upstream.countOf('GET /videos');
     const release = upstream.holdAnswers('GET /videos');
     await otherJob.become(10);
-    await vi.waitFor(() => expect(upstream.countOf('GET /videos')).toBe(before + 1));
+    await vi.waitFor(() => expect(upstream.countOf('GET /videos')).toBe(before + 1), {
+      timeout: 60_000,
+    });
     await job.become(1);
     // The reconciliation has begun by then: its database queries came before this one.
     expect(await statusOf(id)).toBe('SUBMITTED');

@@ -6,7 +6,7 @@ import { createLipsync, readLipsync, readVideoIds } from '../../../support/lipsy
 import { type Program, startProgram } from '../../../support/program.ts';
 import { wavHeader } from '../../../support/wav.ts';
 
-const longWait = { timeout: 45_000, interval: 50 };
+const longWait = { timeout: 60_000, interval: 50 };
 const sound = Buffer.concat([wavHeader(32_000), Buffer.alloc(32_000)]);
 
 let storage: TestStorage;
