@@ -75,7 +75,8 @@ async function readDatabase(
 function describeNewer(): Finding {
   return warning('migrations', 'migrations-newer', {
     message: 'A newer version made the tables. This one can work with them.',
-    advice: 'Start the newer version again when it is mended: only the version before it can wait.',
+    advice:
+      'Return to the newer version when its fault is mended. An older version than this one cannot use the database.',
   });
 }
 

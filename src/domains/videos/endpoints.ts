@@ -14,7 +14,7 @@ import {
   readItems,
 } from '../../upstream/lenient-shapes.ts';
 import { rawSegment } from '../../upstream/path.ts';
-import { judgeLength } from './page-length.ts';
+import { judgeLength } from './lists/page-length.ts';
 import { isFinalStatus, isUnclear, statusOf, type VideoStatus } from './status.ts';
 
 export type UpstreamVideo = {

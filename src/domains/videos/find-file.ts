@@ -1,7 +1,7 @@
 import { Failure } from '../../errors.ts';
-import type { CachedLists } from './cached-lists.ts';
 import type { VideoDependencies } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
+import type { CachedLists } from './lists/cached-lists.ts';
 import { findVideo } from './load.ts';
 import { readVideoCopies } from './store.ts';
 import type { StoredVideo } from './stored-video.ts';

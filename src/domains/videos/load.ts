@@ -1,11 +1,11 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { Failure, InvalidInputError, NotFoundError } from '../../errors.ts';
 import { noteUncachedSource } from '../../upstream/read-sources.ts';
-import type { CachedLists, VideoReader } from './cached-lists.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
 import { isVideoKey, toUpstreamId } from './ids.ts';
-import { pageSize } from './list-window.ts';
+import type { CachedLists, VideoReader } from './lists/cached-lists.ts';
+import { pageSize } from './lists/list-window.ts';
 import { readVideoCopies, type VideoCopy } from './store.ts';
 import { isDeleted, type StoredVideo } from './stored-video.ts';
 

@@ -1,9 +1,9 @@
 import type { Database } from '../../database/connect.ts';
 import { GroupedWork } from '../../database/grouped.ts';
 import { InvalidInputError } from '../../errors.ts';
-import { createDirectReader } from './cached-lists.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { accountEmailOf } from './endpoints.ts';
+import { createDirectReader } from './lists/cached-lists.ts';
 import { findVideo } from './load.ts';
 import { isFinalStatus } from './status.ts';
 import { readVideoCopies, type VideoCopy } from './store.ts';

@@ -1,6 +1,5 @@
 import type { Sql } from '../../database/connect.ts';
 import type { Failure } from '../../errors.ts';
-import { CachedLists } from './cached-lists.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
 import {
   getVideo,
@@ -12,7 +11,8 @@ import {
 } from './endpoints.ts';
 import { findFile, type VideoFile } from './find-file.ts';
 import { createVideoIds, type VideoIds } from './ids.ts';
-import { createVideoList, type VideoPage, type VideoPageRequest } from './list.ts';
+import { CachedLists } from './lists/cached-lists.ts';
+import { createVideoList, type VideoPage, type VideoPageRequest } from './lists/list.ts';
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
 import { createSourceResolver, type VideoSource } from './resolve-source.ts';
@@ -22,7 +22,7 @@ import { type StoredVideo, toStored } from './stored-video.ts';
 export type { Viewer } from './dependencies.ts';
 export type { UpstreamVideo } from './endpoints.ts';
 export type { VideoIds } from './ids.ts';
-export type { VideoPage, VideoPageRequest } from './list.ts';
+export type { VideoPage, VideoPageRequest } from './lists/list.ts';
 export type { VideoSource } from './resolve-source.ts';
 export type { VideoStatus } from './status.ts';
 export type { StoredVideo } from './stored-video.ts';

@@ -1,10 +1,10 @@
-import type { Sql } from '../../database/connect.ts';
+import type { Sql } from '../../../database/connect.ts';
+import { type OwnVideosPosition, readOwnVideos } from '../store.ts';
+import type { StoredVideo } from '../stored-video.ts';
 import { writeCursor } from './cursor.ts';
 import type { VideoPage } from './merge-page.ts';
 import { comparePositions, numberOf, positionOf, type VideoPosition } from './order.ts';
 import type { ListQuery } from './scan.ts';
-import { type OwnVideosPosition, readOwnVideos } from './store.ts';
-import type { StoredVideo } from './stored-video.ts';
 
 /** The videos that the owner's lip-syncs used or made, as they are stored: no upstream call. */
 export async function listOwnVideos(

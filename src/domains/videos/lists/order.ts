@@ -1,5 +1,5 @@
-import type { VideoStatus } from './status.ts';
-import type { StoredVideo } from './stored-video.ts';
+import type { VideoStatus } from '../status.ts';
+import type { StoredVideo } from '../stored-video.ts';
 
 /**
  * Sort key of the list: by time, then number, then key, newest first. Many videos share a time, because the upstream

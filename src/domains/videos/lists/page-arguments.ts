@@ -1,4 +1,4 @@
-import { type InputIssue, InvalidInputError } from '../../errors.ts';
+import { type InputIssue, InvalidInputError } from '../../../errors.ts';
 import { type Cursor, readCursor } from './cursor.ts';
 import type { VideoFilter } from './order.ts';
 

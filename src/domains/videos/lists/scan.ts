@@ -1,4 +1,4 @@
-import type { AccountService } from '../accounts/service.ts';
+import type { AccountService } from '../../accounts/service.ts';
 import type { VideoReader } from './cached-lists.ts';
 import { outdatedCursor } from './cursor.ts';
 import { type ListItem, ListWindow, pageSize, type ReadPage } from './list-window.ts';

@@ -1,7 +1,7 @@
-import { DerivedReads } from '../../upstream/derived-reads.ts';
-import { noteUncachedSource } from '../../upstream/read-sources.ts';
+import { DerivedReads } from '../../../upstream/derived-reads.ts';
+import { noteUncachedSource } from '../../../upstream/read-sources.ts';
+import type { VideoDependencies, Viewer } from '../dependencies.ts';
 import type { VideoReader } from './cached-lists.ts';
-import type { VideoDependencies, Viewer } from './dependencies.ts';
 import { mergePage, type VideoPage } from './merge-page.ts';
 import type { VideoFilter } from './order.ts';
 import { listOwnVideos } from './own-videos.ts';

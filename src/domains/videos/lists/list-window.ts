@@ -1,5 +1,5 @@
+import type { StoredVideo } from '../stored-video.ts';
 import { comparePositions, type VideoPosition } from './order.ts';
-import type { StoredVideo } from './stored-video.ts';
 
 /** The result of one list call, in the upstream's order. `offset` is each item's place in the list. */
 export type ListPage = {

@@ -1,8 +1,8 @@
+import type { StoredVideo } from '../stored-video.ts';
 import { writeCursor } from './cursor.ts';
 import type { ListItem } from './list-window.ts';
 import { comparePositions, matchesFilter, type VideoPosition } from './order.ts';
 import { type AccountScan, type ListQuery, matchesQuery } from './scan.ts';
-import type { StoredVideo } from './stored-video.ts';
 
 export type VideoPage = {
   edges: { cursor: string; node: StoredVideo }[];

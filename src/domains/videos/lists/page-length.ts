@@ -1,4 +1,4 @@
-import type { Upstream } from '../../upstream/client.ts';
+import type { Upstream } from '../../../upstream/client.ts';
 
 /** A page of an account's list that does not say whether there are more. */
 type ListedPage = {

@@ -1,10 +1,10 @@
-import { InvalidInputError } from '../../errors.ts';
-import type { FreshReads } from '../../upstream/fresh-reads.ts';
-import type { VideoDependencies } from './dependencies.ts';
-import { getVideo, listVideos, type VideoQuery } from './endpoints.ts';
+import { InvalidInputError } from '../../../errors.ts';
+import type { FreshReads } from '../../../upstream/fresh-reads.ts';
+import type { VideoDependencies } from '../dependencies.ts';
+import { getVideo, listVideos, type VideoQuery } from '../endpoints.ts';
+import { type StoredVideo, toStored } from '../stored-video.ts';
 import { type ListPage, pageSize } from './list-window.ts';
 import { positionOf } from './order.ts';
-import { type StoredVideo, toStored } from './stored-video.ts';
 
 /** One page of one account's list. */
 export type PageQuery = { email: string; limit: number; offset: number };
