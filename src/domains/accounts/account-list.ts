@@ -8,11 +8,14 @@ import type { Freshness } from '../../upstream/freshness.ts';
 import { listAccounts } from './endpoints.ts';
 import { type Account, readPresent, replacePresent } from './store.ts';
 
-/** Accounts are added and removed by hand; a new account may wait a minute before it is used. */
+/** Accounts are added and removed by hand; a new account may wait a minute before lip-syncs are sent to it. */
 const freshMs = 60_000;
 
 /** While the upstream fails, callers get the older list instead of waiting for another failure. */
 const retryMs = 10_000;
+
+/** What never changes of an account, so that it can be cached. */
+export type AccountIdentity = Pick<Account, 'id' | 'email'>;
 
 /** Reads the accounts that the upstream lists, stores them, and caches the list. */
 export function createAccountList(options: {
@@ -24,10 +27,7 @@ export function createAccountList(options: {
 }) {
   const { db, upstream, freshness, now, log } = options;
   const reads = new CoalescedReads<Account[]>();
-  const cached = freshness.openReads<Account[]>(['accounts', 'videos'], {
-    freshMs: Math.max(freshMs, freshness.readFreshMs),
-    maxCached: 1,
-  });
+  const cached = freshness.openReads<AccountIdentity[]>(['accounts', 'videos'], { maxCached: 1 });
   /** Id → e-mail of every account seen present. */
   const emails = new Map<string, string>();
   let readAt = Number.NEGATIVE_INFINITY;
@@ -44,7 +44,7 @@ export function createAccountList(options: {
       );
       readAt = now().getTime();
       for (const { id, email } of accounts) emails.set(id, email);
-      cached.put('present', { value: accounts, requestedAt, work: refreshOrUseOlder });
+      cached.put('present', { value: accounts.map(toIdentity), requestedAt, work: readIdentities });
       return accounts;
     });
 
@@ -61,17 +61,24 @@ export function createAccountList(options: {
     }
   }
 
+  const mayRetry = () => isOlderThan(failedAt, retryMs);
+
+  async function readIdentities(): Promise<AccountIdentity[]> {
+    const accounts = mayRetry() ? await refreshOrUseOlder() : await readPresent(db);
+    return accounts.map(toIdentity);
+  }
+
   return {
     refresh,
     async listPresent(): Promise<Account[]> {
-      const isDue = isOlderThan(readAt, freshMs) && isOlderThan(failedAt, retryMs);
+      const isDue = isOlderThan(readAt, freshMs) && mayRetry();
       const accounts = isDue
         ? await reads.read('refresh-or-older', refreshOrUseOlder)
         : await reads.read('stored', () => readPresent(db));
       return notEmpty(accounts);
     },
-    async listCached(): Promise<Account[]> {
-      return notEmpty(await cached.read('present', refreshOrUseOlder));
+    async listCached(): Promise<AccountIdentity[]> {
+      return notEmpty(await cached.read('present', readIdentities));
     },
     /** Without a read; null if the account was not seen present. */
     idOf: (email: string): string | null => [...emails].find(([, it]) => it === email)?.[0] ?? null,
@@ -79,7 +86,11 @@ export function createAccountList(options: {
   };
 }
 
-function notEmpty(accounts: Account[]): Account[] {
+function toIdentity({ id, email }: Account): AccountIdentity {
+  return { id, email };
+}
+
+function notEmpty<T>(accounts: T[]): T[] {
   if (accounts.length === 0) throw new UpstreamUnavailableError('NO_ACCOUNT');
   return accounts;
 }

@@ -3,7 +3,7 @@ import { Failure, type FailureCode } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Upstream } from '../../upstream/client.ts';
 import type { Freshness } from '../../upstream/freshness.ts';
-import { createAccountList, createId } from './account-list.ts';
+import { type AccountIdentity, createAccountList, createId } from './account-list.ts';
 import { createAccountChanges } from './changes.ts';
 import { createCreditGuard } from './credit-guard.ts';
 import { recordSpending } from './credit-store.ts';
@@ -50,9 +50,10 @@ export type AccountService = {
    */
   listPresent(): Promise<Account[]>;
   /**
-   * As `listPresent`, without a database query: pauses and cooldowns can be outdated. For reads of the accounts' lists.
+   * The present accounts, at most `READ_FRESH_MS` old, and usually without a database query: for reads of the accounts' lists.
+   * While the upstream fails, an older list. Throws as `listPresent` does.
    */
-  listCached(): Promise<Account[]>;
+  listCached(): Promise<AccountIdentity[]>;
   /**
    * The account or one of its videos has changed at the upstream: every instance drops its cached lists of the account,
    * this instance before its next read. Null = any account.

@@ -57,7 +57,10 @@ export async function readByIds(sql: Sql, ids: readonly string[]): Promise<Accou
   return sql.query<Account>(`select ${columns} from accounts where id = any($1::text[])`, [ids]);
 }
 
-/** Stores the upstream's list: inserts new accounts with their `freshId`, and marks unlisted accounts as not present. */
+/**
+ * Stores the upstream's list: inserts new accounts with their `freshId`, and marks unlisted accounts as not present. Writes
+ * nothing for an account that has not changed: under load the list is read every few seconds.
+ */
 export async function replacePresent(
   db: Database,
   listed: readonly (UpstreamAccount & { freshId: string })[],
@@ -80,6 +83,8 @@ export async function replacePresent(
          on conflict (email) do update set is_present = true,
            max_jobs = coalesce(excluded.max_jobs, accounts.max_jobs),
            has_pending_error = excluded.has_pending_error
+         where (accounts.is_present, accounts.max_jobs, accounts.has_pending_error) is distinct from
+           (true, coalesce(excluded.max_jobs, accounts.max_jobs), excluded.has_pending_error)
        )
        update accounts set is_present = false where is_present and email <> all($2::text[])`,
       [JSON.stringify(rows), listed.map(({ email }) => email)],

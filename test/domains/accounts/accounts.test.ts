@@ -92,6 +92,20 @@ describe('the list', () => {
     expect(await harness.accounts.listPresent()).toHaveLength(2);
   });
 
+  it('of a query is an older one while the upstream fails, which is retried every ten seconds only', async () => {
+    await harness.accounts.listCached();
+    harness.upstream.replyToAll(() => unavailable);
+    for (let n = 0; n < 3; n += 1) expect(await harness.accounts.listCached()).toHaveLength(2);
+    expect(calls('/accounts')).toBe(2);
+    harness.advance(10_000);
+    await harness.accounts.listCached();
+    expect(calls('/accounts')).toBe(3);
+    harness.upstream.replyToAll(null);
+    harness.upstream.accounts.shift();
+    harness.advance(10_000);
+    expect(await harness.accounts.listCached()).toHaveLength(1);
+  });
+
   it('throws the failure without an older list, and NO_ACCOUNT if the upstream has no account', async () => {
     harness.upstream.replyToAll(() => unavailable);
     await expect(harness.accounts.listPresent()).rejects.toMatchObject({
@@ -148,20 +162,26 @@ describe('a paused account', () => {
   });
 
   // It stayed paused for ever.
-  it('resumes after INSUFFICIENT_CREDITS after a minute if no credits are reported, and then backs off', async () => {
-    const { id } = await firstAccount();
-    const body = JSON.stringify({ plan_name: 'Pro' });
-    harness.upstream.reply('GET /features', { status: 200, body });
-    for (const seconds of [61, 60, 120, 240, 480]) {
-      await pause(id, 'INSUFFICIENT_CREDITS');
-      harness.advance(1_000);
-      expect(await harness.accounts.probeDue()).toBe(false);
-      harness.advance(seconds * 1_000 - 2_000);
-      expect(await harness.accounts.probeDue()).toBe(false);
-      harness.advance(1_000);
-      expect(await harness.accounts.probeDue()).toBe(true);
-    }
-  });
+  it.each([
+    { plan_name: 'Pro' },
+    { credit_daily: 0, credit_monthly: 0 },
+    { credit_daily: 0, credit_monthly: 'many', credit_package: 0 },
+  ])(
+    'resumes after INSUFFICIENT_CREDITS after a minute if the credits are reported as %j, and then backs off',
+    async (features) => {
+      const { id } = await firstAccount();
+      harness.upstream.reply('GET /features', { status: 200, body: JSON.stringify(features) });
+      for (const seconds of [61, 60, 120, 240, 480]) {
+        await pause(id, 'INSUFFICIENT_CREDITS');
+        harness.advance(1_000);
+        expect(await harness.accounts.probeDue()).toBe(false);
+        harness.advance(seconds * 1_000 - 2_000);
+        expect(await harness.accounts.probeDue()).toBe(false);
+        harness.advance(1_000);
+        expect(await harness.accounts.probeDue()).toBe(true);
+      }
+    },
+  );
 
   it('resumes after ACCOUNT_PENDING also if the account has no known field', async () => {
     await pause((await firstAccount()).id, 'ACCOUNT_PENDING');
@@ -170,14 +190,14 @@ describe('a paused account', () => {
     expect(await harness.accounts.probeDue()).toBe(true);
   });
 
-  it('resumes after INSUFFICIENT_CREDITS only when a positive number of credits is reported', async () => {
+  it('stays paused after INSUFFICIENT_CREDITS while all credits are reported and are 0', async () => {
     const account = harness.upstream.accounts[0];
     if (account === undefined) throw new Error('There is no account.');
     await pause((await firstAccount()).id, 'INSUFFICIENT_CREDITS');
     for (const [credits, isResumed] of [
       [0, false],
-      [null, false],
-      ['many', false],
+      ['0', false],
+      [0, false],
       [1, true],
     ] as const) {
       account.credits = credits;
@@ -185,6 +205,13 @@ describe('a paused account', () => {
       expect(await harness.accounts.probeDue()).toBe(isResumed);
     }
     expect(await pausedBy()).toBeNull();
+  });
+
+  it('resumes after INSUFFICIENT_CREDITS with the next probe when a part of the credits is reported and above 0', async () => {
+    await pause((await firstAccount()).id, 'INSUFFICIENT_CREDITS');
+    harness.upstream.reply('GET /features', { status: 200, body: '{"credit_package":5}' });
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(true);
   });
 
   it('resumes after ACCOUNT_PENDING when the account has no pending error', async () => {

@@ -70,6 +70,12 @@ const account = 'a@b.example';
 const addVideo = (number: number) =>
   harness.addVideo(account, { number, createdAt: new Date(start + number * 60_000) });
 
+/** Adds an account with one video, the newest of all. */
+function addAccount(on: typeof harness): void {
+  on.upstream.accounts.push({ email: 'new@f.example', maxJobs: 3 });
+  on.addVideo('new@f.example', { number: 2_000, createdAt: new Date(start + 2_000 * 60_000) });
+}
+
 /** Removes this many of the account's videos, beginning with the one at that place of its list. */
 function removeListed(from: number, count: number): void {
   const { videos: all } = harness.upstream;
@@ -82,6 +88,13 @@ describe('within the limit', () => {
     { name: 'videos', query: videosQuery, caller: reader, part: '/videos/?', expected: 2 },
     { name: 'voices', query: voicesQuery, caller: reader, part: '/videos/voices/', expected: 1 },
     { name: 'accounts', query: accountsQuery, caller: admin, part: '/accounts', expected: 1 },
+    {
+      name: 'videos of accounts',
+      query: videosQuery,
+      caller: reader,
+      part: '/accounts',
+      expected: 1,
+    },
     { name: 'credits', query: accountsQuery, caller: admin, part: '/features/', expected: 2 },
   ];
   it.each(readsOfLists)(
@@ -196,6 +209,13 @@ describe('within the limit', () => {
 });
 
 describe('past the limit', () => {
+  it('the videos of a new account are in the list', async () => {
+    await pageOf();
+    addAccount(harness);
+    harness.advance(readFreshMs);
+    expect(prompts(await pageOf())[0]).toBe('video 2000');
+  });
+
   it('a query waits for a new read', async () => {
     await pageOf();
     addVideo(500);
@@ -318,9 +338,16 @@ describe('with a limit of 0', () => {
       calls('/videos/?', always),
       calls('/videos/voices/', always),
       calls('/features/', always),
-      // Once more for the videos, which use the cached set of accounts.
+      // For the videos and for the accounts. The voices use accounts that are up to a minute old.
       calls('/accounts', always),
-    ]).toEqual([6, 3, 6, 4]);
+    ]).toEqual([6, 3, 6, 6]);
+  });
+
+  // They were missing for up to a minute.
+  it('the videos of a new account are in the next list', async () => {
+    await pageOf(always);
+    addAccount(always);
+    expect(prompts(await pageOf(always))[0]).toBe('video 2000');
   });
 });
 
