@@ -16,7 +16,7 @@ import {
   freeSlotWithoutJob,
 } from '../store/upstream-jobs.ts';
 import { applyStatus, attachJob } from './apply-status.ts';
-import { readIfUnclear, readPages, readScheduled } from './read-videos.ts';
+import { readIfUnclear, readOneOrNull, readPages, readScheduled } from './read-videos.ts';
 import { traceReads } from './spans.ts';
 
 /** After this many failures in one search the remaining jobs are not read one by one. */
@@ -184,8 +184,9 @@ async function searchById(
   }
   const hinted = lipsync.hintedVideoIds.filter((id) => id !== hintWithoutId);
   for (const id of known === null ? hinted : [known]) {
-    // Null (404) means either still generating or unknown, so it changes nothing.
-    const video = await deps.videos.readOne(id);
+    // Null means still generating, unknown, or not an id of a video, so it changes nothing. A callback's body can name
+    // anything: an unusable id must not end the search for the others.
+    const video = await readOneOrNull(deps, id);
     if (video === null || (known === null && !isJobOf(lipsync, video, scheduled))) continue;
     missing.delete(lipsync);
     await applyVideo(deps, lipsync, { video, source });

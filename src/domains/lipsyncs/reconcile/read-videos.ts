@@ -74,8 +74,14 @@ export async function readUpstreamVideo(
     : video;
 }
 
-/** The upstream rejects an id of another form, such as a number alone. */
-async function readOneOrNull(deps: LipsyncDependencies, id: string): Promise<UpstreamVideo | null> {
+/**
+ * The video with this id; null on 404, and for an id that the upstream rejects because it has another form: a number alone,
+ * or what a callback named.
+ */
+export async function readOneOrNull(
+  deps: LipsyncDependencies,
+  id: string,
+): Promise<UpstreamVideo | null> {
   try {
     return await deps.videos.readOne(id);
   } catch (thrown) {
