@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoredVideo, VideoPageRequest } from '../../../src/domains/videos/service.ts';
 import { InvalidInputError } from '../../../src/errors.ts';
 import { numberOf } from '../../support/fake-upstream/state.ts';
@@ -295,6 +295,47 @@ describe('tolerates', () => {
       expect(numbers(back.edges.map(({ node }) => node))).toEqual([96, 95, 94, 93, 92]);
     }
   });
+});
+
+describe('from an upstream with short pages', () => {
+  afterEach(() => {
+    Object.assign(harness.upstream.behaviour, { pageLimit: 100, pageHints: 'nothing' });
+  });
+
+  async function openWithPages(pageLimit: number): Promise<void> {
+    const pageHints = 'next_offset and has_more';
+    Object.assign(harness.upstream.behaviour, { pageLimit, pageHints });
+    await harness.reset({ email: 'a@b.example', videos: videos(60) });
+  }
+
+  // With pages of five, a cursor at place 35 or below was INVALID_CURSOR.
+  it.each([5, 12])(
+    'of %i videos, every video is reached backwards and forwards',
+    async (pageLimit) => {
+      await openWithPages(pageLimit);
+      expect(await walk({ first: 20 })).toEqual(descending(60));
+      for (const size of [3, 20]) {
+        const seen = await walkNewer({ counts: [60], size, seconds: 10, changes: [] });
+        expect(seen).toEqual(descending(60).slice(0, -1));
+      }
+    },
+  );
+
+  it.each([5, 12])(
+    'of %i videos, the page before a cursor is found, also after others were deleted',
+    async (pageLimit) => {
+      await openWithPages(pageLimit);
+      const before = (await lastPage()).pageInfo.endCursor;
+      harness.upstream.requests.length = 0;
+      const { edges } = await list({ last: 5, before });
+      expect(numbers(edges.map(({ node }) => node))).toEqual([6, 5, 4, 3, 2]);
+      expect(listCalls().length).toBeLessThanOrEqual(5);
+      // The newest 20: the list now ends above the offset of the cursor.
+      harness.upstream.videos.splice(-20);
+      const again = await list({ last: 5, before });
+      expect(numbers(again.edges.map(({ node }) => node))).toEqual([6, 5, 4, 3, 2]);
+    },
+  );
 });
 
 describe('refuses', () => {

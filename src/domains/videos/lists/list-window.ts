@@ -100,7 +100,11 @@ export class ListWindow {
 
   /** Reads the first page so that it ends slightly below the offset at which newer items end. */
   async openBelow(offset: number): Promise<void> {
-    await this.#open(Math.max(0, offset + this.#overlap - pageSize));
+    const top = Math.max(0, offset + this.#overlap - pageSize);
+    await this.#open(top);
+    // Pages of an upstream that allows less end far above the offset, and growing down from there takes too many of them.
+    const isFarAbove = this.#bottom + this.#pageLength - this.#overlap <= offset;
+    if (this.#top === top && this.#hasMore && isFarAbove) await this.#reopenBelow(offset);
   }
 
   async growDown(): Promise<void> {
@@ -139,6 +143,17 @@ export class ListWindow {
     // The list has become shorter than the cursor's offset, or the offset is forged.
     if (page.items.length === 0 && offset > 0) await this.#open(0);
     else if (isInOrder(page)) this.#add(page, { top: offset });
+    else await this.#readWhole();
+  }
+
+  /** As `openBelow`, with the length of a page that the first read has shown. */
+  async #reopenBelow(offset: number): Promise<void> {
+    const top = offset + this.#overlap - this.#pageLength;
+    const page = await this.#next(top);
+    // The list has become shorter than the offset: its end is found by growing down.
+    if (page.items.length === 0) return;
+    this.#items.clear();
+    if (isInOrder(page)) this.#add(page, { top });
     else await this.#readWhole();
   }
 
