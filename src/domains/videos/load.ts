@@ -96,7 +96,7 @@ async function findInAccount(
     await search(pages);
     savedGets = before - missing().length;
   }
-  // One more call shows whether a page that is shorter than requested is the whole list or all that the upstream allows.
+  // One more call shows whether a page that is shorter than requested, or repeats videos, is the end of the list.
   if (missing().length > 1 && search.isUnclear()) await search(search.pagesRead() + 1);
   if (search.isWhole()) return found;
   await Promise.all(
@@ -142,7 +142,9 @@ function createPageSearch(
     }
     isWhole = !page.mayHaveMore;
     isAtEnd = isWhole;
-    isUnclear = page.mayHaveMore && !page.hasMore;
+    // Without a new video the upstream may ignore the offset, or the list has moved down.
+    const hasNew = page.items.some(({ video }) => !found.has(video.key));
+    isUnclear = page.mayHaveMore && !(page.hasMore && hasNew);
     offset = page.nextOffset;
     for (const { video } of page.items) found.set(video.key, video);
   }

@@ -25,8 +25,15 @@ const smallestLimit = 5;
 
 const commonLimits: ReadonlySet<number> = new Set([5, 10, 12, 15, 16, 20, 24, 25, 30]);
 
-/** `name` is null unless it is a first page with the newest video first. */
-type LastPage = { offset: number; end: number; ids: ReadonlySet<string>; name: string | null };
+type LastPage = {
+  offset: number;
+  end: number;
+  ids: ReadonlySet<string>;
+  /** The same videos were seen at another offset too. */
+  isRepeated: boolean;
+  /** Null unless it is a first page with the newest video first. */
+  name: string | null;
+};
 
 /** What the pages of one upstream have shown. */
 type Known = {
@@ -50,12 +57,13 @@ const knownOf = new WeakMap<Upstream, Known>();
 export function judgeLength(upstream: Upstream, page: ListedPage): PageLength {
   const known = open(upstream);
   const last = known.lastPages.get(page.email);
-  const ids = new Set(page.items.map(({ id }) => id));
-  const end = page.offset + page.rawCount;
-  if (last !== undefined && page.offset > last.offset && page.offset <= last.end) {
+  const seen = compare(page, last);
+  const { offset, end, ids } = seen;
+  // The upstream ignores the offset: each page is the first one. Two pages do not prove it: the second one shows the same
+  // videos also if as many were added in between as it begins further down.
+  if (last?.isRepeated && seen.isRepeated && offset > last.offset) return whole;
+  if (last !== undefined && offset > last.offset && offset <= last.end) {
     const addsVideos = !last.ids.isSupersetOf(ids);
-    // The upstream ignores the offset: each page is the first one.
-    if (!addsVideos && ids.size > 0 && ids.size === last.ids.size) return whole;
     // Videos that moved down because newer ones were added prove nothing.
     if (addsVideos && end > last.end) known.proven = last.end - last.offset;
     // Each change of a list costs one further read, and not each read of it. In a list with the oldest first, new videos
@@ -63,8 +71,17 @@ export function judgeLength(upstream: Upstream, page: ListedPage): PageLength {
     if (end === last.end && last.name !== null) known.wholeLists.set(page.email, last.name);
   }
   known.longest = Math.max(known.longest, page.rawCount);
-  known.lastPages.set(page.email, { offset: page.offset, end, ids, name: nameOf(page) });
+  known.lastPages.set(page.email, seen);
   return lengthOf(known, page);
+}
+
+function compare(page: ListedPage, last: LastPage | undefined): LastPage {
+  const { offset, rawCount } = page;
+  const ids = new Set(page.items.map(({ id }) => id));
+  const isSame =
+    last !== undefined && ids.size > 0 && ids.size === last.ids.size && last.ids.isSupersetOf(ids);
+  const isRepeated = isSame && (last.isRepeated || offset !== last.offset);
+  return { offset, end: offset + rawCount, ids, isRepeated, name: nameOf(page) };
 }
 
 const whole: PageLength = { isFull: false, mayBeFull: false };

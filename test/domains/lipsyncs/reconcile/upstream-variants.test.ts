@@ -9,6 +9,7 @@ import {
   shortIntervals,
   startLipsyncApp,
 } from '../../../support/lipsync-app.ts';
+import { longWait } from '../../../support/lipsyncs.ts';
 
 /** The upstream's documents can be interpreted in several ways. Each of these interpretations once led to a wrong end. */
 
@@ -63,6 +64,58 @@ describe('a list', () => {
     await start({ pageLimit: 5, pageHints: 'next_offset and has_more' }, 12);
     expect(await listVideos()).toHaveLength(12);
   });
+
+  // The repeated page once counted as proof that the upstream ignores the offset.
+  it.each([
+    [5, 3],
+    [20, 15],
+  ])(
+    'is read to its end with %i per page while as many videos are added as the next page begins further down, %i',
+    async (pageLimit, added) => {
+      await start({ pageLimit }, 45);
+      upstream.reply('GET /videos', ({ url }) => {
+        if (url.endsWith(`offset=${added}`) && upstream.videos.length === 45) {
+          for (let n = 1; n <= added; n += 1) upstream.addVideo(email, `added ${n}`);
+        }
+        return null;
+      });
+      const prompts = (await listVideos()).map(({ prompt }) => prompt);
+      expect(upstream.videos).toHaveLength(45 + added);
+      expect(prompts).toEqual(Array.from({ length: 45 }, (_, at) => `number ${45 - at}`));
+    },
+  );
+
+  it('costs two or three calls if the upstream ignores the offset', async () => {
+    await startWithoutOffsets();
+    const readCalls = async () => {
+      const before = upstream.countOf('GET /videos');
+      expect(await listVideos()).toHaveLength(20);
+      return upstream.countOf('GET /videos') - before;
+    };
+    expect([await readCalls(), await readCalls()]).toEqual([3, 2]);
+  });
+
+  it('answers a query by ids that do not exist without a read of each if the upstream ignores the offset', async () => {
+    await startWithoutOffsets();
+    const unknown = Array.from({ length: 50 }, (_, n) => `user:7-pixverse:${email}-video:${n + 1}`);
+    const listed = upstream.videos.slice(0, 5).map(({ id }) => id);
+    const { videos } = app.services;
+    const keys = await videos.ids.toKeys([...unknown, ...listed]);
+    const found = await videos.load({ owner: 'anonymous', canSeeAll: true }, keys);
+    expect(found.filter((video) => video !== null)).toHaveLength(5);
+    expect([upstream.countOf('GET /videos'), upstream.countOf('GET /videos/{id}')]).toEqual([3, 0]);
+  });
+
+  /** Every read of the list gets the same 20 videos. */
+  async function startWithoutOffsets(): Promise<void> {
+    await start({}, 20);
+    const response = await fetch(`${upstream.baseUrl}/videos/?limit=40`, {
+      headers: { authorization: `Bearer ${fakeToken}` },
+    });
+    const body = await response.text();
+    upstream.requests.length = 0;
+    upstream.reply('GET /videos', { status: 200, body });
+  }
 
   it('of a length that no upstream is known to allow is read with one call', async () => {
     await start({}, 7);
@@ -209,6 +262,23 @@ describe('a lip-sync', () => {
     const job = await upstream.nextJob();
     await callBack(job, bodyOf(job.id));
     await app.waitForStatus(id, 'SUBMITTED');
+  });
+
+  // The upstream's 400 once counted as a failed read, and the other ids that callbacks named were not read.
+  it('is found by a callback also if earlier callbacks named unusable ids', async () => {
+    const hidden = { schedulesReplyRef: false, listsReplyRef: false, hidesAnswer: true };
+    await start({ callbacks: 'none', ...hidden });
+    const [video] = await listVideos();
+    upstream.reply('GET /videos', { status: 200, body: '{"data":[]}' });
+    const id = idOf(await app.create({ video: { videoId: video?.id } }));
+    const job = await upstream.nextJob();
+    await job.become(1);
+    await callBack(job, { id: 'evt/1' });
+    await callBack(job, { id: 'evt-1' });
+    await vi.waitFor(() => expect(upstream.calls()).toContain('GET /videos/evt-1'), longWait);
+    await callBack(job, { id: job.id });
+    await app.waitForStatus(id, 'COMPLETED');
+    expect(app.logs.filter(({ msg }) => msg === 'the upstream could not be read')).toEqual([]);
   });
 
   it('ends after a callback without an id that came before the answer to the POST', async () => {
