@@ -5,8 +5,11 @@ export type WavHeader = {
   /** The format of the samples: 1 = PCM, 3 = float, 6 = A-law, 7 = µ-law; others are compressed. */
   formatTag: number;
   sampleRate: number;
-  /** Bytes of one sample of all channels. */
+  /** Bytes of one sample of all channels, also where the field of the file is wrong. */
   blockAlign: number;
+  channels: number;
+  /** Where the fields of the format begin. */
+  formatAt: number;
   riffBytes: number;
   dataBytes: number;
   /** Where the samples begin; the four bytes before it are `dataBytes`. */
@@ -23,6 +26,19 @@ const formatBytes = 40;
 
 /** The position of the format tag in WAVE_FORMAT_EXTENSIBLE, where it is the first part of a GUID. */
 const subFormatAt = 24;
+
+/** The positions of other fields in the format. */
+const channelsAt = 2;
+const sampleRateAt = 4;
+const byteRateAt = 8;
+const blockAlignAt = 12;
+const bitsAt = 14;
+
+const maxBlockAlign = 0xffff;
+
+/** Some writers put samples of 24 bits into four bytes each. */
+const wideBits = 24;
+const wideBytes = 4;
 
 /** Samples that every decoder reads without a codec. */
 export function isUncompressed({ formatTag }: WavHeader): boolean {
@@ -66,7 +82,10 @@ function nextChunk(view: DataView, at: number): number {
   return at + 8 + size + (size % 2);
 }
 
-type WavFormat = Pick<WavHeader, 'formatTag' | 'sampleRate' | 'blockAlign'>;
+type WavFormat = Pick<
+  WavHeader,
+  'formatTag' | 'sampleRate' | 'blockAlign' | 'channels' | 'formatAt'
+>;
 
 function parseFormat(view: DataView, at: number, size: number): WavFormat | 'incomplete' | null {
   if (size < 16) return null;
@@ -74,14 +93,62 @@ function parseFormat(view: DataView, at: number, size: number): WavFormat | 'inc
   const tag = view.getUint16(at, true);
   const isExtensible = tag === extensibleTag && size >= subFormatAt + 2;
   const formatTag = isExtensible ? view.getUint16(at + subFormatAt, true) : tag;
-  const sampleRate = view.getUint32(at + 4, true);
-  const blockAlign = view.getUint16(at + 12, true);
-  const channels = view.getUint16(at + 2, true);
-  const sampleBytes = oneByteTags.has(formatTag) ? 1 : Math.ceil(view.getUint16(at + 14, true) / 8);
-  const isPossible = channels > 0 && sampleRate > 0 && blockAlign > 0;
-  // Readers differ in which of the fields they believe, and so in the length of the sound.
-  const isConsistent = !pcmTags.has(formatTag) || blockAlign === channels * sampleBytes;
-  return isPossible && isConsistent ? { formatTag, sampleRate, blockAlign } : null;
+  const channels = view.getUint16(at + channelsAt, true);
+  const sampleRate = view.getUint32(at + sampleRateAt, true);
+  if (channels === 0 || sampleRate === 0) return null;
+  const fields = {
+    channels,
+    sampleRate,
+    byteRate: view.getUint32(at + byteRateAt, true),
+    blockAlign: view.getUint16(at + blockAlignAt, true),
+    bits: oneByteTags.has(formatTag) ? 8 : view.getUint16(at + bitsAt, true),
+  };
+  const blockAlign = pcmTags.has(formatTag) ? findBlockAlign(fields) : fields.blockAlign;
+  return blockAlign > 0 ? { formatTag, sampleRate, blockAlign, channels, formatAt: at } : null;
+}
+
+/**
+ * The block align of samples without a codec. Readers differ in which of the fields they believe, and so in the length of the
+ * sound: the bits must agree with at least one other field. A code snippet that many Android recorders copied writes the block
+ * align of stereo for mono too, with a correct byte rate. Other writers have a wrong byte rate.
+ *
+ * @returns 0 if the fields contradict each other
+ */
+function findBlockAlign({
+  channels,
+  sampleRate,
+  byteRate,
+  blockAlign,
+  bits,
+}: Record<'channels' | 'sampleRate' | 'byteRate' | 'blockAlign' | 'bits', number>): number {
+  const expected = channels * Math.ceil(bits / 8);
+  if (expected > maxBlockAlign) return 0;
+  if (byteRate === sampleRate * expected || blockAlign === expected) return expected;
+  const wide = channels * wideBytes;
+  const isWide = bits === wideBits && blockAlign === wide && byteRate === sampleRate * wide;
+  return isWide ? wide : 0;
+}
+
+/** The beginning of the file with the real block align and byte rate. If they are correct already, it is returned unchanged. */
+export function correctFormat(head: Uint8Array, header: WavHeader): Uint8Array {
+  const { formatAt, sampleRate, blockAlign } = header;
+  if (!isUncompressed(header)) return head;
+  const corrected = Uint8Array.from(head);
+  const view = new DataView(corrected.buffer);
+  view.setUint16(formatAt + blockAlignAt, blockAlign, true);
+  view.setUint32(formatAt + byteRateAt, sampleRate * blockAlign, true);
+  return Buffer.compare(corrected, head) === 0 ? head : corrected;
+}
+
+/** The head for our decoder, which derives the length of a sample from its bits: 24 bits in four bytes become 32 bits. */
+export function widenBits(
+  head: Uint8Array,
+  { formatAt, blockAlign, channels }: WavHeader,
+): Uint8Array {
+  const bits = (blockAlign / channels) * 8;
+  const widened = Uint8Array.from(head);
+  new DataView(widened.buffer).setUint16(formatAt + bitsAt, bits, true);
+  return widened;
 }
 
 /**

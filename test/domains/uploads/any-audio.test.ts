@@ -39,6 +39,29 @@ const tagged = (tagBytes: number, mp3: Uint8Array) => {
   return Buffer.concat([tag, mp3]);
 };
 
+type WavFields = { byteRate?: number; blockAlign?: number; bits?: number };
+
+/** A WAV with these fields in its header, whose format begins at this position. */
+function withFields(bytes: Buffer<ArrayBuffer>, fields: WavFields, formatAt = 20) {
+  const { byteRate, blockAlign, bits } = fields;
+  const changed = Buffer.from(bytes);
+  if (byteRate !== undefined) changed.writeUInt32LE(byteRate, formatAt + 8);
+  if (blockAlign !== undefined) changed.writeUInt16LE(blockAlign, formatAt + 12);
+  if (bits !== undefined) changed.writeUInt16LE(bits, formatAt + 14);
+  return changed;
+}
+
+/** With a chunk of 36 bytes before the format. */
+function withChunkFirst(bytes: Buffer<ArrayBuffer>) {
+  const moved = Buffer.concat([
+    bytes.subarray(0, 12),
+    chunk('JUNK', Buffer.alloc(28)),
+    bytes.subarray(12),
+  ]);
+  moved.writeUInt32LE(moved.byteLength - 8, 4);
+  return moved;
+}
+
 /** Within the last frame, which encoders fill up. */
 const closeTo = (seconds: number) => expect.closeTo(seconds, 1);
 
@@ -145,6 +168,7 @@ describe('works', () => {
     ['WAV of large floats', encodeWav({ tag: 3, bits: 64 })],
     ['WAV with µ-law', encodeWav({ tag: 7, bits: 8, sampleRate: 8_000 })],
     ['WAV with the extensible format', encodeWav({ isExtensible: true, bits: 24, channels: 2 })],
+    ['WAV of 24 bits in four bytes each', withFields(encodeWav({ bits: 32 }), { bits: 24 })],
     ['WAV with other chunks', encodeWav({ extra: chunk('LIST', Buffer.alloc(9_001)) })],
     ['WAV with chunks after the samples', Buffer.concat([encodeWav(), chunk('id3 ', speech)])],
   ])('sends %s as it is', async (_, bytes) => {
@@ -202,6 +226,57 @@ describe('works', () => {
     },
   );
 
+  describe('a WAV with a wrong field in its format', () => {
+    const stereo = encodeWav({ channels: 2 });
+    it.each([
+      // A code snippet that many Android recorders copied has 4 for mono too.
+      ['block align', encodeWav(), withFields(encodeWav(), { blockAlign: 4 })],
+      ['block align', stereo, withFields(stereo, { blockAlign: 2 })],
+      ['byte rate', encodeWav(), withFields(encodeWav(), { byteRate: 0 })],
+      [
+        'block align, behind another chunk',
+        withChunkFirst(encodeWav()),
+        withFields(withChunkFirst(encodeWav()), { blockAlign: 4 }, 56),
+      ],
+    ])('gets its real %s', async (_, correct, wrong) => {
+      for (const isStreamed of [false, true]) {
+        const { answer, id } = await send(wrong, { isStreamed });
+        expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+        expect((await harness.received(id)).equals(correct)).toBe(true);
+      }
+    });
+
+    it('gets its real sizes too', async () => {
+      const wrong = withFields(encodeWav({ claims: { riff: 0, data: 0 } }), { blockAlign: 4 });
+      for (const isStreamed of [false, true]) {
+        const { answer, id } = await send(wrong, { isStreamed });
+        expect(answer).toMatchObject({ status: 200, durationSeconds: 1 });
+        expect(await harness.received(id)).toEqual(encodeWav());
+      }
+    });
+
+    it.each([
+      ['block align', withFields(encodeWav({ seconds: 70 }), { blockAlign: 4 })],
+      ['byte rate', withFields(encodeWav({ seconds: 70 }), { byteRate: 0 })],
+      [
+        'number of bits for samples of four bytes',
+        withFields(encodeWav({ seconds: 70, bits: 32 }), { bits: 24 }),
+      ],
+    ])('is cut where it should be, with a wrong %s', async (_, bytes) => {
+      const clip = { startSeconds: 65, durationSeconds: 2.5 };
+      const { answer, id } = await send(bytes, { clip });
+      expect(answer).toMatchObject({ status: 200, durationSeconds: 2.5 });
+      const received = readWav(await harness.received(id));
+      expect(received.seconds).toBeCloseTo(2.5, 3);
+      expect(received.hertz).toBeCloseTo(440, -1);
+    });
+
+    it('is too long by its real length', async () => {
+      const { answer } = await send(withFields(encodeWav({ seconds: 61 }), { blockAlign: 4 }));
+      expect(answer).toMatchObject({ status: 422, issueCode: 'TOO_LONG' });
+    });
+  });
+
   it('sends a streamed WAV with correct sizes and chunks after the samples as it is', async () => {
     const body = Buffer.concat([encodeWav(), chunk('id3 ', speech)]);
     body.writeUInt32LE(body.byteLength - 8, 4);
@@ -233,10 +308,9 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
-  const withAlign = (bytes: Buffer, blockAlign: number) => {
-    bytes.writeUInt16LE(blockAlign, 32);
-    return bytes;
-  };
+  /** A WAV of 16 kHz whose block align and byte rate agree with each other. */
+  const withAlign = (bytes: Buffer<ArrayBuffer>, blockAlign: number) =>
+    withFields(bytes, { blockAlign, byteRate: blockAlign * 16_000 });
   const half = (bytes: Buffer) => bytes.subarray(0, bytes.byteLength / 2);
   it.each([
     ['a text', Buffer.from('This is a text, and no sound at all.')],

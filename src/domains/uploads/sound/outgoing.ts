@@ -1,10 +1,12 @@
 import {
+  correctFormat,
   correctSizes,
   isRiffWrong,
   isUncompressed,
   measureData,
   parseWavHeader,
   type WavHeader,
+  widenBits,
 } from '../../../audio/wav-header.ts';
 import { readHead } from '../incoming-body.ts';
 import type { MediaType } from '../media-types.ts';
@@ -27,7 +29,7 @@ import { type Outgoing, readPieces, type Source } from './source.ts';
 const maxWavHeadBytes = 4 * 1024 ** 2;
 
 /**
- * The file in a form that the upstream accepts: unchanged, with corrected sizes, or decoded. @throws {UploadRejection}
+ * The file in a form that the upstream accepts: unchanged, with a corrected header, or decoded. @throws {UploadRejection}
  */
 export async function prepareOutgoing(
   decoding: Decoding,
@@ -67,10 +69,13 @@ async function sendDecoded(
 }
 
 async function sendWav(decoding: Decoding, source: Source): Promise<Outgoing> {
-  const { head, header } = await readWavHead(source);
+  const { head: received, header } = await readWavHead(source);
+  const head = correctFormat(received, header);
   const full = { ...source, head };
-  if (!isUncompressed(header) || header.isLarge || isClipped(source)) {
-    return await sendDecoded(decoding, { container: 'OTHER' }, full);
+  if (!isUncompressed(header)) return await sendDecoded(decoding, { container: 'OTHER' }, full);
+  if (header.isLarge || isClipped(source)) {
+    const decodable = { ...full, head: widenBits(head, header) };
+    return await sendDecoded(decoding, { container: 'OTHER' }, decodable);
   }
   const dataBytes = measureData(header, source.size);
   if (dataBytes === null) return await sendStreamedWav(decoding, header, full);
