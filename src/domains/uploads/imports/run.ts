@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import { type Failure, storeFailure } from '../../../errors.ts';
 import type { UploadDependencies } from '../dependencies.ts';
@@ -24,6 +23,10 @@ const retries = 3;
 const defaultRetryMs = 500;
 const maxRetryMs = 10_000;
 
+/** The waits before an import searches again for a free slot to decode its file. */
+const minBusyWaitMs = 1_000;
+const maxBusyWaitMs = 30_000;
+
 /** The interval at which the number of received bytes is written to the row. */
 const touchIntervalMs = 1_000;
 
@@ -36,7 +39,11 @@ const pollingIntervalSeconds = 2;
 const queue = 'imports';
 const endedQueue = 'imports-ended';
 
-type ImportJob = { uploadId: string };
+type ImportJob = {
+  uploadId: string;
+  /** When the import first found no free slot to decode its file, in ms since 1970. Absent before that. */
+  busySinceMs?: number;
+};
 
 /** Called when an upload is READY or FAILED. */
 type OnEnd = (uploadId: string) => void;
@@ -66,8 +73,7 @@ export async function startImports(
   await jobs.work<ImportJob>(
     queue,
     async ({ data }) => {
-      await runImport(deps, data.uploadId, stopping);
-      onEnd(data.uploadId);
+      if (await runImport(deps, data, stopping)) onEnd(data.uploadId);
     },
     {
       localConcurrency: concurrency,
@@ -88,19 +94,24 @@ export async function sendImports(
   }
 }
 
-/** @throws if the process stops, or for an unexpected error: then the job is repeated */
+/**
+ * @returns false if the import was queued again
+ * @throws if the process stops, or for an unexpected error: then the job is repeated
+ */
 async function runImport(
   deps: TransferDependencies,
-  uploadId: string,
+  job: ImportJob,
   stopping: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
+  const { uploadId } = job;
   const upload = await findUpload(deps.db, uploadId);
   // Erased, or ended by an instance that died before it could complete the job.
-  if (upload === null || upload.state !== 'RECEIVING' || upload.sourceUrl === null) return;
+  if (upload === null || upload.state !== 'RECEIVING' || upload.sourceUrl === null) return true;
   const deadline = AbortSignal.timeout(deps.imports.timeoutMs);
   const signal = AbortSignal.any([deadline, stopping]);
   const source = { ...upload, url: upload.sourceUrl };
   try {
+    checkFreeSlot(deps, job, upload.owner);
     const file = await traceUpload(deps, { upload, name: 'upload import', kind: 'consumer' }, () =>
       fetchFile(deps, source, signal),
     );
@@ -110,9 +121,47 @@ async function runImport(
     if (stopping.aborted) throw new Error('This process stops. The import starts again.');
     const rejection = deadline.aborted ? UploadRejection.tooSlow(deps.imports.timeoutMs) : thrown;
     if (!(rejection instanceof UploadRejection)) throw thrown;
+    if (rejection.reason === 'BUSY' && (await requeueBusy(deps, job, upload.owner))) return false;
     await failUpload(deps.db, uploadId, storeFailure(rejection.failure));
     deps.meter?.count('imports_total', { result: 'failed' });
   }
+  return true;
+}
+
+/** Saves a request for a file that must be decoded and could not be. @throws {UploadRejection} */
+function checkFreeSlot(
+  { decoding }: TransferDependencies,
+  { busySinceMs }: ImportJob,
+  owner: string,
+): void {
+  if (busySinceMs === undefined) return;
+  const release = decoding.slots.acquire(owner);
+  if (release === null) throw UploadRejection.tooManyDecodings();
+  release();
+}
+
+/**
+ * A client sends the file again when no slot to decode it is free. An import has no client, so its job is queued again, and its
+ * worker runs other imports meanwhile. Each wait is as long as all before it. The new job counts restarts from zero. If this
+ * process ends before the old job is completed, both run: the file is sent twice at worst.
+ *
+ * The limit of time is counted from the first try: an import that was queued for long has had no try before.
+ *
+ * @returns false if the import has waited for as long as a file may take to arrive
+ */
+async function requeueBusy(
+  { imports, jobs, now }: TransferDependencies,
+  { uploadId, busySinceMs = now().getTime() }: ImportJob,
+  owner: string,
+): Promise<boolean> {
+  const waitedMs = now().getTime() - busySinceMs;
+  const leftMs = imports.timeoutMs - waitedMs;
+  if (leftMs <= 0) return false;
+  const wantedMs = Math.min(Math.max(waitedMs, minBusyWaitMs), maxBusyWaitMs);
+  const waitMs = Math.min(wantedMs * (0.5 + Math.random() / 2), leftMs);
+  const job: ImportJob = { uploadId, busySinceMs };
+  await jobs.send(queue, job, { startAfter: waitMs / 1_000, group: { id: owner } });
+  return true;
 }
 
 type Import = Upload & { url: string };
@@ -123,7 +172,7 @@ function fetchFile(
   upload: Import,
   signal: AbortSignal,
 ): Promise<TransferredFile> {
-  return pRetry(() => fetchWhenFree(deps, upload, signal), {
+  return pRetry(() => fetchOnce(deps, upload, signal), {
     retries,
     minTimeout: deps.imports.retryMs ?? defaultRetryMs,
     maxTimeout: maxRetryMs,
@@ -131,27 +180,6 @@ function fetchFile(
     signal,
     shouldRetry: ({ error }) => isTransient(error),
   });
-}
-
-/**
- * A client sends the file again when no slot to decode it is free. An import has no client, so it is repeated until it is over
- * time. Each time only the beginning of the file is read.
- */
-async function fetchWhenFree(
-  deps: TransferDependencies,
-  upload: Import,
-  signal: AbortSignal,
-): Promise<TransferredFile> {
-  let waitMs = deps.imports.retryMs ?? defaultRetryMs;
-  for (;;) {
-    try {
-      return await fetchOnce(deps, upload, signal);
-    } catch (error) {
-      if (!(error instanceof UploadRejection) || error.reason !== 'BUSY') throw error;
-    }
-    await delay(waitMs * (0.5 + Math.random() / 2), undefined, { signal });
-    waitMs = Math.min(waitMs * 2, maxRetryMs);
-  }
 }
 
 async function fetchOnce(
