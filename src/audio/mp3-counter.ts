@@ -1,4 +1,5 @@
 import { isInfoFrame, type Mp3Frame, readFrame } from './mp3-frames.ts';
+import { SingleFrames } from './mp3-single-frames.ts';
 
 /** No frame is longer: 640 kbit/s, the most of the free format, at 32 kHz have 2,880 bytes. */
 const maxFrameBytes = 4_096;
@@ -16,9 +17,13 @@ const maxFreeSearches = 2_000;
  * Adds up the frames of an MP3 while it arrives, with 4 kB of memory. What encoders write before the frames about the whole file
  * is not trusted: it can be of only the first of several files that were joined. Bytes that are no frames, such as tags, are
  * passed over. After them a frame counts only if another one follows at its end, because a single header occurs in any bytes.
+ * Decoders that search for the next header play single frames too, so they are counted apart.
  */
 export class Mp3Counter {
   #pending: Uint8Array = new Uint8Array();
+  /** The position of `#pending` in the file. */
+  #pendingAt = 0;
+  readonly #singles = new SingleFrames();
   /** Of the frame that ends at the current position; null if other bytes do. */
   #stream: number | null = null;
   /** The length of the last frame of the free format, without padding. */
@@ -31,6 +36,11 @@ export class Mp3Counter {
   /** The sound of the frames so far; null if there is none, or it was made impossible to measure. */
   get seconds(): number | null {
     return this.#seconds === 0 || this.#freeSearches > maxFreeSearches ? null : this.#seconds;
+  }
+
+  /** The sound of frames that are surrounded by other bytes. It may be heard, and is not part of `seconds`. */
+  get singleSeconds(): number {
+    return this.#singles.seconds;
   }
 
   /** The silence that encoders add: up to two frames before the sound, and less than two to fill up the last one. */
@@ -54,11 +64,14 @@ export class Mp3Counter {
       if (length === 0) {
         this.#stream = null;
         const next = bytes.indexOf(0xff, at + 1);
-        at = next === -1 ? bytes.byteLength : next;
+        const end = next === -1 ? bytes.byteLength : next;
+        this.#singles.skip(end - at);
+        at = end;
       }
       at += length;
     }
     this.#pending = bytes.subarray(at);
+    this.#pendingAt += at;
   }
 
   /** @returns the length of the frame that was counted; 0 if none is here */
@@ -69,7 +82,10 @@ export class Mp3Counter {
     const end = at + length;
     if (length === 0 || end > bytes.byteLength) return 0;
     const isFollowed = readFrame(bytes, end)?.stream === frame.stream;
-    if (frame.stream !== this.#stream && !isFollowed) return 0;
+    if (frame.stream !== this.#stream && !isFollowed) {
+      this.#singles.add(frame, this.#pendingAt + at);
+      return 0;
+    }
     if (this.#hasFrames || !isInfoFrame(bytes, at)) this.#seconds += frame.seconds;
     this.#hasFrames = true;
     this.#frameSeconds = frame.seconds;

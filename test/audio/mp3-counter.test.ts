@@ -1,3 +1,4 @@
+import { createCipheriv } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -8,14 +9,22 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 const speech = read('src/demo-media/speech.mp3');
 const plain = read('test/domains/uploads/sounds/plain.mp3');
 
-function count(bytes: Uint8Array, pieceBytes = 10_000): number | null {
+function count(bytes: Uint8Array, pieceBytes?: number): number | null {
+  return counterOf(bytes, pieceBytes).seconds;
+}
+
+function counterOf(bytes: Uint8Array, pieceBytes = 10_000): Mp3Counter {
   const counter = new Mp3Counter();
   for (let at = 0; at < bytes.byteLength; at += pieceBytes) {
     counter.add(bytes.subarray(at, at + pieceBytes));
   }
   counter.end();
-  return counter.seconds;
+  return counter;
 }
+
+/** The same bytes in each run. */
+const randomBytes = (bytes: number) =>
+  createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(bytes));
 
 /** Not all bytes are the same, and some look like the beginning of a header. */
 const junk = (bytes: number) =>
@@ -70,6 +79,47 @@ describe('works', () => {
     // Without the Info frame, 301 frames of 22.05 kHz and 30 of 16 kHz.
     expect(count(speech)).toBeCloseTo((301 * 576) / 22_050, 6);
     expect(count(plain)).toBeCloseTo((30 * 576) / 16_000, 6);
+  });
+});
+
+describe('single frames between other bytes', () => {
+  const separated = (frames: number, kbits?: number) =>
+    Buffer.concat(Array.from({ length: frames }, () => [Buffer.alloc(1), mp3Frame(kbits)]).flat());
+
+  it.each([
+    ['of the same stream', mp3Frames(3)],
+    ['of another stream', speech],
+  ])('%s are counted apart', (_, first) => {
+    const bytes = joined(first, separated(2_000));
+    const { seconds, singleSeconds } = counterOf(bytes);
+    expect(seconds).toBe(count(first));
+    // Those that chance could explain are not counted.
+    expect(singleSeconds).toBeLessThan(2_000 * frameSeconds);
+    expect(singleSeconds).toBeGreaterThan(1_980 * frameSeconds);
+    expect(counterOf(bytes, 99).singleSeconds).toBeCloseTo(singleSeconds, 6);
+  });
+
+  it('count once where they overlap', () => {
+    const headers = Buffer.alloc(208 * 100, mp3Frame().subarray(0, 4));
+    // 4 does not divide the length of a frame of 96 kbit/s.
+    headers.forEach((byte, at) => {
+      if (at % 4 === 2) headers[at] = (byte & 0x0f) | 0x70;
+    });
+    const { singleSeconds } = counterOf(joined(mp3Frames(3), headers));
+    expect(singleSeconds).toBeLessThan(100 * frameSeconds);
+    expect(singleSeconds).toBeGreaterThan(50 * frameSeconds);
+  });
+
+  it.each([
+    ['random bytes', joined(mp3Frames(9), randomBytes(20 * 1024 ** 2))],
+    ['random bytes between files', joined(speech, randomBytes(300_000), speech)],
+    ['files that were joined', joined(speech, plain, variableMp3(40), speech)],
+    [
+      'frames that are damaged',
+      joined(...Array.from({ length: 40 }, () => joined(mp3Frames(9), half(mp3Frame())))),
+    ],
+  ])('are not found in %s', (_, bytes) => {
+    expect(counterOf(bytes, 65_536).singleSeconds).toBe(0);
   });
 });
 

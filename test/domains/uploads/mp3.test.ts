@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeMp3, frameSeconds, mp3Frames, variableMp3 } from '../../support/mp3.ts';
+import { encodeMp3, frameSeconds, mp3Frame, mp3Frames, variableMp3 } from '../../support/mp3.ts';
 import { readWav } from '../../support/wav.ts';
 import { inPieces, openUploadHarness, put, type UploadHarness } from './upload-harness.ts';
 
@@ -37,6 +37,12 @@ const tagged = (tagBytes: number, mp3: Uint8Array) => {
 
 const framesOf = (seconds: number) => Math.round(seconds / frameSeconds);
 const twice = (bytes: Uint8Array) => Buffer.concat([bytes, bytes]);
+
+/** Decoders that search for the next header play these frames. */
+function separatedFrames(frames: number): Buffer<ArrayBuffer> {
+  const frame = Buffer.concat([Buffer.alloc(1), mp3Frame()]);
+  return Buffer.concat([mp3Frames(3), ...Array.from({ length: frames }, () => frame)]);
+}
 
 describe('works', () => {
   // The seconds are of FFmpeg, for a file that was joined of its parts.
@@ -89,13 +95,27 @@ describe('refuses', () => {
     ['of two files of a variable bit rate', twice(variableMp3(framesOf(40)))],
     ['whose Xing header claims a second', variableMp3(framesOf(70), framesOf(1))],
     ['of many rates', Buffer.concat([mp3Frames(framesOf(40)), speech, speech, speech])],
-    ['by its size, before it has arrived', Buffer.concat([speech, Buffer.alloc(25 * 1024 ** 2)])],
+    ['of single frames between other bytes', separatedFrames(framesOf(70))],
+    ['by its size', Buffer.concat([speech, Buffer.alloc(25 * 1024 ** 2)])],
   ])('more than 60 seconds %s, and the upstream keeps nothing', async (_, bytes) => {
     const before = await countKept();
     const { answer, row } = await send(bytes, { isStreamed: true });
     expect(answer).toMatchObject({ status: 422, code: 'INVALID_INPUT', issueCode: 'TOO_LONG' });
     expect(row).toMatchObject({ state: 'FAILED', path: null });
     expect(await countKept()).toBe(before);
+  });
+
+  it('more than 60 seconds by its size, before the whole file has arrived', async () => {
+    const { promise: isAnswered, resolve: answered } = Promise.withResolvers<void>();
+    async function* endless() {
+      yield speech;
+      for (let pieces = 0; pieces < 25 * 16; pieces += 1) yield Buffer.alloc(65_536);
+      await isAnswered;
+    }
+    const { uploadUrl } = await harness.create({ kind: 'AUDIO', contentType: 'audio/mpeg' });
+    const answer = await put(uploadUrl, endless());
+    answered();
+    expect(answer).toMatchObject({ status: 422, issueCode: 'TOO_LONG' });
   });
 
   it.each([

@@ -46,8 +46,10 @@ async function* forwardCounted(source: Source, counter: Mp3Counter): AsyncGenera
 }
 
 /** An MP3 of a sound of 60 seconds is slightly longer, because encoders surround the sound with silence. */
-function checkCounted({ seconds, maxPaddingSeconds }: Mp3Counter): void {
-  if ((seconds ?? 0) > maxSoundSeconds + maxPaddingSeconds) throw UploadRejection.tooLong();
+function checkCounted({ seconds, singleSeconds, maxPaddingSeconds }: Mp3Counter): void {
+  // Without counted frames the file is no MP3.
+  const audible = seconds === null ? 0 : seconds + singleSeconds;
+  if (audible > maxSoundSeconds + maxPaddingSeconds) throw UploadRejection.tooLong();
 }
 
 function readSeconds({ seconds }: Mp3Counter): number | null {
