@@ -10,17 +10,22 @@ type Message = { id: string; type: string; payload?: unknown };
 
 let server: WebSocketServer;
 let received: Message[];
+/** Whether the server acknowledges the connection at once. */
+let acknowledges: boolean;
 /** What the server does with each message, beside the acknowledgement. */
 let onMessage: (message: Message, socket: WebSocket) => void;
 beforeEach(async () => {
   received = [];
+  acknowledges = true;
   onMessage = () => {};
   server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   server.on('connection', (socket) => {
     socket.on('message', (raw) => {
       const message = JSON.parse(String(raw)) as Message;
       received.push(message);
-      if (message.type === 'connection_init') socket.send('{"type":"connection_ack"}');
+      if (acknowledges && message.type === 'connection_init') {
+        socket.send('{"type":"connection_ack"}');
+      }
       onMessage(message, socket);
     });
   });
@@ -44,8 +49,16 @@ const answer = (id: string, sequence: number, status: string) =>
 
 describe('works', () => {
   test('begins with connection_init and subscribes after connection_ack', async () => {
-    onMessage = ({ type, id }, socket) => {
+    acknowledges = false;
+    onMessage = ({ type, id, payload }, socket) => {
+      if (type === 'connection_init') socket.send('{"type":"ping","payload":{"at":7}}');
       if (type === 'subscribe') socket.send(answer(id, 1, 'COMPLETED'));
+      if (type !== 'pong') return;
+      // Messages arrive in order: a subscription before the acknowledgement would be here.
+      expect(typesOf()).toEqual(['connection_init', 'pong']);
+      expect(payload).toEqual({ at: 7 });
+      received.pop();
+      socket.send('{"type":"connection_ack"}');
     };
     const updates = watchLipsync({ ...serverWith(webSocket()), token: 'a token' }, 'a lip-sync');
     expect((await updates.next()).value).toMatchObject({ sequence: 1 });
@@ -67,7 +80,7 @@ describe('works', () => {
     await waiting;
   });
 
-  test('sends a ping after a third of the permitted silence, and another one after the pong', async () => {
+  test('sends a ping while the server is silent, and another one after the pong', async () => {
     const { promise: second, resolve } = Promise.withResolvers<void>();
     let pings = 0;
     onMessage = ({ type }, socket) => {
@@ -82,6 +95,21 @@ describe('works', () => {
     expect(typesOf().filter((type) => type === 'subscribe')).toHaveLength(1);
     for (const socket of server.clients) socket.close(4400);
     await waiting;
+  });
+
+  test('opens another socket if the server answers and never acknowledges the connection', async () => {
+    let sockets = 0;
+    acknowledges = false;
+    onMessage = ({ type, id }, socket) => {
+      if (type === 'subscribe') socket.send(answer(id, 1, 'COMPLETED'));
+      if (type === 'connection_init') sockets += 1;
+      if (sockets === 1) socket.send('{"type":"ping"}');
+      else if (type === 'connection_init') socket.send('{"type":"connection_ack"}');
+    };
+    const updates = watchLipsync(serverWith(webSocket({ silenceMs: 300 })), 'a lip-sync');
+    expect((await updates.next()).value).toMatchObject({ sequence: 1 });
+    expect(sockets).toBe(2);
+    await updates.return?.();
   });
 
   test('completes the stream that is left, and keeps the socket for the others', async () => {

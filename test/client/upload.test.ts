@@ -96,7 +96,7 @@ describe('works', () => {
   });
 });
 
-describe('refuses', () => {
+describe('an upload that fails', () => {
   test('returns what the server refuses before the upload', async () => {
     const midi = new Blob([wav], { type: 'audio/midi' });
     const answer = await uploadFile(server(), midi, { kind });

@@ -1,4 +1,3 @@
-import { type CreateLipsyncAnswer, makeKey } from '../create.ts';
 import { createLipsyncsDocument } from '../documents.ts';
 import { executeWithRetry } from '../execute.ts';
 import {
@@ -9,6 +8,7 @@ import {
 } from '../operations.ts';
 import { type FutureError, type QuotaExceededError, toFutureError } from '../result.ts';
 import type { LipsyncServer } from '../server.ts';
+import { type CreateLipsyncAnswer, makeKey } from './create.ts';
 
 /** By `__typename`. `results` has an answer for each input, in the order of the inputs. */
 export type CreateLipsyncsAnswer =

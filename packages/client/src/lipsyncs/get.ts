@@ -2,7 +2,7 @@ import { getLipsyncDocument } from '../documents.ts';
 import { executeField } from '../execute.ts';
 import type { FieldFailure, LipsyncFailure } from '../result.ts';
 import type { LipsyncServer } from '../server.ts';
-import type { Lipsync } from '../wait.ts';
+import type { Lipsync } from '../streams/wait.ts';
 
 /** By `__typename`. */
 export type GetLipsyncAnswer =

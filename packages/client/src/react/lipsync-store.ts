@@ -1,7 +1,12 @@
-import { type CancelLipsyncAnswer, cancelLipsync } from '../cancel.ts';
-import type { LipsyncEvent, LipsyncUpdate, WatchableServer, WatchFailure } from '../log-reader.ts';
-import { endOf, type Lipsync, type LipsyncEnded } from '../wait.ts';
-import { watchLipsync } from '../watch.ts';
+import { type CancelLipsyncAnswer, cancelLipsync } from '../lipsyncs/cancel.ts';
+import type {
+  LipsyncEvent,
+  LipsyncUpdate,
+  WatchableServer,
+  WatchFailure,
+} from '../streams/log-reader.ts';
+import { endOf, type Lipsync, type LipsyncEnded } from '../streams/wait.ts';
+import { watchLipsync } from '../streams/watch.ts';
 import { createStore, type Store, toError } from './store.ts';
 
 /** What is known of a lip-sync at the moment. */

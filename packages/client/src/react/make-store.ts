@@ -1,9 +1,9 @@
-import type { CancelLipsyncAnswer } from '../cancel.ts';
-import { type CreateLipsyncAnswer, createLipsync, makeKey } from '../create.ts';
-import type { LipsyncEvent, WatchableServer, WatchFailure } from '../log-reader.ts';
-import type { CreateFailure } from '../make.ts';
+import type { CancelLipsyncAnswer } from '../lipsyncs/cancel.ts';
+import { type CreateLipsyncAnswer, createLipsync, makeKey } from '../lipsyncs/create.ts';
+import type { CreateFailure } from '../lipsyncs/make.ts';
 import type { CreateLipsyncInput } from '../operations.ts';
-import type { Lipsync, LipsyncEnded } from '../wait.ts';
+import type { LipsyncEvent, WatchableServer, WatchFailure } from '../streams/log-reader.ts';
+import type { Lipsync, LipsyncEnded } from '../streams/wait.ts';
 import { findFollower, followerOf, type LipsyncState } from './lipsync-store.ts';
 import { createStore, toError } from './store.ts';
 

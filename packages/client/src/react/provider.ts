@@ -6,7 +6,7 @@ import {
   useContext,
   useState,
 } from 'react';
-import type { WatchableServer } from '../log-reader.ts';
+import type { WatchableServer } from '../streams/log-reader.ts';
 
 const ServerContext = createContext<WatchableServer | null>(null);
 

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/performance/noBarrelFile: this file is the public API of the subpath /react.
 'use client';
 
-export type { LipsyncEnded } from '../wait.ts';
+export type { LipsyncEnded } from '../streams/wait.ts';
 export type { CancelState, LipsyncState } from './lipsync-store.ts';
 export type { MakeState } from './make-store.ts';
 export { LipsyncProvider, type LipsyncProviderProps } from './provider.ts';

@@ -1,5 +1,5 @@
 import type { LipsyncServer } from '../server.ts';
-import { type UploadAnswer, type UploadOptions, uploadFile } from '../upload.ts';
+import { type UploadAnswer, type UploadOptions, uploadFile } from '../uploads/upload.ts';
 import { createStore, toError } from './store.ts';
 
 /** What `useUpload` sends: a `File`, a `Blob` or a stream. */

@@ -1,6 +1,6 @@
 import { useMemo, useSyncExternalStore } from 'react';
-import type { CancelLipsyncAnswer } from '../cancel.ts';
-import type { WatchableServer } from '../log-reader.ts';
+import type { CancelLipsyncAnswer } from '../lipsyncs/cancel.ts';
+import type { WatchableServer } from '../streams/log-reader.ts';
 import {
   type CancelState,
   connecting,

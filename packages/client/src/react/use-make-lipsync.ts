@@ -1,6 +1,6 @@
 import { useMemo, useSyncExternalStore } from 'react';
-import type { CancelLipsyncAnswer } from '../cancel.ts';
-import type { CreateLipsyncAnswer } from '../create.ts';
+import type { CancelLipsyncAnswer } from '../lipsyncs/cancel.ts';
+import type { CreateLipsyncAnswer } from '../lipsyncs/create.ts';
 import type { CreateLipsyncInput } from '../operations.ts';
 import type { CancelState } from './lipsync-store.ts';
 import { createMakeStore, type MakeState, makeStateOf, readNothing } from './make-store.ts';

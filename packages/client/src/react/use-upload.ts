@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react';
-import type { UploadAnswer, UploadOptions } from '../upload.ts';
+import type { UploadAnswer, UploadOptions } from '../uploads/upload.ts';
 import { useStoreOfServer } from './provider.ts';
 import {
   createUploadStore,

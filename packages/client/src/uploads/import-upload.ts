@@ -1,12 +1,12 @@
-import { importUploadDocument } from './documents.ts';
-import { executeWithRetry } from './execute.ts';
+import { importUploadDocument } from '../documents.ts';
+import { executeWithRetry } from '../execute.ts';
 import {
   type ImportUploadInput,
   type ImportUploadMutation,
   knownImportUploadResults,
-} from './operations.ts';
-import type { FutureError, QuotaExceededError } from './result.ts';
-import type { LipsyncServer } from './server.ts';
+} from '../operations.ts';
+import type { FutureError, QuotaExceededError } from '../result.ts';
+import type { LipsyncServer } from '../server.ts';
 
 /** By `__typename`. */
 export type ImportUploadAnswer = ImportUploadMutation['answer'] | QuotaExceededError | FutureError;

@@ -1,17 +1,17 @@
-import { delayAfter, joinSignals } from './back-off.ts';
-import { createUploadDocument } from './documents.ts';
-import { LipsyncConnectionError, LipsyncRequestError } from './errors.ts';
-import { defaultTimeoutMs, executeWithRetry, messageOf } from './execute.ts';
+import { delayAfter, joinSignals } from '../back-off.ts';
+import { createUploadDocument } from '../documents.ts';
+import { LipsyncConnectionError, LipsyncRequestError } from '../errors.ts';
+import { defaultTimeoutMs, executeWithRetry, messageOf } from '../execute.ts';
 import {
   type CreateUploadInput,
   type CreateUploadMutation,
   knownCreateUploadResults,
   type UploadKind,
-} from './operations.ts';
+} from '../operations.ts';
+import type { FutureError, LipsyncFailure } from '../result.ts';
+import { type LipsyncServer, waitToRetry } from '../server.ts';
+import { createWatchdog } from '../streams/transport.ts';
 import { type OnProgress, type PutAnswer, put } from './put.ts';
-import type { FutureError, LipsyncFailure } from './result.ts';
-import { type LipsyncServer, waitToRetry } from './server.ts';
-import { createWatchdog } from './transport.ts';
 
 /** What the file is, and how its upload is followed. */
 export type UploadOptions = {

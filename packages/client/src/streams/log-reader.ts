@@ -1,15 +1,15 @@
-import { createAsyncQueue } from './async-queue.ts';
-import { delayAfter, onOnline } from './back-off.ts';
+import { delayAfter, onOnline } from '../back-off.ts';
 import {
   FailedAttempt,
   LipsyncRequestError,
   LipsyncServerError,
   minDelayOf,
   toLastError,
-} from './errors.ts';
-import { knownLipsyncProgressResults, type WatchLipsyncSubscription } from './operations.ts';
-import { type ExecutionResult, type FutureError, readUnionMember } from './result.ts';
-import { type LipsyncServer, waitToRetry } from './server.ts';
+} from '../errors.ts';
+import { knownLipsyncProgressResults, type WatchLipsyncSubscription } from '../operations.ts';
+import { type ExecutionResult, type FutureError, readUnionMember } from '../result.ts';
+import { type LipsyncServer, waitToRetry } from '../server.ts';
+import { createAsyncQueue } from './async-queue.ts';
 import type { Transport } from './transport.ts';
 
 /** By `__typename`: an event of the log, or the failure that ends the stream. */

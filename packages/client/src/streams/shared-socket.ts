@@ -1,6 +1,6 @@
-import { LipsyncRequestError } from './errors.ts';
-import type { ExecutionResult, RequestError } from './result.ts';
-import { headersOf, type LipsyncServer, type Operation, resolveUrl } from './server.ts';
+import { LipsyncRequestError } from '../errors.ts';
+import type { ExecutionResult, RequestError } from '../result.ts';
+import { headersOf, type LipsyncServer, type Operation, resolveUrl } from '../server.ts';
 import { createWatchdog, type Sink } from './transport.ts';
 
 /** Close codes from 4400 to 4499 mean a client error that a reconnect would repeat, except these. */
@@ -55,7 +55,6 @@ export class SharedSocket {
     this.#watchdog = createWatchdog(silenceMs, () =>
       this.#fail(new Error('The socket fell silent.')),
     );
-    this.#watchdog.reset();
     // Before the socket, because the server waits only three seconds for `connection_init`, and a sign-in dialog takes longer.
     headersOf(server)
       .then((params) => {
@@ -78,15 +77,14 @@ export class SharedSocket {
 
   #open(socket: Socket, params: Record<string, string>): void {
     this.#socket = socket;
-    socket.onopen = () => {
-      this.#send({ type: 'connection_init', payload: params });
-      this.#schedulePing();
-    };
+    this.#watchdog.reset();
+    socket.onopen = () => this.#send({ type: 'connection_init', payload: params });
     socket.onmessage = ({ data }) => {
       if (this.isClosed) return;
-      this.#watchdog.reset();
       try {
         this.#receive(JSON.parse(String(data)) as Message);
+        // A server that answers and never acknowledges the connection counts as silent.
+        if (this.#isAcknowledged && !this.isClosed) this.#watchdog.reset();
       } catch (error) {
         this.#fail(error);
       }
@@ -100,6 +98,7 @@ export class SharedSocket {
     switch (type) {
       case 'connection_ack':
         this.#isAcknowledged = true;
+        this.#schedulePing();
         for (const [each, { operation }] of this.#streams) {
           this.#send({ id: each, type: 'subscribe', payload: operation });
         }

@@ -1,8 +1,8 @@
-import type { WatchableServer, WatchFailure } from './log-reader.ts';
+import type { CreateLipsyncInput } from '../operations.ts';
+import type { LipsyncFailure } from '../result.ts';
+import type { WatchableServer, WatchFailure } from '../streams/log-reader.ts';
+import type { Lipsync, LipsyncEnd, LipsyncVideo } from '../streams/wait.ts';
 import { type CreateFailure, type MakeOptions, makeLipsync } from './make.ts';
-import type { CreateLipsyncInput } from './operations.ts';
-import type { LipsyncFailure } from './result.ts';
-import type { Lipsync, LipsyncEnd, LipsyncVideo } from './wait.ts';
 
 type MadeEnd = LipsyncEnd<CreateFailure | WatchFailure>;
 

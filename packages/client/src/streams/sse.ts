@@ -1,8 +1,8 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { LipsyncRequestError } from './errors.ts';
-import { readResponse } from './execute.ts';
-import type { ExecutionResult } from './result.ts';
-import { type LipsyncServer, type Operation, post, resolveUrl } from './server.ts';
+import { LipsyncRequestError } from '../errors.ts';
+import { readResponse } from '../execute.ts';
+import type { ExecutionResult } from '../result.ts';
+import { type LipsyncServer, type Operation, post, resolveUrl } from '../server.ts';
 import { createWatchdog, defaultSilenceMs, type Sink, type Transport } from './transport.ts';
 
 /** Options of `serverSentEvents`. */

@@ -1,13 +1,13 @@
-import { createLipsyncDocument } from './documents.ts';
-import { LipsyncConnectionError, LipsyncServerError } from './errors.ts';
-import { executeWithRetry } from './execute.ts';
+import { createLipsyncDocument } from '../documents.ts';
+import { LipsyncConnectionError, LipsyncServerError } from '../errors.ts';
+import { executeWithRetry } from '../execute.ts';
 import {
   type CreateLipsyncInput,
   type CreateLipsyncMutation,
   knownCreateLipsyncResults,
-} from './operations.ts';
-import type { FutureError } from './result.ts';
-import type { LipsyncServer } from './server.ts';
+} from '../operations.ts';
+import type { FutureError } from '../result.ts';
+import type { LipsyncServer } from '../server.ts';
 
 /** By `__typename`. */
 export type CreateLipsyncAnswer = CreateLipsyncMutation['answer'] | FutureError;

@@ -1,5 +1,5 @@
-import { joinSignals } from './back-off.ts';
-import { watchLipsyncDocument, watchLipsyncsDocument } from './documents.ts';
+import { joinSignals } from '../back-off.ts';
+import { watchLipsyncDocument, watchLipsyncsDocument } from '../documents.ts';
 import { type LipsyncUpdate, LogReader, type WatchableServer } from './log-reader.ts';
 
 /** Options of `watchLipsync` and `watchLipsyncs`. */

@@ -1,7 +1,12 @@
+import type { CreateLipsyncInput } from '../operations.ts';
+import type { WatchableServer, WatchFailure } from '../streams/log-reader.ts';
+import {
+  type Lipsync,
+  type LipsyncEnd,
+  type WaitOptions,
+  waitForLipsync,
+} from '../streams/wait.ts';
 import { type CreateLipsyncAnswer, createLipsync } from './create.ts';
-import type { WatchableServer, WatchFailure } from './log-reader.ts';
-import type { CreateLipsyncInput } from './operations.ts';
-import { type Lipsync, type LipsyncEnd, type WaitOptions, waitForLipsync } from './wait.ts';
 
 /** Why no lip-sync was created. */
 export type CreateFailure = Exclude<

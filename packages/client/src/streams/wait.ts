@@ -1,8 +1,8 @@
-import { joinSignals } from './back-off.ts';
-import { LipsyncRequestError } from './errors.ts';
+import { joinSignals } from '../back-off.ts';
+import { LipsyncRequestError } from '../errors.ts';
+import type { LipsyncFragment } from '../operations.ts';
+import type { LipsyncFailure } from '../result.ts';
 import type { LipsyncEvent, WatchableServer, WatchFailure } from './log-reader.ts';
-import type { LipsyncFragment } from './operations.ts';
-import type { LipsyncFailure } from './result.ts';
 import { type WatchOptions, watchLipsync } from './watch.ts';
 
 /** A lip-sync, with the fields that the kit selects. */

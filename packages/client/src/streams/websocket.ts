@@ -1,4 +1,4 @@
-import type { LipsyncServer } from './server.ts';
+import type { LipsyncServer } from '../server.ts';
 import { SharedSocket, type SocketClass } from './shared-socket.ts';
 import { defaultSilenceMs, type Transport } from './transport.ts';
 

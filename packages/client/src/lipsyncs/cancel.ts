@@ -1,8 +1,8 @@
-import { cancelLipsyncDocument } from './documents.ts';
-import { executeWithRetry } from './execute.ts';
-import { type CancelLipsyncMutation, knownCancelLipsyncResults } from './operations.ts';
-import type { FutureError, QuotaExceededError } from './result.ts';
-import type { LipsyncServer } from './server.ts';
+import { cancelLipsyncDocument } from '../documents.ts';
+import { executeWithRetry } from '../execute.ts';
+import { type CancelLipsyncMutation, knownCancelLipsyncResults } from '../operations.ts';
+import type { FutureError, QuotaExceededError } from '../result.ts';
+import type { LipsyncServer } from '../server.ts';
 
 /**
  * With `lipsync`: an outcome, whose `__typename` says which. `LipsyncTrackingStopped`: the job was already running; it

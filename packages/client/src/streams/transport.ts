@@ -1,5 +1,5 @@
-import type { ExecutionResult } from './result.ts';
-import type { LipsyncServer, Operation } from './server.ts';
+import type { ExecutionResult } from '../result.ts';
+import type { LipsyncServer, Operation } from '../server.ts';
 
 /** The receiver of a stream. After `complete`, `disconnect` or `refuse` nothing more arrives. */
 export type Sink = {
