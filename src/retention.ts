@@ -17,9 +17,6 @@ const expireInSeconds = 6 * 3_600;
 /** NOTIFY starts a job at once. This is how late a repeated one can be: searching twice a second costs more than it gains. */
 const pollingIntervalSeconds = 10;
 
-/** An upload without progress for this long was abandoned by its process. */
-const abandonedUploadMs = 3_600_000;
-
 /** An upload that expired or failed is of no use any more. Its client has this long to read why it failed. */
 const unusedUploadMs = 86_400_000;
 
@@ -34,7 +31,6 @@ export async function startRetention(
   const { uploads, lipsyncs, quotas } = services;
   const stopping = new AbortController();
   const ago = (ms: number) => new Date(now().getTime() - ms);
-  if (db.kind === 'embedded') await uploads.failAbandoned(now());
   await jobs.define(retentionQueue, { policy: 'short', expireInSeconds });
   const eraseOld = async () => {
     for (const eraseBatch of lipsyncs.eraseOldBatches(ago(retentionDays * 86_400_000))) {
@@ -43,7 +39,6 @@ export async function startRetention(
     await eraseAll(uploads.eraseReadyBatch(ago(retentionDays * 86_400_000)), stopping.signal);
     if (stopping.signal.aborted) return;
     await uploads.expireDue();
-    await uploads.failAbandoned(ago(abandonedUploadMs));
     await uploads.eraseUnused(ago(unusedUploadMs));
     await quotas.eraseBefore(ago(idleOwnerMs));
     if (db.kind === 'embedded') await vacuumChangedTables(db);

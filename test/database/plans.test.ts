@@ -305,7 +305,6 @@ async function erase(): Promise<void> {
     await eraseBatch(20);
   }
   await uploads.expireDue();
-  await uploads.failAbandoned(new Date());
   await uploads.eraseUnused(new Date(daysAgo(1)));
   await uploads.eraseReadyBatch(new Date(daysAgo(27)))(20);
   await quotas.eraseBefore(new Date());

@@ -11,7 +11,7 @@ import type { Upstream } from '../../upstream/client.ts';
 /** The bounds of a file that is fetched from a URL. */
 export type ImportLimits = {
   readonly maxBytes: number;
-  /** From the first request to the last byte, with all retries. */
+  /** From the first request to the last byte, with all retries, not counting the wait for a slot to decode the file. */
   readonly timeoutMs: number;
   /** How long the server of the URL may send nothing. Default: 30 s. For tests. */
   readonly idleMs?: number | undefined;
@@ -42,6 +42,8 @@ export type UploadDependencies = {
   readonly decodings?: OwnerSlotLimits | undefined;
   /** Waiting uploads of one owner. Default: 10,000. For tests. */
   readonly maxWaiting?: number | undefined;
+  /** How often the rows of arriving files are renewed. Default: 3 s. For tests. */
+  readonly leaseRenewalMs?: number | undefined;
   readonly jobs: Pick<Jobs, 'define' | 'send' | 'work'>;
   /** Decides which URLs can be imported. */
   readonly outbound: Outbound;

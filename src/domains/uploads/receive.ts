@@ -16,7 +16,7 @@ import {
 } from './store.ts';
 import { type Transfer, transferFile } from './transfer.ts';
 
-/** How often a receiving upload updates its row. Rows count as abandoned only after many times this interval. */
+/** How often the number of received bytes is written to the row. */
 const touchIntervalMs = 60_000;
 
 export type IncomingFile = Pick<Transfer, 'body' | 'signal'> & {
@@ -28,6 +28,8 @@ export type IncomingFile = Pick<Transfer, 'body' | 'signal'> & {
 export type ReceiveDependencies = UploadDependencies & {
   readonly slots: OwnerSlots;
   readonly decoding: Decoding;
+  /** The ids of the uploads that this process receives. */
+  readonly receiving: Set<string>;
   /** Called when a claimed upload is READY or FAILED. */
   readonly onEnd: (uploadId: string) => void;
 };
@@ -122,6 +124,7 @@ export async function receiveClaimed(
   upload: Upload,
   { body, signal }: Pick<IncomingFile, 'body' | 'signal'>,
 ): Promise<Upload> {
+  deps.receiving.add(upload.id);
   try {
     const onPiece = createToucher(deps, upload);
     const file = await traceUpload(deps, { upload, name: 'upload receive', kind: 'server' }, () =>
@@ -135,6 +138,8 @@ export async function receiveClaimed(
     throw thrown instanceof UploadRejection
       ? new UploadRejection(thrown.reason, restoreFailure(failure))
       : thrown;
+  } finally {
+    deps.receiving.delete(upload.id);
   }
 }
 
@@ -144,7 +149,7 @@ function failureToStore(thrown: unknown) {
     : interruptedFailure;
 }
 
-/** Updates the number of bytes in the row of a long upload, which also keeps the upload from being failed as abandoned. */
+/** Updates the number of bytes in the row of a long upload. */
 export function createToucher(
   deps: UploadDependencies,
   { id, owner, size }: Upload,

@@ -16,16 +16,16 @@ import {
   planImport,
 } from './imports/create.ts';
 import { startImports } from './imports/run.ts';
+import { startLeases } from './leases.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
-import { interruptedFailure, UploadRejection } from './rejection.ts';
+import { UploadRejection } from './rejection.ts';
 import { removeUpload } from './remove.ts';
 import { insertTraced } from './spans.ts';
 import {
   deleteReady,
   deleteUploadsOf,
   expireWaiting,
-  failReceiving,
   findUploads,
   insertUpload,
   listUploads,
@@ -100,14 +100,12 @@ export type UploadService = {
   beginImports(tx: Sql, planned: readonly Upload[]): Promise<void>;
   /** `listener` is called with the id of each upload that becomes READY or FAILED in this process. */
   onEnd(listener: (uploadId: string) => void): void;
-  /** Begins to fetch the files of imports, also those from before the last shutdown. */
+  /** Begins to fetch the files of imports, also those from before the last shutdown, and to fail uploads whose process has ended. */
   start(): Promise<void>;
   /** Interrupts the imports of this process. They start again on another instance, or after the next start. */
   stop(): void;
   /** Marks uploads whose URL expired unused. @returns their number */
   expireDue(): Promise<number>;
-  /** Fails uploads without new bytes since `quietSince`, because their process has ended. @returns their number */
-  failAbandoned(quietSince: Date): Promise<number>;
   /** Erases expired and failed uploads that were created before this moment. @returns their number */
   eraseUnused(createdBefore: Date): Promise<number>;
   /** Erases at most `limit` uploads of the owner. @returns how many */
@@ -122,6 +120,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     converter: deps.converter ?? createSoundConverter(),
     slots: new OwnerSlots(deps.decodings ?? defaultDecodings),
   };
+  const receiving = new Set<string>();
   const stopping = new AbortController();
   const listeners: ((uploadId: string) => void)[] = [];
   const onEnd = (uploadId: string) => {
@@ -132,7 +131,7 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     sendAudio: (owner, file, traced) =>
       sendAudio({ ...deps, decoding }, owner, { file, ...traced }),
     receive: (token, file) =>
-      receiveFile({ ...deps, slots, decoding, onEnd }, readToken(deps, token), file),
+      receiveFile({ ...deps, slots, decoding, receiving, onEnd }, readToken(deps, token), file),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
     async list(owner, page) {
       const found = await listUploads(deps.db, owner, { ...page, limit: page.limit + 1 });
@@ -152,10 +151,12 @@ export function createUploadService(deps: UploadDependencies): UploadService {
     planImport: (owner, input) => planImport(deps, owner, input),
     beginImports: (tx, planned) => beginImports(deps, tx, planned),
     onEnd: (listener) => void listeners.push(listener),
-    start: () => startImports({ ...deps, decoding }, { stopping: stopping.signal, onEnd }),
+    async start() {
+      await startLeases(deps, { receiving, stopping: stopping.signal, onEnd });
+      await startImports({ ...deps, decoding }, { stopping: stopping.signal, onEnd });
+    },
     stop: () => stopping.abort('SERVER_STOPS'),
     expireDue: () => expireWaiting(deps.db, deps.now()),
-    failAbandoned: (quietSince) => failReceiving(deps.db, quietSince, interruptedFailure),
     eraseUnused: (createdBefore) => eraseUnused(deps.db, createdBefore),
     eraseBatchOf: deleteUploadsOf,
     eraseReadyBatch: (createdBefore) => (limit) => deleteReady(deps.db, createdBefore, limit),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NewUpload } from '../../../src/domains/uploads/service.ts';
 import { InvalidInputError, RateLimitedError } from '../../../src/errors.ts';
-import { openUploadHarness, type UploadHarness, until, wav } from './upload-harness.ts';
+import { openUploadHarness, type UploadHarness, wav } from './upload-harness.ts';
 
 let harness: UploadHarness;
 beforeAll(async () => {
@@ -17,17 +17,6 @@ const hour = 3_600_000;
 
 function advance(ms: number) {
   harness.clock.now = new Date(harness.clock.now.getTime() + ms);
-}
-
-/** A request whose bytes never arrive. */
-const silentFile = {
-  body: { next: () => new Promise<never>(() => undefined) },
-  contentLength: null,
-  signal: new AbortController().signal,
-};
-
-function tokenOf(uploadUrl: string): string {
-  return new URL(uploadUrl).pathname.slice('/uploads/'.length);
 }
 
 async function issuesOf(work: Promise<unknown>): Promise<string[]> {
@@ -68,23 +57,6 @@ describe('works', () => {
     expect(await harness.uploads.expireDue()).toBeGreaterThan(0);
     expect(await harness.uploads.expireDue()).toBe(0);
     expect(await harness.find(upload.id)).toMatchObject({ state: 'EXPIRED' });
-  });
-
-  it('fails only uploads that a crash left RECEIVING', async () => {
-    const { upload, uploadUrl } = await harness.create(audio);
-    const waiting = await harness.create(audio);
-    const crashed = harness.uploads.receive(tokenOf(uploadUrl), silentFile);
-    crashed.catch(() => undefined);
-    await until(
-      () => harness.find(upload.id),
-      (found) => found?.state === 'RECEIVING',
-    );
-    const startedAt = harness.clock.now;
-    expect(await harness.uploads.failAbandoned(new Date(startedAt.getTime() - 1))).toBe(0);
-    expect(await harness.uploads.failAbandoned(startedAt)).toBe(1);
-    const found = await harness.find(upload.id);
-    expect(found).toMatchObject({ state: 'FAILED', failure: { retryable: true } });
-    expect(await harness.find(waiting.upload.id)).toMatchObject({ state: 'WAITING' });
   });
 
   it('sends a small audio file on at once', async () => {

@@ -37,6 +37,7 @@ export async function openUploadHarness(
     maxWaiting?: number;
     converter?: SoundConverter;
     decodings?: OwnerSlotLimits;
+    leaseRenewalMs?: number;
   } = {},
 ) {
   const timeoutMs = options.timeoutMs ?? 10_000;
@@ -69,6 +70,7 @@ export async function openUploadHarness(
       maxWaiting: options.maxWaiting,
       converter: options.converter,
       decodings: options.decodings,
+      leaseRenewalMs: options.leaseRenewalMs,
     });
 
   /** A second handler with another upstream, such as one that fails. */

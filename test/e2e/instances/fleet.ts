@@ -7,6 +7,7 @@ import { type SandboxOptions, startSandbox } from '../../../src/sandbox/sandbox.
 import { startTestApp, type TestAppOptions } from '../../support/app.ts';
 import { type TestStorage, testStorage } from '../../support/database.ts';
 import type { Job } from '../../support/lipsync-app.ts';
+import type { Client } from '../../support/lipsyncs.ts';
 import { type Program, startProgram } from '../../support/program.ts';
 import { createInstanceOperations, type InstanceOperations } from './operations.ts';
 
@@ -21,7 +22,7 @@ export type Request = {
 type Accounts = Record<string, { maxJobs: number; executing: number; highWater: number }>;
 
 export type Instance = InstanceOperations & Awaited<ReturnType<typeof startTestApp>>;
-export type Process = InstanceOperations & { url: string; program: Program };
+export type Process = InstanceOperations & Client & { url: string; program: Program };
 export type Fleet = Awaited<ReturnType<typeof openFleet>>;
 
 export type FleetOptions = {
@@ -102,7 +103,8 @@ export async function openFleet(options: FleetOptions = {}) {
         ...env,
       });
       const url = await program.url();
-      const spawned = { ...createInstanceOperations(await program.client()), url, program };
+      const client = await program.client();
+      const spawned = { ...createInstanceOperations(client), ask: client.ask, url, program };
       processes.add(spawned);
       return spawned;
     },

@@ -1,6 +1,9 @@
+import { request as httpRequest } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { expectSoundLog, idOf } from '../../support/lipsync-app.ts';
-import { longWait } from '../../support/lipsyncs.ts';
+import { askForData, longWait } from '../../support/lipsyncs.ts';
+import { createUpload } from '../../support/uploads.ts';
+import { wavHeader } from '../../support/wav.ts';
 import { cheapEnd, type Fleet, type Instance, openFleet, type Process } from './fleet.ts';
 import { expectWhole } from './operations.ts';
 
@@ -28,6 +31,11 @@ const say = (text: string, more: object = {}) => ({
   ...more,
 });
 
+async function readUploadStatus(instance: Instance, id: string): Promise<string> {
+  const query = 'query ($id: ID!) { upload(id: $id) { status } }';
+  return (await askForData<{ upload: { status: string } }>(instance, query, { id })).upload.status;
+}
+
 /** Each lip-sync has one job and a sound log. */
 async function expectSentOnce(other: Instance, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
@@ -38,6 +46,26 @@ async function expectSentOnce(other: Instance, ids: readonly string[]): Promise<
 }
 
 describe('works', () => {
+  it('another instance fails an upload whose instance was killed, and the lip-sync that waits for it', async () => {
+    const other = await fleet.start();
+    const { id: uploadId, url } = await createUpload(lost);
+    const sent = httpRequest(url, { method: 'PUT' });
+    sent.on('error', () => undefined);
+    sent.write(wavHeader(32_000));
+    await vi.waitFor(async () => {
+      expect(await readUploadStatus(other, uploadId)).toBe('RECEIVING');
+    }, longWait);
+    const id = idOf(await other.create({ video: { videoId: video }, speech: { uploadId } }));
+    await lost.program.kill('SIGKILL');
+    await fleet.pass(15_000);
+    expect(await other.waitForEnd(id)).toMatchObject({
+      status: 'FAILED',
+      submittedAt: null,
+    });
+    expect(await readUploadStatus(other, uploadId)).toBe('FAILED');
+    expect(await fleet.posts()).toEqual([]);
+  });
+
   it('another instance finishes a submitted lip-sync whose instance was killed during a poll', async () => {
     const id = idOf(await lost.create(say('Accepted')));
     // The poll never returns, and its background job ends with the process.
