@@ -15,7 +15,7 @@ module.exports = {
       { path: '^src/config(/|\\.ts$)' }),
     forbid('machinery-knows-no-domain',
       { path: '^src/(graphql|upstream|database)/' },
-      { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log|metrics/meter|tracing/tracer|unavailable)\\.ts)' }),
+      { path: '^src/', pathNot: '^src/((graphql|upstream|database)/|(errors|log|log/error-code|metrics/meter|tracing/tracer|unavailable)\\.ts)' }),
     forbid('outbound-knows-no-domain',
       { path: '^src/outbound/' },
       { path: '^src/', pathNot: '^src/(outbound/|upstream/connection\\.ts|errors\\.ts)' }),

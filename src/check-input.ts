@@ -23,12 +23,12 @@ function toIssues({ issues }: z.ZodError): InputIssue[] {
   return issues.map((issue) => ({
     path: ['input', ...issue.path.map(String)],
     message: issue.message,
-    code: codeOf(issue),
+    code: issueCodeOf(issue),
   }));
 }
 
 /** A custom rule has the code that it gave to `breaks`. The other codes follow from zod's rules about sizes. */
-function codeOf(issue: z.core.$ZodIssue): InputIssueCode {
+function issueCodeOf(issue: z.core.$ZodIssue): InputIssueCode {
   if (issue.code === 'custom') return codeInParams(issue.params) ?? 'INVALID';
   if (issue.code !== 'too_small' && issue.code !== 'too_big') return 'INVALID';
   if (issue.origin === 'number' || issue.origin === 'int') return 'OUT_OF_RANGE';

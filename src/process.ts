@@ -105,10 +105,15 @@ function stopOnSignals(running: {
     }, maxStopMs).unref();
     // The spans that have ended are sent now: the shutdown may exceed the time that the process has.
     void running.tracer.flush();
-    await running.app.close();
-    await Promise.all([running.sandbox?.close(), running.tracer.close()]);
+    try {
+      await running.app.close();
+      await Promise.all([running.sandbox?.close(), running.tracer.close()]);
+      running.log.info('stopped');
+    } catch (error) {
+      // Everything that was acknowledged is stored: the next start continues with it.
+      running.log.error({ err: error }, 'could not stop in order');
+    }
     reportSuppressedLines(running.log);
-    running.log.info('stopped');
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,3 +1,5 @@
+import { errorCodeOf } from './log/error-code.ts';
+
 /**
  * The database can't be reached, stopped during a statement, or has no resources for it. The same request can succeed a
  * moment later; whether the statement ran is unknown. The transports answer it with `TEMPORARILY_UNAVAILABLE` and 503.
@@ -9,8 +11,7 @@ export class TemporarilyUnavailableError extends Error {
 
   constructor(cause: unknown) {
     super('The database is not available.', { cause });
-    const { code } = (cause ?? {}) as { code?: unknown };
-    this.code = typeof code === 'string' ? code : undefined;
+    this.code = errorCodeOf(cause);
   }
 }
 

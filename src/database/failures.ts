@@ -6,12 +6,6 @@ function fieldOf(error: unknown, field: 'code' | 'constraint' | 'severity'): str
   return typeof value === 'string' ? value : undefined;
 }
 
-/** For example `ECONNREFUSED`, or `28P01` for a wrong password. Safe to log, unlike the message, which can contain a URL. */
-export function errorCodeOf(error: unknown): string | undefined {
-  const code = fieldOf(error, 'code');
-  return code !== undefined && /^\w+$/.test(code) ? code : undefined;
-}
-
 /**
  * True if the server rejected the statement and the connection is still usable. After any other error (a lost connection,
  * our own timeout, a server that shuts down) it is unknown whether the statement ran.

@@ -4,8 +4,8 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { errorCodeOf } from '../log/error-code.ts';
 import type { Log } from '../log.ts';
-import { errorCodeOf } from './failures.ts';
 
 /** Two processes on one PGlite folder silently destroy its data. */
 export class DataDirInUseError extends Error {

@@ -1,7 +1,8 @@
 import { type ClientBase, type ClientConfig, Pool, type PoolClient, types } from 'pg';
+import { errorCodeOf } from '../log/error-code.ts';
 import type { Log } from '../log.ts';
 import { TemporarilyUnavailableError } from '../unavailable.ts';
-import { errorCodeOf, isPlanOutdated, isStatementRejected, isTransient } from './failures.ts';
+import { isPlanOutdated, isStatementRejected, isTransient } from './failures.ts';
 import { Notifications } from './notifications.ts';
 import { planSettings } from './plan-settings.ts';
 import { answerTimeoutMs, reportOutage, runQuery } from './postgres/run-query.ts';

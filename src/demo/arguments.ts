@@ -19,7 +19,7 @@ export const help = `Makes the person in a video speak, from an audio file to a 
   npm run demo                                      the sandbox, with a video and an audio file of this package
   npm run demo -- --audio my.mp3 --video my.mp4     your own files
 
-  --audio FILE   WAV or MP3, at most 60 seconds. Default: a sentence that comes with this package.
+  --audio FILE   WAV, MP3, M4A, OGG or another kind of sound, at most 60 seconds. Default: a sentence that comes with this package.
   --video FILE   An MP4 with a face. Default: the newest finished video of the account.
   --out FILE     The result; an existing file is replaced. Default: lipsync-….mp4 in the current folder.
   --help         This text.

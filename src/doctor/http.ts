@@ -1,3 +1,4 @@
+import { errorCodeOf } from '../log/error-code.ts';
 /** The response of an address, or the reason why there is none. */
 export type HttpAnswer =
   | { kind: 'answered'; status: number; headers: Headers; text: string; before: Date; after: Date }
@@ -29,17 +30,16 @@ export async function request(given: HttpRequest, now = () => new Date()): Promi
     const { status, headers: received } = response;
     return { kind: 'answered', status, headers: received, text, before, after: now() };
   } catch (thrown) {
-    return { kind: 'failed', reason: codeOf(thrown) };
+    return { kind: 'failed', reason: reasonOf(thrown) };
   }
 }
 
 /** A code such as ECONNREFUSED: messages can contain the address. */
-function codeOf(thrown: unknown): string {
+function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'no answer';
-  if (thrown.name === 'TimeoutError') return 'no answer in time';
-  const { cause } = thrown;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  return typeof code === 'string' && /^\w+$/.test(code) ? code : 'no answer';
+  return thrown.name === 'TimeoutError'
+    ? 'no answer in time'
+    : (errorCodeOf(thrown.cause) ?? 'no answer');
 }
 
 export function parseBody(text: string): unknown {

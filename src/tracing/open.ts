@@ -12,7 +12,7 @@ import type { Log } from '../log.ts';
 import { watchExports } from './exports.ts';
 import { createSampler } from './sampler.ts';
 import type { TracingSettings } from './settings.ts';
-import { codeOf, placeSpan, RecordedSpan, toLibraryOptions } from './span.ts';
+import { nameThrown, placeSpan, RecordedSpan, toLibraryOptions } from './span.ts';
 import { noSpan, type Span, type SpanOptions, type Tracer } from './tracer.ts';
 
 /** Shutdown waits this long for the collector. The process has ten seconds in all. */
@@ -57,7 +57,7 @@ export async function openTracer(settings: TracingSettings, log: Log): Promise<T
       try {
         return await within(span, () => work(span));
       } catch (thrown) {
-        span.fail(codeOf(thrown));
+        span.fail(nameThrown(thrown));
         throw thrown;
       } finally {
         span.end();

@@ -10,6 +10,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { errorCodeOf } from '../log/error-code.ts';
 import {
   isSampled,
   readTraceContext,
@@ -113,10 +114,10 @@ function toSpanContext({ traceparent, tracestate }: TraceContext): SpanContext {
 }
 
 /** The code of what was thrown, or the name of its class: never its message, which can quote a caller. */
-export function codeOf(thrown: unknown): string {
+export function nameThrown(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null) return typeof thrown;
-  const { code } = thrown as { code?: unknown };
-  if (typeof code === 'string' && /^[A-Z0-9_]{1,63}$/.test(code)) return code;
+  const code = errorCodeOf(thrown);
+  if (code !== undefined) return code;
   const { name } = thrown.constructor ?? {};
   return typeof name === 'string' && /^\w{1,63}$/.test(name) ? name : 'unknown';
 }

@@ -1,5 +1,6 @@
 import { type Dispatcher, errors } from 'undici';
 import type { UnavailableReason } from '../errors.ts';
+import { errorCodeOf } from '../log/error-code.ts';
 import { decodeBody } from './content-encoding.ts';
 
 // The longest real response is a page of videos, well under 1 MB.
@@ -124,7 +125,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    if (networkErrorCode(error) === 'UND_ERR_INVALID_ARG') {
+    if (errorCodeOf(error) === 'UND_ERR_INVALID_ARG') {
       if (this.#finish()) {
         this.#reject(error);
       }
@@ -178,14 +179,8 @@ function firstOf(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' ? header : header?.[0];
 }
 
-/** Such as `ECONNREFUSED` or `UND_ERR_SOCKET`, or ''. Fit for logs, unlike an error's message, which may name hosts. */
-export function networkErrorCode(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' ? code : '';
-}
-
 function reasonOf(error: Error): NoResponse['reason'] {
-  const code = networkErrorCode(error);
+  const code = errorCodeOf(error);
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
     return 'TIMEOUT';
   }

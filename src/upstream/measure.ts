@@ -1,7 +1,8 @@
+import { errorCodeOf } from '../log/error-code.ts';
 import type { Log } from '../log.ts';
 import { type Meter, noMeter } from '../metrics/meter.ts';
 import { noTracer, type Tracer } from '../tracing/tracer.ts';
-import { type HttpResponse, type NoResponse, networkErrorCode } from './exchange.ts';
+import type { HttpResponse, NoResponse } from './exchange.ts';
 import { pathForLog } from './path.ts';
 import { isSuccess } from './response.ts';
 
@@ -53,10 +54,7 @@ export async function measureRequest(
 function logOutcome(log: Log, request: string, outcome: HttpResponse | NoResponse): void {
   if (outcome.kind === 'no-response') {
     const { reason, isSent, cause } = outcome;
-    log.debug(
-      { request, reason, isSent, code: networkErrorCode(cause) },
-      'no response from upstream',
-    );
+    log.debug({ request, reason, isSent, code: errorCodeOf(cause) }, 'no response from upstream');
   } else if (!isSuccess(outcome.status)) {
     const { status, text } = outcome;
     log.debug({ request, status, characters: text.length }, 'upstream responded with a failure');

@@ -1,6 +1,7 @@
 import { InvalidInputError, UpstreamUnavailableError } from '../errors.ts';
+import { errorCodeOf } from '../log/error-code.ts';
 import { failureOfStatus } from './errors.ts';
-import { type HttpResponse, type NoResponse, networkErrorCode } from './exchange.ts';
+import type { HttpResponse, NoResponse } from './exchange.ts';
 
 export function isSuccess(status: number): boolean {
   return status >= 200 && status <= 299;
@@ -49,7 +50,7 @@ export function throwIfSourceFailed(
   if (sourceFailure) {
     throw sourceFailure.error;
   }
-  if (networkErrorCode(cause) === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
+  if (errorCodeOf(cause) === 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH') {
     const message = 'The size of the file differs from the announced size.';
     throw new InvalidInputError([{ path: ['input', 'size'], message, code: 'WRONG_SIZE' }]);
   }

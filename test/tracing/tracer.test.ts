@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { NotFoundError } from '../../src/errors.ts';
-import { codeOf } from '../../src/tracing/span.ts';
+import { nameThrown } from '../../src/tracing/span.ts';
 import { isSampled, readTraceContext } from '../../src/tracing/tracer.ts';
 
 const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -52,10 +52,10 @@ describe('the trace of a caller', () => {
 });
 
 test('an error is named by its code or its class, and never by its message', () => {
-  expect(codeOf(new NotFoundError('The video'))).toBe('NOT_FOUND');
-  expect(codeOf(Object.assign(new Error('secret'), { code: 'ECONNRESET' }))).toBe('ECONNRESET');
-  expect(codeOf(Object.assign(new Error('a'), { code: 'a secret value' }))).toBe('Error');
-  expect(codeOf(new TypeError('secret'))).toBe('TypeError');
-  expect(codeOf('secret')).toBe('string');
-  expect(codeOf(null)).toBe('object');
+  expect(nameThrown(new NotFoundError('The video'))).toBe('NOT_FOUND');
+  expect(nameThrown(Object.assign(new Error('secret'), { code: 'ECONNRESET' }))).toBe('ECONNRESET');
+  expect(nameThrown(Object.assign(new Error('a'), { code: 'a secret value' }))).toBe('Error');
+  expect(nameThrown(new TypeError('secret'))).toBe('TypeError');
+  expect(nameThrown('secret')).toBe('string');
+  expect(nameThrown(null)).toBe('object');
 });

@@ -14,7 +14,7 @@ import {
 } from './store/lipsyncs.ts';
 import { type LipsyncPage, listOwnLipsyncs } from './store/list.ts';
 import { type AdminPage, listAllLipsyncs } from './store/list-all.ts';
-import { deleteRefusalsBefore } from './store/refusals.ts';
+import { deleteRejectionsBefore } from './store/rejections.ts';
 import { deleteOldErasures, recordErasure } from './store/usage.ts';
 
 /** An owner's lip-syncs in the order of the keys; null for a key without a lip-sync of this owner. */
@@ -67,8 +67,8 @@ export async function deleteLipsync(
   });
 }
 
-/** More than enough: a request waits only seconds for the refusal of a concurrent request. */
-const keptRefusalsMs = 3_600_000;
+/** More than enough: a request waits only seconds for the rejection of a concurrent request. */
+const rejectionRetentionMs = 3_600_000;
 
 /**
  * Each deletes at most `limit` rows, in a transaction of its own that takes milliseconds, and returns how many. Fewer than
@@ -86,7 +86,8 @@ export function eraseOldBatches(deps: LipsyncDependencies, finishedBefore: Date)
         await videos.release(tx, deleted.flatMap(videosOf));
         return deleted.length;
       }),
-    (limit) => deleteRefusalsBefore(db, { moment: addMs(deps.now(), -keptRefusalsMs), limit }),
+    (limit) =>
+      deleteRejectionsBefore(db, { moment: addMs(deps.now(), -rejectionRetentionMs), limit }),
     (limit) => deleteOldErasures(db, { now: deps.now(), limit }),
   ];
 }

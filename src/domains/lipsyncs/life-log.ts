@@ -7,7 +7,7 @@ import type { EventSource, LipsyncStatus } from './lifecycle.ts';
 import type { Lipsync } from './store/lipsyncs.ts';
 
 type Step = {
-  event: 'created' | 'refused' | 'outcome unknown' | Lowercase<LipsyncStatus>;
+  event: 'created' | 'rejected' | 'outcome unknown' | Lowercase<LipsyncStatus>;
   source?: EventSource;
   code?: FailureCode | undefined;
 };

@@ -10,7 +10,7 @@ import { type Quote, type QuoteInput, quoteLipsync } from './credits/quote.ts';
 import type { LipsyncDependencies } from './dependencies.ts';
 import { createScheduler } from './dispatch/scheduler.ts';
 import { deleteLipsync, eraseOldBatches, findOwn, listAll, listOwn } from './history.ts';
-import { chargeOf, isTerminal } from './lifecycle.ts';
+import { chargeOf, isTerminal, lipsyncStatuses } from './lifecycle.ts';
 import { decodeCursor, encodeCursor } from './progress/cursor.ts';
 import { estimatedCompletion } from './progress/estimate.ts';
 import { LogWatcher } from './progress/log-watcher.ts';
@@ -41,7 +41,7 @@ export type { QueueOwner, UnfinishedWork } from './store/work.ts';
 export type { CreateInput, Quote };
 export type LipsyncService = Awaited<ReturnType<typeof createLipsyncService>>;
 export type LipsyncOptions = Omit<LipsyncDependencies, 'submissions' | 'stopping'>;
-export { chargeOf, isTerminal };
+export { chargeOf, isTerminal, lipsyncStatuses };
 
 type Caller = { owner: string; canSeeAll: boolean };
 type Creator = Caller & { origin?: Origin };

@@ -16,6 +16,7 @@ import { createVideoList, type VideoPage, type VideoPageRequest } from './lists/
 import { loadVideos } from './load.ts';
 import { removeVideo } from './remove.ts';
 import { createSourceResolver, type VideoSource } from './resolve-source.ts';
+import { videoStatuses } from './status.ts';
 import { deleteUnused, insertOwnVideos, type OwnVideo } from './store.ts';
 import { type StoredVideo, toStored } from './stored-video.ts';
 
@@ -26,7 +27,7 @@ export type { VideoPage, VideoPageRequest } from './lists/list.ts';
 export type { VideoSource } from './resolve-source.ts';
 export type { VideoStatus } from './status.ts';
 export type { StoredVideo } from './stored-video.ts';
-export { isSameVideo, toStored };
+export { isSameVideo, toStored, videoStatuses };
 
 export type VideoService = {
   ids: VideoIds;

@@ -1,4 +1,5 @@
 import { Client, errors } from 'undici';
+import { errorCodeOf } from '../../log/error-code.ts';
 import { NoPublicAddressError } from '../../outbound/connector.ts';
 import type { Outbound } from '../../outbound/outbound.ts';
 import { parseRetryAfterSeconds } from '../../upstream/retry-after.ts';
@@ -112,6 +113,5 @@ const tlsCodes = /^(ERR_TLS|ERR_SSL|CERT_|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_T
 function problemOfError(error: unknown, deadline: AbortSignal): WebhookProblem {
   if (deadline.aborted || timeoutErrors.some((kind) => error instanceof kind)) return 'TIMEOUT';
   if (error instanceof NoPublicAddressError) return 'NO_PUBLIC_ADDRESS';
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return tlsCodes.test(code) ? 'TLS_FAILED' : 'CONNECTION_FAILED';
+  return tlsCodes.test(errorCodeOf(error) ?? '') ? 'TLS_FAILED' : 'CONNECTION_FAILED';
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { lipsyncStatuses } from '../../domains/lipsyncs/service.ts';
+import { videoStatuses } from '../../domains/videos/service.ts';
 
 /*
  * The inputs of the tools. They have the shapes of the GraphQL inputs, and the rules about values are those of the API:
@@ -40,9 +42,7 @@ export const videoList = z.strictObject({
   after,
   filter: z
     .strictObject({
-      statuses: z
-        .array(z.enum(['COMPLETED', 'FAILED', 'GENERATING', 'MODERATED', 'QUEUED', 'UNKNOWN']))
-        .optional(),
+      statuses: z.array(z.enum(videoStatuses)).optional(),
       createdAfter,
       createdBefore: createdAfter,
     })
@@ -100,21 +100,7 @@ export const lipsyncList = z.strictObject({
   after,
   filter: z
     .strictObject({
-      statuses: z
-        .array(
-          z.enum([
-            'QUEUED',
-            'SUBMITTING',
-            'SUBMITTED',
-            'GENERATING',
-            'COMPLETED',
-            'FAILED',
-            'MODERATED',
-            'CANCELLED',
-            'EXPIRED',
-          ]),
-        )
-        .optional(),
+      statuses: z.array(z.enum(lipsyncStatuses)).optional(),
       reference: z.string().optional().describe('Exactly this reference.'),
       createdAfter,
       createdBefore: createdAfter,

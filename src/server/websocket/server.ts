@@ -158,7 +158,8 @@ function checkUpgrade(request: IncomingMessage, senders: SenderRules) {
   const rejection = checkSender(request, senders);
   if (rejection !== null) return rejection;
   const { url = '/' } = request;
-  if (url.split('?')[0] !== '/graphql') return { status: 404, body: notFoundBody };
+  // As over HTTP, with or without the slash at its end.
+  if (!/^\/graphql\/?(\?|$)/.test(url)) return { status: 404, body: notFoundBody };
   return hasToken(url) ? { status: 400, body: tokenInUrlBody } : null;
 }
 

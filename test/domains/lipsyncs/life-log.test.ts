@@ -88,14 +88,14 @@ describe('the log has one line for each step of a lip-sync', () => {
     app.clock.aheadMs += 60_000;
   });
 
-  test('a refusal and a failure that is the caller’s at the level info', async () => {
-    await create('[[400]]', { 'x-request-id': 'refused-request' });
-    const refused = app.logs.filter(({ msg }) => msg === 'lip-sync refused');
-    expect(refused).toMatchObject([
-      { level: 'info', code: 'INVALID_INPUT', requestId: 'refused-request', caller: 'key:ann' },
+  test('a rejection and a failure that is the caller’s at the level info', async () => {
+    await create('[[400]]', { 'x-request-id': 'rejected-request' });
+    const rejected = app.logs.filter(({ msg }) => msg === 'lip-sync rejected');
+    expect(rejected).toMatchObject([
+      { level: 'info', code: 'INVALID_INPUT', requestId: 'rejected-request', caller: 'key:ann' },
     ]);
     // The caller sent none, and nothing is traced.
-    expect(refused[0]).not.toHaveProperty('traceId');
+    expect(rejected[0]).not.toHaveProperty('traceId');
     const id = idOf(await create('[[moderated]]'));
     await app.waitForEnd(id, ann);
     expect(lifeOf(id).at(-1)).toMatchObject({ level: 'info', code: 'CONTENT_MODERATED' });

@@ -235,7 +235,7 @@ describe('keeps out', () => {
 });
 
 describe.runIf(postgresUrl)('with several instances on one PostgreSQL', () => {
-  it('counts the streams of all instances, and those of a dead one for 15 seconds', async () => {
+  it('streams beyond the limit on all instances together, which counts those of a dead one for 15 seconds', async () => {
     const storage = await testStorage();
     const start = Date.now();
     let aheadMs = 0;

@@ -9,15 +9,15 @@ import { type AccountSlots, countSlots } from '../dispatch/slots.ts';
 import type { FreshLipsync } from '../store/insert.ts';
 import { findByIdempotencyKeys } from '../store/lipsyncs.ts';
 import { type JobNeeds, readLoad, type Waiting } from '../store/queue.ts';
-import { findRefusalsSince } from '../store/refusals.ts';
+import { findRejectionsSince } from '../store/rejections.ts';
 import { readUsages, type Usage } from '../store/usage.ts';
 import { hasOwnerLimits } from './limits.ts';
 import type { ResolvedRequest } from './resolve.ts';
 
 export type AdmissionRequest = {
   resolved: ResolvedRequest & Origin;
-  /** The number of the key's last refusal when the request was first checked. */
-  lastRefusal: number;
+  /** The number of the key's last rejection when the request was first checked. */
+  lastRejection: number;
   mayWait: boolean;
 };
 
@@ -33,7 +33,7 @@ export type AdmissionState = {
   usages: Map<string, Usage>;
   /** Lip-syncs by owner and key. */
   taken: Set<string>;
-  refusals: Map<AdmissionRequest, StoredFailure | null>;
+  rejections: Map<AdmissionRequest, StoredFailure | null>;
   waiting: Waiting;
   creditsLeft: CreditsLeft;
   /** As `readWaitingCredits` returns it. Read when the first request needs it. */
@@ -54,12 +54,12 @@ export async function readState(
 ): Promise<AdmissionState> {
   const now = deps.now();
   const keyed = requests.filter(({ resolved }) => resolved.idempotencyKey !== null);
-  const pairs = keyed.map(({ resolved, lastRefusal }) => ({ ...resolved, lastRefusal }));
+  const pairs = keyed.map(({ resolved, lastRejection }) => ({ ...resolved, lastRejection }));
   const owners = requests.map(({ resolved }) => resolved.owner);
   // Sent together: each depends on the lock alone.
-  const [earlier, refusals, usages, availability, { held, waiting }] = await Promise.all([
+  const [earlier, rejections, usages, availability, { held, waiting }] = await Promise.all([
     keyed.length === 0 ? [] : findByIdempotencyKeys(tx, pairs),
-    keyed.length === 0 ? [] : findRefusalsSince(tx, pairs),
+    keyed.length === 0 ? [] : findRejectionsSince(tx, pairs),
     hasOwnerLimits(deps.limits)
       ? readUsages(tx, owners, { now, perDay: deps.limits.perDay })
       : new Map<string, Usage>(),
@@ -76,7 +76,7 @@ export async function readState(
       ? []
       : await countSlots(tx, { availability, held, creditsLeft, now }),
     taken: new Set(earlier.map(keyOf)),
-    refusals: new Map(keyed.map((request, at) => [request, refusals[at] ?? null])),
+    rejections: new Map(keyed.map((request, at) => [request, rejections[at] ?? null])),
     ids: requests.map(() => randomUUID()).sort(),
   };
 }

@@ -16,7 +16,7 @@ export type Admission =
   | { kind: 'waiting'; lipsync: Lipsync }
   /** A request with the same idempotency key was admitted before. */
   | { kind: 'duplicate' }
-  | { kind: 'refused'; failure: Failure };
+  | { kind: 'rejected'; failure: Failure };
 
 /** Called with the lip-syncs that were committed as waiting. */
 export type OnQueued = (lipsyncs: readonly Lipsync[]) => void;

@@ -35,7 +35,7 @@ export async function createLipsyncs(
   {
     inputs,
     ...caller
-  }: Omit<CreateRequest, 'input' | 'receivedAt' | 'lastRefusal'> & {
+  }: Omit<CreateRequest, 'input' | 'receivedAt' | 'lastRejection'> & {
     inputs: readonly CreateInput[];
   },
 ): Promise<(Creation | Failure)[]> {

@@ -13,7 +13,7 @@ import { startSubmission } from '../dispatch/submit.ts';
 import { logLife } from '../life-log.ts';
 import { isCreateRequestWaiting, isOutcomePending } from '../lifecycle.ts';
 import { findByIdempotencyKeys, findLipsync, type Lipsync } from '../store/lipsyncs.ts';
-import { findRefusal, findRefusalsSince } from '../store/refusals.ts';
+import { findRejection, findRejectionsSince } from '../store/rejections.ts';
 import type { CreateDependencies } from './dependencies.ts';
 import { type CreateInput, checkExpiry, checkShape } from './input.ts';
 import { type ResolvedRequest, resolveRequest } from './resolve.ts';
@@ -29,17 +29,17 @@ export type CreateRequest = {
   origin?: Origin;
   receivedAt: Date;
   /**
-   * The number of the key's last refusal when this request was first checked; a second check does not change it. A later
-   * refusal of a concurrent request with the same idempotency key answers this request too.
+   * The number of the key's last rejection when this request was first checked; a second check does not change it. A later
+   * rejection of a concurrent request with the same idempotency key answers this request too.
    */
-  lastRefusal?: number;
+  lastRejection?: number;
   /** Imports of the batch that this request belongs to. Each file is fetched once. */
   sharedImports?: SharedImports;
 };
 
 /** A request that can be admitted, or the lip-sync of an earlier request with the same idempotency key. */
 export type CheckedRequest = {
-  request: CreateRequest & { lastRefusal: number };
+  request: CreateRequest & { lastRejection: number };
   fingerprint: string;
 } & ({ resolved: ResolvedRequest } | { earlier: Lipsync });
 
@@ -49,7 +49,7 @@ export type PendingAnswer = { isSent: boolean; answer: () => Promise<Creation> }
 /** Throws failures. */
 export async function createLipsync(
   deps: CreateDependencies,
-  request: Omit<CreateRequest, 'receivedAt' | 'lastRefusal'>,
+  request: Omit<CreateRequest, 'receivedAt' | 'lastRejection'>,
 ): Promise<Creation> {
   const checked = await checkRequest(deps, { ...request, receivedAt: deps.now() });
   const { answer } = await sendOrEnqueue(deps, checked);
@@ -66,13 +66,15 @@ export async function checkRequest(
   const fingerprint = fingerprintOf(input);
   const key = { owner, idempotencyKey: input.idempotencyKey };
   const { lipsync: earlier, exceeded, ...found } = await deps.findEarlier(key);
-  const lastRefusal = received.lastRefusal ?? found.lastRefusal;
+  const lastRejection = received.lastRejection ?? found.lastRejection;
   const sharedImports = received.sharedImports ?? new Map();
-  const request = { ...received, lastRefusal, sharedImports };
+  const request = { ...received, lastRejection, sharedImports };
   if (earlier !== null) return { request, fingerprint, earlier };
   if (exceeded !== null) {
-    const [refusal] = await findRefusalsSince(deps.db, [{ ...key, fingerprint, lastRefusal }]);
-    throw refusal == null ? exceeded : restoreFailure(refusal);
+    const [rejection] = await findRejectionsSince(deps.db, [
+      { ...key, fingerprint, lastRejection },
+    ]);
+    throw rejection == null ? exceeded : restoreFailure(rejection);
   }
   checkExpiry(input, receivedAt);
   const resolved = await resolveRequest(deps, { ...request, fingerprint });
@@ -117,10 +119,10 @@ async function admitAndSend(
   deps: CreateDependencies,
   { request, fingerprint, resolved, span }: NewRequest,
 ): Promise<PendingAnswer> {
-  const { owner, input, lastRefusal } = request;
+  const { owner, input, lastRejection } = request;
   const { idempotencyKey, mayWait } = input;
-  const admission = await deps.admit({ resolved, lastRefusal, mayWait });
-  if (admission.kind === 'refused') throw admission.failure;
+  const admission = await deps.admit({ resolved, lastRejection, mayWait });
+  if (admission.kind === 'rejected') throw admission.failure;
   if ('lipsync' in admission) span.set({ 'lipsync.id': admission.lipsync.id });
   if (admission.kind === 'waiting') {
     const { lipsync } = admission;
@@ -130,7 +132,7 @@ async function admitAndSend(
   if (admission.kind === 'duplicate') {
     span.end();
     const [lipsync] = await findByIdempotencyKeys(deps.db, [{ owner, idempotencyKey }]);
-    // The earlier lip-sync is missing if it has been rejected meanwhile. Checking the request again finds the refusal.
+    // The earlier lip-sync is missing if it has been rejected meanwhile. Checking the request again finds the rejection.
     if (lipsync === undefined) return sendOrEnqueue(deps, await checkRequest(deps, request));
     return { isSent: false, answer: () => replay(deps, { lipsync, fingerprint }) };
   }
@@ -139,7 +141,7 @@ async function admitAndSend(
   const submission = startSubmission(deps, { lipsync, slots, mayWait });
   void submission.then((settlement) => {
     if (settlement.kind === 'rejected') {
-      logLife(deps.log, lipsync, { event: 'refused', code: settlement.failure.code });
+      logLife(deps.log, lipsync, { event: 'rejected', code: settlement.failure.code });
       span.fail(settlement.failure.code);
     }
     span.end();
@@ -168,14 +170,14 @@ async function replay(
     await deps.watcher.nextChange(lipsync.id);
     current = await findLipsync(deps.db, lipsync.id);
   }
-  if (current === null) throw await readRefusal(deps, lipsync.id);
+  if (current === null) throw await readRejection(deps, lipsync.id);
   if (isCreateRequestWaiting(current)) throw new OutcomeUnknownError(current.id);
   return { lipsync: current, replayed: true };
 }
 
-async function readRefusal(deps: LipsyncDependencies, id: string): Promise<Failure> {
-  const refusal = await findRefusal(deps.db, id);
-  return refusal === null ? new NotFoundError('The lip-sync') : restoreFailure(refusal);
+async function readRejection(deps: LipsyncDependencies, id: string): Promise<Failure> {
+  const rejection = await findRejection(deps.db, id);
+  return rejection === null ? new NotFoundError('The lip-sync') : restoreFailure(rejection);
 }
 
 function fingerprintOf({ idempotencyKey: _, ...input }: CreateInput): string {

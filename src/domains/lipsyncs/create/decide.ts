@@ -29,7 +29,7 @@ export type Decision =
   | { kind: 'claimed'; row: AdmittedRow; slots: AccountSlots }
   | { kind: 'waiting'; row: AdmittedRow }
   | { kind: 'duplicate' }
-  | { kind: 'refused'; failure: Failure };
+  | { kind: 'rejected'; failure: Failure };
 
 /** Decides for each request in their order: send now, wait, or reject. The queue's lock must be held. */
 export async function decideAll(
@@ -56,11 +56,11 @@ async function decide(
   if (resolved.idempotencyKey !== null && state.taken.has(keyOf(resolved))) {
     return { kind: 'duplicate' };
   }
-  // The refusal of a concurrent request with the same key, which came while this request was being checked.
-  const refusal = state.refusals.get(request) ?? null;
-  if (refusal !== null) return refuse(restoreFailure(refusal));
+  // The rejection of a concurrent request with the same key, which came while this request was being checked.
+  const rejection = state.rejections.get(request) ?? null;
+  if (rejection !== null) return reject(restoreFailure(rejection));
   const exceeded = findExceededLimit(deps.limits, state.usages.get(resolved.owner));
-  if (exceeded !== null) return refuse(exceeded);
+  if (exceeded !== null) return reject(exceeded);
   const slots = resolved.isAwaitingFile ? null : await findSlots(state, resolved);
   if (slots !== null) return claim(deps, state, { resolved, slots });
   state.waitingCredits ??=
@@ -104,16 +104,16 @@ function enqueue(
   { resolved, mayWait }: AdmissionRequest,
 ): Decision {
   const { owner, isAccountFixed } = resolved;
-  if (!canBePaid(state, resolved)) return refuse(new InsufficientCreditsError());
+  if (!canBePaid(state, resolved)) return reject(new InsufficientCreditsError());
   // Whether there is a free slot matters when the file has arrived.
   if (!mayWait && !resolved.isAwaitingFile)
-    return refuse(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
+    return reject(noFreeSlot(isAccountFixed ? 'ACCOUNT_BUSY' : 'ALL_ACCOUNTS_BUSY'));
   const { ofAll, ofOwners } = state.waiting;
   const own = ofOwners.get(owner) ?? { count: 0, neverSent: 0 };
   // An owner takes another place only while it has fewer waiting lip-syncs than the queue has free places. So one owner
   // alone fills at most half of the queue.
   const free = deps.limits.queue - ofAll;
-  if (own.count >= free) return refuse(new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE'));
+  if (own.count >= free) return reject(new QueueFullError(free > 0 ? 'SHARE_OF_OWNER' : 'QUEUE'));
   return { kind: 'waiting', row: addToQueue(state, resolved, own) };
 }
 
@@ -163,6 +163,6 @@ function canBePaid(
   });
 }
 
-function refuse(failure: Failure): Decision {
-  return { kind: 'refused', failure };
+function reject(failure: Failure): Decision {
+  return { kind: 'rejected', failure };
 }

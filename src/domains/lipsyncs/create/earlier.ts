@@ -2,7 +2,7 @@ import { GroupedWork } from '../../../database/grouped.ts';
 import type { QuotaExceededError } from '../../../errors.ts';
 import type { LipsyncDependencies } from '../dependencies.ts';
 import { findByIdempotencyKeys, type Lipsync } from '../store/lipsyncs.ts';
-import { readLastRefusals } from '../store/refusals.ts';
+import { readLastRejections } from '../store/rejections.ts';
 import { readUsages } from '../store/usage.ts';
 import { findExceededLimit, hasOwnerLimits } from './limits.ts';
 
@@ -12,8 +12,8 @@ type Asked = { owner: string; idempotencyKey: string | null };
 export type Earlier = {
   /** The lip-sync of an earlier request with the same idempotency key. */
   lipsync: Lipsync | null;
-  /** The number of the key's last refusal; 0 if there is none. */
-  lastRefusal: number;
+  /** The number of the key's last rejection; 0 if there is none. */
+  lastRejection: number;
   /** The limit that the owner's lip-syncs have used up. */
   exceeded: QuotaExceededError | null;
 };
@@ -26,7 +26,7 @@ export function createEarlierSearch(deps: LipsyncDependencies): FindEarlier {
   const groups = new GroupedWork((asked: readonly Asked[]) => findEarlier(deps, asked));
   return async (asked) =>
     asked.idempotencyKey === null && !hasLimits
-      ? { lipsync: null, lastRefusal: 0, exceeded: null }
+      ? { lipsync: null, lastRejection: 0, exceeded: null }
       : groups.run(asked);
 }
 
@@ -35,7 +35,7 @@ async function findEarlier(
   asked: readonly Asked[],
 ): Promise<Earlier[]> {
   const keyed = asked.filter(({ idempotencyKey }) => idempotencyKey !== null);
-  const numbers = keyed.length === 0 ? [] : await readLastRefusals(db, keyed);
+  const numbers = keyed.length === 0 ? [] : await readLastRejections(db, keyed);
   const owners = asked.map(({ owner }) => owner);
   // Before the lookup by key: a concurrent request with the same key may have used up the limit, and is found then.
   const usages = hasOwnerLimits(limits)
@@ -50,7 +50,7 @@ async function findEarlier(
     );
     return {
       lipsync: lipsync ?? null,
-      lastRefusal: numbers[at] ?? 0,
+      lastRejection: numbers[at] ?? 0,
       exceeded: findExceededLimit(limits, usages.get(owner)),
     };
   });

@@ -31,7 +31,7 @@ export function createScheduler(deps: LipsyncDependencies) {
   let unlisten: (() => Promise<void>) | null = null;
   let timer: NodeJS.Timeout | null = null;
   const { run, whenIdle } = createTaskRunner(deps, () => isStopping);
-  const giveUpOverdue = createGiveUp(deps);
+  const giveUp = createGiveUp(deps);
 
   const send = () => run('dispatch', () => dispatch(deps, () => isStopping));
   const waking = createThrottle(wakeIntervalMs, send);
@@ -49,7 +49,7 @@ export function createScheduler(deps: LipsyncDependencies) {
       // Not awaited: an upstream that hangs must not block the next takeovers.
       for (const id of ids) run(`reconcile ${id}`, () => reconcileLipsync(deps, id, 'POLL'));
     });
-    run('give up', giveUpOverdue);
+    run('give up', giveUp);
     run('probe accounts', () => deps.accounts.probeDue());
     run('readings', () => Promise.all([refreshExternalLoad(deps), refreshCredits(deps)]));
     send();

@@ -24,7 +24,7 @@ import { notifyChange } from '../store/events.ts';
 import { type Lipsync, lockLipsync, updateLipsync, videosOf } from '../store/lipsyncs.ts';
 import { appendPositionEvents } from '../store/positions.ts';
 import { lockQueue } from '../store/queue.ts';
-import { deleteRejected } from '../store/refusals.ts';
+import { deleteRejected } from '../store/rejections.ts';
 import { cooldownEnd, decideWhenBusy, isRateLimited, noFreeSlot } from './rate-limit.ts';
 import { requeue } from './requeue.ts';
 

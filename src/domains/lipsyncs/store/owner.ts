@@ -30,8 +30,10 @@ export async function deleteRecordsOf(
   tx: Sql,
   owner: string,
 ): Promise<{ rejections: number; usageRecords: number }> {
-  const refusals = await tx.query('delete from refusals where owner = $1 returning owner', [owner]);
+  const rejections = await tx.query('delete from refusals where owner = $1 returning owner', [
+    owner,
+  ]);
   const usage = await tx.query('delete from erasures where owner = $1 returning owner', [owner]);
   const days = await tx.query('delete from usage_days where owner = $1 returning owner', [owner]);
-  return { rejections: refusals.length, usageRecords: usage.length + days.length };
+  return { rejections: rejections.length, usageRecords: usage.length + days.length };
 }

@@ -94,7 +94,7 @@ describe('refuses', () => {
     }
   });
 
-  it('a lip-sync that had waited stays, with the rejection as its failure', async () => {
+  it('a lip-sync that had waited, which stays with the rejection as its failure', async () => {
     const [id] = await app.listVideoIds(emailOf(0));
     const cases = [
       ['[[400]]', 'FAILED', 'INVALID_INPUT'],

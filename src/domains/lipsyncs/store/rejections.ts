@@ -13,7 +13,7 @@ type RepeatedRequest = Pick<Lipsync, 'owner' | 'idempotencyKey' | 'fingerprint'>
 export async function deleteRejected(
   tx: Sql,
   lipsync: Lipsync,
-  refusal: { failure: StoredFailure; at: Date },
+  rejection: { failure: StoredFailure; at: Date },
 ): Promise<void> {
   await deleteLipsyncRow(tx, lipsync.id);
   await tx.query(
@@ -24,14 +24,14 @@ export async function deleteRejected(
       lipsync.owner,
       lipsync.idempotencyKey,
       lipsync.fingerprint,
-      toJson(refusal.failure),
-      refusal.at,
+      toJson(rejection.failure),
+      rejection.at,
     ],
   );
   await notifyChange(tx, lipsync.id);
 }
 
-export async function findRefusal(sql: Sql, id: string): Promise<StoredFailure | null> {
+export async function findRejection(sql: Sql, id: string): Promise<StoredFailure | null> {
   const [row] = await sql.query<{ failure: StoredFailure }>(
     'select failure from refusals where lipsync_id = $1',
     [id],
@@ -40,10 +40,10 @@ export async function findRefusal(sql: Sql, id: string): Promise<StoredFailure |
 }
 
 /**
- * The number of the last refusal of each key; 0 if there is none. A refusal with a higher number came later, also where the
+ * The number of the last rejection of each key; 0 if there is none. A rejection with a higher number came later, also where the
  * clocks of two instances differ.
  */
-export async function readLastRefusals(
+export async function readLastRejections(
   sql: Sql,
   requests: readonly Pick<RepeatedRequest, 'owner' | 'idempotencyKey'>[],
 ): Promise<number[]> {
@@ -57,10 +57,10 @@ export async function readLastRefusals(
   return rows.map(({ number }) => number);
 }
 
-/** For each request its last refusal after the number `lastRefusal`: it also answers a request that was being checked then. */
-export async function findRefusalsSince(
+/** For each request its last rejection after the number `lastRejection`: it also answers a request that was being checked then. */
+export async function findRejectionsSince(
   sql: Sql,
-  requests: readonly (RepeatedRequest & { lastRefusal: number })[],
+  requests: readonly (RepeatedRequest & { lastRejection: number })[],
 ): Promise<(StoredFailure | null)[]> {
   const rows = await sql.query<{ failure: StoredFailure | null }>(
     `select (select failure from refusals
@@ -74,14 +74,14 @@ export async function findRefusalsSince(
       requests.map(({ owner }) => owner),
       requests.map(({ idempotencyKey }) => idempotencyKey),
       requests.map(({ fingerprint }) => fingerprint),
-      requests.map(({ lastRefusal }) => lastRefusal),
+      requests.map(({ lastRejection }) => lastRejection),
     ],
   );
   return rows.map(({ failure }) => failure);
 }
 
 /** At most `limit`, the oldest first. @returns how many */
-export async function deleteRefusalsBefore(
+export async function deleteRejectionsBefore(
   sql: Sql,
   { moment, limit }: { moment: Date; limit: number },
 ): Promise<number> {
