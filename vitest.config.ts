@@ -50,20 +50,20 @@ export const beyondCore = [
   'test/domains/lipsyncs/reconcile/{bounded-unknown,callbacks,callback-orders,give-up,misleading-states,outcome-unknown,polls,upstream-variants}.test.ts',
   'test/domains/webhooks/{deliveries,retries}.test.ts',
   'test/client/watch.test.ts',
-  'test/server/{metric-outcomes,revocation}.test.ts',
+  'test/server/{http/metric-outcomes,auth/revocation}.test.ts',
   // Clients that disconnect at every step of an operation.
   'test/domains/lipsyncs/{create,progress}/disconnect.test.ts',
   // Limits of cost, per day and in flight under a hundred simultaneous requests.
   'test/domains/lipsyncs/create/limits.test.ts',
   'test/domains/quotas/cost.test.ts',
   // Callbacks to federated routers, which the federation suite covers too.
-  'test/server/subscription-callback.test.ts',
+  'test/server/sse/subscription-callback.test.ts',
   // Every phrase of the sandbox and its rendered videos.
   'test/sandbox/{phrases,results}.test.ts',
   // Bundles, compilations and uploads of the client kit; the core has its requests and subscriptions.
   'test/client/{operations,package,upload}.test.ts',
   // Validators of shared answers, leases of streams, and the events of a webhook beyond its delivery.
-  'test/server/cache-control.test.ts',
+  'test/server/json/cache-control.test.ts',
   'test/domains/quotas/streams.test.ts',
   'test/domains/webhooks/events.test.ts',
   // Tens of thousands of due webhooks.
@@ -90,14 +90,14 @@ export const beyondCore = [
   // Upstreams that reject, one program for each; repairs after crashes; links whose secrets are rotated.
   'test/domains/lipsyncs/create/rejections.test.ts',
   'test/domains/lipsyncs/repair.test.ts',
-  'test/server/results.test.ts',
+  'test/server/http/results.test.ts',
   // The commands that rotate each secret.
   'test/docs/rotation.test.ts',
   // Waits for limits of time: of heads, bodies and silent clients, of tokens, and of clients before they sign in.
-  'test/server/{before-sign-in,expiry,timeouts}.test.ts',
+  'test/server/{auth/before-sign-in,auth/expiry,http/timeouts}.test.ts',
   // Hundreds of videos that come and go between pages, operations in flight, and the executor beside graphql-js.
   'test/domains/videos/paging.test.ts',
-  'test/server/operation-slots.test.ts',
+  'test/server/operation/operation-slots.test.ts',
   'test/graphql/execution.test.ts',
   // The tools of agents, the protocol suite of WebSockets, and collectors of traces that do not answer.
   'test/server/mcp/{tools,waits}.test.ts',

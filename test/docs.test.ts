@@ -30,14 +30,14 @@ import type { Page } from './support/markdown.ts';
 const run = promisify(execFile);
 
 /** Where a command of a document is run: a file, and a text in that file that shows it. */
-type Place = { file: string; words: string };
+type TestedIn = { file: string; words: string };
 
-const inACopy = (command: string): [string, Place] => [
+const inACopy = (command: string): [string, TestedIn] => [
   command,
   { file: 'test/release/commands.test.ts', words: command },
 ];
-const npmStart: Place = { file: 'test/e2e/npm-start.test.ts', words: "spawn('npm', ['start']" };
-const inTheGate = (script: string): [string, Place] => [
+const npmStart: TestedIn = { file: 'test/e2e/npm-start.test.ts', words: "spawn('npm', ['start']" };
+const inTheGate = (script: string): [string, TestedIn] => [
   `npm run ${script}`,
   { file: '.ci/run', words: `suite ${script}` },
 ];
@@ -46,7 +46,7 @@ const inTheGate = (script: string): [string, Place] => [
  * Commands in blocks that another file runs, or that are run there by starting the same program. A command that is neither
  * here nor run below fails.
  */
-const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
+const runElsewhere: Record<string, TestedIn> = Object.fromEntries<TestedIn>([
   ['npm ci && npm start', npmStart],
   ['npm run web', { file: 'examples/web/test/start.test.ts', words: "['run', '-s', 'web']" }],
   ['npm run demo', { file: 'test/release/commands.test.ts', words: "finishWhole('npm run demo')" }],
@@ -67,7 +67,7 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
     .filter(({ file }) => file === 'docs/rotation.md')
     .flatMap(({ block }) => commandsIn(block))
     .filter((command) => !command.startsWith('node '))
-    .map((command): [string, Place] => [
+    .map((command): [string, TestedIn] => [
       command,
       { file: 'test/docs/rotation.test.ts', words: 'docs/rotation.md' },
     ]),
@@ -90,7 +90,7 @@ const runElsewhere: Record<string, Place> = Object.fromEntries<Place>([
 ]);
 
 /** The same for commands inside a sentence that are not in a block. */
-const spansRunElsewhere: Record<string, Place> = Object.fromEntries<Place>([
+const spansRunElsewhere: Record<string, TestedIn> = Object.fromEntries<TestedIn>([
   ['npm start', npmStart],
   inACopy('npm run dev'),
   inACopy('npm run bench:client'),

@@ -36,7 +36,7 @@ const createMutation = `mutation ($video: ID!, $text: String!) {
 const projectMutation = `mutation ($name: String!, $video: ID!) {
   createProject(input: { name: $name, videoIds: [$video] }) { __typename } }`;
 
-/** test/server/subscription-callback.test.ts verifies the heartbeats that limit this time, with a fake clock. */
+/** test/server/sse/subscription-callback.test.ts verifies the heartbeats that limit this time, with a fake clock. */
 const patient = { timeout: 60_000, interval: 50 };
 
 /** Has slots for all lip-syncs that the tests leave running: a queued one would not be finished with the others. */

@@ -38,7 +38,7 @@ function dayOf(deprecated: DirectiveNode): string | null {
   return isDay ? day : null;
 }
 
-type Place = { path: string; directives: readonly DirectiveNode[] };
+type SchemaPath = { path: string; directives: readonly DirectiveNode[] };
 
 /** The definitions that this walk visits: everything with a name has a coordinate; only fields, arguments and values are deprecated. */
 type Named = ASTNode & {
@@ -49,11 +49,11 @@ type Named = ASTNode & {
   arguments?: readonly ASTNode[];
 };
 
-function readPaths(sdl: string): Place[] {
+function readPaths(sdl: string): SchemaPath[] {
   return parse(sdl).definitions.flatMap((node) => placesIn(node as Named, ''));
 }
 
-function placesIn({ name, directives = [], ...node }: Named, owner: string): Place[] {
+function placesIn({ name, directives = [], ...node }: Named, owner: string): SchemaPath[] {
   if (name === undefined) return [];
   const path = owner === '' ? name.value : `${owner}.${name.value}`;
   const inside = [node.fields, node.values, node.arguments].flatMap((nodes) => nodes ?? []);
