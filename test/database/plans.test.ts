@@ -332,7 +332,13 @@ describe(`with ${count} finished lip-syncs of one owner from one video`, () => {
       await readById(run);
       await changeLipsyncs(run);
       await erase();
-      if (run === 1) expect(await vacuumChangedTables(app.db)).toContain('public.lipsyncs');
+      if (run === 1) {
+        await vacuumChangedTables(app.db);
+        const [table] = await app.db.query<{ rows: number }>(
+          "select reltuples::int as rows from pg_class where oid = 'public.lipsyncs'::regclass",
+        );
+        expect(table?.rows).toBeGreaterThan(count / 2);
+      }
       expect(new Set(recorded.reads.map(({ text }) => text)).size).toBeGreaterThan(70);
       expect(tooMuch(recorded.reads)).toEqual([]);
     },
