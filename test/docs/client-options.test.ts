@@ -5,11 +5,11 @@ import { pageOf, root } from './pages.ts';
 
 /** The tables of options in docs/clients.md, by the name in their head, and the types of the kit that have these options. */
 const tables = {
-  server: { file: 'log-reader.ts', type: 'WatchableServer' },
+  server: { file: 'streams/log-reader.ts', type: 'WatchableServer' },
   backOff: { file: 'back-off.ts', type: 'BackOff' },
-  serverSentEvents: { file: 'sse.ts', type: 'ServerSentEventsOptions' },
-  webSocket: { file: 'websocket.ts', type: 'WebSocketOptions' },
-  uploadFile: { file: 'upload.ts', type: 'UploadOptions' },
+  serverSentEvents: { file: 'streams/sse.ts', type: 'ServerSentEventsOptions' },
+  webSocket: { file: 'streams/websocket.ts', type: 'WebSocketOptions' },
+  uploadFile: { file: 'uploads/upload.ts', type: 'UploadOptions' },
   createProxy: { file: 'backend/proxy.ts', type: 'ProxyOptions' },
   signUserToken: { file: 'backend/sign-user-token.ts', type: 'UserTokenClaims' },
   verifyWebhook: { file: 'backend/verify-webhook.ts', type: 'VerifyWebhookOptions' },

@@ -42,7 +42,7 @@ export type UploadDependencies = {
   readonly decodings?: OwnerSlotLimits | undefined;
   /** Waiting uploads of one owner. Default: 10,000. For tests. */
   readonly maxWaiting?: number | undefined;
-  /** How often the rows of arriving files are renewed. Default: 3 s. For tests. */
+  /** How often the rows of arriving files are renewed. Default: 3 s, and never on the embedded database. For tests. */
   readonly leaseRenewalMs?: number | undefined;
   readonly jobs: Pick<Jobs, 'define' | 'send' | 'work'>;
   /** Decides which URLs can be imported. */

@@ -25,8 +25,11 @@ type Options = {
  */
 export async function startLeases(deps: UploadDependencies, options: Options): Promise<void> {
   const { stopping } = options;
-  // No other process can use the embedded database: all leases from before the start are void.
-  if (deps.db.kind === 'embedded') await failAbandoned(deps, options, deps.now());
+  // No other process can use the embedded database: all leases from before the start are void, and no later one is.
+  if (deps.db.kind === 'embedded') {
+    await failAbandoned(deps, options, deps.now());
+    if (deps.leaseRenewalMs === undefined) return;
+  }
   let isChecking = false;
   let succeeded = 0;
   const check = async () => {
