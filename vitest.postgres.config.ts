@@ -21,8 +21,8 @@ export default mergeConfig(
         'test/domains/lipsyncs/create/{disconnect,rejections}.test.ts',
         'test/domains/lipsyncs/progress/disconnect.test.ts',
         'test/domains/lipsyncs/reconcile/{bounded-unknown,callback-orders,misleading-states,outcome-unknown,upstream-variants}.test.ts',
-        'test/domains/uploads/{any-audio,backpressure,duration,media-types,memory}.test.ts',
-        'test/domains/uploads/imports/imports.test.ts',
+        'test/domains/uploads/{any-audio,backpressure,duration,media-types,memory,mp3}.test.ts',
+        'test/domains/uploads/imports/{busy,imports}.test.ts',
         'test/domains/videos/{fresh-lists,paging}.test.ts',
         'test/domains/voices/voices.test.ts',
         // Reads and changes of one row after another, which the core runs on the embedded database with the same statements.

@@ -80,7 +80,7 @@ const runElsewhere: Record<string, TestedIn> = Object.fromEntries<TestedIn>([
   inACopy('npm run restore -- lipsync.backup'),
   inACopy('npm run -s doctor -- --json'),
   inACopy('npm run doctor -- --probe'),
-  inACopy('npm run fuzz -- --runs 50'),
+  inACopy('npm run fuzz -- --runs 20'),
   inACopy(
     'CONTRACT_UPSTREAM_URL=https://api.useapi.net/v2/pixverse CONTRACT_UPSTREAM_TOKEN=user:12345-… npm test -- test/contract',
   ),
