@@ -16,7 +16,7 @@ import {
   planImport,
 } from './imports/create.ts';
 import { startImports } from './imports/run.ts';
-import { startLeases } from './leases.ts';
+import { startLeases } from './leases/leases.ts';
 import { maxUploadBytes } from './media-types.ts';
 import { type IncomingFile, isExpired, type Reception, receiveFile } from './receive.ts';
 import { UploadRejection } from './rejection.ts';

@@ -1,5 +1,5 @@
-import type { UploadDependencies } from './dependencies.ts';
-import { interruptedFailure } from './rejection.ts';
+import type { UploadDependencies } from '../dependencies.ts';
+import { interruptedFailure } from '../rejection.ts';
 import { failReceiving, renewReceiving } from './store.ts';
 
 /** How often a process renews the rows of the files that it receives, and searches for those of processes that have ended. */
