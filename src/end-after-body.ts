@@ -36,7 +36,8 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function discardBody(request: IncomingMessage): Promise<void> {
+/** Reads the rest of a body within the limits. Resolves at its end, or at a limit. */
+export function discardBody(request: IncomingMessage): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const isWaiting = /^100-continue$/i.test(request.headers.expect ?? '');
   let bytes = 0;

@@ -10,7 +10,7 @@ import type { RouterCallbacks } from '../sse/router-callbacks.ts';
 import type { EventStreams } from '../sse/streams.ts';
 import { useRequestRules } from './fetch-rules.ts';
 import { maskError } from './masking.ts';
-import { maxMultipartBytes, useMultipartRules } from './multipart.ts';
+import { useMultipartRules } from './multipart.ts';
 import type { PipelinePlugin, ServerContext } from './plugin.ts';
 import { isRejected, type Prepare } from './prepare.ts';
 import { mutationByGetError, requestIdHeader } from './request-params.ts';
@@ -51,7 +51,8 @@ export function createFetchHandler(parts: FetchHandlerParts) {
     // it: our own check is /livez.
     healthCheckEndpoint: ' ',
     batching: false,
-    maxRequestBodySize: maxMultipartBytes,
+    // `useMultipartRules` and `useRequestRules` limit it. Yoga would destroy the request, and with it the connection.
+    maxRequestBodySize: false,
     cors: false,
     logging: {
       debug: () => undefined,

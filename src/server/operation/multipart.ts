@@ -1,6 +1,8 @@
-import type { ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable, Transform } from 'node:stream';
 import { GraphQLError } from 'graphql';
+import type { FetchAPI } from 'graphql-yoga';
+import { discardBody } from '../../end-after-body.ts';
 import type { Scope } from '../../graphql/context.ts';
 import { OwnerSlots } from '../../owner-slots.ts';
 import type { Sessions } from '../auth/sessions.ts';
@@ -59,20 +61,17 @@ export function useMultipartRules({
       if (Number(request.headers.get('content-length')) > maxMultipartBytes) {
         return rejectAsTooLarge();
       }
-      const caller = await sessions.signIn(request.headers.get('authorization'));
-      if (caller.scopes.has(uploadScope)) {
-        const release = slots.acquire(caller.owner);
-        if (release !== null) return releaseOnClose(serverContext.res, release);
-        const response = requestErrorResponse(fetchAPI, [tooManyFilesError()], 503);
-        response.headers.set('retry-after', `${retryAfterSeconds}`);
-        return endResponse(response);
+      const { owner, scopes } = await sessions.signIn(request.headers.get('authorization'));
+      if (scopes.has(uploadScope)) {
+        const release = slots.acquire(owner);
+        if (release === null) return endResponse(tooManyFilesResponse(fetchAPI));
+        releaseOnClose(serverContext.res, release);
+        return setRequest(withBody(fetchAPI, request, limitBody(serverContext.req)));
       }
       const body = await readBody(request.body);
       if (body === null) return rejectAsTooLarge();
-      const { method, url, headers, signal } = request;
       // In pieces, because the parser can stop at a limit only between two of them.
-      const pieces = Readable.from(splitBody(body)) as unknown as ReadableStream;
-      setRequest(new fetchAPI.Request(url, { method, headers, signal, body: pieces }));
+      setRequest(withBody(fetchAPI, request, Readable.from(splitBody(body))));
     },
     onRequestParse({ request, requestParser, setRequestParser }) {
       if (requestParser === undefined || !isMultipart(request)) return;
@@ -87,13 +86,44 @@ export function useMultipartRules({
         }
       });
     },
+    async onResponse({ request, serverContext }) {
+      // The parser stops at the first error. Many clients read the answer only once they have sent the rest.
+      if (isMultipart(request)) await discardBody(serverContext.req.unpipe());
+    },
   };
 }
 
+function withBody({ Request }: FetchAPI, request: Request, body: Readable): Request {
+  const { method, url, headers, signal } = request;
+  return new Request(url, { method, headers, signal, body: body as unknown as ReadableStream });
+}
+
+/** The body as far as the limit, then an error. The connection stays open, so that the error can be sent. */
+function limitBody(request: IncomingMessage): Readable {
+  let bytes = 0;
+  const limited = new Transform({
+    transform(chunk: Buffer, _, done) {
+      bytes += chunk.byteLength;
+      if (bytes > maxMultipartBytes) done(requestTooLargeError());
+      else done(null, chunk);
+    },
+  });
+  request.once('close', () => {
+    if (!request.readableEnded) limited.destroy(new Error('The client disconnected.'));
+  });
+  return request.pipe(limited);
+}
+
 /** The memory is in use until the response closes. */
-function releaseOnClose(response: ServerResponse | undefined, release: () => void): void {
-  if (response === undefined || response.destroyed) release();
+function releaseOnClose(response: ServerResponse, release: () => void): void {
+  if (response.destroyed) release();
   else response.once('close', release);
+}
+
+function tooManyFilesResponse(api: FetchAPI): Response {
+  const response = requestErrorResponse(api, [tooManyFilesError()], 503);
+  response.headers.set('retry-after', `${retryAfterSeconds}`);
+  return response;
 }
 
 function tooManyFilesError(): GraphQLError {
