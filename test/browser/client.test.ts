@@ -5,7 +5,7 @@ import { startTestApp, type TestApp } from '../support/app.ts';
 import { launchBrowser } from '../support/browser.ts';
 import { bundle } from '../support/client-bundle.ts';
 import { type Line, openLine } from '../support/line.ts';
-import { createLipsync, readVideoIds } from '../support/lipsyncs.ts';
+import { createLipsync, longWait, readVideoIds } from '../support/lipsyncs.ts';
 
 type Kit = typeof import('../../packages/client/src/client.ts');
 type Update = { status: string; sequence: number };
@@ -166,7 +166,7 @@ describe('works', () => {
     expect(outcomes).toEqual(['Aborted.', 'UploadReady']);
     await vi.waitFor(async () => {
       expect(await readStates()).toEqual([{ state: 'FAILED' }, { state: 'READY' }]);
-    }, 10_000);
+    }, longWait);
   });
 
   test('continues over a WebSocket after a reload, from the id or from the cursor', async () => {

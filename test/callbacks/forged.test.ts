@@ -123,7 +123,11 @@ async function readAll() {
   const { db } = app;
   const tables = ['lipsyncs', 'lipsync_events', 'refusals', 'uploads', 'accounts', 'settings'];
   const rows = tables.map((table) => db.query(`select * from ${table} order by 1, 2`));
-  const jobs = db.query('select name, state, data from pgboss.job order by id');
+  // Without what runs by the clock.
+  const jobs = db.query(
+    String.raw`select name, state, data from pgboss.job
+    where name <> 'retention' and name not like '\_\_pgboss%' order by id`,
+  );
   return Promise.all([...rows, jobs]);
 }
 

@@ -354,10 +354,11 @@ describe('refuses', () => {
 });
 
 describe('npm run backup and npm run restore', () => {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   const run = (script: string, args: string[], env: Record<string, string>) =>
-    promisify(execFile)(process.execPath, [`src/${script}.ts`, ...args], {
+    promisify(execFile)(process.execPath, ['--liftoff-only', `src/${script}.ts`, ...args], {
       cwd: root,
-      env: { PATH: process.env.PATH, ...env },
+      env: { PATH, NODE_COMPILE_CACHE, ...env },
     });
 
   test('say what is wrong and exit with 1, or 64 for a wrong option', async () => {

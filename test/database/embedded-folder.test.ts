@@ -59,7 +59,11 @@ describe('the folder of an embedded database', () => {
       const { connectDatabase } = await import('./src/database/connect.ts');
       const { createLog } = await import('./src/log.ts');
       await connectDatabase({ dataDir: ${JSON.stringify(dataDir)}, log: createLog('silent') });`;
-    const first = spawn(process.execPath, ['--input-type=module', '-e', connect], { cwd: root });
+    const first = spawn(
+      process.execPath,
+      ['--liftoff-only', '--input-type=module', '-e', connect],
+      { cwd: root },
+    );
     const exited = once(first, 'exit');
     await vi.waitFor(() => expect(existsSync(join(dataDir, 'database/PG_VERSION'))).toBe(true), {
       timeout: 60_000,

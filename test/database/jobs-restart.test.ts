@@ -49,7 +49,8 @@ describe('works after', () => {
     await stuck.until(1);
     const started = performance.now();
     await jobs.stop();
-    expect(performance.now() - started).toBeLessThan(2_000);
+    // It waits for 1.5 s; pg-boss by itself would wait for 30 s.
+    expect(performance.now() - started).toBeLessThan(15_000);
     jobs = createJobs(db, silentLog);
     await jobs.start();
     const { handler, until } = createRecordingHandler();

@@ -103,11 +103,19 @@ describe.runIf(postgresUrl)('while PostgreSQL is unavailable', () => {
       },
     };
     const stops = await Promise.all(['p', 'q', 'r'].map((channel) => db.listen(channel, listener)));
-    const ended = await db.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity
-       where application_name = 'lipsync-graphql' and query ilike 'listen%' and datname = current_database()`,
+    await vi.waitFor(
+      async () => {
+        // Its heartbeat can be its last query.
+        await (await db.listen('s', listener))();
+        const ended = await db.query(
+          `select pg_terminate_backend(pid) from pg_stat_activity
+           where application_name = 'lipsync-graphql' and query ilike '%listen%' and datname = current_database()
+             and pid <> pg_backend_pid()`,
+        );
+        expect(ended).toHaveLength(1);
+      },
+      { timeout: 60_000 },
     );
-    expect(ended).toHaveLength(1);
     await vi.waitFor(() => expect(reconnects).toBe(3), { timeout: 60_000 });
     await db.query("select pg_notify('q', 'still there')");
     await vi.waitFor(() => expect(heard).toEqual(['still there']), { timeout: 60_000 });
@@ -138,7 +146,7 @@ describe.runIf(postgresUrl)('while PostgreSQL is unavailable', () => {
     await wait(300);
     const started = performance.now();
     await own.close();
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(4_000);
     expect(await waiting).toBeInstanceOf(Error);
     await server.start();
     await untilAvailable();

@@ -391,10 +391,11 @@ test('docs/operations.md has every problem, and a test of each', async () => {
 });
 
 describe('prints', () => {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
   const run = (args: string[], given: Record<string, string>) =>
-    promisify(execFile)(process.execPath, ['src/doctor.ts', ...args], {
+    promisify(execFile)(process.execPath, ['--liftoff-only', 'src/doctor.ts', ...args], {
       cwd: root,
-      env: { PATH: process.env.PATH, ...given },
+      env: { PATH, NODE_COMPILE_CACHE, ...given },
     }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       (failed: { code: number; stdout: string; stderr: string }) => failed,

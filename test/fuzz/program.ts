@@ -31,7 +31,7 @@ export async function startFuzzed() {
   });
   const child = spawn(
     process.execPath,
-    ['--expose-gc', '--import', './test/fuzz/heap.ts', 'src/main.ts'],
+    ['--liftoff-only', '--expose-gc', '--import', './test/fuzz/heap.ts', 'src/main.ts'],
     {
       cwd: root,
       env: { PATH: process.env.PATH ?? '', ...environment(folder), ...upstreamOf(sandbox) },

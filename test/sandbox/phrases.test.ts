@@ -44,7 +44,7 @@ const ends = (status: string) => async (phraseTest: PhraseTest) => {
 /** Waits until every callback of the job was sent, and returns their bodies. */
 async function callbacksOf({ sandbox, receiver, send }: PhraseTest) {
   await send();
-  await vi.waitFor(async () => expect((await jobs(sandbox))[0]?.isAnnounced).toBe(true), 5000);
+  await vi.waitFor(async () => expect((await jobs(sandbox))[0]?.isAnnounced).toBe(true), 60_000);
   return receiver.bodies;
 }
 
@@ -81,8 +81,8 @@ const phraseTests: Record<string, (phraseTest: PhraseTest) => Promise<unknown>> 
   '503': refuses(503),
   async unavailable({ sandbox, send }) {
     expect((await send()).status).toBe(200);
-    await vi.waitFor(() => expect(listVideos(sandbox)).rejects.toThrow(), 1000);
-    const [job] = await vi.waitFor(() => jobs(sandbox), 5000);
+    await vi.waitFor(() => expect(listVideos(sandbox)).rejects.toThrow(), 60_000);
+    const [job] = await vi.waitFor(() => jobs(sandbox), 60_000);
     await finalItem(sandbox, job?.video_id);
   },
   async html({ sandbox, send }) {
@@ -116,7 +116,10 @@ const phraseTests: Record<string, (phraseTest: PhraseTest) => Promise<unknown>> 
     const client = new AbortController();
     const hanging = send({ signal: client.signal });
     const refused = expect(hanging).rejects.toThrow();
-    await vi.waitFor(async () => expect((await jobs(sandbox))[0]?.status).toBe('COMPLETED'), 5000);
+    await vi.waitFor(
+      async () => expect((await jobs(sandbox))[0]?.status).toBe('COMPLETED'),
+      60_000,
+    );
     client.abort();
     await refused;
   },

@@ -66,7 +66,7 @@ describe('a restart', () => {
     await vi.waitFor(() => {
       const final = receiver.bodies.filter((body) => body.video_status_final);
       expect(final.map((body) => body.video_id).sort()).toEqual(accepted.toSorted());
-    }, 5000);
+    }, 60_000);
     expect((await fetch(String(ends[0]?.url))).status).toBe(200);
   });
 

@@ -223,11 +223,11 @@ describe('uploads', () => {
       const sizes = names.map(async (name) => (await stat(`${dataDir}/uploads/${name}`)).size);
       return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
     };
-    await vi.waitFor(async () => expect(await bytesOnDisk()).toBeGreaterThan(2 * MEBIBYTE), 5000);
+    await vi.waitFor(async () => expect(await bytesOnDisk()).toBeGreaterThan(2 * MEBIBYTE), 60_000);
     // Without backpressure the endless body would be hundreds of megabytes ahead.
     expect(sent).toBeLessThan(40);
     sending.destroy();
     await broken;
-    await vi.waitFor(async () => expect(await readdir(`${dataDir}/uploads`)).toEqual([]), 5000);
+    await vi.waitFor(async () => expect(await readdir(`${dataDir}/uploads`)).toEqual([]), 60_000);
   });
 });

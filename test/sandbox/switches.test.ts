@@ -170,7 +170,7 @@ describe('switches', () => {
     const receiver = await openReceiver();
     await control(sandbox, 'PUT /switches', { callbacks });
     const { video_id } = (await lipsync(sandbox, { replyRef: 'r', replyUrl: receiver.url })).json;
-    await vi.waitFor(() => expect(receiver.bodies).toHaveLength(expected.length), 5000);
+    await vi.waitFor(() => expect(receiver.bodies).toHaveLength(expected.length), 60_000);
     expect(receiver.bodies.map((body) => body.video_status_name)).toEqual(expected);
     expect(receiver.bodies.at(-1)).toEqual({
       ...(await finalItem(sandbox, video_id)),

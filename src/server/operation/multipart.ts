@@ -108,6 +108,8 @@ function limitBody(request: IncomingMessage): Readable {
       else done(null, chunk);
     },
   });
+  // Yoga listens only while it parses the form, and it does not parse every one.
+  limited.on('error', () => undefined);
   request.once('close', () => {
     if (!request.readableEnded) limited.destroy(new Error('The client disconnected.'));
   });

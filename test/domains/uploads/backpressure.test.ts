@@ -1,11 +1,12 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endlessWav, listen, openUploadHarness, type UploadHarness } from './upload-harness.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { endlessWav, openUploadHarness, type UploadHarness } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
 const size = 96 * megabyte;
@@ -36,7 +37,8 @@ async function openMeteredUpstream() {
   let taken = 0;
   let allowed = 0;
   let wake = () => {};
-  const server = createServer(async (request, response) => {
+  const upstream = await startFakeUpstream();
+  upstream.handle('POST /files', async (request, response) => {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       taken += chunk.byteLength;
       while (taken >= allowed) {
@@ -47,10 +49,9 @@ async function openMeteredUpstream() {
     }
     response.end(JSON.stringify({ path: 'upload/slow.wav' }));
   });
-  const port = await listen(server);
   return {
-    url: `http://127.0.0.1:${port}`,
-    sent: countSentTo(port),
+    url: upstream.baseUrl,
+    sent: countSentTo(Number(new URL(upstream.baseUrl).port)),
     taken: () => taken,
     /** Allows that many bytes, and resolves when they were read. */
     async take(bytes: number): Promise<void> {
@@ -64,7 +65,7 @@ async function openMeteredUpstream() {
       allowed = Number.POSITIVE_INFINITY;
       wake();
     },
-    close: () => server.close().closeAllConnections(),
+    close: upstream.close,
   };
 }
 
@@ -112,6 +113,6 @@ describe('works', () => {
     const [response] = await answered;
     expect(await json(response)).toMatchObject({ status: 'READY', durationSeconds: 4.096 });
     expect(slow.taken()).toBe(size);
-    slow.close();
+    await slow.close();
   }, 60_000);
 });

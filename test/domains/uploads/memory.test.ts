@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endlessWav, listen, openUploadHarness, type UploadHarness } from './upload-harness.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
+import { endlessWav, openUploadHarness, type UploadHarness } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
 /** The head and whole frames of 128 bytes: an incomplete last frame is cut where the sizes are corrected. */
@@ -34,7 +35,8 @@ describe('works', () => {
     let taken = 0;
     let measuredAt = 0;
     let most = 0;
-    const upstream = createServer(async (request, response) => {
+    await using upstream = await startFakeUpstream();
+    upstream.handle('POST /files', async (request, response) => {
       for await (const chunk of request as AsyncIterable<Buffer>) {
         taken += chunk.byteLength;
         // Each measurement collects the garbage of the whole process.
@@ -44,8 +46,7 @@ describe('works', () => {
       }
       response.end(JSON.stringify({ path: 'upload/large.wav' }));
     });
-    const url = `http://127.0.0.1:${await listen(upstream)}`;
-    const handler = await harness.openServer(harness.connect(url));
+    const handler = await harness.openServer(harness.connect(upstream.baseUrl));
     for (const claimed of [size, 2_000_000_044]) {
       taken = 0;
       measuredAt = 0;
@@ -67,6 +68,5 @@ describe('works', () => {
       expect(taken).toBe(size);
       expect(most - before).toBeLessThan(64 * megabyte);
     }
-    upstream.close().closeAllConnections();
   }, 180_000);
 });

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { createUpload } from '../../support/uploads.ts';
-import { endlessWav, listen, put, until, wav } from './upload-harness.ts';
+import { endlessWav, put, until, wav } from './upload-harness.ts';
 
 const megabyte = 1024 ** 2;
 const hour = 3_600_000;
@@ -118,13 +119,11 @@ describe('a failed upload', () => {
 
   it('closes both connections if the video service failed it, and is repeated under a new URL', async () => {
     let isBroken = true;
-    const service = createServer((request, response) => {
-      if (request.method === 'GET') {
-        response.end(JSON.stringify({ 'a@example.com': { email: 'a@example.com', maxJobs: 1 } }));
-      } else if (isBroken) request.once('data', () => request.socket.destroy());
+    await using upstream = await startFakeUpstream();
+    upstream.handle('POST /files', (request, response) => {
+      if (isBroken) request.once('data', () => request.socket.destroy());
       else request.resume().once('end', () => response.end('{"path":"upload/whole.wav"}'));
     });
-    const upstream = { baseUrl: `http://127.0.0.1:${await listen(service)}`, token: 'user:1-none' };
     await using other = await startTestApp({ upstream });
     const { url } = await createUpload(other);
     const broken = await put(url, endlessWav(500 * megabyte));
@@ -133,6 +132,5 @@ describe('a failed upload', () => {
     isBroken = false;
     expect(await put(url, wav(1))).toMatchObject({ status: 409 });
     expect(await put((await createUpload(other)).url, wav(1))).toMatchObject({ status: 200 });
-    service.close();
   });
 });

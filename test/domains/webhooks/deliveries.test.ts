@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { encodeId } from '../../../src/graphql/ids.ts';
+import { findFreePort } from '../../support/free-port.ts';
 import { openReceiver, type Receiver, verify } from './webhook-receiver.ts';
 import { isFinished, startWebhooks, type TestWebhooks } from './webhook-service.ts';
 
@@ -312,11 +313,13 @@ describe('reports the problem of the last attempt', () => {
     expect(await shortTimeout.waitForDelivery(first, isFinished)).toMatchObject({
       lastProblem: 'TIMEOUT',
     });
-    const second = await shortTimeout.changeLipsync(endless.url);
-    expect(await shortTimeout.waitForDelivery(second, isFinished)).toMatchObject({
+    await shortTimeout.close();
+    const longTimeout = await startWebhooks({ timeoutMs: 5_000, delaysMs: [] });
+    const second = await longTimeout.changeLipsync(endless.url);
+    expect(await longTimeout.waitForDelivery(second, isFinished)).toMatchObject({
       state: 'DELIVERED',
     });
-    await shortTimeout.close();
+    await longTimeout.close();
   });
 });
 
@@ -391,15 +394,14 @@ describe('keeps out', () => {
       allowedNetworks: ['127.0.0.2'],
       resolve: async () => answers[lookups++] ?? [],
     });
+    const port = await findFreePort();
     const outside = await receive(
       (response, n) => void response.writeHead(n < 2 ? 500 : 200).end(),
-      {
-        host: '127.0.0.2',
-      },
+      { host: '127.0.0.2', port },
     );
     // The later lookups resolve to this server: the same port on a blocked address.
-    const inside = await receive(undefined, { host: '127.0.0.1', port: outside.port });
-    const change = await rebinding.changeLipsync(`http://rebind.example:${outside.port}/`);
+    const inside = await receive(undefined, { host: '127.0.0.1', port });
+    const change = await rebinding.changeLipsync(`http://rebind.example:${port}/`);
     const delivery = await rebinding.waitForDelivery(change, isFinished);
     expect(delivery).toMatchObject({ state: 'DELIVERED', attempts: 4 });
     await rebinding.close();
@@ -408,10 +410,14 @@ describe('keeps out', () => {
   });
 
   it('the difference between an unknown name and one that resolves to a private address', async () => {
-    const change = await service.changeLipsync('http://nowhere.invalid/');
-    expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
+    const nowhere = await startWebhooks({
+      resolve: () => Promise.reject(Object.assign(new Error('Unknown'), { code: 'ENOTFOUND' })),
+    });
+    const change = await nowhere.changeLipsync('http://nowhere.invalid/');
+    expect(await nowhere.waitForDelivery(change, isFinished)).toMatchObject({
       lastProblem: 'NO_PUBLIC_ADDRESS',
     });
+    await nowhere.close();
   });
 
   it("another owner's deliveries", async () => {

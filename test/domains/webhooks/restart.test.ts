@@ -1,7 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { postgresUrl } from '../../support/database.ts';
 import { openReceiver, verify } from './webhook-receiver.ts';
-import { isFinished, secrets, startWebhooks, type TestWebhooks } from './webhook-service.ts';
+import {
+  isFinished,
+  makeDue,
+  secrets,
+  startWebhooks,
+  type TestWebhooks,
+} from './webhook-service.ts';
 
 let service: TestWebhooks;
 beforeEach(async () => {
@@ -32,14 +38,15 @@ describe('works after a restart', () => {
       (response, n) => void response.writeHead(n === 1 ? 503 : 200).end(),
     );
     await service.stop();
-    await service.restart({ delaysMs: [1_000] });
+    await service.restart({ delaysMs: [60_000] });
     const change = await service.changeLipsync(receiver.url);
-    await service.waitForDelivery(
+    const { id } = await service.waitForDelivery(
       change,
       ({ nextAttemptAt, attempts }) => attempts === 1 && nextAttemptAt !== null,
     );
     await service.stop();
     await service.restart();
+    await makeDue(service.db, id);
     expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
       state: 'DELIVERED',
       attempts: 2,

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { signToken } from '../../../src/callbacks/token.ts';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { createUpload } from '../../support/uploads.ts';
 import { wavHeader } from '../../support/wav.ts';
 
@@ -161,7 +162,7 @@ describe('keeps out', () => {
     // Nine megabytes, which is more than the buffers of both systems hold.
     socket.pause().write(head('GET /graphql', 'accept: text/html'));
     const isLogged = () => impatient.logs.some(({ path }) => path === '/graphql');
-    await vi.waitFor(() => expect(isLogged()).toBe(true), 10_000);
+    await vi.waitFor(() => expect(isLogged()).toBe(true), longWait);
     socket.destroy();
   });
 

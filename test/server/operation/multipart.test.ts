@@ -4,6 +4,7 @@ import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startTestApp, type TestApp } from '../../support/app.ts';
 import { sendRequest } from '../../support/http.ts';
+import { longWait } from '../../support/lipsyncs.ts';
 import { wavHeader } from '../../support/wav.ts';
 
 const key = 'the-key-of-a-studio';
@@ -77,12 +78,16 @@ const form = formOf(partsWith(wavFile(megabyte)));
 const small = formOf(partsWith(wavFile(10)));
 
 /** Sends the head of a multipart request, and half of its body unless `bytes` says how much. */
-function startForm(authorization: string, bytes = megabyte / 2) {
+function startForm(
+  authorization: string,
+  bytes = megabyte / 2,
+  type = 'multipart/form-data; boundary=x',
+) {
   const request = http.request(`${it.url}/graphql`, {
     agent: false,
     method: 'POST',
     headers: {
-      'content-type': 'multipart/form-data; boundary=x',
+      'content-type': type,
       'content-length': form.length,
       'x-csrf': '1',
       authorization,
@@ -129,11 +134,11 @@ describe('refuses', () => {
     await vi.waitFor(async () => {
       const { status, code } = await post(small);
       expect([status, code]).toEqual([503, 'TOO_MANY_FILES']);
-    }, 10_000);
+    }, longWait);
     expect((await post(small, invalidToken)).code ?? 'executed').toBe('executed');
     const [disconnecting, ...others] = slow;
     disconnecting?.request.destroy();
-    await vi.waitFor(async () => expect((await post(small)).status).toBe(200), 10_000);
+    await vi.waitFor(async () => expect((await post(small)).status).toBe(200), longWait);
     for (const { finish, answered } of others) {
       finish();
       expect((await answered)?.statusCode).toBe(200);
@@ -306,11 +311,11 @@ describe('keeps out', () => {
 
   test('an owner that only sends heads: other owners continue to upload', async () => {
     const held = Array.from({ length: 32 }, () => startForm(`Bearer ${key}`, 0));
-    await vi.waitFor(async () => expect((await post(small)).status).toBe(503), 10_000);
+    await vi.waitFor(async () => expect((await post(small)).status).toBe(503), longWait);
     const uploads = await Promise.all(owners.map((name) => post(small, as(name))));
     expect(uploads.map(({ status }) => status)).toEqual(owners.map(() => 200));
     for (const { request } of held) request.destroy();
-    await vi.waitFor(async () => expect((await post(small)).status).toBe(200), 10_000);
+    await vi.waitFor(async () => expect((await post(small)).status).toBe(200), longWait);
   });
 
   test('five owners that hold all they can: the sixth uploads', async () => {
@@ -320,7 +325,7 @@ describe('keeps out', () => {
     );
     await vi.waitFor(async () => {
       for (const name of holders) expect((await post(small, as(name))).status).toBe(503);
-    }, 10_000);
+    }, longWait);
     expect((await post(small, as(sixth))).status).toBe(200);
     for (const { request } of held) request.destroy();
   });
@@ -330,6 +335,21 @@ describe('keeps out', () => {
     const ended = await Promise.all(held.map(({ answered }) => answered));
     expect(ended.map((response) => response?.statusCode)).toEqual([408, 408, 408, 408]);
     expect((await post(small)).status).toBe(200);
+  });
+
+  test.each([
+    ['parsed', 'multipart/form-data; boundary=x'],
+    ['not parsed, for its type in capitals', 'MULTIPART/FORM-DATA; boundary=x'],
+  ])('a client that disconnects in the middle of a form that is %s', async (_, type) => {
+    const requests = () => it.logs.filter(({ msg }) => msg === 'request').length;
+    const before = requests();
+    const { request, answered } = startForm(`Bearer ${key}`, megabyte / 2, type);
+    await new Promise((resolve) => request.write(' ', resolve));
+    request.destroy();
+    expect(await answered).toBeNull();
+    await vi.waitFor(() => expect(requests()).toBeGreaterThan(before), longWait);
+    expect((await post(small)).status).toBe(200);
+    expect(it.logs.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   test('more than a megabyte from a caller that is not allowed to upload', async () => {

@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from 'graphql-ws';
@@ -11,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { encodeId } from '../../../src/graphql/ids.ts';
 import { startTestApp, type TestApp } from '../../support/app.ts';
+import { startFakeUpstream } from '../../support/fake-upstream/server.ts';
 import { apiKeys } from '../../support/lipsync-app.ts';
 import { createLipsync } from '../../support/lipsyncs.ts';
 
@@ -172,20 +170,12 @@ describe('keeps out', () => {
   test('reads for a client that has disconnected, whose upstream call is aborted', async () => {
     const asked = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<void>();
-    const silent = createServer((request, response) => {
-      if (!request.url?.includes('voices')) {
-        response.end('{"a@b.example": {"maxJobs": 1}}');
-        return;
-      }
+    await using upstream = await startFakeUpstream();
+    upstream.handle('GET /videos/voices', (_, response) => {
       asked.resolve();
       response.once('close', ended.resolve);
     });
-    silent.listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    const { port } = silent.address() as AddressInfo;
-    await using it = await startTestApp({
-      upstream: { baseUrl: `http://127.0.0.1:${port}`, token: 'user:1-x' },
-    });
+    await using it = await startTestApp({ upstream });
     const disconnecting = new AbortController();
     const query = encodeURIComponent('{ voices { __typename } }');
     const response = fetch(`${it.url}/graphql?query=${query}`, { signal: disconnecting.signal });
@@ -194,7 +184,6 @@ describe('keeps out', () => {
     disconnecting.abort();
     await isAborted;
     await ended.promise;
-    silent.close();
   });
 
   test('secrets and account names from /metrics', async () => {

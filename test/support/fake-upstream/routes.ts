@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 
 export type SeenRequest = {
   method: string;
@@ -15,6 +15,9 @@ export type Reply = {
   /** Closes the connection without an answer. */
   isCut?: true;
 };
+
+/** Reads the request and answers it. Such requests are not recorded. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 /** Such as `POST /videos/lipsync`; ids and e-mails read `{id}` and `{email}`, and no path ends in a slash. */
 export type Route = `${'GET' | 'POST' | 'DELETE'} /${string}`;

@@ -4,7 +4,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type Behaviour, defaultBehaviour, fakeToken } from './behaviour.ts';
 import { replyTo } from './endpoints.ts';
 import type { Outcome } from './outcomes.ts';
-import { callOf, type Reply, type Route, routeOf, type SeenRequest } from './routes.ts';
+import {
+  callOf,
+  type Handler,
+  type Reply,
+  type Route,
+  routeOf,
+  type SeenRequest,
+} from './routes.ts';
 import { type NewVideo, UpstreamState } from './state.ts';
 
 export type FakeUpstream = Awaited<ReturnType<typeof startFakeUpstream>>;
@@ -28,6 +35,10 @@ export async function startFakeUpstream(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   state.origin = origin;
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  };
   return {
     baseUrl: `${origin}/v2/pixverse`,
     token: fakeToken,
@@ -51,6 +62,8 @@ export async function startFakeUpstream(
     replyToAll: (reply: ((call: string) => Reply | null) | null) => {
       state.replyToAll = reply ?? (() => null);
     },
+    /** Handles the requests on the route by themselves, before their body is read. */
+    handle: (route: Route, handler: Handler) => void state.handlers.set(route, handler),
     /** Accepts requests on the route and handles none until the returned function is called. */
     hold: (route: Route) => state.hold(route),
     /** As `hold`, but each answer is made when its request arrives, and only its sending waits. */
@@ -69,10 +82,8 @@ export async function startFakeUpstream(
     reset: () => state.reset(),
     countOf: (route: Route) =>
       state.requests.filter((seen) => routeOf(seen)?.route === route).length,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -81,12 +92,10 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const seen: SeenRequest = {
-    method: request.method ?? '',
-    url: request.url ?? '',
-    headers: request.headers,
-    body: await readBody(request),
-  };
+  const { method = '', url = '', headers } = request;
+  const handler = state.handlers.get(routeOf({ method, url })?.route ?? 'GET /');
+  if (handler !== undefined) return handler(request, response);
+  const seen: SeenRequest = { method, url, headers, body: await readBody(request) };
   state.requests.push(seen);
   if (state.behaviour.delayMs > 0) await wait(state.behaviour.delayMs);
   const asked = routeOf(seen);

@@ -1,6 +1,6 @@
 import type { Behaviour, FakeAccount } from './behaviour.ts';
 import { type Outcome, outcomes, type Post } from './outcomes.ts';
-import type { Reply, Route, SeenRequest } from './routes.ts';
+import type { Handler, Reply, Route, SeenRequest } from './routes.ts';
 
 type Gate = Route | `answer to ${Route}`;
 
@@ -53,6 +53,7 @@ export class UpstreamState {
   readonly jobs: Job[] = [];
   readonly replies = new Map<Route, (request: SeenRequest) => Reply | null>();
   replyToAll: (call: string) => Reply | null = () => null;
+  readonly handlers = new Map<Route, Handler>();
   readonly items: Item[] = [];
   /** The outcomes of the next POSTs of a text. Without one left, a POST is accepted. */
   readonly scripts = new Map<string, Outcome[]>();
@@ -90,6 +91,7 @@ export class UpstreamState {
       list.length = 0;
     this.scripts.clear();
     this.replies.clear();
+    this.handlers.clear();
     this.replyToAll = () => null;
   }
 

@@ -188,7 +188,7 @@ describe('works', () => {
     const end = (message: unknown) => underWay.delete(idIn(message));
     channel('lipsync:post-started').subscribe(begin);
     channel('lipsync:answer-read').subscribe(end);
-    await app.turn({ delayMs: 1_500, outcome: 'FAILED' });
+    await app.turn({ delayMs: 4_000, outcome: 'FAILED' });
     // Off-peak jobs take no slot, so all of them can be sent.
     const calm = numbered(60, (n) => say(`calm ${n}`, { offPeak: true }));
     const all = app.createAll(calm, signInAs('cat'));
@@ -234,7 +234,7 @@ describe('works', () => {
   });
 
   it('continues when the caller disconnects', async () => {
-    await app.turn({ delayMs: 200 });
+    await app.turn({ delayMs: 1_000 });
     const inputs = numbered(12, (n) => say(`[[never]] left ${n}`, { idempotencyKey: `left ${n}` }));
     const leaving = new AbortController();
     const asked = fetch(`${app.url}/graphql`, {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Sandbox, startSandbox } from '../../../../src/sandbox/sandbox.ts';
+import { findFreePort } from '../../../support/free-port.ts';
 import { idOf, type LipsyncApp, startLipsyncApp } from '../../../support/lipsync-app.ts';
 import { longWait } from '../../../support/lipsyncs.ts';
 import { downloadVideo, uploadFile } from '../../../support/uploads.ts';
@@ -116,7 +117,8 @@ describe('works', () => {
 describe('refuses', () => {
   it('a lip-sync that could not be sent, and stores nothing; a waiting one is sent when the upstream answers again', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-away-'));
-    const options = { dataDir, queuedMs: 20, generatingMs: 50 };
+    const port = await findFreePort();
+    const options = { dataDir, port, queuedMs: 20, generatingMs: 50 };
     const accounts = [{ email: 'studio@sandbox.example', maxJobs: 3 }];
     const away = await startLipsyncApp({ sandbox: { ...options, accounts } });
     let back: Sandbox | null = null;
@@ -125,7 +127,6 @@ describe('refuses', () => {
       const input = { video: { videoId: id }, speech: { script: { text: 'Hello' } } };
       // A video that a lip-sync has used is known without the upstream.
       await away.waitForEnd(idOf(await away.create(input)));
-      const { port } = away.sandbox;
       await away.sandbox.close();
       expect(await away.create({ ...input, idempotencyKey: 'away' })).toMatchObject({
         __typename: 'UpstreamUnavailableError',
@@ -137,7 +138,7 @@ describe('refuses', () => {
       expect(lipsyncs.nodes).toHaveLength(1);
       const waiting = await away.create({ ...input, idempotencyKey: 'away' });
       expect(waiting).toMatchObject({ replayed: false, lipsync: { status: 'QUEUED' } });
-      back = await startSandbox({ ...options, port });
+      back = await startSandbox(options);
       away.clock.aheadMs += 31_000;
       expect((await away.waitForEnd(idOf(waiting))).status).toBe('COMPLETED');
     } finally {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { keyOf } from '../../../../src/graphql/ids.ts';
 import {
   expectSoundLog,
   idOf,
@@ -23,6 +24,14 @@ async function start(pollMs = 900_000) {
   });
   const [video = ''] = await started.listVideoIds();
   await started.turn({ callbacks: 'none' });
+  /** The reads are counted after their answers. */
+  const hasStoredReads = async (id: string) => {
+    const rows = await started.db.query(
+      'select 1 from lipsyncs where id = $1 and scheduler_reads > 0 and list_reads > 0',
+      [keyOf('Lipsync', id)],
+    );
+    return rows.length > 0;
+  };
   return Object.assign(started, {
     /** A lip-sync whose POST has no clear answer, with the reads of the search that follows at once. */
     async lose(text: string): Promise<string> {
@@ -32,6 +41,7 @@ async function start(pollMs = 900_000) {
         async () => expect(Math.min(...(await countReads(started)))).toBeGreaterThan(0),
         longWait,
       );
+      await vi.waitFor(async () => expect(await hasStoredReads(id)).toBe(true), longWait);
       return id;
     },
   });

@@ -52,20 +52,19 @@ async function lastSequence(): Promise<number> {
   return (await app.requests()).at(-1)?.sequence ?? 0;
 }
 
-/** Checks that the first read after each end showed it. */
+/** Checks that no read after the first one that showed each end was necessary. */
 async function expectEndedByFirstRead(ids: string[], after: { email: string; sequence: number }) {
   const reads = (await listReads(after.email)).filter(
     ({ sequence, status }) => sequence > after.sequence && status === 200,
   );
-  const [first, second] = reads.map(({ at }) => Date.parse(at));
   for (const id of ids) {
     const { lipsync } = await app.askForData<{ lipsync: { finishedAt: string } }>(
       'query ($id: ID!) { lipsync(id: $id) { finishedAt } }',
       { id },
     );
     const endedAt = Date.parse(lipsync.finishedAt);
-    expect(endedAt).toBeGreaterThanOrEqual(first ?? Number.NaN);
-    expect(endedAt).toBeLessThanOrEqual(second ?? Number.POSITIVE_INFINITY);
+    // None if the end was seen by a read before `sequence` was read, or by a read of the one video.
+    expect(reads.filter(({ at }) => Date.parse(at) <= endedAt).length).toBeLessThanOrEqual(1);
   }
 }
 
