@@ -41,7 +41,7 @@ beforeAll(async () => {
     sandbox: {
       accounts: [{ email: 'studio@sandbox.example', maxJobs: 8 }],
       queuedMs: 500,
-      generatingMs: 1_500,
+      generatingMs: 5_000,
     },
   });
   [videoId = ''] = await readVideoIds(app);

@@ -106,7 +106,7 @@ describe('works', () => {
       if (sockets === 1) socket.send('{"type":"ping"}');
       else if (type === 'connection_init') socket.send('{"type":"connection_ack"}');
     };
-    const updates = watchLipsync(serverWith(webSocket({ silenceMs: 300 })), 'a lip-sync');
+    const updates = watchLipsync(serverWith(webSocket({ silenceMs: 1_500 })), 'a lip-sync');
     expect((await updates.next()).value).toMatchObject({ sequence: 1 });
     expect(sockets).toBe(2);
     await updates.return?.();

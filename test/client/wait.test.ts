@@ -85,7 +85,7 @@ describe('refuses', () => {
 
   test('resolves with STILL_RUNNING and the cursor after the deadline', async () => {
     const silent: Step = (stream) => stream.next(event(2, 'GENERATING'));
-    const { end } = await waitFor([silent], { deadlineMs: 200 });
+    const { end } = await waitFor([silent], { deadlineMs: 2_000 });
     expect(end).toEqual({
       outcome: 'STILL_RUNNING',
       lipsync: event(2, 'GENERATING').lipsync,
@@ -100,7 +100,7 @@ describe('refuses', () => {
 
   test('applies one deadline to both streams when it starts from the last cursor', async () => {
     const { end, after } = await waitFor([completeAfter(), () => undefined], {
-      deadlineMs: 200,
+      deadlineMs: 2_000,
       after: 'cursor 7',
     });
     expect(after).toEqual(['cursor 7', null]);

@@ -130,7 +130,7 @@ describe.each(transports)('over $name', ({ make }) => {
     const { port } = silent.address() as AddressInfo;
     const target = {
       url: `http://127.0.0.1:${port}/`,
-      transport: make({ silenceMs: 60 }),
+      transport: make({ silenceMs: 1_000 }),
       backOff: { ...backOff, attempts: 2 },
     };
     // Counts connections with a request: Node also opens connections without sending one.

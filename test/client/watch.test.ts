@@ -214,7 +214,7 @@ test('resumes after the last event when the server restarts', async () => {
   try {
     const before = await startTestApp(parts);
     await using line = await openLine(before.url);
-    const client = { url: `${line.url}/graphql`, backOff: { ...fastBackOff, attempts: 1_000 } };
+    const client = { url: `${line.url}/graphql`, backOff: { ...fastBackOff, attempts: 100_000 } };
     const [videoId = ''] = await readVideoIds(before);
     const answer = await createLipsync(client, {
       video: { videoId },

@@ -47,7 +47,7 @@ describe('the documented receiver', () => {
       },
     );
     await untilItListens(url);
-  }, 30_000);
+  });
   afterAll(async () => {
     process.kill(-(receiver.pid ?? 0), 'SIGTERM');
     await app.stop();

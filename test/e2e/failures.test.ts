@@ -465,6 +465,8 @@ describe('without an answer of the upstream', () => {
   test('a creation is an unknown outcome when the upstream is too slow', async () => {
     const release = bench.upstream.hold('POST /videos/lipsync');
     const answer = await create();
+    // No job that the search could find before the next test.
+    bench.upstream.reply('POST /videos/lipsync', { status: 500, body: '{}' });
     release();
     const expected = { __typename: unknown, lipsync: { status: 'SUBMITTING' }, retryable: false };
     expect(answer).toMatchObject(expected);

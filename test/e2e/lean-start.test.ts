@@ -51,4 +51,4 @@ it('answers a query before the packages for pages, metrics and files are loaded'
   expect(loaded.filter((name) => optional.includes(name))).toEqual([]);
   // pg-boss imports the interface, which does nothing without an SDK.
   expect(loaded.filter((name) => name.startsWith(tracing))).toEqual(['@opentelemetry/api']);
-}, 60_000);
+});

@@ -52,7 +52,7 @@ describe('works', () => {
     programs.push(next);
     await next.url();
     expect(await next.kill('SIGTERM')).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 
   test.each(['dev', 'start', 'demo', 'sandbox'] as const)(
     'npm run %s replaces its shell',

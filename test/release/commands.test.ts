@@ -75,7 +75,7 @@ function begin(command: string, env: Record<string, string>) {
 }
 
 describe('serves', () => {
-  test('npm run dev', { timeout: 60_000 }, async () => {
+  test('npm run dev', async () => {
     const { lines, end } = begin('npm run dev', { PORT: '0' });
     try {
       let url = '';
@@ -100,7 +100,7 @@ describe('serves', () => {
 
 describe('makes', () => {
   test('npm run demo: a video from the included audio, and no other file', {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     const before = await readdir(copy);
     const { stdout: said, stderr } = await finishWhole('npm run demo');
@@ -121,7 +121,7 @@ describe('makes', () => {
 });
 
 describe('reproduces the committed files', () => {
-  test.each(['npm run format', 'npm run schema'])('%s', { timeout: 90_000 }, async (command) => {
+  test.each(['npm run format', 'npm run schema'])('%s', async (command) => {
     await finish(command);
     const changed: string[] = [];
     for (const name of files) {

@@ -3,7 +3,6 @@ import {
   ask,
   BACKLOT,
   control,
-  finalItem,
   type Json,
   lipsync,
   listVideos,
@@ -73,13 +72,14 @@ describe('slots of an account', () => {
 describe('credits', () => {
   it('run out, and are refunded for a moderated job', async () => {
     const sandbox = await openSandbox({ accounts: [{ email: STUDIO, maxJobs: 8, credits: 30 }] });
-    const { video_id } = (await lipsync(sandbox, { prompt: '[[moderated]]' })).json;
+    await control(sandbox, 'PUT /switches', QUEUED_ONLY);
+    const { video_id } = (await lipsync(sandbox)).json;
     const refused = await lipsync(sandbox);
     expect(refused.status).toBe(412);
     expect(refused.text).toBe(
       '{"error":"All Credits have been used up. Please upgrade your membership or purchase credits."}',
     );
-    await finalItem(sandbox, video_id);
+    await control(sandbox, `POST /jobs/${video_id}/finish`, { status: 'MODERATED' });
     await vi.waitFor(async () => expect((await lipsync(sandbox)).status).toBe(200), {
       timeout: 60_000,
     });

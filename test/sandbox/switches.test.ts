@@ -54,8 +54,8 @@ describe('switches', () => {
     expect(half.headers.get('content-type')).toContain('application/json');
     await expect(once({ status: 200, body: 'a long body', truncateAt: 4 })).rejects.toThrow();
     await expect(once({ action: 'cut' })).rejects.toThrow();
-    const signal = AbortSignal.timeout(100);
     await control(sandbox, 'PUT /switches', { failPath: { path: '/acc*', action: 'hang' } });
+    const signal = AbortSignal.timeout(1_000);
     await expect(ask(sandbox, 'GET /accounts', { signal })).rejects.toThrow();
     expect((await ask(sandbox, 'GET /accounts')).status).toBe(200);
   });

@@ -104,7 +104,7 @@ describe("the outcome of a POST is 'answered' for", () => {
         );
       }),
     );
-    expect(await postTo(served.baseUrl, 300)).toMatchObject({
+    expect(await postTo(served.baseUrl, 1_500)).toMatchObject({
       kind: 'answered',
       status: 429,
       failure: { code: 'RATE_LIMITED', retryAfterSeconds: 12 },

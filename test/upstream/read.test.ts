@@ -183,7 +183,7 @@ describe('a read', () => {
     ['half a body and then silence', ['HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"n"']],
   ])('times out on %s, three times', async (_name, pieces) => {
     const served = await serveBytes(...pieces);
-    expect(await failureFrom(served.baseUrl, 60)).toMatchObject({ reason: 'TIMEOUT' });
+    expect(await failureFrom(served.baseUrl, 500)).toMatchObject({ reason: 'TIMEOUT' });
     expect(served.connections).toBe(3);
   });
 

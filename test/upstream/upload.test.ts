@@ -102,7 +102,7 @@ describe('an upload', () => {
     ['no response comes', 1],
   ])('times out when %s', async (_name, count) => {
     const served = await serveTcp((socket) => socket.pause());
-    const { upstream } = connect(served.baseUrl, { timeoutMs: 100 });
+    const { upstream } = connect(served.baseUrl, { timeoutMs: 1_000 });
     expect(await thrownBy(upstream.upload(uploadOf(pieces(count))))).toMatchObject({
       reason: 'TIMEOUT',
       retryable: false,

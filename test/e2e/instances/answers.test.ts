@@ -22,7 +22,7 @@ async function breakOff(times: number): Promise<void> {
     if (waits().length < times) {
       await held.query('select pg_cancel_backend($1)', [await held.untilAnEventIsHeld()]);
     }
-    await vi.waitFor(() => expect(waits()).toHaveLength(times), { timeout: 3_000 });
+    await vi.waitFor(() => expect(waits()).toHaveLength(times), { timeout: 20_000 });
   }, longWait);
 }
 

@@ -80,4 +80,4 @@ test('the password of the database is rotated while an instance with the old one
     "select distinct tableowner as owner from pg_tables where schemaname = 'public'",
   );
   expect(owners).toEqual([{ owner: 'lipsync' }]);
-}, 60_000);
+});

@@ -22,7 +22,7 @@ beforeAll(async () => {
   fleet = await openFleet({
     // No poll: each change is learnt from a callback, so that every run has the same spans.
     env: { POLL_INTERVAL_MS: '600000', OUTBOUND_ALLOWED_NETWORKS: '127.0.0.1' },
-    sandbox: { accounts: [{ email: studio, maxJobs: 1 }], queuedMs: 300, generatingMs: 600_000 },
+    sandbox: { accounts: [{ email: studio, maxJobs: 1 }], queuedMs: 3_000, generatingMs: 600_000 },
   });
 });
 afterAll(async () => {

@@ -14,7 +14,7 @@ let it: TestApp;
 beforeAll(async () => {
   it = await startTestApp({
     env: { CALLBACK_SECRET: secret },
-    clientTimeouts: { headersMs: 200, bodyMs: 200, filesMs: 300, idleMs: 10_000 },
+    clientTimeouts: { headersMs: 1_000, bodyMs: 200, filesMs: 300, idleMs: 10_000 },
   });
 });
 afterAll(() => it?.stop());

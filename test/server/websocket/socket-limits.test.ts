@@ -112,5 +112,5 @@ describe('keeps out', () => {
     rejected.resume().write(frameOf({ type: 'connection_init', payload: ann }));
     await disconnected;
     for (const { socket } of held) socket.terminate();
-  }, 10_000);
+  });
 });

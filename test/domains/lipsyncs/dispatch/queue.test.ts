@@ -77,7 +77,7 @@ describe('works', () => {
     expect(posts.map(({ status }) => status)).toEqual(Array(20).fill(200));
     expect((await app.accounts())[studio]?.highWater).toBe(3);
     for (const each of made) expectSoundLog(await app.readEvents(idOf(each)));
-  }, 60_000);
+  });
 
   it('counts waiting lip-syncs only, and a 429 moves no position back', async () => {
     const refusal = { path: '/videos/lipsync', status: 429, delayMs: 5_000, times: 3 };

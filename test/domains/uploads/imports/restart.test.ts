@@ -45,7 +45,7 @@ const readUpload = (client: GraphQLClient, id: string) =>
     { id },
   );
 
-describe('works', { timeout: 90_000 }, () => {
+describe('works', { timeout: 180_000 }, () => {
   it.each(['SIGKILL', 'SIGTERM'] as const)(
     'begins an import again after %s, and sends the lip-sync that waits for it',
     async (signal) => {
