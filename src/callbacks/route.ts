@@ -61,6 +61,9 @@ function sendOk(response: ServerResponse): void {
   endAfterBody(response, { status: 200, text: 'ok\n', headers: plainText });
 }
 
+/** Leaves out a byte order mark, which JSON does not allow. */
+const decoder = new TextDecoder();
+
 /** The body; null if it is cut off, too long or too slow. */
 function readBody(request: IncomingMessage, timeout: AbortSignal): Promise<string | null> {
   const { promise, resolve } = Promise.withResolvers<string | null>();
@@ -74,7 +77,7 @@ function readBody(request: IncomingMessage, timeout: AbortSignal): Promise<strin
     }
     resolve(null);
   });
-  request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
+  request.once('end', () => resolve(decoder.decode(Buffer.concat(chunks))));
   request.once('close', () => resolve(null));
   timeout.addEventListener('abort', () => resolve(null), { once: true });
   return promise;

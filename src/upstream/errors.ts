@@ -119,6 +119,8 @@ const unsafePatterns = [
   /user:/i,
   /pixverse:/i,
   /<[a-z!]/i,
+  // A host name, such as that of the service. A sentence without a space after its full stop is rejected too.
+  /\p{L}\.\p{L}{2,}/u,
   /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u,
 ];
 

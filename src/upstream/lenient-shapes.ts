@@ -37,15 +37,15 @@ export const lenientBoolean = lenient((value): boolean | null => {
   return text === '0' || text === 'false' ? false : null;
 });
 
-/** An http(s) URL. Anything else (`javascript:`, a relative path) must not reach a browser. */
+/** An http(s) URL, its spaces encoded. Anything else (`javascript:`, a relative path) must not reach a browser. */
 export const lenientUrl = lenient((value) => {
-  const text = readText(value);
+  const text = readText(value)?.replaceAll(' ', '%20') ?? null;
   return text !== null && /^https?:\/\/\S+$/i.test(text) ? text : null;
 });
 
 /**
- * ISO 8601 with or without milliseconds and zone; without a zone it is UTC. Year 1 is Go's zero time and gives
- * null, and so does a year that RFC 3339 or PostgreSQL does not have.
+ * ISO 8601 with or without milliseconds and zone, the date of an HTTP header, or Unix time in seconds or milliseconds; without
+ * a zone it is UTC. Year 1 is Go's zero time and gives null, and so does a year that RFC 3339 or PostgreSQL does not have.
  */
 export const lenientDate = lenient(readDate);
 
@@ -134,11 +134,29 @@ function readNumber(value: unknown): number | null {
 }
 
 function readDate(value: unknown): Date | null {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\d/.test(value) || value.startsWith('0001-')) {
-    return null;
-  }
-  const hasZone = /(?:z|[+-]\d\d:?\d\d)$/i.test(value) || value.length === '2024-01-01'.length;
-  const date = new Date(hasZone ? value : `${value}Z`);
+  const text = readText(value);
+  if (text === null || text.startsWith('0001-')) return null;
+  const date = new Date(readUnixTime(text) ?? toIso(text) ?? Number.NaN);
   const year = date.getUTCFullYear();
   return year >= 1 && year <= 9999 ? date : null;
+}
+
+/** Seconds until the year 5138, which in milliseconds is 1973. */
+const maxUnixSeconds = 1e11;
+
+function readUnixTime(text: string): number | null {
+  if (!/^\d{9,14}(\.\d+)?$/.test(text)) return null;
+  const number = Number(text);
+  return number < maxUnixSeconds ? number * 1000 : number;
+}
+
+/** Also with `+00`, and with the names behind the offset that Go writes. */
+function toIso(text: string): string | null {
+  if (/^[a-z]{3}, \d/i.test(text)) return text;
+  const pattern =
+    /^(\d{4}-\d\d-\d\d)(?:[t ]([\d:.]+))? ?(z|utc|gmt|[+-]\d\d(?::?\d\d)?)?(?: [a-z]{3,4})?$/i;
+  const [, day, time, zone = 'Z'] = pattern.exec(text) ?? [];
+  if (day === undefined || time === undefined) return day ?? null;
+  const [, hours, minutes = '00'] = /^([+-]\d\d):?(\d\d)?$/.exec(zone) ?? [];
+  return `${day}T${time}${hours === undefined ? 'Z' : `${hours}:${minutes}`}`;
 }

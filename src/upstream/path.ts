@@ -3,17 +3,17 @@ import { NotFoundError } from '../errors.ts';
 export type Query = Record<string, string | number | undefined>;
 
 /**
- * Text from outside as one path segment, unencoded because the upstream rejects percent-encoded ids. Text that could
- * leave its segment is reported as not found without a request. So is text without a digit or '@', which every id has:
+ * Text from outside as one path segment. ASCII is not encoded because the upstream rejects percent-encoded ids; other
+ * characters, which an e-mail can have, are, because a request line cannot contain them. Text that could leave its segment is
+ * reported as not found without a request. So is text without a digit or '@', which every id has:
  * `voices` or `available` would address another endpoint.
  *
  * @param what begins the failure's message, as in "The video was not found."
  */
 export function rawSegment(text: string, what: string): string {
-  if (!/^[\x21-\x7e]{1,512}$/.test(text) || /[/?#%\\]/.test(text) || !/[\d@]/.test(text)) {
-    throw new NotFoundError(what);
-  }
-  return text;
+  const isSegment = /^[^\p{C}\s/?#%\\]{1,512}$/u.test(text) && text.isWellFormed();
+  if (!isSegment || !/[\d@]/.test(text)) throw new NotFoundError(what);
+  return text.replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent);
 }
 
 /** `?email=a%2Bb%40c.d`, or ''. Queries are encoded, unlike paths: a raw '+' would arrive as a space. */

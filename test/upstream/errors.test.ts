@@ -97,6 +97,7 @@ describe("the upstream's message in an InvalidInputError", () => {
     ['a file path', `No file ${secrets.path}`],
     ['a Windows path', 'No file C:\\temp\\a.mp3'],
     ['a token', `Token ${secrets.token}`],
+    ['the host of the service', 'See api.useapi.net for help'],
     ['an id', 'USER:1-x is unknown'],
     ['a long word', `Key ${'k'.repeat(25)}`],
     ['a long text', 'word '.repeat(60)],

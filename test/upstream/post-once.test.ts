@@ -87,7 +87,7 @@ describe("the outcome of a POST is 'answered' for", () => {
     expect(await postTo(served.baseUrl)).toMatchObject({
       kind: 'answered',
       status: 402,
-      body: undefined,
+      body: { error: 'x' },
       failure: { code: 'SUBSCRIPTION_EXPIRED' },
     });
   });

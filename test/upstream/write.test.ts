@@ -129,12 +129,18 @@ describe('an id in a path', () => {
     '1\t',
     '\u00001',
     '1\u007f',
-    '1é',
     '1\u202e',
     '1'.repeat(513),
+    '1\ud800',
   ])('is reported as not found without a request if it is not an id: %j', (id) => {
     expect(() => rawSegment(id, 'The video')).toThrow(NotFoundError);
   });
+});
+
+test('of an e-mail in a path only what no request line can contain is encoded', () => {
+  expect(rawSegment('user:1-pixverse:jürgen+1@bücher.de-video:5', 'The video')).toBe(
+    'user:1-pixverse:j%C3%BCrgen+1@b%C3%BCcher.de-video:5',
+  );
 });
 
 test('a query is encoded, and undefined values are omitted', () => {

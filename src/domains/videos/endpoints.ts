@@ -5,16 +5,13 @@ import {
   lenientBoolean,
   lenientDate,
   lenientId,
-  lenientList,
   lenientNumber,
   lenientPositive,
   lenientRecord,
   lenientText,
   lenientUrl,
-  readItems,
 } from '../../upstream/lenient-shapes.ts';
 import { rawSegment } from '../../upstream/path.ts';
-import { judgeLength } from './lists/page-length.ts';
 import { isFinalStatus, isUnclear, statusOf, type VideoStatus } from './status.ts';
 
 export type UpstreamVideo = {
@@ -49,23 +46,11 @@ export type UpstreamVideo = {
   originalVideoId: string | null;
 };
 
-export type VideoPage = {
-  items: UpstreamVideo[];
-  /** Number of items on the page, including unreadable items, which an offset counts too. */
-  rawCount: number;
-  nextOffset: number;
-  /** The upstream says so, or the page is full as far as that is known. */
-  hasMore: boolean;
-  /** False only where this page is certainly the end: a search for a video that must exist reads on until then. */
-  mayHaveMore: boolean;
-};
-
-export type VideoQuery = { email?: string | undefined; limit: number; offset: number };
-
 const videoShape = z.object({
   video_id: lenientId,
   id: lenientId,
-  video_status: lenientNumber,
+  /** A code, or a name. */
+  video_status: lenientText,
   video_status_name: lenientText,
   video_status_final: lenientBoolean,
   url: lenientUrl,
@@ -89,7 +74,8 @@ const videoShape = z.object({
   original_video_id: lenientId,
 });
 
-const video = videoShape.transform((item, context): UpstreamVideo => {
+/** An item of a list. */
+export const listedVideo = videoShape.transform((item, context): UpstreamVideo => {
   const id = item.video_id ?? item.id;
   if (id === null) {
     context.addIssue({ code: 'custom', message: 'The id is missing.' });
@@ -113,9 +99,10 @@ function videoWithId(id: string) {
 }
 
 function toVideo(item: z.output<typeof videoShape>, id: string): UpstreamVideo {
+  const code = lenientNumber.parse(item.video_status);
   const reported = {
-    name: item.video_status_name,
-    code: item.video_status,
+    name: item.video_status_name ?? (code === null ? item.video_status : null),
+    code,
     isFinal: item.video_status_final,
     url: item.url,
   };
@@ -138,49 +125,6 @@ function toVideo(item: z.output<typeof videoShape>, id: string): UpstreamVideo {
     offPeak: item.off_peak ?? false,
     replyRef: item.replyRef ?? item.response.replyRef,
     originalVideoId: item.original_video_id,
-  };
-}
-
-const page = z
-  .object({ next_offset: lenientNumber, has_more: lenientBoolean })
-  .catch({ next_offset: null, has_more: null });
-
-const videoPage = z.unknown().transform((body, context) => {
-  const list = lenientList('data').safeParse(body);
-  if (!list.success) {
-    context.addIssue({ code: 'custom', message: 'The list of videos is missing.' });
-    return z.NEVER;
-  }
-  return { list: list.data, ...page.parse(body) };
-});
-
-/** GET /videos/: the account's videos, also running ones. The upstream requires `email` if it has several accounts. */
-export async function listVideos(
-  upstream: Upstream,
-  query: VideoQuery,
-  options: ReadOptions = {},
-): Promise<VideoPage> {
-  const path = '/videos/';
-  const { email, limit, offset } = query;
-  const body = await upstream.read(
-    { path, query: { email, limit, offset }, schema: videoPage },
-    options,
-  );
-  const items = readItems(body.list, video, (dropped) =>
-    upstream.log.debug({ path, dropped }, 'upstream videos without an id'),
-  );
-  const rawCount = body.list.length;
-  const length = judgeLength(upstream, { email: email ?? '', limit, offset, rawCount, items });
-  const reportedOffset = body.next_offset;
-  const advances = reportedOffset !== null && reportedOffset > offset;
-  const says = body.has_more ?? (advances ? true : null);
-  return {
-    items,
-    rawCount,
-    // An offset that does not advance, or a next page after an empty page, would cause an endless loop.
-    nextOffset: advances ? reportedOffset : offset + rawCount,
-    hasMore: rawCount > 0 && (says ?? length.isFull),
-    mayHaveMore: rawCount > 0 && (says ?? length.mayBeFull),
   };
 }
 

@@ -19,8 +19,11 @@ export async function removeVideo(
   try {
     await deleteVideo(deps.upstream, upstreamId);
   } catch (thrown) {
+    if (!(thrown instanceof NotFoundError)) throw thrown;
+    // It may have been deleted by a request whose answer was lost, or on the website.
+    await markDeleted(deps.db, key);
     // The endpoint's 404 does not say what is missing.
-    throw thrown instanceof NotFoundError ? new NotFoundError('The video') : thrown;
+    throw new NotFoundError('The video');
   } finally {
     // Also after a failure: the video may be gone all the same.
     await deps.accounts.announceChangeOf(accountEmailOf(upstreamId));

@@ -1,16 +1,10 @@
 import type { Sql } from '../../database/connect.ts';
 import type { Failure } from '../../errors.ts';
 import type { VideoDependencies, Viewer } from './dependencies.ts';
-import {
-  getVideo,
-  isSameVideo,
-  listVideos,
-  type VideoPage as UpstreamPage,
-  type UpstreamVideo,
-  type VideoQuery,
-} from './endpoints.ts';
+import { getVideo, isSameVideo, type UpstreamVideo } from './endpoints.ts';
 import { findFile, type VideoFile } from './find-file.ts';
 import { createVideoIds, type VideoIds } from './ids.ts';
+import { listVideos, type VideoPage as UpstreamPage, type VideoQuery } from './list-endpoint.ts';
 import { CachedLists } from './lists/cached-lists.ts';
 import { createVideoList, type VideoPage, type VideoPageRequest } from './lists/list.ts';
 import { loadVideos } from './load.ts';

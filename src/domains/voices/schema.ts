@@ -24,7 +24,7 @@ export const VoiceRef = builder.loadableNode('Voice', {
   id: { resolve: ({ speakerId }: Voice) => speakerId, description: 'Opaque and stable.' },
   load: (keys: string[], { caller, services }): Promise<(Voice | null)[]> =>
     caller.scopes.has('lipsync:read')
-      ? Promise.all(keys.map((key) => services.voices.find(key)))
+      ? Promise.all(keys.map((key) => services.voices.findFresh(key)))
       : Promise.resolve(keys.map(() => null)),
   fields: (t) => ({
     name: t.exposeString('name', {

@@ -28,6 +28,8 @@ export type VoiceService = {
   list(signal?: AbortSignal): Promise<Voice[]>;
   /** Null for an unknown voice. Waits for a new list only if the last one lacks the voice and is too old. */
   find(speakerId: string): Promise<Voice | null>;
+  /** From `list`, or from the last list of any age while the upstream cannot be read. Null for an unknown voice. */
+  findFresh(speakerId: string): Promise<Voice | null>;
 };
 
 export function createVoiceService(options: VoiceServiceOptions): VoiceService {
@@ -65,6 +67,14 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
     async find(speakerId) {
       const known = reads.findCached(key)?.byId.get(speakerId);
       return known ?? (await reads.read(key, readVoices)).byId.get(speakerId) ?? null;
+    },
+    async findFresh(speakerId) {
+      const known = reads.findCached(key);
+      const { byId } = await reads.read(key, readVoices).catch((thrown: unknown) => {
+        if (known === undefined) throw thrown;
+        return known;
+      });
+      return byId.get(speakerId) ?? null;
     },
   };
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deleteVideo, getVideo, listVideos } from '../../../src/domains/videos/endpoints.ts';
-import { connect, serveAnswer, thrownBy } from '../../upstream/servers.ts';
+import { deleteVideo, getVideo } from '../../../src/domains/videos/endpoints.ts';
+import { listVideos } from '../../../src/domains/videos/list-endpoint.ts';
+import { connect, serveAnswer, serveHttp, thrownBy } from '../../upstream/servers.ts';
 
 const id = 'user:7-pixverse:ann-b+c@d.example-video:370538497751884';
 const url = 'https://media.example/v.mp4';
@@ -93,6 +94,24 @@ describe('an item of the list', () => {
     ],
     [{ created_at: '2024-11-11T12:34:56' }, { createdAt: new Date('2024-11-11T12:34:56Z') }],
     [{ created_at: 'yesterday' }, { createdAt: null }],
+    ...[
+      ...[1_731_328_496, '1731328496', 1_731_328_496_000, '1731328496000'],
+      ...['2024-11-11T12:34:56+00', '2024-11-11 12:34:56 UTC', '2024-11-11 12:34:56 +0000 UTC'],
+      ...['2024-11-11T20:34:56 +08:00', '2024-11-11T20:34:56+0800', '2024-11-11T20:34:56+08'],
+      'Mon, 11 Nov 2024 12:34:56 GMT',
+    ].map((created_at): [object, object] => [
+      { created_at },
+      { createdAt: new Date('2024-11-11T12:34:56Z') },
+    ]),
+    [{ created_at: '2024-11-11' }, { createdAt: new Date('2024-11-11') }],
+    [{ created_at: 0 }, { createdAt: null }],
+    [{ video_status: 'FAILED', video_status_name: undefined }, { status: 'FAILED' }],
+    [{ video_status: 'Moderated', video_status_name: null }, { status: 'MODERATED' }],
+    [{ video_status: '8', video_status_name: '' }, { status: 'FAILED' }],
+    [
+      { img_url: 'https://media.example/my video.webp' },
+      { previewUrl: 'https://media.example/my%20video.webp' },
+    ],
     // PostgreSQL rejects these.
     [{ created_at: '0000-01-01T00:00:00Z' }, { createdAt: null }],
     [{ created_at: '9999-12-31T23:59:59-14:00' }, { createdAt: null }],
@@ -194,6 +213,35 @@ describe('a page', () => {
     // Later reads of the list take two calls.
     expect(await listVideos(upstream, { ...query, offset: 0 })).toMatchObject({ hasMore: true });
     expect(await listVideos(upstream, { ...query, offset: 15 })).toMatchObject({ hasMore: false });
+  });
+
+  // An upstream that leaves out items after it has cut the page.
+  test('is followed by the next one if it is empty and says that there is more', async () => {
+    const served = await serveHttp(({ path }, response) => {
+      const offset = Number(new URLSearchParams(path.split('?')[1]).get('offset'));
+      response.end(
+        JSON.stringify(
+          offset < 80 ? page(0, { next_offset: offset + 40, has_more: true }) : page(3),
+        ),
+      );
+    });
+    const { upstream } = connect(served.baseUrl);
+    expect(await listVideos(upstream, { limit: 40, offset: 0 })).toMatchObject({
+      rawCount: 3,
+      nextOffset: 83,
+      hasMore: false,
+    });
+    expect(served.requests).toHaveLength(3);
+  });
+
+  test('that is empty is followed by ten more at most', async () => {
+    const served = await serveHttp(({ path }, response) => {
+      const offset = Number(new URLSearchParams(path.split('?')[1]).get('offset'));
+      response.end(JSON.stringify(page(0, { next_offset: offset + 1, has_more: true })));
+    });
+    const empty = await listVideos(connect(served.baseUrl).upstream, { limit: 40, offset: 0 });
+    expect(empty).toMatchObject({ rawCount: 0, hasMore: false });
+    expect(served.requests).toHaveLength(11);
   });
 
   test('is requested by account, limit and offset', async () => {

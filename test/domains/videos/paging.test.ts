@@ -275,6 +275,49 @@ describe('tolerates', () => {
     }
   });
 
+  // Their last page said so too, and the oldest second of the list was never shown.
+  it.each(['next_offset on every page', 'always more'] as const)(
+    'an upstream that sends %s',
+    async (pageHints) => {
+      Object.assign(harness.upstream.behaviour, { pageHints });
+      for (const count of [1, 3, 20, 41, 45, 90]) {
+        await harness.reset({ email: 'a@b.example', videos: videos(count) });
+        expect(await walk({ first: 20 })).toEqual(descending(count));
+        expect(listCalls().length).toBeLessThan(12);
+      }
+      Object.assign(harness.upstream.behaviour, { pageHints: 'nothing' });
+    },
+  );
+
+  it('an upstream that shows the videos of one account in the list of each', async () => {
+    await harness.reset(
+      { email: 'a@b.example', videos: videos(20) },
+      { email: 'c@d.example', videos: [] },
+    );
+    const { baseUrl, token } = harness.upstream;
+    const response = await fetch(`${baseUrl}/videos/?email=a%40b.example`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const body = await response.text();
+    harness.upstream.reply('GET /videos', { status: 200, body });
+    expect(await walk({ first: 5 })).toEqual(descending(20));
+    harness.upstream.reply('GET /videos', null);
+  });
+
+  // Later pages were in order by themselves, and did not show it.
+  it.each([15, 30, 59])('one old video at the top of %i', async (count) => {
+    const listed = [...videos(1), ...videos(count - 1, 2)];
+    await harness.reset({ email: 'a@b.example', videos: listed });
+    for (const first of [2, 5, 20]) expect(await walk({ first })).toEqual(descending(count));
+  });
+
+  it('one old video in the middle of a long list', async () => {
+    const all = videos(99, 2);
+    const listed = [...all.slice(0, 70), ...videos(1), ...all.slice(70)];
+    await harness.reset({ email: 'a@b.example', videos: listed });
+    for (const first of [5, 20]) expect(await walk({ first })).toEqual(descending(100));
+  });
+
   it('more videos of one second than a page holds', async () => {
     const same = videos(90).map((video) => ({ ...video, createdAt: new Date(start) }));
     await harness.reset({ email: 'a@b.example', videos: same });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { accountEmailOf, isSameVideo, listVideos } from '../../../src/domains/videos/endpoints.ts';
+import { accountEmailOf, isSameVideo } from '../../../src/domains/videos/endpoints.ts';
+import { listVideos } from '../../../src/domains/videos/list-endpoint.ts';
 import { isUnclear, statusOf } from '../../../src/domains/videos/status.ts';
 import { connect, serveAnswer } from '../../upstream/servers.ts';
 

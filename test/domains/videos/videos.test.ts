@@ -388,6 +388,18 @@ describe('deleting', () => {
     });
   });
 
+  // The answer to an earlier request was lost, or it was deleted on the website.
+  it('removes the URLs also if the video service no longer has the video', async () => {
+    const key = await keyOf(1);
+    await makeLipsync('key:me', { result: key });
+    harness.upstream.reply('DELETE /videos/{id}', { status: 404, body: '{}' });
+    const { data } = await harness.ask(deleteMutation, ownOnly, { id: globalId(key) });
+    harness.upstream.reply('DELETE /videos/{id}', null);
+    expect(data.deleteVideo).toMatchObject({ code: 'NOT_FOUND' });
+    const kept = await harness.db.query<{ video: StoredVideo }>('select video from videos');
+    expect(kept).toMatchObject([{ video: { url: null } }]);
+  });
+
   it('gives NOT_FOUND for an unknown id', async () => {
     const writer = { owner: 'key:me', scopes: ['videos:write', 'lipsync:write'] };
     for (const id of ['rubbish', globalId('AAAAAAAA-1'), globalId(await keyOf(9_999))]) {

@@ -142,6 +142,28 @@ describe('while the upstream fails', () => {
     });
   });
 
+  it('shows by id the present name of a voice, or the last known one while the upstream fails', async () => {
+    const harness = fake;
+    const id = Buffer.from('Voice:1').toString('base64url');
+    const nameNow = async () => {
+      const { data } = await harness.ask(`{ voice(id: "${id}") { name } }`, reader);
+      return (data.voice as unknown as { name: string } | null)?.name ?? null;
+    };
+    const listed = (name: string) => ({
+      status: 200,
+      body: JSON.stringify([{ speaker_id: '1', display_name: name }]),
+    });
+    harness.upstream.reply('GET /videos/voices', listed('Before'));
+    expect(await nameNow()).toBe('Before');
+    harness.upstream.reply('GET /videos/voices', listed('After'));
+    harness.advance(60_001);
+    expect(await nameNow()).toBe('After');
+    harness.upstream.reply('GET /videos/voices', { status: 401, body: '{}' });
+    harness.advance(60_001);
+    expect(await nameNow()).toBe('After');
+    harness.upstream.reply('GET /videos/voices', null);
+  });
+
   it('answers null with one error in a field without a union', async () => {
     const harness = fake;
     harness.upstream.replyToAll(() => ({

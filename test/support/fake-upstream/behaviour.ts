@@ -8,7 +8,12 @@ export type Behaviour = {
   /** The answer of GET one for a job that still runs. */
   running: 404 | 200;
   /** Whether pages of GET /videos give the offset of the next page, and whether there is one. */
-  pageHints: 'nothing' | 'next_offset' | 'next_offset and has_more';
+  pageHints:
+    | 'nothing'
+    | 'next_offset'
+    | 'next_offset and has_more'
+    | 'next_offset on every page'
+    | 'always more';
   /** The maximum length of a page, whatever limit is asked for. */
   pageLimit: number;
   /** Whether error bodies of other endpoints than lipsync have a `code`. */

@@ -195,10 +195,12 @@ function listVideos(state: UpstreamState, query: URLSearchParams): Reply {
   const next = offset + page.length;
   const hasMore = next < sorted.length;
   const { pageHints } = state.behaviour;
+  const isEndless = pageHints === 'next_offset on every page' || pageHints === 'always more';
   return ok({
     data: page.map((item) => state.describeListed(item)),
-    ...(pageHints !== 'nothing' && hasMore ? { next_offset: next } : {}),
+    ...(pageHints !== 'nothing' && (hasMore || isEndless) ? { next_offset: next } : {}),
     ...(pageHints === 'next_offset and has_more' ? { has_more: hasMore } : {}),
+    ...(pageHints === 'always more' ? { has_more: true } : {}),
   });
 }
 

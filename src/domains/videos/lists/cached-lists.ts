@@ -1,7 +1,8 @@
 import { InvalidInputError } from '../../../errors.ts';
 import type { FreshReads } from '../../../upstream/fresh-reads.ts';
 import type { VideoDependencies } from '../dependencies.ts';
-import { getVideo, listVideos, type VideoQuery } from '../endpoints.ts';
+import { getVideo } from '../endpoints.ts';
+import { listVideos, type VideoQuery } from '../list-endpoint.ts';
 import { type StoredVideo, toStored } from '../stored-video.ts';
 import { type ListPage, pageSize } from './list-window.ts';
 import { positionOf } from './order.ts';

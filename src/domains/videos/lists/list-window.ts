@@ -116,8 +116,12 @@ export class ListWindow {
       page = await this.#next(offset);
     }
     const hasNoGap = this.#connects(page) || offset === 0;
-    if (hasNoGap && isInOrder(page)) this.#add(page, { top: this.#top });
-    else await this.#readWhole();
+    if (!isInOrder(page)) return this.#readUnordered(offset);
+    if (!hasNoGap) return this.#readWhole();
+    const [bottom, count] = [this.#bottom, this.#items.size];
+    this.#add(page, { top: this.#top });
+    // Some upstreams announce a next page also after the last one.
+    if (page.nextOffset <= bottom && this.#items.size === count) this.#hasMore = false;
   }
 
   async growUp(): Promise<void> {
@@ -134,7 +138,8 @@ export class ListWindow {
       pages.push(last);
     }
     const hasNoGap = last !== undefined && (this.#connects(last) || !last.hasMore);
-    if (!hasNoGap || !pages.every(isInOrder)) await this.#readWhole();
+    if (!pages.every(isInOrder)) await this.#readUnordered(top);
+    else if (!hasNoGap) await this.#readWhole();
     else for (const page of pages) this.#add(page, { top, keepsBottom: true });
   }
 
@@ -143,7 +148,7 @@ export class ListWindow {
     // The list has become shorter than the cursor's offset, or the offset is forged.
     if (page.items.length === 0 && offset > 0) await this.#open(0);
     else if (isInOrder(page)) this.#add(page, { top: offset });
-    else await this.#readWhole();
+    else await this.#readUnordered(offset);
   }
 
   /** As `openBelow`, with the length of a page that the first read has shown. */
@@ -154,7 +159,19 @@ export class ListWindow {
     if (page.items.length === 0) return;
     this.#items.clear();
     if (isInOrder(page)) this.#add(page, { top });
-    else await this.#readWhole();
+    else await this.#readUnordered(top);
+  }
+
+  /**
+   * Reads the whole list because the page at this offset is not in order. Other pages can be in order by themselves: the next
+   * request must begin where it sees the disorder too.
+   */
+  async #readUnordered(offset: number): Promise<void> {
+    await this.#readWhole();
+    this.#bottom = offset + maxOverlap;
+    for (const [key, item] of this.#items) {
+      this.#items.set(key, { ...item, offset: this.#bottom });
+    }
   }
 
   async #readWhole(): Promise<void> {

@@ -50,8 +50,9 @@ function mergeScans(scans: readonly AccountScan[], query: ListQuery) {
   );
   const isOlder = query.range.direction === 'older';
   const limit = isOlder ? Math.max(...limits) : Math.min(...limits);
-  const matches = scans
-    .flatMap(({ items }) => items)
+  // An upstream that ignores the e-mail shows each video in the list of each account.
+  const items = new Map(scans.flatMap(({ items }) => items.map((item) => [item.video.key, item])));
+  const matches = [...items.values()]
     .filter((item) => matchesQuery(item, query) && isWithin(item, limit, isOlder))
     .sort((a, b) => comparePositions(a.position, b.position));
   return { matches, limit: limits.length === 0 ? null : limit };

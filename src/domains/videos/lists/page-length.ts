@@ -18,7 +18,7 @@ type ListedPage = {
 type PageLength = { isFull: boolean; mayBeFull: boolean };
 
 /** The upstream's default. A page of this length counts as full, whatever limit was requested. */
-const defaultLimit = 40;
+export const defaultLimit = 40;
 
 /** No upstream is expected to allow less, so searches in a short list cost one call. */
 const smallestLimit = 5;

@@ -146,6 +146,17 @@ describe('a list', () => {
     expect(found.map((video) => video !== null && 'key' in video && video.key)).toEqual(keys);
   });
 
+  it.each([404, 400])(
+    'ends where the upstream answers %i to an offset behind it',
+    async (status) => {
+      await start({ pageLimit: 5 }, 5);
+      upstream.reply('GET /videos', ({ url }) =>
+        url.endsWith('offset=0') ? null : { status, body: '{"error":"x"}' },
+      );
+      expect(await listVideos()).toHaveLength(5);
+    },
+  );
+
   it('is not read past its end once the size of a page is known', async () => {
     await start({ pageLimit: 100 }, 45 + 15);
     expect(await listVideos()).toHaveLength(60);
