@@ -16,18 +16,19 @@ export type AddressRules = {
    * Null if the URL is accepted, otherwise what is wrong with it, for the caller. Does not resolve host names.
    *
    * @param name the input field, for the message
+   * @param maxLength in characters. Default: 2,048, for URLs that callers give
    */
-  checkUrl(url: string, name: string): UrlProblem | null;
+  checkUrl(url: string, name: string, maxLength?: number): UrlProblem | null;
   /** @param host as `hostOf` returns it @param address the resolved address of the connection */
   isAllowed(host: string, address: string): boolean;
   /** Whether the host is one of the names that are allowed although they are not public. */
   isAllowedName(host: string): boolean;
 };
 
-const maxUrlLength = 2048;
-const invalidUrl = (name: string): UrlProblem => ({
+const defaultMaxLength = 2048;
+const invalidUrl = (name: string, maxLength: number): UrlProblem => ({
   code: 'INVALID_FORMAT',
-  message: `${name} must be an http or https URL of at most 2048 characters, without credentials.`,
+  message: `${name} must be an http or https URL of at most ${maxLength} characters, without credentials.`,
 });
 const notPublic = (name: string): UrlProblem => ({
   code: 'NOT_ALLOWED',
@@ -85,9 +86,9 @@ export function createAddressRules(allowed: readonly string[]): AddressRules {
   return {
     isAllowed,
     isAllowedName: (host) => names.has(host),
-    checkUrl(text, name) {
-      const url = parseUrl(text);
-      if (url === null) return invalidUrl(name);
+    checkUrl(text, name, maxLength = defaultMaxLength) {
+      const url = text.length <= maxLength ? parseUrl(text) : null;
+      if (url === null) return invalidUrl(name, maxLength);
       const host = hostOf(url);
       if (metadataNames.has(host)) return notPublic(name);
       // localhost and its subdomains are loopback on every machine. Other names are resolved when the connection is made.
@@ -117,8 +118,7 @@ function normalizeName(name: string): string {
 const plainUrl = /^https?:\/\/[^\s/\\]+(?:[/?#]|$)/i;
 
 function parseUrl(text: string): URL | null {
-  const isPlain = text.length <= maxUrlLength && plainUrl.test(text);
-  const url = isPlain && URL.canParse(text) ? new URL(text) : null;
+  const url = plainUrl.test(text) ? URL.parse(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol)) return null;
   return url.username === '' && url.password === '' && hostOf(url) !== '' ? url : null;
 }

@@ -10,8 +10,9 @@ export type Outbound = {
    * connector, for each connection.
    *
    * @param name the input field, for the message
+   * @param maxLength in characters. Default: 2,048, for URLs that callers give
    */
-  checkUrl(url: string, name: string): UrlProblem | null;
+  checkUrl(url: string, name: string, maxLength?: number): UrlProblem | null;
   /** For one request, over one connection. `signal` ends its DNS queries. */
   connectorFor(request: { timeoutMs: number; signal: AbortSignal }): buildConnector.connector;
 };

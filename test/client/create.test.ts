@@ -6,6 +6,7 @@ import {
   type LipsyncEnd,
   LipsyncRequestError,
   makeLipsync,
+  type RetryInfo,
   serverSentEvents,
 } from 'lipsync-graphql-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -49,9 +50,15 @@ const made: Step = (stream) =>
   });
 
 const answer =
-  (status: number, body = '<html>'): Step =>
+  (status: number, body = '<html>', headers: Record<string, string> = {}): Step =>
   ({ response }) =>
-    response?.writeHead(status, { 'content-type': 'text/html' }).end(body);
+    response?.writeHead(status, { 'content-type': 'text/html', ...headers }).end(body);
+
+/** What the server itself answers if a request does not arrive in time. */
+const timedOut = answer(
+  408,
+  '{"errors":[{"message":"The request did not arrive in time.","extensions":{"code":"REQUEST_TIMEOUT"}}]}',
+);
 
 const keysOf = (requests: { variables: Record<string, unknown> }[]) =>
   requests.map(({ variables }) => (variables.input as CreateLipsyncInput).idempotencyKey);
@@ -117,6 +124,7 @@ describe('works', () => {
       answer(200),
       answer(429),
       answer(408),
+      timedOut,
       made,
     ];
     await using scripted = await startScriptedServer(...steps);
@@ -127,6 +135,25 @@ describe('works', () => {
     expect(keys.length).toBe(steps.length);
     expect(new Set(keys).size).toBe(1);
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test.each([
+    ['HTML with status 429', 429, '<html>'],
+    ['JSON with status 429', 429, '{"message":"Too many requests."}'],
+    ['HTML with status 408', 408, '<html>'],
+  ])('waits as long as Retry-After says after %s of a proxy', async (_, status, body) => {
+    await using scripted = await startScriptedServer(answer(status, body, { 'retry-after': '7' }));
+    const aborting = new AbortController();
+    const hooks = { onRetry: ({ delayMs }: RetryInfo) => aborting.abort(delayMs) };
+    const target = { url: scripted.url, backOff: fastBackOff, hooks };
+    const { signal } = aborting;
+    await expect(createLipsync(target, input, { signal })).rejects.toBe(7_000);
+  });
+
+  test('waits for the answer with an infinite timeoutMs too', async () => {
+    await using scripted = await startScriptedServer(made);
+    const created = await createLipsync({ url: scripted.url, timeoutMs: Infinity }, input);
+    expect(created.__typename).toBe('CreateLipsyncSuccess');
   });
 
   test('retries when no answer arrives within timeoutMs', async () => {
@@ -294,6 +321,13 @@ describe('refuses', () => {
     expect(error).toBeInstanceOf(LipsyncConnectionError);
     expect((error as LipsyncConnectionError).idempotencyKey).toBe(keysOf(scripted.requests)[0]);
     expect(scripted.requests.length).toBe(3);
+  });
+
+  test('throws LipsyncConnectionError if no request arrived in time', async () => {
+    await using scripted = await startScriptedServer(timedOut, timedOut);
+    const target = { url: scripted.url, backOff: { ...fastBackOff, attempts: 2 } };
+    await expect(createLipsync(target, input)).rejects.toThrow(LipsyncConnectionError);
+    expect(scripted.requests.length).toBe(2);
   });
 
   test('throws the reason of an abort, during an attempt and between two', async () => {

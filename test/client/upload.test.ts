@@ -88,6 +88,20 @@ describe('works', () => {
     }
   });
 
+  test('uploads with an infinite timeoutMs, without a timer that fires at once', async () => {
+    const warnings: string[] = [];
+    const record = ({ name }: Error) => void warnings.push(name);
+    process.on('warning', record);
+    try {
+      const file = new Blob([wav], { type: 'audio/wav' });
+      const answer = await uploadFile({ ...server(), timeoutMs: Infinity }, file, { kind });
+      expect(answer.__typename).toBe('UploadReady');
+      expect(warnings).not.toContain('TimeoutOverflowWarning');
+    } finally {
+      process.off('warning', record);
+    }
+  });
+
   test('uploads audio of which a part is used', async () => {
     const clip = { startSeconds: 10, durationSeconds: 2 };
     const file = new Blob([wav], { type: 'audio/wav' });
@@ -131,6 +145,18 @@ describe('an upload that fails', () => {
       message: 'Too many uploads.',
       retryable: true,
       retryAfterSeconds: 12,
+    });
+  });
+
+  test('returns no seconds for a Retry-After that is a date, as of a proxy', async () => {
+    using endpoint = await startUploadEndpoint((response) => {
+      response.writeHead(429, { 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' });
+      response.end('{"code":"RATE_LIMITED","message":"Too many uploads."}');
+    });
+    await using scripted = await startScriptedServer(created(endpoint.url));
+    expect(await uploadFile({ url: scripted.url }, new Blob([wav]), { kind })).toMatchObject({
+      __typename: 'UploadRefused',
+      retryAfterSeconds: null,
     });
   });
 
@@ -226,14 +252,17 @@ describe('an upload that fails', () => {
   });
 
   test.each([
-    { status: 413, error: LipsyncRequestError },
-    { status: 502, error: LipsyncConnectionError },
+    { status: 413, error: LipsyncRequestError, body: '<html>' },
+    { status: 502, error: LipsyncConnectionError, body: '<html>' },
+    { status: 200, error: LipsyncConnectionError, body: '<html>' },
+    { status: 200, error: LipsyncConnectionError, body: '{"ok":true}' },
+    { status: 403, error: LipsyncRequestError, body: '{"message":"Forbidden"}' },
+    { status: 429, error: LipsyncConnectionError, body: '{"code":429,"message":"Slow down"}' },
+    { status: 503, error: LipsyncConnectionError, body: 'null' },
   ])(
-    'throws $error.name for an HTML page of a proxy with status $status',
-    async ({ status, error }) => {
-      using proxy = await startUploadEndpoint((response) =>
-        response.writeHead(status).end('<html>'),
-      );
+    'throws $error.name for $body of a proxy with status $status',
+    async ({ status, error, body }) => {
+      using proxy = await startUploadEndpoint((response) => response.writeHead(status).end(body));
       await using scripted = await startScriptedServer(created(proxy.url));
       const uploading = uploadFile({ url: scripted.url }, new Blob([wav]), { kind });
       await expect(uploading).rejects.toThrow(error);

@@ -7,6 +7,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import {
   completeAfter,
+  disconnectAfter,
   event,
   failureOf,
   type Step,
@@ -64,6 +65,22 @@ describe('works', () => {
     const { end } = await waitFor([
       completeAfter(event(4, 'FAILED', 'OUTCOME_UNKNOWN'), event(5, 'COMPLETED')),
     ]);
+    expect(end.outcome).toBe('COMPLETED');
+  });
+
+  // The longest delay of a timer is 2 ** 31 - 1 ms.
+  test.each([2 ** 31, Infinity])('waits with deadlineMs %d', async (deadlineMs) => {
+    const steps = [disconnectAfter(event(1, 'GENERATING')), completeAfter(event(2, 'COMPLETED'))];
+    const { end } = await waitFor(steps, { deadlineMs });
+    expect(end.outcome).toBe('COMPLETED');
+  });
+
+  test('opens the stream again if the request for it did not arrive in time', async () => {
+    const timedOut: Step = ({ response }) =>
+      response
+        ?.writeHead(408, { 'content-type': 'application/json' })
+        .end('{"errors":[{"message":"Too late.","extensions":{"code":"REQUEST_TIMEOUT"}}]}');
+    const { end } = await waitFor([timedOut, completeAfter(event(1, 'COMPLETED'))]);
     expect(end.outcome).toBe('COMPLETED');
   });
 

@@ -8,7 +8,8 @@ function openRules(allowed: readonly string[]) {
   const rules = createAddressRules(allowed);
   return {
     ...rules,
-    checkUrl: (url: string, name = 'callbackUrl') => rules.checkUrl(url, name)?.message ?? null,
+    checkUrl: (url: string, name = 'callbackUrl', maxLength?: number) =>
+      rules.checkUrl(url, name, maxLength)?.message ?? null,
   };
 }
 
@@ -75,6 +76,15 @@ describe('keeps out', () => {
 describe('works', () => {
   it.each(publicHosts)('%s', (host) => {
     expect(rules.checkUrl(`https://${host}/hook?key=1#part`)).toBeNull();
+  });
+
+  it('a longer URL where a longer one is allowed, and no longer one', () => {
+    const url = `https://example.com/${'a'.repeat(2_048)}`;
+    expect(rules.checkUrl(url, 'url', url.length)).toBeNull();
+    expect(rules.checkUrl(`${url}a`, 'url', url.length)).toMatch(/at most 2068 characters/);
+    expect(rules.checkUrl(url.replace('example.com', '10.0.0.1'), 'url', url.length)).toMatch(
+      /public internet/,
+    );
   });
 
   it('allows the configured networks, addresses and names, and no others', () => {

@@ -66,11 +66,18 @@ export function waitUnlessAborted(ms: number, signal: AbortSignal): Promise<void
       cleanUp();
       reject(signal.reason);
     };
-    const timer = setTimeout(finish, ms);
+    const timer = setTimeout(finish, Math.min(ms, maxTimerMs));
     const removeOnlineListener = onOnline(finish);
     signal.addEventListener('abort', abort);
     if (signal.aborted) abort();
   });
+}
+
+/** The longest delay of a timer. A longer one, such as `Infinity`, fires at once or throws. */
+export const maxTimerMs = 2 ** 31 - 1;
+
+export function abortAfter(ms: number): AbortSignal {
+  return AbortSignal.timeout(Math.min(ms, maxTimerMs));
 }
 
 /** Aborts with the first of these that does. */

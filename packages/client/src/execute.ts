@@ -1,4 +1,4 @@
-import { delayAfter, joinSignals, readRetryAfterMs } from './back-off.ts';
+import { abortAfter, delayAfter, joinSignals, readRetryAfterMs } from './back-off.ts';
 import type { TypedDocument } from './documents.ts';
 import { FailedAttempt, LipsyncRequestError, minDelayOf, toLastError } from './errors.ts';
 import { type ExecutionResult, readField, readServerFault, readUnionMember } from './result.ts';
@@ -75,44 +75,36 @@ async function executeOnce(
   operation: Operation,
   signal: AbortSignal,
 ): Promise<ExecutionResult> {
-  const timeout = AbortSignal.timeout(server.timeoutMs ?? defaultTimeoutMs);
+  const timeout = abortAfter(server.timeoutMs ?? defaultTimeoutMs);
   const accept = 'application/json';
   return readResponse(
     await post(server, operation, { accept, signal: joinSignals(signal, timeout) }),
   );
 }
 
-/** The body of an answer with status 5xx is the server's own if it has errors with a code, and else a proxy's. */
-function toServerError(response: Response, text: string): Error {
-  const minDelayMs = readRetryAfterMs(response.headers.get('retry-after'));
-  try {
-    const { errors } = JSON.parse(text) as ExecutionResult;
-    const fault = readServerFault(errors?.[0], minDelayMs);
-    if (fault !== null) return fault;
-  } catch {
-    // HTML of a proxy.
-  }
-  return new FailedAttempt(messageOf(response), minDelayMs);
-}
-
-/** Request timeout and rate limit, usually of a proxy. */
-const retryableStatuses = [408, 429];
-
 /**
  * @throws LipsyncRequestError if the response is an error without a GraphQL result, or Error if a retry may succeed
  */
 export async function readResponse(response: Response): Promise<ExecutionResult> {
   const text = await response.text();
-  const { status } = response;
-  if (status >= 500) throw toServerError(response, text);
+  const { status, ok } = response;
+  let result: ExecutionResult = {};
+  let errors: ExecutionResult['errors'];
   try {
-    const result = JSON.parse(text) as ExecutionResult;
-    if (result.errors !== undefined || response.ok) return result;
+    result = JSON.parse(text) as ExecutionResult;
+    errors = result.errors;
   } catch (error) {
     // HTML with status 200 comes from a captive portal or another proxy, so a retry may reach the server.
-    if (response.ok) throw error;
+    if (ok) throw error;
   }
-  if (retryableStatuses.includes(status)) throw new Error(messageOf(response));
+  // 408: the request did not arrive in time. A 429 of a proxy has no `errors`; the caller gets the server's own.
+  if (status >= 500 || status === 408 || (status === 429 && errors === undefined)) {
+    const minDelayMs = readRetryAfterMs(response.headers.get('retry-after'));
+    throw (
+      readServerFault(errors?.[0], minDelayMs) ?? new FailedAttempt(messageOf(response), minDelayMs)
+    );
+  }
+  if (ok || errors !== undefined) return result;
   throw new LipsyncRequestError(messageOf(response));
 }
 

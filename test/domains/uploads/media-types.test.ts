@@ -32,6 +32,26 @@ describe('works', () => {
     expect(readContentType(kind, declared)).toBe(read);
   });
 
+  // As Windows, Safari, Linux desktops and other tools call them.
+  it.each([
+    ['VIDEO', 'video/avi', 'video/x-msvideo'],
+    ['VIDEO', 'video/x-m4v', 'video/mp4'],
+    ['VIDEO', 'video/vnd.dlna.mpeg-tts', 'video/MP2T'],
+    ['VIDEO', 'video/matroska', 'video/x-matroska'],
+    ['VIDEO', 'video/3gpp2', 'video/3gpp'],
+    ['VIDEO', 'binary/octet-stream', 'application/octet-stream'],
+    ['AUDIO', 'audio/matroska', 'audio/webm'],
+    ['AUDIO', 'video/matroska', 'audio/webm'],
+    ['AUDIO', 'audio/x-opus+ogg', 'audio/ogg'],
+    ['AUDIO', 'audio/x-flac+ogg', 'audio/ogg'],
+    ['AUDIO', 'audio/x-wave', 'audio/wav'],
+    ['AUDIO', 'audio/x-mpeg3', 'audio/mpeg'],
+    ['AUDIO', 'application/x-flac', 'audio/flac'],
+    ['AUDIO', 'audio/x-aifc', 'audio/aiff'],
+  ] as const)('reads another name of the %s type, %s, as %s', (kind, declared, read) => {
+    expect(readContentType(kind, declared)).toBe(read);
+  });
+
   it.each([
     ['a WAV', wav(1), { kind: 'AUDIO', contentType: 'audio/wav', container: null }],
     [
@@ -69,6 +89,9 @@ describe('refuses', () => {
     ['AUDIO', 'audio/midi'],
     ['AUDIO', 'audio/amr'],
     ['VIDEO', 'image/png'],
+    ['VIDEO', 'image/jpeg'],
+    ['VIDEO', 'text/html'],
+    ['AUDIO', 'text/html'],
     ['AUDIO', ''],
     ['AUDIO', 'constructor'],
   ] as const)('the %s type "%s"', (kind, declared) => {

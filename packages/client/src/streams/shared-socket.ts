@@ -1,3 +1,4 @@
+import { maxTimerMs } from '../back-off.ts';
 import { LipsyncRequestError } from '../errors.ts';
 import type { ExecutionResult, RequestError } from '../result.ts';
 import { headersOf, type LipsyncServer, type Operation, resolveUrl } from '../server.ts';
@@ -129,7 +130,10 @@ export class SharedSocket {
 
   #schedulePing(): void {
     clearTimeout(this.#pingTimer);
-    this.#pingTimer = setTimeout(() => this.#send({ type: 'ping' }), this.#silenceMs / 3);
+    this.#pingTimer = setTimeout(
+      () => this.#send({ type: 'ping' }),
+      Math.min(this.#silenceMs / 3, maxTimerMs),
+    );
   }
 
   /** Events that arrive after it was closed here are ignored: the streams have ended. */

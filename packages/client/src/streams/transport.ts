@@ -1,3 +1,4 @@
+import { maxTimerMs } from '../back-off.ts';
 import type { ExecutionResult } from '../result.ts';
 import type { LipsyncServer, Operation } from '../server.ts';
 
@@ -39,7 +40,7 @@ export function createWatchdog(ms: number, onSilence: () => void) {
   const check = () => {
     const leftMs = resetAt + ms - Date.now();
     if (leftMs <= 0) onSilence();
-    else timer = setTimeout(check, Math.min(leftMs, ms / checksPerSilence));
+    else timer = setTimeout(check, Math.min(leftMs, ms / checksPerSilence, maxTimerMs));
   };
   return {
     reset() {

@@ -1,4 +1,4 @@
-import { joinSignals } from '../back-off.ts';
+import { abortAfter, joinSignals } from '../back-off.ts';
 import { LipsyncRequestError } from '../errors.ts';
 import type { LipsyncFragment } from '../operations.ts';
 import type { LipsyncFailure } from '../result.ts';
@@ -41,7 +41,7 @@ export async function waitForLipsync(
   options: WaitOptions = {},
 ): Promise<LipsyncEnd> {
   const { after = null, signal, deadlineMs, onProgress } = options;
-  const deadline = deadlineMs === undefined ? undefined : AbortSignal.timeout(deadlineMs);
+  const deadline = deadlineMs === undefined ? undefined : abortAfter(deadlineMs);
   let last: LipsyncEvent | null = null;
   const watchFrom = async (cursor: string | null): Promise<LipsyncEnd | null> => {
     const updates = watchLipsync(server, id, {

@@ -129,7 +129,8 @@ function readResponse({ status, text, retryAfter }: PutAnswer): UploadAnswer {
     message,
     issueCode,
     retryable: retryableStatuses.includes(status) || code === 'UPSTREAM_UNAVAILABLE',
-    retryAfterSeconds: retryAfter === null ? null : Number(retryAfter),
+    // A proxy may send a date, which is no number.
+    retryAfterSeconds: Number(retryAfter) || null,
   };
 }
 
@@ -141,12 +142,17 @@ type ResponseBody = {
   issueCode?: string;
 };
 
-/** A body that is not JSON comes from a proxy. Most 4xx statuses of a proxy, such as 413, would repeat on a retry. */
+/**
+ * A body that is not JSON, or has neither an id nor a code, comes from a proxy. Most 4xx statuses of a proxy, such as 413,
+ * would repeat on a retry.
+ */
 function parseBody(text: string, status: number): ResponseBody {
   try {
-    return JSON.parse(text) as ResponseBody;
-  } catch (error) {
-    if (status < 400 || status >= 500 || retryableStatuses.includes(status)) throw error;
-    throw new LipsyncRequestError(messageOf({ status }));
+    const body = JSON.parse(text) as ResponseBody;
+    if (typeof body[status === 200 ? 'id' : 'code'] === 'string') return body;
+  } catch {
+    // HTML of a proxy.
   }
+  const wouldRepeat = status >= 400 && status < 500 && !retryableStatuses.includes(status);
+  throw new (wouldRepeat ? LipsyncRequestError : Error)(messageOf({ status }));
 }

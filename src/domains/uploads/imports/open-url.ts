@@ -7,6 +7,9 @@ import { UploadRejection } from '../rejection.ts';
 /** Browsers' `fetch` allows 20; storage and link services need one or two. */
 const maxRedirects = 5;
 
+/** Also of redirects, in characters. Signed URLs of storage services contain session tokens of some thousand characters. */
+const maxUrlLength = 8_192;
+
 /** How long the server of the URL may send nothing. */
 const defaultIdleMs = 30_000;
 
@@ -51,7 +54,7 @@ export async function openUrl(
 ): Promise<RemoteFile> {
   let url = from;
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
-    if (options.outbound.checkUrl(url, 'url') !== null) throw UploadRejection.notAllowed();
+    checkTarget(options.outbound, url);
     const answer = await request(options, new URL(url), signal);
     if (answer.redirectTo === null) return answer.file;
     await answer.file.close();
@@ -61,6 +64,13 @@ export async function openUrl(
     url = next.href;
   }
   throw UploadRejection.unreachable(`redirects more than ${maxRedirects} times`);
+}
+
+/** The messages are about redirects, because the caller's own URL was checked before it was stored. */
+function checkTarget(outbound: Outbound, url: string): void {
+  const problem = outbound.checkUrl(url, 'The target of a redirect', maxUrlLength);
+  if (problem?.code === 'NOT_ALLOWED') throw UploadRejection.notAllowed();
+  if (problem !== null) throw new UploadRejection('UNREACHABLE', problem.message);
 }
 
 type Answer = { redirectTo: string | null; file: RemoteFile };
@@ -126,14 +136,18 @@ function checkHead({ statusCode, headers: received }: Head, maxBytes: number): v
   if (size !== null && size > maxBytes) throw UploadRejection.tooLarge(maxBytes);
 }
 
-/** Of S3, whose clients send files in signed chunks. S3 stores the name with the file, and delivers it without the chunks. */
-const storageEncoding = 'aws-chunked';
+/**
+ * Other names are no compression: S3 stores what its clients name, such as `aws-chunked`, `base64` or `utf-8`, and delivers the
+ * file as it is.
+ */
+const compressions: ReadonlySet<string> = new Set([
+  ...['gzip', 'x-gzip', 'deflate', 'br', 'zstd', 'compress', 'x-compress'],
+]);
 
 function isCompressed(header: string | string[] | undefined): boolean {
-  const names = String(header ?? '')
+  return String(header ?? '')
     .split(',')
-    .map((name) => name.trim().toLowerCase());
-  return !names.every((name) => ['', 'identity', storageEncoding].includes(name));
+    .some((name) => compressions.has(name.trim().toLowerCase()));
 }
 
 function readLength(header: string | string[] | undefined): number | null {

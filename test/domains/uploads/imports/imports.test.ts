@@ -12,6 +12,8 @@ const wav = (seconds: number) =>
   Buffer.concat([wavHeader(seconds * 16_000), Buffer.alloc(seconds * 16_000)]);
 const sound = wav(2);
 
+const signedPath = `/a.wav?token=${'a'.repeat(8_000)}`;
+
 /** Held responses, by path: the test ends them. */
 const held = new Map<string, () => void>();
 
@@ -69,7 +71,10 @@ beforeAll(async () => {
     '/gzip.wav': (response) =>
       void response.writeHead(200, { 'content-encoding': 'gzip' }).end(sound),
     ...Object.fromEntries(
-      ['', 'Identity', 'aws-chunked', 'identity, AWS-Chunked'].map((encoding) => [
+      [
+        ...['', 'Identity', 'aws-chunked', 'identity, AWS-Chunked', 'base64', 'UTF-8', 'none'],
+        ...['X-Gzip', 'deflate', 'br', 'zstd', 'compress'],
+      ].map((encoding) => [
         `/encoding-${encoding}.wav`.replace(/[ ,]/g, '-'),
         (response) => void response.writeHead(200, { 'content-encoding': encoding }).end(sound),
       ]),
@@ -86,6 +91,10 @@ beforeAll(async () => {
       void response
         .writeHead(302, { location: `http://user:secret@127.0.0.1:${files.port}/a.wav` })
         .end(),
+    // As long as signed URLs of storage services with the longest session tokens.
+    '/to-signed': (response) => void response.writeHead(302, { location: signedPath }).end(),
+    '/to-too-long': (response) =>
+      void response.writeHead(302, { location: `/a.wav?token=${'a'.repeat(8_192)}` }).end(),
     '/to-file': (response) =>
       void response.writeHead(302, { location: 'file:///etc/passwd' }).end(),
     '/to-nothing': (response) => void response.writeHead(302).end(),
@@ -137,6 +146,10 @@ describe('works', () => {
     ['with the Content-Encoding Identity', '/encoding-Identity.wav', 1],
     ['that S3 stored from signed chunks', '/encoding-aws-chunked.wav', 1],
     ['with both', '/encoding-identity--AWS-Chunked.wav', 1],
+    ['with the Content-Encoding base64, which S3 stored', '/encoding-base64.wav', 1],
+    ['with the Content-Encoding UTF-8', '/encoding-UTF-8.wav', 1],
+    ['with the Content-Encoding none', '/encoding-none.wav', 1],
+    ['behind a redirect to a URL of 8,000 characters', '/to-signed', 1],
     ['after a server error', '/once-500.wav', 2],
     ['after a connection that broke at half', '/once-cut.wav', 2],
   ])('a file %s', async (_, path, requests) => {
@@ -187,8 +200,23 @@ describe('works', () => {
   });
 });
 
+describe('starts', () => {
+  // A job of pg-boss has at most 24 hours, and an import has a minute more than its limit.
+  it('with the longest IMPORT_TIMEOUT_MS that is accepted', async () => {
+    const patient = await startImportApp({ env: { IMPORT_TIMEOUT_MS: '86400000' } });
+    try {
+      expect(await patient.importUntilEnd({ url: files.url('/a.wav') })).toMatchObject({
+        status: 'READY',
+      });
+    } finally {
+      await patient.stop();
+    }
+  });
+});
+
 describe('refuses', () => {
-  const cases: [string, string, [RegExp, string]][] = [
+  type Case = [string, string, [RegExp, string]];
+  const cases: Case[] = [
     ['a missing file', '/missing.wav', [/status 404/, 'UNREACHABLE']],
     ['a server that answers 500', '/always-500.wav', [/status 500/, 'UNREACHABLE']],
     ['a server that never answers', '/hangs.wav', [/did not answer in time/, 'UNREACHABLE']],
@@ -200,11 +228,19 @@ describe('refuses', () => {
     ['a file of 6 GB', '/six-gigabytes.wav', [/at most 5 GB/, 'TOO_LARGE']],
     ['a compressed answer', '/gzip.wav', [/compressed/, 'NOT_SUPPORTED']],
     ['a compressed answer of S3', '/aws-gzip.wav', [/compressed/, 'NOT_SUPPORTED']],
+    ...['X-Gzip', 'deflate', 'br', 'zstd', 'compress'].map(
+      (name): Case => [
+        `a file compressed by ${name}`,
+        `/encoding-${name}.wav`,
+        [/compressed/, 'NOT_SUPPORTED'],
+      ],
+    ),
     ['a redirect to itself', '/loop', [/more than 5 times/, 'UNREACHABLE']],
     ['a redirect to the metadata service', '/to-metadata', [/public internet/, 'NOT_ALLOWED']],
     ['a redirect to a private address', '/to-private', [/public internet/, 'NOT_ALLOWED']],
-    ['a redirect with a password', '/to-user', [/public internet/, 'NOT_ALLOWED']],
-    ['a redirect to a file', '/to-file', [/public internet/, 'NOT_ALLOWED']],
+    ['a redirect with a password', '/to-user', [/redirect .* without credentials/, 'UNREACHABLE']],
+    ['a redirect to a file', '/to-file', [/redirect must be an http or https/, 'UNREACHABLE']],
+    ['a redirect that is too long', '/to-too-long', [/at most 8192 characters/, 'UNREACHABLE']],
     ['a redirect to nowhere', '/to-nothing', [/no new URL/, 'UNREACHABLE']],
   ];
   it.each(cases)(
