@@ -75,7 +75,7 @@ export const beyondCore = [
   // Backups of running installations, restored.
   'test/database/backup.test.ts',
   // Files of 300 MB, thirty kinds of sound, and servers that send files slowly, wrongly or never.
-  'test/domains/uploads/{any-audio,memory}.test.ts',
+  'test/domains/uploads/{aiff,any-audio,hidden-types,memory,pauses,wav-sizes}.test.ts',
   'test/domains/uploads/imports/*.test.ts',
   'test/domains/lipsyncs/files/*.test.ts',
   // A hundred creations at once against accounts that can pay for twelve, and usage that is counted day by day.

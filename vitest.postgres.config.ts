@@ -21,7 +21,7 @@ export default mergeConfig(
         'test/domains/lipsyncs/create/{disconnect,rejections}.test.ts',
         'test/domains/lipsyncs/progress/disconnect.test.ts',
         'test/domains/lipsyncs/reconcile/{bounded-unknown,callback-orders,misleading-states,outcome-unknown,upstream-variants}.test.ts',
-        'test/domains/uploads/{any-audio,backpressure,duration,media-types,memory,mp3}.test.ts',
+        'test/domains/uploads/{aiff,any-audio,backpressure,duration,hidden-types,media-types,memory,mp3,pauses,wav-sizes}.test.ts',
         'test/domains/uploads/imports/{busy,imports}.test.ts',
         'test/domains/videos/{fresh-lists,paging}.test.ts',
         'test/domains/voices/voices.test.ts',

@@ -53,6 +53,12 @@ const formats = [
 /** The packets of a window, much more than a minute of any compressed sound. */
 const maxPacketBytes = 96 * 1024 ** 2;
 
+/** The frames of one packet, where its duration can be longer: containers count a pause as part of the packet before it. */
+const packetFrames = { aac: 1_024, mp3: 1_152, vorbis: 8_192, flac: 65_535 } satisfies Record<
+  StreamCodec,
+  number
+>;
+
 /** A video that has no sound. */
 export class SilentVideo extends Error {}
 
@@ -156,14 +162,17 @@ async function decodeStream(
   const { planes, rate } =
     codec === 'vorbis'
       ? await decodeVorbis(stream.bytes)
-      : await decodeWithFfmpeg(stream.bytes, stream.seconds + 1);
+      : await decodeWithFfmpeg(stream.bytes, Math.min(stream.seconds, end - stream.beginsAt) + 1);
   // Packets can decode to more samples than the container declares, because the last packet is padded.
   const frames = stream.isAtEnd ? Math.round(stream.seconds * rate) : Number.POSITIVE_INFINITY;
   const cut: Planes = planes.map((plane) => plane.subarray(0, frames));
   await writer.write(cut, rate, stream.beginsAt - origin);
 }
 
-/** Copies the packets of a part of the track, and says which part they are. */
+/**
+ * Copies the packets of a part of the track, and says which part they are. Decoders leave out pauses between packets, so the end is
+ * reached when enough sound is copied, whatever time the packets have.
+ */
 async function copyPackets(
   track: InputAudioTrack,
   codec: StreamCodec,
@@ -181,21 +190,20 @@ async function copyPackets(
   // FFmpeg drops the first frame of an ADTS stream, so that frame is sent twice.
   const repeatedSeconds = codec === 'aac' ? first.duration : 0;
   if (repeatedSeconds > 0) await source.add(first.clone({ timestamp: 0 }), { decoderConfig });
+  const maxPacketSeconds = packetFrames[codec] / decoderConfig.sampleRate;
   let bytes = 0;
+  let copiedSeconds = 0;
   let endsAt = first.timestamp;
   let isAtEnd = true;
   for await (const packet of sink.packets(first)) {
     bytes += packet.byteLength;
     if (bytes > maxPacketBytes) throw new UnreadableSound();
-    await source.add(
-      packet.clone({ timestamp: packet.timestamp - first.timestamp + repeatedSeconds }),
-      {
-        decoderConfig,
-      },
-    );
+    const timestamp = copiedSeconds + repeatedSeconds;
+    await source.add(packet.clone({ timestamp }), { decoderConfig });
     endsAt = Math.max(endsAt, packet.timestamp + packet.duration);
-    isAtEnd = packet.timestamp < end;
+    isAtEnd = first.timestamp + copiedSeconds < end;
     if (!isAtEnd) break;
+    copiedSeconds += Math.min(packet.duration, maxPacketSeconds);
   }
   source.close();
   await output.finalize();

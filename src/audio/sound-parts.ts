@@ -12,13 +12,18 @@ const pageHeaderBytes = 27;
 const beginsStream = 0x02;
 const headBytes = 4_096;
 
+/** Writers put texts and pictures before the samples of a WAV. */
+const maxWavHeadBytes = 4 * 1024 ** 2;
+
 /** The parts that are complete sound files: the streams of a chained OGG, or the MP3 in a WAV. */
 export async function findSoundParts(path: string): Promise<SoundPart[]> {
   await using file = await open(path);
   const { size } = await file.stat();
   const head = await readAt(file, 0, headBytes);
   if (head.toString('latin1', 0, 4) === 'OggS') return await findOggStreams(file, size);
-  const wav = parseWavHeader(head);
+  const first = parseWavHeader(head);
+  const wav =
+    first === 'incomplete' ? parseWavHeader(await readAt(file, 0, maxWavHeadBytes)) : first;
   const isMp3 = wav !== null && wav !== 'incomplete' && wav.formatTag === mp3Tag;
   return [isMp3 ? { from: wav.dataAt, to: size } : { from: 0, to: size }];
 }
@@ -40,7 +45,8 @@ async function findOggStreams(file: FileHandle, size: number): Promise<SoundPart
   return starts.map((from, index) => ({ from, to: starts[index + 1] ?? size }));
 }
 
-async function readAt(file: FileHandle, at: number, bytes: number): Promise<Buffer> {
+/** Fewer bytes if the file ends before. */
+export async function readAt(file: FileHandle, at: number, bytes: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, at);
   return buffer.subarray(0, bytesRead);
 }

@@ -2,6 +2,8 @@
 export type WavHeader = {
   /** RF64 and BW64: the sizes are in a chunk of their own. */
   isLarge: boolean;
+  /** A chunk of an odd length before the samples lacks the byte that fills it up, so that few readers find the next one. */
+  isUnpadded: boolean;
   /** The format of the samples: 1 = PCM, 3 = float, 6 = A-law, 7 = µ-law; others are compressed. */
   formatTag: number;
   sampleRate: number;
@@ -11,8 +13,9 @@ export type WavHeader = {
   /** Where the fields of the format begin. */
   formatAt: number;
   riffBytes: number;
+  /** Of a large file, it is from the chunk for sizes. */
   dataBytes: number;
-  /** Where the samples begin; the four bytes before it are `dataBytes`. */
+  /** Where the samples begin; the four bytes before it are `dataBytes`, except of a large file. */
   dataAt: number;
 };
 
@@ -30,11 +33,29 @@ const subFormatAt = 24;
 /** The positions of other fields in the format. */
 const channelsAt = 2;
 const sampleRateAt = 4;
-const byteRateAt = 8;
-const blockAlignAt = 12;
+export const byteRateAt = 8;
+export const blockAlignAt = 12;
 const bitsAt = 14;
 
 const maxBlockAlign = 0xffff;
+
+/** Of the samples in an RF64 and BW64, whose size is in another chunk. */
+const unknownSize = 0xffffffff;
+
+const chunkName = /^[\x20-\x7e]{4}$/;
+const knownChunks: ReadonlySet<string> = new Set([
+  'fmt ',
+  'data',
+  'LIST',
+  'JUNK',
+  'fact',
+  'bext',
+  'id3 ',
+  'iXML',
+  'cue ',
+  'smpl',
+  'PEAK',
+]);
 
 /** Some writers put samples of 24 bits into four bytes each. */
 const wideBits = 24;
@@ -61,25 +82,56 @@ export function isWav(bytes: Uint8Array): boolean {
 export function parseWavHeader(bytes: Uint8Array): WavHeader | 'incomplete' | null {
   if (!isWav(bytes)) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const isLarge = latin1(bytes, 0, 4) !== 'RIFF';
   let format: WavFormat | 'incomplete' | null = null;
-  for (let at = 12; at + 8 <= bytes.byteLength; at = nextChunk(view, at)) {
-    const name = latin1(bytes, at, at + 4);
-    if (name === 'fmt ') format = parseFormat(view, at + 8, view.getUint32(at + 4, true));
-    if (name === 'data' && format === null) return null;
-    if (name === 'data' && format !== null && format !== 'incomplete') {
-      const isLarge = latin1(bytes, 0, 4) !== 'RIFF';
-      const riffBytes = view.getUint32(4, true);
-      const dataBytes = view.getUint32(at + 4, true);
-      return { ...format, isLarge, riffBytes, dataBytes, dataAt: at + 8 };
+  let largeBytes = 0;
+  for (const { name, at, size, isUnpadded } of walkChunks(bytes, view)) {
+    if (name === 'fmt ') format = parseFormat(view, at, size);
+    if (name === 'ds64') largeBytes = readLargeBytes(view, at);
+    if (name === 'data') {
+      const dataBytes = isLarge && size === unknownSize ? largeBytes : size;
+      const sizes = { riffBytes: view.getUint32(4, true), dataBytes, dataAt: at };
+      return addSizes(format, { isLarge, isUnpadded, ...sizes });
     }
   }
   return 'incomplete';
 }
 
-/** Chunks begin at even positions. */
-function nextChunk(view: DataView, at: number): number {
-  const size = view.getUint32(at + 4, true);
-  return at + 8 + size + (size % 2);
+function addSizes(
+  format: WavFormat | 'incomplete' | null,
+  sizes: Omit<WavHeader, keyof WavFormat>,
+): WavHeader | 'incomplete' | null {
+  return format === null || format === 'incomplete' ? format : { ...format, ...sizes };
+}
+
+/** The content of a chunk. `isUnpadded` is of the chunks before it. */
+type Chunk = { name: string; at: number; size: number; isUnpadded: boolean };
+
+function* walkChunks(bytes: Uint8Array, view: DataView): Generator<Chunk> {
+  let isUnpadded = false;
+  for (let at = 12; at + 8 <= bytes.byteLength; ) {
+    const size = view.getUint32(at + 4, true);
+    yield { name: latin1(bytes, at, at + 4), at: at + 8, size, isUnpadded };
+    const end = at + 8 + size;
+    const lacksPadding = size % 2 === 1 && isNextChunk(bytes, end);
+    isUnpadded ||= lacksPadding;
+    at = lacksPadding ? end : end + (size % 2);
+  }
+}
+
+/** The size of the samples in the chunk of sizes, of 64 bits. Files of more than 4 GB are not decoded. */
+function readLargeBytes(view: DataView, at: number): number {
+  return at + 16 <= view.byteLength ? Number(view.getBigUint64(at + 8, true)) : 0;
+}
+
+/**
+ * True if the next chunk begins here, and not at the next even position, where chunks have to begin. The name of a chunk consists
+ * of printable characters; the byte that fills up a chunk is usually zero.
+ */
+function isNextChunk(bytes: Uint8Array, at: number): boolean {
+  const [name, padded] = [latin1(bytes, at, at + 4), latin1(bytes, at + 1, at + 5)];
+  if (padded.length < 4 || !chunkName.test(name)) return false;
+  return knownChunks.has(name) || !chunkName.test(padded);
 }
 
 type WavFormat = Pick<
@@ -127,86 +179,6 @@ function findBlockAlign({
   const wide = channels * wideBytes;
   const isWide = bits === wideBits && blockAlign === wide && byteRate === sampleRate * wide;
   return isWide ? wide : 0;
-}
-
-/** The beginning of the file with the real block align and byte rate. If they are correct already, it is returned unchanged. */
-export function correctFormat(head: Uint8Array, header: WavHeader): Uint8Array {
-  const { formatAt, sampleRate, blockAlign } = header;
-  if (!isUncompressed(header)) return head;
-  const corrected = Uint8Array.from(head);
-  const view = new DataView(corrected.buffer);
-  view.setUint16(formatAt + blockAlignAt, blockAlign, true);
-  view.setUint32(formatAt + byteRateAt, sampleRate * blockAlign, true);
-  return Buffer.compare(corrected, head) === 0 ? head : corrected;
-}
-
-/** The head for our decoder, which derives the length of a sample from its bits: 24 bits in four bytes become 32 bits. */
-export function widenBits(
-  head: Uint8Array,
-  { formatAt, blockAlign, channels }: WavHeader,
-): Uint8Array {
-  const bits = (blockAlign / channels) * 8;
-  const widened = Uint8Array.from(head);
-  new DataView(widened.buffer).setUint16(formatAt + bitsAt, bits, true);
-  return widened;
-}
-
-/**
- * The smallest placeholder that streaming writers use for an unknown size: 0xFFFFFFFF, 0x7FFFFFFF or 2,000,000,000,
- * each with or without the length of the header subtracted.
- */
-const leastPlaceholder = 2_000_000_000 - 4_096;
-
-/**
- * The size of the samples, from the header or, if it has a placeholder, from the length of the file.
- *
- * @param fileBytes null = unknown
- * @returns null if it depends on the unknown length of the file; `truncated` if the file ends before its samples do
- */
-export function measureData(
-  header: WavHeader,
-  fileBytes: number | null,
-): number | 'truncated' | null {
-  const { dataBytes, dataAt, blockAlign } = header;
-  const isPlaceholder = dataBytes === 0 || dataBytes >= leastPlaceholder;
-  if (fileBytes === null) return isPlaceholder ? null : dataBytes;
-  const available = fileBytes - dataAt;
-  if (isPlaceholder && (dataBytes === 0 || dataBytes > available)) {
-    return Math.max(0, available - (available % blockAlign));
-  }
-  return dataBytes > available ? 'truncated' : dataBytes;
-}
-
-/**
- * True if the header's size of the file is a placeholder, or ends before the samples do. Then it can be corrected only if the
- * length of the file is known.
- */
-export function isRiffWrong(
-  { riffBytes, dataAt }: WavHeader,
-  { dataBytes, fileBytes }: { dataBytes: number; fileBytes: number | null },
-): boolean {
-  const samplesEnd = dataAt + dataBytes;
-  const isTooLarge = fileBytes === null ? riffBytes >= leastPlaceholder : riffBytes + 8 > fileBytes;
-  return isTooLarge || riffBytes + 8 < samplesEnd;
-}
-
-/**
- * The beginning of the file with the correct sizes in its header. If they are correct already, it is returned unchanged.
- *
- * @param fileBytes null = unknown: the size of the file in the header is not changed
- */
-export function correctSizes(
-  head: Uint8Array,
-  header: WavHeader,
-  sizes: { dataBytes: number; fileBytes: number | null },
-): Uint8Array {
-  const { dataBytes, fileBytes } = sizes;
-  if (dataBytes === header.dataBytes && !isRiffWrong(header, sizes)) return head;
-  const corrected = Uint8Array.from(head);
-  const view = new DataView(corrected.buffer);
-  view.setUint32(header.dataAt - 4, dataBytes, true);
-  if (fileBytes !== null) view.setUint32(4, fileBytes - 8, true);
-  return corrected;
 }
 
 function latin1(bytes: Uint8Array, from: number, to: number): string {

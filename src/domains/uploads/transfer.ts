@@ -1,11 +1,11 @@
 import { Failure, UpstreamUnavailableError } from '../../errors.ts';
 import type { UploadDependencies } from './dependencies.ts';
 import { postFile } from './endpoints.ts';
-import { IncomingBody, readHead } from './incoming-body.ts';
-import { detectMediaType, headBytes } from './media-types.ts';
+import { IncomingBody } from './incoming-body.ts';
 import { UploadRejection } from './rejection.ts';
 import type { Clip, Decoding } from './sound/decoding.ts';
 import { prepareOutgoing } from './sound/outgoing.ts';
+import { recogniseFile } from './sound/recognise.ts';
 import type { TransferredFile, Upload } from './store.ts';
 
 export type TransferDependencies = UploadDependencies & { readonly decoding: Decoding };
@@ -36,10 +36,8 @@ export async function transferFile(
   { body, signal, onPiece, maxBytes }: Transfer,
 ): Promise<TransferredFile> {
   const incoming = new IncomingBody(body, expected.size, { minRate: deps.minRate, maxBytes });
-  const head = await readHead(incoming, signal);
-  const { kind } = expected;
-  const media = await detectMediaType(kind, head.subarray(0, headBytes), expected.contentType);
-  if ('found' in media) throw UploadRejection.wrongKind(kind, media.found);
+  const { media, head } = await recogniseFile(expected, { incoming, signal, onPiece });
+  if ('found' in media) throw UploadRejection.wrongKind(expected.kind, media.found);
   const source = { ...expected, head, incoming, signal, onPiece };
   const outgoing = await prepareOutgoing(deps.decoding, media, source);
   try {

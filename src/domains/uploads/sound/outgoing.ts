@@ -1,13 +1,13 @@
+import { isUncompressed, parseWavHeader, type WavHeader } from '../../../audio/wav-header.ts';
 import {
   correctFormat,
   correctSizes,
+  createPlainHead,
+  createSilence,
   isRiffWrong,
-  isUncompressed,
+  isSlightlyTooLarge,
   measureData,
-  parseWavHeader,
-  type WavHeader,
-  widenBits,
-} from '../../../audio/wav-header.ts';
+} from '../../../audio/wav-repair.ts';
 import { readHead } from '../incoming-body.ts';
 import type { MediaType } from '../media-types.ts';
 import { UploadRejection } from '../rejection.ts';
@@ -73,8 +73,8 @@ async function sendWav(decoding: Decoding, source: Source): Promise<Outgoing> {
   const head = correctFormat(received, header);
   const full = { ...source, head };
   if (!isUncompressed(header)) return await sendDecoded(decoding, { container: 'OTHER' }, full);
-  if (header.isLarge || isClipped(source)) {
-    const decodable = { ...full, head: widenBits(head, header) };
+  if (header.isLarge || header.isUnpadded || isClipped(source)) {
+    const decodable = { ...full, head: createPlainHead(head, header) };
     return await sendDecoded(decoding, { container: 'OTHER' }, decodable);
   }
   const dataBytes = measureData(header, source.size);
@@ -157,14 +157,20 @@ function secondsOf({ sampleRate, blockAlign }: WavHeader, dataBytes: number): nu
   return Math.round((dataBytes / (sampleRate * blockAlign)) * 1000) / 1000;
 }
 
-/** Ends with an error, before the upstream has the whole file, if the samples end too early. */
+/**
+ * Ends with an error, before the upstream has the whole file, if the samples end too early. If only a few are missing, silence
+ * takes their place, because the upstream has the header already.
+ */
 async function* forwardWav(
   source: Source,
-  { dataAt }: WavHeader,
+  header: WavHeader,
   { dataBytes, fileBytes }: { dataBytes: number; fileBytes: number | null },
 ): AsyncGenerator<Uint8Array> {
   yield* cutOff(readPieces(source), fileBytes ?? Number.POSITIVE_INFINITY);
-  if (source.incoming.bytes < dataAt + dataBytes) throw UploadRejection.undecodable();
+  const available = source.incoming.bytes - header.dataAt;
+  if (available >= dataBytes) return;
+  if (!isSlightlyTooLarge(header, available)) throw UploadRejection.undecodable();
+  yield createSilence(header, dataBytes - available);
 }
 
 /** Yields at most `maxBytes`. The rest, such as half a sample at the end, is read and dropped. */

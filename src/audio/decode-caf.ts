@@ -15,21 +15,10 @@ const cafGains: ReadonlyMap<string, number> = new Map([
   ['ulaw', 4],
 ]);
 
-type PieceDecoder = {
-  decode(data: Uint8Array): { channelData: Float32Array[]; sampleRate: number };
-};
-
-/** Decodes an AIFF, AIFF-C or CAF file of uncompressed sound piece by piece. */
-export async function decodeAppleFile(
-  path: string,
-  format: 'AIFF' | 'CAF',
-  writer: WavWriter,
-): Promise<void> {
-  const decoder: PieceDecoder =
-    format === 'AIFF'
-      ? (await import('@audio/decode-aiff')).decoder()
-      : (await import('@audio/decode-caf')).decoder();
-  const gain = (format === 'CAF' ? cafGains.get(await readCafCodec(path)) : undefined) ?? 1;
+/** Decodes a CAF file of uncompressed sound piece by piece. */
+export async function decodeCaf(path: string, writer: WavWriter): Promise<void> {
+  const decoder = (await import('@audio/decode-caf')).decoder();
+  const gain = cafGains.get(await readCafCodec(path)) ?? 1;
   await using file = await open(path);
   const buffer = Buffer.alloc(pieceBytes);
   for (;;) {
