@@ -5,6 +5,8 @@ import type { FailureCode } from '../../errors.ts';
 export type Probe = {
   id: string;
   email: string;
+  /** Whether the upstream listed the account when its list was last read. */
+  isPresent: boolean;
   pausedBy: FailureCode;
   pausedAt: Date;
   probedAt: Date;
@@ -49,14 +51,17 @@ export async function pauseSpent(sql: Sql, id: string, at: Date): Promise<void> 
   );
 }
 
-/** The paused accounts whose probe is due. One statement, so that each is claimed by one instance only. */
+/**
+ * The paused accounts whose probe is due, also those that the upstream no longer lists: lip-syncs can be bound to them. One
+ * statement, so that each is claimed by one instance only.
+ */
 export async function claimProbes(sql: Sql, now: Date): Promise<Probe[]> {
   return sql.query<Probe>(
     `update accounts set probed_at = $1::timestamptz,
        probe_at = $1::timestamptz + interval '60 seconds'
-     where paused_by is not null and probe_at <= $1 and is_present
-     returning id, email, paused_by as "pausedBy", paused_at as "pausedAt",
-       probed_at as "probedAt"`,
+     where paused_by is not null and probe_at <= $1
+     returning id, email, is_present as "isPresent", paused_by as "pausedBy",
+       paused_at as "pausedAt", probed_at as "probedAt"`,
     [now],
   );
 }

@@ -69,9 +69,12 @@ export type AccountService = {
   receiveChanges(): Promise<void>;
   /** The account with an e-mail found in a video id; inserted as not present if the upstream never listed it. */
   ensure(email: string): Promise<Account>;
-  /** The id of the account with this e-mail, as `ensure` gives it. Read once: an account is never deleted. */
+  /** The id of the account with this e-mail, as `ensure` gives it. Cached once the account is present: it is never deleted. */
   idOf(email: string): Promise<string>;
-  /** Nothing is sent to the account until a probe finds it recovered. False if it was already paused by this code. */
+  /**
+   * Nothing is sent to the account until a probe finds it recovered or no longer listed. False if it was already paused by
+   * this code.
+   */
   pause(tx: Sql, accountId: string, code: FailureCode): Promise<boolean>;
   /** Pauses the accounts without credits, from readings at most a minute old. Doesn't throw failures. */
   guardCredits(accounts: readonly Account[]): Promise<void>;
@@ -86,7 +89,7 @@ export type AccountService = {
   coolDown(tx: Sql, accountId: string, until: Date): Promise<void>;
   /** The account accepted a job after its cooldown, so it may get as many as its slots allow. */
   endCooldown(tx: Sql, accountId: string, at: Date): Promise<void>;
-  /** Probes the paused accounts whose probe is due. True if any recovered. Doesn't throw failures. */
+  /** Probes the paused accounts whose probe is due. True if any pause ended. Doesn't throw failures. */
   probeDue(): Promise<boolean>;
   /** True if no instance has checked the external load since `before`; then this instance must. */
   claimExternalLoadCheck(before: Date): Promise<boolean>;
@@ -118,7 +121,8 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
   async function ensure(email: string): Promise<Account> {
     const account = await findOrInsertByEmail(db, { id: createId(), email });
     if (account === null) throw new Error('An account was removed while it was being read.');
-    ids.set(email, account.id);
+    // Two instances can insert one account with two spellings at the same moment; the next read finds the listed one.
+    if (account.isPresent) ids.set(email, account.id);
     return account;
   }
 
@@ -140,7 +144,7 @@ export function createAccountService(options: AccountServiceOptions): AccountSer
     readCredits: (accountId) => readCredits(accountId, { listPresent, load: overviews.load }),
     coolDown: coolDownAccount,
     endCooldown,
-    probeDue: () => probeDue(options, guard.forget),
+    probeDue: () => probeDue({ ...options, refresh }, guard.forget),
     claimExternalLoadCheck: (before) => claimExternalLoadCheck(db, { before, at: now() }),
     recordExternalLoad: (email, count) => recordExternalLoad(db, { email, count, at: now() }),
     emailOf,
@@ -183,8 +187,10 @@ async function readCredits(
   }
 }
 
+type ProbeOptions = AccountServiceOptions & Pick<AccountService, 'refresh'>;
+
 async function probeDue(
-  options: AccountServiceOptions,
+  options: ProbeOptions,
   onResumed: (accountId: string) => void,
 ): Promise<boolean> {
   const { db, now } = options;
@@ -201,17 +207,24 @@ async function probeDue(
   return true;
 }
 
-async function resumeIfRecovered(options: AccountServiceOptions, probe: Probe): Promise<boolean> {
-  const { db, upstream, now, log } = options;
+/**
+ * Nothing can show that an unlisted account recovered, so its pause ends: the next POST fails with the upstream's present
+ * reason, and lip-syncs that are bound to the account do not wait for ever. If that reason pauses it again, the probes back off.
+ */
+async function resumeIfRecovered(options: ProbeOptions, probe: Probe): Promise<boolean> {
+  const { db, upstream, refresh, now, log } = options;
+  let isListed = probe.isPresent;
   try {
-    if (!(await isRecovered(upstream, probe))) return false;
+    isListed ||= (await refresh()).some(({ id }) => id === probe.id);
+    if (isListed && !(await isRecovered(upstream, probe))) return false;
   } catch (thrown) {
     if (!(thrown instanceof Failure)) throw thrown;
     log.debug({ accountId: probe.id, code: thrown.code }, 'paused account has not recovered');
     return false;
   }
   const isResumed = await resumeAccount(db, probe, now());
-  if (isResumed) log.info({ accountId: probe.id, was: probe.pausedBy }, 'account resumed');
+  const was = probe.pausedBy;
+  if (isResumed) log.info({ accountId: probe.id, was, isListed }, 'account resumed');
   return isResumed;
 }
 

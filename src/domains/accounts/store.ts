@@ -59,7 +59,8 @@ export async function readByIds(sql: Sql, ids: readonly string[]): Promise<Accou
 
 /**
  * Stores the upstream's list: inserts new accounts with their `freshId`, and marks unlisted accounts as not present. Writes
- * nothing for an account that has not changed: under load the list is read every few seconds.
+ * nothing for an account that has not changed: under load the list is read every few seconds. An e-mail is stored as it is
+ * spelled in this list.
  */
 export async function replacePresent(
   db: Database,
@@ -71,7 +72,9 @@ export async function replacePresent(
     max_jobs: maxJobs === null ? null : Math.trunc(maxJobs),
     has_pending_error: pendingError,
   }));
+  const emails = listed.map(({ email }) => email);
   return db.transaction(async (tx) => {
+    await adoptSpellings(tx, emails);
     // Ordered, so that two instances that refresh at once lock the rows in the same order and cannot deadlock.
     await tx.query(
       `with listed as (
@@ -87,19 +90,46 @@ export async function replacePresent(
            (true, coalesce(excluded.max_jobs, accounts.max_jobs), excluded.has_pending_error)
        )
        update accounts set is_present = false where is_present and email <> all($2::text[])`,
-      [JSON.stringify(rows), listed.map(({ email }) => email)],
+      [JSON.stringify(rows), emails],
     );
     return readPresent(tx);
   });
 }
 
-/** The account with this e-mail. An unknown e-mail is inserted as not present. */
+/** Rows whose e-mail differs from a listed one in capital letters only, and that e-mail. One for each listed account. */
+const otherSpellings = `select distinct on (lower(listed.email)) accounts.id, listed.email
+  from unnest($1::text[]) as listed (email)
+    join accounts on lower(accounts.email) = lower(listed.email)
+  where accounts.email <> all($1::text[])
+    and not exists (select 1 from accounts exact where exact.email = listed.email)
+  order by lower(listed.email), accounts.created_at, accounts.id, listed.email`;
+
+/** A video id can name an account before the list does, with other capital letters. The account keeps this one row. */
+async function adoptSpellings(tx: Sql, emails: readonly string[]): Promise<void> {
+  if ((await tx.query(otherSpellings, [emails])).length === 0) return;
+  // Before any row is locked, and alone: else two instances could deadlock, or store the same spelling twice.
+  await tx.query('lock table accounts in share row exclusive mode');
+  await tx.query(
+    `update accounts set email = other.email from (${otherSpellings}) other
+     where accounts.id = other.id`,
+    [emails],
+  );
+}
+
+/**
+ * The account with this e-mail, without regard to capital letters: in video ids they can differ from those in the upstream's
+ * list. An unknown e-mail is inserted as not present.
+ */
 export async function findOrInsertByEmail(
   sql: Sql,
   fresh: { id: string; email: string },
 ): Promise<Account | null> {
   const find = () =>
-    sql.query<Account>(`select ${columns} from accounts where email = $1`, [fresh.email]);
+    sql.query<Account>(
+      `select ${columns} from accounts where lower(email) = lower($1)
+       order by is_present desc, email = $1 desc, created_at, id limit 1`,
+      [fresh.email],
+    );
   const [found] = await find();
   if (found !== undefined) return found;
   await sql.query(
@@ -142,11 +172,10 @@ export async function recordExternalLoad(
   sql: Sql,
   reading: { email: string; count: number; at: Date },
 ): Promise<void> {
-  await sql.query('update accounts set others = $2, others_at = $3 where email = $1', [
-    reading.email,
-    reading.count,
-    reading.at,
-  ]);
+  await sql.query(
+    'update accounts set others = $2, others_at = $3 where lower(email) = lower($1)',
+    [reading.email, reading.count, reading.at],
+  );
 }
 
 export const accountChannel = 'account_changed';

@@ -40,7 +40,7 @@ export async function findFile(
 async function isRemoved({ accounts }: VideoDependencies, email: string | null): Promise<boolean> {
   if (email === null) return false;
   const present = await accounts.listPresent();
-  return present.every((account) => account.email !== email);
+  return present.every((account) => account.email.toLowerCase() !== email.toLowerCase());
 }
 
 async function findStored({ db }: VideoDependencies, key: string): Promise<VideoFile | null> {

@@ -123,6 +123,42 @@ describe('the list', () => {
     expect(met[0]?.isPresent).toBe(false);
   });
 
+  // A second account was stored, to which nothing of the first one applied.
+  it.each(['before', 'after'])(
+    'has one account for an e-mail that a video id names with other capital letters %s the list is read',
+    async (when) => {
+      harness.upstream.accounts[0] = { email: 'Studio@B.example', maxJobs: 3 };
+      if (when === 'after') await harness.accounts.listPresent();
+      const id = await harness.accounts.idOf('studio@b.example');
+      const [listed] = await harness.accounts.refresh();
+      expect(listed).toMatchObject({ id, email: 'Studio@B.example', maxJobs: 3, isPresent: true });
+      expect(await harness.accounts.idOf('STUDIO@b.example')).toBe(id);
+      expect(await harness.accounts.emailOf(harness.db, id)).toBe('Studio@B.example');
+      await harness.accounts.recordExternalLoad('studio@b.example', 2);
+      expect((await firstAccount()).externalLoad).toBe(2);
+    },
+  );
+
+  it('prefers the listed account to one that an older version stored with other capital letters', async () => {
+    const [listed] = await harness.accounts.listPresent();
+    await harness.db.query(
+      "insert into accounts (id, email, is_present) values ('phantom', 'A@b.example', false)",
+    );
+    expect(await harness.accounts.idOf('A@b.example')).toBe(listed?.id);
+    expect(await harness.accounts.refresh()).toHaveLength(2);
+  });
+
+  it('keeps two accounts that the upstream lists with different capital letters', async () => {
+    harness.upstream.accounts.push({ email: 'A@b.example', maxJobs: 1 });
+    for (const { email, id } of [
+      ...(await harness.accounts.refresh()),
+      ...(await harness.accounts.refresh()),
+    ]) {
+      expect(await harness.accounts.idOf(email)).toBe(id);
+    }
+    expect(await harness.accounts.listPresent()).toHaveLength(3);
+  });
+
   it('picks a healthy account for uploads, or any if there is none', async () => {
     expect(await harness.accounts.pickForUpload()).toBe('a@b.example');
     await pause((await firstAccount()).id, 'INSUFFICIENT_CREDITS');
@@ -265,6 +301,78 @@ describe('a paused account', () => {
     harness.advance(1_000);
     await pause(id, 'INSUFFICIENT_CREDITS');
     expect(await harness.accounts.probeDue()).toBe(true);
+  });
+
+  /** The upstream no longer lists the first account. */
+  async function removeFirst() {
+    const { id } = await firstAccount();
+    const removed = harness.upstream.accounts.shift();
+    await harness.accounts.refresh();
+    return { id, restore: () => removed && harness.upstream.accounts.unshift(removed) };
+  }
+
+  const isPaused = async (wanted: string) =>
+    (await harness.accounts.readAvailability(harness.db, harness.clock.now)).find(
+      ({ id }) => id === wanted,
+    )?.isPaused;
+
+  // It was never probed, so lip-syncs that were bound to it waited for ever.
+  it.each([
+    'ACCOUNT_PENDING',
+    'INSUFFICIENT_CREDITS',
+    'SUBSCRIPTION_EXPIRED',
+    'UPSTREAM_UNAUTHORIZED',
+  ] as const)('resumes after %s once the upstream no longer lists it', async (code) => {
+    const { id } = await firstAccount();
+    await pause(id, code);
+    await removeFirst();
+    harness.upstream.replyToAll((call) => (call.includes('a@b') ? unavailable : null));
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(true);
+    expect(await isPaused(id)).toBe(false);
+    harness.advance(600_000);
+    const before = harness.upstream.calls().length;
+    expect(await harness.accounts.probeDue()).toBe(false);
+    expect(harness.upstream.calls()).toHaveLength(before);
+  });
+
+  it('stays paused while it is not known whether the upstream still lists it', async () => {
+    const { id } = await removeFirst();
+    await pause(id, 'ACCOUNT_PENDING');
+    harness.upstream.reply('GET /accounts', { status: 503, body: '{}' });
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(false);
+    harness.upstream.reply('GET /accounts', null);
+    harness.advance(60_000);
+    expect(await harness.accounts.probeDue()).toBe(true);
+  });
+
+  it('stays paused if the upstream lists it again with its pending error', async () => {
+    const { id, restore } = await removeFirst();
+    await pause(id, 'ACCOUNT_PENDING');
+    restore();
+    const account = harness.upstream.accounts[0];
+    if (account === undefined) throw new Error('There is no account.');
+    account.error = 'Your PixVerse account has pending error.';
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(false);
+    expect(await firstAccount()).toMatchObject({ id, pausedBy: 'ACCOUNT_PENDING' });
+  });
+
+  it('is resumed with back-off while the upstream does not list it and its jobs fail again', async () => {
+    const { id } = await removeFirst();
+    const waits: number[] = [];
+    for (let round = 0; round < 6; round += 1) {
+      await pause(id, 'ACCOUNT_PENDING');
+      let seconds = 0;
+      do {
+        harness.advance(1_000);
+        seconds += 1;
+      } while (!(await harness.accounts.probeDue()) && seconds < 700);
+      waits.push(seconds);
+    }
+    expect(waits).toEqual([1, 60, 120, 240, 480, 600]);
+    expect(calls('/accounts')).toBe(2 + waits.length);
   });
 
   it('notifies the queue when it resumes', async () => {
@@ -423,6 +531,21 @@ describe('an admin', () => {
     });
     const rows = await harness.db.query('select to_jsonb(accounts) as row from accounts');
     expect(JSON.stringify(rows) + harness.lines.join('')).not.toContain('hunter2');
+  });
+
+  it('reconnects an account that the upstream does not list, which a probe then leaves open', async () => {
+    const [account] = await showAccounts();
+    const { id } = await firstAccount();
+    await pause(id, 'ACCOUNT_PENDING');
+    const [removed] = harness.upstream.accounts;
+    harness.upstream.accounts.shift();
+    await harness.accounts.refresh();
+    if (removed !== undefined) harness.upstream.accounts.unshift(removed);
+    const input = { accountId: account?.id, password: 'secret' };
+    await harness.ask(reconnectMutation, admin, { input });
+    harness.advance(1_000);
+    expect(await harness.accounts.probeDue()).toBe(false);
+    expect(await firstAccount()).toMatchObject({ id, isPresent: true, pausedBy: null });
   });
 
   it.each([

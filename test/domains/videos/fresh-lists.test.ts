@@ -247,6 +247,14 @@ describe('past the limit', () => {
 });
 
 describe('a change through this server is visible to the next read', () => {
+  it('also if the id of the video writes the e-mail with other capital letters', async () => {
+    await pageOf();
+    const before = calls('/videos/?email=a%40b');
+    await harness.accounts.announceChangeOf('A@B.example');
+    await pageOf();
+    expect(calls('/videos/?email=a%40b')).toBe(before + 1);
+  });
+
   it('after deleteVideo, of lists and of single videos', async () => {
     const { nodes } = await pageOf();
     const deleted = nodes[7];

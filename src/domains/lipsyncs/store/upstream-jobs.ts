@@ -112,9 +112,23 @@ export async function freeSlotsOfFinished(sql: Sql, finishedBefore: Date): Promi
 /** How many slots of an account are ours, by whether the upstream's scheduler shows them as ours. */
 export type OwnSlots = { accountId: string; listed: number; unlisted: number };
 
+/** What names the jobs in the upstream's scheduler. */
+export type ScheduledNames = {
+  lipsyncIds: readonly string[];
+  upstreamVideoIds: readonly string[];
+  /** Of the ids that are a number alone. Such an id names no account. */
+  numbers: readonly string[];
+  /** Of the full ids: the id of the account, a space, and the number. */
+  numbersOfAccounts: readonly string[];
+};
+
+/**
+ * The scheduler can name a job by its full id or by its number alone, and so can the answer to the POST, which is stored.
+ * `isSameVideo` of the videos has the same rule.
+ */
 export async function readOwnSlots(
   sql: Sql,
-  scheduler: { lipsyncIds: readonly string[]; upstreamVideoIds: readonly string[] },
+  scheduled: ScheduledNames,
   finishedAfter: Date,
 ): Promise<OwnSlots[]> {
   return sql.query<OwnSlots>(
@@ -122,14 +136,22 @@ export async function readOwnSlots(
        (count(*) filter (where not is_listed and holds_slot and upstream_video_id is null))::int as unlisted
      from (
        select account_id, upstream_video_id, holds_slot,
-         id::text = any($1::text[]) or coalesce(upstream_video_id = any($2::text[]), false) as is_listed
+         id::text = any($1::text[]) or coalesce(upstream_video_id = any($2::text[])
+           or substring(upstream_video_id from '-video:(\\d+)$') = any($4::text[])
+           or account_id || ' ' || upstream_video_id = any($5::text[]), false) as is_listed
        from (
          select * from lipsyncs where holds_slot
          union all
          select * from lipsyncs where not holds_slot and finished_at > $3
        ) lipsyncs where account_id is not null
      ) own group by account_id`,
-    [scheduler.lipsyncIds, scheduler.upstreamVideoIds, finishedAfter],
+    [
+      scheduled.lipsyncIds,
+      scheduled.upstreamVideoIds,
+      finishedAfter,
+      scheduled.numbers,
+      scheduled.numbersOfAccounts,
+    ],
   );
 }
 

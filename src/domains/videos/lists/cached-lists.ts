@@ -104,15 +104,18 @@ export class CachedLists implements VideoReader {
 
   /** @param email null = of every account */
   drop(email: string | null): void {
+    const dropped = email?.toLowerCase();
     for (const [account, { pages, videos }] of this.#accounts) {
-      if (email !== null && account !== email && account !== '') continue;
+      if (dropped !== undefined && account !== dropped && account !== '') continue;
       pages.drop();
       videos.drop();
     }
   }
 
   // Nothing is evicted: every e-mail comes from the upstream's accounts or from an id that it gave.
-  #open(email: string): AccountReads {
+  // Ids of videos may write an e-mail with other capitals than the list of accounts.
+  #open(spelling: string): AccountReads {
+    const email = spelling.toLowerCase();
     const opened = this.#accounts.get(email);
     if (opened !== undefined) return opened;
     const { freshness } = this.#deps;

@@ -115,6 +115,38 @@ describe('works', () => {
 });
 
 describe('refuses', () => {
+  // Lip-syncs that were bound to the account waited for ever.
+  it('waiting lip-syncs with the present reason after their paused account was removed from the upstream', async () => {
+    await using own = await startLipsyncApp({
+      sandbox: {
+        accounts: [
+          { email: big, maxJobs: 3 },
+          { email: small, maxJobs: 1 },
+        ],
+      },
+    });
+    await own.sendFinalCallbacksOnly();
+    const [video] = await own.listVideoIds(small);
+    const input = { video: { videoId: video }, speech: { script: { text: 'Hello' } } };
+    await own.turn({ account596: small });
+    expect((await own.create(input)).__typename).toBe('AccountPendingError');
+    const waiting = await own.create(input);
+    expect(waiting.lipsync?.status).toBe('QUEUED');
+    const { baseUrl, token } = own.sandbox;
+    const headers = { authorization: `Bearer ${token}` };
+    const removed = await fetch(`${baseUrl}/accounts/${small}`, { method: 'DELETE', headers });
+    expect(removed.ok).toBe(true);
+    await vi.waitFor(
+      async () => {
+        own.clock.aheadMs += 61_000;
+        expect((await own.read(idOf(waiting)))?.status).toBe('FAILED');
+      },
+      { ...longWait, interval: 500 },
+    );
+    expect(await own.postsOf(idOf(waiting))).toHaveLength(1);
+    expect((await own.create(input)).__typename).toMatch(/Error$/);
+  });
+
   it('a lip-sync that could not be sent, and stores nothing; a waiting one is sent when the upstream answers again', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-away-'));
     const port = await findFreePort();
