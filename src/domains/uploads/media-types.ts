@@ -22,66 +22,74 @@ export type MediaType = {
 /** What browsers call a file of a type that they do not know. */
 export const unknownType = 'application/octet-stream';
 
-/** Types of sound that are decoded, with other names that browsers and tools use for them. */
-const decodedTypes: Record<string, readonly string[]> = {
+/** By type, the other names that browsers, operating systems and tools use for it. In lower case. */
+type OtherNames = Record<string, readonly string[]>;
+
+/** What other programs call a file of a type that they do not know. The second is the default of S3. */
+const unknownTypes: OtherNames = { [unknownType]: ['binary/octet-stream'] };
+
+/** Types of sound that the upstream documents for POST /files. */
+const forwardedSounds: OtherNames = {
+  'audio/wav': ['audio/wave', 'audio/x-wav', 'audio/x-wave', 'audio/vnd.wave', 'audio/x-pn-wav'],
+  'audio/mpeg': [
+    ...['audio/mp3', 'audio/x-mp3', 'audio/mpeg3', 'audio/x-mpeg3', 'audio/x-mpeg-3'],
+    ...['audio/x-mpeg', 'audio/mpg', 'audio/x-mpg'],
+  ],
+};
+
+/** Types of sound that are decoded, and of videos whose sound is. */
+const decodedSounds: OtherNames = {
   'audio/mp4': [
-    ...['audio/x-m4a', 'audio/m4a', 'audio/x-m4b', 'audio/mp4a-latm'],
-    ...['video/mp4', 'video/quicktime', 'video/x-m4v'],
+    ...['audio/x-m4a', 'audio/m4a', 'audio/x-m4b', 'audio/m4b', 'audio/x-m4r', 'audio/mp4a-latm'],
+    ...['application/mp4', 'video/mp4', 'video/quicktime', 'video/x-m4v', 'video/m4v'],
   ],
   'audio/aac': ['audio/x-aac', 'audio/aacp', 'audio/x-hx-aac-adts', 'audio/vnd.dlna.adts'],
   'audio/ogg': [
-    'application/ogg',
-    'video/ogg',
-    'audio/opus',
-    'audio/vorbis',
-    'audio/x-vorbis+ogg',
-    'audio/oga',
+    ...['application/ogg', 'application/x-ogg', 'video/ogg', 'audio/x-ogg', 'audio/oga'],
+    ...['audio/opus', 'audio/x-opus', 'audio/x-opus+ogg'],
+    ...['audio/vorbis', 'audio/x-vorbis', 'audio/x-vorbis+ogg', 'audio/x-flac+ogg'],
   ],
-  'audio/webm': ['audio/x-matroska', 'video/webm', 'video/x-matroska'],
-  'audio/flac': ['audio/x-flac'],
-  'audio/aiff': ['audio/x-aiff', 'audio/aif'],
+  'audio/webm': [
+    ...['audio/x-matroska', 'audio/matroska'],
+    ...['video/webm', 'video/x-matroska', 'video/matroska'],
+  ],
+  'audio/flac': ['audio/x-flac', 'application/x-flac', 'application/flac'],
+  'audio/aiff': ['audio/x-aiff', 'audio/aif', 'audio/x-aif', 'audio/aifc', 'audio/x-aifc'],
   'audio/x-caf': ['audio/caf'],
-  'audio/3gpp': ['audio/3gpp2', 'video/3gpp', 'video/3gpp2'],
+  'audio/3gpp': [
+    ...['audio/3gp', 'audio/3gpp2', 'audio/3g2'],
+    ...['video/3gpp', 'video/3gp', 'video/3gpp2', 'video/3g2'],
+  ],
 };
 
-// The types that the upstream documents for POST /files, with other names for them, and the types that are decoded.
-const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
-  AUDIO: new Map([
-    ['audio/wav', 'audio/wav'],
-    ['audio/wave', 'audio/wav'],
-    ['audio/x-wav', 'audio/wav'],
-    ['audio/vnd.wave', 'audio/wav'],
-    ['audio/mpeg', 'audio/mpeg'],
-    ['audio/mp3', 'audio/mpeg'],
-    ['audio/x-mp3', 'audio/mpeg'],
-    ['audio/x-mpeg', 'audio/mpeg'],
-    ['audio/mpeg3', 'audio/mpeg'],
-    ['audio/x-mpeg-3', 'audio/mpeg'],
-    ['audio/mpg', 'audio/mpeg'],
-    ['audio/x-pn-wav', 'audio/wav'],
-    [unknownType, unknownType],
-    ...Object.entries(decodedTypes).flatMap(([type, names]): [string, string][] =>
-      [type, ...names].map((name) => [name, type]),
-    ),
-  ]),
-  VIDEO: new Map(
-    [
-      'video/mp4',
-      'video/quicktime',
-      'video/3gpp',
-      'video/x-matroska',
-      'video/x-flv',
-      'video/mpeg',
-      // The only type that the upstream's documentation writes in mixed case.
-      'video/MP2T',
-      'video/x-msvideo',
-      'video/x-motion-jpeg',
-      'video/webm',
-      'video/ogg',
-      unknownType,
-    ].map((type) => [type.toLowerCase(), type]),
-  ),
+/** Types of video that the upstream documents for POST /files. */
+const videos: OtherNames = {
+  'video/mp4': ['video/x-mp4', 'video/x-m4v', 'video/m4v', 'application/mp4'],
+  'video/quicktime': ['video/x-quicktime', 'video/mov'],
+  'video/3gpp': ['video/3gp', 'video/3gpp2', 'video/3g2'],
+  'video/x-matroska': ['video/matroska', 'video/mkv', 'application/x-matroska'],
+  'video/x-flv': ['video/flv'],
+  'video/mpeg': ['video/mpg', 'video/x-mpeg', 'video/x-mpg', 'video/mpeg2', 'video/mp2p'],
+  // The only type that the upstream's documentation writes in mixed case.
+  'video/MP2T': ['video/vnd.dlna.mpeg-tts', 'video/x-mp2t', 'video/x-mpegts', 'video/mpegts'],
+  'video/x-msvideo': ['video/avi', 'video/msvideo', 'video/x-avi', 'video/vnd.avi'],
+  'video/x-motion-jpeg': ['video/x-mjpeg', 'video/mjpeg'],
+  'video/webm': [],
+  'video/ogg': ['application/ogg', 'application/x-ogg', 'video/x-ogg', 'video/x-theora+ogg'],
 };
+
+const declarable: Record<UploadKind, ReadonlyMap<string, string>> = {
+  AUDIO: byName({ ...forwardedSounds, ...unknownTypes, ...decodedSounds }),
+  VIDEO: byName({ ...videos, ...unknownTypes }),
+};
+
+function byName(types: OtherNames): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(types).flatMap(([type, names]): [string, string][] =>
+      [type.toLowerCase(), ...names].map((name) => [name, type]),
+    ),
+  );
+}
 
 /** From file-type's extension to the type. Not from its MIME type, which is ambiguous for some containers. */
 const detectable: Record<UploadKind, ReadonlyMap<string, Omit<MediaType, 'kind'>>> = {
