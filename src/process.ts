@@ -4,7 +4,7 @@ import type { App } from './app.ts';
 import { ConfigError } from './config/error.ts';
 import { type Config, readConfig } from './config.ts';
 import { connectDatabase } from './database/connect.ts';
-import { DataDirInUseError } from './database/lock.ts';
+import { DataDirInUseError, lockDataDir } from './database/lock.ts';
 import { createLog, type Log, reportSuppressedLines } from './log.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { noTracer, type Tracer } from './tracing/tracer.ts';
@@ -40,7 +40,7 @@ async function start(): Promise<void> {
     openUpstream: async () => {
       const { token, baseUrl } = config.upstream;
       if (token !== null) return { baseUrl, token };
-      sandbox = await startOwnSandbox(config);
+      sandbox = await lockAndStartSandbox(config, log);
       return sandbox;
     },
   });
@@ -68,6 +68,27 @@ async function openTracing({ tracing }: Config, log: Log): Promise<Tracer> {
   if (tracing === null) return noTracer;
   const { openTracer } = await import('./tracing/open.ts');
   return openTracer(tracing, log);
+}
+
+/**
+ * A sandbox has its files to itself. The embedded database holds the lock of the folder already; with PostgreSQL the lock is
+ * acquired here.
+ *
+ * @throws {DataDirInUseError}
+ */
+async function lockAndStartSandbox(config: Config, log: Log): Promise<Sandbox> {
+  const { url, dataDir } = config.database;
+  if (url === null) return await startOwnSandbox(config);
+  await mkdir(dataDir, { recursive: true });
+  const unlock = await lockDataDir(dataDir, log);
+  try {
+    const sandbox = await startOwnSandbox(config);
+    const close = () => sandbox.close().finally(unlock);
+    return { ...sandbox, close };
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
 }
 
 /** The sandbox keeps its port, so that the URLs of its videos stay valid after a restart. */

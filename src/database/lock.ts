@@ -7,14 +7,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { errorCodeOf } from '../log/error-code.ts';
 import type { Log } from '../log.ts';
 
-/** Two processes on one PGlite folder silently destroy its data. */
+/** Two processes on one PGlite folder silently destroy its data, and two sandboxes on one folder replace each other's jobs. */
 export class DataDirInUseError extends Error {
   override readonly name = 'DataDirInUseError';
 
   constructor(dataDir: string) {
     super(
-      `DATA_DIR (${dataDir}) is in use by another process. Stop that process, give this one its own DATA_DIR, ` +
-        'or set DATABASE_URL to run several instances on one PostgreSQL.',
+      `DATA_DIR (${dataDir}) is in use by another process. Stop that process, or give this one its own DATA_DIR. ` +
+        'To run several instances on one PostgreSQL, set DATABASE_URL and USEAPI_TOKEN.',
     );
   }
 }

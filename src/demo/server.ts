@@ -26,6 +26,9 @@ const shell: Variables = process.env;
 
 export const isLive = (shell.USEAPI_TOKEN ?? '').trim() !== '';
 
+/** Null if PORT is blank or 0: the demo must know the port in advance, so it then searches for a free one itself. */
+const givenPort = Number(shell.PORT ?? '') === 0 ? null : (shell.PORT ?? null);
+
 /** The first start creates a database, which takes seconds, or longer on a busy laptop. */
 const readyTimeoutMs = 60_000;
 const readyPollMs = 100;
@@ -42,7 +45,7 @@ const maxKeptLines = 20;
  * @throws DemoFailure with the server's last output when it does not start
  */
 export async function startServer(signal: AbortSignal): Promise<DemoServer> {
-  const port = shell.PORT ?? String(await findFreePort());
+  const port = givenPort ?? String(await findFreePort());
   const ownDataDir = shell.DATA_DIR ? null : await mkdtemp(join(tmpdir(), 'lipsync-demo-'));
   const key = randomBytes(24).toString('base64url');
   const child = spawn(
@@ -83,7 +86,7 @@ function variablesFor(ownDataDir: string | null): Variables {
     ...rest,
     HOST: '127.0.0.1',
     LOG_LEVEL: 'warn',
-    ...(rest.PORT ? { PUBLIC_URL } : {}),
+    ...(givenPort === null ? {} : { PUBLIC_URL }),
     ...(ownDataDir === null ? { SANDBOX_PORT } : { DATA_DIR: ownDataDir }),
   };
 }

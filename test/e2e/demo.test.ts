@@ -124,6 +124,15 @@ describe('npm run demo', { timeout: 120_000 }, () => {
       expect(await readdir(cwd)).toEqual([]);
     });
 
+    // As `.env` files have it for a variable that is not set.
+    test.each(['', ' ', '0'])('chooses a free port with PORT=“%s”', async (PORT) => {
+      const demo = runDemo([], { PORT });
+      const stdout = await demo.waitForOutput('✓ Server');
+      expect(stdout).toMatch(/http:\/\/127\.0\.0\.1:[1-9]\d*\/graphql/);
+      demo.child.kill('SIGINT');
+      expect((await demo.end).code).toBe(130);
+    });
+
     test('stops its server and deletes its temporary files on Ctrl-C', async () => {
       const demo = runDemo([]);
       const stdout = await demo.waitForOutput('✓ Lip-sync');

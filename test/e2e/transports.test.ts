@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connectAgent } from '../support/agent.ts';
 import { startTestApp, type TestApp } from '../support/app.ts';
 import { fakeToken } from '../support/fake-upstream/behaviour.ts';
 import { type FakeUpstream, startFakeUpstream } from '../support/fake-upstream/server.ts';
@@ -17,7 +18,7 @@ beforeAll(async () => {
   upstream = await startFakeUpstream({ accounts: [{ email, maxJobs: 5 }], callbacks: 'none' });
   upstream.addVideo(email, 'a face');
   // Each failure of the upstream must reach the caller, not a list of the test before.
-  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true', READ_FRESH_MS: '0' };
+  const env = { USEAPI_TOKEN: fakeToken, ALLOW_ANONYMOUS: 'true', READ_FRESH_MS: '0', MCP: 'true' };
   app = await startTestApp({ upstream, env });
 });
 
@@ -102,6 +103,39 @@ describe('works', () => {
     }
   });
 
+  // Apollo's auth link sends an empty header when there is no token.
+  test.each(allTransports)('a blank authorization over %s counts as missing', async (transport) => {
+    const read = async (authorization: string) => {
+      const query =
+        transport === 'multipart form'
+          ? 'mutation ($file: File!) { uploadAudio(file: $file) { ... on LipsyncError { code } } }'
+          : '{ voices { __typename ... on LipsyncError { code } } }';
+      const { data } = await execute(transport, {
+        url: app.url,
+        operation: { query },
+        authorization,
+      });
+      return JSON.stringify(data);
+    };
+    for (const blank of ['', ' \t ']) expect(await read(blank)).not.toContain('NOT_AUTHENTICATED');
+    for (const wrong of ['Bearer ', 'Bearer x']) {
+      expect(await read(wrong)).toContain('NOT_AUTHENTICATED');
+    }
+  });
+
+  test('a blank authorization of an agent counts as missing', async () => {
+    const isError = async (authorization: string) => {
+      const agent = await connectAgent({ url: app.url, headers: { authorization } });
+      try {
+        return (await agent.call('list_voices')).isError;
+      } finally {
+        await agent.client.close();
+      }
+    };
+    expect(await isError('')).toBe(false);
+    expect(await isError('Bearer ')).toBe(true);
+  });
+
   test('a query by GET needs no content type and no other header', async () => {
     const answer = await send('GET', get(viewer));
     expect(answer.status).toBe(200);
@@ -144,6 +178,18 @@ describe('works', () => {
     expect(atEnd.map(({ event }) => event)).toEqual(['complete']);
     const all = await readStream('GET', { id, after: last }, { 'last-event-id': first });
     expect(all.map((frame) => frame.id).slice(0, -1)).toEqual(cursors.slice(1));
+  });
+
+  test('an empty Last-Event-ID counts as missing, so after applies', async () => {
+    const id = await finishLipsync();
+    const [{ id: cursor = '' } = {}] = await readStream('GET', { id });
+    for (const method of ['GET', 'POST'] as const) {
+      const resumed = await readStream(method, { id, after: cursor }, { 'last-event-id': '' });
+      expect(resumed.map(({ event }) => event)).toEqual(['complete']);
+    }
+    const fromStart = await readStream('GET', { id }, { 'last-event-id': '' });
+    expect(fromStart.map(({ event }) => event)).toEqual(['next', 'complete']);
+    expect(fromStart[0]?.id).toBe(cursor);
   });
 
   test('a cursor of another lip-sync is answered with InvalidInputError, and the stream completes', async () => {

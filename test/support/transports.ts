@@ -32,6 +32,8 @@ export type TransportRequest = {
   operation: AnyOperation;
   /** A bearer token. Default: anonymous. */
   token?: string | undefined;
+  /** The whole `authorization`, in place of `token`. */
+  authorization?: string | undefined;
 };
 
 export type TransportResult = Result & {
@@ -67,7 +69,7 @@ export async function attempt(
 
 async function attemptOverHttp(
   transport: Exclude<Transport, 'WebSocket'>,
-  { url, operation, token }: TransportRequest,
+  { url, operation, ...credential }: TransportRequest,
 ): Promise<Result> {
   const isGet = transport.endsWith('GET');
   const isForm = transport === 'multipart form';
@@ -75,13 +77,20 @@ async function attemptOverHttp(
     method: isGet ? 'GET' : 'POST',
     headers: {
       accept: acceptOf(transport),
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...authorizationOf(credential),
       ...(isGet || isForm ? {} : { 'content-type': 'application/json' }),
       ...(isForm ? { 'x-csrf': '1' } : {}),
     },
     ...(isGet ? {} : { body: isForm ? toForm(operation) : toBody(operation) }),
   });
   return readFirstResult(response);
+}
+
+function authorizationOf({
+  token,
+  authorization = token === undefined ? undefined : `Bearer ${token}`,
+}: Pick<TransportRequest, 'token' | 'authorization'>): { authorization?: string } {
+  return authorization === undefined ? {} : { authorization };
 }
 
 function acceptOf(transport: Transport): string {
@@ -167,14 +176,11 @@ function toForm(operation: AnyOperation): FormData {
 async function attemptOverWebSocket({
   url,
   operation,
-  token,
+  ...credential
 }: TransportRequest): Promise<TransportResult> {
   const payload = 'payload' in operation ? operation.payload : JSON.stringify(operation);
   const raw = await RawWebSocket.connect(url);
-  raw.send({
-    type: 'connection_init',
-    payload: token === undefined ? {} : { authorization: `Bearer ${token}` },
-  });
+  raw.send({ type: 'connection_init', payload: authorizationOf(credential) });
   try {
     await raw.message(({ type }) => type === 'connection_ack');
     raw.socket.send(`{"id":"1","type":"subscribe","payload":${payload}}`);

@@ -23,7 +23,7 @@ import { createCallbackHandler } from './reconcile/callbacks.ts';
 import { createOwnerErasure } from './repair/erase-owner.ts';
 import { createRepairs } from './repair/repair.ts';
 import { type LipsyncEvent, readEvents } from './store/events.ts';
-import type { Lipsync } from './store/lipsyncs.ts';
+import { findLipsync, type Lipsync } from './store/lipsyncs.ts';
 import type { LipsyncPage } from './store/list.ts';
 import type { AdminPage } from './store/list-all.ts';
 import { type OwnerUsagePage, readUsageOf, readUsageOfDay, type UsageRange } from './usage.ts';
@@ -127,6 +127,8 @@ function createReports(deps: CreateDependencies) {
     /** Throws failures. */
     quote: (request: Caller & { input: QuoteInput }): Promise<Quote> => quoteLipsync(deps, request),
     listOwn: (owner: string, page: LipsyncPage) => listOwn(deps.db, owner, page),
+    /** For admins: of any owner. */
+    findAny: (id: string) => findLipsync(deps.db, id),
     /** For admins: of every owner. */
     listAll: (page: AdminPage) => listAll(deps.db, page),
     /** @throws InvalidInputError */

@@ -44,7 +44,7 @@ export const UploadRef = builder.loadableNode('Upload', {
   id: { resolve: ({ id }: Upload) => id, description: 'Opaque and stable.' },
   load: (keys: string[], { caller, services }): Promise<(Upload | null)[]> =>
     caller.scopes.has('lipsync:read')
-      ? services.uploads.findByKeys(caller.owner, keys)
+      ? services.uploads.findByKeys(keys.map((key) => ({ owner: caller.owner, key })))
       : Promise.resolve(keys.map(() => null)),
   fields: (t) => ({
     kind: t.field({
@@ -73,9 +73,11 @@ export const UploadRef = builder.loadableNode('Upload', {
         'The size in bytes: until the upload is READY as declared, for an import by the server of the URL; then as received. Null if unknown.',
       resolve: ({ size }) => size,
     }),
-    filename: t.exposeString('filename', {
+    filename: t.string({
       nullable: true,
       description: "The caller's own name for the file. Visible to the caller only.",
+      // An admin can reach the upload of another owner by its lip-sync.
+      resolve: ({ owner, filename }, _, { caller }) => (owner === caller.owner ? filename : null),
     }),
     bytesReceived: t.expose('receivedBytes', {
       type: 'SafeInt',
@@ -83,11 +85,12 @@ export const UploadRef = builder.loadableNode('Upload', {
       description:
         'How many bytes of the file have arrived: to the second for an import, to the minute for a file that a client sends. An import whose connection breaks begins again with the first byte. Null before the first byte.',
     }),
-    sourceUrl: t.expose('sourceUrl', {
+    sourceUrl: t.field({
       type: 'URL',
       nullable: true,
       description:
         'The URL from which this server fetches the file. Null for a file that a client sends. Visible to the caller only.',
+      resolve: ({ owner, sourceUrl }, _, { caller }) => (owner === caller.owner ? sourceUrl : null),
     }),
     durationSeconds: t.exposeFloat('durationSeconds', {
       nullable: true,

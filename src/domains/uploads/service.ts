@@ -30,6 +30,7 @@ import {
   insertUpload,
   listUploads,
   type Upload,
+  type UploadKey,
   type UploadPosition,
 } from './store.ts';
 import { type TransferDependencies, transferFile } from './transfer.ts';
@@ -40,7 +41,7 @@ export type { ImportLimits } from './dependencies.ts';
 export type { NewImport } from './imports/create.ts';
 export type { IncomingFile, Reception } from './receive.ts';
 export type { Interruption, RejectionReason } from './rejection.ts';
-export type { Upload, UploadKind, UploadPosition, UploadState } from './store.ts';
+export type { Upload, UploadKey, UploadKind, UploadPosition, UploadState } from './store.ts';
 
 /** A file in a GraphQL multipart request is held in memory; larger files need an upload URL. */
 const maxInlineBytes = 25 * 1024 ** 2;
@@ -77,7 +78,7 @@ export type UploadService = {
   /** Receives the file for the upload of a token. Every rejection is a result. */
   receive(token: string, file: IncomingFile): Promise<Reception>;
   /** In the order of the keys, null for uploads of other owners. One query; none for invalid keys. */
-  findByKeys(owner: string, keys: readonly string[]): Promise<(Upload | null)[]>;
+  findByKeys(keys: readonly UploadKey[]): Promise<(Upload | null)[]>;
   /** The owner's uploads, newest first: up to `limit + 1`, of which the extra one shows that there are more. */
   list(owner: string, page: UploadPage): Promise<Upload[]>;
   /** Deletes the row of the upload. @throws {NotFoundError} {InvalidInputError} */
@@ -132,14 +133,14 @@ export function createUploadService(deps: UploadDependencies): UploadService {
       sendAudio({ ...deps, decoding }, owner, { file, ...traced }),
     receive: (token, file) =>
       receiveFile({ ...deps, slots, decoding, receiving, onEnd }, readToken(deps, token), file),
-    findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
+    findByKeys: (keys) => findByKeys(deps, keys),
     async list(owner, page) {
       const found = await listUploads(deps.db, owner, { ...page, limit: page.limit + 1 });
       return found.map((upload) => applyExpiry(upload, deps.now()));
     },
     remove: (owner, id) => removeUpload(deps.db, { owner, id }),
     async findUsable(owner, key) {
-      const [upload] = await findByKeys(deps, owner, [key]);
+      const [upload] = await findByKeys(deps, [{ owner, key }]);
       const isArriving = upload?.state === 'RECEIVING';
       if (upload == null || (upload.state !== 'READY' && !isArriving)) return null;
       const { id, path, kind, durationSeconds } = upload;
@@ -174,14 +175,13 @@ function readToken(deps: UploadDependencies, token: string): string | null {
 
 async function findByKeys(
   deps: UploadDependencies,
-  owner: string,
-  keys: readonly string[],
+  keys: readonly UploadKey[],
 ): Promise<(Upload | null)[]> {
-  const ids = keys.filter(isUuid);
-  const found = ids.length === 0 ? [] : await findUploads(deps.db, owner, ids);
+  const valid = keys.filter(({ key }) => isUuid(key));
+  const found = valid.length === 0 ? [] : await findUploads(deps.db, valid);
   const now = deps.now();
   const byId = new Map(found.map((upload) => [upload.id, applyExpiry(upload, now)]));
-  return keys.map((key) => byId.get(key) ?? null);
+  return keys.map(({ key }) => byId.get(key) ?? null);
 }
 
 /** Shows an expired upload as EXPIRED, even before its row is marked. */

@@ -84,15 +84,16 @@ export async function findUpload(sql: Sql, id: string): Promise<Upload | null> {
   return row === undefined ? null : mapRow<Upload>(row);
 }
 
-export async function findUploads(
-  sql: Sql,
-  owner: string,
-  ids: readonly string[],
-): Promise<Upload[]> {
+/** The id of an upload, and the owner to whom it must belong. */
+export type UploadKey = { owner: string; key: string };
+
+/** In no particular order; a key without an upload is left out. */
+export async function findUploads(sql: Sql, keys: readonly UploadKey[]): Promise<Upload[]> {
   // `|| ''` keeps the planner from reading all rows of the owner.
   const rows = await sql.query(
-    "select * from uploads where id = any($2::uuid[]) and owner || '' = $1",
-    [owner, ids],
+    `select uploads.* from uploads
+     join unnest($1::text[], $2::uuid[]) as wanted (by, key) on id = wanted.key and owner || '' = wanted.by`,
+    [keys.map(({ owner }) => owner), keys.map(({ key }) => key)],
   );
   return rows.map((row) => mapRow<Upload>(row));
 }

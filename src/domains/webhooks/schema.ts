@@ -5,6 +5,7 @@ import { accessErrors } from '../../graphql/errors.ts';
 import { keyOf } from '../../graphql/ids.ts';
 import { listOf, upstreamCallCost } from '../../graphql/prices.ts';
 import { LipsyncRef } from '../lipsyncs/schema/lipsync.ts';
+import type { Lipsync } from '../lipsyncs/service.ts';
 import { type WebhookEventType, webhookEventTypes } from './event-types.ts';
 import type {
   Delivery,
@@ -169,9 +170,10 @@ builder.objectField(LipsyncRef, 'webhookDeliveries', (t) =>
     directives: { listSize: listOf(3) },
     description:
       'The webhooks for this lip-sync, the oldest event first. Empty without a `callbackUrl`, and before the first of its `callbackEvents`. Null with an entry in `errors` if they could not be read.',
-    load: (ids: string[], { caller, services }) =>
-      services.webhooks.listByLipsyncs(caller.owner, ids),
-    resolve: ({ id }) => id,
+    // Those of the lip-sync's owner, which an admin may not be.
+    load: (lipsyncs: Lipsync[], { services }) => services.webhooks.listByLipsyncs(lipsyncs),
+    loaderOptions: { cacheKeyFn: ({ id }: Lipsync) => id },
+    resolve: (lipsync) => lipsync,
   }),
 );
 

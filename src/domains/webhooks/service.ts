@@ -20,6 +20,7 @@ import {
   deleteDeliveriesOf,
   findDeliveries,
   insertDelivery,
+  type LipsyncKey,
   listDeliveries,
   notifyDue,
   releaseAllClaims,
@@ -77,8 +78,8 @@ export type WebhookService = {
   rotateSecret(owner: string): Promise<{ key: WebhookKey; secret: string }>;
   /** In the order of the keys; null for a delivery that does not exist or belongs to another owner. */
   findByKeys(owner: string, keys: readonly string[]): Promise<(Delivery | null)[]>;
-  /** The deliveries of each lip-sync, in the order of the ids. One query. */
-  listByLipsyncs(owner: string, lipsyncIds: readonly string[]): Promise<Delivery[][]>;
+  /** The deliveries of each lip-sync, in the order of the lip-syncs; those of other owners are left out. One query. */
+  listByLipsyncs(lipsyncs: readonly LipsyncKey[]): Promise<Delivery[][]>;
   /** Sends it again now, with all retries. An attempt in progress is not repeated. @throws NotFoundError */
   redeliver(owner: string, key: string): Promise<Delivery>;
   /** Erases at most `limit` deliveries of the owner. @returns how many */
@@ -126,9 +127,9 @@ export function createWebhookService(options: WebhookOptions): WebhookService {
     listKeys: (owner) => listKeys(deps, owner),
     rotateSecret: (owner) => rotateSecret(deps, owner),
     findByKeys: (owner, keys) => findByKeys(deps, owner, keys),
-    async listByLipsyncs(owner, lipsyncIds) {
-      const found = await listDeliveries(deps.db, owner, lipsyncIds);
-      return lipsyncIds.map((id) => found.filter(({ lipsyncId }) => lipsyncId === id));
+    async listByLipsyncs(lipsyncs) {
+      const found = await listDeliveries(deps.db, lipsyncs);
+      return lipsyncs.map(({ id }) => found.filter(({ lipsyncId }) => lipsyncId === id));
     },
     redeliver: (owner, key) => redeliver(deps, owner, key),
     eraseDeliveriesOf: deleteDeliveriesOf,

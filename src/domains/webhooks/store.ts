@@ -86,16 +86,19 @@ export async function findDeliveries(
   return rows.map((row) => mapRow<Delivery>(row));
 }
 
+/** The id of a lip-sync, and the owner to whom its deliveries must belong. */
+export type LipsyncKey = { id: string; owner: string };
+
 /** The deliveries of several lip-syncs. Those of one lip-sync are in the order of their events. */
 export async function listDeliveries(
   sql: Sql,
-  owner: string,
-  lipsyncIds: readonly string[],
+  lipsyncs: readonly LipsyncKey[],
 ): Promise<Delivery[]> {
   const rows = await sql.query(
-    `select * from webhook_deliveries where lipsync_id = any($2::uuid[]) and owner || '' = $1
+    `select webhook_deliveries.* from webhook_deliveries
+     join unnest($1::text[], $2::uuid[]) as wanted (by, key) on lipsync_id = wanted.key and owner || '' = wanted.by
      order by lipsync_id, event_sequence`,
-    [owner, lipsyncIds],
+    [lipsyncs.map(({ owner }) => owner), lipsyncs.map(({ id }) => id)],
   );
   return rows.map((row) => mapRow<Delivery>(row));
 }

@@ -35,7 +35,8 @@ export type AuthenticatorOptions = {
 /**
  * Returns the caller without a token synchronously: a promise would cost time on each request.
  *
- * @param authorization the HTTP header, or `authorization` in `connection_init`: `Bearer <JWT or API key>`
+ * @param authorization the HTTP header, or `authorization` in `connection_init`: `Bearer <JWT or API key>`. A blank text
+ *   counts as missing: Apollo's auth link sends one when there is no token
  * @throws NotAuthenticatedError on an invalid token, also where anonymous callers are allowed: a caller with an expired
  *   token must get an error and not an empty list of lip-syncs
  */
@@ -62,7 +63,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     return caller;
   };
   return (authorization) =>
-    authorization === null || authorization === undefined ? tokenlessCaller : signIn(authorization);
+    authorization == null || authorization.trim() === '' ? tokenlessCaller : signIn(authorization);
 }
 
 /** The JWT library is loaded only if JWTs are configured, to keep startup short. */

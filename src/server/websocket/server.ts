@@ -169,6 +169,9 @@ function rejectHandshake(socket: Duplex): void {
   sendJsonAndClose(socket, { status: 400, body, headers: { 'sec-websocket-version': '13' } });
 }
 
+/** Matches no scheme. */
+const invalidAuthorization = 'not a text';
+
 /**
  * The token in `connection_init`, under a name in any case, like a header. A value that is not a text counts as an invalid
  * token and not as a missing one.
@@ -176,7 +179,7 @@ function rejectHandshake(socket: Duplex): void {
 function authorizationIn(params: Record<string, unknown> = {}): string | null {
   const [entry] = Object.entries(params).filter(([name]) => /^authorization$/i.test(name));
   if (entry === undefined || entry[1] === null) return null;
-  return typeof entry[1] === 'string' ? entry[1] : '';
+  return typeof entry[1] === 'string' ? entry[1] : invalidAuthorization;
 }
 
 function abortOnClose(socket: {

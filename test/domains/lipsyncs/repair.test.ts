@@ -207,6 +207,13 @@ describe('eraseOwner', () => {
     const bobs = await say('[[never]] Of Bob', signInAs('bob'));
     await createUpload({ ask: (query, variables) => app.ask(query, variables, ann) });
     await app.ask('mutation { rotateWebhookSecret { __typename } }', {}, ann);
+    // No name server knows the host, so the import ends at once. Its job is kept for days.
+    await app.askForData(
+      `mutation { importUpload(input: { kind: AUDIO, url: "https://files.invalid/a.wav" }) {
+         ... on ImportUploadSuccess { upload { id } } } }`,
+      {},
+      ann,
+    );
 
     const { erasure } = await begin('key:ann');
     const done = await vi.waitFor(async () => {
@@ -216,7 +223,7 @@ describe('eraseOwner', () => {
     }, longWait);
     expect(done).toMatchObject({
       owner: null,
-      erased: { lipsyncs: 2, uploads: 1, webhookSecrets: 1 },
+      erased: { lipsyncs: 2, uploads: 2, webhookSecrets: 1 },
     });
     expect(done.erased.events).toBeGreaterThanOrEqual(4);
     for (const id of ids) expect(await app.read(id, ann)).toBeNull();
@@ -231,6 +238,11 @@ describe('eraseOwner', () => {
         [],
       );
     }
+    const jobs = await app.db.query<{ name: string; row: string }>(
+      'select name, to_jsonb(job)::text as row from pgboss.job',
+    );
+    expect(jobs.map(({ name }) => name)).toContain('imports');
+    expect(jobs.filter(({ row }) => row.includes('key:ann'))).toEqual([]);
   });
 
   it('continues after a crash where it stopped, with an exact report', async () => {

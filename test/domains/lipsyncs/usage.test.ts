@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { OutcomeUnknownError, storeFailure } from '../../../src/errors.ts';
 import { encodeId, keyOf } from '../../../src/graphql/ids.ts';
 import { createApiKeys } from '../../support/api-keys.ts';
 import { fillHistory } from '../../support/history.ts';
@@ -9,6 +10,8 @@ import {
   startLipsyncApp,
 } from '../../support/lipsync-app.ts';
 import { inputOf, longWait } from '../../support/lipsyncs.ts';
+import { uploadFile } from '../../support/uploads.ts';
+import { wavHeader } from '../../support/wav.ts';
 
 const keys = createApiKeys({
   ann: ['lipsync:read', 'lipsync:write', 'videos:read'],
@@ -297,6 +300,56 @@ describe('admins', () => {
     expect(last.nodes.map(({ id }) => id)).toEqual(whole.slice(-10));
     const before = await all({ last: 10, before: last.pageInfo.startCursor });
     expect(before.nodes.map(({ id }) => id)).toEqual(whole.slice(5, 15));
+  });
+
+  // They saw no failure with an error, no upload and no webhook.
+  it('see the failures, uploads and webhooks of the lip-syncs of every owner', async () => {
+    await start();
+    // So that no job is found for an unknown outcome.
+    await app.turn({ callbacks: 'none', replyRefInScheduler: false });
+    const created = [];
+    for (const headers of [ann, bob]) {
+      const uploadId = await uploadFile(
+        { ask: (query, variables) => app.ask(query, variables, headers) },
+        'AUDIO',
+        Buffer.concat([wavHeader(16_000), Buffer.alloc(16_000)]),
+      );
+      const input = { video: { videoId: video }, speech: { uploadId } };
+      const callbackUrl = 'https://receiver.invalid/hook';
+      const id = idOf(await app.create({ ...input, callbackUrl }, headers));
+      await app.waitForEnd(id, headers);
+      const failure = storeFailure(new OutcomeUnknownError(keyOf('Lipsync', id) ?? ''));
+      await app.db.query(
+        "update lipsyncs set status = 'FAILED', upstream_video_id = null, failure = $2 where id = $1",
+        [keyOf('Lipsync', id), JSON.stringify(failure)],
+      );
+      created.push({ id, uploadId });
+    }
+    const fields = `id speechUpload { id status filename sourceUrl } sourceUpload { id }
+      webhookDeliveries { url } failure { code ... on OutcomeUnknownError { lipsync { id } } }`;
+    const { data, errors } = await app.ask<{ allLipsyncs: { nodes: object[] } }>(
+      `{ allLipsyncs { nodes { ${fields} } } }`,
+      {},
+      admin,
+    );
+    expect(errors).toBeUndefined();
+    expect(data?.allLipsyncs.nodes).toEqual(
+      created.toReversed().map(({ id, uploadId }) => ({
+        id,
+        speechUpload: { id: uploadId, status: 'READY', filename: null, sourceUrl: null },
+        sourceUpload: null,
+        webhookDeliveries: [{ url: 'https://receiver.invalid/hook' }],
+        failure: { code: 'OUTCOME_UNKNOWN', lipsync: { id } },
+      })),
+    );
+    // Nothing else of another owner is found by its id.
+    const [first] = created;
+    const byId = await app.ask(
+      'query ($id: ID!, $upload: ID!) { lipsync(id: $id) { id } upload(id: $upload) { id } }',
+      { id: first?.id, upload: first?.uploadId },
+      admin,
+    );
+    expect(byId.data).toEqual({ lipsync: null, upload: null });
   });
 
   it('alone can: for others the fields are null with an error, and the rest of the answer is complete', async () => {

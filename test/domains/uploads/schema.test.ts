@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import '../../../src/domains/uploads/create-schema.ts';
 import '../../../src/domains/uploads/schema.ts';
 import '../../../src/graphql/scalars.ts';
 import { builder } from '../../../src/graphql/builder.ts';

@@ -129,11 +129,16 @@ describe('refuses', () => {
   });
 });
 
+const keysOf = (owner: string, keys: readonly string[]) => keys.map((key) => ({ owner, key }));
+
 describe('keeps out', () => {
   it("another owner's uploads, with the same result as missing uploads", async () => {
     const { id } = await harness.uploads.sendAudio('key:ann', new File([wav(1)], 'a.wav'));
     const missing = '00000000-0000-4000-8000-000000000000';
-    expect(await harness.uploads.findByKeys('key:bob', [id, missing])).toEqual([null, null]);
+    expect(await harness.uploads.findByKeys(keysOf('key:bob', [id, missing]))).toEqual([
+      null,
+      null,
+    ]);
     expect(await harness.uploads.findUsable('key:bob', id)).toBeNull();
     expect(await harness.uploads.findUsable('key:bob', missing)).toBeNull();
   });
@@ -142,7 +147,7 @@ describe('keeps out', () => {
     const first = (await harness.create(audio)).upload.id;
     const second = (await harness.create(audio)).upload.id;
     const keys = [second, 'rubbish', '', first.toUpperCase(), first, second];
-    const found = await harness.uploads.findByKeys('key:ann', keys);
+    const found = await harness.uploads.findByKeys(keysOf('key:ann', keys));
     expect(found.map((upload) => upload?.id ?? null)).toEqual([
       second,
       null,

@@ -105,7 +105,8 @@ export async function openUploadHarness(
     connect,
     openServer,
     create: async (input: NewUpload, owner = 'key:ann') => await main.uploads.create(owner, input),
-    find: async (id: string, owner = 'key:ann') => (await main.uploads.findByKeys(owner, [id]))[0],
+    find: async (id: string, owner = 'key:ann') =>
+      (await main.uploads.findByKeys([{ owner, key: id }]))[0],
     switches: async (body: object) => await control(sandbox, 'PUT switches', body),
     /** The file as the upstream got it. */
     async received(id: string): Promise<Buffer<ArrayBuffer>> {

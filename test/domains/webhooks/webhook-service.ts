@@ -103,7 +103,7 @@ export async function startWebhooks(options: TestWebhookOptions = {}) {
   }
 
   const findDelivery = async (owner: string, lipsyncId: string) =>
-    (await process.webhooks.listByLipsyncs(owner, [lipsyncId]))[0]?.[0];
+    (await process.webhooks.listByLipsyncs([{ id: lipsyncId, owner }]))[0]?.[0];
 
   return {
     lines,

@@ -1,7 +1,9 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type TestStorage, testStorage } from '../../support/database.ts';
 import { idOf } from '../../support/lipsync-app.ts';
+import { type Program, startProgram } from '../../support/program.ts';
 import { openFleet } from './fleet.ts';
 
 const migrations = join(import.meta.dirname, '../../../src/database/migrations');
@@ -25,6 +27,57 @@ describe('works', () => {
         speech: { script: { text: 'Hello' } },
       });
       expect(await there.waitForEnd(idOf(made))).toMatchObject({ status: 'COMPLETED' });
+    } finally {
+      await fleet.stop();
+    }
+  });
+});
+
+describe('the sandbox', () => {
+  let storage: TestStorage;
+  const programs: Program[] = [];
+  beforeEach(async () => {
+    storage = await testStorage();
+  });
+  afterEach(async () => {
+    for (const program of programs.splice(0)) await program.kill('SIGKILL');
+    await storage.remove();
+  });
+
+  function startInSandbox(): Program {
+    const { url = '', dataDir } = storage;
+    const program = startProgram({ PORT: '0', DATABASE_URL: url, DATA_DIR: dataDir });
+    programs.push(program);
+    return program;
+  }
+
+  // Each of the two wrote its port and its jobs over those of the other.
+  it('of one DATA_DIR runs in one process at a time, although the database is PostgreSQL', async () => {
+    expect(storage.url).toBeDefined();
+    const first = startInSandbox();
+    const url = await first.url();
+    const portFile = join(storage.dataDir, 'sandbox-port');
+    const port = await readFile(portFile, 'utf8');
+
+    const second = startInSandbox();
+    expect((await second.exited).code).toBe(1);
+    expect(second.output).toContain('is in use by another process');
+    expect(second.output).toContain(storage.dataDir);
+    expect(second.output).not.toMatch(/^\s+at /m);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect(await readFile(portFile, 'utf8')).toBe(port);
+
+    expect(await first.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect((await readdir(storage.dataDir)).filter((name) => name.startsWith('lock-'))).toEqual([]);
+    await startInSandbox().url();
+    expect(await readFile(portFile, 'utf8')).toBe(port);
+  });
+
+  it('is not needed with a video service: its instances share one DATA_DIR', async () => {
+    const fleet = await openFleet();
+    try {
+      const [one, other] = await Promise.all([fleet.spawn(), fleet.spawn()]);
+      for (const { url } of [one, other]) expect((await fetch(`${url}/readyz`)).status).toBe(200);
     } finally {
       await fleet.stop();
     }

@@ -52,7 +52,8 @@ function sha256(key: string) {
 describe('works', () => {
   test('an anonymous caller has every scope but admin', async () => {
     const authenticate = createAuthenticator({ ...closed, allowAnonymous: true });
-    for (const missing of [null, undefined]) {
+    // Apollo's auth link sends an empty text when there is no token.
+    for (const missing of [null, undefined, '', ' ', '\t \n']) {
       expect(await authenticate(missing)).toEqual({
         owner: 'anonymous',
         name: 'anonymous',
@@ -159,18 +160,20 @@ describe('refuses', () => {
 
   // Not an error: `viewer` must answer every caller.
   test('every field to a caller without a token, by giving it no scopes and an owner without objects', async () => {
-    expect(await createAuthenticator(closed)(null)).toEqual({
-      owner: 'nobody',
-      name: 'nobody',
-      isAuthenticated: false,
-      scopes: new Set(),
-      expiresAt: null,
-      tokenId: null,
-    });
+    for (const missing of [null, '', '  ']) {
+      expect(await createAuthenticator(closed)(missing)).toEqual({
+        owner: 'nobody',
+        name: 'nobody',
+        isAuthenticated: false,
+        scopes: new Set(),
+        expiresAt: null,
+        tokenId: null,
+      });
+    }
   });
 
   test.each([
-    ...['', ' ', 'Bearer', 'Bearer ', 'Bearer a b', 'Basic d2ViOndlYi1rZXk=', 'web-key'],
+    ...['Bearer', 'Bearer ', ' Bearer ', 'Bearer a b', 'Basic d2ViOndlYi1rZXk=', 'web-key'],
     ...['Bearerweb-key', 'Bearer web-ke', 'Bearer web-key2', `Bearer ${sha256('web-key')}`],
     ...['Bearer a.b.c', 'Bearer ..', 'Bearer e30.e30.', 'Bearer undefined', 'Bearer null'],
     `Bearer ${'a'.repeat(20_000)}`,

@@ -29,8 +29,12 @@ describe('works', () => {
     ['with a token', { authorization: 'Bearer web' }, 'web'],
     ['with the name in capitals, like a header', { Authorization: 'Bearer web' }, 'web'],
     ['with an invalid token', { authorization: 'Bearer wrong' }, 'nobody'],
-    ['with an empty token', { authorization: '' }, 'nobody'],
+    // Apollo's auth link sends it when there is no token.
+    ['with an empty text as the token', { authorization: '' }, 'anonymous'],
+    ['with only spaces as the token', { Authorization: ' \t ' }, 'anonymous'],
+    ['with a scheme without a token', { authorization: 'Bearer ' }, 'nobody'],
     ['with a number as the token', { authorization: 5 }, 'nobody'],
+    ['with an empty list as the token', { authorization: [] }, 'nobody'],
     ['with a list as the token', { authorization: ['Bearer web'] }, 'nobody'],
     [
       'with a token in a nested object, which is ignored',

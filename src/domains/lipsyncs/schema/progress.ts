@@ -108,7 +108,7 @@ async function subscribeToOne(
   const key = keyOf('Lipsync', id);
   const lipsync = key === null ? null : await services.lipsyncs.findToWatch(caller.owner, key);
   if (lipsync === null) throw new NotFoundError('The lip-sync');
-  return services.lipsyncs.subscribe(lipsync, lastEventId ?? after ?? null);
+  return services.lipsyncs.subscribe(lipsync, cursorOf(lastEventId, after));
 }
 
 /** @throws failures, each a member of the result union */
@@ -119,8 +119,13 @@ function subscribeToList(
   return services.lipsyncs.subscribeToMany({
     owner: caller.owner,
     keys: ids.map((id) => keyOf('Lipsync', id)),
-    cursor: lastEventId ?? after ?? null,
+    cursor: cursorOf(lastEventId, after),
   });
+}
+
+/** An empty `Last-Event-ID` means that the client has received no event with an id, so `after` applies. */
+function cursorOf(lastEventId: string | null, after: string | null | undefined): string | null {
+  return (lastEventId || after) ?? null;
 }
 
 /** Opens a stream within the caller's stream limit. A failure is sent as the only event. */

@@ -1,6 +1,7 @@
 import { builder } from '../../../graphql/builder.ts';
 import { listOf } from '../../../graphql/prices.ts';
 import { UploadRef } from '../../uploads/schema.ts';
+import type { UploadKey } from '../../uploads/service.ts';
 import { WebhookEventRef } from '../../webhooks/schema.ts';
 import type { Lipsync } from '../service.ts';
 import { LipsyncRef } from './lipsync.ts';
@@ -9,15 +10,16 @@ import { LipsyncRef } from './lipsync.ts';
  * The options of the request that created the lip-sync.
  */
 builder.objectFields(LipsyncRef, (t) => {
-  // Not by the loader of the node, which needs `lipsync:read`: the uploads belong to the owner of the lip-sync.
+  // Not by the loader of the node, which needs `lipsync:read` and searches only the caller's uploads: the uploads belong to the
+  // owner of the lip-sync, which an admin may not be.
   const upload = (column: 'sourceUploadId' | 'speechUploadId', description: string) =>
     t.loadable({
       type: UploadRef,
       nullable: true,
       description,
-      load: (keys: string[], { caller, services }) =>
-        services.uploads.findByKeys(caller.owner, keys),
-      resolve: (lipsync: Lipsync) => lipsync[column],
+      load: (keys: UploadKey[], { services }) => services.uploads.findByKeys(keys),
+      loaderOptions: { cacheKeyFn: ({ owner, key }: UploadKey) => `${key} ${owner}` },
+      resolve: ({ owner, [column]: key }: Lipsync) => (key === null ? null : { owner, key }),
     });
   return {
     keepOriginalSound: t.exposeBoolean('keepOriginalSound', {

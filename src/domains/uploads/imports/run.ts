@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import pRetry from 'p-retry';
 import { type Failure, storeFailure } from '../../../errors.ts';
 import type { UploadDependencies } from '../dependencies.ts';
@@ -36,6 +37,9 @@ const maxRestarts = 5;
 /** NOTIFY starts a job at once. This is how late a repeated one can be, and how often each of the workers searches. */
 const pollingIntervalSeconds = 2;
 
+/** The longest expiry that pg-boss accepts: 24 hours. */
+const maxExpirySeconds = 86_400;
+
 const queue = 'imports';
 const endedQueue = 'imports-ended';
 
@@ -59,7 +63,7 @@ export async function startImports(
     deadLetter: endedQueue,
     retryLimit: maxRestarts,
     retryDelay: 1,
-    expireInSeconds: Math.ceil(imports.timeoutMs / 1_000) + 60,
+    expireInSeconds: Math.min(Math.ceil(imports.timeoutMs / 1_000) + 60, maxExpirySeconds),
   });
   await jobs.work<ImportJob>(
     endedQueue,
@@ -83,6 +87,11 @@ export async function startImports(
   );
 }
 
+/** Jobs outlive the erasure of their owner, so they contain a hash and not the owner's name. */
+function groupOf(owner: string): { id: string } {
+  return { id: createHash('sha256').update(owner).digest('base64url').slice(0, 22) };
+}
+
 /** Queues the fetching of these imports, in the transaction that inserts them. */
 export async function sendImports(
   { jobs }: Pick<UploadDependencies, 'jobs'>,
@@ -90,7 +99,7 @@ export async function sendImports(
   uploads: readonly Pick<Upload, 'id' | 'owner'>[],
 ): Promise<void> {
   for (const { id: uploadId, owner } of uploads) {
-    await jobs.send(queue, { uploadId } satisfies ImportJob, { ...tx, group: { id: owner } });
+    await jobs.send(queue, { uploadId } satisfies ImportJob, { ...tx, group: groupOf(owner) });
   }
 }
 
@@ -160,7 +169,7 @@ async function requeueBusy(
   const wantedMs = Math.min(Math.max(waitedMs, minBusyWaitMs), maxBusyWaitMs);
   const waitMs = Math.min(wantedMs * (0.5 + Math.random() / 2), leftMs);
   const job: ImportJob = { uploadId, busySinceMs };
-  await jobs.send(queue, job, { startAfter: waitMs / 1_000, group: { id: owner } });
+  await jobs.send(queue, job, { startAfter: waitMs / 1_000, group: groupOf(owner) });
   return true;
 }
 

@@ -259,6 +259,21 @@ describe('works', () => {
     expect(rest).toEqual(whole.slice(2));
   });
 
+  it('starts after `after` if Last-Event-ID is empty', async () => {
+    const ids = await createEnded(['by SSE three', 'by SSE four']);
+    const read = async (after: string, headers: Record<string, string>) => {
+      const cursors = [];
+      const options = { headers };
+      for await (const { id } of app.watchSse(listSubscription, { ids, after }, options)) {
+        cursors.push(id);
+      }
+      return cursors;
+    };
+    const whole = await read(cursorAt(ids, 0), {});
+    expect(whole.length).toBeGreaterThan(2);
+    expect(await read(whole[0] ?? '', { 'last-event-id': '' })).toEqual(whole.slice(1));
+  });
+
   it('ends at once when the client disconnects, also without events', async () => {
     const ids = await createSome(['[[never]] quiet one', '[[never]] quiet two']);
     const keys = ids.map((id) => keyOf('Lipsync', id));
