@@ -28,7 +28,10 @@ export type VoiceService = {
   list(signal?: AbortSignal): Promise<Voice[]>;
   /** Null for an unknown voice. Waits for a new list only if the last one lacks the voice and is too old. */
   find(speakerId: string): Promise<Voice | null>;
-  /** From `list`, or from the last list of any age while the upstream cannot be read. Null for an unknown voice. */
+  /**
+   * From `list`; while the upstream cannot be read, a voice of the last list, of any age, or the failure. Null for an unknown
+   * voice.
+   */
   findFresh(speakerId: string): Promise<Voice | null>;
 };
 
@@ -69,12 +72,13 @@ export function createVoiceService(options: VoiceServiceOptions): VoiceService {
       return known ?? (await reads.read(key, readVoices)).byId.get(speakerId) ?? null;
     },
     async findFresh(speakerId) {
-      const known = reads.findCached(key);
-      const { byId } = await reads.read(key, readVoices).catch((thrown: unknown) => {
+      const known = reads.findCached(key)?.byId.get(speakerId);
+      try {
+        return (await reads.read(key, readVoices)).byId.get(speakerId) ?? null;
+      } catch (thrown) {
         if (known === undefined) throw thrown;
         return known;
-      });
-      return byId.get(speakerId) ?? null;
+      }
     },
   };
 }
