@@ -280,7 +280,7 @@ describe('tolerates', () => {
     'an upstream that sends %s',
     async (pageHints) => {
       Object.assign(harness.upstream.behaviour, { pageHints });
-      for (const count of [1, 3, 20, 41, 45, 90]) {
+      for (const count of [1, 3, 41, 90]) {
         await harness.reset({ email: 'a@b.example', videos: videos(count) });
         expect(await walk({ first: 20 })).toEqual(descending(count));
         expect(listCalls().length).toBeLessThan(12);
@@ -308,7 +308,7 @@ describe('tolerates', () => {
   it.each([15, 30, 59])('one old video at the top of %i', async (count) => {
     const listed = [...videos(1), ...videos(count - 1, 2)];
     await harness.reset({ email: 'a@b.example', videos: listed });
-    for (const first of [2, 5, 20]) expect(await walk({ first })).toEqual(descending(count));
+    for (const first of [5, 20]) expect(await walk({ first })).toEqual(descending(count));
   });
 
   it('one old video in the middle of a long list', async () => {
