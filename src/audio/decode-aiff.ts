@@ -10,7 +10,7 @@ const maxChunks = 1_000;
 /** The fields of COMM, with the compression of AIFF-C. */
 const commBytes = 22;
 const chunkHeaderBytes = 8;
-/** The offset of the samples in SSND, and a block size that nobody uses. */
+/** The fields of SSND before the samples: their offset, and a block size, which files leave at 0. */
 const ssndFieldBytes = 8;
 
 /** For the decoder, which gets the samples alone and stops at their end. */

@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
@@ -13,12 +12,10 @@ export async function findFreePort(): Promise<number> {
   }
 }
 
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  const isTaken = once(server, 'error').then(() => true);
-  server.listen(port);
-  if (await Promise.race([isTaken, once(server, 'listening').then(() => false)])) return false;
-  server.close();
-  await once(server, 'close');
-  return true;
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, () => server.close(() => resolve(true)));
+  });
 }

@@ -33,7 +33,7 @@ export type UpstreamFeatures = {
 const accountShape = z.looseObject({
   email: lenientId,
   maxJobs: lenientNumber,
-  jwt: lenientRecord.pipe(z.object({ ExpireTimeUTC: lenientDate, ExpireTime: lenientNumber })),
+  jwt: lenientRecord.pipe(z.object({ ExpireTimeUTC: lenientDate, ExpireTime: lenientDate })),
 });
 
 const account = accountShape.transform((body, context): UpstreamAccount => {
@@ -56,7 +56,7 @@ function toAccount(body: z.output<typeof accountShape>, email: string): Upstream
     pendingError: Object.entries(body).some(
       ([key, value]) => /error|pending/i.test(key) && isMeaningful(value),
     ),
-    sessionExpiresAt: body.jwt.ExpireTimeUTC ?? fromUnixTime(body.jwt.ExpireTime),
+    sessionExpiresAt: body.jwt.ExpireTimeUTC ?? body.jwt.ExpireTime,
   };
 }
 
@@ -195,13 +195,4 @@ function isMeaningful(value: unknown): boolean {
     return Object.keys(value).length > 0;
   }
   return Boolean(value) && !/^(?:\s*|0|false|none|null)$/i.test(String(value));
-}
-
-function fromUnixTime(time: number | null): Date | null {
-  if (time === null || time <= 0) {
-    return null;
-  }
-  // Seconds until the year 5138; larger numbers are milliseconds.
-  const date = new Date(time < 1e11 ? time * 1000 : time);
-  return Number.isNaN(date.getTime()) ? null : date;
 }

@@ -84,7 +84,7 @@ export async function findUpload(sql: Sql, id: string): Promise<Upload | null> {
   return row === undefined ? null : mapRow<Upload>(row);
 }
 
-/** The id of an upload, and the owner to whom it must belong. */
+/** An upload by its id (`key`) and its owner. */
 export type UploadKey = { owner: string; key: string };
 
 /** In no particular order; a key without an upload is left out. */

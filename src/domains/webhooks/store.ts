@@ -86,7 +86,7 @@ export async function findDeliveries(
   return rows.map((row) => mapRow<Delivery>(row));
 }
 
-/** The id of a lip-sync, and the owner to whom its deliveries must belong. */
+/** A lip-sync by its id and its owner. */
 export type LipsyncKey = { id: string; owner: string };
 
 /** The deliveries of several lip-syncs. Those of one lip-sync are in the order of their events. */

@@ -93,12 +93,12 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { method = '', url = '', headers } = request;
-  const handler = state.handlers.get(routeOf({ method, url })?.route ?? 'GET /');
+  const asked = routeOf({ method, url });
+  const handler = asked && state.handlers.get(asked.route);
   if (handler !== undefined) return handler(request, response);
   const seen: SeenRequest = { method, url, headers, body: await readBody(request) };
   state.requests.push(seen);
   if (state.behaviour.delayMs > 0) await wait(state.behaviour.delayMs);
-  const asked = routeOf(seen);
   if (asked !== undefined) await state.passGate(asked.route);
   const reply = await replyTo(state, seen, asked);
   if (asked !== undefined) await state.passGate(`answer to ${asked.route}`);
