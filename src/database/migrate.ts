@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isConflict } from './failures.ts';
 import type { Database, Sql } from './sql.ts';
 
 type Migration = { name: string; text: string; checksum: string };
@@ -126,7 +127,7 @@ async function readApplied(sql: Sql): Promise<Applied[]> {
 const appliedQuery = `select name, checksum, to_jsonb(m) ->> 'oldest' as oldest
   from schema_migrations m order by name collate "C"`;
 
-type Outcome = 'applied' | 'done' | 'newer' | 'locked';
+type Outcome = 'applied' | 'done' | 'newer' | 'locked' | 'conflict';
 
 async function applyNext(tx: Sql, migrations: Migration[], oldest: string): Promise<Outcome> {
   // Does not block: waiting for another process's migrations could exceed the statement timeout.
@@ -157,8 +158,17 @@ async function applyNext(tx: Sql, migrations: Migration[], oldest: string): Prom
 }
 
 /**
+ * A deadlock with a program that writes to the tables at the same time: it has read a table and waits to write to it, and the
+ * migration, which holds it from writing, waits to change the table. The file was rolled back, and can succeed a moment later.
+ */
+function isMigrationConflict(error: unknown): boolean {
+  return error instanceof MigrationError && isConflict(error.cause);
+}
+
+/**
  * Applies `NNNN-name.sql` files in the order of their names, each in its own transaction. Several processes can call it at
- * the same time: one migrates, the others wait.
+ * the same time: one migrates, the others wait. A file that
+ * conflicts with other transactions is applied again, for up to 2 minutes.
  *
  * @param options.until the name of the last file to apply; default all
  * @param options.oldest default `oldestLastMigration`
@@ -177,9 +187,12 @@ export async function migrate(
   const migrations = until === undefined ? all : all.filter(({ name }) => name <= until);
   const giveUpAt = Date.now() + lockTimeoutMs;
   for (;;) {
-    const outcome = await db.transaction((tx) => applyNext(tx, migrations, oldest), {
-      answerTimeoutMs,
-    });
+    const outcome = await db
+      .transaction((tx) => applyNext(tx, migrations, oldest), { answerTimeoutMs })
+      .catch((error) => {
+        if (!isMigrationConflict(error) || Date.now() > giveUpAt) throw error;
+        return 'conflict' as const;
+      });
     if (outcome === 'done' || outcome === 'newer') return outcome;
     if (outcome === 'applied') continue;
     if (Date.now() > giveUpAt) {

@@ -66,6 +66,21 @@ describe('works', () => {
     expect(await db.query('select * from things')).toEqual([{ id: 1, size: 3 }]);
   });
 
+  it('applies a file again after deadlocks with other transactions', async () => {
+    await write(
+      '0001-start.sql',
+      `create table things (id int);
+       do $$ begin
+         if nextval('attempts') <= 6 then raise exception 'deadlock detected' using errcode = '40P01'; end if;
+       end $$;`,
+    );
+    // A rollback does not undo the change of a sequence.
+    await db.query('create sequence attempts');
+    await migrate(db, directory);
+    expect(await applied()).toEqual(['0001-start.sql']);
+    expect(await db.query("select nextval('attempts')::int as next")).toEqual([{ next: 8 }]);
+  });
+
   it('ignores a difference in line endings', async () => {
     await write('0001-start.sql', 'create table things (\r\n  id int\r\n)');
     await migrate(db, directory);
