@@ -104,9 +104,7 @@ describe('a signed-in caller', () => {
 });
 
 describe('urql over server-sent events', () => {
-  test('receives every event over a connection that is cut once', {
-    timeout: 30_000,
-  }, async () => {
+  test('receives every event over a connection that is cut once', async () => {
     await using line = await openLine(app.url);
     const { client, close } = connectSse(`${line.url}/graphql`);
     const { data: created } = await app.ask<Created>(create, { input: input() });

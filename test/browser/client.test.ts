@@ -138,6 +138,10 @@ describe('works', () => {
         interval: 5,
       });
     });
+    await app.turn({ trickleBytesPerSecond: 4 * 1024 ** 2 });
+    await page.exposeFunction('endTrickle', async () => {
+      await app.turn({ trickleBytesPerSecond: null });
+    });
     const outcomes = await page.evaluate(async () => {
       const server = { url: '/graphql', transport: kit.serverSentEvents() };
       // The first bytes of an MP4.
@@ -150,7 +154,7 @@ describe('works', () => {
         });
       const aborting = new AbortController();
       const aborted = await kit
-        // Large, so that it is not complete before the server reports that it receives the file.
+        // Takes 16 seconds, so that it is not complete before it is aborted.
         .uploadFile(server, mebibytes(64), {
           kind: 'VIDEO',
           signal: aborting.signal,
@@ -160,6 +164,7 @@ describe('works', () => {
               .then(() => aborting.abort(new Error('Aborted.'))),
         })
         .catch((error: Error) => error.message);
+      await (globalThis as unknown as { endTrickle(): Promise<void> }).endTrickle();
       const second = await kit.uploadFile(server, mebibytes(24), { kind: 'VIDEO' });
       return [aborted, second.__typename];
     });

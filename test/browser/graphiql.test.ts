@@ -45,6 +45,8 @@ describe('works', () => {
     expect(await graphiql.playAndRead('Videos')).toHaveProperty('data.videos.nodes.0.id');
     await graphiql.seeResponse('"durationSeconds"');
 
+    // The service reports nothing before the answer, which says SUBMITTED.
+    await app.turn({ queuedMs: 2_000 });
     const { data } = await graphiql.playAndRead('CreateLipsync');
     const { createLipsync } = data as Created;
     expect(createLipsync.__typename).toBe('CreateLipsyncSuccess');

@@ -242,7 +242,7 @@ describe('an upload that fails', () => {
     const file = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => controller.enqueue(wav),
     });
-    const uploading = uploadFile({ ...server(), timeoutMs: 2_000 }, file, {
+    const uploading = uploadFile({ ...server(), timeoutMs: 10_000 }, file, {
       kind,
       contentType: 'audio/wav',
       filename: 'stalled.wav',

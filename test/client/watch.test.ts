@@ -187,7 +187,7 @@ test('keeps a silent socket while it answers pings, and reopens it when it does 
   await using line = await openLine(app.url);
   const id = await createWithText('[[never]] Quiet');
   await app.waitForStatus(id, 'GENERATING');
-  const inner = webSocket({ silenceMs: 1_500 });
+  const inner = webSocket({ silenceMs: 6_000 });
   const thirdHeartbeat = Promise.withResolvers<void>();
   let heartbeats = 0;
   const transport: Transport = (server, operation, sink) => {

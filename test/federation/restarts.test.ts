@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import { startTestApp } from '../support/app.ts';
 import { testStorage } from '../support/database.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { createLipsync, withHeaders } from '../support/lipsyncs.ts';
 import { callers, callersEnv, type Graph, startGraph } from './graph.ts';
 
@@ -57,9 +58,10 @@ async function askViewer({ ask }: Graph): Promise<void> {
 describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and the subgraph', (kind) => {
   test('a subscriber resumes from the last cursor after a restart of the subgraph, without a gap or a repetition', async () => {
     const storage = await testStorage();
+    const port = String(await findFreePort());
     const graph = await startGraph({
       env: { SUBGRAPH_SUBSCRIPTIONS: kind },
-      app: { storage, env, sandbox: { queuedMs: 50, generatingMs: 200 } },
+      app: { storage, env: { ...env, PORT: port }, sandbox: { queuedMs: 50, generatingMs: 200 } },
     });
     try {
       const { id } = await createLipsync(withHeaders(graph, callers.first), {
@@ -73,7 +75,7 @@ describe.each(['sse', 'ws', 'callback'])('with %s between the gateway and the su
       await using _again = await startTestApp({
         storage,
         upstream: { baseUrl: sandbox.baseUrl, token: sandbox.token },
-        env: { ...env, PORT: new URL(app.url).port },
+        env: { ...env, PORT: port },
       });
       await finishJobs();
       await followed;

@@ -7,6 +7,7 @@ import {
   startWebhooks,
   type TestWebhookOptions,
 } from '../domains/webhooks/webhook-service.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { type DnsQuery, openDnsServer } from './dns-server.ts';
 
 const closers: (() => unknown)[] = [];
@@ -149,11 +150,13 @@ describe('keeps out', () => {
       ({ type }) => (type === 'AAAA' ? [] : [queries++ === 0 ? '127.0.0.2' : '127.0.0.1']),
       { allowedNetworks: ['127.0.0.2'], delaysMs: [0] },
     );
+    const port = await findFreePort();
     const outside = await receive((response) => void response.writeHead(500).end(), {
       host: '127.0.0.2',
+      port,
     });
-    const inside = await receive(undefined, { host: '127.0.0.1', port: outside.port });
-    const change = await service.changeLipsync(`http://rebind.test:${outside.port}/`);
+    const inside = await receive(undefined, { host: '127.0.0.1', port });
+    const change = await service.changeLipsync(`http://rebind.test:${port}/`);
     expect(await service.waitForDelivery(change, isFinished)).toMatchObject({
       attempts: 2,
       lastProblem: 'NO_PUBLIC_ADDRESS',

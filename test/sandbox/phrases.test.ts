@@ -211,7 +211,7 @@ describe('phrases', () => {
     async ({ phrase }) => {
       const phraseTest = phraseTests[phrase];
       if (!phraseTest) throw new Error(`The phrase ${phrase} has no test.`);
-      const sandbox = await openSandbox({ outageMs: 2_000 });
+      const sandbox = await openSandbox({ outageMs: 10_000 });
       const receiver = await openReceiver();
       const video_id = await sourceId(sandbox);
       const body = {

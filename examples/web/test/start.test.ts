@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findFreePort } from '../../../test/support/free-port.ts';
 import { openBrowser } from './browser.ts';
 import { visit } from './visit.ts';
 
@@ -20,9 +21,10 @@ afterAll(() => browser.close());
 test('`npm run web` serves the page with a sandbox, even if a token of the real service is set', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'lipsync-web-'));
   const { PATH, HOME } = process.env;
+  const port = String(await findFreePort());
   const program = spawn('npm', ['run', '-s', 'web'], {
     cwd: root,
-    env: { PATH, HOME, PORT: '0', DATA_DIR: dataDir, USEAPI_TOKEN: 'user:1-never-used' },
+    env: { PATH, HOME, PORT: port, DATA_DIR: dataDir, USEAPI_TOKEN: 'user:1-never-used' },
     stdio: ['ignore', 'pipe', 'inherit'],
     // The signal goes to the process group, because npm may not forward it.
     detached: true,

@@ -133,11 +133,13 @@ function keepAlive(socket: WebSocket, intervalMs: number): void {
   socket.on('pong', (data) => {
     if (String(data) === awaited) awaited = null;
   });
-  const stop = startHeartbeat(() => {
+  const check = () => {
     if (socket.readyState !== socket.OPEN) return;
     if (awaited !== null) return socket.terminate();
     awaited = randomUUID();
     socket.ping(awaited);
-  }, intervalMs);
+  };
+  // Reads first the answers that arrived while the event loop was blocked.
+  const stop = startHeartbeat(() => void setImmediate(check), intervalMs);
   socket.once('close', stop);
 }

@@ -74,7 +74,6 @@ describe('works', () => {
       expect(jobs).toHaveLength(50);
       for (const each of made) expectSoundLog(await again.readEvents(idOf(each)));
     },
-    60_000,
   );
 
   it('off-peak jobs take no slot and do not wait for one, on every instance', async () => {

@@ -147,6 +147,5 @@ describe('works', () => {
       expect(share).toBeGreaterThanOrEqual(5);
       expect((await fleet.accounts())[studio]?.highWater).toBe(slots);
     },
-    90_000,
   );
 });

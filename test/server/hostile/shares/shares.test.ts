@@ -46,6 +46,5 @@ describe('keeps out', () => {
       expect(outcomes).toHaveLength(size + 1);
       expect(await take('bob')).toBe(held);
     },
-    60_000,
   );
 });
