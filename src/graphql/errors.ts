@@ -191,15 +191,19 @@ type FailureKind = abstract new (...args: never[]) => Failure;
 /**
  * The result of the work, which calls the upstream for a field with a result union. A failure that is not a member of the
  * union comes from a status that has no meaning for this request, such as a moderation of a list of voices: it becomes
- * `UpstreamUnavailableError`.
+ * `UpstreamUnavailableError`, which is retryable if the work is a read.
  */
-export async function answerWithin<T>(kinds: readonly FailureKind[], work: Promise<T>): Promise<T> {
+export async function answerWithin<T>(
+  kinds: readonly FailureKind[],
+  work: Promise<T>,
+  { isRead = true } = {},
+): Promise<T> {
   try {
     return await work;
   } catch (thrown) {
     const isMember = kinds.some((kind) => thrown instanceof kind);
     throw thrown instanceof Failure && !isMember
-      ? new UpstreamUnavailableError('UNKNOWN_STATUS')
+      ? new UpstreamUnavailableError('UNKNOWN_STATUS', isRead)
       : thrown;
   }
 }

@@ -25,6 +25,12 @@ describe('works', () => {
       expect([response.status, await response.text()]).toEqual([200, 'ok\n']);
     },
   );
+
+  test('a valid token gets 200 with a body of 2 MB, and one that is invalid 404', async () => {
+    const body = JSON.stringify({ video_id: 'x'.repeat(2_000_000) });
+    expect((await callback(valid(), body)).status).toBe(200);
+    expect((await callback(`${valid()}x`, body)).status).toBe(404);
+  });
 });
 
 describe('keeps out', () => {

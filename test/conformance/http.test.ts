@@ -95,6 +95,9 @@ describe('beyond the audits', () => {
     ['application/json; charset="UTF-8"', 'application/json'],
     ['application/*', 'application/json'],
     ['text/html, */*;q=0.8', 'application/json'],
+    ['*/*, application/json;q=0', 'application/graphql-response+json'],
+    ['application/*;q=0.9, application/json;q=0.1', 'application/graphql-response+json'],
+    ['*/*, text/event-stream;q=0', 'application/json'],
     ['multipart/mixed, application/json;q=0.9', 'application/json'],
   ])('Accept: %s is answered as %s', async (accept, type) => {
     const { status, headers } = await post({ accept });
@@ -113,6 +116,28 @@ describe('beyond the audits', () => {
       data: { createUpload: { __typename: 'CreateUploadSuccess' } },
     });
     expect(await countUploads()).toBe((before ?? 0) + 1);
+  });
+
+  test('a query by GET for a page is refused before execution where GraphiQL is off', async () => {
+    await using live = await startTestApp({ env: { GRAPHIQL: 'false' } });
+    const headers = { accept: 'text/html' };
+    const search = new URLSearchParams({ query: '{ videos { __typename } }' });
+    const before = (await live.readSandbox<unknown[]>('requests')).length;
+    const { status, text } = await sendRequest(live.url, { path: `/graphql?${search}`, headers });
+    expect([status, codeOf(text)]).toEqual([406, 'NOT_ACCEPTABLE']);
+    expect((await live.readSandbox<unknown[]>('requests')).length).toBe(before);
+  });
+
+  test('a stream is not sent to a client that refuses event streams', async () => {
+    const subscription = 'subscription { lipsyncProgress(id: "x") { __typename } }';
+    const body = JSON.stringify({ query: subscription });
+    const taken = await post({ accept: '*/*' }, body);
+    expect([taken.status, taken.headers['content-type']]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ]);
+    const refused = await post({ accept: '*/*, text/event-stream;q=0' }, body);
+    expect([refused.status, codeOf(refused.text)]).toEqual([406, 'NOT_ACCEPTABLE']);
   });
 
   test('a body in an encoding other than UTF-8 is refused', async () => {
@@ -140,10 +165,16 @@ describe('beyond the audits', () => {
   });
 
   test.each(['PUT', 'DELETE', 'PATCH', 'HEAD'])(
-    '%s is answered 405 with the allowed methods',
+    '%s is answered 405 with the allowed methods, whatever the client accepts',
     async (method) => {
-      const { status, headers } = await sendRequest(it.url, { method, path: '/graphql' });
-      expect([status, headers.allow]).toEqual([405, 'GET, POST']);
+      for (const accept of ['*/*', 'text/event-stream', 'text/html', 'image/png']) {
+        const request = { method, path: '/graphql', headers: { accept } };
+        const { status, headers } = await sendRequest(it.url, request);
+        expect([status, headers.allow]).toEqual([405, 'GET, POST']);
+      }
+      const probe = await sendRequest(it.url, { method, path: '/livez' });
+      const expected = method === 'HEAD' ? [200, undefined] : [405, 'GET, HEAD'];
+      expect([probe.status, probe.headers.allow]).toEqual(expected);
     },
   );
 

@@ -207,7 +207,7 @@ builder.mutationField('reconnectAccount', (t) =>
         password: input.password,
         maxJobs: input.maxJobs ?? null,
       });
-      return { account: await answerWithin(reconnectFailures, reconnection) };
+      return { account: await answerWithin(reconnectFailures, reconnection, { isRead: false }) };
     },
   }),
 );

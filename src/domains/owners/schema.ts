@@ -73,7 +73,8 @@ const EraseInputRef = builder.inputType('EraseOwnerInput', {
   fields: (t) => ({
     owner: t.string({
       required: true,
-      description: '`key:<name>`, `jwt:<iss>:<sub>` or `anonymous`.',
+      description:
+        '`key:<name>`, `jwt:<iss>:<sub>` or `anonymous`, as `Lipsync.owner` shows it: in `<sub>`, `:` and `%` are written `%3A` and `%25`.',
     }),
   }),
 });

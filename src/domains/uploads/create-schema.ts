@@ -1,4 +1,10 @@
-import { AccountPendingError, InvalidInputError, QuotaExceededError } from '../../errors.ts';
+import {
+  AccountPendingError,
+  ContentModeratedError,
+  InsufficientCreditsError,
+  InvalidInputError,
+  QuotaExceededError,
+} from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { withOrigin } from '../../graphql/context.ts';
 import { accessErrors, answerWithin, upstreamErrors } from '../../graphql/errors.ts';
@@ -66,6 +72,8 @@ const audioFailures = [
   QuotaExceededError,
   ...upstreamErrors,
   AccountPendingError,
+  InsufficientCreditsError,
+  ContentModeratedError,
   ...accessErrors,
 ];
 
@@ -104,7 +112,8 @@ builder.mutationFields((t) => ({
     },
     resolve: (_, { file }, { services, caller, requestId, trace }) => {
       const traced = withOrigin({ requestId, trace }, {});
-      return answerWithin(audioFailures, services.uploads.sendAudio(caller.owner, file, traced));
+      const upload = services.uploads.sendAudio(caller.owner, file, traced);
+      return answerWithin(audioFailures, upload, { isRead: false });
     },
   }),
 }));

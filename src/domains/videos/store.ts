@@ -143,6 +143,7 @@ export type OwnVideosRange = {
   /** From `olderThan` on, or from `newerThan` on. */
   direction: 'older' | 'newer';
   limit: number;
+  /** Repetitions have no effect; null: all. */
   statuses: readonly VideoStatus[] | null;
 };
 
@@ -170,7 +171,7 @@ export async function readOwnVideos(sql: Sql, range: OwnVideosRange): Promise<St
      ) page order by ${inOrder}`,
     [
       range.owner,
-      range.statuses ?? videoStatuses,
+      [...new Set(range.statuses ?? videoStatuses)],
       ...[olderThan?.at ?? null, olderThan?.number ?? null, olderThan?.key ?? null],
       ...[newerThan?.at ?? null, newerThan?.number ?? null, newerThan?.key ?? null],
       range.limit,

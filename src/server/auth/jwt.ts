@@ -60,21 +60,17 @@ function createSecretVerifier(options: JwtOptions): VerifyJwt | null {
   return (token) => verified.getOrVerify(token, () => verifyByAny(token, secrets, options));
 }
 
-/** @throws the error of the last secret */
 async function verifyByAny(
   token: string,
   secrets: readonly Uint8Array[],
   options: JwtOptions,
 ): Promise<JWTPayload> {
   const checks = { ...claimChecks(options), algorithms: ['HS256'] };
-  const [secret = new Uint8Array(), ...others] = secrets;
-  try {
-    return (await jwtVerify(token, secret, checks)).payload;
-  } catch (error) {
-    const isOtherKey = error instanceof errors.JWSSignatureVerificationFailed;
-    if (!isOtherKey || others.length === 0) throw error;
-    return verifyByAny(token, others, options);
+  for (const secret of secrets) {
+    const payload = await verifyByKey(token, secret, checks);
+    if (payload !== null) return payload;
   }
+  throw new errors.JWSSignatureVerificationFailed();
 }
 
 function createKeySetVerifier(options: JwtOptions): VerifyJwt | null {
@@ -87,9 +83,41 @@ function createKeySetVerifier(options: JwtOptions): VerifyJwt | null {
     if (keySet === null) return null;
     return verified.getOrVerify(token, async () => {
       const checks = { ...claimChecks(options), algorithms: keySetAlgorithms };
-      return (await jwtVerify(token, keySet, checks)).payload;
+      return verifyByMatchingKey(token, keySet, checks);
     });
   };
+}
+
+/** A token does not need to name its key (RFC 7515, 4.1.4). During a rotation several keys then match it. */
+async function verifyByMatchingKey(
+  token: string,
+  keySet: ReturnType<typeof createRemoteJWKSet>,
+  checks: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, keySet, checks)).payload;
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const key of error) {
+      const payload = await verifyByKey(token, key, checks);
+      if (payload !== null) return payload;
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+/** Null: another key signed the token. */
+async function verifyByKey(
+  token: string,
+  key: CryptoKey | Uint8Array,
+  checks: JWTVerifyOptions,
+): Promise<JWTPayload | null> {
+  try {
+    return (await jwtVerify(token, key, checks)).payload;
+  } catch (error) {
+    if (error instanceof errors.JWSSignatureVerificationFailed) return null;
+    throw error;
+  }
 }
 
 /** Checking a signature takes longer than most queries, and a client sends the same token with each. */

@@ -15,5 +15,7 @@ export function checkSize({ url = '/', headers }: IncomingMessage): HeadRejectio
 
 function maxBytesOf(url: string, hasFiles: boolean): number {
   if (url.startsWith('/uploads/')) return maxFileBytes;
-  return hasFiles && /^\/graphql\b/.test(url) ? maxMultipartBytes : maxRequestBytes;
+  // The body of a callback is only a hint, and `callbacks/route.ts` reads only its start. A large one must not be lost.
+  const isLarge = url.startsWith('/callbacks/') || (hasFiles && /^\/graphql\b/.test(url));
+  return isLarge ? maxMultipartBytes : maxRequestBytes;
 }

@@ -63,17 +63,16 @@ function isPagePath(url = '/'): boolean {
   return /^\/(graphql\/?)?(\?|$)/.test(url);
 }
 
-/** Checks the URL and headers of a request to `/graphql` before the body is read. Null: the request is accepted. */
-export function checkHead(request: IncomingMessage): HeadRejection | null {
+/** Checks the URL and headers of a GET or POST to `/graphql` before the body is read. Null: the request is accepted. */
+export function checkHead(request: IncomingMessage, hasGraphiql: boolean): HeadRejection | null {
   const { method, headers, url = '' } = request;
   const isPost = method === 'POST';
-  const isRead = method === 'GET' || method === 'HEAD';
-  const isPage = isRead && headers.accept?.includes('text/html') === true;
+  const isPage = hasGraphiql && !isPost && headers.accept?.includes('text/html') === true;
   if (isPost && (lacksPreflight(headers) || hasForeignCharset(headers))) {
     return { status: 415, body: errorBody('UNSUPPORTED_CONTENT_TYPE', contentTypes) };
   }
   if (hasToken(url)) return { status: 400, body: tokenInUrlBody };
-  if ((isPost || isRead) && !isPage && !acceptsResult(headers)) {
+  if (!isPage && !acceptsResult(headers)) {
     const message =
       'Accept application/json, application/graphql-response+json or text/event-stream.';
     return { status: 406, body: errorBody('NOT_ACCEPTABLE', message) };

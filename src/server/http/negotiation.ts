@@ -37,10 +37,23 @@ function normalize(accept: string): string {
   const header = accept.trim() === '' ? '*/*' : accept;
   const ranges = new Negotiator({ headers: { accept: header } }).mediaTypes();
   const hasMultipart = header.split(',').some((range) => multipartRange.test(range));
-  const supported = ranges.filter((range) =>
-    range === multipartType ? hasMultipart : includesAny(range, [...resultTypes, pageType]),
-  );
+  const supported = ranges
+    .filter((range) =>
+      range === multipartType ? hasMultipart : includesAny(range, [...resultTypes, pageType]),
+    )
+    .flatMap((range) => (range.endsWith('/*') ? expandWildcard(range, header) : [range]));
   return supported.length === 0 ? 'none' : supported.join(', ');
+}
+
+/**
+ * Our types that the wildcard stands for, if the header also names one of them: a type that is named has its own preference,
+ * or is refused, whatever the wildcard says.
+ */
+function expandWildcard(wildcard: string, header: string): string[] {
+  const named = header.split(',').map((range) => range.split(';')[0]?.trim().toLowerCase() ?? '');
+  const matching = resultTypes.filter((type) => includesAny(wildcard, [type]));
+  const others = matching.filter((type) => !named.includes(type));
+  return others.length === matching.length ? [wildcard] : others;
 }
 
 /**

@@ -19,8 +19,7 @@ export async function handleProbe(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
-  if (!checkMethod(method, request, response)) return;
+  if (!checkMethod(['GET', 'HEAD'], request, response)) return;
   const path = pathOf(request);
   if (path === '/livez') return sendJson(response, 200, { status: 'ok' });
   if (path === '/metrics') return handleMetrics(options, request, response);

@@ -92,13 +92,13 @@ export function sendRequestTimeout(response: ServerResponse): void {
 
 /** False: the method is not allowed, and the response is sent. */
 export function checkMethod(
-  method: string,
+  allowed: readonly string[],
   request: IncomingMessage,
   response: ServerResponse,
 ): boolean {
-  if (request.method === method) return true;
-  response.setHeader('allow', method);
-  sendJson(response, 405, { code: 'METHOD_NOT_ALLOWED', message: `Send ${method}.` });
+  if (allowed.includes(request.method ?? '')) return true;
+  response.setHeader('allow', allowed.join(', '));
+  sendJson(response, 405, { code: 'METHOD_NOT_ALLOWED', message: `Send ${allowed[0]}.` });
   return false;
 }
 

@@ -47,6 +47,10 @@ export type HttpOptions = SenderRules &
 const exposedHeaders = `${requestIdHeader}, retry-after`;
 const allowedHeaders = [
   ...['content-type', 'authorization', 'last-event-id', requestIdHeader],
+  // Browsers allow simple values without being asked: `cache-control: no-cache` and a quoted `subscriptionSpec` are not simple.
+  ...['accept', 'cache-control'],
+  // Apollo Client sends them if it has a `name` and a `version`.
+  ...['apollographql-client-name', 'apollographql-client-version'],
   // The trace of W3C Trace Context. `baggage` is not read here, and it may say more about a user than a server should get.
   ...['traceparent', 'tracestate'],
   ...['mcp-protocol-version', 'mcp-method', 'mcp-name'],
@@ -145,7 +149,7 @@ async function route(
   }
   if (path === '/mcp' && options.mcp !== null) {
     // There is no session that a GET could listen to, or a DELETE could end.
-    if (checkMethod('POST', request, response)) await options.mcp(request, response);
+    if (checkMethod(['POST'], request, response)) await options.mcp(request, response);
     return;
   }
   if (/^\/(livez|readyz|metrics)$/.test(path)) return handleProbe(options, request, response);
@@ -161,8 +165,12 @@ function handleGraphQL(
   request: IncomingMessage,
   response: HttpResponse,
 ): MaybePromise<void> {
+  if (request.method !== 'GET' && request.method !== 'POST') {
+    response.setHeader('allow', 'GET, POST');
+    return sendJson(response, 405, errorBody('BAD_REQUEST', 'Send GET or POST.'));
+  }
   request.headers.accept = normalizeAccept(request.headers);
-  const rejection = checkHead(request);
+  const rejection = checkHead(request, options.hasGraphiql);
   if (rejection !== null) {
     return sendJson(response, rejection.status, rejection.body);
   }
@@ -198,16 +206,16 @@ async function handleToken(
   call: { endpoint: string; token: string; request: IncomingMessage; response: ServerResponse },
 ): Promise<void> {
   const { endpoint, token, request, response } = call;
-  if (endpoint === 'callbacks' && checkMethod('POST', request, response)) {
+  if (endpoint === 'callbacks' && checkMethod(['POST'], request, response)) {
     await options.callbacks(request, response, token);
   }
-  if (endpoint === 'uploads' && checkMethod('PUT', request, response)) {
+  if (endpoint === 'uploads' && checkMethod(['PUT'], request, response)) {
     await options.uploads(request, response, token);
   }
   if (endpoint === 'results') {
     if (options.results === null) return sendJson(response, 404, notFoundBody);
-    const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
-    if (checkMethod(method, request, response)) await options.results(request, response, token);
+    if (checkMethod(['GET', 'HEAD'], request, response))
+      await options.results(request, response, token);
   }
 }
 

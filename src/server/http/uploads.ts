@@ -98,6 +98,14 @@ export function createUploadHandler({
   };
 }
 
+/** Stored as if it were the file, a part of a recording would be spoken, and paid for. */
+function isPart({ headers }: IncomingMessage): boolean {
+  const range = headers['content-range'];
+  if (range === undefined) return false;
+  const [, last, size] = /^bytes 0-(\d+)\/(\d+)$/.exec(range) ?? [];
+  return last === undefined || Number(last) + 1 !== Number(size);
+}
+
 async function receiveFile(
   request: IncomingMessage,
   receive: () => Promise<Reception>,
@@ -105,6 +113,10 @@ async function receiveFile(
   if (request.method !== 'PUT') {
     const message = 'Send the file with PUT.';
     return { status: 405, body: { code: 'INVALID_INPUT', message }, headers: { allow: 'PUT' } };
+  }
+  if (isPart(request)) {
+    const message = 'Send the whole file in one request, without Content-Range.';
+    return { status: 400, body: { code: 'INVALID_INPUT', message } };
   }
   return toResponse(await receive());
 }

@@ -296,6 +296,12 @@ describe('admins', () => {
     const whole = (await all({ first: 100 })).nodes.map(({ id }) => id);
     expect(whole).toHaveLength(25);
     expect(seen).toEqual(whole);
+    const filter = { statuses: ['COMPLETED', 'FAILED', 'COMPLETED', 'FAILED'] };
+    const repeated = await all({ first: 20, filter });
+    expect(repeated).toMatchObject({
+      nodes: whole.slice(0, 20).map((id) => ({ id })),
+      pageInfo: { hasNextPage: true },
+    });
     const last = await all({ last: 10 });
     expect(last.nodes.map(({ id }) => id)).toEqual(whole.slice(-10));
     const before = await all({ last: 10, before: last.pageInfo.startCursor });

@@ -108,6 +108,19 @@ describe('works', () => {
     expect(lipsyncs.edges).toHaveLength(2);
   });
 
+  it('a status that a filter names twice counts once', async () => {
+    const statuses = 'QUEUED, SUBMITTED, GENERATING';
+    const read = (filter: string) =>
+      app.askForData<{ lipsyncs: Connection }>(
+        `{ lipsyncs(first: 3, filter: { statuses: [${filter}] }) { nodes { id } pageInfo { hasNextPage } } }`,
+        {},
+        ann,
+      );
+    const { lipsyncs } = await read(`${statuses}, ${statuses}`);
+    expect({ lipsyncs }).toEqual(await read(statuses));
+    expect(lipsyncs).toMatchObject({ nodes: { length: 3 }, pageInfo: { hasNextPage: true } });
+  });
+
   it('viewer.videos is the list of the query videos, in pages', async () => {
     type Data = { videos: Connection };
     const { videos } = await app.askForData<Data>(

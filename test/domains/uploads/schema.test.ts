@@ -49,6 +49,7 @@ const uploadAudio = /* GraphQL */ `
       ... on UploadAudioSuccess { upload { id status kind durationSeconds } }
       ... on InvalidInputError { issues { path message } }
       ... on RateLimitedError { code retryAfterSeconds }
+      ... on LipsyncError { retryable }
     }
   }
 `;
@@ -122,6 +123,32 @@ describe('refuses', () => {
     expect((await ask(uploadAudio, { variables: { file } })).data).toMatchObject({
       uploadAudio: { code: 'RATE_LIMITED', retryAfterSeconds: expect.any(Number) },
     });
+  });
+
+  it.each([
+    [412, 'InsufficientCreditsError'],
+    [422, 'ContentModeratedError'],
+  ])('a file that the upstream rejects with %i as %s', async (status, typename) => {
+    await harness.switches({ failPath: { path: '/files', status, body: {} } });
+    const file = new File([wav(1)], 'a.wav');
+    const { data, errors } = await ask(uploadAudio, { variables: { file } });
+    expect(errors).toBeUndefined();
+    expect(data).toMatchObject({ uploadAudio: { __typename: typename, retryable: false } });
+  });
+
+  it('a part of a file, and then accepts the whole file', async () => {
+    const { upload, uploadUrl } = await create();
+    const sound = wav(2);
+    const part = sound.subarray(0, 16_044);
+    const headers = { 'content-range': `bytes 0-16043/${sound.byteLength}` };
+    expect(await put(uploadUrl, part, headers)).toMatchObject({
+      status: 400,
+      code: 'INVALID_INPUT',
+    });
+    const { data } = await ask(readUpload, { variables: { id: upload.id } });
+    expect(data).toMatchObject({ upload: { status: 'WAITING' } });
+    const whole = { 'content-range': `bytes 0-32043/${sound.byteLength}` };
+    expect(await put(uploadUrl, sound.subarray(0, 32_044), whole)).toMatchObject({ status: 200 });
   });
 });
 

@@ -218,8 +218,9 @@ export type PutAnswer = {
 export async function put(
   url: string,
   body: Uint8Array | AsyncIterable<Uint8Array>,
+  headers: Record<string, string> = {},
 ): Promise<PutAnswer> {
-  const init = { method: 'PUT', body, duplex: 'half' } as unknown as RequestInit;
+  const init = { method: 'PUT', body, headers, duplex: 'half' } as unknown as RequestInit;
   const response = await fetch(url, init);
   const answer = (await response.json()) as object;
   // The `status` of the body is the upload's.

@@ -51,6 +51,8 @@ describe('lists', () => {
     const query = '{ videos(first: 100) { ... on VideoConnection { nodes { id } } } }';
     const { videos } = await it.people.bob.ask<{ videos: Nodes }>(query);
     expect(idsOf(videos)).toEqual([lipsyncs.bob.result?.id]);
+    const repeated = query.replace('100', '100, filter: { statuses: [COMPLETED, COMPLETED] }');
+    expect(await it.people.bob.ask(repeated)).toEqual({ videos });
     const { data } = await it.ask<{ videos: Nodes }>(query, {}, as(it.tokens.bobSeesAll));
     const all = idsOf(data?.videos ?? { nodes: [] });
     expect(all).toEqual(expect.arrayContaining([lipsyncs.ann.result?.id, lipsyncs.bob.result?.id]));

@@ -41,9 +41,12 @@ beforeEach(async () => {
   };
 });
 
-function sign(alg: string, kid: string, key: CryptoKey | Uint8Array) {
+function sign(alg: string, kid: string | undefined, key: CryptoKey | Uint8Array) {
   const payload = { sub: 'ada', iss: issuer, aud: audience };
-  return new SignJWT(payload).setProtectedHeader({ alg, kid }).setExpirationTime('1h').sign(key);
+  return new SignJWT(payload)
+    .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
+    .setExpirationTime('1h')
+    .sign(key);
 }
 
 describe('works', () => {
@@ -55,6 +58,23 @@ describe('works', () => {
     });
     expect(await verify(await sign('ES256', 'ec', ec.privateKey))).toMatchObject({ sub: 'ada' });
     expect(provider.fetches).toBe(1);
+  });
+
+  test('accepts tokens that do not name their key, also while the set has several keys of its algorithm', async () => {
+    const next = await generateKeyPair('RS256', { extractable: true });
+    const foreign = await generateKeyPair('RS256', { extractable: true });
+    provider.answer.keys = [
+      { ...(await exportJWK(rsa.publicKey)), kid: 'old' },
+      { ...(await exportJWK(next.publicKey)), kid: 'new' },
+    ];
+    const verify = createJwtVerifier(options);
+    const tokens = await Promise.all(
+      [rsa, next, foreign].map(({ privateKey }) => sign('RS256', undefined, privateKey)),
+    );
+    const claims = await Promise.all(tokens.map(verify));
+    expect(claims.map((each) => each?.sub)).toEqual(['ada', 'ada', undefined]);
+    const late = createJwtVerifier({ ...options, now: () => new Date(Date.now() + 7_200_000) });
+    expect(await late(tokens[1] ?? '')).toBeNull();
   });
 
   test('accepts tokens of a secret and of a key set side by side', async () => {

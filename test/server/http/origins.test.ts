@@ -181,7 +181,8 @@ describe('works', () => {
 
   test.each([
     ...['content-type', 'authorization', 'last-event-id', 'x-request-id', 'x-csrf'],
-    ...['traceparent', 'tracestate'],
+    ...['traceparent', 'tracestate', 'accept', 'cache-control'],
+    ...['apollographql-client-name', 'apollographql-client-version'],
     ...['apollo-require-preflight', 'graphql-require-preflight'],
     ...['graphql-preflight', 'x-apollo-operation-name'],
   ])('a preflight allows the request header %s', async (name) => {

@@ -79,23 +79,12 @@ const failureKinds = [
   ...accessErrors,
 ] as const;
 
-const progressUnion = (name: string, description: string) =>
-  builder.unionType(name, {
-    description,
-    types: [LipsyncProgressRef, ...failureKinds],
-    resolveType: (value: unknown) =>
-      failureKinds.find((kind) => value instanceof kind) ?? LipsyncProgressRef,
-  });
-
-const LipsyncProgressResultRef = progressUnion(
-  'LipsyncProgressResult',
-  'An event of the lip-sync, or why the subscription was rejected.',
-);
-
-const LipsyncsProgressResultRef = progressUnion(
-  'LipsyncsProgressResult',
-  'An event of one of the lip-syncs, or why the subscription was rejected.',
-);
+const LipsyncProgressResultRef = builder.unionType('LipsyncProgressResult', {
+  description: 'An event of a lip-sync, or why the subscription was rejected.',
+  types: [LipsyncProgressRef, ...failureKinds],
+  resolveType: (value: unknown) =>
+    failureKinds.find((kind) => value instanceof kind) ?? LipsyncProgressRef,
+});
 
 type Subscriber = Pick<Context, 'caller' | 'services' | 'lastEventId' | 'signal'>;
 type Events = LiveEvents<Progress>;
@@ -164,7 +153,7 @@ builder.subscriptionField('lipsyncProgress', (t) =>
 
 builder.subscriptionField('lipsyncsProgress', (t) =>
   t.field({
-    type: LipsyncsProgressResultRef,
+    type: LipsyncProgressResultRef,
     directives: { cost: upstreamCallCost },
     description:
       'The logs of up to 100 lip-syncs in one stream with one cursor. The events of each lip-sync are in order. The stream starts with the newest event of each, or with the first events after `after`, and completes when all lip-syncs have ended. If the caller has no lip-sync with one of the ids, the subscription is rejected with `NotFoundError`; a lip-sync erased later counts as ended. The cost is that of `lipsyncProgress` times the number of ids.',

@@ -1,7 +1,7 @@
 import type { Sql } from '../../../database/connect.ts';
 import { lipsyncStatuses } from '../lifecycle.ts';
 import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
-import { inRange, type LipsyncFilter, type LipsyncPage, rangeParams } from './list.ts';
+import { inRange, type LipsyncPage, rangeParams, statusesOf } from './list.ts';
 
 /** Null: of every owner, of every account. */
 export type AdminPage = LipsyncPage & { owner: string | null; accountId: string | null };
@@ -14,7 +14,7 @@ export async function listAllLipsyncs(sql: Sql, page: AdminPage): Promise<Lipsyn
   const { owner, accountId } = page;
   const direction = page.isBackwards ? 'asc' : 'desc';
   const inOrder = `order by created_at ${direction}, id ${direction}`;
-  const params = [...rangeParams(owner, page), statusesOf(page.filter)];
+  const params = [...rangeParams(owner, page), statusesOf(page.filter) ?? lipsyncStatuses];
   return selectLipsyncs(
     sql,
     `where id = any(array(
@@ -28,8 +28,4 @@ export async function listAllLipsyncs(sql: Sql, page: AdminPage): Promise<Lipsyn
      )) ${inOrder}`,
     accountId === null ? params : [...params, accountId],
   );
-}
-
-function statusesOf({ statuses }: LipsyncFilter): readonly string[] {
-  return statuses ?? lipsyncStatuses;
 }

@@ -6,6 +6,7 @@ import { type Lipsync, selectLipsyncs } from './lipsyncs.ts';
 type ListPosition = { createdAt: Date; id: string };
 
 export type LipsyncFilter = {
+  /** Repetitions have no effect. */
   statuses?: readonly LipsyncStatus[] | null | undefined;
   reference?: string | null | undefined;
   createdAfter?: Date | null | undefined;
@@ -38,7 +39,7 @@ export async function listOwnLipsyncs(
   const range = `owner = $1 and ${inRange}`;
   const params = rangeParams(owner, page);
   const reference = page.filter.reference ?? null;
-  const statuses = page.filter.statuses ?? (reference === null ? null : lipsyncStatuses);
+  const statuses = statusesOf(page.filter) ?? (reference === null ? null : lipsyncStatuses);
   if (statuses === null) return selectLipsyncs(sql, `where ${range} ${inOrder} limit $6`, params);
   const sameReference =
     'and hashtextextended(reference, 0) = hashtextextended($8::text, 0) and reference = $8::text';
@@ -54,6 +55,11 @@ export async function listOwnLipsyncs(
      )) ${inOrder}`,
     reference === null ? [...params, statuses] : [...params, statuses, reference],
   );
+}
+
+/** Each once, because one page of each is read; null: all. */
+export function statusesOf({ statuses }: LipsyncFilter): readonly LipsyncStatus[] | null {
+  return statuses == null ? null : [...new Set(statuses)];
 }
 
 /**

@@ -177,7 +177,7 @@ builder.mutationField('deleteVideo', (t) =>
         key: keyOf('Video', input.id),
         canDeleteAll: caller.scopes.has('videos:write'),
       });
-      await answerWithin(deleteFailures, removal);
+      await answerWithin(deleteFailures, removal, { isRead: false });
       return { deletedVideoId: input.id };
     },
   }),
