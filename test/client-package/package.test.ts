@@ -90,9 +90,11 @@ const resolutions = [
   { resolution: 'nodenext', module: 'nodenext', extension: 'cts' },
   { resolution: 'bundler', module: 'esnext', extension: 'ts' },
 ];
+const rootTool = (path: string) => join(import.meta.dirname, '../../node_modules', path);
 const compilers = {
   5: tool('typescript/bin/tsc'),
-  6: join(import.meta.dirname, '../../node_modules/typescript/bin/tsc'),
+  6: rootTool('typescript/bin/tsc6'),
+  7: rootTool('@typescript/native/bin/tsc'),
 };
 const compilations = Object.entries(compilers).flatMap(([typescript, tsc]) =>
   resolutions.map((each) => ({ ...each, typescript, tsc })),
