@@ -48,7 +48,7 @@ export type AppOptions = {
 } & TestSettings;
 
 /** Values that tests change. */
-type TestSettings = Pick<ServiceParts, 'intervals' | 'importWaits'> & {
+type TestSettings = Pick<ServiceParts, 'intervals' | 'importWaits' | 'creditWaitMs'> & {
   /** The interval of heartbeats on quiet connections. */
   heartbeatMs?: number | undefined;
   clientTimeouts?: ClientTimeouts | undefined;

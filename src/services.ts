@@ -2,7 +2,7 @@ import { resultTokens, signToken, uploadTokens } from './callbacks/token.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/connect.ts';
 import type { Jobs } from './database/jobs.ts';
-import { createAccountService } from './domains/accounts/service.ts';
+import { type AccountServiceOptions, createAccountService } from './domains/accounts/service.ts';
 import { createLipsyncService, type LipsyncOptions } from './domains/lipsyncs/service.ts';
 import { createOwnerService, type EraseStep } from './domains/owners/service.ts';
 import { createQuotaService } from './domains/quotas/service.ts';
@@ -39,6 +39,7 @@ export type ServiceParts = {
   address: { publicUrl: string };
   intervals?: LipsyncOptions['intervals'];
   importWaits?: Pick<ImportLimits, 'idleMs' | 'retryMs' | 'maxOpen'> | undefined;
+  creditWaitMs?: AccountServiceOptions['creditWaitMs'];
 };
 
 /** Creates the service of each slice, in the order of their dependencies. */
@@ -46,7 +47,7 @@ export async function createServices(parts: ServiceParts): Promise<Services> {
   const { config, log, meter, tracer, now, db, jobs, upstream, secrets, address } = parts;
   const freshness = new Freshness({ readFreshMs: config.timing.readFreshMs, now, log });
   const shared = { db, upstream, now, log, freshness };
-  const accounts = createAccountService(shared);
+  const accounts = createAccountService({ ...shared, creditWaitMs: parts.creditWaitMs });
   await accounts.receiveChanges();
   const publicUrl = () => address.publicUrl;
   const videos = createVideoService({

@@ -62,8 +62,8 @@ beforeAll(async () => {
   await fillHistory(first.db, { ...history, to: 1_000 });
   await vacuumChangedTables(first.db);
   // In parts, because a statement has a time limit.
-  for (let from = 1_001; from <= count; from += 50_000) {
-    await fillHistory(first.db, { ...history, from, to: Math.min(count, from + 49_999) });
+  for (let from = 1_001; from <= count; from += 20_000) {
+    await fillHistory(first.db, { ...history, from, to: Math.min(count, from + 19_999) });
   }
   await first.stop();
 }, 600_000);

@@ -33,6 +33,7 @@ export type TestAppOptions = {
   /** Writes every line of the log. Default: as the program does, with a limit per minute. */
   hasUnlimitedLog?: boolean;
   importWaits?: AppOptions['importWaits'];
+  creditWaitMs?: number;
   socketLimits?: AppOptions['socketLimits'];
   tracer?: AppOptions['tracer'];
   maxOperations?: number;
@@ -102,6 +103,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       heartbeatMs: options.heartbeatMs,
       intervals: options.intervals,
       importWaits: options.importWaits,
+      creditWaitMs: options.creditWaitMs,
       ...(options.clientTimeouts === undefined ? {} : { clientTimeouts: options.clientTimeouts }),
       socketLimits: options.socketLimits,
       maxOperations: options.maxOperations,

@@ -14,7 +14,7 @@ import type { Account } from './store.ts';
 const freshMs = 60_000;
 
 /** A create waits no longer than this for a response that may never come. Accounts with unknown credits are used. */
-const maxWaitMs = 2_000;
+const defaultWaitMs = 2_000;
 
 /**
  * Reads the credits of the open accounts before a lip-sync is sent, which saves a POST that the upstream would reject with
@@ -26,8 +26,10 @@ export function createCreditGuard(options: {
   upstream: Upstream;
   now: () => Date;
   log: Log;
+  /** Default: `defaultWaitMs`. */
+  creditWaitMs?: number | undefined;
 }) {
-  const { db, upstream, now, log } = options;
+  const { db, upstream, now, log, creditWaitMs = defaultWaitMs } = options;
   const reads = new CoalescedReads<void>();
   const readAtMs = new Map<string, number>();
   const reading = new Set<string>();
@@ -65,7 +67,7 @@ export function createCreditGuard(options: {
     const checks = unknown.map((account) => reads.read(account.id, () => checkCredits(account)));
     const done = new AbortController();
     const { signal } = done;
-    const timeout = wait(maxWaitMs, undefined, { ref: false, signal }).catch(() => undefined);
+    const timeout = wait(creditWaitMs, undefined, { ref: false, signal }).catch(() => undefined);
     await Promise.race([Promise.all(checks), timeout]);
     done.abort();
   }

@@ -36,6 +36,8 @@ export type AccountServiceOptions = {
   freshness: Freshness;
   now: () => Date;
   log: Log;
+  /** How long a create waits for the credits of its accounts. Default: that of the credit guard. */
+  creditWaitMs?: number | undefined;
 };
 
 type LoadOverviews = ReturnType<typeof createOverviews>['load'];

@@ -11,7 +11,7 @@ import { longWait } from '../../support/lipsyncs.ts';
 let app: LipsyncApp;
 let video: string;
 beforeAll(async () => {
-  app = await startLipsyncApp({ env: { UPSTREAM_TIMEOUT_MS: '1500' } });
+  app = await startLipsyncApp({ env: { UPSTREAM_TIMEOUT_MS: '9000' } });
   [video = ''] = await app.listVideoIds();
 });
 afterAll(() => app.stop());
@@ -67,7 +67,7 @@ describe('works', () => {
   });
 
   it('waits for the outcome of a POST under way', async () => {
-    await app.turn({ generatingMs: 60_000, delayMs: 400 });
+    await app.turn({ generatingMs: 60_000, delayMs: 2_000 });
     const making = say('Being sent', { reference: 'being sent' });
     type Data = { lipsyncs: { nodes: { id: string; status: string }[] } };
     const found = await vi.waitFor(async () => {

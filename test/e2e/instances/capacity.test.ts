@@ -3,9 +3,9 @@ import { expectSoundLog, idOf, terminalStatuses } from '../../support/lipsync-ap
 import { cheapEnd, type Fleet, openFleet, studio } from './fleet.ts';
 import type { InstanceOperations } from './operations.ts';
 
-const upstreamTimeoutMs = 4_000;
+const upstreamTimeoutMs = 9_000;
 const hour = 3_600_000;
-const patient = { timeout: 30_000, interval: 100 };
+const patient = { timeout: 60_000, interval: 100 };
 
 let fleet: Fleet;
 beforeEach(async () => {
@@ -79,7 +79,7 @@ describe('works', () => {
   it('off-peak jobs take no slot and do not wait for one, on every instance', async () => {
     const instances = [await fleet.start(), await fleet.start()] as const;
     const video = await instances[0].source();
-    await fleet.turn({ generatingMs: hour });
+    await fleet.turn({ queuedMs: hour, generatingMs: hour });
     const create = (n: number, more?: object) =>
       instances[n % 2 === 0 ? 0 : 1].create(say(video, `Number ${n}`, more));
     const ask = (count: number, more?: object) =>

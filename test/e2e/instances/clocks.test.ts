@@ -28,19 +28,22 @@ afterEach(async () => {
 
 /** On the same database as the others, with a clock of its own. */
 async function start(clockAheadMs: number) {
+  const clock = { aheadMs: clockAheadMs };
   const test = await startTestApp({
     storage,
     upstream,
-    now: () => new Date(Date.now() + clockAheadMs),
+    now: () => new Date(Date.now() + clock.aheadMs),
     env: {
       USEAPI_TOKEN: fakeToken,
       ALLOW_ANONYMOUS: 'true',
       API_KEYS: apiKeys('ann', 'bob', 'cat'),
       UPSTREAM_TIMEOUT_MS: String(upstreamTimeoutMs),
+      // No list is read again in the background.
+      READ_FRESH_MS: '86400000',
     },
   });
   closers.push(test.stop);
-  return Object.assign(test, createInstanceOperations(test));
+  return Object.assign(test, createInstanceOperations(test), { clock });
 }
 
 async function placeOf(from: Awaited<ReturnType<typeof start>>, id: string) {
@@ -124,11 +127,16 @@ describe('clocks that differ', () => {
       const video = { videoId: await here.source() };
       const input = { video, speech: { script: { text: 'Rude' } }, idempotencyKey: 'rude' };
       upstream.reply('POST /videos/lipsync', { status: 422, body: '{"error":"no"}' });
-      // This instance has read the accounts; the other one has not.
       expect((await here.create(input)).code).toBe('CONTENT_MODERATED');
+      // The accounts that the other instance has read are too old for another creation.
+      there.clock.aheadMs += 61_000;
       const answer = upstream.hold('GET /accounts');
+      const before = upstream.countOf('GET /accounts');
       const asked = there.create(input);
-      await vi.waitFor(() => expect(upstream.countOf('GET /accounts')).toBe(2), longWait);
+      await vi.waitFor(
+        () => expect(upstream.countOf('GET /accounts')).toBeGreaterThan(before),
+        longWait,
+      );
       expect((await here.create(input)).code).toBe('CONTENT_MODERATED');
       upstream.reply('POST /videos/lipsync', null);
       answer();

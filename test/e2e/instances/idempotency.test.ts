@@ -50,7 +50,7 @@ describe('works', () => {
 describe('refuses', () => {
   it('all simultaneous requests to two instances with the one rejection of one POST', async () => {
     const before = (await instances[1]?.list())?.length;
-    await fleet.turn({ delayMs: 200, failPath: { path: '/videos/lipsync', status: 422 } });
+    await fleet.turn({ failPath: { path: '/videos/lipsync', status: 422, delayMs: 4_000 } });
     const refused = await askAll(50, 'refused');
     expect(refused.map(({ __typename }) => __typename)).toEqual(
       Array(50).fill('ContentModeratedError'),

@@ -49,7 +49,10 @@ const say = (text: string) => ({
 });
 
 /** A claim whose transaction lost its connection at commit has no holder: its lease must expire. */
-const passAnHour = () => vi.waitFor(() => fleet.pass(hour + 15_000), patient);
+async function passAnHour(): Promise<void> {
+  fleet.clock.aheadMs += hour + 15_000;
+  await vi.waitFor(() => fleet.pass(0), patient);
+}
 
 const unavailable = {
   errors: [{ extensions: { code: 'TEMPORARILY_UNAVAILABLE', retryable: true } }],
@@ -68,7 +71,6 @@ describe('works', () => {
       expect(ended.length).toBeGreaterThan(3);
     }, patient);
     await server.stop();
-    const before = (await fleet.jobs()).length;
     const unheard = await Promise.all(
       [20, 21, 22, 23].map((n) => at(n).ask(createLipsyncMutation, { input: say(`${n}`) })),
     );
@@ -76,6 +78,9 @@ describe('works', () => {
       expect({ status, data, errors }).toMatchObject({ status: 503, ...unavailable });
       expect(data).toBeUndefined();
     }
+    // A POST whose start was stored just before the stop may have arrived only now.
+    const before = (await fleet.jobs()).length;
+    expect(before).toBeLessThanOrEqual(20);
     // Running jobs end at the upstream meanwhile; their callbacks cannot be handled.
     await vi.waitFor(async () => {
       expect((await fleet.jobs()).filter(({ status }) => status !== 'MODERATED')).toEqual([]);

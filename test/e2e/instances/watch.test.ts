@@ -56,7 +56,7 @@ describe('works', () => {
   });
 
   it('every instance handles the callback of a lip-sync that another instance submitted', async () => {
-    await fleet.turn({ callbacks: 'none' });
+    await fleet.turn({ callbacks: 'none', generatingMs: 3_600_000 });
     const made = await here.create(say('Elsewhere'));
     const { over } = await here.watch(idOf(made));
     await fleet.finishJobs();

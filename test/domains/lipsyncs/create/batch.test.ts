@@ -188,7 +188,7 @@ describe('works', () => {
     const end = (message: unknown) => underWay.delete(idIn(message));
     channel('lipsync:post-started').subscribe(begin);
     channel('lipsync:answer-read').subscribe(end);
-    await app.turn({ delayMs: 4_000, outcome: 'FAILED' });
+    await app.turn({ delayMs: 8_000, outcome: 'FAILED' });
     // Off-peak jobs take no slot, so all of them can be sent.
     const calm = numbered(60, (n) => say(`calm ${n}`, { offPeak: true }));
     const all = app.createAll(calm, signInAs('cat'));

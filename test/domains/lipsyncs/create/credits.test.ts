@@ -56,6 +56,7 @@ async function start(credits: number | undefined, env: Record<string, string> = 
   const app = await startLipsyncApp({
     env,
     intervals: shortIntervals,
+    creditWaitMs: 60_000,
     sandbox: {
       accounts: [{ email: studio, maxJobs: 3, ...(credits === undefined ? {} : { credits }) }],
     },
@@ -298,7 +299,9 @@ describe('the guard of credits', () => {
       expect(response.status).toBe(200);
     }
     app.clock.aheadMs += 61_000;
-    await app.passTicks(3);
+    await vi.waitFor(async () => {
+      expect(await app.db.query('select credits from accounts')).toEqual([{ credits: 5 }]);
+    }, longWait);
     await app.finishJob(running);
     await app.waitForEnd(running);
     await app.passTicks(3);

@@ -80,7 +80,7 @@ describe('works', () => {
   });
 
   it('counts waiting lip-syncs only, and a 429 moves no position back', async () => {
-    const refusal = { path: '/videos/lipsync', status: 429, delayMs: 5_000, times: 3 };
+    const refusal = { path: '/videos/lipsync', status: 429, delayMs: 9_000, times: 3 };
     await app.turn({ outcome: 'FAILED', failPath: refusal });
     const ask = (n: number) => app.create(inputOf(video, `Place ${n}`), signInAs('ann'));
     const sent = [1, 2, 3].map(ask);

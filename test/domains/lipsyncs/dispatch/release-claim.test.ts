@@ -88,7 +88,8 @@ describe('a claimed lip-sync whose POST has not started', () => {
     const made = await instance.create({
       expiresAt: new Date(Date.now() + 60_000).toISOString(),
     });
-    expect(made.lipsync?.status).toBe('QUEUED');
+    // The next tick, which may come before the answer is read, ends it.
+    expect(['QUEUED', 'EXPIRED']).toContain(made.lipsync?.status);
     expect((await instance.waitForEnd(idOf(made))).status).toBe('EXPIRED');
     expect(countPosts()).toBe(0);
     expectSoundLog(await instance.readEvents(idOf(made)));

@@ -104,7 +104,7 @@ describe('works', () => {
       await stream.next();
       expect(watched()).toBe(1);
       await stream.return();
-      await vi.waitFor(() => expect(watched()).toBe(0), { ...longWait, timeout: 5_000 });
+      await vi.waitFor(() => expect(watched()).toBe(0), { ...longWait, timeout: 9_000 });
     }
     // At once, not with the next event: only `return` is called here.
     const [lipsync] = await lipsyncs.findOwn('anonymous', [keyOf('Lipsync', id) ?? '']);
